@@ -1,0 +1,11 @@
+"""Trained models as directories: saved, loaded, exported to ONNX, described in a model card.
+
+A bundle is data, never code: weights in safetensors, everything else in JSON.
+"""
+
+from lstmgru.bundle.bundle import Bundle
+from lstmgru.bundle.example import example_frame
+from lstmgru.bundle.load import load_bundle
+from lstmgru.bundle.save import save_bundle
+
+__all__ = ["Bundle", "example_frame", "load_bundle", "save_bundle"]

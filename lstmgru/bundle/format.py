@@ -1,0 +1,82 @@
+"""The description of a bundle: what ``bundle.json`` holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstmgru.bundle.bundle import Bundle
+from lstmgru.errors import BundleError
+
+FORMAT_VERSION = 1
+WEIGHTS = "weights.safetensors"
+ONNX = "model.onnx"
+CARD = "MODEL_CARD.md"
+
+
+def describe(
+    bundle: Bundle, *, weights_sha256: str, onnx: dict[str, Any] | None, provenance: dict[str, Any]
+) -> dict[str, Any]:
+    """Everything but the weights, as plain values.
+
+    Args:
+        bundle: The model.
+        weights_sha256: Of the weights file, in hexadecimal.
+        onnx: Of the ONNX file: ``file``, ``inputs``, ``output``, ``parity``; ``None``: there is none.
+        provenance: The bundle's, completed.
+
+    Raises:
+        BundleError: ``metrics`` or ``provenance`` hold something that JSON cannot.
+    """
+    return {
+        "format_version": FORMAT_VERSION,
+        "model": bundle.model_spec.to_dict(),
+        "training": bundle.train_spec.to_dict(),
+        "forecast": bundle.forecast.to_dict(),
+        "data": {
+            "schema": bundle.schema.to_dict(),
+            "frequency": bundle.frequency,
+            "step": bundle.step,
+            "timezone": bundle.timezone,
+            "gaps": bundle.gaps,
+            "ids": plain(bundle.ids, "ids"),
+        },
+        "channels": list(bundle.channels),
+        "scaler": bundle.scaler.to_dict(),
+        "weights": {"file": WEIGHTS, "sha256": weights_sha256},
+        "onnx": onnx,
+        "metrics": plain(bundle.metrics, "metrics"),
+        "provenance": plain(provenance, "provenance"),
+    }
+
+
+def plain(value: Any, key: str) -> Any:
+    """A value as JSON holds it; numbers that are not finite become ``None``.
+
+    Args:
+        value: Plain values, numpy scalars, dates and paths, in dicts and lists.
+        key: Where it stands, for messages.
+
+    Raises:
+        BundleError: It is something else.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(name): plain(item, f"{key}.{name}") for name, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(item, f"{key}.{index}") for index, item in enumerate(value)]
+    raise BundleError(f"{key} of a bundle must be plain values but is a {type(value).__name__}")

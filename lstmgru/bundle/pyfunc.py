@@ -1,0 +1,51 @@
+"""The bundle as an MLflow model of the flavour ``python_function``; MLflow itself is not needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lstmgru.bundle.bundle import Bundle
+from lstmgru.bundle.load import load_bundle
+from lstmgru.data.aliases import STEP
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class ForecastModel:
+    """What ``mlflow.pyfunc.load_model`` gives.
+
+    Args:
+        bundle: The model.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Forecast the steps after the last known value of each series, see :meth:`Bundle.predict`.
+
+        Args:
+            model_input: A raw table; whole numbers that became floats on their way here are taken as they were.
+            params: There are none; MLflow passes them.
+
+        Raises:
+            DataError: Columns, frequency or length do not fit.
+        """
+        schema = self.bundle.schema
+        frame = _whole(model_input, schema.id) if schema.id else model_input
+        frame = _whole(frame, schema.time) if self.bundle.frequency == STEP else frame
+        return self.bundle.predict(frame, source="model input")
+
+
+def _load_pyfunc(path: str) -> ForecastModel:
+    """MLflow calls this with the directory that was logged."""
+    return ForecastModel(load_bundle(Path(path)))
+
+
+def _whole(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The table with a column of floats that are all whole as integers."""
+    if column not in frame.columns or frame[column].dtype.kind != "f" or not (frame[column] % 1 == 0).all():
+        return frame
+    return frame.assign(**{column: frame[column].astype("int64")})

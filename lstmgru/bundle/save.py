@@ -1,0 +1,76 @@
+"""Write a bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save as save_tensors
+
+from lstmgru.bundle.bundle import Bundle
+from lstmgru.bundle.card import model_card
+from lstmgru.bundle.directory import DESCRIPTION, replacing
+from lstmgru.bundle.format import CARD, ONNX, WEIGHTS, describe
+
+_PACKAGES = ("lstmgru-search", "torch", "lightning", "numpy", "pandas", "safetensors", "onnx", "onnxruntime")
+
+
+def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool = True) -> Path:
+    """Write a bundle as a directory, whole or not at all.
+
+    The files: ``weights.safetensors``; ``bundle.json``, everything else that :func:`~lstmgru.bundle.load_bundle` needs;
+    ``model.onnx`` for servers without Python; ``MODEL_CARD.md`` for people.
+
+    Args:
+        directory: An earlier bundle there is replaced.
+        bundle: The model. Versions and the time are added to its provenance unless it has them.
+        onnx: Export to ONNX as well, which takes a few seconds, and check that it forecasts the same.
+
+    Returns:
+        The directory.
+
+    Raises:
+        BundleError: Something that is no bundle stands there, or the ONNX model cannot be exported or forecasts
+            something else.
+    """
+    provenance = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+    } | bundle.provenance
+    with replacing(Path(directory)) as partial:
+        weights = save_tensors({name: tensor.contiguous() for name, tensor in bundle.network.state_dict().items()})
+        (partial / WEIGHTS).write_bytes(weights)
+        exported = _export(bundle, partial / ONNX) if onnx else None
+        digest = hashlib.sha256(weights).hexdigest()
+        description = describe(bundle, weights_sha256=digest, onnx=exported, provenance=provenance)
+        text = json.dumps(description, indent=2, ensure_ascii=False, allow_nan=False)
+        (partial / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+        (partial / CARD).write_text(model_card(bundle, description), encoding="utf-8")
+    return Path(directory)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that a model depends on, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _export(bundle: Bundle, path: Path) -> dict[str, Any]:
+    from lstmgru.bundle.onnx import export_onnx
+
+    parity = export_onnx(bundle.forecaster, path)
+    inputs = {"past": ["batch", bundle.model_spec.context_length, len(bundle.channels)]}
+    if bundle.n_future:
+        inputs["future"] = ["batch", bundle.forecast.horizon, bundle.n_future]
+    output = ["batch", bundle.forecast.horizon, len(bundle.schema.targets)]
+    return {"file": ONNX, "inputs": inputs, "outputs": {"forecast": output}, "parity": parity.to_list()}

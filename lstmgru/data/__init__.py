@@ -1,0 +1,1 @@
+"""Tables become panels of series, panels become splits and windows."""

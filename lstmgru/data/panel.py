@@ -1,0 +1,141 @@
+"""From a table to a panel: check everything, put it on a regular grid, add the calendar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lstmgru.data.aliases import parse_frequency
+from lstmgru.data.calendar import auto_calendar, calendar_channels, calendar_values
+from lstmgru.data.frequency import infer_frequency
+from lstmgru.data.gaps import check_cells, check_policy, complete_rows, fill_cells
+from lstmgru.data.series import GapPolicy, SeriesPanel, SeriesSchema
+from lstmgru.data.table import SeriesTable, read_table_of_series
+from lstmgru.errors import DataError
+
+
+def build_panel(
+    frame: pd.DataFrame,
+    *,
+    time: str,
+    targets: Sequence[str],
+    id: str | None = None,
+    past_covariates: Sequence[str] = (),
+    future_covariates: Sequence[str] = (),
+    calendar: str | Sequence[str] = "auto",
+    frequency: str = "auto",
+    gaps: GapPolicy = "error",
+    source: str,
+) -> SeriesPanel:
+    """Make a table a panel of regular series.
+
+    Rows may come in any order: they are sorted by series and time. Rows that are added, and rows with a
+    filled cell, count as not observed.
+
+    Args:
+        frame: The table; it is not changed.
+        time: Column of dates, of text in ISO 8601, or of integer steps.
+        targets: Columns to forecast.
+        id: Column that tells the series apart; ``None`` for a single series.
+        past_covariates: Columns known up to the cutoff only.
+        future_covariates: Columns known ahead.
+        calendar: ``auto`` (what varies at the frequency), ``none``, or names of features.
+        frequency: ``auto``, ``step``, or the pandas offset alias that the times must fit.
+        gaps: What becomes of missing rows and cells; ``fill`` carries the last value forward, ``interpolate``
+            goes straight to the next one in time. Cells at the start or end of a series are never filled.
+        source: File or data set, for messages.
+
+    Raises:
+        DataError: The table breaks a rule; one line that says which, where, and the way out.
+    """
+    check_policy(gaps)
+    if not targets:
+        raise DataError(f"{source}: data.targets must name at least one column to forecast")
+    schema = SeriesSchema(time, tuple(targets), id, tuple(past_covariates), tuple(future_covariates))
+    table = read_table_of_series(frame, schema, source)
+    _check_lengths(table)
+    alias, step = infer_frequency(
+        table.times, table.offsets, frequency, timezone=table.timezone, ids=table.ids, source=source
+    )
+    grid = parse_frequency(alias, step=step)
+    complete = complete_rows(table, grid, gaps)
+    observed: npt.NDArray[np.bool_] = np.all(np.isfinite(complete.values), axis=1)
+    filled = fill_cells(complete, gaps)
+    check_cells(filled, gaps)
+    values = filled.values.astype(np.float32)
+    _check_varies(filled, values)
+    features = _features(calendar, alias)
+    for name in calendar_channels(features):
+        if name in schema.value_columns:
+            raise DataError(f"{source}: column {name!r} has the name of a calendar channel; rename the column")
+    channels = calendar_values(filled.times, features, filled.timezone)
+    _check_calendar_varies(features, channels, calendar, alias, source)
+    return SeriesPanel(
+        schema=replace(schema, calendar=calendar_channels(features)),
+        frequency=alias,
+        ids=table.ids,
+        offsets=filled.offsets,
+        times=filled.times,
+        values=np.concatenate([values, channels], axis=1),
+        observed=observed,
+        timezone=table.timezone,
+        step=step,
+    )
+
+
+def _features(calendar: str | Sequence[str], frequency: str) -> tuple[str, ...]:
+    if calendar == "auto":
+        return auto_calendar(frequency)
+    if calendar == "none":
+        return ()
+    return (calendar,) if isinstance(calendar, str) else tuple(calendar)
+
+
+def _check_lengths(table: SeriesTable) -> None:
+    lengths = np.diff(table.offsets)
+    short = np.flatnonzero(lengths < 2)
+    if len(short):
+        others = f" and {len(short) - 1} more series" if len(short) > 1 else ""
+        raise DataError(
+            f"{table.source}: {table.name(int(short[0]))}{others} has a single row; a series needs at least "
+            "two, add its history or remove it"
+        )
+
+
+def _check_varies(table: SeriesTable, values: npt.NDArray[np.float32]) -> None:
+    """Refuse a covariate that never changes, and a target that changes in no series."""
+    schema = table.schema
+    for index, column in enumerate(schema.value_columns):
+        channel = values[:, index]
+        if column not in schema.targets and (channel == channel[0]).all():
+            raise DataError(
+                f"{table.source}: covariate {column!r} is constant ({channel[0]:g} in every row) and says "
+                "nothing; remove it"
+            )
+        first = np.repeat(channel[table.offsets[:-1]], np.diff(table.offsets))
+        if column in schema.targets and (channel == first).all():
+            raise DataError(
+                f"{table.source}: target {column!r} is constant in every series ({channel[0]:g} in the "
+                "first): there is nothing to learn; choose another target"
+            )
+
+
+def _check_calendar_varies(
+    features: tuple[str, ...],
+    channels: npt.NDArray[np.float32],
+    calendar: str | Sequence[str],
+    alias: str,
+    source: str,
+) -> None:
+    if calendar == "auto":
+        return
+    for index, feature in enumerate(features):
+        pair = channels[:, 2 * index : 2 * index + 2]
+        if (pair == pair[0]).all():
+            raise DataError(
+                f"{source}: data.calendar: {feature!r} is the same in every row at frequency {alias}; remove it"
+            )

@@ -1,0 +1,125 @@
+"""Time columns: dates, text in ISO 8601, or integer steps; anything ambiguous is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pandas.api import types
+
+from lstmgru.errors import DataError
+
+_YEAR_FIRST = re.compile(r"\d{4}([-/]|\d{4}|$)")
+_ARROW_DATES = ("date32[day][pyarrow]", "date64[ms][pyarrow]")
+_LOCAL_DATE = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}")
+_UTC_OFFSET = re.compile(r":\d\d[^+\-Zz]*([Zz]|[+-]\d\d(?::?\d\d)?)$")
+
+
+def read_times(column: pd.Series, source: str) -> tuple[npt.NDArray[Any], str | None]:
+    """The times of a column and the name of their time zone.
+
+    Args:
+        column: Dates, text in ISO 8601, periods, or integers, which count steps.
+        source: File or data set, for messages.
+
+    Returns:
+        (rows,) ``int64`` or ``datetime64[ns]``; with a time zone they are UTC, without one as written.
+
+    Raises:
+        DataError: A time is missing, unreadable, ambiguous (not ISO 8601), decimal or outside of the years
+            1678 to 2261, or the column mixes time zones; rows count from 1.
+    """
+    where = f"{source}: column {column.name!r} (data.time)"
+    missing = column.isna().to_numpy()
+    if missing.any():
+        raise DataError(f"{where} is empty in row {int(np.argmax(missing)) + 1}; every row must have a time")
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if column.dtype == object:
+        column = column.infer_objects()
+    if isinstance(column.dtype, pd.PeriodDtype):
+        column = column.dt.to_timestamp()
+    if column.dtype in _ARROW_DATES:
+        column = column.astype("datetime64[s]")
+    if types.is_bool_dtype(column.dtype) or column.dtype.kind in "mfc":
+        raise DataError(
+            f"{where} must hold dates or whole numbers but holds {column.dtype} ({column.iloc[0]}); "
+            "write dates as 2020-01-31, or steps as whole numbers"
+        )
+    if types.is_integer_dtype(column.dtype):
+        return _steps(column, where), None
+    if not types.is_datetime64_any_dtype(column.dtype):
+        column = _parse(column, where)
+    return _utc_nanoseconds(column, where)
+
+
+def _steps(column: pd.Series, where: str) -> npt.NDArray[np.int64]:
+    if int(column.max()) > np.iinfo(np.int64).max // 4 or int(column.min()) < np.iinfo(np.int64).min // 4:
+        raise DataError(f"{where} holds a step too far from 0 ({column.max()}); count from a smaller number")
+    steps = column.to_numpy(np.int64)
+    year, month, day = steps // 10000, steps // 100 % 100, steps % 100
+    dates = (year >= 1600) & (year < 2400) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    if dates.all():
+        raise DataError(
+            f"{where} looks like dates without dashes ({steps[0]}), and integers count as steps; "
+            f"write {steps[0] // 10000}-{steps[0] // 100 % 100:02}-{steps[0] % 100:02}"
+        )
+    return steps
+
+
+def _parse(column: pd.Series, where: str) -> pd.Series:
+    """Text → times; only distinct texts are parsed."""
+    codes, uniques = pd.factorize(column.astype(str))
+    texts = pd.Series(np.asarray(uniques, dtype=object)).str.strip()
+    # pandas would also take "now" and "today".
+    year_first = texts.str.match(_YEAR_FIRST).to_numpy(bool)
+    try:
+        parsed = pd.to_datetime(texts.where(year_first, None), format="ISO8601", errors="coerce")
+    except (ValueError, OverflowError) as error:
+        raise _mixed_zones(texts, codes, where) from error
+    if parsed.dtype == object:  # pandas 2 does not raise
+        raise _mixed_zones(texts, codes, where)
+    unread = parsed.isna().to_numpy()
+    if unread.any():
+        raise _unreadable(texts, int(np.argmax(unread)), codes, where)
+    return parsed.take(codes)
+
+
+def _unreadable(texts: pd.Series, index: int, codes: npt.NDArray[np.intp], where: str) -> DataError:
+    text = texts[index]
+    rule = "is ambiguous (day or month first?)" if _LOCAL_DATE.match(text) else "is no time"
+    row = int(np.argmax(codes == index)) + 1
+    return DataError(f"{where}: row {row} is {text!r}, which {rule}; write times in ISO 8601, such as 2020-01-31 12:00")
+
+
+def _mixed_zones(texts: pd.Series, codes: npt.NDArray[np.intp], where: str) -> DataError:
+    zones = [match[1] if (match := _UTC_OFFSET.search(text)) else "none" for text in texts]
+    other = next((index for index, zone in enumerate(zones) if zone != zones[0]), 0)
+    return DataError(
+        f"{where} mixes time zones: row 1 is {texts[0]!r} and row {int(np.argmax(codes == other)) + 1} is "
+        f"{texts[other]!r}; write all times in UTC (2020-01-31T12:00Z), or all without an offset"
+    )
+
+
+def _utc_nanoseconds(column: pd.Series, where: str) -> tuple[npt.NDArray[Any], str | None]:
+    zone = getattr(column.dtype, "tz", None) or getattr(column.dt, "tz", None)
+    timezone = None if zone is None else _zone_name(zone, where)
+    naive = column if zone is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
+    times = naive.to_numpy()
+    outside = (times < np.datetime64("1678-01-01")) | (times >= np.datetime64("2262-01-01"))
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise DataError(f"{where}: row {row + 1} is {times[row]}; times must lie in the years 1678 to 2261")
+    return times.astype("datetime64[ns]"), timezone
+
+
+def _zone_name(zone: object, where: str) -> str:
+    name = str(zone)
+    try:
+        pd.Timestamp(0, tz=name)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise DataError(f"{where} has the time zone {name}, which has no standard name; convert it to UTC") from error
+    return name

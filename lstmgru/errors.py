@@ -1,0 +1,35 @@
+"""Errors that a user of the library can act on; each message is one complete line."""
+
+
+class LstmGruError(Exception):
+    """Base of the library's errors."""
+
+
+class DataError(LstmGruError):
+    """The data breaks a rule: the message names the source, the column, the rule, the value and the way out."""
+
+
+class SpecError(LstmGruError, ValueError):
+    """A specification has a value that it cannot have."""
+
+
+class TrainingDiverged(LstmGruError):
+    """The loss or the validation score became NaN or infinite."""
+
+
+class BundleError(LstmGruError):
+    """A bundle directory is missing, incomplete or of another version."""
+
+
+def did_you_mean(name: str, valid: list[str]) -> str:
+    """The hint ``; did you mean 'x'?`` for the nearest valid name, or an empty string.
+
+    Args:
+        name: What the user wrote.
+        valid: The names that would have been right.
+    """
+    import difflib
+
+    by_lower = {candidate.lower(): candidate for candidate in valid}
+    close = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.5)
+    return f"; did you mean '{by_lower[close[0]]}'?" if close else ""

@@ -1,0 +1,93 @@
+"""What happens around an epoch: keep the best weights, tell the observer, stop when asked."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from lstmgru.training.module import ForecastModule
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """One epoch: its number from 1, mean training loss (scaled), score (original units), seconds since the start.
+
+    ``score`` is NaN where there is no validation.
+    """
+
+    epoch: int
+    train_loss: float
+    score: float
+    seconds: float
+
+
+class Observer(Protocol):
+    """Follows a training as it runs."""
+
+    def on_epoch(self, result: EpochResult) -> None:
+        """Called after every epoch."""
+
+    def should_stop(self) -> bool:
+        """Whether to stop now; asked between chunks of batches."""
+
+
+class SilentObserver:
+    """Follows nothing and never stops."""
+
+    def on_epoch(self, result: EpochResult) -> None:
+        """Nothing to tell."""
+
+    def should_stop(self) -> bool:
+        """Never."""
+        return False
+
+
+class BestWeights(Callback):
+    """Keeps the weights of the epoch with the best score in memory, on the device."""
+
+    def __init__(self) -> None:
+        self.score = float("inf")
+        self.epoch = 0
+        self._weights: dict[str, Tensor] = {}
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Copy the weights when they are the best so far."""
+        assert isinstance(pl_module, ForecastModule)
+        if pl_module.score < self.score:
+            self.score, self.epoch = pl_module.score, trainer.current_epoch + 1
+            state = pl_module.network.state_dict()
+            self._weights = {name: value.detach().clone() for name, value in state.items()}
+
+    def restore(self, module: ForecastModule) -> None:
+        """Load the best weights into the network; without any validation the last ones stay."""
+        if self._weights:
+            module.network.load_state_dict(self._weights)
+
+
+class Watch(Callback):
+    """Tells the observer of every epoch, and stops the training when it asks."""
+
+    def __init__(self, observer: Observer) -> None:
+        self.epochs: list[EpochResult] = []
+        self.stopped = False
+        self._observer = observer
+        self._start = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: Trainer, *_: object) -> None:
+        """Between two chunks: stop if asked."""
+        if self._observer.should_stop():
+            self.stopped = trainer.should_stop = True
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """After the validation, if there is any."""
+        assert isinstance(pl_module, ForecastModule)
+        seconds = time.perf_counter() - self._start
+        result = EpochResult(trainer.current_epoch + 1, pl_module.train_loss, pl_module.score, seconds)
+        self.epochs.append(result)
+        self._observer.on_epoch(result)
+        if self._observer.should_stop():
+            self.stopped = trainer.should_stop = True

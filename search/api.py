@@ -1,0 +1,190 @@
+"""The search from Python: run a study in a script or a notebook, and read what came out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search.errors import SearchError, StudyNotFound
+from search.journal import journal_path, open_storage
+from search.records import StudyRecord, TrackingLinks
+from search.studyfile import load_study, study_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lstmgru.bundle import Bundle
+    from search.plan import Plan
+    from search.study import StudyStore
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A study after a run.
+
+    Attributes:
+        study: Everything that is known of it.
+        interrupted: Whether it was stopped with Ctrl-C.
+    """
+
+    study: StudyRecord
+    interrupted: bool = False
+
+    @property
+    def leaderboard(self) -> pd.DataFrame:
+        """Trials and baselines, best first: ``model, trial, folds, holdout, n_parameters, seconds``."""
+        from search.reports.leaderboard import leaderboard_frame
+
+        return leaderboard_frame(self.study)
+
+    @cached_property
+    def model(self) -> Bundle:
+        """The exported model.
+
+        Raises:
+            SearchError: The study has not exported one.
+        """
+        from lstmgru.bundle import load_bundle
+
+        if self.study.bundle is None:
+            raise SearchError(f"study '{self.study.study}' has no exported model yet: run it to its end")
+        return load_bundle(Path(self.study.bundle))
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Forecast the steps after the end of each series.
+
+        Args:
+            frame: A table with the study's columns and at least one context of rows for each series.
+
+        Raises:
+            DataError: Columns, frequency or length do not fit.
+        """
+        return self.model.predict(frame)
+
+
+def run_study(
+    study: str | os.PathLike[str] | None = None,
+    *,
+    trials: int | None = None,
+    timeout: str | float | None = None,
+    jobs: int | str | None = None,
+    overrides: Sequence[str] = (),
+    data: str | os.PathLike[str] | None = None,
+    seed: int | None = None,
+    fresh: bool = False,
+    folder: str | os.PathLike[str] = ".",
+) -> StudyResult:
+    """Run a study, or go on with it; what ``python -m search run`` does, in silence.
+
+    With more than one job, a script must call it under ``if __name__ == "__main__":``, because its workers are
+    spawned; a notebook need not.
+
+    Args:
+        study: Path of a study file or name of one in ``studies/``; ``None``: the weather study.
+        trials: Trials in total.
+        timeout: Time in total, seconds or ``"5m"``.
+        jobs: Trials at the same time, or ``"auto"``.
+        overrides: ``["training.max_epochs=10", …]``.
+        data: Another table than the study's.
+        seed: Of the search and of every training.
+        fresh: Start over.
+        folder: Where ``studies/`` and ``mlruns/`` are written.
+
+    Raises:
+        SearchError: The study is wrong, is being run elsewhere, or no trial completed.
+        DataError: The data break a rule.
+    """
+    from search.progress import SilentListener
+    from search.runner import run
+
+    plan = load_plan(study, overrides=overrides, data=data, trials=trials, timeout=timeout, jobs=jobs, seed=seed)
+    outcome = run(plan, folder=Path(folder).absolute(), fresh=fresh, listener=SilentListener())
+    return StudyResult(outcome.study, outcome.interrupted)
+
+
+def load_plan(
+    study: str | os.PathLike[str] | None,
+    *,
+    overrides: Sequence[str] = (),
+    data: str | os.PathLike[str] | None = None,
+    **search: Any,
+) -> Plan:
+    """A validated study with its data.
+
+    Args:
+        study: Path or name.
+        overrides: ``key=value`` for any key.
+        data: Another table.
+        search: Keys of the study's ``search`` section; ``None`` leaves them.
+
+    Raises:
+        StudyFileError: The study is wrong.
+        DataError: The data break a rule.
+    """
+    given = [f"search.{key}={value}" for key, value in search.items() if value is not None]
+    loaded = load_study(study, overrides=[*overrides, *given], data_path=None if data is None else str(data))
+    from search.plan import make_plan
+
+    return make_plan(loaded.config, study_file=loaded.path)
+
+
+def load_record(study: str | os.PathLike[str] | None, folder: Path | None = None) -> StudyRecord:
+    """What is there of a study, also while it runs.
+
+    Raises:
+        StudyNotFound: It has not been run in this folder.
+    """
+    return _load_store(study, folder or Path.cwd()).record()
+
+
+def export_bundle(study: str | os.PathLike[str] | None, to: Path | None, folder: Path | None = None) -> Path:
+    """Copy a study's model to a new directory; without ``to``, ``<study>-model`` in the current folder.
+
+    Raises:
+        SearchError: There is no model, or the directory is there already.
+    """
+    record = load_record(study, folder)
+    if record.bundle is None or not Path(record.bundle).is_dir():
+        raise SearchError(f"study '{record.study}' has no exported model: run it to its end first")
+    target = to or Path(f"{record.study}-model")
+    if target.exists():
+        raise SearchError(f"{target} exists: remove it or give another directory with --to")
+    partial = target.with_name(target.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(record.bundle, partial)
+    partial.rename(target)
+    return target
+
+
+def sync_to_mlflow(
+    study: str | os.PathLike[str] | None, tracking_uri: str | None, folder: Path | None = None
+) -> TrackingLinks:
+    """Bring a study to MLflow, to its own store or another one.
+
+    Raises:
+        TrackingError: The store or server cannot be reached.
+    """
+    from search.tracking import sync_study
+
+    folder = folder or Path.cwd()
+    store = _load_store(study, folder)
+    return sync_study(store.record(), store.study, folder=folder, tracking_uri=tracking_uri)
+
+
+def _load_store(study: str | os.PathLike[str] | None, folder: Path) -> StudyStore:
+    from search.study import StudyStore
+
+    name = study_name(study)
+    path = journal_path(folder, name)
+    store = StudyStore.load(open_storage(path), name) if path.exists() else None
+    if store is None:
+        raise StudyNotFound(
+            f"study '{name}' has not been run in {folder}: there is no {path.relative_to(folder)}; "
+            f"run it with: python -m search run {name}"
+        )
+    return store

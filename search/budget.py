@@ -1,0 +1,61 @@
+"""How much a study may still spend: trials and seconds, both totals over all of its runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+# Measured on two cores: ONNX export and its parity check, the model card, MLflow's model and its registration.
+EXPORT_SECONDS = 12.0
+# A refit sees more data than any fold; the longest fold of the best trial, and this much more.
+REFIT_FACTOR = 1.5
+
+
+@dataclass
+class Budget:
+    """What is left of a study's budget.
+
+    Attributes:
+        trials: Trials of the study in total.
+        timeout: Seconds of the study in total, refit and export included; ``None``: no limit.
+        spent: Seconds that earlier runs of the study took.
+        clock: Seconds; monotonic.
+    """
+
+    trials: int
+    timeout: float | None
+    spent: float = 0.0
+    clock: Callable[[], float] = time.monotonic
+    _start: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._start = self.clock()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds over all runs of the study."""
+        return self.spent + self.clock() - self._start
+
+    def search_seconds_left(self, refit_seconds: float) -> float:
+        """Seconds until the search must stop so that refit and export still fit.
+
+        Args:
+            refit_seconds: The longest fold of the best trial so far.
+        """
+        if self.timeout is None:
+            return float("inf")
+        return self.timeout - self.elapsed - EXPORT_SECONDS - REFIT_FACTOR * refit_seconds
+
+    def refit_seconds_left(self) -> float:
+        """Seconds that a refit may take so that the export still fits."""
+        return float("inf") if self.timeout is None else self.timeout - self.elapsed - EXPORT_SECONDS
+
+    def allows_trial(self, counted: int, refit_seconds: float) -> bool:
+        """Whether another trial may start.
+
+        Args:
+            counted: Trials that count against the budget so far.
+            refit_seconds: The longest fold of the best trial so far.
+        """
+        return counted < self.trials and self.search_seconds_left(refit_seconds) > 0

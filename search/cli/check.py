@@ -1,0 +1,71 @@
+"""``search check``: everything that can be known without training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from search.cli import options
+
+if TYPE_CHECKING:
+    from lstmgru.data.splits import Split
+    from search.plan import Plan
+
+
+def check(study: options.Study = None, set_: options.Set = None, data: options.Data = None) -> None:
+    """Validate a study and its data, and show what a run would do. Trains nothing.
+
+    Example: python -m search check weather --set splits.folds=5
+    """
+    from search.api import load_plan
+    from search.cli.console import make_console, plan_lines
+
+    console = make_console()
+    plan = load_plan(study, overrides=set_ or (), data=data)
+    for line in (*plan_lines(plan), *_data_lines(plan), *_split_lines(plan), *_space_lines(plan)):
+        console.print(line, soft_wrap=True)
+    console.print("[green]the study is valid[/]")
+
+
+def _data_lines(plan: Plan) -> list[str]:
+    from rich.markup import escape
+
+    from search.cli.console import format_time
+
+    panel = plan.panel
+    lengths = panel.lengths
+    size = f"{lengths.min()} rows" if lengths.min() == lengths.max() else f"{lengths.min()} to {lengths.max()} rows"
+    filled = int((~panel.observed).sum())
+    first, last = panel.times[panel.offsets[:-1]].min(), panel.times[panel.offsets[1:] - 1].max()
+    roles = {
+        "targets": panel.schema.targets,
+        "past covariates": panel.schema.past_covariates,
+        "future covariates": panel.schema.future_covariates,
+        "calendar": panel.schema.calendar,
+    }
+    return [
+        f"series    {len(panel)}, {size} each, from {format_time(first)} to {format_time(last)}",
+        f"frequency {panel.frequency}, season of {plan.forecast.season_length} steps",
+        f"gaps      {f'{filled} rows filled ({plan.config.data.gaps})' if filled else 'none'}",
+        *(f"{name:9} {escape(', '.join(columns))}" for name, columns in roles.items() if columns),
+    ]
+
+
+def _split_lines(plan: Plan) -> list[str]:
+    return [_split_line(plan, split) for split in (*plan.splits.folds, plan.splits.holdout)]
+
+
+def _split_line(plan: Plan, split: Split) -> str:
+    from search.cli.console import format_time
+
+    times = plan.panel.times
+    train = f"{format_time(times[split.train[:, 0].min()])} to {format_time(times[split.train[:, 1].max() - 1])}"
+    scored = split.evaluation[split.evaluation[:, 1] > split.evaluation[:, 0]]
+    evaluation = f"{format_time(times[scored[:, 0].min()])} to {format_time(times[scored[:, 1].max() - 1])}"
+    return f"{split.name:9} train {train}, score {evaluation}"
+
+
+def _space_lines(plan: Plan) -> list[str]:
+    size = plan.space.size
+    known = "infinitely many candidates (a continuous range)" if size is None else f"{size:,} candidates"
+    lines = [f"space     {known}, context of at most {plan.space.longest_context} steps"]
+    return [*lines, *(f"  {name:16} {values}" for name, values in plan.space.describe().items())]

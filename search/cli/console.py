@@ -1,0 +1,119 @@
+"""How a run looks: live progress in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from search.progress import Progress
+from search.records import StudyRecord, TrialRecord
+
+if TYPE_CHECKING:
+    from search.plan import Plan
+
+_STATE_WORDS = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed"}
+
+
+def make_console() -> Console:
+    """Standard output; where it is no terminal, lines are never cut or wrapped at 80 columns."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=160)
+
+
+class RunListener:
+    """Shows a run as it goes; use it as a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Bar(
+            BarColumn(bar_width=16),
+            TextColumn("{task.completed}/{task.total}"),
+            TextColumn("{task.description}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("starting", total=None)
+
+    def __enter__(self) -> Self:
+        """Start the display."""
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Take the display away."""
+        self._bar.stop()
+
+    def on_plan(self, plan: Plan, study: StudyRecord) -> None:
+        """Say what is about to happen."""
+        for line in plan_lines(plan):
+            self._console.print(line)
+        ended = sum(trial.state in _STATE_WORDS for trial in study.trials)
+        if ended:
+            self._console.print(f"resuming: {ended} trials are there, {plan.trials} are asked for in total")
+        self._bar.update(self._task, completed=ended, total=plan.trials, description="starting workers")
+
+    def on_phase(self, text: str) -> None:
+        """A line, and the bar's text."""
+        self._bar.update(self._task, description=escape(text))
+        self._console.print(escape(text))
+
+    def on_progress(self, progress: Progress) -> None:
+        """Move the bar."""
+        self._bar.update(
+            self._task, completed=progress.done, total=progress.total, description=_progress_text(progress)
+        )
+
+    def on_trial(self, trial: TrialRecord, progress: Progress) -> None:
+        """One line a trial."""
+        value = f"{trial.value:.4g}" if trial.value is not None else "-"
+        mark = " [bold green]best[/]" if progress.best and progress.best.number == trial.number else ""
+        state = _STATE_WORDS.get(trial.state, trial.state.lower())
+        text = f"{trial.number:4d}  {state:6}  {value:>8}  {escape(trial.layers or '')}{mark}"
+        if trial.state == "FAIL" and trial.reason:
+            text += f"  [red]{escape(trial.reason)}[/]"
+        self._console.print(text, soft_wrap=True)
+        self.on_progress(progress)
+
+    def on_note(self, text: str) -> None:
+        """A line that stands out."""
+        self._console.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """What a run is about to do, in five lines."""
+    panel, config = plan.panel, plan.config
+    targets = ", ".join(panel.schema.targets)
+    holdout = plan.splits.holdout.evaluation
+    first, last = panel.times[holdout[:, 0].min()], panel.times[holdout[:, 1].max() - 1]
+    timeout = "" if config.search.timeout is None else f", at most {config.search.timeout:g} s"
+    return [
+        f"[bold]{escape(plan.name)}[/]: forecast {escape(targets)} {plan.forecast.horizon} steps ahead, "
+        f"minimise {plan.forecast.metric}",
+        f"  data    {escape(plan.source)}: {len(panel)} series, {len(panel.times)} rows, frequency {panel.frequency}",
+        f"  folds   {len(plan.splits.folds)}, then a holdout from {format_time(first)} to {format_time(last)}",
+        f"  search  {plan.trials} trials{timeout}, {config.search.sampler}, {config.search.pruner} pruner, "
+        f"{plan.jobs} at a time on {plan.accelerator}, seed {config.search.seed}",
+    ]
+
+
+def format_time(moment: object) -> str:
+    """A time stamp without what is zero: ``2015-07-05``, ``2015-07-05 13:00``; integer steps stay."""
+    import numpy as np
+
+    if not isinstance(moment, np.datetime64):
+        return str(moment)
+    return str(moment.astype("datetime64[m]")).replace("T00:00", "").replace("T", " ")
+
+
+def _progress_text(progress: Progress) -> str:
+    parts = []
+    if progress.best is not None and progress.best.value is not None:
+        parts.append(f"best {progress.best.value:.4g} {escape(progress.best.layers or '')}")
+    if progress.seconds_left is not None:
+        parts.append(f"{progress.seconds_left:.0f} s left")
+    return " · ".join(parts) or "first trials running"

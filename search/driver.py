@@ -1,0 +1,197 @@
+"""The search loop: one driver asks, hears the reports, prunes and tells; executors only run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from search.executors.base import Executor, Failure, Job, Outcome
+from search.objective import TrialReport, TrialResult, run_trial, score_baselines
+from search.progress import Listener, Progress
+from search.pruning import make_pruner, should_prune
+from search.records import EpochRecord, TrialRecord
+from search.samplers import derive_seed, make_sampler
+from search.study import StudyStore, curve_rows, trial_record
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+    from search.budget import Budget
+    from search.plan import Plan
+    from search.tracking import Tracker
+
+PRUNED = "worse than the median at the same fold and epoch"
+TIME_IS_UP = "the time budget ended"
+INTERRUPTED = "interrupted"
+
+_BASELINES = -1
+_POLL_SECONDS = 0.2
+
+
+@dataclass
+class _Running:
+    """A trial on its way."""
+
+    trial: Trial
+    started: float
+    curve: list[EpochRecord] = field(default_factory=list)
+    stop: str | None = None
+
+
+class Driver:
+    """Runs trials until the budget is spent or someone interrupts.
+
+    Args:
+        plan: What to search.
+        store: The study.
+        executor: Runs the trials.
+        budget: What may be spent.
+        tracker: Mirrors the study.
+        listener: Watches.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: StudyStore,
+        executor: Executor,
+        budget: Budget,
+        tracker: Tracker,
+        listener: Listener,
+    ) -> None:
+        self.interrupted = False
+        self._plan, self._store, self._executor = plan, store, executor
+        self._budget, self._tracker, self._listener = budget, tracker, listener
+        self._running: dict[int, _Running] = {}
+        self._baselines_running = False
+        self._started = time.monotonic()
+        self._ended_here: list[float] = []
+        self._store.study.pruner = make_pruner(plan.config.search.pruner)
+
+    def run(self) -> None:
+        """Search. Afterwards no trial is left running: what was interrupted waits for the next run."""
+        if not self._store.get("baselines"):
+            self._executor.submit(Job(_BASELINES, score_baselines, (self._plan.search_data(),)))
+            self._baselines_running = True
+        while True:
+            while self._executor.free and self._may_ask():
+                self._ask()
+            if not self._running and not self._baselines_running:
+                return
+            for outcome in self._executor.poll(self, _POLL_SECONDS):
+                self._take(outcome)
+            self._listener.on_progress(self.progress())
+
+    def progress(self) -> Progress:
+        """How far the search is."""
+        counted, waiting = self._store.counts()
+        total = self._plan.trials
+        done = counted - waiting - len(self._running)
+        seconds_left = None
+        if self._ended_here:
+            mean = sum(self._ended_here) / len(self._ended_here)
+            seconds_left = max(0.0, mean * (total - done) / self._plan.jobs)
+            seconds_left = min(seconds_left, max(0.0, self._budget.search_seconds_left(self._refit_seconds())))
+        running = tuple(self._running_record(number) for number in sorted(self._running))
+        return Progress(done, total, running, self._store.best(), time.monotonic() - self._started, seconds_left)
+
+    def on_report(self, key: int, message: TrialReport) -> None:
+        """An epoch ended somewhere: keep it, decide on pruning."""
+        running = self._running[key]
+        running.curve.append(message.epoch)
+        # A trial that is taken up again after a crash repeats the steps that it had reported before it.
+        if message.step not in self._store.trial(key).intermediate_values:
+            running.trial.report(message.value, message.step)
+        max_epochs = self._plan.config.training.max_epochs
+        if should_prune(self._store.study, self._store.trial(key), max_epochs=max_epochs):
+            running.stop = PRUNED
+        self._tracker.update(self._running_record(key))
+        self._listener.on_progress(self.progress())
+
+    def stop_reason(self, key: int) -> str | None:
+        """Why job ``key`` should stop now."""
+        if self.interrupted:
+            return INTERRUPTED
+        if self._budget.search_seconds_left(self._refit_seconds()) <= 0:
+            return TIME_IS_UP
+        running = self._running.get(key)
+        return running.stop if running else None
+
+    def _may_ask(self) -> bool:
+        counted, waiting = self._store.counts()
+        return not self.interrupted and self._budget.allows_trial(counted - waiting, self._refit_seconds())
+
+    def _ask(self) -> None:
+        study, plan = self._store.study, self._plan
+        number = len(study.get_trials(deepcopy=False))
+        search = plan.config.search
+        study.sampler = make_sampler(search.sampler, seed=search.seed, number=number, grid=plan.space.grid())
+        trial = study.ask()
+        model, settings = plan.space.suggest(trial)
+        train = plan.train_spec(settings, seed=derive_seed(search.seed, trial.number))
+        trial.set_user_attr("layers", model.architecture)
+        self._running[trial.number] = _Running(trial, time.monotonic())
+        self._executor.submit(Job(trial.number, run_trial, (plan.search_data(), model, train)))
+        self._tracker.update(self._running_record(trial.number))
+
+    def _take(self, outcome: Outcome) -> None:
+        if outcome.key == _BASELINES:
+            self._take_baselines(outcome)
+            return
+        running = self._running.pop(outcome.key)
+        result, failure = outcome.result, outcome.failure
+        if (isinstance(result, TrialResult) and result.stopped == INTERRUPTED) or (
+            failure is not None and failure.died and self.interrupted
+        ):
+            self._store.requeue(outcome.key)
+        else:
+            self._tell(running, result, failure)
+        record = trial_record(self._store.trial(outcome.key))
+        self._tracker.update(record)
+        self._store.set("elapsed", round(self._budget.elapsed, 1))
+        if record.state != "WAITING":
+            self._ended_here.append(time.monotonic() - running.started)
+            self._listener.on_trial(record, self.progress())
+
+    def _take_baselines(self, outcome: Outcome) -> None:
+        self._baselines_running = False
+        if outcome.failure is not None:
+            self._listener.on_note(f"the baselines could not be scored: {outcome.failure.reason}")
+            return
+        self._store.set("baselines", {name: {"folds": score} for name, score in outcome.result.items()})
+
+    def _tell(self, running: _Running, result: TrialResult | None, failure: Failure | None) -> None:
+        from optuna.trial import TrialState
+
+        trial = running.trial
+        details: dict[str, object] = {
+            "seconds": round(time.monotonic() - running.started, 3),
+            "curve": curve_rows(running.curve),
+        }
+        if result is not None:
+            details |= {
+                "n_parameters": result.n_parameters,
+                "fold_scores": result.fold_scores,
+                "best_epochs": result.best_epochs,
+                "fold_seconds": result.fold_seconds,
+                "reason": result.stopped,
+            }
+        if failure is not None:
+            details |= {"reason": failure.reason, "traceback": failure.details}
+        trial.set_user_attr("result", details)
+        study = self._store.study
+        if failure is not None:
+            study.tell(trial, state=TrialState.FAIL)
+            if failure.died and self._store.retry(trial.number):
+                self._listener.on_note(f"trial {trial.number}: {failure.reason}; its parameters are tried once more")
+        elif result is not None and result.stopped is not None:
+            study.tell(trial, state=TrialState.PRUNED)
+        elif result is not None:
+            study.tell(trial, sum(result.fold_scores) / len(result.fold_scores))
+
+    def _running_record(self, number: int) -> TrialRecord:
+        return trial_record(self._store.trial(number), curve=tuple(self._running[number].curve))
+
+    def _refit_seconds(self) -> float:
+        return self._store.longest_fold_seconds()

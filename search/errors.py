@@ -1,0 +1,77 @@
+"""Errors of the search that a user can act on; the command line prints them and ends with their exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class SearchError(Exception):
+    """Base of the search's errors; ``exit_code`` is what the command line ends with."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a study file.
+
+    Attributes:
+        key: Dotted path of the key, ``space.hidden_size.low``; empty for the file as a whole.
+        message: Rule, value and way out, as the predicate of ``key``: ``must be at least 1 but got 0``.
+        line: Where in the file, from 1; ``None`` where there is no line to name.
+        override: Whether the value came from an override (``--set``, ``--trials``…) and not from the file.
+    """
+
+    key: str
+    message: str
+    line: int | None = None
+    override: bool = False
+
+    def __str__(self) -> str:
+        where = "override: " if self.override else f"line {self.line}: " if self.line else ""
+        return f"{where}{self.key} {self.message}" if self.key else f"{where}{self.message}"
+
+
+class StudyFileError(SearchError):
+    """A study file breaks rules: the message is headed by the file and has one line for each problem.
+
+    Attributes:
+        file: The study file.
+        problems: All of them, first to last in the file.
+    """
+
+    def __init__(self, file: str, problems: Sequence[Problem]) -> None:
+        super().__init__(file, problems)
+        self.file = file
+        self.problems = list(problems)
+
+    def __str__(self) -> str:
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        return "\n  ".join([f"{self.file}: {count}", *map(str, self.problems)])
+
+
+class StudyNotFound(SearchError):
+    """There is no study file of that path or name, or the study was never run."""
+
+
+class StudyMismatch(SearchError):
+    """A study cannot go on because its data, its space or its scoring is no longer what it began with."""
+
+
+class StudyBusy(SearchError):
+    """Another process is running the study."""
+
+
+class WorkersCannotStart(SearchError):
+    """A worker process ended before it could take its first trial."""
+
+
+class NoTrialCompleted(SearchError):
+    """Every trial of the study failed or was stopped, so there is nothing to choose from."""
+
+    exit_code = 1
+
+
+class TrackingError(SearchError):
+    """The MLflow store or server that was asked for cannot be used."""

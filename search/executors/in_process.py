@@ -1,0 +1,56 @@
+"""One job at a time, in this process: exactly reproducible, and easy to debug."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from search.executors.base import Job, Outcome, Supervisor, run_job
+
+
+class _DirectChannel:
+    def __init__(self, key: int, supervisor: Supervisor) -> None:
+        self._key, self._supervisor = key, supervisor
+
+    def report(self, message: Any) -> None:
+        self._supervisor.on_report(self._key, message)
+
+    def stop_reason(self) -> str | None:
+        return self._supervisor.stop_reason(self._key)
+
+
+class InProcessExecutor:
+    """Runs the submitted job inside :meth:`poll`, with one torch thread as a worker has."""
+
+    def __init__(self) -> None:
+        self._job: Job | None = None
+        self._threads = 1
+
+    @property
+    def free(self) -> int:
+        """1 until a job is submitted."""
+        return 0 if self._job else 1
+
+    def submit(self, job: Job) -> None:
+        """Keep the job for the next :meth:`poll`."""
+        self._job = job
+
+    def poll(self, supervisor: Supervisor, timeout: float) -> list[Outcome]:
+        """Run the job to its end."""
+        if self._job is None:
+            return []
+        job, self._job = self._job, None
+        return [run_job(job, _DirectChannel(job.key, supervisor))]
+
+    def __enter__(self) -> Self:
+        """Take one torch thread, as every worker has, so that the numbers are the same."""
+        import torch
+
+        self._threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Give the threads back."""
+        import torch
+
+        torch.set_num_threads(self._threads)

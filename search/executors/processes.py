@@ -1,0 +1,203 @@
+"""Long-lived worker processes, one torch thread each.
+
+Workers are spawned once, because importing torch and Lightning takes seconds. Each has a duplex pipe: jobs and stop
+requests go in, reports and outcomes come out. A worker that dies costs its job and is replaced.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any, Self
+
+from search.errors import WorkersCannotStart
+from search.executors.base import Failure, Job, Outcome, Supervisor, run_job
+
+_READY = "ready"
+_REPORT = "report"
+_STOP = "stop"
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class _PipeChannel:
+    """The worker's end: sends reports, looks for stop requests without waiting."""
+
+    def __init__(self, pipe: Connection[Any, Any], key: int) -> None:
+        self._pipe, self._key = pipe, key
+        self._reason: str | None = None
+
+    def report(self, message: Any) -> None:
+        self._pipe.send((_REPORT, self._key, message))
+
+    def stop_reason(self) -> str | None:
+        while self._pipe.poll():
+            kind, key, reason = self._pipe.recv()
+            # A stop that crossed the end of an earlier job on its way is not meant for this one.
+            if kind == _STOP and key == self._key:
+                self._reason = reason
+        return self._reason
+
+
+def _worker_main(pipe: Connection[Any, Any], warm_up: Callable[[], None]) -> None:
+    """A worker's life: warm up, then one job after the other until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    warm_up()
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        pipe.send((_READY, -1, None))
+        while True:
+            message = pipe.recv()
+            if isinstance(message, Job):
+                pipe.send(run_job(message, _PipeChannel(pipe, message.key)))
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # a worker is always a child
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    pipe: Connection[Any, Any]
+    ready: bool = False
+    job: Job | None = None
+    stop_sent: bool = False
+
+
+class ProcessExecutor:
+    """Runs up to ``jobs`` jobs at once.
+
+    Args:
+        jobs: Number of workers.
+        warm_up: Module-level function that each worker calls first, to import what jobs need.
+    """
+
+    def __init__(self, jobs: int, warm_up: Callable[[], None]) -> None:
+        self._jobs, self._warm_up = jobs, warm_up
+        self._workers: list[_Worker] = []
+
+    @property
+    def free(self) -> int:
+        """Workers without a job."""
+        return sum(worker.job is None for worker in self._workers)
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers."""
+        return [worker.process.pid or -1 for worker in self._workers]
+
+    def submit(self, job: Job) -> None:
+        """Give the job to a free worker; one that is still starting takes it as soon as it is ready."""
+        worker = next(worker for worker in self._workers if worker.job is None)
+        worker.job, worker.stop_sent = job, False
+        with suppress(BrokenPipeError, ConnectionResetError):  # died while idle: poll sees it and says so
+            worker.pipe.send(job)
+
+    def poll(self, supervisor: Supervisor, timeout: float) -> list[Outcome]:
+        """Pass on reports and stop requests; return jobs that ended.
+
+        Raises:
+            WorkersCannotStart: A worker died before it was ready.
+        """
+        self._send_stops(supervisor)
+        pipes: dict[Any, _Worker] = {worker.pipe: worker for worker in self._workers}
+        outcomes: list[Outcome] = []
+        for pipe in wait(list(pipes), timeout):
+            outcomes.extend(self._receive(pipes[pipe], supervisor))
+        self._send_stops(supervisor)
+        return outcomes
+
+    def _receive(self, worker: _Worker, supervisor: Supervisor) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        try:
+            while worker.pipe.poll():
+                message = worker.pipe.recv()
+                if isinstance(message, Outcome):
+                    worker.job = None
+                    outcomes.append(message)
+                elif message[0] == _READY:
+                    worker.ready = True
+                else:
+                    supervisor.on_report(message[1], message[2])
+        except (EOFError, ConnectionResetError):
+            outcomes.extend(self._bury(worker))
+        return outcomes
+
+    def _bury(self, worker: _Worker) -> list[Outcome]:
+        """Replace a worker that died; its job, if any, has failed."""
+        worker.process.join()
+        if not worker.ready:
+            raise WorkersCannotStart(
+                f"a worker process ended with exit code {worker.process.exitcode} before it could take a trial; "
+                "run with --jobs 1 to see the error; in a script of your own, call run_study under "
+                'if __name__ == "__main__":'
+            )
+        worker.pipe.close()
+        self._workers[self._workers.index(worker)] = self._spawn()
+        if worker.job is None:
+            return []
+        return [Outcome(worker.job.key, failure=Failure(_death(worker.process.exitcode), died=True))]
+
+    def _send_stops(self, supervisor: Supervisor) -> None:
+        for worker in self._workers:
+            if worker.job is None or worker.stop_sent:
+                continue
+            reason = supervisor.stop_reason(worker.job.key)
+            if reason is not None:
+                worker.stop_sent = True
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    worker.pipe.send((_STOP, worker.job.key, reason))
+
+    def _spawn(self) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe()
+        process = context.Process(target=_worker_main, args=(there, self._warm_up), daemon=True)
+        before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
+        try:
+            process.start()
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+        there.close()
+        return _Worker(process, here)
+
+    def __enter__(self) -> Self:
+        """Spawn the workers; they get ready while the caller goes on."""
+        self._workers = [self._spawn() for _ in range(self._jobs)]
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """End the workers: closing its pipe ends an idle one, a busy one is terminated."""
+        for worker in self._workers:
+            worker.pipe.close()
+            if worker.job is not None or not worker.ready:
+                worker.process.terminate()
+        deadline = time.monotonic() + 5
+        for worker in self._workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+
+
+def _death(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        hint = " (out of memory?)" if -exitcode == signal.SIGKILL else ""
+        return f"the worker process was killed by {name}{hint}"
+    return f"the worker process ended with exit code {exitcode}"

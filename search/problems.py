@@ -1,0 +1,168 @@
+"""pydantic's errors as sentences about the keys of a study."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from lstmgru.errors import did_you_mean
+from search.config import CROSS_SECTION, StudyConfig
+from search.values import IntRange
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+Keys = tuple[str | int, ...]
+
+
+def find_problems(values: Mapping[str, Any]) -> tuple[StudyConfig | None, list[tuple[Keys, str]]]:
+    """Check the values of a study.
+
+    Returns:
+        The study, or ``None``, and every problem: the path of its key, and the message as the predicate of the key.
+    """
+    try:
+        return StudyConfig.model_validate(values), []
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    problems = [(_keys(detail), _message(detail)) for detail in details]
+    for detail in _hidden_behind(values, details):
+        problem = (_keys(detail), _message(detail))
+        if problem not in problems:
+            problems.append(problem)
+    return None, problems
+
+
+def config_fields() -> dict[str, FieldInfo]:
+    """The field of every key of a study, by dotted path; sections are not keys."""
+    fields: dict[str, FieldInfo] = {}
+    for name, field in StudyConfig.model_fields.items():
+        section = _section(field)
+        inner = section.model_fields if section else {}
+        fields |= {f"{name}.{key}": inner_field for key, inner_field in inner.items()} or {name: field}
+    return fields
+
+
+def dotted(keys: Iterable[str | int]) -> str:
+    """``space.hidden_size[1]`` of ``("space", "hidden_size", 1)``."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
+
+
+def shown(value: object) -> str:
+    """A value as a study file would write it, on one line and not too long."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _keys(detail: ErrorDetails) -> Keys:
+    """The path without the tags of :class:`search.shapes.ByShape`."""
+    return tuple(key for key in detail["loc"] if not str(key).startswith("<"))
+
+
+def _hidden_behind(values: Mapping[str, Any], details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Broken rules between two sections, which pydantic checks only once both sections are valid.
+
+    The wrong keys are taken out; what a rule then says is still true of the keys that are left.
+    """
+    left = {name: dict(section) if isinstance(section, dict) else section for name, section in values.items()}
+    for detail in details:
+        section, *rest = _keys(detail) or ("",)
+        inside = left.get(str(section))
+        if rest and isinstance(inside, dict):
+            inside.pop(rest[0], None)
+        else:
+            left.pop(str(section), None)
+    try:
+        StudyConfig.model_validate(left)
+    except ValidationError as error:
+        return [detail for detail in error.errors(include_url=False) if detail["type"] == CROSS_SECTION]
+    return []
+
+
+def _message(detail: ErrorDetails) -> str:
+    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == CROSS_SECTION:
+        return detail["msg"]
+    if kind == "missing":
+        return _missing(detail)
+    if kind in ("extra_forbidden", "invalid_key"):
+        return _unknown_key(detail)
+    if kind == "literal_error":
+        valid = re.findall(r"'([^']*)'", context["expected"])
+        hint = did_you_mean(value, valid) if isinstance(value, str) else ""
+        rule = f"one of {', '.join(valid)}" if len(valid) > 1 else valid[0]
+        return f"must be {rule}{_or_null(detail)} but got {shown(value)}{hint}"
+    rule = _RULES[kind](context) if kind in _RULES else detail["msg"]
+    return f"must be {rule}{_or_null(detail)} but got {shown(value)}{_quotes(kind, value)}"
+
+
+_RULES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "greater_than_equal": lambda context: f"at least {shown(context['ge'])}",
+    "greater_than": lambda context: f"above {shown(context['gt'])}",
+    "less_than_equal": lambda context: f"at most {shown(context['le'])}",
+    "less_than": lambda context: f"below {shown(context['lt'])}",
+    "int_type": lambda _: "a whole number",
+    "int_from_float": lambda _: "a whole number",
+    "float_type": lambda _: "a number",
+    "finite_number": lambda _: "a finite number",
+    "bool_type": lambda _: "true or false",
+    "string_type": lambda _: "text",
+    "string_too_short": lambda _: "text of at least one character",
+    "too_short": lambda _: "a list of at least one value",
+    "model_type": lambda _: "a section with keys of its own",
+}
+
+
+def _or_null(detail: ErrorDetails) -> str:
+    field = _field_at(detail)
+    if field is None or type(None) not in get_args(field.annotation):
+        return ""
+    # An item of a list and an end of a range cannot be null, and no bound is a reason to write it.
+    return " or null" if len(_keys(detail)) <= 2 and detail["type"].endswith(("_type", "_error")) else ""
+
+
+def _quotes(kind: str, value: object) -> str:
+    return "; put it in quotes" if kind == "string_type" and isinstance(value, int | float) else ""
+
+
+def _missing(detail: ErrorDetails) -> str:
+    if "<mapping>" in detail["loc"]:
+        return "is missing: a range has low and high"
+    field = _field_at(detail)
+    description = field.description if field is not None and field.description else ""
+    return f"is missing: {description[:1].lower()}{description[1:].rstrip('.')}"
+
+
+def _unknown_key(detail: ErrorDetails) -> str:
+    *parents, name = _keys(detail)
+    if "<mapping>" in detail["loc"]:
+        valid = list(IntRange.model_fields)
+        return f"is no key of a range{did_you_mean(str(name), valid) or '; it may have ' + ', '.join(valid)}"
+    elsewhere = [key for key in config_fields() if key.endswith(f".{name}")]
+    if elsewhere:
+        return f"is not a known key; did you mean '{elsewhere[0]}'?"
+    section = _section(StudyConfig.model_fields[str(parents[0])]) if parents else StudyConfig
+    valid = list(section.model_fields) if section else []
+    place = f"{parents[0]} may hold" if parents else "a study may hold"
+    return f"is not a known key{did_you_mean(str(name), valid) or f'; {place} ' + ', '.join(valid)}"
+
+
+def _field_at(detail: ErrorDetails) -> FieldInfo | None:
+    keys = _keys(detail)
+    return config_fields().get(dotted(keys[:2])) or StudyConfig.model_fields.get(dotted(keys[:1]))
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None

@@ -1,0 +1,216 @@
+"""The sections of a study that say what is scored: its data, its forecasts, its folds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from lstmgru.errors import DataError
+from lstmgru.specs import ForecastSpec, MetricName
+from search.shapes import (
+    ByShape,
+    Character,
+    Columns,
+    ColumnsOrNone,
+    Count,
+    CountOrAuto,
+    Strict,
+    Text,
+    each_once,
+)
+
+if TYPE_CHECKING:
+    from lstmgru.data.splits import SplitSpec
+
+CalendarFeature = Literal[
+    "minute_of_hour",
+    "hour_of_day",
+    "day_of_week",
+    "day_of_month",
+    "day_of_year",
+    "week_of_year",
+    "month_of_year",
+    "quarter_of_year",
+]
+DatasetName = Literal["seattle_weather"]
+Calendar = Annotated[
+    Literal["auto", "none"] | tuple[CalendarFeature, ...],
+    ByShape(
+        Literal["auto", "none"],
+        CalendarFeature,
+        then=lambda value: each_once(value) if isinstance(value, list) else value,
+        plain=lambda value: list(value) if isinstance(value, tuple) else value,
+        expected="auto, none or a list of calendar features",
+    ),
+]
+
+
+class DataConfig(Strict):
+    """The table, and the part that each of its columns plays."""
+
+    path: Text | None = Field(
+        None,
+        description="Table to read: `.csv`, `.tsv`, `.txt` (also with `.gz`), `.parquet`, `.feather` or `.arrow`. "
+        "A relative path counts from the current folder, else from the folder of the study file. "
+        "`null`: `data.dataset` is read.",
+    )
+    dataset: DatasetName | None = Field(
+        None,
+        description="Built-in data set to read instead of a file: `seattle_weather`. `null`: `data.path` is read.",
+        validate_default=True,
+    )
+    time: Text = Field(description="Column of the times (ISO 8601 dates or times), or of integer steps.")
+    target: Columns = Field(description="Column to forecast, or a list of them.")
+    id: Text | None = Field(
+        None, description="Column that tells the series of a table apart. `null`: the table is one series."
+    )
+    past_covariates: ColumnsOrNone = Field(
+        (), description="Columns that are known up to the moment of a forecast, one or a list."
+    )
+    future_covariates: ColumnsOrNone = Field(
+        (), description="Columns that are known for the forecast steps too, one or a list."
+    )
+    calendar: Calendar = Field(
+        "auto",
+        description="Features of the times, known ahead. `auto`: those that vary at the frequency; `none`; or a list "
+        "of `minute_of_hour`, `hour_of_day`, `day_of_week`, `day_of_month`, `day_of_year`, `week_of_year`, "
+        "`month_of_year`, `quarter_of_year`.",
+    )
+    frequency: Text = Field(
+        "auto",
+        description="Distance of two rows. `auto`: found in the times; else a pandas offset alias such as `D`, `h`, "
+        "`15min`, `MS`, or `step` for integer steps.",
+    )
+    gaps: Literal["error", "fill", "interpolate"] = Field(
+        "error",
+        description="What becomes of missing rows and cells. `error`: they are refused; `fill`: the last value is "
+        "carried forward; `interpolate`: a straight line. Filled values are never scored.",
+    )
+    delimiter: Character = Field(
+        ",", description="Character between the fields of a text file; a tab for `.tsv` unless set."
+    )
+    decimal: Literal[".", ","] = Field(
+        ".", description="Decimal point of the numbers in a text file.", validate_default=True
+    )
+
+    @field_validator("dataset")
+    @classmethod
+    def _one_source(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        if "path" in info.data:
+            path = info.data["path"]
+            if path is None and dataset is None:
+                raise ValueError("is missing, and so is data.path: name a built-in data set or a file")
+            if path is not None and dataset is not None:
+                raise ValueError(f"cannot stand beside data.path ({path!r}); leave one of the two out")
+        return dataset
+
+    @field_validator("target", "id", "past_covariates", "future_covariates")
+    @classmethod
+    def _one_part_each(cls, value: object, info: ValidationInfo) -> object:
+        columns = value if isinstance(value, tuple) else (value,)
+        for part in ("time", "target", "id", "past_covariates", "future_covariates"):
+            taken = info.data.get(part)
+            taken = taken if isinstance(taken, tuple) else (taken,)
+            both = [column for column in columns if column is not None and column in taken]
+            if both:
+                raise ValueError(f"names {both[0]!r}, which is data.{part} already; a column plays one part")
+        return value
+
+    @field_validator("decimal")
+    @classmethod
+    def _differs_from_delimiter(cls, decimal: str, info: ValidationInfo) -> str:
+        if decimal == info.data.get("delimiter"):
+            raise ValueError(f"must differ from data.delimiter, but both are {decimal!r}; set the delimiter to ';'")
+        return decimal
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to forecast."""
+        return self.target
+
+    def resolve_path(self, study_file: Path | None) -> Path:
+        """Where the table is: a relative path counts from the current folder, else from the study file's.
+
+        Args:
+            study_file: Where the study was read from.
+
+        Raises:
+            DataError: It is in neither.
+        """
+        assert self.path is not None  # the caller has asked for data.dataset first
+        path = Path(self.path).expanduser()
+        folders = [Path()] if path.is_absolute() or study_file is None else [Path(), study_file.parent]
+        found = [folder / path for folder in folders if (folder / path).exists()]
+        if not found and len(folders) > 1:
+            places = " nor in ".join(str(folder.resolve()) for folder in folders)
+            raise DataError(f"data.path is {self.path!r} but there is no such file in {places}; correct the path")
+        return found[0] if found else path
+
+
+class ForecastConfig(Strict):
+    """What is forecast, and how forecasts are scored."""
+
+    horizon: Count = Field(description="Steps that are forecast.")
+    season_length: CountOrAuto = Field(
+        "auto",
+        description="Steps in one season, for the seasonal naive baseline and MASE: 7 for days with a weekly season, "
+        "1 for none. `auto`: the usual one of the frequency.",
+    )
+    metric: MetricName = Field(
+        "mae",
+        description="Score of a model on values in original units, smaller is better: `mae`, `rmse`, `mse`, `smape` "
+        "or `mase`.",
+    )
+
+    def to_spec(self, *, season_length: int) -> ForecastSpec:
+        """The specification of the library.
+
+        Args:
+            season_length: What ``season_length`` or its ``auto`` stands for.
+        """
+        return ForecastSpec(self.horizon, season_length, self.metric)
+
+
+class SplitsConfig(Strict):
+    """How the series are cut into folds and a holdout; all lengths are in time steps."""
+
+    holdout: Count = Field(
+        description="Steps at the end that the search never sees; the winner is scored on them once."
+    )
+    folds: Count = Field(3, description="Number of rolling-origin folds before the holdout.")
+    fold_size: Count | None = Field(
+        None, description="Steps that are forecast and scored in a fold. `null`: as many as the holdout."
+    )
+    step: Count | None = Field(
+        None, description="Steps between the scored parts of two folds. `null`: `splits.fold_size`."
+    )
+    gap: int = Field(0, ge=0, description="Steps left out between a training part and its scored part.")
+    window: Literal["expanding", "sliding"] = Field(
+        "expanding",
+        description="`expanding`: every training part starts at the first row; `sliding`: all are equally long.",
+    )
+    train_size: Count | None = Field(
+        None, description="Steps of a sliding training part. `null`: as many as the first fold has."
+    )
+    stride: Count = Field(1, description="Steps between two forecasts that are scored.")
+    align: Literal["time", "end"] = Field(
+        "time",
+        description="`time`: all series are cut at the same moments; `end`: each counts from its own end.",
+    )
+
+    @field_validator("train_size")
+    @classmethod
+    def _needs_sliding(cls, train_size: int | None, info: ValidationInfo) -> int | None:
+        if train_size is not None and info.data.get("window") == "expanding":
+            raise ValueError(
+                f"is for splits.window: sliding, but window is expanding; set the window or leave {train_size} out"
+            )
+        return train_size
+
+    def to_spec(self) -> SplitSpec:
+        """The specification of the library."""
+        from lstmgru.data.splits import SplitSpec
+
+        return SplitSpec(**self.model_dump())

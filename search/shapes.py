@@ -1,0 +1,100 @@
+"""How the values of a study file are checked: strictly, and by their shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
+
+from search.durations import PATTERN, parse_duration
+
+
+class Strict(BaseModel):
+    """A model that refuses unknown keys and never converts text to numbers or numbers to truth values."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class ByShape:
+    """Checks a value by the one type that fits its shape, so that one mistake gives one message.
+
+    Attributes:
+        scalar: Type of a single value.
+        item: Type of the items of a list.
+        mapping: Type of a mapping; ``None``: a mapping is an error.
+        then: Makes the checked value what the model holds; may raise ``ValueError``.
+        plain: The inverse of ``then``, for the serialised form.
+        expected: The shapes, for the error.
+        fewest: Items that a list must hold at least.
+    """
+
+    scalar: Any
+    item: Any
+    mapping: Any = None
+    then: Callable[[Any], Any] = lambda value: value
+    plain: Callable[[Any], Any] = lambda value: value
+    expected: str = ""
+    fewest: int = 1
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """A tagged union; no key of a study can be named like its tags."""
+        shapes: dict[Any, CoreSchema] = {
+            "<scalar>": handler.generate_schema(self.scalar),
+            "<list>": core_schema.list_schema(handler.generate_schema(self.item), min_length=self.fewest),
+        }
+        if self.mapping is not None:
+            shapes["<mapping>"] = handler.generate_schema(self.mapping)
+        union = core_schema.tagged_union_schema(
+            shapes, discriminator=_tag, custom_error_type="shape", custom_error_message=self.expected
+        )
+        return core_schema.no_info_after_validator_function(
+            self.then, union, serialization=core_schema.plain_serializer_function_ser_schema(self.plain)
+        )
+
+
+def _tag(value: object) -> str:
+    return "<list>" if isinstance(value, list) else "<mapping>" if isinstance(value, dict) else "<scalar>"
+
+
+def each_once(values: Any) -> tuple[Any, ...]:
+    """A scalar or a list as a tuple.
+
+    Raises:
+        ValueError: A value stands there twice; the message is the predicate of a key.
+    """
+    items = tuple(values) if isinstance(values, list) else (values,)
+    twice = [item for index, item in enumerate(items) if item in items[:index]]
+    if twice:
+        raise ValueError(f"must hold each value once but holds {twice[0]!r} twice")
+    return items
+
+
+def _count_or_auto(value: Any) -> Any:
+    if value == "auto" or (type(value) is int and value >= 1):
+        return value
+    raise ValueError(f"must be a whole number from 1, or auto, but got {value!r}")
+
+
+def _character(value: Any) -> Any:
+    if isinstance(value, str) and len(value) != 1:
+        hint = '; write a tab as "\\t"' if value in ("\\t", "tab") else ""
+        raise ValueError(f"must be one character but got {value!r}{hint}")
+    return value
+
+
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+CountOrAuto = Annotated[Count | Literal["auto"], BeforeValidator(_count_or_auto)]
+Character = Annotated[str, Field(min_length=1, max_length=1), BeforeValidator(_character)]
+_COLUMNS = ByShape(Text, Text, then=each_once, plain=list, expected="a column or a list of columns")
+Columns = Annotated[tuple[str, ...], _COLUMNS]
+ColumnsOrNone = Annotated[tuple[str, ...], replace(_COLUMNS, fewest=0)]
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": PATTERN}]}),
+]

@@ -1,0 +1,235 @@
+"""One study: open or resume it in Optuna's storage, ask, tell, and read it back as a record.
+
+What is written where: a trial's parameters, intermediate values and state are Optuna's own; ``result`` (a user
+attribute of the trial) holds what else is known of it; user attributes of the study hold its configuration, data,
+baselines and outcome. Nothing is kept anywhere else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from typing import TYPE_CHECKING, Any, Literal
+
+from search.errors import StudyMismatch
+from search.records import (
+    BaselineRecord,
+    EpochRecord,
+    HoldoutRecord,
+    StudyRecord,
+    TrackingLinks,
+    TrialRecord,
+)
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
+
+# A trial whose driver died is taken up again this often before it counts as failed.
+MAX_RESTARTS = 2
+
+
+class StudyStore:
+    """A study in Optuna's storage.
+
+    Args:
+        study: Optuna's study.
+        storage: The storage it lives in.
+    """
+
+    def __init__(self, study: Study, storage: BaseStorage) -> None:
+        self.study = study
+        self._storage = storage
+
+    @classmethod
+    def load(cls, storage: BaseStorage, name: str) -> StudyStore | None:
+        """The study of that name, or ``None``."""
+        import optuna
+
+        if name not in optuna.study.get_all_study_names(storage):
+            return None
+        return cls(optuna.load_study(study_name=name, storage=storage), storage)
+
+    @classmethod
+    def create(
+        cls, storage: BaseStorage, name: str, *, direction: Literal["minimize", "maximize"], attributes: dict[str, Any]
+    ) -> StudyStore:
+        """A new study; ``attributes`` are ``config``, ``identity``, ``data`` and ``task``."""
+        import optuna
+
+        study = optuna.create_study(study_name=name, storage=storage, direction=direction)
+        for key, value in {"uid": uuid.uuid4().hex, **attributes}.items():
+            study.set_user_attr(key, value)
+        return cls(study, storage)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """A study attribute."""
+        return self.study.user_attrs.get(key, default)
+
+    def set(self, key: str, value: Any) -> None:
+        """Write a study attribute, if it is not already so."""
+        if self.study.user_attrs.get(key) != value:
+            self.study.set_user_attr(key, value)
+
+    def check_identity(self, identity: dict[str, Any]) -> None:
+        """Make sure that the study on disk is the one that is asked for.
+
+        Args:
+            identity: What makes trials comparable, by dotted key.
+
+        Raises:
+            StudyMismatch: It says what differs, and the way out.
+        """
+        stored = self.get("identity", {})
+        differences = [
+            f"{key} was {stored.get(key, 'absent')}, is {identity.get(key, 'absent')}"
+            for key in sorted({*stored, *identity})
+            if stored.get(key) != identity.get(key)
+        ]
+        if differences:
+            raise StudyMismatch(
+                f"study '{self.study.study_name}' exists with other settings: {'; '.join(differences)}; "
+                "run it as it was, start over with --fresh, or give it another name with --set name=..."
+            )
+
+    def requeue(self, number: int) -> None:
+        """Put a running trial back into the queue: the next ask takes it up under its own number."""
+        from optuna.trial import TrialState
+
+        self._storage.set_trial_state_values(self._trial_id(number), TrialState.WAITING)
+
+    def requeue_orphans(self) -> tuple[list[int], list[int]]:
+        """Queue the trials that a dead driver left running; return the numbers queued and the numbers given up."""
+        from optuna.trial import TrialState
+
+        queued, given_up = [], []
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            restarts = trial.user_attrs.get("restarts", 0) + 1
+            trial_id = self._trial_id(trial.number)
+            self._storage.set_trial_user_attr(trial_id, "restarts", restarts)
+            if restarts <= MAX_RESTARTS:
+                self.requeue(trial.number)
+                queued.append(trial.number)
+            else:
+                reason = f"the search ended {restarts} times while it ran"
+                self._storage.set_trial_user_attr(trial_id, "result", {"reason": reason})
+                self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
+                given_up.append(trial.number)
+        return queued, given_up
+
+    def retry(self, number: int) -> bool:
+        """Queue the parameters of a failed trial once more; ``False`` if it was itself such a retry."""
+        trial = self.trial(number)
+        if "retry_of" in trial.user_attrs:
+            return False
+        self.study.enqueue_trial(trial.params, user_attrs={"retry_of": number})
+        return True
+
+    def trial(self, number: int) -> FrozenTrial:
+        """A trial as it is now; not to be changed."""
+        return self.study.get_trials(deepcopy=False)[number]
+
+    def best(self) -> TrialRecord | None:
+        """The best complete trial."""
+        from optuna.trial import TrialState
+
+        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        if not complete:
+            return None
+        # All scores are errors: smaller is better.
+        return trial_record(min(complete, key=lambda trial: (trial.value, trial.number)))
+
+    def winner(self) -> FrozenTrial | None:
+        """The trial to export: the best complete one, or, where none is complete, the best of the stopped ones."""
+        from optuna.trial import TrialState
+
+        best = self.best()
+        if best is not None:
+            return self.trial(best.number)
+        stopped = self.study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
+        scored = [trial for trial in stopped if trial.intermediate_values]
+        return min(scored, key=lambda trial: trial.intermediate_values[trial.last_step or 0], default=None)
+
+    def longest_fold_seconds(self) -> float:
+        """How long the best complete trial trained on its longest fold; 0 before there is one."""
+        best = self.best()
+        return max(self.trial(best.number).user_attrs["result"]["fold_seconds"]) if best else 0.0
+
+    def counts(self) -> tuple[int, int]:
+        """How many trials count against the budget (a failed one that is tried again does not), and how many wait."""
+        from optuna.trial import TrialState
+
+        trials = self.study.get_trials(deepcopy=False)
+        retried = {trial.user_attrs["retry_of"] for trial in trials if "retry_of" in trial.user_attrs}
+        waiting = sum(trial.state == TrialState.WAITING for trial in trials)
+        return len(trials) - len(retried), waiting
+
+    def record(self) -> StudyRecord:
+        """The whole study as plain values."""
+        links = self.get("mlflow")
+        runs = (links or {}).get("trial_run_ids", {})
+        tracked = TrackingLinks(**{**links, "trial_run_ids": {int(n): r for n, r in runs.items()}}) if links else None
+        holdout = self.get("holdout")
+        return StudyRecord(
+            study=self.study.study_name,
+            uid=self.get("uid"),
+            task=self.get("task"),
+            metric=self.get("config")["forecast"]["metric"],
+            direction=self.study.direction.name.lower(),
+            config=self.get("config"),
+            data=self.get("data"),
+            trials=tuple(
+                trial_record(trial, mlflow_run_id=runs.get(str(trial.number)))
+                for trial in self.study.get_trials(deepcopy=False)
+            ),
+            baselines={name: BaselineRecord(**values) for name, values in self.get("baselines", {}).items()},
+            holdout=HoldoutRecord(**holdout) if holdout else None,
+            bundle=self.get("bundle"),
+            mlflow=tracked,
+        )
+
+    def _trial_id(self, number: int) -> int:
+        study_id = self._storage.get_study_id_from_name(self.study.study_name)
+        return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+
+
+def trial_record(
+    trial: FrozenTrial, *, mlflow_run_id: str | None = None, curve: tuple[EpochRecord, ...] | None = None
+) -> TrialRecord:
+    """A trial as plain values.
+
+    Args:
+        trial: Optuna's.
+        mlflow_run_id: Its run.
+        curve: The epochs so far of a running trial; a finished one has them in its ``result``.
+    """
+    from optuna.trial import TrialState
+
+    result = trial.user_attrs.get("result", {})
+    value = trial.value if trial.state == TrialState.COMPLETE else None
+    if trial.state == TrialState.PRUNED and trial.intermediate_values:
+        value = trial.intermediate_values[max(trial.intermediate_values)]
+    if curve is None:
+        curve = tuple(EpochRecord(*epoch) for epoch in result.get("curve", ()))
+    return TrialRecord(
+        number=trial.number,
+        state=trial.state.name,  # type: ignore[arg-type]  # Optuna's state names are TrialStateName
+        value=value,
+        layers=trial.user_attrs.get("layers"),
+        params=dict(trial.params),
+        n_parameters=result.get("n_parameters"),
+        epochs=len(curve) or None,
+        seconds=result.get("seconds"),
+        reason=result.get("reason"),
+        fold_scores=tuple(result.get("fold_scores", ())),
+        curve=curve,
+        started=trial.datetime_start,
+        completed=trial.datetime_complete,
+        mlflow_run_id=mlflow_run_id,
+    )
+
+
+def curve_rows(curve: list[EpochRecord]) -> list[tuple[Any, ...]]:
+    """Epochs as JSON rows; :func:`trial_record` reads them."""
+    return [dataclasses.astuple(epoch) for epoch in curve]

@@ -1,0 +1,236 @@
+"""A tracker that works in the background: the search never waits for it and never sees it fail."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from search.errors import TrackingError
+from search.records import StudyRecord, TrackingLinks, TrialRecord
+from search.tracking.base import RunStatus, Tracker
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from optuna import Study
+
+_LONGEST_PAUSE = 30.0
+
+
+class BackgroundTracker:
+    """Passes on to another tracker, in a thread of its own.
+
+    Of each trial only the newest record is passed on. When the other tracker fails, the newest records are
+    kept, it is started again after a pause, and it is told everything once more; it must therefore be
+    idempotent.
+
+    Args:
+        tracker: Who does the work; it raises ``TrackingError`` when it cannot.
+        on_note: Told once, in the thread, when an outage begins, and once when it is over.
+        interval: Seconds between two deliveries.
+        patience: Seconds that :meth:`finish` and leaving wait for the last delivery, if there is no outage.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        on_note: Callable[[str], None],
+        *,
+        interval: float = 2.0,
+        patience: float = 60.0,
+    ) -> None:
+        self._tracker, self._on_note = tracker, on_note
+        self._interval, self._patience = interval, patience
+        self._changed = threading.Condition()
+        self._study: StudyRecord | None = None
+        self._latest: dict[int, TrialRecord] = {}
+        self._pending: set[int] = set()
+        self._tasks: list[Callable[[], object]] = []
+        self._begun = False
+        self._finishing = False
+        self._failures_in_a_row = 0
+        self._failures = 0
+        self._hurry = False
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+
+    def start(self, study: StudyRecord) -> None:
+        """Begin to show the study."""
+        with self._changed:
+            self._study = study
+            self._latest = {trial.number: trial for trial in study.trials}
+            self._hurry = True
+            self._changed.notify_all()
+        self._thread.start()
+
+    def update(self, trial: TrialRecord) -> None:
+        """Show this record of the trial, unless a newer one comes before the next delivery."""
+        with self._changed:
+            self._latest[trial.number] = trial
+            self._pending.add(trial.number)
+            self._changed.notify_all()
+
+    def log_model(self, bundle: Path, study: StudyRecord, example: pd.DataFrame | None) -> None:
+        """Show the model, in the background."""
+        self._add(lambda: self._tracker.log_model(bundle, study, example))
+
+    def finish(
+        self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None
+    ) -> TrackingLinks | None:
+        """Show how the study ended, and wait until that arrived or will clearly not arrive soon."""
+        self._finishing = True
+        self._add(lambda: self._tracker.finish(study, status=status, optuna_study=optuna_study))
+        self.wait(self._patience)
+        return self.links()
+
+    def links(self) -> TrackingLinks | None:
+        """Where to look, as far as it is known."""
+        return self._tracker.links()
+
+    def wait(self, timeout: float) -> bool:
+        """Deliver now; return whether everything arrived.
+
+        In an outage one more attempt is waited for, otherwise two: a database may be locked for a moment.
+
+        Args:
+            timeout: Seconds at most.
+        """
+        with self._changed:
+            enough = self._failures + (1 if self._failures_in_a_row else 2)
+            self._hurry = True
+            self._changed.notify_all()
+            self._changed.wait_for(
+                lambda: self._idle() or self._failures >= enough or not self._thread.is_alive(), timeout
+            )
+            return self._idle()
+
+    def close(self, timeout: float) -> bool:
+        """Deliver what can be delivered in that time, and end; return whether everything arrived.
+
+        Args:
+            timeout: Seconds at most.
+        """
+        delivered = self.wait(timeout)
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if not delivered and self._study is not None:
+            name = self._study.study
+            self._on_note(f"MLflow lacks a part of the study; bring it there with: python -m search sync {name}")
+        return delivered
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        impatient = isinstance(exc_info[1], BaseException) and not isinstance(exc_info[1], Exception)
+        if self._study is not None and not self._finishing:
+            study = replace(self._study, trials=tuple(self._latest[number] for number in sorted(self._latest)))
+            status: RunStatus = "KILLED" if impatient else "FAILED"
+            self._add(lambda: self._tracker.finish(study, status=status))
+        self.close(2.0 if impatient else self._patience)
+
+    def _add(self, task: Callable[[], object]) -> None:
+        with self._changed:
+            self._tasks.append(task)
+            self._hurry = True
+            self._changed.notify_all()
+
+    def _idle(self) -> bool:
+        return self._begun and not self._pending and not self._tasks
+
+    def _work(self) -> None:
+        while self._wait_for_work():
+            try:
+                self._deliver()
+            except TrackingError as error:
+                self._on_failure(error)
+            else:
+                self._on_success()
+
+    def _wait_for_work(self) -> bool:
+        """Sleep until the next delivery is due; ``False`` when there will be none."""
+        pause = min(self._interval * 2 ** max(0, self._failures_in_a_row - 1), _LONGEST_PAUSE)
+        due = time.monotonic() + pause
+        with self._changed:
+            while not self._closed:
+                left = due - time.monotonic()
+                if self._hurry or (left <= 0 and not self._idle()):
+                    self._hurry = False
+                    return True
+                self._changed.wait(left if left > 0 else None)
+            return False
+
+    def _deliver(self) -> None:
+        """Pass on all that is new.
+
+        Raises:
+            TrackingError: From the other tracker; what did not arrive is still to be delivered.
+        """
+        if not self._begun:
+            self._begin()
+        while (trial := self._next()) is not None:
+            self._tracker.update(trial)
+            with self._changed:
+                if self._latest[trial.number] is trial:
+                    self._pending.discard(trial.number)
+        self._do_tasks()
+
+    def _do_tasks(self) -> None:
+        """Do every task that can be done: a model that cannot be logged must not keep the study from ending.
+
+        Raises:
+            TrackingError: The first that a task raised.
+        """
+        problem: TrackingError | None = None
+        for task in list(self._tasks):
+            try:
+                task()
+            except TrackingError as error:
+                problem = problem or error
+                continue
+            with self._changed:
+                self._tasks.remove(task)
+        if problem is not None:
+            raise problem
+
+    def _begin(self) -> None:
+        with self._changed:
+            if self._study is None:
+                raise RuntimeError("a tracker is used before its start()")
+            study = self._newest(self._study)
+        self._tracker.start(study)
+        with self._changed:
+            self._begun = True
+            for trial in study.trials:
+                if self._latest[trial.number] is trial:
+                    self._pending.discard(trial.number)
+
+    def _newest(self, study: StudyRecord) -> StudyRecord:
+        return replace(study, trials=tuple(self._latest[number] for number in sorted(self._latest)))
+
+    def _next(self) -> TrialRecord | None:
+        with self._changed:
+            if self._closed or not self._pending:
+                return None
+            return self._latest[min(self._pending)]
+
+    def _on_failure(self, error: TrackingError) -> None:
+        with self._changed:
+            self._failures += 1
+            self._failures_in_a_row += 1
+            self._begun = False
+            self._changed.notify_all()
+        if self._failures_in_a_row == 1:
+            self._on_note(f"{error}; the search goes on, and what MLflow lacks is tried again")
+
+    def _on_success(self) -> None:
+        with self._changed:
+            recovered = self._failures_in_a_row > 0
+            self._failures_in_a_row = 0
+            self._changed.notify_all()
+        if recovered:
+            self._on_note("MLflow answers again, and nothing is missing there")

@@ -1,0 +1,42 @@
+"""The study's data as MLflow shows data: name, digest, columns, size; the table itself is not needed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from search.records import StudyRecord
+from search.tracking.entries import clip
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput
+
+_MAX_DIGEST = 36
+# Facts that have a name of their own in MLflow.
+_PROFILE = {"rows": "num_rows", "series": "num_series"}
+
+
+def dataset_input(study: StudyRecord) -> DatasetInput:
+    """The data as an input of the study's run."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    source = str(study.data.get("source", ""))
+    dataset = Dataset(
+        name=clip(source.replace("\\", "/").rsplit("/", 1)[-1] or study.study, 500),
+        digest=str(study.data.get("digest", ""))[:_MAX_DIGEST],
+        source_type="local",
+        source=json.dumps({"uri": source}),
+        schema=json.dumps({"mlflow_colspec": _columns(study.config.get("data", {}))}),
+        profile=json.dumps(
+            {f"num_{key}" if key in ("rows", "series") else key: value for key, value in study.data.items()}
+        ),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "search")])
+
+
+def _columns(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """The columns that the study reads, in MLflow's notation."""
+    columns = [(data.get("time"), "datetime"), (data.get("id"), "string")]
+    for role in ("targets", "past_covariates", "future_covariates"):
+        columns += [(name, "double") for name in data.get(role) or ()]
+    return [{"type": kind, "name": name, "required": True} for name, kind in columns if name]

@@ -1,0 +1,97 @@
+"""The description of a study's run, in Markdown: what was searched, where, what came of it, how to use it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from search.records import StudyRecord
+from search.reports.leaderboard import Row, leaderboard
+
+_ROWS = 10
+
+
+def description(study: StudyRecord, *, tracking_uri: str, model_uri: str | None) -> str:
+    """What one wants to know of a study first.
+
+    Args:
+        study: The study.
+        tracking_uri: What to connect to.
+        model_uri: The registered model, if there is one.
+    """
+    forecast = study.config.get("forecast", {})
+    better = "smaller" if study.direction == "minimize" else "larger"
+    states = [trial.state for trial in study.trials]
+    parts = [
+        f"**{_escape(study.study)}**: {study.task} {forecast.get('horizon', '?')} steps ahead, scored by "
+        f"{study.metric} ({better} is better).",
+        f"Data: {_escape(_data(study.data))}.",
+        f"Trials: {len(states)}, of which {states.count('COMPLETE')} complete, "
+        f"{states.count('PRUNED')} pruned, {states.count('FAIL')} failed.",
+    ]
+    if study.holdout:
+        parts.append(f"> {_escape(study.holdout.verdict)}")
+    parts.append(leaderboard_table(study, rows=_ROWS))
+    if model_uri:
+        parts.append(_usage(tracking_uri, model_uri))
+    return "\n\n".join(parts) + "\n"
+
+
+def leaderboard_table(study: StudyRecord, *, rows: int | None = None) -> str:
+    """Trials and baselines as a Markdown table, best first.
+
+    Args:
+        study: The study.
+        rows: How many trials at most; baselines are always in it. ``None`` means all.
+    """
+    lines = [
+        f"| # | model | trial | {study.metric}, folds | {study.metric}, holdout | parameters |",
+        "|--:|:--|--:|--:|--:|--:|",
+    ]
+    shown = 0
+    for rank, row in enumerate(leaderboard(study), 1):
+        shown += row.trial is not None
+        if row.trial is None or rows is None or shown <= rows:
+            lines.append(_line(rank, row))
+    return "\n".join(lines)
+
+
+def _line(rank: int, row: Row) -> str:
+    name = f"`{_escape(row.name)}`" if row.trial is not None else f"*{_escape(row.name)}* (baseline)"
+    cells = [
+        rank,
+        name,
+        _number(row.trial),
+        _number(row.folds),
+        _number(row.holdout),
+        _number(row.n_parameters),
+    ]
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _number(value: float | int | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def _data(data: dict[str, Any]) -> str:
+    facts = [str(data.get("source", "unknown"))]
+    facts += [f"{data[key]} {key}" for key in ("series", "rows") if key in data]
+    if "start" in data and "end" in data:
+        facts.append(f"{data['start']} to {data['end']}")
+    if data.get("frequency"):
+        facts.append(f"frequency {data['frequency']}")
+    return ", ".join(facts)
+
+
+def _usage(tracking_uri: str, model_uri: str) -> str:
+    return (
+        f"The best model is registered as `{model_uri}`:\n\n```python\nimport mlflow\nimport pandas as pd\n\n"
+        f"mlflow.set_tracking_uri({tracking_uri!r})\nmodel = mlflow.pyfunc.load_model({model_uri!r})\n"
+        "forecasts = model.predict(pd.read_csv('new.csv'))\n```"
+    )
+
+
+def _escape(text: str) -> str:
+    """Keep a name from being read as Markdown or HTML, or from ending a cell of a table."""
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -1,0 +1,175 @@
+"""What a record looks like in MLflow: parameters, points of metrics, tags. Pure values, the same every time.
+
+Timestamps come from the record and never from the clock: MLflow keeps one copy of a point that is logged
+twice with the same key, step, timestamp and value, so a study can be projected again and again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from search.records import StudyRecord, TrialRecord
+
+# MLflow's limits on the text of a parameter and of a tag.
+MAX_PARAM, MAX_TAG = 6000, 8000
+
+STATUS = {
+    "WAITING": "SCHEDULED",
+    "RUNNING": "RUNNING",
+    "COMPLETE": "FINISHED",
+    "PRUNED": "KILLED",
+    "FAIL": "FAILED",
+}
+
+# Tags by which a run is found again.
+STUDY_UID, TRIAL, STARTED, LOGGED_EPOCHS = "study_uid", "trial", "started", "logged_epochs"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a metric.
+
+    Attributes:
+        key: Name of the metric.
+        value: May be NaN or infinite.
+        timestamp: Milliseconds since 1970.
+        step: Of the metric's curve.
+    """
+
+    key: str
+    value: float
+    timestamp: int
+    step: int
+
+
+def milliseconds(time: datetime) -> int:
+    """A local time without zone, as records keep it, in milliseconds since 1970."""
+    return round(time.timestamp() * 1000)
+
+
+def clip(text: str, limit: int) -> str:
+    """The text, cut to ``limit`` characters and then marked as cut."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def trial_name(trial: TrialRecord) -> str:
+    """The name of a trial's run: ``012 lstm(64) > gru(32)``."""
+    return f"{trial.number:03d} {trial.layers}" if trial.layers else f"{trial.number:03d}"
+
+
+def trial_params(trial: TrialRecord) -> dict[str, str]:
+    """Everything that was suggested, and the architecture."""
+    params = trial.params | ({"layers": trial.layers} if trial.layers else {})
+    return {key: clip(str(value), MAX_PARAM) for key, value in params.items()}
+
+
+def trial_tags(study: StudyRecord, trial: TrialRecord) -> dict[str, str]:
+    """What tells the run from others, and how the trial stands."""
+    tags = {
+        "study": study.study,
+        STUDY_UID: study.uid,
+        TRIAL: str(trial.number),
+        STARTED: trial.started.isoformat() if trial.started else "",
+        "state": trial.state,
+    }
+    if trial.reason:
+        tags["reason"] = clip(trial.reason, MAX_TAG)
+    if trial.state == "PRUNED":
+        tags["pruned"] = "true"
+    return tags
+
+
+def trial_curve(study: StudyRecord, trial: TrialRecord, *, start: int, skip: int = 0) -> list[Point]:
+    """The points of every epoch but the first ``skip``.
+
+    Args:
+        study: Its metric names the curve.
+        trial: The trial.
+        start: When it started, in milliseconds since 1970.
+        skip: Epochs that are already there.
+    """
+    points = []
+    for epoch in trial.curve[skip:]:
+        time = start + round(epoch.seconds * 1000)
+        points.append(Point(f"fold_{epoch.fold}/val_{study.metric}", epoch.value, time, epoch.epoch))
+        points.append(Point(f"fold_{epoch.fold}/train_loss", epoch.train_loss, time, epoch.epoch))
+    return points
+
+
+def trial_summary(trial: TrialRecord, *, time: int) -> list[Point]:
+    """The final metrics of a trial that ended; a pruned one has no ``score`` to compare others with."""
+    values = {
+        "score" if trial.state == "COMPLETE" else "last_value": trial.value,
+        "n_parameters": trial.n_parameters,
+        "seconds": trial.seconds,
+        "epochs": trial.epochs,
+    }
+    values |= {f"fold_{number}/score": score for number, score in enumerate(trial.fold_scores, 1)}
+    return [Point(key, float(value), time, 0) for key, value in values.items() if value is not None]
+
+
+def study_params(study: StudyRecord) -> dict[str, str]:
+    """The study file, flat: ``forecast.horizon`` and so on."""
+    return {key: clip(value, MAX_PARAM) for key, value in _flatten(study.config)}
+
+
+def study_tags(study: StudyRecord) -> dict[str, str]:
+    """What tells the study from others, and what came of it."""
+    tags = {
+        "study": study.study,
+        STUDY_UID: study.uid,
+        "task": study.task,
+        "metric": study.metric,
+        "direction": study.direction,
+    }
+    if study.best:
+        tags |= {"best_trial": str(study.best.number), "best_layers": study.best.layers or ""}
+    if study.holdout:
+        tags |= {
+            "verdict": study.holdout.verdict,
+            "beats_baselines": str(study.holdout.beats_baselines).lower(),
+        }
+    return {key: clip(value, MAX_TAG) for key, value in tags.items()}
+
+
+def best_so_far(study: StudyRecord) -> list[Point]:
+    """``best_score`` after the first, second, … complete trial."""
+    choose = min if study.direction == "minimize" else max
+    done = sorted(
+        (trial.completed, trial.number, trial.value)
+        for trial in study.complete
+        if trial.completed is not None and trial.value is not None
+    )
+    points: list[Point] = []
+    for step, (time, _, value) in enumerate(done, 1):
+        best = choose(points[-1].value, value) if points else value
+        points.append(Point("best_score", best, milliseconds(time), step))
+    return points
+
+
+def study_outcome(study: StudyRecord, *, time: int) -> list[Point]:
+    """Scores on the holdout and of the baselines.
+
+    The step counts how often the holdout was looked at, so that a later winner's score does not overwrite an
+    earlier one.
+    """
+    looks = study.holdout.looks if study.holdout else 0
+    values = {f"holdout_{name}": value for name, value in study.holdout.metrics.items()} if study.holdout else {}
+    points = [Point(key, value, time, looks) for key, value in values.items()]
+    for name, baseline in study.baselines.items():
+        points.append(Point(f"baseline.{name}.score", baseline.folds, time, 0))
+        if baseline.holdout is not None:
+            points.append(Point(f"baseline.{name}.holdout_{study.metric}", baseline.holdout, time, looks))
+    return points
+
+
+def _flatten(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value, default=str)

@@ -1,0 +1,131 @@
+"""The projection of a study into MLflow: one parent run, one run a trial; at once, in the caller's thread."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from search.errors import TrackingError
+from search.records import StudyRecord, TrackingLinks, TrialRecord
+from search.tracking import store
+from search.tracking.base import RunStatus
+from search.tracking.files import write_files
+from search.tracking.runs import open_experiment
+from search.tracking.session import Session
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from optuna import Study
+
+
+class MlflowProjection:
+    """Shows a study in MLflow; what is there already is found again and left as it is.
+
+    Every method raises :class:`~search.errors.TrackingError` if MLflow does not do its part. After such an
+    error begin again with :meth:`start`, which reads what did arrive.
+
+    Args:
+        tracking_uri: Store or server.
+        folder: The working folder.
+        experiment: Name of the experiment; ``None`` means that of the study.
+        registered_model: Name of the registered model; ``None`` means that of the study.
+    """
+
+    def __init__(
+        self,
+        tracking_uri: str,
+        folder: Path,
+        *,
+        experiment: str | None = None,
+        registered_model: str | None = None,
+    ) -> None:
+        self._uri, self._folder = tracking_uri, folder
+        self._experiment, self._registered_model = experiment, registered_model
+        self._session: Session | None = None
+        self._example: pd.DataFrame | None = None
+
+    def start(self, study: StudyRecord) -> None:
+        """Show the study as running; its runs are found again or created."""
+        self._begin(study, running=True)
+
+    def update(self, trial: TrialRecord) -> None:
+        """Show one trial as it is now."""
+        with store.talking_to(self._uri):
+            self._open.show_trial(trial)
+
+    def log_model(self, bundle: Path, study: StudyRecord, example: pd.DataFrame | None) -> None:
+        """Log and register the exported model, unless that was done.
+
+        Raises:
+            TrackingError: Also if the study has no winner, or the directory no model.
+        """
+        self._example = example
+        winner = study.holdout.trial if study.holdout else study.best.number if study.best else None
+        if winner is None:
+            raise TrackingError(f"study '{study.study}' has no complete trial, so it has no model to log")
+        export = Export.read(bundle, example)
+        with store.talking_to(self._uri):
+            self._open.show_model(export, name=self._registered_model or study.study, trial=winner)
+
+    def finish(
+        self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None
+    ) -> TrackingLinks | None:
+        """Show how the study ended: scores, description, status, files; and its model, if that is still missing."""
+        for trial in study.trials:
+            self.update(trial)
+        self._show_outcome(study)
+        with store.talking_to(self._uri), tempfile.TemporaryDirectory() as folder:
+            self._open.end(status)
+            write_files(Path(folder), study, optuna_study)
+            self._open.show_files(Path(folder))
+        if study.bundle is not None and self._open.model_uri is None:
+            self.log_model(Path(study.bundle), study, self._example)
+            self._show_outcome(study)
+        return self.links()
+
+    def sync(self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None) -> TrackingLinks | None:
+        """Show a study as it is, all at once."""
+        self._begin(study, running=False)
+        return self.finish(study, status=status, optuna_study=optuna_study)
+
+    def links(self) -> TrackingLinks | None:
+        """Where to look, as far as it is known."""
+        session = self._session
+        if session is None:
+            return None
+        return TrackingLinks(
+            tracking_uri=store.without_password(self._uri),
+            experiment_id=session.experiment_id,
+            parent_run_id=session.parent.run_id,
+            trial_run_ids={number: run.run_id for number, run in sorted(session.trial_runs.copy().items())},
+            model_uri=session.model_uri,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._session is not None and self._session.parent.status == "RUNNING":
+            with store.talking_to(self._uri):
+                self._session.end("FAILED")
+
+    def _show_outcome(self, study: StudyRecord) -> None:
+        with store.talking_to(self._uri):
+            self._open.show_outcome(study, tracking_uri=store.without_password(self._uri))
+
+    def _begin(self, study: StudyRecord, *, running: bool) -> None:
+        with store.talking_to(self._uri):
+            client = store.connect(self._uri)
+            location = store.artifact_location(self._uri, self._folder)
+            experiment_id = open_experiment(client, self._experiment or study.study, location)
+            self._session = Session(client, experiment_id, study)
+            self._session.show_study(running=running)
+        for trial in study.trials:
+            self.update(trial)
+
+    @property
+    def _open(self) -> Session:
+        if self._session is None:
+            raise RuntimeError("a projection is used before its start()")
+        return self._session

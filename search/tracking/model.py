@@ -1,0 +1,189 @@
+"""The exported model in MLflow: a pyfunc model that loads the bundle, registered once for every winner."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from search.errors import TrackingError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models import ModelSignature
+
+LOADER = "lstmgru.bundle.pyfunc"
+CHAMPION = "champion"
+
+# What the loader imports, directly or not.
+_REQUIREMENTS = ("numpy", "pandas", "safetensors", "torch")
+
+
+@dataclass(frozen=True)
+class Export:
+    """An exported model, as far as one can know it without loading it.
+
+    Attributes:
+        folder: The bundle.
+        digest: Of its weights, in hexadecimal: unlike the other files they hold no dates and versions, so a
+            model that
+            is exported once more has the same.
+        inputs: Columns that it reads.
+        id: Column that tells series apart, if there are several.
+        time: Column of times.
+        example: A raw table that it can forecast from, or ``None``.
+    """
+
+    folder: Path
+    digest: str
+    inputs: tuple[str, ...]
+    id: str | None
+    time: str
+    example: pd.DataFrame | None
+
+    @classmethod
+    def read(cls, folder: Path, example: pd.DataFrame | None) -> Self:
+        """Read what the bundle says of itself.
+
+        Raises:
+            TrackingError: There is no bundle.
+        """
+        path = folder / "bundle.json"
+        try:
+            description = json.loads(path.read_text(encoding="utf-8"))
+            schema, digest = description["data"]["schema"], description["weights"]["sha256"][:16]
+            values = [*schema["targets"], *schema["past_covariates"], *schema["future_covariates"]]
+            identifiers = [schema["id"]] if schema["id"] else []
+            return cls(folder, digest, (*identifiers, schema["time"], *values), schema["id"], schema["time"], example)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            problem = f"{type(error).__name__}: {error}"
+            raise TrackingError(f"there is no model to log in {folder}: {path.name} is unusable ({problem})") from error
+
+
+def register(client: MlflowClient, run_id: str, export: Export, *, name: str, tags: dict[str, str]) -> str:
+    """Log a model below a run, register it and make it the champion; nothing happens twice.
+
+    Args:
+        client: Of the server.
+        run_id: The study's run.
+        export: The model.
+        name: Of the registered model.
+        tags: Where the model is from; together with its digest they tell versions apart.
+
+    Returns:
+        Its URI, ``models:/weather@champion``.
+    """
+    tags = tags | {"bundle_digest": export.digest}
+    registered = _registered_model(client, name)
+    found = _find_version(client, name, tags)
+    if found is None:
+        found = _register_version(client, _log(client, run_id, export, name, tags), name, tags)
+    if registered.aliases.get(CHAMPION) != str(found.version):
+        client.set_registered_model_alias(name, CHAMPION, str(found.version))
+    return f"models:/{name}@{CHAMPION}"
+
+
+def signature(export: Export) -> ModelSignature:
+    """The columns that the model reads and writes.
+
+    The types of those that it reads are left open: it takes dates as text and whole numbers as well, and says
+    itself what is wrong with a value, where MLflow would refuse a column of numbers that happen to be whole.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import AnyType
+
+    anything = AnyType()  # type: ignore[no-untyped-call]
+    identifiers = [ColSpec(anything, export.id)] if export.id else []
+    forecast = [
+        *identifiers,
+        ColSpec(anything, export.time),
+        ColSpec(DataType.string, "target"),
+        ColSpec(DataType.float, "forecast"),
+    ]
+    return ModelSignature(Schema([ColSpec(anything, column) for column in export.inputs]), Schema(forecast))
+
+
+def requirements() -> list[str]:
+    """What an environment that serves the model has to install: the versions that are installed here.
+
+    A build label, as in ``2.13.0+cpu``, is left out, for package indexes do not know it.
+    """
+    return [f"{package}=={version(package).split('+')[0]}" for package in ("mlflow", *_REQUIREMENTS)]
+
+
+def _registered_model(client: MlflowClient, name: str) -> Any:
+    found = client.search_registered_models(f"name = '{name}'")
+    return found[0] if found else client.create_registered_model(name)
+
+
+def _find_version(client: MlflowClient, name: str, tags: dict[str, str]) -> ModelVersion | None:
+    versions = client.search_model_versions(f"name = '{name}'")
+    return next((found for found in versions if tags.items() <= found.tags.items()), None)
+
+
+def _register_version(client: MlflowClient, model: LoggedModel, name: str, tags: dict[str, str]) -> ModelVersion:
+    # Not by models:/<id>, which a database store looks up in the process's own tracking URI.
+    version = client.create_model_version(
+        name, model.artifact_location, model.source_run_id, tags=tags, model_id=model.model_id
+    )
+    # The link from the model to its version, as MLflow's own functions set it.
+    link = json.dumps([{"name": name, "version": version.version}])
+    client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": link})
+    return version
+
+
+def _log(client: MlflowClient, run_id: str, export: Export, name: str, tags: dict[str, str]) -> LoggedModel:
+    """Log the bundle as an MLflow model.
+
+    ``mlflow.pyfunc.log_model`` writes to the process's own tracking URI, and loads the model to try the
+    example.
+    """
+    from mlflow.entities import LoggedModelOutput
+
+    model = _logged_model(client, run_id, name=name, tags=tags)
+    with tempfile.TemporaryDirectory() as folder:
+        _save(Path(folder) / "model", model, export)
+        client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
+    client.finalize_logged_model(model.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    return model
+
+
+def _save(path: Path, model: LoggedModel, export: Export) -> None:
+    """Write an MLflow model directory."""
+    import lstmgru
+
+    with warnings.catch_warnings():
+        # About MLflow's own type hints and its use of pandas.
+        warnings.simplefilter("ignore")
+        from mlflow.models import Model
+        from mlflow.pyfunc import save_model
+
+        save_model(
+            path,
+            loader_module=LOADER,
+            data_path=str(export.folder),
+            code_paths=[str(Path(lstmgru.__file__).parent)],
+            mlflow_model=Model(model.artifact_location, model.source_run_id, model_id=model.model_id),
+            signature=signature(export),
+            input_example=export.example,
+            pip_requirements=requirements(),
+        )
+
+
+def _logged_model(client: MlflowClient, run_id: str, *, name: str, tags: dict[str, str]) -> LoggedModel:
+    """A logged model to be filled, new or left by an upload that was cut off."""
+    experiment_id = client.get_run(run_id).info.experiment_id
+    same = " AND ".join(f"tags.{key} = '{value}'" for key, value in tags.items())
+    found = client.search_logged_models([experiment_id], filter_string=same)
+    if found:
+        return found[0]
+    return client.create_logged_model(experiment_id, name=name, source_run_id=run_id, tags=tags)

@@ -1,0 +1,146 @@
+"""A study's runs while they are being projected: what MLflow has, what it lacks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search.records import StudyRecord, TrialRecord
+from search.tracking import entries
+from search.tracking.base import RunStatus
+from search.tracking.dataset import dataset_input
+from search.tracking.describe import description
+from search.tracking.model import Export, register
+from search.tracking.runs import Runs, RunState
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_ENDED = ("COMPLETE", "PRUNED", "FAIL")
+
+
+class Session:
+    """Writes one study to one server.
+
+    Args:
+        client: Of the server.
+        experiment_id: Where the runs are.
+        study: The study; its runs are looked up now, and its parent run is created if there is none.
+    """
+
+    def __init__(self, client: MlflowClient, experiment_id: str, study: StudyRecord) -> None:
+        self.client, self.experiment_id = client, experiment_id
+        self._runs = Runs(client, experiment_id)
+        self._best_points = 0
+        parent, self.trial_runs = self._runs.read(study)
+        if parent is None:
+            start = _first_start(study) or time.time_ns() // 1_000_000
+            parent = self._runs.create(study.study, start=start, tags=entries.study_tags(study))
+        self.parent: RunState = parent
+        before = study.mlflow
+        same_server = before is not None and before.parent_run_id == parent.run_id
+        self.model_uri = before.model_uri if before is not None and same_server else None
+        self._trials: dict[int, TrialRecord] = {}
+        self.study = study
+
+    def show_study(self, *, running: bool) -> None:
+        """The parent run: settings, data, status."""
+        params = entries.study_params(self.study)
+        changed = [
+            f"{key}: {self.parent.params[key]} → {value}"
+            for key, value in params.items()
+            if self.parent.params.get(key, value) != value
+        ]
+        tags = entries.study_tags(self.study)
+        if changed:
+            # A parameter can be logged only once; the tag tells what a resumed study changed.
+            tags["settings_changed"] = entries.clip("; ".join(changed), entries.MAX_TAG)
+        self._runs.write(self.parent, params=params, points=[], tags=tags)
+        self.client.log_inputs(self.parent.run_id, [dataset_input(self.study)])
+        if running:
+            self._runs.set_status(self.parent, "RUNNING")
+
+    def show_trial(self, trial: TrialRecord) -> None:
+        """A trial's run, as far as it lacks something."""
+        self._trials[trial.number] = trial
+        run = self._run_of(trial)
+        if run is None:
+            return
+        ended = trial.state in _ENDED
+        end = entries.milliseconds(trial.completed) if trial.completed else run.start
+        if not (ended and run.tags.get("state") == trial.state):
+            points = entries.trial_curve(self.study, trial, start=run.start, skip=run.logged_epochs)
+            if ended:
+                points += entries.trial_summary(trial, time=end)
+            logged = max(len(trial.curve), run.logged_epochs)
+            tags = entries.trial_tags(self.study, trial) | {entries.LOGGED_EPOCHS: str(logged)}
+            self._runs.write(run, params=entries.trial_params(trial), points=points, tags=tags)
+        self._runs.set_status(run, entries.STATUS[trial.state], end=end if ended else None)
+        if trial.state == "COMPLETE":
+            self._show_best()
+
+    def show_outcome(self, study: StudyRecord, *, tracking_uri: str) -> None:
+        """Scores and description of the study.
+
+        Args:
+            study: As it ended.
+            tracking_uri: What the description tells people to connect to.
+        """
+        self.study = study
+        self._show_best()
+        note = description(study, tracking_uri=tracking_uri, model_uri=self.model_uri)
+        tags = entries.study_tags(study) | {"mlflow.note.content": entries.clip(note, entries.MAX_TAG)}
+        points = entries.study_outcome(study, time=self.parent.start)
+        self._runs.write(self.parent, params={}, points=points, tags=tags)
+
+    def show_files(self, folder: Path) -> None:
+        """The files of the folder, as artifacts of the study."""
+        self.client.log_artifacts(self.parent.run_id, str(folder))
+
+    def show_model(self, export: Export, *, name: str, trial: int) -> None:
+        """The exported model, logged and registered once.
+
+        Args:
+            export: The model.
+            name: Of the registered model.
+            trial: The number of the trial that it is from.
+        """
+        tags = {entries.STUDY_UID: self.study.uid, entries.TRIAL: str(trial)}
+        self.model_uri = register(self.client, self.parent.run_id, export, name=name, tags=tags)
+
+    def end(self, status: RunStatus) -> None:
+        """The status of the study; unless it runs, it ended with its last trial."""
+        if status == "RUNNING":
+            self._runs.set_status(self.parent, status)
+            return
+        ends = [entries.milliseconds(trial.completed) for trial in self._trials.values() if trial.completed]
+        self._runs.set_status(self.parent, status, end=max(ends, default=self.parent.start))
+
+    def _run_of(self, trial: TrialRecord) -> RunState | None:
+        """The trial's run, created if need be; ``None`` for a trial that never ran."""
+        run = self.trial_runs.get(trial.number)
+        if trial.state == "WAITING":
+            return run
+        tags = entries.trial_tags(self.study, trial)
+        if run is not None and run.tags.get(entries.STARTED) != tags[entries.STARTED]:
+            # The trial was taken up again from its beginning, and points of a curve cannot be taken back.
+            self._runs.delete(run)
+            run = None
+        if run is None:
+            start = entries.milliseconds(trial.started) if trial.started else self.parent.start
+            run = self._runs.create(entries.trial_name(trial), start=start, tags=tags, parent=self.parent)
+            self.trial_runs[trial.number] = run
+        return run
+
+    def _show_best(self) -> None:
+        trials = {trial.number: trial for trial in self.study.trials} | self._trials
+        points = entries.best_so_far(replace(self.study, trials=tuple(trials.values())))
+        self._runs.write(self.parent, params={}, points=points[self._best_points :], tags={})
+        self._best_points = len(points)
+
+
+def _first_start(study: StudyRecord) -> int | None:
+    starts = [entries.milliseconds(trial.started) for trial in study.trials if trial.started]
+    return min(starts, default=None)

@@ -1,0 +1,160 @@
+"""Where MLflow keeps things, and how it is talked to without side effects on the rest of the process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from search.errors import TrackingError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_SQLITE = "sqlite:///"
+
+# In force while MLflow works for us, unless the user has set them: no calls home, no chatter, and an outage
+# is noticed in seconds. A request is never sent twice by the transport, for the first one may have created a
+# run.
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_UV_AUTO_DETECT": "false",
+}
+_CHATTY_LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3.connectionpool")
+
+
+def default_tracking_uri(configured: str | None, folder: Path) -> str:
+    """The configured store or server, or that of ``MLFLOW_TRACKING_URI``, or the database of the folder.
+
+    Args:
+        configured: What the study or the command line says.
+        folder: The working folder: ``mlruns/mlflow.db`` in it is the default, and relative databases lie
+            below it.
+
+    Raises:
+        TrackingError: MLflow cannot use that URI.
+    """
+    uri = configured or os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        return sqlite_uri(folder.absolute() / "mlruns" / "mlflow.db")
+    if uri.startswith(_SQLITE):
+        path = Path(uri.removeprefix(_SQLITE))
+        return uri if path.is_absolute() else sqlite_uri(folder.absolute() / path)
+    if urlsplit(uri).scheme in ("", "file"):
+        source = "tracking.uri" if configured else "MLFLOW_TRACKING_URI"
+        raise TrackingError(
+            f"{source} is {uri!r}, but MLflow keeps runs no longer in plain folders; use a database, as in "
+            "sqlite:///mlruns/mlflow.db, or a server, as in http://127.0.0.1:5000"
+        )
+    return uri
+
+
+def sqlite_uri(path: Path) -> str:
+    """The URI of a SQLite database."""
+    text = path.as_posix()
+    if "%" in text or "?" in text:
+        from sqlalchemy.engine import URL
+
+        return URL.create("sqlite", database=text).render_as_string()
+    return _SQLITE + text
+
+
+def artifact_location(tracking_uri: str, folder: Path) -> str | None:
+    """Where the files of a new experiment go: beside a SQLite database; where a server says (``None``)."""
+    if urlsplit(tracking_uri).scheme.split("+")[0] in ("http", "https", "databricks", "uc"):
+        return None
+    if tracking_uri.startswith(_SQLITE):
+        from sqlalchemy.engine import make_url
+
+        database = Path(make_url(tracking_uri).database or "")
+        return (database.parent / "artifacts").as_uri()
+    return (folder.absolute() / "mlruns" / "artifacts").as_uri()
+
+
+def without_password(uri: str) -> str:
+    """The URI as it may be shown and stored: a password in it is replaced by ``***``."""
+    parts = urlsplit(uri)
+    if not parts.password:
+        return uri
+    return uri.replace(f":{parts.password}@", ":***@", 1)
+
+
+def connect(tracking_uri: str) -> MlflowClient:
+    """A client for that store or server; a new database gets its tables now, which takes seconds."""
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+
+
+@contextmanager
+def talking_to(tracking_uri: str) -> Iterator[None]:
+    """Do something with MLflow, quietly; whatever goes wrong is a :class:`TrackingError`.
+
+    Raises:
+        TrackingError: In place of any exception; one line that says what happened.
+    """
+    try:
+        with _environment(), _quiet():
+            yield
+    except TrackingError:
+        raise
+    except Exception as error:  # a store, a network or a disk can fail in any way, and none may end a search
+        lines = str(error).strip().splitlines()
+        message = without_password(lines[0]) if lines else ""
+        raise TrackingError(
+            f"MLflow at {without_password(tracking_uri)} failed: {type(error).__name__}: {clip_line(message)}"
+        ) from error
+
+
+def clip_line(text: str, limit: int = 300) -> str:
+    """One line of a message."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    added = [key for key in _ENVIRONMENT if key not in os.environ]
+    os.environ.update({key: _ENVIRONMENT[key] for key in added})
+    try:
+        yield
+    finally:
+        for key in added:
+            os.environ.pop(key, None)
+
+
+class _ThreadFilter(logging.Filter):
+    """Drops what one thread logs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.thread != self._thread
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    import mlflow  # noqa: F401  # it installs its log handlers when it is first imported
+
+    silence = _ThreadFilter()
+    loggers = [logging.getLogger(name) for name in _CHATTY_LOGGERS]
+    targets: list[logging.Filterer] = [
+        *loggers,
+        *(handler for logger in loggers for handler in logger.handlers),
+    ]
+    for target in targets:
+        target.addFilter(silence)
+    try:
+        yield
+    finally:
+        for target in targets:
+            target.removeFilter(silence)

@@ -1,0 +1,154 @@
+"""The values that a key of the search space may take: choices or a range."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar, get_args
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from lstmgru.specs import Cell, Normalization
+from search.shapes import ByShape, Strict, each_once
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Choices(Generic[T]):
+    """A list of values to choose from; a single one is a fixed value.
+
+    Attributes:
+        values: All of them, each once, in the order they were written.
+    """
+
+    values: tuple[T, ...]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.values)
+
+
+class _Range(Strict):
+    low: float
+    high: float
+    log: bool = Field(False, description="Whether to draw from the logarithms, as suits magnitudes.")
+    step: float | None = Field(None, description="Distance of two neighbouring values; `null`: 1, or any number.")
+
+    @field_validator("high")
+    @classmethod
+    def _high_is_not_below_low(cls, high: float, info: ValidationInfo) -> float:
+        low = info.data.get("low", high)
+        if high < low:
+            raise ValueError(f"must be at least low ({low:g}) but got {high:g}")
+        return high
+
+    @field_validator("log")
+    @classmethod
+    def _logarithms_need_positive_numbers(cls, log: bool, info: ValidationInfo) -> bool:
+        if log and info.data.get("low", 1) <= 0:
+            raise ValueError("must be false where low is 0, which has no logarithm; raise low or leave log out")
+        return log
+
+    @field_validator("step")
+    @classmethod
+    def _steps_reach_high(cls, step: float | None, info: ValidationInfo) -> float | None:
+        if step is None:
+            return step
+        if info.data.get("log"):
+            raise ValueError("cannot stand beside log: true; leave one of the two out")
+        if {"low", "high"} <= info.data.keys():
+            low, high = info.data["low"], info.data["high"]
+            steps = (high - low) / step
+            if abs(steps - round(steps)) > 1e-9 * max(1.0, steps):
+                last = low + math.floor(steps) * step
+                raise ValueError(
+                    f"must lead from low to high, but steps of {step:g} from {low:g} stop at {last:g}, "
+                    f"short of {high:g}"
+                )
+        return step
+
+
+class IntRange(_Range):
+    """Whole numbers from ``low`` to ``high``, both included."""
+
+    low: Annotated[int, Field(ge=1, description="Smallest value.")]
+    high: Annotated[int, Field(ge=1, description="Largest value, included.")]
+    step: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Distance of two neighbouring values; `null`: 1."
+    )
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """All values, ascending."""
+        return tuple(range(self.low, self.high + 1, self.step or 1))
+
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        return (self.high - self.low) // (self.step or 1) + 1
+
+
+class FloatRange(_Range):
+    """Numbers from ``low`` to ``high``, both included."""
+
+    low: Annotated[float, Field(ge=0, description="Smallest value.")]
+    high: Annotated[float, Field(ge=0, description="Largest value, included.")]
+    step: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Distance of two neighbouring values; `null`: any number between low and high."
+    )
+
+    @property
+    def values(self) -> tuple[float, ...] | None:
+        """All values, ascending; ``None`` where they cannot be counted."""
+        if self.count is None or self.step is None:
+            return None
+        # Twelve digits: 0.1 + 2 * 0.1 is to be 0.3.
+        return tuple(round(self.low + index * self.step, 12) for index in range(self.count))
+
+    @property
+    def count(self) -> int | None:
+        """How many values there are; ``None`` where they cannot be counted."""
+        return None if self.step is None else round((self.high - self.low) / self.step) + 1
+
+
+class PositiveRange(FloatRange):
+    """Numbers above 0."""
+
+    low: Annotated[float, Field(gt=0, description="Smallest value, above 0.")]
+
+
+class ProbabilityRange(FloatRange):
+    """Numbers from 0 to below 1."""
+
+    high: Annotated[float, Field(ge=0, lt=1, description="Largest value, included, below 1.")]
+
+
+def _as_space_value(value: Any) -> Choices[Any] | IntRange | FloatRange:
+    if isinstance(value, IntRange | FloatRange):
+        return value if value.low < value.high else Choices((value.low,))
+    return Choices(each_once(value))
+
+
+def _to_plain(value: Choices[Any] | IntRange | FloatRange) -> Any:
+    if isinstance(value, Choices):
+        return value.values[0] if value.count == 1 else list(value.values)
+    return value.model_dump(exclude_defaults=True)
+
+
+def _shapes(item: Any, mapping: type[IntRange | FloatRange]) -> ByShape:
+    return ByShape(item, item, mapping, then=_as_space_value, plain=_to_plain)
+
+
+def _names(names: Any) -> ByShape:
+    expected = f"{', '.join(get_args(names))} or a list of them"
+    return ByShape(names, names, then=_as_space_value, plain=_to_plain, expected=expected)
+
+
+Whole = Annotated[Choices[int] | IntRange, _shapes(Annotated[int, Field(ge=1)], IntRange)]
+Positive = Annotated[Choices[float] | FloatRange, _shapes(Annotated[float, Field(gt=0)], PositiveRange)]
+NotNegative = Annotated[Choices[float] | FloatRange, _shapes(Annotated[float, Field(ge=0)], FloatRange)]
+Probability = Annotated[Choices[float] | FloatRange, _shapes(Annotated[float, Field(ge=0, lt=1)], ProbabilityRange)]
+Cells = Annotated[Choices[str], _names(Cell)]
+Normalizations = Annotated[Choices[str], _names(Normalization)]

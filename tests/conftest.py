@@ -1,0 +1,57 @@
+"""Small data and tiny models that every test shares."""
+
+from __future__ import annotations
+
+import os
+
+# One thread a process, before torch or numpy is imported anywhere: workers of the tests share two cores.
+for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+import numpy as np
+import pytest
+
+from lstmgru.data.series import SeriesPanel, SeriesSchema
+
+
+def make_panel(
+    lengths: tuple[int, ...] = (200,),
+    *,
+    targets: int = 1,
+    past: int = 0,
+    future: int = 0,
+    seed: int = 0,
+    starts: tuple[int, ...] | None = None,
+) -> SeriesPanel:
+    """Daily series with a weekly season and noise; series ``s`` starts ``starts[s]`` days after 2020-01-01."""
+    generator = np.random.default_rng(seed)
+    starts = starts or (0,) * len(lengths)
+    rows = sum(lengths)
+    steps = np.concatenate([np.arange(start, start + length) for start, length in zip(starts, lengths, strict=True)])
+    season = np.sin(2 * np.pi * steps / 7)[:, None]
+    values = 10 + season + 0.1 * generator.standard_normal((rows, targets + past + future))
+    schema = SeriesSchema(
+        time="day",
+        targets=tuple(f"target_{n}" for n in range(targets)),
+        id="shop" if len(lengths) > 1 else None,
+        past_covariates=tuple(f"past_{n}" for n in range(past)),
+        future_covariates=tuple(f"future_{n}" for n in range(future)),
+    )
+    return SeriesPanel(
+        schema=schema,
+        frequency="D",
+        ids=np.array([f"series {n}" for n in range(len(lengths))], dtype=object),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        times=(np.datetime64("2020-01-01", "ns") + steps * np.timedelta64(86_400_000_000_000, "ns")),
+        values=values.astype(np.float32),
+        observed=np.ones(rows, bool),
+    )
+
+
+@pytest.fixture(autouse=True)
+def _one_torch_thread() -> None:
+    """Keep torch to one thread, where a test has imported it."""
+    import sys
+
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
