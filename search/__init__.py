@@ -2,3 +2,7 @@
 
 Importing the package imports nothing heavy: torch, MLflow, Optuna and pandas come in where they are used.
 """
+
+from search.api import StudyResult, run_study
+
+__all__ = ["StudyResult", "run_study"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 
+from search.errors import shown
+
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhd])\s*")
 _FORMS = "a number of seconds, or like 90s, 5m, 2h or 1h30m"
@@ -21,9 +23,9 @@ def parse_duration(value: object) -> float:
     """
     seconds = _seconds(value)
     if seconds is None:
-        raise ValueError(f"must be {_FORMS} but got {value!r}")
+        raise ValueError(f"must be {_FORMS} but got {shown(value)}")
     if not 0 < seconds < math.inf:
-        raise ValueError(f"must be a time above zero ({_FORMS}) but got {value!r}")
+        raise ValueError(f"must be a time above zero ({_FORMS}) but got {shown(value)}")
     return seconds
 
 

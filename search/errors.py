@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,15 @@ class Problem:
     def __str__(self) -> str:
         where = "override: " if self.override else f"line {self.line}: " if self.line else ""
         return f"{where}{self.key} {self.message}" if self.key else f"{where}{self.message}"
+
+
+def shown(value: object) -> str:
+    """A value as a study file would write it, on one line and not too long."""
+    if value is None:
+        return "nothing"
+    plain = isinstance(value, bool | list | dict)
+    text = json.dumps(value, default=str, ensure_ascii=False) if plain else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 class StudyFileError(SearchError):

@@ -61,7 +61,10 @@ def repair(path: Path) -> int:
 
 def open_storage(path: Path) -> JournalStorage:
     """The Optuna storage in that file."""
+    import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
+    # Optuna announces every new study on standard error; who watches a search is told by its listener.
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     return JournalStorage(JournalFileBackend(str(path)))

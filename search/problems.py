@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
@@ -12,6 +11,8 @@ from pydantic.fields import FieldInfo
 
 from lstmgru.errors import did_you_mean
 from search.config import CROSS_SECTION, StudyConfig
+from search.errors import shown
+from search.shapes import MAPPING, TAGS
 from search.values import IntRange
 
 if TYPE_CHECKING:
@@ -50,22 +51,14 @@ def config_fields() -> dict[str, FieldInfo]:
 
 def dotted(keys: Iterable[str | int]) -> str:
     """``space.hidden_size[1]`` of ``("space", "hidden_size", 1)``."""
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
-
-
-def shown(value: object) -> str:
-    """A value as a study file would write it, on one line and not too long."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, float):
-        return f"{value:g}"
-    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
+    return path if path.isprintable() else repr(path)
 
 
 def _keys(detail: ErrorDetails) -> Keys:
-    """The path without the tags of :class:`search.shapes.ByShape`."""
-    return tuple(key for key in detail["loc"] if not str(key).startswith("<"))
+    """The path without the tag of :class:`search.shapes.ByShape`, which follows section and key."""
+    section, tag, inside = detail["loc"][:2], detail["loc"][2:3], detail["loc"][3:]
+    return (*section, *(() if tag and tag[0] in TAGS else tag), *inside)
 
 
 def _hidden_behind(values: Mapping[str, Any], details: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -108,10 +101,10 @@ def _message(detail: ErrorDetails) -> str:
 
 
 _RULES: dict[str, Callable[[dict[str, Any]], str]] = {
-    "greater_than_equal": lambda context: f"at least {shown(context['ge'])}",
-    "greater_than": lambda context: f"above {shown(context['gt'])}",
-    "less_than_equal": lambda context: f"at most {shown(context['le'])}",
-    "less_than": lambda context: f"below {shown(context['lt'])}",
+    "greater_than_equal": lambda context: f"at least {_bound(context['ge'])}",
+    "greater_than": lambda context: f"above {_bound(context['gt'])}",
+    "less_than_equal": lambda context: f"at most {_bound(context['le'])}",
+    "less_than": lambda context: f"below {_bound(context['lt'])}",
     "int_type": lambda _: "a whole number",
     "int_from_float": lambda _: "a whole number",
     "float_type": lambda _: "a number",
@@ -122,6 +115,10 @@ _RULES: dict[str, Callable[[dict[str, Any]], str]] = {
     "too_short": lambda _: "a list of at least one value",
     "model_type": lambda _: "a section with keys of its own",
 }
+
+
+def _bound(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _or_null(detail: ErrorDetails) -> str:
@@ -137,7 +134,7 @@ def _quotes(kind: str, value: object) -> str:
 
 
 def _missing(detail: ErrorDetails) -> str:
-    if "<mapping>" in detail["loc"]:
+    if detail["loc"][2:3] == (MAPPING,):
         return "is missing: a range has low and high"
     field = _field_at(detail)
     description = field.description if field is not None and field.description else ""
@@ -146,9 +143,12 @@ def _missing(detail: ErrorDetails) -> str:
 
 def _unknown_key(detail: ErrorDetails) -> str:
     *parents, name = _keys(detail)
-    if "<mapping>" in detail["loc"]:
+    if detail["loc"][2:3] == (MAPPING,):
         valid = list(IntRange.model_fields)
         return f"is no key of a range{did_you_mean(str(name), valid) or '; it may have ' + ', '.join(valid)}"
+    outer, dot, inner = str(name).partition(".")
+    if dot and name in config_fields():
+        return f"must be written in two levels: {outer}: and, indented below it, {inner}:"
     elsewhere = [key for key in config_fields() if key.endswith(f".{name}")]
     if elsewhere:
         return f"is not a known key; did you mean '{elsewhere[0]}'?"

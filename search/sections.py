@@ -42,6 +42,7 @@ Calendar = Annotated[
         CalendarFeature,
         then=lambda value: each_once(value) if isinstance(value, list) else value,
         plain=lambda value: list(value) if isinstance(value, tuple) else value,
+        held=(tuple,),
         expected="auto, none or a list of calendar features",
     ),
 ]

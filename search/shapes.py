@@ -10,6 +10,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchem
 from pydantic_core import CoreSchema, core_schema
 
 from search.durations import PATTERN, parse_duration
+from search.errors import shown
+
+TAGS = SCALAR, LIST, MAPPING = "<scalar>", "<list>", "<mapping>"
 
 
 class Strict(BaseModel):
@@ -27,8 +30,9 @@ class ByShape:
         item: Type of the items of a list.
         mapping: Type of a mapping; ``None``: a mapping is an error.
         then: Makes the checked value what the model holds; may raise ``ValueError``.
-        plain: The inverse of ``then``, for the serialised form.
-        expected: The shapes, for the error.
+        plain: The inverse of ``then``.
+        held: Types that ``then`` gives; their instances are taken as well as their plain form.
+        expected: The shapes, for the error about a mapping.
         fewest: Items that a list must hold at least.
     """
 
@@ -37,27 +41,32 @@ class ByShape:
     mapping: Any = None
     then: Callable[[Any], Any] = lambda value: value
     plain: Callable[[Any], Any] = lambda value: value
+    held: tuple[type, ...] = ()
     expected: str = ""
     fewest: int = 1
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """A tagged union; no key of a study can be named like its tags."""
+        """A tagged union: its tag follows the key in the path of an error."""
         shapes: dict[Any, CoreSchema] = {
-            "<scalar>": handler.generate_schema(self.scalar),
-            "<list>": core_schema.list_schema(handler.generate_schema(self.item), min_length=self.fewest),
+            SCALAR: handler.generate_schema(self.scalar),
+            LIST: core_schema.list_schema(handler.generate_schema(self.item), min_length=self.fewest),
         }
         if self.mapping is not None:
-            shapes["<mapping>"] = handler.generate_schema(self.mapping)
+            shapes[MAPPING] = handler.generate_schema(self.mapping)
         union = core_schema.tagged_union_schema(
             shapes, discriminator=_tag, custom_error_type="shape", custom_error_message=self.expected
         )
+        written = core_schema.no_info_before_validator_function(self._as_written, union)
         return core_schema.no_info_after_validator_function(
-            self.then, union, serialization=core_schema.plain_serializer_function_ser_schema(self.plain)
+            self.then, written, serialization=core_schema.plain_serializer_function_ser_schema(self.plain)
         )
+
+    def _as_written(self, value: object) -> object:
+        return self.plain(value) if isinstance(value, self.held) else value
 
 
 def _tag(value: object) -> str:
-    return "<list>" if isinstance(value, list) else "<mapping>" if isinstance(value, dict) else "<scalar>"
+    return LIST if isinstance(value, list) else MAPPING if isinstance(value, dict) else SCALAR
 
 
 def each_once(values: Any) -> tuple[Any, ...]:
@@ -69,20 +78,20 @@ def each_once(values: Any) -> tuple[Any, ...]:
     items = tuple(values) if isinstance(values, list) else (values,)
     twice = [item for index, item in enumerate(items) if item in items[:index]]
     if twice:
-        raise ValueError(f"must hold each value once but holds {twice[0]!r} twice")
+        raise ValueError(f"must hold each value once but holds {shown(twice[0])} twice")
     return items
 
 
 def _count_or_auto(value: Any) -> Any:
     if value == "auto" or (type(value) is int and value >= 1):
         return value
-    raise ValueError(f"must be a whole number from 1, or auto, but got {value!r}")
+    raise ValueError(f"must be a whole number from 1, or auto, but got {shown(value)}")
 
 
 def _character(value: Any) -> Any:
     if isinstance(value, str) and len(value) != 1:
         hint = '; write a tab as "\\t"' if value in ("\\t", "tab") else ""
-        raise ValueError(f"must be one character but got {value!r}{hint}")
+        raise ValueError(f"must be one character but got {shown(value)}{hint}")
     return value
 
 
@@ -90,7 +99,7 @@ Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
 CountOrAuto = Annotated[Count | Literal["auto"], BeforeValidator(_count_or_auto)]
 Character = Annotated[str, Field(min_length=1, max_length=1), BeforeValidator(_character)]
-_COLUMNS = ByShape(Text, Text, then=each_once, plain=list, expected="a column or a list of columns")
+_COLUMNS = ByShape(Text, Text, then=each_once, plain=list, held=(tuple,), expected="a column or a list of columns")
 Columns = Annotated[tuple[str, ...], _COLUMNS]
 ColumnsOrNone = Annotated[tuple[str, ...], replace(_COLUMNS, fewest=0)]
 Seconds = Annotated[

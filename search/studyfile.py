@@ -10,8 +10,8 @@ from typing import Any
 
 from lstmgru.errors import did_you_mean
 from search.config import StudyConfig
-from search.errors import Problem, StudyFileError, StudyNotFound
-from search.problems import Keys, dotted, find_problems, shown
+from search.errors import Problem, StudyFileError, StudyNotFound, shown
+from search.problems import Keys, dotted, find_problems
 from search.yamlfile import Document, parse_value, read_yaml
 
 DEFAULT_STUDY = "weather"
@@ -150,7 +150,7 @@ def _override(
     for text in overrides:
         try:
             keys, value = _parse_override(text)
-            _set(values, keys, value)
+            _set(values, keys, _copy(value))
         except ValueError as error:
             problems.append(Problem("", str(error), override=True))
         else:
@@ -190,6 +190,8 @@ def _copy(value: Any) -> Any:
 
 
 def _locate(keys: Keys, message: str, document: Document, overridden: list[Keys]) -> Problem:
-    if any(keys[: len(path)] == path for path in overridden):
-        return Problem(dotted(keys), message, override=True)
-    return Problem(dotted(keys), message, document.line(keys))
+    # An override may also have brought in a section of its own: serch.trials=3.
+    override = any(
+        keys[: len(path)] == path or (path[: len(keys)] == keys and not document.holds(keys)) for path in overridden
+    )
+    return Problem(dotted(keys), message, None if override else document.line(keys), override)

@@ -137,13 +137,16 @@ def _to_plain(value: Choices[Any] | IntRange | FloatRange) -> Any:
     return value.model_dump(exclude_defaults=True)
 
 
+_HELD = (Choices, IntRange, FloatRange)
+
+
 def _shapes(item: Any, mapping: type[IntRange | FloatRange]) -> ByShape:
-    return ByShape(item, item, mapping, then=_as_space_value, plain=_to_plain)
+    return ByShape(item, item, mapping, then=_as_space_value, plain=_to_plain, held=_HELD)
 
 
 def _names(names: Any) -> ByShape:
     expected = f"{', '.join(get_args(names))} or a list of them"
-    return ByShape(names, names, then=_as_space_value, plain=_to_plain, expected=expected)
+    return ByShape(names, names, then=_as_space_value, plain=_to_plain, held=_HELD, expected=expected)
 
 
 Whole = Annotated[Choices[int] | IntRange, _shapes(Annotated[int, Field(ge=1)], IntRange)]

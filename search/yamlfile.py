@@ -34,14 +34,23 @@ class Document:
 
     def line(self, keys: Sequence[str | int]) -> int | None:
         """Line of the key or list item, from 1; where it is not in the file, of the nearest one above it."""
-        node, line = self.root, None
+        found = self._nodes(keys)
+        return found[-1].start_mark.line + 1 if found else None
+
+    def holds(self, keys: Sequence[str | int]) -> bool:
+        """Whether the key or list item is in the file."""
+        return len(self._nodes(keys)) == len(keys)
+
+    def _nodes(self, keys: Sequence[str | int]) -> list[yaml.Node]:
+        """The nodes that name the keys, as far as they are in the file."""
+        node, named = self.root, []
         for key in keys:
             child = _child(node, key)
             if child is None:
                 break
-            named, node = child
-            line = named.start_mark.line + 1
-        return line
+            named.append(child[0])
+            node = child[1]
+        return named
 
 
 def read_yaml(path: Path) -> Document:
@@ -186,7 +195,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ReaderError):
         return f"the character #x{int(error.character):04x} is not allowed"
     if isinstance(error, RecursionError):
-        return "it is nested too deeply"
+        return "it is nested too deeply, or an alias (*) holds itself"
     problem = error.problem if isinstance(error, yaml.MarkedYAMLError) else None
     text = problem or str(error).splitlines()[0]
     return next((reason for part, reason in _REASONS.items() if part in text), text)

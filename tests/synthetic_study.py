@@ -1,9 +1,10 @@
-"""Records of a study that was never run, for the tests of tracking."""
+"""A study that was never run, with a model that was never trained, for the tests of tracking."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from search.records import BaselineRecord, EpochRecord, HoldoutRecord, StudyRecord, TrialRecord
@@ -49,7 +50,7 @@ def make_study(*trials: TrialRecord, uid: str = "uid-1", **changes: Any) -> Stud
         config={
             "name": "weather",
             "task": "forecast",
-            "data": {"dataset": "seattle_weather", "time": "date", "targets": ["temp_max"], "path": None},
+            "data": {"dataset": "seattle_weather", "time": "date", "target": ["temp_max"], "path": None},
             "forecast": {"horizon": 7, "metric": "mae"},
             "search": {"trials": 20, "sampler": "tpe"},
             "tracking": {},
@@ -77,3 +78,31 @@ def finished_study(n_trials: int = 6, uid: str = "uid-1") -> StudyRecord:
         baselines={"naive": BaselineRecord(3.4, 3.33), "linear": BaselineRecord(2.8, 2.64)},
         holdout=HoldoutRecord(0, 2.6, {"mae": 2.6, "rmse": 3.3}, "The winner beats linear.", beats_baselines=True),
     )
+
+
+def save_small_bundle(folder: Path) -> Path:
+    """Write a model to ``weather.bundle``, and to ``raw.csv`` a table that it can forecast from; return the former."""
+    import numpy as np
+    import torch
+    from conftest import make_panel
+
+    from lstmgru.bundle import Bundle, example_frame, save_bundle
+    from lstmgru.data.scaling import StandardScaler
+    from lstmgru.nn.network import ForecastNetwork
+    from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec, parse_layers
+
+    panel = make_panel((60,))
+    torch.manual_seed(0)
+    model = ModelSpec(parse_layers("gru(4)"), context_length=14)
+    bundle = Bundle(
+        network=ForecastNetwork(model, n_inputs=1, n_future=0, n_targets=1, horizon=3),
+        scaler=StandardScaler.fit(panel.values, np.array([[0, 60]])),
+        model_spec=model,
+        train_spec=TrainSpec(),
+        forecast=ForecastSpec(3, 7, "mae"),
+        schema=panel.schema,
+        frequency="D",
+    )
+    save_bundle(folder / "weather.bundle", bundle, onnx=False)
+    example_frame(panel, 40, 3).to_csv(folder / "raw.csv", index=False)
+    return folder / "weather.bundle"

@@ -38,5 +38,7 @@ def test_a_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatc
     absent = Dataset("absent", "no_such_package", "none", "nothing", lambda: load_dataset("seattle_weather"))
     monkeypatch.setitem(datasets.DATASETS, "absent", absent)
 
-    with pytest.raises(DataError, match=r"'absent' comes with the package no_such_package.*pip install no_such_package"):
+    with pytest.raises(
+        DataError, match=r"'absent' comes with the package no_such_package.*pip install no_such_package"
+    ):
         load_dataset("absent")

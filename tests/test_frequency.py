@@ -59,6 +59,16 @@ def test_every_series_may_start_at_its_own_hour() -> None:
     assert infer_frequency(np.concatenate([morning, evening]), offsets(3, 2)) == ("D", 1)
 
 
+def test_a_single_working_week_is_daily() -> None:
+    monday_to_friday = np.arange("2020-01-06", "2020-01-11", dtype="datetime64[D]").astype("datetime64[ns]")
+
+    assert infer_frequency(monday_to_friday, offsets(5)) == ("D", 1)
+
+
+def test_the_distance_between_two_series_does_not_count() -> None:
+    assert infer_frequency(np.array([0, 2, 3, 9]), offsets(2, 2)) == ("step", 2)
+
+
 @pytest.mark.parametrize(
     ("first", "second", "expected"),
     [
@@ -135,8 +145,8 @@ def test_a_given_frequency_gets_one_name(given: str, canonical: str) -> None:
     ("frequency", "expected"),
     [
         ("ms", 1), ("s", 60), ("10s", 6), ("min", 60), ("5min", 288), ("15min", 96), ("h", 24), ("6h", 4), ("7h", 1),
-        ("24h", 7), ("D", 7), ("2D", 1), ("7D", 52), ("B", 5), ("W", 52), ("2W", 26), ("MS", 12), ("BME", 12), ("QS", 4),
-        ("YS", 1), ("step", 1),
+        ("24h", 7), ("D", 7), ("2D", 1), ("7D", 52), ("B", 5), ("W", 52), ("2W", 26), ("MS", 12), ("BME", 12),
+        ("QS", 4), ("YS", 1), ("step", 1),
     ],
 )  # fmt: skip
 def test_a_frequency_has_its_usual_season(frequency: str, expected: int) -> None:
@@ -150,6 +160,14 @@ def test_a_day_stays_a_day_when_summer_time_begins() -> None:
         future_times(evening, "D", 2, timezone="Europe/Paris"), dates("2020-03-28T23:00", "2020-03-29T22:00")
     )
     np.testing.assert_array_equal(future_times(evening, "D", 2), dates("2020-03-28T23:00", "2020-03-29T23:00"))
+
+
+def test_a_midnight_that_the_clocks_skip_is_one_o_clock() -> None:
+    saturday = dates("2018-11-03T03:00")[0]  # midnight in São Paulo, where Sunday began at one
+
+    sunday_and_monday = future_times(saturday, "D", 2, timezone="America/Sao_Paulo")
+
+    np.testing.assert_array_equal(sunday_and_monday, dates("2018-11-04T03:00", "2018-11-05T02:00"))
 
 
 @pytest.mark.parametrize(("frequency", "last"), [("YS", "2261-01-01"), ("D", "2262-04-09"), ("h", "2262-04-11T23")])

@@ -93,20 +93,21 @@ def test_a_thousands_point_is_not_taken_for_a_decimal_point(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("suffix", [".parquet", ".feather", ".arrow"])
 def test_arrow_formats_keep_types_and_give_back_an_index_as_a_column(tmp_path: Path, suffix: str) -> None:
-    times = pd.date_range("2020-01-01", periods=2, freq="h", tz="Europe/Paris", name="time")
-    frame = pd.DataFrame({"id": ["01", "02"], "value": [1.5, np.nan]}, index=times)
+    times = pd.date_range("2020-01-01", periods=2, freq="h", name="time")
+    table = pa.Table.from_pandas(pd.DataFrame({"id": ["01", "02"], "value": [1.5, np.nan]}, index=times))
+    table = table.append_column("paris", pa.array(times, pa.timestamp("ns", "Europe/Paris")))
     path = tmp_path / f"x{suffix}"
-    table = pa.Table.from_pandas(frame)
     if suffix == ".parquet":
-        frame.to_parquet(path)
+        pyarrow.parquet.write_table(table, path)
     else:
         with pyarrow.ipc.new_file(path, table.schema) as file:
             file.write_table(table)
 
     read = read_table(path)
 
-    assert set(read.columns) == {"time", "id", "value"}
-    assert str(read["time"].dt.tz) == "Europe/Paris"
+    assert set(read.columns) == {"time", "id", "paris", "value"}
+    assert read["time"].tolist() == times.tolist()
+    assert str(read["paris"].dt.tz) == "Europe/Paris"
     assert read["id"].tolist() == ["01", "02"]
 
 
@@ -131,7 +132,7 @@ BAD_FILES = [
     ("x.csv", "a,b\n1,2\n", {"decimal": ","}, "they must differ"),
     ("x.csv", "a,b\n1,2\n", {"decimal": "x"}, r"data\.decimal '\.' or ','"),
     ("x.csv", "a,b\n1,2\n3,4,5\n", {}, "line 3 has 3 fields but the header has 2"),
-    ("x.csv", "a,b\n1,2\n\n\n3\n", {}, "line 5 has 1 fields but the header has 2"),
+    ("x.csv", "a,b\n1,2\n\n\n3\n", {}, "line 5 has 1 field but the header has 2"),
     ("x.csv", 'a,b\n"1\n2",3\n4,5,6\n', {}, "line 4 has 3 fields"),
     ("x.csv", 'a,b\n1,"2\n3,4\n', {}, "quotation mark is never closed"),
     ("x.csv", "a,b,a\n1,2,3\n", {}, "several columns are named 'a'"),

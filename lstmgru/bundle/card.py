@@ -53,7 +53,8 @@ _PARTS = {
 
 def _needs(bundle: Bundle) -> Iterator[str]:
     schema, length = bundle.schema, bundle.model_spec.context_length
-    yield f"A table with at least {length} rows for each series, without gaps, and these columns:"
+    gaps = "without gaps" if bundle.gaps == "error" else f"gaps filled as in training ({bundle.gaps})"
+    yield f"A table with at least {length} rows for each series, {gaps}, and these columns:"
     yield ""
     yield "| column | holds |"
     yield "|---|---|"
@@ -108,7 +109,7 @@ def _training(bundle: Bundle, provenance: dict[str, Any]) -> Iterator[str]:
         f"- {train.max_epochs} epochs, loss {train.loss}, learning rate {train.learning_rate:.3g}, batch size "
         f"{train.batch_size}, weight decay {train.weight_decay:.3g}, seed {train.seed}"
     )
-    if bundle.ids:
+    if bundle.schema.id is not None and bundle.ids:
         count = f"{len(bundle.ids)} series: " if len(bundle.ids) > 1 else "one series: "
         yield f"- learnt from {count}{codes([str(name) for name in bundle.ids], most=5)}"
     for name, value in provenance.items():
@@ -155,7 +156,10 @@ def _usage(bundle: Bundle, onnx: dict[str, Any] | None) -> Iterator[str]:
     )
     if bundle.schema.calendar:
         yield _calendar(bundle.schema)
-    arrays = [f'"{name}": np.zeros(({_shape(shape)}), np.float32),' for name, shape in onnx["inputs"].items()]
+    axes = {"past": "batch, context, channel", "future": "batch, horizon, channel"}
+    arrays = [
+        f'"{name}": np.zeros(({_shape(shape)}), np.float32),  # {axes[name]}' for name, shape in onnx["inputs"].items()
+    ]
     yield from _block(
         "python",
         "import numpy as np",
@@ -165,7 +169,7 @@ def _usage(bundle: Bundle, onnx: dict[str, Any] | None) -> Iterator[str]:
         "inputs = {",
         *(f"    {array}" for array in arrays),
         "}",
-        f'(forecast,) = session.run(["forecast"], inputs)  # ({_shape(onnx["outputs"]["forecast"])})',
+        '(forecast,) = session.run(["forecast"], inputs)  # batch, horizon, target',
     )
 
 

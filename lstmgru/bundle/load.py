@@ -44,7 +44,7 @@ def load_bundle(directory: Path | str) -> Bundle:
         bundle = _build(description)
         digest = str(description["weights"]["sha256"])
     except (KeyError, TypeError, ValueError, AttributeError, LstmGruError) as error:
-        what = f"lacks {error}" if isinstance(error, KeyError) else f"holds what it cannot: {_one_line(error)}"
+        what = f"lacks {error}" if isinstance(error, KeyError) else f"holds what it cannot ({_one_line(error)})"
         raise BundleError(f"{folder / DESCRIPTION} {what}; {_AGAIN}") from error
     if hashlib.sha256(weights).hexdigest() != digest:
         raise BundleError(f"{folder / WEIGHTS} is not the file that {DESCRIPTION} describes (SHA-256); {_AGAIN}")

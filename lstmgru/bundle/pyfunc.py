@@ -12,6 +12,8 @@ from lstmgru.data.aliases import STEP
 if TYPE_CHECKING:
     import pandas as pd
 
+_OFFSET = r":\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)$"
+
 
 class ForecastModel:
     """What ``mlflow.pyfunc.load_model`` gives.
@@ -27,7 +29,8 @@ class ForecastModel:
         """Forecast the steps after the last known value of each series, see :meth:`Bundle.predict`.
 
         Args:
-            model_input: A raw table; whole numbers that became floats on their way here are taken as they were.
+            model_input: A raw table. What MLflow and JSON make of one is undone: times may be text, with offsets that
+                differ over the year where the model has a time zone, and whole numbers may have become floats.
             params: There are none; MLflow passes them.
 
         Raises:
@@ -36,6 +39,7 @@ class ForecastModel:
         schema = self.bundle.schema
         frame = _whole(model_input, schema.id) if schema.id else model_input
         frame = _whole(frame, schema.time) if self.bundle.frequency == STEP else frame
+        frame = _in_utc(frame, schema.time) if self.bundle.timezone else frame
         return self.bundle.predict(frame, source="model input")
 
 
@@ -49,3 +53,15 @@ def _whole(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     if column not in frame.columns or frame[column].dtype.kind != "f" or not (frame[column] % 1 == 0).all():
         return frame
     return frame.assign(**{column: frame[column].astype("int64")})
+
+
+def _in_utc(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The table with a column of times as text in UTC, if each has its offset."""
+    import pandas as pd
+
+    if column not in frame.columns or not pd.api.types.is_string_dtype(frame[column]):
+        return frame
+    if not frame[column].str.contains(_OFFSET).all():
+        return frame
+    times = pd.to_datetime(frame[column], format="ISO8601", utc=True, errors="coerce")
+    return frame if times.isna().any() else frame.assign(**{column: times})

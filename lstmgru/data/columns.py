@@ -64,7 +64,7 @@ def read_numbers(column: pd.Series, source: str) -> npt.NDArray[np.float64]:
         column = column.infer_objects()
     if column.dtype.kind in "mMc" or isinstance(column.dtype, pd.PeriodDtype):
         raise DataError(f"{source}: column {column.name!r} must hold numbers but holds {column.dtype}; leave it out")
-    if types.is_numeric_dtype(column.dtype) or types.is_bool_dtype(column.dtype):
+    if types.is_numeric_dtype(column.dtype):
         values = column.to_numpy(np.float64, na_value=np.nan)
     else:
         values = _parse_numbers(column, source)

@@ -140,7 +140,7 @@ def _history(
     if len(short):
         worst = int(short[np.argmin(have[short])])
         raise DataError(
-            f"{table.source}: {table.name(worst)} has {have[worst]} rows up to its last value "
+            f"{table.source}: {table.name(worst)} has {counted(int(have[worst]), 'row')} up to its last value "
             f"({show_time(table.times[end[worst]])}) but the model reads {context_length}; add earlier rows"
         )
     lengths = np.diff(table.offsets)

@@ -43,7 +43,7 @@ DATASETS: dict[str, Dataset] = {
         Dataset(
             name="seattle_weather",
             package="vega_datasets",
-            licence="public domain (NOAA, U.S. government work)",
+            licence="observations of NOAA, as distributed with vega_datasets (MIT)",
             description=(
                 "Daily weather in Seattle, 2012 to 2015, 1,461 observations: precipitation (mm), "
                 "temp_max and temp_min (°C), wind (m/s), weather (text)"

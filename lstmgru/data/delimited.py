@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
+from collections import deque
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from lstmgru.data.columns import MISSING
+from lstmgru.data.wording import counted
 from lstmgru.errors import DataError
 
 _DELIMITERS = {",": '","', ";": '";"', "\t": r'"\t"', "|": '"|"'}  # as YAML writes them
@@ -111,8 +114,9 @@ def _rows(path: Path, names: list[str], delimiter: str) -> pa.Table:
     except pa.ArrowInvalid as error:
         if ragged:
             line = _line_of(path, ragged[0].number, delimiter)
+            fields = counted(ragged[0].actual_columns, "field")
             raise DataError(
-                f"{path}: line {line} has {ragged[0].actual_columns} fields but the header has {len(names)}; "
+                f"{path}: line {line} has {fields} but the header has {len(names)}; "
                 "correct the line, or quote fields that hold the delimiter"
             ) from error
         if "UTF8" in str(error):
@@ -126,8 +130,9 @@ def _line_of(path: Path, number: int, delimiter: str) -> int:
     """The line that the ``number``-th row that is not empty ends on, the header being row 1."""
     with _open(path) as file:
         lines = csv.reader(file, delimiter=delimiter)
-        for _ in islice(filter(None, lines), number):
-            pass
+        # A cell can be longer than the module takes: what is wrong is then on the line reached.
+        with suppress(csv.Error):
+            deque(islice(filter(None, lines), number), maxlen=0)
         return lines.line_num
 
 

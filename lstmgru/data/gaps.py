@@ -63,8 +63,8 @@ def _missing_rows(
     after = int(np.argmax(np.diff(steps) > 1)) + 1
     way_out = _WAY_OUT if gaps == "error" else f"more than {_MOST_FILLED} times what is there: set data.frequency"
     return DataError(
-        f"{table.source}: {missing} rows are missing at frequency {grid.alias} (column {table.schema.time!r})"
-        f", first between {show_time(table.times[after - 1])} and {table.place(after)}; {way_out}"
+        f"{table.source}: column {table.schema.time!r} lacks {counted(missing, 'row')} at frequency {grid.alias}, "
+        f"first between {show_time(table.times[after - 1])} and {table.place(after)}; {way_out}"
     )
 
 
@@ -116,7 +116,7 @@ def check_cells(table: SeriesTable, gaps: GapPolicy) -> None:
     series = table.series_of(row)
     start, end = int(table.offsets[series]), int(table.offsets[series + 1])
     count = int(missing[:, column].sum())
-    at = f"{table.source}: column {names[column]!r} has {count} missing values, first at {table.place(row)}"
+    at = f"{table.source}: column {names[column]!r} has {counted(count, 'missing value')}, first at {table.place(row)}"
     if missing[start : row + 1, column].all():
         raise DataError(f"{at}: a series cannot start with one, as nothing before it is known; remove those rows")
     if missing[row:end, column].all():
@@ -135,6 +135,6 @@ def _check_future_rows(table: SeriesTable, missing: npt.NDArray[np.bool_]) -> No
     known = np.flatnonzero(~without[table.offsets[series] : end])
     first = int(table.offsets[series]) + (int(known[-1]) + 1 if len(known) else 0)
     raise DataError(
-        f"{table.source}: the last {end - first} rows have no targets, from {table.place(first)}; remove "
+        f"{table.source}: the last {counted(end - first, 'row')} from {table.place(first)} on have no targets; remove "
         "them: rows of the future, with their covariates, belong in the table that is given to predict"
     )

@@ -68,14 +68,9 @@ def build_panel(
     check_cells(filled, gaps)
     values = filled.values.astype(np.float32)
     _check_varies(filled, values)
-    features = _features(calendar, alias)
-    for name in calendar_channels(features):
-        if name in schema.value_columns:
-            raise DataError(f"{source}: column {name!r} has the name of a calendar channel; rename the column")
-    channels = calendar_values(filled.times, features, filled.timezone)
-    _check_calendar_varies(features, channels, calendar, alias, source)
+    names, channels = _calendar(filled, calendar, alias)
     return SeriesPanel(
-        schema=replace(schema, calendar=calendar_channels(features)),
+        schema=replace(schema, calendar=names),
         frequency=alias,
         ids=table.ids,
         offsets=filled.offsets,
@@ -85,6 +80,23 @@ def build_panel(
         timezone=table.timezone,
         step=step,
     )
+
+
+def _calendar(
+    table: SeriesTable, calendar: str | Sequence[str], frequency: str
+) -> tuple[tuple[str, ...], npt.NDArray[np.float32]]:
+    """Names of the calendar's channels, and (rows, channels) their values."""
+    features = _features(calendar, frequency)
+    names = calendar_channels(features)
+    for name in names:
+        if name in table.schema.value_columns:
+            raise DataError(
+                f"{table.source}: column {name!r} has the name of a calendar channel; rename it or choose data.calendar"
+            )
+    values = calendar_values(table.times, features, table.timezone)
+    if calendar != "auto":
+        _check_calendar_varies(table, features, values, frequency)
+    return names, values
 
 
 def _features(calendar: str | Sequence[str], frequency: str) -> tuple[str, ...]:
@@ -125,17 +137,12 @@ def _check_varies(table: SeriesTable, values: npt.NDArray[np.float32]) -> None:
 
 
 def _check_calendar_varies(
-    features: tuple[str, ...],
-    channels: npt.NDArray[np.float32],
-    calendar: str | Sequence[str],
-    alias: str,
-    source: str,
+    table: SeriesTable, features: tuple[str, ...], values: npt.NDArray[np.float32], frequency: str
 ) -> None:
-    if calendar == "auto":
-        return
     for index, feature in enumerate(features):
-        pair = channels[:, 2 * index : 2 * index + 2]
+        pair = values[:, 2 * index : 2 * index + 2]
         if (pair == pair[0]).all():
             raise DataError(
-                f"{source}: data.calendar: {feature!r} is the same in every row at frequency {alias}; remove it"
+                f"{table.source}: data.calendar: {feature!r} is the same in every row at frequency {frequency}; "
+                "remove it"
             )

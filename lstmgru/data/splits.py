@@ -114,8 +114,7 @@ def make_splits(panel: SeriesPanel, spec: SplitSpec, *, horizon: int, context_le
     holdout = _split("holdout", panel, holdout_start, _rows_before_end(panel, 0, spec.align), spec.gap, None)
     ends = [spec.holdout + step * (spec.folds - 1 - fold) for fold in range(spec.folds)]
     bounds = [
-        (_rows_before_end(panel, end + size, spec.align), _rows_before_end(panel, end, spec.align))
-        for end in ends
+        (_rows_before_end(panel, end + size, spec.align), _rows_before_end(panel, end, spec.align)) for end in ends
     ]
     train_size = None
     if spec.window == "sliding":
@@ -142,10 +141,7 @@ def _rows_before_end(panel: SeriesPanel, steps: int, align: str) -> Rows:
     # Where even the series that ends last is too short, no row is left: the length check says so.
     moment = panel.times[max(row, int(starts[longest]))]
     return np.array(
-        [
-            start + np.searchsorted(panel.times[start:end], moment)
-            for start, end in zip(starts, ends, strict=True)
-        ]
+        [start + np.searchsorted(panel.times[start:end], moment) for start, end in zip(starts, ends, strict=True)]
     )
 
 

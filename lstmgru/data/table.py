@@ -92,8 +92,8 @@ def _check_duplicates(table: SeriesTable, codes: npt.NDArray[np.int64]) -> None:
         "remove or aggregate them" if table.schema.id else "aggregate them, or name the column of series in data.id"
     )
     raise DataError(
-        f"{table.source}: {int(repeated.sum())} rows repeat a time of their series, first "
-        f"{table.place(int(np.argmax(repeated)))} (column {table.schema.time!r}); {way_out}"
+        f"{table.source}: column {table.schema.time!r} repeats a time within a series "
+        f"({counted(int(repeated.sum()), 'row')} too many), first {table.place(int(np.argmax(repeated)))}; {way_out}"
     )
 
 

@@ -80,11 +80,15 @@ def _parse(column: pd.Series, where: str) -> pd.Series:
         parsed = pd.to_datetime(texts.where(year_first, None), format="ISO8601", errors="coerce")
     except (ValueError, OverflowError) as error:
         raise _mixed_zones(texts, codes, where) from error
-    if parsed.dtype == object:  # pandas 2 does not raise
+    # pandas 2 raises in neither case: it returns objects, or takes a text without an offset as UTC.
+    if parsed.dtype == object or (parsed.dt.tz is not None and not all(map(_zone, texts[year_first]))):
         raise _mixed_zones(texts, codes, where)
     unread = parsed.isna().to_numpy()
     if unread.any():
-        raise _unreadable(texts, int(np.argmax(unread)), codes, where)
+        index = int(np.argmax(unread))
+        if year_first[index] and not pd.isna(pd.to_datetime(texts[index], format="ISO8601", errors="coerce")):
+            raise _mixed_zones(texts, codes, where)  # readable alone, so only its zone is in the way
+        raise _unreadable(texts, index, codes, where)
     return parsed.take(codes)
 
 
@@ -95,8 +99,14 @@ def _unreadable(texts: pd.Series, index: int, codes: npt.NDArray[np.intp], where
     return DataError(f"{where}: row {row} is {text!r}, which {rule}; write times in ISO 8601, such as 2020-01-31 12:00")
 
 
+def _zone(text: str) -> str:
+    """``+0100``, or nothing where a text has no offset."""
+    match = _UTC_OFFSET.search(text)
+    return match[1].upper().replace("Z", "+00").replace(":", "").ljust(5, "0") if match else ""
+
+
 def _mixed_zones(texts: pd.Series, codes: npt.NDArray[np.intp], where: str) -> DataError:
-    zones = [match[1] if (match := _UTC_OFFSET.search(text)) else "none" for text in texts]
+    zones = [_zone(text) for text in texts]
     other = next((index for index, zone in enumerate(zones) if zone != zones[0]), 0)
     return DataError(
         f"{where} mixes time zones: row 1 is {texts[0]!r} and row {int(np.argmax(codes == other)) + 1} is "

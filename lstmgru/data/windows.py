@@ -31,9 +31,7 @@ def training_cutoffs(split: Split, *, context_length: int, horizon: int) -> Rows
     return cutoffs
 
 
-def evaluation_cutoffs(
-    panel: SeriesPanel, split: Split, *, context_length: int, horizon: int, stride: int
-) -> Rows:
+def evaluation_cutoffs(panel: SeriesPanel, split: Split, *, context_length: int, horizon: int, stride: int) -> Rows:
     """(windows,) cutoffs whose horizon lies in the evaluation part; contexts may reach back before it.
 
     Only cutoffs after an observed row count, and only horizons that were observed throughout: a filled value is
@@ -54,9 +52,7 @@ def evaluation_cutoffs(
     unobserved = np.concatenate([[0], np.cumsum(~panel.observed)])
     for (start, end), first in zip(split.evaluation, panel.offsets[:-1], strict=True):
         cutoffs = np.arange(max(start, first + context_length), end - horizon + 1, stride)
-        complete = (
-            unobserved[cutoffs - 1] == unobserved[cutoffs + horizon] if len(cutoffs) else np.zeros(0, bool)
-        )
+        complete = unobserved[cutoffs - 1] == unobserved[cutoffs + horizon] if len(cutoffs) else np.zeros(0, bool)
         chosen.append(cutoffs[complete])
     result = np.concatenate(chosen)
     if len(result) == 0:

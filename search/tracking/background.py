@@ -128,7 +128,7 @@ class BackgroundTracker:
     def __exit__(self, *exc_info: object) -> None:
         impatient = isinstance(exc_info[1], BaseException) and not isinstance(exc_info[1], Exception)
         if self._study is not None and not self._finishing:
-            study = replace(self._study, trials=tuple(self._latest[number] for number in sorted(self._latest)))
+            study = self._newest(self._study)
             status: RunStatus = "KILLED" if impatient else "FAILED"
             self._add(lambda: self._tracker.finish(study, status=status))
         self.close(2.0 if impatient else self._patience)

@@ -27,16 +27,15 @@ def dataset_input(study: StudyRecord) -> DatasetInput:
         source_type="local",
         source=json.dumps({"uri": source}),
         schema=json.dumps({"mlflow_colspec": _columns(study.config.get("data", {}))}),
-        profile=json.dumps(
-            {f"num_{key}" if key in ("rows", "series") else key: value for key, value in study.data.items()}
-        ),
+        profile=json.dumps({_PROFILE.get(key, key): value for key, value in study.data.items()}),
     )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "search")])
 
 
 def _columns(data: dict[str, Any]) -> list[dict[str, Any]]:
     """The columns that the study reads, in MLflow's notation."""
-    columns = [(data.get("time"), "datetime"), (data.get("id"), "string")]
-    for role in ("targets", "past_covariates", "future_covariates"):
-        columns += [(name, "double") for name in data.get(role) or ()]
+    columns: list[tuple[Any, str]] = [(data.get("time"), "datetime"), (data.get("id"), "string")]
+    for role in ("target", "past_covariates", "future_covariates"):
+        names = data.get(role) or []
+        columns += [(name, "double") for name in ([names] if isinstance(names, str) else names)]
     return [{"type": kind, "name": name, "required": True} for name, kind in columns if name]

@@ -57,15 +57,8 @@ def leaderboard_table(study: StudyRecord, *, rows: int | None = None) -> str:
 
 def _line(rank: int, row: Row) -> str:
     name = f"`{_escape(row.name)}`" if row.trial is not None else f"*{_escape(row.name)}* (baseline)"
-    cells = [
-        rank,
-        name,
-        _number(row.trial),
-        _number(row.folds),
-        _number(row.holdout),
-        _number(row.n_parameters),
-    ]
-    return "| " + " | ".join(map(str, cells)) + " |"
+    numbers = [_number(value) for value in (row.trial, row.folds, row.holdout, row.n_parameters)]
+    return "| " + " | ".join([str(rank), name, *numbers]) + " |"
 
 
 def _number(value: float | int | None) -> str:

@@ -25,8 +25,9 @@ STATUS = {
     "FAIL": "FAILED",
 }
 
-# Tags by which a run is found again.
-STUDY_UID, TRIAL, STARTED, LOGGED_EPOCHS = "study_uid", "trial", "started", "logged_epochs"
+# Tags by which a run is found again, and tags that tell how far it is.
+STUDY_UID, TRIAL, STARTED = "study_uid", "trial", "started"
+STATE, LOGGED_EPOCHS = "state", "logged_epochs"
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,19 @@ def trial_params(trial: TrialRecord) -> dict[str, str]:
     return {key: clip(str(value), MAX_PARAM) for key, value in params.items()}
 
 
-def trial_tags(study: StudyRecord, trial: TrialRecord) -> dict[str, str]:
-    """What tells the run from others, and how the trial stands."""
-    tags = {
+def trial_identity(study: StudyRecord, trial: TrialRecord) -> dict[str, str]:
+    """The tags by which a trial's run is found again, and known to be of this attempt at the trial."""
+    return {
         "study": study.study,
         STUDY_UID: study.uid,
         TRIAL: str(trial.number),
         STARTED: trial.started.isoformat() if trial.started else "",
-        "state": trial.state,
     }
+
+
+def trial_tags(trial: TrialRecord) -> dict[str, str]:
+    """How the trial stands. They are written last: a run that has the state of an ended trial has everything of it."""
+    tags = {STATE: trial.state}
     if trial.reason:
         tags["reason"] = clip(trial.reason, MAX_TAG)
     if trial.state == "PRUNED":
@@ -154,12 +159,15 @@ def best_so_far(study: StudyRecord) -> list[Point]:
 def study_outcome(study: StudyRecord, *, time: int) -> list[Point]:
     """Scores on the holdout and of the baselines.
 
-    The step counts how often the holdout was looked at, so that a later winner's score does not overwrite an
-    earlier one.
+    The step counts how often the holdout was looked at, so a later winner's score stands beside an earlier one.
+
+    Args:
+        study: As it ended.
+        time: In milliseconds since 1970.
     """
     looks = study.holdout.looks if study.holdout else 0
-    values = {f"holdout_{name}": value for name, value in study.holdout.metrics.items()} if study.holdout else {}
-    points = [Point(key, value, time, looks) for key, value in values.items()]
+    metrics = study.holdout.metrics if study.holdout else {}
+    points = [Point(f"holdout_{name}", value, time, looks) for name, value in metrics.items()]
     for name, baseline in study.baselines.items():
         points.append(Point(f"baseline.{name}.score", baseline.folds, time, 0))
         if baseline.holdout is not None:

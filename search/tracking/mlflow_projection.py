@@ -11,6 +11,7 @@ from search.records import StudyRecord, TrackingLinks, TrialRecord
 from search.tracking import store
 from search.tracking.base import RunStatus
 from search.tracking.files import write_files
+from search.tracking.model import Export
 from search.tracking.runs import open_experiment
 from search.tracking.session import Session
 

@@ -101,14 +101,17 @@ def signature(export: Export) -> ModelSignature:
     from mlflow.types.schema import AnyType
 
     anything = AnyType()  # type: ignore[no-untyped-call]
-    identifiers = [ColSpec(anything, export.id)] if export.id else []
-    forecast = [
-        *identifiers,
-        ColSpec(anything, export.time),
-        ColSpec(DataType.string, "target"),
-        ColSpec(DataType.float, "forecast"),
-    ]
-    return ModelSignature(Schema([ColSpec(anything, column) for column in export.inputs]), Schema(forecast))
+    keys = [export.id, export.time] if export.id else [export.time]
+    return ModelSignature(
+        inputs=Schema([ColSpec(anything, column) for column in export.inputs]),
+        outputs=Schema(
+            [
+                *(ColSpec(anything, column) for column in keys),
+                ColSpec(DataType.string, "target"),
+                ColSpec(DataType.float, "forecast"),
+            ]
+        ),
+    )
 
 
 def requirements() -> list[str]:

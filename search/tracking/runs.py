@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+# MLflow takes 1,000 points, parameters and tags at once.
+_ONE_REQUEST = 800
+
 
 @dataclass
 class RunState:
@@ -81,11 +84,17 @@ class Runs:
         params = {key: value for key, value in params.items() if key not in run.params}
         tags = {key: value for key, value in tags.items() if run.tags.get(key) != value}
         metrics = [Metric(point.key, point.value, point.timestamp, point.step) for point in points]
-        if metrics or params:
-            self._client.log_batch(run.run_id, metrics, [Param(*item) for item in params.items()])
-        # Tags last: they say that the rest is there.
-        if tags:
-            self._client.log_batch(run.run_id, tags=[RunTag(*item) for item in tags.items()])
+        if len(metrics) > _ONE_REQUEST:
+            # MLflow would send the tags with the first part of the points, but they say that all of them are there.
+            self._client.log_batch(run.run_id, metrics)
+            metrics = []
+        if metrics or params or tags:
+            self._client.log_batch(
+                run.run_id,
+                metrics,
+                [Param(*item) for item in params.items()],
+                [RunTag(*item) for item in tags.items()],
+            )
         run.params |= params
         run.tags |= tags
 

@@ -70,12 +70,12 @@ class Session:
             return
         ended = trial.state in _ENDED
         end = entries.milliseconds(trial.completed) if trial.completed else run.start
-        if not (ended and run.tags.get("state") == trial.state):
+        if not (ended and run.tags.get(entries.STATE) == trial.state):
             points = entries.trial_curve(self.study, trial, start=run.start, skip=run.logged_epochs)
             if ended:
                 points += entries.trial_summary(trial, time=end)
             logged = max(len(trial.curve), run.logged_epochs)
-            tags = entries.trial_tags(self.study, trial) | {entries.LOGGED_EPOCHS: str(logged)}
+            tags = entries.trial_tags(trial) | {entries.LOGGED_EPOCHS: str(logged)}
             self._runs.write(run, params=entries.trial_params(trial), points=points, tags=tags)
         self._runs.set_status(run, entries.STATUS[trial.state], end=end if ended else None)
         if trial.state == "COMPLETE":
@@ -123,14 +123,14 @@ class Session:
         run = self.trial_runs.get(trial.number)
         if trial.state == "WAITING":
             return run
-        tags = entries.trial_tags(self.study, trial)
-        if run is not None and run.tags.get(entries.STARTED) != tags[entries.STARTED]:
+        identity = entries.trial_identity(self.study, trial)
+        if run is not None and run.tags.get(entries.STARTED) != identity[entries.STARTED]:
             # The trial was taken up again from its beginning, and points of a curve cannot be taken back.
             self._runs.delete(run)
             run = None
         if run is None:
             start = entries.milliseconds(trial.started) if trial.started else self.parent.start
-            run = self._runs.create(entries.trial_name(trial), start=start, tags=tags, parent=self.parent)
+            run = self._runs.create(entries.trial_name(trial), start=start, tags=identity, parent=self.parent)
             self.trial_runs[trial.number] = run
         return run
 

@@ -28,6 +28,7 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_UV_AUTO_DETECT": "false",
 }
+_LONGEST_REASON = 300
 _CHATTY_LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3.connectionpool")
 
 
@@ -48,7 +49,7 @@ def default_tracking_uri(configured: str | None, folder: Path) -> str:
     if uri.startswith(_SQLITE):
         path = Path(uri.removeprefix(_SQLITE))
         return uri if path.is_absolute() else sqlite_uri(folder.absolute() / path)
-    if urlsplit(uri).scheme in ("", "file"):
+    if not _is_server(uri) and urlsplit(uri).scheme in ("", "file"):
         source = "tracking.uri" if configured else "MLFLOW_TRACKING_URI"
         raise TrackingError(
             f"{source} is {uri!r}, but MLflow keeps runs no longer in plain folders; use a database, as in "
@@ -69,7 +70,7 @@ def sqlite_uri(path: Path) -> str:
 
 def artifact_location(tracking_uri: str, folder: Path) -> str | None:
     """Where the files of a new experiment go: beside a SQLite database; where a server says (``None``)."""
-    if urlsplit(tracking_uri).scheme.split("+")[0] in ("http", "https", "databricks", "uc"):
+    if _is_server(tracking_uri):
         return None
     if tracking_uri.startswith(_SQLITE):
         from sqlalchemy.engine import make_url
@@ -77,6 +78,10 @@ def artifact_location(tracking_uri: str, folder: Path) -> str | None:
         database = Path(make_url(tracking_uri).database or "")
         return (database.parent / "artifacts").as_uri()
     return (folder.absolute() / "mlruns" / "artifacts").as_uri()
+
+
+def _is_server(uri: str) -> bool:
+    return uri.startswith(("http://", "https://", "databricks"))
 
 
 def without_password(uri: str) -> str:
@@ -107,16 +112,18 @@ def talking_to(tracking_uri: str) -> Iterator[None]:
     except TrackingError:
         raise
     except Exception as error:  # a store, a network or a disk can fail in any way, and none may end a search
-        lines = str(error).strip().splitlines()
-        message = without_password(lines[0]) if lines else ""
-        raise TrackingError(
-            f"MLflow at {without_password(tracking_uri)} failed: {type(error).__name__}: {clip_line(message)}"
-        ) from error
+        raise TrackingError(f"MLflow at {without_password(tracking_uri)} failed: {_reason(error)}") from error
 
 
-def clip_line(text: str, limit: int = 300) -> str:
-    """One line of a message."""
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+def _reason(error: BaseException) -> str:
+    """What went wrong, in one line: the system's own words if it was the system."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, OSError) and link.strerror:
+            return link.strerror
+        link = link.__cause__ or link.__context__
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {without_password(lines[0])[:_LONGEST_REASON]}" if lines else type(error).__name__
 
 
 @contextmanager
@@ -147,10 +154,8 @@ def _quiet() -> Iterator[None]:
 
     silence = _ThreadFilter()
     loggers = [logging.getLogger(name) for name in _CHATTY_LOGGERS]
-    targets: list[logging.Filterer] = [
-        *loggers,
-        *(handler for logger in loggers for handler in logger.handlers),
-    ]
+    handlers = [handler for logger in loggers for handler in logger.handlers]
+    targets: list[logging.Filterer] = [*loggers, *handlers]
     for target in targets:
         target.addFilter(silence)
     try:

@@ -1,0 +1,302 @@
+"""The models of a study file: defaults, values, rules, and the way back to YAML."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from lstmgru.errors import DataError
+from lstmgru.specs import ForecastSpec
+from search.config import SpaceConfig, StudyConfig, grid_problems
+from search.durations import parse_duration
+from search.problems import config_fields
+from search.sections import CalendarFeature, DataConfig, DatasetName
+from search.values import Choices, FloatRange, IntRange, PositiveRange, ProbabilityRange
+from search.yamlfile import dump_yaml, parse_value
+
+
+def make_config(**sections: Any) -> StudyConfig:
+    """A small valid study; a section that is given is merged into its own."""
+    values: dict[str, Any] = {
+        "name": "shop",
+        "data": {"path": "shop.csv", "time": "day", "target": "units"},
+        "forecast": {"horizon": 7},
+        "splits": {"holdout": 30},
+    }
+    for name, section in sections.items():
+        values[name] = {**values.get(name, {}), **section}
+    return StudyConfig.model_validate(values)
+
+
+def test_a_study_needs_three_sections_and_fills_in_the_rest() -> None:
+    config = make_config()
+
+    assert config.data.targets == ("units",)
+    assert (config.forecast.metric, config.forecast.season_length) == ("mae", "auto")
+    assert (config.splits.folds, config.splits.fold_size, config.splits.window) == (3, None, "expanding")
+    assert (config.search.sampler, config.search.trials, config.search.timeout) == ("tpe", 30, None)
+    assert (config.training.max_epochs, config.training.patience, config.training.loss) == (30, 5, "mae")
+    assert config.space == SpaceConfig()
+    assert all(values is None for key, values in config.space if key != "preset")
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "expected"),
+    [
+        ("hidden_size", 64, Choices((64,))),
+        ("hidden_size", [64], Choices((64,))),
+        ("hidden_size", [64, 16], Choices((64, 16))),
+        ("hidden_size", {"low": 16, "high": 64}, IntRange(low=16, high=64)),
+        ("hidden_size", {"low": 16, "high": 64, "step": 16}, IntRange(low=16, high=64, step=16)),
+        ("hidden_size", {"low": 16, "high": 128, "log": True}, IntRange(low=16, high=128, log=True)),
+        ("n_layers", {"low": 2, "high": 2}, Choices((2,))),
+        ("cell", "gru", Choices(("gru",))),
+        ("cell", ["gru", "lstm"], Choices(("gru", "lstm"))),
+        ("dropout", 0, Choices((0.0,))),
+        ("dropout", {"low": 0, "high": 0.3, "step": 0.1}, ProbabilityRange(low=0.0, high=0.3, step=0.1)),
+        ("learning_rate", {"low": 1e-4, "high": 1e-2, "log": True}, PositiveRange(low=1e-4, high=1e-2, log=True)),
+        ("weight_decay", {"low": 0, "high": 1}, FloatRange(low=0.0, high=1.0)),
+        ("weight_decay", [0, 1e-3], Choices((0.0, 1e-3))),
+        ("normalization", "last", Choices(("last",))),
+    ],
+)
+def test_a_space_value_is_a_scalar_a_list_or_a_range(key: str, written: object, expected: object) -> None:
+    value = getattr(make_config(space={key: written}).space, key)
+
+    assert value == expected
+    assert type(value) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "values", "count"),
+    [
+        (Choices(("lstm",)), ("lstm",), 1),
+        (Choices((3, 1)), (3, 1), 2),
+        (IntRange(low=2, high=5), (2, 3, 4, 5), 4),
+        (IntRange(low=16, high=64, step=16), (16, 32, 48, 64), 4),
+        (FloatRange(low=0.1, high=0.4, step=0.1), (0.1, 0.2, 0.3, 0.4), 4),
+        (FloatRange(low=0.0, high=1.0), None, None),
+        (PositiveRange(low=1e-4, high=1e-2, log=True), None, None),
+    ],
+)
+def test_space_values_that_can_be_counted_are_listed(
+    value: Choices[Any] | IntRange | FloatRange, values: tuple[Any, ...] | None, count: int | None
+) -> None:
+    assert value.values == values
+    assert value.count == count
+
+
+def test_a_huge_range_is_counted_without_being_listed() -> None:
+    assert IntRange(low=1, high=10**12).count == 10**12
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        (90, 90), (0.5, 0.5), ("90s", 90), ("5m", 300), ("2h", 7200), ("1d", 86_400), ("1h30m", 5400),
+        (" 1 h 30 m ", 5400), ("1.5m", 90),
+    ],
+)  # fmt: skip
+def test_durations_are_read_as_people_write_them(written: str | float, seconds: float) -> None:
+    assert parse_duration(written) == seconds
+    assert make_config(search={"timeout": written}).search.timeout == seconds
+
+
+@pytest.mark.parametrize(
+    ("written", "rule"),
+    [
+        ("5 minutes", "90s, 5m, 2h or 1h30m but got '5 minutes'"),
+        ("90", "but got '90'"),
+        ("1h nonsense", "1h30m but got '1h nonsense'"),
+        ("", "but got ''"),
+        (True, "but got true"),
+        (None, "but got nothing"),
+        (0, "must be a time above zero"),
+        (-3, "must be a time above zero"),
+        ("0s", "must be a time above zero"),
+        (float("inf"), "must be a time above zero"),
+        (float("nan"), "must be a time above zero"),
+    ],
+)
+def test_other_durations_are_refused(written: object, rule: str) -> None:
+    with pytest.raises(ValueError, match=rule):
+        parse_duration(written)
+
+
+FULL: dict[str, dict[str, Any]] = {
+    "data": {
+        "target": ["units", "1e-3"],
+        "id": "no",
+        "past_covariates": ["2012-01-01", "1:30"],
+        "future_covariates": "price",
+        "calendar": ["day_of_week", "month_of_year"],
+        "frequency": "15min",
+        "gaps": "fill",
+        "delimiter": "\t",
+        "decimal": ",",
+    },
+    "forecast": {"season_length": 96, "metric": "mase"},
+    "splits": {
+        "fold_size": 14,
+        "step": 7,
+        "gap": 1,
+        "window": "sliding",
+        "train_size": 100,
+        "stride": 7,
+        "align": "end",
+    },
+    "search": {"sampler": "random", "pruner": "none", "trials": 3, "timeout": "1h30m", "seed": 7, "jobs": 2},
+    "space": {
+        "preset": "small",
+        "n_layers": 2,
+        "cell": ["gru"],
+        "hidden_size": {"low": 8, "high": 32, "step": 8},
+        "dropout": [0, 0.5],
+        "context_length": {"low": 4, "high": 4},
+        "normalization": ["last", "fold"],
+        "learning_rate": {"low": 1e-5, "high": 1e-1, "log": True},
+        "batch_size": 64,
+        "weight_decay": {"low": 0, "high": 0.25},
+    },
+    "training": {"max_epochs": 1, "patience": None, "gradient_clip": None, "loss": "huber", "accelerator": "cpu"},
+    "tracking": {"enabled": False, "uri": "http://localhost:5000", "experiment": "e: x", "registered_model": "null"},
+}
+
+
+@pytest.mark.parametrize(
+    "sections", [{}, FULL, {"data": {"calendar": "none"}}], ids=["defaults", "full", "no calendar"]
+)
+def test_a_dumped_study_loads_as_the_same_study(sections: dict[str, Any], tmp_path: Path) -> None:
+    from search.studyfile import load_study
+
+    config = make_config(**sections)
+    file = tmp_path / "again.yaml"
+    file.write_text(config.to_yaml(), encoding="utf-8")
+
+    assert load_study(file).config == config
+    assert StudyConfig.model_validate(config.to_dict()) == config
+    assert config.to_yaml() == load_study(file).config.to_yaml()
+
+
+def test_the_full_study_sets_every_key() -> None:
+    default, full = make_config().to_dict(), make_config(**FULL).to_dict()
+    same = {
+        f"{section}.{key}"
+        for section, values in default.items()
+        if isinstance(values, dict)
+        for key in values
+        if values[key] == full[section][key]
+    }
+
+    # Those that every study needs, and the source of which there is one.
+    assert same == {"data.path", "data.dataset", "data.time", "forecast.horizon", "splits.holdout", "splits.folds"}
+
+
+def test_plain_yaml_readers_read_a_dumped_study_as_well() -> None:
+    values = {"text": ["no", "1e-3", "1:30", "2012-01-01", "010", "", "null", "<<"], "numbers": [1e-5, 10, 1e22]}
+
+    assert yaml.safe_load(dump_yaml(values)) == values
+    assert parse_value(dump_yaml(values)) == values
+
+
+def test_sections_become_specifications_of_the_library() -> None:
+    from lstmgru.data.splits import SplitSpec
+
+    config = make_config(**FULL)
+
+    assert config.forecast.to_spec(season_length=96) == ForecastSpec(horizon=7, season_length=96, metric="mase")
+    assert config.splits.to_spec() == SplitSpec(
+        holdout=30, folds=3, fold_size=14, step=7, gap=1, window="sliding", train_size=100, stride=7, align="end"
+    )
+
+
+def test_models_take_the_values_that_they_hold() -> None:
+    config = make_config(**FULL)
+    data = {name: getattr(config.data, name) for name in type(config.data).model_fields}
+    space = {name: getattr(config.space, name) for name in type(config.space).model_fields}
+
+    assert DataConfig(**data) == config.data
+    assert SpaceConfig(**space) == config.space
+
+
+def test_a_study_cannot_be_changed_after_it_was_checked() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        make_config().search.trials = 0
+
+
+@pytest.mark.parametrize(
+    ("space", "keys"),
+    [
+        ({}, []),
+        ({"n_layers": 1, "learning_rate": 1e-3}, []),
+        ({"n_layers": [2], "dropout": {"low": 0, "high": 0.5, "step": 0.25}, "hidden_size": {"low": 1, "high": 9}}, []),
+        ({"n_layers": [1, 2]}, ["n_layers"]),
+        ({"n_layers": {"low": 1, "high": 3}, "dropout": {"low": 0, "high": 0.5}}, ["dropout", "n_layers"]),
+        ({"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}, ["learning_rate"]),
+        ({"weight_decay": {"low": 0.5, "high": 0.5}}, []),
+    ],
+)
+def test_a_grid_needs_values_that_can_be_counted_and_one_depth(space: dict[str, Any], keys: list[str]) -> None:
+    section = SpaceConfig.model_validate(space)
+
+    assert list(grid_problems(section)) == keys
+    if keys:
+        with pytest.raises(ValidationError, match=r"set search\.sampler to random or tpe"):
+            make_config(search={"sampler": "grid"}, space=space)
+    else:
+        assert make_config(search={"sampler": "grid"}, space=space).space == section
+    assert make_config(search={"sampler": "random"}, space=space).space == section
+
+
+def test_a_relative_path_counts_from_the_current_folder_then_from_the_study_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, beside = tmp_path / "here", tmp_path / "beside"
+    for folder in (here, beside):
+        folder.mkdir()
+    monkeypatch.chdir(here)
+    study = beside / "shop.yaml"
+    data = make_config().data
+
+    with pytest.raises(DataError, match=rf"'shop\.csv' but there is no such file in {here} nor in {beside}"):
+        data.resolve_path(study)
+    (beside / "shop.csv").touch()
+    assert data.resolve_path(study) == beside / "shop.csv"
+    (here / "shop.csv").touch()
+    assert data.resolve_path(study).resolve() == here / "shop.csv"
+    absolute = DataConfig(path=str(beside / "shop.csv"), time="day", target=("units",))
+    assert absolute.resolve_path(study) == beside / "shop.csv"
+
+
+def test_names_of_calendar_features_and_data_sets_are_those_of_the_library() -> None:
+    from typing import get_args
+
+    from lstmgru.data.calendar import CALENDAR_FEATURES
+    from lstmgru.data.datasets import DATASETS
+
+    assert set(get_args(CalendarFeature)) == set(CALENDAR_FEATURES)
+    assert set(get_args(DatasetName)) == set(DATASETS)
+
+
+def test_every_key_has_a_sentence_that_says_what_null_means() -> None:
+    for key, field in config_fields().items():
+        assert field.description, key
+        assert field.description.endswith("."), key
+        if field.default is None:
+            assert "`null`:" in field.description, key
+
+
+def test_importing_the_models_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; import search.studyfile; "
+        "print(*sorted({'torch', 'mlflow', 'optuna', 'lightning', 'pandas', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == []

@@ -1,0 +1,82 @@
+"""The studies that come with the package, and the page that documents every key of a study."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from search.errors import StudyFileError
+from search.problems import config_fields
+from search.studyfile import load_study
+
+STUDIES = Path(__file__).parent.parent / "studies"
+FILES = sorted(STUDIES.glob("*.yaml"))
+README = (STUDIES / "README.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\| `([a-z_.]+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
+def test_a_shipped_study_loads_by_path_and_by_name(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    loaded = load_study(file)
+
+    assert loaded.config.name == file.stem
+    assert load_study(file.stem).config == loaded.config
+    assert f"| `{file.stem}` |" in README
+
+
+def test_without_a_name_the_weather_study_is_loaded() -> None:
+    config = load_study().config
+
+    assert config.name == "weather"
+    assert (config.data.dataset, config.data.time, config.data.targets) == ("seattle_weather", "date", ("temp_max",))
+    assert (config.forecast.horizon, config.splits.holdout, config.search.trials) == (7, 180, 30)
+
+
+def documented_default(key: str, field: FieldInfo) -> str:
+    """The default as the page writes it."""
+    if key == "name":
+        return "the file's name"
+    if field.default is PydanticUndefined:
+        return "required"
+    default = list(field.default) if isinstance(field.default, tuple) else field.default
+    return f"`{default if isinstance(default, str) and default.isalpha() else json.dumps(default)}`"
+
+
+def test_the_page_documents_every_key_with_its_default_and_its_meaning() -> None:
+    keys = README.partition("## Keys")[2]
+
+    assert {key: (default, meaning) for key, default, meaning in ROW.findall(keys)} == {
+        key: (documented_default(key, field), field.description) for key, field in config_fields().items()
+    }
+
+
+def yaml_blocks() -> list[str]:
+    """The studies on the page: a whole one, and one with problems."""
+    return re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_example_of_a_whole_study_is_one(tmp_path: Path) -> None:
+    file = tmp_path / "sales.yaml"
+    file.write_text(yaml_blocks()[0], encoding="utf-8")
+
+    assert load_study(file).config.name == "sales"
+
+
+def test_the_example_of_a_study_with_problems_has_those_problems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path("studies/shop.yaml")
+    file.parent.mkdir()
+    file.write_text(yaml_blocks()[1], encoding="utf-8")
+
+    with pytest.raises(StudyFileError) as caught:
+        load_study("shop")
+    assert f"```\nerror: {caught.value}\n```" in README
