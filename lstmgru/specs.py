@@ -101,6 +101,8 @@ class TrainSpec:
         max_epochs: Most passes over the training windows.
         patience: Epochs without a better validation score before training stops; ``None`` never stops early.
         gradient_clip: Largest norm of all gradients together; ``None`` leaves them as they are.
+        ema_decay: Decay of the moving average of the weights that is scored and kept, per optimiser step;
+            ``None``: the weights themselves are.
         loss: What is minimised, on scaled values; ``huber`` has its corner at 1.
         accelerator: Lightning's accelerator: ``auto``, ``cpu``, ``gpu`` or ``mps``.
         seed: Seeds the weights, dropout and the order of the windows.
@@ -112,6 +114,7 @@ class TrainSpec:
     max_epochs: int = 30
     patience: int | None = 5
     gradient_clip: float | None = 1.0
+    ema_decay: float | None = 0.99
     loss: Loss = "mae"
     accelerator: str = "auto"
     seed: int = 0
@@ -126,6 +129,8 @@ class TrainSpec:
             _at_least("patience", self.patience, 1)
         if self.gradient_clip is not None and not self.gradient_clip > 0:
             raise SpecError(f"gradient_clip must be positive but got {self.gradient_clip!r}")
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
+            raise SpecError(f"ema_decay must be in (0, 1) but got {self.ema_decay!r}")
         _one_of("loss", self.loss, LOSSES)
 
     def to_dict(self) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def export_bundle(study: str | os.PathLike[str] | None, to: Path | None, folder:
     """Copy a study's model to a new directory; without ``to``, ``<study>-model`` in the current folder.
 
     Raises:
-        SearchError: There is no model, or the directory is there already.
+        SearchError: There is no model, the directory is there already, or it cannot be written.
     """
     record = load_record(study, folder)
     if record.bundle is None or not Path(record.bundle).is_dir():
@@ -154,10 +154,16 @@ def export_bundle(study: str | os.PathLike[str] | None, to: Path | None, folder:
     target = to or Path(f"{record.study}-model")
     if target.exists():
         raise SearchError(f"{target} exists: remove it or give another directory with --to")
-    partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(record.bundle, partial)
-    partial.rename(target)
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    try:
+        shutil.copytree(record.bundle, partial)
+        partial.rename(target)
+    except OSError as error:
+        raise SearchError(
+            f"{target} cannot be written: {error.strerror or error}; choose another place with --to"
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     return target
 
 
@@ -184,7 +190,7 @@ def _load_store(study: str | os.PathLike[str] | None, folder: Path) -> StudyStor
     store = StudyStore.load(open_storage(path), name) if path.exists() else None
     if store is None:
         raise StudyNotFound(
-            f"study '{name}' has not been run in {folder}: there is no {path.relative_to(folder)}; "
+            f"study '{name}' has not been run in {folder}: there is no studies/{name}.journal; "
             f"run it with: python -m search run {name}"
         )
     return store

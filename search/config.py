@@ -95,6 +95,13 @@ class TrainingConfig(Strict):
     gradient_clip: float | None = Field(
         1.0, gt=0, description="Largest norm of all gradients together. `null`: gradients are left as they are."
     )
+    ema_decay: float | None = Field(
+        0.99,
+        gt=0,
+        lt=1,
+        description="Decay of the moving average of the weights, per optimiser step: the average is what is scored and "
+        "exported. `null`: the weights themselves are.",
+    )
     loss: Loss = Field(
         "mae", description="What training minimises, on scaled values: `mae`, `mse`, or `huber` with its corner at 1."
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lstmgru.comparison import Interval
-    from lstmgru.data.series import SeriesPanel
+    from lstmgru.data.series import GapPolicy, SeriesPanel
     from lstmgru.data.splits import Split
     from lstmgru.metrics import Evaluation
     from lstmgru.training.callbacks import EpochResult
@@ -49,6 +49,7 @@ class FinalTask:
         winner: What is refitted.
         seconds: What the refit may take.
         bundle: Directory to write.
+        gaps: What the bundle does about missing rows and cells.
         provenance: What the bundle says about its origin.
     """
 
@@ -60,6 +61,7 @@ class FinalTask:
     winner: Winner
     seconds: float
     bundle: Path
+    gaps: GapPolicy
     provenance: dict[str, Any]
 
 
@@ -140,7 +142,8 @@ def finalize(task: FinalTask, channel: Channel) -> FinalResult:
         frequency=panel.frequency,
         step=panel.step,
         timezone=panel.timezone,
-        ids=[str(name) for name in panel.ids],
+        ids=panel.ids.tolist(),
+        gaps=task.gaps,
         metrics={"holdout": metrics, "baselines": scores, "verdict": verdict},
         provenance=task.provenance,
     )

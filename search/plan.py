@@ -6,6 +6,7 @@ Needs neither torch nor MLflow, so that ``check`` and every error about the stud
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from lstmgru.data.windows import evaluation_cutoffs, training_cutoffs
 from lstmgru.specs import ForecastSpec, TrainSpec
 from search.config import StudyConfig
 from search.devices import resolve_accelerator, resolve_jobs
+from search.errors import Problem, StudyFileError
 from search.objective import SearchData
 from search.space import SearchSpace, Settings, resolve_space
 
@@ -71,6 +73,7 @@ class Plan:
             max_epochs=training.max_epochs,
             patience=training.patience,
             gradient_clip=training.gradient_clip,
+            ema_decay=training.ema_decay,
             loss=training.loss,
             accelerator=self.accelerator,
             seed=seed,
@@ -91,6 +94,8 @@ def make_plan(config: StudyConfig, *, study_file: Path | None = None) -> Plan:
     from lstmgru.data.frequency import default_season_length
     from lstmgru.data.panel import build_panel
 
+    file = str(study_file or config.name)
+    accelerator = _accelerator(config.training.accelerator, file)
     frame, source = read_frame(config, study_file)
     data = config.data
     panel = build_panel(
@@ -108,7 +113,10 @@ def make_plan(config: StudyConfig, *, study_file: Path | None = None) -> Plan:
     season = config.forecast.season_length
     season_length = default_season_length(panel.frequency) if season == "auto" else season
     forecast = ForecastSpec(config.forecast.horizon, season_length, config.forecast.metric)
-    space = resolve_space(config, forecast)
+    try:
+        space = resolve_space(config, forecast)
+    except StudyFileError as error:
+        raise StudyFileError(file, error.problems) from error
     longest = space.longest_context
     splits = make_splits(panel, config.splits.to_spec(), horizon=forecast.horizon, context_length=longest)
     for split in (*splits.folds, splits.holdout):
@@ -125,8 +133,23 @@ def make_plan(config: StudyConfig, *, study_file: Path | None = None) -> Plan:
         space=space,
         trials=min(config.search.trials, grid_size or config.search.trials),
         jobs=resolve_jobs(config.search.jobs, config.training.accelerator),
-        accelerator=resolve_accelerator(config.training.accelerator),
+        accelerator=accelerator,
     )
+
+
+def _accelerator(wanted: str, file: str) -> str:
+    """What a study is trained on.
+
+    Raises:
+        StudyFileError: It asks for something that this machine does not have.
+    """
+    found = resolve_accelerator("auto")
+    # AMD's devices are found by torch alone, so a study that names them is believed; on a Mac Lightning's gpu is mps.
+    believed = found != "cpu" or "+rocm" in version("torch")
+    if wanted not in ("auto", "cpu", found) and not (wanted == "gpu" and believed):
+        message = f"is {wanted}, but this machine has only {found} to train on; set it to auto or {found}"
+        raise StudyFileError(file, [Problem("training.accelerator", message)])
+    return resolve_accelerator(wanted)
 
 
 def read_frame(config: StudyConfig, study_file: Path | None) -> tuple[pd.DataFrame, str]:

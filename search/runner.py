@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lstmgru.specs import TrainSpec
 from search.budget import Budget
 from search.driver import INTERRUPTED, Driver
-from search.errors import NoTrialCompleted
+from search.errors import NoTrialCompleted, SearchError
 from search.executors.base import Executor, Job, Outcome
 from search.finalize import FinalResult, FinalTask, Winner, finalize, refit_epochs
 from search.journal import exclusive, journal_path, open_storage, repair
@@ -58,17 +58,23 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
         StudyBusy: Another process runs the study.
         StudyMismatch: What is there of the study has other data or settings.
         NoTrialCompleted: Every trial failed.
+        TrackingError: The study names a store that MLflow cannot use.
+        SearchError: The folder cannot be written to.
     """
     from search.tracking import make_tracker
 
     path = journal_path(folder, plan.name)
+    if path.parent.exists() and not path.parent.is_dir():
+        raise SearchError(f"{path.parent} is a file, but a run keeps its trials in a folder of that name; move it away")
+    # A store that cannot be used is refused before anything is written.
+    tracker = make_tracker(plan.config, folder, on_problem=listener.on_note)
     with exclusive(path, plan.name):
         if fresh and path.exists():
             listener.on_note(forget(path, plan.name))
         store = _open(plan, path, listener)
         listener.on_plan(plan, store.record())
         budget = Budget(plan.trials, plan.config.search.timeout, store.get("elapsed", 0.0))
-        with make_tracker(plan.config, folder, on_problem=listener.on_note) as tracker:
+        with tracker:
             tracker.start(store.record())
             return _run(plan, store, budget, tracker, listener, bundle_path(folder, plan.name))
 
@@ -161,6 +167,7 @@ def _finish(
         winner=chosen,
         seconds=max(1.0, budget.refit_seconds_left()),
         bundle=bundle,
+        gaps=plan.config.data.gaps,
         provenance=_provenance(plan, store, chosen),
     )
     executor.submit(Job(0, finalize, (task,)))

@@ -441,6 +441,9 @@ def test_a_kill_leaves_the_old_bundle_or_the_new(copy: Path, monkeypatch: pytest
     assert ended == (signal.SIGKILL if calls < 7 else 0)
     found = load_bundle(copy)
     assert ("new" in found.metrics) == (calls >= 6)
+    with pytest.raises(BundleError, match="provenance"):
+        save_bundle(copy, replace(new, provenance={"x": object()}), onnx=False)
+    assert ("new" in load_bundle(copy).metrics) == (calls >= 6), "a save that fails next loses nothing either"
     save_bundle(copy, replace(new, metrics={"newer": True}), onnx=False)
     assert os.listdir(copy.parent) == ["shops.bundle"]
     assert load_bundle(copy).metrics == {"newer": True}

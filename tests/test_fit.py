@@ -23,7 +23,9 @@ from lstmgru.training.fit import FitResult, fit, predict
 
 FORECAST = ForecastSpec(horizon=3, season_length=7)
 MODEL = ModelSpec(parse_layers("gru(6)"), context_length=8, dropout=0.1)
-TRAIN = TrainSpec(learning_rate=1e-2, batch_size=16, max_epochs=4, patience=None, accelerator="cpu", seed=3)
+TRAIN = TrainSpec(
+    learning_rate=1e-2, batch_size=16, max_epochs=4, patience=None, ema_decay=None, accelerator="cpu", seed=3
+)
 
 
 def setting(panel: SeriesPanel | None = None) -> tuple[SeriesPanel, Splits, Evaluation]:
@@ -159,10 +161,11 @@ def test_a_batch_is_gathered_as_the_window_convention_says() -> None:
     np.testing.assert_array_equal(window.future[1], scaled[20:23, 3:])
 
 
-def test_chunked_lightning_training_is_a_plain_loop() -> None:
-    """The same batches in the same order through a loop of four lines give the same weights."""
+@pytest.mark.parametrize("ema_decay", [None, 0.9])
+def test_chunked_lightning_training_is_a_plain_loop(ema_decay: float | None) -> None:
+    """The same batches in the same order through a loop of a few lines give the same weights."""
     panel, splits, _ = setting()
-    train = replace(TRAIN, max_epochs=2, weight_decay=0.01)
+    train = replace(TRAIN, max_epochs=2, weight_decay=0.01, ema_decay=ema_decay)
     model = replace(MODEL, dropout=0.0)
     result = fit(panel, splits.folds[0], model, train, FORECAST)
     torch.manual_seed(train.seed)
@@ -171,11 +174,16 @@ def test_chunked_lightning_training_is_a_plain_loop() -> None:
     windows = WindowTensor(panel, result.scaler, context_length=8, horizon=3)
     cutoffs = torch.from_numpy(training_cutoffs(splits.folds[0], context_length=8, horizon=3))
     generator = torch.Generator().manual_seed(train.seed)
+    average, updates = {name: value.clone() for name, value in network.state_dict().items()}, 0
     for _ in range(2):
         for batch in cutoffs[torch.randperm(len(cutoffs), generator=generator)].split(train.batch_size):
             optimizer.zero_grad()
             network.loss(*windows.gather(batch), "mae").backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
-    for name, value in network.state_dict().items():
-        assert torch.equal(value, result.network.state_dict()[name]), name
+            decay = 0.0 if ema_decay is None or updates == 0 else min(ema_decay, (1 + updates) / (10 + updates))
+            for name, value in network.state_dict().items():
+                average[name] = decay * average[name] + (1 - decay) * value
+            updates += 1
+    for name, value in result.network.state_dict().items():
+        torch.testing.assert_close(value, average[name], rtol=0 if ema_decay is None else 1e-5, atol=1e-8)

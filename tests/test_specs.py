@@ -56,6 +56,7 @@ def test_a_model_spec_is_validated(values: dict[str, object], message: str) -> N
         ({"max_epochs": 0}, "max_epochs must be at least 1"),
         ({"patience": 0}, "patience must be at least 1"),
         ({"gradient_clip": 0.0}, "gradient_clip must be positive"),
+        ({"ema_decay": 1.0}, r"ema_decay must be in \(0, 1\) but got 1.0"),
         ({"loss": "msa"}, "did you mean"),
     ],
 )

@@ -31,7 +31,7 @@ class Bundle:
     """A trained model and its origin.
 
     Attributes:
-        network: On the CPU; it is put in evaluation mode.
+        network: On the CPU.
         scaler: Of all input channels, fitted on what the network learnt from.
         model_spec: The architecture.
         train_spec: How it was trained.
@@ -61,9 +61,6 @@ class Bundle:
     provenance: dict[str, Any] = field(default_factory=dict)
     gaps: GapPolicy = "error"
 
-    def __post_init__(self) -> None:
-        self.network.eval()
-
     @property
     def channels(self) -> tuple[str, ...]:
         """(F,) names of the network's inputs; the last K are known over the horizon."""
@@ -76,7 +73,7 @@ class Bundle:
 
     @cached_property
     def forecaster(self) -> UnscaledForecaster:
-        """The network with its scaler inside."""
+        """The network with its scaler inside, in evaluation mode."""
         return UnscaledForecaster(self.network, self.scaler)
 
     def predict(self, frame: pd.DataFrame, *, source: str = "table") -> pd.DataFrame:

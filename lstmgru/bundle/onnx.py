@@ -81,7 +81,9 @@ def export_onnx(forecaster: UnscaledForecaster, path: Path) -> Parity:
                 verbose=False,
             )
         except torch.onnx.OnnxExporterError as error:
-            raise BundleError(f"the model cannot be exported to ONNX: {' '.join(str(error).split())}") from error
+            cause = error.__cause__ or error  # torch wraps it in a page of advice
+            reason = next(iter(str(cause).strip().splitlines()), "")
+            raise BundleError(f"the model cannot be exported to ONNX: {type(cause).__name__}: {reason}") from error
     assert program is not None  # it is with dynamo=True
     model = program.model_proto
     _strip(model.graph)

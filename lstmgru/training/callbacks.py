@@ -59,13 +59,12 @@ class BestWeights(Callback):
         assert isinstance(pl_module, ForecastModule)
         if pl_module.score < self.score:
             self.score, self.epoch = pl_module.score, trainer.current_epoch + 1
-            state = pl_module.network.state_dict()
+            state = pl_module.scored_network.state_dict()
             self._weights = {name: value.detach().clone() for name, value in state.items()}
 
     def restore(self, module: ForecastModule) -> None:
-        """Load the best weights into the network; without any validation the last ones stay."""
-        if self._weights:
-            module.network.load_state_dict(self._weights)
+        """Load the best weights into the network; without any validation, the last ones that would be scored."""
+        module.network.load_state_dict(self._weights or module.scored_network.state_dict())
 
 
 class Watch(Callback):

@@ -14,6 +14,7 @@ from lstmgru.data.scaling import StandardScaler
 from lstmgru.errors import TrainingDiverged
 from lstmgru.nn.network import ForecastNetwork
 from lstmgru.specs import TrainSpec
+from lstmgru.training.averaging import average_of, averaged
 from lstmgru.training.batches import WindowTensor
 
 Array = npt.NDArray[np.float32]
@@ -46,11 +47,17 @@ class ForecastModule(LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.network = network
+        self._average = averaged(network, spec.ema_decay) if spec.ema_decay is not None else None
         self.train_loss = float("nan")
         self.score = float("nan")
         self._spec, self._windows, self._scaler, self._score = spec, windows, scaler, score
         self._losses: list[Tensor] = []
         self._forecasts: list[Tensor] = []
+
+    @property
+    def scored_network(self) -> ForecastNetwork:
+        """The network that is validated and kept: the moving average, or the trained network itself."""
+        return self.network if self._average is None else average_of(self._average)
 
     def on_fit_start(self) -> None:
         """Put the rows where the network is."""
@@ -72,6 +79,8 @@ class ForecastModule(LightningModule):
             if self._spec.gradient_clip is not None:
                 torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._spec.gradient_clip)
             optimizer.step()
+            if self._average is not None:
+                self._average.update_parameters(self.network)
             self._losses.append(loss.detach() * len(cutoffs))
         self._windows_seen += len(chunk)
 
@@ -83,7 +92,7 @@ class ForecastModule(LightningModule):
     def validation_step(self, cutoffs: Tensor, batch_idx: int) -> None:
         """Forecast a batch of (windows,) cutoffs."""
         past, future, _ = self._windows.gather(cutoffs)
-        self._forecasts.append(self.network(past, future))
+        self._forecasts.append(self.scored_network(past, future))
 
     def on_validation_epoch_end(self) -> None:
         """Score the epoch in original units.

@@ -38,6 +38,12 @@ def main() -> NoReturn:
     except (SearchError, LstmGruError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 2))
+    except OSError as error:
+        # Whatever the system refuses in the folder of the user: a full disk, a missing permission.
+        if error.filename is None:
+            raise
+        print(f"error: {error.filename} cannot be read or written: {error.strerror}", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0)

@@ -10,7 +10,7 @@ import typer
 Study = Annotated[
     str | None,
     typer.Argument(
-        metavar="[STUDY]",
+        metavar="STUDY",
         help="Path of a study file, or the name of one in studies/.",
         show_default="weather",
     ),

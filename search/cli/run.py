@@ -12,7 +12,9 @@ from search.cli import options
 
 def run(
     study: options.Study = None,
-    trials: Annotated[int | None, typer.Option(help="Trials of the study in total; those already there count.")] = None,
+    trials: Annotated[
+        str | None, typer.Option(metavar="N", help="Trials of the study in total; those already there count.")
+    ] = None,
     timeout: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Time of the study in total, refit and export included: 90s, 5m, 2h."),
@@ -22,7 +24,7 @@ def run(
     ] = None,
     set_: options.Set = None,
     data: options.Data = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the search and of every training.")] = None,
+    seed: Annotated[str | None, typer.Option(metavar="N", help="Seed of the search and of every training.")] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start over: forget the study's trials and its model.")
     ] = False,

@@ -5,6 +5,7 @@ from search.tracking.base import RunStatus, Tracker
 from search.tracking.factory import make_tracker, sync_study
 from search.tracking.mlflow_projection import MlflowProjection
 from search.tracking.null import NullTracker
+from search.tracking.server import server_command, server_environment
 from search.tracking.store import default_tracking_uri
 
 __all__ = [
@@ -15,5 +16,7 @@ __all__ = [
     "Tracker",
     "default_tracking_uri",
     "make_tracker",
+    "server_command",
+    "server_environment",
     "sync_study",
 ]

@@ -11,7 +11,8 @@ from search.tracking.entries import clip
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
 
-_MAX_DIGEST = 36
+# MLflow takes 36 characters and shows them all; the profile has the whole digest.
+_DIGEST = 16
 # Facts that have a name of their own in MLflow.
 _PROFILE = {"rows": "num_rows", "series": "num_series"}
 
@@ -23,7 +24,7 @@ def dataset_input(study: StudyRecord) -> DatasetInput:
     source = str(study.data.get("source", ""))
     dataset = Dataset(
         name=clip(source.replace("\\", "/").rsplit("/", 1)[-1] or study.study, 500),
-        digest=str(study.data.get("digest", ""))[:_MAX_DIGEST],
+        digest=str(study.data.get("digest", ""))[:_DIGEST],
         source_type="local",
         source=json.dumps({"uri": source}),
         schema=json.dumps({"mlflow_colspec": _columns(study.config.get("data", {}))}),

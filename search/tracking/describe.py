@@ -22,14 +22,13 @@ def description(study: StudyRecord, *, tracking_uri: str, model_uri: str | None)
     better = "smaller" if study.direction == "minimize" else "larger"
     states = [trial.state for trial in study.trials]
     parts = [
+        *([f"> {_escape(study.holdout.verdict)}"] if study.holdout else []),
         f"**{_escape(study.study)}**: {study.task} {forecast.get('horizon', '?')} steps ahead, scored by "
         f"{study.metric} ({better} is better).",
         f"Data: {_escape(_data(study.data))}.",
         f"Trials: {len(states)}, of which {states.count('COMPLETE')} complete, "
         f"{states.count('PRUNED')} pruned, {states.count('FAIL')} failed.",
     ]
-    if study.holdout:
-        parts.append(f"> {_escape(study.holdout.verdict)}")
     parts.append(leaderboard_table(study, rows=_ROWS))
     if model_uri:
         parts.append(_usage(tracking_uri, model_uri))

@@ -80,7 +80,7 @@ def trial_identity(study: StudyRecord, trial: TrialRecord) -> dict[str, str]:
 
 def trial_tags(trial: TrialRecord) -> dict[str, str]:
     """How the trial stands. They are written last: a run that has the state of an ended trial has everything of it."""
-    tags = {STATE: trial.state}
+    tags: dict[str, str] = {STATE: trial.state}
     if trial.reason:
         tags["reason"] = clip(trial.reason, MAX_TAG)
     if trial.state == "PRUNED":

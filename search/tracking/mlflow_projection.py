@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -10,7 +11,7 @@ from search.errors import TrackingError
 from search.records import StudyRecord, TrackingLinks, TrialRecord
 from search.tracking import store
 from search.tracking.base import RunStatus
-from search.tracking.files import write_files
+from search.tracking.files import write_files, write_plots
 from search.tracking.model import Export
 from search.tracking.runs import open_experiment
 from search.tracking.session import Session
@@ -72,17 +73,18 @@ class MlflowProjection:
     def finish(
         self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None
     ) -> TrackingLinks | None:
-        """Show how the study ended: scores, description, status, files; and its model, if that is still missing."""
+        """Show how the study ended: scores, description, status, files, plots; the model too, if it is missing."""
         for trial in study.trials:
             self.update(trial)
         self._show_outcome(study)
-        with store.talking_to(self._uri), tempfile.TemporaryDirectory() as folder:
+        with store.talking_to(self._uri):
             self._open.end(status)
-            write_files(Path(folder), study, optuna_study)
-            self._open.show_files(Path(folder))
+        self._show_files(lambda folder: write_files(folder, study))
         if study.bundle is not None and self._open.model_uri is None:
             self.log_model(Path(study.bundle), study, self._example)
             self._show_outcome(study)
+        if optuna_study is not None:
+            self._show_files(lambda folder: write_plots(folder, optuna_study))
         return self.links()
 
     def sync(self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None) -> TrackingLinks | None:
@@ -114,6 +116,11 @@ class MlflowProjection:
     def _show_outcome(self, study: StudyRecord) -> None:
         with store.talking_to(self._uri):
             self._open.show_outcome(study, tracking_uri=store.without_password(self._uri))
+
+    def _show_files(self, write: Callable[[Path], None]) -> None:
+        with store.talking_to(self._uri), tempfile.TemporaryDirectory() as folder:
+            write(Path(folder))
+            self._open.show_files(Path(folder))
 
     def _begin(self, study: StudyRecord, *, running: bool) -> None:
         with store.talking_to(self._uri):

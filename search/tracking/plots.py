@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -39,13 +40,18 @@ def plots_html(study: Study) -> str:
     """
     from plotly.offline import get_plotlyjs
 
-    sections = [
-        f"<h2>{title}</h2>\n" + plot(study).to_html(full_html=False, include_plotlyjs=False)
-        for title, plot in _plots(study)
-    ]
+    with warnings.catch_warnings():
+        # That importances of few trials are uncertain.
+        warnings.simplefilter("ignore")
+        sections = [_section(title, plot(study)) for title, plot in _plots(study)]
     title = html.escape(f"{study.study_name}: plots of the search")
     body = "\n".join(sections) or "<p>No trial has a value yet.</p>"
     return _PAGE.format(title=title, script=get_plotlyjs(), body=body)
+
+
+def _section(title: str, figure: Figure) -> str:
+    figure.update_layout(title=None, margin={"t": 20})
+    return f"<h2>{title}</h2>\n{figure.to_html(full_html=False, include_plotlyjs=False)}"
 
 
 def _plots(study: Study) -> list[tuple[str, Callable[[Study], Figure]]]:

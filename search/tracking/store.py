@@ -21,7 +21,7 @@ _SQLITE = "sqlite:///"
 # In force while MLflow works for us, unless the user has set them: no calls home, no chatter, and an outage
 # is noticed in seconds. A request is never sent twice by the transport, for the first one may have created a
 # run.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -29,7 +29,7 @@ _ENVIRONMENT = {
     "MLFLOW_UV_AUTO_DETECT": "false",
 }
 _LONGEST_REASON = 300
-_CHATTY_LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine", "urllib3.connectionpool")
+_CHATTY_LOGGERS = ("mlflow", "alembic", "optuna", "sqlalchemy.engine", "urllib3.connectionpool")
 
 
 def default_tracking_uri(configured: str | None, folder: Path) -> str:
@@ -128,8 +128,8 @@ def _reason(error: BaseException) -> str:
 
 @contextmanager
 def _environment() -> Iterator[None]:
-    added = [key for key in _ENVIRONMENT if key not in os.environ]
-    os.environ.update({key: _ENVIRONMENT[key] for key in added})
+    added = [key for key in ENVIRONMENT if key not in os.environ]
+    os.environ.update({key: ENVIRONMENT[key] for key in added})
     try:
         yield
     finally:
