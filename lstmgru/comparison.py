@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-_RESAMPLES = 2000
-_FEWEST_GROUPS = 5
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+_FEWEST_BLOCKS = 3
+_FEWEST_SERIES = 5
 
 
 @dataclass(frozen=True)
@@ -20,44 +23,40 @@ class Interval:
     high: float
 
 
-def paired_interval(
-    difference: npt.NDArray[np.float64],
-    times: npt.NDArray[np.int64],
-    series: npt.NDArray[np.int64],
-    *,
-    block_length: int,
-    seed: int = 0,
-) -> Interval:
+def paired_interval(difference: Floats, times: Integers, series: Integers, *, overlap: int) -> Interval:
     """The 95 % interval of a mean of paired differences between two forecasters.
 
-    Neighbouring windows overlap and series move together, so differences are first averaged over the series at each
-    cutoff, and whole blocks of neighbouring cutoffs are resampled (circular block bootstrap, Politis & Romano 1992).
-    Where there are too few cutoffs for that, whole series are resampled instead.
+    Neighbouring windows overlap and series move together. Differences are therefore averaged over the series at each
+    cutoff first, then over blocks of neighbouring cutoffs, each twice as long as windows overlap; the means of the
+    blocks are nearly independent, and the interval is that of their t test (Ibragimov & Müller 2010). Where the cutoffs
+    are too few for that, the means of the series are tested.
 
     Args:
         difference: (windows,) error of one forecaster minus error of the other.
         times: (windows,) the moment of each cutoff, as an ordered number.
         series: (windows,) the series of each window.
-        block_length: Cutoffs in a block; at least as many as overlap.
-        seed: Of the resampling.
+        overlap: Neighbouring cutoffs that share a target: the horizon over the stride; 1 if none do.
     """
     by_time = _group_means(difference, times)
-    mean = float(difference.mean())
-    if len(by_time) >= _FEWEST_GROUPS * block_length:
-        groups, length = by_time, block_length
-    else:
-        groups, length = _group_means(difference, series), 1
-    if len(groups) < _FEWEST_GROUPS:
-        return Interval(mean, -np.inf, np.inf)
-    generator = np.random.default_rng(seed)
-    blocks = -(-len(groups) // length)
-    starts = generator.integers(0, len(groups), (_RESAMPLES, blocks, 1))
-    rows = (starts + np.arange(length)).reshape(_RESAMPLES, -1)[:, : len(groups)] % len(groups)
-    low, high = np.quantile(groups[rows].mean(axis=1), [0.025, 0.975])
-    return Interval(mean, float(low), float(high))
+    blocks = len(by_time) if overlap == 1 else len(by_time) // (2 * overlap)
+    if blocks >= _FEWEST_BLOCKS:
+        return _t_interval(np.array([part.mean() for part in np.array_split(by_time, blocks)]))
+    by_series = _group_means(difference, series)
+    if len(by_series) >= _FEWEST_SERIES:
+        return _t_interval(by_series)
+    return Interval(float(difference.mean()), -np.inf, np.inf)
 
 
-def _group_means(values: npt.NDArray[np.float64], keys: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _t_interval(values: Floats) -> Interval:
+    from scipy.stats import t
+
+    mean = float(values.mean())
+    half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return Interval(mean, mean - half, mean + half)
+
+
+def _group_means(values: Floats, keys: Integers) -> Floats:
     """(groups,) means by key, in the order of the keys."""
     _, group = np.unique(keys, return_inverse=True)
-    return np.bincount(group, weights=values) / np.bincount(group)
+    means: Floats = np.bincount(group, weights=values) / np.bincount(group)
+    return means

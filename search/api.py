@@ -185,7 +185,7 @@ def sync_to_mlflow(
 def _load_store(study: str | os.PathLike[str] | None, folder: Path) -> StudyStore:
     from search.study import StudyStore
 
-    name = study_name(study)
+    name = study_name(study, folder)
     path = journal_path(folder, name)
     store = StudyStore.load(open_storage(path), name) if path.exists() else None
     if store is None:

@@ -172,6 +172,7 @@ class Driver:
         if result is not None:
             details |= {
                 "n_parameters": result.n_parameters,
+                "seconds": round(result.seconds, 3),
                 "fold_scores": result.fold_scores,
                 "best_epochs": result.best_epochs,
                 "fold_seconds": result.fold_seconds,

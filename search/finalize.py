@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec
 
@@ -159,8 +162,7 @@ def _interval(
 
     difference = evaluation.window_errors(spec.metric, winner) - evaluation.window_errors(spec.metric, baseline)
     times = panel.times[evaluation.cutoffs].astype("int64")
-    blocks = -(-2 * spec.horizon // stride)
-    return paired_interval(difference, times, evaluation.series, block_length=blocks)
+    return paired_interval(difference, times, evaluation.series, overlap=math.ceil(spec.horizon / stride))
 
 
 def describe(metric: str, winner: float, baseline_name: str, baseline: float, interval: Interval) -> tuple[str, bool]:
@@ -175,21 +177,11 @@ def describe(metric: str, winner: float, baseline_name: str, baseline: float, in
     """
     name = baseline_name.replace("_", " ")
     change = abs(winner - baseline) / baseline if baseline else float("inf")
-    numbers = f"{metric.upper()} {winner:.4g} against {baseline:.4g}"
-    if interval.high < 0:
-        return (
-            f"The winner beats the best baseline ({name}) on the holdout: {numbers}, {change:.1%} lower.",
-            True,
-        )
-    if interval.low > 0:
-        return (
-            f"A simple baseline is better: {name} beats the winner on the holdout, {numbers}, "
-            f"{change:.1%} higher. Use {name}.",
-            False,
-        )
     direction = "lower" if winner < baseline else "higher"
-    return (
-        f"The winner does not clearly beat the best baseline ({name}) on the holdout: {numbers}, {change:.1%} "
-        f"{direction}, a difference that these data cannot tell from chance.",
-        False,
-    )
+    numbers = f"{metric.upper()} {winner:.4g} against {baseline:.4g}, {change:.1%} {direction}"
+    if interval.high < 0:
+        return f"The winner beats the best baseline ({name}) on the holdout: {numbers}.", True
+    if interval.low > 0:
+        return f"A simple baseline is better: {name} beats the winner on the holdout ({numbers}). Use {name}.", False
+    why = "a difference that these data cannot tell from chance" if np.isfinite(interval.low) else "in too few windows"
+    return f"The winner does not clearly beat the best baseline ({name}) on the holdout: {numbers}, {why}.", False

@@ -59,6 +59,7 @@ class TrialResult:
         best_epochs: The epochs of those scores.
         fold_seconds: Wall time of those folds.
         n_parameters: Of the network; 0 if no fold was finished.
+        seconds: Wall time of the whole trial in its worker.
         stopped: Why the trial was stopped early, or ``None``.
     """
 
@@ -66,6 +67,7 @@ class TrialResult:
     best_epochs: tuple[int, ...]
     fold_seconds: tuple[float, ...]
     n_parameters: int
+    seconds: float
     stopped: str | None
 
 
@@ -114,12 +116,20 @@ def run_trial(data: SearchData, model: ModelSpec, train: TrainSpec, channel: Cha
         )
         result = fit(data.panel, fold, model, train, data.forecast, evaluation=evaluation, observer=observer)
         n_parameters = count_parameters(result.network)
-        if observer.reason is not None:
-            return TrialResult(tuple(scores), tuple(best_epochs), tuple(seconds), n_parameters, observer.reason)
-        scores.append(result.score)
-        best_epochs.append(result.best_epoch)
-        seconds.append(result.seconds)
-    return TrialResult(tuple(scores), tuple(best_epochs), tuple(seconds), n_parameters, None)
+        if observer.reason is None:
+            scores.append(result.score)
+            best_epochs.append(result.best_epoch)
+            seconds.append(result.seconds)
+        else:
+            break
+    return TrialResult(
+        fold_scores=tuple(scores),
+        best_epochs=tuple(best_epochs),
+        fold_seconds=tuple(seconds),
+        n_parameters=n_parameters,
+        seconds=time.perf_counter() - start,
+        stopped=observer.reason,
+    )
 
 
 def score_baselines(data: SearchData, channel: Channel) -> dict[str, float]:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
-_FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-sync", "--no-first-run"]
+_FLAGS += ["--disable-background-networking", "--disable-component-update"]
 _TIMEOUT_MS = 60_000
 
 
@@ -25,7 +26,7 @@ def browser_page() -> Iterator[Page]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS.split())
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
         page = browser.new_page(viewport={"width": 1600, "height": 1200})
         page.set_default_timeout(_TIMEOUT_MS)
         try:

@@ -4,52 +4,62 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from lstmgru.comparison import paired_interval
 
 
-def interval(difference: np.ndarray, block_length: int = 1, series: np.ndarray | None = None) -> tuple[float, float]:
+def interval(difference: np.ndarray, overlap: int = 1, series: np.ndarray | None = None) -> tuple[float, float]:
     times = np.arange(len(difference))
     series = np.zeros(len(difference), int) if series is None else series
-    found = paired_interval(difference, times, series, block_length=block_length)
+    found = paired_interval(difference, times, series, overlap=overlap)
     return found.low, found.high
 
 
-def test_independent_differences_have_the_interval_of_the_textbook() -> None:
-    difference = np.random.default_rng(0).normal(0.3, 1.0, 400)
-    low, high = interval(difference)
-    half = 1.96 * difference.std() / np.sqrt(400)
-    assert low == pytest.approx(difference.mean() - half, abs=0.02)
-    assert high == pytest.approx(difference.mean() + half, abs=0.02)
+def test_independent_differences_have_the_interval_of_the_paired_t_test() -> None:
+    difference = np.random.default_rng(0).normal(0.3, 1.0, 40)
+    expected = stats.ttest_1samp(difference, 0).confidence_interval(0.95)
+    assert interval(difference) == pytest.approx((expected.low, expected.high))
 
 
-def test_blocks_widen_the_interval_of_differences_that_overlap() -> None:
-    noise = np.random.default_rng(0).normal(size=430)
-    smooth = np.convolve(noise, np.ones(14) / 14, "valid")
-    narrow, wide = interval(smooth, 1), interval(smooth, 14)
+def overlapping(generator: np.random.Generator, count: int, overlap: int) -> np.ndarray:
+    """Differences of mean zero, of which neighbours share parts as windows one step apart do."""
+    return np.convolve(generator.normal(size=count + overlap - 1), np.ones(overlap) / overlap, "valid")
+
+
+def test_an_overlap_widens_the_interval() -> None:
+    difference = overlapping(np.random.default_rng(0), 400, 14)
+    narrow, wide = interval(difference, 1), interval(difference, 14)
     assert wide[1] - wide[0] > 2 * (narrow[1] - narrow[0])
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+@pytest.mark.parametrize(("count", "overlap"), [(174, 7), (18, 3), (400, 24)])
+def test_the_interval_covers_the_truth_about_as_often_as_it_says(count: int, overlap: int) -> None:
     generator = np.random.default_rng(1)
     covered = 0
-    for _ in range(100):
-        low, high = interval(np.convolve(generator.normal(size=306), np.ones(7) / 7, "valid"), 14)
+    for _ in range(400):
+        low, high = interval(overlapping(generator, count, overlap), overlap)
         covered += low < 0 < high
-    assert 85 <= covered <= 100
+    assert 0.9 <= covered / 400 <= 0.99
 
 
-def test_few_cutoffs_and_one_series_allow_no_claim() -> None:
-    assert interval(np.full(8, -1.0), block_length=4) == (-np.inf, np.inf)
+def test_a_large_difference_is_seen_in_a_few_windows() -> None:
+    assert interval(overlapping(np.random.default_rng(0), 18, 3) + 5, 3)[0] > 0
+
+
+def test_too_few_cutoffs_of_one_series_allow_no_claim() -> None:
+    assert interval(np.full(8, -1.0), overlap=5) == (-np.inf, np.inf)
 
 
 def test_few_cutoffs_of_many_series_are_compared_over_the_series() -> None:
-    series = np.arange(40)
     difference = np.random.default_rng(0).normal(-1, 0.5, 40)
-    found = paired_interval(difference, np.zeros(40, int), series, block_length=10)
+    found = paired_interval(difference, np.zeros(40, int), np.arange(40), overlap=10)
     assert found.high < 0
 
 
-def test_the_same_differences_give_the_same_interval() -> None:
-    difference = np.random.default_rng(0).normal(size=100)
-    assert interval(difference) == interval(difference)
+def test_series_that_move_together_count_as_one_at_each_cutoff() -> None:
+    common = overlapping(np.random.default_rng(0), 100, 5)
+    one = paired_interval(common, np.arange(100), np.zeros(100, int), overlap=5)
+    times, series = np.tile(np.arange(100), 30), np.repeat(np.arange(30), 100)
+    many = paired_interval(np.tile(common, 30), times, series, overlap=5)
+    assert (many.low, many.high) == pytest.approx((one.low, one.high))

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from studies import TINY, search, shown, start, write_study
 
 UNTRACKED = ("--set", "tracking.enabled=false")
@@ -77,7 +78,7 @@ def test_kill_9_costs_nothing_that_was_finished_and_the_total_is_right(tmp_path:
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    gone, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive, "workers outlive their driver"
     before = finished(tmp_path)
     journal = tmp_path / "studies" / "tiny.journal"

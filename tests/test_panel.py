@@ -171,7 +171,7 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
     ("time in the index", lambda f: f.set_index("date"), {}, r"it is the index, call reset_index\(\)"),
     ("column twice", lambda f: f.assign(x=f["sales"]).rename(columns={"x": "sales"}), {}, "'sales' stands there 2"),
     ("two parts", lambda f: f, {"past_covariates": ["sales"]}, "both data.targets and data.past_covariates"),
-    ("no targets", lambda f: f, {"targets": []}, "data.targets must name at least one"),
+    ("no targets", lambda f: f, {"targets": []}, "data.target must name at least one"),
     ("channel name", lambda f: f.rename(columns={"price": "day_of_week_sin"}),
      {"future_covariates": ["day_of_week_sin"]}, "has the name of a calendar channel"),
     # rows

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from studies import search, shop_table, shown, write_study
 
 from lstmgru.bundle import load_bundle
 from search import run_study
+from studies import search, shop_table, shown, write_study
 
 UNTRACKED = ("--set", "tracking.enabled=false")
 
@@ -125,7 +125,9 @@ def test_a_larger_total_adds_trials_and_keeps_the_old_ones(folder: Path) -> None
         (("--data", "other.csv"), "data.digest was"),
     ],
 )
-def test_the_same_name_with_other_data_or_space_is_refused(folder: Path, changes: tuple[str, ...], fragment: str) -> None:
+def test_the_same_name_with_other_data_or_space_is_refused(
+    folder: Path, changes: tuple[str, ...], fragment: str
+) -> None:
     shop_table(rows=210).to_csv(folder / "other.csv", index=False)
     before = shown(folder)
     result = search(folder, "run", "tiny.yaml", *changes)
@@ -174,7 +176,14 @@ def test_fresh_says_what_goes_and_starts_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize("sampler", ["random", "grid"])
 def test_the_other_samplers_run_a_study(tmp_path: Path, sampler: str) -> None:
     write_study(tmp_path)
-    grid = ("n_layers=1", "dropout=0", "learning_rate=[0.003, 0.01]", "normalization=fold", "cell=gru", "context_length=7")
+    grid = (
+        "n_layers=1",
+        "dropout=0",
+        "learning_rate=[0.003, 0.01]",
+        "normalization=fold",
+        "cell=gru",
+        "context_length=7",
+    )
     space = [argument for value in grid for argument in ("--set", f"space.{value}")]
     result = search(tmp_path, "run", "tiny.yaml", "--set", f"search.sampler={sampler}", *space, *UNTRACKED)
     assert result.returncode == 0, result.stderr

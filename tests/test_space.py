@@ -99,7 +99,10 @@ def test_a_grid_visits_every_candidate_once() -> None:
 @pytest.mark.parametrize(
     ("changes", "fragments"),
     [
-        ({"n_layers": IntRange(low=1, high=2)}, ["space.n_layers", "would try a shallow network again", "random or tpe"]),
+        (
+            {"n_layers": IntRange(low=1, high=2)},
+            ["space.n_layers", "would try a shallow network again", "random or tpe"],
+        ),
         ({"dropout": FloatRange(low=0.0, high=0.5)}, ["space.dropout", "list its values"]),
         (
             {"dropout": FloatRange(low=0.0, high=0.5), "n_layers": Choices((1, 2))},

@@ -54,7 +54,7 @@ def build_panel(
     """
     check_policy(gaps)
     if not targets:
-        raise DataError(f"{source}: data.targets must name at least one column to forecast")
+        raise DataError(f"{source}: data.target must name at least one column to forecast")
     schema = SeriesSchema(time, tuple(targets), id, tuple(past_covariates), tuple(future_covariates))
     table = read_table_of_series(frame, schema, source)
     _check_lengths(table)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 from pathlib import Path
 from typing import Annotated
@@ -16,16 +18,30 @@ def ui(
 
     Example: python -m search ui --port 5001
     """
-    from search.errors import TrackingError
-    from search.tracking import default_tracking_uri, server_command
+    from search.errors import SearchError, TrackingError
+    from search.tracking import default_tracking_uri, server_command, server_environment
 
-    uri = default_tracking_uri(None, Path.cwd())
+    folder = Path.cwd()
+    uri = default_tracking_uri(None, folder)
     if uri.startswith(("http://", "https://")):
         print(f"the studies are on the server in MLFLOW_TRACKING_URI: {uri}")
         return
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-        raise TrackingError(
-            f"there is no {uri.removeprefix('sqlite:///')}: run a study here first, or change the folder"
-        )
+    database = folder / "mlruns" / "mlflow.db"
+    if "MLFLOW_TRACKING_URI" not in os.environ and not database.exists():
+        raise TrackingError(f"there is no {database}: run a study in this folder first, or go to the folder of one")
+    if _is_taken(port):
+        raise SearchError(f"--port {port} is used by another program: give another one, as in --port {port + 1}")
     print(f"MLflow UI on http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
-    raise typer.Exit(subprocess.run(server_command(uri, Path.cwd(), port), check=False).returncode)
+    command = server_command(uri, folder, port)
+    environment = {**server_environment(), **os.environ}
+    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False

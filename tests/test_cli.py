@@ -1,0 +1,135 @@
+"""The command line as a whole: help with examples, the way of every command into the README, and small commands."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from search.cli.app import app, main
+from studies import search, write_study
+
+README = Path(__file__).parent.parent / "README.md"
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+NAMES = ["run", "check", "show", "export", "predict", "ui", "sync", "schema"]
+
+
+def output_of(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, code: int = 0
+) -> str:
+    """What a command prints in this process; boxes and line breaks of a narrow terminal are taken out."""
+    monkeypatch.setattr(sys, "argv", ["search", *arguments])
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    out, err = capsys.readouterr()
+    assert caught.value.code == code, out + err
+    assert "Traceback" not in err
+    return out + err
+
+
+def flat(text: str) -> str:
+    """Text without boxes and line breaks."""
+    return re.sub(r"[\s│╭╮╰╯─]+", " ", text)
+
+
+def test_the_commands_are_those_that_the_other_tests_know() -> None:
+    assert list(COMMANDS) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_has_help_that_ends_with_an_example(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = flat(output_of((name, "--help"), monkeypatch, capsys))
+    example = re.search(rf"Example: python -m search {name}\b", text)
+    assert example
+    assert re.search(r"[A-Z][^.]+[.:;]", text[: example.start()])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_has_help(name: str) -> None:
+    parameters = COMMANDS[name].params
+    assert [parameter.name for parameter in parameters if not getattr(parameter, "help", None)] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_example_of_every_command_can_be_parsed(name: str) -> None:
+    example = re.search(r"Example: python -m search (.*)", COMMANDS[name].help or "")
+    assert example
+    command, *arguments = example[1].partition(" >")[0].split()
+    assert command == name
+    COMMANDS[name].make_context(name, arguments)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_stands_in_the_readme(name: str) -> None:
+    assert re.search(rf"python -m search {name}\b", README.read_text(encoding="utf-8"))
+
+
+def test_without_a_command_the_program_shows_its_help(tmp_path: Path) -> None:
+    result = search(tmp_path)
+    assert "Usage: python -m search [OPTIONS] COMMAND" in result.stdout
+    assert [name for name in NAMES if f" {name} " not in result.stdout] == []
+    assert search(tmp_path, "--help").returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_schema_is_json_that_knows_every_section(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = json.loads(output_of(("schema",), monkeypatch, capsys))
+    sections = ["name", "task", "data", "forecast", "splits", "search", "space", "training", "tracking"]
+    assert list(schema["properties"]) == sections
+    assert schema["required"] == ["data", "forecast", "splits"]
+
+
+def test_check_shows_the_folds_of_the_weather_with_their_dates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = output_of(("check", "weather"), monkeypatch, capsys).splitlines()
+    for line in (
+        "series    1, 1461 rows each, from 2012-01-01 to 2015-12-31",
+        "frequency D, season of 7 steps",
+        "gaps      none",
+        "targets   temp_max",
+        "fold 1    train 2012-01-01 to 2014-01-10, score 2014-01-11 to 2014-07-09",
+        "fold 2    train 2012-01-01 to 2014-07-09, score 2014-07-10 to 2015-01-05",
+        "fold 3    train 2012-01-01 to 2015-01-05, score 2015-01-06 to 2015-07-04",
+        "holdout   train 2012-01-01 to 2015-07-04, score 2015-07-05 to 2015-12-31",
+        "the study is valid",
+    ):
+        assert line in lines
+    assert any(line.startswith("space     ") for line in lines)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_says_how_many_candidates_a_finite_space_has_and_how_many_rows_were_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write_study(tmp_path)
+    table = (tmp_path / "shop.csv").read_text().splitlines()
+    (tmp_path / "shop.csv").write_text("\n".join([*table[:10], *table[12:]]))
+    fixed = ("data.gaps=fill", "space.dropout=0", "space.learning_rate=[0.001, 0.01]", "space.normalization=fold")
+    options = [argument for value in fixed for argument in ("--set", value)]
+    text = output_of(("check", str(path), *options), monkeypatch, capsys)
+    assert "gaps      2 rows filled (fill)" in text
+    # One layer: 2 cells x 2 sizes; two layers: that squared; 2 contexts x 2 learning rates.
+    assert "space     80 candidates, context of at most 14 steps" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(("ui",), "there is no .*mlflow.db: run a study here first"), (("sync", "weather"), "'weather' has not been run")],
+)
+def test_before_a_run_there_is_nothing_to_look_at(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    result = search(tmp_path, *arguments)
+    assert result.returncode == 2
+    assert re.match(f"error: .*{message}", result.stderr)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,311 @@
+"""The documents say what the program does: commands, options, JSON keys, examples, links."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from typer.main import get_command
+
+from lstmgru.errors import DataError
+from search.api import load_plan, run_study
+from search.cli.app import app
+from search.errors import StudyFileError
+from search.records import BaselineRecord, HoldoutRecord, StudyRecord, TrackingLinks, TrialRecord
+from search.studyfile import load_study
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("studies/*.md"), *ROOT.glob("benchmarks/*.md")]
+)
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+SHOW_JSON = (ROOT / "docs" / "show-json.md").read_text(encoding="utf-8")
+COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]  # an app of several commands is a group
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+JSON_TYPES = {str: "string", int: "integer", float: "number", list: "array", dict: "object", type(None): "null"}
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Contents of the fenced blocks of a language."""
+    return [content for name, content in FENCE.findall(text) if name == language]
+
+
+def options(command: str) -> set[str]:
+    """The options of a command, without ``--help``."""
+    return {name for parameter in COMMANDS[command].params for name in parameter.opts if name.startswith("--")}
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line", ["pip install -e . && python -m search run", "pip install -e '.[test]' && pytest"]
+)  # fmt: skip
+def test_the_two_first_commands_are_lines_of_their_own(line: str) -> None:
+    assert [block.strip() for block in blocks(README, "sh")].count(line) == 1
+
+
+def test_every_command_has_a_section_and_no_other_has() -> None:
+    assert re.findall(r"^## (\w+)$", COMMANDS_PAGE, re.MULTILINE) == list(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_section_of_a_command_lists_its_options_and_no_others(command: str) -> None:
+    section = re.split(r"^## ", COMMANDS_PAGE.partition(f"\n## {command}\n")[2], flags=re.MULTILINE)[0]
+
+    assert set(re.findall(r"^\| `(--[a-z-]+)` \|", section, re.MULTILINE)) == options(command)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_tour_in_the_readme_has_every_command_with_an_example(command: str) -> None:
+    assert re.search(rf"^\| `{command}` \| .+ \| `python -m search {command}\b.*` \|$", README, re.MULTILINE)
+
+
+def written_commands() -> list[tuple[str, str]]:
+    """Every ``python -m search …`` in a document that is meant to be typed: page and arguments."""
+    found = []
+    for page, name in zip(PAGES, NAMES, strict=True):
+        text = page.read_text(encoding="utf-8")
+        spans = re.findall(r"`(python -m search [^`]+)`", text)
+        lines = [line for language in ("sh", "") for block in blocks(text, language) for line in block.splitlines()]
+        for line in [*spans, *lines]:
+            for command in re.findall(r"python -m search ([^&|>]+)", line):
+                found.append((name, command.strip()))
+    return found
+
+
+@pytest.mark.parametrize(("page", "command"), sorted(set(written_commands())))
+def test_a_command_that_is_written_somewhere_is_one_that_the_program_takes(page: str, command: str) -> None:
+    name, *arguments = shlex.split(command, comments=True)
+
+    COMMANDS[name].make_context(name, arguments)  # raises for an unknown option or a value of the wrong type
+
+
+# --- show --json ------------------------------------------------------------------------------------------------------
+
+
+def fresh_study() -> StudyRecord:
+    """A study that has just begun: nothing is known that need not be."""
+    return StudyRecord("weather", "0", "forecast", "mae", "minimize", {}, {}, trials=(TrialRecord(0, "RUNNING"),))
+
+
+def unscored_study() -> StudyRecord:
+    """A study whose baselines are scored, before its end."""
+    return StudyRecord("weather", "0", "forecast", "mae", "minimize", {}, {}, baselines={"naive": BaselineRecord(2.5)})
+
+
+def finished_study() -> StudyRecord:
+    """A study of which everything is known."""
+    trial = TrialRecord(
+        0,
+        "COMPLETE",
+        value=2.5,
+        layers="gru(8)",
+        params={"cell_1": "gru"},
+        n_parameters=300,
+        epochs=9,
+        seconds=1.5,
+        reason="a reason",
+        mlflow_run_id="c0ffee",
+    )
+    return StudyRecord(
+        "weather",
+        "0",
+        "forecast",
+        "mae",
+        "minimize",
+        {},
+        {},
+        trials=(trial,),
+        baselines={"naive": BaselineRecord(3.5, 3.25)},
+        holdout=HoldoutRecord(0, 2.5, {"mae": 2.5}, "It wins.", True),
+        bundle="/models/weather.bundle",
+        mlflow=TrackingLinks("http://127.0.0.1:5000", "1", "c0ffee"),
+    )
+
+
+OPEN = ("trials[].params", "holdout.metrics")
+"""Objects whose keys are data."""
+
+
+def walk(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Path and JSON type of everything in a document of ``show --json``; ``best`` is a trial and not entered."""
+    if path:
+        yield path, JSON_TYPES[type(value)]
+    if isinstance(value, list):
+        for item in value:
+            yield from ((inner, kind) for inner, kind in walk(item, f"{path}[]") if inner != f"{path}[]")
+    elif isinstance(value, dict) and path not in (*OPEN, "best"):
+        for key, inner in value.items():
+            if path == "baselines":
+                yield from ((at, kind) for at, kind in walk(inner, "baselines.NAME") if at != "baselines.NAME")
+            else:
+                yield from walk(inner, f"{path}.{key}" if path else key)
+
+
+def documented_keys() -> dict[str, set[str]]:
+    """Types by key, as the page has them."""
+    rows = re.findall(
+        r"^\| `([\w.\[\]]+)` \| ([a-z, ]+) \|[^|]*\| (?:fixed|open|text) \| .+ \|$", SHOW_JSON, re.MULTILINE
+    )
+    assert len(rows) == len(dict(rows)), "a key stands twice"
+    return {key: set(types.split(", ")) for key, types in rows}
+
+
+def test_the_page_names_exactly_the_keys_of_show_json_with_their_types() -> None:
+    found: dict[str, set[str]] = {}
+    for study in (fresh_study(), unscored_study(), finished_study()):
+        for path, kind in walk(json.loads(json.dumps(study.to_json()))):
+            found.setdefault(path, set()).add(kind)
+
+    assert documented_keys() == found
+
+
+def test_the_best_trial_has_the_keys_of_a_trial() -> None:
+    document = finished_study().to_json()
+
+    assert document["best"] == document["trials"][0]
+
+
+def test_the_example_of_show_json_has_its_keys_and_types() -> None:
+    example = json.loads(blocks(SHOW_JSON, "json")[0])
+    documented = documented_keys()
+
+    assert set(example) == set(finished_study().to_json())
+    assert set(example["trials"][0]) == set(finished_study().to_json()["trials"][0])
+    assert example["best"] == example["trials"][0]
+    for path, kind in walk(example):
+        assert kind in documented[path], path
+
+
+# --- examples ---------------------------------------------------------------------------------------------------------
+
+
+def three_lines() -> str:
+    """The smallest study, as the README has it."""
+    (block,) = blocks(README, "yaml")
+    return block
+
+
+def write_sales(folder: Path, rows: int) -> Path:
+    """That study with a daily table; returns the study file."""
+    days = pd.date_range("2022-01-01", periods=rows, freq="D").strftime("%Y-%m-%d")
+    pd.DataFrame({"date": days, "units": [step % 11 for step in range(rows)]}).to_csv(folder / "sales.csv", index=False)
+    file = folder / "studies" / "sales.yaml"
+    file.parent.mkdir()
+    file.write_text(three_lines(), encoding="utf-8")
+    return file
+
+
+def test_three_lines_of_yaml_are_a_study(tmp_path: Path) -> None:
+    config = load_study(write_sales(tmp_path, 1)).config
+
+    assert len(three_lines().splitlines()) == 3
+    assert (config.name, config.data.path, config.data.time, config.data.targets) == (
+        "sales",
+        "sales.csv",
+        "date",
+        ("units",),
+    )
+    assert (config.forecast.horizon, config.splits.holdout) == (14, 90)
+
+
+@pytest.mark.parametrize("key", ["data.path", "data.time", "data.target", "forecast.horizon", "splits.holdout"])
+def test_none_of_its_five_keys_can_be_left_out(tmp_path: Path, key: str) -> None:
+    name = key.rpartition(".")[2]
+    shorter = re.sub(rf"\b{name}: [\w.]+(, )?", "", three_lines())
+    assert shorter != three_lines()
+    file = tmp_path / "sales.yaml"
+    file.write_text(shorter, encoding="utf-8")
+
+    with pytest.raises(StudyFileError, match=rf"{key} is missing|is missing, and so is {key}"):
+        load_study(file)
+
+
+def test_the_readme_says_how_many_rows_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stated = re.search(r"needs at least (\d+) rows", README)
+    assert stated
+    monkeypatch.chdir(tmp_path)
+
+    write_sales(tmp_path, int(stated[1]))
+    assert load_plan("sales").name == "sales"
+
+    table = pd.read_csv("sales.csv")
+    table[:-1].to_csv("sales.csv", index=False)
+    with pytest.raises(DataError, match="too few"):
+        load_plan("sales")
+
+
+def test_the_output_of_a_run_follows_its_marker() -> None:
+    after = README.partition("<!-- output: python -m search run -->\n")[2]
+    shown = FENCE.match(after)
+
+    assert shown
+    assert shown[2].startswith("weather: forecast temp_max 7 steps ahead, minimise mae\n")
+    assert all(f"baseline: {name}" in shown[2] for name in ("naive", "seasonal naive", "linear"))
+
+
+@pytest.mark.parametrize("code", blocks(README, "python"))
+def test_python_in_the_readme_uses_names_and_arguments_that_exist(code: str) -> None:
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            module = importlib.import_module(node.module)
+            assert [name.name for name in node.names if not hasattr(module, name.name)] == [], node.module
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "run_study":
+            inspect.signature(run_study).bind(*node.args, **{str(word.arg): None for word in node.keywords})
+
+
+def test_everything_in_the_tree_exists() -> None:
+    tree = README.partition("## What is where")[2]
+    paths = re.findall(r"^(\S+)  ", blocks(tree, "")[0], re.MULTILINE)
+
+    assert len(paths) == 8
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+# --- links ------------------------------------------------------------------------------------------------------------
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub and GitLab make them."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_relative_links_lead_somewhere(name: str) -> None:
+    page = ROOT / name
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?://", target):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), target
+
+
+def test_every_page_of_docs_stands_in_its_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+
+    assert [page for page in sorted(pages) if f"]({page})" not in index] == []
+
+
+def test_every_decision_stands_in_the_list_of_decisions() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", (folder / "README.md").read_text(encoding="utf-8"))
+
+    assert listed == sorted(page.name for page in folder.glob("[0-9]*.md"))
