@@ -126,7 +126,10 @@ def load_plan(
         StudyFileError: The study is wrong.
         DataError: The data break a rule.
     """
-    given = [f"search.{key}={value}" for key, value in search.items() if value is not None]
+    # An empty value, of an unset shell variable perhaps, is a mistake and not YAML's null.
+    given = [
+        f"search.{key}={value if value != '' else repr(value)}" for key, value in search.items() if value is not None
+    ]
     loaded = load_study(study, overrides=[*overrides, *given], data_path=None if data is None else str(data))
     from search.plan import make_plan
 

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-# Measured on two cores: ONNX export and its parity check, the model card, MLflow's model and its registration.
+# ONNX export with its parity check, MLflow's model and its registration, before the machine's speed is known…
 EXPORT_SECONDS = 12.0
+# … and then in units of the time that a worker took to start, which is importing, as most of an export is.
+EXPORT_STARTUPS = 1.5
 # A refit sees more data than any fold; the longest fold of the best trial, and this much more.
 REFIT_FACTOR = 1.5
 
@@ -20,6 +22,7 @@ class Budget:
         trials: Trials of the study in total.
         timeout: Seconds of the study in total, refit and export included; ``None``: no limit.
         spent: Seconds that earlier runs of the study took.
+        export_seconds: What the export is expected to take, see :meth:`calibrate`.
         clock: Seconds; monotonic.
     """
 
@@ -27,6 +30,7 @@ class Budget:
     timeout: float | None
     spent: float = 0.0
     clock: Callable[[], float] = time.monotonic
+    export_seconds: float = EXPORT_SECONDS
     _start: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -37,6 +41,14 @@ class Budget:
         """Seconds over all runs of the study."""
         return self.spent + self.clock() - self._start
 
+    def calibrate(self, startup_seconds: float) -> None:
+        """Expect the export to take as long as this machine lets it.
+
+        Args:
+            startup_seconds: What a worker took to start.
+        """
+        self.export_seconds = EXPORT_STARTUPS * startup_seconds
+
     def search_seconds_left(self, refit_seconds: float) -> float:
         """Seconds until the search must stop so that refit and export still fit.
 
@@ -45,11 +57,11 @@ class Budget:
         """
         if self.timeout is None:
             return float("inf")
-        return self.timeout - self.elapsed - EXPORT_SECONDS - REFIT_FACTOR * refit_seconds
+        return self.timeout - self.elapsed - self.export_seconds - REFIT_FACTOR * refit_seconds
 
     def refit_seconds_left(self) -> float:
         """Seconds that a refit may take so that the export still fits."""
-        return float("inf") if self.timeout is None else self.timeout - self.elapsed - EXPORT_SECONDS
+        return float("inf") if self.timeout is None else self.timeout - self.elapsed - self.export_seconds
 
     def allows_trial(self, counted: int, refit_seconds: float) -> bool:
         """Whether another trial may start.

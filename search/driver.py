@@ -81,6 +81,8 @@ class Driver:
                 return
             for outcome in self._executor.poll(self, _POLL_SECONDS):
                 self._take(outcome)
+            if self._executor.startup_seconds is not None:
+                self._budget.calibrate(self._executor.startup_seconds)
             self._listener.on_progress(self.progress())
 
     def progress(self) -> Progress:

@@ -10,7 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.data.splits import Splits, make_splits
+import numpy as np
+
+from lstmgru.data.splits import Rows, Split, Splits, make_splits
 from lstmgru.data.windows import evaluation_cutoffs, training_cutoffs
 from lstmgru.specs import ForecastSpec, TrainSpec
 from search.config import StudyConfig
@@ -121,7 +123,11 @@ def make_plan(config: StudyConfig, *, study_file: Path | None = None) -> Plan:
     splits = make_splits(panel, config.splits.to_spec(), horizon=forecast.horizon, context_length=longest)
     for split in (*splits.folds, splits.holdout):
         training_cutoffs(split, context_length=longest, horizon=forecast.horizon)
-        evaluation_cutoffs(panel, split, context_length=longest, horizon=forecast.horizon, stride=splits.stride)
+        cutoffs = evaluation_cutoffs(
+            panel, split, context_length=longest, horizon=forecast.horizon, stride=splits.stride
+        )
+        if forecast.metric == "mase":
+            _check_seasons(panel, split, cutoffs, forecast.season_length, file)
     grid_size = space.size if config.search.sampler == "grid" else None
     return Plan(
         name=config.name,
@@ -150,6 +156,26 @@ def _accelerator(wanted: str, file: str) -> str:
         message = f"is {wanted}, but this machine has only {found} to train on; set it to auto or {found}"
         raise StudyFileError(file, [Problem("training.accelerator", message)])
     return resolve_accelerator(wanted)
+
+
+def _check_seasons(panel: SeriesPanel, split: Split, cutoffs: Rows, season_length: int, file: str) -> None:
+    """Make sure that every scored series changes over a season of its training part, for MASE divides by that.
+
+    Raises:
+        StudyFileError: One does not, so no trial would have a score.
+    """
+    from lstmgru.metrics import season_scale
+
+    scored = np.unique(np.searchsorted(panel.offsets, cutoffs, side="right") - 1)
+    scales = season_scale(panel, split.train, season_length)[scored]
+    without = scored[~(scales > 0).all(axis=1)]
+    if len(without):
+        of_series = f" of series {panel.ids[without[0]]!r}" if len(panel) > 1 else ""
+        message = (
+            f"is mase, which divides by the change over a season ({season_length} steps), but the training part of "
+            f"{split.name}{of_series} is shorter or never changes so; set forecast.season_length or another metric"
+        )
+        raise StudyFileError(file, [Problem("forecast.metric", message)])
 
 
 def read_frame(config: StudyConfig, study_file: Path | None) -> tuple[pd.DataFrame, str]:

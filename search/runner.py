@@ -244,7 +244,7 @@ def _executor(plan: Plan) -> Executor:
     from search.executors.in_process import InProcessExecutor
     from search.executors.processes import ProcessExecutor
 
-    return InProcessExecutor() if plan.jobs == 1 else ProcessExecutor(plan.jobs, warm_up)
+    return InProcessExecutor(warm_up) if plan.jobs == 1 else ProcessExecutor(plan.jobs, warm_up)
 
 
 @contextmanager

@@ -45,16 +45,20 @@ def edited(old: str, new: str) -> str:
     return TINY.replace(old, new)
 
 
-def csv(change: Change = lambda frame: frame, **options: str) -> str:
+def csv(change: Change = lambda frame: frame, *, sep: str = ",", decimal: str = ".") -> str:
     """The table of the tiny study after a change, as text."""
-    return str(change(shop_table()).to_csv(index=False, **options))
+    return change(shop_table()).to_csv(index=False, sep=sep, decimal=decimal)
 
 
-def cell(row: int, column: str, value: object) -> Change:
+def cell(row: int, column: str, value: str) -> Change:
     """Put a value into one cell of the table."""
-    return lambda frame: frame.assign(
-        **{column: [value if index == row else old for index, old in enumerate(frame[column])]}
-    )
+
+    def change(frame: pd.DataFrame) -> pd.DataFrame:
+        frame = frame.astype(object)
+        frame[column] = [value if index == row else old for index, old in enumerate(frame[column])]
+        return frame
+
+    return change
 
 
 def days(*texts: str) -> Change:
@@ -213,6 +217,9 @@ TABLES = [
     Case("horizon too long", ("has 200 rows, too few", "horizon 100"),
          edited("horizon: 3", "horizon: 100").replace("holdout: 20", "holdout: 100")),
     Case("context too long", ("has 200 rows, too few", "context 150"), edited("[7, 14]", "150")),
+    Case("mase without a season", ("forecast.metric is mase, which divides by the change over a season (170 steps)",
+                                   "training part of fold 1 is shorter", "set forecast.season_length"),
+         edited("season_length: 7", "season_length: 170\n  metric: mase")),
     Case("too many folds", ("has 200 rows, too few", "fewer or smaller folds"), edited("folds: 2", "folds: 30")),
 ]  # fmt: skip
 
@@ -241,6 +248,7 @@ RUN_OPTIONS = [
     (("--timeout", "soon"), ("override: search.timeout must be a number of seconds, or like 90s, 5m", "'soon'")),
     (("--timeout", "-5m"), ("search.timeout must be a number of seconds, or like 90s, 5m", "'-5m'")),
     (("--timeout", "0s"), ("search.timeout must be a time above zero", "'0s'")),
+    (("--timeout", ""), ("override: search.timeout must be a number of seconds, or like 90s, 5m", "but got ''")),
     (("--jobs", "0"), ("override: search.jobs must be a whole number from 1, or auto, but got 0",)),
     (("--jobs", "all"), ("search.jobs must be a whole number from 1, or auto, but got 'all'",)),
     (("--trials", "0"), ("override: search.trials must be at least 1 but got 0",)),
@@ -259,7 +267,7 @@ COMMANDS = [
     (("export", "tiny.yaml", "--to", "models"), ("study 'tiny' has not been run in",)),
     (("sync", "tiny.yaml"), ("study 'tiny' has not been run in", "python -m search run tiny")),
     (("sync", "tiny.yaml", "--tracking-uri", "http://127.0.0.1:9"), ("study 'tiny' has not been run in",)),
-    (("ui",), ("there is no", "mlruns/mlflow.db", "run a study here first")),
+    (("ui",), ("there is no", "mlruns/mlflow.db", "run a study in this folder first")),
     (("ui", "--port", "0"), ("Invalid value for '--port'", "greater than or equal to 1")),
     (("ui", "--host", "0.0.0.0"), ("No such option: --host",)),
     (("schema", "weather"), ("unexpected extra argument", "weather")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from search.budget import EXPORT_SECONDS, REFIT_FACTOR, Budget
+from search.budget import EXPORT_SECONDS, EXPORT_STARTUPS, REFIT_FACTOR, Budget
 
 
 class Clock:
@@ -44,6 +44,13 @@ def test_a_trial_may_start_while_trials_and_seconds_are_left(
     left, clock = budget(timeout=timeout, spent=spent)
     clock.now += passed
     assert left.allows_trial(counted, refit) is allowed
+
+
+def test_a_slow_machine_reserves_more_for_the_export() -> None:
+    left, _ = budget(timeout=100)
+    before = left.search_seconds_left(0)
+    left.calibrate(startup_seconds=20)
+    assert left.search_seconds_left(0) == before + EXPORT_SECONDS - EXPORT_STARTUPS * 20
 
 
 def test_the_refit_may_take_what_the_export_leaves() -> None:

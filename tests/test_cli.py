@@ -126,7 +126,10 @@ def test_check_says_how_many_candidates_a_finite_space_has_and_how_many_rows_wer
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(("ui",), "there is no .*mlflow.db: run a study here first"), (("sync", "weather"), "'weather' has not been run")],
+    [
+        (("ui",), "there is no .*mlflow.db: run a study in this folder first"),
+        (("sync", "weather"), "'weather' has not been run"),
+    ],
 )
 def test_before_a_run_there_is_nothing_to_look_at(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
     result = search(tmp_path, *arguments)

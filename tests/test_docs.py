@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import itertools
 import json
 import re
 import shlex
@@ -14,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from test_imports import LIBRARY_PARTS, SEARCH_LAYERS
 from typer.main import get_command
 
 from lstmgru.errors import DataError
@@ -273,6 +275,34 @@ def test_everything_in_the_tree_exists() -> None:
 
     assert len(paths) == 8
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+# --- architecture -----------------------------------------------------------------------------------------------------
+
+
+def architecture_rows(start: str) -> list[list[str]]:
+    """The cells of the first table after a text, without its head."""
+    lines = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition(start)[2].splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("|"))
+    table = itertools.takewhile(lambda line: line.startswith("|"), lines[first:])
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table][2:]
+
+
+def code_words(cell: str) -> set[str]:
+    """The words in backticks, folders without their slash."""
+    return {word.rstrip("/") for word in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_the_table_of_the_library_is_the_one_that_is_tested() -> None:
+    documented = {code_words(part).pop(): code_words(allowed) for part, _, allowed in architecture_rows("Within it:")}
+
+    assert documented == {part: allowed - {"errors"} for part, allowed in LIBRARY_PARTS.items()}
+
+
+def test_the_table_of_the_search_is_the_one_that_is_tested() -> None:
+    assert [code_words(parts) for parts, _ in architecture_rows("In `search`")] == [
+        set(layer) for layer in SEARCH_LAYERS
+    ]
 
 
 # --- links ------------------------------------------------------------------------------------------------------------

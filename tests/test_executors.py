@@ -79,7 +79,7 @@ def end(executor: Executor, watcher: Watcher, count: int = 1, seconds: float = 2
 
 @pytest.fixture(params=["in process", "processes"])
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    chosen: Executor = InProcessExecutor() if request.param == "in process" else ProcessExecutor(1, no_warm_up)
+    chosen: Executor = InProcessExecutor(no_warm_up) if request.param == "in process" else ProcessExecutor(1, no_warm_up)
     with chosen:
         yield chosen
 
@@ -90,6 +90,7 @@ def test_a_job_reports_and_returns(executor: Executor) -> None:
     assert executor.free == 0
     assert end(executor, watcher) == [Outcome(7, result=3)]
     assert watcher.reports == [(7, "adding")]
+    assert executor.startup_seconds is not None
     assert executor.free == 1
 
 

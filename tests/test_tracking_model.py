@@ -65,10 +65,8 @@ def test_the_model_has_a_signature_an_example_and_requirements_and_nothing_pickl
 ) -> None:
     import pandas as pd
 
-    tracker = projection(folder)
-    study = finished_study(2)
-    tracker.start(study)
-    tracker.log_model(bundle, study, pd.read_csv(bundle / ".." / "raw.csv").tail(20))
+    example = pd.read_csv(bundle / ".." / "raw.csv").tail(20)
+    sync_study(dataclasses.replace(finished_study(2), bundle=str(bundle)), folder=folder, example=example)
     model = load_model(folder, monkeypatch)
     assert model.metadata.signature.inputs.input_names() == ["day", "target_0"]
     assert model.metadata.signature.outputs.input_names() == ["day", "target", "forecast"]
@@ -110,6 +108,26 @@ def test_a_winner_is_registered_once_and_the_next_one_becomes_the_champion(folde
     assert (int(champion.version), champion.tags["trial"]) == (2, "1")
     assert len(mlflow.search_model_versions("name = 'weather'")) == 2
     assert history(client(folder), runs(client(folder))[0], "holdout_mae") == [(1, 2.6), (2, 2.5)]
+
+
+def test_a_winner_that_was_not_logged_before_a_crash_is_logged_at_the_next_end(folder: Path, bundle: Path) -> None:
+    study = dataclasses.replace(finished_study(4), bundle=str(bundle))
+    first = sync_study(study, folder=folder)
+    later = dataclasses.replace(
+        study, mlflow=first, holdout=HoldoutRecord(1, 2.5, {"mae": 2.5}, "Better.", True, looks=2)
+    )
+    with projection(folder) as tracker:
+        tracker.start(later)
+        tracker.finish(later, status="FINISHED")
+    assert client(folder).get_model_version_by_alias("weather", "champion").tags["trial"] == "1"
+
+
+def test_a_registered_model_whose_bundle_is_gone_stays_as_it_is(folder: Path, tmp_path: Path) -> None:
+    study = dataclasses.replace(finished_study(2), bundle=str(save_small_bundle(tmp_path)))
+    first = sync_study(study, folder=folder)
+    (tmp_path / "weather.bundle").rename(tmp_path / "moved")
+    assert sync_study(study, folder=folder) == first
+    assert "models:/weather@champion" in runs(client(folder))[0].data.tags["mlflow.note.content"]
 
 
 def test_a_model_whose_upload_was_cut_off_is_completed_and_not_doubled(

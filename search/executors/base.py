@@ -74,6 +74,10 @@ class Executor(Protocol):
     def free(self) -> int:
         """How many more jobs can be submitted now."""
 
+    @property
+    def startup_seconds(self) -> float | None:
+        """What it took to get ready for the first job; ``None`` while that is not known."""
+
     def submit(self, job: Job) -> None:
         """Start a job; only while :attr:`free` is positive."""
 

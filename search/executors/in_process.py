@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any, Self
 
 from search.executors.base import Job, Outcome, Supervisor, run_job
@@ -19,16 +21,27 @@ class _DirectChannel:
 
 
 class InProcessExecutor:
-    """Runs the submitted job inside :meth:`poll`, with one torch thread as a worker has."""
+    """Runs the submitted job inside :meth:`poll`, with one torch thread as a worker has.
 
-    def __init__(self) -> None:
+    Args:
+        warm_up: Called first, to import what jobs need.
+    """
+
+    def __init__(self, warm_up: Callable[[], None]) -> None:
+        self._warm_up = warm_up
         self._job: Job | None = None
         self._threads = 1
+        self._startup_seconds: float | None = None
 
     @property
     def free(self) -> int:
         """1 until a job is submitted."""
         return 0 if self._job else 1
+
+    @property
+    def startup_seconds(self) -> float | None:
+        """What the imports took; ``None`` before :meth:`__enter__`."""
+        return self._startup_seconds
 
     def submit(self, job: Job) -> None:
         """Keep the job for the next :meth:`poll`."""
@@ -45,8 +58,11 @@ class InProcessExecutor:
         """Take one torch thread, as every worker has, so that the numbers are the same."""
         import torch
 
+        start = time.monotonic()
         self._threads = torch.get_num_threads()
+        self._warm_up()
         torch.set_num_threads(1)
+        self._startup_seconds = time.monotonic() - start
         return self
 
     def __exit__(self, *exc_info: object) -> None:

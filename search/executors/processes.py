@@ -86,11 +86,18 @@ class ProcessExecutor:
     def __init__(self, jobs: int, warm_up: Callable[[], None]) -> None:
         self._jobs, self._warm_up = jobs, warm_up
         self._workers: list[_Worker] = []
+        self._entered = 0.0
+        self._startup_seconds: float | None = None
 
     @property
     def free(self) -> int:
         """Workers without a job."""
         return sum(worker.job is None for worker in self._workers)
+
+    @property
+    def startup_seconds(self) -> float | None:
+        """What the first worker took to get ready; ``None`` before it is."""
+        return self._startup_seconds
 
     @property
     def pids(self) -> list[int]:
@@ -128,6 +135,7 @@ class ProcessExecutor:
                     outcomes.append(message)
                 elif message[0] == _READY:
                     worker.ready = True
+                    self._startup_seconds = self._startup_seconds or time.monotonic() - self._entered
                 else:
                     supervisor.on_report(message[1], message[2])
         except (EOFError, ConnectionResetError):
@@ -178,6 +186,7 @@ class ProcessExecutor:
 
     def __enter__(self) -> Self:
         """Spawn the workers; they get ready while the caller goes on."""
+        self._entered = time.monotonic()
         self._workers = [self._spawn() for _ in range(self._jobs)]
         return self
 

@@ -27,7 +27,7 @@ STATUS = {
 
 # Tags by which a run is found again, and tags that tell how far it is.
 STUDY_UID, TRIAL, STARTED = "study_uid", "trial", "started"
-STATE, LOGGED_EPOCHS = "state", "logged_epochs"
+STATE, LOGGED_EPOCHS, MODEL_URI = "state", "logged_epochs", "model_uri"
 
 
 @dataclass(frozen=True)

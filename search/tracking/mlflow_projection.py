@@ -80,15 +80,23 @@ class MlflowProjection:
         with store.talking_to(self._uri):
             self._open.end(status)
         self._show_files(lambda folder: write_files(folder, study))
-        if study.bundle is not None and self._open.model_uri is None:
+        if study.bundle is not None and (Path(study.bundle).is_dir() or self._open.model_uri is None):
             self.log_model(Path(study.bundle), study, self._example)
             self._show_outcome(study)
         if optuna_study is not None:
             self._show_files(lambda folder: write_plots(folder, optuna_study))
         return self.links()
 
-    def sync(self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None) -> TrackingLinks | None:
+    def sync(
+        self,
+        study: StudyRecord,
+        *,
+        status: RunStatus,
+        optuna_study: Study | None = None,
+        example: pd.DataFrame | None = None,
+    ) -> TrackingLinks | None:
         """Show a study as it is, all at once."""
+        self._example = example
         self._begin(study, running=False)
         return self.finish(study, status=status, optuna_study=optuna_study)
 

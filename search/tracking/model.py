@@ -32,9 +32,8 @@ class Export:
 
     Attributes:
         folder: The bundle.
-        digest: Of its weights, in hexadecimal: unlike the other files they hold no dates and versions, so a
-            model that
-            is exported once more has the same.
+        digest: Of its weights, in hexadecimal: unlike the other files they hold no dates and versions, so a model
+            that is exported once more has the same.
         inputs: Columns that it reads.
         id: Column that tells series apart, if there are several.
         time: Column of times.

@@ -39,9 +39,7 @@ class Session:
             start = _first_start(study) or time.time_ns() // 1_000_000
             parent = self._runs.create(study.study, start=start, tags=entries.study_tags(study))
         self.parent: RunState = parent
-        before = study.mlflow
-        same_server = before is not None and before.parent_run_id == parent.run_id
-        self.model_uri = before.model_uri if before is not None and same_server else None
+        self.model_uri = parent.tags.get(entries.MODEL_URI)
         self._trials: dict[int, TrialRecord] = {}
         self.study = study
 
@@ -107,8 +105,9 @@ class Session:
             name: Of the registered model.
             trial: The number of the trial that it is from.
         """
-        tags = {entries.STUDY_UID: self.study.uid, entries.TRIAL: str(trial)}
-        self.model_uri = register(self.client, self.parent.run_id, export, name=name, tags=tags)
+        origin = {entries.STUDY_UID: self.study.uid, entries.TRIAL: str(trial)}
+        self.model_uri = register(self.client, self.parent.run_id, export, name=name, tags=origin)
+        self._runs.write(self.parent, params={}, points=[], tags={entries.MODEL_URI: self.model_uri})
 
     def end(self, status: RunStatus) -> None:
         """The status of the study; unless it runs, it ended with its last trial."""
