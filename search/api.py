@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.errors import SearchError, StudyNotFound
-from search.journal import journal_path, open_storage
+from search.errors import SearchError, StudyBusy, StudyNotFound
+from search.journal import exclusive, journal_path, open_storage, repair
 from search.records import StudyRecord, TrackingLinks
 from search.studyfile import load_study, study_name
 
@@ -182,7 +183,18 @@ def sync_to_mlflow(
 
     folder = folder or Path.cwd()
     store = _load_store(study, folder)
-    return sync_study(store.record(), store.study, folder=folder, tracking_uri=tracking_uri)
+    links = sync_study(store.record(), store.study, folder=folder, tracking_uri=tracking_uri)
+    if tracking_uri is None:
+        _keep_links(store.study.study_name, links, folder)
+    return links
+
+
+def _keep_links(name: str, links: TrackingLinks, folder: Path) -> None:
+    """Note in the study where MLflow shows it; a driver that runs it now does that itself when it ends."""
+    path = journal_path(folder, name)
+    with suppress(StudyBusy), exclusive(path, name):
+        repair(path)
+        _load_store(name, folder).set_links(links)
 
 
 def _load_store(study: str | os.PathLike[str] | None, folder: Path) -> StudyStore:

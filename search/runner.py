@@ -140,7 +140,7 @@ def _run(
     status: RunStatus = "KILLED" if driver.interrupted else "FINISHED"
     links = tracker.finish(store.record(), status=status, optuna_study=store.study)
     if links is not None:
-        store.set("mlflow", asdict(links) | {"trial_run_ids": {str(n): r for n, r in links.trial_run_ids.items()}})
+        store.set_links(links)
     store.set("elapsed", round(budget.elapsed, 1))
     return RunOutcome(store.record(), driver.interrupted)
 

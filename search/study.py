@@ -72,6 +72,11 @@ class StudyStore:
         if self.study.user_attrs.get(key) != value:
             self.study.set_user_attr(key, value)
 
+    def set_links(self, links: TrackingLinks) -> None:
+        """Note where MLflow shows the study."""
+        runs = {str(number): run for number, run in links.trial_run_ids.items()}
+        self.set("mlflow", dataclasses.asdict(links) | {"trial_run_ids": runs})
+
     def check_identity(self, identity: dict[str, Any]) -> None:
         """Make sure that the study on disk is the one that is asked for.
 

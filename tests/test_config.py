@@ -164,7 +164,14 @@ FULL: dict[str, dict[str, Any]] = {
         "batch_size": 64,
         "weight_decay": {"low": 0, "high": 0.25},
     },
-    "training": {"max_epochs": 1, "patience": None, "gradient_clip": None, "ema_decay": None, "loss": "huber", "accelerator": "cpu"},
+    "training": {
+        "max_epochs": 1,
+        "patience": None,
+        "gradient_clip": None,
+        "ema_decay": None,
+        "loss": "huber",
+        "accelerator": "cpu",
+    },
     "tracking": {"enabled": False, "uri": "http://localhost:5000", "experiment": "e: x", "registered_model": "null"},
 }
 

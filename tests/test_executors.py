@@ -79,8 +79,11 @@ def end(executor: Executor, watcher: Watcher, count: int = 1, seconds: float = 2
 
 @pytest.fixture(params=["in process", "processes"])
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    chosen: Executor = InProcessExecutor(no_warm_up) if request.param == "in process" else ProcessExecutor(1, no_warm_up)
-    with chosen:
+    kinds: dict[str, Executor] = {
+        "in process": InProcessExecutor(no_warm_up),
+        "processes": ProcessExecutor(1, no_warm_up),
+    }
+    with kinds[request.param] as chosen:
         yield chosen
 
 

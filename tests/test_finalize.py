@@ -21,8 +21,8 @@ def test_the_refit_trains_for_the_median_of_the_best_epochs(best_epochs: list[in
     [
         (2.0, Interval(-0.5, -0.7, -0.3), True, "The winner beats the best baseline (seasonal naive) on the holdout: "
          "MAE 2 against 2.5, 20.0% lower."),
-        (2.4, Interval(-0.1, -0.3, 0.1), False, "The winner does not clearly beat the best baseline (seasonal naive) on "
-         "the holdout: MAE 2.4 against 2.5, 4.0% lower, a difference that these data cannot tell from chance."),
+        (2.4, Interval(-0.1, -0.3, 0.1), False, "The winner does not clearly beat the best baseline (seasonal naive) "
+         "on the holdout: MAE 2.4 against 2.5, 4.0% lower, a difference that these data cannot tell from chance."),
         (2.6, Interval(0.1, -0.1, 0.3), False, "The winner does not clearly beat the best baseline (seasonal naive) on "
          "the holdout: MAE 2.6 against 2.5, 4.0% higher, a difference that these data cannot tell from chance."),
         (3.0, Interval(0.5, 0.3, 0.7), False, "A simple baseline is better: seasonal naive beats the winner on the "

@@ -22,7 +22,7 @@ class SeriesSchema:
         id: Column that tells the series apart; ``None`` for a single series.
         past_covariates: Columns known up to the cutoff only.
         future_covariates: Columns known ahead, over the horizon too.
-        calendar: Names of channels derived from the time column (``day_of_year_sin``), see :mod:`lstmgru.data.calendar`.
+        calendar: Channels derived from the time column (``day_of_year_sin``), see :mod:`lstmgru.data.calendar`.
     """
 
     time: str

@@ -31,7 +31,9 @@ def ui(
         raise TrackingError(f"there is no {database}: run a study in this folder first, or go to the folder of one")
     if _is_taken(port):
         raise SearchError(f"--port {port} is used by another program: give another one, as in --port {port + 1}")
-    print(f"MLflow UI on http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
+    # Without the workflow type, MLflow opens on its pages for language models.
+    address = f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning"
+    print(f"MLflow UI on {address} (Ctrl-C ends it)", flush=True)
     command = server_command(uri, folder, port)
     environment = {**server_environment(), **os.environ}
     raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
