@@ -126,7 +126,7 @@ class Driver:
 
     def _ask(self) -> None:
         study, plan = self._store.study, self._plan
-        number = len(study.get_trials(deepcopy=False))
+        number = self._store.next_number()
         search = plan.config.search
         study.sampler = make_sampler(search.sampler, seed=search.seed, number=number, grid=plan.space.grid())
         trial = study.ask()

@@ -208,6 +208,8 @@ def identity(plan: Plan) -> dict[str, Any]:
 
 def describe_data(plan: Plan) -> dict[str, Any]:
     """The data in a few words, for people and for MLflow."""
+    from lstmgru.data.wording import show_time
+
     panel = plan.panel
     first, last = panel.times[panel.offsets[:-1]].min(), panel.times[panel.offsets[1:] - 1].max()
     return {
@@ -215,8 +217,8 @@ def describe_data(plan: Plan) -> dict[str, Any]:
         "digest": panel.digest(),
         "series": len(panel),
         "rows": len(panel.times),
-        "start": str(first),
-        "end": str(last),
+        "start": show_time(first),
+        "end": show_time(last),
         "frequency": panel.frequency,
     }
 

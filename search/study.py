@@ -161,6 +161,13 @@ class StudyStore:
         best = self.best()
         return max(self.trial(best.number).user_attrs["result"]["fold_seconds"]) if best else 0.0
 
+    def next_number(self) -> int:
+        """The number that the next ask will have: that of the first trial that waits, or a new one."""
+        from optuna.trial import TrialState
+
+        trials = self.study.get_trials(deepcopy=False)
+        return next((trial.number for trial in trials if trial.state == TrialState.WAITING), len(trials))
+
     def counts(self) -> tuple[int, int]:
         """How many trials count against the budget (a failed one that is tried again does not), and how many wait."""
         from optuna.trial import TrialState

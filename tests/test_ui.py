@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from mlflow_server import free_port
-from mlflow_store import make_store
 from mlflow_ui import CHROMIUM, browser_page, check_trial, check_ui, foreign_requests
-from synthetic_study import finished_study, save_small_bundle
 
+from search.api import load_record
 from search.records import StudyRecord, TrackingLinks
-from search.tracking import server_command, server_environment, sync_study
+from search.tracking import server_command, server_environment
+from studies import search, write_study
 
 pytestmark = [
     pytest.mark.slow,
@@ -30,10 +30,14 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyRecord, TrackingLinks]:
-    """A working folder, a study in its store, and where that is."""
-    folder = make_store(tmp_path_factory.mktemp("ui") / "work")
-    study = dataclasses.replace(finished_study(6), bundle=str(save_small_bundle(folder)))
-    return folder, study, sync_study(study, folder=folder)
+    """A working folder in which a small study has been run, the study, and where MLflow shows it."""
+    folder = tmp_path_factory.mktemp("ui")
+    write_study(folder)
+    result = search(folder, "run", "tiny.yaml")
+    assert result.returncode == 0, result.stderr
+    study = load_record("tiny", folder)
+    assert study.mlflow is not None
+    return folder, study, study.mlflow
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +73,13 @@ def test_the_ui_shows_the_study_its_trials_and_its_model(
     shown: tuple[Path, StudyRecord, TrackingLinks], ui: str
 ) -> None:
     folder, study, links = shown
-    assert links.model_uri == "models:/weather@champion"
+    assert links.model_uri == "models:/tiny@champion"
     with browser_page() as page:
         asked = foreign_requests(page, ui)
         check_ui(page, ui, study, links)
         check_trial(page, ui, links, 0, ["score", "fold_1/val_mae", "fold_2/train_loss"])
     assert asked == []
-    assert {path.name for path in folder.iterdir()} == {"mlruns", "weather.bundle", "raw.csv", "ui.log"}
+    assert {path.name for path in folder.iterdir()} == {"shop.csv", "tiny.yaml", "studies", "mlruns", "ui.log"}
 
 
 def test_a_study_that_is_not_there_is_not_seen(shown: tuple[Path, StudyRecord, TrackingLinks], ui: str) -> None:

@@ -29,7 +29,7 @@ def check(study: options.Study = None, set_: options.Set = None, data: options.D
 def _data_lines(plan: Plan) -> list[str]:
     from rich.markup import escape
 
-    from search.cli.console import format_time
+    from lstmgru.data.wording import show_time
 
     panel = plan.panel
     lengths = panel.lengths
@@ -43,11 +43,15 @@ def _data_lines(plan: Plan) -> list[str]:
         "calendar": panel.schema.calendar,
     }
     return [
-        f"series    {len(panel)}, {size} each, from {format_time(first)} to {format_time(last)}",
-        f"frequency {panel.frequency}, season of {plan.forecast.season_length} steps",
-        f"gaps      {f'{filled} rows filled ({plan.config.data.gaps})' if filled else 'none'}",
-        *(f"{name:9} {escape(', '.join(columns))}" for name, columns in roles.items() if columns),
+        _line("series", f"{len(panel)}, {size} each, from {show_time(first)} to {show_time(last)}"),
+        _line("frequency", f"{panel.frequency}, season of {plan.forecast.season_length} steps"),
+        _line("gaps", f"{filled} rows filled ({plan.config.data.gaps})" if filled else "none"),
+        *(_line(name, escape(", ".join(columns))) for name, columns in roles.items() if columns),
     ]
+
+
+def _line(name: str, text: str) -> str:
+    return f"  {name:18} {text}"
 
 
 def _split_lines(plan: Plan) -> list[str]:
@@ -55,17 +59,17 @@ def _split_lines(plan: Plan) -> list[str]:
 
 
 def _split_line(plan: Plan, split: Split) -> str:
-    from search.cli.console import format_time
+    from lstmgru.data.wording import show_time
 
     times = plan.panel.times
-    train = f"{format_time(times[split.train[:, 0].min()])} to {format_time(times[split.train[:, 1].max() - 1])}"
+    train = f"{show_time(times[split.train[:, 0].min()])} to {show_time(times[split.train[:, 1].max() - 1])}"
     scored = split.evaluation[split.evaluation[:, 1] > split.evaluation[:, 0]]
-    evaluation = f"{format_time(times[scored[:, 0].min()])} to {format_time(times[scored[:, 1].max() - 1])}"
-    return f"{split.name:9} train {train}, score {evaluation}"
+    evaluation = f"{show_time(times[scored[:, 0].min()])} to {show_time(times[scored[:, 1].max() - 1])}"
+    return _line(split.name, f"train {train}, score {evaluation}")
 
 
 def _space_lines(plan: Plan) -> list[str]:
     size = plan.space.size
     known = "infinitely many candidates (a continuous range)" if size is None else f"{size:,} candidates"
-    lines = [f"space     {known}, context of at most {plan.space.longest_context} steps"]
-    return [*lines, *(f"  {name:16} {values}" for name, values in plan.space.describe().items())]
+    lines = [_line("space", f"{known}, context of at most {plan.space.longest_context} steps")]
+    return [*lines, *(_line(f"  {name}", values) for name, values in plan.space.describe().items())]

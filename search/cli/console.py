@@ -85,7 +85,9 @@ class RunListener:
 
 
 def plan_lines(plan: Plan) -> list[str]:
-    """What a run is about to do, in five lines."""
+    """What a run is about to do, in four lines."""
+    from lstmgru.data.wording import show_time
+
     panel, config = plan.panel, plan.config
     targets = ", ".join(panel.schema.targets)
     holdout = plan.splits.holdout.evaluation
@@ -94,20 +96,12 @@ def plan_lines(plan: Plan) -> list[str]:
     return [
         f"[bold]{escape(plan.name)}[/]: forecast {escape(targets)} {plan.forecast.horizon} steps ahead, "
         f"minimise {plan.forecast.metric}",
-        f"  data    {escape(plan.source)}: {len(panel)} series, {len(panel.times)} rows, frequency {panel.frequency}",
-        f"  folds   {len(plan.splits.folds)}, then a holdout from {format_time(first)} to {format_time(last)}",
-        f"  search  {plan.trials} trials{timeout}, {config.search.sampler}, {config.search.pruner} pruner, "
+        f"  data               {escape(plan.source)}: {len(panel)} series, {len(panel.times)} rows, "
+        f"frequency {panel.frequency}",
+        f"  folds              {len(plan.splits.folds)}, then a holdout from {show_time(first)} to {show_time(last)}",
+        f"  search             {plan.trials} trials{timeout}, {config.search.sampler}, {config.search.pruner} pruner, "
         f"{plan.jobs} at a time on {plan.accelerator}, seed {config.search.seed}",
     ]
-
-
-def format_time(moment: object) -> str:
-    """A time stamp without what is zero: ``2015-07-05``, ``2015-07-05 13:00``; integer steps stay."""
-    import numpy as np
-
-    if not isinstance(moment, np.datetime64):
-        return str(moment)
-    return str(moment.astype("datetime64[m]")).replace("T00:00", "").replace("T", " ")
 
 
 def _progress_text(progress: Progress) -> str:
