@@ -9,9 +9,10 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from lstmgru.specs import Loss
+from search.errors import shown
 from search.sections import DataConfig, ForecastConfig, SplitsConfig
-from search.shapes import Count, CountOrAuto, Seconds, Strict, Text
-from search.values import Cells, FloatRange, Normalizations, NotNegative, Positive, Probability, Whole
+from search.shapes import Count, JobsOrAuto, Seconds, Strict, Text
+from search.values import Cells, Depth, FloatRange, Normalizations, NotNegative, Positive, Probability, Whole, Width
 from search.yamlfile import dump_yaml
 
 CROSS_SECTION = "cross_section"
@@ -41,8 +42,8 @@ class SearchConfig(Strict):
         "`null`: no limit.",
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seeds the sampler and every training, 0 to 4294967295.")
-    jobs: CountOrAuto = Field(
-        "auto", description="Trials at the same time. `auto`: one for each core, or one on a GPU."
+    jobs: JobsOrAuto = Field(
+        "auto", description="Trials at the same time, at most 1024. `auto`: one for each core, or one on a GPU."
     )
 
 
@@ -52,12 +53,16 @@ class SpaceConfig(Strict):
     preset: Literal["small", "standard"] = Field(
         "standard", description="Where the values of the keys that are `null` come from."
     )
-    n_layers: Whole | None = Field(None, description="Number of recurrent layers. `null`: as in the preset.")
+    n_layers: Depth | None = Field(
+        None, description="Number of recurrent layers, at most 16. `null`: as in the preset."
+    )
     cell: Cells | None = Field(
         None, description="Cell of a layer, chosen for each layer: `lstm`, `gru`. `null`: as in the preset."
     )
-    hidden_size: Whole | None = Field(
-        None, description="Hidden size of a layer in features, chosen for each layer. `null`: as in the preset."
+    hidden_size: Width | None = Field(
+        None,
+        description="Hidden size of a layer in features, at most 16384, chosen for each layer. "
+        "`null`: as in the preset.",
     )
     dropout: Probability | None = Field(
         None,
@@ -131,7 +136,7 @@ class TrackingConfig(Strict):
         if uri is None or re.match(r"(https?|(sqlite|postgresql|mysql|mssql)(\+\w+)?)://|databricks\b", uri):
             return uri
         raise ValueError(
-            f"must be a server (http://host:5000) or a database (sqlite:///mlflow.db) but got {uri!r}; "
+            f"must be a server (http://host:5000) or a database (sqlite:///mlflow.db) but got {shown(uri)}; "
             "MLflow keeps no studies in plain folders any more"
         )
 
@@ -169,7 +174,7 @@ class StudyConfig(Strict):
         better = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:100] or "my-study"
         raise ValueError(
             "must be 1 to 100 letters (A to Z), digits, '-', '_' and '.', the first a letter or a digit, "
-            f"but got {name!r}; for example name: {better}"
+            f"but got {shown(name)}; for example name: {better}"
         )
 
     @field_validator("splits")

@@ -73,6 +73,10 @@ class StudyBusy(SearchError):
     """Another process is running the study."""
 
 
+class NotAJournal(SearchError):
+    """The file in the place of a study's journal is none, or is damaged."""
+
+
 class WorkersCannotStart(SearchError):
     """A worker process ended before it could take its first trial."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lstmgru.specs import TrainSpec
 from search.budget import Budget
 from search.driver import INTERRUPTED, Driver
-from search.errors import NoTrialCompleted, SearchError
+from search.errors import NotAJournal, NoTrialCompleted, SearchError
 from search.executors.base import Executor, Job, Outcome
 from search.finalize import FinalResult, FinalTask, Winner, finalize, refit_epochs
 from search.journal import exclusive, journal_path, open_storage, repair
@@ -86,11 +86,14 @@ def bundle_path(folder: Path, study: str) -> Path:
 
 def forget(path: Path, study: str) -> str:
     """Remove a study's journal and bundle, and say what went; what MLflow shows of it stays there."""
-    repair(path)
-    store = StudyStore.load(open_storage(path), study)
-    count = len(store.record().trials) if store else 0
+    try:
+        repair(path)
+        store = StudyStore.load(open_storage(path), study)
+        trials = f"{len(store.record().trials) if store else 0} trials in {path}"
+    except NotAJournal:
+        trials = f"the unreadable {path}"
     bundle = path.with_suffix(".bundle")
-    gone = [f"{count} trials in {path}", *([f"the model in {bundle}"] if bundle.exists() else [])]
+    gone = [trials, *([f"the model in {bundle}"] if bundle.exists() else [])]
     path.unlink()
     shutil.rmtree(bundle, ignore_errors=True)
     return f"starting over: removed {' and '.join(gone)}"

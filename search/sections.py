@@ -16,6 +16,8 @@ from search.shapes import (
     ColumnsOrNone,
     Count,
     CountOrAuto,
+    CountOrZero,
+    Folds,
     Strict,
     Text,
     each_once,
@@ -138,14 +140,19 @@ class DataConfig(Strict):
             study_file: Where the study was read from.
 
         Raises:
-            DataError: It is in neither.
+            DataError: It is in neither, or begins with the home folder of nobody (``~name``).
         """
         assert self.path is not None  # the caller has asked for data.dataset first
-        path = Path(self.path).expanduser()
+        try:
+            path = Path(self.path).expanduser()
+        except RuntimeError as error:
+            home = Path(self.path).parts[0]
+            message = f"data.path is {self.path!r} but {home} is nobody's home folder; correct the path"
+            raise DataError(message) from error
         folders = [Path()] if path.is_absolute() or study_file is None else [Path(), study_file.parent]
         found = [folder / path for folder in folders if (folder / path).exists()]
         if not found and len(folders) > 1:
-            places = " nor in ".join(str(folder.resolve()) for folder in folders)
+            places = " nor in ".join(dict.fromkeys(str(folder.resolve()) for folder in folders))
             raise DataError(f"data.path is {self.path!r} but there is no such file in {places}; correct the path")
         return found[0] if found else path
 
@@ -180,14 +187,14 @@ class SplitsConfig(Strict):
     holdout: Count = Field(
         description="Steps at the end that the search never sees; the winner is scored on them once."
     )
-    folds: Count = Field(3, description="Number of rolling-origin folds before the holdout.")
+    folds: Folds = Field(3, description="Number of rolling-origin folds before the holdout, at most 1000.")
     fold_size: Count | None = Field(
         None, description="Steps that are forecast and scored in a fold. `null`: as many as the holdout."
     )
     step: Count | None = Field(
         None, description="Steps between the scored parts of two folds. `null`: `splits.fold_size`."
     )
-    gap: int = Field(0, ge=0, description="Steps left out between a training part and its scored part.")
+    gap: CountOrZero = Field(0, description="Steps left out between a training part and its scored part.")
     window: Literal["expanding", "sliding"] = Field(
         "expanding",
         description="`expanding`: every training part starts at the first row; `sliding`: all are equally long.",

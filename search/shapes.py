@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
@@ -11,6 +12,13 @@ from pydantic_core import CoreSchema, core_schema
 
 from search.durations import PATTERN, parse_duration
 from search.errors import shown
+
+MOST = 1_000_000
+"""Largest whole number of a study: far beyond any use, and small enough to reckon with everywhere."""
+MOST_FOLDS = 1000
+"""Most folds: every candidate is trained once for each."""
+MOST_JOBS = 1024
+"""Most trials at the same time: each is a process."""
 
 TAGS = SCALAR, LIST, MAPPING = "<scalar>", "<list>", "<mapping>"
 
@@ -82,10 +90,12 @@ def each_once(values: Any) -> tuple[Any, ...]:
     return items
 
 
-def _count_or_auto(value: Any) -> Any:
-    if value == "auto" or (type(value) is int and value >= 1):
-        return value
-    raise ValueError(f"must be a whole number from 1, or auto, but got {shown(value)}")
+def _count_or_auto(most: int, value: Any) -> Any:
+    if value != "auto" and (type(value) is not int or value < 1):
+        raise ValueError(f"must be a whole number from 1, or auto, but got {shown(value)}")
+    if value != "auto" and value > most:
+        raise ValueError(f"must be at most {most} but got {shown(value)}")
+    return value
 
 
 def _character(value: Any) -> Any:
@@ -96,8 +106,13 @@ def _character(value: Any) -> Any:
 
 
 Text = Annotated[str, Field(min_length=1)]
-Count = Annotated[int, Field(ge=1)]
-CountOrAuto = Annotated[Count | Literal["auto"], BeforeValidator(_count_or_auto)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Folds = Annotated[int, Field(ge=1, le=MOST_FOLDS)]
+CountOrZero = Annotated[int, Field(ge=0, le=MOST)]
+CountOrAuto = Annotated[Count | Literal["auto"], BeforeValidator(partial(_count_or_auto, MOST))]
+JobsOrAuto = Annotated[
+    Annotated[int, Field(ge=1, le=MOST_JOBS)] | Literal["auto"], BeforeValidator(partial(_count_or_auto, MOST_JOBS))
+]
 Character = Annotated[str, Field(min_length=1, max_length=1), BeforeValidator(_character)]
 _COLUMNS = ByShape(Text, Text, then=each_once, plain=list, held=(tuple,), expected="a column or a list of columns")
 Columns = Annotated[tuple[str, ...], _COLUMNS]

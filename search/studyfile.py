@@ -70,7 +70,7 @@ def study_name(reference: Reference = None, folder: Path | None = None) -> str:
 
     Raises:
         StudyNotFound: There is neither such a file nor such a study.
-        StudyFileError: The file is no YAML.
+        StudyFileError: The file is no YAML, or its name is none that a study can have.
     """
     try:
         path = find_study(reference)
@@ -79,7 +79,12 @@ def study_name(reference: Reference = None, folder: Path | None = None) -> str:
         if not _is_name(reference) or not journal.exists():
             raise
         return str(reference)
-    return str(read_yaml(path).values.get("name") or path.stem)
+    document = read_yaml(path)
+    values = {"name": path.stem, **_copy(document.values)}
+    problems = [_locate(keys, text, document, []) for keys, text in find_problems(values)[1] if keys == ("name",)]
+    if problems:
+        raise StudyFileError(_relative(path), problems)
+    return str(values["name"])
 
 
 def find_study(reference: Reference = None) -> Path:
@@ -165,11 +170,11 @@ def _parse_override(text: str) -> tuple[Keys, Any]:
     key, equals, value = text.partition("=")
     keys = tuple(part.strip() for part in key.split("."))
     if not equals or not all(keys):
-        raise ValueError(f"must look like key=value, as in training.max_epochs=10, but got {text!r}")
+        raise ValueError(f"must look like key=value, as in training.max_epochs=10, but got {shown(text)}")
     try:
         return keys, parse_value(value)
     except ValueError as error:
-        raise ValueError(f"{dotted(keys)} must be valid YAML but got {value!r}: {error}") from error
+        raise ValueError(f"{dotted(keys)} must be valid YAML but got {shown(value)}: {error}") from error
 
 
 def _set(values: dict[str, Any], keys: Keys, value: Any) -> None:

@@ -9,7 +9,12 @@ from typing import Annotated, Any, Generic, TypeVar, get_args
 from pydantic import Field, ValidationInfo, field_validator
 
 from lstmgru.specs import Cell, Normalization
-from search.shapes import ByShape, Strict, each_once
+from search.shapes import MOST, ByShape, Strict, each_once
+
+MOST_LAYERS = 16
+"""Most layers of a network; deeper recurrent stacks are not trained in practice."""
+MOST_FEATURES = 16_384
+"""Largest hidden size; two such layers have billions of weights."""
 
 T = TypeVar("T")
 
@@ -61,6 +66,8 @@ class _Range(Strict):
         if {"low", "high"} <= info.data.keys():
             low, high = info.data["low"], info.data["high"]
             steps = (high - low) / step
+            if steps > MOST:
+                raise ValueError(f"must be larger: {step:g} makes more than {MOST} values from {low:g} to {high:g}")
             if abs(steps - round(steps)) > 1e-9 * max(1.0, steps):
                 last = low + math.floor(steps) * step
                 raise ValueError(
@@ -73,9 +80,9 @@ class _Range(Strict):
 class IntRange(_Range):
     """Whole numbers from ``low`` to ``high``, both included."""
 
-    low: Annotated[int, Field(ge=1, description="Smallest value.")]
-    high: Annotated[int, Field(ge=1, description="Largest value, included.")]
-    step: Annotated[int, Field(ge=1)] | None = Field(
+    low: Annotated[int, Field(ge=1, le=MOST, description="Smallest value.")]
+    high: Annotated[int, Field(ge=1, le=MOST, description="Largest value, included.")]
+    step: Annotated[int, Field(ge=1, le=MOST)] | None = Field(
         None, description="Distance of two neighbouring values; `null`: 1."
     )
 
@@ -88,6 +95,18 @@ class IntRange(_Range):
     def count(self) -> int:
         """How many values there are."""
         return (self.high - self.low) // (self.step or 1) + 1
+
+
+class DepthRange(IntRange):
+    """Numbers of layers."""
+
+    high: Annotated[int, Field(ge=1, le=MOST_LAYERS, description="Largest value, included.")]
+
+
+class WidthRange(IntRange):
+    """Hidden sizes."""
+
+    high: Annotated[int, Field(ge=1, le=MOST_FEATURES, description="Largest value, included.")]
 
 
 class FloatRange(_Range):
@@ -105,7 +124,7 @@ class FloatRange(_Range):
         if self.count is None or self.step is None:
             return None
         # Twelve digits: 0.1 + 2 * 0.1 is to be 0.3.
-        return tuple(round(self.low + index * self.step, 12) for index in range(self.count))
+        return tuple(float(f"{self.low + index * self.step:.12g}") for index in range(self.count))
 
     @property
     def count(self) -> int | None:
@@ -149,7 +168,13 @@ def _names(names: Any) -> ByShape:
     return ByShape(names, names, then=_as_space_value, plain=_to_plain, held=_HELD, expected=expected)
 
 
-Whole = Annotated[Choices[int] | IntRange, _shapes(Annotated[int, Field(ge=1)], IntRange)]
+def _whole(most: int, mapping: type[IntRange]) -> ByShape:
+    return _shapes(Annotated[int, Field(ge=1, le=most)], mapping)
+
+
+Whole = Annotated[Choices[int] | IntRange, _whole(MOST, IntRange)]
+Depth = Annotated[Choices[int] | IntRange, _whole(MOST_LAYERS, DepthRange)]
+Width = Annotated[Choices[int] | IntRange, _whole(MOST_FEATURES, WidthRange)]
 Positive = Annotated[Choices[float] | FloatRange, _shapes(Annotated[float, Field(gt=0)], PositiveRange)]
 NotNegative = Annotated[Choices[float] | FloatRange, _shapes(Annotated[float, Field(ge=0)], FloatRange)]
 Probability = Annotated[Choices[float] | FloatRange, _shapes(Annotated[float, Field(ge=0, lt=1)], ProbabilityRange)]

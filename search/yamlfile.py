@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from yaml.reader import ReaderError
 
-from search.errors import Problem, StudyFileError
+from search.errors import Problem, StudyFileError, shown
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def read_yaml(path: Path) -> Document:
     if root is None or values is None:
         raise StudyFileError(str(path), [Problem("", "the file is empty; a study needs data, forecast and splits")])
     if not isinstance(values, dict):
-        kind = "a list" if isinstance(values, list) else f"the single value {values!r}"
+        kind = "a list" if isinstance(values, list) else f"the single value {shown(values)}"
         message = f"the file must hold sections such as data: and forecast: but holds {kind}"
         raise StudyFileError(str(path), [Problem("", message, root.start_mark.line + 1)])
     return Document(values, problems, root)
@@ -109,7 +109,13 @@ class _Dumper(yaml.SafeDumper):
     """Quotes text that either version of YAML would read as something else."""
 
 
+# What no rule of a study could reckon with: a float ends at 10**308, and Python shows no integer of 4300 digits.
+_MOST_DIGITS = 100
+
+
 def _construct_int(_: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    if len(node.value) > _MOST_DIGITS:
+        raise ValueError("a number has too many digits")
     return int(node.value, {"0x": 16, "0o": 8}.get(node.value[:2], 10))
 
 
@@ -187,7 +193,6 @@ _REASONS = {
     "another document": "a second document begins here (---); keep one",
     "unhashable": "a key must be plain text, not a list or mapping; quote text that holds braces",
     "constructor for the tag": "a tag (!) is not allowed",
-    "integer string conversion": "a number has too many digits",
 }
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from search import run_study
 from search.cli.app import main
+from search.runner import forget
 from studies import TINY, search, shop_table, write_study
 
 Tree = dict[str, bytes | None]
@@ -113,6 +114,12 @@ KEYS = [
     Case("fraction for a whole number", ("space.hidden_size[1] must be a whole number but got 8.5",),
          edited("hidden_size: [4, 8]", "hidden_size: [4, 8.5]")),
     Case("negative", ("search.trials must be at least 1 but got -4",), edited("trials: 4", "trials: -4")),
+    Case("too many folds to count", ("splits.folds must be at most 1000 but got 99999999999999999999",),
+         edited("folds: 2", "folds: 99999999999999999999")),
+    Case("gap beyond any table", ("splits.gap must be at most 1000000 but got 99999999999999999999",),
+         edited("folds: 2", "folds: 2\n  gap: 99999999999999999999")),
+    Case("steps beyond any number", ("space.learning_rate.step must be larger: 1e-300 makes more than 1000000 values",),
+         edited("preset: small", "preset: small\n  learning_rate: {low: 1e-300, high: 1e300, step: 1e-300}")),
     Case("unknown metric", ("forecast.metric must be one of mae, rmse", "got 'mape'; did you mean",),
          edited("horizon: 3", "horizon: 3\n  metric: mape")),
     Case("unknown sampler", ("search.sampler must be one of tpe, random, grid but got 'bayes'",),
@@ -151,6 +158,8 @@ KEYS = [
 TABLES = [
     Case("no such table", ("data.path is 'shp.csv'", "no such file", "correct the path"),
          edited("path: shop.csv", "path: shp.csv")),
+    Case("home folder of nobody", ("data.path is '~no-such-user/x.csv'", "nobody's home folder; correct the path"),
+         edited("path: shop.csv", "path: ~no-such-user/x.csv")),
     Case("unknown suffix", ("tiny.yaml", "must end in one of .csv", "'.yaml'"),
          edited("path: shop.csv", "path: tiny.yaml")),
     Case("empty table", ("shop.csv is empty (0 bytes)",), table=b""),
@@ -208,9 +217,12 @@ TABLES = [
          edited("time: day", "time: day\n  frequency: W-MON")),
     Case("unknown frequency", ("data.frequency must be", "got 'daily'"),
          edited("time: day", "time: day\n  frequency: daily")),
+    Case("frequency beyond any time", ("data.frequency must be", "got '99999999999999999999D'"),
+         edited("time: day", "time: day\n  frequency: 99999999999999999999D")),
     Case("calendar that never varies", ("data.calendar: 'hour_of_day' is the same in every row at frequency D",),
          edited("[day_of_week]", "[hour_of_day]")),
-    Case("too short", ("has 60 rows, too few", "holdout, folds, gap", "(context 14 + horizon 3)", "a shorter context"),
+    Case("too short", ("error: the series has 60 rows, too few",
+                       "holdout, folds, gap", "(context 14 + horizon 3)", "a shorter context"),
          table=csv(lambda frame: frame.head(60))),
     Case("single row", ("has a single row", "at least two"), table=csv(lambda frame: frame.head(1))),
     Case("holdout too long", ("has 200 rows, too few", "smaller holdout"), edited("holdout: 20", "holdout: 190")),
@@ -417,14 +429,16 @@ NEW_TABLES = [
     Case("time twice", ("column 'day' repeats a time", "first 2022-07-20"),
          table=csv(lambda frame: pd.concat([frame, frame.iloc[[198]]]))),
     Case("nothing in the file", ("shop.csv is empty (0 bytes)",), table=b""),
-    Case("another delimiter", ("its delimiter is not ','", '";"'), table=csv(sep=";")),
+    Case("another delimiter", ("its delimiter is not ','", '";" (predict: --delimiter)'), table=csv(sep=";")),
+    Case("decimal comma", ("column 'sales' must hold numbers", "(predict: --decimal)"),
+         table=csv(sep=";", decimal=","), arguments=("--delimiter", ";")),
     Case("delimiter of two characters", ("delimiter must be one character", "';;'"), arguments=("--delimiter", ";;")),
-    Case("unknown decimal mark", ("decimal '.' or ','", "'x'"), arguments=("--decimal", "x")),
+    Case("unknown decimal mark", ("decimal point '.' or ','", "'x'"), arguments=("--decimal", "x")),
     Case("output of another kind", ("forecasts.xlsx", ".csv, .csv.gz or .parquet", "'.xlsx'"),
          arguments=("--output", "forecasts.xlsx")),
     Case("output in no folder", ("none/forecasts.csv cannot be written", "choose another place"),
          arguments=("--output", "none/forecasts.csv")),
-    Case("output in a file", ("shop.csv/", "forecasts.csv cannot be", "written"),
+    Case("output in a file", ("forecasts.csv cannot be", "shop.csv is no folder; choose another"),
          arguments=("--output", "shop.csv/forecasts.csv")),
     Case("output onto a folder", ("folder.csv cannot be written", "choose another place"),
          arguments=("--output", "folder.csv")),
@@ -493,6 +507,36 @@ def test_a_mistake_costs_no_trial_and_no_model(
     shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     (tmp_path / "less.csv").write_text(csv(lambda frame: frame.head(190)))
     assert_holds(refused(tmp_path, arguments, monkeypatch, capsys), message)
+
+
+JOURNALS = [
+    (b"notes\n", "line 1"),
+    (b"notes without an end", "line 1"),
+    (b"[1, 2]\n", "line 1"),
+    (b'{"sales": 3}\n', "line 1"),
+    (b"\xff\xfe\n", "line 1"),
+    (None, "line 3"),
+]
+
+
+@pytest.mark.parametrize(("content", "line"), JOURNALS)
+def test_a_file_that_is_no_journal_is_left_alone_unless_it_is_to_go(
+    content: bytes | None,
+    line: str,
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    journal = tmp_path / "studies" / "tiny.journal"
+    entries = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*entries[:2], b"damaged\n", *entries[3:]]) if content is None else content)
+    for arguments in (("run", "tiny.yaml", *UNTRACKED), ("show", "tiny.yaml"), ("export", "tiny"), ("sync", "tiny")):
+        message = refused(tmp_path, arguments, monkeypatch, capsys)
+        assert_holds(message, ("tiny.journal cannot", f"{line} is no entry", "move it away", "--fresh"))
+    assert forget(journal, "tiny").startswith(f"starting over: removed the unreadable {journal}")
+    assert not journal.exists()
 
 
 @pytest.mark.parametrize(

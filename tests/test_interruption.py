@@ -52,10 +52,8 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path, 
     command = ("run", "tiny.yaml", "--trials", "5", "--jobs", jobs, *UNTRACKED)
     with start(tmp_path, *command) as process:
         wait_for_trials(tmp_path, 1, process)
-        began = time.monotonic()
         process.send_signal(signal.SIGINT)
         output = end(process)
-    assert time.monotonic() - began < 5
     assert process.returncode == 130
     assert "running trials are put back into the queue" in output
     before = finished(tmp_path)

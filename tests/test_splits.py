@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import make_panel
 
-from lstmgru.data.splits import SplitSpec, make_splits
+from lstmgru.data.splits import MOST_STEPS, SplitSpec, make_splits
 from lstmgru.errors import DataError, SpecError
 
 
@@ -68,10 +68,13 @@ def test_a_training_part_ends_on_an_observed_row_so_that_interpolation_cannot_ca
     [
         (SplitSpec(holdout=4), 100, r"splits.holdout is 4 steps, shorter than forecast.horizon \(5\)"),
         (SplitSpec(holdout=20, fold_size=4), 100, "splits.fold_size is 4 steps"),
-        (SplitSpec(holdout=20, folds=3), 80, r"'series 0' has 80 rows, too few.*here 0 rows.*at least 15"),
+        (SplitSpec(holdout=20, folds=3), 80, "^the series has 80 rows, too few.*here 0 rows.*at least 15"),
         (SplitSpec(holdout=20, folds=4), 100, "fewer or smaller folds"),
         (SplitSpec(holdout=20, folds=1, window="sliding", train_size=12), 100, "needs at least 15"),
         (SplitSpec(holdout=200), 100, "too few"),
+        (SplitSpec(holdout=20, folds=MOST_STEPS), 100, "before the last 20000000020 .*fewer or smaller folds"),
+        (SplitSpec(*[MOST_STEPS] * 5, window="sliding", train_size=MOST_STEPS), 100, "too few"),
+        (SplitSpec(*[MOST_STEPS] * 5, align="end", stride=MOST_STEPS), 100, "too few"),
     ],
 )
 def test_what_does_not_fit_is_an_error_that_says_the_way_out(spec: SplitSpec, length: int, message: str) -> None:
@@ -80,9 +83,16 @@ def test_what_does_not_fit_is_an_error_that_says_the_way_out(spec: SplitSpec, le
 
 
 @pytest.mark.parametrize("field", ["holdout", "folds", "fold_size", "step", "train_size", "stride"])
-def test_lengths_must_be_positive(field: str) -> None:
+def test_lengths_must_be_positive_and_small_enough_to_reckon_with(field: str) -> None:
     with pytest.raises(SpecError, match=f"{field} must be at least 1 but got 0"):
         SplitSpec(**{"holdout": 10, field: 0})
+    with pytest.raises(SpecError, match=f"{field} must be at most 1000000000 but got 1000000001"):
+        SplitSpec(**{"holdout": 10, field: 1_000_000_001})
+
+
+def test_the_series_that_is_too_short_is_named_where_there_are_several() -> None:
+    with pytest.raises(DataError, match=r"^series 'series 1' has 60 rows, too few.*\(1 of 2 series are too short\)"):
+        make_splits(make_panel((100, 60)), SplitSpec(20, 2, align="end"), horizon=5, context_length=10)
 
 
 @pytest.mark.parametrize("gap", [0, 4])

@@ -101,6 +101,12 @@ BAD_VALUES = [
     ("+", "search: {jobs: 0}", ["line 9: search.jobs must be a whole number from 1, or auto, but got 0"]),
     ("+", "search: {jobs: true}", ["line 9: search.jobs must be a whole number from 1, or auto, but got true"]),
     ("+", "search: {seed: 4294967296}", ["line 9: search.seed must be at most 4294967295 but got 4294967296"]),
+    ("  horizon: 7", "  horizon: 1000001", ["line 6: forecast.horizon must be at most 1000000 but got 1000001"]),
+    ("  horizon: 7", "  horizon: 7\n  season_length: 99999999999999999999",
+     ["line 7: forecast.season_length must be at most 1000000 but got 99999999999999999999"]),
+    ("  holdout: 30", "  holdout: 30\n  folds: 1001", ["line 9: splits.folds must be at most 1000 but got 1001"]),
+    ("  holdout: 30", "  holdout: 30\n  gap: 1000001", ["line 9: splits.gap must be at most 1000000 but got 1000001"]),
+    ("+", "search: {jobs: 1025}", ["line 9: search.jobs must be at most 1024 but got 1025"]),
     ("+", "search: {timeout: 5 minutes}", ["line 9: search.timeout must be a number of seconds, or like 90s, 5m, 2h"]),
     ("+", "search: {timeout: -1}", ["line 9: search.timeout must be a time above zero"]),
     ("+", "training: {patience: None}", ["line 9: training.patience must be a whole number or null but got 'None'"]),
@@ -133,6 +139,10 @@ BAD_VALUES = [
     ("  holdout: 30", "  holdout: 30\n  train_size: 90", ["line 9: splits.train_size is for splits.window: sliding"]),
     # The search space.
     ("+", "space: {hidden_size: 0}", ["line 9: space.hidden_size must be at least 1 but got 0"]),
+    ("+", "space: {hidden_size: [8, 16385]}", ["line 9: space.hidden_size[1] must be at most 16384 but got 16385"]),
+    ("+", "space: {n_layers: 17}", ["line 9: space.n_layers must be at most 16 but got 17"]),
+    ("+", "space: {n_layers: {low: 1, high: 17}}", ["line 9: space.n_layers.high must be at most 16 but got 17"]),
+    ("+", "space: {batch_size: {low: 1, high: 9999999}}", ["line 9: space.batch_size.high must be at most 1000000"]),
     ("+", "space: {hidden_size: []}", ["line 9: space.hidden_size must be a list of at least one value but got []"]),
     ("+", "space:\n  hidden_size:\n    - 8\n    - 8.5",
      ["line 12: space.hidden_size[1] must be a whole number but got 8.5"]),
@@ -148,6 +158,8 @@ BAD_VALUES = [
      ["line 9: space.hidden_size.step cannot stand beside log: true"]),
     ("+", "space: {hidden_size: {low: 8, high: 30, step: 8}}",
      ["line 9: space.hidden_size.step must lead from low to high, but steps of 8 from 8 stop at 24, short of 30"]),
+    ("+", "space: {learning_rate: {low: 1e-300, high: 1e300, step: 1e-300}}",
+     ["line 9: space.learning_rate.step must be larger: 1e-300 makes more than 1000000 values from 1e-300 to 1e+300"]),
     ("+", "space: {weight_decay: {low: 0, high: 1, log: true}}",
      ["line 9: space.weight_decay.log must be false where low is 0"]),
     ("+", "space: {learning_rate: {low: 0, high: 1}}", ["line 9: space.learning_rate.low must be above 0 but got 0"]),
@@ -219,6 +231,8 @@ BAD_FILES: list[tuple[str | bytes, str]] = [
     ("data: &a\n  b: *a\n", "the file is not valid YAML: it is nested too deeply, or an alias (*) holds itself"),
     ("[" * 1000, "the file is not valid YAML: it is nested too deeply"),
     (f"data: {'9' * 5000}\n", "the file is not valid YAML: a number has too many digits"),
+    (f"data: 0x{'f' * 5000}\n", "the file is not valid YAML: a number has too many digits"),
+    (f"{'weather,' * 100}\n", "line 1: the file must hold sections such as data: and forecast: but holds"),
     (
         "a: &a [1, 1, 1, 1, 1, 1, 1, 1]\n"
         + "".join(f"{name}: &{name} [{', '.join(['*' + before] * 8)}]\n" for before, name in pairwise("abcdef")),
@@ -455,6 +469,21 @@ def test_a_study_has_a_name_even_where_its_file_has_mistakes(write: Write) -> No
     assert study_name() == "weather"
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("../shop", "line 1: name must be 1 to 100 letters .* but got '../shop'; for example name: shop"),
+        ("2024", "line 1: name must be text but got 2024; put it in quotes"),
+        ("[a]", r'line 1: name must be text but got \["a"\]'),
+    ],
+)
+def test_the_name_of_a_study_keeps_its_rule_even_where_nothing_else_is_checked(
+    name: str, message: str, write: Write
+) -> None:
+    with pytest.raises(StudyFileError, match=message):
+        study_name(write(f"name: {name}\nnonsense: 3\n"))
+
+
 def test_a_study_that_was_run_under_another_name_is_known_by_its_journal(tmp_path: Path, write: Write) -> None:
     write(GOOD)
     with pytest.raises(StudyNotFound, match="no study 'second'"):
@@ -484,7 +513,7 @@ def test_the_schema_describes_every_key_and_every_shape_of_a_space_value() -> No
 
     space = resolve(described["properties"]["space"], definitions)["properties"]
     scalar, items, mapping = space["hidden_size"]["anyOf"][0]["oneOf"]
-    assert scalar == {"type": "integer", "minimum": 1}
+    assert scalar == {"type": "integer", "minimum": 1, "maximum": 16384}
     assert items == {"type": "array", "items": scalar, "minItems": 1}
     range_ = resolve(mapping, definitions)
     assert range_["required"] == ["low", "high"]

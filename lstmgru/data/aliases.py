@@ -11,6 +11,8 @@ from lstmgru.data.grid import Grid, Unit
 from lstmgru.errors import DataError, did_you_mean
 
 STEP = "step"
+_MOST_UNITS = 2**63 - 1
+"""Units between two neighbouring times: distances are reckoned with in 64 bits."""
 
 _COMMON = [
     "D",
@@ -52,7 +54,8 @@ def parse_frequency(alias: str, *, step: int = 1) -> Grid:
         step: Distance of two integer times; used with ``step`` only.
 
     Raises:
-        DataError: The alias is unknown, not positive, or its times are not one regular grid (business hours).
+        DataError: The alias is unknown, not positive, more than 64 bits can count, or its times are not one regular
+            grid (business hours).
     """
     if alias == STEP:
         return Grid(STEP, "step", step)
@@ -60,10 +63,10 @@ def parse_frequency(alias: str, *, step: int = 1) -> Grid:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # an alias that pandas is about to drop is an alias that we do not take
             offset = to_offset(alias)
-    except (ValueError, Warning) as error:
+        grid = _grid(offset) if offset is not None and offset.n > 0 else None
+    except (ValueError, OverflowError, Warning) as error:
         raise _unknown(alias) from error
-    grid = _grid(offset) if offset is not None and offset.n > 0 else None
-    if grid is None:
+    if grid is None or grid.size > _MOST_UNITS:
         raise _unknown(alias)
     return grid
 
@@ -98,15 +101,18 @@ def _times(n: int, alias: str) -> str:
 
 
 def tick_grid(nanoseconds: int) -> Grid:
+    """A grid that counts elapsed time."""
     unit = next(name for name, size in _TICKS.items() if nanoseconds % size == 0)
     return Grid(_times(nanoseconds // _TICKS[unit], unit), "ns", nanoseconds)
 
 
 def day_grid(days: int) -> Grid:
+    """A grid every ``days`` days of the wall clock."""
     return Grid(_times(days, "D"), "day", days)
 
 
 def week_grid(weeks: int, weekday: int) -> Grid:
+    """A grid every ``weeks`` weeks; ``weekday`` counts from Monday, 0."""
     # 1970-01-01 was a Thursday, so Mondays are days 4, 11, … since then.
     return Grid(_times(weeks, f"W-{_WEEKDAYS[weekday]}"), "day", 7 * weeks, modulus=7, phase=(weekday + 4) % 7)
 

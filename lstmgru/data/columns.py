@@ -89,7 +89,8 @@ def _parse_numbers(column: pd.Series, source: str) -> npt.NDArray[np.float64]:
         row = int(np.argmax(bad))
         text = str(objects.iloc[row])
         comma = _DECIMAL_COMMA.match(text)
-        way_out = "; for a decimal comma set data.decimal: ','" if comma else "; correct the cell or leave it empty"
+        set_decimal = "for a decimal comma set data.decimal: ',' (predict: --decimal)"
+        way_out = f"; {set_decimal if comma else 'correct the cell or leave it empty'}"
         raise DataError(
             f"{source}: column {column.name!r} must hold numbers but row {row + 1} is {text!r}{_more(bad)}{way_out}"
         )

@@ -31,7 +31,7 @@ def read_delimited(path: Path, *, delimiter: str, decimal: str) -> pd.DataFrame:
     """
     if len(delimiter) != 1 or decimal not in (".", ",") or delimiter == decimal:
         raise DataError(
-            f"{path}: data.delimiter must be one character, data.decimal '.' or ',', and they must differ, "
+            f"{path}: the delimiter must be one character, the decimal point '.' or ',', and they must differ, "
             f"but got {delimiter!r} and {decimal!r}"
         )
     try:
@@ -84,7 +84,7 @@ def _header(path: Path, delimiter: str) -> list[str]:
             if other in names[0]:
                 raise DataError(
                     f"{path} has the single column {names[0]!r}: its delimiter is not {delimiter!r}; "
-                    f"set data.delimiter: {shown}"
+                    f"set data.delimiter: {shown} (predict: --delimiter)"
                 )
     for name in names:
         if names.count(name) > 1:

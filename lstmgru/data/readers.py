@@ -116,14 +116,20 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     name = path.name.lower()
     if not name.endswith((".csv", ".csv.gz", ".parquet")):
         raise DataError(f"{path}: a table is written as .csv, .csv.gz or .parquet but the name ends in {path.suffix!r}")
+    if not path.parent.is_dir():
+        raise DataError(f"{path} cannot be written: {path.parent} is no folder; choose another place")
+    try:
+        _write_whole(frame.to_parquet if name.endswith(".parquet") else frame.to_csv, path)
+    except OSError as error:
+        # The text of the error names the temporary file.
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise DataError(f"{path} cannot be written: {reason}; choose another place") from error
+
+
+def _write_whole(write: Callable[..., object], path: Path) -> None:
     partial = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        if name.endswith(".parquet"):
-            frame.to_parquet(partial, index=False)
-        else:
-            frame.to_csv(partial, index=False)
+        write(partial, index=False)
         partial.replace(path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
     finally:
         partial.unlink(missing_ok=True)

@@ -17,6 +17,9 @@ from lstmgru.errors import DataError, SpecError
 
 Rows = npt.NDArray[np.int64]
 
+MOST_STEPS = 1_000_000_000
+"""Longest length of a :class:`SplitSpec`: the product of two still is a row number of 64 bits."""
+
 
 @dataclass(frozen=True)
 class SplitSpec:
@@ -58,6 +61,8 @@ class SplitSpec:
             value = getattr(self, name)
             if value is not None and value < minimum:
                 raise SpecError(f"{name} must be at least {minimum} but got {value}")
+            if value is not None and value > MOST_STEPS:
+                raise SpecError(f"{name} must be at most {MOST_STEPS} but got {value}")
 
 
 @dataclass(frozen=True)
@@ -110,22 +115,25 @@ def make_splits(panel: SeriesPanel, spec: SplitSpec, *, horizon: int, context_le
                 f"{name} is {length} steps, shorter than forecast.horizon ({horizon}): no forecast fits in it; "
                 f"make it at least {horizon}"
             )
-    holdout_start = _rows_before_end(panel, spec.holdout, spec.align)
-    holdout = _split("holdout", panel, holdout_start, _rows_before_end(panel, 0, spec.align), spec.gap, None)
-    ends = [spec.holdout + step * (spec.folds - 1 - fold) for fold in range(spec.folds)]
-    bounds = [
-        (_rows_before_end(panel, end + size, spec.align), _rows_before_end(panel, end, spec.align)) for end in ends
-    ]
     train_size = None
     if spec.window == "sliding":
-        first_start = bounds[0][0]
+        first_start = _rows_before_end(panel, spec.holdout + step * (spec.folds - 1) + size, spec.align)
         train_size = spec.train_size or int((first_start - spec.gap - panel.offsets[:-1]).max())
-    folds = tuple(
-        _split(f"fold {number}", panel, start, end, spec.gap, train_size)
-        for number, (start, end) in enumerate(bounds, start=1)
+
+    def fold(number: int) -> Split:
+        end = spec.holdout + step * (spec.folds - number)
+        start_row, end_row = (_rows_before_end(panel, steps, spec.align) for steps in (end + size, end))
+        return _split(f"fold {number}", panel, start_row, end_row, spec.gap, train_size)
+
+    # The first fold has the least to train on: before the others, of which there may be any number.
+    first = fold(1)
+    _check_lengths(panel, first, spec, size, step, horizon, context_length)
+    holdout_start = _rows_before_end(panel, spec.holdout, spec.align)
+    return Splits(
+        folds=(first, *(fold(number) for number in range(2, spec.folds + 1))),
+        holdout=_split("holdout", panel, holdout_start, _rows_before_end(panel, 0, spec.align), spec.gap, None),
+        stride=spec.stride,
     )
-    _check_lengths(panel, folds[0], spec, size, step, horizon, context_length)
-    return Splits(folds=folds, holdout=holdout, stride=spec.stride)
 
 
 def _rows_before_end(panel: SeriesPanel, steps: int, align: str) -> Rows:
@@ -171,8 +179,9 @@ def _check_lengths(
         return
     worst = int(short[np.argmin(have[short])])
     reserved = spec.holdout + step * (spec.folds - 1) + size + spec.gap
+    which = f"series {panel.ids[worst]!r}" if len(panel) > 1 else "the series"
     raise DataError(
-        f"series {panel.ids[worst]!r} has {panel.lengths[worst]} rows, too few: the first fold trains on what is left "
+        f"{which} has {panel.lengths[worst]} rows, too few: the first fold trains on what is left "
         f"before the last {reserved} (holdout, folds, gap), here {have[worst]} rows, and needs at least {needed} "
         f"(context {context_length} + horizon {horizon}); "
         "use fewer or smaller folds, a smaller holdout, or a shorter context"
