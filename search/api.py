@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.errors import SearchError, StudyBusy, StudyNotFound
+from search.errors import SearchError, StudyNotFound
 from search.journal import exclusive, journal_path, open_storage, repair
 from search.records import StudyRecord, TrackingLinks
 from search.studyfile import load_study, study_name
@@ -152,15 +151,17 @@ def export_bundle(study: str | os.PathLike[str] | None, to: Path | None, folder:
     Raises:
         SearchError: There is no model, the directory is there already, or it cannot be written.
     """
+    folder = folder or Path.cwd()
     record = load_record(study, folder)
-    if record.bundle is None or not Path(record.bundle).is_dir():
+    bundle = _find_bundle(record, folder)
+    if bundle is None:
         raise SearchError(f"study '{record.study}' has no exported model: run it to its end first")
     target = to or Path(f"{record.study}-model")
     if target.exists():
         raise SearchError(f"{target} exists: remove it or give another directory with --to")
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     try:
-        shutil.copytree(record.bundle, partial)
+        shutil.copytree(bundle, partial)
         partial.rename(target)
     except OSError as error:
         raise SearchError(
@@ -177,24 +178,36 @@ def sync_to_mlflow(
     """Bring a study to MLflow, to its own store or another one.
 
     Raises:
+        StudyBusy: The study is running, and its run keeps MLflow up to date.
+        StudyNotFound: It has not been run in this folder.
         TrackingError: The store or server cannot be reached.
     """
     from search.tracking import sync_study
 
     folder = folder or Path.cwd()
-    store = _load_store(study, folder)
-    links = sync_study(store.record(), store.study, folder=folder, tracking_uri=tracking_uri)
-    if tracking_uri is None:
-        _keep_links(store.study.study_name, links, folder)
+    name = _load_store(study, folder).study.study_name
+    path = journal_path(folder, name)
+    with exclusive(path, name):
+        repair(path)
+        store = _load_store(name, folder)
+        record = store.record()
+        bundle = _find_bundle(record, folder)
+        if bundle is not None:
+            record = replace(record, bundle=str(bundle))
+        links = sync_study(record, store.study, folder=folder, tracking_uri=tracking_uri)
+        if tracking_uri is None:
+            store.set_links(links)
     return links
 
 
-def _keep_links(name: str, links: TrackingLinks, folder: Path) -> None:
-    """Note in the study where MLflow shows it; a driver that runs it now does that itself when it ends."""
-    path = journal_path(folder, name)
-    with suppress(StudyBusy), exclusive(path, name):
-        repair(path)
-        _load_store(name, folder).set_links(links)
+def _find_bundle(study: StudyRecord, folder: Path) -> Path | None:
+    """The study's model, also after the folder was moved; ``None``: there is none."""
+    from search.runner import bundle_path
+
+    if study.bundle is None:
+        return None
+    places = (folder / study.bundle, bundle_path(folder, study.study))
+    return next((place for place in places if place.is_dir()), None)
 
 
 def _load_store(study: str | os.PathLike[str] | None, folder: Path) -> StudyStore:

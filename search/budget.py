@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 EXPORT_SECONDS = 12.0
 # … and then in units of the time that a worker took to start, which is importing, as most of an export is.
 EXPORT_STARTUPS = 1.5
+# In a process that has imported everything before, starting takes no time, but exporting does.
+FEWEST_EXPORT_SECONDS = 6.0
 # A refit sees more data than any fold; the longest fold of the best trial, and this much more.
 REFIT_FACTOR = 1.5
 
@@ -47,7 +49,7 @@ class Budget:
         Args:
             startup_seconds: What a worker took to start.
         """
-        self.export_seconds = EXPORT_STARTUPS * startup_seconds
+        self.export_seconds = max(FEWEST_EXPORT_SECONDS, EXPORT_STARTUPS * startup_seconds)
 
     def search_seconds_left(self, refit_seconds: float) -> float:
         """Seconds until the search must stop so that refit and export still fit.

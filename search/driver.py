@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from search.executors.base import Executor, Failure, Job, Outcome
-from search.objective import TrialReport, TrialResult, run_trial, score_baselines
+from search.objective import INTERRUPTED, TrialReport, TrialResult, run_trial, score_baselines
 from search.progress import Listener, Progress
 from search.pruning import make_pruner, should_prune
 from search.records import EpochRecord, TrialRecord
 from search.samplers import derive_seed, make_sampler
-from search.study import StudyStore, curve_rows, trial_record
+from search.study import StudyStore, curve_rows, longest_fold_seconds, trial_record
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
 PRUNED = "worse than the median at the same fold and epoch"
 TIME_IS_UP = "the time budget ended"
-INTERRUPTED = "interrupted"
 
 _BASELINES = -1
 _POLL_SECONDS = 0.2
+_NOTE_SECONDS = 10.0
+_STOPPING = "stopping: running trials are put back into the queue (Ctrl-C again ends at once)"
+GRACE_SECONDS = 3.0
+"""What workers may take to stop after Ctrl-C before they are ended."""
 
 
 @dataclass
@@ -65,25 +68,34 @@ class Driver:
         self._budget, self._tracker, self._listener = budget, tracker, listener
         self._running: dict[int, _Running] = {}
         self._baselines_running = False
+        self._baselines_tried = 0
         self._started = time.monotonic()
         self._ended_here: list[float] = []
+        self._data = plan.search_data()
+        self._grid = plan.space.grid() if plan.config.search.sampler == "grid" else None
+        self._elapsed_noted = time.monotonic()
         self._store.study.pruner = make_pruner(plan.config.search.pruner)
 
     def run(self) -> None:
         """Search. Afterwards no trial is left running: what was interrupted waits for the next run."""
         if not self._store.get("baselines"):
-            self._executor.submit(Job(_BASELINES, score_baselines, (self._plan.search_data(),)))
-            self._baselines_running = True
-        while True:
+            self._submit_baselines()
+        give_up = float("inf")
+        while time.monotonic() < give_up:
             while self._executor.free and self._may_ask():
                 self._ask()
             if not self._running and not self._baselines_running:
                 return
             for outcome in self._executor.poll(self, _POLL_SECONDS):
                 self._take(outcome)
-            if self._executor.startup_seconds is not None:
-                self._budget.calibrate(self._executor.startup_seconds)
+            if self.interrupted and give_up == float("inf"):
+                give_up = time.monotonic() + GRACE_SECONDS
+                self._listener.on_note(_STOPPING)
+            self._keep_time()
             self._listener.on_progress(self.progress())
+        for number in self._running:
+            self._store.requeue(number)
+        self._running.clear()
 
     def progress(self) -> Progress:
         """How far the search is."""
@@ -106,7 +118,7 @@ class Driver:
         if message.step not in self._store.trial(key).intermediate_values:
             running.trial.report(message.value, message.step)
         max_epochs = self._plan.config.training.max_epochs
-        if should_prune(self._store.study, self._store.trial(key), max_epochs=max_epochs):
+        if should_prune(self._store.study, self._store.trial(key), step=message.step, max_epochs=max_epochs):
             running.stop = PRUNED
         self._tracker.update(self._running_record(key))
         self._listener.on_progress(self.progress())
@@ -120,6 +132,14 @@ class Driver:
         running = self._running.get(key)
         return running.stop if running else None
 
+    def _keep_time(self) -> None:
+        """Learn how fast the machine is, and note now and then how long the study has taken, should it be killed."""
+        if self._executor.startup_seconds is not None:
+            self._budget.calibrate(self._executor.startup_seconds)
+        if time.monotonic() - self._elapsed_noted > _NOTE_SECONDS:
+            self._elapsed_noted = time.monotonic()
+            self._store.set("elapsed", round(self._budget.elapsed, 1))
+
     def _may_ask(self) -> bool:
         counted, waiting = self._store.counts()
         return not self.interrupted and self._budget.allows_trial(counted - waiting, self._refit_seconds())
@@ -128,13 +148,15 @@ class Driver:
         study, plan = self._store.study, self._plan
         number = self._store.next_number()
         search = plan.config.search
-        study.sampler = make_sampler(search.sampler, seed=search.seed, number=number, grid=plan.space.grid())
+        study.sampler = make_sampler(search.sampler, seed=search.seed, number=number, grid=self._grid)
         trial = study.ask()
         model, settings = plan.space.suggest(trial)
-        train = plan.train_spec(settings, seed=derive_seed(search.seed, trial.number))
-        trial.set_user_attr("layers", model.architecture)
+        if "seed" not in trial.user_attrs:  # else it is run again, as it was
+            trial.set_user_attr("seed", derive_seed(search.seed, trial.number))
+            trial.set_user_attr("layers", model.architecture)
+        train = plan.train_spec(settings, seed=trial.user_attrs["seed"])
         self._running[trial.number] = _Running(trial, time.monotonic())
-        self._executor.submit(Job(trial.number, run_trial, (plan.search_data(), model, train)))
+        self._executor.submit(Job(trial.number, run_trial, (self._data, model, train)))
         self._tracker.update(self._running_record(trial.number))
 
     def _take(self, outcome: Outcome) -> None:
@@ -156,12 +178,19 @@ class Driver:
             self._ended_here.append(time.monotonic() - running.started)
             self._listener.on_trial(record, self.progress())
 
+    def _submit_baselines(self) -> None:
+        self._executor.submit(Job(_BASELINES, score_baselines, (self._data,)))
+        self._baselines_running = True
+        self._baselines_tried += 1
+
     def _take_baselines(self, outcome: Outcome) -> None:
         self._baselines_running = False
         if outcome.failure is not None:
             self._listener.on_note(f"the baselines could not be scored: {outcome.failure.reason}")
-            return
-        self._store.set("baselines", {name: {"folds": score} for name, score in outcome.result.items()})
+            if outcome.failure.died and self._baselines_tried < 2 and not self.interrupted:
+                self._submit_baselines()
+        elif outcome.result is not None:
+            self._store.set("baselines", {name: {"folds": score} for name, score in outcome.result.items()})
 
     def _tell(self, running: _Running, result: TrialResult | None, failure: Failure | None) -> None:
         from optuna.trial import TrialState
@@ -197,4 +226,6 @@ class Driver:
         return trial_record(self._store.trial(number), curve=tuple(self._running[number].curve))
 
     def _refit_seconds(self) -> float:
-        return self._store.longest_fold_seconds()
+        """What a refit is expected to take: the winner's longest fold, or a running trial's before there is one."""
+        known = self._store.longest_fold_seconds()
+        return known or max((longest_fold_seconds(trial.curve) for trial in self._running.values()), default=0.0)

@@ -87,5 +87,11 @@ class NoTrialCompleted(SearchError):
     exit_code = 1
 
 
+class RefitFailed(SearchError):
+    """The winner of a study could not be trained again or exported; its trials are there."""
+
+    exit_code = 1
+
+
 class TrackingError(SearchError):
     """The MLflow store or server that was asked for cannot be used."""

@@ -14,8 +14,6 @@ import numpy as np
 from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from lstmgru.comparison import Interval
     from lstmgru.data.series import GapPolicy, SeriesPanel
     from lstmgru.data.splits import Split
@@ -77,14 +75,14 @@ class FinalResult:
         baselines: The study's metric of every baseline.
         verdict: One sentence.
         beats_baselines: Whether the whole interval of the difference is on the winner's side.
-        example: A raw table that the bundle can forecast from.
+        epochs: Epochs that the refit trained.
     """
 
     metrics: dict[str, float]
     baselines: dict[str, float]
     verdict: str
     beats_baselines: bool
-    example: pd.DataFrame
+    epochs: int
 
 
 class _Deadline:
@@ -149,10 +147,10 @@ def finalize(task: FinalTask, channel: Channel) -> FinalResult:
         gaps=task.gaps,
         metrics={"holdout": metrics, "baselines": scores, "verdict": verdict},
         provenance=task.provenance,
+        example=example_frame(panel, task.winner.model.context_length, spec.horizon),
     )
     save_bundle(task.bundle, bundle)
-    example = example_frame(panel, task.winner.model.context_length, spec.horizon)
-    return FinalResult(metrics, scores, verdict, beats, example)
+    return FinalResult(metrics, scores, verdict, beats, len(fitted.epochs))
 
 
 def _interval(
@@ -179,9 +177,15 @@ def describe(metric: str, winner: float, baseline_name: str, baseline: float, in
     change = abs(winner - baseline) / baseline if baseline else float("inf")
     direction = "lower" if winner < baseline else "higher"
     numbers = f"{metric.upper()} {winner:.4g} against {baseline:.4g}, {change:.1%} {direction}"
-    if interval.high < 0:
+    if interval.high < 0 and winner < baseline:
         return f"The winner beats the best baseline ({name}) on the holdout: {numbers}.", True
-    if interval.low > 0:
+    if interval.low > 0 and winner > baseline:
         return f"A simple baseline is better: {name} beats the winner on the holdout ({numbers}). Use {name}.", False
-    why = "a difference that these data cannot tell from chance" if np.isfinite(interval.low) else "in too few windows"
-    return f"The winner does not clearly beat the best baseline ({name}) on the holdout: {numbers}, {why}.", False
+    known = bool(np.isfinite(interval.low))
+    why = "a difference that these data cannot tell from chance" if known else "in too few windows to tell from chance"
+    if winner < baseline:
+        return f"The winner does not clearly beat the best baseline ({name}) on the holdout: {numbers}, {why}.", False
+    return (
+        f"The winner does not beat the best baseline ({name}) on the holdout: {numbers}, {why}. Prefer {name}.",
+        False,
+    )

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from search.executors.base import Channel
 
 
+INTERRUPTED = "interrupted"
+"""The reason of a stop after which a trial is run again from its beginning."""
+
+
 @dataclass(frozen=True)
 class SearchData:
     """What every trial of a study shares; the holdout is hidden in it.
@@ -81,6 +85,8 @@ class _FoldObserver:
         self._best = float("inf")
 
     def on_epoch(self, result: EpochResult) -> None:
+        if self.reason == INTERRUPTED:
+            return  # the epoch was cut short, and will be run again as a whole
         self._best = min(self._best, result.score)
         scores = [*self._earlier, self._best]
         seconds = time.perf_counter() - self._start
@@ -132,8 +138,8 @@ def run_trial(data: SearchData, model: ModelSpec, train: TrainSpec, channel: Cha
     )
 
 
-def score_baselines(data: SearchData, channel: Channel) -> dict[str, float]:
-    """Mean score over the folds of every baseline, by name."""
+def score_baselines(data: SearchData, channel: Channel) -> dict[str, float] | None:
+    """Mean score over the folds of every baseline, by name; ``None`` if it was stopped."""
     from lstmgru.baselines import BASELINES
     from lstmgru.metrics import make_evaluation
 
@@ -143,6 +149,8 @@ def score_baselines(data: SearchData, channel: Channel) -> dict[str, float]:
             data.panel, fold, data.forecast, context_length=data.context_length, stride=data.stride
         )
         for name, baseline in BASELINES.items():
+            if channel.stop_reason() is not None:
+                return None
             forecaster = baseline(data.panel, fold, data.forecast, data.context_length)
             totals[name] += evaluation.score(data.forecast.metric, forecaster(evaluation.cutoffs))
     return {name: total / len(data.folds) for name, total in totals.items()}

@@ -122,13 +122,14 @@ def make_plan(config: StudyConfig, *, study_file: Path | None = None) -> Plan:
     longest = space.longest_context
     splits = make_splits(panel, config.splits.to_spec(), horizon=forecast.horizon, context_length=longest)
     for split in (*splits.folds, splits.holdout):
-        training_cutoffs(split, context_length=longest, horizon=forecast.horizon)
+        training_cutoffs(panel, split, context_length=longest, horizon=forecast.horizon)
         cutoffs = evaluation_cutoffs(
             panel, split, context_length=longest, horizon=forecast.horizon, stride=splits.stride
         )
         if forecast.metric == "mase":
             _check_seasons(panel, split, cutoffs, forecast.season_length, file)
     grid_size = space.size if config.search.sampler == "grid" else None
+    trials = min(config.search.trials, grid_size or config.search.trials)
     return Plan(
         name=config.name,
         config=config,
@@ -137,8 +138,8 @@ def make_plan(config: StudyConfig, *, study_file: Path | None = None) -> Plan:
         splits=splits,
         forecast=forecast,
         space=space,
-        trials=min(config.search.trials, grid_size or config.search.trials),
-        jobs=resolve_jobs(config.search.jobs, config.training.accelerator),
+        trials=trials,
+        jobs=min(trials, resolve_jobs(config.search.jobs, config.training.accelerator)),
         accelerator=accelerator,
     )
 

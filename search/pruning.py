@@ -24,8 +24,8 @@ def make_pruner(name: Literal["median", "none"]) -> BasePruner:
     return MedianPruner(n_startup_trials=STARTUP_TRIALS)
 
 
-def should_prune(study: Study, trial: FrozenTrial, *, max_epochs: int) -> bool:
-    """Whether the study's pruner would stop the trial after its last reported step.
+def should_prune(study: Study, trial: FrozenTrial, *, step: int, max_epochs: int) -> bool:
+    """Whether the study's pruner would stop the trial after a step.
 
     Steps are ``fold * max_epochs + epoch`` with folds from 0 and epochs from 1. Optuna's pruners look at the best value
     of all steps, so a trial with one easy fold would never be pruned in a harder one: they are shown the steps of the
@@ -34,12 +34,13 @@ def should_prune(study: Study, trial: FrozenTrial, *, max_epochs: int) -> bool:
     Args:
         study: Its pruner decides; its other trials are the standard.
         trial: A running trial with its intermediate values.
+        step: The last one; a trial that is run again holds values of later steps from its first attempt.
         max_epochs: Steps of one fold.
     """
-    step = trial.last_step
-    if step is None or (step - 1) % max_epochs < WARMUP_EPOCHS:
+    if (step - 1) % max_epochs < WARMUP_EPOCHS:
         return False
     first_of_fold = (step - 1) // max_epochs * max_epochs + 1
     view = copy(trial)
-    view.intermediate_values = {s: value for s, value in trial.intermediate_values.items() if s >= first_of_fold}
+    values = trial.intermediate_values.items()
+    view.intermediate_values = {at: value for at, value in values if first_of_fold <= at <= step}
     return bool(study.pruner.prune(study, view))

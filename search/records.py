@@ -70,9 +70,9 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class BaselineRecord:
-    """A simple method: its mean score over the folds, and its score on the holdout once that was scored."""
+    """A simple method: its mean score over the folds, and its score on the holdout; ``None`` before it was scored."""
 
-    folds: float
+    folds: float | None
     holdout: float | None = None
 
 

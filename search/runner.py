@@ -7,28 +7,24 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lstmgru.specs import TrainSpec
 from search.budget import Budget
-from search.driver import INTERRUPTED, Driver
+from search.driver import Driver
+from search.ending import Ending
 from search.errors import NotAJournal, NoTrialCompleted, SearchError
-from search.executors.base import Executor, Job, Outcome
-from search.finalize import FinalResult, FinalTask, Winner, finalize, refit_epochs
+from search.executors.base import Executor
 from search.journal import exclusive, journal_path, open_storage, repair
 from search.objective import warm_up
 from search.plan import Plan, describe_data, identity
 from search.progress import Listener
-from search.records import BaselineRecord, HoldoutRecord, StudyRecord
-from search.samplers import derive_seed
+from search.records import StudyRecord
 from search.study import StudyStore
 
 if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
-
     from search.tracking import RunStatus, Tracker
 
 
@@ -70,7 +66,8 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
     tracker = make_tracker(plan.config, folder, on_problem=listener.on_note)
     with exclusive(path, plan.name):
         if fresh and path.exists():
-            listener.on_note(forget(path, plan.name))
+            listener.on_note(f"starting over: {what_goes(path, plan.name)} will be removed")
+            forget(path)
         store = _open(plan, path, listener)
         listener.on_plan(plan, store.record())
         budget = Budget(plan.trials, plan.config.search.timeout, store.get("elapsed", 0.0))
@@ -84,8 +81,8 @@ def bundle_path(folder: Path, study: str) -> Path:
     return folder / "studies" / f"{study}.bundle"
 
 
-def forget(path: Path, study: str) -> str:
-    """Remove a study's journal and bundle, and say what went; what MLflow shows of it stays there."""
+def what_goes(path: Path, study: str) -> str:
+    """What :func:`forget` would remove."""
     try:
         repair(path)
         store = StudyStore.load(open_storage(path), study)
@@ -93,10 +90,13 @@ def forget(path: Path, study: str) -> str:
     except NotAJournal:
         trials = f"the unreadable {path}"
     bundle = path.with_suffix(".bundle")
-    gone = [trials, *([f"the model in {bundle}"] if bundle.exists() else [])]
+    return " and ".join([trials, *([f"the model in {bundle}"] if bundle.exists() else [])])
+
+
+def forget(path: Path) -> None:
+    """Remove a study's journal and bundle; what MLflow shows of it stays there."""
     path.unlink()
-    shutil.rmtree(bundle, ignore_errors=True)
-    return f"starting over: removed {' and '.join(gone)}"
+    shutil.rmtree(path.with_suffix(".bundle"), ignore_errors=True)
 
 
 def _open(plan: Plan, path: Path, listener: Listener) -> StudyStore:
@@ -126,21 +126,24 @@ def _open(plan: Plan, path: Path, listener: Listener) -> StudyStore:
 def _run(
     plan: Plan, store: StudyStore, budget: Budget, tracker: Tracker, listener: Listener, bundle: Path
 ) -> RunOutcome:
-    final: FinalResult | None = None
+    ended_now = False
     with _executor(plan) as executor:
         driver = Driver(plan, store, executor, budget, tracker, listener)
-        with _interruptible(driver, listener):
+        with _interruptible(driver):
             driver.run()
+            _say_why_it_ended(plan, store, budget, driver, listener)
             winner = store.winner()
-            if not driver.interrupted:
-                if winner is None:
-                    raise NoTrialCompleted(_why_none_completed(store))
-                if store.get("holdout", {}).get("trial") != winner.number or not bundle.exists():
-                    final = _finish(plan, store, winner, driver, executor, budget, listener, bundle)
-    if final is not None:
+            if winner is None and not driver.interrupted:
+                raise NoTrialCompleted(_why_none_completed(store))
+            if winner is not None and not driver.interrupted and not _is_exported(store, winner.number, bundle):
+                ending = Ending(plan, store, executor, budget, listener, bundle, lambda: driver.interrupted)
+                ended_now = ending.run(winner)
+    if bundle.exists():
+        store.set("bundle", str(bundle))
+    if ended_now:
         listener.on_phase("logging the model to MLflow")
-        tracker.log_model(bundle, store.record(), final.example)
-    status: RunStatus = "KILLED" if driver.interrupted else "FINISHED"
+        tracker.log_model(bundle, store.record())
+    status: RunStatus = "KILLED" if driver.interrupted and not ended_now else "FINISHED"
     links = tracker.finish(store.record(), status=status, optuna_study=store.study)
     if links is not None:
         store.set_links(links)
@@ -148,91 +151,20 @@ def _run(
     return RunOutcome(store.record(), driver.interrupted)
 
 
-def _finish(
-    plan: Plan,
-    store: StudyStore,
-    winner: FrozenTrial,
-    driver: Driver,
-    executor: Executor,
-    budget: Budget,
-    listener: Listener,
-    bundle: Path,
-) -> FinalResult | None:
-    """Refit, score the holdout, export; ``None`` if someone interrupted it."""
-    chosen = _winner(plan, winner)
-    listener.on_phase(f"refitting trial {chosen.number}, {chosen.model.architecture}, and scoring the holdout")
-    task = FinalTask(
-        panel=plan.panel,
-        holdout=plan.splits.holdout,
-        forecast=plan.forecast,
-        context_length=plan.space.longest_context,
-        stride=plan.splits.stride,
-        winner=chosen,
-        seconds=max(1.0, budget.refit_seconds_left()),
-        bundle=bundle,
-        gaps=plan.config.data.gaps,
-        provenance=_provenance(plan, store, chosen),
-    )
-    executor.submit(Job(0, finalize, (task,)))
-    outcomes: list[Outcome] = []
-    while not outcomes:
-        outcomes = executor.poll(_FinalSupervisor(driver), 0.2)
-    outcome = outcomes[0]
-    if driver.interrupted:
-        return None
-    if outcome.failure is not None:
-        raise NoTrialCompleted(f"the refit of trial {chosen.number} failed: {outcome.failure.reason}")
-    result: FinalResult = outcome.result
-    baselines = store.record().baselines
-    looks = store.get("holdout", {}).get("looks", 0) + 1
-    holdout = HoldoutRecord(
-        trial=chosen.number,
-        score=result.metrics[plan.forecast.metric],
-        metrics=result.metrics,
-        verdict=result.verdict,
-        beats_baselines=result.beats_baselines,
-        looks=looks,
-    )
-    store.set("holdout", asdict(holdout))
-    store.set("baselines", {n: asdict(BaselineRecord(b.folds, result.baselines[n])) for n, b in baselines.items()})
-    store.set("bundle", str(bundle))
-    return result
+def _say_why_it_ended(plan: Plan, store: StudyStore, budget: Budget, driver: Driver, listener: Listener) -> None:
+    """A search that its time budget ended before all trials says so."""
+    counted, waiting = store.counts()
+    if budget.timeout is not None and not driver.interrupted and counted - waiting < plan.trials:
+        ended = counted - waiting
+        listener.on_note(
+            f"the time budget of {budget.timeout:g} s ended the search after {ended} of {plan.trials} trials; "
+            "a longer --timeout goes on from here"
+        )
 
 
-class _FinalSupervisor:
-    """Lets the end of a study run to its end unless someone interrupts."""
-
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
-
-    def on_report(self, key: int, message: object) -> None:
-        """The end of a study reports nothing."""
-
-    def stop_reason(self, key: int) -> str | None:
-        return INTERRUPTED if self._driver.interrupted else None
-
-
-def _winner(plan: Plan, trial: FrozenTrial) -> Winner:
-    """The trial's specs, with the epochs that its refit takes."""
-    from optuna.trial import FixedTrial
-
-    model, settings = plan.space.suggest(FixedTrial(trial.params))
-    train: TrainSpec = plan.train_spec(settings, seed=derive_seed(plan.config.search.seed, trial.number))
-    result = trial.user_attrs["result"]
-    # A trial that was stopped within its first fold has no finished fold: its best epoch so far stands in.
-    best_epochs = result["best_epochs"] or [min(result["curve"], key=lambda epoch: epoch[3])[1]]
-    return Winner(trial.number, model, replace(train, max_epochs=refit_epochs(best_epochs)))
-
-
-def _provenance(plan: Plan, store: StudyStore, winner: Winner) -> dict[str, Any]:
-    return {
-        "study": plan.name,
-        "study_uid": store.get("uid"),
-        "trial": winner.number,
-        "seed": winner.train.seed,
-        "data": describe_data(plan),
-        "accelerator": plan.accelerator,
-    }
+def _is_exported(store: StudyStore, winner: int, bundle: Path) -> bool:
+    """Whether the study already ended with that winner, and its model is there."""
+    return store.get("holdout", {}).get("trial") == winner and bundle.exists()
 
 
 def _why_none_completed(store: StudyStore) -> str:
@@ -251,7 +183,7 @@ def _executor(plan: Plan) -> Executor:
 
 
 @contextmanager
-def _interruptible(driver: Driver, listener: Listener) -> Iterator[None]:
+def _interruptible(driver: Driver) -> Iterator[None]:
     """Ctrl-C asks the driver to stop cleanly; a second one ends the process at once.
 
     Outside the main thread, where Python takes no signals, nothing changes.
@@ -261,9 +193,9 @@ def _interruptible(driver: Driver, listener: Listener) -> Iterator[None]:
         return
 
     def stop(signum: int, frame: FrameType | None) -> None:
+        # A handler may run in the middle of a print: it sets a flag, and the driver says so.
         driver.interrupted = True
         signal.signal(signal.SIGINT, before)
-        listener.on_note("stopping: running trials are put back into the queue (Ctrl-C again ends at once)")
 
     before = signal.signal(signal.SIGINT, stop)
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from search.errors import StudyMismatch
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 # A trial whose driver died is taken up again this often before it counts as failed.
 MAX_RESTARTS = 2
 
+# Written last when a study is created: without it, the creation was cut short.
+_CREATED = "uid"
+
 
 class StudyStore:
     """A study in Optuna's storage.
@@ -44,22 +48,28 @@ class StudyStore:
 
     @classmethod
     def load(cls, storage: BaseStorage, name: str) -> StudyStore | None:
-        """The study of that name, or ``None``."""
+        """The study of that name, or ``None``, also where a process was killed while it created it."""
         import optuna
 
         if name not in optuna.study.get_all_study_names(storage):
             return None
-        return cls(optuna.load_study(study_name=name, storage=storage), storage)
+        study = optuna.load_study(study_name=name, storage=storage)
+        return cls(study, storage) if _CREATED in study.user_attrs else None
 
     @classmethod
     def create(
         cls, storage: BaseStorage, name: str, *, direction: Literal["minimize", "maximize"], attributes: dict[str, Any]
     ) -> StudyStore:
-        """A new study; ``attributes`` are ``config``, ``identity``, ``data`` and ``task``."""
+        """A new study; ``attributes`` are ``config``, ``identity``, ``data`` and ``task``.
+
+        What a process left that was killed in here is removed first.
+        """
         import optuna
 
+        if name in optuna.study.get_all_study_names(storage):
+            optuna.delete_study(study_name=name, storage=storage)
         study = optuna.create_study(study_name=name, storage=storage, direction=direction)
-        for key, value in {"uid": uuid.uuid4().hex, **attributes}.items():
+        for key, value in {**attributes, _CREATED: uuid.uuid4().hex}.items():
             study.set_user_attr(key, value)
         return cls(study, storage)
 
@@ -157,9 +167,9 @@ class StudyStore:
         return min(scored, key=lambda trial: trial.intermediate_values[trial.last_step or 0], default=None)
 
     def longest_fold_seconds(self) -> float:
-        """How long the best complete trial trained on its longest fold; 0 before there is one."""
-        best = self.best()
-        return max(self.trial(best.number).user_attrs["result"]["fold_seconds"]) if best else 0.0
+        """How long the winner so far trained on its longest fold; 0 before there is one."""
+        winner = self.winner()
+        return longest_fold_seconds(trial_record(winner).curve) if winner else 0.0
 
     def next_number(self) -> int:
         """The number that the next ask will have: that of the first trial that waits, or a new one."""
@@ -240,6 +250,13 @@ def trial_record(
         completed=trial.datetime_complete,
         mlflow_run_id=mlflow_run_id,
     )
+
+
+def longest_fold_seconds(curve: Sequence[EpochRecord]) -> float:
+    """The longest time that a trial spent in one fold so far; 0 before its first epoch ended."""
+    ends: dict[int, float] = {epoch.fold: epoch.seconds for epoch in curve}
+    starts = [0.0, *ends.values()]
+    return max((end - start for start, end in zip(starts, ends.values(), strict=False)), default=0.0)
 
 
 def curve_rows(curve: list[EpochRecord]) -> list[tuple[Any, ...]]:

@@ -80,7 +80,7 @@ def finished_study(n_trials: int = 6, uid: str = "uid-1") -> StudyRecord:
     )
 
 
-def save_small_bundle(folder: Path) -> Path:
+def save_small_bundle(folder: Path, *, trial: int = 0) -> Path:
     """Write a model to ``weather.bundle``, and to ``raw.csv`` a table that it can forecast from; return the former."""
     import numpy as np
     import torch
@@ -102,6 +102,8 @@ def save_small_bundle(folder: Path) -> Path:
         forecast=ForecastSpec(3, 7, "mae"),
         schema=panel.schema,
         frequency="D",
+        provenance={"study": "weather", "trial": trial},
+        example=example_frame(panel, 20, 3),
     )
     save_bundle(folder / "weather.bundle", bundle, onnx=False)
     example_frame(panel, 40, 3).to_csv(folder / "raw.csv", index=False)

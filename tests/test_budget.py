@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from search.budget import EXPORT_SECONDS, EXPORT_STARTUPS, REFIT_FACTOR, Budget
+from search.budget import EXPORT_SECONDS, EXPORT_STARTUPS, FEWEST_EXPORT_SECONDS, REFIT_FACTOR, Budget
 
 
 class Clock:
@@ -51,6 +51,8 @@ def test_a_slow_machine_reserves_more_for_the_export() -> None:
     before = left.search_seconds_left(0)
     left.calibrate(startup_seconds=20)
     assert left.search_seconds_left(0) == before + EXPORT_SECONDS - EXPORT_STARTUPS * 20
+    left.calibrate(startup_seconds=0)
+    assert left.refit_seconds_left() == 100 - FEWEST_EXPORT_SECONDS
 
 
 def test_the_refit_may_take_what_the_export_leaves() -> None:

@@ -333,6 +333,9 @@ PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
         (edit("scaler", "mean", to=["x"] * 6), "holds what it cannot"),
         (edit("weights", "sha256", to="0" * 64), "is not the file that bundle.json describes"),
         (flip_a_bit, "weights.safetensors is not the file"),
+        (write("example.json", b"{"), "example.json is damaged: .*; export the model again"),
+        (write("example.json", b'{"columns": ["day", "shop"], "data": [[1]]}'), "example.json is damaged"),
+        (write("example.json", b"[]"), "example.json is damaged"),
         (replace_weights(b"short"), "weights.safetensors is damaged"),
         (replace_weights(PICKLE), "weights.safetensors is damaged"),
         (edit("model", "layers", to="lstm(6) > gru(4)"), "does not fit the architecture: .*float32"),
@@ -602,6 +605,49 @@ def test_an_example_is_a_table_that_the_model_takes(frame: pd.DataFrame, ahead: 
         assert forecasts["day"].iloc[-1] == last["day"].item()
         assert example[["sales 0", "visits"]].tail(HORIZON).isna().all(axis=None)
         assert example["price"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("frame", "ahead"),
+    [
+        (table(), 0),
+        (table(shops=("NA", "b")), 0),
+        (table(shops=("007", "8")), 0),
+        (table(rows=27, shops=(7, 8), ahead=3), 3),
+        (table(times=PARIS), 0),
+        (table(times=pd.date_range("2020-03-28 02:00", periods=24, freq="h", tz="Europe/Paris")), 0),
+        (table(times=np.arange(0, 48, 2)), 0),
+    ],
+    ids=["one series", "NA", "007", "future covariates", "time zone", "into summer time", "steps"],
+)
+def test_a_loaded_bundle_forecasts_the_same_from_its_example(frame: pd.DataFrame, ahead: int, tmp_path: Path) -> None:
+    panel = panel_of(frame, ahead=ahead)
+    example = example_frame(panel, CONTEXT, HORIZON)
+    bundle = bundle_of(panel, example=example)
+    folder = save_bundle(tmp_path / "bundle", bundle, onnx=False)
+    loaded = load_bundle(folder)
+    assert loaded.example is not None
+    values = example.columns.drop("day")
+    pd.testing.assert_frame_equal(loaded.example[values], example[values])
+    if "day" in example.select_dtypes(["datetime", "datetimetz"]):
+        assert loaded.example["day"].tolist() == [when.isoformat() for when in example["day"]]
+    pd.testing.assert_frame_equal(loaded.predict(loaded.example), bundle.predict(example))
+    pd.testing.assert_frame_equal(_load_pyfunc(str(folder)).predict(loaded.example), bundle.predict(example))
+    again = save_bundle(tmp_path / "again", loaded, onnx=False)
+    assert (again / "example.json").read_bytes() == (folder / "example.json").read_bytes()
+
+
+def test_a_bundle_need_not_have_an_example(saved: Path) -> None:
+    assert not (saved / "example.json").exists()
+    assert load_bundle(saved).example is None
+    assert "example.json" not in (saved / "MODEL_CARD.md").read_text()
+
+
+def test_the_card_names_the_example(tmp_path: Path) -> None:
+    panel = panel_of(table())
+    bundle = bundle_of(panel, example=example_frame(panel, CONTEXT, HORIZON))
+    card = (save_bundle(tmp_path / "bundle", bundle, onnx=False) / "MODEL_CARD.md").read_text()
+    assert "A table to try it with, `bundle.example`, is in `example.json`." in card
 
 
 def test_an_example_shows_numbers_as_they_were_written() -> None:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import typer.main
+from rich.console import Console
+from synthetic_study import finished_study
 
+from search.api import export_bundle
 from search.cli.app import app, main
+from search.cli.tables import print_study
+from search.errors import SearchError
+from search.journal import journal_path, open_storage
+from search.records import TrackingLinks
+from search.study import StudyStore
 from studies import search, write_study
 
 README = Path(__file__).parent.parent / "README.md"
@@ -137,3 +146,92 @@ def test_before_a_run_there_is_nothing_to_look_at(arguments: tuple[str, ...], me
     assert result.returncode == 2
     assert re.match(f"error: .*{message}", result.stderr)
     assert list(tmp_path.iterdir()) == []
+
+
+def store_study(folder: Path, *, tracked: str | None = None, bundle: Path | None = None) -> None:
+    """A study without trials, as a run leaves it in the folder."""
+    (folder / "studies").mkdir(parents=True)
+    record = finished_study(1)
+    attributes = {"task": record.task, "config": record.config, "identity": {}, "data": record.data}
+    storage = open_storage(journal_path(folder, "weather"))
+    store = StudyStore.create(storage, "weather", direction="minimize", attributes=attributes)
+    if tracked is not None:
+        store.set_links(TrackingLinks(tracked, "1", "parent"))
+    if bundle is not None:
+        bundle.mkdir(parents=True)
+        (bundle / "bundle.json").write_text("{}")
+        store.set("bundle", str(bundle))
+
+
+@pytest.mark.parametrize(
+    ("tracked", "code", "message"),
+    [
+        ("http://me:***@host:5000", 0, r"the runs are on the MLflow server http://me:\*\*\*@host:5000"),
+        (
+            "sqlite:////moved/mlflow.db",
+            2,
+            r"there is no {folder}/mlruns/mlflow.db: bring .*: python -m search sync weather",
+        ),
+        (None, 2, r"there is no {folder}/mlruns/mlflow.db: bring .*: python -m search sync weather"),
+    ],
+)
+def test_the_ui_of_a_study_is_that_of_its_store(
+    tracked: str | None,
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    store_study(tmp_path, tracked=tracked)
+    monkeypatch.chdir(tmp_path)
+    text = output_of(("ui", "weather"), monkeypatch, capsys, code=code)
+    assert re.search(message.format(folder=re.escape(str(tmp_path))), text)
+
+
+def test_the_ui_of_a_study_that_was_not_run_is_an_error(tmp_path: Path) -> None:
+    result = search(tmp_path, "ui", "weather")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "study 'weather' has not been run" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("tracked", "look"),
+    [
+        ("sqlite:///{folder}/mlruns/mlflow.db", "python -m search ui"),
+        ("sqlite:///{folder}/other.db", "python -m search ui weather"),
+        ("sqlite:////before/it/was/moved/mlruns/mlflow.db", "python -m search ui"),
+        ("http://me:***@host:5000", "http://me:***@host:5000"),
+    ],
+)
+def test_the_outcome_says_where_to_look(
+    tracked: str, look: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.db").touch()
+    console = Console(record=True, width=200, quiet=False)
+    links = TrackingLinks(tracked.format(folder=tmp_path), "1", "parent")
+    print_study(console, replace(finished_study(2), mlflow=links))
+    assert re.search(r"^look +(.*)$", console.export_text(), re.MULTILINE)[1] == look  # type: ignore[index]
+
+
+def test_a_useless_store_in_the_environment_does_not_keep_a_study_from_being_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "./mlruns")
+    monkeypatch.chdir(tmp_path)
+    console = Console(record=True, width=200)
+    print_study(console, replace(finished_study(2), mlflow=TrackingLinks("sqlite:////a.db", "1", "parent")))
+    assert "python -m search ui weather" in console.export_text()
+
+
+def test_a_model_is_exported_after_its_folder_was_renamed(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    store_study(before, bundle=before / "studies" / "weather.bundle")
+    before.rename(after)
+    assert (export_bundle("weather", tmp_path / "model", after) / "bundle.json").exists()
+    (after / "studies" / "weather.bundle" / "bundle.json").unlink()
+    (after / "studies" / "weather.bundle").rmdir()
+    with pytest.raises(SearchError, match="study 'weather' has no exported model"):
+        export_bundle("weather", tmp_path / "another", after)

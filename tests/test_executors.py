@@ -176,6 +176,20 @@ def test_workers_that_cannot_start_are_an_error_and_not_an_endless_loop(
     assert "no such library" in capfd.readouterr().err
 
 
+def test_a_replacement_that_dies_before_it_is_ready_costs_its_job_only() -> None:
+    with ProcessExecutor(1, no_warm_up) as pool:
+        watcher = Watcher()
+        pool.submit(Job(0, kill_yourself))
+        assert end(pool, watcher)[0].failure is not None
+        os.kill(pool.pids[0], signal.SIGKILL)  # the replacement, which is still starting
+        pool.submit(Job(1, add, (1, 1)))
+        failure = end(pool, watcher)[0].failure
+        assert failure is not None
+        assert failure.died
+        pool.submit(Job(2, add, (1, 1)))
+        assert end(pool, watcher)[0].result == 2
+
+
 def test_leaving_ends_workers_that_are_busy() -> None:
     with ProcessExecutor(2, no_warm_up) as pool:
         watcher = Watcher()

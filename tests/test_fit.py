@@ -172,7 +172,7 @@ def test_chunked_lightning_training_is_a_plain_loop(ema_decay: float | None) -> 
     network = ForecastNetwork(model, n_inputs=3, n_future=1, n_targets=1, horizon=3)
     optimizer = torch.optim.AdamW(network.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay)
     windows = WindowTensor(panel, result.scaler, context_length=8, horizon=3)
-    cutoffs = torch.from_numpy(training_cutoffs(splits.folds[0], context_length=8, horizon=3))
+    cutoffs = torch.from_numpy(training_cutoffs(panel, splits.folds[0], context_length=8, horizon=3))
     generator = torch.Generator().manual_seed(train.seed)
     average, updates = {name: value.clone() for name, value in network.state_dict().items()}, 0
     for _ in range(2):

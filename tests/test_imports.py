@@ -24,7 +24,7 @@ SEARCH_LAYERS = (
     ("cli",),
     ("api",),
     ("runner",),
-    ("driver",),
+    ("driver", "ending"),
     ("tracking",),
     ("study", "journal", "executors", "reports", "finalize", "progress", "budget"),
     ("plan", "objective"),

@@ -26,7 +26,7 @@ def decide(study: optuna.Study, reported: dict[int, float]) -> bool:
     trial = study.ask()
     for step, value in reported.items():
         trial.report(value, step)
-    return should_prune(study, study.trials[-1], max_epochs=EPOCHS)
+    return should_prune(study, study.trials[-1], step=max(reported, default=1), max_epochs=EPOCHS)
 
 
 FLAT = [dict.fromkeys((1, 2, 3, 4, 5, 11, 12, 13, 14, 15), 1.0 + 0.1 * n) for n in range(STARTUP_TRIALS)]
@@ -53,6 +53,15 @@ FLAT = [dict.fromkeys((1, 2, 3, 4, 5, 11, 12, 13, 14, 15), 1.0 + 0.1 * n) for n 
 )
 def test_a_trial_is_compared_at_the_same_epoch_of_the_same_fold(reported: dict[int, float], expected: bool) -> None:
     assert decide(study_with(FLAT), reported) is expected
+
+
+def test_a_trial_that_is_run_again_is_not_judged_by_its_first_attempt() -> None:
+    study = study_with(FLAT)
+    trial = study.ask()
+    for step in range(1, 6):
+        trial.report(9.0, step)
+    assert not should_prune(study, study.trials[-1], step=2, max_epochs=EPOCHS)
+    assert should_prune(study, study.trials[-1], step=4, max_epochs=EPOCHS)
 
 
 def test_no_trial_is_pruned_before_a_few_are_complete() -> None:

@@ -202,6 +202,18 @@ def test_a_whole_journal_is_left_as_it_is(tmp_path: Path) -> None:
     assert repair(tmp_path / "none.journal") == 0
 
 
+def test_a_study_whose_creation_was_cut_short_is_created_again(tmp_path: Path) -> None:
+    new_store(tmp_path)
+    path = journal_path(tmp_path, "demo")
+    lines = path.read_bytes().splitlines(keepends=True)
+    for kept in range(len(lines)):
+        path.write_bytes(b"".join(lines[:kept]))
+        assert StudyStore.load(open_storage(path), "demo") is None
+        store = StudyStore.create(open_storage(path), "demo", direction="minimize", attributes=ATTRIBUTES)
+        store.study.tell(ask(store), 1.0)
+        assert states(reopen(tmp_path)) == ["COMPLETE"]
+
+
 def test_a_study_has_one_driver_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:
     path = journal_path(tmp_path, "demo")
     script = f"""

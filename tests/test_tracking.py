@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from mlflow_store import client, history, make_store, projection, runs
 from synthetic_study import START, finished_study, make_study, make_trial, save_small_bundle
 
@@ -216,6 +217,28 @@ def test_the_parent_run_shows_settings_data_scores_and_files(folder: Path) -> No
     files = {file.path for file in client(folder).list_artifacts(links.parent_run_id)}
     assert files == {"study.yaml", "leaderboard.csv", "leaderboard.json", "leaderboard.md"}
     assert (folder / "mlruns" / "artifacts" / links.parent_run_id / "artifacts" / "study.yaml").exists()
+
+
+def test_a_study_that_runs_or_was_killed_shows_its_settings_already(folder: Path) -> None:
+    tracker = projection(folder)
+    tracker.start(make_study(make_trial(0, "RUNNING")))
+    parent, _ = runs(client(folder))
+    assert parent.data.params == study_params(make_study())
+    path = client(folder).download_artifacts(parent.info.run_id, "study.yaml", str(folder))
+    assert yaml.safe_load(Path(path).read_text()) == make_study().config
+
+
+def test_a_resumed_study_shows_its_new_settings_at_once_and_its_new_leaderboard_at_the_end(folder: Path) -> None:
+    study = finished_study(2)
+    links = sync_study(study, folder=folder)
+    files = folder / "mlruns" / "artifacts" / links.parent_run_id / "artifacts"
+    resumed = dataclasses.replace(study, config={**study.config, "search": {"trials": 40}})
+    tracker = projection(folder)
+    tracker.start(resumed)
+    assert yaml.safe_load((files / "study.yaml").read_text())["search"] == {"trials": 40}
+    tracker.finish(dataclasses.replace(finished_study(3), config=resumed.config), status="FINISHED")
+    assert "lstm(24) > gru(32)" in (files / "leaderboard.md").read_text()
+    assert yaml.safe_load((files / "study.yaml").read_text())["search"] == {"trials": 40}
 
 
 def test_a_study_left_without_an_end_is_failed(folder: Path) -> None:

@@ -33,7 +33,7 @@ class Recorder:
     def update(self, trial: TrialRecord) -> None:
         self._take("update", (trial.number, len(trial.curve), trial.state))
 
-    def log_model(self, bundle: Path, study: StudyRecord, example: Any) -> None:
+    def log_model(self, bundle: Path, study: StudyRecord) -> None:
         if bundle.name == "broken":
             raise TrackingError("no model in broken")
         self._take("model", bundle.name)
@@ -166,11 +166,43 @@ def test_a_server_that_hangs_blocks_neither_updates_nor_the_end() -> None:
     recorder.answers.set()
 
 
+@pytest.mark.parametrize(
+    ("status", "patience", "seconds"), [("FINISHED", 0.5, 0.5), ("KILLED", 0.5, 0.5), ("KILLED", 60, 3.0)]
+)
+def test_the_end_and_leaving_wait_for_a_server_that_hangs_once(status: Any, patience: float, seconds: float) -> None:
+    recorder, notes = Recorder(), []
+    recorder.answers.clear()
+    began = time.monotonic()
+    with background(recorder, notes, patience=patience) as tracker:
+        tracker.start(make_study())
+        tracker.finish(finished_study(1), status=status)
+    assert seconds <= time.monotonic() - began < seconds + 0.4
+    assert notes == ["MLflow lacks a part of the study; bring it there with: python -m search sync weather"]
+    recorder.answers.set()
+
+
+def test_a_search_that_is_interrupted_before_its_end_is_not_kept_by_a_server_that_hangs() -> None:
+    recorder, notes = Recorder(), []
+    recorder.answers.clear()
+    began = time.monotonic()
+
+    def search() -> None:
+        with background(recorder, notes, patience=60) as tracker:
+            tracker.start(make_study())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search()
+    assert time.monotonic() - began < 3.4
+    assert len(notes) == 1
+    recorder.answers.set()
+
+
 def test_a_model_that_cannot_be_logged_does_not_keep_the_study_from_ending() -> None:
     recorder, notes = Recorder(), []
     with background(recorder, notes) as tracker:
         tracker.start(make_study())
-        tracker.log_model(Path("broken"), finished_study(1), None)
+        tracker.log_model(Path("broken"), finished_study(1))
         tracker.finish(finished_study(1), status="FINISHED")
     assert ("finish", ("FINISHED", 1)) in recorder.calls
     assert notes[0].startswith("no model in broken; ")
@@ -181,7 +213,7 @@ def test_model_and_end_come_after_the_trials() -> None:
     with background(recorder, []) as tracker:
         tracker.start(make_study())
         tracker.update(make_trial(0))
-        tracker.log_model(Path("weather.bundle"), finished_study(1), None)
+        tracker.log_model(Path("weather.bundle"), finished_study(1))
         assert tracker.finish(finished_study(1), status="KILLED") == recorder.links()
     assert [name for name, _ in recorder.calls if name != "update"] == ["start", "model", "finish"]
     assert recorder.calls[-1] == ("finish", ("KILLED", 1))

@@ -14,7 +14,7 @@ from mlflow_store import client, history, make_store, projection, runs
 from synthetic_study import finished_study, save_small_bundle
 
 from search.errors import TrackingError
-from search.records import HoldoutRecord
+from search.records import HoldoutRecord, StudyRecord
 from search.tracking import default_tracking_uri, sync_study
 
 
@@ -51,7 +51,7 @@ def test_the_champion_forecasts_from_a_raw_table_in_original_units(
     tracker = projection(folder)
     study = finished_study(2)
     tracker.start(study)
-    tracker.log_model(bundle, study, example.tail(20))
+    tracker.log_model(bundle, study)
     model = load_model(folder, monkeypatch)
     forecast = model.predict(example)
     pd.testing.assert_frame_equal(forecast, load_bundle(bundle).predict(example))
@@ -63,14 +63,12 @@ def test_the_champion_forecasts_from_a_raw_table_in_original_units(
 def test_the_model_has_a_signature_an_example_and_requirements_and_nothing_pickled(
     folder: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import pandas as pd
-
-    example = pd.read_csv(bundle / ".." / "raw.csv").tail(20)
-    sync_study(dataclasses.replace(finished_study(2), bundle=str(bundle)), folder=folder, example=example)
+    sync_study(dataclasses.replace(finished_study(2), bundle=str(bundle)), folder=folder)
     model = load_model(folder, monkeypatch)
     assert model.metadata.signature.inputs.input_names() == ["day", "target_0"]
     assert model.metadata.signature.outputs.input_names() == ["day", "target", "forecast"]
-    assert len(model.input_example) == 20
+    assert model.input_example["day"].tolist()[-1] == "2020-02-29T00:00:00"
+    assert len(model.predict(model.input_example)) == 3
     (requirements,) = folder.rglob("requirements.txt")
     assert {"torch", "pandas", "numpy", "safetensors"} <= {line.split("==")[0] for line in requirements.open()}
     assert "+" not in requirements.read_text()
@@ -95,14 +93,22 @@ def test_the_logged_model_loads_alone_with_what_its_requirements_name(folder: Pa
     assert not {"lightning", "optuna", "onnx", "onnxruntime", "sklearn", "search"} & set(modules.split())
 
 
-def test_a_winner_is_registered_once_and_the_next_one_becomes_the_champion(folder: Path, bundle: Path) -> None:
+def winner_of_trial_1(study: StudyRecord, folder: Path) -> StudyRecord:
+    """The study after a later winner, whose model is in the folder."""
+    holdout = HoldoutRecord(1, 2.5, {"mae": 2.5}, "Better.", True, looks=2)
+    return dataclasses.replace(study, holdout=holdout, bundle=str(save_small_bundle(folder, trial=1)))
+
+
+def test_a_winner_is_registered_once_and_the_next_one_becomes_the_champion(
+    folder: Path, bundle: Path, tmp_path: Path
+) -> None:
     study = dataclasses.replace(finished_study(4), bundle=str(bundle))
     for _ in range(2):
         links = sync_study(study, folder=folder)
     assert links.model_uri == "models:/weather@champion"
     mlflow = client(folder)
     assert [version.version for version in mlflow.search_model_versions("name = 'weather'")] == [1]
-    second = dataclasses.replace(study, holdout=HoldoutRecord(1, 2.5, {"mae": 2.5}, "Better.", True, looks=2))
+    second = winner_of_trial_1(study, tmp_path)
     sync_study(second, folder=folder)
     champion = mlflow.get_model_version_by_alias("weather", "champion")
     assert (int(champion.version), champion.tags["trial"]) == (2, "1")
@@ -110,16 +116,46 @@ def test_a_winner_is_registered_once_and_the_next_one_becomes_the_champion(folde
     assert history(client(folder), runs(client(folder))[0], "holdout_mae") == [(1, 2.6), (2, 2.5)]
 
 
-def test_a_winner_that_was_not_logged_before_a_crash_is_logged_at_the_next_end(folder: Path, bundle: Path) -> None:
+def test_a_winner_that_was_not_logged_before_a_crash_is_logged_at_the_next_end(
+    folder: Path, bundle: Path, tmp_path: Path
+) -> None:
     study = dataclasses.replace(finished_study(4), bundle=str(bundle))
     first = sync_study(study, folder=folder)
-    later = dataclasses.replace(
-        study, mlflow=first, holdout=HoldoutRecord(1, 2.5, {"mae": 2.5}, "Better.", True, looks=2)
-    )
+    later = winner_of_trial_1(dataclasses.replace(study, mlflow=first), tmp_path)
     with projection(folder) as tracker:
         tracker.start(later)
         tracker.finish(later, status="FINISHED")
     assert client(folder).get_model_version_by_alias("weather", "champion").tags["trial"] == "1"
+
+
+@pytest.mark.parametrize(("trial", "holdout"), [(1, True), (0, False)], ids=["of another trial", "before the holdout"])
+def test_a_model_that_the_holdout_score_is_not_of_is_not_logged(
+    folder: Path, tmp_path: Path, trial: int, holdout: bool
+) -> None:
+    study = dataclasses.replace(finished_study(4), bundle=str(save_small_bundle(tmp_path, trial=trial)))
+    study = study if holdout else dataclasses.replace(study, holdout=None)
+    scored = "trial 0" if holdout else "no trial"
+    with pytest.raises(TrackingError, match=rf"not logged: it is of trial {trial}, .* scored for {scored} of study"):
+        sync_study(study, folder=folder)
+    assert client(folder).search_registered_models() == []
+    assert runs(client(folder))[0].data.params["forecast.horizon"] == "7"
+
+
+def test_a_model_without_an_example_is_logged_without_one(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = save_small_bundle(tmp_path)
+    (bundle / "example.json").unlink()
+    sync_study(dataclasses.replace(finished_study(2), bundle=str(bundle)), folder=folder)
+    assert load_model(folder, monkeypatch).metadata.saved_input_example_info is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"columns": ["day"], "data": 1}'])
+def test_a_damaged_example_is_an_error_with_its_name(folder: Path, tmp_path: Path, content: str) -> None:
+    bundle = save_small_bundle(tmp_path)
+    (bundle / "example.json").write_text(content)
+    with pytest.raises(TrackingError, match=r"no model to log in .*weather\.bundle: example\.json is unusable"):
+        sync_study(dataclasses.replace(finished_study(2), bundle=str(bundle)), folder=folder)
 
 
 def test_a_registered_model_whose_bundle_is_gone_stays_as_it_is(folder: Path, tmp_path: Path) -> None:

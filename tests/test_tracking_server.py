@@ -146,6 +146,35 @@ def test_a_server_that_freezes_keeps_nobody_waiting(server: MlflowServer, tmp_pa
     assert "python -m search sync weather" in notes[-1]
 
 
+@pytest.mark.parametrize(("status", "patience", "most"), [("FINISHED", 4, 5), ("KILLED", 60, 4)])
+def test_a_server_that_freezes_costs_the_end_its_patience_once(
+    server: MlflowServer, tmp_path: Path, status: Any, patience: float, most: float
+) -> None:
+    notes: list[str] = []
+    projection = MlflowProjection(server.uri, tmp_path)
+    with BackgroundTracker(projection, notes.append, interval=0.2, patience=patience) as tracker:
+        tracker.start(make_study())
+        assert tracker.wait(60)
+        server.freeze()
+        began = time.monotonic()
+        tracker.finish(finished_study(1), status=status)
+    assert time.monotonic() - began < most
+    assert "python -m search sync weather" in notes[-1]
+
+
+def test_a_model_that_is_brought_to_a_new_server_has_its_input_example(
+    server: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    study = dataclasses.replace(finished_study(2), bundle=str(save_small_bundle(tmp_path)))
+    sync_study(study, folder=make_store(tmp_path / "work"))
+    sync_study(study, folder=tmp_path / "work", tracking_uri=server.uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    model = mlflow.pyfunc.load_model("models:/weather@champion")
+    assert len(model.predict(model.input_example)) == 3
+
+
 def test_nothing_is_printed_about_a_server_or_its_end(
     server: MlflowServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,8 +12,9 @@ from mlflow_store import client, make_store, runs
 from synthetic_study import finished_study, make_study, make_trial
 
 from search.errors import TrackingError
+from search.records import TrackingLinks
 from search.tracking import MlflowProjection, NullTracker, default_tracking_uri, make_tracker, sync_study
-from search.tracking.store import artifact_location, without_password
+from search.tracking.store import artifact_location, study_tracking_uri, without_password
 
 URIS = [
     (None, None, "sqlite:////work/mlruns/mlflow.db"),
@@ -34,6 +35,28 @@ def test_the_tracking_uri_is_the_configured_one_then_the_environments_then_the_f
     if environment:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", environment)
     assert default_tracking_uri(configured, Path("/work")) == expected
+
+
+DEFAULT = "sqlite:///{folder}/mlruns/mlflow.db"
+WHERE = [
+    (None, None, DEFAULT),
+    (None, "http://host:5000", "http://host:5000"),
+    ("sqlite:///other.db", None, "sqlite:///{folder}/other.db"),
+    ("http://me:s3cret@host:5000", "http://me:***@host:5000", "http://me:s3cret@host:5000"),
+    (None, "sqlite:///{folder}/there.db", "sqlite:///{folder}/there.db"),
+    (None, "sqlite:////before/it/was/moved/mlruns/mlflow.db", DEFAULT),
+]
+
+
+@pytest.mark.parametrize(("configured", "tracked", "expected"), WHERE)
+def test_a_study_is_looked_at_where_it_was_tracked_unless_that_moved_along_with_the_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, configured: str | None, tracked: str | None, expected: str
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "there.db").touch()
+    links = TrackingLinks(tracked.format(folder=tmp_path), "1", "parent") if tracked else None
+    study = make_study(config={"tracking": {"uri": configured}}, mlflow=links)
+    assert study_tracking_uri(study, tmp_path) == expected.format(folder=tmp_path)
 
 
 @pytest.mark.parametrize("uri", ["file:./mlruns", "./mlruns", "/tmp/mlruns"])

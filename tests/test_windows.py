@@ -18,10 +18,22 @@ def split(train: list[list[int]], evaluation: list[list[int]]) -> Split:
 
 
 def test_training_windows_lie_wholly_inside_the_training_part_of_one_series() -> None:
-    cutoffs = training_cutoffs(split([[0, 10], [20, 29]], [[10, 12], [29, 30]]), context_length=4, horizon=3)
+    cutoffs = training_cutoffs(
+        make_panel((20, 10)), split([[0, 10], [20, 29]], [[10, 12], [29, 30]]), context_length=4, horizon=3
+    )
     assert cutoffs.tolist() == [4, 5, 6, 7, 24, 25, 26]
     assert context_rows(cutoffs, 4).min() == 0
     assert horizon_rows(cutoffs[:4], 3).max() == 9
+
+
+def test_training_never_starts_from_a_filled_row() -> None:
+    panel = make_panel((12,))
+    observed = panel.observed.copy()
+    observed[5:7] = False
+    found = training_cutoffs(
+        replace(panel, observed=observed), split([[0, 12]], [[12, 12]]), context_length=3, horizon=2
+    )
+    assert found.tolist() == [3, 4, 5, 8, 9, 10]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +66,7 @@ def test_filled_rows_are_neither_a_truth_nor_the_last_thing_known() -> None:
 
 def test_no_window_is_an_error_that_names_the_split() -> None:
     with pytest.raises(DataError, match=r"fold 1: no training window fits: context 9 .*10 rows"):
-        training_cutoffs(split([[0, 10]], [[10, 12]]), context_length=9, horizon=3)
+        training_cutoffs(make_panel((12,)), split([[0, 10]], [[10, 12]]), context_length=9, horizon=3)
     with pytest.raises(DataError, match="fold 1: no window can be scored"):
         evaluation_cutoffs(make_panel((30,)), split([[0, 20]], [[20, 22]]), context_length=8, horizon=5, stride=1)
 

@@ -45,6 +45,8 @@ class Bundle:
             as far as they are known.
         provenance: Data and its digest, study, trial, seed, versions, time, as far as they are known.
         gaps: What becomes of missing rows and cells before the end of a series, as in training.
+        example: A raw table that it can forecast from; of a loaded bundle, dates in it are ISO text. ``None``: there is
+            none.
     """
 
     network: ForecastNetwork
@@ -60,6 +62,7 @@ class Bundle:
     metrics: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     gaps: GapPolicy = "error"
+    example: pd.DataFrame | None = None
 
     @property
     def channels(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lstmgru.bundle.bundle import Bundle
+from lstmgru.bundle.format import EXAMPLE
 from lstmgru.bundle.markdown import code, codes, escape
 from lstmgru.data.series import SeriesSchema
 from lstmgru.nn.network import count_parameters
@@ -147,6 +148,9 @@ def _usage(bundle: Bundle, onnx: dict[str, Any] | None) -> Iterator[str]:
         'bundle = load_bundle("path/to/this/bundle")',
         'forecasts = bundle.predict(pd.read_csv("new.csv"))',
     )
+    if bundle.example is not None:
+        yield f"A table to try it with, `bundle.example`, is in `{EXAMPLE}`."
+        yield ""
     if onnx is None:
         return
     yield (

@@ -6,17 +6,21 @@ import math
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lstmgru.bundle.bundle import Bundle
 from lstmgru.errors import BundleError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FORMAT_VERSION = 1
 WEIGHTS = "weights.safetensors"
 ONNX = "model.onnx"
 CARD = "MODEL_CARD.md"
+EXAMPLE = "example.json"
 
 
 def describe(
@@ -53,6 +57,16 @@ def describe(
         "metrics": plain(bundle.metrics, "metrics"),
         "provenance": plain(provenance, "provenance"),
     }
+
+
+def describe_example(frame: pd.DataFrame) -> dict[str, Any]:
+    """A table as ``example.json`` holds it: ``columns``, and ``data`` row by row; missing values are ``None``.
+
+    Raises:
+        BundleError: A cell is something that JSON cannot hold.
+    """
+    rows = frame.itertuples(index=False, name=None)
+    return {"columns": list(frame.columns), "data": [plain(list(row), "example") for row in rows]}
 
 
 def plain(value: Any, key: str) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from safetensors.torch import load as load_tensors
 
 from lstmgru.bundle.bundle import Bundle
 from lstmgru.bundle.directory import DESCRIPTION, present
-from lstmgru.bundle.format import FORMAT_VERSION, WEIGHTS
+from lstmgru.bundle.format import EXAMPLE, FORMAT_VERSION, WEIGHTS
 from lstmgru.data.aliases import parse_frequency
 from lstmgru.data.gaps import check_policy
 from lstmgru.data.scaling import StandardScaler
@@ -22,6 +23,9 @@ from lstmgru.data.series import SeriesSchema
 from lstmgru.errors import BundleError, LstmGruError
 from lstmgru.nn.network import ForecastNetwork
 from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _AGAIN = "export the model again"
 
@@ -49,7 +53,7 @@ def load_bundle(directory: Path | str) -> Bundle:
     if hashlib.sha256(weights).hexdigest() != digest:
         raise BundleError(f"{folder / WEIGHTS} is not the file that {DESCRIPTION} describes (SHA-256); {_AGAIN}")
     _load_weights(bundle.network, weights, folder / WEIGHTS)
-    return bundle
+    return replace(bundle, example=_read_example(folder / EXAMPLE))
 
 
 def _read(path: Path) -> bytes:
@@ -75,6 +79,19 @@ def _read_description(path: Path) -> dict[str, Any]:
             "load it with the program's version that wrote it, or export the model again"
         )
     return description
+
+
+def _read_example(path: Path) -> pd.DataFrame | None:
+    """The table, or ``None``: a bundle need not have one."""
+    import pandas as pd
+
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(_read(path))
+        return pd.DataFrame(content["data"], columns=content["columns"])
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise BundleError(f"{path} is damaged: {_one_line(error)}; {_AGAIN}") from error
 
 
 def _build(description: dict[str, Any]) -> Bundle:

@@ -15,7 +15,7 @@ from safetensors.torch import save as save_tensors
 from lstmgru.bundle.bundle import Bundle
 from lstmgru.bundle.card import model_card
 from lstmgru.bundle.directory import DESCRIPTION, replacing
-from lstmgru.bundle.format import CARD, ONNX, WEIGHTS, describe
+from lstmgru.bundle.format import CARD, EXAMPLE, ONNX, WEIGHTS, describe, describe_example
 
 _PACKAGES = ("lstmgru-search", "torch", "lightning", "numpy", "pandas", "safetensors", "onnx", "onnxruntime")
 
@@ -24,7 +24,8 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool = True) -> 
     """Write a bundle as a directory, whole or not at all.
 
     The files: ``weights.safetensors``; ``bundle.json``, everything else that :func:`~lstmgru.bundle.load_bundle` needs;
-    ``model.onnx`` for servers without Python; ``MODEL_CARD.md`` for people.
+    ``model.onnx`` for servers without Python; ``example.json``, a table to try it with, if the bundle has one;
+    ``MODEL_CARD.md`` for people.
 
     Args:
         directory: An earlier bundle there is replaced.
@@ -48,8 +49,9 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool = True) -> 
         exported = _export(bundle, partial / ONNX) if onnx else None
         digest = hashlib.sha256(weights).hexdigest()
         description = describe(bundle, weights_sha256=digest, onnx=exported, provenance=provenance)
-        text = json.dumps(description, indent=2, ensure_ascii=False, allow_nan=False)
-        (partial / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+        (partial / DESCRIPTION).write_text(_json(description, indent=2), encoding="utf-8")
+        if bundle.example is not None:
+            (partial / EXAMPLE).write_text(_json(describe_example(bundle.example)), encoding="utf-8")
         (partial / CARD).write_text(model_card(bundle, description), encoding="utf-8")
     return Path(directory)
 
@@ -63,6 +65,10 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _json(value: dict[str, Any], *, indent: int | None = None) -> str:
+    return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _export(bundle: Bundle, path: Path) -> dict[str, Any]:

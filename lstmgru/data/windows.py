@@ -14,14 +14,18 @@ from lstmgru.data.splits import Rows, Split
 from lstmgru.errors import DataError
 
 
-def training_cutoffs(split: Split, *, context_length: int, horizon: int) -> Rows:
+def training_cutoffs(panel: SeriesPanel, split: Split, *, context_length: int, horizon: int) -> Rows:
     """(windows,) cutoffs whose context and horizon both lie in the training part of one series.
+
+    Only cutoffs after an observed row count: the last rows of a filled stretch may be interpolated from the very values
+    that are to be forecast.
 
     Raises:
         DataError: No series has a training part that long.
     """
     rows = [np.arange(start + context_length, end - horizon + 1) for start, end in split.train]
-    cutoffs = np.concatenate(rows)
+    fitting: Rows = np.concatenate(rows)
+    cutoffs: Rows = fitting[panel.observed[fitting - 1]]
     if len(cutoffs) == 0:
         longest = int((split.train[:, 1] - split.train[:, 0]).max())
         raise DataError(

@@ -77,7 +77,7 @@ def fit(
     start = time.perf_counter()
     scaler = StandardScaler.fit(panel.values, split.train)
     windows = WindowTensor(panel, scaler, context_length=model.context_length, horizon=forecast.horizon)
-    cutoffs = training_cutoffs(split, context_length=model.context_length, horizon=forecast.horizon)
+    cutoffs = training_cutoffs(panel, split, context_length=model.context_length, horizon=forecast.horizon)
     best, watch = BestWeights(), Watch(observer or SilentObserver())
     with _seeded(train.seed), _quiet():
         network = ForecastNetwork(
@@ -160,5 +160,7 @@ def _quiet() -> Iterator[None]:
     logger.setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning.*")
-        yield
-    logger.setLevel(level)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from search.errors import TrackingError
 from search.records import StudyRecord
 from search.reports.leaderboard import Row, leaderboard
 
@@ -38,7 +39,7 @@ def print_study(console: Console, study: StudyRecord) -> None:
             soft_wrap=True,
         )
     if study.mlflow:
-        console.print("look      python -m search ui", soft_wrap=True)
+        console.print(f"look      {escape(_look(study))}", soft_wrap=True)
 
 
 _COUNTED = {
@@ -68,11 +69,25 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         name,
         "" if row.trial is None else str(row.trial),
-        f"{row.folds:.4g}",
+        "" if row.folds is None else f"{row.folds:.4g}",
         "" if row.holdout is None else f"{row.holdout:.4g}",
         "" if row.n_parameters is None else f"{row.n_parameters:,}",
         "" if row.seconds is None else f"{row.seconds:.1f}",
     )
+
+
+def _look(study: StudyRecord) -> str:
+    """The command that opens MLflow where the study is, or the address of its server."""
+    from search.tracking.store import default_tracking_uri, is_server, study_tracking_uri, without_password
+
+    named = f"python -m search ui {study.study}"
+    try:
+        uri, default = study_tracking_uri(study, Path.cwd()), default_tracking_uri(None, Path.cwd())
+    except TrackingError:
+        return named  # That command says what is wrong with the environment; it is no reason not to show the study.
+    if is_server(uri):
+        return without_password(uri)
+    return "python -m search ui" if uri == default else named
 
 
 def _short(path: str) -> str:

@@ -12,23 +12,29 @@ import typer
 
 
 def ui(
+    study: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="STUDY",
+            help="Open the store that this study is tracked in: path of a study file, or name of a study.",
+            show_default="the store of this folder",
+        ),
+    ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
 ) -> None:
     """Open the MLflow UI on the studies of this folder; it listens on 127.0.0.1 only.
 
-    Example: python -m search ui --port 5001
+    Example: python -m search ui weather --port 5001
     """
-    from search.errors import SearchError, TrackingError
-    from search.tracking import default_tracking_uri, server_command, server_environment
+    from search.errors import SearchError
+    from search.tracking import server_command, server_environment
+    from search.tracking.store import is_server, without_password
 
     folder = Path.cwd()
-    uri = default_tracking_uri(None, folder)
-    if uri.startswith(("http://", "https://")):
-        print(f"the studies are on the server in MLFLOW_TRACKING_URI: {uri}")
+    uri = _store(study, folder)
+    if is_server(uri):
+        print(f"the runs are on the MLflow server {without_password(uri)}")
         return
-    database = folder / "mlruns" / "mlflow.db"
-    if "MLFLOW_TRACKING_URI" not in os.environ and not database.exists():
-        raise TrackingError(f"there is no {database}: run a study in this folder first, or go to the folder of one")
     if _is_taken(port):
         raise SearchError(f"--port {port} is used by another program: give another one, as in --port {port + 1}")
     # Without the workflow type, MLflow opens on its pages for language models.
@@ -37,6 +43,29 @@ def ui(
     command = server_command(uri, folder, port)
     environment = {**server_environment(), **os.environ}
     raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+
+
+def _store(study: str | None, folder: Path) -> str:
+    """The URI of the store or server to look at.
+
+    Raises:
+        TrackingError: It is a database that is not there.
+        StudyNotFound: The study has not been run in this folder.
+    """
+    from search.api import load_record
+    from search.errors import TrackingError
+    from search.tracking.store import default_tracking_uri, sqlite_path, study_tracking_uri
+
+    if study is None:
+        uri = default_tracking_uri(None, folder)
+        way_out = "run a study in this folder first, or go to the folder of one"
+    else:
+        uri = study_tracking_uri(load_record(study, folder), folder)
+        way_out = f"bring the study to MLflow with: python -m search sync {study}"
+    database = sqlite_path(uri)
+    if database is not None and not database.exists():
+        raise TrackingError(f"there is no {database}: {way_out}")
+    return uri
 
 
 def _is_taken(port: int) -> bool:

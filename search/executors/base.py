@@ -95,6 +95,8 @@ def run_job(job: Job, channel: Channel) -> Outcome:
     """Run a job here; whatever it raises becomes a failure."""
     try:
         return Outcome(job.key, result=job.function(*job.arguments, channel))
+    except SystemExit as error:  # what Lightning makes of a Ctrl-C
+        raise KeyboardInterrupt from error
     except Exception as error:  # a candidate may fail in any way; the search goes on
         return Outcome(job.key, failure=Failure(failure_reason(error), traceback.format_exc(limit=-12)))
 

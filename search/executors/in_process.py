@@ -56,9 +56,9 @@ class InProcessExecutor:
 
     def __enter__(self) -> Self:
         """Take one torch thread, as every worker has, so that the numbers are the same."""
+        start = time.monotonic()
         import torch
 
-        start = time.monotonic()
         self._threads = torch.get_num_threads()
         self._warm_up()
         torch.set_num_threads(1)

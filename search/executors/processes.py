@@ -24,6 +24,7 @@ from search.executors.base import Failure, Job, Outcome, Supervisor, run_job
 _READY = "ready"
 _REPORT = "report"
 _STOP = "stop"
+_MOST_FAILED_STARTS = 3
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -87,6 +88,7 @@ class ProcessExecutor:
         self._jobs, self._warm_up = jobs, warm_up
         self._workers: list[_Worker] = []
         self._entered = 0.0
+        self._failed_starts = 0
         self._startup_seconds: float | None = None
 
     @property
@@ -115,7 +117,7 @@ class ProcessExecutor:
         """Pass on reports and stop requests; return jobs that ended.
 
         Raises:
-            WorkersCannotStart: A worker died before it was ready.
+            WorkersCannotStart: No worker ever got ready, or several in a row did not.
         """
         self._send_stops(supervisor)
         pipes: dict[Any, _Worker] = {worker.pipe: worker for worker in self._workers}
@@ -135,6 +137,7 @@ class ProcessExecutor:
                     outcomes.append(message)
                 elif message[0] == _READY:
                     worker.ready = True
+                    self._failed_starts = 0
                     self._startup_seconds = self._startup_seconds or time.monotonic() - self._entered
                 else:
                     supervisor.on_report(message[1], message[2])
@@ -145,7 +148,8 @@ class ProcessExecutor:
     def _bury(self, worker: _Worker) -> list[Outcome]:
         """Replace a worker that died; its job, if any, has failed."""
         worker.process.join()
-        if not worker.ready:
+        self._failed_starts += not worker.ready
+        if self._startup_seconds is None or self._failed_starts > _MOST_FAILED_STARTS:
             raise WorkersCannotStart(
                 f"a worker process ended with exit code {worker.process.exitcode} before it could take a trial; "
                 "run with --jobs 1 to see the error; in a script of your own, call run_study under "

@@ -14,10 +14,11 @@ from search.records import StudyRecord, TrackingLinks, TrialRecord
 from search.tracking.base import RunStatus, Tracker
 
 if TYPE_CHECKING:
-    import pandas as pd
     from optuna import Study
 
 _LONGEST_PAUSE = 30.0
+# Whoever pressed Ctrl-C wants the prompt back; `sync` brings the rest.
+_PATIENCE_AFTER_INTERRUPT = 3.0
 
 
 class BackgroundTracker:
@@ -31,7 +32,8 @@ class BackgroundTracker:
         tracker: Who does the work; it raises ``TrackingError`` when it cannot.
         on_note: Told once, in the thread, when an outage begins, and once when it is over.
         interval: Seconds between two deliveries.
-        patience: Seconds that :meth:`finish` and leaving wait for the last delivery, if there is no outage.
+        patience: Seconds that :meth:`finish` and leaving together wait for the last delivery, if there is no outage;
+            after an interruption 3 at most.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class BackgroundTracker:
         self._pending: set[int] = set()
         self._tasks: list[Callable[[], object]] = []
         self._begun = False
-        self._finishing = False
+        self._deadline: float | None = None
         self._failures_in_a_row = 0
         self._failures = 0
         self._hurry = False
@@ -73,17 +75,19 @@ class BackgroundTracker:
             self._pending.add(trial.number)
             self._changed.notify_all()
 
-    def log_model(self, bundle: Path, study: StudyRecord, example: pd.DataFrame | None) -> None:
+    def log_model(self, bundle: Path, study: StudyRecord) -> None:
         """Show the model, in the background."""
-        self._add(lambda: self._tracker.log_model(bundle, study, example))
+        self._add(lambda: self._tracker.log_model(bundle, study))
 
     def finish(
         self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None
     ) -> TrackingLinks | None:
         """Show how the study ended, and wait until that arrived or will clearly not arrive soon."""
-        self._finishing = True
+        patience = min(self._patience, _PATIENCE_AFTER_INTERRUPT) if status == "KILLED" else self._patience
+        self._deadline = time.monotonic() + patience
         self._add(lambda: self._tracker.finish(study, status=status, optuna_study=optuna_study))
-        self.wait(self._patience)
+        if not self.wait(patience):
+            self._deadline = time.monotonic()
         return self.links()
 
     def links(self) -> TrackingLinks | None:
@@ -126,12 +130,11 @@ class BackgroundTracker:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        impatient = isinstance(exc_info[1], BaseException) and not isinstance(exc_info[1], Exception)
-        if self._study is not None and not self._finishing:
-            study = self._newest(self._study)
-            status: RunStatus = "KILLED" if impatient else "FAILED"
-            self._add(lambda: self._tracker.finish(study, status=status))
-        self.close(2.0 if impatient else self._patience)
+        interrupted = isinstance(exc_info[1], BaseException) and not isinstance(exc_info[1], Exception)
+        if self._study is not None and self._deadline is None:
+            self.finish(self._newest(self._study), status="KILLED" if interrupted else "FAILED")
+        left = 0.0 if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        self.close(min(left, _PATIENCE_AFTER_INTERRUPT) if interrupted else left)
 
     def _add(self, task: Callable[[], object]) -> None:
         with self._changed:

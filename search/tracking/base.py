@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self
 from search.records import StudyRecord, TrackingLinks, TrialRecord
 
 if TYPE_CHECKING:
-    import pandas as pd
     from optuna import Study
 
 RunStatus = Literal["RUNNING", "FINISHED", "KILLED", "FAILED"]
@@ -23,14 +22,12 @@ class Tracker(Protocol):
     def update(self, trial: TrialRecord) -> None:
         """Show a trial as it is now; cheap enough to call after every epoch."""
 
-    def log_model(self, bundle: Path, study: StudyRecord, example: pd.DataFrame | None) -> None:
+    def log_model(self, bundle: Path, study: StudyRecord) -> None:
         """Show and register the exported model.
 
         Args:
-            bundle: Directory of the exported model: that of ``study.holdout.trial``, or else of the best
-                trial.
+            bundle: Directory of the exported model; only that of ``study.holdout.trial`` is shown.
             study: The study it is of.
-            example: A raw table that the model can forecast from, if there is one.
         """
 
     def finish(

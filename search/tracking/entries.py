@@ -169,7 +169,8 @@ def study_outcome(study: StudyRecord, *, time: int) -> list[Point]:
     metrics = study.holdout.metrics if study.holdout else {}
     points = [Point(f"holdout_{name}", value, time, looks) for name, value in metrics.items()]
     for name, baseline in study.baselines.items():
-        points.append(Point(f"baseline.{name}.score", baseline.folds, time, 0))
+        if baseline.folds is not None:
+            points.append(Point(f"baseline.{name}.score", baseline.folds, time, 0))
         if baseline.holdout is not None:
             points.append(Point(f"baseline.{name}.holdout_{study.metric}", baseline.holdout, time, looks))
     return points

@@ -15,7 +15,6 @@ from search.tracking.null import NullTracker
 from search.tracking.store import default_tracking_uri
 
 if TYPE_CHECKING:
-    import pandas as pd
     from optuna import Study
 
     from search.config import StudyConfig
@@ -48,7 +47,6 @@ def sync_study(
     *,
     folder: Path,
     tracking_uri: str | None = None,
-    example: pd.DataFrame | None = None,
 ) -> TrackingLinks:
     """Bring a study to MLflow; what is there already stays as it is, and nothing is doubled.
 
@@ -57,7 +55,6 @@ def sync_study(
         optuna_study: Its plots are shown, too.
         folder: The working folder.
         tracking_uri: Another store or server than the study's own.
-        example: A raw table that the exported model can forecast from; it is logged with a model that is not there yet.
 
     Raises:
         TrackingError: It cannot be reached.
@@ -70,7 +67,7 @@ def sync_study(
         experiment=settings.get("experiment"),
         registered_model=settings.get("registered_model"),
     )
-    projection.sync(study, status=_status(study), optuna_study=optuna_study, example=example)
+    projection.sync(study, status=_status(study), optuna_study=optuna_study)
     links = projection.links()
     if links is None:
         raise TrackingError(f"MLflow at {uri} shows nothing of study '{study.study}'")

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from optuna import Study
 
 
-def write_files(folder: Path, study: StudyRecord) -> None:
-    """Write ``study.yaml`` and ``leaderboard.csv``, ``.json`` and ``.md``."""
+def write_settings(folder: Path, study: StudyRecord) -> None:
+    """Write ``study.yaml``."""
     import yaml
 
     text = yaml.safe_dump(study.config, sort_keys=False, allow_unicode=True)
     (folder / "study.yaml").write_text(text, encoding="utf-8")
+
+
+def write_leaderboard(folder: Path, study: StudyRecord) -> None:
+    """Write ``leaderboard.csv``, ``.json`` and ``.md``."""
     frame = leaderboard_frame(study)
     frame.to_csv(folder / "leaderboard.csv", index=False)
     frame.to_json(folder / "leaderboard.json", orient="records", indent=2, force_ascii=False)

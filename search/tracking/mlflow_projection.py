@@ -11,13 +11,12 @@ from search.errors import TrackingError
 from search.records import StudyRecord, TrackingLinks, TrialRecord
 from search.tracking import store
 from search.tracking.base import RunStatus
-from search.tracking.files import write_files, write_plots
+from search.tracking.files import write_leaderboard, write_plots, write_settings
 from search.tracking.model import Export
 from search.tracking.runs import open_experiment
 from search.tracking.session import Session
 
 if TYPE_CHECKING:
-    import pandas as pd
     from optuna import Study
 
 
@@ -45,7 +44,6 @@ class MlflowProjection:
         self._uri, self._folder = tracking_uri, folder
         self._experiment, self._registered_model = experiment, registered_model
         self._session: Session | None = None
-        self._example: pd.DataFrame | None = None
 
     def start(self, study: StudyRecord) -> None:
         """Show the study as running; its runs are found again or created."""
@@ -56,17 +54,21 @@ class MlflowProjection:
         with store.talking_to(self._uri):
             self._open.show_trial(trial)
 
-    def log_model(self, bundle: Path, study: StudyRecord, example: pd.DataFrame | None) -> None:
+    def log_model(self, bundle: Path, study: StudyRecord) -> None:
         """Log and register the exported model, unless that was done.
 
         Raises:
-            TrackingError: Also if the study has no winner, or the directory no model.
+            TrackingError: Also if the directory holds no model, or not that of the trial whose holdout score the study
+                shows.
         """
-        self._example = example
-        winner = study.holdout.trial if study.holdout else study.best.number if study.best else None
-        if winner is None:
-            raise TrackingError(f"study '{study.study}' has no complete trial, so it has no model to log")
-        export = Export.read(bundle, example)
+        export = Export.read(bundle)
+        winner = study.holdout.trial if study.holdout else None
+        if winner is None or export.trial != winner:
+            scored = "no trial" if winner is None else f"trial {winner}"
+            raise TrackingError(
+                f"the model in {bundle} is not logged: it is of trial {export.trial}, but the holdout was scored for "
+                f"{scored} of study '{study.study}'; run the study to its end first"
+            )
         with store.talking_to(self._uri):
             self._open.show_model(export, name=self._registered_model or study.study, trial=winner)
 
@@ -79,24 +81,16 @@ class MlflowProjection:
         self._show_outcome(study)
         with store.talking_to(self._uri):
             self._open.end(status)
-        self._show_files(lambda folder: write_files(folder, study))
+        self._show_files(lambda folder: write_leaderboard(folder, study))
         if study.bundle is not None and (Path(study.bundle).is_dir() or self._open.model_uri is None):
-            self.log_model(Path(study.bundle), study, self._example)
+            self.log_model(Path(study.bundle), study)
             self._show_outcome(study)
         if optuna_study is not None:
             self._show_files(lambda folder: write_plots(folder, optuna_study))
         return self.links()
 
-    def sync(
-        self,
-        study: StudyRecord,
-        *,
-        status: RunStatus,
-        optuna_study: Study | None = None,
-        example: pd.DataFrame | None = None,
-    ) -> TrackingLinks | None:
+    def sync(self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None) -> TrackingLinks | None:
         """Show a study as it is, all at once."""
-        self._example = example
         self._begin(study, running=False)
         return self.finish(study, status=status, optuna_study=optuna_study)
 
@@ -139,6 +133,8 @@ class MlflowProjection:
             self._session.show_study(running=running)
         for trial in study.trials:
             self.update(trial)
+        # After the trials: where files cannot be written, these are to be seen all the same.
+        self._show_files(lambda folder: write_settings(folder, study))
 
     @property
     def _open(self) -> Session:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -37,6 +39,7 @@ class Export:
         inputs: Columns that it reads.
         id: Column that tells series apart, if there are several.
         time: Column of times.
+        trial: The trial that it is of, or ``None``.
         example: A raw table that it can forecast from, or ``None``.
     """
 
@@ -45,25 +48,45 @@ class Export:
     inputs: tuple[str, ...]
     id: str | None
     time: str
+    trial: int | None
     example: pd.DataFrame | None
 
     @classmethod
-    def read(cls, folder: Path, example: pd.DataFrame | None) -> Self:
+    def read(cls, folder: Path) -> Self:
         """Read what the bundle says of itself.
 
         Raises:
-            TrackingError: There is no bundle.
+            TrackingError: There is no bundle, or a file of it is damaged.
         """
-        path = folder / "bundle.json"
-        try:
+        with _usable(folder / "bundle.json") as path:
             description = json.loads(path.read_text(encoding="utf-8"))
             schema, digest = description["data"]["schema"], description["weights"]["sha256"][:16]
             values = [*schema["targets"], *schema["past_covariates"], *schema["future_covariates"]]
             identifiers = [schema["id"]] if schema["id"] else []
-            return cls(folder, digest, (*identifiers, schema["time"], *values), schema["id"], schema["time"], example)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            problem = f"{type(error).__name__}: {error}"
-            raise TrackingError(f"there is no model to log in {folder}: {path.name} is unusable ({problem})") from error
+            inputs = (*identifiers, schema["time"], *values)
+            trial = description["provenance"].get("trial")
+        return cls(folder, digest, inputs, schema["id"], schema["time"], trial, _example(folder / "example.json"))
+
+
+@contextmanager
+def _usable(path: Path) -> Iterator[Path]:
+    """Read a file of a bundle; what is wrong with it is a :class:`TrackingError`."""
+    try:
+        yield path
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        problem = f"{path.name} is unusable ({type(error).__name__}: {error})"
+        raise TrackingError(f"there is no model to log in {path.parent}: {problem}") from error
+
+
+def _example(path: Path) -> pd.DataFrame | None:
+    """The example, read without the library, which would load torch."""
+    import pandas as pd
+
+    if not path.exists():
+        return None
+    with _usable(path):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return pd.DataFrame(content["data"], columns=content["columns"])
 
 
 def register(client: MlflowClient, run_id: str, export: Export, *, name: str, tags: dict[str, str]) -> str:

@@ -9,7 +9,6 @@ from search.records import StudyRecord, TrackingLinks, TrialRecord
 from search.tracking.base import RunStatus
 
 if TYPE_CHECKING:
-    import pandas as pd
     from optuna import Study
 
 
@@ -22,7 +21,7 @@ class NullTracker:
     def update(self, trial: TrialRecord) -> None:
         """Do nothing."""
 
-    def log_model(self, bundle: Path, study: StudyRecord, example: pd.DataFrame | None) -> None:
+    def log_model(self, bundle: Path, study: StudyRecord) -> None:
         """Do nothing."""
 
     def finish(

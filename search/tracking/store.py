@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from search.errors import TrackingError
+from search.records import StudyRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -49,13 +50,41 @@ def default_tracking_uri(configured: str | None, folder: Path) -> str:
     if uri.startswith(_SQLITE):
         path = Path(uri.removeprefix(_SQLITE))
         return uri if path.is_absolute() else sqlite_uri(folder.absolute() / path)
-    if not _is_server(uri) and urlsplit(uri).scheme in ("", "file"):
+    if not is_server(uri) and urlsplit(uri).scheme in ("", "file"):
         source = "tracking.uri" if configured else "MLFLOW_TRACKING_URI"
         raise TrackingError(
             f"{source} is {uri!r}, but MLflow keeps runs no longer in plain folders; use a database, as in "
             "sqlite:///mlruns/mlflow.db, or a server, as in http://127.0.0.1:5000"
         )
     return uri
+
+
+def study_tracking_uri(study: StudyRecord, folder: Path) -> str:
+    """The store or server that shows the study: that of its last run, or else that of its next one.
+
+    A database that is gone was moved along with the folder: then it is that of the next run, too.
+
+    Args:
+        study: The study.
+        folder: The working folder.
+
+    Raises:
+        TrackingError: MLflow cannot use the URI of the study or of the environment.
+    """
+    configured = default_tracking_uri(study.config.get("tracking", {}).get("uri"), folder)
+    if study.mlflow is None or study.mlflow.tracking_uri == without_password(configured):
+        return configured
+    database = sqlite_path(study.mlflow.tracking_uri)
+    return configured if database is not None and not database.exists() else study.mlflow.tracking_uri
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file of a SQLite database; ``None`` for anything else."""
+    if not uri.startswith(_SQLITE):
+        return None
+    from sqlalchemy.engine import make_url
+
+    return Path(make_url(uri).database or "")
 
 
 def sqlite_uri(path: Path) -> str:
@@ -70,17 +99,16 @@ def sqlite_uri(path: Path) -> str:
 
 def artifact_location(tracking_uri: str, folder: Path) -> str | None:
     """Where the files of a new experiment go: beside a SQLite database; where a server says (``None``)."""
-    if _is_server(tracking_uri):
+    if is_server(tracking_uri):
         return None
-    if tracking_uri.startswith(_SQLITE):
-        from sqlalchemy.engine import make_url
-
-        database = Path(make_url(tracking_uri).database or "")
+    database = sqlite_path(tracking_uri)
+    if database is not None:
         return (database.parent / "artifacts").as_uri()
     return (folder.absolute() / "mlruns" / "artifacts").as_uri()
 
 
-def _is_server(uri: str) -> bool:
+def is_server(uri: str) -> bool:
+    """Whether MLflow asks a server for it, and does not open a database itself."""
     return uri.startswith(("http://", "https://", "databricks"))
 
 

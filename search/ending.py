@@ -1,0 +1,151 @@
+"""The end of a study as the driver sees it: have the winner refitted, scored and exported, and note the outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search.budget import Budget
+from search.driver import GRACE_SECONDS
+from search.errors import RefitFailed
+from search.executors.base import Executor, Job, Outcome
+from search.finalize import FinalResult, FinalTask, Winner, finalize, refit_epochs
+from search.objective import INTERRUPTED
+from search.plan import Plan, describe_data
+from search.progress import Listener
+from search.records import BaselineRecord, HoldoutRecord
+from search.study import StudyStore
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+_JOB = 0
+_POLL_SECONDS = 0.2
+
+
+class Ending:
+    """Refits the winner, scores the holdout, exports the model.
+
+    Args:
+        plan: The study's.
+        store: Where the outcome is noted.
+        executor: Idle; runs the job.
+        budget: What the refit may take.
+        listener: Watches.
+        bundle: Directory of the exported model.
+        interrupted: Whether someone pressed Ctrl-C.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: StudyStore,
+        executor: Executor,
+        budget: Budget,
+        listener: Listener,
+        bundle: Path,
+        interrupted: Callable[[], bool],
+    ) -> None:
+        self._plan, self._store, self._executor = plan, store, executor
+        self._budget, self._listener, self._bundle = budget, listener, bundle
+        self._interrupted = interrupted
+
+    def run(self, trial: FrozenTrial) -> bool:
+        """Bring the study to its end; ``False`` if someone interrupted it first.
+
+        Args:
+            trial: The winner.
+
+        Raises:
+            RefitFailed: The refit or the export failed.
+        """
+        winner = self._winner(trial)
+        architecture = winner.model.architecture
+        self._listener.on_phase(f"refitting trial {winner.number}, {architecture}, and scoring the holdout")
+        outcome = self._outcome(winner)
+        if outcome is not None and outcome.failure is not None and outcome.failure.died and not self._interrupted():
+            self._listener.on_note(f"the refit: {outcome.failure.reason}; it is tried once more")
+            outcome = self._outcome(winner)
+        if outcome is None or (outcome.failure is not None and self._interrupted()):
+            return False
+        if outcome.failure is not None:
+            raise RefitFailed(f"the refit of trial {winner.number} failed: {outcome.failure.reason}")
+        self._note(winner, outcome.result)
+        return True
+
+    def on_report(self, key: int, message: object) -> None:
+        """The job reports nothing."""
+
+    def stop_reason(self, key: int) -> str | None:
+        """Only Ctrl-C stops it."""
+        return INTERRUPTED if self._interrupted() else None
+
+    def _outcome(self, winner: Winner) -> Outcome | None:
+        """What became of the job; ``None`` if it did not stop in time after Ctrl-C."""
+        self._executor.submit(Job(_JOB, finalize, (self._task(winner),)))
+        give_up = float("inf")
+        while time.monotonic() < give_up:
+            for outcome in self._executor.poll(self, _POLL_SECONDS):
+                return outcome
+            if self._interrupted():
+                give_up = min(give_up, time.monotonic() + GRACE_SECONDS)
+        return None
+
+    def _task(self, winner: Winner) -> FinalTask:
+        plan = self._plan
+        return FinalTask(
+            panel=plan.panel,
+            holdout=plan.splits.holdout,
+            forecast=plan.forecast,
+            context_length=plan.space.longest_context,
+            stride=plan.splits.stride,
+            winner=winner,
+            seconds=max(1.0, self._budget.refit_seconds_left()),
+            bundle=self._bundle,
+            gaps=plan.config.data.gaps,
+            provenance=self._provenance(winner),
+        )
+
+    def _winner(self, trial: FrozenTrial) -> Winner:
+        """The trial's specs, with the epochs that its refit takes."""
+        from optuna.trial import FixedTrial
+
+        model, settings = self._plan.space.suggest(FixedTrial(trial.params))
+        train = self._plan.train_spec(settings, seed=trial.user_attrs["seed"])
+        result = trial.user_attrs["result"]
+        # A trial that was stopped within its first fold has no finished fold: its best epoch so far stands in.
+        best_epochs = result["best_epochs"] or [min(result["curve"], key=lambda epoch: epoch[3])[1]]
+        return Winner(trial.number, model, replace(train, max_epochs=refit_epochs(best_epochs)))
+
+    def _provenance(self, winner: Winner) -> dict[str, Any]:
+        return {
+            "study": self._plan.name,
+            "study_uid": self._store.get("uid"),
+            "trial": winner.number,
+            "seed": winner.train.seed,
+            "data": describe_data(self._plan),
+            "accelerator": self._plan.accelerator,
+        }
+
+    def _note(self, winner: Winner, result: FinalResult) -> None:
+        planned = winner.train.max_epochs
+        if result.epochs < planned:
+            self._listener.on_note(
+                f"the time budget cut the refit to {result.epochs} of {planned} epochs; give the study more --timeout"
+            )
+        folds = {name: baseline.folds for name, baseline in self._store.record().baselines.items()}
+        holdout = HoldoutRecord(
+            trial=winner.number,
+            score=result.metrics[self._plan.forecast.metric],
+            metrics=result.metrics,
+            verdict=result.verdict,
+            beats_baselines=result.beats_baselines,
+            looks=self._store.get("holdout", {}).get("looks", 0) + 1,
+        )
+        self._store.set("holdout", asdict(holdout))
+        baselines = {name: BaselineRecord(folds.get(name), score) for name, score in result.baselines.items()}
+        self._store.set("baselines", {name: asdict(baseline) for name, baseline in baselines.items()})
+        self._store.set("bundle", str(self._bundle))
