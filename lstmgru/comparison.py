@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,12 @@ _FEWEST_SERIES = 5
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean difference with its 95 % interval; infinite where the data are too few to tell."""
+    """A mean difference with its 95 % interval, infinite where the data are too few to tell, and the p-value of 0."""
 
     mean: float
     low: float
     high: float
+    p_value: float = 1.0
 
 
 def paired_interval(difference: Floats, times: Integers, series: Integers, *, overlap: int) -> Interval:
@@ -47,12 +49,30 @@ def paired_interval(difference: Floats, times: Integers, series: Integers, *, ov
     return Interval(float(difference.mean()), -np.inf, np.inf)
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values of several tests, corrected so that the chance of any false claim among them stays that of one (Holm
+    1979).
+
+    A claim may be made where the corrected value is below the level. The smallest p-value is multiplied by the number
+    of tests, the next one by one less, and so on; none becomes smaller than one before it.
+    """
+    corrected = [1.0] * len(p_values)
+    largest = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = largest
+    return corrected
+
+
 def _t_interval(values: Floats) -> Interval:
     from scipy.stats import t
 
     mean = float(values.mean())
-    half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-    return Interval(mean, mean - half, mean + half)
+    error = float(values.std(ddof=1) / np.sqrt(len(values)))
+    half = float(t.ppf(0.975, len(values) - 1)) * error
+    if error == 0:
+        return Interval(mean, mean, mean, float(mean == 0))
+    return Interval(mean, mean - half, mean + half, float(2 * t.sf(abs(mean) / error, len(values) - 1)))
 
 
 def _group_means(values: Floats, keys: Integers) -> Floats:

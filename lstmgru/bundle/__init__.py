@@ -6,6 +6,6 @@ A bundle is data, never code: weights in safetensors, everything else in JSON.
 from lstmgru.bundle.bundle import Bundle
 from lstmgru.bundle.example import example_frame
 from lstmgru.bundle.load import load_bundle
-from lstmgru.bundle.save import save_bundle
+from lstmgru.bundle.save import SavedBundle, save_bundle
 
-__all__ = ["Bundle", "example_frame", "load_bundle", "save_bundle"]
+__all__ = ["Bundle", "SavedBundle", "example_frame", "load_bundle", "save_bundle"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lstmgru.bundle.bundle import Bundle
-from lstmgru.bundle.format import EXAMPLE
+from lstmgru.bundle.card_usage import usage
 from lstmgru.bundle.markdown import code, codes, escape
-from lstmgru.data.series import SeriesSchema
 from lstmgru.nn.network import count_parameters
 
 
@@ -24,8 +23,8 @@ def model_card(bundle: Bundle, description: dict[str, Any]) -> str:
         "What it needs": _needs(bundle),
         "How good it is": _scores(bundle, description["metrics"]),
         "Architecture and training": _training(bundle, provenance),
-        "Limits": _limits(bundle, description["onnx"]),
-        "How to use it": _usage(bundle, description["onnx"]),
+        "Limits": _limits(bundle, description),
+        "How to use it": usage(bundle, description["onnx"]),
     }
     title = f"# Forecasts of {codes(list(bundle.schema.targets))}"
     parts = ["\n".join([f"## {name}", "", *lines]).rstrip() for name, lines in sections.items()]
@@ -38,24 +37,36 @@ def _steps(bundle: Bundle, count: int) -> str:
 
 
 def _summary(bundle: Bundle) -> str:
+    intervals = f", with prediction intervals of {_levels(bundle.levels)}" if bundle.levels else ""
     return (
         f"The next {_steps(bundle, bundle.forecast.horizon)} of {codes(list(bundle.schema.targets))}, from the last "
-        f"{bundle.model_spec.context_length}. Architecture: {code(bundle.model_spec.architecture)}, "
+        f"{bundle.model_spec.context_length}{intervals}. Architecture: {code(bundle.model_spec.architecture)}, "
         f"{count_parameters(bundle.network):,} parameters."
     )
 
 
+def _levels(levels: Sequence[float]) -> str:
+    """``80 % and 95 %``."""
+    shown = [f"{100 * level:g} %" for level in levels]
+    return " and ".join([*([", ".join(shown[:-1])] if shown[1:] else []), shown[-1]])
+
+
 _PARTS = {
-    "targets": "numbers: what is forecast, and what is known of it so far",
-    "past_covariates": "numbers, known up to the last value of the targets",
-    "future_covariates": "numbers, known ahead: over the forecast too, in rows after the last value of the targets",
+    "targets": "what is forecast, and what is known of it so far",
+    "past_covariates": "known up to the last value of the targets",
+    "future_covariates": "known ahead: over the forecast too, in rows after the last value of the targets",
+    "static_covariates": "the same in all rows of a series",
 }
+_MOST_NAMES = 5
 
 
 def _needs(bundle: Bundle) -> Iterator[str]:
     schema, length = bundle.schema, bundle.model_spec.context_length
     gaps = "without gaps" if bundle.gaps == "error" else f"gaps filled as in training ({bundle.gaps})"
-    yield f"A table with at least {length} rows for each series, {gaps}, and these columns:"
+    rows, read = f"at least {length} rows", ""
+    if bundle.short_series == "pad":
+        rows, read = "at least one row", f" of which the last {length} are read,"
+    yield f"A table with {rows} for each series,{read} {gaps}, and these columns:"
     yield ""
     yield "| column | holds |"
     yield "|---|---|"
@@ -64,10 +75,17 @@ def _needs(bundle: Bundle) -> Iterator[str]:
     yield f"| {escape(schema.time)} | {_times(bundle)} |"
     for part, meaning in _PARTS.items():
         for column in getattr(schema, part):
-            yield f"| {escape(column)} | {meaning} |"
+            positive = "positive " if part == "targets" and bundle.model_spec.log else ""
+            what = _names(schema.categories[column]) if column in schema.categories else f"{positive}numbers"
+            yield f"| {escape(column)} | {what}: {meaning} |"
     if schema.calendar:
         yield ""
         yield f"Features of the calendar are derived from the times: {codes(list(schema.calendar))}."
+
+
+def _names(names: tuple[str, ...]) -> str:
+    shown = ", ".join(escape(name) for name in names[:_MOST_NAMES])
+    return f"names ({shown}{f' and {len(names) - _MOST_NAMES} more' if len(names) > _MOST_NAMES else ''})"
 
 
 def _times(bundle: Bundle) -> str:
@@ -75,6 +93,10 @@ def _times(bundle: Bundle) -> str:
         return f"whole numbers, {bundle.step} apart"
     zone = f"with the time zone {escape(bundle.timezone)}" if bundle.timezone else "without a time zone"
     return f"dates, {escape(bundle.frequency)} apart (a pandas frequency), {zone}"
+
+
+# The other metrics have no unit.
+_UNITS = {"mae": " in original units", "rmse": " in original units", "mse": " in squared original units"}
 
 
 def _scores(bundle: Bundle, metrics: dict[str, Any]) -> Iterator[str]:
@@ -86,7 +108,8 @@ def _scores(bundle: Bundle, metrics: dict[str, Any]) -> Iterator[str]:
         yield f"**Verdict:** {escape(metrics['verdict'])}"
         yield ""
     metric = bundle.forecast.metric
-    yield f"On a holdout that neither the search nor the training saw; {metric} in original units, smaller is better:"
+    unit = _UNITS.get(metric, "")
+    yield f"On a holdout that neither the search nor the training saw; {metric}{unit}, smaller is better:"
     yield ""
     yield f"| model | {metric} |"
     yield "|---|---|"
@@ -97,6 +120,15 @@ def _scores(bundle: Bundle, metrics: dict[str, Any]) -> Iterator[str]:
     yield ""
     others = [f"{escape(name)} {_number(score)}" for name, score in scores.items() if name != metric]
     yield f"Further scores of this model: {', '.join(others)}." if others else "No further scores were taken."
+    if metrics.get("intervals"):
+        yield ""
+        yield "Prediction intervals on the same holdout:"
+        yield ""
+        yield "| interval | true values within | mean width |"
+        yield "|---|---|---|"
+        for interval in metrics["intervals"]:
+            within = f"{100 * interval['coverage']:.1f} %"
+            yield f"| {_levels([interval['level']])} | {within} | {_number(interval['width'])} |"
 
 
 def _number(score: float | None) -> str:
@@ -105,10 +137,15 @@ def _number(score: float | None) -> str:
 
 def _training(bundle: Bundle, provenance: dict[str, Any]) -> Iterator[str]:
     model, train = bundle.model_spec, bundle.train_spec
-    yield f"- layers {code(model.architecture)}, dropout {model.dropout:g}, normalization {model.normalization}"
     yield (
-        f"- {train.max_epochs} epochs, loss {train.loss}, learning rate {train.learning_rate:.3g}, batch size "
-        f"{train.batch_size}, weight decay {train.weight_decay:.3g}, seed {train.seed}"
+        f"- architecture {code(model.architecture)}, normalization {model.normalization}, transform {model.transform}, "
+        f"dropout {model.dropout:g}, recurrent dropout {model.recurrent_dropout:g}"
+        + (f", series embedding {model.series_embedding}" if model.series_embedding else "")
+    )
+    yield (
+        f"- {train.max_epochs} epochs, loss {train.loss}, {train.optimizer}, {train.schedule} learning rate "
+        f"{train.learning_rate:.3g}, batch size {train.batch_size}, weight decay {train.weight_decay:.3g}, seed "
+        f"{train.seed}"
     )
     if bundle.schema.id is not None and bundle.ids:
         count = f"{len(bundle.ids)} series: " if len(bundle.ids) > 1 else "one series: "
@@ -123,10 +160,15 @@ def _value(value: Any) -> str:
     return code(value)
 
 
-def _limits(bundle: Bundle, onnx: dict[str, Any] | None) -> Iterator[str]:
-    yield f"- It forecasts {_steps(bundle, bundle.forecast.horizon)}, no more, as single values without an interval."
+def _limits(bundle: Bundle, description: dict[str, Any]) -> Iterator[str]:
+    yield f"- It forecasts {_steps(bundle, bundle.forecast.horizon)}, no more{_intervals(bundle)}"
     yield "- It knows what its data showed: after a change of regime, or for series unlike those, it may be far off."
+    if bundle.forecaster.tells_series:
+        yield f"- It forecasts only the {len(bundle.ids)} series that it learnt from: it keeps numbers for each."
+    if bundle.schema.categories:
+        yield "- Names that its data did not hold all count as one, of which it knows nothing."
     yield "- The holdout is one stretch of time; the error on another may differ."
+    onnx = description["onnx"]
     if onnx is not None:
         worst = max(batch["relative"] for batch in onnx["parity"])
         sizes = ", ".join(str(batch["batch_size"]) for batch in onnx["parity"])
@@ -134,60 +176,20 @@ def _limits(bundle: Bundle, onnx: dict[str, Any] | None) -> Iterator[str]:
             f"- The ONNX model takes contexts of {bundle.model_spec.context_length} steps only. It differs from torch "
             f"by up to {worst:.1e} standard deviations of a target (batches of {sizes})."
         )
+    elif description["onnx_problem"]:
+        yield f"- There is no ONNX model: {escape(description['onnx_problem'])}."
 
 
-def _usage(bundle: Bundle, onnx: dict[str, Any] | None) -> Iterator[str]:
-    yield "On the command line:"
-    yield from _block("sh", "python -m search predict path/to/this/bundle --data new.csv --output forecasts.csv")
-    yield "From Python:"
-    yield from _block(
-        "python",
-        "import pandas as pd",
-        "from lstmgru.bundle import load_bundle",
-        "",
-        'bundle = load_bundle("path/to/this/bundle")',
-        'forecasts = bundle.predict(pd.read_csv("new.csv"))',
-    )
-    if bundle.example is not None:
-        yield f"A table to try it with, `bundle.example`, is in `{EXAMPLE}`."
-        yield ""
-    if onnx is None:
-        return
-    yield (
-        "With ONNX Runtime alone. All values are float32 in original units; the batch may have any size. The channels "
-        f"of `past` are {codes(list(bundle.channels), most=50)}"
-        + (f"; those of `future` the last {bundle.n_future} of them." if bundle.n_future else ".")
-    )
-    if bundle.schema.calendar:
-        yield _calendar(bundle.schema)
-    axes = {"past": "batch, context, channel", "future": "batch, horizon, channel"}
-    arrays = [
-        f'"{name}": np.zeros(({_shape(shape)}), np.float32),  # {axes[name]}' for name, shape in onnx["inputs"].items()
-    ]
-    yield from _block(
-        "python",
-        "import numpy as np",
-        "import onnxruntime",
-        "",
-        f'session = onnxruntime.InferenceSession("{onnx["file"]}")',
-        "inputs = {",
-        *(f"    {array}" for array in arrays),
-        "}",
-        '(forecast,) = session.run(["forecast"], inputs)  # batch, horizon, target',
-    )
-
-
-def _calendar(schema: SeriesSchema) -> str:
-    first = schema.calendar[0].removesuffix("_sin")
+def _intervals(bundle: Bundle) -> str:
+    """The end of a sentence."""
+    if bundle.calibration is None:
+        return ", as single values without an interval."
+    none = [level for level in bundle.forecast.levels if level not in bundle.levels]
+    windows = f"{bundle.calibration.n_windows:,} forecasts of a backtest"
+    if not bundle.levels:
+        return f". {windows} are too few for intervals of {_levels(none)}: it has none."
+    missing = f", too few for intervals of {_levels(none)}" if none else ""
     return (
-        f"A pair such as {code(first + '_sin')}, {code(first + '_cos')} is the sine and cosine of 2π times the "
-        "fraction of the period that has passed, by the clock of the time column."
+        f". Its intervals are calibrated on {windows}{missing}: they are as wide as its errors were then, and cover "
+        "less where the data has changed since."
     )
-
-
-def _shape(shape: list[Any]) -> str:
-    return ", ".join("1" if size == "batch" else str(size) for size in shape)
-
-
-def _block(language: str, *lines: str) -> Iterator[str]:
-    yield from ("", f"```{language}", *lines, "```", "")

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lstmgru.bundle.bundle import Bundle
+from lstmgru.bundle.output import forecast_columns
 from lstmgru.errors import BundleError
+from lstmgru.registry import registered_cells
+from lstmgru.specs import ModelSpec
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WEIGHTS = "weights.safetensors"
 ONNX = "model.onnx"
 CARD = "MODEL_CARD.md"
@@ -24,14 +27,20 @@ EXAMPLE = "example.json"
 
 
 def describe(
-    bundle: Bundle, *, weights_sha256: str, onnx: dict[str, Any] | None, provenance: dict[str, Any]
+    bundle: Bundle,
+    *,
+    weights_sha256: str,
+    onnx: dict[str, Any] | None,
+    onnx_problem: str | None,
+    provenance: dict[str, Any],
 ) -> dict[str, Any]:
     """Everything but the weights, as plain values.
 
     Args:
         bundle: The model.
         weights_sha256: Of the weights file, in hexadecimal.
-        onnx: Of the ONNX file: ``file``, ``inputs``, ``output``, ``parity``; ``None``: there is none.
+        onnx: Of the ONNX file: ``file``, ``inputs``, ``outputs``, ``parity``; ``None``: there is none.
+        onnx_problem: Why there is none, if one was asked for.
         provenance: The bundle's, completed.
 
     Raises:
@@ -48,15 +57,27 @@ def describe(
             "step": bundle.step,
             "timezone": bundle.timezone,
             "gaps": bundle.gaps,
+            "short_series": bundle.short_series,
             "ids": plain(bundle.ids, "ids"),
         },
         "channels": list(bundle.channels),
+        "forecast_columns": forecast_columns(bundle.schema, bundle.levels),
+        "registered_cells": _registered(bundle.model_spec),
         "scaler": bundle.scaler.to_dict(),
+        "calibration": None if bundle.calibration is None else bundle.calibration.to_dict(),
         "weights": {"file": WEIGHTS, "sha256": weights_sha256},
         "onnx": onnx,
+        "onnx_problem": onnx_problem,
         "metrics": plain(bundle.metrics, "metrics"),
         "provenance": plain(provenance, "provenance"),
     }
+
+
+def _registered(model: ModelSpec) -> dict[str, str]:
+    """The cells of an architecture that are not the library's own: name → class, for whoever has to register them."""
+    registered = registered_cells()
+    names = {layer.cell for stack in model.branches for layer in stack}
+    return {name: f"{cell.__module__}.{cell.__qualname__}" for name, cell in registered.items() if name in names}
 
 
 def describe_example(frame: pd.DataFrame) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
@@ -18,10 +17,13 @@ from lstmgru.bundle.directory import DESCRIPTION, present
 from lstmgru.bundle.format import EXAMPLE, FORMAT_VERSION, WEIGHTS
 from lstmgru.data.aliases import parse_frequency
 from lstmgru.data.gaps import check_policy
-from lstmgru.data.scaling import StandardScaler
-from lstmgru.data.series import SeriesSchema
+from lstmgru.data.inputs import input_spec
+from lstmgru.data.scaling import Scaler
+from lstmgru.data.series import SeriesSchema, check_short_series
 from lstmgru.errors import BundleError, LstmGruError
-from lstmgru.nn.network import ForecastNetwork
+from lstmgru.intervals import Calibration
+from lstmgru.nn.network import MEDIAN, ForecastNetwork
+from lstmgru.registry import cell_names
 from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec
 
 if TYPE_CHECKING:
@@ -34,8 +36,8 @@ def load_bundle(directory: Path | str) -> Bundle:
     """The bundle that :func:`~lstmgru.bundle.save_bundle` wrote.
 
     Raises:
-        BundleError: The directory or a file is missing or damaged, the format is another version's, or the weights do
-            not fit the architecture.
+        BundleError: The directory or a file is missing or damaged, the format is another version's, a cell of the
+            model is not registered, or the weights do not fit the architecture.
     """
     given = Path(directory)
     folder = present(given)
@@ -45,8 +47,10 @@ def load_bundle(directory: Path | str) -> Bundle:
     description = _read_description(folder / DESCRIPTION)
     weights = _read(folder / WEIGHTS)
     try:
-        bundle = _build(description)
+        bundle = _build(description, folder / DESCRIPTION)
         digest = str(description["weights"]["sha256"])
+    except BundleError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError, LstmGruError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else f"holds what it cannot ({_one_line(error)})"
         raise BundleError(f"{folder / DESCRIPTION} {what}; {_AGAIN}") from error
@@ -94,46 +98,52 @@ def _read_example(path: Path) -> pd.DataFrame | None:
         raise BundleError(f"{path} is damaged: {_one_line(error)}; {_AGAIN}") from error
 
 
-def _build(description: dict[str, Any]) -> Bundle:
+def _build(description: dict[str, Any], path: Path) -> Bundle:
     """The bundle, its network with random weights."""
+    _check_cells(description, path)
     data = description["data"]
-    schema = SeriesSchema.from_dict(data["schema"])
-    model, forecast = ModelSpec.from_dict(description["model"]), ForecastSpec(**description["forecast"])
+    schema, ids = SeriesSchema.from_dict(data["schema"]), list(data["ids"])
+    model, train = ModelSpec.from_dict(description["model"]), TrainSpec(**description["training"])
+    forecast = ForecastSpec.from_dict(description["forecast"])
     parse_frequency(data["frequency"], step=data["step"])
     check_policy(data["gaps"])
-    n_inputs = len(schema.value_columns) + len(schema.calendar)
+    check_short_series(data["short_series"])
+    inputs = input_spec(schema, n_series=len(ids), short_series=data["short_series"])
+    quantiles = forecast.quantiles if train.loss == "quantile" else MEDIAN
+    calibration = description["calibration"]
     with torch.random.fork_rng(devices=[]):
-        network = ForecastNetwork(
-            model,
-            n_inputs=n_inputs,
-            n_future=len(schema.future_covariates) + len(schema.calendar),
-            n_targets=len(schema.targets),
-            horizon=forecast.horizon,
-        )
+        network = ForecastNetwork(model, inputs, horizon=forecast.horizon, quantiles=quantiles)
     return Bundle(
         network=network,
-        scaler=_scaler(description["scaler"], n_inputs),
+        scaler=Scaler.from_dict(description["scaler"]),
         model_spec=model,
-        train_spec=TrainSpec(**description["training"]),
+        train_spec=train,
         forecast=forecast,
         schema=schema,
         frequency=data["frequency"],
         step=data["step"],
         timezone=data["timezone"],
-        ids=list(data["ids"]),
+        ids=ids,
         metrics=dict(description["metrics"]),
         provenance=dict(description["provenance"]),
         gaps=data["gaps"],
+        short_series=data["short_series"],
+        calibration=None if calibration is None else Calibration.from_dict(calibration),
     )
 
 
-def _scaler(values: dict[str, Any], n_inputs: int) -> StandardScaler:
-    scaler = StandardScaler.from_dict(values)
-    if scaler.mean.shape != (n_inputs,) or scaler.scale.shape != (n_inputs,):
-        raise ValueError(f"a scaler of {scaler.mean.size} channels for {n_inputs} inputs")
-    if not (np.isfinite(scaler.mean).all() and np.isfinite(scaler.scale).all() and (scaler.scale > 0).all()):
-        raise ValueError("a scaler with a value that is not finite or not positive")
-    return scaler
+def _check_cells(description: dict[str, Any], path: Path) -> None:
+    """Refuse a model with a cell that is not registered in this process.
+
+    Raises:
+        BundleError: Names it, and the class that it was.
+    """
+    for name, cell in description["registered_cells"].items():
+        if name not in cell_names():
+            raise BundleError(
+                f"{path} has the cell {name!r}, which is not registered here; call "
+                f"lstmgru.registry.register_cell({name!r}, …) with its class, which was {cell}, before loading"
+            )
 
 
 def _load_weights(network: torch.nn.Module, content: bytes, path: Path) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from safetensors.torch import save as save_tensors
 
@@ -16,11 +17,25 @@ from lstmgru.bundle.bundle import Bundle
 from lstmgru.bundle.card import model_card
 from lstmgru.bundle.directory import DESCRIPTION, replacing
 from lstmgru.bundle.format import CARD, EXAMPLE, ONNX, WEIGHTS, describe, describe_example
+from lstmgru.errors import BundleError
 
 _PACKAGES = ("lstmgru-search", "torch", "lightning", "numpy", "pandas", "safetensors", "onnx", "onnxruntime")
 
 
-def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool = True) -> Path:
+@dataclass(frozen=True)
+class SavedBundle:
+    """What was written.
+
+    Attributes:
+        directory: The bundle.
+        onnx_problem: Why it has no ONNX file although one was tried, one line; else ``None``.
+    """
+
+    directory: Path
+    onnx_problem: str | None
+
+
+def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool | Literal["try"] = True) -> SavedBundle:
     """Write a bundle as a directory, whole or not at all.
 
     The files: ``weights.safetensors``; ``bundle.json``, everything else that :func:`~lstmgru.bundle.load_bundle` needs;
@@ -30,10 +45,9 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool = True) -> 
     Args:
         directory: An earlier bundle there is replaced.
         bundle: The model. Versions and the time are added to its provenance unless it has them.
-        onnx: Export to ONNX as well, which takes a few seconds, and check that it forecasts the same.
-
-    Returns:
-        The directory.
+        onnx: Export to ONNX as well, which takes a few seconds, and check that it forecasts the same. ``"try"``: should
+            that fail, as it may with a cell of one's own, the bundle is written without, and what is returned, its
+            description and its card say why.
 
     Raises:
         BundleError: Something that is no bundle stands there, or the ONNX model cannot be exported or forecasts
@@ -46,14 +60,25 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool = True) -> 
     with replacing(Path(directory)) as partial:
         weights = save_tensors({name: tensor.contiguous() for name, tensor in bundle.network.state_dict().items()})
         (partial / WEIGHTS).write_bytes(weights)
-        exported = _export(bundle, partial / ONNX) if onnx else None
-        digest = hashlib.sha256(weights).hexdigest()
-        description = describe(bundle, weights_sha256=digest, onnx=exported, provenance=provenance)
+        exported, problem = None, None
+        try:
+            exported = _export(bundle, partial / ONNX) if onnx else None
+        except BundleError as error:
+            if onnx != "try":
+                raise
+            problem = str(error)
+        description = describe(
+            bundle,
+            weights_sha256=hashlib.sha256(weights).hexdigest(),
+            onnx=exported,
+            onnx_problem=problem,
+            provenance=provenance,
+        )
         (partial / DESCRIPTION).write_text(_json(description, indent=2), encoding="utf-8")
         if bundle.example is not None:
             (partial / EXAMPLE).write_text(_json(describe_example(bundle.example)), encoding="utf-8")
         (partial / CARD).write_text(model_card(bundle, description), encoding="utf-8")
-    return Path(directory)
+    return SavedBundle(Path(directory), problem)
 
 
 def versions() -> dict[str, str]:
@@ -75,8 +100,8 @@ def _export(bundle: Bundle, path: Path) -> dict[str, Any]:
     from lstmgru.bundle.onnx import export_onnx
 
     parity = export_onnx(bundle.forecaster, path)
-    inputs = {"past": ["batch", bundle.model_spec.context_length, len(bundle.channels)]}
-    if bundle.n_future:
-        inputs["future"] = ["batch", bundle.forecast.horizon, bundle.n_future]
-    output = ["batch", bundle.forecast.horizon, len(bundle.schema.targets)]
-    return {"file": ONNX, "inputs": inputs, "outputs": {"forecast": output}, "parity": parity.to_list()}
+    inputs, outputs = (
+        {name: ["batch", *shape] for name, shape in shapes.items()}
+        for shapes in (bundle.forecaster.shapes, bundle.forecaster.output_shapes)
+    )
+    return {"file": ONNX, "inputs": inputs, "outputs": outputs, "parity": parity.to_list()}

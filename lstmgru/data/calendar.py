@@ -1,7 +1,8 @@
-"""Features of the calendar: where in the hour, day, week or year a time lies, as a point on a circle.
+"""Features of the calendar: where in the hour, day, week or year a time lies, and which year it is.
 
-Each feature gives two channels, the sine and cosine of its angle, so that the end of a period lies next to
-its start. Everything is read off the wall clock of the data's time zone.
+What comes round again is a point on a circle: it gives two channels, the sine and cosine of its angle, so that the end
+of a period lies next to its start. The year goes on and on, and gives one channel. Everything is read off the wall
+clock of the data's time zone.
 """
 
 from __future__ import annotations
@@ -79,6 +80,17 @@ def _quarter_of_year(times: Times) -> Fractions:
     return (times.astype("datetime64[M]").astype(np.int64) % 12 // 3) / 4
 
 
+def _year(times: Times) -> Fractions:
+    """Years since the start of 2000; a time within a year is a fraction of it, in a leap year of 366 days."""
+    year = times.astype("datetime64[Y]")
+    days = (year + 1).astype("datetime64[D]") - year.astype("datetime64[D]")
+    fraction: Fractions = _since(times, "Y") / days
+    return year.astype(np.int64) + 1970 - _YEAR_ZERO + fraction
+
+
+_YEAR_ZERO = 2000
+"""Near most data, so that single precision has digits to spare for the time within a year."""
+
 _FRACTIONS: dict[str, Callable[[Times], Fractions]] = {
     "minute_of_hour": _minute_of_hour,
     "hour_of_day": _hour_of_day,
@@ -90,7 +102,9 @@ _FRACTIONS: dict[str, Callable[[Times], Fractions]] = {
     "quarter_of_year": _quarter_of_year,
 }
 
-CALENDAR_FEATURES: tuple[str, ...] = tuple(_FRACTIONS)
+_LINEAR = {"year": _year}
+
+CALENDAR_FEATURES: tuple[str, ...] = (*_FRACTIONS, *_LINEAR)
 
 
 def check_features(features: Sequence[str]) -> None:
@@ -100,7 +114,7 @@ def check_features(features: Sequence[str]) -> None:
         DataError: Names the first such feature.
     """
     for index, feature in enumerate(features):
-        if feature not in _FRACTIONS:
+        if feature not in CALENDAR_FEATURES:
             raise DataError(
                 f"data.calendar must be auto, none or names among {', '.join(CALENDAR_FEATURES)} "
                 f"but got {feature!r}{did_you_mean(feature, list(CALENDAR_FEATURES))}"
@@ -110,13 +124,17 @@ def check_features(features: Sequence[str]) -> None:
 
 
 def calendar_channels(features: Sequence[str]) -> tuple[str, ...]:
-    """Names of the channels: ``day_of_week`` → ``day_of_week_sin``, ``day_of_week_cos``."""
-    return tuple(f"{feature}_{part}" for feature in features for part in ("sin", "cos"))
+    """Names of the channels: ``day_of_week`` → ``day_of_week_sin``, ``day_of_week_cos``; ``year`` → ``year``."""
+    return tuple(channel for feature in features for channel in _channels(feature))
+
+
+def _channels(feature: str) -> tuple[str, ...]:
+    return (feature,) if feature in _LINEAR else (f"{feature}_sin", f"{feature}_cos")
 
 
 def channel_features(channels: Sequence[str]) -> tuple[str, ...]:
     """The features that :func:`calendar_channels` named."""
-    return tuple(channel.removesuffix("_sin") for channel in channels[::2])
+    return tuple(channel.removesuffix("_sin") for channel in channels if not channel.endswith("_cos"))
 
 
 def calendar_values(times: Times, features: Sequence[str], timezone: str | None = None) -> npt.NDArray[np.float32]:
@@ -128,7 +146,8 @@ def calendar_values(times: Times, features: Sequence[str], timezone: str | None 
         timezone: Whose wall clock is read; ``None``: the times as they are.
 
     Returns:
-        (rows, 2 · features) in [-1, 1], in the order of :func:`calendar_channels`.
+        (rows, channels) in the order of :func:`calendar_channels`; sines and cosines are in [-1, 1], years count from
+        the start of 2000.
 
     Raises:
         DataError: A feature is unknown, or the times are integers.
@@ -139,30 +158,42 @@ def calendar_values(times: Times, features: Sequence[str], timezone: str | None 
             f"data.calendar: {features[0]!r} needs dates but the time column holds integers; "
             "set data.calendar to none, or write the times as dates (2020-01-31)"
         )
-    values = np.empty((len(times), 2 * len(features)), np.float32)
+    values = np.empty((len(times), len(calendar_channels(features))), np.float32)
     if features:
         wall = wall_clock(times, timezone)
-        for index, feature in enumerate(features):
-            angle = 2 * np.pi * _FRACTIONS[feature](wall)
-            # Rounded, so that the sine of half a turn is 0 and not 1e-16, which a scaler would blow up.
-            values[:, 2 * index] = np.sin(angle).round(7)
-            values[:, 2 * index + 1] = np.cos(angle).round(7)
+        columns = (column for feature in features for column in _columns(wall, feature))
+        for channel, column in enumerate(columns):
+            values[:, channel] = column
     return values
+
+
+def _columns(wall: Times, feature: str) -> tuple[Fractions, ...]:
+    """The channels of one feature."""
+    if feature in _LINEAR:
+        return (_LINEAR[feature](wall),)
+    angle = 2 * np.pi * _FRACTIONS[feature](wall)
+    # Rounded, so that the sine of half a turn is 0 and not 1e-16, which a scaler would blow up.
+    return np.sin(angle).round(7), np.cos(angle).round(7)
 
 
 def auto_calendar(frequency: str) -> tuple[str, ...]:
     """The features that vary at a frequency and are worth a channel; none for integer steps.
+
+    The year itself is given to yearly data only, which have nothing else: it is a trend, and elsewhere a model would
+    have to go beyond the years that it learnt from.
 
     Raises:
         DataError: The frequency is unknown.
     """
     grid = parse_frequency(frequency)
     if grid.unit == "ns" and grid.size % DAY_NS:
-        seconds = ("minute_of_hour",) if grid.size < 60 * 10**9 else ()
-        return (*seconds, "hour_of_day", "day_of_week", "day_of_year")
+        within_hour = ("minute_of_hour",) if grid.size < 5 * 60 * 10**9 else ()
+        return (*within_hour, "hour_of_day", "day_of_week", "day_of_year")
     if grid.unit in ("day", "business day", "ns"):
         days = grid.size // DAY_NS if grid.unit == "ns" else grid.size
         return ("day_of_week", "day_of_year") if days % 7 else ("week_of_year",)
-    if grid.unit == "step" or grid.size % 12 == 0:
+    if grid.unit == "step":
         return ()
+    if grid.size % 12 == 0:
+        return ("year",)
     return ("quarter_of_year",) if grid.size % 3 == 0 else ("month_of_year",)

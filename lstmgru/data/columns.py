@@ -48,12 +48,13 @@ def check_columns(frame: pd.DataFrame, wanted: Sequence[tuple[str, str]], source
         raise DataError(f"{source}: the table has a header but no rows")
 
 
-def read_numbers(column: pd.Series, source: str) -> npt.NDArray[np.float64]:
+def read_numbers(column: pd.Series, source: str, *, may_hold_names: bool = False) -> npt.NDArray[np.float64]:
     """(rows,) the numbers of a column, NaN where one is missing; booleans are 0 and 1.
 
     Args:
         column: Numbers, booleans, or text that holds numbers.
         source: File or data set, for messages.
+        may_hold_names: Whether the column could be made categorical; messages then say so.
 
     Raises:
         DataError: A value is no number, infinite, or too large for single precision; rows count from 1.
@@ -67,7 +68,7 @@ def read_numbers(column: pd.Series, source: str) -> npt.NDArray[np.float64]:
     if types.is_numeric_dtype(column.dtype):
         values = column.to_numpy(np.float64, na_value=np.nan)
     else:
-        values = _parse_numbers(column, source)
+        values = _parse_numbers(column, source, may_hold_names)
     too_large = np.abs(values) > np.finfo(np.float32).max
     if too_large.any():
         row = int(np.argmax(too_large))
@@ -79,7 +80,7 @@ def read_numbers(column: pd.Series, source: str) -> npt.NDArray[np.float64]:
     return values
 
 
-def _parse_numbers(column: pd.Series, source: str) -> npt.NDArray[np.float64]:
+def _parse_numbers(column: pd.Series, source: str, may_hold_names: bool) -> npt.NDArray[np.float64]:
     objects = column.astype(object)
     missing = (objects.isna() | objects.isin(MISSING)).to_numpy()
     numbers = pd.to_numeric(objects.mask(missing, None), errors="coerce")
@@ -90,9 +91,12 @@ def _parse_numbers(column: pd.Series, source: str) -> npt.NDArray[np.float64]:
         text = str(objects.iloc[row])
         comma = _DECIMAL_COMMA.match(text)
         set_decimal = "for a decimal comma set data.decimal: ',' (predict: --decimal)"
-        way_out = f"; {set_decimal if comma else 'correct the cell or leave it empty'}"
+        correct = "correct the cell or leave it empty"
+        if may_hold_names:
+            correct = "correct the cell, leave it empty, or, if the column holds names, name it in data.categorical"
         raise DataError(
-            f"{source}: column {column.name!r} must hold numbers but row {row + 1} is {text!r}{_more(bad)}{way_out}"
+            f"{source}: column {column.name!r} must hold numbers but row {row + 1} is {text!r}{_more(bad)}; "
+            f"{set_decimal if comma else correct}"
         )
     return values
 

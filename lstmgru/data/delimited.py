@@ -6,6 +6,7 @@ import csv
 import gzip
 import zlib
 from collections import deque
+from collections.abc import Collection
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -23,7 +24,7 @@ from lstmgru.errors import DataError
 _DELIMITERS = {",": '","', ";": '";"', "\t": r'"\t"', "|": '"|"'}  # as YAML writes them
 
 
-def read_delimited(path: Path, *, delimiter: str, decimal: str) -> pd.DataFrame:
+def read_delimited(path: Path, *, delimiter: str, decimal: str, text: Collection[str] = ()) -> pd.DataFrame:
     """Read a text file; see :func:`lstmgru.data.readers.read_table`.
 
     Raises:
@@ -44,7 +45,7 @@ def read_delimited(path: Path, *, delimiter: str, decimal: str) -> pd.DataFrame:
     if table.num_rows == 0:
         raise _no_rows(path)
     _check_last_row(path, table)
-    columns = {name: _typed(table.column(name), decimal) for name in names}
+    columns = {name: table.column(name) if name in text else _typed(table.column(name), decimal) for name in names}
     frame: pd.DataFrame = pa.table(columns).to_pandas()
     return frame
 

@@ -73,15 +73,15 @@ def fill_cells(table: SeriesTable, gaps: GapPolicy) -> SeriesTable:
 
     Args:
         table: Complete rows.
-        gaps: ``fill`` carries the last value forward, ``interpolate`` goes straight to the next one in time,
-            ``error`` leaves cells missing.
+        gaps: ``fill`` carries the last value forward, ``interpolate`` goes straight to the next one in time (between
+            names there is nothing, so the last one is carried forward), ``error`` leaves cells missing.
     """
     if gaps == "error" or not np.isnan(table.values).any():
         return table
     values = table.values.copy()
     start = np.repeat(table.offsets[:-1], np.diff(table.offsets))
     end = np.repeat(table.offsets[1:], np.diff(table.offsets))
-    for column in values.T:
+    for name, column in zip(table.schema.value_columns, values.T, strict=True):
         missing = np.isnan(column)
         rows = np.arange(len(column))
         before = np.maximum.accumulate(np.where(missing, -1, rows))
@@ -89,7 +89,7 @@ def fill_cells(table: SeriesTable, gaps: GapPolicy) -> SeriesTable:
         inside = np.flatnonzero(missing & (before >= start) & (after < end))
         left, right = before[inside], after[inside]
         known = column[left]
-        if gaps == "interpolate":
+        if gaps == "interpolate" and name not in table.schema.categories:
             clock = table.times.astype(np.int64)
             share = (clock[inside] - clock[left]) / (clock[right] - clock[left])
             known = known + share * (column[right] - known)

@@ -15,7 +15,7 @@ from lstmgru.data.frequency import infer_frequency
 from lstmgru.data.gaps import check_cells, check_policy, complete_rows, fill_cells
 from lstmgru.data.series import GapPolicy, SeriesPanel, SeriesSchema
 from lstmgru.data.table import SeriesTable, read_table_of_series
-from lstmgru.errors import DataError
+from lstmgru.errors import DataError, did_you_mean
 
 
 def build_panel(
@@ -26,6 +26,8 @@ def build_panel(
     id: str | None = None,
     past_covariates: Sequence[str] = (),
     future_covariates: Sequence[str] = (),
+    static_covariates: Sequence[str] = (),
+    categorical: Sequence[str] = (),
     calendar: str | Sequence[str] = "auto",
     frequency: str = "auto",
     gaps: GapPolicy = "error",
@@ -43,10 +45,13 @@ def build_panel(
         id: Column that tells the series apart; ``None`` for a single series.
         past_covariates: Columns known up to the cutoff only.
         future_covariates: Columns known ahead.
+        static_covariates: Columns that do not change within a series.
+        categorical: Those of the covariates that hold names, not numbers.
         calendar: ``auto`` (what varies at the frequency), ``none``, or names of features.
         frequency: ``auto``, ``step``, or the pandas offset alias that the times must fit.
         gaps: What becomes of missing rows and cells; ``fill`` carries the last value forward, ``interpolate``
-            goes straight to the next one in time. Cells at the start or end of a series are never filled.
+            goes straight to the next one in time, except for names, which it carries forward. Cells at the start or
+            end of a series are never filled, nor are static covariates.
         source: File or data set, for messages.
 
     Raises:
@@ -55,8 +60,16 @@ def build_panel(
     check_policy(gaps)
     if not targets:
         raise DataError(f"{source}: data.target must name at least one column to forecast")
-    schema = SeriesSchema(time, tuple(targets), id, tuple(past_covariates), tuple(future_covariates))
-    table = read_table_of_series(frame, schema, source)
+    schema = SeriesSchema(
+        time,
+        tuple(targets),
+        id,
+        tuple(past_covariates),
+        tuple(future_covariates),
+        static_covariates=tuple(static_covariates),
+    )
+    _check_parts(schema, categorical, source)
+    table = read_table_of_series(frame, schema, source, categorical=categorical)
     _check_lengths(table)
     alias, step = infer_frequency(
         table.times, table.offsets, frequency, timezone=table.timezone, ids=table.ids, source=source
@@ -68,18 +81,36 @@ def build_panel(
     check_cells(filled, gaps)
     values = filled.values.astype(np.float32)
     _check_varies(filled, values)
+    _check_static_varies(filled)
     names, channels = _calendar(filled, calendar, alias)
     return SeriesPanel(
-        schema=replace(schema, calendar=names),
+        schema=replace(table.schema, calendar=names),
         frequency=alias,
         ids=table.ids,
         offsets=filled.offsets,
         times=filled.times,
         values=np.concatenate([values, channels], axis=1),
         observed=observed,
+        static=filled.static.astype(np.float32),
         timezone=table.timezone,
         step=step,
     )
+
+
+def _check_parts(schema: SeriesSchema, categorical: Sequence[str], source: str) -> None:
+    if schema.static_covariates and schema.id is None:
+        raise DataError(
+            f"{source}: data.static_covariates names {schema.static_covariates[0]!r}, but what never changes says "
+            "nothing about a single series; name the column of series in data.id, or leave it out"
+        )
+    covariates = (*schema.past_covariates, *schema.future_covariates, *schema.static_covariates)
+    for column in categorical:
+        if column not in covariates:
+            raise DataError(
+                f"{source}: data.categorical names {column!r}, which is no covariate"
+                f"{did_you_mean(column, list(covariates))}; name it in data.past_covariates, data.future_covariates or "
+                "data.static_covariates too, or leave it out"
+            )
 
 
 def _calendar(
@@ -125,8 +156,8 @@ def _check_varies(table: SeriesTable, values: npt.NDArray[np.float32]) -> None:
         channel = values[:, index]
         if column not in schema.targets and (channel == channel[0]).all():
             raise DataError(
-                f"{table.source}: covariate {column!r} is constant ({channel[0]:g} in every row) and says "
-                "nothing; remove it"
+                f"{table.source}: covariate {column!r} is constant ({_shown(schema, column, channel[0])} in every "
+                "row) and says nothing; remove it"
             )
         first = np.repeat(channel[table.offsets[:-1]], np.diff(table.offsets))
         if column in schema.targets and (channel == first).all():
@@ -136,12 +167,27 @@ def _check_varies(table: SeriesTable, values: npt.NDArray[np.float32]) -> None:
             )
 
 
+def _check_static_varies(table: SeriesTable) -> None:
+    for column, values in zip(table.schema.static_covariates, table.static.T, strict=True):
+        if (values == values[0]).all():
+            raise DataError(
+                f"{table.source}: static covariate {column!r} is the same in every series "
+                f"({_shown(table.schema, column, values[0])}) and says nothing; remove it"
+            )
+
+
+def _shown(schema: SeriesSchema, column: str, value: float) -> str:
+    """A value as a message shows it: a name for its code."""
+    return repr(schema.categories[column][int(value) - 1]) if column in schema.categories else f"{value:g}"
+
+
 def _check_calendar_varies(
     table: SeriesTable, features: tuple[str, ...], values: npt.NDArray[np.float32], frequency: str
 ) -> None:
-    for index, feature in enumerate(features):
-        pair = values[:, 2 * index : 2 * index + 2]
-        if (pair == pair[0]).all():
+    first = 0
+    for feature in features:
+        channels = values[:, first : (first := first + len(calendar_channels([feature])))]
+        if (channels == channels[0]).all():
             raise DataError(
                 f"{table.source}: data.calendar: {feature!r} is the same in every row at frequency {frequency}; "
                 "remove it"

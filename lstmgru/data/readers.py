@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +15,7 @@ from lstmgru.errors import DataError, did_you_mean
 _DELIMITED = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 
 
-def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".") -> pd.DataFrame:
+def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".", text: Collection[str] = ()) -> pd.DataFrame:
     """Read a whole file into a frame; its format is told by its suffix.
 
     Whole numbers become ``int64``, other numbers ``float64``. Text stays text, and so do digits that a number
@@ -25,6 +25,8 @@ def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".") -> pd.Da
         path: ``.csv``, ``.tsv`` or ``.txt`` (also with ``.gz``), ``.parquet``, ``.feather`` or ``.arrow``.
         delimiter: Between the fields of a text file; a comma means a tab in ``.tsv``.
         decimal: The decimal point of a text file, ``.`` or ``,``.
+        text: Columns of a text file that stay text whatever they hold: names are then the same in every file, though
+            ``1.0`` or ``NA`` stand alone in one and among words in another.
 
     Raises:
         DataError: The file is missing, of another kind, damaged, without rows, or its columns are ambiguous.
@@ -33,7 +35,7 @@ def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".") -> pd.Da
     _check_exists(path)
     if name.endswith(_DELIMITED):
         tab = ".tsv" in name[-7:] and delimiter == ","
-        return read_delimited(path, delimiter="\t" if tab else delimiter, decimal=decimal)
+        return read_delimited(path, delimiter="\t" if tab else delimiter, decimal=decimal, text=text)
     reader = _ARROW_READERS.get(path.suffix.lower())
     if reader is None:
         valid = [*_DELIMITED, *_ARROW_READERS]

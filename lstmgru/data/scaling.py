@@ -1,58 +1,182 @@
-"""Standardisation of channels, fitted on training rows only."""
+"""Scaling of channels, fitted on training rows only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from lstmgru.data.series import SeriesPanel
 from lstmgru.data.splits import Rows
+from lstmgru.errors import DataError, SpecError
+from lstmgru.specs import ModelSpec
 
 Array = npt.NDArray[np.float32]
+_Float = npt.NDArray[np.float64]
+
+# A spread that is only the rounding of float32 would blow noise up to unit variance.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class StandardScaler:
-    """``(x - mean) / scale`` for each channel; a constant channel has scale 1.
+class Scaler:
+    """``(x - mean) / scale`` for each channel, after the logarithm of the targets if asked for.
+
+    A constant channel has scale 1. Categorical channels pass as they are.
 
     Attributes:
-        mean: (channels,) in original units.
-        scale: (channels,) standard deviations in original units, never 0.
+        mean: (1, F), or (series, F) where each series is scaled by itself; in original units, or their logarithms.
+        scale: Likewise; never 0.
+        n_targets: Y, the first channels.
+        log: Whether logarithms are taken of the targets.
+        static_mean: (S,) of the static covariates.
+        static_scale: (S,).
     """
 
     mean: Array
     scale: Array
+    n_targets: int
+    log: bool
+    static_mean: Array
+    static_scale: Array
 
     @classmethod
-    def fit(cls, values: Array, train: Rows) -> Self:
-        """Mean and deviation of the training rows.
+    def fit(cls, panel: SeriesPanel, train: Rows, model: ModelSpec | None = None) -> Self:
+        """Mean and deviation of the training rows, as an architecture wants them.
+
+        ``fold``: over all of them. ``series`` and ``last``: the targets' over each series' own; a series without
+        training rows has those of all. ``window`` and ``mean``, which look at each window themselves, need an order of
+        magnitude only and keep 0 where it is. With differences, the scale is their root mean square.
 
         Args:
-            values: (rows, channels) in original units.
+            panel: The data.
             train: (series, 2) rows ``[start, end)`` to learn from; no other row is read.
+            model: The architecture; ``None``: mean 0 and deviation 1 over all.
+
+        Raises:
+            DataError: Logarithms are asked for, and a target has none.
         """
-        part = np.concatenate([values[start:end] for start, end in train]).astype(np.float64)
-        mean, scale = part.mean(axis=0), part.std(axis=0)
-        # A spread that is only the rounding of float32 would blow noise up to unit variance.
-        constant = scale <= 1e-6 * np.maximum(np.abs(mean), 1e-30)
-        return cls(mean.astype(np.float32), np.where(constant, 1.0, scale).astype(np.float32))
+        log, difference = (model.log, model.difference) if model else (False, False)
+        kind = model.normalization if model else "fold"
+        every = [_numbers(panel, slice(start, end), log) for start, end in train]
+        parts = [part for part in every if len(part)]
+        mean, scale = _moments(np.concatenate(parts))
+        numeric = np.array([column not in panel.schema.categories for column in panel.channels])
+        targets = slice(0, panel.n_targets)
+        if difference:
+            changes = np.concatenate([np.diff(part[:, targets], axis=0) for part in parts])
+            mean[targets], scale[targets] = 0.0, _size(changes)
+        elif kind in ("window", "mean"):
+            sizes = np.abs(np.concatenate(parts)[:, targets]).mean(axis=0)
+            mean[targets] = 0.0
+            scale[targets] = np.where(sizes > 0, sizes, 1.0) if kind == "mean" else scale[targets]
+        mean, scale = np.where(numeric, mean, 0.0)[None], np.where(numeric, scale, 1.0)[None]
+        if kind in ("series", "last") and len(panel) > 1:
+            mean, scale = np.repeat(mean, len(panel), axis=0), np.repeat(scale, len(panel), axis=0)
+            for series, part in enumerate(every):
+                if len(part) > 1:
+                    own = (0.0, _size(np.diff(part[:, targets], axis=0))) if difference else _moments(part[:, targets])
+                    mean[series, targets], scale[series, targets] = own
+        return cls(
+            mean.astype(np.float32),
+            scale.astype(np.float32),
+            panel.n_targets,
+            log,
+            *_static_moments(panel),
+        )
 
-    def transform(self, values: Array) -> Array:
-        """(…, channels) in original units → scaled."""
-        return (values - self.mean) / self.scale
+    @property
+    def by_series(self) -> bool:
+        """Whether each series is scaled by itself."""
+        return len(self.mean) > 1
 
-    def inverse_targets(self, values: Array) -> Array:
-        """(…, Y) scaled → original units; the targets are the first channels."""
-        n_targets = values.shape[-1]
-        return values * self.scale[:n_targets] + self.mean[:n_targets]
+    def transform(self, values: Array, series: npt.NDArray[np.int64] | None = None) -> Array:
+        """Original units → scaled.
+
+        Args:
+            values: (rows, F).
+            series: (rows,) number of each row's series, from 0; needed where each is scaled by itself.
+
+        Raises:
+            DataError: Logarithms are asked for, and a target has none.
+        """
+        if self.log:
+            values = _with_logarithms(values, self.n_targets)
+        return (values - self._of(self.mean, series)) / self._of(self.scale, series)
+
+    def inverse_targets(self, values: Array, series: npt.NDArray[np.int64] | None = None) -> Array:
+        """Scaled → original units.
+
+        Args:
+            values: (windows, H, Y), or with a further axis for quantiles.
+            series: (windows,) number of each window's series.
+        """
+        shape = (-1, 1, self.n_targets, *(1,) * (values.ndim - 3))
+        mean, scale = (self._of(table, series)[:, : self.n_targets].reshape(shape) for table in (self.mean, self.scale))
+        restored: Array = values * scale + mean
+        return np.exp(restored) if self.log else restored
+
+    def transform_static(self, static: Array) -> Array:
+        """(series, S) static covariates → scaled."""
+        return (static - self.static_mean) / self.static_scale
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; :meth:`from_dict` is the inverse."""
-        return {"mean": self.mean.tolist(), "scale": self.scale.tolist()}
+        arrays = {name: getattr(self, name).tolist() for name in ("mean", "scale", "static_mean", "static_scale")}
+        return {**arrays, "n_targets": self.n_targets, "log": self.log}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The scaler that :meth:`to_dict` wrote."""
-        return cls(np.asarray(values["mean"], np.float32), np.asarray(values["scale"], np.float32))
+        arrays = {name: np.asarray(value, np.float32) for name, value in values.items() if isinstance(value, list)}
+        return cls(**arrays, n_targets=int(values["n_targets"]), log=bool(values["log"]))
+
+    def _of(self, table: Array, series: npt.NDArray[np.int64] | None) -> Array:
+        if not self.by_series:
+            return table
+        if series is None:
+            raise SpecError("each series is scaled by itself, so the number of every row's series must be given")
+        return table[series]
+
+
+def _numbers(panel: SeriesPanel, rows: slice, log: bool) -> _Float:
+    """(rows, F) in double precision, of the targets the logarithms if asked for."""
+    values = panel.values[rows].astype(np.float64)
+    return _with_logarithms(values, panel.n_targets) if log else values
+
+
+_Values = TypeVar("_Values", Array, _Float)
+
+
+def _with_logarithms(values: _Values, n_targets: int) -> _Values:
+    targets = values[:, :n_targets]
+    if (targets <= 0).any():
+        raise DataError(
+            f"a target has the value {targets[targets <= 0][0]:g}, but only numbers above 0 have logarithms; choose a "
+            "transform without log"
+        )
+    logarithms = values.copy()
+    logarithms[:, :n_targets] = np.log(targets)
+    return logarithms
+
+
+def _size(changes: _Float) -> _Float:
+    """(Y,) root mean squares, so that a steady trend's changes count as large as they are; 1 where all are 0."""
+    size: _Float = np.sqrt((changes**2).mean(axis=0))
+    return np.where(size > 0, size, 1.0)
+
+
+def _moments(values: _Float) -> tuple[_Float, _Float]:
+    """(channels,) mean and deviation; 1 for the deviation of what is constant."""
+    mean, scale = values.mean(axis=0), values.std(axis=0)
+    constant = scale <= _ROUNDING * np.maximum(np.abs(mean), 1e-30)
+    return mean, np.where(constant, 1.0, scale)
+
+
+def _static_moments(panel: SeriesPanel) -> tuple[Array, Array]:
+    """(S,) mean and deviation over the series; 0 and 1 for categories."""
+    mean, scale = _moments(panel.static.astype(np.float64))
+    numeric = np.array([column not in panel.schema.categories for column in panel.schema.static_covariates], bool)
+    return np.where(numeric, mean, 0.0).astype(np.float32), np.where(numeric, scale, 1.0).astype(np.float32)

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from lstmgru.data.series import SeriesPanel
+from lstmgru.data.series import SeriesPanel, ShortSeries, check_short_series
 from lstmgru.errors import DataError, SpecError
 
 Rows = npt.NDArray[np.int64]
@@ -95,7 +95,20 @@ class Splits:
     stride: int
 
 
-def make_splits(panel: SeriesPanel, spec: SplitSpec, *, horizon: int, context_length: int) -> Splits:
+def time_span(panel: SeriesPanel, parts: Rows) -> tuple[np.generic, np.generic]:
+    """The first and the last time of parts, some of which have rows.
+
+    Args:
+        panel: The data.
+        parts: (series, 2) absolute rows ``[start, end)``; of a series that begins later there are none.
+    """
+    starts, ends = parts[parts[:, 1] > parts[:, 0]].T
+    return panel.times[starts].min(), panel.times[ends - 1].max()
+
+
+def make_splits(
+    panel: SeriesPanel, spec: SplitSpec, *, horizon: int, context_length: int, short_series: ShortSeries = "error"
+) -> Splits:
     """Cut a panel into folds and a holdout.
 
     Args:
@@ -103,10 +116,13 @@ def make_splits(panel: SeriesPanel, spec: SplitSpec, *, horizon: int, context_le
         spec: How to cut.
         horizon: H, steps of one forecast.
         context_length: The longest context that will be read; every training part must hold one window of it.
+        short_series: With ``pad`` one series with a row and a horizon to train on is enough; others may have less, or
+            begin after a training part. A sliding part then is at least one window long.
 
     Raises:
         DataError: The series are too short for that many folds, that horizon or that context.
     """
+    check_short_series(short_series)
     size = spec.fold_size or spec.holdout
     step = spec.step or size
     for name, length in (("splits.holdout", spec.holdout), ("splits.fold_size", size)):
@@ -119,6 +135,8 @@ def make_splits(panel: SeriesPanel, spec: SplitSpec, *, horizon: int, context_le
     if spec.window == "sliding":
         first_start = _rows_before_end(panel, spec.holdout + step * (spec.folds - 1) + size, spec.align)
         train_size = spec.train_size or int((first_start - spec.gap - panel.offsets[:-1]).max())
+        if short_series == "pad":
+            train_size = _at_least_a_window(train_size, context_length, horizon, chosen=spec.train_size is None)
 
     def fold(number: int) -> Split:
         end = spec.holdout + step * (spec.folds - number)
@@ -127,7 +145,8 @@ def make_splits(panel: SeriesPanel, spec: SplitSpec, *, horizon: int, context_le
 
     # The first fold has the least to train on: before the others, of which there may be any number.
     first = fold(1)
-    _check_lengths(panel, first, spec, size, step, horizon, context_length)
+    reserved = spec.holdout + step * (spec.folds - 1) + size + spec.gap
+    _check_first(panel, first, reserved, horizon, context_length, short_series)
     holdout_start = _rows_before_end(panel, spec.holdout, spec.align)
     return Splits(
         folds=(first, *(fold(number) for number in range(2, spec.folds + 1))),
@@ -141,16 +160,33 @@ def _rows_before_end(panel: SeriesPanel, steps: int, align: str) -> Rows:
     starts, ends = panel.offsets[:-1], panel.offsets[1:]
     if align == "end" or len(panel) == 1:
         return np.maximum(ends - steps, starts)
-    longest = int(np.argmax(panel.times[ends - 1]))
-    last = int(ends[longest])
     if steps == 0:
         return ends.copy()
-    row = last - steps
-    # Where even the series that ends last is too short, no row is left: the length check says so.
-    moment = panel.times[max(row, int(starts[longest]))]
+    moment = _moment_before_end(panel, steps)
+    if moment is None:
+        return starts.copy()
     return np.array(
         [start + np.searchsorted(panel.times[start:end], moment) for start, end in zip(starts, ends, strict=True)]
     )
+
+
+def _moment_before_end(panel: SeriesPanel, steps: int) -> np.generic | None:
+    """The time at which the last ``steps`` steps of the panel begin; ``None``: before all of its rows."""
+    from lstmgru.data.aliases import parse_frequency
+    from lstmgru.data.grid import positions, times_at
+
+    ends = panel.offsets[1:] - 1
+    last = np.flatnonzero(panel.times[ends] == panel.times[ends].max())
+    longest = last[np.argmax(panel.lengths[last])]
+    if steps <= panel.lengths[longest]:
+        return panel.times[ends[longest] + 1 - steps]  # type: ignore[no-any-return]  # times are of any type
+    # Every series that goes on to the end began later than that, so its grid has to be continued backwards.
+    grid = parse_frequency(panel.frequency, step=panel.step)
+    span = np.array([panel.times[panel.offsets[:-1]].min(), panel.times[ends[longest]]])
+    before = int(positions(grid, span, np.array([0, 2]), panel.timezone)[0][1])
+    if steps > before + 1:
+        return None
+    return times_at(grid, span[1:], np.array([1 - steps]), panel.timezone)[0]  # type: ignore[no-any-return]
 
 
 def _split(name: str, panel: SeriesPanel, start: Rows, end: Rows, gap: int, train_size: int | None) -> Split:
@@ -169,21 +205,45 @@ def _split(name: str, panel: SeriesPanel, start: Rows, end: Rows, gap: int, trai
     return Split(name, np.stack([train_start, train_end], axis=1), np.stack([start, end], axis=1))
 
 
-def _check_lengths(
-    panel: SeriesPanel, first: Split, spec: SplitSpec, size: int, step: int, horizon: int, context_length: int
+def _check_first(
+    panel: SeriesPanel, first: Split, reserved: int, horizon: int, context_length: int, short_series: ShortSeries
 ) -> None:
-    needed = context_length + horizon
+    """Refuse a first fold with too little to train on.
+
+    Args:
+        panel: The data.
+        first: The fold.
+        reserved: Steps after its training part.
+        horizon: H.
+        context_length: T.
+        short_series: With ``error`` every series needs T + H rows, with ``pad`` one needs 1 + H.
+    """
     have = first.train[:, 1] - first.train[:, 0]
-    short = np.flatnonzero(have < needed)
-    if len(short) == 0:
+    padded = short_series == "pad"
+    needed = horizon + (1 if padded else context_length)
+    if (have.max() if padded else have.min()) >= needed:
         return
-    worst = int(short[np.argmin(have[short])])
-    reserved = spec.holdout + step * (spec.folds - 1) + size + spec.gap
+    worst = int(np.argmax(have) if padded else np.argmin(have))
     which = f"series {panel.ids[worst]!r}" if len(panel) > 1 else "the series"
+    context = "one row of context" if padded else f"context {context_length}"
+    way_out = ["use fewer or smaller folds", "a smaller holdout"]
+    if not padded:
+        way_out += ["a shorter context"] + (["data.short_series: pad"] if have.max() > horizon else [])
+    short = int((have < needed).sum())
     raise DataError(
-        f"{which} has {panel.lengths[worst]} rows, too few: the first fold trains on what is left "
-        f"before the last {reserved} (holdout, folds, gap), here {have[worst]} rows, and needs at least {needed} "
-        f"(context {context_length} + horizon {horizon}); "
-        "use fewer or smaller folds, a smaller holdout, or a shorter context"
-        + (f" ({len(short)} of {len(panel)} series are too short)" if len(panel) > 1 else "")
+        f"{which} has {panel.lengths[worst]} rows, too few: the first fold trains on what is left before the last "
+        f"{reserved} (holdout, folds, gap), here {have[worst]} rows, and needs at least {needed} "
+        f"({context} + horizon {horizon}); {', '.join(way_out[:-1])}, or {way_out[-1]}"
+        + (f" ({short} of {len(panel)} series are too short)" if len(panel) > 1 else "")
     )
+
+
+def _at_least_a_window(train_size: int, context_length: int, horizon: int, *, chosen: bool) -> int:
+    """The length of a sliding training part: padding is for series that are short, not for parts that make them so."""
+    needed = context_length + horizon
+    if train_size < needed and not chosen:
+        raise DataError(
+            f"splits.train_size is {train_size}, shorter than a window of {needed} steps (context {context_length} + "
+            f"horizon {horizon}); make it at least {needed}"
+        )
+    return max(train_size, needed)

@@ -1,77 +1,221 @@
-"""The forecasting network: a stack of recurrent layers and a head that reads what is known of the future."""
+"""The forecasting network: normalise the window, read it with recurrent layers, decode the horizon, undo the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lstmgru.nn.stack import RecurrentStack
-from lstmgru.specs import Loss, ModelSpec
+from lstmgru.errors import SpecError
+from lstmgru.nn.decoders import DecoderSizes, DirectDecoder, ParallelDecoder, RecurrentDecoder
+from lstmgru.nn.encoder import Encoder
+from lstmgru.nn.inputs import CategoryEmbedding, Segments, StaticFeatures
+from lstmgru.nn.normalization import Level, WindowNormalization, denormalize
+from lstmgru.specs import InputSpec, Loss, ModelSpec
 
-_LOSSES: dict[Loss, Callable[[Tensor, Tensor], Tensor]] = {
-    "mae": F.l1_loss,
-    "mse": F.mse_loss,
-    "huber": F.huber_loss,
-}
+MEDIAN = (0.5,)
+
+
+class Inputs(NamedTuple):
+    """A batch of what a network reads.
+
+    Attributes:
+        past: (B, T, F) contexts, scaled; categorical channels hold codes.
+        future: (B, H, K) what is known of the horizon.
+        static: (B, S) what does not change within a series; ``None`` where S is 0.
+        series: (B,) codes of the series, from 1; ``None`` where the network does not tell them apart.
+        lengths: (B,) rows at the end of each context that are real; ``None``: all are.
+    """
+
+    past: Tensor
+    future: Tensor
+    static: Tensor | None = None
+    series: Tensor | None = None
+    lengths: Tensor | None = None
+
+
+class _Read(NamedTuple):
+    """A forecast (B, H, Y, Q) as the network made it, what undoes its normalisation, and the attention's weights."""
+
+    forecast: Tensor
+    level: Level
+    weights: Tensor | None
 
 
 class ForecastNetwork(nn.Module):
-    """Reads a context, forecasts all steps of the horizon at once. All values are scaled.
+    """Reads a context, forecasts all steps of the horizon.
 
     Args:
         spec: The architecture.
-        n_inputs: F, channels of the context; the targets are the first.
-        n_future: K, channels known over the horizon.
-        n_targets: Y.
+        inputs: What it reads.
         horizon: H.
+        quantiles: (Q,) ascending probabilities, the median in the middle; the median alone is a point forecast.
     """
 
-    def __init__(self, spec: ModelSpec, *, n_inputs: int, n_future: int, n_targets: int, horizon: int) -> None:
+    probabilities: Tensor
+
+    def __init__(
+        self, spec: ModelSpec, inputs: InputSpec, *, horizon: int, quantiles: tuple[float, ...] = MEDIAN
+    ) -> None:
         super().__init__()
-        self.spec = spec
-        self.n_inputs, self.n_future, self.n_targets, self.horizon = n_inputs, n_future, n_targets, horizon
-        self.stack = RecurrentStack(spec.layers, n_inputs=n_inputs, dropout=spec.dropout)
-        self.dropout = nn.Dropout(spec.dropout)
-        self.head = nn.Linear(self.stack.n_outputs, horizon * n_targets)
-        self.future_head = nn.Linear(n_future, n_targets, bias=False) if n_future else None
+        self.spec, self.inputs, self.horizon, self.quantiles = spec, inputs, horizon, quantiles
+        self.register_buffer("probabilities", torch.tensor(quantiles), persistent=False)
+        independent = spec.channels == "independent"
+        going_on = spec.decoder in ("parallel", "recurrent")
+        n_targets, n_past, first_future = inputs.n_targets, inputs.n_inputs, inputs.n_inputs - inputs.n_future
 
-    def forward(self, past: Tensor, future: Tensor) -> Tensor:
-        """Forecast.
+        self.normalization = WindowNormalization(spec)
+        self.covariates = CategoryEmbedding(n_past - n_targets, _from(inputs.categories, n_targets))
+        self.future = CategoryEmbedding(inputs.n_future, _from(inputs.categories, first_future))
+        self.static = StaticFeatures(inputs, spec.series_embedding)
+        # A decoder with positions has the channel's embedding beside them.
+        size = min(16, n_targets // 2 + 1) if independent and n_targets > 1 and spec.decoder != "parallel" else 0
+        self.channel = nn.Embedding(n_targets, size) if size else None
+        n_static = self.static.n_outputs + size
+        n_read = (1 if independent else n_targets) + self.covariates.n_outputs + inputs.padded
 
-        Args:
-            past: (batch, T, F) context.
-            future: (batch, H, K) what is known of the horizon; K may be 0.
+        self.segments = Segments(spec.segment_length)
+        n_embedded = spec.branches[0][0].hidden_size
+        n_segment = spec.segment_length * n_read + n_static
+        embeds = going_on or spec.segment_length > 1
+        self.embedding = nn.Sequential(nn.Linear(n_segment, n_embedded), nn.ReLU()) if embeds else None
+        self.encoder = Encoder(spec, n_embedded if embeds else n_segment)
+        sizes = DecoderSizes(
+            horizon=horizon,
+            n_targets=1 if independent else n_targets,
+            n_quantiles=len(quantiles),
+            n_future=self.future.n_outputs,
+            n_static=n_static,
+            n_channels=n_targets if independent else 1,
+        )
+        self.direct = None if going_on else DirectDecoder(spec, self.encoder, sizes)
+        decoder = ParallelDecoder if spec.decoder == "parallel" else RecurrentDecoder
+        self.going_on = decoder(spec, self.encoder, sizes, n_embedded) if going_on else None
+
+    def forward(
+        self,
+        past: Tensor,
+        future: Tensor,
+        static: Tensor | None = None,
+        series: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
+        """Forecast; see :class:`Inputs`.
 
         Returns:
-            (batch, H, Y) forecasts.
+            (B, H, Y, Q) scaled, ascending in Q.
         """
-        last = past[:, -1:, : self.n_targets]
-        if self.spec.normalization == "last":
-            past = torch.cat([past[..., : self.n_targets] - last, past[..., self.n_targets :]], dim=-1)
-        state = self.dropout(self.stack(past)[:, -1])
-        forecast: Tensor = self.head(state).unflatten(-1, (self.horizon, self.n_targets))
-        if self.future_head is not None:
-            forecast = forecast + self.future_head(future)
-        return forecast + last if self.spec.normalization == "last" else forecast
+        read = self._read(Inputs(past, future, static, series, lengths))
+        forecast = denormalize(read.forecast, read.level)
+        # Quantiles that crossed change places (Chernozhukov et al. 2010).
+        return forecast.sort(dim=-1).values if len(self.quantiles) > 1 else forecast
 
-    def loss(self, past: Tensor, future: Tensor, target: Tensor, kind: Loss) -> Tensor:
-        """Mean loss of a batch, a scalar.
+    def loss(self, inputs: Inputs, target: Tensor, kind: Loss) -> Tensor:
+        """Mean loss of a batch on normalised values, a scalar.
 
         Args:
-            past: (batch, T, F).
-            future: (batch, H, K).
-            target: (batch, H, Y).
-            kind: ``mae``, ``mse`` or ``huber``.
+            inputs: What is read.
+            target: (B, H, Y) scaled.
+            kind: ``mae``, ``mse``, ``huber`` or ``quantile``.
         """
-        return _LOSSES[kind](self(past, future), target)
+        read = self._read(inputs)
+        goal = ((target - read.level.shift) / read.level.scale).unsqueeze(-1).expand_as(read.forecast)
+        match kind:
+            case "mae":
+                return F.l1_loss(read.forecast, goal)
+            case "mse":
+                return F.mse_loss(read.forecast, goal)
+            case "huber":
+                return F.huber_loss(read.forecast, goal)
+            case "quantile":
+                above = goal - read.forecast
+                return torch.maximum(self.probabilities * above, (self.probabilities - 1) * above).mean()
 
-    def example_input(self, batch_size: int = 2) -> tuple[Tensor, Tensor]:
+    @torch.no_grad()
+    def attention(self, inputs: Inputs) -> Tensor:
+        """What the forecasts look at.
+
+        Returns:
+            (B, C, M, L) weights with sum 1 over L, the segments of the context (steps, for a segment length of 1). C is
+            Y where channels are independent, else 1; M is the number of segments of the horizon for the decoders
+            ``parallel`` and ``recurrent``, else 1.
+
+        Raises:
+            SpecError: The pooling is no attention.
+        """
+        weights = self._read(inputs).weights
+        if weights is None:
+            raise SpecError(
+                f"only a pooling of additive or multihead has attention weights, but this one is {self.spec.pooling}"
+            )
+        independent = self.spec.channels == "independent"
+        return weights.reshape(-1, self.inputs.n_targets if independent else 1, *weights.shape[1:])
+
+    def example_input(self, batch_size: int = 2) -> Inputs:
         """Zeros of the shapes that :meth:`forward` takes."""
-        past = torch.zeros(batch_size, self.spec.context_length, self.n_inputs)
-        return past, torch.zeros(batch_size, self.horizon, self.n_future)
+        past = torch.zeros(batch_size, self.spec.context_length, self.inputs.n_inputs)
+        return Inputs(past, torch.zeros(batch_size, self.horizon, self.inputs.n_future), *self.example_rest(batch_size))
+
+    def example_rest(self, batch_size: int) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Static covariates, series and lengths of an example, as far as the network reads them."""
+        static = torch.zeros(batch_size, self.inputs.n_static) if self.inputs.n_static else None
+        series = torch.ones(batch_size, dtype=torch.int64) if self.spec.series_embedding else None
+        lengths = torch.full((batch_size,), self.spec.context_length) if self.inputs.padded else None
+        return static, series, lengths
+
+    def _read(self, inputs: Inputs) -> _Read:
+        """Everything between the normalisation and its undoing."""
+        n_targets = self.inputs.n_targets
+        past, future = inputs.past, self.future(inputs.future)
+        real = _real(inputs.lengths, past) if self.inputs.padded else None
+        targets, level = self.normalization(past[..., :n_targets], real)
+        covariates = self.covariates(past[..., n_targets:])
+        if real is not None:
+            flags = real.unsqueeze(-1).to(past.dtype)
+            covariates = torch.cat([covariates * flags, flags], dim=-1)
+        static = self.static(
+            past.new_zeros(past.shape[0], 0) if inputs.static is None else inputs.static, inputs.series
+        )
+
+        independent = self.spec.channels == "independent"
+        if independent:  # each channel is a row of the batch
+            targets = targets.transpose(1, 2).flatten(0, 1).unsqueeze(-1)
+            covariates, future, static = (
+                values.repeat_interleave(n_targets, dim=0) for values in (covariates, future, static)
+            )
+            real = None if real is None else real.repeat_interleave(n_targets, dim=0)
+            if self.channel is not None:
+                of_channel = self.channel.weight.repeat(past.shape[0], 1)
+                static = torch.cat([static, of_channel], dim=-1)
+
+        x = self.segments(torch.cat([targets, covariates], dim=-1))
+        x = torch.cat([x, static.unsqueeze(1).expand(-1, x.shape[1], -1)], dim=-1)
+        encoded = self.encoder(x if self.embedding is None else self.embedding(x))
+        real = self.segments.real(real)
+        last = targets[:, -self.segments.length :]
+        if self.direct is not None:
+            forecast, weights = self.direct(encoded, real, future, static, last)
+        else:
+            assert self.going_on is not None  # one of the two decoders is there
+            forecast, weights = self.going_on(self.encoder, encoded, real, future, static, last)
+        if independent:  # (B · Y, H, 1, Q) → (B, H, Y, Q)
+            forecast = forecast.squeeze(2).unflatten(0, (-1, n_targets)).transpose(1, 2)
+        return _Read(forecast, level, weights)
+
+
+def _real(lengths: Tensor | None, past: Tensor) -> Tensor:
+    """(B, T) False before the first real row of each context."""
+    steps = torch.arange(past.shape[1], 0, -1, device=past.device)
+    if lengths is None:
+        return torch.ones(past.shape[:2], dtype=torch.bool, device=past.device)
+    return steps <= lengths.unsqueeze(-1)
+
+
+def _from(categories: tuple[tuple[int, int], ...], first: int) -> tuple[tuple[int, int], ...]:
+    """The categories among the channels from ``first`` on, counted from there."""
+    return tuple((channel - first, names) for channel, names in categories if channel >= first)
 
 
 def count_parameters(network: nn.Module) -> int:

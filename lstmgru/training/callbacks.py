@@ -9,7 +9,7 @@ from typing import Protocol
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from lstmgru.training.module import ForecastModule
+from lstmgru.training.module import Array, ForecastModule
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,12 @@ class SilentObserver:
 
 
 class BestWeights(Callback):
-    """Keeps the weights of the epoch with the best score in memory, on the device."""
+    """Keeps the weights and forecasts of the epoch with the best score in memory, the weights on the device."""
 
     def __init__(self) -> None:
         self.score = float("inf")
         self.epoch = 0
+        self.forecast: Array | None = None
         self._weights: dict[str, Tensor] = {}
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -59,6 +60,7 @@ class BestWeights(Callback):
         assert isinstance(pl_module, ForecastModule)
         if pl_module.score < self.score:
             self.score, self.epoch = pl_module.score, trainer.current_epoch + 1
+            self.forecast = pl_module.forecast
             state = pl_module.scored_network.state_dict()
             self._weights = {name: value.detach().clone() for name, value in state.items()}
 

@@ -9,18 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 
-from lstmgru.data.scaling import StandardScaler
-from lstmgru.data.series import SeriesPanel
+from lstmgru.data.inputs import input_spec
+from lstmgru.data.scaling import Scaler
+from lstmgru.data.series import SeriesPanel, ShortSeries
 from lstmgru.data.splits import Rows, Split
 from lstmgru.data.windows import training_cutoffs
 from lstmgru.metrics import Array, Evaluation
-from lstmgru.nn.network import ForecastNetwork
-from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec
-from lstmgru.training.batches import EVALUATION_BATCH_SIZE, WindowsDataModule, WindowTensor
+from lstmgru.nn.network import MEDIAN, ForecastNetwork
+from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
+from lstmgru.training.batches import WindowsDataModule, WindowTensor, evaluation_batch_size
 from lstmgru.training.callbacks import BestWeights, EpochResult, Observer, SilentObserver, Watch
 from lstmgru.training.module import SCORE, ForecastModule
 
@@ -34,15 +36,18 @@ class FitResult:
         scaler: Fitted on the training part.
         score: Best validation score in original units; ``inf`` without validation.
         best_epoch: The epoch of the weights, from 1.
+        forecast: (windows, H, Y, Q) of that epoch, on the windows that were scored, in original units; ``None``
+            without validation.
         epochs: All epochs.
         seconds: Wall time.
         stopped: Whether the observer stopped it.
     """
 
     network: ForecastNetwork
-    scaler: StandardScaler
+    scaler: Scaler
     score: float
     best_epoch: int
+    forecast: Array | None
     epochs: tuple[EpochResult, ...]
     seconds: float
     stopped: bool
@@ -57,6 +62,7 @@ def fit(
     *,
     evaluation: Evaluation | None = None,
     observer: Observer | None = None,
+    short_series: ShortSeries = "error",
 ) -> FitResult:
     """Train a network on the training part of a split.
 
@@ -69,40 +75,48 @@ def fit(
         evaluation: Windows that are scored after each epoch, for early stopping and the best weights;
             ``None``: train ``train.max_epochs`` epochs and keep the last weights.
         observer: Follows the training and may stop it.
+        short_series: Whether a series with less history than the network reads is refused or padded.
 
     Raises:
         DataError: No training window fits.
         TrainingDiverged: The loss or the score is not finite.
     """
     start = time.perf_counter()
-    scaler = StandardScaler.fit(panel.values, split.train)
-    windows = WindowTensor(panel, scaler, context_length=model.context_length, horizon=forecast.horizon)
-    cutoffs = training_cutoffs(panel, split, context_length=model.context_length, horizon=forecast.horizon)
+    scaler = Scaler.fit(panel, split.train, model)
+    cutoffs = training_cutoffs(
+        panel, split, context_length=model.context_length, horizon=forecast.horizon, short_series=short_series
+    )
+    inputs = input_spec(panel.schema, n_series=len(panel), short_series=short_series)
+    windows = _windows(panel, scaler, inputs, model, forecast)
     best, watch = BestWeights(), Watch(observer or SilentObserver())
+    data = WindowsDataModule(
+        cutoffs,
+        None if evaluation is None else evaluation.cutoffs,
+        panel.offsets,
+        batch_size=train.batch_size,
+        evaluation_batch_size=evaluation_batch_size(model.context_length, inputs.n_inputs),
+        epoch_windows=train.epoch_windows,
+        seed=train.seed,
+    )
     with _seeded(train.seed), _quiet():
-        network = ForecastNetwork(
-            model,
-            n_inputs=windows.n_inputs,
-            n_future=windows.n_future,
-            n_targets=windows.n_targets,
-            horizon=forecast.horizon,
-        )
-        score = None if evaluation is None else lambda values: evaluation.score(forecast.metric, values)
-        module = ForecastModule(network, train, windows, scaler, score)
-        data = WindowsDataModule(
-            cutoffs,
-            None if evaluation is None else evaluation.cutoffs,
-            batch_size=train.batch_size,
-            seed=train.seed,
+        quantiles = forecast.quantiles if train.loss == "quantile" else MEDIAN
+        module = ForecastModule(
+            ForecastNetwork(model, inputs, horizon=forecast.horizon, quantiles=quantiles),
+            train,
+            windows,
+            n_steps=train.max_epochs * data.n_steps,
+            unscale=lambda values: scaler.inverse_targets(values, None if evaluation is None else evaluation.series),
+            score=None if evaluation is None else lambda values: _score(evaluation, forecast, values),
         )
         trainer = _trainer(train, best, watch, validate=evaluation is not None)
         trainer.fit(module, datamodule=data)
     best.restore(module)
     return FitResult(
-        network=network.cpu().eval(),
+        network=module.network.cpu().eval(),
         scaler=scaler,
         score=best.score,
         best_epoch=best.epoch or len(watch.epochs),
+        forecast=best.forecast,
         epochs=tuple(watch.epochs),
         seconds=time.perf_counter() - start,
         stopped=watch.stopped,
@@ -110,20 +124,43 @@ def fit(
 
 
 def predict(
-    network: ForecastNetwork,
-    scaler: StandardScaler,
-    panel: SeriesPanel,
-    cutoffs: Rows,
-    forecast: ForecastSpec,
+    network: ForecastNetwork, scaler: Scaler, panel: SeriesPanel, cutoffs: Rows, forecast: ForecastSpec
 ) -> Array:
-    """(windows, H, Y) forecasts in original units at (windows,) cutoffs of a panel."""
-    windows = WindowTensor(panel, scaler, context_length=network.spec.context_length, horizon=forecast.horizon)
-    forecasts = []
+    """(windows, H, Y, Q) forecasts in original units at (windows,) cutoffs of a panel."""
+    windows = _windows(panel, scaler, network.inputs, network.spec, forecast)
+    size = evaluation_batch_size(network.spec.context_length, network.inputs.n_inputs)
     with torch.no_grad():
-        for part in torch.split(torch.from_numpy(cutoffs), EVALUATION_BATCH_SIZE):
-            past, future, _ = windows.gather(part)
-            forecasts.append(network(past, future))
-    return scaler.inverse_targets(torch.cat(forecasts).numpy())
+        parts = torch.split(torch.from_numpy(cutoffs), size)
+        forecasts = torch.cat([network(*windows.gather(part).inputs) for part in parts])
+    series = np.searchsorted(panel.offsets, cutoffs - 1, side="right") - 1
+    return scaler.inverse_targets(forecasts.numpy(), series)
+
+
+def point_forecast(forecast: Array) -> Array:
+    """(…, Y) the median of (…, Y, Q) quantiles."""
+    return forecast[..., forecast.shape[-1] // 2]
+
+
+def quantile_forecast(forecast: Array) -> Array | None:
+    """(…, Y, Q) as they are, or ``None`` where there is a point forecast only."""
+    return forecast if forecast.shape[-1] > 1 else None
+
+
+def _windows(
+    panel: SeriesPanel, scaler: Scaler, inputs: InputSpec, model: ModelSpec, forecast: ForecastSpec
+) -> WindowTensor:
+    return WindowTensor(
+        panel,
+        scaler,
+        inputs,
+        context_length=model.context_length,
+        horizon=forecast.horizon,
+        tell_series=model.series_embedding > 0,
+    )
+
+
+def _score(evaluation: Evaluation, forecast: ForecastSpec, values: Array) -> float:
+    return evaluation.score(forecast.metric, point_forecast(values), quantile_forecast(values))
 
 
 def _trainer(train: TrainSpec, best: BestWeights, watch: Watch, *, validate: bool) -> Trainer:

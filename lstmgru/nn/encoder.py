@@ -1,0 +1,193 @@
+"""The recurrent part of a network: layers one after the other, in any order and mix, and stacks side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lstmgru.nn.cells import State, make_cell
+from lstmgru.specs import LayerSpec, Merge, ModelSpec, Stack
+
+StackState = tuple[State, ...]
+EncoderState = tuple[StackState, ...]
+"""For each branch and each of its layers, the layer's state."""
+
+
+class Encoded(NamedTuple):
+    """What an encoder gives.
+
+    Attributes:
+        outputs: (B, T, width) after each step.
+        last: (B, width) the last output; of a layer that reads backwards, the one at the first step.
+        state: From which it would go on.
+    """
+
+    outputs: Tensor
+    last: Tensor
+    state: EncoderState
+
+
+class RecurrentLayer(nn.Module):
+    """One layer in one direction or in both (Schuster & Paliwal 1997), whose outputs are put side by side."""
+
+    def __init__(self, spec: LayerSpec, n_inputs: int, recurrent_dropout: float) -> None:
+        super().__init__()
+        self.forwards = make_cell(spec.cell, n_inputs, spec.hidden_size, recurrent_dropout)
+        backwards = spec.bidirectional
+        self.backwards = make_cell(spec.cell, n_inputs, spec.hidden_size, recurrent_dropout) if backwards else None
+
+    def forward(self, x: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """(B, T, inputs) → (B, T, outputs), and the state: that of the way forwards, then that of the way back."""
+        if self.backwards is None:
+            outputs: tuple[Tensor, State] = self.forwards(x, state)
+            return outputs
+        half = None if state is None else len(state) // 2
+        there, state_there = self.forwards(x, None if state is None else state[:half])
+        back, state_back = self.backwards(x.flip(1), None if state is None else state[half:])
+        return torch.cat([there, back.flip(1)], dim=-1), (*state_there, *state_back)
+
+
+class RecurrentStack(nn.Module):
+    """Layer after layer, with dropout between two layers.
+
+    Args:
+        layers: First to last.
+        n_inputs: Features of the input.
+        dropout: Probability of dropping a feature between two layers.
+        recurrent_dropout: Of each layer.
+        residual: Whether a layer's input is added to its output, but for the first; where the widths differ, after a
+            linear map.
+        layer_norm: Whether each output is normalised over its features.
+    """
+
+    def __init__(
+        self,
+        layers: Stack,
+        *,
+        n_inputs: int,
+        dropout: float,
+        recurrent_dropout: float = 0.0,
+        residual: bool = False,
+        layer_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        sizes = [n_inputs, *(layer.n_outputs for layer in layers)]
+        self.layers = nn.ModuleList(
+            RecurrentLayer(layer, size, recurrent_dropout) for layer, size in zip(layers, sizes, strict=False)
+        )
+        self.skips = nn.ModuleList(
+            nn.Identity() if before == after else nn.Linear(before, after, bias=False)
+            for before, after in pairwise(sizes[1:])
+        ) if residual else None  # fmt: skip
+        self.norms = nn.ModuleList(nn.LayerNorm(size) for size in sizes[1:]) if layer_norm else None
+        self.dropout = nn.Dropout(dropout)
+        self.n_outputs = sizes[-1]
+        self._n_forwards = layers[-1].hidden_size
+
+    def forward(self, x: Tensor, state: StackState | None = None) -> tuple[Tensor, Tensor, StackState]:
+        """(B, T, inputs) → (B, T, width) outputs, the (B, width) last of them and the state, as in :class:`Encoded`."""
+        states = []
+        for index, layer in enumerate(self.layers):
+            read = x if index == 0 else self.dropout(x)
+            outputs, layer_state = layer(read, None if state is None else state[index])
+            if self.skips is not None and index > 0:
+                outputs = outputs + self.skips[index - 1](x)
+            x = outputs if self.norms is None else self.norms[index](outputs)
+            states.append(layer_state)
+        return x, self._last(x), tuple(states)
+
+    def _last(self, outputs: Tensor) -> Tensor:
+        """What the last layer ends with, in each direction."""
+        if outputs.shape[-1] == self._n_forwards:
+            return outputs[:, -1]
+        return torch.cat([outputs[:, -1, : self._n_forwards], outputs[:, 0, self._n_forwards :]], dim=-1)
+
+
+class Encoder(nn.Module):
+    """The branches of a network, merged.
+
+    Args:
+        spec: The architecture.
+        n_inputs: Features of the input.
+    """
+
+    def __init__(self, spec: ModelSpec, n_inputs: int) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(
+            RecurrentStack(
+                stack,
+                n_inputs=n_inputs,
+                dropout=spec.dropout,
+                recurrent_dropout=spec.recurrent_dropout,
+                residual=spec.residual,
+                layer_norm=spec.layer_norm,
+            )
+            for stack in spec.branches
+        )
+        widths = [stack[-1].n_outputs for stack in spec.branches]
+        self.merge = make_merge(spec.merge, widths) if len(widths) > 1 else None
+        self.n_outputs = widths[0] if self.merge is None else self.merge.n_outputs
+
+    def forward(self, x: Tensor, state: EncoderState | None = None) -> Encoded:
+        """Read (B, T, inputs), from the start or from a state."""
+        read = [branch(x, None if state is None else state[index]) for index, branch in enumerate(self.branches)]
+        outputs, lasts, states = zip(*read, strict=True)
+        if self.merge is None:
+            return Encoded(outputs[0], lasts[0], states)
+        return Encoded(self.merge(outputs), self.merge(lasts), states)
+
+
+class Concat(nn.Module):
+    """Branches side by side."""
+
+    def __init__(self, widths: list[int]) -> None:
+        super().__init__()
+        self.n_outputs = sum(widths)
+
+    def forward(self, branches: Sequence[Tensor]) -> Tensor:
+        """(…, width) of each branch → (…, sum of the widths)."""
+        return torch.cat(list(branches), dim=-1)
+
+
+class Sum(nn.Module):
+    """The sum of the branches, those of another width than the first after a linear map to its width."""
+
+    def __init__(self, widths: list[int]) -> None:
+        super().__init__()
+        self.n_outputs = widths[0]
+        self.maps = nn.ModuleList(
+            nn.Identity() if width == widths[0] else nn.Linear(width, widths[0], bias=False) for width in widths
+        )
+
+    def forward(self, branches: Sequence[Tensor]) -> Tensor:
+        """(…, width) of each branch → (…, width of the first)."""
+        return torch.stack(self._mapped(branches)).sum(0)
+
+    def _mapped(self, branches: Sequence[Tensor]) -> list[Tensor]:
+        return [to(branch) for to, branch in zip(self.maps, branches, strict=True)]
+
+
+class Gate(Sum):
+    """A weighted sum: a softmax over the branches for each feature, from all branches (Jacobs et al. 1991)."""
+
+    def __init__(self, widths: list[int]) -> None:
+        super().__init__(widths)
+        self.gate = nn.Linear(len(widths) * self.n_outputs, len(widths) * self.n_outputs)
+
+    def forward(self, branches: Sequence[Tensor]) -> Tensor:
+        """(…, width) of each branch → (…, width of the first)."""
+        mapped = self._mapped(branches)
+        weights: Tensor = self.gate(torch.cat(mapped, dim=-1)).unflatten(-1, (len(mapped), self.n_outputs))
+        return (weights.softmax(dim=-2) * torch.stack(mapped, dim=-2)).sum(dim=-2)
+
+
+_MERGES: dict[Merge, type[Concat | Sum]] = {"concat": Concat, "sum": Sum, "gate": Gate}
+
+
+def make_merge(name: Merge, widths: list[int]) -> Concat | Sum:
+    """The module that makes one sequence of several, of given widths."""
+    return _MERGES[name](widths)

@@ -1,0 +1,40 @@
+"""How long a trained network takes for a forecast."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import torch
+
+from lstmgru.nn.network import ForecastNetwork
+
+WARM_UP = 3
+"""Passes that are not counted: the first ones allocate memory and choose kernels."""
+FEWEST, MOST = 7, 200
+"""Passes that are counted."""
+ENOUGH_SECONDS = 0.02
+"""After so long no further pass is begun, once there are :data:`FEWEST`."""
+
+
+def forecast_latency(network: ForecastNetwork, batch_size: int = 1) -> float:
+    """Seconds of a forward pass: the median of several, after a warm-up.
+
+    It is that of the caller's threads and of a machine that does whatever else it does; a median forgives single
+    interruptions, not a machine that is busy all the time.
+
+    Args:
+        network: Where it is measured; left in evaluation mode.
+        batch_size: B, windows that are forecast at once.
+    """
+    network.eval()
+    inputs = network.example_input(batch_size)
+    seconds: list[float] = []
+    with torch.inference_mode():
+        for _ in range(WARM_UP):
+            network(*inputs)
+        while len(seconds) < FEWEST or (sum(seconds) < ENOUGH_SECONDS and len(seconds) < MOST):
+            start = time.perf_counter()
+            network(*inputs)
+            seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
