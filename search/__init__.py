@@ -3,6 +3,6 @@
 Importing the package imports nothing heavy: torch, MLflow, Optuna and pandas come in where they are used.
 """
 
-from search.api import StudyResult, run_study
+from search.api import StudyResult, run_comparison, run_study
 
-__all__ = ["StudyResult", "run_study"]
+__all__ = ["StudyResult", "run_comparison", "run_study"]

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.errors import SearchError, StudyNotFound
+from search.errors import SearchError, StudyFileError, StudyNotFound
 from search.journal import exclusive, journal_path, open_storage, repair
 from search.records import StudyRecord, TrackingLinks
 from search.studyfile import load_study, study_name
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lstmgru.bundle import Bundle
+    from search.comparing.results import Comparison
     from search.plan import Plan
     from search.study import StudyStore
 
@@ -37,7 +38,7 @@ class StudyResult:
 
     @property
     def leaderboard(self) -> pd.DataFrame:
-        """Trials and baselines, best first: ``model, trial, folds, holdout, n_parameters, seconds``."""
+        """Trials and baselines, best first, as :func:`search.reports.leaderboard.leaderboard_frame` makes it."""
         from search.reports.leaderboard import leaderboard_frame
 
         return leaderboard_frame(self.study)
@@ -107,6 +108,49 @@ def run_study(
     return StudyResult(outcome.study, outcome.interrupted)
 
 
+def run_comparison(
+    study: str | os.PathLike[str] | None = None,
+    *,
+    seeds: int = 5,
+    trials: int | None = None,
+    timeout: str | float | None = None,
+    overrides: Sequence[str] = (),
+    data: str | os.PathLike[str] | None = None,
+    fresh: bool = False,
+    folder: str | os.PathLike[str] = ".",
+) -> Comparison:
+    """Compare the families of a study, or go on with it; what ``python -m search compare`` does, in silence.
+
+    A script must call it under ``if __name__ == "__main__":``, also with one job: memory is measured in processes of
+    their own. A notebook need not.
+
+    Args:
+        study: Path of a study file or name of one in ``studies/``; ``None``: the weather study.
+        seeds: With how many fresh seeds the best of each family is trained again.
+        trials: Trials of each family in total, those of the study included.
+        timeout: Time in total, seconds or ``"5m"``; ``None``: no limit if ``trials`` is given, else 20 minutes.
+        overrides: ``["training.max_epochs=10", …]``.
+        data: Another table than the study's.
+        fresh: Start over; the study stays.
+        folder: Where ``studies/`` and ``mlruns/`` are written.
+
+    Raises:
+        SearchError: The study or a family is wrong, it is being compared elsewhere, the time was too short, or Ctrl-C
+            ended it.
+        DataError: The data break a rule.
+    """
+    from search.comparing.options import Options
+    from search.comparing.story import compare
+    from search.progress import SilentListener
+
+    options = Options.checked(seeds=seeds, trials=trials, timeout=timeout)
+    plan = load_plan(study, overrides=overrides, data=data)
+    outcome = compare(plan, options, folder=Path(folder).absolute(), fresh=fresh, listener=SilentListener())
+    if outcome.comparison is None:
+        raise SearchError(f"the comparison of study '{plan.name}' was interrupted; the same call goes on with it")
+    return outcome.comparison
+
+
 def load_plan(
     study: str | os.PathLike[str] | None,
     *,
@@ -133,7 +177,15 @@ def load_plan(
     loaded = load_study(study, overrides=[*overrides, *given], data_path=None if data is None else str(data))
     from search.plan import make_plan
 
-    return make_plan(loaded.config, study_file=loaded.path)
+    plan = make_plan(loaded.config, study_file=loaded.path)
+    if loaded.config.compare.families is not None:
+        from search.comparing.families import study_families
+
+        try:
+            study_families(plan)  # whatever is done with the study, what is wrong with its families is said
+        except StudyFileError as error:
+            raise StudyFileError(str(loaded.path), error.problems) from error
+    return plan
 
 
 def load_record(study: str | os.PathLike[str] | None, folder: Path | None = None) -> StudyRecord:

@@ -5,94 +5,219 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from lstmgru.specs import Loss
 from search.errors import shown
+from search.methods import FIRST_RUNG, RUNGS, SearchConfig
+from search.searchable import grid_problems
 from search.sections import DataConfig, ForecastConfig, SplitsConfig
-from search.shapes import Count, JobsOrAuto, Seconds, Strict, Text
-from search.values import Cells, Depth, FloatRange, Normalizations, NotNegative, Positive, Probability, Whole, Width
+from search.shapes import Count, CountOrAuto, Strict, Text
+from search.values import (
+    Branches,
+    Cells,
+    ChannelModes,
+    Decoders,
+    Depth,
+    Flags,
+    Losses,
+    Merges,
+    Normalizations,
+    NotNegative,
+    Optimizers,
+    Poolings,
+    Positive,
+    Probability,
+    Schedules,
+    Sizes,
+    Transforms,
+    Whole,
+    Width,
+)
 from search.yamlfile import dump_yaml
 
 CROSS_SECTION = "cross_section"
 """Type of the pydantic errors that come from a rule between two sections."""
-
-
-class SearchConfig(Strict):
-    """How candidates are suggested and pruned, and how much may be spent."""
-
-    sampler: Literal["tpe", "random", "grid"] = Field(
-        "tpe",
-        description="How candidates are suggested: `tpe` learns from the trials so far (Bergstra et al. 2011), "
-        "`random` does not, `grid` tries every combination once.",
-    )
-    pruner: Literal["median", "none"] = Field(
-        "median",
-        description="What stops a trial early: `median`, when it is worse than the median of the others at the same "
-        "epoch of the same fold; `none`, nothing.",
-    )
-    trials: Count = Field(
-        30,
-        description="Trials of the study in total; those of earlier runs count. A grid ends earlier if it is smaller.",
-    )
-    timeout: Seconds | None = Field(
-        None,
-        description="Time of the study in total, refit and export included: seconds, or like `90s`, `5m`, `2h`. "
-        "`null`: no limit.",
-    )
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seeds the sampler and every training, 0 to 4294967295.")
-    jobs: JobsOrAuto = Field(
-        "auto", description="Trials at the same time, at most 1024. `auto`: one for each core, or one on a GPU."
-    )
+MOST_FAMILIES = 12
+"""Most families of a comparison: each is searched by itself."""
 
 
 class SpaceConfig(Strict):
     """What is searched: a preset, and what replaces its values."""
 
-    preset: Literal["small", "standard"] = Field(
-        "standard", description="Where the values of the keys that are `null` come from."
+    preset: Literal["small", "standard", "full"] = Field(
+        "standard",
+        description="Where the values of the keys that are `null` come from: `small`, for a first look; `standard`; "
+        "`full`, everything that there is.",
+    )
+    n_branches: Branches | None = Field(
+        None, description="Stacks of layers side by side, at most 8. `null`: as in the preset."
     )
     n_layers: Depth | None = Field(
-        None, description="Number of recurrent layers, at most 16. `null`: as in the preset."
+        None, description="Number of recurrent layers of a stack, at most 16. `null`: as in the preset."
     )
     cell: Cells | None = Field(
-        None, description="Cell of a layer, chosen for each layer: `lstm`, `gru`. `null`: as in the preset."
+        None,
+        description="Cell of a layer, chosen for each layer: `lstm`, `gru`, `fused` (GRU's gates on LSTM's memory), or "
+        "one that was registered from Python. `null`: as in the preset.",
     )
     hidden_size: Width | None = Field(
         None,
         description="Hidden size of a layer in features, at most 16384, chosen for each layer. "
         "`null`: as in the preset.",
     )
+    bidirectional: Flags | None = Field(
+        None, description="Whether a layer reads in both directions, chosen for each layer. `null`: as in the preset."
+    )
+    merge: Merges | None = Field(
+        None,
+        description="How branches become one: `concat`, `sum`, or `gate`, a weighted sum with learned weights. `null`: "
+        "as in the preset.",
+    )
+    residual: Flags | None = Field(
+        None,
+        description="Whether the input of a layer is added to its output, from the second layer on. "
+        "`null`: as in the preset.",
+    )
+    layer_norm: Flags | None = Field(
+        None, description="Whether the output of each layer is normalised. `null`: as in the preset."
+    )
+    segment_length: Whole | None = Field(
+        None,
+        description="Past steps that are read at once; 1 reads step by step. At most the shortest context. "
+        "`null`: as in the preset.",
+    )
+    pooling: Poolings | None = Field(
+        None,
+        description="What is made of the outputs over the context: the `last`, their `mean` or `max`, `additive` or "
+        "`multihead` attention. `null`: as in the preset.",
+    )
+    n_heads: Whole | None = Field(None, description="Heads of a multi-head attention. `null`: as in the preset.")
+    decoder: Decoders | None = Field(
+        None,
+        description="How the horizon is forecast: `linear` or `mlp`, all steps at once; `recurrent`, step by step from "
+        "its own forecasts; `parallel`, all segments at once from their positions. `null`: as in the preset.",
+    )
+    channels: ChannelModes | None = Field(
+        None,
+        description="Whether several targets are read and forecast together (`joint`) or each by itself with the same "
+        "weights (`independent`). `null`: as in the preset.",
+    )
+    normalization: Normalizations | None = Field(
+        None,
+        description="How targets are scaled: `fold`, by mean and deviation of the training part; `series`, likewise "
+        "for each series; `last`, and the last value of a context is subtracted; `window`, by mean and deviation of "
+        "each context; `mean`, by its mean absolute value. `null`: as in the preset.",
+    )
+    transform: Transforms | None = Field(
+        None,
+        description="What is done to targets first: `none`, `log`, `difference`, or both (`log_difference`). "
+        "`null`: as in the preset.",
+    )
+    series_embedding: Sizes | None = Field(
+        None, description="Features of a learned vector for each series; 0: none. `null`: as in the preset."
+    )
     dropout: Probability | None = Field(
         None,
         description="Probability of dropping a feature between layers and before the head, from 0 to below 1. "
         "`null`: as in the preset.",
     )
+    recurrent_dropout: Probability | None = Field(
+        None,
+        description="Probability of dropping a unit of a layer's own state, the same at all steps (Gal & Ghahramani "
+        "2016), from 0 to below 1. `null`: as in the preset.",
+    )
     context_length: Whole | None = Field(
         None, description="Past steps that a forecast reads. `null`: as in the preset."
     )
-    normalization: Normalizations | None = Field(
+    loss: Losses | None = Field(
         None,
-        description="`fold`: inputs are scaled by the training part's mean and deviation; `last`: the last value of "
-        "each target is subtracted from its context too, and added to its forecast. `null`: as in the preset.",
+        description="What training minimises, on scaled values: `mae`, `mse`, `huber` with its corner at 1, or "
+        "`quantile`, for quantiles of its own instead of a single value. `null`: as in the preset.",
     )
+    optimizer: Optimizers | None = Field(None, description="`adamw` or `adam`. `null`: as in the preset.")
     learning_rate: Positive | None = Field(
-        None, description="Step size of the optimiser AdamW, above 0. `null`: as in the preset."
+        None, description="Step size of the optimiser, above 0; of a schedule, the largest. `null`: as in the preset."
+    )
+    schedule: Schedules | None = Field(
+        None,
+        description="Course of the learning rate over `training.max_epochs`, in the refit over its epochs: `constant`, "
+        "`cosine` or `one_cycle`. `null`: as in the preset.",
     )
     batch_size: Whole | None = Field(
         None, description="Windows in one step of the optimiser. `null`: as in the preset."
     )
     weight_decay: NotNegative | None = Field(
         None,
-        description="Decoupled weight decay of AdamW (Loshchilov & Hutter 2019), from 0. `null`: as in the preset.",
+        description="Weight decay from 0; decoupled with `adamw` (Loshchilov & Hutter 2019), else an L2 penalty. "
+        "`null`: as in the preset.",
     )
+
+
+class FamilyConfig(SpaceConfig):
+    """A family of networks: the values of the space that are replaced in it."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema["properties"].pop("preset"))
+
+    mixed: bool = Field(False, description="Whether at least two different cells must occur.")
+
+    @field_validator("preset")
+    @classmethod
+    def _has_the_preset_of_the_study(cls, preset: str) -> str:
+        raise ValueError(f"is one for all families; set space.preset: {preset} and leave it out here")
+
+    @model_serializer(mode="wrap")
+    def _what_is_replaced(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        plain = {name: value for name, value in handler(self).items() if name != "preset" and value is not None}
+        return {name: value for name, value in plain.items() if name != "mixed" or value}
+
+
+class CompareConfig(Strict):
+    """What ``compare`` compares."""
+
+    families: dict[str, FamilyConfig] | None = Field(
+        None,
+        description="Families that are compared, by name: the keys of `space` that are different in each, and "
+        "`mixed: true` where at least two different cells must occur. `null`: LSTM only, GRU only, stacks of both, "
+        "both side by side, and fused cells.",
+    )
+
+    @field_validator("families")
+    @classmethod
+    def _can_be_compared(cls, families: dict[str, FamilyConfig] | None) -> dict[str, FamilyConfig] | None:
+        if families is None:
+            return None
+        for name in families:
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,23}", name):
+                raise ValueError(
+                    "must have names of 1 to 24 letters (A to Z), digits, '-' and '_', the first a letter, but one is "
+                    f"{shown(name)}; rename it"
+                )
+        if not 2 <= len(families) <= MOST_FAMILIES:
+            raise ValueError(
+                f"must be 2 to {MOST_FAMILIES} families but got {len(families)}; name them by what differs, like "
+                "{shallow: {n_layers: 1}, deep: {n_layers: 2}}"
+            )
+        return families
 
 
 class TrainingConfig(Strict):
     """How every candidate is trained."""
 
     max_epochs: Count = Field(30, description="Most passes over the training windows, for each fold.")
+    epoch_windows: CountOrAuto | None = Field(
+        "auto",
+        description="Most windows of a pass. Of more, and of series with different numbers of them, each pass draws "
+        "anew, the same number from every series. `auto`: 25600. `null`: all, each once.",
+    )
     patience: Count | None = Field(
         5,
         description="Epochs without a better score before the training of a fold stops. `null`: it never stops early.",
@@ -107,8 +232,10 @@ class TrainingConfig(Strict):
         description="Decay of the moving average of the weights, per optimiser step: the average is what is scored and "
         "exported. `null`: the weights themselves are.",
     )
-    loss: Loss = Field(
-        "mae", description="What training minimises, on scaled values: `mae`, `mse`, or `huber` with its corner at 1."
+    refit: Literal["all", "last_fold"] = Field(
+        "all",
+        description="What the exported model learns from: `all`, everything before the holdout, for as many epochs as "
+        "were best in the folds; `last_fold`, the last fold's training part, until its score gets worse.",
     )
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = Field(
         "auto", description="What networks are trained on. `auto`: a GPU where there is one, else the CPU."
@@ -165,6 +292,7 @@ class StudyConfig(Strict):
     space: SpaceConfig = Field(SpaceConfig(), description="What is searched: a preset, and what replaces its values.")
     training: TrainingConfig = Field(TrainingConfig(), description="How every candidate is trained.")
     tracking: TrackingConfig = Field(TrackingConfig(), description="Where MLflow shows the study.")
+    compare: CompareConfig = Field(CompareConfig(), description="What `compare` compares.")
 
     @field_validator("name")
     @classmethod
@@ -199,6 +327,19 @@ class StudyConfig(Strict):
             _raise_all(grid_problems(space))
         return space
 
+    @field_validator("training")
+    @classmethod
+    def _a_rung_is_reached(cls, training: TrainingConfig, info: ValidationInfo) -> TrainingConfig:
+        if {"search", "splits"} <= info.data.keys() and info.data["search"].pruner in RUNGS:
+            epochs = training.max_epochs * info.data["splits"].folds
+            if epochs < FIRST_RUNG:
+                text = (
+                    f"must be larger for search.pruner: {info.data['search'].pruner}, which decides first after "
+                    f"{FIRST_RUNG} epochs, but all folds together have {epochs}; or set search.pruner to none"
+                )
+                _raise_all({"max_epochs": text})
+        return training
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, every default filled in; ``StudyConfig.model_validate`` is the inverse."""
         return self.model_dump(mode="json")
@@ -206,25 +347,6 @@ class StudyConfig(Strict):
     def to_yaml(self) -> str:
         """A study file that loads as this study, every default filled in."""
         return dump_yaml(self.to_dict())
-
-
-def grid_problems(space: SpaceConfig) -> dict[str, str]:
-    """What keeps a grid from being laid over the values, by key: message as the predicate of the key.
-
-    Keys that are ``None`` are not looked at: give it a space whose preset is filled in to check all.
-    """
-    way_out = "or set search.sampler to random or tpe"
-    problems = {
-        key: f"is a range without a step, which no grid can exhaust; give it a step or list its values, {way_out}"
-        for key, value in space
-        if isinstance(value, FloatRange) and value.count is None
-    }
-    if space.n_layers is not None and space.n_layers.count > 1:
-        problems["n_layers"] = (
-            "must be one number for a grid, which would try a shallow network again for every value of the layers it "
-            f"does not have; fix it, {way_out}"
-        )
-    return problems
 
 
 def _raise_all(problems: dict[str, str]) -> None:

@@ -7,9 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from search.executors.base import Executor, Failure, Job, Outcome
-from search.objective import INTERRUPTED, TrialReport, TrialResult, run_trial, score_baselines
+from search.objective import (
+    INTERRUPTED,
+    BaselineResult,
+    TrialReport,
+    TrialResult,
+    run_trial,
+    score_baselines,
+)
+from search.objectives import SCORE
 from search.progress import Listener, Progress
-from search.pruning import make_pruner, should_prune
+from search.pruning import make_pruner, pass_last_rungs, prune_reason, should_prune
 from search.records import EpochRecord, TrialRecord
 from search.samplers import derive_seed, make_sampler
 from search.study import StudyStore, curve_rows, longest_fold_seconds, trial_record
@@ -21,7 +29,6 @@ if TYPE_CHECKING:
     from search.plan import Plan
     from search.tracking import Tracker
 
-PRUNED = "worse than the median at the same fold and epoch"
 TIME_IS_UP = "the time budget ended"
 
 _BASELINES = -1
@@ -39,6 +46,7 @@ class _Running:
     trial: Trial
     started: float
     curve: list[EpochRecord] = field(default_factory=list)
+    value: float | None = None
     stop: str | None = None
 
 
@@ -74,7 +82,8 @@ class Driver:
         self._data = plan.search_data()
         self._grid = plan.space.grid() if plan.config.search.sampler == "grid" else None
         self._elapsed_noted = time.monotonic()
-        self._store.study.pruner = make_pruner(plan.config.search.pruner)
+        search, epochs = plan.config.search, plan.config.training.max_epochs * len(plan.splits.folds)
+        self._store.study.pruner = make_pruner(search.pruner, percentile=search.percentile, epochs=epochs)
 
     def run(self) -> None:
         """Search. Afterwards no trial is left running: what was interrupted waits for the next run."""
@@ -83,11 +92,11 @@ class Driver:
         give_up = float("inf")
         while time.monotonic() < give_up:
             while self._executor.free and self._may_ask():
-                self._ask()
+                self.ask()
             if not self._running and not self._baselines_running:
                 return
             for outcome in self._executor.poll(self, _POLL_SECONDS):
-                self._take(outcome)
+                self.take(outcome)
             if self.interrupted and give_up == float("inf"):
                 give_up = time.monotonic() + GRACE_SECONDS
                 self._listener.on_note(_STOPPING)
@@ -114,12 +123,9 @@ class Driver:
         """An epoch ended somewhere: keep it, decide on pruning."""
         running = self._running[key]
         running.curve.append(message.epoch)
-        # A trial that is taken up again after a crash repeats the steps that it had reported before it.
-        if message.step not in self._store.trial(key).intermediate_values:
-            running.trial.report(message.value, message.step)
-        max_epochs = self._plan.config.training.max_epochs
-        if should_prune(self._store.study, self._store.trial(key), step=message.step, max_epochs=max_epochs):
-            running.stop = PRUNED
+        running.value = message.value
+        if self._store.goal.single:  # Optuna takes no intermediate values of several objectives
+            self._report(running, message)
         self._tracker.update(self._running_record(key))
         self._listener.on_progress(self.progress())
 
@@ -131,6 +137,15 @@ class Driver:
             return TIME_IS_UP
         running = self._running.get(key)
         return running.stop if running else None
+
+    def _report(self, running: _Running, message: TrialReport) -> None:
+        number = running.trial.number
+        # A trial that is taken up again after a crash repeats the steps that it had reported before it.
+        if message.step not in self._store.trial(number).intermediate_values:
+            running.trial.report(message.value, message.step)
+        search, max_epochs = self._plan.config.search, self._plan.config.training.max_epochs
+        if should_prune(self._store.study, self._store.trial(number), step=message.step, max_epochs=max_epochs):
+            running.stop = prune_reason(search.pruner, percentile=search.percentile)
 
     def _keep_time(self) -> None:
         """Learn how fast the machine is, and note now and then how long the study has taken, should it be killed."""
@@ -144,22 +159,27 @@ class Driver:
         counted, waiting = self._store.counts()
         return not self.interrupted and self._budget.allows_trial(counted - waiting, self._refit_seconds())
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
+        """Start the next trial; only while the executor has room."""
         study, plan = self._store.study, self._plan
         number = self._store.next_number()
         search = plan.config.search
         study.sampler = make_sampler(search.sampler, seed=search.seed, number=number, grid=self._grid)
         trial = study.ask()
+        suggested = "seed" in trial.user_attrs  # then it is run again, as it was
+        if not suggested:
+            self._store.forget_suggestion(trial)
         model, settings = plan.space.suggest(trial)
-        if "seed" not in trial.user_attrs:  # else it is run again, as it was
-            trial.set_user_attr("seed", derive_seed(search.seed, trial.number))
+        if not suggested:
             trial.set_user_attr("layers", model.architecture)
+            trial.set_user_attr("seed", derive_seed(search.seed, trial.number))
         train = plan.train_spec(settings, seed=trial.user_attrs["seed"])
         self._running[trial.number] = _Running(trial, time.monotonic())
         self._executor.submit(Job(trial.number, run_trial, (self._data, model, train)))
         self._tracker.update(self._running_record(trial.number))
 
-    def _take(self, outcome: Outcome) -> None:
+    def take(self, outcome: Outcome) -> None:
+        """A job ended: tell the study."""
         if outcome.key == _BASELINES:
             self._take_baselines(outcome)
             return
@@ -190,37 +210,46 @@ class Driver:
             if outcome.failure.died and self._baselines_tried < 2 and not self.interrupted:
                 self._submit_baselines()
         elif outcome.result is not None:
-            self._store.set("baselines", {name: {"folds": score} for name, score in outcome.result.items()})
+            results: dict[str, BaselineResult] = outcome.result
+            self._store.set("calibrations", {name: result.calibration for name, result in results.items()})
+            # Last: a study that has it does not score the baselines again.
+            self._store.set("baselines", {name: {"folds": result.score} for name, result in results.items()})
 
     def _tell(self, running: _Running, result: TrialResult | None, failure: Failure | None) -> None:
         from optuna.trial import TrialState
 
-        trial = running.trial
+        trial, study = running.trial, self._store.study
         details: dict[str, object] = {
             "seconds": round(time.monotonic() - running.started, 3),
             "curve": curve_rows(running.curve),
         }
-        if result is not None:
-            details |= {
-                "n_parameters": result.n_parameters,
-                "seconds": round(result.seconds, 3),
-                "fold_scores": result.fold_scores,
-                "best_epochs": result.best_epochs,
-                "fold_seconds": result.fold_seconds,
-                "reason": result.stopped,
-            }
         if failure is not None:
-            details |= {"reason": failure.reason, "traceback": failure.details}
-        trial.set_user_attr("result", details)
-        study = self._store.study
-        if failure is not None:
+            trial.set_user_attr("result", details | {"reason": failure.reason, "traceback": failure.details})
             study.tell(trial, state=TrialState.FAIL)
             if failure.died and self._store.retry(trial.number):
                 self._listener.on_note(f"trial {trial.number}: {failure.reason}; its parameters are tried once more")
-        elif result is not None and result.stopped is not None:
-            study.tell(trial, state=TrialState.PRUNED)
         elif result is not None:
-            study.tell(trial, sum(result.fold_scores) / len(result.fold_scores))
+            self._tell_result(running, result, details)
+
+    def _tell_result(self, running: _Running, result: TrialResult, details: dict[str, object]) -> None:
+        from optuna.trial import TrialState
+
+        trial, study, goal = running.trial, self._store.study, self._store.goal
+        stopped = result.stopped is not None
+        details |= result.details() | ({} if goal.single else {SCORE: running.value if stopped else result.score})
+        trial.set_user_attr("result", details)
+        # Beside the rest, which is read again and again: this is needed once, for the winner.
+        trial.set_user_attr("calibration", result.calibration)
+        for bound in goal.bounds:
+            if bound.name not in trial.constraints:  # else a run that was killed right here has said so
+                trial.set_constraint(bound.name, bound.violation(result.measures[bound.name]))
+        if stopped:
+            study.tell(trial, state=TrialState.PRUNED)
+            return
+        folds, max_epochs = len(result.fold_scores), self._plan.config.training.max_epochs
+        pass_last_rungs(study, self._store.trial(trial.number), folds=folds, max_epochs=max_epochs)
+        values = {SCORE: result.score, **result.measures}
+        study.tell(trial, [values[name] for name in goal.objectives])
 
     def _running_record(self, number: int) -> TrialRecord:
         return trial_record(self._store.trial(number), curve=tuple(self._running[number].curve))

@@ -12,11 +12,12 @@ from search.budget import Budget
 from search.driver import GRACE_SECONDS
 from search.errors import RefitFailed
 from search.executors.base import Executor, Job, Outcome
-from search.finalize import FinalResult, FinalTask, Winner, finalize, refit_epochs
+from search.finalize import FinalResult, FinalTask, Winner, finalize, refit_epochs, report_path
 from search.objective import INTERRUPTED
+from search.objectives import measure_text
 from search.plan import Plan, describe_data
 from search.progress import Listener
-from search.records import BaselineRecord, HoldoutRecord
+from search.records import BaselineRecord, HoldoutRecord, StudyRecord
 from search.study import StudyStore
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Ending:
         if outcome.failure is not None:
             raise RefitFailed(f"the refit of trial {winner.number} failed: {outcome.failure.reason}")
         self._note(winner, outcome.result)
+        for note in outcome.result.notes:
+            self._listener.on_note(note)
         return True
 
     def on_report(self, key: int, message: object) -> None:
@@ -97,14 +100,14 @@ class Ending:
     def _task(self, winner: Winner) -> FinalTask:
         plan = self._plan
         return FinalTask(
-            panel=plan.panel,
+            data=replace(plan.search_data(), panel=plan.panel),
             holdout=plan.splits.holdout,
-            forecast=plan.forecast,
-            context_length=plan.space.longest_context,
-            stride=plan.splits.stride,
             winner=winner,
+            refit=plan.config.training.refit,
+            baseline_calibrations=self._store.get("calibrations", {}),
             seconds=max(1.0, self._budget.refit_seconds_left()),
             bundle=self._bundle,
+            report=report_path(self._bundle),
             gaps=plan.config.data.gaps,
             provenance=self._provenance(winner),
         )
@@ -118,7 +121,9 @@ class Ending:
         result = trial.user_attrs["result"]
         # A trial that was stopped within its first fold has no finished fold: its best epoch so far stands in.
         best_epochs = result["best_epochs"] or [min(result["curve"], key=lambda epoch: epoch[3])[1]]
-        return Winner(trial.number, model, replace(train, max_epochs=refit_epochs(best_epochs)))
+        if self._plan.config.training.refit == "all":
+            train = replace(train, max_epochs=refit_epochs(best_epochs))
+        return Winner(trial.number, model, train, trial.user_attrs.get("calibration"))
 
     def _provenance(self, winner: Winner) -> dict[str, Any]:
         return {
@@ -128,13 +133,14 @@ class Ending:
             "seed": winner.train.seed,
             "data": describe_data(self._plan),
             "accelerator": self._plan.accelerator,
+            "refit": self._plan.config.training.refit,
         }
 
     def _note(self, winner: Winner, result: FinalResult) -> None:
-        planned = winner.train.max_epochs
-        if result.epochs < planned:
+        if result.cut:
             self._listener.on_note(
-                f"the time budget cut the refit to {result.epochs} of {planned} epochs; give the study more --timeout"
+                f"the time budget cut the refit to {result.epochs} of {winner.train.max_epochs} epochs; "
+                "give the study more --timeout"
             )
         folds = {name: baseline.folds for name, baseline in self._store.record().baselines.items()}
         holdout = HoldoutRecord(
@@ -143,9 +149,40 @@ class Ending:
             metrics=result.metrics,
             verdict=result.verdict,
             beats_baselines=result.beats_baselines,
+            intervals=result.intervals,
             looks=self._store.get("holdout", {}).get("looks", 0) + 1,
         )
-        self._store.set("holdout", asdict(holdout))
         baselines = {name: BaselineRecord(folds.get(name), score) for name, score in result.baselines.items()}
         self._store.set("baselines", {name: asdict(baseline) for name, baseline in baselines.items()})
         self._store.set("bundle", str(self._bundle))
+        # Last: a study that has it has come to its end.
+        self._store.set("holdout", asdict(holdout))
+
+
+def why_nothing_to_export(record: StudyRecord) -> str:
+    """Why a study that came to its end has no winner."""
+    if record.complete:
+        return _why_none_keeps_the_bounds(record)
+    reasons = [trial.reason for trial in record.trials if trial.reason]
+    if not reasons:
+        return "no trial ended within the budget; give the study more time with --timeout"
+    most = max(set(reasons), key=reasons.count)
+    return f"no trial of {len(reasons)} completed; the most frequent reason ({reasons.count(most)} times): {most}"
+
+
+def _why_none_keeps_the_bounds(record: StudyRecord) -> str:
+    """It names the trial that comes nearest, and what it would take."""
+    goal = record.goal
+    nearest = min(
+        record.complete,
+        key=lambda trial: max(bound.violation(trial.measures[bound.name]) for bound in goal.broken(trial.measures)),
+    )
+    broken = goal.broken(nearest.measures)
+    bounds = " and ".join(map(str, broken))
+    has = " and ".join(f"{bound.name} {measure_text(bound.name, nearest.measures[bound.name])}" for bound in broken)
+    return (
+        f"no complete trial of {len(record.complete)} keeps {bounds}: the nearest is trial {nearest.number}, "
+        f"{nearest.layers}, with {has}; ask for more --trials, search smaller networks, or loosen search.bounds under "
+        "another name (--set name=... --set search.warm_start="
+        f"{record.study})"
+    )

@@ -87,6 +87,12 @@ class NoTrialCompleted(SearchError):
     exit_code = 1
 
 
+class ComparisonUnfinished(SearchError):
+    """The time of a comparison was up before there was anything to compare; what was done is there."""
+
+    exit_code = 1
+
+
 class RefitFailed(SearchError):
     """The winner of a study could not be trained again or exported; its trials are there."""
 

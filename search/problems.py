@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from lstmgru.errors import did_you_mean
-from search.config import CROSS_SECTION, StudyConfig
+from search.config import CROSS_SECTION, FamilyConfig, StudyConfig
 from search.errors import shown
 from search.shapes import MAPPING, TAGS
 from search.values import IntRange
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Keys = tuple[str | int, ...]
+_FAMILY = ("compare", "families")
+"""Its keys stand two levels deeper than those of other sections."""
 
 
 def find_problems(values: Mapping[str, Any]) -> tuple[StudyConfig | None, list[tuple[Keys, str]]]:
@@ -56,9 +58,15 @@ def dotted(keys: Iterable[str | int]) -> str:
 
 
 def _keys(detail: ErrorDetails) -> Keys:
-    """The path without the tag of :class:`search.shapes.ByShape`, which follows section and key."""
-    section, tag, inside = detail["loc"][:2], detail["loc"][2:3], detail["loc"][3:]
-    return (*section, *(() if tag and tag[0] in TAGS else tag), *inside)
+    """The path without the tag of :class:`search.shapes.ByShape`, which follows the name of a key."""
+    key, tag = _key_and_tag(detail)
+    return (*key, *(() if tag in TAGS else detail["loc"][len(key) : len(key) + 1]), *detail["loc"][len(key) + 1 :])
+
+
+def _key_and_tag(detail: ErrorDetails) -> tuple[Keys, str | int | None]:
+    """The names of a key and its sections, and what follows them."""
+    depth = len(_FAMILY) + 2 if detail["loc"][: len(_FAMILY)] == _FAMILY else 2
+    return detail["loc"][:depth], next(iter(detail["loc"][depth:]), None)
 
 
 def _hidden_behind(values: Mapping[str, Any], details: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -113,6 +121,7 @@ _RULES: dict[str, Callable[[dict[str, Any]], str]] = {
     "string_type": lambda _: "text",
     "string_too_short": lambda _: "text of at least one character",
     "too_short": lambda _: "a list of at least one value",
+    "dict_type": lambda _: "a mapping of names to sections",
     "model_type": lambda _: "a section with keys of its own",
 }
 
@@ -134,7 +143,7 @@ def _quotes(kind: str, value: object) -> str:
 
 
 def _missing(detail: ErrorDetails) -> str:
-    if detail["loc"][2:3] == (MAPPING,):
+    if _key_and_tag(detail)[1] == MAPPING:
         return "is missing: a range has low and high"
     field = _field_at(detail)
     description = field.description if field is not None and field.description else ""
@@ -143,9 +152,13 @@ def _missing(detail: ErrorDetails) -> str:
 
 def _unknown_key(detail: ErrorDetails) -> str:
     *parents, name = _keys(detail)
-    if detail["loc"][2:3] == (MAPPING,):
+    if _key_and_tag(detail)[1] == MAPPING:
         valid = list(IntRange.model_fields)
         return f"is no key of a range{did_you_mean(str(name), valid) or '; it may have ' + ', '.join(valid)}"
+    if tuple(parents[:2]) == _FAMILY:
+        valid = [key for key in FamilyConfig.model_fields if key != "preset"]
+        hint = did_you_mean(str(name), valid) or "; a family may hold the keys of space and mixed"
+        return f"is not a known key{hint}"
     outer, dot, inner = str(name).partition(".")
     if dot and name in config_fields():
         return f"must be written in two levels: {outer}: and, indented below it, {inner}:"

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, Self
+
+from search.objectives import SCORE, Goal
 
 TrialStateName = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 
@@ -50,6 +53,8 @@ class TrialRecord:
         started: Local time without zone, as Optuna keeps it.
         completed: Likewise.
         mlflow_run_id: Its run, once tracked.
+        latency: Seconds of one forecast; ``None`` before the trial ended.
+        train_seconds: Seconds of training, of all folds that it came to.
     """
 
     number: int
@@ -66,6 +71,19 @@ class TrialRecord:
     started: datetime | None = None
     completed: datetime | None = None
     mlflow_run_id: str | None = None
+    latency: float | None = None
+    train_seconds: float | None = None
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """What is known of it, by objective."""
+        known = {
+            SCORE: self.value,
+            "latency": self.latency,
+            "n_parameters": self.n_parameters,
+            "train_seconds": self.train_seconds,
+        }
+        return {name: value for name, value in known.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -74,6 +92,21 @@ class BaselineRecord:
 
     folds: float | None
     holdout: float | None = None
+
+
+@dataclass(frozen=True)
+class IntervalRecord:
+    """Prediction intervals of one level on the holdout.
+
+    Attributes:
+        level: Share of the true values that they shall cover.
+        coverage: Share that they cover.
+        width: Mean width in original units.
+    """
+
+    level: float
+    coverage: float
+    width: float
 
 
 @dataclass(frozen=True)
@@ -86,6 +119,7 @@ class HoldoutRecord:
         metrics: Every metric by name.
         verdict: One sentence: whether the winner really beats the best baseline.
         beats_baselines: True only if the paired interval of the differences lies below zero.
+        intervals: Of each level that the backtest was large enough for.
         looks: How often a winner of this study has been scored on the holdout; more than once weakens the claim.
     """
 
@@ -94,7 +128,14 @@ class HoldoutRecord:
     metrics: dict[str, float]
     verdict: str
     beats_baselines: bool
+    intervals: tuple[IntervalRecord, ...] = ()
     looks: int = 1
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The record that ``dataclasses.asdict`` wrote."""
+        intervals = tuple(IntervalRecord(**interval) for interval in values.get("intervals", ()))
+        return cls(**{**values, "intervals": intervals})
 
 
 @dataclass(frozen=True)
@@ -155,22 +196,52 @@ class StudyRecord:
         scored = [trial for trial in self.trials if trial.state == "COMPLETE" and trial.value is not None]
         return sorted(scored, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
 
+    @cached_property
+    def goal(self) -> Goal:
+        """What makes a trial the best one."""
+        return Goal.of_study(self.config)
+
     @property
     def best(self) -> TrialRecord | None:
-        """The best COMPLETE trial."""
-        return next(iter(self.complete), None)
+        """The COMPLETE trial that the study exports: of those within the bounds the best, or the preferred one."""
+        number = self.goal.best(self._judged)
+        return None if number is None else next(trial for trial in self.trials if trial.number == number)
+
+    @property
+    def front(self) -> list[int]:
+        """Numbers of the COMPLETE trials within the bounds that no other one is better than in every objective."""
+        return self.goal.front(self._judged)
+
+    def broken(self, trial: TrialRecord) -> list[str]:
+        """The bounds that a trial is known to break: ``["latency <= 2ms"]``."""
+        return [str(bound) for bound in self.goal.broken(trial.measures)]
+
+    @property
+    def _judged(self) -> dict[int, dict[str, float]]:
+        sign = 1 if self.direction == "minimize" else -1
+        return {trial.number: trial.measures | {SCORE: sign * (trial.value or 0.0)} for trial in self.complete}
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``show --json`` prints; its keys are a public interface."""
+        best, front = self.best, set(self.front)
+        trials = {trial.number: self._trial_json(trial, front) for trial in self.trials}
         return {
             "study": self.study,
             "task": self.task,
             "metric": self.metric,
             "direction": self.direction,
-            "trials": [_trial_json(trial) for trial in self.trials],
-            "best": _trial_json(self.best) if self.best else None,
+            "objectives": list(self.goal.objectives),
+            "bounds": [str(bound) for bound in self.goal.bounds],
+            "trials": list(trials.values()),
+            "best": trials[best.number] if best else None,
             "baselines": {name: asdict(baseline) for name, baseline in self.baselines.items()},
-            "holdout": {"score": self.holdout.score, "metrics": self.holdout.metrics} if self.holdout else None,
+            "holdout": {
+                "score": self.holdout.score,
+                "metrics": self.holdout.metrics,
+                "intervals": [asdict(interval) for interval in self.holdout.intervals],
+            }
+            if self.holdout
+            else None,
             "bundle": self.bundle,
             "mlflow": {
                 "tracking_uri": self.mlflow.tracking_uri,
@@ -181,11 +252,18 @@ class StudyRecord:
             else None,
         }
 
+    def _trial_json(self, trial: TrialRecord, front: set[int]) -> dict[str, Any]:
+        judged = trial.state in ("COMPLETE", "PRUNED")
+        ranked = trial.state == "COMPLETE" and not self.goal.single
+        return {
+            **{key: getattr(trial, key) for key in _TRIAL_KEYS},
+            "feasible": not self.broken(trial) if judged else None,
+            "pareto": trial.number in front if ranked else None,
+            "reason": trial.reason,
+            "mlflow_run_id": trial.mlflow_run_id,
+        }
+
 
 _TRIAL_KEYS = (
-    "number", "state", "value", "layers", "params", "n_parameters", "epochs", "seconds", "reason", "mlflow_run_id",
+    "number", "state", "value", "layers", "params", "n_parameters", "latency", "epochs", "seconds", "train_seconds",
 )  # fmt: skip
-
-
-def _trial_json(trial: TrialRecord) -> dict[str, Any]:
-    return {key: getattr(trial, key) for key in _TRIAL_KEYS}

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from search.budget import Budget
 from search.driver import Driver
-from search.ending import Ending
+from search.ending import Ending, why_nothing_to_export
 from search.errors import NotAJournal, NoTrialCompleted, SearchError
 from search.executors.base import Executor
 from search.journal import exclusive, journal_path, open_storage, repair
 from search.objective import warm_up
-from search.plan import Plan, describe_data, identity
+from search.opening import open_study
+from search.plan import Plan
 from search.progress import Listener
 from search.records import StudyRecord
 from search.study import StudyStore
@@ -41,6 +44,12 @@ class RunOutcome:
     interrupted: bool
 
 
+class Interruptible(Protocol):
+    """Stops cleanly soon after it is told that it was interrupted."""
+
+    interrupted: bool
+
+
 def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutcome:
     """Run a study, or go on with it, until its budget is spent.
 
@@ -53,12 +62,14 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
     Raises:
         StudyBusy: Another process runs the study.
         StudyMismatch: What is there of the study has other data or settings.
-        NoTrialCompleted: Every trial failed.
+        NoTrialCompleted: Every trial failed, or none keeps the bounds.
+        StudyNotFound: The study that it is to be warmed with is not there.
         TrackingError: The study names a store that MLflow cannot use.
-        SearchError: The folder cannot be written to.
+        SearchError: The folder cannot be written to, or workers cannot import a registered cell.
     """
     from search.tracking import make_tracker
 
+    check_cells(plan)
     path = journal_path(folder, plan.name)
     if path.parent.exists() and not path.parent.is_dir():
         raise SearchError(f"{path.parent} is a file, but a run keeps its trials in a folder of that name; move it away")
@@ -68,7 +79,7 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
         if fresh and path.exists():
             listener.on_note(f"starting over: {what_goes(path, plan.name)} will be removed")
             forget(path)
-        store = _open(plan, path, listener)
+        store = open_study(plan, path, listener)
         listener.on_plan(plan, store.record())
         budget = Budget(plan.trials, plan.config.search.timeout, store.get("elapsed", 0.0))
         with tracker:
@@ -96,52 +107,30 @@ def what_goes(path: Path, study: str) -> str:
 def forget(path: Path) -> None:
     """Remove a study's journal and bundle; what MLflow shows of it stays there."""
     path.unlink()
-    shutil.rmtree(path.with_suffix(".bundle"), ignore_errors=True)
-
-
-def _open(plan: Plan, path: Path, listener: Listener) -> StudyStore:
-    """The study, new or resumed, with nothing left running by a dead driver."""
-    if cut := repair(path):
-        listener.on_note(f"repaired {path}: an unfinished last line of {cut} bytes was cut off")
-    storage = open_storage(path)
-    store = StudyStore.load(storage, plan.name)
-    if store is None:
-        attributes = {
-            "task": plan.config.task,
-            "config": plan.config.to_dict(),
-            "identity": identity(plan),
-            "data": describe_data(plan),
-        }
-        return StudyStore.create(storage, plan.name, direction="minimize", attributes=attributes)
-    store.check_identity(identity(plan))
-    store.set("config", plan.config.to_dict())
-    queued, given_up = store.requeue_orphans()
-    if queued:
-        listener.on_note(f"trials {_numbers(queued)} were running when the last run ended; they are run again")
-    if given_up:
-        listener.on_note(f"trials {_numbers(given_up)} failed: the search ended several times while they ran")
-    return store
+    for suffix in (".bundle", ".report"):
+        shutil.rmtree(path.with_suffix(suffix), ignore_errors=True)
 
 
 def _run(
     plan: Plan, store: StudyStore, budget: Budget, tracker: Tracker, listener: Listener, bundle: Path
 ) -> RunOutcome:
     ended_now = False
-    with _executor(plan) as executor:
+    with make_executor(plan) as executor:
         driver = Driver(plan, store, executor, budget, tracker, listener)
-        with _interruptible(driver):
+        with interruptible(driver):
             driver.run()
             _say_why_it_ended(plan, store, budget, driver, listener)
             winner = store.winner()
             if winner is None and not driver.interrupted:
-                raise NoTrialCompleted(_why_none_completed(store))
+                raise NoTrialCompleted(why_nothing_to_export(store.record()))
             if winner is not None and not driver.interrupted and not _is_exported(store, winner.number, bundle):
                 ending = Ending(plan, store, executor, budget, listener, bundle, lambda: driver.interrupted)
                 ended_now = ending.run(winner)
     if bundle.exists():
         store.set("bundle", str(bundle))
     if ended_now:
-        listener.on_phase("logging the model to MLflow")
+        if plan.config.tracking.enabled:
+            listener.on_phase("logging the model to MLflow")
         tracker.log_model(bundle, store.record())
     status: RunStatus = "KILLED" if driver.interrupted and not ended_now else "FINISHED"
     links = tracker.finish(store.record(), status=status, optuna_study=store.study)
@@ -167,23 +156,38 @@ def _is_exported(store: StudyStore, winner: int, bundle: Path) -> bool:
     return store.get("holdout", {}).get("trial") == winner and bundle.exists()
 
 
-def _why_none_completed(store: StudyStore) -> str:
-    reasons = [trial.reason for trial in store.record().trials if trial.reason]
-    if not reasons:
-        return "no trial ended within the budget; give the study more time with --timeout"
-    most = max(set(reasons), key=reasons.count)
-    return f"no trial of {len(reasons)} completed; the most frequent reason ({reasons.count(most)} times): {most}"
+def make_executor(plan: Plan, *, apart: bool = False) -> Executor:
+    """Where the jobs of a study run: in workers, or one at a time in this process.
 
-
-def _executor(plan: Plan) -> Executor:
+    Args:
+        plan: Says how many at once.
+        apart: Whether they run in workers even if it is one at a time.
+    """
     from search.executors.in_process import InProcessExecutor
     from search.executors.processes import ProcessExecutor
 
-    return InProcessExecutor(warm_up) if plan.jobs == 1 else ProcessExecutor(plan.jobs, warm_up)
+    ready = partial(warm_up, plan.registered_cells())
+    return InProcessExecutor(ready) if plan.jobs == 1 and not apart else ProcessExecutor(plan.jobs, ready)
+
+
+def check_cells(plan: Plan) -> None:
+    """Refuse cells that worker processes could not import.
+
+    Raises:
+        SearchError: It says which.
+    """
+    for name, cell in plan.registered_cells().items() if plan.jobs > 1 else ():
+        try:
+            pickle.dumps(cell)
+        except (pickle.PicklingError, AttributeError) as error:
+            raise SearchError(
+                f"the cell {name!r} cannot be sent to worker processes: its class {cell.__qualname__} must stand at "
+                "the top level of a module; move it there, or search with one job"
+            ) from error
 
 
 @contextmanager
-def _interruptible(driver: Driver) -> Iterator[None]:
+def interruptible(driver: Interruptible) -> Iterator[None]:
     """Ctrl-C asks the driver to stop cleanly; a second one ends the process at once.
 
     Outside the main thread, where Python takes no signals, nothing changes.
@@ -202,7 +206,3 @@ def _interruptible(driver: Driver) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _numbers(numbers: list[int]) -> str:
-    return ", ".join(map(str, numbers))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import warnings
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
+    from search.methods import SamplerName
+
+POPULATION = 10
+"""Trials of a generation of NSGA-II; Optuna's 50 would be more than most studies have."""
+
 
 def make_sampler(
-    name: Literal["tpe", "random", "grid"],
+    name: SamplerName,
     *,
     seed: int,
     number: int,
@@ -18,21 +24,36 @@ def make_sampler(
     """The sampler that suggests trial ``number``.
 
     A sampler's own random state is lost when a study is interrupted. One that is made anew for each trial, from the
-    study's seed and the trial's number, suggests the same after a resume as without the interruption.
+    study's seed and the trial's number, suggests the same after a resume as without the interruption. What else a
+    sampler must know is in the study: a trial's generation, the state of CMA-ES.
 
     Args:
-        name: ``tpe`` (Bergstra et al. 2011; multivariate, constant liar), ``random`` or ``grid``.
+        name: ``tpe`` (Bergstra et al. 2011; multivariate, constant liar), ``random``, ``grid``, ``qmc`` (a scrambled
+            Sobol sequence), ``gp`` (a Gaussian process with log expected improvement, Ament et al. 2023), ``cmaes``
+            (Hansen 2016) or ``nsga2`` (Deb et al. 2002).
         seed: Of the study.
         number: Of the trial.
         grid: Values by parameter, for ``grid``.
     """
-    from optuna.samplers import RandomSampler, TPESampler
+    from optuna import samplers
 
-    if name == "grid":
-        assert grid is not None  # SearchSpace.grid() gives it
-        return _ask_tell_grid(grid, seed)
     trial_seed = derive_seed(seed, number)
-    return TPESampler(seed=trial_seed) if name == "tpe" else RandomSampler(seed=trial_seed)
+    match name:
+        case "tpe":
+            return samplers.TPESampler(seed=trial_seed)
+        case "random":
+            return samplers.RandomSampler(seed=trial_seed)
+        case "grid":
+            assert grid is not None  # SearchSpace.grid() gives it
+            return _ask_tell_grid(grid, seed)
+        case "qmc":
+            return _sobol(seed, number, first=samplers.RandomSampler(seed=trial_seed))
+        case "gp":
+            return samplers.GPSampler(seed=trial_seed, warn_independent_sampling=False)
+        case "cmaes":
+            return samplers.CmaEsSampler(seed=trial_seed, warn_independent_sampling=False)
+        case "nsga2":
+            return samplers.NSGAIISampler(seed=trial_seed, population_size=POPULATION)
 
 
 def derive_seed(seed: int, number: int) -> int:
@@ -40,6 +61,21 @@ def derive_seed(seed: int, number: int) -> int:
     import numpy as np
 
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def _sobol(seed: int, number: int, *, first: BaseSampler) -> BaseSampler:
+    """Optuna's scrambled Sobol sequence: one for the study, so it has one seed; only trial 0 is drawn by ``first``."""
+    from optuna.exceptions import ExperimentalWarning
+    from optuna.samplers import QMCSampler
+
+    class NumberedQMCSampler(QMCSampler):
+        def _find_sample_id(self, *_: object) -> int:
+            """The trial's number says which point it is. Optuna's count goes on when a killed driver asks again."""
+            return max(0, number - 1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return NumberedQMCSampler(seed=seed, scramble=True, independent_sampler=first, warn_independent_sampling=False)
 
 
 def _ask_tell_grid(grid: dict[str, list[Any]], seed: int) -> BaseSampler:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from lstmgru.errors import DataError
+from lstmgru.errors import DataError, did_you_mean
 from lstmgru.specs import ForecastSpec, MetricName
 from search.shapes import (
     ByShape,
@@ -18,6 +18,7 @@ from search.shapes import (
     CountOrAuto,
     CountOrZero,
     Folds,
+    Levels,
     Strict,
     Text,
     each_once,
@@ -35,8 +36,9 @@ CalendarFeature = Literal[
     "week_of_year",
     "month_of_year",
     "quarter_of_year",
+    "year",
 ]
-DatasetName = Literal["seattle_weather"]
+DatasetName = Literal["seattle_weather", "traffic_hourly", "us_employment", "stocks"]
 Calendar = Annotated[
     Literal["auto", "none"] | tuple[CalendarFeature, ...],
     ByShape(
@@ -61,7 +63,8 @@ class DataConfig(Strict):
     )
     dataset: DatasetName | None = Field(
         None,
-        description="Built-in data set to read instead of a file: `seattle_weather`. `null`: `data.path` is read.",
+        description="Built-in data set to read instead of a file: `seattle_weather`, `traffic_hourly`, "
+        "`us_employment` or `stocks`. `null`: `data.path` is read.",
         validate_default=True,
     )
     time: Text = Field(description="Column of the times (ISO 8601 dates or times), or of integer steps.")
@@ -75,11 +78,18 @@ class DataConfig(Strict):
     future_covariates: ColumnsOrNone = Field(
         (), description="Columns that are known for the forecast steps too, one or a list."
     )
+    static_covariates: ColumnsOrNone = Field(
+        (), description="Columns that do not change within a series, one or a list."
+    )
+    categorical: ColumnsOrNone = Field(
+        (),
+        description="Which of the covariates hold names, not numbers, one or a list: text, whole numbers or booleans.",
+    )
     calendar: Calendar = Field(
         "auto",
         description="Features of the times, known ahead. `auto`: those that vary at the frequency; `none`; or a list "
         "of `minute_of_hour`, `hour_of_day`, `day_of_week`, `day_of_month`, `day_of_year`, `week_of_year`, "
-        "`month_of_year`, `quarter_of_year`.",
+        "`month_of_year`, `quarter_of_year`, `year`.",
     )
     frequency: Text = Field(
         "auto",
@@ -89,7 +99,13 @@ class DataConfig(Strict):
     gaps: Literal["error", "fill", "interpolate"] = Field(
         "error",
         description="What becomes of missing rows and cells. `error`: they are refused; `fill`: the last value is "
-        "carried forward; `interpolate`: a straight line. Filled values are never scored.",
+        "carried forward; `interpolate`: a straight line between numbers, and names are carried forward. Filled values "
+        "are never scored.",
+    )
+    short_series: Literal["error", "pad"] = Field(
+        "error",
+        description="What becomes of a series with fewer rows than a model reads. `error`: it is refused; `pad`: the "
+        "model reads the rows that there are, so a series may be short or begin late.",
     )
     delimiter: Character = Field(
         ",", description="Character between the fields of a text file; a tab for `.tsv` unless set."
@@ -109,17 +125,42 @@ class DataConfig(Strict):
                 raise ValueError(f"cannot stand beside data.path ({path!r}); leave one of the two out")
         return dataset
 
-    @field_validator("target", "id", "past_covariates", "future_covariates")
+    @field_validator("target", "id", "past_covariates", "future_covariates", "static_covariates")
     @classmethod
     def _one_part_each(cls, value: object, info: ValidationInfo) -> object:
         columns = value if isinstance(value, tuple) else (value,)
-        for part in ("time", "target", "id", "past_covariates", "future_covariates"):
+        for part in ("time", "target", "id", "past_covariates", "future_covariates", "static_covariates"):
             taken = info.data.get(part)
             taken = taken if isinstance(taken, tuple) else (taken,)
             both = [column for column in columns if column is not None and column in taken]
             if both:
                 raise ValueError(f"names {both[0]!r}, which is data.{part} already; a column plays one part")
         return value
+
+    @field_validator("static_covariates")
+    @classmethod
+    def _tells_series_apart(cls, columns: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if columns and info.data.get("id", "") is None:
+            raise ValueError(
+                f"names {columns[0]!r}, but what never changes says nothing about a single series; name the column of "
+                "series in data.id, or leave it out"
+            )
+        return columns
+
+    @field_validator("categorical")
+    @classmethod
+    def _is_covariate(cls, columns: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        parts = ("past_covariates", "future_covariates", "static_covariates")
+        if not all(part in info.data for part in parts):
+            return columns  # one of them is wrong, which is said already
+        covariates = [column for part in parts for column in info.data[part]]
+        for column in columns:
+            if column not in covariates:
+                raise ValueError(
+                    f"names {column!r}, which is no covariate{did_you_mean(column, covariates)}; name it in "
+                    f"{', '.join(f'data.{part}' for part in parts[:2])} or data.{parts[2]} too, or leave it out"
+                )
+        return columns
 
     @field_validator("decimal")
     @classmethod
@@ -168,8 +209,13 @@ class ForecastConfig(Strict):
     )
     metric: MetricName = Field(
         "mae",
-        description="Score of a model on values in original units, smaller is better: `mae`, `rmse`, `mse`, `smape` "
-        "or `mase`.",
+        description="Score of a model, smaller is better. On values in original units: `mae`, `rmse`, `mse`, `smape`, "
+        "`mase`, or `wql` of its quantiles; on values in deviations of the training part: `scaled_mse`, `scaled_mae`.",
+    )
+    levels: Levels = Field(
+        (0.8, 0.95),
+        description="Shares of the true values that prediction intervals shall cover, one or a list. `[]`: there are "
+        "no intervals.",
     )
 
     def to_spec(self, *, season_length: int) -> ForecastSpec:
@@ -178,7 +224,7 @@ class ForecastConfig(Strict):
         Args:
             season_length: What ``season_length`` or its ``auto`` stands for.
         """
-        return ForecastSpec(self.horizon, season_length, self.metric)
+        return ForecastSpec(self.horizon, season_length, self.metric, self.levels)
 
 
 class SplitsConfig(Strict):

@@ -117,6 +117,19 @@ Character = Annotated[str, Field(min_length=1, max_length=1), BeforeValidator(_c
 _COLUMNS = ByShape(Text, Text, then=each_once, plain=list, held=(tuple,), expected="a column or a list of columns")
 Columns = Annotated[tuple[str, ...], _COLUMNS]
 ColumnsOrNone = Annotated[tuple[str, ...], replace(_COLUMNS, fewest=0)]
+_LEVEL = Annotated[float, Field(gt=0, lt=1)]
+Levels = Annotated[
+    tuple[float, ...],
+    ByShape(
+        _LEVEL,
+        _LEVEL,
+        then=lambda value: tuple(sorted(each_once(value))),
+        plain=list,
+        held=(tuple,),
+        expected="a level between 0 and 1, or a list of them",
+        fewest=0,
+    ),
+]
 Seconds = Annotated[
     float,
     BeforeValidator(parse_duration),

@@ -1,24 +1,28 @@
-"""The search space: presets, what a study overrides of them, and how a trial is suggested from it.
+"""The search space: what a study searches, and how a trial is suggested from it.
 
-The space is conditional: the cell and the hidden size of a third layer are parameters of trials with three layers only.
+The space is conditional: the cell and the hidden size of a third layer are parameters of trials with three layers only,
+and the number of heads exists with multi-head attention only.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.specs import CELLS, NORMALIZATIONS, ForecastSpec, LayerSpec, ModelSpec
-from search.errors import Problem, StudyFileError
+from lstmgru.specs import LayerSpec, ModelSpec, Stack
 from search.values import Choices, FloatRange, IntRange
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
-    from search.config import SpaceConfig, StudyConfig
+    from search.config import SpaceConfig
 
 Values = Choices[Any] | IntRange | FloatRange
+
+LAYER_KEYS = ("cell", "hidden_size", "bidirectional")
+"""Keys that are chosen for each layer."""
+_OF_STRUCTURE = (*LAYER_KEYS, "n_branches", "n_layers", "merge", "residual", "pooling", "n_heads")
 
 
 @dataclass(frozen=True)
@@ -28,56 +32,82 @@ class Settings:
     learning_rate: float
     batch_size: int
     weight_decay: float
+    optimizer: str
+    schedule: str
+    loss: str
 
 
 @dataclass(frozen=True)
 class SearchSpace:
     """The values of every searched key; a single choice is a fixed value and no parameter of a trial.
 
-    Attributes:
-        n_layers: Number of recurrent layers.
-        cell: Cell of each layer.
-        hidden_size: Hidden size of each layer.
-        dropout: Probability, between layers and before the head.
-        context_length: T.
-        normalization: ``fold`` or ``last``.
-        learning_rate: Of AdamW.
-        batch_size: Windows in an optimiser step.
-        weight_decay: Of AdamW.
+    The keys are those of :class:`lstmgru.specs.ModelSpec` and :class:`lstmgru.specs.TrainSpec`; ``n_branches`` is the
+    number of stacks side by side, ``n_layers`` that of the layers of each, and ``cell``, ``hidden_size`` and
+    ``bidirectional`` are chosen for each layer.
     """
 
+    n_branches: Values
     n_layers: Values
     cell: Values
     hidden_size: Values
-    dropout: Values
-    context_length: Values
+    bidirectional: Values
+    merge: Values
+    residual: Values
+    layer_norm: Values
+    segment_length: Values
+    pooling: Values
+    n_heads: Values
+    decoder: Values
+    channels: Values
     normalization: Values
+    transform: Values
+    series_embedding: Values
+    dropout: Values
+    recurrent_dropout: Values
+    context_length: Values
+    loss: Values
+    optimizer: Values
     learning_rate: Values
+    schedule: Values
     batch_size: Values
     weight_decay: Values
 
     def suggest(self, trial: BaseTrial) -> tuple[ModelSpec, Settings]:
         """Suggest a candidate; with a :class:`optuna.trial.FixedTrial`, the candidate of given parameters."""
-        n_layers = _suggest(trial, "n_layers", self.n_layers)
-        layers = tuple(
-            LayerSpec(
-                _suggest(trial, f"cell_{number}", self.cell),
-                _suggest(trial, f"hidden_size_{number}", self.hidden_size),
-            )
+
+        def suggest(name: str) -> Any:
+            return _suggest(trial, name, getattr(self, name))
+
+        n_branches = suggest("n_branches")
+        branches = tuple(self._suggest_stack(trial, number) for number in range(1, n_branches + 1))
+        pooling = suggest("pooling")
+        model = ModelSpec(
+            branches=branches,
+            context_length=suggest("context_length"),
+            merge=suggest("merge") if n_branches > 1 else "concat",
+            residual=suggest("residual") if max(map(len, branches)) > 1 else False,
+            layer_norm=suggest("layer_norm"),
+            segment_length=suggest("segment_length"),
+            pooling=pooling,
+            n_heads=suggest("n_heads") if pooling == "multihead" else 1,
+            decoder=suggest("decoder"),
+            channels=suggest("channels"),
+            normalization=suggest("normalization"),
+            transform=suggest("transform"),
+            series_embedding=suggest("series_embedding"),
+            dropout=suggest("dropout"),
+            recurrent_dropout=suggest("recurrent_dropout"),
+        )
+        return model, Settings(**{field.name: suggest(field.name) for field in fields(Settings)})
+
+    def _suggest_stack(self, trial: BaseTrial, branch: int) -> Stack:
+        """The layers of a branch; parameters of the first have no prefix, as it is always there."""
+        prefix = "" if branch == 1 else f"branch_{branch}_"
+        n_layers = _suggest(trial, f"{prefix}n_layers", self.n_layers)
+        return tuple(
+            LayerSpec(*(_suggest(trial, f"{prefix}{key}_{number}", getattr(self, key)) for key in LAYER_KEYS))
             for number in range(1, n_layers + 1)
         )
-        model = ModelSpec(
-            layers=layers,
-            context_length=_suggest(trial, "context_length", self.context_length),
-            dropout=_suggest(trial, "dropout", self.dropout),
-            normalization=_suggest(trial, "normalization", self.normalization),
-        )
-        settings = Settings(
-            learning_rate=_suggest(trial, "learning_rate", self.learning_rate),
-            batch_size=_suggest(trial, "batch_size", self.batch_size),
-            weight_decay=_suggest(trial, "weight_decay", self.weight_decay),
-        )
-        return model, settings
 
     @property
     def longest_context(self) -> int:
@@ -88,25 +118,43 @@ class SearchSpace:
     @property
     def size(self) -> int | None:
         """Number of candidates; ``None`` where a key takes any number of a range."""
-        shared = [values.count for name, values in self.items() if name not in ("n_layers", "cell", "hidden_size")]
-        per_layer = (self.cell.count, self.hidden_size.count)
-        depths = self.n_layers.values
-        if depths is None or any(count is None for count in (*shared, *per_layer)):
+        counts = {name: values.count for name, values in self.items()}
+        if any(count is None for count in counts.values()):
             return None
-        layer = math.prod(count or 1 for count in per_layer)
-        stacks = sum(int(layer ** int(depth)) for depth in depths)
-        return stacks * math.prod(count or 1 for count in shared)
+        count = {name: value or 1 for name, value in counts.items()}
+        shared = math.prod(number for name, number in count.items() if name not in _OF_STRUCTURE)
+        poolings = sum(count["n_heads"] if name == "multihead" else 1 for name in self.pooling.values or ())
+        return shared * poolings * self._structures(count)
+
+    def _structures(self, count: dict[str, int]) -> int:
+        """Branches with their layers, merges and residual connections."""
+        layer = math.prod(count[key] for key in LAYER_KEYS)
+        depths = [int(depth) for depth in self.n_layers.values or ()]
+        stacks = sum(layer**depth for depth in depths)
+        shallow = layer if 1 in depths else 0
+        total = 0
+        for n_branches in map(int, self.n_branches.values or ()):
+            # Residual connections need a second layer somewhere, a merge a second branch.
+            deep = stacks**n_branches - shallow**n_branches
+            merges = count["merge"] if n_branches > 1 else 1
+            total += merges * (shallow**n_branches + deep * count["residual"])
+        return total
 
     def grid(self) -> dict[str, list[Any]]:
-        """All values of every parameter of a trial, for a space that :func:`check_grid` found to be a grid."""
-        depth = max(self.n_layers.values or (0,))
+        """All values of every parameter of a trial; for a space without :func:`search.searchable.grid_problems`."""
+        n_branches, depth = (int(max(values.values or (1,))) for values in (self.n_branches, self.n_layers))
+        absent = {
+            "merge": n_branches == 1,
+            "residual": depth == 1,
+            "n_heads": "multihead" not in (self.pooling.values or ()),
+        }
         grid: dict[str, list[Any]] = {}
         for name, values in self.items():
             listed = list(values.values or ())
-            if len(listed) > 1:
-                per_layer = name in ("cell", "hidden_size")
-                names = [f"{name}_{number}" for number in range(1, int(depth) + 1)] if per_layer else [name]
-                grid |= dict.fromkeys(names, listed)
+            if len(listed) > 1 and not absent.get(name, False):
+                prefixes = ["", *(f"branch_{branch}_" for branch in range(2, n_branches + 1))]
+                layers = [f"{prefix}{name}_{number}" for prefix in prefixes for number in range(1, depth + 1)]
+                grid |= dict.fromkeys(layers if name in LAYER_KEYS else [name], listed)
         return grid
 
     def items(self) -> list[tuple[str, Values]]:
@@ -129,66 +177,6 @@ class SearchSpace:
         return {name: _words(values) for name, values in self.items()}
 
 
-PRESETS: dict[str, SearchSpace] = {
-    "small": SearchSpace(
-        n_layers=IntRange(low=1, high=2),
-        cell=Choices(CELLS),
-        hidden_size=IntRange(low=8, high=32, log=True),
-        dropout=FloatRange(low=0.0, high=0.3),
-        context_length=Choices(()),
-        normalization=Choices(NORMALIZATIONS),
-        learning_rate=FloatRange(low=1e-3, high=1e-2, log=True),
-        batch_size=Choices((64,)),
-        weight_decay=Choices((1e-4,)),
-    ),
-    "standard": SearchSpace(
-        n_layers=IntRange(low=1, high=3),
-        cell=Choices(CELLS),
-        hidden_size=IntRange(low=16, high=128, log=True),
-        dropout=FloatRange(low=0.0, high=0.5),
-        context_length=Choices(()),
-        normalization=Choices(NORMALIZATIONS),
-        learning_rate=FloatRange(low=5e-4, high=1e-2, log=True),
-        batch_size=Choices((32, 64, 128)),
-        weight_decay=FloatRange(low=1e-6, high=1e-1, log=True),
-    ),
-}
-"""Spaces by name; their context lengths depend on the forecast, see :func:`default_contexts`."""
-
-
-def default_contexts(forecast: ForecastSpec) -> Choices[int]:
-    """One, two and four times the horizon or the season, whichever is longer."""
-    base = max(forecast.horizon, forecast.season_length, 4)
-    return Choices((base, 2 * base, 4 * base))
-
-
-def resolve_space(config: StudyConfig, forecast: ForecastSpec) -> SearchSpace:
-    """The preset of a study with what the study overrides.
-
-    Raises:
-        StudyFileError: The sampler is ``grid`` and the space is no grid.
-    """
-    preset = replace(PRESETS[config.space.preset], context_length=default_contexts(forecast))
-    given = {name: getattr(config.space, name) for name, _ in preset.items()}
-    space = replace(preset, **{name: values for name, values in given.items() if values is not None})
-    if config.search.sampler == "grid":
-        check_grid(space, config.name or "study")
-    return space
-
-
-def check_grid(space: SearchSpace, study: str) -> None:
-    """Make sure that a grid can be laid over a space.
-
-    Raises:
-        StudyFileError: A key takes any number of a range, or the number of layers varies.
-    """
-    from search.config import grid_problems
-
-    problems = grid_problems(space.as_config())
-    if problems:
-        raise StudyFileError(study, [Problem(f"space.{key}", text) for key, text in problems.items()])
-
-
 def _suggest(trial: BaseTrial, name: str, values: Values) -> Any:
     if isinstance(values, Choices):
         return values.values[0] if values.count == 1 else trial.suggest_categorical(name, list(values.values))
@@ -199,6 +187,6 @@ def _suggest(trial: BaseTrial, name: str, values: Values) -> Any:
 
 def _words(values: Values) -> str:
     if isinstance(values, Choices):
-        return ", ".join(map(str, values.values))
+        return ", ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in values.values)
     how = " (log)" if values.log else f" in steps of {values.step:g}" if values.step else ""
     return f"{values.low:g} to {values.high:g}{how}"

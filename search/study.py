@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from search.errors import StudyMismatch
+from search.objectives import SCORE, Goal
 from search.records import (
     BaselineRecord,
     EpochRecord,
@@ -25,7 +27,7 @@ from search.records import (
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.storages import BaseStorage
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, Trial
 
 # A trial whose driver died is taken up again this often before it counts as failed.
 MAX_RESTARTS = 2
@@ -45,6 +47,9 @@ class StudyStore:
     def __init__(self, study: Study, storage: BaseStorage) -> None:
         self.study = study
         self._storage = storage
+        self._goal: Goal | None = None
+        self._judged: dict[int, dict[str, float]] = {}
+        self._best: int | None = None
 
     @classmethod
     def load(cls, storage: BaseStorage, name: str) -> StudyStore | None:
@@ -58,7 +63,13 @@ class StudyStore:
 
     @classmethod
     def create(
-        cls, storage: BaseStorage, name: str, *, direction: Literal["minimize", "maximize"], attributes: dict[str, Any]
+        cls,
+        storage: BaseStorage,
+        name: str,
+        *,
+        direction: Literal["minimize", "maximize"],
+        attributes: dict[str, Any],
+        objectives: Sequence[str] = (SCORE,),
     ) -> StudyStore:
         """A new study; ``attributes`` are ``config``, ``identity``, ``data`` and ``task``.
 
@@ -68,7 +79,12 @@ class StudyStore:
 
         if name in optuna.study.get_all_study_names(storage):
             optuna.delete_study(study_name=name, storage=storage)
-        study = optuna.create_study(study_name=name, storage=storage, direction=direction)
+        directions = [direction] * len(objectives)
+        study = optuna.create_study(study_name=name, storage=storage, directions=directions)
+        if len(objectives) > 1:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                study.set_metric_names(list(objectives))
         for key, value in {**attributes, _CREATED: uuid.uuid4().hex}.items():
             study.set_user_attr(key, value)
         return cls(study, storage)
@@ -81,6 +97,14 @@ class StudyStore:
         """Write a study attribute, if it is not already so."""
         if self.study.user_attrs.get(key) != value:
             self.study.set_user_attr(key, value)
+            self._goal = None
+
+    @property
+    def goal(self) -> Goal:
+        """What makes a trial the best one."""
+        if self._goal is None:
+            self._goal = Goal.of_study(self.get("config", {}))
+        return self._goal
 
     def set_links(self, links: TrackingLinks) -> None:
         """Note where MLflow shows the study."""
@@ -108,6 +132,18 @@ class StudyStore:
                 "run it as it was, start over with --fresh, or give it another name with --set name=..."
             )
 
+    def forget_suggestion(self, trial: Trial) -> None:
+        """Have all parameters of a running trial suggested, also those that it has.
+
+        A driver that is killed while it asks leaves a trial with some of them. Its successor's random numbers begin
+        anew, so they lead to the same candidate only from the first parameter on, and only if a Gaussian process does
+        not take what the trial was to become for another trial that runs.
+        """
+        frozen = trial._cached_frozen_trial
+        for key in [key for key in frozen.system_attrs if key.startswith("gp:relative_params")]:
+            self._storage.set_trial_system_attr(trial._trial_id, key, "")
+        frozen.params, frozen.distributions = {}, {}
+
     def requeue(self, number: int) -> None:
         """Put a running trial back into the queue: the next ask takes it up under its own number."""
         from optuna.trial import TrialState
@@ -133,6 +169,21 @@ class StudyStore:
                 given_up.append(trial.number)
         return queued, given_up
 
+    def enqueue(self, params: dict[str, Any], *, origin: str) -> bool:
+        """Queue a known configuration; ``False`` if it was queued before, by this or an earlier run.
+
+        Args:
+            params: Values by parameter; those that are left out will be suggested.
+            origin: Where it is from.
+        """
+        known = [
+            trial.user_attrs["known"] for trial in self.study.get_trials(deepcopy=False) if "known" in trial.user_attrs
+        ]
+        if any(each["parameters"] == params for each in known):
+            return False
+        self.study.enqueue_trial(params, user_attrs={"known": {"origin": origin, "parameters": params}})
+        return True
+
     def retry(self, number: int) -> bool:
         """Queue the parameters of a failed trial once more; ``False`` if it was itself such a retry."""
         trial = self.trial(number)
@@ -146,25 +197,35 @@ class StudyStore:
         return self.study.get_trials(deepcopy=False)[number]
 
     def best(self) -> TrialRecord | None:
-        """The best complete trial."""
+        """The complete trial that would be exported now: the best, or the preferred one, within the bounds."""
         from optuna.trial import TrialState
 
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        if not complete:
-            return None
-        # All scores are errors: smaller is better.
-        return trial_record(min(complete, key=lambda trial: (trial.value, trial.number)))
+        # It is asked for many times a second, and what has ended does not change.
+        if self._goal is None or len(complete) != len(self._judged):
+            new = (trial for trial in complete if trial.number not in self._judged)
+            self._judged |= {trial.number: trial_record(trial).measures for trial in new}
+            self._best = self.goal.best(self._judged)
+        return None if self._best is None else trial_record(self.trial(self._best))
 
     def winner(self) -> FrozenTrial | None:
-        """The trial to export: the best complete one, or, where none is complete, the best of the stopped ones."""
+        """The trial to export: the best complete one, or, where none is complete, the best of the stopped ones.
+
+        Only trials within the bounds come into question, as far as they are known to be.
+        """
         from optuna.trial import TrialState
 
-        best = self.best()
-        if best is not None:
+        if (best := self.best()) is not None:
             return self.trial(best.number)
-        stopped = self.study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
-        scored = [trial for trial in stopped if trial.intermediate_values]
-        return min(scored, key=lambda trial: trial.intermediate_values[trial.last_step or 0], default=None)
+        if self._judged:
+            return None
+        stopped = map(trial_record, self.study.get_trials(deepcopy=False, states=(TrialState.PRUNED,)))
+        values = {
+            trial.number: trial.value
+            for trial in stopped
+            if trial.value is not None and not self.goal.broken(trial.measures)
+        }
+        return self.trial(min(values, key=values.__getitem__)) if values else None
 
     def longest_fold_seconds(self) -> float:
         """How long the winner so far trained on its longest fold; 0 before there is one."""
@@ -198,7 +259,7 @@ class StudyStore:
             uid=self.get("uid"),
             task=self.get("task"),
             metric=self.get("config")["forecast"]["metric"],
-            direction=self.study.direction.name.lower(),
+            direction=self.study.directions[0].name.lower(),
             config=self.get("config"),
             data=self.get("data"),
             trials=tuple(
@@ -206,7 +267,7 @@ class StudyStore:
                 for trial in self.study.get_trials(deepcopy=False)
             ),
             baselines={name: BaselineRecord(**values) for name, values in self.get("baselines", {}).items()},
-            holdout=HoldoutRecord(**holdout) if holdout else None,
+            holdout=HoldoutRecord.from_dict(holdout) if holdout else None,
             bundle=self.get("bundle"),
             mlflow=tracked,
         )
@@ -229,9 +290,13 @@ def trial_record(
     from optuna.trial import TrialState
 
     result = trial.user_attrs.get("result", {})
-    value = trial.value if trial.state == TrialState.COMPLETE else None
-    if trial.state == TrialState.PRUNED and trial.intermediate_values:
-        value = trial.intermediate_values[max(trial.intermediate_values)]
+    value = None
+    if trial.state == TrialState.COMPLETE:
+        # Of several objectives, the score need not be the first.
+        value = trial.values[0] if len(trial.values) == 1 else result["score"]
+    elif trial.state == TrialState.PRUNED:
+        last = trial.last_step
+        value = result.get("score") if last is None else trial.intermediate_values[last]
     if curve is None:
         curve = tuple(EpochRecord(*epoch) for epoch in result.get("curve", ()))
     return TrialRecord(
@@ -241,6 +306,8 @@ def trial_record(
         layers=trial.user_attrs.get("layers"),
         params=dict(trial.params),
         n_parameters=result.get("n_parameters"),
+        latency=result.get("latency"),
+        train_seconds=result.get("train_seconds"),
         epochs=len(curve) or None,
         seconds=result.get("seconds"),
         reason=result.get("reason"),

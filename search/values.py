@@ -6,13 +6,28 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar, get_args
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
-from lstmgru.specs import Cell, Normalization
+from lstmgru.errors import did_you_mean
+from lstmgru.registry import cell_names
+from lstmgru.specs import (
+    Channels,
+    Decoder,
+    Loss,
+    Merge,
+    Normalization,
+    Optimizer,
+    Pooling,
+    Schedule,
+    Transform,
+)
+from search.errors import shown
 from search.shapes import MOST, ByShape, Strict, each_once
 
 MOST_LAYERS = 16
 """Most layers of a network; deeper recurrent stacks are not trained in practice."""
+MOST_BRANCHES = 8
+"""Most stacks side by side."""
 MOST_FEATURES = 16_384
 """Largest hidden size; two such layers have billions of weights."""
 
@@ -103,6 +118,12 @@ class DepthRange(IntRange):
     high: Annotated[int, Field(ge=1, le=MOST_LAYERS, description="Largest value, included.")]
 
 
+class BranchRange(IntRange):
+    """Numbers of branches."""
+
+    high: Annotated[int, Field(ge=1, le=MOST_BRANCHES, description="Largest value, included.")]
+
+
 class WidthRange(IntRange):
     """Hidden sizes."""
 
@@ -168,6 +189,17 @@ def _names(names: Any) -> ByShape:
     return ByShape(names, names, then=_as_space_value, plain=_to_plain, held=_HELD, expected=expected)
 
 
+def _known_cell(value: Any) -> Any:
+    if isinstance(value, str) and value not in cell_names():
+        names = ", ".join(cell_names())
+        raise ValueError(f"must be one of {names} but got {shown(value)}{did_you_mean(value, list(cell_names()))}")
+    return value
+
+
+_LIST = "a value or a list of values"
+_SIZE = Annotated[int, Field(ge=0, le=MOST_FEATURES)]
+
+
 def _whole(most: int, mapping: type[IntRange]) -> ByShape:
     return _shapes(Annotated[int, Field(ge=1, le=most)], mapping)
 
@@ -178,5 +210,24 @@ Width = Annotated[Choices[int] | IntRange, _whole(MOST_FEATURES, WidthRange)]
 Positive = Annotated[Choices[float] | FloatRange, _shapes(Annotated[float, Field(gt=0)], PositiveRange)]
 NotNegative = Annotated[Choices[float] | FloatRange, _shapes(Annotated[float, Field(ge=0)], FloatRange)]
 Probability = Annotated[Choices[float] | FloatRange, _shapes(Annotated[float, Field(ge=0, lt=1)], ProbabilityRange)]
-Cells = Annotated[Choices[str], _names(Cell)]
+Branches = Annotated[Choices[int] | IntRange, _whole(MOST_BRANCHES, BranchRange)]
+Sizes = Annotated[
+    Choices[int], ByShape(_SIZE, _SIZE, then=_as_space_value, plain=_to_plain, held=_HELD, expected=_LIST)
+]
+Flags = Annotated[Choices[bool], ByShape(bool, bool, then=_as_space_value, plain=_to_plain, held=_HELD, expected=_LIST)]
+CellName = Annotated[str, BeforeValidator(_known_cell), WithJsonSchema({"type": "string"})]
+Cells = Annotated[
+    Choices[str],
+    ByShape(
+        CellName, CellName, then=_as_space_value, plain=_to_plain, held=_HELD, expected="a cell or a list of cells"
+    ),
+]
+Merges = Annotated[Choices[str], _names(Merge)]
+Poolings = Annotated[Choices[str], _names(Pooling)]
+Decoders = Annotated[Choices[str], _names(Decoder)]
+ChannelModes = Annotated[Choices[str], _names(Channels)]
 Normalizations = Annotated[Choices[str], _names(Normalization)]
+Transforms = Annotated[Choices[str], _names(Transform)]
+Losses = Annotated[Choices[str], _names(Loss)]
+Optimizers = Annotated[Choices[str], _names(Optimizer)]
+Schedules = Annotated[Choices[str], _names(Schedule)]

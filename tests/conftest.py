@@ -22,8 +22,13 @@ def make_panel(
     future: int = 0,
     seed: int = 0,
     starts: tuple[int, ...] | None = None,
+    static: int = 0,
+    categories: dict[str, tuple[str, ...]] | None = None,
 ) -> SeriesPanel:
-    """Daily series with a weekly season and noise; series ``s`` starts ``starts[s]`` days after 2020-01-01."""
+    """Daily series with a weekly season and noise; series ``s`` starts ``starts[s]`` days after 2020-01-01.
+
+    The columns in ``categories``, among ``past_0``, ``future_0``, ``static_0`` and so on, hold codes of those names.
+    """
     generator = np.random.default_rng(seed)
     starts = starts or (0,) * len(lengths)
     rows = sum(lengths)
@@ -36,7 +41,13 @@ def make_panel(
         id="shop" if len(lengths) > 1 else None,
         past_covariates=tuple(f"past_{n}" for n in range(past)),
         future_covariates=tuple(f"future_{n}" for n in range(future)),
+        static_covariates=tuple(f"static_{n}" for n in range(static)),
+        categories=categories or {},
     )
+    statics = generator.standard_normal((len(lengths), static))
+    for array, pairs in ((values, schema.channel_categories), (statics, schema.static_categories)):
+        for column, names in pairs:
+            array[:, column] = generator.integers(1, names + 1, len(array))
     return SeriesPanel(
         schema=schema,
         frequency="D",
@@ -45,6 +56,7 @@ def make_panel(
         times=(np.datetime64("2020-01-01", "ns") + steps * np.timedelta64(86_400_000_000_000, "ns")),
         values=values.astype(np.float32),
         observed=np.ones(rows, bool),
+        static=statics.astype(np.float32),
     )
 
 

@@ -87,21 +87,23 @@ def save_small_bundle(folder: Path, *, trial: int = 0) -> Path:
     from conftest import make_panel
 
     from lstmgru.bundle import Bundle, example_frame, save_bundle
-    from lstmgru.data.scaling import StandardScaler
+    from lstmgru.data.inputs import input_spec
+    from lstmgru.data.scaling import Scaler
     from lstmgru.nn.network import ForecastNetwork
-    from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec, parse_layers
+    from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec, parse_branches
 
     panel = make_panel((60,))
     torch.manual_seed(0)
-    model = ModelSpec(parse_layers("gru(4)"), context_length=14)
+    model = ModelSpec(parse_branches("gru(4)"), context_length=14)
     bundle = Bundle(
-        network=ForecastNetwork(model, n_inputs=1, n_future=0, n_targets=1, horizon=3),
-        scaler=StandardScaler.fit(panel.values, np.array([[0, 60]])),
+        network=ForecastNetwork(model, input_spec(panel.schema, n_series=1, short_series="error"), horizon=3),
+        scaler=Scaler.fit(panel, np.array([[0, 60]]), model),
         model_spec=model,
         train_spec=TrainSpec(),
         forecast=ForecastSpec(3, 7, "mae"),
         schema=panel.schema,
         frequency="D",
+        ids=["series"],
         provenance={"study": "weather", "trial": trial},
         example=example_frame(panel, 20, 3),
     )

@@ -1,4 +1,4 @@
-"""Calendar features are points on a circle that close up exactly."""
+"""Calendar features are points on a circle that close up exactly, and years that go on."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from lstmgru.data.calendar import (
 )
 from lstmgru.data.grid import Times
 from lstmgru.errors import DataError
+
+ROUND = tuple(feature for feature in CALENDAR_FEATURES if feature != "year")
 
 
 def times(*texts: str) -> Times:
@@ -75,13 +77,45 @@ def test_the_wall_clock_of_the_time_zone_is_read() -> None:
 def test_channels_lie_on_the_unit_circle_and_have_a_sine_and_cosine_each() -> None:
     hours = np.arange("2019-12-25", "2021-01-05", dtype="datetime64[h]").astype("datetime64[ns]")
 
-    values = calendar_values(hours, CALENDAR_FEATURES)
+    values = calendar_values(hours, ROUND)
 
     assert values.dtype == np.float32
-    assert values.shape == (len(hours), len(calendar_channels(CALENDAR_FEATURES)))
+    assert values.shape == (len(hours), len(calendar_channels(ROUND)))
     np.testing.assert_allclose(values[:, ::2] ** 2 + values[:, 1::2] ** 2, 1, atol=1e-6)
     assert calendar_channels(["hour_of_day"]) == ("hour_of_day_sin", "hour_of_day_cos")
-    assert channel_features(calendar_channels(CALENDAR_FEATURES)) == CALENDAR_FEATURES
+
+
+@pytest.mark.parametrize(
+    "features", [CALENDAR_FEATURES, ("year",), ("year", "day_of_week"), ("day_of_week", "year"), ()]
+)
+def test_channels_tell_the_features_that_they_were_made_of(features: tuple[str, ...]) -> None:
+    assert channel_features(calendar_channels(features)) == features
+    assert calendar_values(times("2020-01-01"), features).shape == (1, len(calendar_channels(features)))
+
+
+@pytest.mark.parametrize(
+    ("time", "timezone", "expected"),
+    [
+        ("2000-01-01", None, 0),
+        ("1999-07-02T12:00", None, -0.5),
+        ("2020-07-02", None, 20.5),  # a leap year
+        ("2021-12-31T12:00", None, 21 + 364.5 / 365),
+        ("2021-12-31T23:00", "Europe/Paris", 22),
+        ("1678-01-01", None, -322),
+        ("2262-04-02", None, 262 + 91 / 365),
+    ],
+)
+def test_the_year_counts_on_from_2000_with_its_fraction(time: str, timezone: str | None, expected: float) -> None:
+    values = calendar_values(times(time), ["year"], timezone)
+
+    assert values.shape == (1, 1)
+    assert values[0, 0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_yearly_times_are_a_year_apart() -> None:
+    ends = pd.date_range("1990-12-31", periods=40, freq="YE").to_numpy().astype("datetime64[ns]")
+
+    np.testing.assert_allclose(np.diff(calendar_values(ends, ["year"])[:, 0]), 1, atol=1e-4)
 
 
 def test_the_sine_of_half_a_turn_is_exactly_zero() -> None:
@@ -95,22 +129,36 @@ def test_the_sine_of_half_a_turn_is_exactly_zero() -> None:
     ("frequency", "features"),
     [
         ("s", ("minute_of_hour", "hour_of_day", "day_of_week", "day_of_year")),
+        ("min", ("minute_of_hour", "hour_of_day", "day_of_week", "day_of_year")),
+        ("5min", ("hour_of_day", "day_of_week", "day_of_year")),
         ("15min", ("hour_of_day", "day_of_week", "day_of_year")),
+        ("30min", ("hour_of_day", "day_of_week", "day_of_year")),
         ("h", ("hour_of_day", "day_of_week", "day_of_year")),
+        ("2h", ("hour_of_day", "day_of_week", "day_of_year")),
         ("D", ("day_of_week", "day_of_year")),
         ("24h", ("day_of_week", "day_of_year")),
         ("B", ("day_of_week", "day_of_year")),
-        ("W-SUN", ("week_of_year",)),
+        ("W", ("week_of_year",)),
+        ("W-MON", ("week_of_year",)),
         ("7D", ("week_of_year",)),
         ("MS", ("month_of_year",)),
+        ("ME", ("month_of_year",)),
         ("2ME", ("month_of_year",)),
         ("QS", ("quarter_of_year",)),
-        ("YS", ()),
+        ("QE", ("quarter_of_year",)),
+        ("YS", ("year",)),
+        ("YE", ("year",)),
+        ("5YS-JUN", ("year",)),
         ("step", ()),
     ],
 )
 def test_automatic_features_are_those_that_vary_at_the_frequency(frequency: str, features: tuple[str, ...]) -> None:
     assert auto_calendar(frequency) == features
+    if frequency != "step":
+        rows = pd.date_range("2019-12-30", periods=53, freq=frequency).to_numpy().astype("datetime64[ns]")
+        values = calendar_values(rows, features)
+        # The features together tell neighbours apart, which is what a channel is for.
+        assert (np.abs(np.diff(values, axis=0)).max(axis=1) > 1e-6).all()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from studies import search, write_study
 
 README = Path(__file__).parent.parent / "README.md"
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-NAMES = ["run", "check", "show", "export", "predict", "ui", "sync", "schema"]
+NAMES = ["run", "check", "show", "report", "compare", "export", "predict", "ui", "sync", "schema"]
 
 
 def output_of(
@@ -92,7 +92,7 @@ def test_the_schema_is_json_that_knows_every_section(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     schema = json.loads(output_of(("schema",), monkeypatch, capsys))
-    sections = ["name", "task", "data", "forecast", "splits", "search", "space", "training", "tracking"]
+    sections = ["name", "task", "data", "forecast", "splits", "search", "space", "training", "tracking", "compare"]
     assert list(schema["properties"]) == sections
     assert schema["required"] == ["data", "forecast", "splits"]
 
@@ -130,8 +130,8 @@ def test_check_says_how_many_candidates_a_finite_space_has_and_how_many_rows_wer
     options = [argument for value in fixed for argument in ("--set", value)]
     text = " ".join(output_of(("check", str(path), *options), monkeypatch, capsys).split())
     assert "gaps 2 rows filled (fill)" in text
-    # One layer: 2 cells x 2 sizes; two layers: that squared; 2 contexts x 2 learning rates.
-    assert "space 80 candidates, context of at most 14 steps" in text
+    # One layer: 2 cells x 2 sizes; two layers: that squared; 2 contexts, 2 learning rates, 3 segments, 2 decoders.
+    assert "space 480 candidates, context of at most 14 steps" in text
 
 
 @pytest.mark.parametrize(

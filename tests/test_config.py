@@ -13,11 +13,20 @@ from pydantic import ValidationError
 
 from lstmgru.errors import DataError
 from lstmgru.specs import ForecastSpec
-from search.config import SpaceConfig, StudyConfig, grid_problems
+from search.config import SpaceConfig, StudyConfig, TrainingConfig, grid_problems
 from search.durations import parse_duration
 from search.problems import config_fields
 from search.sections import CalendarFeature, DataConfig, DatasetName
-from search.values import Choices, DepthRange, FloatRange, IntRange, PositiveRange, ProbabilityRange, WidthRange
+from search.values import (
+    BranchRange,
+    Choices,
+    DepthRange,
+    FloatRange,
+    IntRange,
+    PositiveRange,
+    ProbabilityRange,
+    WidthRange,
+)
 from search.yamlfile import dump_yaml, parse_value
 
 
@@ -39,9 +48,11 @@ def test_a_study_needs_three_sections_and_fills_in_the_rest() -> None:
 
     assert config.data.targets == ("units",)
     assert (config.forecast.metric, config.forecast.season_length) == ("mae", "auto")
+    assert config.forecast.levels == (0.8, 0.95)
     assert (config.splits.folds, config.splits.fold_size, config.splits.window) == (3, None, "expanding")
     assert (config.search.sampler, config.search.trials, config.search.timeout) == ("tpe", 30, None)
-    assert (config.training.max_epochs, config.training.patience, config.training.loss) == (30, 5, "mae")
+    assert (config.training.max_epochs, config.training.patience, config.training.refit) == (30, 5, "all")
+    assert config.training.epoch_windows == "auto"
     assert config.space == SpaceConfig()
     assert all(values is None for key, values in config.space if key != "preset")
 
@@ -56,6 +67,7 @@ def test_a_study_needs_three_sections_and_fills_in_the_rest() -> None:
         ("hidden_size", {"low": 16, "high": 64, "step": 16}, WidthRange(low=16, high=64, step=16)),
         ("hidden_size", {"low": 16, "high": 128, "log": True}, WidthRange(low=16, high=128, log=True)),
         ("n_layers", {"low": 1, "high": 3}, DepthRange(low=1, high=3)),
+        ("n_branches", {"low": 1, "high": 3}, BranchRange(low=1, high=3)),
         ("batch_size", {"low": 8, "high": 64}, IntRange(low=8, high=64)),
         ("n_layers", {"low": 2, "high": 2}, Choices((2,))),
         ("cell", "gru", Choices(("gru",))),
@@ -66,6 +78,17 @@ def test_a_study_needs_three_sections_and_fills_in_the_rest() -> None:
         ("weight_decay", {"low": 0, "high": 1}, FloatRange(low=0.0, high=1.0)),
         ("weight_decay", [0, 1e-3], Choices((0.0, 1e-3))),
         ("normalization", "last", Choices(("last",))),
+        ("normalization", ["window", "mean", "series"], Choices(("window", "mean", "series"))),
+        ("cell", "fused", Choices(("fused",))),
+        ("residual", True, Choices((True,))),
+        ("bidirectional", [False, True], Choices((False, True))),
+        ("series_embedding", [0, 8], Choices((0, 8))),
+        ("merge", ["sum", "gate"], Choices(("sum", "gate"))),
+        ("transform", "log_difference", Choices(("log_difference",))),
+        ("decoder", ["mlp", "recurrent"], Choices(("mlp", "recurrent"))),
+        ("loss", ["mae", "quantile"], Choices(("mae", "quantile"))),
+        ("recurrent_dropout", {"low": 0, "high": 0.5}, ProbabilityRange(low=0.0, high=0.5)),
+        ("n_heads", {"low": 1, "high": 4}, IntRange(low=1, high=4)),
     ],
 )
 def test_a_space_value_is_a_scalar_a_list_or_a_range(key: str, written: object, expected: object) -> None:
@@ -73,6 +96,17 @@ def test_a_space_value_is_a_scalar_a_list_or_a_range(key: str, written: object, 
 
     assert value == expected
     assert type(value) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("written", "levels"),
+    [(0.9, (0.9,)), ([0.95, 0.5], (0.5, 0.95)), ([], ())],
+)
+def test_levels_are_one_or_a_list_in_any_order_or_none(written: object, levels: tuple[float, ...]) -> None:
+    config = make_config(forecast={"levels": written})
+
+    assert config.forecast.levels == levels
+    assert config.forecast.to_spec(season_length=1).levels == levels
 
 
 @pytest.mark.parametrize(
@@ -134,13 +168,16 @@ FULL: dict[str, dict[str, Any]] = {
         "id": "no",
         "past_covariates": ["2012-01-01", "1:30"],
         "future_covariates": "price",
+        "static_covariates": ["region"],
+        "categorical": ["region", "1:30"],
         "calendar": ["day_of_week", "month_of_year"],
         "frequency": "15min",
         "gaps": "fill",
+        "short_series": "pad",
         "delimiter": "\t",
         "decimal": ",",
     },
-    "forecast": {"season_length": 96, "metric": "mase"},
+    "forecast": {"season_length": 96, "metric": "mase", "levels": 0.9},
     "splits": {
         "fold_size": 14,
         "step": 7,
@@ -150,28 +187,58 @@ FULL: dict[str, dict[str, Any]] = {
         "stride": 7,
         "align": "end",
     },
-    "search": {"sampler": "random", "pruner": "none", "trials": 3, "timeout": "1h30m", "seed": 7, "jobs": 2},
+    "search": {
+        "sampler": "random",
+        "pruner": "none",
+        "trials": 3,
+        "timeout": "1h30m",
+        "seed": 7,
+        "jobs": 2,
+        "objectives": ["latency", "score"],
+        "bounds": ["latency <= 2ms", "n_parameters <= 50000", "train_seconds <= 1.5s"],
+        "prefer": {"score": 3, "latency": 0.5},
+        "try_first": [{"n_branches": 2, "dropout": 0.5}, {"cell_1": "gru", "residual": True}],
+        "warm_start": "studies/old.journal",
+    },
     "space": {
         "preset": "small",
+        "n_branches": [1, 2],
         "n_layers": 2,
         "cell": ["gru"],
         "hidden_size": {"low": 8, "high": 32, "step": 8},
-        "dropout": [0, 0.5],
-        "context_length": {"low": 4, "high": 4},
+        "bidirectional": [True, False],
+        "merge": "gate",
+        "residual": True,
+        "layer_norm": [True],
+        "segment_length": {"low": 1, "high": 4},
+        "pooling": ["max", "multihead"],
+        "n_heads": 2,
+        "decoder": "parallel",
+        "channels": ["joint", "independent"],
         "normalization": ["last", "fold"],
+        "transform": "difference",
+        "series_embedding": 0,
+        "dropout": [0, 0.5],
+        "recurrent_dropout": {"low": 0, "high": 0.5, "step": 0.25},
+        "context_length": {"low": 4, "high": 4},
+        "loss": "huber",
+        "optimizer": "adam",
         "learning_rate": {"low": 1e-5, "high": 1e-1, "log": True},
+        "schedule": ["cosine"],
         "batch_size": 64,
         "weight_decay": {"low": 0, "high": 0.25},
     },
     "training": {
         "max_epochs": 1,
+        "epoch_windows": None,
         "patience": None,
         "gradient_clip": None,
         "ema_decay": None,
-        "loss": "huber",
+        "refit": "last_fold",
         "accelerator": "cpu",
     },
     "tracking": {"enabled": False, "uri": "http://localhost:5000", "experiment": "e: x", "registered_model": "null"},
+    "compare": {"families": {"narrow": {"hidden_size": 8}, "both": {"cell": ["lstm", "gru"], "mixed": True}}},
 }
 
 
@@ -200,8 +267,9 @@ def test_the_full_study_sets_every_key() -> None:
         if values[key] == full[section][key]
     }
 
-    # Those that every study needs, and the source of which there is one.
-    assert same == {"data.path", "data.dataset", "data.time", "forecast.horizon", "splits.holdout", "splits.folds"}
+    # Those that every study needs, the source of which there is one, and what several objectives exclude.
+    needed = {"data.path", "data.time", "forecast.horizon", "splits.holdout", "splits.folds"}
+    assert same == needed | {"data.dataset", "search.percentile"}
 
 
 def test_plain_yaml_readers_read_a_dumped_study_as_well() -> None:
@@ -216,7 +284,7 @@ def test_sections_become_specifications_of_the_library() -> None:
 
     config = make_config(**FULL)
 
-    assert config.forecast.to_spec(season_length=96) == ForecastSpec(horizon=7, season_length=96, metric="mase")
+    assert config.forecast.to_spec(season_length=96) == ForecastSpec(7, 96, "mase", levels=(0.9,))
     assert config.splits.to_spec() == SplitSpec(
         holdout=30, folds=3, fold_size=14, step=7, gap=1, window="sliding", train_size=100, stride=7, align="end"
     )
@@ -244,11 +312,16 @@ def test_a_study_cannot_be_changed_after_it_was_checked() -> None:
         ({"n_layers": [2], "dropout": {"low": 0, "high": 0.5, "step": 0.25}, "hidden_size": {"low": 1, "high": 9}}, []),
         ({"n_layers": [1, 2]}, ["n_layers"]),
         ({"n_layers": {"low": 1, "high": 3}, "dropout": {"low": 0, "high": 0.5}}, ["dropout", "n_layers"]),
+        ({"n_branches": [2, 1]}, ["n_branches"]),
+        ({"n_branches": 3, "merge": ["sum", "gate"], "residual": [True, False]}, []),
+        ({"pooling": ["last", "multihead"], "n_heads": [2, 4]}, ["pooling"]),
+        ({"pooling": ["last", "mean"], "n_heads": [2, 4]}, []),
+        ({"recurrent_dropout": {"low": 0, "high": 0.5}}, ["recurrent_dropout"]),
         ({"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}, ["learning_rate"]),
         ({"weight_decay": {"low": 0.5, "high": 0.5}}, []),
     ],
 )
-def test_a_grid_needs_values_that_can_be_counted_and_one_depth(space: dict[str, Any], keys: list[str]) -> None:
+def test_a_grid_needs_values_that_can_be_counted_and_one_topology(space: dict[str, Any], keys: list[str]) -> None:
     section = SpaceConfig.model_validate(space)
 
     assert list(grid_problems(section)) == keys
@@ -297,6 +370,18 @@ def test_names_of_calendar_features_and_data_sets_are_those_of_the_library() -> 
 
     assert set(get_args(CalendarFeature)) == set(CALENDAR_FEATURES)
     assert set(get_args(DatasetName)) == set(DATASETS)
+
+
+def test_the_keys_of_the_space_are_those_of_the_specifications() -> None:
+    """A thing has one name: what a candidate and its training are made of, and the counts of layers and branches."""
+    from lstmgru.specs import LayerSpec, ModelSpec, TrainSpec
+
+    library = {*ModelSpec.__dataclass_fields__, *LayerSpec.__dataclass_fields__, *TrainSpec.__dataclass_fields__}
+    space, training = set(SpaceConfig.model_fields), set(TrainingConfig.model_fields)
+
+    assert space - library == {"preset", "n_branches", "n_layers"}
+    assert training - library == {"refit"}
+    assert library - space - training == {"branches", "seed"}
 
 
 def test_every_key_has_a_sentence_that_says_what_null_means() -> None:

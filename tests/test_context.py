@@ -154,6 +154,115 @@ def test_what_stands_in_the_future_rows_does_not_change_the_past() -> None:
     np.testing.assert_array_equal(context_of(changed, panel).past, context_of(cut, panel).past)
 
 
+def named(frame: pd.DataFrame) -> pd.DataFrame:
+    """With a sky, a holiday and a region of each shop."""
+    generator = np.random.default_rng(1)
+    return frame.assign(
+        sky=generator.choice(["clear", "cloudy", "fog"], len(frame)),
+        holiday=generator.random(len(frame)) < 0.5,
+        region=frame["shop"].map({"a": "south", "b": "north"}),
+        size=frame["shop"].map({"a": 1.5, "b": 2.5}),
+    )
+
+
+def named_panel(frame: pd.DataFrame, **settings: Any) -> SeriesPanel:
+    return build_panel(
+        frame,
+        time="date",
+        id="shop",
+        targets=["sales"],
+        past_covariates=["sky", "visits"],
+        future_covariates=["holiday", "price"],
+        static_covariates=["region", "size"],
+        categorical=["sky", "holiday", "region"],
+        source="shops.csv",
+        **settings,
+    )
+
+
+def test_names_have_the_codes_that_they_had_in_training() -> None:
+    frame = named(shops())
+    panel = named_panel(frame)
+
+    context = context_of(without_future(frame).sample(frac=1, random_state=0), panel)
+
+    assert_equals_the_panel(context, panel)
+    assert context.static.dtype == np.float32
+    np.testing.assert_array_equal(context.static, panel.static)
+    assert context.lengths.tolist() == [CONTEXT, CONTEXT]
+
+
+def test_static_covariates_are_those_of_the_chosen_series() -> None:
+    frame = named(shops())
+
+    assert context_of(without_future(frame), named_panel(frame), ids=["b"]).static.tolist() == [[2, 2.5]]
+
+
+def test_a_name_that_training_did_not_see_is_unknown() -> None:
+    frame = named(shops())
+    panel = named_panel(frame)
+    new = without_future(frame)
+    new["holiday"] = new["holiday"].astype(str).mask(new.index == 19, "half a day")
+    new["sky"] = new["sky"].mask(new.index == 16, "hail")
+    new["region"] = new["region"].replace("north", "east")
+
+    context = context_of(new, panel)
+
+    known = context_of(without_future(frame), panel)
+    assert context.past[0, -1, 1] == context.future[0, -1, 0] == context.static[1, 0] == 0
+    assert (context.past != known.past).sum() == (context.future != known.future).sum() == 1
+    assert (context.static != known.static).sum() == 1
+
+
+def test_two_unknown_names_still_are_a_change_within_a_series() -> None:
+    frame = named(shops())
+    new = without_future(frame).assign(region=np.where(np.arange(len(frame)) < 30, "east", "west"))
+
+    with pytest.raises(DataError, match="'region' changes within series 'b', from 'east' to 'west' at 2020-03-30"):
+        context_of(new, named_panel(frame))
+
+
+def test_a_short_context_is_padded_with_zeros_at_its_start() -> None:
+    frame = named(shops())
+    panel = named_panel(frame)
+    short = without_future(frame).drop(index=range(13))
+
+    context = context_of(short, panel, short_series="pad")
+
+    whole = context_of(without_future(frame), panel)
+    assert context.lengths.tolist() == [4, CONTEXT]
+    assert context.past.shape == whole.past.shape
+    assert (context.past[0, :-4] == 0).all()
+    np.testing.assert_array_equal(context.past[0, -4:], whole.past[0, -4:])
+    np.testing.assert_array_equal(context.past[1], whole.past[1])
+    np.testing.assert_array_equal(context.future, whole.future)
+    np.testing.assert_array_equal(context.times, whole.times)
+    np.testing.assert_array_equal(context.static, whole.static)
+
+
+def test_one_row_is_enough_for_a_padded_context() -> None:
+    frame = shops()
+    short = without_future(frame).drop(index=[*range(16), *range(20, 40)])
+
+    context = context_of(short, panel_of(frame), short_series="pad")
+
+    assert context.lengths.tolist() == [1, 1]
+    assert np.isfinite(context.past).all()
+
+
+@pytest.mark.parametrize("gaps", ["fill", "interpolate"])
+def test_gaps_in_a_padded_context_are_filled_as_in_the_panel(gaps: str) -> None:
+    frame = named(shops()).drop(index=range(13))
+    frame.loc[[14, 15, 38], ["visits", "sky"]] = None
+    panel = named_panel(frame, gaps=gaps)
+
+    context = context_of(without_future(frame), panel, gaps=gaps, short_series="pad")
+
+    assert context.lengths.tolist() == [4, CONTEXT]
+    np.testing.assert_array_equal(context.past[0, 2:], panel.values[:4])
+    np.testing.assert_array_equal(context.past[1], panel.values[-HORIZON - CONTEXT : -HORIZON])
+
+
 def shop_a(frame: pd.DataFrame) -> pd.Series:
     return frame["shop"] == "a"
 
@@ -170,7 +279,7 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
      "series 'a' lacks 2 of the 6 rows that the model reads, first 2020-04-02; complete"),
     ("missing cell", lambda f: f.assign(visits=f["visits"].mask(f.index == 38)), {},
      "column 'visits' is empty at 2020-04-07 of series 'b', within the 6 rows"),
-    ("text", lambda f: f.assign(price="cheap"), {}, "column 'price' must hold numbers but row 1 is 'cheap'"),
+    ("text", lambda f: f.assign(price="cheap"), {}, "'price' must hold numbers but row 1 is 'cheap'.* leave it empty$"),
     ("no future rows", lambda f: f.dropna(), {},
      r"'price' is not known at 2020-04-06 of series 'a'; add 3 rows after its last value \(2020-04-05\) with price"),
     ("too few future rows", lambda f: f.drop(index=19), {}, "'price' is not known at 2020-04-08 of series 'a'; add 3"),
@@ -185,7 +294,12 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
     ("dates", lambda f: f, {"frequency": "step", "step": 2}, "is D but the model was trained on step of 2"),
     ("zone", lambda f: f.assign(date=f["date"].dt.tz_localize("UTC")), {}, "has the time zone UTC but"),
     ("no zone", lambda f: f, {"timezone": "UTC"}, "has no time zone but the model was trained on times in UTC"),
+    ("missing row of a short series", lambda f: f.drop(index=[*range(12), 14]), {"short_series": "pad"},
+     "series 'a' lacks 1 of the 5 rows that the model reads, first 2020-04-03; complete"),
+    ("missing cell of a short series", lambda f: f.drop(index=range(12)).assign(visits=f["visits"].mask(f.index == 12)),
+     {"short_series": "pad"}, "'visits' is empty at 2020-04-01 of series 'a', within the 5 rows"),
     ("policy", lambda f: f, {"gaps": "drop"}, "data.gaps must be one of"),
+    ("policy for short series", lambda f: f, {"short_series": "drop"}, "data.short_series must be one of error, pad"),
 ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from lstmgru.errors import DataError
 from search.api import load_plan, run_study
 from search.cli.app import app
 from search.errors import StudyFileError
-from search.records import BaselineRecord, HoldoutRecord, StudyRecord, TrackingLinks, TrialRecord
+from search.records import BaselineRecord, HoldoutRecord, IntervalRecord, StudyRecord, TrackingLinks, TrialRecord
 from search.studyfile import load_study
 
 ROOT = Path(__file__).parent.parent
@@ -36,7 +37,9 @@ SHOW_JSON = (ROOT / "docs" / "show-json.md").read_text(encoding="utf-8")
 COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]  # an app of several commands is a group
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-JSON_TYPES = {str: "string", int: "integer", float: "number", list: "array", dict: "object", type(None): "null"}
+JSON_TYPES = {
+    str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object", type(None): "null",
+}  # fmt: skip
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -117,6 +120,8 @@ def finished_study() -> StudyRecord:
         layers="gru(8)",
         params={"cell_1": "gru"},
         n_parameters=300,
+        latency=0.001,
+        train_seconds=1.25,
         epochs=9,
         seconds=1.5,
         reason="a reason",
@@ -132,7 +137,7 @@ def finished_study() -> StudyRecord:
         {},
         trials=(trial,),
         baselines={"naive": BaselineRecord(3.5, 3.25)},
-        holdout=HoldoutRecord(0, 2.5, {"mae": 2.5}, "It wins.", True),
+        holdout=HoldoutRecord(0, 2.5, {"mae": 2.5}, "It wins.", True, (IntervalRecord(0.8, 0.78, 1.5),)),
         bundle="/models/weather.bundle",
         mlflow=TrackingLinks("http://127.0.0.1:5000", "1", "c0ffee"),
     )
@@ -168,7 +173,8 @@ def documented_keys() -> dict[str, set[str]]:
 
 def test_the_page_names_exactly_the_keys_of_show_json_with_their_types() -> None:
     found: dict[str, set[str]] = {}
-    for study in (fresh_study(), unscored_study(), finished_study()):
+    several = replace(finished_study(), config={"search": {"objectives": ["score", "latency"]}})
+    for study in (fresh_study(), unscored_study(), finished_study(), several):
         for path, kind in walk(json.loads(json.dumps(study.to_json()))):
             found.setdefault(path, set()).add(kind)
 

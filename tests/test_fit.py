@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from conftest import make_panel
+from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
-from lstmgru.data.scaling import StandardScaler
+from lstmgru.data.inputs import input_spec
+from lstmgru.data.scaling import Scaler
 from lstmgru.data.series import SeriesPanel
 from lstmgru.data.splits import Splits, SplitSpec, make_splits
 from lstmgru.data.windows import training_cutoffs
 from lstmgru.errors import TrainingDiverged
 from lstmgru.metrics import Evaluation, make_evaluation
 from lstmgru.nn.network import ForecastNetwork
-from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec, parse_layers
-from lstmgru.training.batches import WindowTensor
+from lstmgru.specs import OPTIMIZERS, SCHEDULES, ForecastSpec, ModelSpec, TrainSpec, parse_branches
+from lstmgru.training.batches import WindowsDataModule, WindowTensor
 from lstmgru.training.callbacks import EpochResult
-from lstmgru.training.fit import FitResult, fit, predict
+from lstmgru.training.fit import FitResult, fit, point_forecast, predict, quantile_forecast
 
 FORECAST = ForecastSpec(horizon=3, season_length=7)
-MODEL = ModelSpec(parse_layers("gru(6)"), context_length=8, dropout=0.1)
+MODEL = ModelSpec(parse_branches("gru(6)"), context_length=8, dropout=0.1)
 TRAIN = TrainSpec(
     learning_rate=1e-2, batch_size=16, max_epochs=4, patience=None, ema_decay=None, accelerator="cpu", seed=3
 )
@@ -34,17 +37,29 @@ def setting(panel: SeriesPanel | None = None) -> tuple[SeriesPanel, Splits, Eval
     return panel, splits, make_evaluation(panel, splits.folds[0], FORECAST, context_length=8, stride=1)
 
 
-def fit_fold(panel: SeriesPanel | None = None, train: TrainSpec = TRAIN, **options: object) -> FitResult:
+def fit_fold(
+    panel: SeriesPanel | None = None, train: TrainSpec = TRAIN, model: ModelSpec = MODEL, **options: Any
+) -> FitResult:
     panel, splits, evaluation = setting(panel)
-    return fit(panel, splits.folds[0], MODEL, train, FORECAST, **{"evaluation": evaluation, **options})  # type: ignore[arg-type]
+    return fit(panel, splits.folds[0], model, train, FORECAST, **{"evaluation": evaluation, **options})
 
 
 def weights(result: FitResult) -> list[np.ndarray]:
     return [value.numpy() for value in result.network.state_dict().values()]
 
 
-def test_the_same_seed_gives_exactly_the_same_weights_and_curve() -> None:
-    first, second = fit_fold(), fit_fold()
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"branches": parse_branches("lstm(5) > bi-fused(3) | gru(4)"), "merge": "gate", "recurrent_dropout": 0.2},
+        {"decoder": "recurrent", "pooling": "multihead", "n_heads": 2, "segment_length": 2},
+        {"decoder": "parallel", "channels": "independent", "normalization": "last", "transform": "difference"},
+    ],
+)
+def test_the_same_seed_gives_exactly_the_same_weights_and_curve(changes: dict[str, Any]) -> None:
+    train = replace(TRAIN, epoch_windows=40, ema_decay=0.9, max_epochs=2, loss="quantile")
+    first, second = (fit_fold(train=train, model=replace(MODEL, **changes)) for _ in range(2))
     assert [(e.train_loss, e.score) for e in first.epochs] == [(e.train_loss, e.score) for e in second.epochs]
     assert all(np.array_equal(a, b) for a, b in zip(weights(first), weights(second), strict=True))
 
@@ -76,7 +91,10 @@ def test_the_weights_are_those_of_the_best_epoch() -> None:
     assert result.best_epoch == scores.index(min(scores)) + 1 < 12
     panel, _, evaluation = setting()
     forecast = predict(result.network, result.scaler, panel, evaluation.cutoffs, FORECAST)
-    assert evaluation.score("mae", forecast) == pytest.approx(result.score, rel=1e-6)
+    assert forecast.shape == (len(evaluation.cutoffs), 3, 1, 1)
+    assert evaluation.score("mae", point_forecast(forecast)) == pytest.approx(result.score, rel=1e-6)
+    assert result.forecast is not None, "and so are the forecasts that are kept"
+    np.testing.assert_allclose(result.forecast, forecast, rtol=1e-5)
 
 
 def test_early_stopping_waits_for_patience_epochs_and_no_longer() -> None:
@@ -87,6 +105,7 @@ def test_early_stopping_waits_for_patience_epochs_and_no_longer() -> None:
 def test_without_evaluation_it_trains_all_epochs_and_keeps_the_last_weights() -> None:
     result = fit_fold(evaluation=None)
     assert (len(result.epochs), result.best_epoch, result.score) == (4, 4, float("inf"))
+    assert result.forecast is None
 
 
 class Recorder:
@@ -151,39 +170,146 @@ def test_hidden_rows_never_reach_a_search() -> None:
     assert fit_fold(hidden).score == fit_fold(panel).score
 
 
-def test_a_batch_is_gathered_as_the_window_convention_says() -> None:
-    panel = make_panel((60,), targets=2, past=1, future=2)
-    scaler = StandardScaler.fit(panel.values, np.array([[0, 60]]))
-    window = WindowTensor(panel, scaler, context_length=4, horizon=3).gather(torch.tensor([10, 20]))
-    scaled = scaler.transform(panel.values)
-    np.testing.assert_array_equal(window.past[1], scaled[16:20])
-    np.testing.assert_array_equal(window.target[1], scaled[20:23, :2])
-    np.testing.assert_array_equal(window.future[1], scaled[20:23, 3:])
+def plain_loop(panel: SeriesPanel, train: TrainSpec, batches: list[torch.Tensor], scaler: Scaler) -> dict[str, Any]:
+    """Weights after a few lines of training over the batches, and their moving average if asked for."""
+    torch.manual_seed(train.seed)
+    inputs = input_spec(panel.schema, n_series=1, short_series="error")
+    network = ForecastNetwork(PLAIN, inputs, horizon=3)
+    windows = WindowTensor(panel, scaler, inputs, context_length=8, horizon=3)
+    optimizer = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[train.optimizer](
+        network.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay
+    )
+    schedules: dict[str, Any] = {
+        "cosine": lambda: CosineAnnealingLR(optimizer, len(batches)),
+        "one_cycle": lambda: OneCycleLR(optimizer, train.learning_rate, total_steps=len(batches)),
+    }
+    schedule = schedules[train.schedule]() if train.schedule != "constant" else None
+    average = {name: value.clone() for name, value in network.state_dict().items()}
+    for updates, batch in enumerate(batches):
+        optimizer.zero_grad()
+        network.loss(*windows.gather(batch), "mae").backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        if schedule is not None:
+            schedule.step()
+        decay = 0.0 if train.ema_decay is None or updates == 0 else min(train.ema_decay, (1 + updates) / (10 + updates))
+        for name, value in network.state_dict().items():
+            average[name] = decay * average[name] + (1 - decay) * value
+    return average
+
+
+PLAIN = replace(MODEL, dropout=0.0)
 
 
 @pytest.mark.parametrize("ema_decay", [None, 0.9])
-def test_chunked_lightning_training_is_a_plain_loop(ema_decay: float | None) -> None:
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_chunked_lightning_training_is_a_plain_loop(optimizer: str, schedule: str, ema_decay: float | None) -> None:
     """The same batches in the same order through a loop of a few lines give the same weights."""
     panel, splits, _ = setting()
-    train = replace(TRAIN, max_epochs=2, weight_decay=0.01, ema_decay=ema_decay)
-    model = replace(MODEL, dropout=0.0)
-    result = fit(panel, splits.folds[0], model, train, FORECAST)
-    torch.manual_seed(train.seed)
-    network = ForecastNetwork(model, n_inputs=3, n_future=1, n_targets=1, horizon=3)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay)
-    windows = WindowTensor(panel, result.scaler, context_length=8, horizon=3)
+    changes: dict[str, Any] = {"optimizer": optimizer, "schedule": schedule, "ema_decay": ema_decay}
+    train = replace(TRAIN, max_epochs=2, weight_decay=0.01, **changes)
+    result = fit(panel, splits.folds[0], PLAIN, train, FORECAST)
     cutoffs = torch.from_numpy(training_cutoffs(panel, splits.folds[0], context_length=8, horizon=3))
     generator = torch.Generator().manual_seed(train.seed)
-    average, updates = {name: value.clone() for name, value in network.state_dict().items()}, 0
-    for _ in range(2):
-        for batch in cutoffs[torch.randperm(len(cutoffs), generator=generator)].split(train.batch_size):
-            optimizer.zero_grad()
-            network.loss(*windows.gather(batch), "mae").backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            decay = 0.0 if ema_decay is None or updates == 0 else min(ema_decay, (1 + updates) / (10 + updates))
-            for name, value in network.state_dict().items():
-                average[name] = decay * average[name] + (1 - decay) * value
-            updates += 1
+    epochs = [cutoffs[torch.randperm(len(cutoffs), generator=generator)] for _ in range(2)]
+    batches = [batch for epoch in epochs for batch in epoch.split(train.batch_size)]
+    expected = plain_loop(panel, train, batches, result.scaler)
     for name, value in result.network.state_dict().items():
-        torch.testing.assert_close(value, average[name], rtol=0 if ema_decay is None else 1e-5, atol=1e-8)
+        torch.testing.assert_close(value, expected[name], rtol=0 if ema_decay is None else 1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])
+def test_a_schedule_spans_the_windows_that_are_drawn_in_all_epochs(schedule: str) -> None:
+    panel, splits, _ = setting()
+    train = replace(TRAIN, max_epochs=3, schedule=schedule, epoch_windows=40)  # type: ignore[arg-type]
+    result = fit(panel, splits.folds[0], PLAIN, train, FORECAST)
+    cutoffs = training_cutoffs(panel, splits.folds[0], context_length=8, horizon=3)
+    data = WindowsDataModule(
+        cutoffs, None, panel.offsets, batch_size=16, evaluation_batch_size=1, epoch_windows=40, seed=train.seed
+    )
+    chunks = [chunk for _ in range(3) for chunk in data.train_dataloader()]
+    batches = [batch for chunk in chunks for batch in chunk.split(16)]
+    assert len(batches) == 3 * 3
+    expected = plain_loop(panel, train, batches, result.scaler)
+    for name, value in result.network.state_dict().items():
+        torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-8)
+
+
+def test_the_quantile_loss_trains_quantiles_that_cover_what_they_say() -> None:
+    spec, panel = replace(FORECAST, metric="wql"), make_panel((1000,))
+    noise = np.random.default_rng(0).normal(size=(1000, 1))
+    panel = replace(panel, values=noise.astype(np.float32))
+    _, splits, _ = setting(panel)
+    evaluation = make_evaluation(panel, splits.folds[0], spec, context_length=8, stride=1)
+    train = replace(TRAIN, loss="quantile", max_epochs=12, batch_size=32, ema_decay=0.95)
+    result = fit(panel, splits.folds[0], MODEL, train, spec, evaluation=evaluation)
+    training = training_cutoffs(panel, splits.folds[0], context_length=8, horizon=3)
+    forecast = predict(result.network, result.scaler, panel, training, spec)
+    assert result.network.quantiles == spec.quantiles
+    assert (np.diff(forecast, axis=-1) >= 0).all()
+    truth = panel.values[training[:, None] + np.arange(3), :1]
+    below = (truth[..., None] <= forecast).mean(axis=(0, 1, 2))
+    np.testing.assert_allclose(below, spec.quantiles, atol=0.06)
+    assert quantile_forecast(forecast) is forecast
+    assert result.forecast is not None
+    score = evaluation.score("wql", point_forecast(result.forecast), result.forecast)
+    assert result.score == pytest.approx(score)
+
+
+def test_other_losses_train_a_point_forecast() -> None:
+    result = fit_fold()
+    assert result.network.quantiles == (0.5,)
+    assert result.forecast is not None
+    assert quantile_forecast(result.forecast) is None
+
+
+@pytest.mark.parametrize("normalization", ["series", "last", "window", "mean"])
+def test_one_network_learns_series_of_very_different_sizes(normalization: str) -> None:
+    """Each is forecast much better than by its own mean, the small one too."""
+    panel = make_panel((160, 120), seed=2)
+    values = panel.values - 10
+    values[160:] *= 1000
+    values[:160] += 5
+    values[160:] += 5000
+    panel = replace(panel, values=values.astype(np.float32))
+    splits = make_splits(panel, SplitSpec(holdout=20, folds=1, align="end"), horizon=3, context_length=8)
+    evaluation = make_evaluation(panel, splits.folds[0], FORECAST, context_length=8, stride=1)
+    model = replace(MODEL, normalization=normalization, dropout=0.0)  # type: ignore[arg-type]
+    train = replace(TRAIN, max_epochs=25, learning_rate=0.03)
+    result = fit(panel, splits.folds[0], model, train, FORECAST, evaluation=evaluation)
+    assert result.forecast is not None
+    errors = np.abs(evaluation.target - point_forecast(result.forecast)).mean(axis=(1, 2))
+    size = [np.abs(values[s] - values[s].mean()).mean() for s in (slice(0, 160), slice(160, 280))]
+    for series in range(2):
+        assert errors[evaluation.series == series].mean() < 0.5 * size[series]
+
+
+def test_short_series_are_learnt_from_where_they_are_padded() -> None:
+    panel = make_panel((200, 45))
+    splits = make_splits(
+        panel, SplitSpec(holdout=5, folds=1, align="end"), horizon=3, context_length=40, short_series="pad"
+    )
+    model = replace(MODEL, context_length=40, series_embedding=2)
+    result = fit(panel, splits.folds[0], model, replace(TRAIN, epoch_windows=50), FORECAST, short_series="pad")
+    assert result.network.inputs.padded
+    series = result.network.static.series
+    assert series is not None
+    assert (series.weight[1:] != 0).all(), "both series were met"
+    assert (series.weight[0] == 0).all()
+    cutoffs = np.array([201, 210, 242])  # one row of context, ten, and 42 of which it reads 40
+    assert np.isfinite(predict(result.network, result.scaler, panel, cutoffs, FORECAST)).all()
+
+
+@pytest.mark.parametrize("validated", [False, True])
+def test_the_loss_of_an_epoch_is_the_mean_over_its_windows(validated: bool) -> None:
+    """The last batch is smaller than the others; a step that goes nowhere leaves the loss as it was."""
+    options: dict[str, Any] = {} if validated else {"evaluation": None}
+    train = replace(TRAIN, max_epochs=2, learning_rate=1e-12, batch_size=50)
+    result = fit_fold(train=train, model=PLAIN, **options)
+    panel, splits, _ = setting()
+    cutoffs = torch.from_numpy(training_cutoffs(panel, splits.folds[0], context_length=8, horizon=3))
+    assert len(cutoffs) % 50
+    windows = WindowTensor(panel, result.scaler, result.network.inputs, context_length=8, horizon=3)
+    expected = result.network.loss(*windows.gather(cutoffs), "mae").item()
+    assert [epoch.train_loss for epoch in result.epochs] == pytest.approx([expected] * 2, rel=1e-5)

@@ -22,7 +22,7 @@ def shops() -> pd.DataFrame:
 
 def panel_of(frame: pd.DataFrame, **settings: Any) -> SeriesPanel:
     roles: dict[str, Any] = {"time": "date", "id": "shop", "targets": ["sales"], "past_covariates": ["visits"]}
-    return build_panel(frame, **roles, calendar="none", source="shops.csv", **settings)
+    return build_panel(frame, **{**roles, "calendar": "none", "source": "shops.csv", **settings})
 
 
 def series_of(values: list[float], dates: list[str], **settings: Any) -> SeriesPanel:
@@ -57,6 +57,18 @@ def test_interpolation_is_linear_in_time_where_steps_differ_in_length() -> None:
 
     assert panel.frequency == "MS"
     assert panel.values[:, 0].tolist() == [0, 31, 59]
+
+
+@pytest.mark.parametrize("gaps", ["fill", "interpolate"])
+def test_names_are_carried_forward_where_numbers_are_interpolated(gaps: str) -> None:
+    frame = shops().assign(weather=["fog", None, None, "sun", "rain"] * 4).drop(index=[5, 15])
+
+    panel = panel_of(frame, gaps=gaps, past_covariates=["weather", "visits"], categorical=["weather"])
+
+    names = panel.schema.categories["weather"]
+    carried = ["fog"] * 3 + ["sun"] + ["rain"] * 4 + ["sun", "rain"]
+    assert [names[int(code) - 1] for code in panel.values[:10, 1]] == carried
+    assert np.flatnonzero(~panel.observed).tolist() == [1, 2, 5, 6, 7, 11, 12, 15, 16, 17]
 
 
 def test_gaps_are_filled_within_a_series_only() -> None:

@@ -23,35 +23,38 @@ from studies import program_environment, write_study
 SEARCH_LAYERS = (
     ("cli",),
     ("api",),
+    ("comparing",),
     ("runner",),
-    ("driver", "ending"),
+    ("driver", "ending", "opening"),
     ("tracking",),
-    ("study", "journal", "executors", "reports", "finalize", "progress", "budget"),
+    ("study", "journal", "executors", "reports", "finalize", "progress", "budget", "warmstart"),
     ("plan", "objective"),
-    ("space", "samplers", "pruning", "devices", "studyfile", "problems"),
-    ("config", "sections", "values", "shapes", "durations", "yamlfile"),
-    ("errors", "records"),
+    ("space", "presets", "samplers", "pruning", "devices", "studyfile", "problems", "configurations"),
+    ("config", "sections", "values", "shapes", "durations", "yamlfile", "methods", "searchable"),
+    ("errors", "records", "objectives"),
 )
 # What each part of the library may import from the others.
 LIBRARY_PARTS = {
     "errors": set(),
-    "specs": {"errors"},
-    "data": {"errors"},
-    "nn": {"specs", "errors"},
+    "registry": {"errors"},
+    "specs": {"registry", "errors"},
+    "data": {"specs", "errors"},
+    "nn": {"specs", "registry", "errors"},
     "metrics": {"data", "specs", "errors"},
     "comparison": {"errors"},
+    "intervals": {"errors"},
     "baselines": {"data", "specs", "errors"},
     "training": {"data", "nn", "metrics", "specs", "errors"},
-    "bundle": {"data", "nn", "specs", "errors"},
+    "bundle": {"data", "nn", "intervals", "specs", "registry", "errors"},
 }
 # The only places that import a package.
 PLACES = {
     "typer": ("search.cli",),
     "rich": ("search.cli",),
     "mlflow": ("search.tracking",),
-    "plotly": ("search.tracking",),
-    "vega_datasets": ("lstmgru.data",),
+    "plotly": ("search.tracking", "search.reports", "search.comparing"),
     "lightning": ("lstmgru.training",),
+    "numba": ("lstmgru.nn.kernels",),
     "sklearn": ("lstmgru.baselines",),
     "onnx": ("lstmgru.bundle",),
     "onnxruntime": ("lstmgru.bundle",),
@@ -182,7 +185,7 @@ try:
     runpy.run_module("search", run_name="__main__", alter_sys=True)
 except SystemExit as end:
     code = end.code
-heavy = {"torch", "lightning", "mlflow", "optuna", "pandas", "sklearn", "onnx", "plotly"}
+heavy = {"torch", "lightning", "mlflow", "optuna", "pandas", "sklearn", "onnx", "plotly", "numba"}
 print(code, *sorted(heavy & {name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 """
 
@@ -213,6 +216,9 @@ def loaded_by(folder: Path, *arguments: str) -> tuple[str, set[str]]:
         (("run", "tiny.yaml", "--set", "splits.holdout=190"), "2", {"pandas"}),
         (("run", "unknown"), "2", set()),
         (("show", "weather"), "2", set()),
+        (("compare", "--help"), "0", set()),
+        (("compare", "wrong.yaml"), "2", set()),
+        (("compare", "tiny.yaml", "--seeds", "0"), "2", set()),
         (("ui",), "2", set()),
         (("check", "weather"), "0", {"pandas"}),
         (("show", "tiny"), "0", {"optuna"}),

@@ -57,6 +57,14 @@ def test_a_table_becomes_series_end_to_end_with_their_channels_in_order() -> Non
     assert panel.observed.all()
 
 
+def test_the_year_is_one_channel_beside_the_pairs_of_the_others() -> None:
+    panel = panel_of(shops(), calendar=["day_of_week", "year", "day_of_month"])
+
+    assert panel.channels[3:] == ("day_of_week_sin", "day_of_week_cos", "year", "day_of_month_sin", "day_of_month_cos")
+    assert panel.n_future == 6
+    np.testing.assert_allclose(panel.values[:10, 5], 20 + np.arange(10) / 366, rtol=1e-6)
+
+
 def test_a_single_series_needs_no_id() -> None:
     panel = panel_of(shops().iloc[:10], id=None)
 
@@ -163,14 +171,14 @@ def dated(*dates: object) -> Change:
 
 BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
     # columns
-    ("missing target", lambda f: f.drop(columns="sales"), {"targets": ["sale"]}, "data.targets is 'sale' but"),
+    ("missing target", lambda f: f.drop(columns="sales"), {"targets": ["sale"]}, "data.target is 'sale' but"),
     ("missing column", lambda f: f, {"targets": ["Salse"]}, r"did you mean 'sales'\? \(columns: date, shop, sales"),
     ("missing time", lambda f: f, {"time": "day"}, "data.time is 'day' but there is no such column"),
     ("missing id", lambda f: f, {"id": "store"}, "data.id is 'store' but there is no such column"),
     ("missing covariate", lambda f: f, {"future_covariates": ["promo"]}, "data.future_covariates is 'promo'"),
     ("time in the index", lambda f: f.set_index("date"), {}, r"it is the index, call reset_index\(\)"),
     ("column twice", lambda f: f.assign(x=f["sales"]).rename(columns={"x": "sales"}), {}, "'sales' stands there 2"),
-    ("two parts", lambda f: f, {"past_covariates": ["sales"]}, "both data.targets and data.past_covariates"),
+    ("two parts", lambda f: f, {"past_covariates": ["sales"]}, "both data.target and data.past_covariates"),
     ("no targets", lambda f: f, {"targets": []}, "data.target must name at least one"),
     ("channel name", lambda f: f.rename(columns={"price": "day_of_week_sin"}),
      {"future_covariates": ["day_of_week_sin"]}, "has the name of a calendar channel"),
@@ -188,7 +196,8 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
     ("no name", at(3, "shop", None), {}, r"column 'shop' \(data.id\) is empty in row 4"),
     ("decimal names", lambda f: f.assign(shop=[1.5] * 10 + [2.5] * 10), {}, "holds decimal numbers such as 1.5"),
     # numbers
-    ("text", at(4, "visits", "many"), {}, "column 'visits' must hold numbers but row 5 is 'many'; correct"),
+    ("text", at(4, "visits", "many"), {}, "'visits' must hold numbers but row 5 is 'many'; .* in data.categorical$"),
+    ("text in a target", at(4, "sales", "many"), {}, "'sales' must hold .* correct the cell or leave it empty$"),
     ("texts", lambda f: f.assign(price="?"), {}, r"row 1 is '\?' and 19 more rows"),
     ("decimal comma", lambda f: f.assign(sales="1,5"), {}, "row 1 is '1,5'.*set data.decimal: ','"),
     ("dates as numbers", lambda f: f.assign(sales=f["date"]), {}, "must hold numbers but holds datetime64"),
@@ -208,6 +217,34 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
     ("constant target", lambda f: f.assign(sales=1.0), {}, r"target 'sales' is constant in every series \(1 in"),
     ("constant in each series", lambda f: f.assign(sales=f["shop"].eq("a")), {}, "target 'sales' is constant"),
     ("constant covariate", lambda f: f.assign(price=2.5), {}, r"covariate 'price' is constant \(2.5 in every row\)"),
+    # names
+    ("no covariate", lambda f: f, {"categorical": ["prise"]}, "'prise', which is no covariate; did you mean 'price'"),
+    ("names to forecast", lambda f: f, {"categorical": ["sales"]}, "data.categorical names 'sales', which is no cov"),
+    ("no name", lambda f: f.assign(price=[["a"]] * 20), {"categorical": ["price"]}, "row 1 is .* write text"),
+    ("one name", lambda f: f.assign(price="x"), {"categorical": ["price"]}, r"'price' is constant \('x' in every row"),
+    ("missing name", lambda f: f.assign(price=f["price"].mask(f.index == 13)), {"categorical": ["price"]},
+     "'price' has 1 missing value, first at 2020-01-04 of series 'b'; set data.gaps to fill or interpolate"),
+    # static covariates
+    ("static column missing", lambda f: f, {"static_covariates": ["size"]}, "data.static_covariates is 'size' but"),
+    ("static in two parts", lambda f: f, {"static_covariates": ["price"]}, "both data.future.* and data.static_cov"),
+    ("static of one series", lambda f: f.iloc[:10], {"id": None, "static_covariates": ["shop"]},
+     "data.static_covariates names 'shop', but .* single series; name the column of series in data.id"),
+    ("static text", lambda f: f.assign(region="n"), {"static_covariates": ["region"]},
+     "'region' must hold numbers .*, name it in data.categorical$"),
+    ("static that changes", lambda f: f.assign(size=f.index < 15), {"static_covariates": ["size"]},
+     "'size' changes within series 'b', from 1 to 0 at 2020-01-06; correct it, or make it a past or future cov"),
+    ("static name that changes", lambda f: f.assign(region=f["date"].dt.day_name()),
+     {"static_covariates": ["region"], "categorical": ["region"]},
+     "'region' changes within series 'a', from 'Wednesday' to 'Thursday' at 2020-01-02"),
+    ("static cell missing", lambda f: f.assign(size=f["shop"].eq("a").where(f.index != 12)),
+     {"static_covariates": ["size"], "gaps": "fill"},
+     "'size' is empty at 2020-01-03 of series 'b'; write it in every row of a series"),
+    ("static name missing", lambda f: f.assign(region=f["shop"].mask(f.index == 12)),
+     {"static_covariates": ["region"], "categorical": ["region"]}, "'region' is empty at 2020-01-03 of series 'b'"),
+    ("static that tells nothing apart", lambda f: f.assign(size=2.5), {"static_covariates": ["size"]},
+     r"'size' is the same in every series \(2.5\) and says nothing"),
+    ("static name that tells nothing apart", lambda f: f.assign(region="x"),
+     {"static_covariates": ["region"], "categorical": ["region"]}, r"the same in every series \('x'\)"),
     # times
     ("no time", at(4, "date", None), {}, r"column 'date' \(data.time\) is empty in row 5"),
     ("NaT", at(4, "date", pd.NaT), {}, "is empty in row 5"),
@@ -244,6 +281,8 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
     ("unknown feature", lambda f: f, {"calendar": ["day_of_weeks"]}, "did you mean 'day_of_week'"),
     ("neither auto nor none", lambda f: f, {"calendar": "all"}, "data.calendar must be auto, none or names among"),
     ("same in every row", lambda f: f, {"calendar": ["hour_of_day"]}, "'hour_of_day' is the same in every row at.* D"),
+    ("channel year", lambda f: f.rename(columns={"price": "year"}),
+     {"future_covariates": ["year"], "calendar": ["year"]}, "'year' has the name of a calendar channel"),
     ("integers have no days", lambda f: f.assign(date=[*range(10)] * 2), {"calendar": ["day_of_week"]}, "needs dates"),
 ]  # fmt: skip
 

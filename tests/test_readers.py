@@ -216,3 +216,14 @@ def test_writing_elsewhere_is_refused_and_leaves_nothing_behind(tmp_path: Path) 
             write_table(frame, tmp_path / name)
         assert f".{os.getpid()}." not in str(caught.value)
     assert {path.name for path in tmp_path.iterdir()} == {"folder.csv", "file"}
+
+
+def test_columns_of_names_stay_text_whatever_they_hold(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("grade,kind,x\n1.0,true,1.0\nNA,,2.0\n")
+
+    frame = read_table(path, text=("grade", "kind", "absent"))
+
+    assert frame["grade"].tolist() == ["1.0", "NA"]
+    assert frame["kind"].isna().tolist() == [False, True]
+    assert (frame["kind"][0], frame["x"].tolist()) == ("true", [1, 2])

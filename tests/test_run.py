@@ -11,7 +11,7 @@ import pytest
 
 from lstmgru.bundle import load_bundle
 from search import run_study
-from studies import search, shop_table, shown, write_study
+from studies import TINY, search, shop_table, shown, write_study
 
 UNTRACKED = ("--set", "tracking.enabled=false")
 
@@ -84,7 +84,8 @@ def test_predict_writes_the_days_after_the_table(folder: Path, tmp_path: Path) -
     result = search(tmp_path, "predict", bundle, "--data", "new.csv", "--output", "forecasts.csv")
     assert result.returncode == 0, result.stderr
     forecasts = pd.read_csv(tmp_path / "forecasts.csv")
-    assert forecasts.columns.tolist() == ["day", "target", "forecast"]
+    levels = ["lower_80", "upper_80", "lower_95", "upper_95"]
+    assert forecasts.columns.tolist() == ["day", "target", "forecast", *levels]
     assert forecasts["day"].str[:10].tolist() == ["2022-07-22", "2022-07-23", "2022-07-24"]
     assert forecasts["forecast"].between(10, 30).all()
 
@@ -158,7 +159,8 @@ def test_from_python_in_silence(
     write_study(tmp_path)
     result = run_study("tiny.yaml", trials=2, overrides=["tracking.enabled=false"])
     assert capfd.readouterr() == ("", "")
-    assert list(result.leaderboard.columns) == ["model", "trial", "folds", "holdout", "n_parameters", "seconds"]
+    measures = ["n_parameters", "latency", "train_seconds", "seconds"]
+    assert list(result.leaderboard.columns) == ["model", "trial", "folds", "holdout", *measures]
     assert result.leaderboard["folds"].is_monotonic_increasing
     assert len(result.leaderboard) == 2 - sum(trial.state != "COMPLETE" for trial in result.study.trials) + 3
     assert len(result.predict(shop_table())) == 3
@@ -191,6 +193,73 @@ def test_the_other_samplers_run_a_study(tmp_path: Path, sampler: str) -> None:
     assert len(params) == 4
     if sampler == "grid":
         assert len(set(params)) == 4
+
+
+GOAL = """\
+search:
+  trials: 6
+  jobs: 1
+  pruner: none
+  objectives: [score, n_parameters]
+  prefer: {score: 0.5, n_parameters: 0.5}
+  bounds: [latency <= 10s, n_parameters <= 600]
+  try_first: [{n_layers: 1, hidden_size_1: 4, cell_1: gru}, {n_layers: 2, hidden_size_1: 8, hidden_size_2: 8}]
+"""
+"""Two objectives and two bounds; the first trial keeps them, the second breaks one."""
+
+
+def test_several_objectives_and_bounds_from_the_file_to_mlflow(tmp_path: Path) -> None:
+    write_study(tmp_path, TINY.replace("search:\n  trials: 4\n  jobs: 1\n", GOAL))
+    checked = search(tmp_path, "check", "tiny.yaml")
+    assert "minimise mae and n_parameters, with latency <= 10000ms and n_parameters <= 600" in checked.stdout
+    assert "tried first        n_layers 1, hidden_size_1 4, cell_1 gru" in checked.stdout
+    result = search(tmp_path, "run", "tiny.yaml")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    assert "note:" not in result.stdout
+
+    document = shown(tmp_path)
+    trials = document["trials"]
+    assert document["objectives"] == ["score", "n_parameters"]
+    assert document["bounds"] == ["latency <= 10000ms", "n_parameters <= 600"]
+    assert [trial["feasible"] for trial in trials] == [trial["n_parameters"] <= 600 for trial in trials]
+    assert [trial["feasible"] for trial in trials[:2]] == [True, False]
+    front = [trial["number"] for trial in trials if trial["pareto"]]
+    assert document["best"]["number"] in front
+    output = result.stdout
+    assert f"trial {document['best']['number']} is preferred with score 0.5, n_parameters 0.5." in output
+    assert f"refitting trial {document['best']['number']}, " in output
+    assert "n_parameters <= 600" in output.partition("leaderboard")[2]
+
+    import mlflow
+
+    client = mlflow.MlflowClient(document["mlflow"]["tracking_uri"])
+    parent = client.get_run(document["mlflow"]["parent_run_id"])
+    assert parent.data.tags["pareto_front"] == ", ".join(map(str, front))
+    assert parent.data.tags["objectives"] == "score, n_parameters"
+    assert parent.data.tags["best_trial"] == str(document["best"]["number"])
+    for trial in trials:
+        run = client.get_run(trial["mlflow_run_id"])
+        assert trial["state"] == "COMPLETE"
+        assert run.data.tags["pareto"] == str(trial["pareto"]).lower()
+        assert run.data.tags["breaks"] == ("nothing" if trial["feasible"] else "n_parameters <= 600")
+        assert run.data.metrics["latency"] == pytest.approx(trial["latency"])
+        assert run.data.metrics["train_seconds"] == pytest.approx(trial["train_seconds"])
+
+
+def test_a_study_whose_trials_break_its_bounds_ends_with_exit_code_1_and_the_nearest_one(tmp_path: Path) -> None:
+    write_study(tmp_path)
+    bounds = ("--set", "search.bounds=n_parameters <= 10", "--trials", "2")
+    result = search(tmp_path, "run", "tiny.yaml", *bounds, *UNTRACKED)
+    assert result.returncode == 1
+    assert "no complete trial of 2 keeps n_parameters <= 10: the nearest is trial " in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "studies" / "tiny.bundle").exists()
+    document = shown(tmp_path)
+    assert document["best"] is None
+    assert [trial["feasible"] for trial in document["trials"]] == [False, False]
+    told = search(tmp_path, "show", "tiny").stdout
+    assert "Bounds: n_parameters <= 10; 2 of 2 break one." in told
 
 
 def test_a_trial_that_fails_says_why_and_the_study_goes_on(tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import make_panel
 
-from lstmgru.data.splits import MOST_STEPS, SplitSpec, make_splits
+from lstmgru.data.splits import MOST_STEPS, SplitSpec, make_splits, time_span
 from lstmgru.errors import DataError, SpecError
 
 
@@ -108,3 +109,113 @@ def test_no_training_row_lies_at_or_after_the_evaluation_part(gap: int, window: 
             assert panel.times[train_end - 1] < panel.times[start]
     for fold in splits.folds:
         assert np.all(fold.evaluation[:, 1] <= splits.holdout.evaluation[:, 0])
+
+
+def test_padding_is_the_way_out_where_there_is_a_row_to_read_and_a_horizon_to_forecast() -> None:
+    spec = SplitSpec(20, 2, align="end")
+    with pytest.raises(DataError, match=r"a shorter context, or data\.short_series: pad"):
+        make_splits(make_panel((66,)), spec, horizon=5, context_length=10)
+    with pytest.raises(DataError, match=r"a smaller holdout, or a shorter context$"):
+        make_splits(make_panel((65,)), spec, horizon=5, context_length=10)
+
+
+def test_with_padding_one_series_that_can_be_trained_on_is_enough() -> None:
+    spec = SplitSpec(20, 2, align="end")
+    splits = make_splits(make_panel((66, 30, 45)), spec, horizon=5, context_length=10, short_series="pad")
+    assert [(split.train[:, 1] - split.train[:, 0]).tolist() for split in (*splits.folds, splits.holdout)] == [
+        [6, 0, 0],
+        [26, 0, 5],
+        [46, 10, 25],
+    ]
+    with pytest.raises(
+        DataError,
+        match=r"series 'series 1' has 65 rows.* here 5 rows, and needs at least 6 \(one row of context \+ horizon 5\); "
+        r"use fewer or smaller folds, or a smaller holdout \(2 of 2 series are too short\)",
+    ):
+        make_splits(make_panel((30, 65)), spec, horizon=5, context_length=10, short_series="pad")
+
+
+@pytest.mark.parametrize("align", ["time", "end"])
+def test_padding_changes_nothing_where_every_series_is_long_enough(align: str) -> None:
+    panel = make_panel((100, 80), starts=(0, 20))
+    spec = SplitSpec(20, 2, 10, align=align, window="sliding")  # type: ignore[arg-type]
+    plain, padded = (
+        make_splits(panel, spec, horizon=5, context_length=10, short_series=policy) for policy in ("error", "pad")
+    )
+    for one, other in zip((*plain.folds, plain.holdout), (*padded.folds, padded.holdout), strict=True):
+        np.testing.assert_array_equal(one.train, other.train)
+        np.testing.assert_array_equal(one.evaluation, other.evaluation)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "starts"),
+    [
+        ((100, 15), (0, 85)),  # begins in the holdout
+        ((15, 100), (85, 0)),  # so does the first of them
+        ((100, 45), (0, 55)),  # begins in the first scored part
+        ((100, 100), (0, 0)),
+        ((90, 15), (0, 85)),  # the only one that goes on to the end begins late
+        ((15, 90, 5), (85, 0, 90)),
+    ],
+)
+def test_a_late_series_leaves_the_moments_of_the_cuts_as_they_are(
+    lengths: tuple[int, ...], starts: tuple[int, ...]
+) -> None:
+    panel = make_panel(lengths, starts=starts)
+    splits = make_splits(panel, SplitSpec(20, 2), horizon=5, context_length=10, short_series="pad")
+    for split, (begin, stop) in zip((*splits.folds, splits.holdout), [(40, 60), (60, 80), (80, 100)], strict=True):
+        moments = np.datetime64("2020-01-01", "ns") + np.array([begin, stop]) * np.timedelta64(86_400_000_000_000, "ns")
+        for series, ((start, end), (_, train_end)) in enumerate(zip(split.evaluation, split.train, strict=True)):
+            rows = np.arange(panel.offsets[series], panel.offsets[series + 1])
+            expected = rows[(panel.times[rows] >= moments[0]) & (panel.times[rows] < moments[1])]
+            assert np.arange(start, end).tolist() == expected.tolist()
+            assert np.arange(rows[0], train_end).tolist() == rows[panel.times[rows] < moments[0]].tolist()
+
+
+@pytest.mark.parametrize("frequency", ["h", "W-WED", "ME", "YS", "step"])
+def test_cuts_before_every_series_that_goes_on_to_the_end_follow_the_grid(frequency: str) -> None:
+    if frequency == "step":
+        moments = 5 * np.arange(100)
+    else:
+        moments = pd.date_range("2000-01-01", periods=100, freq=frequency).to_numpy().astype("datetime64[ns]")
+    rows = [np.arange(90), np.arange(85, 100)]
+    panel = replace(
+        make_panel((90, 15)), frequency=frequency, step=5, times=np.concatenate([moments[part] for part in rows])
+    )
+    splits = make_splits(panel, SplitSpec(20, 2), horizon=5, context_length=10, short_series="pad")
+    assert [(split.evaluation[:, 0] - panel.offsets[:-1]).tolist() for split in splits.folds] == [[40, 0], [60, 0]]
+    assert (splits.holdout.evaluation - panel.offsets[:-1, None]).tolist() == [[80, 90], [0, 15]]
+
+
+def test_a_cut_before_all_rows_leaves_nothing_to_train_on() -> None:
+    with pytest.raises(DataError, match="here 0 rows, and needs at least 6"):
+        make_splits(
+            make_panel((90, 15), starts=(0, 85)), SplitSpec(20, 5), horizon=5, context_length=10, short_series="pad"
+        )
+    with pytest.raises(DataError, match="here 0 rows, and needs at least 6"):
+        make_splits(
+            make_panel((90, 15), starts=(0, 85)), SplitSpec(*[MOST_STEPS] * 5), horizon=5, context_length=10,
+            short_series="pad",
+        )  # fmt: skip
+
+
+def test_a_sliding_part_is_at_least_a_window_long_where_series_are_padded() -> None:
+    spec = SplitSpec(20, 2, 10, window="sliding")
+    panel = make_panel((48,))
+    splits = make_splits(panel, spec, horizon=5, context_length=12, short_series="pad")
+    assert [split.train[0].tolist() for split in splits.folds] == [[0, 8], [1, 18]]
+    with pytest.raises(DataError, match=r"splits.train_size is 16, shorter than a window of 17 steps .*at least 17"):
+        make_splits(panel, replace(spec, train_size=16), horizon=5, context_length=12, short_series="pad")
+
+
+def test_an_unknown_policy_for_short_series_is_refused() -> None:
+    with pytest.raises(
+        DataError, match=r"data\.short_series must be one of error, pad but got 'pads'; did you mean 'pad'"
+    ):
+        make_splits(make_panel(), SplitSpec(20), horizon=5, context_length=10, short_series="pads")  # type: ignore[arg-type]
+
+
+def test_the_span_of_parts_is_that_of_the_series_with_rows_in_them() -> None:
+    panel = make_panel((10, 20, 5), starts=(30, 0, 5))
+    first, last = time_span(panel, np.array([[0, 0], [12, 20], [30, 33]]))
+    assert (first, last) == (np.datetime64("2020-01-03"), np.datetime64("2020-01-10"))

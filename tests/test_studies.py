@@ -6,16 +6,22 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from test_datasets import installed
 
+from lstmgru.data.datasets import DATASETS
+from lstmgru.data.windows import evaluation_cutoffs
 from search.errors import StudyFileError
+from search.plan import make_plan
 from search.problems import config_fields
 from search.studyfile import load_study
 
 STUDIES = Path(__file__).parent.parent / "studies"
 FILES = sorted(STUDIES.glob("*.yaml"))
+BENCHMARKS = sorted((STUDIES.parent / "benchmarks").glob("*.yaml"))
 README = (STUDIES / "README.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `([a-z_.]+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
 
@@ -31,12 +37,55 @@ def test_a_shipped_study_loads_by_path_and_by_name(file: Path, tmp_path: Path, m
     assert f"| `{file.stem}` |" in README
 
 
+@pytest.mark.parametrize("file", BENCHMARKS, ids=[file.stem for file in BENCHMARKS])
+def test_the_study_of_a_benchmark_loads(file: Path) -> None:
+    assert load_study(file).config.name == file.stem
+
+
 def test_without_a_name_the_weather_study_is_loaded() -> None:
     config = load_study().config
 
     assert config.name == "weather"
     assert (config.data.dataset, config.data.time, config.data.targets) == ("seattle_weather", "date", ("temp_max",))
     assert (config.forecast.horizon, config.splits.holdout, config.search.trials) == (7, 180, 30)
+
+
+@pytest.mark.parametrize("dataset", [installed(name) for name in DATASETS])
+def test_every_data_set_has_a_shipped_study_that_scores_each_of_its_series(dataset: str) -> None:
+    [file] = [file for file in FILES if load_study(file).config.data.dataset == dataset]
+
+    plan = make_plan(load_study(file).config, study_file=file)
+
+    data = plan.panel
+    assert (len(data), len(data.times), data.frequency) == {
+        "seattle_weather": (1, 1461, "D"),
+        "traffic_hourly": (1, 17_520, "h"),
+        "us_employment": (23, 23 * 120, "MS"),
+        "stocks": (5, 12_154 + 458, "B"),
+    }[dataset]
+    for split in (*plan.splits.folds, plan.splits.holdout):
+        cutoffs = evaluation_cutoffs(
+            data,
+            split,
+            context_length=plan.space.longest_context,
+            horizon=plan.forecast.horizon,
+            stride=plan.splits.stride,
+        )
+        scored = np.searchsorted(data.offsets, cutoffs, side="right") - 1
+        assert np.unique(scored).tolist() == list(range(len(data)))
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_the_page_says_which_package_brings_a_data_set_and_its_licence(name: str) -> None:
+    dataset = DATASETS[name]
+
+    table = README.partition("| data set |")[2].partition("\n\n")[0]
+    [row] = re.findall(rf"^\| `{name}` \| (.+) \|$", table, re.MULTILINE)
+
+    _, package, licence = row.split(" | ")
+    assert package.startswith(f"{dataset.package} (")
+    assert package.endswith(", extra `studies`") == (dataset.extra == "studies")
+    assert any(term in licence and term in dataset.licence for term in ("public domain", "CC BY 4.0"))
 
 
 def documented_default(key: str, field: FieldInfo) -> str:

@@ -82,10 +82,12 @@ def test_the_json_object_has_the_documented_keys(tmp_path: Path) -> None:
     store.study.tell(ask(store), 1.0)
     document = store.record().to_json()
     assert list(document) == [
-        "study", "task", "metric", "direction", "trials", "best", "baselines", "holdout", "bundle", "mlflow",
+        "study", "task", "metric", "direction", "objectives", "bounds", "trials", "best", "baselines", "holdout",
+        "bundle", "mlflow",
     ]  # fmt: skip
     assert list(document["trials"][0]) == [
-        "number", "state", "value", "layers", "params", "n_parameters", "epochs", "seconds", "reason", "mlflow_run_id",
+        "number", "state", "value", "layers", "params", "n_parameters", "latency", "epochs", "seconds",
+        "train_seconds", "feasible", "pareto", "reason", "mlflow_run_id",
     ]  # fmt: skip
     assert document["best"] == document["trials"][0]
 

@@ -279,6 +279,36 @@ def test_the_best_score_is_that_after_each_complete_trial_in_the_order_of_comple
     assert [point.value for point in best_so_far(upwards)] == [3.0, 4.0, 4.0]
 
 
+def test_what_a_network_costs_is_a_metric_of_its_trial() -> None:
+    trial = make_trial(0, latency=0.002, train_seconds=12.5)
+    found = {point.key: point.value for point in trial_summary(trial, time=0)}
+    assert {"latency": 0.002, "train_seconds": 12.5, "n_parameters": 1000.0}.items() <= found.items()
+
+
+def test_a_trial_that_breaks_a_bound_is_not_the_best_so_far() -> None:
+    study = make_study(*(make_trial(n, value=value) for n, value in enumerate((1.0, 3.0, 2.0))))
+    study.config["search"] = {"bounds": ["n_parameters <= 1000"]}
+    small = [dataclasses.replace(trial, n_parameters=2000 if trial.number == 0 else 9) for trial in study.trials]
+    points = best_so_far(dataclasses.replace(study, trials=tuple(small)))
+    assert [point.value for point in points] == [3.0, 2.0]
+
+
+def test_the_front_is_tagged_and_follows_the_study_as_it_goes_on(folder: Path) -> None:
+    trials = [make_trial(n, value=3.0 - n, n_parameters=100 + n) for n in range(2)]
+    better = make_trial(2, value=0.5, n_parameters=100)
+    for shown, front, tags in (
+        (trials, "0, 1", ["true", "true"]),
+        ([*trials, better], "2", ["false", "false", "true"]),
+    ):
+        study = make_study(*shown)
+        study.config["search"] = {"objectives": ["score", "n_parameters"], "prefer": {"score": 1}}
+        sync_study(study, folder=folder)
+        parent, *children = runs(client(folder))
+        assert parent.data.tags["pareto_front"] == front
+        assert parent.data.tags["objectives"] == "score, n_parameters"
+        assert [run.data.tags["pareto"] for run in sorted(children, key=lambda run: run.info.run_name)] == tags
+
+
 def test_what_is_not_known_of_a_trial_is_left_out() -> None:
     trial = make_trial(0, "FAIL", epochs=0, value=None, n_parameters=None)
     assert {point.key: point.value for point in trial_summary(trial, time=0)} == {"seconds": 30.0, "epochs": 0}

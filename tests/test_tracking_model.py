@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bundles import bundle_of, calibration_of, rich_panel, rich_table, save
 from mlflow_store import client, history, make_store, projection, runs
 from synthetic_study import finished_study, save_small_bundle
 
 from search.errors import TrackingError
 from search.records import HoldoutRecord, StudyRecord
 from search.tracking import default_tracking_uri, sync_study
+from search.tracking.model import Export, signature
 
 
 @pytest.fixture
@@ -73,6 +75,17 @@ def test_the_model_has_a_signature_an_example_and_requirements_and_nothing_pickl
     assert {"torch", "pandas", "numpy", "safetensors"} <= {line.split("==")[0] for line in requirements.open()}
     assert "+" not in requirements.read_text()
     assert not [path for path in (folder / "mlruns").rglob("*") if path.suffix in (".pkl", ".pickle", ".pt", ".pyc")]
+
+
+def test_the_signature_names_every_column_that_is_read_and_the_ends_of_the_intervals(tmp_path: Path) -> None:
+    frame = rich_table()
+    bundle = bundle_of(rich_panel(frame), calibration=calibration_of(2))
+    described = signature(Export.read(save(tmp_path / "shops.bundle", bundle)))
+    assert set(described.inputs.input_names()) == set(frame.columns)
+    assert described.outputs.input_names() == list(bundle.predict(frame).columns)
+    types = {column.name: str(column.type) for column in described.outputs}
+    assert types["target"] == "DataType.string"
+    assert types["lower_80"] == types["upper_95"] == types["forecast"] == "DataType.float"
 
 
 @pytest.mark.slow

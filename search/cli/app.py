@@ -9,8 +9,10 @@ import typer
 
 from lstmgru.errors import LstmGruError
 from search.cli.check import check
+from search.cli.compare import compare
 from search.cli.export import export
 from search.cli.predict import predict
+from search.cli.report import report
 from search.cli.run import run
 from search.cli.schema import schema
 from search.cli.show import show
@@ -27,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (run, check, show, export, predict, ui, sync, schema):
+for command in (run, check, show, report, compare, export, predict, ui, sync, schema):
     app.command()(command)
 
 

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from search.objectives import SCORE, Goal
 from search.progress import Progress
 from search.records import StudyRecord, TrialRecord
 
@@ -37,7 +38,7 @@ class RunListener:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("starting", total=None)
+        self._task = self._bar.add_task("starting", total=None, visible=False)
 
     def __enter__(self) -> Self:
         """Start the display."""
@@ -55,7 +56,7 @@ class RunListener:
         ended = sum(trial.state in _STATE_WORDS for trial in study.trials)
         if ended:
             self._console.print(f"resuming: {ended} trials are there, {plan.trials} are asked for in total")
-        self._bar.update(self._task, completed=ended, total=plan.trials, description="starting workers")
+        self._bar.update(self._task, completed=ended, total=plan.trials, description="starting workers", visible=True)
 
     def on_phase(self, text: str) -> None:
         """A line, and the bar's text."""
@@ -86,16 +87,17 @@ class RunListener:
 
 def plan_lines(plan: Plan) -> list[str]:
     """What a run is about to do, in four lines."""
+    from lstmgru.data.splits import time_span
     from lstmgru.data.wording import show_time
 
     panel, config = plan.panel, plan.config
     targets = ", ".join(panel.schema.targets)
-    holdout = plan.splits.holdout.evaluation
-    first, last = panel.times[holdout[:, 0].min()], panel.times[holdout[:, 1].max() - 1]
+    first, last = time_span(panel, plan.splits.holdout.evaluation)
     timeout = "" if config.search.timeout is None else f", at most {config.search.timeout:g} s"
+    goal = Goal(config.search.objectives, config.search.bounds).describe().replace(SCORE, plan.forecast.metric, 1)
     return [
         f"[bold]{escape(plan.name)}[/]: forecast {escape(targets)} {plan.forecast.horizon} steps ahead, "
-        f"minimise {plan.forecast.metric}",
+        f"minimise {goal}",
         f"  data               {escape(plan.source)}: {len(panel)} series, {len(panel.times)} rows, "
         f"frequency {panel.frequency}",
         f"  folds              {len(plan.splits.folds)}, then a holdout from {show_time(first)} to {show_time(last)}",
@@ -105,9 +107,8 @@ def plan_lines(plan: Plan) -> list[str]:
 
 
 def _progress_text(progress: Progress) -> str:
-    parts = []
+    parts = [] if progress.seconds_left is None else [f"{progress.seconds_left:.0f} s left"]
     if progress.best is not None and progress.best.value is not None:
+        # The name comes last: a narrow terminal cuts it and nothing else.
         parts.append(f"best {progress.best.value:.4g} {escape(progress.best.layers or '')}")
-    if progress.seconds_left is not None:
-        parts.append(f"{progress.seconds_left:.0f} s left")
     return " · ".join(parts) or "first trials running"

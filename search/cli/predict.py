@@ -19,7 +19,7 @@ def predict(
     delimiter: Annotated[str, typer.Option(help="Separates the columns of a CSV file.")] = ",",
     decimal: Annotated[str, typer.Option(help="Decimal mark of a CSV file.")] = ".",
 ) -> None:
-    """Forecast the steps after the end of each series of a table.
+    """Forecast the steps after the end of each series of a table, with the model's prediction intervals.
 
     Example: python -m search predict studies/weather.bundle --data new.csv --output forecasts.csv
     """
@@ -27,7 +27,7 @@ def predict(
     from lstmgru.data.readers import read_table, write_table
 
     bundle = load_bundle(model)
-    frame = read_table(data, delimiter=delimiter, decimal=decimal)
+    frame = read_table(data, delimiter=delimiter, decimal=decimal, text=bundle.schema.categories)
     forecasts = bundle.predict(frame, source=str(data))
     if output is None:
         forecasts.to_csv(sys.stdout, index=False)

@@ -11,8 +11,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -58,6 +58,19 @@ def _worker_main(pipe: Connection[Any, Any], warm_up: Callable[[], None]) -> Non
             message = pipe.recv()
             if isinstance(message, Job):
                 pipe.send(run_job(message, _PipeChannel(pipe, message.key)))
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Hold Ctrl-C back while a worker is started: it inherits that, and so is never hit before it can ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _die_with_parent() -> None:
@@ -178,7 +191,8 @@ class ProcessExecutor:
         before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
         os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
         try:
-            process.start()
+            with _no_interrupt():
+                process.start()
         finally:
             for name, value in before.items():
                 if value is None:

@@ -36,7 +36,9 @@ def dataset_input(study: StudyRecord) -> DatasetInput:
 def _columns(data: dict[str, Any]) -> list[dict[str, Any]]:
     """The columns that the study reads, in MLflow's notation."""
     columns: list[tuple[Any, str]] = [(data.get("time"), "datetime"), (data.get("id"), "string")]
-    for role in ("target", "past_covariates", "future_covariates"):
+    categorical = data.get("categorical") or []
+    for role in ("target", "past_covariates", "future_covariates", "static_covariates"):
         names = data.get(role) or []
-        columns += [(name, "double") for name in ([names] if isinstance(names, str) else names)]
+        for name in [names] if isinstance(names, str) else names:
+            columns.append((name, "string" if name in categorical else "double"))
     return [{"type": kind, "name": name, "required": True} for name, kind in columns if name]

@@ -25,6 +25,7 @@ def description(study: StudyRecord, *, tracking_uri: str, model_uri: str | None)
         *([f"> {_escape(study.holdout.verdict)}"] if study.holdout else []),
         f"**{_escape(study.study)}**: {study.task} {forecast.get('horizon', '?')} steps ahead, scored by "
         f"{study.metric} ({better} is better).",
+        *_goal(study),
         f"Data: {_escape(_data(study.data))}.",
         f"Trials: {len(states)}, of which {states.count('COMPLETE')} complete, "
         f"{states.count('PRUNED')} pruned, {states.count('FAIL')} failed.",
@@ -42,22 +43,46 @@ def leaderboard_table(study: StudyRecord, *, rows: int | None = None) -> str:
         study: The study.
         rows: How many trials at most; baselines are always in it. ``None`` means all.
     """
-    lines = [
-        f"| # | model | trial | {study.metric}, folds | {study.metric}, holdout | parameters |",
-        "|--:|:--|--:|--:|--:|--:|",
-    ]
+    measured = _measured(study)
+    heads = [f"{study.metric}, folds", f"{study.metric}, holdout", "parameters", *measured.values()]
+    lines = [f"| # | model | trial | {' | '.join(heads)} |", f"|--:|:--|--:|{'--:|' * len(heads)}"]
     shown = 0
     for rank, row in enumerate(leaderboard(study), 1):
         shown += row.trial is not None
-        if row.trial is None or rows is None or shown <= rows:
-            lines.append(_line(rank, row))
+        if row.trial is None or rows is None or shown <= rows or row.pareto:
+            lines.append(_line(rank, row, list(measured)))
     return "\n".join(lines)
 
 
-def _line(rank: int, row: Row) -> str:
+def _measured(study: StudyRecord) -> dict[str, str]:
+    """What else of a row the study is about, with its title."""
+    goal = study.goal
+    judged = {*goal.objectives, *(bound.name for bound in goal.bounds)}
+    titles = {"latency": "latency, s", "train_seconds": "training, s"}
+    shown = {name: title for name, title in titles.items() if name in judged}
+    return shown | ({} if goal.single else {"pareto": "front"}) | ({"broken": "breaks"} if goal.bounds else {})
+
+
+def _goal(study: StudyRecord) -> list[str]:
+    """What the winner is chosen by, where that is not the score alone."""
+    goal = study.goal
+    if goal.single and not goal.bounds:
+        return []
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in goal.prefer.items())
+    return [f"Minimised: {_escape(goal.describe())}{f' (preference: {weights})' if weights else ''}."]
+
+
+def _line(rank: int, row: Row, measured: list[str]) -> str:
     name = f"`{_escape(row.name)}`" if row.trial is not None else f"*{_escape(row.name)}* (baseline)"
     numbers = [_number(value) for value in (row.trial, row.folds, row.holdout, row.n_parameters)]
-    return "| " + " | ".join([str(rank), name, *numbers]) + " |"
+    rest = [_cell(getattr(row, name)) for name in measured]
+    return "| " + " | ".join([str(rank), name, *numbers, *rest]) + " |"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "*" if value else ""
+    return ", ".join(map(_escape, value)) if isinstance(value, tuple) else _number(value)
 
 
 def _number(value: float | int | None) -> str:

@@ -88,6 +88,16 @@ def trial_tags(trial: TrialRecord) -> dict[str, str]:
     return tags
 
 
+def standing_tags(study: StudyRecord, trial: TrialRecord, *, on_front: bool) -> dict[str, str]:
+    """How a complete trial stands: unlike the rest of it, that may change as the study goes on."""
+    tags = {}
+    if study.goal.bounds:
+        tags["breaks"] = ", ".join(study.broken(trial)) or "nothing"
+    if not study.goal.single:
+        tags["pareto"] = str(on_front).lower()
+    return tags
+
+
 def trial_curve(study: StudyRecord, trial: TrialRecord, *, start: int, skip: int = 0) -> list[Point]:
     """The points of every epoch but the first ``skip``.
 
@@ -110,6 +120,8 @@ def trial_summary(trial: TrialRecord, *, time: int) -> list[Point]:
     values = {
         "score" if trial.state == "COMPLETE" else "last_value": trial.value,
         "n_parameters": trial.n_parameters,
+        "latency": trial.latency,
+        "train_seconds": trial.train_seconds,
         "seconds": trial.seconds,
         "epochs": trial.epochs,
     }
@@ -131,6 +143,8 @@ def study_tags(study: StudyRecord) -> dict[str, str]:
         "metric": study.metric,
         "direction": study.direction,
     }
+    if not study.goal.single:
+        tags |= {"objectives": ", ".join(study.goal.objectives), "pareto_front": ", ".join(map(str, study.front))}
     if study.best:
         tags |= {"best_trial": str(study.best.number), "best_layers": study.best.layers or ""}
     if study.holdout:
@@ -142,12 +156,12 @@ def study_tags(study: StudyRecord) -> dict[str, str]:
 
 
 def best_so_far(study: StudyRecord) -> list[Point]:
-    """``best_score`` after the first, second, … complete trial."""
+    """``best_score`` after the first, second, … complete trial that keeps the bounds."""
     choose = min if study.direction == "minimize" else max
     done = sorted(
         (trial.completed, trial.number, trial.value)
         for trial in study.complete
-        if trial.completed is not None and trial.value is not None
+        if trial.completed is not None and trial.value is not None and not study.broken(trial)
     )
     points: list[Point] = []
     for step, (time, _, value) in enumerate(done, 1):

@@ -1,15 +1,17 @@
-"""The files that a study's run shows: the study file, the leaderboard, Optuna's plots."""
+"""The files that a study's run shows: the study file, the leaderboard, the forecasts of the holdout, the report."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.errors import TrackingError
+from search.finalize import FORECASTS_TABLE, report_path
 from search.records import StudyRecord
 from search.reports.leaderboard import leaderboard_frame
+from search.reports.report import REPORT_PAGE, report_html
 from search.tracking.describe import leaderboard_table
-from search.tracking.plots import plots_html
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -31,15 +33,21 @@ def write_leaderboard(folder: Path, study: StudyRecord) -> None:
     (folder / "leaderboard.md").write_text(leaderboard_table(study) + "\n", encoding="utf-8")
 
 
-def write_plots(folder: Path, optuna_study: Study) -> None:
-    """Write ``plots.html``.
+def write_forecasts(folder: Path, study: StudyRecord) -> None:
+    """Write ``forecasts.csv``, if the study has it; the report draws what is in it."""
+    if study.bundle is not None and (table := report_path(Path(study.bundle)) / FORECASTS_TABLE).is_file():
+        shutil.copy(table, folder / table.name)
+
+
+def write_report(folder: Path, study: StudyRecord, optuna_study: Study) -> None:
+    """Write ``report.html``.
 
     Raises:
-        TrackingError: Optuna cannot draw them.
+        TrackingError: It cannot be drawn.
     """
     try:
-        page = plots_html(optuna_study)
+        page = report_html(study, optuna_study)
     except Exception as error:  # a study that Optuna cannot draw must not lose anything else
-        name, reason = optuna_study.study_name, f"{type(error).__name__}: {error}"
-        raise TrackingError(f"the plots of study '{name}' cannot be drawn: {reason}") from error
-    (folder / "plots.html").write_text(page, encoding="utf-8")
+        reason = f"{type(error).__name__}: {error}"
+        raise TrackingError(f"the report of study '{study.study}' cannot be drawn: {reason}") from error
+    (folder / REPORT_PAGE).write_text(page, encoding="utf-8")

@@ -37,8 +37,8 @@ class Export:
         digest: Of its weights, in hexadecimal: unlike the other files they hold no dates and versions, so a model
             that is exported once more has the same.
         inputs: Columns that it reads.
-        id: Column that tells series apart, if there are several.
-        time: Column of times.
+        keys: Those that say of which series and time a row is, which it writes as well.
+        outputs: Columns that it writes, after the keys: the target's name, then numbers.
         trial: The trial that it is of, or ``None``.
         example: A raw table that it can forecast from, or ``None``.
     """
@@ -46,8 +46,8 @@ class Export:
     folder: Path
     digest: str
     inputs: tuple[str, ...]
-    id: str | None
-    time: str
+    keys: tuple[str, ...]
+    outputs: tuple[str, ...]
     trial: int | None
     example: pd.DataFrame | None
 
@@ -61,11 +61,12 @@ class Export:
         with _usable(folder / "bundle.json") as path:
             description = json.loads(path.read_text(encoding="utf-8"))
             schema, digest = description["data"]["schema"], description["weights"]["sha256"][:16]
-            values = [*schema["targets"], *schema["past_covariates"], *schema["future_covariates"]]
-            identifiers = [schema["id"]] if schema["id"] else []
-            inputs = (*identifiers, schema["time"], *values)
+            parts = ("targets", "past_covariates", "future_covariates", "static_covariates")
+            keys = (*((schema["id"],) if schema["id"] else ()), schema["time"])
+            inputs = (*keys, *(column for part in parts for column in schema[part]))
+            outputs = tuple(description["forecast_columns"][len(keys) :])
             trial = description["provenance"].get("trial")
-        return cls(folder, digest, inputs, schema["id"], schema["time"], trial, _example(folder / "example.json"))
+        return cls(folder, digest, inputs, keys, outputs, trial, _example(folder / "example.json"))
 
 
 @contextmanager
@@ -123,14 +124,14 @@ def signature(export: Export) -> ModelSignature:
     from mlflow.types.schema import AnyType
 
     anything = AnyType()  # type: ignore[no-untyped-call]
-    keys = [export.id, export.time] if export.id else [export.time]
+    target, *numbers = export.outputs
     return ModelSignature(
         inputs=Schema([ColSpec(anything, column) for column in export.inputs]),
         outputs=Schema(
             [
-                *(ColSpec(anything, column) for column in keys),
-                ColSpec(DataType.string, "target"),
-                ColSpec(DataType.float, "forecast"),
+                *(ColSpec(anything, column) for column in export.keys),
+                ColSpec(DataType.string, target),
+                *(ColSpec(DataType.float, column) for column in numbers),
             ]
         ),
     )

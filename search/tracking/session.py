@@ -92,6 +92,11 @@ class Session:
         tags = entries.study_tags(study) | {"mlflow.note.content": entries.clip(note, entries.MAX_TAG)}
         points = entries.study_outcome(study, time=self.parent.start)
         self._runs.write(self.parent, params={}, points=points, tags=tags)
+        front = set(study.front)
+        for trial in study.complete:
+            if (run := self.trial_runs.get(trial.number)) is not None:
+                standing = entries.standing_tags(study, trial, on_front=trial.number in front)
+                self._runs.write(run, params={}, points=[], tags=standing)
 
     def show_files(self, folder: Path) -> None:
         """The files of the folder, as artifacts of the study."""

@@ -1,0 +1,31 @@
+"""``search report``: everything that is known of a study on one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search.cli import options
+
+
+def report(
+    study: options.Study = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", metavar="FILE", help="HTML file to write.", show_default="studies/<name>.report/report.html"
+        ),
+    ] = None,
+) -> None:
+    """Write one HTML page: verdict, leaderboard, architecture, forecasts, Optuna's plots, versions; also while it runs.
+
+    Example: python -m search report weather --output weather.html
+    """
+    from search.api import load_record
+    from search.reports.report import write_report
+
+    folder = Path.cwd()
+    path = write_report(load_record(study, folder).study, folder, output)
+    print(f"report written to {path.relative_to(folder) if path.is_relative_to(folder) else path}")

@@ -1,0 +1,103 @@
+"""A comparison on one HTML page that loads nothing from elsewhere."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from datetime import datetime
+
+from search.comparing.figures import (
+    contexts_figure,
+    costs_figure,
+    differences_figure,
+    scores_figure,
+    steps_figure,
+    trials_figure,
+)
+from search.comparing.results import Comparison, FamilyResult
+from search.comparing.sheets import Sheet, advice_sheet, sheets
+from search.reports.charts import cut
+from search.reports.page import Line, chart, html_page, paragraph, table
+
+_ROW, _AROUND_ROWS, _HEIGHT = 46, 110, 360
+
+
+def comparison_html(comparison: Comparison, written: datetime) -> str:
+    """The page.
+
+    Args:
+        comparison: What was found.
+        written: Local time, with its zone.
+    """
+    body = [
+        paragraph(
+            f"Families of networks for the study {comparison.study}, {comparison.horizon} steps ahead, scored by "
+            f"{comparison.metric}: {comparison.trials} trials each, the best of each trained again with "
+            f"{comparison.seeds} fresh seeds. Written on {written:%Y-%m-%d at %H:%M %Z}."
+        ),
+        f'<p class="verdict">{html.escape(comparison.verdict)}</p>\n',
+        "<h2>What to use</h2>\n",
+        _sheet(advice_sheet(comparison), comparison),
+        "<h2>Strengths and weaknesses</h2>\n",
+        f'<div class="grid">{"".join(f"<div>{_traits(family)}</div>" for family in comparison.families)}</div>\n',
+    ]
+    for sheet in sheets(comparison):
+        body += [f"<h2>{sheet.title}</h2>\n", *([paragraph(sheet.text)] if sheet.text else [])]
+        body += [_sheet(sheet, comparison), *_charts(sheet.title, comparison)]
+    body += ["<h2>What limits these numbers</h2>\n", *_limits(comparison)]
+    return html_page(f"{comparison.study}: comparison", "".join(body))
+
+
+def _sheet(sheet: Sheet, comparison: Comparison) -> str:
+    lines = [Line(row, "winner" if comparison.best in row[:2] else "") for row in sheet.rows]
+    return table(sheet.head, lines, numbers=tuple(name for name in sheet.head if name not in sheet.words))
+
+
+def _traits(family: FamilyResult) -> str:
+    parts = [f"<h3>{html.escape(family.name)}</h3>\n", paragraph(f"{family.words}.")]
+    for title, traits in (("Good", family.strengths), ("Bad", family.weaknesses)):
+        if traits:
+            items = "".join(f"<li>{html.escape(trait.text)}</li>" for trait in traits)
+            parts.append(f"<p>{title}:</p><ul>{items}</ul>\n")
+    if not family.strengths and not family.weaknesses:
+        parts.append(paragraph("Nothing sets it apart from the others." if family.folds else "It has no score."))
+    return "".join(parts)
+
+
+def _charts(title: str, comparison: Comparison) -> Iterator[str]:
+    """What is drawn below a table."""
+    scored = [family for family in comparison.families if family.folds]
+    rows = _AROUND_ROWS + _ROW * len(scored)
+    match title:
+        case "Scores":
+            yield chart(scores_figure(comparison), height=rows)
+        case "Against the best family":
+            if any(family.difference and family.difference.low is not None for family in scored):
+                yield chart(differences_figure(comparison), height=rows - _ROW)
+        case "What it costs":
+            if any(family.latency is not None for family in scored):
+                yield chart(costs_figure(comparison), height=_HEIGHT)
+        case "Trials":
+            yield from _trials_chart(comparison)
+        case "Over the horizon":
+            yield chart(steps_figure(comparison), height=_HEIGHT)
+        case "By length of the context":
+            if len({each.shortest for family in comparison.families for each in family.contexts}) > 1:
+                yield chart(contexts_figure(comparison), height=_HEIGHT)
+
+
+def _trials_chart(comparison: Comparison) -> Iterator[str]:
+    families = [family for family in comparison.families if family.trial_scores]
+    if not families:
+        return
+    hidden = cut([score for family in families for score in family.trial_scores])
+    if hidden.above:
+        yield paragraph(hidden.sentence("trials" if hidden.above > 1 else "trial"))
+    yield chart(trials_figure(comparison), height=_AROUND_ROWS + _ROW * len(families))
+
+
+def _limits(comparison: Comparison) -> Iterator[str]:
+    yield f"<ul>{''.join(f'<li>{html.escape(note)}</li>' for note in comparison.notes)}</ul>\n"
+    if comparison.baselines:
+        scores = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in comparison.baselines.items())
+        yield paragraph(f"Simple methods on the same folds: {scores}.")

@@ -1,0 +1,223 @@
+"""From the stores to what a comparison found: numbers first, then their words."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.comparing.advice import advise
+from search.comparing.again import SeedResult
+from search.comparing.contexts import context_scores
+from search.comparing.differences import differences
+from search.comparing.inherit import ORIGIN
+from search.comparing.judging import against_baselines, standing, verdict
+from search.comparing.results import Comparison, Counts, Difference, FamilyResult, Score, Standing
+from search.comparing.shares import common_trials
+from search.comparing.store import ComparisonStore, FamilyStore
+from search.comparing.traits import with_traits
+from search.study import trial_record
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    from search.plan import Plan
+    from search.records import TrialRecord
+
+DIVERGED = "TrainingDiverged"
+"""How the reason of a trial begins whose loss or score was not finite."""
+_FEWEST_FOR_QUARTILES = 4
+
+
+def summarize(plan: Plan, store: ComparisonStore, *, seeds: int, seconds: float) -> Comparison:
+    """Everything that is known now.
+
+    Args:
+        plan: The study's.
+        store: The comparison on disk.
+        seeds: With how many the best of each family was to be trained again.
+        seconds: That the comparison took so far.
+    """
+    count = common_trials(len(each.ended()) for each in store.families)
+    results = {each.name: _seeds(each, count, seeds) for each in store.families}
+    scored = {name: found for name, found in results.items() if found}
+    best = min(scored, key=lambda name: _folds(scored[name]).mean, default=None)
+    found: dict[str, Difference] = {}
+    if best is not None:
+        found = differences(scored, best, overlap=math.ceil(plan.forecast.horizon / plan.splits.stride))
+    standings: dict[str, Standing] = {name: standing(difference) for name, difference in found.items()}
+    if best is not None:
+        standings[best] = "best"
+    families = [
+        replace(
+            _family(each, count, results[each.name]),
+            standing=standings.get(each.name),
+            difference=found.get(each.name),
+            failed_seeds=_failed_seeds(each, count, seeds),
+        )
+        for each in store.families
+    ]
+    families.sort(key=lambda family: family.folds.mean if family.folds else math.inf)
+    judged = with_traits(families)
+    baselines = store.whole.get("baselines", {})
+    return Comparison(
+        study=plan.name,
+        uid=store.uid,
+        metric=plan.forecast.metric,
+        horizon=plan.forecast.horizon,
+        folds=len(plan.splits.folds),
+        trials=count,
+        seeds=seeds,
+        seconds=round(seconds, 1),
+        families=judged,
+        best=best,
+        verdict=_verdict(judged, baselines),
+        advice=advise(judged),
+        baselines=baselines,
+        notes=tuple(_notes(plan, judged, count, seeds)),
+    )
+
+
+def _verdict(families: Sequence[FamilyResult], baselines: Mapping[str, float]) -> str:
+    standings = {family.name: family.standing for family in families if family.standing}
+    best = next((name for name, found in standings.items() if found == "best"), None)
+    if best is None:
+        return "No family has a score."
+    scores = {family.name: family.folds.mean for family in families if family.folds}
+    others = {name: found for name, found in standings.items() if name != best}
+    return f"{verdict(best, others)} {against_baselines(baselines, scores)}".rstrip()
+
+
+def _seeds(family: FamilyStore, count: int, seeds: int) -> list[SeedResult]:
+    """What the trainings with the first so many seeds gave, of those that did not fail."""
+    trial = family.best(count)
+    found = {} if trial is None else family.seeds(trial.number)
+    return [found[number] for number in sorted(found) if number < seeds and not isinstance(found[number], str)]  # type: ignore[misc]  # no text among them
+
+
+def _failed_seeds(family: FamilyStore, count: int, seeds: int) -> int:
+    trial = family.best(count)
+    found = {} if trial is None else family.seeds(trial.number)
+    return sum(isinstance(result, str) for number, result in found.items() if number < seeds)
+
+
+def _family(family: FamilyStore, count: int, seeds: Sequence[SeedResult]) -> FamilyResult:
+    """What is known of a family by itself."""
+    ended = family.ended()[:count]
+    records = [trial_record(trial) for trial in ended]
+    scores = [trial.value for trial in records if trial.state == "COMPLETE" and trial.value is not None]
+    result = FamilyResult(
+        name=family.name,
+        words=family.family.words,
+        trials=_counts(ended, records),
+        contexts=context_scores(_contexts(family, ended)),
+        sensitivity=_spread(scores),
+        trial_scores=tuple(scores),
+    )
+    best = family.best(count)
+    if best is None:
+        return result
+    record = trial_record(best)
+    result = replace(
+        result, trial=best.number, layers=record.layers, params=record.params, n_parameters=record.n_parameters
+    )
+    if (costs := family.costs(best.number)) is not None:
+        result = replace(
+            result,
+            latency=costs.latency,
+            batch_latency=costs.batch_latency,
+            memory=costs.memory,
+        )
+    if not seeds:
+        return result
+    steps = np.array([each.steps for each in seeds]).mean(axis=0)
+    return replace(
+        result,
+        seeds=len(seeds),
+        folds=_folds(seeds),
+        holdout=score([[each.holdout] for each in seeds]),
+        steps=tuple(steps.tolist()),
+        epoch_seconds=statistics.mean(each.epoch_seconds for each in seeds),
+        best_seconds=statistics.mean(each.best_seconds for each in seeds),
+    )
+
+
+def _folds(seeds: Sequence[SeedResult]) -> Score:
+    return score([each.fold_scores for each in seeds])
+
+
+def score(rows: Sequence[Sequence[float]]) -> Score:
+    """Mean and spread of (seeds, folds) scores."""
+    by_seed = [statistics.mean(row) for row in rows]
+    by_fold = [statistics.mean(column) for column in zip(*rows, strict=True)]
+    return Score(
+        mean=statistics.mean(by_seed),
+        seeds_sd=statistics.stdev(by_seed) if len(by_seed) > 1 else None,
+        folds_sd=statistics.stdev(by_fold) if len(by_fold) > 1 else None,
+        low=min(by_seed),
+        high=max(by_seed),
+        by_seed=tuple(by_seed),
+    )
+
+
+def _counts(trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]) -> Counts:
+    states = [record.state for record in records]
+    failed = [record.reason or "" for record in records if record.state == "FAIL"]
+    return Counts(
+        total=len(records),
+        complete=states.count("COMPLETE"),
+        pruned=states.count("PRUNED"),
+        failed=len(failed),
+        diverged=sum(reason.startswith(DIVERGED) for reason in failed),
+        inherited=sum(ORIGIN in trial.user_attrs for trial in trials),
+    )
+
+
+def _contexts(family: FamilyStore, trials: Sequence[FrozenTrial]) -> list[tuple[int, float]]:
+    """Context length and score of every complete trial."""
+    found: list[tuple[int, float]] = []
+    for trial in trials:
+        record = trial_record(trial)
+        if record.state == "COMPLETE" and record.value is not None:
+            # A context that the space fixes is no parameter of a trial.
+            length = record.params.get("context_length") or family.family.space.longest_context
+            found.append((int(length), record.value))
+    return found
+
+
+def _spread(scores: Sequence[float]) -> float | None:
+    """The interquartile range."""
+    if len(scores) < _FEWEST_FOR_QUARTILES:
+        return None
+    lower, upper = np.quantile(scores, [0.25, 0.75])
+    return float(upper - lower)
+
+
+def _notes(plan: Plan, families: Sequence[FamilyResult], count: int, seeds: int) -> list[str]:
+    """What limits the numbers."""
+    notes = [
+        f"Each family had {count} trial{'s' if count > 1 else ''}: a larger budget may find better candidates, and not "
+        "equally better ones for each.",
+        "Costs are those of the best candidate: others of its family may be smaller or quicker.",
+    ]
+    without = [family.name for family in families if family.folds is None]
+    if without:
+        why = "no complete trial within the bounds" if plan.config.search.bounds else "no complete trial"
+        notes.append(f"Without a score: {', '.join(without)} ({why}, or every training with a fresh seed failed).")
+    fewer = [f"{family.name} {family.seeds}" for family in families if family.folds and family.seeds < seeds]
+    if fewer:
+        notes.append(f"Trained with fewer than {seeds} seeds: {', '.join(fewer)}.")
+    if any(family.memory is None for family in families if family.folds):
+        notes.append("Memory is not known for every family: this system does not tell, or it was not measured.")
+    return notes
+
+
+def best_trials(store: ComparisonStore) -> Mapping[FamilyStore, FrozenTrial]:
+    """The best trial of each family that has one, among as many as all families have."""
+    count = common_trials(len(each.ended()) for each in store.families)
+    found = {each: each.best(count) for each in store.families}
+    return {family: trial for family, trial in found.items() if trial is not None}

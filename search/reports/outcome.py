@@ -1,0 +1,184 @@
+"""What came out of a study: how far it is, the verdict, the leaderboard, and what failed."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from search.objectives import Goal, measure_text
+from search.records import HoldoutRecord, StudyRecord
+from search.reports.leaderboard import Row, leaderboard
+from search.reports.page import Line, details, paragraph, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_SHOWN_TRIALS = 15
+_WORDS = {
+    "COMPLETE": "complete",
+    "PRUNED": "pruned",
+    "FAIL": "failed",
+    "RUNNING": "running",
+    "WAITING": "waiting",
+}
+
+
+def status(study: StudyRecord) -> str:
+    """Sentences on how far the study is, as HTML."""
+    counts = Counter[str](trial.state for trial in study.trials)
+    if not counts:
+        return paragraph("The study has no trial yet.")
+    parts = [f"{counts[state]} {word}" for state, word in _WORDS.items() if counts[state]]
+    sentences = [f"{_count(len(study.trials), 'trial')}: {', '.join(parts)}."]
+    if counts["RUNNING"]:
+        sentences.append(
+            "The study is running, or was killed while these trials ran: the page shows it as it was when it was "
+            "written."
+        )
+    elif counts["WAITING"]:
+        sentences.append("The study was interrupted; the same command goes on with what is waiting.")
+    if not counts["COMPLETE"]:
+        sentences.append("No trial is complete, so nothing is known about the parameters yet.")
+    return paragraph(*sentences)
+
+
+def verdict(study: StudyRecord) -> str:
+    """What the holdout says, as HTML."""
+    holdout = study.holdout
+    if holdout is None:
+        return paragraph(
+            "There is no verdict yet: the holdout is scored once, by the winner, when the search has come to its end."
+        )
+    again: list[str] = []
+    if holdout.looks > 1:
+        again.append(
+            f"The holdout has now been scored for {holdout.looks} winners of this study: the last score is no longer "
+            "quite untouched."
+        )
+    boxed = f'<p class="verdict">{html.escape(holdout.verdict)}</p>\n'
+    return boxed + paragraph(*again) + _metrics(holdout, study.metric)
+
+
+def _metrics(holdout: HoldoutRecord, metric: str) -> str:
+    ordered = sorted(holdout.metrics.items(), key=lambda item: item[0] != metric)
+    lines = [Line((name, number(score)), "winner" if name == metric else "") for name, score in ordered]
+    scores = table(("metric", "winner, holdout"), lines, numbers=("winner, holdout",))
+    return f'<div class="beside"><div>{scores}</div>\n<div>{_intervals(holdout)}</div></div>\n'
+
+
+def _intervals(holdout: HoldoutRecord) -> str:
+    if not holdout.intervals:
+        return paragraph("There are no prediction intervals whose coverage could be told.")
+    lines = [
+        Line((f"{100 * each.level:g} %", f"{100 * each.coverage:.1f} %", number(each.width)))
+        for each in holdout.intervals
+    ]
+    head = ("interval", "true values within", "mean width")
+    return table(head, lines, numbers=head) + paragraph(
+        "The intervals were calibrated on the folds and are looked at on the holdout, which they have not seen. One "
+        "that holds fewer values than it says is too narrow. Neighbouring forecasts miss together, so a few points of "
+        "difference are no surprise."
+    )
+
+
+def leaderboard_html(study: StudyRecord) -> str:
+    """Trials and baselines, best first; the worst of many trials are folded away."""
+    rows = leaderboard(study)
+    if not rows:
+        return paragraph("No trial is complete, and the baselines are not scored yet.")
+    columns = _columns(study.goal)
+    shown: list[Line] = []
+    hidden: list[Line] = []
+    trials = 0
+    for rank, row in enumerate(rows, start=1):
+        trials += row.trial is not None
+        folded = row.trial is not None and trials > _SHOWN_TRIALS and not (row.pareto and not study.goal.single)
+        line = Line((str(rank), *(cell(row) for cell in columns.values())), _mark(row))
+        (hidden if folded else shown).append(line)
+    head = ("#", *columns)
+    numbers = tuple(name for name in head if name not in ("model", "breaks"))
+    text = paragraph(
+        f"Scores are {study.metric}, smaller is better: the mean over the folds, and for the winner and the baselines "
+        "that on the holdout, which the search never saw.",
+        *_goal(study),
+    )
+    main = table(head, shown, numbers=numbers)
+    if not hidden:
+        return text + main
+    return text + main + details(f"{_count(len(hidden), 'trial')} more", table(head, hidden, numbers=numbers))
+
+
+def _columns(goal: Goal) -> dict[str, Callable[[Row], str]]:
+    """What the leaderboard shows; measured times where the study is about them."""
+    judged = {*goal.objectives, *(bound.name for bound in goal.bounds)}
+    columns: dict[str, Callable[[Row], str]] = {
+        "model": lambda row: row.name if row.trial is not None else f"baseline: {row.name.replace('_', ' ')}",
+        "trial": lambda row: "" if row.trial is None else str(row.trial),
+        "folds": lambda row: number(row.folds),
+        "holdout": lambda row: number(row.holdout),
+        "parameters": lambda row: "" if row.n_parameters is None else f"{row.n_parameters:,}",
+    }
+    if "latency" in judged:
+        columns["latency"] = lambda row: "" if row.latency is None else measure_text("latency", row.latency)
+    if "train_seconds" in judged:
+        columns["training"] = lambda row: "" if row.train_seconds is None else f"{row.train_seconds:.1f}"
+    columns["seconds"] = lambda row: "" if row.seconds is None else f"{row.seconds:.1f}"
+    if not goal.single:
+        columns["front"] = lambda row: "*" if row.pareto else ""
+    if goal.bounds:
+        columns["breaks"] = lambda row: ", ".join(row.broken)
+    return columns
+
+
+def _mark(row: Row) -> str:
+    if row.trial is None:
+        return "baseline"
+    return "winner" if row.holdout is not None else "outside" if row.broken else ""
+
+
+def _goal(study: StudyRecord) -> list[str]:
+    """What is asked of the winner beside a good score, and which trial that makes the best."""
+    goal, best = study.goal, study.best
+    sentences = []
+    if goal.bounds:
+        breaking = sum(bool(study.broken(trial)) for trial in study.complete)
+        sentences.append(
+            f"Trials that break a bound ({', '.join(map(str, goal.bounds))}) cannot win and come last: {breaking} of "
+            f"{len(study.complete)}."
+        )
+    if not goal.single and best is not None:
+        weights = ", ".join(f"{name} {weight:g}" for name, weight in goal.prefer.items())
+        how = f"preferred by the weights {weights}" if weights else "the one with the best score"
+        sentences.append(f"Trials with a star are on the Pareto front; of these, trial {best.number} is {how}.")
+    return sentences
+
+
+def failures(study: StudyRecord) -> str:
+    """Why trials failed, the most frequent reason first, as HTML; nothing where none did."""
+    failed = [trial for trial in study.trials if trial.state == "FAIL"]
+    if not failed:
+        return ""
+    by_reason: dict[str, list[int]] = {}
+    for trial in failed:
+        by_reason.setdefault(trial.reason or "not recorded", []).append(trial.number)
+    ordered = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+    lines = [Line((reason, str(len(numbers)), _some(numbers))) for reason, numbers in ordered]
+    return "<h3>What failed</h3>\n" + table(("reason", "trials", "numbers"), lines, numbers=("trials",))
+
+
+def _some(numbers: Sequence[int], most: int = 10) -> str:
+    shown = ", ".join(map(str, numbers[:most]))
+    return shown if len(numbers) <= most else f"{shown} and {len(numbers) - most} more"
+
+
+def _count(count: int, thing: str) -> str:
+    return f"{count} {thing}" + ("" if count == 1 else "s")
+
+
+def number(value: float | None) -> str:
+    """Four significant digits; nothing for what is not known, a word for what is not a number."""
+    if value is None:
+        return ""
+    return f"{value:.4g}" if math.isfinite(value) else "undefined"

@@ -1,0 +1,148 @@
+"""The frame of a page: its style, tables and charts, in one file that loads nothing from elsewhere."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+# The browser is told to refuse whatever would be fetched, should an escape ever be forgotten.
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+
+_STYLE = """
+body { font-family: system-ui, sans-serif; line-height: 1.45; color: #222; background: #fff;
+       margin: 1.5rem auto; max-width: 75rem; padding: 0 1rem; }
+h1, h2, h3 { overflow-wrap: anywhere; line-height: 1.2; }
+h1 { font-size: 1.6rem; margin-bottom: 0.4rem; }
+h2 { font-size: 1.3rem; margin: 2.6rem 0 0.4rem; padding-top: 0.8rem; border-top: 1px solid #ddd; }
+h3 { font-size: 1.05rem; margin: 1.7rem 0 0; }
+p, ul { margin: 0.4rem 0; max-width: 50rem; overflow-wrap: anywhere; }
+nav { margin: 0.8rem 0; }
+nav a { display: inline-block; margin-right: 1.2rem; }
+a { color: #0072b2; }
+.verdict { font-size: 1.15rem; font-weight: 600; border-left: 4px solid #0072b2; padding: 0.5rem 0 0.5rem 0.9rem;
+           margin: 1.2rem 0; }
+.scroll { overflow-x: auto; max-width: 100%; }
+table { border-collapse: collapse; margin: 0.6rem 0; font-variant-numeric: tabular-nums; font-size: 0.93rem; }
+th, td { text-align: left; vertical-align: top; padding: 0.25rem 1.1rem 0.25rem 0; border-bottom: 1px solid #e4e4e4; }
+th { font-weight: 600; border-bottom-color: #999; white-space: nowrap; }
+td:not(.number) { min-width: 6.5rem; }
+th.number, td.number { text-align: right; white-space: nowrap; }
+tr.baseline td { color: #00648f; background: #f1f7fb; }
+tr.outside td { color: #767676; }
+tr.winner td { font-weight: 600; }
+summary { cursor: pointer; margin: 0.4rem 0; color: #0072b2; }
+pre { font-size: 0.85rem; background: #f6f7f8; padding: 0.8rem; overflow-x: auto; line-height: 1.4; }
+.beside { display: flex; flex-wrap: wrap; gap: 1rem 2rem; align-items: flex-start; }
+.beside > * { min-width: 0; max-width: 100%; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); gap: 0.4rem 1rem; }
+.grid > * { min-width: 0; }
+@media (max-width: 45rem) { .modebar-container { display: none; } }
+@media print { nav { display: none; } }
+"""
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{title}</title>
+<style>{style}</style>
+{script}</head>
+<body>
+<h1>{title}</h1>
+{body}
+</body>
+</html>
+"""
+
+_CHART = "plotly-graph-div"
+"""The class of a chart, as plotly writes it."""
+_CONFIG = {
+    "responsive": True,
+    "displaylogo": False,
+    "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
+}
+
+
+def html_page(title: str, body: str) -> str:
+    """A whole page; plotly is in it once, if there is a chart.
+
+    Args:
+        title: Its heading, as text.
+        body: What follows, as HTML.
+    """
+    script = ""
+    if _CHART in body:
+        from plotly.offline import get_plotlyjs
+
+        script = f"<script>{get_plotlyjs()}</script>\n"
+    return _PAGE.format(policy=_POLICY, title=html.escape(title), style=_STYLE, script=script, body=body)
+
+
+def chart(figure: Figure, *, height: int) -> str:
+    """A figure of plotly as HTML.
+
+    Args:
+        figure: What is drawn.
+        height: In pixels; the width is that of the page.
+    """
+    drawn = figure.to_html(full_html=False, include_plotlyjs=False, default_height=f"{height}px", config=_CONFIG)
+    return str(drawn)
+
+
+def wide(content: str, *, width: int) -> str:
+    """HTML that is at least so many pixels wide; a narrower page scrolls it sideways."""
+    return f'<div class="scroll"><div style="min-width: {width}px">{content}</div></div>'
+
+
+def paragraph(*sentences: str) -> str:
+    """Sentences, as text, in one paragraph; nothing if there are none."""
+    return f"<p>{html.escape(' '.join(sentences))}</p>\n" if sentences else ""
+
+
+def details(summary: str, content: str) -> str:
+    """HTML that a click on its summary opens."""
+    return f"<details><summary>{html.escape(summary)}</summary>\n{content}\n</details>\n"
+
+
+def preformatted(text: str) -> str:
+    """Text whose lines and spaces stay as they are."""
+    return f"<pre>{html.escape(text)}</pre>"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a table: its cells, as text, and how it is marked (``winner``, ``baseline``, ``outside``)."""
+
+    cells: tuple[str, ...]
+    mark: str = ""
+
+
+def table(head: Sequence[str], lines: Sequence[Line], *, numbers: Sequence[str] = ()) -> str:
+    """A table, everything in it escaped.
+
+    Args:
+        head: Names of the columns.
+        lines: In the order of the columns.
+        numbers: Names of the columns that hold numbers.
+    """
+    kinds = [_class("number" if name in numbers else "") for name in head]
+
+    def row(tag: str, cells: Sequence[str]) -> str:
+        return "".join(f"<{tag}{kind}>{html.escape(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
+
+    body = "\n".join(f"<tr{_class(line.mark)}>{row('td', line.cells)}</tr>" for line in lines)
+    return (
+        f'<div class="scroll"><table>\n<thead><tr>{row("th", head)}</tr></thead>\n<tbody>\n{body}\n</tbody>\n'
+        "</table></div>\n"
+    )
+
+
+def _class(name: str) -> str:
+    return f' class="{name}"' if name else ""

@@ -1,0 +1,75 @@
+"""Comparisons that were never made, for the tests of their words, tables and pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from search.comparing.results import Advice, Comparison, ContextScore, Counts, Difference, FamilyResult, Score, Trait
+
+
+def make_score(*by_seed: float, folds_sd: float | None = 0.1) -> Score:
+    """Of these seeds."""
+    mean = sum(by_seed) / len(by_seed)
+    seeds_sd = 0.05 if len(by_seed) > 1 else None
+    return Score(mean, seeds_sd, folds_sd, min(by_seed), max(by_seed), by_seed)
+
+
+def make_counts(total: int = 4, *, failed: int = 0, pruned: int = 1, diverged: int = 0) -> Counts:
+    """Trials that ended so."""
+    return Counts(total, total - failed - pruned, pruned, failed, diverged, inherited=1)
+
+
+def make_family(name: str = "lstm", **changes: Any) -> FamilyResult:
+    """A family of which everything is known."""
+    values: dict[str, Any] = {
+        "name": name,
+        "words": f"only {name} layers",
+        "trials": make_counts(),
+        "trial": 2,
+        "layers": f"{name}(8) > {name}(4)",
+        "params": {"n_layers": 2, "learning_rate": 0.01},
+        "seeds": 3,
+        "folds": make_score(2.0, 2.1, 2.2),
+        "holdout": make_score(1.9, 2.0, 2.1, folds_sd=None),
+        "standing": "equal",
+        "difference": Difference(0.1, -0.1, 0.3, 0.2, 0.4, False),
+        "steps": (1.0, 1.5, 2.0),
+        "contexts": (ContextScore(7, 7, 3, 2.5), ContextScore(14, 14, 3, 2.4)),
+        "n_parameters": 1000,
+        "epoch_seconds": 0.5,
+        "best_seconds": 2.0,
+        "latency": 0.001,
+        "batch_latency": 0.004,
+        "memory": 20_000_000,
+        "sensitivity": 0.3,
+        "trial_scores": (2.0, 2.3, 2.9),
+    }
+    return FamilyResult(**{**values, **changes})
+
+
+def make_comparison(*families: FamilyResult, **changes: Any) -> Comparison:
+    """A comparison of these families; without any, one of which everything is known."""
+    best = make_family(
+        "gru",
+        standing="best",
+        difference=None,
+        strengths=(Trait("latency", "quick"),),
+        weaknesses=(Trait("far", "far"),),
+    )
+    values: dict[str, Any] = {
+        "study": "weather",
+        "uid": "c0ffee",
+        "metric": "mae",
+        "horizon": 3,
+        "folds": 2,
+        "trials": 4,
+        "seeds": 3,
+        "seconds": 61.5,
+        "families": families or (best, make_family("lstm"), make_family("fused", standing="worse")),
+        "best": "gru",
+        "verdict": "gru is better than fused.",
+        "advice": (Advice("accuracy", "gru", "the best score"), Advice("speed", "lstm", "quick")),
+        "baselines": {"naive": 3.5, "seasonal_naive": 2.5},
+        "notes": ("Each family had 4 trials.",),
+    }
+    return Comparison(**{**values, **changes})

@@ -1,0 +1,376 @@
+"""The compiled kernels give the numbers of torch's operations, and stay out of the way where they cannot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lstmgru.errors import SpecError
+from lstmgru.nn import kernels
+from lstmgru.nn.cells import State, make_cell
+from lstmgru.nn.encoder import RecurrentLayer
+from lstmgru.specs import LayerSpec
+from studies import program_environment
+
+CELLS = ("gru", "fused")
+N_STATES = {"gru": 1, "fused": 2}
+# Batch, steps, inputs, size: a row, less and more than one block of the elementwise loops, sequences that are read in
+# one piece and in several, with a remainder, and batches that are larger than a piece.
+SHAPES = [(1, 2, 1, 1), (5, 7, 3, 11), (7, 200, 4, 16), (600, 3, 2, 5), (3, 4, 2, 1100), (64, 17, 64, 33)]
+TOLERANCES = {torch.float32: 1e-6, torch.float64: 1e-13}
+
+
+def make(name: str, inputs: int, size: int, dtype: torch.dtype = torch.float64, dropout: float = 0.0) -> Any:
+    torch.manual_seed(0)
+    return make_cell(name, inputs, size, dropout).to(dtype)
+
+
+def draw(seed: int, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+def draw_state(name: str, batch: int, size: int, dtype: torch.dtype = torch.float64) -> State:
+    return tuple(draw(10 + seed, batch, size, dtype=dtype).requires_grad_() for seed in range(N_STATES[name]))
+
+
+def in_kernel(outputs: Tensor) -> bool:
+    """Whether a kernel gave the outputs, which need a gradient."""
+    assert outputs.grad_fn is not None
+    return any(type(node).__name__ == "_SequenceBackward" for node, _ in outputs.grad_fn.next_functions)
+
+
+def results(cell: nn.Module, x: Tensor, state: State | None, of: str) -> list[Tensor]:
+    """Outputs, state and, of a weighted sum of some or all of them, the gradients of all that the cell reads."""
+    outputs, after = cell(x, state)
+    wanted = {"outputs": (outputs,), "state": after, "both": (outputs, *after)}[of]
+    loss = sum((draw(20 + seed, *each.shape, dtype=each.dtype) * each).sum() for seed, each in enumerate(wanted))
+    read = (x, *cell.parameters(), *(state or ()))
+    return [outputs, *after, *torch.autograd.grad(torch.as_tensor(loss), read)]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
+@pytest.mark.parametrize("of", ["outputs", "state", "both"])
+@pytest.mark.parametrize("given", [False, True], ids=["from zero", "from a state"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", CELLS)
+def test_outputs_state_and_all_gradients_are_those_of_torch(
+    name: str, shape: tuple[int, int, int, int], given: bool, of: str, dtype: torch.dtype
+) -> None:
+    """In double precision. In single precision both are rounded, and torch may be farther from it than 1e-6 itself."""
+    batch, steps, inputs, size = shape
+    cell = make(name, inputs, size, dtype)
+    x = draw(1, batch, steps, inputs, dtype=dtype).requires_grad_()
+    state = draw_state(name, batch, size, dtype) if given else None
+    assert in_kernel(cell(x, state)[0])
+    found = results(cell, x, state, of)
+    with kernels.enabled(False):
+        of_torch = results(cell, x, state, of)
+        wide = None if state is None else tuple(each.detach().double().requires_grad_() for each in state)
+        exact = results(cell.double(), x.detach().double().requires_grad_(), wide, of)
+    for own, theirs, expected in zip(found, of_torch, exact, strict=True):
+        rounding = 1.5 * torch.dist(theirs, expected) if dtype == torch.float32 else 0.0
+        assert torch.dist(own, expected) <= TOLERANCES[dtype] * expected.norm() + rounding
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_an_input_that_needs_no_gradient_gets_none_and_changes_no_other(name: str) -> None:
+    cell, x = make(name, 3, 4), draw(1, 5, 6, 3)
+    expected = results(cell, x.clone().requires_grad_(), None, "both")[-4:]
+    cell.zero_grad()
+    outputs, after = cell(x)
+    torch.autograd.backward(
+        [outputs, *after], [draw(20 + seed, *each.shape) for seed, each in enumerate((outputs, *after))]
+    )
+    assert x.grad is None
+    assert all(torch.equal(own.grad, each) for own, each in zip(cell.parameters(), expected, strict=True))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_gradients_and_second_derivatives_are_those_of_finite_differences(name: str) -> None:
+    cell = make(name, 2, 3)
+    x, state = draw(1, 2, 3, 2).requires_grad_(), draw_state(name, 2, 3)
+
+    def outputs(x: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+        named = dict(zip(dict(cell.named_parameters()), others, strict=False))
+        sequence, after = torch.func.functional_call(cell, named, (x, others[len(named) :]))
+        return sequence, *after
+
+    read = (x, *cell.parameters(), *state)
+    assert in_kernel(outputs(*read)[0])
+    assert torch.autograd.gradcheck(outputs, read)
+    assert torch.autograd.gradgradcheck(outputs, read)
+
+
+def test_a_tensor_that_is_both_states_gets_both_gradients_from_second_derivatives_too() -> None:
+    cell, x = make("fused", 2, 3), draw(1, 2, 3, 2)
+    both = draw(2, 2, 3).requires_grad_()
+    loss = cell(x, (both, both))[0].square().sum()
+    (plain,) = torch.autograd.grad(loss, both, retain_graph=True)
+    (graph,) = torch.autograd.grad(loss, both, create_graph=True)
+    assert torch.allclose(plain, graph, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_way_back_can_be_gone_twice_where_the_graph_is_kept(name: str) -> None:
+    cell, x = make(name, 3, 4), draw(1, 5, 6, 3)
+    loss = cell(x)[0].square().sum()
+    loss.backward(retain_graph=True)
+    once = [parameter.grad.clone() for parameter in cell.parameters()]
+    loss.backward()
+    assert all(torch.equal(each.grad, 2 * first) for each, first in zip(cell.parameters(), once, strict=True))
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        loss.backward()
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", CELLS)
+def test_without_gradients_the_numbers_are_exactly_the_same(name: str, shape: tuple[int, int, int, int]) -> None:
+    batch, steps, inputs, size = shape
+    cell, x = make(name, inputs, size), draw(1, batch, steps, inputs)
+    state = draw_state(name, batch, size)
+    expected, after = cell(x, state)
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            outputs, own_after = cell(x, state)
+        assert torch.equal(outputs, expected)
+        assert all(torch.equal(own, each) for own, each in zip(own_after, after, strict=True))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_both_directions_agree_with_torch(name: str) -> None:
+    torch.manual_seed(0)
+    layer = RecurrentLayer(LayerSpec(name, 4, bidirectional=True), 3, 0.0).double()  # type: ignore[arg-type]
+    x, state = draw(1, 5, 6, 3), draw_state(name, 5, 4) + draw_state(name, 5, 4)
+    outputs, after = layer(x, state)
+    with kernels.enabled(False):
+        expected, expected_after = layer(x, state)
+    for own, theirs in zip((outputs, *after), (expected, *expected_after), strict=True):
+        assert torch.allclose(own, theirs, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_recurrent_dropout_has_the_same_gradients(name: str) -> None:
+    def gradients() -> tuple[Tensor, ...]:
+        cell = make(name, 3, 8, dropout=0.5)
+        torch.manual_seed(1)
+        return torch.autograd.grad(cell(draw(1, 5, 6, 3))[0].square().sum(), tuple(cell.parameters()))
+
+    found = gradients()
+    with kernels.enabled(False):
+        expected = gradients()
+    assert all(torch.allclose(own, theirs, rtol=1e-12) for own, theirs in zip(found, expected, strict=True))
+
+
+def test_inputs_and_gradients_may_lie_in_memory_as_they_like() -> None:
+    cell, x = make("gru", 3, 4), draw(1, 3, 6, 5).transpose(0, 2)[:, ::2]
+    expected = results(cell, x.contiguous().requires_grad_(), None, "outputs")
+    found = results(cell, x.detach().requires_grad_(), None, "outputs")
+    assert all(torch.equal(own, each) for own, each in zip(found, expected, strict=True))
+    (spread,) = torch.autograd.grad(cell(x)[0].sum(), cell.weight_hh)  # the gradient of a sum is one number, expanded
+    (full,) = torch.autograd.grad((cell(x)[0] * torch.ones(5, 3, 4)).sum(), cell.weight_hh)
+    assert torch.equal(spread, full)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+def test_gates_are_exact_to_a_few_units_in_the_last_place(name: str, dtype: Any) -> None:
+    import numba
+
+    from lstmgru.nn.kernels import elementwise
+
+    function = getattr(elementwise, name)
+
+    @numba.njit(error_model="numpy", fastmath={"contract"})
+    def each(x: Any, y: Any) -> None:
+        for i in range(len(x)):
+            y[i] = function(x[i])
+
+    tiny = np.logspace(-30, 0, 301)
+    x = np.concatenate([np.linspace(-80, 80, 100_001), tiny, -tiny, [0.0]]).astype(dtype)
+    found = np.empty_like(x)
+    each(x, found)
+    wide = x.astype(np.longdouble)
+    exact = np.tanh(wide) if name == "tanh" else 1 / (1 + np.exp(-wide))
+    relative = np.abs(found - exact) / np.where(exact == 0, 1, np.abs(exact))
+    assert relative.max() < 4 * np.finfo(dtype).eps
+
+    ends = np.array([-np.inf, -1e30, 1e30, np.inf, np.nan], dtype)
+    found = np.empty_like(ends)
+    each(ends, found)
+    low = -1.0 if name == "tanh" else 0.0
+    assert np.allclose(found, [low, low, 1, 1, np.nan], rtol=0, atol=1e-37, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_number_that_is_none_reaches_what_depends_on_it_and_nothing_else(name: str) -> None:
+    cell, x = make(name, 3, 4, torch.float32), draw(1, 5, 6, 3, dtype=torch.float32)
+    x[2, 3, 1] = float("nan")
+    bad = torch.isnan(cell(x)[0])
+    assert bad[2, 3:].all()
+    assert not bad[2, :3].any()
+    assert not bad[[0, 1, 3, 4]].any()
+
+
+def switched_off(cell: Any, x: Tensor) -> Tensor:
+    with kernels.enabled(False):
+        outputs: Tensor = cell(x)[0]
+    return outputs
+
+
+UNUSUAL: dict[str, Callable[[Any, Tensor], Tensor]] = {
+    "one step": lambda cell, x: cell(x[:, :1])[0],
+    "an empty batch": lambda cell, x: cell(x[:0])[0],
+    "autocast": lambda cell, x: torch.autocast("cpu", torch.bfloat16)(cell)(x)[0],
+    "half precision": lambda cell, x: cell.to(torch.bfloat16)(x.bfloat16())[0],
+    "switched off": switched_off,
+}
+
+
+@pytest.mark.parametrize("call", UNUSUAL)
+@pytest.mark.parametrize("name", CELLS)
+def test_what_is_unusual_runs_in_the_operations_of_torch(name: str, call: str) -> None:
+    cell, x = make(name, 3, 4, torch.float32), draw(1, 5, 6, 3, dtype=torch.float32)
+    assert in_kernel(cell(x)[0])
+    assert not in_kernel(UNUSUAL[call](cell, x))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_functional_and_forward_derivatives_and_export_work(name: str) -> None:
+    cell, x = make(name, 3, 4), draw(1, 5, 6, 3)
+    parameters = dict(cell.named_parameters())
+
+    def loss(values: dict[str, Tensor], x: Tensor) -> Tensor:
+        outputs: Tensor = torch.func.functional_call(cell, values, (x,))[0]
+        return outputs.square().sum()
+
+    expected = torch.autograd.grad(loss(parameters, x), tuple(parameters.values()))
+    functional = torch.func.grad(loss)(parameters, x)
+    assert all(torch.allclose(own, each) for own, each in zip(functional.values(), expected, strict=True))
+
+    direction = draw(2, 5, 6, 3)
+    with torch.autograd.forward_ad.dual_level():
+        outputs = cell(torch.autograd.forward_ad.make_dual(x, direction))[0]
+        tangent = torch.autograd.forward_ad.unpack_dual(outputs.square().sum()).tangent
+    (gradient,) = torch.autograd.grad(loss(parameters, each := x.clone().requires_grad_()), each)
+    assert tangent is not None
+    assert torch.allclose(tangent, (gradient * direction).sum())
+
+    exported = torch.export.export(cell.eval(), (x,)).module()
+    assert torch.allclose(exported(x)[0], cell(x)[0])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(lambda cell: cell(draw(1, 5, 6, 2)), id="inputs"),
+        pytest.param(lambda cell: cell(draw(1, 5, 6, 3), draw_state("fused", 4, 4)[: cell.n_states]), id="batch"),
+        pytest.param(lambda cell: cell(draw(1, 5, 6, 3), draw_state("fused", 5, 3)[: cell.n_states]), id="size"),
+        pytest.param(lambda cell: cell(draw(1, 5, 6, 3).float()), id="type"),
+    ],
+)
+@pytest.mark.parametrize("name", CELLS)
+def test_what_does_not_fit_is_an_error_of_torch(name: str, given: Callable[[Any], Any]) -> None:
+    cell = make(name, 3, 4)
+    cell.n_states = N_STATES[name]
+    with pytest.raises((RuntimeError, ValueError)):
+        given(cell)
+
+
+@pytest.mark.parametrize(("value", "used"), [("on", True), ("off", False)])
+def test_an_environment_variable_switches_the_kernels(monkeypatch: pytest.MonkeyPatch, value: str, used: bool) -> None:
+    monkeypatch.setenv("LSTMGRU_KERNELS", value)
+    assert in_kernel(make("gru", 3, 4)(draw(1, 5, 6, 3))[0]) is used
+    with kernels.enabled(not used):
+        assert in_kernel(make("gru", 3, 4)(draw(1, 5, 6, 3))[0]) is not used
+
+
+def test_another_value_of_the_variable_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LSTMGRU_KERNELS", "no")
+    with pytest.raises(SpecError, match="LSTMGRU_KERNELS is 'on' or 'off', not 'no'"):
+        make("gru", 3, 4)(draw(1, 5, 6, 3))
+
+
+def python(code: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=program_environment(**environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def printed(process: subprocess.Popen[str]) -> str:
+    out, error = process.communicate(timeout=240)
+    assert process.returncode == 0, error
+    return out.strip()
+
+
+WITHOUT_NUMBA = """
+import sys, torch
+sys.modules["numba"] = None
+from lstmgru.nn.cells import GRU, FusedCell
+for cell in (GRU(3, 4), FusedCell(3, 4)):
+    outputs, _ = cell(torch.randn(5, 6, 3))
+    outputs.sum().backward()
+    print(type(outputs.grad_fn.next_functions[0][0]).__name__ != "_SequenceBackward")
+"""
+
+
+def test_without_numba_the_cells_run_in_the_operations_of_torch(tmp_path: Path) -> None:
+    assert printed(python(WITHOUT_NUMBA, tmp_path)) == "True\nTrue"
+
+
+def test_numba_is_loaded_by_the_first_sequence_and_not_before(tmp_path: Path) -> None:
+    code = """
+import sys, torch
+from lstmgru.nn.cells import GRU
+import lstmgru.nn.network
+cell, x = GRU(3, 4), torch.randn(5, 6, 3)
+print("numba" in sys.modules)
+cell(x)
+print("numba" in sys.modules)
+"""
+    assert printed(python(code, tmp_path)) == "False\nTrue"
+
+
+COMPILES = """
+import torch
+from lstmgru.nn import kernels
+from lstmgru.nn.cells import GRU
+from lstmgru.nn.kernels.compiling import compiled
+torch.manual_seed(0)
+cell, x = GRU(3, 4), torch.randn(5, 6, 3)
+found = torch.autograd.grad(cell(x)[0].square().sum(), tuple(cell.parameters()))
+with kernels.enabled(False):
+    expected = torch.autograd.grad(cell(x)[0].square().sum(), tuple(cell.parameters()))
+assert all(torch.allclose(own, each, rtol=1e-5) for own, each in zip(found, expected))
+print(sum(sum(way.stats.cache_hits.values()) for way in compiled("gru", torch.float32)))
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_compile_at_once_do_not_disturb_each_other_and_the_next_only_loads(tmp_path: Path) -> None:
+    folder = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    together = [python(COMPILES, tmp_path, **folder) for _ in range(2)]
+    assert {printed(process) for process in together} <= {"0", "1", "2"}
+    assert printed(python(COMPILES, tmp_path, **folder)) == "2"
+
+
+@pytest.mark.slow
+def test_where_nothing_can_be_kept_everything_is_compiled_again(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    nowhere = {
+        "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator",
+        "NUMBA_CACHE_DIR": str(tmp_path / "file" / "cache"),
+    }
+    assert printed(python(COMPILES, tmp_path, **nowhere)) == "0"

@@ -1,0 +1,122 @@
+"""The frame of a page: tables, charts, and nothing from elsewhere."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from plotly.graph_objects import Figure, Scatter
+
+from search.reports.charts import Cut, cut, whole_numbers
+from search.reports.page import Line, chart, details, html_page, paragraph, preformatted, table, wide
+
+NASTY = "<script>alert(1)</script> & \"'"
+
+
+def test_plotly_is_in_a_page_once_and_only_if_there_is_a_chart() -> None:
+    figure = Figure(Scatter(y=[1, 2]))
+    page = html_page("two", chart(figure, height=100) + chart(figure, height=100))
+
+    assert len(re.findall(r"\* plotly\.js v\d", page)) == 1
+    assert "plotly" not in html_page("none", "<p>text</p>").lower()
+    assert len(html_page("none", "<p>text</p>")) < 10_000
+
+
+def test_a_page_tells_the_browser_to_load_nothing() -> None:
+    [policy] = re.findall(r'Content-Security-Policy" content="([^"]+)"', html_page("title", ""))
+
+    assert policy.split("; ")[0] == "default-src 'none'"
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        html_page(NASTY, ""),
+        paragraph(NASTY),
+        preformatted(NASTY),
+        details(NASTY, ""),
+        table((NASTY,), [Line((NASTY,))]),
+    ],
+    ids=["title", "paragraph", "preformatted", "summary", "table"],
+)
+def test_text_stays_text(made: str) -> None:
+    assert "<script>alert" not in made
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp;" in made
+
+
+def test_a_table_has_its_cells_in_order_and_numbers_on_the_right() -> None:
+    made = table(("model", "score"), [Line(("gru", "1"), "winner"), Line(("naive", "2"))], numbers=("score",))
+
+    assert re.findall(r"<th( .*?)?>(.*?)</th>", made) == [("", "model"), (' class="number"', "score")]
+    assert re.findall(r"<td(.*?)>(.*?)</td>", made) == [
+        ("", "gru"),
+        (' class="number"', "1"),
+        ("", "naive"),
+        (' class="number"', "2"),
+    ]
+    assert re.findall(r"<tr(.*?)><td", made) == [' class="winner"', ""]
+
+
+def test_a_line_of_another_length_than_the_head_is_refused() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        table(("a", "b"), [Line(("1",))])
+
+
+def test_no_sentence_makes_no_paragraph() -> None:
+    assert paragraph() == ""
+    assert paragraph("One.", "Two.") == "<p>One. Two.</p>\n"
+
+
+def test_what_is_wide_scrolls_by_itself() -> None:
+    assert wide("x", width=700) == '<div class="scroll"><div style="min-width: 700px">x</div></div>'
+
+
+# --- axes -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "above", "lowest", "highest"),
+    [
+        ([1, 2, 3, 4, 100], 1, 1, 4),
+        ([1, 2, 3, 4, 90, 100, 2, 3, 2, 3], 2, 1, 4),
+        ([2, 3, 4, 5, -100], 0, None, None),  # an error cannot be too small
+        ([1, 2, 3, 4, 5], 0, None, None),
+        ([1, 2, 100], 0, None, None),  # too few to say what is usual
+        ([1, 1, 1, 1, 1, 9], 0, None, None),  # nothing would be left of the axis
+        ([1, 2, 3, 4, float("nan"), float("inf"), 100], 1, 1, 4),
+        ([], 0, None, None),
+    ],
+)
+def test_an_axis_of_errors_leaves_out_what_went_astray(
+    values: list[float], above: int, lowest: float | None, highest: float | None
+) -> None:
+    found = cut(values)
+
+    assert found.above == above
+    if lowest is None or highest is None:
+        assert found.span is None
+    else:
+        assert found.span == pytest.approx((lowest - 0.06 * (highest - lowest), highest + 0.06 * (highest - lowest)))
+
+
+@pytest.mark.parametrize(
+    ("span", "value", "expected"),
+    [(None, 5, None), ((1, 2), 1.5, (1, 2)), ((1, 2), 4, (1, 4.18)), ((1, 2), 0, (-0.12, 2))],
+)
+def test_a_cut_axis_can_be_widened_for_a_value(
+    span: tuple[float, float] | None, value: float, expected: tuple[float, float] | None
+) -> None:
+    assert Cut(span).including(value).span == (expected if expected is None else pytest.approx(expected))
+
+
+@pytest.mark.parametrize(
+    ("above", "sentence"), [(1, "1 trial lies above what is drawn."), (2, "2 trials lie above what is drawn.")]
+)
+def test_what_is_left_out_is_said(above: int, sentence: str) -> None:
+    assert Cut((0, 1), above).sentence("trial" if above == 1 else "trials") == sentence
+
+
+@pytest.mark.parametrize(("last", "step"), [(1, 1), (12, 1), (13, None)])
+def test_ticks_of_a_short_count_are_whole_numbers(last: int, step: int | None) -> None:
+    assert whole_numbers(last).get("dtick") == step
