@@ -19,7 +19,7 @@ import torch
 from lstmgru.baselines import linear
 from lstmgru.metrics import make_evaluation
 from lstmgru.specs import ModelSpec, TrainSpec
-from lstmgru.training.fit import fit, predict
+from lstmgru.training.fit import fit, point_forecast, predict
 from search.api import load_plan
 from search.finalize import refit_epochs
 from search.plan import Plan
@@ -64,7 +64,7 @@ def refits(plan: Plan, candidates: int, seeds: int, ema_decay: float | None) -> 
             spec = replace(tuned, max_epochs=epochs, seed=seed)
             fitted = fit(plan.panel, plan.splits.holdout, model, spec, plan.forecast)
             forecast = predict(fitted.network, fitted.scaler, plan.panel, holdout.cutoffs, plan.forecast)
-            yield holdout.score(plan.forecast.metric, forecast)
+            yield holdout.score(plan.forecast.metric, point_forecast(forecast))
 
 
 def draw(plan: Plan, count: int) -> Iterator[tuple[ModelSpec, TrainSpec]]:

@@ -1,0 +1,70 @@
+"""ETTh1, seven channels, horizon 96, after the published protocol: how good is the winner of one search?
+
+Rows 0:8640 are the training part, :11520 the validation part, :14400 the test part. The study searches and trains on
+the first two; its winner forecasts every window of the test part, stride 1, and is scored on values standardised
+with mean and deviation of the training part (Zhou et al. 2021; Zeng et al. 2023).
+
+    python benchmarks/etth1.py ETTh1.csv
+    python benchmarks/etth1.py ETTh1.csv --step-by-step     # only stacks of lstm and gru that read step by step
+
+The file is ETT-small/ETTh1.csv of the ETDataset by Zhou et al.; its licence (CC BY-ND 4.0) forbids to publish changed
+copies.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from published import HERE, exported, parser, run_study, show, summary
+
+TRAIN, VALIDATION, TEST, HORIZON = 8640, 11520, 14400, 96
+_WINDOWS_AT_ONCE = 512
+_STEP_BY_STEP = (
+    "space.segment_length=1",
+    "space.n_layers=[1, 2]",
+    "space.context_length=[96, 192]",
+    "space.decoder=linear",
+    "space.channels=[joint, independent]",
+    "space.normalization=[fold, last]",
+)
+
+
+def main() -> None:
+    """Run, score, print."""
+    arguments = parser(__doc__, "ETTh1.csv")
+    arguments.add_argument("--step-by-step", action="store_true", help="search stacks that read step by step only")
+    options = arguments.parse_args()
+    overrides = [part for text in _STEP_BY_STEP for part in ("--set", text)] if options.step_by_step else []
+    frame = pd.read_csv(options.data)[:TEST]
+    with tempfile.TemporaryDirectory() as name:
+        folder = options.folder or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        table = Path(name) / "table.parquet"
+        frame.to_parquet(table)
+        record = run_study(HERE / "etth1.yaml", table, folder, options.timeout, [*overrides, *options.arguments])
+        show({**summary(record), **score(record, frame)}, as_json=options.json)
+
+
+def score(record: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
+    """Test errors of the exported model over all windows."""
+    bundle = exported(record)
+    values = frame[list(bundle.schema.targets)].to_numpy(np.float64)
+    deviation = values[:TRAIN].std(axis=0)  # the mean cancels in the errors
+    cutoffs = np.arange(VALIDATION, TEST - HORIZON + 1)
+    squared = absolute = 0.0
+    for part in np.array_split(cutoffs, -(-len(cutoffs) // _WINDOWS_AT_ONCE)):
+        rows = part[:, None] + np.arange(-bundle.model_spec.context_length, 0)
+        past = values[rows].astype(np.float32)
+        forecast = bundle.forecast_array(past, np.empty((len(part), HORIZON, 0), np.float32))
+        error = (forecast - values[part[:, None] + np.arange(HORIZON)]) / deviation
+        squared += float((error**2).mean(axis=(1, 2)).sum())
+        absolute += float(np.abs(error).mean(axis=(1, 2)).sum())
+    return {"windows": len(cutoffs), "test_mse": squared / len(cutoffs), "test_mae": absolute / len(cutoffs)}
+
+
+if __name__ == "__main__":
+    main()
