@@ -193,8 +193,8 @@ def run_trial(data: SearchData, model: ModelSpec, train: TrainSpec, channel: Cha
             short_series=data.short_series,
         )
         train_seconds += result.seconds
-        if result.forecast is not None:
-            backtest.add(evaluation, result.forecast)
+        if result.outputs is not None:
+            backtest.add(evaluation, result.outputs)
         if observer.reason is not None:
             break
         scores.append(result.score)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -93,8 +94,8 @@ def test_the_weights_are_those_of_the_best_epoch() -> None:
     forecast = predict(result.network, result.scaler, panel, evaluation.cutoffs, FORECAST)
     assert forecast.shape == (len(evaluation.cutoffs), 3, 1, 1)
     assert evaluation.score("mae", point_forecast(forecast)) == pytest.approx(result.score, rel=1e-6)
-    assert result.forecast is not None, "and so are the forecasts that are kept"
-    np.testing.assert_allclose(result.forecast, forecast, rtol=1e-5)
+    assert result.outputs is not None, "and so are the forecasts that are kept"
+    np.testing.assert_allclose(result.outputs, forecast, rtol=1e-5)
 
 
 def test_early_stopping_waits_for_patience_epochs_and_no_longer() -> None:
@@ -104,8 +105,9 @@ def test_early_stopping_waits_for_patience_epochs_and_no_longer() -> None:
 
 def test_without_evaluation_it_trains_all_epochs_and_keeps_the_last_weights() -> None:
     result = fit_fold(evaluation=None)
-    assert (len(result.epochs), result.best_epoch, result.score) == (4, 4, float("inf"))
-    assert result.forecast is None
+    assert (len(result.epochs), result.best_epoch) == (4, 4)
+    assert math.isnan(result.score)
+    assert result.outputs is None
 
 
 class Recorder:
@@ -252,16 +254,16 @@ def test_the_quantile_loss_trains_quantiles_that_cover_what_they_say() -> None:
     below = (truth[..., None] <= forecast).mean(axis=(0, 1, 2))
     np.testing.assert_allclose(below, spec.quantiles, atol=0.06)
     assert quantile_forecast(forecast) is forecast
-    assert result.forecast is not None
-    score = evaluation.score("wql", point_forecast(result.forecast), result.forecast)
+    assert result.outputs is not None
+    score = evaluation.score("wql", point_forecast(result.outputs), result.outputs)
     assert result.score == pytest.approx(score)
 
 
 def test_other_losses_train_a_point_forecast() -> None:
     result = fit_fold()
     assert result.network.quantiles == (0.5,)
-    assert result.forecast is not None
-    assert quantile_forecast(result.forecast) is None
+    assert result.outputs is not None
+    assert quantile_forecast(result.outputs) is None
 
 
 @pytest.mark.parametrize("normalization", ["series", "last", "window", "mean"])
@@ -278,8 +280,8 @@ def test_one_network_learns_series_of_very_different_sizes(normalization: str) -
     model = replace(MODEL, normalization=normalization, dropout=0.0)  # type: ignore[arg-type]
     train = replace(TRAIN, max_epochs=25, learning_rate=0.03)
     result = fit(panel, splits.folds[0], model, train, FORECAST, evaluation=evaluation)
-    assert result.forecast is not None
-    errors = np.abs(evaluation.target - point_forecast(result.forecast)).mean(axis=(1, 2))
+    assert result.outputs is not None
+    errors = np.abs(evaluation.target - point_forecast(result.outputs)).mean(axis=(1, 2))
     size = [np.abs(values[s] - values[s].mean()).mean() for s in (slice(0, 160), slice(160, 280))]
     for series in range(2):
         assert errors[evaluation.series == series].mean() < 0.5 * size[series]

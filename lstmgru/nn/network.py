@@ -119,6 +119,9 @@ class ForecastNetwork(nn.Module):
             inputs: What is read.
             target: (B, H, Y) scaled.
             kind: ``mae``, ``mse``, ``huber`` or ``quantile``.
+
+        Raises:
+            SpecError: The loss is one of classes.
         """
         read = self._read(inputs)
         goal = ((target - read.level.shift) / read.level.scale).unsqueeze(-1).expand_as(read.forecast)
@@ -132,6 +135,8 @@ class ForecastNetwork(nn.Module):
             case "quantile":
                 above = goal - read.forecast
                 return torch.maximum(self.probabilities * above, (self.probabilities - 1) * above).mean()
+            case _:
+                raise SpecError(f"the loss of a forecast must be mae, mse, huber or quantile but got {kind!r}")
 
     @torch.no_grad()
     def attention(self, inputs: Inputs) -> Tensor:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-
-from lstmgru.nn.network import ForecastNetwork
 
 _Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
-def averaged(network: ForecastNetwork, decay: float) -> AveragedModel:
+def averaged(network: nn.Module, decay: float) -> AveragedModel:
     """A copy of the network that follows its weights as an exponential moving average (Polyak & Juditsky 1992).
 
     After n updates the decay is ``min(decay, (1 + n) / (10 + n))``, so that the first weights are soon forgotten.
@@ -26,9 +23,9 @@ def averaged(network: ForecastNetwork, decay: float) -> AveragedModel:
     return AveragedModel(network, multi_avg_fn=_moving_average(decay))
 
 
-def average_of(model: AveragedModel) -> ForecastNetwork:
+def average_of(model: AveragedModel) -> nn.Module:
     """The network that holds the average."""
-    return cast(ForecastNetwork, model.module)
+    return model.module
 
 
 def _moving_average(decay: float) -> Callable[[_Tensors, _Tensors, Tensor | int], None]:

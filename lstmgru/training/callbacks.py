@@ -9,7 +9,7 @@ from typing import Protocol
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from lstmgru.training.module import Array, ForecastModule
+from lstmgru.training.module import Array, TrainingModule
 
 
 @dataclass(frozen=True)
@@ -47,24 +47,25 @@ class SilentObserver:
 
 
 class BestWeights(Callback):
-    """Keeps the weights and forecasts of the epoch with the best score in memory, the weights on the device."""
+    """Keeps the weights and outputs of the epoch with the best score in memory, the weights on the device."""
 
     def __init__(self) -> None:
-        self.score = float("inf")
+        self.score = float("nan")
         self.epoch = 0
-        self.forecast: Array | None = None
+        self.outputs: Array | None = None
         self._weights: dict[str, Tensor] = {}
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Copy the weights when they are the best so far."""
-        assert isinstance(pl_module, ForecastModule)
-        if pl_module.score < self.score:
+        assert isinstance(pl_module, TrainingModule)
+        assert pl_module.validation is not None  # else there was none to end
+        if pl_module.validation.improves(pl_module.score, self.score):
             self.score, self.epoch = pl_module.score, trainer.current_epoch + 1
-            self.forecast = pl_module.forecast
+            self.outputs = pl_module.outputs
             state = pl_module.scored_network.state_dict()
             self._weights = {name: value.detach().clone() for name, value in state.items()}
 
-    def restore(self, module: ForecastModule) -> None:
+    def restore(self, module: TrainingModule) -> None:
         """Load the best weights into the network; without any validation, the last ones that would be scored."""
         module.network.load_state_dict(self._weights or module.scored_network.state_dict())
 
@@ -85,7 +86,7 @@ class Watch(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """After the validation, if there is any."""
-        assert isinstance(pl_module, ForecastModule)
+        assert isinstance(pl_module, TrainingModule)
         seconds = time.perf_counter() - self._start
         result = EpochResult(trainer.current_epoch + 1, pl_module.train_loss, pl_module.score, seconds)
         self.epochs.append(result)

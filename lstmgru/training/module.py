@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from lightning.pytorch import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from lstmgru.errors import TrainingDiverged
-from lstmgru.nn.network import ForecastNetwork
 from lstmgru.specs import Optimizer, TrainSpec
 from lstmgru.training.averaging import average_of, averaged
-from lstmgru.training.batches import WindowTensor
 
 Array = npt.NDArray[np.float32]
 SCORE = "score"
@@ -24,58 +24,99 @@ SCORE = "score"
 _OPTIMIZERS: dict[Optimizer, type[torch.optim.Adam]] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 
 
-class ForecastModule(LightningModule):
-    """Trains a network on windows that are gathered by index.
+class Batch(Protocol):
+    """Examples: what a network's ``forward`` takes, and what it is to give."""
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """Arguments of ``forward``."""
+
+    @property
+    def target(self) -> Tensor:
+        """(batch, …) scaled."""
+
+
+class ResidentData(Protocol):
+    """All examples on one device; batches are gathered from it by index."""
+
+    def to(self, device: torch.device) -> None:
+        """Move it to the device that trains."""
+
+    def gather(self, indices: Tensor) -> Batch:
+        """The examples with (batch,) indices."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What becomes of a network's outputs after an epoch.
+
+    Attributes:
+        restore: (examples, …) outputs in the order of the evaluation's chunks → in original order and units.
+        score: Those → the metric.
+        larger_is_better: Whether the metric is maximised.
+    """
+
+    restore: Callable[[Array], Array]
+    score: Callable[[Array], float]
+    larger_is_better: bool = False
+
+    def improves(self, score: float, best: float) -> bool:
+        """Whether a score is better than the best so far, which is NaN before the first."""
+        return np.isnan(best) or (score > best if self.larger_is_better else score < best)
+
+
+class TrainingModule(LightningModule):
+    """Trains a network on examples that are gathered by index.
 
     Optimisation is manual: one ``training_step`` walks a chunk of mini-batches, so that Lightning's cost per step is
     paid once a chunk.
 
     Args:
-        network: What is trained.
-        spec: How.
-        windows: The data, moved to the device on start.
+        network: What is trained; its ``forward`` takes the inputs of a batch.
+        loss: Mean loss of a batch, from its inputs and target.
+        spec: How it is trained.
+        data: The examples, moved to the device on start.
         n_steps: Optimiser steps of the whole training, over which the learning rate follows its schedule.
-        unscale: (windows, H, Y, Q) scaled forecasts → original units.
-        score: Those in original units → the metric; ``None``: no validation.
+        validation: How an epoch is scored; ``None``: no validation.
     """
 
     def __init__(
         self,
-        network: ForecastNetwork,
+        network: nn.Module,
+        loss: Callable[[Any, Tensor], Tensor],
         spec: TrainSpec,
-        windows: WindowTensor,
+        data: ResidentData,
         *,
         n_steps: int,
-        unscale: Callable[[Array], Array],
-        score: Callable[[Array], float] | None,
+        validation: Validation | None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.network = network
         self._average = averaged(network, spec.ema_decay) if spec.ema_decay is not None else None
         self.score = float("nan")
-        self.forecast: Array | None = None
-        """(windows, H, Y, Q) of the last validation, in original units."""
-        self._spec, self._windows, self._n_steps = spec, windows, n_steps
-        self._unscale, self._score = unscale, score
+        self.outputs: Array | None = None
+        """(examples, …) outputs of the last validation, in original units."""
+        self.validation = validation
+        self._loss, self._spec, self._data, self._n_steps = loss, spec, data, n_steps
         self._schedule: LRScheduler | None = None
         self._losses: list[Tensor] = []
-        self._windows_seen = 0
-        self._forecasts: list[Tensor] = []
+        self._seen = 0
+        self._outputs: list[Tensor] = []
 
     @property
     def train_loss(self) -> float:
-        """Mean loss over the windows of this epoch so far; NaN before the first of them."""
-        return float(torch.stack(self._losses).sum()) / self._windows_seen if self._losses else float("nan")
+        """Mean loss over the examples of this epoch so far; NaN before the first of them."""
+        return float(torch.stack(self._losses).sum()) / self._seen if self._losses else float("nan")
 
     @property
-    def scored_network(self) -> ForecastNetwork:
+    def scored_network(self) -> nn.Module:
         """The network that is validated and kept: the moving average, or the trained network itself."""
         return self.network if self._average is None else average_of(self._average)
 
     def on_fit_start(self) -> None:
-        """Put the rows where the network is."""
-        self._windows.to(self.device)
+        """Put the examples where the network is."""
+        self._data.to(self.device)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The optimiser, and the schedule of its learning rate."""
@@ -87,12 +128,12 @@ class ForecastModule(LightningModule):
         return optimizer
 
     def training_step(self, chunk: Tensor, batch_idx: int) -> None:
-        """Optimise over the batches of a chunk of (windows,) cutoffs."""
+        """Optimise over the batches of a chunk of (examples,) indices."""
         optimizer = self.optimizers(use_pl_optimizer=False)
         assert isinstance(optimizer, torch.optim.Optimizer)  # one optimiser, see configure_optimizers
-        for cutoffs in torch.split(chunk, self._spec.batch_size):
-            inputs, target = self._windows.gather(cutoffs)
-            loss = self.network.loss(inputs, target, self._spec.loss)
+        for indices in torch.split(chunk, self._spec.batch_size):
+            batch = self._data.gather(indices)
+            loss = self._loss(batch.inputs, batch.target)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             if self._spec.gradient_clip is not None:
@@ -102,17 +143,17 @@ class ForecastModule(LightningModule):
                 self._schedule.step()
             if self._average is not None:
                 self._average.update_parameters(self.network)
-            self._losses.append(loss.detach() * len(cutoffs))
-        self._windows_seen += len(chunk)
+            self._losses.append(loss.detach() * len(indices))
+        self._seen += len(chunk)
 
     def on_train_epoch_start(self) -> None:
         """Forget the last epoch's losses."""
         self._losses.clear()
-        self._windows_seen = 0
+        self._seen = 0
 
-    def validation_step(self, cutoffs: Tensor, batch_idx: int) -> None:
-        """Forecast a batch of (windows,) cutoffs."""
-        self._forecasts.append(self.scored_network(*self._windows.gather(cutoffs).inputs))
+    def validation_step(self, indices: Tensor, batch_idx: int) -> None:
+        """Run a batch of (examples,) indices."""
+        self._outputs.append(self.scored_network(*self._data.gather(indices).inputs))
 
     def on_validation_epoch_end(self) -> None:
         """Score the epoch in original units.
@@ -121,10 +162,10 @@ class ForecastModule(LightningModule):
             TrainingDiverged: The loss or the score is not finite.
         """
         self._check_loss()
-        assert self._score is not None  # validation only runs where there is a score
-        self.forecast = self._unscale(torch.cat(self._forecasts).float().cpu().numpy())
-        self._forecasts.clear()
-        self.score = self._score(self.forecast)
+        assert self.validation is not None  # Lightning validates only where there is one
+        self.outputs = self.validation.restore(torch.cat(self._outputs).float().cpu().numpy())
+        self._outputs.clear()
+        self.score = self.validation.score(self.outputs)
         if not np.isfinite(self.score):
             raise TrainingDiverged(f"the validation score became {self.score} in epoch {self.current_epoch + 1}")
         self.log(SCORE, self.score)
@@ -135,7 +176,7 @@ class ForecastModule(LightningModule):
         Raises:
             TrainingDiverged: The loss is not finite.
         """
-        if self._score is None:
+        if self.validation is None:
             self._check_loss()
 
     def _check_loss(self) -> None:

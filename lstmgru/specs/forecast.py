@@ -1,0 +1,189 @@
+"""What a forecasting network is, what it reads and what it forecasts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self, get_args
+
+from lstmgru.errors import SpecError
+from lstmgru.specs.checks import at_least, one_of
+from lstmgru.specs.layers import Merge, Pooling, RecurrentSpec, Stack, parse_branches
+
+Decoder = Literal["linear", "mlp", "recurrent", "parallel"]
+Channels = Literal["joint", "independent"]
+Normalization = Literal["fold", "series", "last", "window", "mean"]
+Transform = Literal["none", "log", "difference", "log_difference"]
+MetricName = Literal["mae", "rmse", "mse", "smape", "mase", "wql", "scaled_mse", "scaled_mae"]
+
+DECODERS: tuple[str, ...] = get_args(Decoder)
+CHANNELS: tuple[str, ...] = get_args(Channels)
+NORMALIZATIONS: tuple[str, ...] = get_args(Normalization)
+TRANSFORMS: tuple[str, ...] = get_args(Transform)
+METRICS: tuple[str, ...] = get_args(MetricName)
+
+
+@dataclass(frozen=True)
+class ModelSpec(RecurrentSpec):
+    """The architecture of one forecasting network.
+
+    Attributes:
+        branches: Stacks of recurrent layers, side by side; one of them is an ordinary sequential network.
+        context_length: T, how many past steps the network reads.
+        merge: How branches become one: ``concat``; ``sum``; ``gate``: a sum with learned weights for each feature and
+            step. Widths that differ are brought to the first one's for ``sum`` and ``gate``.
+        residual: Whether a layer's input is added to its output, from the second layer of a stack on (He et al. 2016).
+        layer_norm: Whether each layer's output is normalised over its features (Ba et al. 2016).
+        segment_length: Steps that are read at once; 1 reads step by step. A context that is no multiple repeats its
+            first step at its start.
+        pooling: What is made of the encoder's outputs: ``last`` output, ``mean``, ``max``, ``additive`` attention
+            (Bahdanau et al. 2015) or ``multihead`` attention (Vaswani et al. 2017).
+        n_heads: Heads of multi-head attention.
+        decoder: ``linear`` or ``mlp``: all steps at once from the pooled outputs; ``recurrent``: the recurrences go on
+            over the horizon and read their own forecasts; ``parallel``: they make one step for each segment of the
+            horizon from its position's embedding, all at once (SegRNN, Lin et al. 2023).
+        channels: ``joint``: all targets are read and forecast together; ``independent``: each by itself, with the same
+            weights and an embedding of its own.
+        normalization: ``fold``: values have mean 0 and deviation 1 over the training part; ``series``: over each
+            series' training part; ``last``: each series by its deviation, and the last value of a context is subtracted
+            from it and added to its forecast; ``window``: each context has mean 0 and deviation 1; ``mean``: each
+            context is divided by its mean absolute value (Salinas et al. 2020).
+        transform: What is done to the targets first, and undone last: ``log``; ``difference``: the network reads
+            changes from step to step and forecasts the change since the cutoff; ``log_difference``: both.
+        series_embedding: Size of a learned vector for each series of a panel; 0: none.
+        dropout: Probability of dropping a feature between layers and before the head, in [0, 1).
+        recurrent_dropout: Probability of dropping a unit of a layer's own state, the same unit at all steps (Gal &
+            Ghahramani 2016), drawn once for each batch, in [0, 1).
+    """
+
+    branches: tuple[Stack, ...]
+    context_length: int
+    merge: Merge = "concat"
+    residual: bool = False
+    layer_norm: bool = False
+    segment_length: int = 1
+    pooling: Pooling = "last"
+    n_heads: int = 1
+    decoder: Decoder = "linear"
+    channels: Channels = "joint"
+    normalization: Normalization = "fold"
+    transform: Transform = "none"
+    series_embedding: int = 0
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._check("context_length", self.context_length)
+        at_least("series_embedding", self.series_embedding, 0)
+        one_of("decoder", self.decoder, DECODERS)
+        one_of("channels", self.channels, CHANNELS)
+        one_of("normalization", self.normalization, NORMALIZATIONS)
+        one_of("transform", self.transform, TRANSFORMS)
+
+    @property
+    def log(self) -> bool:
+        """Whether logarithms are taken of the targets."""
+        return self.transform in ("log", "log_difference")
+
+    @property
+    def difference(self) -> bool:
+        """Whether differences are taken of the targets."""
+        return self.transform in ("difference", "log_difference")
+
+    @property
+    def architecture(self) -> str:
+        """The readable form, in the order of the computation; what is as usual is left out.
+
+        ``lstm(64) > gru(32)`` reads step by step and forecasts all steps from its last output;
+        ``independent > last > segments(48) > gru(128) > parallel`` is a SegRNN.
+        """
+        before = (
+            (f"series({self.series_embedding})", self.series_embedding > 0),
+            (self.channels, self.channels != "joint"),
+            (self.transform, self.transform != "none"),
+            (self.normalization, self.normalization != "fold"),
+            (f"segments({self.segment_length})", self.segment_length > 1),
+        )
+        after = [self.decoder] if self.decoder != "linear" else []
+        return self._architecture([text for text, shown in before if shown], after)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; :meth:`from_dict` is the inverse."""
+        return {**asdict(self), "branches": self._branches}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The spec that :meth:`to_dict` wrote.
+
+        Raises:
+            SpecError: A value is not valid.
+        """
+        return cls(**{**values, "branches": parse_branches(values["branches"])})
+
+
+@dataclass(frozen=True)
+class ForecastSpec:
+    """What is forecast and how a forecast is scored.
+
+    Attributes:
+        horizon: H, how many steps ahead.
+        season_length: Steps in one season (7 for daily data with a weekly season); 1 means none.
+        metric: The score of a model, on values in their original units; smaller is better.
+        levels: Shares of true values that prediction intervals shall cover, ascending.
+    """
+
+    horizon: int
+    season_length: int = 1
+    metric: MetricName = "mae"
+    levels: tuple[float, ...] = (0.8, 0.95)
+
+    def __post_init__(self) -> None:
+        at_least("horizon", self.horizon, 1)
+        at_least("season_length", self.season_length, 1)
+        one_of("metric", self.metric, METRICS)
+        if list(self.levels) != sorted(set(self.levels)) or not all(0 < level < 1 for level in self.levels):
+            raise SpecError(f"levels must be ascending numbers between 0 and 1 but got {list(self.levels)!r}")
+
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """(Q,) ascending probabilities: both ends of each interval, and the median between them."""
+        lower = [round((1 - level) / 2, 12) for level in reversed(self.levels)]
+        return (*lower, 0.5, *(round(1 - probability, 12) for probability in reversed(lower)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; :meth:`from_dict` is the inverse."""
+        return {**asdict(self), "levels": list(self.levels)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The spec that :meth:`to_dict` wrote.
+
+        Raises:
+            SpecError: A value is not valid.
+        """
+        return cls(**{**values, "levels": tuple(values["levels"])})
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a network reads.
+
+    Attributes:
+        n_targets: Y, the first channels.
+        n_inputs: F, all channels of a context.
+        n_future: K, the last channels: known over the horizon too.
+        categories: Number of names of each categorical channel: (channel, names) pairs; its values are codes from 1 to
+            that number, and 0 for an unknown name.
+        n_static: S, values of a series that do not change.
+        static_categories: Likewise among them.
+        n_series: Series that it learns from; their codes count from 1, and 0 is an unknown one.
+        padded: Whether contexts may begin before their series.
+    """
+
+    n_targets: int
+    n_inputs: int
+    n_future: int = 0
+    categories: tuple[tuple[int, int], ...] = ()
+    n_static: int = 0
+    static_categories: tuple[tuple[int, int], ...] = ()
+    n_series: int = 1
+    padded: bool = False

@@ -1,0 +1,125 @@
+"""Recurrent layers, stacks of them and what all networks do with stacks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from lstmgru.errors import SpecError
+from lstmgru.registry import cell_names
+from lstmgru.specs.checks import at_least, one_of, probability
+
+Merge = Literal["concat", "sum", "gate"]
+Pooling = Literal["last", "mean", "max", "additive", "multihead"]
+
+MERGES: tuple[str, ...] = get_args(Merge)
+POOLINGS: tuple[str, ...] = get_args(Pooling)
+
+_LAYER = re.compile(r"^\s*(bi-)?([a-z][a-z0-9_]*)\s*\(\s*(\d+)\s*\)\s*$")
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """One recurrent layer; written ``lstm(64)``, or ``bi-lstm(64)`` where it reads in both directions.
+
+    Attributes:
+        cell: ``lstm``, ``gru``, ``fused``, or a registered one.
+        hidden_size: Features of its output; of each direction where there are two.
+        bidirectional: Whether a second layer reads the sequence backwards (Schuster & Paliwal 1997).
+    """
+
+    cell: str
+    hidden_size: int
+    bidirectional: bool = False
+
+    def __post_init__(self) -> None:
+        one_of("cell", self.cell, cell_names())
+        at_least("hidden_size", self.hidden_size, 1)
+
+    @property
+    def n_outputs(self) -> int:
+        """Features of its output, both directions together."""
+        return self.hidden_size * (1 + self.bidirectional)
+
+    def __str__(self) -> str:
+        return f"{'bi-' if self.bidirectional else ''}{self.cell}({self.hidden_size})"
+
+
+Stack = tuple[LayerSpec, ...]
+"""Layers one after the other, first to last."""
+
+
+class RecurrentSpec:
+    """What the architectures of all tasks share; see :class:`lstmgru.specs.ModelSpec` for the attributes."""
+
+    branches: tuple[Stack, ...]
+    merge: Merge
+    residual: bool
+    layer_norm: bool
+    segment_length: int
+    pooling: Pooling
+    n_heads: int
+    dropout: float
+    recurrent_dropout: float
+
+    @property
+    def stacks(self) -> str:
+        """The recurrent layers: ``lstm(64) > gru(32)``, or ``lstm(64) | gru(64)`` side by side."""
+        stacks = self._branches
+        if len(self.branches) == 1:
+            return stacks
+        return stacks if self.merge == "concat" else f"{self.merge}[{stacks}]"
+
+    @property
+    def _branches(self) -> str:
+        """What :func:`parse_branches` reads."""
+        return " | ".join(" > ".join(map(str, stack)) for stack in self.branches)
+
+    def _check(self, length_name: str, length: int) -> None:
+        """Check what is shared; segments are parts of so many steps."""
+        if not self.branches or not all(self.branches):
+            raise SpecError("branches must hold at least one stack of at least one layer but one is empty")
+        at_least(length_name, length, 1)
+        at_least("segment_length", self.segment_length, 1)
+        if self.segment_length > length:
+            raise SpecError(f"segment_length must be at most {length_name} ({length}) but got {self.segment_length}")
+        at_least("n_heads", self.n_heads, 1)
+        one_of("merge", self.merge, MERGES)
+        one_of("pooling", self.pooling, POOLINGS)
+        probability("dropout", self.dropout)
+        probability("recurrent_dropout", self.recurrent_dropout)
+
+    def _architecture(self, before: Sequence[str], after: Sequence[str]) -> str:
+        """The readable form: what is done before the stacks, the stacks, the pooling, what is done after it."""
+        stacks = self.stacks + (" +residual" if self.residual else "") + (" +norm" if self.layer_norm else "")
+        if self.pooling != "last":
+            after = [f"multihead({self.n_heads})" if self.pooling == "multihead" else self.pooling, *after]
+        if (before or after) and len(self.branches) > 1 and self.merge == "concat":
+            stacks = stacks.replace(self.stacks, f"[{self.stacks}]")
+        return " > ".join([*before, stacks, *after])
+
+
+def parse_branches(text: str) -> tuple[Stack, ...]:
+    """The stacks that ``lstm(64) > gru(32) | bi-gru(8)`` describes.
+
+    Raises:
+        SpecError: The text is not of that form, or a cell is unknown.
+    """
+    return tuple(parse_layers(branch) for branch in text.split("|"))
+
+
+def parse_layers(text: str) -> Stack:
+    """The layers that ``lstm(64) > bi-gru(32)`` describes.
+
+    Raises:
+        SpecError: The text is not of that form, or a cell is unknown.
+    """
+    layers = []
+    for part in text.split(">"):
+        match = _LAYER.match(part)
+        if match is None:
+            raise SpecError(f"a layer must look like lstm(64) or bi-lstm(64) but got {part.strip()!r} in {text!r}")
+        layers.append(LayerSpec(match[2], int(match[3]), match[1] is not None))
+    return tuple(layers)

@@ -1,0 +1,86 @@
+"""How a network is trained."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from lstmgru.errors import SpecError
+from lstmgru.specs.checks import at_least, one_of, probability
+
+Loss = Literal["mae", "mse", "huber", "quantile", "cross_entropy"]
+Optimizer = Literal["adamw", "adam"]
+Schedule = Literal["constant", "cosine", "one_cycle"]
+ClassWeights = Literal["none", "balanced"]
+
+LOSSES: tuple[str, ...] = get_args(Loss)
+OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
+SCHEDULES: tuple[str, ...] = get_args(Schedule)
+CLASS_WEIGHTS: tuple[str, ...] = get_args(ClassWeights)
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """How one network is trained.
+
+    Attributes:
+        learning_rate: The optimiser's step size; of a schedule, the largest.
+        batch_size: Windows or sequences per optimiser step.
+        weight_decay: ``adamw``: decoupled (Loshchilov & Hutter 2019); ``adam``: an L2 penalty.
+        optimizer: ``adamw`` or ``adam`` (Kingma & Ba 2015).
+        schedule: Of the learning rate over ``max_epochs``: ``constant``; ``cosine``, down to 0 (Loshchilov & Hutter
+            2017); ``one_cycle``, up first and then down (Smith & Topin 2019).
+        max_epochs: Most passes over the training part.
+        epoch_windows: Most windows in an epoch. Where there are more, or more of one series than of another, each epoch
+            draws so many anew, the same number from every series. ``None``: all of them, each once.
+        patience: Epochs without a better validation score before training stops; ``None`` never stops early.
+        gradient_clip: Largest norm of all gradients together; ``None`` leaves them as they are.
+        ema_decay: Decay of the moving average of the weights that is scored and kept, per optimiser step;
+            ``None``: the weights themselves are.
+        loss: What is minimised, on the values that the network gives: ``mae``, ``mse``, ``huber`` with its corner
+            at 1; of forecasts also ``quantile``: the mean pinball loss of all their quantiles (Koenker & Bassett 1978);
+            of classes ``cross_entropy``.
+        label_smoothing: Share of the probability of a class that is spread over all (Szegedy et al. 2016), in [0, 1).
+        class_weights: Weights of the classes in the loss: ``none``, or ``balanced``: inverse to their frequency.
+        accelerator: Lightning's accelerator: ``auto``, ``cpu``, ``gpu`` or ``mps``.
+        seed: Seeds the weights, dropout and the order of the windows.
+    """
+
+    learning_rate: float = 1e-3
+    batch_size: int = 64
+    weight_decay: float = 0.0
+    optimizer: Optimizer = "adamw"
+    schedule: Schedule = "constant"
+    max_epochs: int = 30
+    epoch_windows: int | None = None
+    patience: int | None = 5
+    gradient_clip: float | None = 1.0
+    ema_decay: float | None = 0.99
+    loss: Loss = "mae"
+    label_smoothing: float = 0.0
+    class_weights: ClassWeights = "none"
+    accelerator: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.learning_rate > 0:
+            raise SpecError(f"learning_rate must be positive but got {self.learning_rate!r}")
+        at_least("batch_size", self.batch_size, 1)
+        at_least("weight_decay", self.weight_decay, 0)
+        at_least("max_epochs", self.max_epochs, 1)
+        for name in ("patience", "epoch_windows"):
+            if getattr(self, name) is not None:
+                at_least(name, getattr(self, name), 1)
+        if self.gradient_clip is not None and not self.gradient_clip > 0:
+            raise SpecError(f"gradient_clip must be positive but got {self.gradient_clip!r}")
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
+            raise SpecError(f"ema_decay must be in (0, 1) but got {self.ema_decay!r}")
+        one_of("optimizer", self.optimizer, OPTIMIZERS)
+        one_of("schedule", self.schedule, SCHEDULES)
+        one_of("loss", self.loss, LOSSES)
+        probability("label_smoothing", self.label_smoothing)
+        one_of("class_weights", self.class_weights, CLASS_WEIGHTS)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; ``TrainSpec(**values)`` is the inverse."""
+        return asdict(self)

@@ -1,0 +1,138 @@
+"""The training of one network by Lightning, whatever it is to learn."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import EarlyStopping
+from torch import Tensor, nn
+
+from lstmgru.specs import TrainSpec
+from lstmgru.training.callbacks import BestWeights, EpochResult, Observer, SilentObserver, Watch
+from lstmgru.training.chunks import ChunksDataModule
+from lstmgru.training.module import SCORE, Array, ResidentData, TrainingModule, Validation
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Trained(Generic[Network]):
+    """A trained network and how it got there.
+
+    Attributes:
+        network: With its best weights, on the CPU, in evaluation mode.
+        score: Best validation score; NaN without validation.
+        best_epoch: The epoch of the weights, from 1.
+        outputs: Of that epoch on the validation examples, in original order and units; ``None`` without validation.
+        epochs: All epochs.
+        seconds: Wall time.
+        stopped: Whether the observer stopped it.
+    """
+
+    network: Network
+    score: float
+    best_epoch: int
+    outputs: Array | None
+    epochs: tuple[EpochResult, ...]
+    seconds: float
+    stopped: bool
+
+
+def train_network(
+    make_network: Callable[[], Network],
+    loss: Callable[[Network, Any, Tensor], Tensor],
+    data: ResidentData,
+    chunks: ChunksDataModule,
+    spec: TrainSpec,
+    *,
+    validation: Validation | None,
+    observer: Observer | None = None,
+) -> Trained[Network]:
+    """Train a network.
+
+    Args:
+        make_network: Makes it, with weights from the seeded random state.
+        loss: Mean loss of a batch: from the network, the inputs and the target.
+        data: All examples.
+        chunks: Their order.
+        spec: The training settings.
+        validation: How an epoch is scored, for early stopping and the best weights; ``None``: train
+            ``spec.max_epochs`` epochs and keep the last weights.
+        observer: Follows the training and may stop it.
+
+    Raises:
+        TrainingDiverged: The loss or the score is not finite.
+    """
+    start = time.perf_counter()
+    best, watch = BestWeights(), Watch(observer or SilentObserver())
+    with _seeded(spec.seed), _quiet():
+        network = make_network()
+        module = TrainingModule(
+            network,
+            lambda inputs, target: loss(network, inputs, target),
+            spec,
+            data,
+            n_steps=spec.max_epochs * chunks.n_steps,
+            validation=validation,
+        )
+        trainer = _trainer(spec, best, watch, validation)
+        trainer.fit(module, datamodule=chunks)
+    best.restore(module)
+    return Trained(
+        network=network.cpu().eval(),
+        score=best.score,
+        best_epoch=best.epoch or len(watch.epochs),
+        outputs=best.outputs,
+        epochs=tuple(watch.epochs),
+        seconds=time.perf_counter() - start,
+        stopped=watch.stopped,
+    )
+
+
+def _trainer(spec: TrainSpec, best: BestWeights, watch: Watch, validation: Validation | None) -> Trainer:
+    callbacks: list[Callback] = [best]
+    if validation is not None and spec.patience is not None:
+        mode = "max" if validation.larger_is_better else "min"
+        callbacks.append(EarlyStopping(SCORE, mode=mode, patience=spec.patience, check_finite=False))
+    return Trainer(
+        accelerator=spec.accelerator,
+        devices=1,
+        max_epochs=spec.max_epochs,
+        callbacks=[*callbacks, watch],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        limit_val_batches=None if validation is not None else 0,
+    )
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch inside, leave the caller's random state as it was."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what Lightning says once per ``Trainer``: a search makes hundreds of them."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning.*")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
