@@ -100,7 +100,7 @@ class LabelledSequences:
     def hiding(self, indices: Indices) -> Self:
         """The sequences with some of them hidden: their values are NaN, their texts empty, their labels -1 or NaN.
 
-        Numbers of sequences stay what they are, and whatever would read a hidden one becomes NaN or fails: a leak cannot
+        Numbers of sequences stay what they are, and whatever reads a hidden one becomes NaN or fails: a leak cannot
         go unnoticed.
 
         Args:
