@@ -25,7 +25,7 @@ from lstmgru.errors import TrainingDiverged
 from lstmgru.specs import ModelSpec, TrainSpec
 from lstmgru.training.fit import fit, point_forecast, predict, quantile_forecast
 from search.api import load_plan
-from search.finalize import refit_epochs
+from search.finishing.task import refit_epochs
 from search.objective import run_trial
 from search.plan import Plan
 from search.samplers import derive_seed

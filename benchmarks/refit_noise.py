@@ -21,7 +21,7 @@ from lstmgru.metrics import make_evaluation
 from lstmgru.specs import ModelSpec, TrainSpec
 from lstmgru.training.fit import fit, point_forecast, predict
 from search.api import load_plan
-from search.finalize import refit_epochs
+from search.finishing.task import refit_epochs
 from search.plan import Plan
 
 

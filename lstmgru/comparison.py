@@ -1,8 +1,8 @@
-"""Is one forecaster really better than another? Paired differences with an interval that respects their dependence."""
+"""Is one method really better than another? Paired differences with an interval that respects their dependence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ Integers = npt.NDArray[np.int64]
 
 _FEWEST_BLOCKS = 3
 _FEWEST_SERIES = 5
+_FEWEST_UNITS = 5
+_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,35 @@ def paired_interval(difference: Floats, times: Integers, series: Integers, *, ov
     return Interval(float(difference.mean()), -np.inf, np.inf)
 
 
+def paired_bootstrap(difference: Callable[[Integers], float], units: Integers) -> Interval:
+    """The 95 % percentile interval of a difference between two methods, from a bootstrap (Efron & Tibshirani 1993).
+
+    Whole units are drawn with replacement, as many as there are; the same draws every time. Draws for which the
+    difference has no value do not count.
+
+    Args:
+        difference: From the (n,) rows that were drawn, of which some come several times, the score of the one method
+            minus the score of the other.
+        units: (k,) the unit of each row: rows of one unit depend on each other.
+    """
+    mean = difference(np.arange(len(units)))
+    rows = np.argsort(units, kind="stable")
+    _, starts, sizes = np.unique(units[rows], return_index=True, return_counts=True)
+    if len(starts) < _FEWEST_UNITS:
+        return Interval(mean, -np.inf, np.inf)
+    generator = np.random.default_rng(0)
+    values = np.empty(_RESAMPLES)
+    for draw in range(_RESAMPLES):
+        drawn = generator.integers(len(starts), size=len(starts))
+        values[draw] = difference(rows[_ranges(starts[drawn], sizes[drawn])])
+    values = values[np.isfinite(values)]
+    if len(values) < _RESAMPLES / 2:
+        return Interval(mean, -np.inf, np.inf)
+    low, high = np.percentile(values, (2.5, 97.5))
+    tail = int(min(np.sum(values <= 0), np.sum(values >= 0)))
+    return Interval(mean, float(low), float(high), min(1.0, 2 * (tail + 1) / (len(values) + 1)))
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """p-values of several tests, corrected so that the chance of any false claim among them stays that of one (Holm
     1979).
@@ -80,3 +111,10 @@ def _group_means(values: Floats, keys: Integers) -> Floats:
     _, group = np.unique(keys, return_inverse=True)
     means: Floats = np.bincount(group, weights=values) / np.bincount(group)
     return means
+
+
+def _ranges(starts: Integers, sizes: Integers) -> Integers:
+    """The numbers ``starts[i]``, … of ranges with so many numbers each, one range after the other."""
+    ends = np.cumsum(sizes)
+    numbers: Integers = np.arange(ends[-1]) + np.repeat(starts - (ends - sizes), sizes)
+    return numbers

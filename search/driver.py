@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from search.executors.base import Executor, Failure, Job, Outcome
 from search.objective import (
     INTERRUPTED,
-    BaselineResult,
     TrialReport,
     TrialResult,
     run_trial,
@@ -21,6 +20,7 @@ from search.pruning import make_pruner, pass_last_rungs, prune_reason, should_pr
 from search.records import EpochRecord, TrialRecord
 from search.samplers import derive_seed, make_sampler
 from search.study import StudyStore, curve_rows, longest_fold_seconds, trial_record
+from search.tasks.base import BaselineResult
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -82,7 +82,7 @@ class Driver:
         self._data = plan.search_data()
         self._grid = plan.space.grid() if plan.config.search.sampler == "grid" else None
         self._elapsed_noted = time.monotonic()
-        search, epochs = plan.config.search, plan.config.training.max_epochs * len(plan.splits.folds)
+        search, epochs = plan.config.search, plan.config.training.max_epochs * plan.n_folds
         self._store.study.pruner = make_pruner(search.pruner, percentile=search.percentile, epochs=epochs)
 
     def run(self) -> None:

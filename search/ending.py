@@ -12,12 +12,14 @@ from search.budget import Budget
 from search.driver import GRACE_SECONDS
 from search.errors import RefitFailed
 from search.executors.base import Executor, Job, Outcome
-from search.finalize import FinalResult, FinalTask, Winner, finalize, refit_epochs, report_path
+from search.finalize import finalize
+from search.finishing.task import FinalResult, FinalTask, Winner, refit_epochs
 from search.objective import INTERRUPTED
 from search.objectives import measure_text
-from search.plan import Plan, describe_data
+from search.plan import Plan
 from search.progress import Listener
 from search.records import BaselineRecord, HoldoutRecord, StudyRecord
+from search.reportfiles import report_path
 from search.study import StudyStore
 
 if TYPE_CHECKING:
@@ -97,11 +99,11 @@ class Ending:
                 give_up = min(give_up, time.monotonic() + GRACE_SECONDS)
         return None
 
-    def _task(self, winner: Winner) -> FinalTask:
+    def _task(self, winner: Winner) -> FinalTask[Any, Any]:
         plan = self._plan
         return FinalTask(
-            data=replace(plan.search_data(), panel=plan.panel),
-            holdout=plan.splits.holdout,
+            data=plan.whole_data(),
+            holdout=plan.holdout,
             winner=winner,
             refit=plan.config.training.refit,
             baseline_calibrations=self._store.get("calibrations", {}),
@@ -120,10 +122,15 @@ class Ending:
         train = self._plan.train_spec(settings, seed=trial.user_attrs["seed"])
         result = trial.user_attrs["result"]
         # A trial that was stopped within its first fold has no finished fold: its best epoch so far stands in.
-        best_epochs = result["best_epochs"] or [min(result["curve"], key=lambda epoch: epoch[3])[1]]
+        best_epochs = result["best_epochs"] or [self._best_epoch(result["curve"])]
         if self._plan.config.training.refit == "all":
             train = replace(train, max_epochs=refit_epochs(best_epochs))
         return Winner(trial.number, model, train, trial.user_attrs.get("calibration"))
+
+    def _best_epoch(self, curve: list[list[Any]]) -> int:
+        """The epoch with the best score, of the epochs as a study keeps them."""
+        best = min if self._plan.direction == "minimize" else max
+        return int(best(curve, key=lambda epoch: epoch[3])[1])
 
     def _provenance(self, winner: Winner) -> dict[str, Any]:
         return {
@@ -131,7 +138,7 @@ class Ending:
             "study_uid": self._store.get("uid"),
             "trial": winner.number,
             "seed": winner.train.seed,
-            "data": describe_data(self._plan),
+            "data": self._plan.describe_data(),
             "accelerator": self._plan.accelerator,
             "refit": self._plan.config.training.refit,
         }
@@ -145,7 +152,7 @@ class Ending:
         folds = {name: baseline.folds for name, baseline in self._store.record().baselines.items()}
         holdout = HoldoutRecord(
             trial=winner.number,
-            score=result.metrics[self._plan.forecast.metric],
+            score=result.metrics[self._plan.metric],
             metrics=result.metrics,
             verdict=result.verdict,
             beats_baselines=result.beats_baselines,

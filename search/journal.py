@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search.errors import NotAJournal, StudyBusy
 
@@ -56,7 +56,7 @@ def repair(path: Path) -> int:
     if not path.exists():
         return 0
     content = path.read_bytes()
-    _check(content, path)
+    _entries(content, path)
     path.with_name(path.name + ".lock").unlink(missing_ok=True)
     keep = content.rfind(b"\n") + 1
     if keep < len(content):
@@ -64,30 +64,79 @@ def repair(path: Path) -> int:
     return len(content) - keep
 
 
+class JournalFile:
+    """The file behind Optuna's journal storage, for the only process that writes it; see :func:`exclusive`.
+
+    Optuna's own backend locks the file, forces it to the disk and reads it again with every entry, for there may be
+    other writers. Here an entry is in the file, where every process sees it and no kill can take it back, when
+    :meth:`append_logs` returns. What ends a trial, or is said of the study, is forced to the disk, with all before it:
+    a machine that loses power costs the trials that run, which are run again anyway.
+
+    A process that only reads has the entries that were there when it opened the file.
+
+    Args:
+        path: The file, made if there is none.
+
+    Raises:
+        NotAJournal: The file is something else, or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.touch()
+        self._first = 0
+        self._entries = _entries(path.read_bytes(), path)
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        """The entries from a number on; those before it are not asked for again."""
+        del self._entries[: log_number_from - self._first]
+        self._first = log_number_from
+        return iter(tuple(self._entries))
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Write entries."""
+        lines = [json.dumps(log, separators=(",", ":")) for log in logs]
+        with self._path.open("ab") as file:
+            file.write("".join(f"{line}\n" for line in lines).encode())
+            file.flush()
+            if any(map(_lasts, logs)):
+                os.fsync(file.fileno())
+        self._entries += map(json.loads, lines)
+
+    def __reduce__(self) -> tuple[type[JournalFile], tuple[Path]]:
+        return JournalFile, (self._path,)
+
+
+def _lasts(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry ends a trial or is said of the study itself, not of a trial that is on its way."""
+    return "datetime_complete" in entry or ("study_id" in entry and "datetime_start" not in entry)
+
+
 def open_storage(path: Path) -> JournalStorage:
-    """The Optuna storage in that file.
+    """The Optuna storage in that file; to write to it, hold :func:`exclusive`.
 
     Raises:
         NotAJournal: The file is something else, or damaged.
     """
     import optuna
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
 
     # Optuna announces every new study on standard error; who watches a search is told by its listener.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if path.exists():
-        _check(path.read_bytes(), path)
-    return JournalStorage(JournalFileBackend(str(path)))
+    return JournalStorage(JournalFile(path))  # type: ignore[arg-type]  # has the methods of Optuna's backend
 
 
-def _check(content: bytes, path: Path) -> None:
-    """Make sure that all finished lines are entries of a journal; the last one may be unfinished.
+def _entries(content: bytes, path: Path) -> list[dict[str, Any]]:
+    """The finished lines of a journal; the last one may be unfinished.
 
-    Optuna would not notice a last line that is none, append to it, and never read the file again.
+    Optuna would not notice a last line that is no entry, append to it, and never read the file again.
+
+    Raises:
+        NotAJournal: A line is no entry.
     """
     *finished, last = content.split(b"\n")
-    wrong = next((number for number, line in enumerate(finished, start=1) if not _is_entry(line)), None)
+    entries = [_entry(line) for line in finished]
+    wrong = next((number for number, entry in enumerate(entries, start=1) if entry is None), None)
     if wrong is None and not finished and last and not last.startswith(b"{"):
         wrong = 1
     if wrong is not None:
@@ -95,11 +144,12 @@ def _check(content: bytes, path: Path) -> None:
             f"{path} cannot be read as the trials of a study: line {wrong} is no entry of such a file; "
             "move it away, or start over with --fresh"
         )
+    return [entry for entry in entries if entry is not None]
 
 
-def _is_entry(line: bytes) -> bool:
+def _entry(line: bytes) -> dict[str, Any] | None:
     try:
         entry = json.loads(line)
     except ValueError:
-        return False
-    return isinstance(entry, dict) and "op_code" in entry
+        return None
+    return entry if isinstance(entry, dict) and "op_code" in entry else None

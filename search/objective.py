@@ -6,55 +6,19 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec
 from search.records import EpochRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lstmgru.data.series import SeriesPanel, ShortSeries
-    from lstmgru.data.splits import Split
-    from lstmgru.metrics import Evaluation
+    from lstmgru.specs import TrainSpec
     from lstmgru.training.callbacks import EpochResult
     from search.executors.base import Channel
-
+    from search.space import Model
+    from search.tasks.base import BaselineResult, TaskData
 
 INTERRUPTED = "interrupted"
 """The reason of a stop after which a trial is run again from its beginning."""
-
-
-@dataclass(frozen=True)
-class SearchData:
-    """What every trial of a study shares; the holdout is hidden in it.
-
-    Attributes:
-        panel: All rows, those of the holdout hidden.
-        folds: First to last.
-        forecast: Horizon, season, metric.
-        context_length: The longest context in the search space, so that all candidates are scored on the same windows.
-        stride: Steps between two scored cutoffs.
-        short_series: Whether contexts may be padded.
-    """
-
-    panel: SeriesPanel
-    folds: tuple[Split, ...]
-    forecast: ForecastSpec
-    context_length: int
-    stride: int
-    short_series: ShortSeries = "error"
-
-    def evaluation(self, split: Split) -> Evaluation:
-        """The windows of a split that everyone is scored on."""
-        from lstmgru.metrics import make_evaluation
-
-        return make_evaluation(
-            self.panel,
-            split,
-            self.forecast,
-            context_length=self.context_length,
-            stride=self.stride,
-            short_series=self.short_series,
-        )
 
 
 @dataclass(frozen=True)
@@ -84,7 +48,7 @@ class TrialResult:
         latency: Seconds of one forecast of the last fold's network.
         train_seconds: Wall time of all folds, also of one that was not finished.
         seconds: Wall time of the whole trial in its worker.
-        calibration: What its forecasts of the folds, also of one that was not finished, say of its intervals
+        calibration: What its outputs for the folds, also for one that was not finished, say of its intervals
             (:class:`lstmgru.intervals.Calibration` as plain values); ``None`` where it has none.
         stopped: Why the trial was stopped early, or ``None``.
     """
@@ -125,32 +89,21 @@ class TrialResult:
         }
 
 
-@dataclass(frozen=True)
-class BaselineResult:
-    """What a simple method found.
-
-    Attributes:
-        score: Mean over the folds.
-        calibration: What its forecasts of the folds say of its intervals, as plain values.
-    """
-
-    score: float
-    calibration: dict[str, Any] | None
-
-
 class _FoldObserver:
     """Turns the epochs of one fold into reports about the trial."""
 
-    def __init__(self, channel: Channel, fold: int, max_epochs: int, earlier: list[float], start: float) -> None:
+    def __init__(
+        self, channel: Channel, data: TaskData, fold: int, max_epochs: int, earlier: list[float], start: float
+    ) -> None:
         self.reason: str | None = None
-        self._channel, self._fold, self._max_epochs = channel, fold, max_epochs
+        self._channel, self._data, self._fold, self._max_epochs = channel, data, fold, max_epochs
         self._earlier, self._start = earlier, start
-        self._best = float("inf")
+        self._best: float | None = None
 
     def on_epoch(self, result: EpochResult) -> None:
         if self.reason == INTERRUPTED:
             return  # the epoch was cut short, and will be run again as a whole
-        self._best = min(self._best, result.score)
+        self._best = result.score if self._best is None else self._data.better(self._best, result.score)
         scores = [*self._earlier, self._best]
         seconds = time.perf_counter() - self._start
         epoch = EpochRecord(self._fold + 1, result.epoch, result.train_loss, result.score, seconds)
@@ -162,50 +115,39 @@ class _FoldObserver:
         return self.reason is not None
 
 
-def run_trial(data: SearchData, model: ModelSpec, train: TrainSpec, channel: Channel) -> TrialResult:
+def run_trial(data: TaskData, model: Model, train: TrainSpec, channel: Channel) -> TrialResult:
     """Train one candidate on every fold, reporting each epoch, and measure what it costs.
 
     Raises:
         TrainingDiverged: A loss or score is not finite.
-        DataError: A fold has no window for this context length.
+        DataError: A fold has nothing to learn from for this candidate.
     """
     from lstmgru.nn.latency import forecast_latency
     from lstmgru.nn.network import count_parameters
-    from lstmgru.training.fit import fit
 
     start = time.perf_counter()
     scores: list[float] = []
     best_epochs: list[int] = []
     seconds: list[float] = []
-    backtest = Backtest(data, model.context_length)
+    backtest = data.backtest(model)
     train_seconds = 0.0
-    for number, fold in enumerate(data.folds):
-        observer = _FoldObserver(channel, number, train.max_epochs, scores, start)
-        evaluation = data.evaluation(fold)
-        result = fit(
-            data.panel,
-            fold,
-            model,
-            train,
-            data.forecast,
-            evaluation=evaluation,
-            observer=observer,
-            short_series=data.short_series,
-        )
-        train_seconds += result.seconds
-        if result.outputs is not None:
-            backtest.add(evaluation, result.outputs)
+    for fold in range(data.n_folds):
+        observer = _FoldObserver(channel, data, fold, train.max_epochs, scores, start)
+        fitted = data.fit(fold, model, train, observer)
+        train_seconds += fitted.seconds
+        if fitted.outputs is not None:
+            backtest.add(fold, fitted.outputs)
         if observer.reason is not None:
             break
-        scores.append(result.score)
-        best_epochs.append(result.best_epoch)
-        seconds.append(result.seconds)
+        scores.append(fitted.score)
+        best_epochs.append(fitted.best_epoch)
+        seconds.append(fitted.seconds)
     return TrialResult(
         fold_scores=tuple(scores),
         best_epochs=tuple(best_epochs),
         fold_seconds=tuple(seconds),
-        n_parameters=count_parameters(result.network),
-        latency=forecast_latency(result.network),
+        n_parameters=count_parameters(fitted.network),
+        latency=forecast_latency(fitted.network),
         train_seconds=train_seconds,
         seconds=time.perf_counter() - start,
         calibration=backtest.calibration(),
@@ -213,73 +155,9 @@ def run_trial(data: SearchData, model: ModelSpec, train: TrainSpec, channel: Cha
     )
 
 
-class Backtest:
-    """Collects the forecasts of the folds, to calibrate intervals with them.
-
-    Args:
-        data: Of the study.
-        context_length: What the forecasts were made from.
-    """
-
-    def __init__(self, data: SearchData, context_length: int) -> None:
-        self._data, self._context_length = data, context_length
-        self._scores: list[Any] = []
-
-    def add(self, evaluation: Evaluation, forecast: Any) -> None:
-        """A fold's (windows, H, Y) point forecasts, or (windows, H, Y, Q) quantiles, which for Q = 1 are points."""
-        from lstmgru.intervals import conformity
-
-        if self._data.forecast.levels:
-            values = forecast[..., 0] if forecast.ndim == 4 and forecast.shape[-1] == 1 else forecast
-            self._scores.append(conformity(evaluation.target, values, self.scale(evaluation)))
-
-    def scale(self, evaluation: Evaluation) -> Any:
-        """(windows, Y) units of the scores."""
-        from lstmgru.data.window_scale import panel_scale
-
-        season_length = self._data.forecast.season_length
-        return panel_scale(
-            self._data.panel, evaluation.cutoffs, context_length=self._context_length, season_length=season_length
-        )
-
-    def calibration(self) -> dict[str, Any] | None:
-        """What the forecasts say, as plain values; ``None`` where there are none."""
-        from lstmgru.intervals import calibrate
-
-        if not self._scores:
-            return None
-        spec = self._data.forecast
-        scaled = len(self._data.panel) > 1
-        return calibrate(self._scores, spec.levels, scaled=scaled, season_length=spec.season_length).to_dict()
-
-
-def score_baselines(data: SearchData, channel: Channel) -> dict[str, BaselineResult] | None:
-    """Every baseline on the folds, by name; ``None`` if it was stopped.
-
-    The weighted quantile loss is taken of intervals that are calibrated on the same forecasts, which favours them.
-    """
-    from lstmgru.baselines import BASELINES
-    from lstmgru.intervals import Calibration, quantile_forecast
-
-    evaluations = [data.evaluation(fold) for fold in data.folds]
-    results = {}
-    for name, baseline in BASELINES.items():
-        backtest, forecasts = Backtest(data, data.context_length), []
-        for fold, evaluation in zip(data.folds, evaluations, strict=True):
-            if channel.stop_reason() is not None:
-                return None
-            forecaster = baseline(data.panel, fold, data.forecast, data.context_length, data.short_series)
-            forecasts.append(forecaster(evaluation.cutoffs))
-            backtest.add(evaluation, forecasts[-1])
-        calibration = backtest.calibration()
-        scores = []
-        for evaluation, forecast in zip(evaluations, forecasts, strict=True):
-            quantiles = None
-            if data.forecast.metric == "wql" and calibration is not None:
-                quantiles = quantile_forecast(Calibration.from_dict(calibration), forecast, backtest.scale(evaluation))
-            scores.append(evaluation.score(data.forecast.metric, forecast, quantiles))
-        results[name] = BaselineResult(sum(scores) / len(scores), calibration)
-    return results
+def score_baselines(data: TaskData, channel: Channel) -> dict[str, BaselineResult] | None:
+    """Every baseline on the folds, by name; ``None`` if it was stopped."""
+    return data.score_baselines(lambda: channel.stop_reason() is not None)
 
 
 def warm_up(cells: Mapping[str, type[Any]]) -> None:

@@ -91,7 +91,7 @@ class Goal:
     """What makes a trial the best one.
 
     Attributes:
-        objectives: What is minimised.
+        objectives: What is minimised; a score that is better the larger comes in with its sign changed.
         bounds: What a winner must keep.
         prefer: Weights of several objectives, see :meth:`best`; empty: the score alone decides.
     """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from search.journal import open_storage, repair
 from search.methods import COMPLETE_ONLY
-from search.plan import Plan, describe_data, identity
+from search.plan import Plan, identity
 from search.progress import Listener
 from search.study import StudyStore
 from search.warmstart import WarmStart, warm_start
@@ -29,14 +29,15 @@ def open_study(plan: Plan, path: Path, listener: Listener) -> StudyStore:
     if store is None:
         attributes = {
             "task": plan.config.task,
+            "metric": plan.metric,
             "config": plan.config.to_dict(),
             "identity": identity(plan),
-            "data": describe_data(plan),
+            "data": plan.describe_data(),
         }
         known = warm_start(plan, path.parent.parent)  # before anything is written, should there be no such study
         objectives = plan.config.search.objectives
         store = StudyStore.create(
-            storage, plan.name, direction="minimize", attributes=attributes, objectives=objectives
+            storage, plan.name, direction=plan.direction, attributes=attributes, objectives=objectives
         )
         _enqueue(plan, store, known, listener)
         return store

@@ -1,4 +1,4 @@
-"""The search spaces by name, and what of them depends on the data."""
+"""The search spaces of forecasts by name, and what of them depends on the data."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from lstmgru.specs import (
 )
 from search.errors import Problem, StudyFileError
 from search.searchable import sampler_problems
-from search.space import SearchSpace
+from search.space import ForecastSpace
 from search.values import Choices, FloatRange, IntRange
 
 if TYPE_CHECKING:
-    from search.config import StudyConfig
+    from search.config import ForecastStudyConfig
 
 _OPEN: Choices[Any] = Choices(())
 """Values that depend on the data, see :func:`defaults`."""
@@ -43,7 +43,7 @@ class DataFacts:
     positive: bool
 
 
-_STANDARD = SearchSpace(
+_STANDARD = ForecastSpace(
     n_branches=Choices((1, 2)),
     n_layers=IntRange(low=1, high=2),
     cell=Choices(("lstm", "gru", "fused")),
@@ -71,7 +71,7 @@ _STANDARD = SearchSpace(
     weight_decay=FloatRange(low=1e-6, high=1e-1, log=True),
 )
 
-PRESETS: dict[str, SearchSpace] = {
+PRESETS: dict[str, ForecastSpace] = {
     "small": replace(
         _STANDARD,
         n_branches=Choices((1,)),
@@ -140,7 +140,7 @@ def defaults(forecast: ForecastSpec, data: DataFacts) -> dict[str, Choices[Any]]
     }
 
 
-def resolve_space(config: StudyConfig, forecast: ForecastSpec, data: DataFacts) -> SearchSpace:
+def resolve_space(config: ForecastStudyConfig, forecast: ForecastSpec, data: DataFacts) -> ForecastSpace:
     """The preset of a study with what the study overrides.
 
     Raises:
@@ -159,13 +159,13 @@ def resolve_space(config: StudyConfig, forecast: ForecastSpec, data: DataFacts) 
     return space
 
 
-def _fitting(space: SearchSpace) -> Choices[int]:
+def _fitting(space: ForecastSpace) -> Choices[int]:
     """The preset's segments that are no longer than the shortest context that a study wants."""
     shortest = _low(space.context_length)
     return Choices(tuple(length for length in map(int, space.segment_length.values or ()) if length <= shortest))
 
 
-def _problems(space: SearchSpace, forecast: ForecastSpec, data: DataFacts) -> dict[str, str]:
+def _problems(space: ForecastSpace, forecast: ForecastSpec, data: DataFacts) -> dict[str, str]:
     """What does not fit, by key: message as the predicate of the key."""
     problems = {}
     longest, shortest = _high(space.segment_length), _low(space.context_length)

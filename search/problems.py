@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from lstmgru.errors import did_you_mean
-from search.config import CROSS_SECTION, FamilyConfig, StudyConfig
+from search.config import CROSS_SECTION, TASKS, ForecastStudyConfig, StudyConfig, study_type
 from search.errors import shown
 from search.shapes import MAPPING, TAGS
 from search.values import IntRange
@@ -23,28 +23,37 @@ _FAMILY = ("compare", "families")
 """Its keys stand two levels deeper than those of other sections."""
 
 
+StudyType = type[BaseModel]
+"""The kind of study that is checked."""
+
+
 def find_problems(values: Mapping[str, Any]) -> tuple[StudyConfig | None, list[tuple[Keys, str]]]:
     """Check the values of a study.
 
     Returns:
         The study, or ``None``, and every problem: the path of its key, and the message as the predicate of the key.
     """
+    task = values.get("task", "forecast")
+    if task not in TASKS if isinstance(task, str) else True:
+        hint = did_you_mean(task, list(TASKS)) if isinstance(task, str) else ""
+        return None, [(("task",), f"must be one of {', '.join(TASKS)} but got {shown(task)}{hint}")]
+    kind = study_type(values)
     try:
-        return StudyConfig.model_validate(values), []
+        return kind.model_validate(values), []
     except ValidationError as error:
         details = error.errors(include_url=False)
-    problems = [(_keys(detail), _message(detail)) for detail in details]
-    for detail in _hidden_behind(values, details):
-        problem = (_keys(detail), _message(detail))
+    problems = [(_keys(detail), _message(detail, kind)) for detail in details]
+    for detail in _hidden_behind(values, details, kind):
+        problem = (_keys(detail), _message(detail, kind))
         if problem not in problems:
             problems.append(problem)
     return None, problems
 
 
-def config_fields() -> dict[str, FieldInfo]:
-    """The field of every key of a study, by dotted path; sections are not keys."""
+def config_fields(kind: StudyType = ForecastStudyConfig) -> dict[str, FieldInfo]:
+    """The field of every key of a kind of study, by dotted path; sections are not keys."""
     fields: dict[str, FieldInfo] = {}
-    for name, field in StudyConfig.model_fields.items():
+    for name, field in kind.model_fields.items():
         section = _section(field)
         inner = section.model_fields if section else {}
         fields |= {f"{name}.{key}": inner_field for key, inner_field in inner.items()} or {name: field}
@@ -69,7 +78,7 @@ def _key_and_tag(detail: ErrorDetails) -> tuple[Keys, str | int | None]:
     return detail["loc"][:depth], next(iter(detail["loc"][depth:]), None)
 
 
-def _hidden_behind(values: Mapping[str, Any], details: list[ErrorDetails]) -> list[ErrorDetails]:
+def _hidden_behind(values: Mapping[str, Any], details: list[ErrorDetails], kind: StudyType) -> list[ErrorDetails]:
     """Broken rules between two sections, which pydantic checks only once both sections are valid.
 
     The wrong keys are taken out; what a rule then says is still true of the keys that are left.
@@ -83,29 +92,29 @@ def _hidden_behind(values: Mapping[str, Any], details: list[ErrorDetails]) -> li
         else:
             left.pop(str(section), None)
     try:
-        StudyConfig.model_validate(left)
+        kind.model_validate(left)
     except ValidationError as error:
         return [detail for detail in error.errors(include_url=False) if detail["type"] == CROSS_SECTION]
     return []
 
 
-def _message(detail: ErrorDetails) -> str:
+def _message(detail: ErrorDetails, study: StudyType) -> str:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])
     if kind == CROSS_SECTION:
         return detail["msg"]
     if kind == "missing":
-        return _missing(detail)
+        return _missing(detail, study)
     if kind in ("extra_forbidden", "invalid_key"):
-        return _unknown_key(detail)
+        return _unknown_key(detail, study)
     if kind == "literal_error":
         valid = re.findall(r"'([^']*)'", context["expected"])
         hint = did_you_mean(value, valid) if isinstance(value, str) else ""
         rule = f"one of {', '.join(valid)}" if len(valid) > 1 else valid[0]
-        return f"must be {rule}{_or_null(detail)} but got {shown(value)}{hint}"
+        return f"must be {rule}{_or_null(detail, study)} but got {shown(value)}{hint}"
     rule = _RULES[kind](context) if kind in _RULES else detail["msg"]
-    return f"must be {rule}{_or_null(detail)} but got {shown(value)}{_quotes(kind, value)}"
+    return f"must be {rule}{_or_null(detail, study)} but got {shown(value)}{_quotes(kind, value)}"
 
 
 _RULES: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -130,8 +139,8 @@ def _bound(value: float) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _or_null(detail: ErrorDetails) -> str:
-    field = _field_at(detail)
+def _or_null(detail: ErrorDetails, study: StudyType) -> str:
+    field = _field_at(detail, study)
     if field is None or type(None) not in get_args(field.annotation):
         return ""
     # An item of a list and an end of a range cannot be null, and no bound is a reason to write it.
@@ -142,38 +151,44 @@ def _quotes(kind: str, value: object) -> str:
     return "; put it in quotes" if kind == "string_type" and isinstance(value, int | float) else ""
 
 
-def _missing(detail: ErrorDetails) -> str:
+def _missing(detail: ErrorDetails, study: StudyType) -> str:
     if _key_and_tag(detail)[1] == MAPPING:
         return "is missing: a range has low and high"
-    field = _field_at(detail)
+    field = _field_at(detail, study)
     description = field.description if field is not None and field.description else ""
     return f"is missing: {description[:1].lower()}{description[1:].rstrip('.')}"
 
 
-def _unknown_key(detail: ErrorDetails) -> str:
+def _unknown_key(detail: ErrorDetails, study: StudyType) -> str:
     *parents, name = _keys(detail)
     if _key_and_tag(detail)[1] == MAPPING:
         valid = list(IntRange.model_fields)
         return f"is no key of a range{did_you_mean(str(name), valid) or '; it may have ' + ', '.join(valid)}"
     if tuple(parents[:2]) == _FAMILY:
-        valid = [key for key in FamilyConfig.model_fields if key != "preset"]
+        valid = [key for key in _section_of(study, "space").model_fields if key != "preset"] + ["mixed"]
         hint = did_you_mean(str(name), valid) or "; a family may hold the keys of space and mixed"
         return f"is not a known key{hint}"
     outer, dot, inner = str(name).partition(".")
-    if dot and name in config_fields():
+    if dot and name in config_fields(study):
         return f"must be written in two levels: {outer}: and, indented below it, {inner}:"
-    elsewhere = [key for key in config_fields() if key.endswith(f".{name}")]
+    elsewhere = [key for key in config_fields(study) if key.endswith(f".{name}")]
     if elsewhere:
         return f"is not a known key; did you mean '{elsewhere[0]}'?"
-    section = _section(StudyConfig.model_fields[str(parents[0])]) if parents else StudyConfig
+    section = _section(study.model_fields[str(parents[0])]) if parents else study
     valid = list(section.model_fields) if section else []
     place = f"{parents[0]} may hold" if parents else "a study may hold"
     return f"is not a known key{did_you_mean(str(name), valid) or f'; {place} ' + ', '.join(valid)}"
 
 
-def _field_at(detail: ErrorDetails) -> FieldInfo | None:
+def _field_at(detail: ErrorDetails, study: StudyType) -> FieldInfo | None:
     keys = _keys(detail)
-    return config_fields().get(dotted(keys[:2])) or StudyConfig.model_fields.get(dotted(keys[:1]))
+    return config_fields(study).get(dotted(keys[:2])) or study.model_fields.get(dotted(keys[:1]))
+
+
+def _section_of(study: StudyType, name: str) -> type[BaseModel]:
+    section = _section(study.model_fields[name])
+    assert section is not None  # of the names that are asked for, every one is a section
+    return section
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:

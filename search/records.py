@@ -164,11 +164,12 @@ class StudyRecord:
     Attributes:
         study: Its name.
         uid: Tells two studies of the same name apart (after ``--fresh``).
-        task: ``forecast``.
+        task: ``forecast``, ``classification`` or ``regression``.
         metric: Name of the score.
         direction: ``minimize`` or ``maximize``.
         config: The study file as it was run, every default filled in.
-        data: ``source``, ``digest``, ``series``, ``rows``, ``start``, ``end``, ``frequency``.
+        data: ``source``, ``digest`` and, as the task has it, ``series``, ``rows``, ``start``, ``end``, ``frequency``,
+            or ``sequences``, ``classes`` and the like.
         trials: By number.
         baselines: By name.
         holdout: Once scored.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from search.values import Choices, FloatRange, IntRange
 
 if TYPE_CHECKING:
-    from search.config import SpaceConfig
+    from search.spaces import SpaceConfig
 
 _OPENS = {
     "n_layers": "the layers that a shallow network does not have",

@@ -7,18 +7,21 @@ and the number of heads exists with multi-head attention only.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.specs import LayerSpec, ModelSpec, Stack
+from lstmgru.specs import LabelModelSpec, LayerSpec, ModelSpec, Stack
 from search.values import Choices, FloatRange, IntRange
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
-    from search.config import SpaceConfig
+    from search.spaces import ForecastSpaceConfig, LabelSpaceConfig, SpaceConfig
 
 Values = Choices[Any] | IntRange | FloatRange
+Model = ModelSpec | LabelModelSpec
+"""An architecture, of either kind."""
 
 LAYER_KEYS = ("cell", "hidden_size", "bidirectional")
 """Keys that are chosen for each layer."""
@@ -35,15 +38,17 @@ class Settings:
     optimizer: str
     schedule: str
     loss: str
+    label_smoothing: float = 0.0
+    class_weights: str = "none"
 
 
 @dataclass(frozen=True)
-class SearchSpace:
+class SearchSpace(ABC):
     """The values of every searched key; a single choice is a fixed value and no parameter of a trial.
 
-    The keys are those of :class:`lstmgru.specs.ModelSpec` and :class:`lstmgru.specs.TrainSpec`; ``n_branches`` is the
-    number of stacks side by side, ``n_layers`` that of the layers of each, and ``cell``, ``hidden_size`` and
-    ``bidirectional`` are chosen for each layer.
+    The keys are those of the architecture and of :class:`lstmgru.specs.TrainSpec`; ``n_branches`` is the number of
+    stacks side by side, ``n_layers`` that of the layers of each, and ``cell``, ``hidden_size`` and ``bidirectional``
+    are chosen for each layer. What a task adds stands in the classes derived from this one.
     """
 
     n_branches: Values
@@ -57,63 +62,39 @@ class SearchSpace:
     segment_length: Values
     pooling: Values
     n_heads: Values
-    decoder: Values
-    channels: Values
-    normalization: Values
-    transform: Values
-    series_embedding: Values
     dropout: Values
     recurrent_dropout: Values
-    context_length: Values
-    loss: Values
     optimizer: Values
     learning_rate: Values
     schedule: Values
     batch_size: Values
     weight_decay: Values
 
-    def suggest(self, trial: BaseTrial) -> tuple[ModelSpec, Settings]:
+    @abstractmethod
+    def suggest(self, trial: BaseTrial) -> tuple[Model, Settings]:
         """Suggest a candidate; with a :class:`optuna.trial.FixedTrial`, the candidate of given parameters."""
 
-        def suggest(name: str) -> Any:
-            return _suggest(trial, name, getattr(self, name))
+    @abstractmethod
+    def as_config(self) -> SpaceConfig:
+        """The section of a study file that holds every value."""
 
-        n_branches = suggest("n_branches")
-        branches = tuple(self._suggest_stack(trial, number) for number in range(1, n_branches + 1))
-        pooling = suggest("pooling")
-        model = ModelSpec(
-            branches=branches,
-            context_length=suggest("context_length"),
-            merge=suggest("merge") if n_branches > 1 else "concat",
-            residual=suggest("residual") if max(map(len, branches)) > 1 else False,
-            layer_norm=suggest("layer_norm"),
-            segment_length=suggest("segment_length"),
-            pooling=pooling,
-            n_heads=suggest("n_heads") if pooling == "multihead" else 1,
-            decoder=suggest("decoder"),
-            channels=suggest("channels"),
-            normalization=suggest("normalization"),
-            transform=suggest("transform"),
-            series_embedding=suggest("series_embedding"),
-            dropout=suggest("dropout"),
-            recurrent_dropout=suggest("recurrent_dropout"),
-        )
-        return model, Settings(**{field.name: suggest(field.name) for field in fields(Settings)})
+    def _suggest_branches(self, trial: BaseTrial) -> tuple[Stack, ...]:
+        n_branches = suggest_value(trial, "n_branches", self.n_branches)
+        return tuple(self._suggest_stack(trial, number) for number in range(1, n_branches + 1))
 
     def _suggest_stack(self, trial: BaseTrial, branch: int) -> Stack:
         """The layers of a branch; parameters of the first have no prefix, as it is always there."""
         prefix = "" if branch == 1 else f"branch_{branch}_"
-        n_layers = _suggest(trial, f"{prefix}n_layers", self.n_layers)
+        n_layers = suggest_value(trial, f"{prefix}n_layers", self.n_layers)
         return tuple(
-            LayerSpec(*(_suggest(trial, f"{prefix}{key}_{number}", getattr(self, key)) for key in LAYER_KEYS))
+            LayerSpec(*(suggest_value(trial, f"{prefix}{key}_{number}", getattr(self, key)) for key in LAYER_KEYS))
             for number in range(1, n_layers + 1)
         )
 
-    @property
-    def longest_context(self) -> int:
-        """The longest context of any candidate."""
-        values = self.context_length
-        return int(max(values.values) if isinstance(values, Choices) else values.high)
+    def _suggest_settings(self, trial: BaseTrial, *more: str) -> Settings:
+        """The training settings: those of every task, and the keys ``more``."""
+        names = ("learning_rate", "batch_size", "weight_decay", "optimizer", "schedule", *more)
+        return Settings(**{name: suggest_value(trial, name, getattr(self, name)) for name in names})
 
     @property
     def size(self) -> int | None:
@@ -165,19 +146,120 @@ class SearchSpace:
         """Every key as a study file would hold it."""
         return self.as_config().model_dump(mode="json", exclude={"preset"})
 
-    def as_config(self) -> SpaceConfig:
-        """The section of a study file that holds every value."""
-        from search.config import SpaceConfig
-
-        values: dict[str, Any] = dict(self.items())
-        return SpaceConfig.model_construct(**values)
-
     def describe(self) -> dict[str, str]:
         """Every key in words: ``16, 32, 64`` or ``0.0005 to 0.01 (log)``."""
         return {name: _words(values) for name, values in self.items()}
 
 
-def _suggest(trial: BaseTrial, name: str, values: Values) -> Any:
+@dataclass(frozen=True)
+class ForecastSpace(SearchSpace):
+    """What is searched for forecasts; see :class:`lstmgru.specs.ModelSpec`."""
+
+    decoder: Values
+    channels: Values
+    normalization: Values
+    transform: Values
+    series_embedding: Values
+    context_length: Values
+    loss: Values
+
+    def suggest(self, trial: BaseTrial) -> tuple[ModelSpec, Settings]:
+        """Suggest a candidate; with a :class:`optuna.trial.FixedTrial`, the candidate of given parameters."""
+
+        def suggest(name: str) -> Any:
+            return suggest_value(trial, name, getattr(self, name))
+
+        branches = self._suggest_branches(trial)
+        pooling = suggest("pooling")
+        model = ModelSpec(
+            branches=branches,
+            context_length=suggest("context_length"),
+            merge=suggest("merge") if len(branches) > 1 else "concat",
+            residual=suggest("residual") if max(map(len, branches)) > 1 else False,
+            layer_norm=suggest("layer_norm"),
+            segment_length=suggest("segment_length"),
+            pooling=pooling,
+            n_heads=suggest("n_heads") if pooling == "multihead" else 1,
+            decoder=suggest("decoder"),
+            channels=suggest("channels"),
+            normalization=suggest("normalization"),
+            transform=suggest("transform"),
+            series_embedding=suggest("series_embedding"),
+            dropout=suggest("dropout"),
+            recurrent_dropout=suggest("recurrent_dropout"),
+        )
+        return model, self._suggest_settings(trial, "loss")
+
+    @property
+    def longest_context(self) -> int:
+        """The longest context of any candidate."""
+        values = self.context_length
+        return int(max(values.values) if isinstance(values, Choices) else values.high)
+
+    def as_config(self) -> ForecastSpaceConfig:
+        """The section of a study file that holds every value."""
+        from search.spaces import ForecastSpaceConfig
+
+        values: dict[str, Any] = dict(self.items())
+        return ForecastSpaceConfig.model_construct(**values)
+
+
+@dataclass(frozen=True)
+class LabelSpace(SearchSpace):
+    """What is searched for labels; see :class:`lstmgru.specs.LabelModelSpec`.
+
+    Of sequences of numbers ``tokens`` is ``None`` and the other keys of texts are fixed to what they do not use.
+    """
+
+    head: Values
+    max_length: Values
+    normalization: Values
+    tokens: Values
+    embedding_size: Values
+    min_count: Values
+    token_dropout: Values
+    loss: Values
+    label_smoothing: Values
+    class_weights: Values
+
+    def suggest(self, trial: BaseTrial) -> tuple[LabelModelSpec, Settings]:
+        """Suggest a candidate; with a :class:`optuna.trial.FixedTrial`, the candidate of given parameters."""
+
+        def suggest(name: str) -> Any:
+            return suggest_value(trial, name, getattr(self, name))
+
+        branches = self._suggest_branches(trial)
+        pooling = suggest("pooling")
+        model = LabelModelSpec(
+            branches=branches,
+            max_length=suggest("max_length"),
+            merge=suggest("merge") if len(branches) > 1 else "concat",
+            residual=suggest("residual") if max(map(len, branches)) > 1 else False,
+            layer_norm=suggest("layer_norm"),
+            segment_length=suggest("segment_length"),
+            pooling=pooling,
+            n_heads=suggest("n_heads") if pooling == "multihead" else 1,
+            head=suggest("head"),
+            normalization=suggest("normalization"),
+            tokens=suggest("tokens"),
+            embedding_size=suggest("embedding_size"),
+            min_count=suggest("min_count"),
+            token_dropout=suggest("token_dropout"),
+            dropout=suggest("dropout"),
+            recurrent_dropout=suggest("recurrent_dropout"),
+        )
+        return model, self._suggest_settings(trial, "loss", "label_smoothing", "class_weights")
+
+    def as_config(self) -> LabelSpaceConfig:
+        """The section of a study file that holds every value."""
+        from search.spaces import LabelSpaceConfig
+
+        values: dict[str, Any] = dict(self.items())
+        return LabelSpaceConfig.model_construct(**values)
+
+
+def suggest_value(trial: BaseTrial, name: str, values: Values) -> Any:
+    """A parameter of a trial; a fixed value is none."""
     if isinstance(values, Choices):
         return values.values[0] if values.count == 1 else trial.suggest_categorical(name, list(values.values))
     if isinstance(values, IntRange):

@@ -71,7 +71,9 @@ class StudyStore:
         attributes: dict[str, Any],
         objectives: Sequence[str] = (SCORE,),
     ) -> StudyStore:
-        """A new study; ``attributes`` are ``config``, ``identity``, ``data`` and ``task``.
+        """A new study; ``attributes`` are ``config``, ``identity``, ``data``, ``task`` and ``metric``.
+
+        ``direction`` is that of the score; every other objective is minimised.
 
         What a process left that was killed in here is removed first.
         """
@@ -79,7 +81,7 @@ class StudyStore:
 
         if name in optuna.study.get_all_study_names(storage):
             optuna.delete_study(study_name=name, storage=storage)
-        directions = [direction] * len(objectives)
+        directions = [direction if name == SCORE else "minimize" for name in objectives]
         study = optuna.create_study(study_name=name, storage=storage, directions=directions)
         if len(objectives) > 1:
             with warnings.catch_warnings():
@@ -105,6 +107,16 @@ class StudyStore:
         if self._goal is None:
             self._goal = Goal.of_study(self.get("config", {}))
         return self._goal
+
+    @property
+    def direction(self) -> str:
+        """``minimize`` or ``maximize``: which way the score is better."""
+        return self.study.directions[self.goal.objectives.index(SCORE)].name.lower()
+
+    def _measures(self, trial: TrialRecord) -> dict[str, float]:
+        """What a trial is judged by, all of it the better the smaller."""
+        sign = 1 if self.direction == "minimize" else -1
+        return trial.measures | {SCORE: sign * (trial.value or 0.0)}
 
     def set_links(self, links: TrackingLinks) -> None:
         """Note where MLflow shows the study."""
@@ -204,7 +216,7 @@ class StudyStore:
         # It is asked for many times a second, and what has ended does not change.
         if self._goal is None or len(complete) != len(self._judged):
             new = (trial for trial in complete if trial.number not in self._judged)
-            self._judged |= {trial.number: trial_record(trial).measures for trial in new}
+            self._judged |= {trial.number: self._measures(trial_record(trial)) for trial in new}
             self._best = self.goal.best(self._judged)
         return None if self._best is None else trial_record(self.trial(self._best))
 
@@ -225,7 +237,8 @@ class StudyStore:
             for trial in stopped
             if trial.value is not None and not self.goal.broken(trial.measures)
         }
-        return self.trial(min(values, key=values.__getitem__)) if values else None
+        choose = min if self.direction == "minimize" else max
+        return self.trial(choose(values, key=values.__getitem__)) if values else None
 
     def longest_fold_seconds(self) -> float:
         """How long the winner so far trained on its longest fold; 0 before there is one."""
@@ -258,8 +271,8 @@ class StudyStore:
             study=self.study.study_name,
             uid=self.get("uid"),
             task=self.get("task"),
-            metric=self.get("config")["forecast"]["metric"],
-            direction=self.study.directions[0].name.lower(),
+            metric=self.get("metric") or self.get("config")["forecast"]["metric"],
+            direction=self.direction,
             config=self.get("config"),
             data=self.get("data"),
             trials=tuple(

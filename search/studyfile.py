@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lstmgru.errors import did_you_mean
-from search.config import StudyConfig
+from search.config import TASKS, StudyConfig
 from search.errors import Problem, StudyFileError, StudyNotFound, shown
 from search.problems import Keys, dotted, find_problems
 from search.yamlfile import Document, parse_value, read_yaml
@@ -124,9 +124,13 @@ def known_studies() -> dict[str, Path]:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of a study file, for editors."""
-    described = StudyConfig.model_json_schema()
-    # A file need not name itself: its own name serves.
-    described["required"] = [key for key in described["required"] if key != "name"]
+    from pydantic import TypeAdapter
+
+    described = TypeAdapter[StudyConfig](StudyConfig).json_schema()
+    for name in {kind.__name__ for kind in TASKS.values()}:
+        # A file need not name itself: its own name serves.
+        study = described["$defs"][name]
+        study["required"] = [key for key in study["required"] if key != "name"]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
 
 

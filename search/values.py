@@ -12,13 +12,18 @@ from lstmgru.errors import did_you_mean
 from lstmgru.registry import cell_names
 from lstmgru.specs import (
     Channels,
+    ClassWeights,
     Decoder,
-    Loss,
+    ForecastLoss,
+    Head,
+    LabelLoss,
     Merge,
     Normalization,
     Optimizer,
     Pooling,
     Schedule,
+    SequenceNormalization,
+    Tokens,
     Transform,
 )
 from search.errors import shown
@@ -228,6 +233,11 @@ Decoders = Annotated[Choices[str], _names(Decoder)]
 ChannelModes = Annotated[Choices[str], _names(Channels)]
 Normalizations = Annotated[Choices[str], _names(Normalization)]
 Transforms = Annotated[Choices[str], _names(Transform)]
-Losses = Annotated[Choices[str], _names(Loss)]
+Losses = Annotated[Choices[str], _names(ForecastLoss)]
+LabelLosses = Annotated[Choices[str], _names(LabelLoss)]
+Heads = Annotated[Choices[str], _names(Head)]
+SequenceNormalizations = Annotated[Choices[str], _names(SequenceNormalization)]
+TokenKinds = Annotated[Choices[str], _names(Tokens)]
+ClassWeightings = Annotated[Choices[str], _names(ClassWeights)]
 Optimizers = Annotated[Choices[str], _names(Optimizer)]
 Schedules = Annotated[Choices[str], _names(Schedule)]

@@ -107,8 +107,9 @@ def _note(plan: Plan, earlier: StudyRecord, count: int) -> str:
 
 def _compared(plan: Plan, earlier: StudyRecord) -> list[tuple[str, Any, Any]]:
     """What makes two scores comparable: name, the earlier study's value, this study's."""
+    horizons = (config.get("forecast", {}).get("horizon") for config in (earlier.config, plan.config.to_dict()))
     return [
-        ("the metric", earlier.metric, plan.forecast.metric),
-        ("the horizon", earlier.config.get("forecast", {}).get("horizon"), plan.forecast.horizon),
+        ("the metric", earlier.metric, plan.metric),
+        ("the horizon", *horizons),
         ("the data", earlier.data.get("source"), plan.source),
     ]

@@ -25,6 +25,20 @@ EVERYTHING = InputSpec(
 """The same with a name among the past, the future and the static covariates, four series, and padding."""
 
 
+class RunningMean(nn.Module):
+    """A cell that knows nothing of lengths, as a user may register one: h' is the mean of all it has read so far."""
+
+    def __init__(self, input_size: int, hidden_size: int, recurrent_dropout: float) -> None:
+        super().__init__()
+        self.map = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        total, count = state or (x.new_zeros(len(x), self.map.out_features), x.new_zeros(len(x), 1))
+        totals = total.unsqueeze(1) + self.map(x).cumsum(1)
+        counts = count.unsqueeze(1) + torch.ones_like(x[..., :1]).cumsum(1)
+        return totals / counts, (totals[:, -1], counts[:, -1])
+
+
 def make_network(
     branches: str = "gru(5)",
     *,

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from lstmgru import registry
 from lstmgru.bundle import load_bundle
 from lstmgru.bundle.directory import replacing
-from lstmgru.bundle.format import plain
+from lstmgru.bundle.plain import plain
 from lstmgru.errors import BundleError
 from lstmgru.specs import TrainSpec
 
@@ -73,6 +73,14 @@ def test_a_loaded_bundle_is_the_saved_one(spec: dict[str, Any], settings: dict[s
     if loaded.calibration and bundle.calibration:
         assert loaded.calibration.to_dict() == bundle.calibration.to_dict()
     pd.testing.assert_frame_equal(loaded.predict(frame), bundle.predict(frame), check_exact=True)
+
+
+def test_a_bundle_of_the_version_before_is_one_that_forecasts(copy: Path) -> None:
+    bundle = load_bundle(copy)
+    edit("format_version", to=2)(copy)
+    edit("task", to=None)(copy)
+    frame = table(shops=("a", "b"))
+    pd.testing.assert_frame_equal(load_bundle(copy).predict(frame), bundle.predict(frame), check_exact=True)
 
 
 def test_two_saves_have_the_same_weights(tmp_path: Path) -> None:
@@ -157,8 +165,11 @@ PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
         (write("bundle.json", b"\xff\xfe"), "bundle.json is damaged"),
         (write("bundle.json", b"[" * 100_000), "bundle.json is damaged"),
         (write("bundle.json", b"[]"), "must hold a JSON object but holds a list"),
-        (edit("format_version", to=1), "has the format version 1 but this program reads 2"),
+        (edit("format_version", to=1), "has the format version 1 but this program reads 2 and 3; load it with"),
         (edit("format_version", to=None), "has the format version None"),
+        (edit("task", to=None), "bundle.json lacks 'task'"),
+        (edit("task", to="forecasts"), "task must be one of forecast, .* but got 'forecasts'; did you mean 'forecast'"),
+        (edit("task", to="regression"), "bundle.json lacks '"),
         (edit("forecast", to=None), "bundle.json lacks 'forecast'; export the model again"),
         (edit("forecast", to=[]), "bundle.json holds what it cannot"),
         (edit("forecast", "horizon", to="3"), "bundle.json holds what it cannot"),
@@ -201,7 +212,7 @@ PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
         (flip_a_bit, "weights.safetensors is not the file"),
         (write("example.json", b"{"), "example.json is damaged: .*; export the model again"),
         (write("example.json", b'{"columns": ["day", "shop"], "data": [[1]]}'), "example.json is damaged"),
-        (write("example.json", b"[]"), "example.json is damaged"),
+        (write("example.json", b"[]"), "example.json must hold a JSON object but holds a list"),
         (replace_weights(b"short"), "weights.safetensors is damaged"),
         (replace_weights(PICKLE), "weights.safetensors is damaged"),
         (edit("model", "branches", to="lstm(6) > gru(4)"), "does not fit the architecture: .*float32"),

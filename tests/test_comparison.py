@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lstmgru.comparison import holm, paired_interval
+from lstmgru.comparison import Interval, holm, paired_bootstrap, paired_interval
 
 
 def interval(difference: np.ndarray, overlap: int = 1, series: np.ndarray | None = None) -> tuple[float, float]:
@@ -97,3 +97,59 @@ def test_series_that_move_together_count_as_one_at_each_cutoff() -> None:
     times, series = np.tile(np.arange(100), 30), np.repeat(np.arange(30), 100)
     many = paired_interval(np.tile(common, 30), times, series, overlap=5)
     assert (many.low, many.high) == pytest.approx((one.low, one.high))
+
+
+def bootstrap(difference: np.ndarray, units: np.ndarray | None = None) -> Interval:
+    """Of the mean of paired differences."""
+    units = np.arange(len(difference)) if units is None else units
+    return paired_bootstrap(lambda rows: float(difference[rows].mean()), units)
+
+
+def test_the_bootstrap_of_a_mean_is_about_the_paired_t_test() -> None:
+    difference = np.random.default_rng(0).normal(0.2, 1.0, 200)
+    found, expected = bootstrap(difference), stats.ttest_1samp(difference, 0)
+    interval = expected.confidence_interval(0.95)
+    assert found.mean == difference.mean()
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=0.02)
+    assert found.p_value == pytest.approx(expected.pvalue, abs=0.01)
+
+
+def test_the_same_differences_have_the_same_bootstrap() -> None:
+    difference = np.random.default_rng(0).normal(size=50)
+    assert bootstrap(difference) == bootstrap(difference)
+
+
+def test_the_bootstrap_covers_the_truth_about_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(1)
+    covered = sum(found.low <= 0 <= found.high for found in (bootstrap(generator.normal(size=60)) for _ in range(100)))
+    assert 0.88 <= covered / 100 <= 1
+
+
+def test_rows_of_a_unit_are_drawn_together_whatever_their_order() -> None:
+    """Twenty units of unequal sizes: of a statistic that sees whole units only, each draw has twenty of them."""
+    generator = np.random.default_rng(0)
+    units = generator.permutation(np.repeat(np.arange(20), np.arange(1, 21)))
+    seen: list[float] = []
+
+    def whole_units(rows: np.ndarray) -> float:
+        times = np.bincount(rows, minlength=len(units))
+        per_unit = np.array([set(times[units == unit].tolist()) for unit in range(20)])
+        assert all(len(counts) == 1 for counts in per_unit), "all rows of a unit come equally often"
+        seen.append(sum(counts.pop() for counts in per_unit))
+        return 0.0
+
+    paired_bootstrap(whole_units, units)
+    assert set(seen) == {20}
+
+
+def test_too_few_units_allow_no_claim() -> None:
+    found = bootstrap(np.full(8, -1.0), np.arange(8) // 2)
+    assert (found.mean, found.low, found.high, found.p_value) == (-1, -np.inf, np.inf, 1)
+
+
+def test_draws_without_a_value_do_not_count_unless_they_are_most() -> None:
+    difference = np.full(40, -1.0)
+    rarely = paired_bootstrap(lambda rows: float("nan") if rows[0] < 5 else difference[rows].mean(), np.arange(40) + 1)
+    assert (rarely.low, rarely.high) == (-1, -1)
+    mostly = paired_bootstrap(lambda rows: float("nan") if rows[0] > 5 else difference[rows].mean(), np.arange(40))
+    assert (mostly.low, mostly.high) == (-np.inf, np.inf)

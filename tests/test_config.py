@@ -13,10 +13,13 @@ from pydantic import ValidationError
 
 from lstmgru.errors import DataError
 from lstmgru.specs import ForecastSpec
-from search.config import SpaceConfig, StudyConfig, TrainingConfig, grid_problems
+from search.config import ForecastStudyConfig
 from search.durations import parse_duration
 from search.problems import config_fields
+from search.searchable import grid_problems
 from search.sections import CalendarFeature, DataConfig, DatasetName
+from search.settings import ForecastTrainingConfig
+from search.spaces import ForecastSpaceConfig
 from search.values import (
     BranchRange,
     Choices,
@@ -30,7 +33,7 @@ from search.values import (
 from search.yamlfile import dump_yaml, parse_value
 
 
-def make_config(**sections: Any) -> StudyConfig:
+def make_config(**sections: Any) -> ForecastStudyConfig:
     """A small valid study; a section that is given is merged into its own."""
     values: dict[str, Any] = {
         "name": "shop",
@@ -40,7 +43,7 @@ def make_config(**sections: Any) -> StudyConfig:
     }
     for name, section in sections.items():
         values[name] = {**values.get(name, {}), **section}
-    return StudyConfig.model_validate(values)
+    return ForecastStudyConfig.model_validate(values)
 
 
 def test_a_study_needs_three_sections_and_fills_in_the_rest() -> None:
@@ -53,7 +56,7 @@ def test_a_study_needs_three_sections_and_fills_in_the_rest() -> None:
     assert (config.search.sampler, config.search.trials, config.search.timeout) == ("tpe", 30, None)
     assert (config.training.max_epochs, config.training.patience, config.training.refit) == (30, 5, "all")
     assert config.training.epoch_windows == "auto"
-    assert config.space == SpaceConfig()
+    assert config.space == ForecastSpaceConfig()
     assert all(values is None for key, values in config.space if key != "preset")
 
 
@@ -253,7 +256,7 @@ def test_a_dumped_study_loads_as_the_same_study(sections: dict[str, Any], tmp_pa
     file.write_text(config.to_yaml(), encoding="utf-8")
 
     assert load_study(file).config == config
-    assert StudyConfig.model_validate(config.to_dict()) == config
+    assert ForecastStudyConfig.model_validate(config.to_dict()) == config
     assert config.to_yaml() == load_study(file).config.to_yaml()
 
 
@@ -296,7 +299,7 @@ def test_models_take_the_values_that_they_hold() -> None:
     space = {name: getattr(config.space, name) for name in type(config.space).model_fields}
 
     assert DataConfig(**data) == config.data
-    assert SpaceConfig(**space) == config.space
+    assert ForecastSpaceConfig(**space) == config.space
 
 
 def test_a_study_cannot_be_changed_after_it_was_checked() -> None:
@@ -322,7 +325,7 @@ def test_a_study_cannot_be_changed_after_it_was_checked() -> None:
     ],
 )
 def test_a_grid_needs_values_that_can_be_counted_and_one_topology(space: dict[str, Any], keys: list[str]) -> None:
-    section = SpaceConfig.model_validate(space)
+    section = ForecastSpaceConfig.model_validate(space)
 
     assert list(grid_problems(section)) == keys
     if keys:
@@ -377,7 +380,7 @@ def test_the_keys_of_the_space_are_those_of_the_specifications() -> None:
     from lstmgru.specs import LayerSpec, ModelSpec, TrainSpec
 
     library = {*ModelSpec.__dataclass_fields__, *LayerSpec.__dataclass_fields__, *TrainSpec.__dataclass_fields__}
-    space, training = set(SpaceConfig.model_fields), set(TrainingConfig.model_fields)
+    space, training = set(ForecastSpaceConfig.model_fields), set(ForecastTrainingConfig.model_fields)
 
     assert space - library == {"preset", "n_branches", "n_layers"}
     assert training - library == {"refit"}

@@ -1,4 +1,4 @@
-"""The encoder against compositions by hand: order, directions, skips, norms, merges, and going on from a state."""
+"""The encoder against compositions by hand: order, directions, skips, norms, merges, states, and unequal lengths."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from networks import assert_same
+from networks import RunningMean, assert_same
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from lstmgru import registry
 from lstmgru.nn.cells import GRU, LSTM, FusedCell
 from lstmgru.nn.encoder import Concat, Encoder, Gate, RecurrentLayer, RecurrentStack, Sum, make_merge
 from lstmgru.specs import LayerSpec, ModelSpec, parse_branches, parse_layers
@@ -204,3 +206,70 @@ def test_one_branch_is_not_merged() -> None:
     encoder = encoder_of("gru(4) > lstm(6)", merge="gate")
     assert encoder.merge is None
     assert_same(encoder(sequence()).outputs, encoder.branches[0](sequence())[0])
+
+
+LENGTHS = torch.tensor([7, 1, 4, 6])
+EVERY_CELL = ["lstm", "gru", "fused", "running_mean"]
+ENCODERS = [
+    *(f"{direction}{cell}(4)" for cell in EVERY_CELL for direction in ("", "bi-")),
+    "bi-gru(4) > lstm(4) > bi-fused(3)",
+    "bi-lstm(3) | gru(4) > bi-running_mean(4)",
+]
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_registered", {"running_mean": RunningMean})
+
+
+@pytest.mark.parametrize("options", [{}, {"residual": True, "layer_norm": True}], ids=["plain", "residual and norm"])
+@pytest.mark.parametrize(
+    ("branches", "merge"), [*((each, "concat") for each in ENCODERS), (ENCODERS[-1], "sum"), (ENCODERS[-1], "gate")]
+)
+def test_a_sequence_is_read_alone_as_among_longer_ones(branches: str, merge: str, options: dict[str, bool]) -> None:
+    encoder = encoder_of(branches, merge=merge, **options)
+    x = sequence()
+    x[torch.arange(7) >= LENGTHS[:, None]] = 1e3
+    read = encoder(x, lengths=LENGTHS)
+    for row, length in enumerate(LENGTHS.tolist()):
+        alone = encoder(x[row : row + 1, :length])
+        assert_same(read.outputs[row, :length], alone.outputs[0])
+        assert_same(read.last[row], alone.last[0])
+
+
+@pytest.mark.parametrize("branches", ENCODERS)
+def test_full_lengths_change_nothing(branches: str) -> None:
+    encoder = encoder_of(branches)
+    plain, with_lengths = encoder(sequence()), encoder(sequence(), lengths=torch.full((4,), 7))
+    assert_same(with_lengths.outputs, plain.outputs)
+    assert_same(with_lengths.last, plain.last)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_padding_is_passed_over_as_torchs_packed_sequences_do(cell: str) -> None:
+    layers = f"bi-{cell}(5)"
+    stack = stack_of(layers)
+    reference = torchs(stack.layers[0], parse_layers(layers)[0], 3)  # type: ignore[arg-type]
+    packed = pack_padded_sequence(sequence(), LENGTHS, batch_first=True, enforce_sorted=False)
+    expected, after = reference(packed)
+    outputs, last, _ = stack(sequence(), lengths=LENGTHS)
+    real = torch.arange(7) < LENGTHS[:, None]
+    assert_same(outputs[real], pad_packed_sequence(expected, batch_first=True)[0][real])
+    h_n = after[0] if cell == "lstm" else after
+    assert_same(last, torch.cat([h_n[0], h_n[1]], dim=-1))
+
+
+@pytest.mark.parametrize("branches", ENCODERS)
+def test_padding_changes_no_gradient(branches: str) -> None:
+    def gradients(padding: float) -> list[Tensor]:
+        encoder, x = encoder_of(branches), sequence()
+        x[torch.arange(7) >= LENGTHS[:, None]] = padding
+        read = encoder(x.requires_grad_(), lengths=LENGTHS)
+        real = (torch.arange(7) < LENGTHS[:, None]).unsqueeze(-1)
+        ((read.outputs * real).sin().sum() + read.last.cos().sum()).backward()
+        assert x.grad is not None
+        assert (x.grad.masked_select(~real) == 0).all()
+        return [x.grad, *(parameter.grad for parameter in encoder.parameters() if parameter.grad is not None)]
+
+    for one, other in zip(gradients(0.0), gradients(1e2), strict=True):
+        assert_same(one, other)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lstmgru.comparison import Interval
-from search.finalize import describe, refit_epochs
+from search.finishing.task import refit_epochs
+from search.finishing.verdict import describe
 
 
 @pytest.mark.parametrize(

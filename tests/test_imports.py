@@ -14,7 +14,7 @@ import pytest
 import lstmgru
 import search
 from search.journal import open_storage
-from search.plan import describe_data, identity, make_plan
+from search.plan import identity, make_plan
 from search.study import StudyStore
 from search.studyfile import load_study
 from studies import program_environment, write_study
@@ -42,20 +42,23 @@ LIBRARY_PARTS = {
     "nn": {"specs", "registry", "errors"},
     "metrics": {"data", "specs", "errors"},
     "comparison": {"errors"},
+    "label_metrics": {"data", "comparison", "specs", "errors"},
+    "label_baselines": {"data", "specs", "errors"},
     "intervals": {"errors"},
     "baselines": {"data", "specs", "errors"},
-    "training": {"data", "nn", "metrics", "specs", "errors"},
+    "training": {"data", "nn", "metrics", "label_metrics", "specs", "errors"},
     "bundle": {"data", "nn", "intervals", "specs", "registry", "errors"},
 }
 # The only places that import a package.
 PLACES = {
+    "babel": ("lstmgru.data.labelled_datasets",),
     "typer": ("search.cli",),
     "rich": ("search.cli",),
     "mlflow": ("search.tracking",),
     "plotly": ("search.tracking", "search.reports", "search.comparing"),
     "lightning": ("lstmgru.training",),
     "numba": ("lstmgru.nn.kernels",),
-    "sklearn": ("lstmgru.baselines",),
+    "sklearn": ("lstmgru.baselines", "lstmgru.label_baselines"),
     "onnx": ("lstmgru.bundle",),
     "onnxruntime": ("lstmgru.bundle",),
     "safetensors": ("lstmgru.bundle",),
@@ -246,7 +249,7 @@ def create_study(folder: Path, path: Path) -> None:
         "task": plan.config.task,
         "config": plan.config.to_dict(),
         "identity": identity(plan),
-        "data": describe_data(plan),
+        "data": plan.describe_data(),
     }
     storage = open_storage(folder / "studies" / "tiny.journal")
     StudyStore.create(storage, "tiny", direction="minimize", attributes=attributes)

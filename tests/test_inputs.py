@@ -80,8 +80,8 @@ def test_a_first_segment_that_is_not_full_repeats_the_first_step() -> None:
 
 def test_a_last_segment_of_the_horizon_that_is_not_full_is_filled_with_zeros() -> None:
     x = torch.arange(1.0, 6.0).reshape(1, 5, 1)
-    assert Segments(3).of_horizon(x).tolist() == [[[1, 2, 3], [4, 5, 0]]]
-    assert Segments(3).of_horizon(x[..., :0]).shape == (1, 2, 0)
+    assert Segments(3).from_start(x).tolist() == [[[1, 2, 3], [4, 5, 0]]]
+    assert Segments(3).from_start(x[..., :0]).shape == (1, 2, 0)
 
 
 @pytest.mark.parametrize(("lengths", "expected"), [(5, [True, True]), (4, [True, True]), (3, [False, True])])

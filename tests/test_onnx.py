@@ -303,7 +303,7 @@ def test_a_model_with_other_weights_is_found_out(name: str, value: float, export
     compare(model, exported)
     with torch.no_grad():
         model.network.get_parameter(name)[0] += value
-    with pytest.raises(BundleError, match=r"forecasts something else than torch: a batch of \d+ differs by up to"):
+    with pytest.raises(BundleError, match=r"computes something else than torch: a batch of \d+ differs by up to"):
         compare(model, exported)
 
 
@@ -355,7 +355,7 @@ def test_a_registered_cell_is_exported_in_a_loop(decoder: str, tmp_path: Path) -
     ("cell", "match"),
     [
         ("unexportable", "the model cannot be exported to ONNX: "),
-        ("looks_ahead", "the ONNX model forecasts something else than torch"),
+        ("looks_ahead", "the ONNX model computes something else than torch"),
     ],
 )
 def test_a_model_that_cannot_be_exported_is_one_line(cell: str, match: str, tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from lstmgru.specs import CHANNELS, DECODERS, MERGES, NORMALIZATIONS, OPTIMIZERS, POOLINGS, SCHEDULES, ForecastSpec
-from search.config import StudyConfig, grid_problems
+from search.config import ForecastStudyConfig
 from search.errors import StudyFileError
 from search.presets import PRESETS, DataFacts, defaults, resolve_space
-from search.space import SearchSpace
+from search.searchable import grid_problems
+from search.space import ForecastSpace
 from search.values import Choices
 
 ONE = DataFacts(n_targets=1, n_series=1, positive=False)
@@ -20,8 +21,8 @@ PANEL = DataFacts(n_targets=1, n_series=5, positive=False)
 WEEKS = ForecastSpec(horizon=7, season_length=7)
 
 
-def config_of(sampler: str = "random", **space: Any) -> StudyConfig:
-    return StudyConfig.model_validate(
+def config_of(sampler: str = "random", **space: Any) -> ForecastStudyConfig:
+    return ForecastStudyConfig.model_validate(
         {
             "name": "shop",
             "data": {"path": "shop.csv", "time": "day", "target": "units"},
@@ -33,7 +34,7 @@ def config_of(sampler: str = "random", **space: Any) -> StudyConfig:
     )
 
 
-def resolve(forecast: ForecastSpec = WEEKS, data: DataFacts = ONE, **space: Any) -> SearchSpace:
+def resolve(forecast: ForecastSpec = WEEKS, data: DataFacts = ONE, **space: Any) -> ForecastSpace:
     return resolve_space(config_of(**space), forecast, data)
 
 

@@ -21,10 +21,10 @@ from synthetic_study import finished_study, make_study, make_trial
 
 from search.api import load_record
 from search.errors import StudyNotFound, TrackingError
-from search.finalize import FORECASTS_TABLE, report_path
 from search.journal import open_storage
 from search.records import HoldoutRecord, IntervalRecord, StudyRecord
-from search.reports.report import REPORT_PAGE, report_html, write_report
+from search.reportfiles import FORECASTS_TABLE, REPORT_PAGE, report_path
+from search.reports.report import report_html, write_report
 from search.study import StudyStore
 from search.tracking import sync_study
 from studies import TINY, search, write_study

@@ -12,19 +12,19 @@ import torch
 
 from lstmgru.nn.network import ForecastNetwork
 from lstmgru.specs import MERGES, POOLINGS, ForecastSpec, InputSpec, ModelSpec
-from search.config import StudyConfig
+from search.config import ForecastStudyConfig
 from search.presets import DataFacts, resolve_space
 from search.samplers import derive_seed, make_sampler
-from search.space import SearchSpace, Settings
+from search.space import ForecastSpace, Settings
 from search.values import Choices, FloatRange, IntRange
 
 FORECAST = ForecastSpec(horizon=7, season_length=7)
 PANEL = DataFacts(n_targets=2, n_series=3, positive=True)
 
 
-def space_of(preset: str) -> SearchSpace:
+def space_of(preset: str) -> ForecastSpace:
     """A preset for a panel of two positive targets, in which every key has a meaning."""
-    config = StudyConfig.model_validate(
+    config = ForecastStudyConfig.model_validate(
         {
             "name": "shop",
             "data": {"path": "shop.csv", "time": "day", "target": ["units", "visits"], "id": "shop"},
@@ -61,7 +61,7 @@ CONDITIONS: dict[str, Any] = {
 """Every key on which it depends whether others exist, and those that depend on them."""
 
 
-def ask(space: SearchSpace, count: int, seed: int = 0) -> list[tuple[dict[str, Any], ModelSpec, Settings]]:
+def ask(space: ForecastSpace, count: int, seed: int = 0) -> list[tuple[dict[str, Any], ModelSpec, Settings]]:
     """Random trials: their parameters and candidates."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     asked = []
@@ -87,7 +87,7 @@ class Walk:
         return int(self.suggest_categorical(name, list(range(low, high + 1, step))))
 
 
-def candidates(space: SearchSpace) -> Iterator[tuple[ModelSpec, Settings]]:
+def candidates(space: ForecastSpace) -> Iterator[tuple[ModelSpec, Settings]]:
     """Every candidate of a space that can be counted, by walking all ways through its suggestions."""
     ways: list[tuple[int, ...]] = [()]
     while ways:
@@ -156,7 +156,7 @@ def test_a_fixed_value_is_no_parameter_and_is_used() -> None:
 
 
 @pytest.mark.parametrize("space", [STANDARD, FULL], ids=["standard", "full"])
-def test_the_parameters_of_a_trial_give_its_candidate_back(space: SearchSpace) -> None:
+def test_the_parameters_of_a_trial_give_its_candidate_back(space: ForecastSpace) -> None:
     for params, model, settings in ask(space, 50, seed=3):
         assert space.suggest(optuna.trial.FixedTrial(params)) == (model, settings)
 

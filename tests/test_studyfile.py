@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from search.config import StudyConfig
+from search.config import ForecastStudyConfig
 from search.errors import Problem, StudyFileError, StudyNotFound
 from search.problems import config_fields
 from search.studyfile import find_study, known_studies, load_study, schema, study_name
@@ -248,7 +248,7 @@ def test_no_odd_value_of_any_key_gives_more_than_sentences_about_keys(key: str, 
         except StudyFileError as error:
             refused += 1
             for problem in error.problems:
-                assert problem.key.partition(".")[0] in StudyConfig.model_fields
+                assert problem.key.partition(".")[0] in ForecastStudyConfig.model_fields
                 assert problem.message.startswith(("must ", "is ", "names ", "cannot "))
                 assert "Input should" not in problem.message
                 assert "<" not in str(problem).replace("<=", "")
@@ -401,7 +401,7 @@ def test_an_error_of_a_file_survives_a_pipe_between_processes() -> None:
     ],
 )
 def test_an_override_replaces_one_key(
-    override: str, read: Callable[[StudyConfig], object], expected: object, write: Write
+    override: str, read: Callable[[ForecastStudyConfig], object], expected: object, write: Write
 ) -> None:
     path = write(GOOD)
 

@@ -115,7 +115,7 @@ def test_a_password_is_neither_shown_nor_stored() -> None:
 
 
 def test_a_study_that_wants_no_tracking_gets_none(tmp_path: Path) -> None:
-    from search.config import StudyConfig
+    from search.config import ForecastStudyConfig
 
     sections = {
         "name": "quiet",
@@ -124,7 +124,7 @@ def test_a_study_that_wants_no_tracking_gets_none(tmp_path: Path) -> None:
         "splits": {"holdout": 60, "folds": 2},
         "tracking": {"enabled": False},
     }
-    config = StudyConfig.model_validate(sections)
+    config = ForecastStudyConfig.model_validate(sections)
     tracker = make_tracker(config, tmp_path, on_problem=pytest.fail)
     assert isinstance(tracker, NullTracker)
     with tracker:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lstmgru.bundle.bundle import Bundle
-from lstmgru.bundle.directory import DESCRIPTION
-from lstmgru.bundle.format import EXAMPLE
-from lstmgru.bundle.markdown import code, codes
-from lstmgru.data.series import SeriesSchema
+from lstmgru.bundle.directory import EXAMPLE
 
+_WHOLE = ("series", "lengths", "tokens")
 _AXES = {
     "past": "batch, context, channel",
     "future": "batch, horizon, channel",
@@ -19,18 +16,24 @@ _AXES = {
     "lengths": "batch",
     "forecast": "batch, horizon, target",
     "quantiles": "batch, horizon, target, quantile",
+    "values": "batch, step, channel",
+    "tokens": "batch, step",
+    "label": "batch",
+    "probabilities": "batch, class",
+    "value": "batch",
 }
 
 
-def usage(bundle: Bundle, onnx: dict[str, Any] | None) -> Iterator[str]:
-    """The lines of the section.
+def usage(results: str, *, example: bool, more: Iterable[str] = ()) -> Iterator[str]:
+    """How to use it on the command line, from Python and from MLflow.
 
     Args:
-        bundle: The model.
-        onnx: What its ``bundle.json`` says of the ONNX file; ``None``: there is none.
+        results: What it gives: ``forecasts``.
+        example: Whether the bundle has an example.
+        more: Further lines of Python.
     """
     yield "On the command line:"
-    yield from _block("sh", "python -m search predict path/to/this/bundle --data new.csv --output forecasts.csv")
+    yield from _block("sh", f"python -m search predict path/to/this/bundle --data new.csv --output {results}.csv")
     yield "From Python:"
     yield from _block(
         "python",
@@ -38,21 +41,33 @@ def usage(bundle: Bundle, onnx: dict[str, Any] | None) -> Iterator[str]:
         "from lstmgru.bundle import load_bundle",
         "",
         'bundle = load_bundle("path/to/this/bundle")',
-        'forecasts = bundle.predict(pd.read_csv("new.csv"))',
+        f'{results} = bundle.predict(pd.read_csv("new.csv"))',
+        *more,
     )
-    if bundle.example is not None:
+    if example:
         yield f"A table to try it with, `bundle.example`, is in `{EXAMPLE}`."
         yield ""
-    if onnx is not None:
-        yield from _onnx(bundle, onnx)
+    yield (
+        'Where it is registered in MLflow, `mlflow.pyfunc.load_model("models:/<name>@champion")` gives a model whose '
+        "`predict` takes the same table."
+    )
+    yield ""
 
 
-def _onnx(bundle: Bundle, onnx: dict[str, Any]) -> Iterator[str]:
+def onnx_usage(onnx: dict[str, Any] | None, notes: Iterable[str]) -> Iterator[str]:
+    """How to use its ONNX file; nothing if there is none.
+
+    Args:
+        onnx: What its ``bundle.json`` says of the file; ``None``: there is none.
+        notes: What each array holds.
+    """
+    if onnx is None:
+        return
     yield "With ONNX Runtime alone. Values are float32 in original units, and the batch may have any size."
     yield ""
-    yield from (f"- {line}" for line in _arrays(bundle, list(onnx["inputs"])))
+    yield from (f"- {line}" for line in notes)
     arrays = [
-        f'"{name}": np.ones({_shape(shape)}, np.{_type(name)}),  # {_AXES[name]}'
+        f'"{name}": np.ones({_shape(shape)}, np.{"int64" if name in _WHOLE else "float32"}),  # {_AXES[name]}'
         for name, shape in onnx["inputs"].items()
     ]
     outputs = list(onnx["outputs"])
@@ -69,49 +84,6 @@ def _onnx(bundle: Bundle, onnx: dict[str, Any]) -> Iterator[str]:
         "}",
         f"{names} = session.run([{asked}], inputs)  # {'; '.join(_AXES[name] for name in outputs)}",
     )
-
-
-def _arrays(bundle: Bundle, inputs: list[str]) -> Iterator[str]:
-    """What each array holds."""
-    schema = bundle.schema
-    yield f"The channels of `past` are {codes(list(bundle.channels), most=50)}" + (
-        f"; those of `future` are the last {bundle.n_future} of them." if bundle.n_future else "."
-    )
-    if schema.calendar:
-        yield _calendar(schema)
-    if schema.categories:
-        yield (
-            "A name is its code: its place in `data.schema.categories` of "
-            f"`{DESCRIPTION}`, from 1. Any other name has the code 0."
-        )
-    if "static" in inputs:
-        yield f"`static` holds {codes(list(schema.static_covariates), most=50)}."
-    if "series" in inputs:
-        yield (
-            f"`series` (int64) is the place of the series in `data.ids` of `{DESCRIPTION}`, from 1. Any other series "
-            "has the code 0, and no forecast but NaN."
-        )
-    if "lengths" in inputs:
-        yield "`lengths` (int64) says how many rows of each context are real, its last; the rows before them hold 0."
-    if bundle.calibration is not None:
-        missing = "; NaN where there is no interval" if len(bundle.levels) < len(bundle.forecast.levels) else ""
-        probabilities = ", ".join(f"{probability:g}" for probability in bundle.forecast.quantiles)
-        yield f"`quantiles` are those of the probabilities {probabilities}{missing}."
-
-
-def _calendar(schema: SeriesSchema) -> str:
-    pairs = [channel.removesuffix("_sin") for channel in schema.calendar if channel.endswith("_sin")]
-    explained = [
-        f"A pair such as {code(pairs[0] + '_sin')}, {code(pairs[0] + '_cos')} is the sine and cosine of 2π times the "
-        "fraction of the period that has passed, by the clock of the time column."
-    ] if pairs else []  # fmt: skip
-    if "year" in schema.calendar:
-        explained.append("`year` counts the years since the start of 2000, with their fraction.")
-    return " ".join(explained)
-
-
-def _type(name: str) -> str:
-    return "int64" if name in ("series", "lengths") else "float32"
 
 
 def _shape(shape: list[Any]) -> str:

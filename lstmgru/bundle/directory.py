@@ -13,6 +13,11 @@ from lstmgru.errors import BundleError
 
 DESCRIPTION = "bundle.json"
 """The file that makes a directory a bundle."""
+WEIGHTS = "weights.safetensors"
+VOCABULARY = "vocabulary.json"
+ONNX = "model.onnx"
+CARD = "MODEL_CARD.md"
+EXAMPLE = "example.json"
 
 
 @contextmanager

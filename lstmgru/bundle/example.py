@@ -58,8 +58,13 @@ def example_frame(
 
 
 def _shown(panel: SeriesPanel, column: str, values: npt.NDArray[np.float32]) -> Any:
-    """A column as a table holds it: names, or the shortest decimals that are these numbers in single precision."""
+    """A column as a table holds it: names, or numbers."""
     names = panel.schema.categories.get(column)
     if names is not None:
         return [names[int(code) - 1] for code in values]
-    return values.astype(str).astype(np.float64)  # 12.8, not 12.800000190734863
+    return shortest_decimals(values)
+
+
+def shortest_decimals(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """The numbers in single precision, written as short as can be: 12.8, not 12.800000190734863."""
+    return values.astype(str).astype(np.float64)

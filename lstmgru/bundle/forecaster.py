@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lstmgru.bundle.interval_layer import CalibratedQuantiles, real_rows
+from lstmgru.bundle.servable import Distance, Outputs, Servable
 from lstmgru.data.scaling import Scaler
 from lstmgru.intervals import Calibration
 from lstmgru.nn.network import ForecastNetwork, Inputs
+from lstmgru.specs.layers import Stack
 
 Categories = tuple[tuple[int, int], ...]
 """(channel, number of names) pairs."""
 
 
-class UnscaledForecaster(nn.Module):
+class UnscaledForecaster(Servable):
     """Scales its inputs, runs the network, unscales the forecasts and adds their intervals, all in single precision.
 
     Args:
@@ -48,6 +50,16 @@ class UnscaledForecaster(nn.Module):
     def tells_series(self) -> bool:
         """Whether it keeps numbers for each series, and so needs their codes."""
         return self.by_series or self.network.spec.series_embedding > 0
+
+    @property
+    def branches(self) -> tuple[Stack, ...]:
+        """The recurrent layers of its network."""
+        return self.network.spec.branches
+
+    @property
+    def unit(self) -> str:
+        """The unit of a relative distance; where logarithms are taken, it is theirs."""
+        return "standard deviations of a target"
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -170,3 +182,30 @@ class UnscaledForecaster(nn.Module):
             past = past * real_rows(lengths, steps).unsqueeze(-1)
         drawn: dict[str, Any] = {"past": past, "future": future, "static": static, "series": series, "lengths": lengths}
         return {name: drawn[name] for name in self.shapes}
+
+    def distance(self, found: Outputs, expected: Outputs, inputs: dict[str, Tensor]) -> Distance:
+        """How far other forecasts and quantiles are from its own, see :meth:`Servable.distance`."""
+        absolute, relative = 0.0, 0.0
+        for other, own in zip(found, expected, strict=True):
+            difference = _difference(other, own)
+            absolute = max(absolute, float(difference.max()))
+            relative = max(relative, float((difference / self._scale_of(own, inputs.get("series"))).max()))
+        return Distance(absolute, relative)
+
+    def _scale_of(self, output: Tensor, series: Tensor | None) -> Tensor:
+        """(B, H, Y) the scale of the targets in original units; of logarithms, that of what is forecast."""
+        _, scale = self.moments(series)
+        scale = scale[..., : self.network.inputs.n_targets]
+        size = _largest(output.abs().nan_to_num())
+        return scale * size if self.log else scale.expand_as(size)
+
+
+def _difference(found: Tensor, expected: Tensor) -> Tensor:
+    """(B, H, Y) largest of the quantiles, if there are any; infinite where one of the two alone is NaN."""
+    same = (found == expected) | (found.isnan() & expected.isnan())
+    return _largest((found - expected).abs().masked_fill(same, 0.0).nan_to_num(torch.inf))
+
+
+def _largest(values: Tensor) -> Tensor:
+    """The largest of (B, H, Y, Q) over Q; (B, H, Y) as they are."""
+    return values.amax(dim=-1) if values.ndim == 4 else values

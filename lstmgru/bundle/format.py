@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any, Literal
 
 from lstmgru.bundle.bundle import Bundle
-from lstmgru.bundle.output import forecast_columns
-from lstmgru.errors import BundleError
+from lstmgru.bundle.directory import VOCABULARY, WEIGHTS
+from lstmgru.bundle.forecast_format import describe_forecaster
+from lstmgru.bundle.label_bundle import LabelBundle
+from lstmgru.bundle.label_format import describe_labeller
+from lstmgru.bundle.plain import plain
 from lstmgru.registry import registered_cells
-from lstmgru.specs import ModelSpec
+from lstmgru.specs.layers import Stack
 
-if TYPE_CHECKING:
-    import pandas as pd
+AnyBundle = Bundle | LabelBundle
+"""What can be saved and loaded."""
+BundleTask = Literal["forecast", "classification", "regression"]
 
-FORMAT_VERSION = 2
-WEIGHTS = "weights.safetensors"
-ONNX = "model.onnx"
-CARD = "MODEL_CARD.md"
-EXAMPLE = "example.json"
+FORMAT_VERSION = 3
+READABLE_VERSIONS = (2, 3)
+"""Version 2 had no ``task``: all models forecast."""
 
 
 def describe(
-    bundle: Bundle,
+    bundle: AnyBundle,
     *,
     weights_sha256: str,
+    vocabulary_sha256: str | None,
     onnx: dict[str, Any] | None,
     onnx_problem: str | None,
     provenance: dict[str, Any],
 ) -> dict[str, Any]:
-    """Everything but the weights, as plain values.
+    """Everything but weights and vocabulary, as plain values.
 
     Args:
         bundle: The model.
         weights_sha256: Of the weights file, in hexadecimal.
+        vocabulary_sha256: Of the vocabulary's; ``None``: the model reads no texts.
         onnx: Of the ONNX file: ``file``, ``inputs``, ``outputs``, ``parity``; ``None``: there is none.
         onnx_problem: Why there is none, if one was asked for.
         provenance: The bundle's, completed.
@@ -46,26 +44,18 @@ def describe(
     Raises:
         BundleError: ``metrics`` or ``provenance`` hold something that JSON cannot.
     """
+    of_kind = describe_forecaster(bundle) if isinstance(bundle, Bundle) else describe_labeller(bundle)
+    files = {"weights": {"file": WEIGHTS, "sha256": weights_sha256}}
+    if vocabulary_sha256 is not None:
+        files["vocabulary"] = {"file": VOCABULARY, "sha256": vocabulary_sha256}
     return {
         "format_version": FORMAT_VERSION,
+        "task": task_of(bundle),
         "model": bundle.model_spec.to_dict(),
         "training": bundle.train_spec.to_dict(),
-        "forecast": bundle.forecast.to_dict(),
-        "data": {
-            "schema": bundle.schema.to_dict(),
-            "frequency": bundle.frequency,
-            "step": bundle.step,
-            "timezone": bundle.timezone,
-            "gaps": bundle.gaps,
-            "short_series": bundle.short_series,
-            "ids": plain(bundle.ids, "ids"),
-        },
-        "channels": list(bundle.channels),
-        "forecast_columns": forecast_columns(bundle.schema, bundle.levels),
-        "registered_cells": _registered(bundle.model_spec),
-        "scaler": bundle.scaler.to_dict(),
-        "calibration": None if bundle.calibration is None else bundle.calibration.to_dict(),
-        "weights": {"file": WEIGHTS, "sha256": weights_sha256},
+        "registered_cells": _registered(bundle.model_spec.branches),
+        **of_kind,
+        **files,
         "onnx": onnx,
         "onnx_problem": onnx_problem,
         "metrics": plain(bundle.metrics, "metrics"),
@@ -73,45 +63,14 @@ def describe(
     }
 
 
-def _registered(model: ModelSpec) -> dict[str, str]:
+def task_of(bundle: AnyBundle) -> BundleTask:
+    """What a model does."""
+    return "forecast" if isinstance(bundle, Bundle) else bundle.task.task
+
+
+def _registered(branches: tuple[Stack, ...]) -> dict[str, str]:
     """The cells of an architecture that are not the library's own: name → class, for whoever has to register them."""
-    registered = registered_cells()
-    names = {layer.cell for stack in model.branches for layer in stack}
-    return {name: f"{cell.__module__}.{cell.__qualname__}" for name, cell in registered.items() if name in names}
-
-
-def describe_example(frame: pd.DataFrame) -> dict[str, Any]:
-    """A table as ``example.json`` holds it: ``columns``, and ``data`` row by row; missing values are ``None``.
-
-    Raises:
-        BundleError: A cell is something that JSON cannot hold.
-    """
-    rows = frame.itertuples(index=False, name=None)
-    return {"columns": list(frame.columns), "data": [plain(list(row), "example") for row in rows]}
-
-
-def plain(value: Any, key: str) -> Any:
-    """A value as JSON holds it; numbers that are not finite become ``None``.
-
-    Args:
-        value: Plain values, numpy scalars, dates and paths, in dicts and lists.
-        key: Where it stands, for messages.
-
-    Raises:
-        BundleError: It is something else.
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(name): plain(item, f"{key}.{name}") for name, item in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [plain(item, f"{key}.{index}") for index, item in enumerate(value)]
-    raise BundleError(f"{key} of a bundle must be plain values but is a {type(value).__name__}")
+    names = {layer.cell for stack in branches for layer in stack}
+    return {
+        name: f"{cell.__module__}.{cell.__qualname__}" for name, cell in registered_cells().items() if name in names
+    }

@@ -6,25 +6,19 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
-from lstmgru.bundle.bundle import Bundle
-from lstmgru.bundle.directory import DESCRIPTION, present
-from lstmgru.bundle.format import EXAMPLE, FORMAT_VERSION, WEIGHTS
-from lstmgru.data.aliases import parse_frequency
-from lstmgru.data.gaps import check_policy
-from lstmgru.data.inputs import input_spec
-from lstmgru.data.scaling import Scaler
-from lstmgru.data.series import SeriesSchema, check_short_series
+from lstmgru.bundle.directory import DESCRIPTION, EXAMPLE, VOCABULARY, WEIGHTS, present
+from lstmgru.bundle.forecast_format import build_forecaster
+from lstmgru.bundle.format import READABLE_VERSIONS, AnyBundle, BundleTask
+from lstmgru.bundle.label_format import build_labeller
 from lstmgru.errors import BundleError, LstmGruError
-from lstmgru.intervals import Calibration
-from lstmgru.nn.network import MEDIAN, ForecastNetwork
 from lstmgru.registry import cell_names
-from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec
+from lstmgru.specs.checks import one_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +26,7 @@ if TYPE_CHECKING:
 _AGAIN = "export the model again"
 
 
-def load_bundle(directory: Path | str) -> Bundle:
+def load_bundle(directory: Path | str) -> AnyBundle:
     """The bundle that :func:`~lstmgru.bundle.save_bundle` wrote.
 
     Raises:
@@ -47,15 +41,14 @@ def load_bundle(directory: Path | str) -> Bundle:
     description = _read_description(folder / DESCRIPTION)
     weights = _read(folder / WEIGHTS)
     try:
-        bundle = _build(description, folder / DESCRIPTION)
-        digest = str(description["weights"]["sha256"])
+        bundle = _build(folder, description)
+        digest = description["weights"]["sha256"]
     except BundleError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, LstmGruError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else f"holds what it cannot ({_one_line(error)})"
         raise BundleError(f"{folder / DESCRIPTION} {what}; {_AGAIN}") from error
-    if hashlib.sha256(weights).hexdigest() != digest:
-        raise BundleError(f"{folder / WEIGHTS} is not the file that {DESCRIPTION} describes (SHA-256); {_AGAIN}")
+    _check_digest(folder / WEIGHTS, weights, digest)
     _load_weights(bundle.network, weights, folder / WEIGHTS)
     return replace(bundle, example=_read_example(folder / EXAMPLE))
 
@@ -69,20 +62,32 @@ def _read(path: Path) -> bytes:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _read_description(path: Path) -> dict[str, Any]:
+def _check_digest(path: Path, content: bytes, digest: object) -> None:
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise BundleError(f"{path} is not the file that {DESCRIPTION} describes (SHA-256); {_AGAIN}")
+
+
+def _parse(path: Path, content: bytes) -> dict[str, Any]:
+    """A file's JSON object."""
     try:
-        description = json.loads(_read(path))
+        parsed = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is damaged: {_one_line(error)}; {_AGAIN}") from error
-    if not isinstance(description, dict):
-        raise BundleError(f"{path} must hold a JSON object but holds a {type(description).__name__}; {_AGAIN}")
+    if not isinstance(parsed, dict):
+        raise BundleError(f"{path} must hold a JSON object but holds a {type(parsed).__name__}; {_AGAIN}")
+    return parsed
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    description = _parse(path, _read(path))
     version = description.get("format_version")
-    if version != FORMAT_VERSION:
+    if version not in READABLE_VERSIONS:
         raise BundleError(
-            f"{path} has the format version {version!r} but this program reads {FORMAT_VERSION}; "
-            "load it with the program's version that wrote it, or export the model again"
+            f"{path} has the format version {version!r} but this program reads "
+            f"{' and '.join(map(str, READABLE_VERSIONS))}; load it with the program's version that wrote it, or export "
+            "the model again"
         )
-    return description
+    return {"task": "forecast", **description} if version == 2 else description
 
 
 def _read_example(path: Path) -> pd.DataFrame | None:
@@ -92,44 +97,28 @@ def _read_example(path: Path) -> pd.DataFrame | None:
     if not path.exists():
         return None
     try:
-        content = json.loads(_read(path))
+        content = _parse(path, _read(path))
         return pd.DataFrame(content["data"], columns=content["columns"])
-    except (ValueError, RecursionError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{path} is damaged: {_one_line(error)}; {_AGAIN}") from error
 
 
-def _build(description: dict[str, Any], path: Path) -> Bundle:
+def _build(folder: Path, description: dict[str, Any]) -> AnyBundle:
     """The bundle, its network with random weights."""
-    _check_cells(description, path)
-    data = description["data"]
-    schema, ids = SeriesSchema.from_dict(data["schema"]), list(data["ids"])
-    model, train = ModelSpec.from_dict(description["model"]), TrainSpec(**description["training"])
-    forecast = ForecastSpec.from_dict(description["forecast"])
-    parse_frequency(data["frequency"], step=data["step"])
-    check_policy(data["gaps"])
-    check_short_series(data["short_series"])
-    inputs = input_spec(schema, n_series=len(ids), short_series=data["short_series"])
-    quantiles = forecast.quantiles if train.loss == "quantile" else MEDIAN
-    calibration = description["calibration"]
-    with torch.random.fork_rng(devices=[]):
-        network = ForecastNetwork(model, inputs, horizon=forecast.horizon, quantiles=quantiles)
-    return Bundle(
-        network=network,
-        scaler=Scaler.from_dict(description["scaler"]),
-        model_spec=model,
-        train_spec=train,
-        forecast=forecast,
-        schema=schema,
-        frequency=data["frequency"],
-        step=data["step"],
-        timezone=data["timezone"],
-        ids=ids,
-        metrics=dict(description["metrics"]),
-        provenance=dict(description["provenance"]),
-        gaps=data["gaps"],
-        short_series=data["short_series"],
-        calibration=None if calibration is None else Calibration.from_dict(calibration),
-    )
+    _check_cells(description, folder / DESCRIPTION)
+    task = description["task"]
+    one_of("task", task, get_args(BundleTask))
+    if task == "forecast":
+        return build_forecaster(description)
+    described = description.get("vocabulary")
+    return build_labeller(description, None if described is None else _read_vocabulary(folder, described["sha256"]))
+
+
+def _read_vocabulary(folder: Path, digest: str) -> dict[str, Any]:
+    path = folder / VOCABULARY
+    content = _read(path)
+    _check_digest(path, content, digest)
+    return _parse(path, content)
 
 
 def _check_cells(description: dict[str, Any], path: Path) -> None:

@@ -12,37 +12,37 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstmgru.bundle.forecaster import UnscaledForecaster
 from lstmgru.bundle.onnx_layers import with_onnx_layers
 from lstmgru.bundle.parity import Parity, compare
+from lstmgru.bundle.servable import Servable
 from lstmgru.errors import BundleError
 
 _METADATA = ("metadata_props", "doc_string")
 
 
-def export_onnx(forecaster: UnscaledForecaster, path: Path) -> Parity:
-    """Write a forecaster as one ONNX file and compare the two.
+def export_onnx(servable: Servable, path: Path) -> Parity:
+    """Write what a bundle serves as one ONNX file and compare the two.
 
-    The graph has the inputs of ``forecaster.shapes`` and the outputs of ``forecaster.output_shapes``, in original
-    units, each with the batch as its first axis: that one is dynamic, the context is not.
+    The graph has the inputs of ``servable.shapes`` and the outputs of ``servable.output_shapes``, in original units,
+    each with the batch as its first axis: that one is dynamic, context and sequence are as long as they may be.
 
     Args:
-        forecaster: On the CPU.
+        servable: On the CPU.
         path: File to write.
 
     Raises:
-        BundleError: torch cannot export it, or the exported model forecasts something else.
+        BundleError: torch cannot export it, or the exported model computes something else.
     """
     import onnx
 
-    prepared, loops = with_onnx_layers(forecaster)
-    inputs = forecaster.random_inputs(2)
+    prepared, loops = with_onnx_layers(servable)
+    inputs = servable.random_inputs(2)
     try:
-        model = _export(prepared, (), inputs, list(inputs), list(forecaster.output_shapes))
+        model = _export(prepared, (), inputs, list(inputs), list(servable.output_shapes))
         loops.fill(model, lambda step, examples: _export(step, examples, {}, None, None))
         onnx.checker.check_model(model)
         content = model.SerializeToString()
-        parity = compare(forecaster, content)
+        parity = compare(servable, content)
     except BundleError:
         raise
     except Exception as error:  # a cell of the user's own can fail anywhere in torch, onnx and onnxruntime

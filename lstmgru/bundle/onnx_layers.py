@@ -123,7 +123,7 @@ class OnnxRecurrentDecoder(nn.Module):
         steps = segments.count(sizes.horizon)
         known = future.new_zeros(future.shape[0], steps, segments.length, 1)  # a loop needs something to run over
         if future.shape[-1]:
-            known = segments.of_horizon(future).reshape(-1, steps, segments.length, future.shape[-1])
+            known = segments.from_start(future).reshape(-1, steps, segments.length, future.shape[-1])
         seen = [static] if static.shape[-1] else []
         if self.decoder.pooling is not None:
             seen += [read.outputs] if real is None else [read.outputs, real]

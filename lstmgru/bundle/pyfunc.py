@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.bundle.bundle import Bundle
+from lstmgru.bundle.label_bundle import LabelBundle
 from lstmgru.bundle.load import load_bundle
 from lstmgru.data.aliases import STEP
 
@@ -16,7 +17,7 @@ _OFFSET = r":\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)$"
 
 
 class ForecastModel:
-    """What ``mlflow.pyfunc.load_model`` gives.
+    """What ``mlflow.pyfunc.load_model`` gives for a model that forecasts.
 
     Args:
         bundle: The model.
@@ -43,9 +44,36 @@ class ForecastModel:
         return self.bundle.predict(frame, source="model input")
 
 
-def _load_pyfunc(path: str) -> ForecastModel:
+class LabelModel:
+    """What ``mlflow.pyfunc.load_model`` gives for a model that labels.
+
+    Args:
+        bundle: The model.
+    """
+
+    def __init__(self, bundle: LabelBundle) -> None:
+        self.bundle = bundle
+
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Label sequences or texts, see :meth:`LabelBundle.predict`.
+
+        Args:
+            model_input: A raw table. What MLflow and JSON make of one is undone, as in :class:`ForecastModel`.
+            params: There are none; MLflow passes them.
+
+        Raises:
+            DataError: Columns or values do not fit.
+        """
+        schema = self.bundle.schema
+        frame = _whole(model_input, schema.id) if schema.id else model_input
+        frame = _in_utc(frame, schema.time) if schema.time else frame
+        return self.bundle.predict(frame, source="model input")
+
+
+def _load_pyfunc(path: str) -> ForecastModel | LabelModel:
     """MLflow calls this with the directory that was logged."""
-    return ForecastModel(load_bundle(Path(path)))
+    bundle = load_bundle(Path(path))
+    return ForecastModel(bundle) if isinstance(bundle, Bundle) else LabelModel(bundle)
 
 
 def _whole(frame: pd.DataFrame, column: str) -> pd.DataFrame:

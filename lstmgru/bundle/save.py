@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,8 +14,9 @@ from safetensors.torch import save as save_tensors
 
 from lstmgru.bundle.bundle import Bundle
 from lstmgru.bundle.card import model_card
-from lstmgru.bundle.directory import DESCRIPTION, replacing
-from lstmgru.bundle.format import CARD, EXAMPLE, ONNX, WEIGHTS, describe, describe_example
+from lstmgru.bundle.directory import CARD, DESCRIPTION, EXAMPLE, ONNX, VOCABULARY, WEIGHTS, replacing
+from lstmgru.bundle.format import AnyBundle, describe
+from lstmgru.bundle.plain import describe_example, write_json
 from lstmgru.errors import BundleError
 
 _PACKAGES = ("lstmgru-search", "torch", "lightning", "numpy", "pandas", "safetensors", "onnx", "onnxruntime")
@@ -35,22 +35,22 @@ class SavedBundle:
     onnx_problem: str | None
 
 
-def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool | Literal["try"] = True) -> SavedBundle:
+def save_bundle(directory: Path | str, bundle: AnyBundle, *, onnx: bool | Literal["try"] = True) -> SavedBundle:
     """Write a bundle as a directory, whole or not at all.
 
-    The files: ``weights.safetensors``; ``bundle.json``, everything else that :func:`~lstmgru.bundle.load_bundle` needs;
-    ``model.onnx`` for servers without Python; ``example.json``, a table to try it with, if the bundle has one;
-    ``MODEL_CARD.md`` for people.
+    The files: ``weights.safetensors``; ``bundle.json``, everything else that :func:`~lstmgru.bundle.load_bundle` needs,
+    but for ``vocabulary.json`` of a model that reads texts; ``model.onnx`` for servers without Python;
+    ``example.json``, a table to try it with, if the bundle has one; ``MODEL_CARD.md`` for people.
 
     Args:
         directory: An earlier bundle there is replaced.
         bundle: The model. Versions and the time are added to its provenance unless it has them.
-        onnx: Export to ONNX as well, which takes a few seconds, and check that it forecasts the same. ``"try"``: should
+        onnx: Export to ONNX as well, which takes a few seconds, and check that it computes the same. ``"try"``: should
             that fail, as it may with a cell of one's own, the bundle is written without, and what is returned, its
             description and its card say why.
 
     Raises:
-        BundleError: Something that is no bundle stands there, or the ONNX model cannot be exported or forecasts
+        BundleError: Something that is no bundle stands there, or the ONNX model cannot be exported or computes
             something else.
     """
     provenance = {
@@ -60,6 +60,7 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool | Literal["
     with replacing(Path(directory)) as partial:
         weights = save_tensors({name: tensor.contiguous() for name, tensor in bundle.network.state_dict().items()})
         (partial / WEIGHTS).write_bytes(weights)
+        vocabulary = _write_vocabulary(bundle, partial / VOCABULARY)
         exported, problem = None, None
         try:
             exported = _export(bundle, partial / ONNX) if onnx else None
@@ -70,13 +71,14 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool | Literal["
         description = describe(
             bundle,
             weights_sha256=hashlib.sha256(weights).hexdigest(),
+            vocabulary_sha256=vocabulary,
             onnx=exported,
             onnx_problem=problem,
             provenance=provenance,
         )
-        (partial / DESCRIPTION).write_text(_json(description, indent=2), encoding="utf-8")
+        write_json(partial / DESCRIPTION, description, indent=2)
         if bundle.example is not None:
-            (partial / EXAMPLE).write_text(_json(describe_example(bundle.example)), encoding="utf-8")
+            write_json(partial / EXAMPLE, describe_example(bundle.example))
         (partial / CARD).write_text(model_card(bundle, description), encoding="utf-8")
     return SavedBundle(Path(directory), problem)
 
@@ -92,16 +94,21 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _json(value: dict[str, Any], *, indent: int | None = None) -> str:
-    return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+def _write_vocabulary(bundle: AnyBundle, path: Path) -> str | None:
+    """Write what a model of texts knows of words or characters, and give the digest of the file."""
+    if isinstance(bundle, Bundle) or bundle.encoding.vocabulary is None:
+        return None
+    write_json(path, bundle.encoding.vocabulary.to_dict(), indent=0)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _export(bundle: Bundle, path: Path) -> dict[str, Any]:
+def _export(bundle: AnyBundle, path: Path) -> dict[str, Any]:
     from lstmgru.bundle.onnx import export_onnx
 
-    parity = export_onnx(bundle.forecaster, path)
+    servable = bundle.forecaster if isinstance(bundle, Bundle) else bundle.labeller
+    parity = export_onnx(servable, path)
     inputs, outputs = (
         {name: ["batch", *shape] for name, shape in shapes.items()}
-        for shapes in (bundle.forecaster.shapes, bundle.forecaster.output_shapes)
+        for shapes in (servable.shapes, servable.output_shapes)
     )
     return {"file": ONNX, "inputs": inputs, "outputs": outputs, "parity": parity.to_list()}

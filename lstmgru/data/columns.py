@@ -74,7 +74,7 @@ def read_numbers(column: pd.Series, source: str, *, may_hold_names: bool = False
         row = int(np.argmax(too_large))
         rule = "is infinite" if np.isinf(values[row]) else "is too large for single precision"
         raise DataError(
-            f"{source}: column {column.name!r} {rule} in row {row + 1} ({values[row]:g}){_more(too_large)}; "
+            f"{source}: column {column.name!r} {rule} in row {row + 1} ({values[row]:g}){more_rows(too_large)}; "
             "leave the cell empty or correct it"
         )
     return values
@@ -95,21 +95,31 @@ def _parse_numbers(column: pd.Series, source: str, may_hold_names: bool) -> npt.
         if may_hold_names:
             correct = "correct the cell, leave it empty, or, if the column holds names, name it in data.categorical"
         raise DataError(
-            f"{source}: column {column.name!r} must hold numbers but row {row + 1} is {text!r}{_more(bad)}; "
+            f"{source}: column {column.name!r} must hold numbers but row {row + 1} is {text!r}{more_rows(bad)}; "
             f"{set_decimal if comma else correct}"
         )
     return values
 
 
-def _more(bad: npt.NDArray[np.bool_]) -> str:
+def more_rows(bad: npt.NDArray[np.bool_]) -> str:
+    """What follows the first bad row of a message: `` and 3 more rows``, or nothing."""
     others = int(bad.sum()) - 1
     return f" and {others} more rows" if others > 1 else " and one more row" if others else ""
 
 
-def read_ids(column: pd.Series, source: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
-    """(rows,) number of the series that a row belongs to, and (series,) the sorted names of the series.
+def read_ids(
+    column: pd.Series, source: str, *, noun: str = "series", key: str = "data.id", sort: bool = True
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
+    """(rows,) number of the series that a row belongs to, and (series,) the names of the series.
 
     Names stay integers or text; whatever else is a name becomes text.
+
+    Args:
+        column: The names.
+        source: File or data set, for messages.
+        noun: What has the names.
+        key: What names the column.
+        sort: Whether the names are sorted; otherwise they are in the order of their first appearance.
 
     Raises:
         DataError: A name is missing or a decimal number.
@@ -117,17 +127,17 @@ def read_ids(column: pd.Series, source: str) -> tuple[npt.NDArray[np.int64], npt
     missing = column.isna().to_numpy()
     if missing.any():
         raise DataError(
-            f"{source}: column {column.name!r} (data.id) is empty in row {int(np.argmax(missing)) + 1}"
-            f"{_more(missing)}; every row must name its series"
+            f"{source}: column {column.name!r} ({key}) is empty in row {int(np.argmax(missing)) + 1}"
+            f"{more_rows(missing)}; every row must name its {noun}"
         )
     if types.is_float_dtype(column.dtype):
         raise DataError(
-            f"{source}: column {column.name!r} (data.id) holds decimal numbers such as {column.iloc[0]}; "
+            f"{source}: column {column.name!r} ({key}) holds decimal numbers such as {column.iloc[0]}; "
             "write names as text or integers"
         )
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     if not types.is_integer_dtype(column.dtype):
         column = column.astype(str)
-    codes, names = pd.factorize(column, sort=True)
+    codes, names = pd.factorize(column, sort=sort)
     return codes.astype(np.int64), np.array(names.tolist(), dtype=object)

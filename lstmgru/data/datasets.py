@@ -1,28 +1,31 @@
 """Data sets that ship with packages: real data without a download.
 
-Only the file of a package is read. Importing the packages themselves would load all that they need for other purposes,
-statsmodels and scikit-learn among them.
+In general only the file of a package is read. Importing the packages themselves would load all that they need for other
+purposes, statsmodels and scikit-learn among them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
 from lstmgru.errors import DataError, did_you_mean
 
+Table = TypeVar("Table")
+
 
 @dataclass(frozen=True)
-class Dataset:
+class Dataset(Generic[Table]):
     """A table that a package carries.
 
     Attributes:
         name: What a study calls it.
-        package: The module that carries it; it is never imported.
+        package: The module that carries it.
         file: Where the table lies in the package.
         licence: Of the data.
         description: What it holds, from when to when, in which units.
@@ -35,7 +38,7 @@ class Dataset:
     file: str
     licence: str
     description: str
-    read: Callable[[Path], pd.DataFrame]
+    read: Callable[[Path], Table]
     extra: str | None = None
 
     @property
@@ -63,7 +66,7 @@ def _read_stocks(path: Path) -> pd.DataFrame:
     return frame.rename(columns=lambda name: name.lower().replace(" ", "_"))
 
 
-DATASETS: dict[str, Dataset] = {
+DATASETS: dict[str, Dataset[pd.DataFrame]] = {
     dataset.name: dataset
     for dataset in (
         Dataset(
@@ -137,14 +140,23 @@ def load_dataset(name: str) -> pd.DataFrame:
     Raises:
         DataError: The name is unknown, or the package is not installed, or in a version without the data.
     """
-    if name not in DATASETS:
-        valid = list(DATASETS)
-        raise DataError(f"data.dataset must be one of {', '.join(valid)} but got {name!r}{did_you_mean(name, valid)}")
-    dataset = DATASETS[name]
+    dataset = find_dataset(name, DATASETS)
     return dataset.read(locate(dataset))
 
 
-def locate(dataset: Dataset) -> Path:
+def find_dataset(name: str, datasets: Mapping[str, Dataset[Table]]) -> Dataset[Table]:
+    """One of several data sets by name.
+
+    Raises:
+        DataError: The name is unknown.
+    """
+    if name not in datasets:
+        valid = list(datasets)
+        raise DataError(f"data.dataset must be one of {', '.join(valid)} but got {name!r}{did_you_mean(name, valid)}")
+    return datasets[name]
+
+
+def locate(dataset: Dataset[Any]) -> Path:
     """Where the file of a data set lies on this machine.
 
     Raises:

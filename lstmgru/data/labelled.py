@@ -72,6 +72,7 @@ class LabelledSequences:
             a table that is to be labelled.
         classes: (C,) names of the classes, ascending; empty for numbers.
         groups: (n,) codes of the groups, from 0; ``None``: there are none.
+        group_names: Names of the groups, by code.
     """
 
     schema: LabelSchema
@@ -82,6 +83,7 @@ class LabelledSequences:
     labels: npt.NDArray[Any]
     classes: tuple[str | int, ...] = ()
     groups: Indices | None = None
+    group_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of sequences."""
@@ -115,11 +117,33 @@ class LabelledSequences:
         labels[hidden] = np.nan if labels.dtype.kind == "f" else -1
         return replace(self, values=values, texts=texts, labels=labels)
 
+    def followed_by(self, others: Self) -> Self:
+        """These sequences, then others of the same schema and classes.
+
+        Groups are told apart by their names; sequences without names are counted on.
+        """
+        groups, names = self.groups, self.group_names
+        if groups is not None and others.groups is not None:
+            code = {name: number for number, name in enumerate(dict.fromkeys((*names, *others.group_names)))}
+            of_other = np.array([code[name] for name in others.group_names], np.int64)
+            groups, names = np.concatenate([groups, of_other[others.groups]]), tuple(code)
+        return replace(
+            self,
+            ids=np.concatenate([self.ids, others.ids + len(self) if self.schema.id is None else others.ids]),
+            offsets=np.concatenate([self.offsets, self.offsets[-1] + others.offsets[1:]]),
+            values=np.concatenate([self.values, others.values]),
+            texts=np.concatenate([self.texts, others.texts]),
+            labels=np.concatenate([self.labels, others.labels]),
+            groups=groups,
+            group_names=names,
+        )
+
     def digest(self) -> str:
         """SHA-256 of all of it: two with the same digest hold the same data."""
         sha = hashlib.sha256()
-        for text in (repr(self.schema), repr(self.ids.tolist()), repr(self.classes), repr(self.texts.tolist())):
-            sha.update(text.encode(errors="surrogatepass"))
+        parts = (self.schema, self.ids.tolist(), self.classes, self.texts.tolist(), self.group_names)
+        for part in parts:
+            sha.update(repr(part).encode(errors="surrogatepass"))
         for array in (self.offsets, self.values, self.labels, *(() if self.groups is None else (self.groups,))):
             sha.update(np.ascontiguousarray(array).tobytes())
         return sha.hexdigest()

@@ -32,7 +32,7 @@ def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".", text: Co
         DataError: The file is missing, of another kind, damaged, without rows, or its columns are ambiguous.
     """
     name = path.name.lower()
-    _check_exists(path)
+    check_exists(path)
     if name.endswith(_DELIMITED):
         tab = ".tsv" in name[-7:] and delimiter == ","
         return read_delimited(path, delimiter="\t" if tab else delimiter, decimal=decimal, text=text)
@@ -46,7 +46,12 @@ def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".", text: Co
     return _frame(_read_arrow(path, reader), path)
 
 
-def _check_exists(path: Path) -> None:
+def check_exists(path: Path) -> None:
+    """Refuse a path that is no file, or an empty one.
+
+    Raises:
+        DataError: Says which, and which file may have been meant.
+    """
     if path.is_dir():
         raise DataError(f"{path} is a folder; name one file in it")
     if not path.exists():

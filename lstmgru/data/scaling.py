@@ -62,7 +62,7 @@ class Scaler:
         kind = model.normalization if model else "fold"
         every = [_numbers(panel, slice(start, end), log) for start, end in train]
         parts = [part for part in every if len(part)]
-        mean, scale = _moments(np.concatenate(parts))
+        mean, scale = moments(np.concatenate(parts))
         numeric = np.array([column not in panel.schema.categories for column in panel.channels])
         targets = slice(0, panel.n_targets)
         if difference:
@@ -77,7 +77,7 @@ class Scaler:
             mean, scale = np.repeat(mean, len(panel), axis=0), np.repeat(scale, len(panel), axis=0)
             for series, part in enumerate(every):
                 if len(part) > 1:
-                    own = (0.0, _size(np.diff(part[:, targets], axis=0))) if difference else _moments(part[:, targets])
+                    own = (0.0, _size(np.diff(part[:, targets], axis=0))) if difference else moments(part[:, targets])
                     mean[series, targets], scale[series, targets] = own
         return cls(
             mean.astype(np.float32),
@@ -168,8 +168,8 @@ def _size(changes: _Float) -> _Float:
     return np.where(size > 0, size, 1.0)
 
 
-def _moments(values: _Float) -> tuple[_Float, _Float]:
-    """(channels,) mean and deviation; 1 for the deviation of what is constant."""
+def moments(values: _Float) -> tuple[_Float, _Float]:
+    """(channels,) mean and deviation of (rows, channels) values; 1 for the deviation of what is constant."""
     mean, scale = values.mean(axis=0), values.std(axis=0)
     constant = scale <= _ROUNDING * np.maximum(np.abs(mean), 1e-30)
     return mean, np.where(constant, 1.0, scale)
@@ -177,6 +177,6 @@ def _moments(values: _Float) -> tuple[_Float, _Float]:
 
 def _static_moments(panel: SeriesPanel) -> tuple[Array, Array]:
     """(S,) mean and deviation over the series; 0 and 1 for categories."""
-    mean, scale = _moments(panel.static.astype(np.float64))
+    mean, scale = moments(panel.static.astype(np.float64))
     numeric = np.array([column not in panel.schema.categories for column in panel.schema.static_covariates], bool)
     return np.where(numeric, mean, 0.0).astype(np.float32), np.where(numeric, scale, 1.0).astype(np.float32)

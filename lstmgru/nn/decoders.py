@@ -141,7 +141,7 @@ class ParallelDecoder(_GoingOn):
             channels = self.channel.repeat(batch // self.sizes.n_channels, 1).unsqueeze(1).expand(-1, steps, -1)
             queries = torch.cat([queries, channels], dim=-1)
         if self.known is not None:
-            known = [self.segments.of_horizon(future), static.unsqueeze(1).expand(-1, steps, -1)]
+            known = [self.segments.from_start(future), static.unsqueeze(1).expand(-1, steps, -1)]
             queries = queries + self.known(torch.cat(known, dim=-1))
         state = _map_state(read.state, lambda tensor: tensor.repeat_interleave(steps, dim=0))
         outputs = encoder(queries.reshape(batch * steps, 1, -1), state).last.unflatten(0, (-1, steps))
@@ -166,7 +166,7 @@ class RecurrentDecoder(_GoingOn):
         """Decode."""
         state, weights = read.state, []
         forecasts: list[Tensor] = []
-        for known in self.segments.of_horizon(future).unbind(1):
+        for known in self.segments.from_start(future).unbind(1):
             step = self.embedding(torch.cat([last.flatten(1), known, static], dim=-1))
             after = encoder(step.unsqueeze(1), state)
             state = after.state

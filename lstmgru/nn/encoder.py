@@ -1,4 +1,10 @@
-"""The recurrent part of a network: layers one after the other, in any order and mix, and stacks side by side."""
+"""The recurrent part of a network: layers one after the other, in any order and mix, and stacks side by side.
+
+Where ``lengths`` (B,) are given, sequence ``b`` ends after ``lengths[b]`` steps, at least 1, and what comes after them
+is padding. It changes nothing before it, whatever the cell, if it is finite: a layer that reads backwards begins at a
+sequence's own end, which is also where the last output is. The outputs at the padding mean nothing, nor does the state:
+no sequence can go on from it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from lstmgru.nn.cells import State, make_cell
-from lstmgru.specs import LayerSpec, Merge, ModelSpec, Stack
+from lstmgru.specs import LayerSpec, Merge, RecurrentSpec, Stack
 
 StackState = tuple[State, ...]
 EncoderState = tuple[StackState, ...]
@@ -40,15 +46,16 @@ class RecurrentLayer(nn.Module):
         backwards = spec.bidirectional
         self.backwards = make_cell(spec.cell, n_inputs, spec.hidden_size, recurrent_dropout) if backwards else None
 
-    def forward(self, x: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, state: State | None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """(B, T, inputs) → (B, T, outputs), and the state: that of the way forwards, then that of the way back."""
         if self.backwards is None:
             outputs: tuple[Tensor, State] = self.forwards(x, state)
             return outputs
         half = None if state is None else len(state) // 2
         there, state_there = self.forwards(x, None if state is None else state[:half])
-        back, state_back = self.backwards(x.flip(1), None if state is None else state[half:])
-        return torch.cat([there, back.flip(1)], dim=-1), (*state_there, *state_back)
+        reverse = _Reversal(x, lengths)
+        back, state_back = self.backwards(reverse(x), None if state is None else state[half:])
+        return torch.cat([there, reverse(back)], dim=-1), (*state_there, *state_back)
 
 
 class RecurrentStack(nn.Module):
@@ -88,23 +95,26 @@ class RecurrentStack(nn.Module):
         self.n_outputs = sizes[-1]
         self._n_forwards = layers[-1].hidden_size
 
-    def forward(self, x: Tensor, state: StackState | None = None) -> tuple[Tensor, Tensor, StackState]:
+    def forward(
+        self, x: Tensor, state: StackState | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, StackState]:
         """(B, T, inputs) → (B, T, width) outputs, the (B, width) last of them and the state, as in :class:`Encoded`."""
         states = []
         for index, layer in enumerate(self.layers):
             read = x if index == 0 else self.dropout(x)
-            outputs, layer_state = layer(read, None if state is None else state[index])
+            outputs, layer_state = layer(read, None if state is None else state[index], lengths)
             if self.skips is not None and index > 0:
                 outputs = outputs + self.skips[index - 1](x)
             x = outputs if self.norms is None else self.norms[index](outputs)
             states.append(layer_state)
-        return x, self._last(x), tuple(states)
+        return x, self._last(x, lengths), tuple(states)
 
-    def _last(self, outputs: Tensor) -> Tensor:
+    def _last(self, outputs: Tensor, lengths: Tensor | None) -> Tensor:
         """What the last layer ends with, in each direction."""
+        last = outputs[:, -1] if lengths is None else _rows(outputs, lengths.unsqueeze(1) - 1).squeeze(1)
         if outputs.shape[-1] == self._n_forwards:
-            return outputs[:, -1]
-        return torch.cat([outputs[:, -1, : self._n_forwards], outputs[:, 0, self._n_forwards :]], dim=-1)
+            return last
+        return torch.cat([last[:, : self._n_forwards], outputs[:, 0, self._n_forwards :]], dim=-1)
 
 
 class Encoder(nn.Module):
@@ -115,7 +125,7 @@ class Encoder(nn.Module):
         n_inputs: Features of the input.
     """
 
-    def __init__(self, spec: ModelSpec, n_inputs: int) -> None:
+    def __init__(self, spec: RecurrentSpec, n_inputs: int) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
             RecurrentStack(
@@ -132,13 +142,41 @@ class Encoder(nn.Module):
         self.merge = make_merge(spec.merge, widths) if len(widths) > 1 else None
         self.n_outputs = widths[0] if self.merge is None else self.merge.n_outputs
 
-    def forward(self, x: Tensor, state: EncoderState | None = None) -> Encoded:
+    def forward(self, x: Tensor, state: EncoderState | None = None, lengths: Tensor | None = None) -> Encoded:
         """Read (B, T, inputs), from the start or from a state."""
-        read = [branch(x, None if state is None else state[index]) for index, branch in enumerate(self.branches)]
+        of_branches = [None] * len(self.branches) if state is None else state
+        read = [branch(x, before, lengths) for branch, before in zip(self.branches, of_branches, strict=True)]
         outputs, lasts, states = zip(*read, strict=True)
         if self.merge is None:
             return Encoded(outputs[0], lasts[0], states)
         return Encoded(self.merge(outputs), self.merge(lasts), states)
+
+
+class _Reversal:
+    """Turns sequences round within their lengths, and back; the padding stays where it is.
+
+    Args:
+        x: (B, T, …) what is to be turned round.
+        lengths: (B,); ``None``: all sequences have T steps.
+    """
+
+    def __init__(self, x: Tensor, lengths: Tensor | None) -> None:
+        self._order = None
+        if lengths is not None:
+            steps = torch.arange(x.shape[1], device=x.device)
+            mirrored = lengths.unsqueeze(1) - 1 - steps
+            self._order = torch.where(mirrored < 0, steps, mirrored)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(B, T, features) → the same, the other way round."""
+        return x.flip(1) if self._order is None else _rows(x, self._order)
+
+
+def _rows(x: Tensor, steps: Tensor) -> Tensor:
+    """(B, T, features) at (B, n) steps → (B, n, features); faster than ``gather``, which moves single numbers."""
+    starts = torch.arange(x.shape[0], device=x.device).unsqueeze(1) * x.shape[1]
+    rows = x.flatten(0, 1).index_select(0, (starts + steps).flatten())
+    return rows.reshape(*steps.shape, x.shape[2])
 
 
 class Concat(nn.Module):

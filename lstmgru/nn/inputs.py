@@ -79,14 +79,16 @@ class Segments(nn.Module):
         self.length = length
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, C) → (B, segments, length · C); a first segment that is not full repeats the first step."""
+        """(B, T, C) → (B, segments, length · C), cut from the last step back; a first one that is not full repeats its
+        first step.
+        """
         missing = -x.shape[1] % self.length
         if missing:
             x = torch.cat([x[:, :1].expand(-1, missing, -1), x], dim=1)
         return x.reshape(x.shape[0], self.count(x.shape[1]), self.length * x.shape[2])
 
-    def of_horizon(self, x: Tensor) -> Tensor:
-        """(B, H, C) → (B, segments, length · C); a last segment that is not full is filled with 0."""
+    def from_start(self, x: Tensor) -> Tensor:
+        """(B, T, C) → (B, segments, length · C), cut from the first step on; a last one that is not full ends in 0."""
         padded = F.pad(x, (0, 0, 0, -x.shape[1] % self.length))
         return padded.reshape(x.shape[0], self.count(x.shape[1]), self.length * x.shape[2])
 

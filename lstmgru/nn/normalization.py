@@ -1,4 +1,4 @@
-"""What is done to the targets of a window before the recurrences, and undone after them."""
+"""What is done to a window or a sequence before the recurrences; of the targets of a window it is undone after them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from lstmgru.specs import ModelSpec
 # A context that does not vary still needs a scale: this share of its mean absolute value, and of the training part's.
 _FLOOR = 1e-3
 _SMALLEST = 1e-4
+# A deviation below this share of the mean absolute value is the rounding of float32.
+_ROUNDING = 1e-6
 
 
 class Level(NamedTuple):
@@ -72,6 +74,26 @@ class WindowNormalization(nn.Module):
             deviation = _mean((read - mean) ** 2, real).clamp(min=0).sqrt()
             return (zero if self.difference else mean), deviation + _FLOOR * size + _SMALLEST
         return zero, one
+
+
+class SequenceNormalization(nn.Module):
+    """Gives each channel of a sequence mean 0 and deviation 1 over its own steps; a constant channel becomes 0."""
+
+    def forward(self, x: Tensor, real: Tensor) -> Tensor:
+        """Normalise.
+
+        Args:
+            x: (B, T, F), 0 where it is not real.
+            real: (B, T) which steps are.
+
+        Returns:
+            (B, T, F), 0 where it is not real.
+        """
+        size = _mean(x.abs(), real)
+        x = (x - _mean(x, real)) * real.unsqueeze(-1)
+        deviation = _mean(x**2, real).sqrt()
+        varies = deviation > _ROUNDING * size
+        return torch.where(varies, x / torch.where(varies, deviation, 1.0), 0.0)
 
 
 def denormalize(values: Tensor, level: Level) -> Tensor:

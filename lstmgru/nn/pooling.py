@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from lstmgru.specs import ModelSpec
+from lstmgru.specs import RecurrentSpec
 
 Pooled = tuple[Tensor, Tensor | None]
 """Summaries and, of an attention, its weights."""
@@ -95,7 +95,7 @@ class MultiHeadAttention(nn.Module):
         return x.reshape(*x.shape[:2], self.n_heads, self.head_size).transpose(1, 2)
 
 
-def make_pooling(spec: ModelSpec, size: int) -> nn.Module | None:
+def make_pooling(spec: RecurrentSpec, size: int) -> nn.Module | None:
     """The pooling of an architecture; ``None`` where the last output alone counts."""
     match spec.pooling:
         case "last":

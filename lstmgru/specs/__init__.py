@@ -46,6 +46,8 @@ from lstmgru.specs.layers import (
 )
 from lstmgru.specs.training import (
     CLASS_WEIGHTS,
+    ForecastLoss,
+    LabelLoss,
     LOSSES,
     OPTIMIZERS,
     SCHEDULES,
@@ -79,9 +81,11 @@ __all__ = [
     "ClassMetric",
     "ClassWeights",
     "Decoder",
+    "ForecastLoss",
     "ForecastSpec",
     "Head",
     "InputSpec",
+    "LabelLoss",
     "LabelMetric",
     "LabelModelSpec",
     "LabelSpec",

@@ -9,6 +9,8 @@ from lstmgru.errors import SpecError
 from lstmgru.specs.checks import at_least, one_of, probability
 
 Loss = Literal["mae", "mse", "huber", "quantile", "cross_entropy"]
+ForecastLoss = Literal["mae", "mse", "huber", "quantile"]
+LabelLoss = Literal["cross_entropy", "mae", "mse", "huber"]
 Optimizer = Literal["adamw", "adam"]
 Schedule = Literal["constant", "cosine", "one_cycle"]
 ClassWeights = Literal["none", "balanced"]

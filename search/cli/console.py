@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -85,22 +86,35 @@ class RunListener:
         self._console.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
 
 
+class Words(Protocol):
+    """What is said of the studies of a task."""
+
+    subject: Callable[[Any], str]
+    data_line: Callable[[Any], str]
+    holdout_line: Callable[[Any], str]
+    size_line: Callable[[Any], str]
+    data_lines: Callable[[Any], list[tuple[str, str]]]
+    split_lines: Callable[[Any], list[tuple[str, str]]]
+
+
+def words_of(plan: Plan) -> Words:
+    """The words of a plan's task."""
+    from search.cli import forecast_lines, label_lines
+    from search.label_plan import LabelPlan
+
+    return cast("Words", label_lines if isinstance(plan, LabelPlan) else forecast_lines)
+
+
 def plan_lines(plan: Plan) -> list[str]:
     """What a run is about to do, in four lines."""
-    from lstmgru.data.splits import time_span
-    from lstmgru.data.wording import show_time
-
-    panel, config = plan.panel, plan.config
-    targets = ", ".join(panel.schema.targets)
-    first, last = time_span(panel, plan.splits.holdout.evaluation)
+    config, words = plan.config, words_of(plan)
     timeout = "" if config.search.timeout is None else f", at most {config.search.timeout:g} s"
-    goal = Goal(config.search.objectives, config.search.bounds).describe().replace(SCORE, plan.forecast.metric, 1)
+    goal = Goal(config.search.objectives, config.search.bounds).describe().replace(SCORE, plan.metric, 1)
+    verb = "maximise" if plan.direction == "maximize" else "minimise"
     return [
-        f"[bold]{escape(plan.name)}[/]: forecast {escape(targets)} {plan.forecast.horizon} steps ahead, "
-        f"minimise {goal}",
-        f"  data               {escape(plan.source)}: {len(panel)} series, {len(panel.times)} rows, "
-        f"frequency {panel.frequency}",
-        f"  folds              {len(plan.splits.folds)}, then a holdout from {show_time(first)} to {show_time(last)}",
+        f"[bold]{escape(plan.name)}[/]: {words.subject(plan)}, {verb} {goal}",
+        f"  data               {escape(plan.source)}: {words.data_line(plan)}",
+        f"  folds              {plan.n_folds}, then {words.holdout_line(plan)}",
         f"  search             {plan.trials} trials{timeout}, {config.search.sampler}, {config.search.pruner} pruner, "
         f"{plan.jobs} at a time on {plan.accelerator}, seed {config.search.seed}",
     ]

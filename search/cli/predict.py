@@ -1,4 +1,4 @@
-"""``search predict``: forecasts from an exported model."""
+"""``search predict``: forecasts or labels from an exported model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ import typer
 
 def predict(
     model: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of an exported model.")],
-    data: Annotated[Path, typer.Option("--data", metavar="PATH", help="Table with at least one context per series.")],
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data",
+            metavar="PATH",
+            help="Table with at least one context per series; of a model that labels, a table or archive file (.ts) of "
+            "sequences or texts.",
+        ),
+    ],
     output: Annotated[
         Path | None,
         typer.Option("--output", metavar="PATH", help="CSV or Parquet file to write; without it, CSV is printed."),
@@ -19,18 +27,21 @@ def predict(
     delimiter: Annotated[str, typer.Option(help="Separates the columns of a CSV file.")] = ",",
     decimal: Annotated[str, typer.Option(help="Decimal mark of a CSV file.")] = ".",
 ) -> None:
-    """Forecast the steps after the end of each series of a table, with the model's prediction intervals.
+    """Forecast the steps after the end of each series of a table, or label each of its sequences or texts.
+
+    Forecasts come with the model's prediction intervals, classes with their probabilities.
 
     Example: python -m search predict studies/weather.bundle --data new.csv --output forecasts.csv
     """
-    from lstmgru.bundle import load_bundle
-    from lstmgru.data.readers import read_table, write_table
+    from lstmgru.bundle import Bundle, load_bundle
+    from lstmgru.bundle.reading import read_data
+    from lstmgru.data.readers import write_table
 
     bundle = load_bundle(model)
-    frame = read_table(data, delimiter=delimiter, decimal=decimal, text=bundle.schema.categories)
-    forecasts = bundle.predict(frame, source=str(data))
+    frame = read_data(bundle, data, delimiter=delimiter, decimal=decimal)
+    results = bundle.predict(frame, source=str(data))
     if output is None:
-        forecasts.to_csv(sys.stdout, index=False)
+        results.to_csv(sys.stdout, index=False)
         return
-    write_table(forecasts, output)
-    print(f"{len(forecasts)} forecasts written to {output}")
+    write_table(results, output)
+    print(f"{len(results)} {'forecasts' if isinstance(bundle, Bundle) else 'labels'} written to {output}")

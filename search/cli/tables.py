@@ -10,9 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from search.errors import TrackingError
-from search.finalize import FORECASTS_PAGE, report_path
 from search.objectives import Goal, measure_text
 from search.records import HoldoutRecord, StudyRecord
+from search.reportfiles import FORECASTS_PAGE, report_path
 from search.reports.leaderboard import Row, leaderboard
 
 _SHOWN_TRIALS = 10

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from lstmgru.specs import ModelSpec, TrainSpec
-from search.finalize import refit_epochs
-from search.objective import SearchData
+from search.finishing.task import refit_epochs
+from search.tasks.forecasting import ForecastData
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -34,7 +34,7 @@ class Candidate:
         refit: ``all``: on everything before the holdout; ``last_fold``: as in the last fold.
     """
 
-    data: SearchData
+    data: ForecastData
     holdout: Split
     model: ModelSpec
     train: TrainSpec

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from search.comparing.mixing import MixedSpace
-from search.config import FamilyConfig
+from search.comparing.mixing import MixedSpace, mixed
 from search.errors import Problem, StudyFileError
-from search.objective import SearchData
 from search.objectives import SCORE
 from search.plan import Plan
-from search.presets import DataFacts, resolve_space
-from search.space import LAYER_KEYS, SearchSpace, Settings, Values
+from search.space import LAYER_KEYS, ForecastSpace, LabelSpace, Model, SearchSpace, Settings, Values
+from search.spaces import FamilyConfig, ForecastFamilyConfig, LabelFamilyConfig
 from search.values import Choices, IntRange
 
 if TYPE_CHECKING:
-    from lstmgru.specs import ModelSpec
     from search.methods import SearchConfig
 
 EVERYWHERE = ("tpe", "random")
@@ -51,7 +48,7 @@ class Family:
         """Whether every candidate has at least two different cells."""
         return isinstance(self.space, MixedSpace)
 
-    def holds(self, model: ModelSpec) -> bool:
+    def holds(self, model: Model) -> bool:
         """Whether the architecture is one of the family."""
         cells = {layer.cell for stack in model.branches for layer in stack}
         if self.mixed and len(cells) < 2:
@@ -59,7 +56,7 @@ class Family:
         return all(_contains(getattr(self.space, key), value) for key, value in _choices(model))
 
 
-def family_of(model: ModelSpec, families: Sequence[Family]) -> Family | None:
+def family_of(model: Model, families: Sequence[Family]) -> Family | None:
     """The first family that an architecture belongs to; ``None`` if it belongs to none."""
     return next((family for family in families if family.holds(model)), None)
 
@@ -103,36 +100,20 @@ def default_families(space: SearchSpace) -> dict[str, FamilyConfig]:
         },
         "fused": {"cell": "fused"},
     }
-    return {name: FamilyConfig.model_validate(replaced) for name, replaced in values.items()}
+    kind = LabelFamilyConfig if isinstance(space, LabelSpace) else ForecastFamilyConfig
+    return {name: kind.model_validate(replaced) for name, replaced in values.items()}
 
 
-@dataclass(frozen=True)
-class FamilyPlan(Plan):
-    """The plan of a family's own search: everything but the space is as in the study.
+def family_plan(plan: Plan, family: Family) -> Plan:
+    """How a family is searched: everything but the space is as in the study.
 
-    Attributes:
-        scored_context: The longest context of the study, which decides on the windows that are scored.
-    """
-
-    scored_context: int = 1
-
-    def search_data(self) -> SearchData:
-        """What trials see; all families, and the study, are scored on the same windows."""
-        return replace(super().search_data(), context_length=self.scored_context)
-
-
-def family_plan(plan: Plan, family: Family) -> FamilyPlan:
-    """How a family is searched.
-
-    The score alone is minimised, whatever the objectives of the study; its bounds hold.
+    The score alone decides, whatever the objectives of the study; its bounds hold.
     """
     config = plan.config.model_copy(update={"search": _search(plan.config.search), "space": family.space.as_config()})
-    values = {field.name: getattr(plan, field.name) for field in fields(Plan)}
-    values |= {"name": f"{plan.name}: {family.name}", "config": config, "space": family.space, "try_first": ()}
-    return FamilyPlan(**values, scored_context=plan.space.longest_context)
+    return plan.narrowed(name=f"{plan.name}: {family.name}", config=config, space=family.space)
 
 
-def parameters_of(model: ModelSpec, settings: Settings) -> dict[str, Any]:
+def parameters_of(model: Model, settings: Settings) -> dict[str, Any]:
     """Everything that a trial could have been asked to suggest for a candidate, by parameter."""
     values: dict[str, Any] = {"n_branches": len(model.branches), **asdict(model), **asdict(settings)}
     del values["branches"]
@@ -157,20 +138,18 @@ def _space(plan: Plan, config: FamilyConfig) -> tuple[SearchSpace | None, dict[s
     replaced = {key: values for key, _ in plan.space.items() if (values := getattr(config, key)) is not None}
     whole = plan.space.as_config().model_copy(update=replaced)
     study = plan.config.model_copy(update={"space": whole, "search": _search(plan.config.search)})
-    panel = plan.panel
-    facts = DataFacts(panel.n_targets, len(panel), bool((panel.values[:, : panel.n_targets] > 0).all()))
     try:
-        space = resolve_space(study, plan.forecast, facts)
+        space = plan.resolved(study)
     except StudyFileError as error:
         return None, {problem.key.removeprefix("space."): problem.message for problem in error.problems}
     problems = _problems(plan, space, mixed=config.mixed)
-    return MixedSpace(**dict(space.items())) if config.mixed else space, problems
+    return mixed(space) if config.mixed else space, problems
 
 
 def _problems(plan: Plan, space: SearchSpace, *, mixed: bool) -> dict[str, str]:
     problems = {}
-    longest = plan.space.longest_context
-    if space.longest_context > longest:
+    longest = plan.space.longest_context if isinstance(plan.space, ForecastSpace) else 0
+    if isinstance(space, ForecastSpace) and space.longest_context > longest:
         problems["context_length"] = (
             f"must be at most {longest}, the longest of space.context_length, because all families are scored on the "
             f"windows that have so many steps before them, but reaches {space.longest_context}; lengthen the study's"
@@ -194,7 +173,7 @@ def _from_two(values: Values) -> Any:
     return kept
 
 
-def _choices(model: ModelSpec) -> Iterator[tuple[str, Any]]:
+def _choices(model: Model) -> Iterator[tuple[str, Any]]:
     """What was chosen for an architecture, by key of the space."""
     yield "n_branches", len(model.branches)
     for stack in model.branches:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from lstmgru.specs import ModelSpec
 from search.configurations import key_of
-from search.space import SearchSpace, Settings
+from search.space import ForecastSpace, LabelSpace, SearchSpace, Settings
 from search.values import Choices
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 _CELL = "cell"
 
 
-@dataclass(frozen=True)
 class MixedSpace(SearchSpace):
     """A space that leaves out the networks whose layers all have the same cell.
 
@@ -27,9 +25,25 @@ class MixedSpace(SearchSpace):
     reproducible as in any space.
     """
 
-    def suggest(self, trial: BaseTrial) -> tuple[ModelSpec, Settings]:
+    def suggest(self, trial: BaseTrial) -> tuple[Any, Settings]:
         """Suggest a candidate; with a :class:`optuna.trial.FixedTrial`, the candidate of given parameters."""
-        return super().suggest(cast("BaseTrial", _MixingTrial(trial, self)))
+        return super().suggest(cast("BaseTrial", _MixingTrial(trial, self)))  # type: ignore[safe-super]  # a task's
+
+
+@dataclass(frozen=True)
+class MixedForecastSpace(MixedSpace, ForecastSpace):
+    """Of forecasts."""
+
+
+@dataclass(frozen=True)
+class MixedLabelSpace(MixedSpace, LabelSpace):
+    """Of labels."""
+
+
+def mixed(space: SearchSpace) -> MixedSpace:
+    """The part of a space in which every candidate has at least two different cells."""
+    values: dict[str, Any] = dict(space.items())
+    return MixedLabelSpace(**values) if isinstance(space, LabelSpace) else MixedForecastSpace(**values)
 
 
 class _MixingTrial:

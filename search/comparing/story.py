@@ -19,11 +19,11 @@ from search.comparing.summary import best_trials, summarize
 from search.comparing.tracking import track
 from search.errors import ComparisonUnfinished, TrackingError
 from search.executors.base import Executor, Job, Outcome
-from search.finalize import report_path
 from search.journal import exclusive, journal_path, open_storage
 from search.objective import score_baselines
 from search.plan import Plan
 from search.progress import Listener
+from search.reportfiles import report_path
 from search.runner import bundle_path, check_cells, interruptible, make_executor
 from search.study import StudyStore, trial_record
 from search.values import Choices

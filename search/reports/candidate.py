@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import SpecError
 from lstmgru.registry import cell_names
+from search.values import Choices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lstmgru.specs import ModelSpec
-    from search.space import SearchSpace, Settings
+    from search.space import Model, SearchSpace, Settings
 
 _SPACE = "space."
 
@@ -27,25 +27,30 @@ def search_space(identity: Mapping[str, Any]) -> SearchSpace:
     """
     from pydantic import ValidationError
 
-    from search.config import SpaceConfig
-    from search.space import SearchSpace
+    from search.space import ForecastSpace, LabelSpace
+    from search.spaces import ForecastSpaceConfig, LabelSpaceConfig
 
+    labels = identity.get("task", "forecast") != "forecast"
+    config = LabelSpaceConfig if labels else ForecastSpaceConfig
     flat = {key.removeprefix(_SPACE): value for key, value in identity.items() if key.startswith(_SPACE)}
     _check_cells(flat.get("cell", []))
     try:
-        values = dict(SpaceConfig.model_validate(_nested(flat)))
+        values = dict(config.model_validate(_nested(flat)))
     except ValidationError as error:
         first = error.errors()[0]
         raise SpecError(
             f"space.{first['loc'][0]} of the study is not one that this version knows: {first['msg']}"
         ) from error
+    if labels and "tokens" in flat and flat["tokens"] is None:
+        values["tokens"] = Choices((None,))  # sequences of numbers have none
     missing = [name for name, value in values.items() if value is None]
     if missing:
         raise SpecError(f"the study does not say what it searched: space.{missing[0]} is missing")
-    return SearchSpace(**{name: value for name, value in values.items() if name != "preset"})
+    kept: dict[str, Any] = {name: value for name, value in values.items() if name != "preset"}
+    return LabelSpace(**kept) if labels else ForecastSpace(**kept)
 
 
-def candidate(identity: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[ModelSpec, Settings]:
+def candidate(identity: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[Model, Settings]:
     """What a trial tried.
 
     Args:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import DataError, SpecError
 from search.errors import StudyNotFound
-from search.finalize import FORECASTS_TABLE, report_path
 from search.records import StudyRecord, TrialRecord
+from search.reportfiles import FORECASTS_TABLE, REPORT_PAGE, report_path
 from search.reports.attention import ATTENTION_TABLE, attention_charts
 from search.reports.boxes import Roles
 from search.reports.candidate import candidate
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from optuna import Study
 
     from lstmgru.specs import ModelSpec
-
-REPORT_PAGE = "report.html"
-"""File of the report's directory."""
 
 _DRAWN = (
     "Of all forecasts those are drawn that follow each other without an overlap; the scores above are over all of them."

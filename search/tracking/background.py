@@ -22,7 +22,7 @@ _PATIENCE_AFTER_INTERRUPT = 3.0
 
 
 class BackgroundTracker:
-    """Passes on to another tracker, in a thread of its own.
+    """Passes on to another tracker, in a thread of its own, and leaves it once everything arrived.
 
     Of each trial only the newest record is passed on. When the other tracker fails, the newest records are
     kept, it is started again after a pause, and it is told everything once more; it must therefore be
@@ -121,7 +121,9 @@ class BackgroundTracker:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        if not delivered and self._study is not None:
+        if delivered:
+            self._tracker.__exit__(None, None, None)
+        elif self._study is not None:
             name = self._study.study
             self._on_note(f"MLflow lacks a part of the study; bring it there with: python -m search sync {name}")
         return delivered

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.errors import TrackingError
-from search.finalize import FORECASTS_TABLE, report_path
 from search.records import StudyRecord
+from search.reportfiles import HOLDOUT_TABLES, REPORT_PAGE, report_path
 from search.reports.leaderboard import leaderboard_frame
-from search.reports.report import REPORT_PAGE, report_html
+from search.reports.report import report_html
 from search.tracking.describe import leaderboard_table
 
 if TYPE_CHECKING:
@@ -33,10 +33,13 @@ def write_leaderboard(folder: Path, study: StudyRecord) -> None:
     (folder / "leaderboard.md").write_text(leaderboard_table(study) + "\n", encoding="utf-8")
 
 
-def write_forecasts(folder: Path, study: StudyRecord) -> None:
-    """Write ``forecasts.csv``, if the study has it; the report draws what is in it."""
-    if study.bundle is not None and (table := report_path(Path(study.bundle)) / FORECASTS_TABLE).is_file():
-        shutil.copy(table, folder / table.name)
+def write_holdout(folder: Path, study: StudyRecord) -> None:
+    """Write the tables of what was said of the holdout, if the study has them; the report draws what is in them."""
+    if study.bundle is None:
+        return
+    for name in HOLDOUT_TABLES:
+        if (table := report_path(Path(study.bundle)) / name).is_file():
+            shutil.copy(table, folder / name)
 
 
 def write_report(folder: Path, study: StudyRecord, optuna_study: Study) -> None:

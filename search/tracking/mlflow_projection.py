@@ -11,7 +11,7 @@ from search.errors import TrackingError
 from search.records import StudyRecord, TrackingLinks, TrialRecord
 from search.tracking import store
 from search.tracking.base import RunStatus
-from search.tracking.files import write_forecasts, write_leaderboard, write_report, write_settings
+from search.tracking.files import write_holdout, write_leaderboard, write_report, write_settings
 from search.tracking.model import Export
 from search.tracking.runs import open_experiment
 from search.tracking.session import Session
@@ -85,7 +85,7 @@ class MlflowProjection:
         if study.bundle is not None and (Path(study.bundle).is_dir() or self._open.model_uri is None):
             self.log_model(Path(study.bundle), study)
             self._show_outcome(study)
-        self._show_files(lambda folder: write_forecasts(folder, study))
+        self._show_files(lambda folder: write_holdout(folder, study))
         if optuna_study is not None:
             self._show_files(lambda folder: write_report(folder, study, optuna_study))
         return self.links()

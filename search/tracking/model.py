@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
+from lstmgru.data.labelled import LabelSchema
 from search.errors import TrackingError
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ CHAMPION = "champion"
 _REQUIREMENTS = ("numpy", "pandas", "safetensors", "torch")
 
 
+OutputType = Literal["any", "string", "long", "float"]
+
+
 @dataclass(frozen=True)
 class Export:
     """An exported model, as far as one can know it without loading it.
@@ -37,17 +41,15 @@ class Export:
         digest: Of its weights, in hexadecimal: unlike the other files they hold no dates and versions, so a model
             that is exported once more has the same.
         inputs: Columns that it reads.
-        keys: Those that say of which series and time a row is, which it writes as well.
-        outputs: Columns that it writes, after the keys: the target's name, then numbers.
+        outputs: Columns that it writes, and what they hold; ``any`` where that depends on the table.
         trial: The trial that it is of, or ``None``.
-        example: A raw table that it can forecast from, or ``None``.
+        example: A raw table that it can be tried with, or ``None``.
     """
 
     folder: Path
     digest: str
     inputs: tuple[str, ...]
-    keys: tuple[str, ...]
-    outputs: tuple[str, ...]
+    outputs: dict[str, OutputType]
     trial: int | None
     example: pd.DataFrame | None
 
@@ -60,13 +62,30 @@ class Export:
         """
         with _usable(folder / "bundle.json") as path:
             description = json.loads(path.read_text(encoding="utf-8"))
-            schema, digest = description["data"]["schema"], description["weights"]["sha256"][:16]
-            parts = ("targets", "past_covariates", "future_covariates", "static_covariates")
-            keys = (*((schema["id"],) if schema["id"] else ()), schema["time"])
-            inputs = (*keys, *(column for part in parts for column in schema[part]))
-            outputs = tuple(description["forecast_columns"][len(keys) :])
+            digest = description["weights"]["sha256"][:16]
+            labels = description.get("task", "forecast") != "forecast"
+            inputs, outputs = (_label_columns if labels else _forecast_columns)(description)
             trial = description["provenance"].get("trial")
-        return cls(folder, digest, inputs, keys, outputs, trial, _example(folder / "example.json"))
+        return cls(folder, digest, inputs, outputs, trial, _example(folder / "example.json"))
+
+
+def _forecast_columns(description: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, OutputType]]:
+    """Of a model that forecasts: ids and times stand in both, then come the target's name and numbers."""
+    schema = description["data"]["schema"]
+    parts = ("targets", "past_covariates", "future_covariates", "static_covariates")
+    keys = (*((schema["id"],) if schema["id"] else ()), schema["time"])
+    inputs = (*keys, *(column for part in parts for column in schema[part]))
+    target, *numbers = description["forecast_columns"][len(keys) :]
+    return inputs, {**dict.fromkeys(keys, "any"), target: "string", **dict.fromkeys(numbers, "float")}
+
+
+def _label_columns(description: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, OutputType]]:
+    """Of a model that labels: what names the sequence, the label, and probabilities of the classes."""
+    schema = LabelSchema.from_dict(description["data"]["schema"])
+    key, label, *numbers = description["label_columns"]
+    classes = description["labels"]["classes"]
+    kind: OutputType = "float" if not classes else "string" if isinstance(classes[0], str) else "long"
+    return schema.inputs, {key: "any" if schema.id else "long", label: kind, **dict.fromkeys(numbers, "float")}
 
 
 @contextmanager
@@ -123,17 +142,12 @@ def signature(export: Export) -> ModelSignature:
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import AnyType
 
-    anything = AnyType()  # type: ignore[no-untyped-call]
-    target, *numbers = export.outputs
+    def column(name: str, kind: OutputType) -> ColSpec:
+        return ColSpec(AnyType() if kind == "any" else DataType[kind], name)  # type: ignore[no-untyped-call]
+
     return ModelSignature(
-        inputs=Schema([ColSpec(anything, column) for column in export.inputs]),
-        outputs=Schema(
-            [
-                *(ColSpec(anything, column) for column in export.keys),
-                ColSpec(DataType.string, target),
-                *(ColSpec(DataType.float, column) for column in numbers),
-            ]
-        ),
+        inputs=Schema([column(name, "any") for name in export.inputs]),
+        outputs=Schema([column(name, kind) for name, kind in export.outputs.items()]),
     )
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _ENDED = ("COMPLETE", "PRUNED", "FAIL")
+# Between two points of the best score: where trials end faster, several are shown at once.
+_BEST_SECONDS = 2.0
 
 
 class Session:
@@ -34,6 +36,7 @@ class Session:
         self.client, self.experiment_id = client, experiment_id
         self._runs = Runs(client, experiment_id)
         self._best_points = 0
+        self._best_shown = float("-inf")
         parent, self.trial_runs = self._runs.read(study)
         if parent is None:
             start = _first_start(study) or time.time_ns() // 1_000_000
@@ -76,7 +79,7 @@ class Session:
             tags = entries.trial_tags(trial) | {entries.LOGGED_EPOCHS: str(logged)}
             self._runs.write(run, params=entries.trial_params(trial), points=points, tags=tags)
         self._runs.set_status(run, entries.STATUS[trial.state], end=end if ended else None)
-        if trial.state == "COMPLETE":
+        if trial.state == "COMPLETE" and time.monotonic() - self._best_shown > _BEST_SECONDS:
             self._show_best()
 
     def show_outcome(self, study: StudyRecord, *, tracking_uri: str) -> None:
@@ -139,6 +142,7 @@ class Session:
         return run
 
     def _show_best(self) -> None:
+        self._best_shown = time.monotonic()
         trials = {trial.number: trial for trial in self.study.trials} | self._trials
         points = entries.best_so_far(replace(self.study, trials=tuple(trials.values())))
         self._runs.write(self.parent, params={}, points=points[self._best_points :], tags={})

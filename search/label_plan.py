@@ -1,0 +1,193 @@
+"""The plan of a study of labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lstmgru.data.label_splits import LabelSplit, LabelSplits, LabelSplitSpec, make_label_splits
+from lstmgru.specs import LabelSpec
+from search.config import LabelStudyConfig, StudyConfig
+from search.errors import StudyFileError
+from search.label_presets import LabelFacts, resolve_label_space
+from search.plan import Plan, accelerator_of, shared
+from search.space import LabelSpace
+from search.tasks.labelling import LabelData
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from lstmgru.data.labelled import Indices, LabelledSequences
+    from lstmgru.data.word_vectors import WordVectors
+
+_USUAL_HOLDOUT = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelPlan(Plan):
+    """A validated study of labels with its data.
+
+    Attributes:
+        sequences: All of them, the holdout too.
+        splits: Folds and holdout.
+        labels: The task, its metric and classes.
+        vectors: Word vectors to begin with, if any.
+    """
+
+    config: LabelStudyConfig
+    space: LabelSpace
+    sequences: LabelledSequences
+    splits: LabelSplits
+    labels: LabelSpec
+    vectors: WordVectors | None = None
+
+    @property
+    def metric(self) -> str:
+        """Name of the score."""
+        return self.labels.metric
+
+    @property
+    def n_folds(self) -> int:
+        """Folds that every candidate is trained on."""
+        return len(self.splits.folds)
+
+    @property
+    def holdout(self) -> LabelSplit:
+        """The split that is scored once."""
+        return self.splits.holdout
+
+    def search_data(self) -> LabelData:
+        """What trials see: the sequences of the holdout are hidden."""
+        return replace(self.whole_data(), sequences=self.sequences.hiding(self.splits.holdout.evaluation))
+
+    def whole_data(self) -> LabelData:
+        """What the end of the study sees: the sequences of the holdout, too."""
+        return LabelData(self.sequences, self.splits.folds, self.labels, self.vectors)
+
+    def digest(self) -> str:
+        """Two studies with the same digest have the same data."""
+        return self.sequences.digest()
+
+    def describe_data(self) -> dict[str, Any]:
+        """The data in a few words, for people and for MLflow."""
+        sequences = self.sequences
+        known: dict[str, Any] = {"source": self.source, "digest": sequences.digest(), "sequences": len(sequences)}
+        if not sequences.is_text:
+            known |= {"rows": len(sequences.values), "channels": sequences.schema.n_channels}
+        if sequences.classes:
+            known["classes"] = len(sequences.classes)
+        if sequences.groups is not None:
+            known["groups"] = int(sequences.groups.max()) + 1
+        return known
+
+    def resolved(self, config: StudyConfig) -> LabelSpace:
+        """The space that another study of the same data would search.
+
+        Raises:
+            StudyFileError: Its values do not fit each other or the data.
+        """
+        assert isinstance(config, LabelStudyConfig)  # as that of this plan
+        facts = facts_of(self.sequences, self.splits.holdout.train, self.vectors)
+        return resolve_label_space(config, self.labels, facts)
+
+
+def label_plan(config: LabelStudyConfig, *, study_file: Path | None = None) -> LabelPlan:
+    """Read the data of a study of labels and work out everything else, see :func:`search.plan.make_plan`."""
+    file = str(study_file or config.name)
+    accelerator = accelerator_of(config.training.accelerator, file)
+    sequences, test, source = _read_sequences(config, study_file)
+    labels = LabelSpec(config.task, config.metric, sequences.classes)
+    splits = make_label_splits(sequences, _split_spec(config, test), test)
+    vectors = _read_vectors(config, study_file, sequences, splits.holdout.train)
+    try:
+        space = resolve_label_space(config, labels, facts_of(sequences, splits.holdout.train, vectors))
+    except StudyFileError as error:
+        raise StudyFileError(file, error.problems) from error
+    return LabelPlan(
+        **shared(config, space, accelerator, file),
+        config=config,
+        space=space,
+        source=source,
+        sequences=sequences,
+        splits=splits,
+        labels=labels,
+        vectors=vectors,
+    )
+
+
+def facts_of(sequences: LabelledSequences, train: Indices, vectors: WordVectors | None) -> LabelFacts:
+    """What a space depends on; the holdout is not looked at.
+
+    Args:
+        sequences: All of them.
+        train: (sequences,) numbers of those outside the holdout.
+        vectors: Word vectors, if any.
+    """
+    rarest = 1.0
+    if sequences.classes:
+        counts = np.bincount(sequences.labels[train], minlength=len(sequences.classes))
+        rarest = float(counts.min() / counts.mean())
+    if not sequences.is_text:
+        return LabelFacts(is_text=False, longest=int(sequences.lengths[train].max()), rarest=rarest)
+    from lstmgru.data.vocabulary import tokenize
+
+    texts = sequences.texts[train]
+    words = [len(tokenize(text, "word")) for text in texts]
+    return LabelFacts(
+        is_text=True,
+        longest=max(1, *words),
+        characters=max(1, *(len(tokenize(text, "character")) for text in texts)),
+        words=float(np.median(words)),
+        rarest=rarest,
+        vector_size=vectors.size if vectors else 0,
+    )
+
+
+def _split_spec(config: LabelStudyConfig, test: npt.NDArray[np.bool_] | None) -> LabelSplitSpec:
+    """How the sequences are cut; a share of the holdout stands for itself, unless the data have a test part."""
+    holdout = config.splits.holdout
+    if test is None and holdout is None:
+        holdout = _USUAL_HOLDOUT
+    return LabelSplitSpec(holdout=holdout, folds=config.splits.folds, seed=config.splits.seed)
+
+
+def _read_sequences(
+    config: LabelStudyConfig, study_file: Path | None
+) -> tuple[LabelledSequences, npt.NDArray[np.bool_] | None, str]:
+    """The sequences, which of them are the test part of the data, and where they came from."""
+    from lstmgru.data.label_sources import load_labelled_data
+
+    data = config.data
+    return load_labelled_data(
+        path=data.resolve_path(study_file) if data.path is not None else None,
+        test_path=data.resolve_path(study_file, "test") if data.test is not None else None,
+        dataset=data.dataset,
+        task=config.task,
+        layout=data.layout,
+        target=data.target,
+        channels=data.channels,
+        id=data.id,
+        time=data.time,
+        text=data.text,
+        group=data.group,
+        gaps=data.gaps,
+        delimiter=data.delimiter,
+        decimal=data.decimal,
+    )
+
+
+def _read_vectors(
+    config: LabelStudyConfig, study_file: Path | None, sequences: LabelledSequences, train: Indices
+) -> WordVectors | None:
+    """The vectors of the words that stand outside the holdout."""
+    if config.data.vectors is None:
+        return None
+    from lstmgru.data.vocabulary import tokenize
+    from lstmgru.data.word_vectors import read_vectors
+
+    words = Counter(word for text in sequences.texts[train] for word in tokenize(text, "word"))
+    return read_vectors(config.data.resolve_path(study_file, "vectors"), words)

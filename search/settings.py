@@ -1,0 +1,92 @@
+"""How every candidate is trained, and where MLflow shows the study."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from search.errors import shown
+from search.shapes import Count, CountOrAuto, Strict, Text
+
+
+class TrainingConfig(Strict):
+    """How every candidate is trained, whatever the task."""
+
+    max_epochs: Count = Field(30, description="Most passes over the training part, for each fold.")
+    patience: Count | None = Field(
+        5,
+        description="Epochs without a better score before the training of a fold stops. `null`: it never stops early.",
+    )
+    gradient_clip: float | None = Field(
+        1.0, gt=0, description="Largest norm of all gradients together. `null`: gradients are left as they are."
+    )
+    ema_decay: float | None = Field(
+        0.99,
+        gt=0,
+        lt=1,
+        description="Decay of the moving average of the weights, per optimiser step: the average is what is scored and "
+        "exported. `null`: the weights themselves are.",
+    )
+    refit: Literal["all", "last_fold"] = Field(
+        "all",
+        description="What the exported model learns from: `all`, everything but the holdout, for as many epochs as "
+        "were best in the folds; `last_fold`, the last fold's training part, until its score gets worse.",
+    )
+    accelerator: Literal["auto", "cpu", "gpu", "mps"] = Field(
+        "auto", description="What networks are trained on. `auto`: a GPU where there is one, else the CPU."
+    )
+
+
+class ForecastTrainingConfig(TrainingConfig):
+    """How every candidate is trained."""
+
+    epoch_windows: CountOrAuto | None = Field(
+        "auto",
+        description="Most windows of a pass. Of more, and of series with different numbers of them, each pass draws "
+        "anew, the same number from every series. `auto`: 25600. `null`: all, each once.",
+    )
+
+
+class LabelTrainingConfig(TrainingConfig):
+    """How every candidate is trained."""
+
+    max_epochs: Count = Field(60, description="Most passes over the training part, for each fold.")
+    patience: Count | None = Field(
+        10,
+        description="Epochs without a better score before the training of a fold stops. `null`: it never stops early.",
+    )
+
+
+class TrackingConfig(Strict):
+    """Where MLflow shows the study."""
+
+    enabled: bool = Field(True, description="Whether the study is shown in MLflow.")
+    uri: Text | None = Field(
+        None,
+        description="Tracking server or database: `http://…`, `https://…`, `sqlite:///…`, `postgresql://…`, "
+        "`mysql://…`, `mssql://…`, `databricks`. `null`: the server in `MLFLOW_TRACKING_URI`, else the database "
+        "`mlruns/mlflow.db` in the current folder.",
+    )
+    experiment: Text | None = Field(None, description="Experiment of the runs. `null`: the study's name.")
+    registered_model: Text | None = Field(
+        None, description="Registered model that the best model becomes a version of. `null`: the study's name."
+    )
+
+    @field_validator("uri")
+    @classmethod
+    def _is_server_or_database(cls, uri: str | None) -> str | None:
+        if uri is None or re.match(r"(https?|(sqlite|postgresql|mysql|mssql)(\+\w+)?)://|databricks\b", uri):
+            return uri
+        raise ValueError(
+            f"must be a server (http://host:5000) or a database (sqlite:///mlflow.db) but got {shown(uri)}; "
+            "MLflow keeps no studies in plain folders any more"
+        )
+
+    @field_validator("registered_model")
+    @classmethod
+    def _has_no_separator(cls, name: str | None) -> str | None:
+        if name is not None and re.search("[/:]", name):
+            raise ValueError(f"must not hold '/' or ':', which MLflow forbids there, but got {name!r}")
+        return name

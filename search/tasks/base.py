@@ -1,0 +1,87 @@
+"""What a task is to the search: folds to train candidates on, and baselines to measure them against."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lstmgru.specs import TrainSpec
+    from lstmgru.training.callbacks import Observer
+    from lstmgru.training.training import Trained
+    from search.space import Model
+
+
+@dataclass(frozen=True)
+class BaselineResult:
+    """What a simple method found.
+
+    Attributes:
+        score: Mean over the folds.
+        calibration: What its outputs of the folds say of its intervals, as plain values; ``None``: it has none.
+    """
+
+    score: float
+    calibration: dict[str, Any] | None = None
+
+
+class Backtest(Protocol):
+    """Collects what a method gives for the folds."""
+
+    def add(self, fold: int, outputs: Any) -> None:
+        """The outputs for the scored part of a fold, counted from 0."""
+
+    def calibration(self) -> dict[str, Any] | None:
+        """What they say of intervals, as plain values; ``None`` where there are none."""
+
+
+class NoBacktest:
+    """Of a task without intervals: nothing is kept."""
+
+    def add(self, fold: int, outputs: Any) -> None:
+        """Nothing to keep."""
+
+    def calibration(self) -> dict[str, Any] | None:
+        """There is none."""
+        return None
+
+
+class TaskData(ABC):
+    """What every trial of a study shares; the holdout is hidden in it.
+
+    A worker gets it once, so it must be picklable; it is read only.
+    """
+
+    @property
+    @abstractmethod
+    def n_folds(self) -> int:
+        """Folds that every candidate is trained on."""
+
+    @property
+    @abstractmethod
+    def larger_is_better(self) -> bool:
+        """Whether the score is maximised."""
+
+    @abstractmethod
+    def fit(self, fold: int, model: Model, train: TrainSpec, observer: Observer) -> Trained[Any]:
+        """Train a candidate on a fold, counted from 0, scoring every epoch.
+
+        Raises:
+            TrainingDiverged: A loss or score is not finite.
+            DataError: The fold has nothing to learn from for this candidate.
+        """
+
+    @abstractmethod
+    def score_baselines(self, should_stop: Callable[[], bool]) -> dict[str, BaselineResult] | None:
+        """Every baseline on the folds, by name; ``None`` if it was stopped."""
+
+    def backtest(self, model: Model) -> Backtest:
+        """Where the outputs of a candidate go."""
+        return NoBacktest()
+
+    def better(self, score: float, other: float) -> float:
+        """The better of two scores."""
+        return max(score, other) if self.larger_is_better else min(score, other)
