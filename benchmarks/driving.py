@@ -16,7 +16,8 @@ from search.driver import Driver
 from search.executors.base import Executor
 from search.journal import exclusive, journal_path
 from search.opening import open_study
-from search.plan import Plan, make_plan
+from search.plan import Plan
+from search.planning import make_plan
 from search.progress import SilentListener
 from search.records import StudyRecord
 from search.studyfile import load_study

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lstmgru.bundle import Bundle, load_bundle
+from lstmgru.bundle import Bundle, LabelBundle, load_bundle
 
 HERE = Path(__file__).parent
 
@@ -38,7 +38,7 @@ def run_study(study: Path, table: Path, folder: Path, timeout: str, arguments: S
     return {**json.loads(shown.stdout), "seconds": round(seconds, 1)}
 
 
-def exported(record: dict[str, Any]) -> Bundle:
+def exported(record: dict[str, Any]) -> Bundle | LabelBundle:
     """The model of a study."""
     return load_bundle(record["bundle"])
 
@@ -53,8 +53,15 @@ def summary(record: dict[str, Any]) -> dict[str, Any]:
         "winner": record["best"]["layers"] if record["best"] else None,
         "parameters": record["best"]["n_parameters"] if record["best"] else None,
         "folds": record["best"]["value"] if record["best"] else None,
-        "coverage": {f"{each['level']:g}": round(each["coverage"], 4) for each in record["holdout"]["intervals"]},
+        **_coverage(record),
     }
+
+
+def _coverage(record: dict[str, Any]) -> dict[str, Any]:
+    """Of the intervals on the holdout, where there are any."""
+    intervals = record["holdout"]["intervals"]
+    shares = {f"{each['level']:g}": round(each["coverage"], 4) for each in intervals}
+    return {"coverage": shares} if intervals else {}
 
 
 def show(result: dict[str, Any], *, as_json: bool) -> None:

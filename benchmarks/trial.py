@@ -45,7 +45,7 @@ WORKER = {
     ),
     "Lightning's loops": ("lightning.pytorch.trainer.trainer:Trainer.fit",),
     "reading data": ("lstmgru.training.fit:fit", "lstmgru.metrics:make_evaluation"),
-    "measuring the latency": ("lstmgru.nn.latency:forecast_latency",),
+    "measuring the latency": ("lstmgru.nn.latency:network_latency",),
 }
 DRIVER = {
     "asking": ("search.driver:Driver.ask",),

@@ -54,24 +54,45 @@ def paired_interval(difference: Floats, times: Integers, series: Integers, *, ov
 def paired_bootstrap(difference: Callable[[Integers], float], units: Integers) -> Interval:
     """The 95 % percentile interval of a difference between two methods, from a bootstrap (Efron & Tibshirani 1993).
 
-    Whole units are drawn with replacement, as many as there are; the same draws every time. Draws for which the
-    difference has no value do not count.
-
     Args:
         difference: From the (n,) rows that were drawn, of which some come several times, the score of the one method
             minus the score of the other.
         units: (k,) the unit of each row: rows of one unit depend on each other.
     """
-    mean = difference(np.arange(len(units)))
+    return bootstrap_interval(difference(np.arange(len(units))), bootstrap_scores(difference, units))
+
+
+def bootstrap_scores(score: Callable[[Integers], float], units: Integers) -> Floats:
+    """(draws,) scores of rows that were drawn; none where there are too few units to draw from.
+
+    Whole units are drawn with replacement, as many as there are. The draws are the same every time, so that the scores
+    of two methods on the same units are paired, and their difference is that of each draw.
+
+    Args:
+        score: From the (n,) rows that were drawn, of which some come several times.
+        units: (k,) the unit of each row: rows of one unit depend on each other.
+    """
     rows = np.argsort(units, kind="stable")
     _, starts, sizes = np.unique(units[rows], return_index=True, return_counts=True)
     if len(starts) < _FEWEST_UNITS:
-        return Interval(mean, -np.inf, np.inf)
+        return np.empty(0)
     generator = np.random.default_rng(0)
     values = np.empty(_RESAMPLES)
     for draw in range(_RESAMPLES):
         drawn = generator.integers(len(starts), size=len(starts))
-        values[draw] = difference(rows[_ranges(starts[drawn], sizes[drawn])])
+        values[draw] = score(rows[_ranges(starts[drawn], sizes[drawn])])
+    return values
+
+
+def bootstrap_interval(mean: float, values: Floats) -> Interval:
+    """The 95 % percentile interval of a difference, from those of the draws of a bootstrap.
+
+    Draws for which the difference has no value do not count; where they are most, nothing can be told.
+
+    Args:
+        mean: The difference itself.
+        values: (draws,) that of each draw, as :func:`bootstrap_scores` has them.
+    """
     values = values[np.isfinite(values)]
     if len(values) < _RESAMPLES / 2:
         return Interval(mean, -np.inf, np.inf)

@@ -18,7 +18,7 @@ from search.studyfile import load_study, study_name
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lstmgru.bundle import Bundle
+    from lstmgru.bundle import Bundle, LabelBundle
     from search.comparing.results import Comparison
     from search.plan import Plan
     from search.study import StudyStore
@@ -44,7 +44,7 @@ class StudyResult:
         return leaderboard_frame(self.study)
 
     @cached_property
-    def model(self) -> Bundle:
+    def model(self) -> Bundle | LabelBundle:
         """The exported model.
 
         Raises:
@@ -57,10 +57,11 @@ class StudyResult:
         return load_bundle(Path(self.study.bundle))
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Forecast the steps after the end of each series.
+        """Forecast the steps after the end of each series, or label each sequence.
 
         Args:
-            frame: A table with the study's columns and at least one context of rows for each series.
+            frame: A table with the columns that the model reads; for forecasts, with at least one context of rows for
+                each series.
 
         Raises:
             DataError: Columns, frequency or length do not fit.
@@ -175,7 +176,7 @@ def load_plan(
         f"search.{key}={value if value != '' else repr(value)}" for key, value in search.items() if value is not None
     ]
     loaded = load_study(study, overrides=[*overrides, *given], data_path=None if data is None else str(data))
-    from search.plan import make_plan
+    from search.planning import make_plan
 
     plan = make_plan(loaded.config, study_file=loaded.path)
     if loaded.config.compare.families is not None:

@@ -21,6 +21,7 @@ from search.tasks.labelling import LabelData
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from lstmgru.data.label_input import LabelledData
     from lstmgru.data.labelled import Indices, LabelledSequences
     from lstmgru.data.word_vectors import WordVectors
 
@@ -36,6 +37,7 @@ class LabelPlan(Plan):
         splits: Folds and holdout.
         labels: The task, its metric and classes.
         vectors: Word vectors to begin with, if any.
+        has_test_part: Whether the holdout is one that came with the data.
     """
 
     config: LabelStudyConfig
@@ -44,6 +46,7 @@ class LabelPlan(Plan):
     splits: LabelSplits
     labels: LabelSpec
     vectors: WordVectors | None = None
+    has_test_part: bool = False
 
     @property
     def metric(self) -> str:
@@ -99,7 +102,7 @@ def label_plan(config: LabelStudyConfig, *, study_file: Path | None = None) -> L
     """Read the data of a study of labels and work out everything else, see :func:`search.plan.make_plan`."""
     file = str(study_file or config.name)
     accelerator = accelerator_of(config.training.accelerator, file)
-    sequences, test, source = _read_sequences(config, study_file)
+    sequences, test, source = _read_data(config, study_file)
     labels = LabelSpec(config.task, config.metric, sequences.classes)
     splits = make_label_splits(sequences, _split_spec(config, test), test)
     vectors = _read_vectors(config, study_file, sequences, splits.holdout.train)
@@ -116,6 +119,7 @@ def label_plan(config: LabelStudyConfig, *, study_file: Path | None = None) -> L
         splits=splits,
         labels=labels,
         vectors=vectors,
+        has_test_part=test is not None,
     )
 
 
@@ -155,16 +159,14 @@ def _split_spec(config: LabelStudyConfig, test: npt.NDArray[np.bool_] | None) ->
     return LabelSplitSpec(holdout=holdout, folds=config.splits.folds, seed=config.splits.seed)
 
 
-def _read_sequences(
-    config: LabelStudyConfig, study_file: Path | None
-) -> tuple[LabelledSequences, npt.NDArray[np.bool_] | None, str]:
+def _read_data(config: LabelStudyConfig, study_file: Path | None) -> LabelledData:
     """The sequences, which of them are the test part of the data, and where they came from."""
-    from lstmgru.data.label_sources import load_labelled_data
+    from lstmgru.data.label_input import load_labelled_data
 
     data = config.data
     return load_labelled_data(
         path=data.resolve_path(study_file) if data.path is not None else None,
-        test_path=data.resolve_path(study_file, "test") if data.test is not None else None,
+        test=data.resolve_path(study_file, "test") if data.test is not None else None,
         dataset=data.dataset,
         task=config.task,
         layout=data.layout,

@@ -122,7 +122,7 @@ def run_trial(data: TaskData, model: Model, train: TrainSpec, channel: Channel) 
         TrainingDiverged: A loss or score is not finite.
         DataError: A fold has nothing to learn from for this candidate.
     """
-    from lstmgru.nn.latency import forecast_latency
+    from lstmgru.nn.latency import network_latency
     from lstmgru.nn.network import count_parameters
 
     start = time.perf_counter()
@@ -147,7 +147,7 @@ def run_trial(data: TaskData, model: Model, train: TrainSpec, channel: Channel) 
         best_epochs=tuple(best_epochs),
         fold_seconds=tuple(seconds),
         n_parameters=count_parameters(fitted.network),
-        latency=forecast_latency(fitted.network),
+        latency=network_latency(fitted.network),
         train_seconds=train_seconds,
         seconds=time.perf_counter() - start,
         calibration=backtest.calibration(),

@@ -8,12 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
 
 from lstmgru.registry import registered_cells
 from lstmgru.specs import LARGER_IS_BETTER, TrainSpec
-from search.config import LabelStudyConfig, StudyConfig
+from search.config import StudyConfig
 from search.configurations import Parameters, known_configurations
 from search.devices import resolve_accelerator, resolve_jobs
 from search.errors import Problem, StudyFileError
@@ -119,25 +118,6 @@ class Plan(ABC):
     def _epoch_windows(self) -> int | None:
         """Examples of an epoch at most."""
         return None
-
-
-def make_plan(config: StudyConfig, *, study_file: Path | None = None) -> Plan:
-    """Read the data of a study and work out everything else.
-
-    Args:
-        config: The study.
-        study_file: Where it was read from; a relative ``data.path`` may be relative to its folder.
-
-    Raises:
-        DataError: The data break a rule.
-        StudyFileError: The study does not fit its data.
-    """
-    from search.forecast_plan import forecast_plan
-    from search.label_plan import label_plan
-
-    if isinstance(config, LabelStudyConfig):
-        return label_plan(config, study_file=study_file)
-    return forecast_plan(config, study_file=study_file)
 
 
 class Shared(TypedDict):

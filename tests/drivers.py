@@ -11,7 +11,8 @@ from search.executors.in_process import InProcessExecutor
 from search.journal import journal_path
 from search.objective import warm_up
 from search.opening import open_study
-from search.plan import Plan, make_plan
+from search.plan import Plan
+from search.planning import make_plan
 from search.progress import SilentListener
 from search.records import TrialRecord
 from search.study import StudyStore

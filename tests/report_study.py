@@ -12,7 +12,8 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from search.objectives import SCORE
-from search.plan import describe_data, identity, make_plan
+from search.plan import describe_data, identity
+from search.planning import make_plan
 from search.study import StudyStore
 from search.studyfile import load_study
 from studies import write_study

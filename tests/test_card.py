@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import label_bundles
 import pytest
 from bundles import (
     CONTEXT,
@@ -20,6 +21,7 @@ from bundles import (
     table,
 )
 from conftest import make_panel
+from label_bundles import label_bundle_of, long_table, sequences_of, text_table, wide_table
 from markdown_it import MarkdownIt
 
 from lstmgru.bundle import example_frame
@@ -188,3 +190,111 @@ def test_the_card_names_the_example(tmp_path: Path) -> None:
     bundle = bundle_of(panel, example=example_frame(panel, CONTEXT, HORIZON))
     card = (save(tmp_path / "bundle", bundle) / "MODEL_CARD.md").read_text()
     assert "A table to try it with, `bundle.example`, is in `example.json`." in card
+
+
+# --- of models that label ---------------------------------------------------------------------------------------------
+
+
+def label_card_of(folder: Path, bundle: Any) -> str:
+    return (label_bundles.save(folder / "bundle", bundle) / "MODEL_CARD.md").read_text()
+
+
+CLASSES = [
+    {"class": "a", "support": 12, "precision": 0.91234, "recall": 1.0, "f1": 0.95},
+    {"class": "b|c", "support": 3, "precision": None, "recall": 0.0, "f1": 0.0},
+]
+
+
+def test_the_card_of_a_model_of_classes_says_what_it_is_and_how_good(tmp_path: Path) -> None:
+    metrics = {
+        "holdout": {"accuracy": 0.875, "macro_f1": 0.8},
+        "baselines": {"majority": 0.5, "ridge": 0.9, "odd": None},
+        "verdict": "It is worse.",
+        "classes": CLASSES,
+    }
+    card = label_card_of(tmp_path, label_bundle_of(sequences_of(long_table()), metrics=metrics))
+    for line in (
+        "# Classification: `state`",
+        "One of the 3 classes of `state` for each sequence, from its first 7 steps. Architecture: `gru(5) > lstm(4)`, ",
+        "A table with a row for each step of each sequence, without gaps, and these columns:",
+        "| engine | the name of the sequence |",
+        "| minute | times or numbers that order the steps of a sequence |",
+        "| heat | numbers |",
+        "**Verdict:** It is worse.",
+        "; accuracy, larger is better:",
+        "| ridge | 0.9 |\n| **this model** | 0.875 |\n| majority | 0.5 |\n| odd | undefined |",
+        "Further scores of this model: macro\\_f1 0.8.",
+        "| class | support | precision | recall | f1 |",
+        "| a | 12 | 0.9123 | 1 | 0.95 |",
+        r"| b\|c | 3 | undefined | 0 | 0 |",
+        ", loss cross_entropy, label smoothing 0, class weights none, adamw, ",
+        "- It knows `a`, `b`, `c`, and gives one of them to everything, also to what is none of them.",
+        "- It reads the first 7 steps: what comes after them changes nothing.",
+        'labels = bundle.predict(pd.read_csv("new.csv"))',
+        "`mlflow.pyfunc.load_model(",
+    ):
+        assert line in card, line
+    assert "state |" not in card, "labels are not among the columns that it needs"
+
+
+def test_the_card_of_a_model_of_texts_says_what_a_token_is(tmp_path: Path) -> None:
+    model = label_bundles.model_of(tokens="character", min_count=2, token_dropout=0.1)
+    card = label_card_of(tmp_path, label_bundle_of(sequences_of(text_table()), model))
+    for line in (
+        "One of the 2 classes of `mood` for each text, from its first 7 characters. Architecture: `character(3) > ",
+        "A table with a row for each text, and these columns:",
+        "| text | the text |",
+        "characters, each 2 times or more in the training texts; token dropout 0.1",
+        "- A character that its data did not hold often enough counts as unknown, like any other.",
+        'labels = bundle.predict(["a text", "another one"])',
+    ):
+        assert line in card, line
+    assert "gaps" not in card
+
+
+def test_the_card_of_a_wide_table_names_the_first_and_the_last_of_many_steps(tmp_path: Path) -> None:
+    card = label_card_of(tmp_path, label_bundle_of(sequences_of(wide_table()), gaps="fill"))
+    for line in (
+        "A table with a row for each sequence, gaps filled as in training (fill), and these columns:",
+        r"| step\_1 to step\_6 | numbers: the 6 steps, in order |",
+        "A sequence may be shorter: its last cells are empty then.",
+    ):
+        assert line in card, line
+
+
+def test_the_card_of_a_model_of_numbers_has_no_classes(tmp_path: Path) -> None:
+    card = label_card_of(tmp_path, label_bundle_of(sequences_of(long_table(), "regression", time=None)))
+    for line in (
+        "# Regression: `wear`",
+        "The number `wear` for each sequence, ",
+        "A table with a row for each step of each sequence, the steps in order, without gaps, ",
+        "; mae in original units, smaller is better:",
+    ):
+        assert line in card, line
+    assert "It knows `" not in card
+    assert "label smoothing" not in card
+
+
+def test_a_card_of_labels_survives_names_that_look_like_markdown(tmp_path: Path) -> None:
+    frame = text_table().rename(columns={"text": NASTY, "mood": "</details>"})
+    frame["</details>"] = frame["</details>"].replace("bad", NASTY)
+    sequences = sequences_of(frame, layout="text", text=NASTY, target="</details>", channels=(), id=None)
+    classes = [{NASTY: NASTY, "f1": 0.5}]
+    bundle = label_bundle_of(sequences, metrics={"holdout": {"accuracy": 1.0}, "classes": classes})
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(label_card_of(tmp_path, bundle))
+    kinds = {child.type for token in tokens for child in token.children or []} | {token.type for token in tokens}
+    assert not kinds & {"html_inline", "html_block", "link_open", "em_open", "s_open", "image"}
+    rows = [sum(t.type in ("td_open", "th_open") for t in part) for part in split_rows(tokens)]
+    assert rows == [2] * len(rows)
+
+
+@pytest.mark.parametrize("table", [long_table, text_table])
+def test_the_python_of_a_card_of_labels_runs(table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = table()
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    card = label_card_of(tmp_path, label_bundle_of(sequences_of(frame)))
+    (snippet,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(snippet.replace("path/to/this/bundle", "bundle"), names)
+    assert len(names["labels"]) == (2 if table is text_table else 8)

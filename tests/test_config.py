@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from lstmgru.errors import DataError
-from lstmgru.specs import ForecastSpec
-from search.config import ForecastStudyConfig
+from lstmgru.specs import ForecastSpec, LabelModelSpec, LayerSpec, ModelSpec, TrainSpec
+from search.config import ForecastStudyConfig, LabelStudyConfig
 from search.durations import parse_duration
 from search.problems import config_fields
 from search.searchable import grid_problems
 from search.sections import CalendarFeature, DataConfig, DatasetName
-from search.settings import ForecastTrainingConfig
-from search.spaces import ForecastSpaceConfig
+from search.settings import ForecastTrainingConfig, LabelTrainingConfig, TrainingConfig
+from search.spaces import ForecastSpaceConfig, LabelSpaceConfig, SpaceConfig
 from search.values import (
     BranchRange,
     Choices,
@@ -375,20 +375,29 @@ def test_names_of_calendar_features_and_data_sets_are_those_of_the_library() -> 
     assert set(get_args(DatasetName)) == set(DATASETS)
 
 
-def test_the_keys_of_the_space_are_those_of_the_specifications() -> None:
+@pytest.mark.parametrize(
+    ("model", "space", "training", "unsearched"),
+    [
+        (ModelSpec, ForecastSpaceConfig, ForecastTrainingConfig, {"label_smoothing", "class_weights"}),
+        (LabelModelSpec, LabelSpaceConfig, LabelTrainingConfig, {"epoch_windows"}),
+    ],
+)
+def test_the_keys_of_the_space_are_those_of_the_specifications(
+    model: type[Any], space: type[SpaceConfig], training: type[TrainingConfig], unsearched: set[str]
+) -> None:
     """A thing has one name: what a candidate and its training are made of, and the counts of layers and branches."""
-    from lstmgru.specs import LayerSpec, ModelSpec, TrainSpec
+    specs = (model, LayerSpec, TrainSpec)
+    library = {name for spec in specs for name in spec.__dataclass_fields__}
+    searched, trained = set(space.model_fields), set(training.model_fields)
 
-    library = {*ModelSpec.__dataclass_fields__, *LayerSpec.__dataclass_fields__, *TrainSpec.__dataclass_fields__}
-    space, training = set(ForecastSpaceConfig.model_fields), set(ForecastTrainingConfig.model_fields)
-
-    assert space - library == {"preset", "n_branches", "n_layers"}
-    assert training - library == {"refit"}
-    assert library - space - training == {"branches", "seed"}
+    assert searched - library == {"preset", "n_branches", "n_layers"}
+    assert trained - library == {"refit"}
+    assert library - searched - trained == {"branches", "seed"} | unsearched
 
 
-def test_every_key_has_a_sentence_that_says_what_null_means() -> None:
-    for key, field in config_fields().items():
+@pytest.mark.parametrize("study", [ForecastStudyConfig, LabelStudyConfig])
+def test_every_key_has_a_sentence_that_says_what_null_means(study: type[BaseModel]) -> None:
+    for key, field in config_fields(study).items():
         assert field.description, key
         assert field.description.endswith("."), key
         if field.default is None:

@@ -15,12 +15,15 @@ from _pytest.mark import ParameterSet
 
 from lstmgru.data import datasets
 from lstmgru.data.datasets import DATASETS, load_dataset
+from lstmgru.data.labelled_datasets import LABELLED_DATASETS, LANGUAGES, load_labelled
 from lstmgru.errors import DataError
+
+EVERY = DATASETS | LABELLED_DATASETS
 
 
 def installed(name: str) -> ParameterSet:
     """A data set as a test case; it is skipped where an optional package is missing, unless REQUIRE_STUDIES is set."""
-    dataset = DATASETS[name]
+    dataset = EVERY[name]
     absent = dataset.extra is not None and find_spec(dataset.package) is None
     skip = pytest.mark.skipif(
         absent and not os.environ.get("REQUIRE_STUDIES"),
@@ -84,14 +87,71 @@ def test_stocks_are_five_series_of_different_lengths_on_business_days(name: str)
     assert abs(change["adj_close"][split].item()) < 0.05
 
 
-@pytest.mark.parametrize("name", [installed(name) for name in DATASETS])
+@pytest.mark.parametrize("name", [installed("vowels")])
+def test_vowels_are_640_utterances_of_nine_men_with_a_given_test_part(name: str) -> None:
+    table = load_labelled(name)
+
+    assert table.test is not None
+    sizes = [
+        part.groupby("sequence")["label"].first().value_counts().sort_index() for part in (table.train, table.test)
+    ]
+    assert sizes[0].to_dict() == dict.fromkeys(range(1, 10), 30)
+    assert sizes[1].tolist() == [31, 35, 88, 44, 29, 24, 40, 50, 29]
+    lengths = pd.concat([table.train, table.test]).groupby("sequence").size()
+    assert (len(lengths), lengths.min(), lengths.max()) == (640, 7, 29)
+    channels = [f"channel_{number}" for number in range(1, 13)]
+    assert list(table.train.columns) == list(table.test.columns) == ["sequence", "step", *channels, "label"]
+    assert not table.train.isna().any().any()
+
+
+@pytest.mark.parametrize("name", [installed("languages")])
+def test_languages_are_names_that_one_of_fifteen_languages_alone_has(name: str) -> None:
+    table = load_labelled(name)
+
+    frame = table.train
+    assert table.test is None
+    assert list(frame.columns) == ["text", "language", "code"]
+    assert set(frame["language"]) == set(LANGUAGES.values())
+    assert len(LANGUAGES) == 15
+    assert frame["text"].is_unique
+    assert frame["text"].str.len().min() > 0
+    assert frame["language"].value_counts().between(250, 1100).all()
+    assert 7_000 < len(frame) < 11_000
+    german = frame[frame["language"] == "German"].set_index("code")["text"]
+    assert german["AT"] == "Österreich"
+    assert german["de"].tolist() == ["Deutsch", "Österreichisches Deutsch", "Schweizer Hochdeutsch"]
+    assert not frame["code"].str.contains("_").any()
+
+
+@pytest.mark.parametrize("name", [installed("languages")])
+def test_the_names_are_those_that_the_package_gives(name: str) -> None:
+    from babel import Locale
+
+    frame = load_labelled(name).train
+    code_of = {language: code for code, language in LANGUAGES.items()}
+    for language, rows in frame.groupby("language"):
+        locale = Locale.parse(code_of[str(language)])
+        known = {*locale.territories.values(), *locale.languages.values()}
+        assert set(rows["text"]) <= known
+        others = {
+            text
+            for code in LANGUAGES
+            if code != code_of[str(language)]
+            for part in (Locale.parse(code).territories, Locale.parse(code).languages)
+            for text in part.values()
+        }
+        assert set(rows["text"]) == known - others
+
+
+@pytest.mark.parametrize("name", [installed(name) for name in EVERY])
 def test_every_dataset_says_what_it_is_and_loads(name: str) -> None:
-    dataset = DATASETS[name]
+    dataset = EVERY[name]
 
     assert dataset.name == name
     assert dataset.licence
     assert dataset.description
-    assert len(load_dataset(name)) > 0
+    frame = load_dataset(name) if name in DATASETS else load_labelled(name).train
+    assert len(frame) > 0
 
 
 def packages_own(name: str) -> pd.DataFrame:
@@ -121,11 +181,13 @@ def test_the_file_holds_what_the_package_itself_would_give(name: str) -> None:
     pd.testing.assert_frame_equal(load_dataset(name), packages_own(name), check_dtype=False)
 
 
-@pytest.mark.parametrize("name", [installed(name) for name in DATASETS])
-def test_reading_a_dataset_imports_no_package_of_data(name: str) -> None:
-    heavy = {dataset.package for dataset in DATASETS.values()} | {"statsmodels", "sklearn", "shapely", "torch"}
+@pytest.mark.parametrize("name", [installed(name) for name in EVERY])
+def test_reading_a_dataset_imports_no_heavy_package(name: str) -> None:
+    heavy = {dataset.package for dataset in EVERY.values()} | {"statsmodels", "sklearn", "shapely", "torch"}
+    heavy -= {"babel"}  # it reads its own files
+    function = "datasets import load_dataset" if name in DATASETS else "labelled_datasets import load_labelled"
     program = (
-        "import sys; from lstmgru.data.datasets import load_dataset; load_dataset(sys.argv[1]);"
+        f"import sys; from lstmgru.data.{function} as load; load(sys.argv[1]);"
         f"print(*sorted({heavy!r} & {{name.partition('.')[0] for name in sys.modules}}))"
     )
 
@@ -139,6 +201,8 @@ def test_reading_a_dataset_imports_no_package_of_data(name: str) -> None:
 def test_an_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(DataError, match="got 'seatle-weather'; did you mean 'seattle_weather'"):
         load_dataset("seatle-weather")
+    with pytest.raises(DataError, match="must be one of vowels, languages but got 'vowel'; did you mean 'vowels'"):
+        load_labelled("vowel")
 
 
 @pytest.mark.parametrize(

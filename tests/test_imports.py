@@ -14,7 +14,8 @@ import pytest
 import lstmgru
 import search
 from search.journal import open_storage
-from search.plan import identity, make_plan
+from search.plan import identity
+from search.planning import make_plan
 from search.study import StudyStore
 from search.studyfile import load_study
 from studies import program_environment, write_study
@@ -27,11 +28,24 @@ SEARCH_LAYERS = (
     ("runner",),
     ("driver", "ending", "opening"),
     ("tracking",),
-    ("study", "journal", "executors", "reports", "finalize", "progress", "budget", "warmstart"),
-    ("plan", "objective"),
-    ("space", "presets", "samplers", "pruning", "devices", "studyfile", "problems", "configurations"),
-    ("config", "sections", "values", "shapes", "durations", "yamlfile", "methods", "searchable"),
-    ("errors", "records", "objectives"),
+    ("study", "journal", "executors", "reports", "finalize", "finishing", "progress", "budget", "warmstart"),
+    ("planning", "objective"),
+    ("plan", "forecast_plan", "label_plan", "tasks"),
+    ("space", "presets", "label_presets", "samplers", "pruning", "devices", "studyfile", "problems", "configurations"),
+    (
+        "config",
+        "sections",
+        "label_sections",
+        "settings",
+        "spaces",
+        "values",
+        "shapes",
+        "durations",
+        "yamlfile",
+        "methods",
+        "searchable",
+    ),
+    ("errors", "records", "objectives", "reportfiles"),
 )
 # What each part of the library may import from the others.
 LIBRARY_PARTS = {

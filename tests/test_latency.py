@@ -1,4 +1,4 @@
-"""The time of a forecast: of which network, and of what it is the median."""
+"""The time of a forward pass: of which network, and of what it is the median."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from conftest import make_panel
 
 from lstmgru.data.inputs import input_spec
 from lstmgru.nn import latency
-from lstmgru.nn.latency import FEWEST, MOST, WARM_UP, forecast_latency
+from lstmgru.nn.label_network import LabelNetwork
+from lstmgru.nn.latency import FEWEST, MOST, WARM_UP, network_latency
 from lstmgru.nn.network import ForecastNetwork
-from lstmgru.specs import ModelSpec, parse_branches
+from lstmgru.specs import LabelModelSpec, ModelSpec, parse_branches
 
 
 def network(layers: str = "gru(8)", context_length: int = 14) -> ForecastNetwork:
@@ -36,7 +37,7 @@ def test_it_is_the_median_of_the_passes_after_the_warm_up(monkeypatch: pytest.Mo
             now += next(passes)
 
     monkeypatch.setattr(time, "perf_counter", lambda: now)
-    assert forecast_latency(Slow()) == pytest.approx(0.012)  # type: ignore[arg-type]
+    assert network_latency(Slow()) == pytest.approx(0.012)  # type: ignore[arg-type]
     assert next(passes, None) is None
     assert len(takes) == WARM_UP + FEWEST
 
@@ -53,7 +54,7 @@ def test_a_fast_network_is_measured_often_but_not_for_ever(monkeypatch: pytest.M
 
     monkeypatch.setattr(fast, "forward", counted)
     monkeypatch.setattr(latency, "ENOUGH_SECONDS", 1e9)
-    forecast_latency(fast)
+    network_latency(fast)
     assert count == WARM_UP + MOST
 
 
@@ -61,8 +62,14 @@ def test_it_learns_nothing_and_changes_nothing() -> None:
     measured = network()
     before = {name: value.clone() for name, value in measured.state_dict().items()}
     state = torch.random.get_rng_state()
-    forecast_latency(measured)
+    network_latency(measured)
     assert not measured.training
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(torch.equal(value, before[name]) for name, value in measured.state_dict().items())
     assert all(parameter.grad is None for parameter in measured.parameters())
+
+
+def test_a_labelling_network_is_measured_too() -> None:
+    spec = LabelModelSpec(parse_branches("gru(8)"), max_length=20)
+    labelling = LabelNetwork(spec, n_channels=2, n_outputs=3)
+    assert 0 < network_latency(labelling) < 1

@@ -9,7 +9,7 @@ import pytest
 from report_study import Made, make_store
 
 from lstmgru.errors import SpecError
-from search.plan import make_plan
+from search.planning import make_plan
 from search.reports.candidate import candidate, search_space
 from search.studyfile import load_study
 from studies import write_study

@@ -15,7 +15,7 @@ from test_datasets import installed
 from lstmgru.data.datasets import DATASETS
 from lstmgru.data.windows import evaluation_cutoffs
 from search.errors import StudyFileError
-from search.plan import make_plan
+from search.planning import make_plan
 from search.problems import config_fields
 from search.studyfile import load_study
 

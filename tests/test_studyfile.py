@@ -80,7 +80,8 @@ BAD_VALUES = [
     ("+", "name: ../x", ["line 9: name must be", "but got '../x'; for example name: x"]),
     ("+", "name: 2024", ["line 9: name must be text but got 2024; put it in quotes"]),
     ("+", "name:", ["line 9: name must be text but got nothing"]),
-    ("+", "task: classify", ["line 9: task must be forecast but got 'classify'"]),
+    ("+", "task: classify", ["line 9: task must be one of forecast, classification, regression but got 'classify'; "
+     "did you mean 'classification'?"]),
     ("  horizon: 7", "  horizon: 7\n  metric: meae",
      ["line 7: forecast.metric must be one of mae, rmse, mse, smape, mase, wql, scaled_mse, scaled_mae but got 'meae'; "
       "did you mean 'mae'?"]),
@@ -542,18 +543,20 @@ def resolve(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]
 
 
 def test_the_schema_describes_every_key_and_every_shape_of_a_space_value() -> None:
-    described = schema()
-    definitions = described["$defs"]
+    definitions = schema()["$defs"]
+    forecasts, labels = (definitions[resolved["$ref"].rpartition("/")[2]] for resolved in schema()["anyOf"])
 
-    assert described["required"] == ["data", "forecast", "splits"]
-    for key, node in described["properties"].items():
-        section = resolve(node, definitions)
-        assert node.get("description") or section["description"], key
-        assert section.get("additionalProperties", False) is False, key
-        for inner, inner_node in section.get("properties", {}).items():
-            assert inner_node["description"], f"{key}.{inner}"
+    assert forecasts["required"] == ["data", "forecast", "splits"]
+    assert labels["required"] == ["task", "data"]
+    for study in (forecasts, labels):
+        for key, node in study["properties"].items():
+            section = resolve(node, definitions)
+            assert node.get("description") or section["description"], key
+            assert section.get("additionalProperties", False) is False, key
+            for inner, inner_node in section.get("properties", {}).items():
+                assert inner_node["description"], f"{key}.{inner}"
 
-    space = resolve(described["properties"]["space"], definitions)["properties"]
+    space = resolve(forecasts["properties"]["space"], definitions)["properties"]
     scalar, items, mapping = space["hidden_size"]["anyOf"][0]["oneOf"]
     assert scalar == {"type": "integer", "minimum": 1, "maximum": 16384}
     assert items == {"type": "array", "items": scalar, "minItems": 1}

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import label_bundles
 import pytest
 from bundles import bundle_of, calibration_of, rich_panel, rich_table, save
+from label_bundles import label_bundle_of, long_table, sequences_of, text_table, wide_table
 from mlflow_store import client, history, make_store, projection, runs
 from synthetic_study import finished_study, save_small_bundle
 
@@ -86,6 +88,47 @@ def test_the_signature_names_every_column_that_is_read_and_the_ends_of_the_inter
     types = {column.name: str(column.type) for column in described.outputs}
     assert types["target"] == "DataType.string"
     assert types["lower_80"] == types["upper_95"] == types["forecast"] == "DataType.float"
+
+
+@pytest.mark.parametrize(
+    ("frame", "task", "columns"),
+    [
+        (long_table(), "classification", {"engine": "any", "label": "string", "p_a": "float", "p_c": "float"}),
+        (long_table(), "regression", {"engine": "any", "label": "float"}),
+        (wide_table(), "classification", {"sample": "any", "label": "long", "p_1": "float"}),
+        (text_table(), "classification", {"row": "long", "label": "string", "p_good": "float"}),
+    ],
+)
+def test_the_signature_of_a_model_that_labels_names_what_it_reads_and_gives(
+    frame: Any, task: str, columns: dict[str, str], tmp_path: Path
+) -> None:
+    bundle = label_bundle_of(sequences_of(frame, task))
+    described = signature(Export.read(label_bundles.save(tmp_path / "labels.bundle", bundle)))
+    assert described.inputs.input_names() == list(bundle.schema.inputs)
+    assert described.outputs.input_names() == list(bundle.predict(frame).columns)
+    types = {column.name: str(column.type).removeprefix("DataType.") for column in described.outputs}
+    assert {name: "any" if "Any" in types[name] else types[name] for name in columns} == columns
+
+
+@pytest.mark.parametrize("table", [text_table, wide_table])
+def test_the_champion_labels_a_raw_table(
+    table: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+    import pandas as pd
+
+    from lstmgru.bundle import example_labels
+
+    frame = table()
+    sequences = sequences_of(frame)
+    bundle = label_bundle_of(
+        sequences, example=example_labels(sequences, np.arange(len(sequences))), provenance={"trial": 0}
+    )
+    saved = label_bundles.save(tmp_path / "weather.bundle", bundle)
+    sync_study(dataclasses.replace(finished_study(2), bundle=str(saved)), folder=folder)
+    model = load_model(folder, monkeypatch)
+    pd.testing.assert_frame_equal(model.predict(frame), bundle.predict(frame))
+    assert len(model.predict(model.input_example)) == 2
 
 
 @pytest.mark.slow

@@ -24,12 +24,13 @@ _AXES = {
 }
 
 
-def usage(results: str, *, example: bool, more: Iterable[str] = ()) -> Iterator[str]:
+def usage(results: str, *, example: bool, options: str = "", more: Iterable[str] = ()) -> Iterator[str]:
     """How to use it on the command line, from Python and from MLflow.
 
     Args:
         results: What it gives: ``forecasts``.
         example: Whether the bundle has an example.
+        options: Further arguments with which pandas reads its table.
         more: Further lines of Python.
     """
     yield "On the command line:"
@@ -41,7 +42,7 @@ def usage(results: str, *, example: bool, more: Iterable[str] = ()) -> Iterator[
         "from lstmgru.bundle import load_bundle",
         "",
         'bundle = load_bundle("path/to/this/bundle")',
-        f'{results} = bundle.predict(pd.read_csv("new.csv"))',
+        f'{results} = bundle.predict(pd.read_csv("new.csv"{options}))',
         *more,
     )
     if example:

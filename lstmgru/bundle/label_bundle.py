@@ -137,7 +137,8 @@ class LabelBundle:
         if self.schema.text is None or isinstance(data, str):
             wanted = "a list of texts or a table" if self.schema.text else "a table"
             raise DataError(f"the model labels {wanted} but got a {type(data).__name__}; give it {wanted}")
-        return pd.DataFrame({self.schema.text: list(data)}), replace(self.schema, id=None)
+        texts = pd.Series(list(data), dtype=object)  # as they are, whatever is wrong with them
+        return pd.DataFrame({self.schema.text: texts}), replace(self.schema, id=None)
 
     def _label(self, sequences: LabelledSequences) -> list[npt.NDArray[Any]]:
         """Outputs of the sequences of a table."""

@@ -13,6 +13,12 @@ from lstmgru.bundle.markdown import code, codes, escape
 from lstmgru.data.wording import counted
 from lstmgru.nn.network import count_parameters
 
+# An empty text is a text; pandas would take it for a missing one.
+_TEXTS: dict[str, Any] = {
+    "options": ", keep_default_na=False",
+    "more": ['labels = bundle.predict(["a text", "another one"])'],
+}
+
 
 def label_card(bundle: LabelBundle, description: dict[str, Any]) -> Card:
     """The content of the card.
@@ -21,8 +27,7 @@ def label_card(bundle: LabelBundle, description: dict[str, Any]) -> Card:
         bundle: The model.
         description: What its ``bundle.json`` holds.
     """
-    texts = ('labels = bundle.predict(["a text", "another one"])',) if bundle.schema.layout == "text" else ()
-    how = usage("labels", example=bundle.example is not None, more=texts)
+    how = usage("labels", example=bundle.example is not None, **(_TEXTS if bundle.schema.layout == "text" else {}))
     return Card(
         title=f"{bundle.task.task.capitalize()}: {code(bundle.schema.target)}",
         summary=_summary(bundle),
@@ -49,7 +54,11 @@ def _summary(bundle: LabelBundle) -> str:
     )
 
 
-_ROWS = {"long": "a row for each step of each sequence", "wide": "a row for each sequence", "text": "a row for each text"}
+_ROWS = {
+    "long": "a row for each step of each sequence",
+    "wide": "a row for each sequence",
+    "text": "a row for each text",
+}
 _MOST_STEPS = 5
 
 

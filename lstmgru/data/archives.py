@@ -155,7 +155,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             stripped = line.removeprefix(b"\xef\xbb\xbf").strip()
-            if not stripped or stripped.startswith(b"#"):
+            if not stripped or stripped.startswith((b"#", b"%")):
                 continue
             try:
                 yield f"{path}: line {number}", stripped.decode()

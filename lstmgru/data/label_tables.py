@@ -235,7 +235,7 @@ def _other_columns(frame: pd.DataFrame, schema: LabelSchema, source: str) -> tup
             read_numbers(frame[column], source)
         except DataError as error:
             raise DataError(
-                f"{error}; without data.channels every column that plays no other part must hold numbers: name those in "
-                "data.channels, or a column of texts in data.text"
+                f"{error}; without data.channels every column that plays no other part must hold numbers: name those "
+                "in data.channels, or a column of texts in data.text"
             ) from error
     return tuple(columns)

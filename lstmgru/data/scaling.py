@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lstmgru.data.series import SeriesPanel
 from lstmgru.data.splits import Rows
+from lstmgru.data.totals import TrainingRows
 from lstmgru.errors import DataError, SpecError
 from lstmgru.specs import ModelSpec
 
@@ -60,29 +61,23 @@ class Scaler:
         """
         log, difference = (model.log, model.difference) if model else (False, False)
         kind = model.normalization if model else "fold"
-        every = [_numbers(panel, slice(start, end), log) for start, end in train]
-        parts = [part for part in every if len(part)]
-        mean, scale = moments(np.concatenate(parts))
-        numeric = np.array([column not in panel.schema.categories for column in panel.channels])
-        targets = slice(0, panel.n_targets)
+        n_targets, own = panel.n_targets, kind in ("series", "last") and len(panel) > 1
+        rows = TrainingRows(panel, train, lambda numbers: _with_logarithms(numbers, n_targets) if log else numbers)
+        mean, scale = _moments(rows)
+        if own:
+            mean, scale = _with_own(mean, scale, n_targets, rows)
         if difference:
-            changes = np.concatenate([np.diff(part[:, targets], axis=0) for part in parts])
-            mean[targets], scale[targets] = 0.0, _size(changes)
+            mean[:, :n_targets] = 0.0
+            scale[:, :n_targets] = _size_of_changes(rows, own)[:, :n_targets]
         elif kind in ("window", "mean"):
-            sizes = np.abs(np.concatenate(parts)[:, targets]).mean(axis=0)
-            mean[targets] = 0.0
-            scale[targets] = np.where(sizes > 0, sizes, 1.0) if kind == "mean" else scale[targets]
-        mean, scale = np.where(numeric, mean, 0.0)[None], np.where(numeric, scale, 1.0)[None]
-        if kind in ("series", "last") and len(panel) > 1:
-            mean, scale = np.repeat(mean, len(panel), axis=0), np.repeat(scale, len(panel), axis=0)
-            for series, part in enumerate(every):
-                if len(part) > 1:
-                    own = (0.0, _size(np.diff(part[:, targets], axis=0))) if difference else moments(part[:, targets])
-                    mean[series, targets], scale[series, targets] = own
+            mean[:, :n_targets] = 0.0
+            if kind == "mean":
+                scale[:, :n_targets] = _one_for_none(rows.mean_size())[:, :n_targets]
+        numeric = np.array([column not in panel.schema.categories for column in panel.channels])
         return cls(
-            mean.astype(np.float32),
-            scale.astype(np.float32),
-            panel.n_targets,
+            np.where(numeric, mean, 0.0).astype(np.float32),
+            np.where(numeric, scale, 1.0).astype(np.float32),
+            n_targets,
             log,
             *_static_moments(panel),
         )
@@ -141,12 +136,6 @@ class Scaler:
         return table[series]
 
 
-def _numbers(panel: SeriesPanel, rows: slice, log: bool) -> _Float:
-    """(rows, F) in double precision, of the targets the logarithms if asked for."""
-    values = panel.values[rows].astype(np.float64)
-    return _with_logarithms(values, panel.n_targets) if log else values
-
-
 _Values = TypeVar("_Values", Array, _Float)
 
 
@@ -162,21 +151,47 @@ def _with_logarithms(values: _Values, n_targets: int) -> _Values:
     return logarithms
 
 
-def _size(changes: _Float) -> _Float:
-    """(Y,) root mean squares, so that a steady trend's changes count as large as they are; 1 where all are 0."""
-    size: _Float = np.sqrt((changes**2).mean(axis=0))
+def _moments(rows: TrainingRows, *, by_series: bool = False) -> tuple[_Float, _Float]:
+    """(1, F) or (series, F) means and deviations."""
+    mean = rows.mean(by_series=by_series)
+    return mean, _unless_constant(mean, rows.deviation(mean))
+
+
+def _with_own(mean: _Float, scale: _Float, n_targets: int, rows: TrainingRows) -> tuple[_Float, _Float]:
+    """(series, F) moments: of all rows, but those of the targets are of each series' own rows if it has some."""
+    own, enough = _moments(rows, by_series=True), rows.counts[:, None] > 1
+    together = [np.repeat(each, len(rows.counts), axis=0) for each in (mean, scale)]
+    for each, its in zip(together, own, strict=True):
+        each[:, :n_targets] = np.where(enough, its, each)[:, :n_targets]
+    return together[0], together[1]
+
+
+def _size_of_changes(rows: TrainingRows, own: bool) -> _Float:
+    """(1, F) or (series, F) root mean squares, so that a steady trend's changes count as large as they are.
+
+    1 where nothing changes; those of all for a series without a change of its own to look at.
+    """
+    every = _one_for_none(np.sqrt(rows.mean_square_change()))
+    if not own:
+        return every
+    its = _one_for_none(np.sqrt(rows.mean_square_change(by_series=True)))
+    return np.where(rows.counts[:, None] > 1, its, every)
+
+
+def _one_for_none(size: _Float) -> _Float:
     return np.where(size > 0, size, 1.0)
 
 
-def moments(values: _Float) -> tuple[_Float, _Float]:
-    """(channels,) mean and deviation of (rows, channels) values; 1 for the deviation of what is constant."""
-    mean, scale = values.mean(axis=0), values.std(axis=0)
-    constant = scale <= _ROUNDING * np.maximum(np.abs(mean), 1e-30)
-    return mean, np.where(constant, 1.0, scale)
+def _unless_constant(mean: _Float, deviation: _Float) -> _Float:
+    """The deviation; 1 where nothing but rounding varies."""
+    constant = deviation <= _ROUNDING * np.maximum(np.abs(mean), 1e-30)
+    return np.where(constant, 1.0, deviation)
 
 
 def _static_moments(panel: SeriesPanel) -> tuple[Array, Array]:
     """(S,) mean and deviation over the series; 0 and 1 for categories."""
-    mean, scale = moments(panel.static.astype(np.float64))
+    values = panel.static.astype(np.float64)
+    mean = values.mean(axis=0)
+    scale = _unless_constant(mean, values.std(axis=0))
     numeric = np.array([column not in panel.schema.categories for column in panel.schema.static_covariates], bool)
     return np.where(numeric, mean, 0.0).astype(np.float32), np.where(numeric, scale, 1.0).astype(np.float32)

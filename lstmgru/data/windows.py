@@ -6,6 +6,9 @@ With cutoff row ``c``, context length T and horizon H, the context is rows ``c -
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,10 +17,55 @@ from lstmgru.data.splits import Rows, Split
 from lstmgru.errors import DataError
 
 
+@dataclass(frozen=True)
+class Runs:
+    """Ascending rows as runs of neighbours: of millions of cutoffs, a few numbers.
+
+    Attributes:
+        first: (runs,) first row of each.
+        ends: (runs,) how many rows there are up to the end of each; none is empty.
+    """
+
+    first: Rows
+    ends: Rows
+
+    @classmethod
+    def of(cls, rows: Rows) -> Self:
+        """The runs of ascending rows."""
+        starts = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
+        return cls(rows[starts], np.append(starts[1:], len(rows))[: len(starts)])
+
+    def __len__(self) -> int:
+        """How many rows."""
+        return int(self.ends[-1]) if len(self.ends) else 0
+
+    def at(self, places: Rows) -> Rows:
+        """(n,) the rows at (n,) places, counted from 0."""
+        run = np.searchsorted(self.ends, places, side="right")
+        rows: Rows = places - np.append(0, self.ends)[run] + self.first[run]
+        return rows
+
+    def before(self, rows: Rows) -> Rows:
+        """(n,) how many rows lie before each of (n,) rows."""
+        run = np.searchsorted(self.first, rows, side="right") - 1
+        begins = np.append(0, self.ends)
+        inside = begins[run] + np.minimum(rows - self.first[run], self.ends[run] - begins[run])
+        counts: Rows = np.where(run < 0, 0, inside)
+        return counts
+
+
 def training_cutoffs(
     panel: SeriesPanel, split: Split, *, context_length: int, horizon: int, short_series: ShortSeries = "error"
 ) -> Rows:
-    """(windows,) cutoffs whose context and horizon both lie in the training part of one series.
+    """(windows,) all rows of :func:`training_runs`."""
+    runs = training_runs(panel, split, context_length=context_length, horizon=horizon, short_series=short_series)
+    return runs.at(np.arange(len(runs)))
+
+
+def training_runs(
+    panel: SeriesPanel, split: Split, *, context_length: int, horizon: int, short_series: ShortSeries = "error"
+) -> Runs:
+    """The cutoffs whose context and horizon both lie in the training part of one series.
 
     Only cutoffs after an observed row count: the last rows of a filled stretch may be interpolated from the very values
     that are to be forecast.
@@ -35,22 +83,20 @@ def training_cutoffs(
     """
     starts, ends = split.train.T
 
-    def fitting(policy: ShortSeries) -> Rows:
+    def fitting(policy: ShortSeries) -> Runs:
         short = ends - starts < context_length + horizon
         least = np.where(short, 1, context_length) if policy == "pad" else context_length
-        cutoffs = _rows_between(starts + least, ends - horizon + 1)
-        after_observed: Rows = cutoffs[panel.observed[cutoffs - 1]]
-        return after_observed
+        return _runs_without(starts + least, ends - horizon + 1, _unobserved(panel) + 1)
 
-    cutoffs = fitting(short_series)
-    if len(cutoffs) == 0:
+    runs = fitting(short_series)
+    if len(runs) == 0:
         context = "one row of context" if short_series == "pad" else f"context {context_length}"
         raise DataError(
             f"{split.name}: no training window fits: {context} + horizon {horizon} steps are longer than the longest "
             f"training part ({int((ends - starts).max())} rows); use a shorter context or fewer folds"
             + _padding_helps(fitting("pad"))
         )
-    return cutoffs
+    return runs
 
 
 def evaluation_cutoffs(
@@ -80,12 +126,13 @@ def evaluation_cutoffs(
         DataError: No such window exists.
     """
     starts, ends = split.evaluation.T
-    unobserved = np.concatenate([[0], np.cumsum(~panel.observed)])
+    unobserved = _unobserved(panel)
 
     def complete(policy: ShortSeries) -> Rows:
         least = 1 if policy == "pad" else context_length
-        cutoffs = _rows_between(np.maximum(starts, panel.offsets[:-1] + least), ends - horizon + 1, stride)
-        observed: Rows = cutoffs[unobserved[cutoffs - 1] == unobserved[cutoffs + horizon]]
+        cutoffs = rows_between(np.maximum(starts, panel.offsets[:-1] + least), ends - horizon + 1, stride)
+        before, after = (np.searchsorted(unobserved, rows) for rows in (cutoffs - 1, cutoffs + horizon))
+        observed: Rows = cutoffs[before == after]
         return observed
 
     cutoffs = complete(short_series)
@@ -99,16 +146,32 @@ def evaluation_cutoffs(
     return cutoffs
 
 
-def _padding_helps(cutoffs: Rows) -> str:
+def _padding_helps(cutoffs: Rows | Runs) -> str:
     return ", or set data.short_series: pad" if len(cutoffs) else ""
 
 
-def _rows_between(first: Rows, end: Rows, step: int = 1) -> Rows:
+def rows_between(first: Rows, end: Rows, step: int = 1) -> Rows:
     """Every ``step``-th row of each range ``[first, end)``, one range after the other; a range may be empty."""
     counts = np.maximum(-(-(end - first) // step), 0)
     before = np.cumsum(counts) - counts
     rows: Rows = np.repeat(first - step * before, counts) + step * np.arange(counts.sum())
     return rows
+
+
+def _unobserved(panel: SeriesPanel) -> Rows:
+    """(rows that were filled,) ascending: few, or none."""
+    return np.flatnonzero(~panel.observed)
+
+
+def _runs_without(first: Rows, end: Rows, removed: Rows) -> Runs:
+    """The rows of ranges ``[first, end)``, ascending and apart, but for some; a range may be empty."""
+    first, end = first[first < end], end[first < end]
+    range_ = np.searchsorted(first, removed, side="right") - 1
+    inside = removed[(range_ >= 0) & (removed < end[range_])] if len(first) else removed[:0]
+    # The n-th start belongs to the n-th end, for the pieces do not overlap.
+    starts, stops = np.sort(np.concatenate([first, inside + 1])), np.sort(np.concatenate([end, inside]))
+    filled = starts < stops
+    return Runs(starts[filled], np.cumsum(stops[filled] - starts[filled]))
 
 
 def history(panel: SeriesPanel, cutoffs: Rows) -> Rows:

@@ -15,6 +15,8 @@ from lstmgru.errors import DataError
 
 Array = npt.NDArray[np.float32]
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 @dataclass(frozen=True)
 class WordVectors:
@@ -95,7 +97,7 @@ def _vector(numbers: bytes, where: str) -> Array:
             value = float(field)
         except ValueError:
             value = float("nan")
-        if not abs(value) <= np.finfo(np.float32).max:
+        if not abs(value) <= _LARGEST:
             text = field.decode(errors="replace")
             raise DataError(f"{where} must hold numbers after the word but one is {text!r}; correct the line")
     return np.array(fields, np.float64).astype(np.float32)

@@ -1,13 +1,12 @@
-"""How long a trained network takes for a forecast."""
+"""How long a trained network takes for its outputs."""
 
 from __future__ import annotations
 
 import statistics
 import time
+from typing import Any, Protocol
 
 import torch
-
-from lstmgru.nn.network import ForecastNetwork
 
 WARM_UP = 3
 """Passes that are not counted: the first ones allocate memory and choose kernels."""
@@ -17,7 +16,20 @@ ENOUGH_SECONDS = 0.02
 """After so long no further pass is begun, once there are :data:`FEWEST`."""
 
 
-def forecast_latency(network: ForecastNetwork, batch_size: int = 1) -> float:
+class Measurable(Protocol):
+    """A network that can say what it reads."""
+
+    def example_input(self, batch_size: int) -> tuple[Any, ...]:
+        """Arguments of a call."""
+
+    def eval(self) -> Any:
+        """Switch to evaluation mode."""
+
+    def __call__(self, *inputs: Any) -> Any:
+        """The outputs."""
+
+
+def network_latency(network: Measurable, batch_size: int = 1) -> float:
     """Seconds of a forward pass: the median of several, after a warm-up.
 
     It is that of the caller's threads and of a machine that does whatever else it does; a median forgives single
@@ -25,7 +37,7 @@ def forecast_latency(network: ForecastNetwork, batch_size: int = 1) -> float:
 
     Args:
         network: Where it is measured; left in evaluation mode.
-        batch_size: B, windows that are forecast at once.
+        batch_size: B, windows or sequences that are read at once.
     """
     network.eval()
     inputs = network.example_input(batch_size)

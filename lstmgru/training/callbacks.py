@@ -47,23 +47,30 @@ class SilentObserver:
 
 
 class BestWeights(Callback):
-    """Keeps the weights and outputs of the epoch with the best score in memory, the weights on the device."""
+    """Keeps the weights and outputs of the best epoch in memory, the weights on the device; stops when none is better.
 
-    def __init__(self) -> None:
+    Args:
+        patience: Epochs without a better one after which training stops; ``None``: it goes on.
+    """
+
+    def __init__(self, patience: int | None = None) -> None:
         self.score = float("nan")
         self.epoch = 0
+        self._patience, self._rank = patience, (float("inf"), float("inf"))
         self.outputs: Array | None = None
         self._weights: dict[str, Tensor] = {}
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Copy the weights when they are the best so far."""
         assert isinstance(pl_module, TrainingModule)
-        assert pl_module.validation is not None  # else there was none to end
-        if pl_module.validation.improves(pl_module.score, self.score):
-            self.score, self.epoch = pl_module.score, trainer.current_epoch + 1
+        epoch = trainer.current_epoch + 1
+        if pl_module.rank < self._rank:
+            self._rank, self.score, self.epoch = pl_module.rank, pl_module.score, epoch
             self.outputs = pl_module.outputs
             state = pl_module.scored_network.state_dict()
             self._weights = {name: value.detach().clone() for name, value in state.items()}
+        elif self._patience is not None and epoch - self.epoch >= self._patience:
+            trainer.should_stop = True
 
     def restore(self, module: TrainingModule) -> None:
         """Load the best weights into the network; without any validation, the last ones that would be scored."""

@@ -170,6 +170,7 @@ def _validation(evaluation: LabelEvaluation, order: ByLength, encoding: Encoding
         restore=lambda outputs: _restored(outputs, order, encoding, task),
         score=lambda outputs: evaluation.score(task.metric, outputs),
         larger_is_better=task.larger_is_better,
+        tie_break=(lambda outputs: evaluation.score("log_loss", outputs)) if task.classes else None,
     )
 
 

@@ -18,8 +18,6 @@ from lstmgru.specs import Optimizer, TrainSpec
 from lstmgru.training.averaging import average_of, averaged
 
 Array = npt.NDArray[np.float32]
-SCORE = "score"
-"""Name under which the validation score is logged: what early stopping monitors."""
 
 _OPTIMIZERS: dict[Optimizer, type[torch.optim.Adam]] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 
@@ -54,15 +52,23 @@ class Validation:
         restore: (examples, …) outputs in the order of the evaluation's chunks → in original order and units.
         score: Those → the metric.
         larger_is_better: Whether the metric is maximised.
+        tie_break: Those → what decides between epochs of the same score, smaller being better: a metric that counts
+            moves in steps, and an early epoch is seldom the best of its step. ``None``: the first epoch is.
     """
 
     restore: Callable[[Array], Array]
     score: Callable[[Array], float]
     larger_is_better: bool = False
+    tie_break: Callable[[Array], float] | None = None
 
-    def improves(self, score: float, best: float) -> bool:
-        """Whether a score is better than the best so far, which is NaN before the first."""
-        return np.isnan(best) or (score > best if self.larger_is_better else score < best)
+    def rank(self, score: float, outputs: Array) -> tuple[float, float]:
+        """How good an epoch is; the smaller the better.
+
+        Args:
+            score: Its metric.
+            outputs: In original order and units.
+        """
+        return -score if self.larger_is_better else score, 0.0 if self.tie_break is None else self.tie_break(outputs)
 
 
 class TrainingModule(LightningModule):
@@ -97,6 +103,8 @@ class TrainingModule(LightningModule):
         self.score = float("nan")
         self.outputs: Array | None = None
         """(examples, …) outputs of the last validation, in original units."""
+        self.rank = (float("inf"), float("inf"))
+        """Of the last validation, see :meth:`Validation.rank`."""
         self.validation = validation
         self._loss, self._spec, self._data, self._n_steps = loss, spec, data, n_steps
         self._schedule: LRScheduler | None = None
@@ -168,7 +176,7 @@ class TrainingModule(LightningModule):
         self.score = self.validation.score(self.outputs)
         if not np.isfinite(self.score):
             raise TrainingDiverged(f"the validation score became {self.score} in epoch {self.current_epoch + 1}")
-        self.log(SCORE, self.score)
+        self.rank = self.validation.rank(self.score, self.outputs)
 
     def on_train_epoch_end(self) -> None:
         """Without validation, the epoch ends here.

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import torch
-from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
 from lstmgru.specs import TrainSpec
 from lstmgru.training.callbacks import BestWeights, EpochResult, Observer, SilentObserver, Watch
 from lstmgru.training.chunks import ChunksDataModule
-from lstmgru.training.module import SCORE, Array, ResidentData, TrainingModule, Validation
+from lstmgru.training.module import Array, ResidentData, TrainingModule, Validation
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -72,7 +71,7 @@ def train_network(
         TrainingDiverged: The loss or the score is not finite.
     """
     start = time.perf_counter()
-    best, watch = BestWeights(), Watch(observer or SilentObserver())
+    best, watch = BestWeights(spec.patience), Watch(observer or SilentObserver())
     with _seeded(spec.seed), _quiet():
         network = make_network()
         module = TrainingModule(
@@ -98,15 +97,11 @@ def train_network(
 
 
 def _trainer(spec: TrainSpec, best: BestWeights, watch: Watch, validation: Validation | None) -> Trainer:
-    callbacks: list[Callback] = [best]
-    if validation is not None and spec.patience is not None:
-        mode = "max" if validation.larger_is_better else "min"
-        callbacks.append(EarlyStopping(SCORE, mode=mode, patience=spec.patience, check_finite=False))
     return Trainer(
         accelerator=spec.accelerator,
         devices=1,
         max_epochs=spec.max_epochs,
-        callbacks=[*callbacks, watch],
+        callbacks=[best, watch],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

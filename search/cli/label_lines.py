@@ -37,8 +37,9 @@ def data_line(plan: LabelPlan) -> str:
 
 def holdout_line(plan: LabelPlan) -> str:
     """What the holdout is."""
-    given = plan.config.splits.holdout is None and plan.config.data.test is not None
-    return f"a holdout of {len(plan.holdout.evaluation)} {'given ' if given else ''}sequences"
+    what = "texts" if plan.sequences.is_text else "sequences"
+    where = ", the test part of the data" if plan.has_test_part else ""
+    return f"a holdout of {len(plan.holdout.evaluation)} {what}{where}"
 
 
 def size_line(plan: LabelPlan) -> str:

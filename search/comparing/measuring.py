@@ -41,7 +41,7 @@ def measure(candidate: Candidate, channel: Channel) -> Costs:
     unit is trained on one window first, so that every import, compiled kernels and the data are there before the first
     look.
     """
-    from lstmgru.nn.latency import forecast_latency
+    from lstmgru.nn.latency import network_latency
 
     del channel  # it takes seconds, and is not stopped
     one_epoch = replace(candidate.train, max_epochs=1)
@@ -51,8 +51,8 @@ def measure(candidate: Candidate, channel: Channel) -> Costs:
     network = _train(candidate, candidate.model, one_epoch, last_fold)
     after = peak_memory()
     return Costs(
-        latency=forecast_latency(network, 1),
-        batch_latency=forecast_latency(network, BATCH),
+        latency=network_latency(network, 1),
+        batch_latency=network_latency(network, BATCH),
         memory=None if before is None or after is None else after - before,
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from search.comparing.again import Candidate, SeedResult, train_again
@@ -130,8 +129,8 @@ def candidate(plan: Plan, family: FamilyStore, trial: FrozenTrial) -> Candidate:
 
     model, settings = family.plan.space.suggest(FixedTrial(trial.params))
     return Candidate(
-        data=replace(family.plan.search_data(), panel=plan.panel),
-        holdout=plan.splits.holdout,
+        data=family.plan.whole_data(),
+        holdout=plan.holdout,
         model=model,
         train=plan.train_spec(settings, seed=trial.user_attrs["seed"]),
         refit=plan.config.training.refit,

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.comparing.again import SeedResult
-from search.comparing.families import Family, FamilyPlan
+from search.comparing.families import Family
 from search.comparing.inherit import ended_trials, inherit
 from search.comparing.measuring import Costs
 from search.errors import StudyMismatch
 from search.journal import journal_path, open_storage, repair
-from search.plan import Plan, describe_data, identity
+from search.plan import Plan, identity
 from search.study import StudyStore, trial_record
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class FamilyStore:
         store: Its study.
     """
 
-    def __init__(self, family: Family, plan: FamilyPlan, store: StudyStore) -> None:
+    def __init__(self, family: Family, plan: Plan, store: StudyStore) -> None:
         self.family, self.plan, self.store = family, plan, store
 
     @property
@@ -107,7 +107,7 @@ class ComparisonStore:
 
 
 def open_comparison(
-    plan: Plan, families: Mapping[Family, FamilyPlan], study: StudyStore | None, path: Path, listener: Listener
+    plan: Plan, families: Mapping[Family, Plan], study: StudyStore | None, path: Path, listener: Listener
 ) -> ComparisonStore:
     """The comparison, new or resumed; trials of the study are taken over, and none is left running.
 
@@ -147,9 +147,10 @@ def _open(storage: JournalStorage, plan: Plan, more: Mapping[str, Any]) -> Study
             "task": plan.config.task,
             "config": plan.config.to_dict(),
             "identity": own,
-            "data": describe_data(plan),
+            "data": plan.describe_data(),
+            "metric": plan.metric,
         }
-        return StudyStore.create(storage, plan.name, direction="minimize", attributes=attributes)
+        return StudyStore.create(storage, plan.name, direction=plan.direction, attributes=attributes)
     try:
         store.check_identity(own)
     except StudyMismatch as error:

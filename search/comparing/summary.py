@@ -67,9 +67,9 @@ def summarize(plan: Plan, store: ComparisonStore, *, seeds: int, seconds: float)
     return Comparison(
         study=plan.name,
         uid=store.uid,
-        metric=plan.forecast.metric,
+        metric=plan.metric,
         horizon=plan.forecast.horizon,
-        folds=len(plan.splits.folds),
+        folds=plan.n_folds,
         trials=count,
         seeds=seeds,
         seconds=round(seconds, 1),

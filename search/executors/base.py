@@ -78,6 +78,13 @@ class Executor(Protocol):
     def startup_seconds(self) -> float | None:
         """What it took to get ready for the first job; ``None`` while that is not known."""
 
+    def share(self, value: Any) -> Any:
+        """What to put into the arguments of jobs in place of a large value that many of them read.
+
+        Workers find the value there, in one copy for all of them, as long as this object lives. They must not write to
+        it.
+        """
+
     def submit(self, job: Job) -> None:
         """Start a job; only while :attr:`free` is positive."""
 

@@ -43,6 +43,10 @@ class InProcessExecutor:
         """What the imports took; ``None`` before :meth:`__enter__`."""
         return self._startup_seconds
 
+    def share(self, value: Any) -> Any:
+        """The value itself."""
+        return value
+
     def submit(self, job: Job) -> None:
         """Keep the job for the next :meth:`poll`."""
         self._job = job

@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from search.errors import WorkersCannotStart
 from search.executors.base import Failure, Job, Outcome, Supervisor, run_job
+from search.executors.sharing import Shared
 
 _READY = "ready"
 _REPORT = "report"
@@ -118,6 +119,10 @@ class ProcessExecutor:
     def pids(self) -> list[int]:
         """Process ids of the workers."""
         return [worker.process.pid or -1 for worker in self._workers]
+
+    def share(self, value: Any) -> Any:
+        """The value in a file, which the workers map."""
+        return Shared(value)
 
     def submit(self, job: Job) -> None:
         """Give the job to a free worker; one that is still starting takes it as soon as it is ready."""

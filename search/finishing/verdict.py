@@ -29,20 +29,26 @@ def describe(metric: str, winner: float, baseline_name: str, baseline: float, in
         interval: Of the difference of their errors, winner less baseline, case by case.
     """
     name = baseline_name.replace("_", " ")
-    change = abs(winner - baseline) / baseline if baseline else float("inf")
     direction = "lower" if winner < baseline else "higher"
     larger = metric in LARGER_IS_BETTER
     better, worse = (winner > baseline, winner < baseline) if larger else (winner < baseline, winner > baseline)
-    numbers = f"{metric.upper()} {winner:.4g} against {baseline:.4g}, {change:.1%} {direction}"
+    numbers = f"{metric.upper()} {winner:.4g} against {baseline:.4g}, {_change(winner, baseline, larger)} {direction}"
     if interval.high < 0 and better:
         return f"The winner beats the best baseline ({name}) on the holdout: {numbers}.", True
     if interval.low > 0 and worse:
         return f"A simple baseline is better: {name} beats the winner on the holdout ({numbers}). Use {name}.", False
     known = bool(np.isfinite(interval.low))
-    why = "a difference that these data cannot tell from chance" if known else "in too few windows to tell from chance"
+    why = "a difference that these data cannot tell from chance" if known else "in too few cases to tell from chance"
     if better:
         return f"The winner does not clearly beat the best baseline ({name}) on the holdout: {numbers}, {why}.", False
     return (
         f"The winner does not beat the best baseline ({name}) on the holdout: {numbers}, {why}. Prefer {name}.",
         False,
     )
+
+
+def _change(score: float, other: float, of_one: bool) -> str:
+    """By how much two scores differ: errors by a share, those of which 1 is the best by themselves."""
+    if of_one:
+        return f"{abs(score - other):.4g}"
+    return f"{abs(score - other) / other:.1%}" if other else "infinitely"
