@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from test_datasets import installed
 
 from lstmgru.data.datasets import DATASETS
+from lstmgru.data.labelled_datasets import LABELLED_DATASETS
 from lstmgru.data.windows import evaluation_cutoffs
+from search.config import ForecastStudyConfig, LabelStudyConfig
 from search.errors import StudyFileError
+from search.label_plan import LabelPlan
 from search.planning import make_plan
 from search.problems import config_fields
 from search.studyfile import load_study
@@ -75,9 +79,20 @@ def test_every_data_set_has_a_shipped_study_that_scores_each_of_its_series(datas
         assert np.unique(scored).tolist() == list(range(len(data)))
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("dataset", [installed(name) for name in LABELLED_DATASETS])
+def test_every_labelled_data_set_has_a_shipped_study(dataset: str) -> None:
+    [file] = [file for file in FILES if load_study(file).config.data.dataset == dataset]
+
+    plan = make_plan(load_study(file).config, study_file=file)
+
+    assert isinstance(plan, LabelPlan)
+    assert (len(plan.labels.classes), plan.has_test_part) == {"vowels": (9, True), "languages": (15, False)}[dataset]
+    assert set(plan.sequences.labels[plan.holdout.evaluation]) == set(range(len(plan.labels.classes)))
+
+
+@pytest.mark.parametrize("name", [*DATASETS, *LABELLED_DATASETS])
 def test_the_page_says_which_package_brings_a_data_set_and_its_licence(name: str) -> None:
-    dataset = DATASETS[name]
+    dataset = {**DATASETS, **LABELLED_DATASETS}[name]
 
     table = README.partition("| data set |")[2].partition("\n\n")[0]
     [row] = re.findall(rf"^\| `{name}` \| (.+) \|$", table, re.MULTILINE)
@@ -85,7 +100,10 @@ def test_the_page_says_which_package_brings_a_data_set_and_its_licence(name: str
     _, package, licence = row.split(" | ")
     assert package.startswith(f"{dataset.package} (")
     assert package.endswith(", extra `studies`") == (dataset.extra == "studies")
-    assert any(term in licence and term in dataset.licence for term in ("public domain", "CC BY 4.0"))
+    terms = ("public domain", "CC BY 4.0", "Unicode License v3")
+    assert any(term in licence and term in dataset.licence for term in terms)
+        term in licence and term in dataset.licence for term in ("public domain", "CC BY 4.0", "Unicode License v3")
+    )
 
 
 def documented_default(key: str, field: FieldInfo) -> str:
@@ -99,23 +117,29 @@ def documented_default(key: str, field: FieldInfo) -> str:
 
 
 def test_the_page_documents_every_key_with_its_default_and_its_meaning() -> None:
-    keys = README.partition("## Keys")[2]
+    forecasts, _, labels = README.partition("## Keys")[2].partition("## Keys of labels")
+    known, own = ({key: rest for key, *rest in ROW.findall(part)} for part in (forecasts, labels))
 
-    assert {key: (default, meaning) for key, default, meaning in ROW.findall(keys)} == {
-        key: (documented_default(key, field), field.description) for key, field in config_fields().items()
-    }
+    def described(kind: type[BaseModel]) -> dict[str, list[str | None]]:
+        return {key: [documented_default(key, field), field.description] for key, field in config_fields(kind).items()}
+
+    of_labels = described(LabelStudyConfig)
+    assert known == described(ForecastStudyConfig)
+    assert own == {key: rest for key, rest in of_labels.items() if rest != known.get(key)}
 
 
 def yaml_blocks() -> list[str]:
-    """The studies on the page: a whole one, and one with problems."""
+    """The studies on the page: two whole ones, and one with problems."""
     return re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_example_of_a_whole_study_is_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "task"), [(0, "forecast"), (1, "classification")])
+def test_the_examples_of_whole_studies_are_some(number: int, task: str, tmp_path: Path) -> None:
     file = tmp_path / "sales.yaml"
-    file.write_text(yaml_blocks()[0], encoding="utf-8")
+    file.write_text(yaml_blocks()[number], encoding="utf-8")
 
-    assert load_study(file).config.name == "sales"
+    config = load_study(file).config
+    assert (config.name, config.task) == ("sales", task)
 
 
 def test_the_example_of_a_study_with_problems_has_those_problems(
@@ -124,7 +148,7 @@ def test_the_example_of_a_study_with_problems_has_those_problems(
     monkeypatch.chdir(tmp_path)
     file = Path("studies/shop.yaml")
     file.parent.mkdir()
-    file.write_text(yaml_blocks()[1], encoding="utf-8")
+    file.write_text(yaml_blocks()[2], encoding="utf-8")
 
     with pytest.raises(StudyFileError) as caught:
         load_study("shop")

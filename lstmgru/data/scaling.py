@@ -182,6 +182,12 @@ def _one_for_none(size: _Float) -> _Float:
     return np.where(size > 0, size, 1.0)
 
 
+def moments(values: _Float) -> tuple[_Float, _Float]:
+    """(channels,) mean and deviation of (rows, channels); 1 for the deviation of what is constant."""
+    mean = values.mean(axis=0)
+    return mean, _unless_constant(mean, values.std(axis=0))
+
+
 def _unless_constant(mean: _Float, deviation: _Float) -> _Float:
     """The deviation; 1 where nothing but rounding varies."""
     constant = deviation <= _ROUNDING * np.maximum(np.abs(mean), 1e-30)
@@ -190,8 +196,6 @@ def _unless_constant(mean: _Float, deviation: _Float) -> _Float:
 
 def _static_moments(panel: SeriesPanel) -> tuple[Array, Array]:
     """(S,) mean and deviation over the series; 0 and 1 for categories."""
-    values = panel.static.astype(np.float64)
-    mean = values.mean(axis=0)
-    scale = _unless_constant(mean, values.std(axis=0))
+    mean, scale = moments(panel.static.astype(np.float64))
     numeric = np.array([column not in panel.schema.categories for column in panel.schema.static_covariates], bool)
     return np.where(numeric, mean, 0.0).astype(np.float32), np.where(numeric, scale, 1.0).astype(np.float32)

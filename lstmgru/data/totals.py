@@ -1,4 +1,4 @@
-"""Sums over the training rows of a panel, a block of rows at a time: in double precision, without a copy of the data."""
+"""Means over the training rows of a panel, a block at a time: in double precision, and without a copy of the data."""
 
 from __future__ import annotations
 

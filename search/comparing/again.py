@@ -3,47 +3,25 @@
 from __future__ import annotations
 
 import statistics
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import numpy as np
-
-from lstmgru.specs import ModelSpec, TrainSpec
+from lstmgru.specs import TrainSpec
 from search.finishing.task import refit_epochs
-from search.tasks.forecasting import ForecastData
+from search.space import Model
+from search.tasks.base import TaskData
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from lstmgru.data.splits import Split
-    from lstmgru.metrics import Array, Evaluation
-    from lstmgru.training.callbacks import EpochResult
-    from lstmgru.training.fit import FitResult
+    from lstmgru.training.callbacks import EpochResult, Observer
+    from lstmgru.training.training import Trained
     from search.executors.base import Channel
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """What is trained again.
-
-    Attributes:
-        data: What the trials saw, and the rows of the holdout, too.
-        holdout: The split that is scored last.
-        model: The architecture.
-        train: The training settings, but for the seed.
-        refit: ``all``: on everything before the holdout; ``last_fold``: as in the last fold.
-    """
-
-    data: ForecastData
-    holdout: Split
-    model: ModelSpec
-    train: TrainSpec
-    refit: str
-
-
-@dataclass(frozen=True)
 class SeedResult:
-    """What one seed gave.
+    """What one seed gave; what else the holdout says stands in the classes derived from this one.
 
     Attributes:
         seed: Of the training.
@@ -52,9 +30,6 @@ class SeedResult:
         epoch_seconds: Mean over the folds of the seconds of an epoch.
         best_seconds: Mean over the folds of the seconds until the best epoch was over.
         holdout: Score on the holdout.
-        steps: (H,) scores of each step of the horizon there.
-        by_time: (cutoffs,) mean error of the windows of each cutoff there, in the order of time.
-        by_series: (series,) mean error of the windows of each series there, in the order of the panel.
     """
 
     seed: int
@@ -63,21 +38,59 @@ class SeedResult:
     epoch_seconds: float
     best_seconds: float
     holdout: float
-    steps: tuple[float, ...]
-    by_time: tuple[float, ...]
-    by_series: tuple[float, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; :meth:`from_dict` is the inverse."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The result that :meth:`to_dict` wrote."""
-        plain: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-        }
-        return cls(**plain)
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+@dataclass(frozen=True)
+class Candidate(ABC):
+    """What is trained again.
+
+    Attributes:
+        data: What the trials saw, and the holdout, too.
+        holdout: The split that is scored last.
+        model: The architecture.
+        train: The training settings, but for the seed.
+        refit: ``all``: on everything but the holdout; ``last_fold``: as in the last fold.
+    """
+
+    result: ClassVar[type[SeedResult]]
+    """What a seed gives."""
+
+    data: TaskData
+    holdout: Any
+    model: Model
+    train: TrainSpec
+    refit: str
+
+    @property
+    @abstractmethod
+    def last_fold(self) -> Any:
+        """The split of that name."""
+
+    @abstractmethod
+    def fit(self, split: Any, train: TrainSpec, observer: Observer | None = None) -> Trained[Any]:
+        """Train on the training part of a split, without a score for each epoch.
+
+        Raises:
+            TrainingDiverged: The loss is not finite.
+        """
+
+    @abstractmethod
+    def score(self, fitted: Trained[Any]) -> dict[str, Any]:
+        """The score on the holdout and what else it says, as :attr:`result` has them."""
+
+    def narrow(self) -> Self:
+        """The same with the smallest layers."""
+        branches = tuple(tuple(replace(layer, hidden_size=1) for layer in stack) for stack in self.model.branches)
+        return replace(self, model=replace(self.model, branches=branches))
 
 
 def train_again(candidate: Candidate, seed: int, channel: Channel) -> SeedResult | None:
@@ -86,15 +99,15 @@ def train_again(candidate: Candidate, seed: int, channel: Channel) -> SeedResult
     Raises:
         TrainingDiverged: A loss or score is not finite.
     """
-    data, train = candidate.data, replace(candidate.train, seed=seed)
-    fits: list[FitResult] = []
-    for fold in data.folds:
-        fits.append(_fit(candidate, fold, train, data.evaluation(fold), channel))
+    data, train, stop = candidate.data, replace(candidate.train, seed=seed), _Stop(channel)
+    fits: list[Trained[Any]] = []
+    for fold in range(data.n_folds):
+        fits.append(data.fit(fold, candidate.model, train, stop))
         if fits[-1].stopped:
             return None
     best_epochs = [each.best_epoch for each in fits]
     if candidate.refit == "all":
-        fitted = _fit(candidate, candidate.holdout, replace(train, max_epochs=refit_epochs(best_epochs)), None, channel)
+        fitted = candidate.fit(candidate.holdout, replace(train, max_epochs=refit_epochs(best_epochs)), stop)
         if fitted.stopped:
             return None
     else:
@@ -106,7 +119,7 @@ def train_again(candidate: Candidate, seed: int, channel: Channel) -> SeedResult
         "epoch_seconds": statistics.mean(each.epochs[-1].seconds / len(each.epochs) for each in fits),
         "best_seconds": statistics.mean(each.epochs[each.best_epoch - 1].seconds for each in fits),
     }
-    return SeedResult.from_dict(folds | _holdout(candidate, fitted))
+    return candidate.result.from_dict(folds | candidate.score(fitted))
 
 
 class _Stop:
@@ -120,61 +133,3 @@ class _Stop:
 
     def should_stop(self) -> bool:
         return self._channel.stop_reason() is not None
-
-
-def _fit(
-    candidate: Candidate, split: Split, train: TrainSpec, evaluation: Evaluation | None, channel: Channel
-) -> FitResult:
-    from lstmgru.training.fit import fit
-
-    data = candidate.data
-    return fit(
-        data.panel,
-        split,
-        candidate.model,
-        train,
-        data.forecast,
-        evaluation=evaluation,
-        observer=_Stop(channel),
-        short_series=data.short_series,
-    )
-
-
-def _holdout(candidate: Candidate, fitted: FitResult) -> dict[str, Any]:
-    """The scores on the holdout, as :class:`SeedResult` has them."""
-    from lstmgru.training.fit import point_forecast, predict, quantile_forecast
-
-    data, metric = candidate.data, candidate.data.forecast.metric
-    evaluation = data.evaluation(candidate.holdout)
-    forecast = predict(fitted.network, fitted.scaler, data.panel, evaluation.cutoffs, data.forecast)
-    point, quantiles = point_forecast(forecast), quantile_forecast(forecast)
-    errors = evaluation.window_errors(metric, point, quantiles)
-    return {
-        "holdout": evaluation.score(metric, point, quantiles),
-        "steps": step_scores(evaluation, metric, point, quantiles),
-        "by_time": _means(errors, data.panel.times[evaluation.cutoffs].astype("int64")),
-        "by_series": _means(errors, evaluation.series),
-    }
-
-
-def step_scores(evaluation: Evaluation, metric: Any, point: Array, quantiles: Array | None) -> tuple[float, ...]:
-    """(H,) the metric of each step of the horizon alone.
-
-    Args:
-        evaluation: The windows.
-        metric: Its name.
-        point: (windows, H, Y) forecasts.
-        quantiles: (windows, H, Y, Q) forecasts, if there are any.
-    """
-    scores = []
-    for step in range(point.shape[1]):
-        alone = slice(step, step + 1)
-        part = replace(evaluation, target=evaluation.target[:, alone])
-        scores.append(part.score(metric, point[:, alone], None if quantiles is None else quantiles[:, alone]))
-    return tuple(scores)
-
-
-def _means(values: npt.NDArray[np.float64], keys: npt.NDArray[np.int64]) -> tuple[float, ...]:
-    """(groups,) means by key, in the order of the keys."""
-    _, group = np.unique(keys, return_inverse=True)
-    return tuple((np.bincount(group, weights=values) / np.bincount(group)).tolist())

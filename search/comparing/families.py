@@ -11,7 +11,7 @@ from search.errors import Problem, StudyFileError
 from search.objectives import SCORE
 from search.plan import Plan
 from search.space import LAYER_KEYS, ForecastSpace, LabelSpace, Model, SearchSpace, Settings, Values
-from search.spaces import FamilyConfig, ForecastFamilyConfig, LabelFamilyConfig
+from search.spaces import FamilyConfig, ForecastFamilyConfig, LabelFamilyConfig, SpaceConfig
 from search.values import Choices, IntRange
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _search(search: SearchConfig) -> SearchConfig:
 def _space(plan: Plan, config: FamilyConfig) -> tuple[SearchSpace | None, dict[str, str]]:
     """The space of a family, and what is wrong with it, by key: message as the predicate of the key."""
     replaced = {key: values for key, _ in plan.space.items() if (values := getattr(config, key)) is not None}
-    whole = plan.space.as_config().model_copy(update=replaced)
+    whole = _study_space(plan).model_copy(update=replaced)
     study = plan.config.model_copy(update={"space": whole, "search": _search(plan.config.search)})
     try:
         space = plan.resolved(study)
@@ -144,6 +144,13 @@ def _space(plan: Plan, config: FamilyConfig) -> tuple[SearchSpace | None, dict[s
         return None, {problem.key.removeprefix("space."): problem.message for problem in error.problems}
     problems = _problems(plan, space, mixed=config.mixed)
     return mixed(space) if config.mixed else space, problems
+
+
+def _study_space(plan: Plan) -> SpaceConfig:
+    """The study's values: of forecasts all of them, as its data may have narrowed a preset; of labels what it gives, as
+    some keys must not be given for some data.
+    """
+    return plan.config.space if isinstance(plan.space, LabelSpace) else plan.space.as_config()
 
 
 def _problems(plan: Plan, space: SearchSpace, *, mixed: bool) -> dict[str, str]:

@@ -53,15 +53,17 @@ def axis_title(name: str) -> str:
 
 @dataclass(frozen=True)
 class Cut:
-    """The part of an axis of errors that is drawn.
+    """The part of an axis of scores that is drawn.
 
     Attributes:
         span: Its ends; ``None``: wherever there are values.
-        above: Values that lie above it.
+        above: Values that lie above it, where errors are drawn.
+        below: Values that lie below it, where the scores are better the larger.
     """
 
     span: tuple[float, float] | None = None
     above: int = 0
+    below: int = 0
 
     def including(self, value: float) -> Cut:
         """The same, and a value that must be seen."""
@@ -71,23 +73,36 @@ class Cut:
         margin = 0.06 * (max(high, value) - min(low, value))
         return replace(self, span=(min(low, value - margin), max(high, value + margin)))
 
+    @property
+    def hidden(self) -> int:
+        """Values that are not seen."""
+        return self.above + self.below
+
     def sentence(self, things: str) -> str:
         """What is not seen: ``2 trials lie above what is drawn.``"""
-        return f"{self.above} {things} {'lies' if self.above == 1 else 'lie'} above what is drawn."
+        where = "above" if self.above else "below"
+        return f"{self.hidden} {things} {'lies' if self.hidden == 1 else 'lie'} {where} what is drawn."
 
 
-def cut(values: Sequence[float]) -> Cut:
-    """What to draw of errors, so that one that went astray does not press all others together.
+def cut(values: Sequence[float], *, larger_is_better: bool = False) -> Cut:
+    """What to draw of scores, so that one that went astray does not press all others together.
 
-    Left out is what lies above the upper quartile by more than three times the distance of the quartiles (the outer
+    Left out is what is worse than the worse quartile by more than three times the distance of the quartiles (the outer
     fence of Tukey 1977).
+
+    Args:
+        values: The scores.
+        larger_is_better: Whether the worse ones are the small ones.
     """
     known = np.array([value for value in values if np.isfinite(value)])
     if len(known) < _ENOUGH:
         return Cut()
     lower, upper = np.quantile(known, [0.25, 0.75])
-    inside = known[known <= upper + _FENCE * (upper - lower)]
+    fence = _FENCE * (upper - lower)
+    inside = known[known >= lower - fence] if larger_is_better else known[known <= upper + fence]
     if len(inside) == len(known) or inside.max() == inside.min():
         return Cut()
     margin = 0.06 * (inside.max() - inside.min())
-    return Cut((float(inside.min() - margin), float(inside.max() + margin)), len(known) - len(inside))
+    span = (float(inside.min() - margin), float(inside.max() + margin))
+    hidden = len(known) - len(inside)
+    return Cut(span, below=hidden) if larger_is_better else Cut(span, above=hidden)

@@ -69,7 +69,8 @@ def history_figure(optuna_study: Study, objective: Objective, baseline: tuple[st
 
 def history_cut(optuna_study: Study, objective: Objective) -> Cut:
     """What of the values is drawn."""
-    return cut([objective.of(trial) for trial in complete_trials(optuna_study)])
+    values = [objective.of(trial) for trial in complete_trials(optuna_study)]
+    return cut(values, larger_is_better=objective.larger_is_better)
 
 
 def _baseline(name: str, score: float, n_trials: int) -> Any:
@@ -120,8 +121,9 @@ def curves_figure(study: StudyRecord, optuna_study: Study, best: int | None) -> 
 
 def curves_cut(optuna_study: Study) -> Cut:
     """What of the intermediate values is drawn."""
-    trials = optuna_study.get_trials(deepcopy=False)
-    return cut([value for trial in trials for value in trial.intermediate_values.values()])
+    values = [value for trial in optuna_study.get_trials(deepcopy=False) for value in trial.intermediate_values.values()]
+    # Only a study of the score alone has intermediate values.
+    return cut(values, larger_is_better=optuna_study.directions[0].name == "MAXIMIZE")
 
 
 _LOOKS: dict[str, dict[str, Any]] = {

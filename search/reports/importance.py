@@ -98,7 +98,7 @@ def _no_importance(study: Study, trials: list[FrozenTrial], known: Importance) -
         return f"of complete trials there are {len(trials)}, and at least {_FEWEST} are needed"
     if not known.trials:
         return "no parameter is searched"
-    values = sorted(trial.values[0] for trial in trials)
+    values = _best_first(study, trials)
     if len(study.directions) == 1 and values[known.n_best - 1] == values[-1]:
         return "too many trials have the same score to tell the best from the others"
     return ""
@@ -108,8 +108,14 @@ def _n_best(study: Study, trials: list[FrozenTrial], known: Importance) -> int:
     """With those that are as good as the last of the best."""
     if len(study.directions) > 1:
         return known.n_best
-    values = sorted(trial.values[0] for trial in trials)
-    return sum(value <= values[known.n_best - 1] for value in values)
+    values = _best_first(study, trials)
+    last = known.n_best - 1
+    return last + values[last:].count(values[last])
+
+
+def _best_first(study: Study, trials: list[FrozenTrial]) -> list[float]:
+    """The values of the trials, of the first objective."""
+    return sorted((trial.values[0] for trial in trials), reverse=study.directions[0].name == "MAXIMIZE")
 
 
 def limits(found: Importance) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a study minimises, under the names that a report shows."""
+"""What the trials of a study are judged by, under the names that a report shows."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ class Objective:
         name: As the study has it: ``score``, ``latency``.
         label: Its name for people: ``score (mae)``.
         alone: Whether it is the only one.
+        larger_is_better: Whether it is maximised.
     """
 
     index: int
     name: str
     label: str
     alone: bool
+    larger_is_better: bool = False
 
     def of(self, trial: FrozenTrial) -> float:
         """Its value in a complete trial."""
@@ -44,7 +46,10 @@ def objectives(study: Study, metric: str) -> tuple[Objective, ...]:
     """
     count = len(study.directions)
     names = study.metric_names or ([SCORE] if count == 1 else [f"objective_{number}" for number in range(1, count + 1)])
-    return tuple(Objective(index, name, _label(name, metric), count == 1) for index, name in enumerate(names))
+    larger = [direction.name == "MAXIMIZE" for direction in study.directions]
+    return tuple(
+        Objective(index, name, _label(name, metric), count == 1, larger[index]) for index, name in enumerate(names)
+    )
 
 
 def _label(name: str, metric: str) -> str:

@@ -41,7 +41,7 @@ def together_figure(study: Study, params: list[str], objective: Objective) -> Fi
     figure.update_xaxes(showline=False, showgrid=False, tickangle=0)
     lines = [trace for trace in figure.data if trace.mode == "lines" and trace.customdata is not None]
     # Optuna's colours fade into white, and one bad trial makes all others alike: ranks do not.
-    ranks = sorted({line.y[objective.index] for line in lines})
+    ranks = sorted({line.y[objective.index] for line in lines}, reverse=objective.larger_is_better)
     colours = _colours(len(ranks))
     for line in lines:
         line.line.color = colours[ranks.index(line.y[objective.index])]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from search.objectives import SCORE
 from search.records import StudyRecord
+from search.reports.charts import Cut
 from search.reports.history import curves_cut, curves_figure, history_cut, history_figure
 from search.reports.importance import METHOD, Importance, importance, importance_figure, limits
 from search.reports.objectives import Objective, complete_trials, objectives
@@ -67,7 +68,8 @@ def _front(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...])
 
 def _history(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...]) -> Iterator[str]:
     scores = {name: baseline.folds for name, baseline in study.baselines.items() if baseline.folds is not None}
-    best = min(scores.items(), key=lambda item: item[1], default=None)
+    choose = min if study.direction == "minimize" else max
+    best = choose(scores.items(), key=lambda item: item[1], default=None)
     for aim in aims:
         yield "<h3>Optimisation history</h3>" if aim.name == SCORE else f"<h3>Optimisation history: {aim.label}</h3>"
         baseline = best if aim.name == SCORE else None
@@ -75,7 +77,7 @@ def _history(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...
         yield paragraph(
             "Every complete trial, in the order of their numbers; pruned and failed ones have no final value.",
             *(["The dashed line is the best baseline."] if baseline else []),
-            *([hidden.sentence("trials" if hidden.above > 1 else "trial")] if hidden.above else []),
+            *_left_out(hidden, "trial"),
         )
         yield chart(history_figure(optuna_study, aim, baseline), height=_HEIGHT)
 
@@ -87,7 +89,7 @@ def _curves(study: StudyRecord, optuna_study: Study) -> Iterator[str]:
         yield paragraph(
             "The mean of the best scores of the folds that a trial has finished and its best so far in the current "
             "one: what the pruner compares.",
-            *([hidden.sentence("values" if hidden.above > 1 else "value")] if hidden.above else []),
+            *_left_out(hidden, "value"),
         )
         yield chart(curves_figure(study, optuna_study, study.best.number if study.best else None), height=_HEIGHT + 40)
 
@@ -129,11 +131,16 @@ def _alone(optuna_study: Study, aims: tuple[Objective, ...], found: Importance) 
     yield "<h3>Parameters one by one</h3>"
     yield paragraph(
         "A point is a complete trial; later ones are darker. The axes show all that could be chosen.",
-        *([hidden.sentence("trials" if hidden.above > 1 else "trial")] if hidden.above else []),
+        *_left_out(hidden, "trial"),
         *_shown(len(names), found),
     )
     charts = (chart(alone_figure(optuna_study, name, score), height=_SMALL_HEIGHT) for name in names)
     yield f'<div class="grid">{"".join(f"<div>{drawn}</div>" for drawn in charts)}</div>'
+
+
+def _left_out(hidden: Cut, thing: str) -> list[str]:
+    """The sentence on what a chart does not show, if there is any."""
+    return [hidden.sentence(thing if hidden.hidden == 1 else f"{thing}s")] if hidden.hidden else []
 
 
 def _score(aims: tuple[Objective, ...]) -> Objective:

@@ -1,0 +1,59 @@
+"""What a comparison does in a way of its own for each task."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from search.comparing.terms import Terms
+
+if TYPE_CHECKING:
+    from lstmgru.comparison import Interval
+    from lstmgru.specs import TrainSpec
+    from search.comparing.again import Candidate, SeedResult
+    from search.comparing.results import ContextScore
+    from search.plan import Plan
+    from search.records import TrialRecord
+    from search.space import Model
+
+
+class ComparedTask(ABC):
+    """How networks of one task are trained again, and what their scores on the holdout say.
+
+    Args:
+        plan: Of the study, or of one of its families.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.terms = Terms(plan.metric, self._cases(plan))
+
+    @abstractmethod
+    def _cases(self, plan: Plan) -> str:
+        """What is scored, see :class:`~search.comparing.terms.Terms`."""
+
+    @abstractmethod
+    def candidate(self, model: Model, train: TrainSpec) -> Candidate:
+        """What is trained again."""
+
+    @abstractmethod
+    def read(self, values: Mapping[str, Any]) -> SeedResult:
+        """What a seed gave, as it was kept."""
+
+    @abstractmethod
+    def interval(self, ours: Sequence[Any], theirs: Sequence[Any]) -> Interval:
+        """The difference of the scores on the holdout between two families, the first minus the second.
+
+        Args:
+            ours: What the seeds gave, at least one.
+            theirs: Likewise, of the other family.
+        """
+
+    @abstractmethod
+    def findings(self, seeds: Sequence[Any]) -> dict[str, Any]:
+        """What else the holdout says of a family, by attribute of :class:`~search.comparing.results.FamilyResult`."""
+
+    def contexts(self, trials: Sequence[TrialRecord]) -> tuple[ContextScore, ...]:
+        """Scores of complete trials by the length of their contexts; none where there are no contexts."""
+        del trials
+        return ()
