@@ -33,6 +33,7 @@ from lstmgru.specs import METRICS, ForecastSpec, MetricName
 
 Array = npt.NDArray[np.float32]
 _Float = npt.NDArray[np.float64]
+_NUMBERS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,11 @@ class Evaluation:
             SpecError: WQL is asked for without quantile forecasts, or they have another shape.
         """
         if metric == "rmse":
-            squared = (self.target.astype(np.float64) - forecast) ** 2
-            return float(np.sqrt(squared.mean(axis=(0, 1))).mean())
+            squared = sum(
+                np.sum((self.target[part].astype(np.float64) - forecast[part]) ** 2, axis=(0, 1))
+                for part in _blocks(self.target)
+            )
+            return float(np.sqrt(squared / (len(self.target) * self.target.shape[1])).mean())
         return float(self.window_errors(metric, forecast, quantiles).mean())
 
     def window_errors(self, metric: MetricName, forecast: Array, quantiles: Array | None = None) -> _Float:
@@ -85,10 +89,14 @@ class Evaluation:
         """
         if metric == "wql":
             return self._weighted_quantile_losses(quantiles)
-        unit = self._unit(metric)
-        errors = _ERRORS[metric](self.target / unit, forecast / unit)
-        means: _Float = errors.mean(axis=(1, 2))
-        return means
+        unit, errors = self._unit(metric), _ERRORS[metric]
+
+        def means(part: slice) -> _Float:
+            its = unit[part] if unit.ndim == 3 else unit
+            of_steps: _Float = errors(self.target[part] / its, forecast[part] / its).mean(axis=(1, 2))
+            return of_steps
+
+        return np.concatenate([means(part) for part in _blocks(self.target)])
 
     def scores(self, forecast: Array, quantiles: Array | None = None) -> dict[str, float]:
         """Every metric by name; left out is what has no value: WQL without quantiles, MASE without a season's change.
@@ -179,6 +187,12 @@ def season_scale(panel: SeriesPanel, train: Rows, season_length: int) -> Array:
         if len(values) > season_length:
             scales[series] = np.abs(values[season_length:] - values[:-season_length]).mean(axis=0)
     return scales
+
+
+def _blocks(target: Array) -> list[slice]:
+    """Windows in blocks, so that what is computed of them in double precision never takes much memory."""
+    at_once = max(1, _NUMBERS_AT_ONCE // max(1, target[0].size))
+    return [slice(start, start + at_once) for start in range(0, len(target), at_once)]
 
 
 def _absolute(target: _Float, forecast: _Float) -> _Float:

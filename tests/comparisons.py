@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from search.comparing.results import Advice, Comparison, ContextScore, Counts, Difference, FamilyResult, Score, Trait
+from search.comparing.measures import ContextScore, Counts, Difference, Score
+from search.comparing.results import Advice, Comparison, FamilyResult, Trait
 
 
 def make_score(*by_seed: float, folds_sd: float | None = 0.1) -> Score:

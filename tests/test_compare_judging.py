@@ -12,7 +12,8 @@ from lstmgru.comparison import holm, paired_interval
 from search.comparing.again import SeedResult
 from search.comparing.differences import differences
 from search.comparing.judging import STANDINGS, against_baselines, seeds_differ, standing, verdict
-from search.comparing.results import Difference, Standing
+from search.comparing.measures import Difference
+from search.comparing.results import Standing
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from comparisons import make_counts, make_family, make_score
 
 from search.comparing.advice import advise
 from search.comparing.contexts import context_scores
-from search.comparing.results import ContextScore, FamilyResult
+from search.comparing.measures import ContextScore
+from search.comparing.results import FamilyResult
 from search.comparing.traits import RULES, judge, with_traits
 
 OTHERS = (make_family("gru"), make_family("fused"))

@@ -203,7 +203,7 @@ def test_the_example_of_show_json_has_its_keys_and_types() -> None:
 
 def three_lines() -> str:
     """The smallest study, as the README has it."""
-    (block,) = blocks(README, "yaml")
+    block, *_ = blocks(README, "yaml")
     return block
 
 
@@ -215,6 +215,14 @@ def write_sales(folder: Path, rows: int) -> Path:
     file.parent.mkdir()
     file.write_text(three_lines(), encoding="utf-8")
     return file
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_study_of_labels_is_as_short(number: int, tmp_path: Path) -> None:
+    file = tmp_path / "labels.yaml"
+    file.write_text(blocks(README, "yaml")[number], encoding="utf-8")
+
+    assert load_study(file).config.task == "classification"
 
 
 def test_three_lines_of_yaml_are_a_study(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -35,7 +36,8 @@ def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".", text: Co
     check_exists(path)
     if name.endswith(_DELIMITED):
         tab = ".tsv" in name[-7:] and delimiter == ","
-        return read_delimited(path, delimiter="\t" if tab else delimiter, decimal=decimal, text=text)
+        with _returning_memory():
+            return read_delimited(path, delimiter="\t" if tab else delimiter, decimal=decimal, text=text)
     reader = _ARROW_READERS.get(path.suffix.lower())
     if reader is None:
         valid = [*_DELIMITED, *_ARROW_READERS]
@@ -43,7 +45,8 @@ def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".", text: Co
             f"{path}: a data file must end in one of {', '.join(valid)} but ends in {path.suffix!r}"
             f"{did_you_mean(path.suffix, valid)}"
         )
-    return _frame(_read_arrow(path, reader), path)
+    with _returning_memory():
+        return _frame(_read_arrow(path, reader), path)
 
 
 def check_exists(path: Path) -> None:
@@ -106,7 +109,9 @@ def _frame(table: pa.Table, path: Path) -> pd.DataFrame:
         if pa.types.is_decimal(field.type):
             table = table.set_column(index, field.name, table.column(index).cast(pa.float64()))
     # Without pandas' own metadata, a time column that was the index is a column again.
-    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, date_as_object=False)
+    frame: pd.DataFrame = table.to_pandas(
+        ignore_metadata=True, date_as_object=False, split_blocks=True, self_destruct=True
+    )
     return frame
 
 

@@ -87,6 +87,15 @@ class Scaler:
         """Whether each series is scaled by itself."""
         return len(self.mean) > 1
 
+    def check(self, values: Array) -> None:
+        """Make sure that (rows, F) values can be scaled.
+
+        Raises:
+            DataError: Logarithms are asked for, and a target has none.
+        """
+        if self.log:
+            _check_positive(values[:, : self.n_targets])
+
     def transform(self, values: Array, series: npt.NDArray[np.int64] | None = None) -> Array:
         """Original units → scaled.
 
@@ -141,14 +150,18 @@ _Values = TypeVar("_Values", Array, _Float)
 
 def _with_logarithms(values: _Values, n_targets: int) -> _Values:
     targets = values[:, :n_targets]
+    _check_positive(targets)
+    logarithms = values.copy()
+    logarithms[:, :n_targets] = np.log(targets)
+    return logarithms
+
+
+def _check_positive(targets: Array | _Float) -> None:
     if (targets <= 0).any():
         raise DataError(
             f"a target has the value {targets[targets <= 0][0]:g}, but only numbers above 0 have logarithms; choose a "
             "transform without log"
         )
-    logarithms = values.copy()
-    logarithms[:, :n_targets] = np.log(targets)
-    return logarithms
 
 
 def _moments(rows: TrainingRows, *, by_series: bool = False) -> tuple[_Float, _Float]:

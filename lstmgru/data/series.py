@@ -165,5 +165,5 @@ class SeriesPanel:
         for text in (repr(self.schema), self.frequency, repr(self.timezone), repr(self.ids.tolist())):
             sha.update(text.encode())
         for array in (self.offsets, self.times, self.values, self.observed, self.static):
-            sha.update(np.ascontiguousarray(array).tobytes())
+            sha.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         return sha.hexdigest()

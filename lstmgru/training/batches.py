@@ -11,14 +11,17 @@ from torch import Tensor
 from lstmgru.data.scaling import Scaler
 from lstmgru.data.series import SeriesPanel
 from lstmgru.data.splits import Rows
+from lstmgru.data.windows import Runs
 from lstmgru.nn.network import Inputs
 from lstmgru.specs import InputSpec
-from lstmgru.training.chunks import CHUNK_BATCHES, Chunks, ChunksDataModule, Shuffled
+from lstmgru.training.chunks import CHUNK_BATCHES, Chunks, ChunksDataModule
 
 # Without gradients a window costs little memory, so evaluation takes many at once: so many windows, or fewer where
 # their contexts hold more than so many numbers.
 _EVALUATION_WINDOWS = 1024
 _EVALUATION_NUMBERS = 600_000
+# Devices on which a choice among overlapping views copies what is chosen and nothing else.
+_WITH_VIEWS = ("cpu", "cuda")
 
 
 class Window(NamedTuple):
@@ -29,7 +32,9 @@ class Window(NamedTuple):
 
 
 class WindowTensor:
-    """All rows of a panel, scaled, on one device; windows are gathered from it by cutoff.
+    """All rows of a panel on one device; windows are gathered from it by cutoff, and scaled then.
+
+    The rows stay as they are, so on a CPU they are those of the panel itself, also where processes share them.
 
     Args:
         panel: The data.
@@ -38,6 +43,9 @@ class WindowTensor:
         context_length: T.
         horizon: H.
         tell_series: Whether the network tells the series apart.
+
+    Raises:
+        DataError: Logarithms are asked for, and a target has none.
     """
 
     def __init__(
@@ -50,35 +58,64 @@ class WindowTensor:
         horizon: int,
         tell_series: bool = False,
     ) -> None:
-        series = np.repeat(np.arange(len(panel)), panel.lengths) if scaler.by_series else None
-        self.values = torch.from_numpy(scaler.transform(panel.values, series))
+        scaler.check(panel.values)
+        self.values = torch.from_numpy(panel.values)
         self.static = torch.from_numpy(scaler.transform_static(panel.static))
         self.offsets = torch.from_numpy(panel.offsets)
+        self._mean, self._scale = torch.from_numpy(scaler.mean), torch.from_numpy(scaler.scale)
+        self._log, self._by_series = scaler.log, scaler.by_series
         self._inputs, self._tell_series = inputs, tell_series
-        self._past = torch.arange(-context_length, 0)
-        self._ahead = torch.arange(horizon)
+        self._context_length = context_length
+        self._span = torch.arange(-context_length, horizon)
+        self._windows = self._views()
 
     def to(self, device: torch.device) -> None:
         """Move the rows to the device that trains."""
-        for name in ("values", "static", "offsets", "_past", "_ahead"):
+        for name in ("values", "static", "offsets", "_mean", "_scale", "_span"):
             setattr(self, name, getattr(self, name).to(device))
+        self._windows = self._views()
+
+    def _views(self) -> Tensor | None:
+        """(rows - T - H + 1, T + H, F) every window as a view, also those across series, or ``None``.
+
+        What is taken from it is copied in one piece, which is faster than row by row.
+        """
+        span = len(self._span)
+        if len(self.values) < span or self.values.device.type not in _WITH_VIEWS:
+            return None
+        return self.values.unfold(0, span, 1).transpose(1, 2)
 
     def gather(self, cutoffs: Tensor) -> Window:
         """The windows at (batch,) cutoffs."""
-        inputs = self._inputs
-        rows = cutoffs[:, None] + self._past
-        static = series = lengths = None
-        if inputs.padded or inputs.n_static or self._tell_series:
+        inputs, steps = self._inputs, self._context_length
+        at = start = static = series = lengths = None
+        if inputs.padded or inputs.n_static or self._tell_series or self._by_series:
             at = torch.searchsorted(self.offsets, cutoffs - 1, right=True) - 1
             static = self.static[at] if inputs.n_static else None
             series = at + 1 if self._tell_series else None
             if inputs.padded:
                 start = self.offsets[at]
-                lengths = (cutoffs - start).clamp(max=len(self._past))
-                rows = torch.maximum(rows, start[:, None])
-        ahead = self.values[cutoffs[:, None] + self._ahead]
+                lengths = (cutoffs - start).clamp(max=steps)
+        rows = self._scaled(self._rows(cutoffs, start), at)
+        past, ahead = rows[:, :steps].contiguous(), rows[:, steps:]
         future = ahead[..., inputs.n_inputs - inputs.n_future :]
-        return Window(Inputs(self.values[rows], future, static, series, lengths), ahead[..., : inputs.n_targets])
+        return Window(Inputs(past, future, static, series, lengths), ahead[..., : inputs.n_targets])
+
+    def _rows(self, cutoffs: Tensor, start: Tensor | None) -> Tensor:
+        """(batch, T + H, F) in original units; before a ``start`` that row is repeated."""
+        if start is None and self._windows is not None:
+            return torch.index_select(self._windows, 0, cutoffs - self._context_length)
+        rows = cutoffs[:, None] + self._span
+        return self.values[rows if start is None else torch.maximum(rows, start[:, None])]
+
+    def _scaled(self, rows: Tensor, series: Tensor | None) -> Tensor:
+        """The same (batch, T + H, F) rows, scaled in place."""
+        if self._log:
+            rows[..., : self._inputs.n_targets].log_()
+        if self._by_series:
+            assert series is not None  # see gather
+            return rows.sub_(self._mean[series, None]).div_(self._scale[series, None])
+        return rows.sub_(self._mean).div_(self._scale)
 
 
 def evaluation_batch_size(context_length: int, n_inputs: int) -> int:
@@ -86,11 +123,53 @@ def evaluation_batch_size(context_length: int, n_inputs: int) -> int:
     return max(1, min(_EVALUATION_WINDOWS, _EVALUATION_NUMBERS // (context_length * n_inputs)))
 
 
+class ShuffledWindows(Chunks):
+    """In each pass a new order of all cutoffs; of too many, a new choice, the same number from every series.
+
+    Args:
+        runs: The cutoffs, series after series.
+        offsets: (series + 1,) rows at which the series begin.
+        chunk_size: Windows in a chunk.
+        most: Windows in a pass at most; ``None``: all of them, each once.
+        seed: Of the orders.
+    """
+
+    def __init__(self, runs: Runs, offsets: Rows, chunk_size: int, *, most: int | None, seed: int) -> None:
+        self._chunk_size, self._runs = chunk_size, runs
+        self._generator = torch.Generator().manual_seed(seed)
+        bounds = runs.before(offsets)
+        counts = np.diff(bounds)
+        has = counts > 0
+        self._first, self._counts = torch.from_numpy(bounds[:-1][has]), torch.from_numpy(counts[has])
+        self._most = len(runs) if most is None else min(most, len(runs))
+        # Where every series has as many windows and all of them fit, each comes once.
+        self._balance = most is not None and (self._most < len(runs) or len(set(counts[has])) > 1)
+
+    @property
+    def size(self) -> int:
+        """Windows of a pass."""
+        return self._most
+
+    def _epoch(self) -> Tensor:
+        return torch.from_numpy(self._runs.at(self._places().numpy()))
+
+    def _places(self) -> Tensor:
+        """Where in the runs the windows of a pass are."""
+        if not self._balance:
+            return torch.randperm(len(self._runs), generator=self._generator)
+        n_series = len(self._counts)
+        order = torch.randperm(n_series, generator=self._generator)
+        series = order.repeat(-(-self._most // n_series))[: self._most]
+        within = torch.rand(self._most, generator=self._generator, dtype=torch.float64) * self._counts[series]
+        chosen = self._first[series] + within.long()
+        return chosen[torch.randperm(self._most, generator=self._generator)]
+
+
 class WindowsDataModule(ChunksDataModule):
     """Cutoffs for training, shuffled anew each epoch, and for evaluation.
 
     Args:
-        training: (windows,) cutoffs to learn from, series after series.
+        training: Cutoffs to learn from, series after series: (windows,) rows, or their runs.
         evaluation: (windows,) cutoffs to score; ``None``: there is no validation.
         offsets: (series + 1,) rows at which the series begin.
         batch_size: Windows in an optimiser step.
@@ -101,7 +180,7 @@ class WindowsDataModule(ChunksDataModule):
 
     def __init__(
         self,
-        training: Rows,
+        training: Rows | Runs,
         evaluation: Rows | None,
         offsets: Rows,
         *,
@@ -111,7 +190,13 @@ class WindowsDataModule(ChunksDataModule):
         seed: int,
     ) -> None:
         super().__init__(
-            Shuffled(training, offsets, batch_size * CHUNK_BATCHES, most=epoch_windows, seed=seed),
+            ShuffledWindows(
+                training if isinstance(training, Runs) else Runs.of(training),
+                offsets,
+                batch_size * CHUNK_BATCHES,
+                most=epoch_windows,
+                seed=seed,
+            ),
             None if evaluation is None else Chunks(evaluation, evaluation_batch_size),
             batch_size=batch_size,
         )

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from search.comparing.results import Advice, FamilyResult
+from search.comparing.terms import Terms
 from search.comparing.wording import seconds
 
 _NOT_WORSE = ("best", "equal", "seeds", "better", "unknown")
 _COSTS: dict[str, tuple[str, Callable[[FamilyResult], float | None], Callable[[float], str]]] = {
-    "speed": ("the quickest forecast", lambda family: family.latency, seconds),
+    "speed": ("the quickest {output}", lambda family: family.latency, seconds),
     "size": ("the fewest parameters", lambda family: family.n_parameters, lambda value: f"{value:,.0f}"),
 }
 
 
-def advise(families: Sequence[FamilyResult]) -> tuple[Advice, ...]:
+def advise(families: Sequence[FamilyResult], terms: Terms) -> tuple[Advice, ...]:
     """A family for accuracy, one for speed and one for size.
 
     For accuracy it is the one that scores best on the folds: the holdout chooses nothing. For speed and size it is the
@@ -22,6 +23,7 @@ def advise(families: Sequence[FamilyResult]) -> tuple[Advice, ...]:
 
     Args:
         families: Of them, those that have a standing.
+        terms: The words of the task.
     """
     scored = [family for family in families if family.standing is not None]
     best = next((family for family in scored if family.standing == "best"), None)
@@ -33,7 +35,8 @@ def advise(families: Sequence[FamilyResult]) -> tuple[Advice, ...]:
         known = [(value, family) for family in candidates if (value := cost(family)) is not None]
         if known:
             value, family = min(known, key=lambda pair: pair[0])
-            advice.append(Advice(preference, family.name, _reason(what, shown(value), family, best, len(candidates))))
+            reason = _reason(what.format(output=terms.output), shown(value), family, best, len(candidates))
+            advice.append(Advice(preference, family.name, reason))
     return tuple(advice)
 
 

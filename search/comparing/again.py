@@ -46,7 +46,10 @@ class SeedResult:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The result that :meth:`to_dict` wrote."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**plain)
 
 
 @dataclass(frozen=True)

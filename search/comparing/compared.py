@@ -6,13 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from search.comparing.terms import Terms
+from search.comparing.terms import Cases, Terms
 
 if TYPE_CHECKING:
     from lstmgru.comparison import Interval
     from lstmgru.specs import TrainSpec
     from search.comparing.again import Candidate, SeedResult
-    from search.comparing.results import ContextScore
+    from search.comparing.measures import ContextScore
     from search.plan import Plan
     from search.records import TrialRecord
     from search.space import Model
@@ -23,14 +23,16 @@ class ComparedTask(ABC):
 
     Args:
         plan: Of the study, or of one of its families.
+        cases: What is scored one by one.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self.terms = Terms(plan.metric, self._cases(plan))
+    def __init__(self, plan: Plan, cases: Cases) -> None:
+        self.terms = Terms(plan.metric, cases)
 
-    @abstractmethod
-    def _cases(self, plan: Plan) -> str:
-        """What is scored, see :class:`~search.comparing.terms.Terms`."""
+    @property
+    def horizon(self) -> int | None:
+        """Steps that are forecast; ``None`` where labels are given."""
+        return None
 
     @abstractmethod
     def candidate(self, model: Model, train: TrainSpec) -> Candidate:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from itertools import pairwise
 
-from search.comparing.results import ContextScore
+from search.comparing.measures import ContextScore
 
 MOST_GROUPS = 6
 """More different lengths than this are put together into thirds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from search.comparing.results import Comparison, FamilyResult
@@ -15,17 +16,16 @@ from search.reports.charts import (
     ORANGE,
     PURPLE,
     RED,
+    Cut,
     axis_title,
     cut,
     style,
-    whole_numbers,
 )
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, "#56b4e9", INK, GREY)
-_MOST_TICKS = 12
 _DASHES = ("solid", "dash", "dot")
 
 
@@ -68,7 +68,7 @@ def scores_figure(comparison: Comparison) -> Figure:
 
 
 def differences_figure(comparison: Comparison) -> Figure:
-    """Each family's errors minus those of the best one, with their intervals."""
+    """Each family's score minus that of the best one, with its interval."""
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure()
@@ -99,66 +99,13 @@ def differences_figure(comparison: Comparison) -> Figure:
     style(figure)
     _families_axis(figure, families)
     figure.add_vline(x=0, line={"color": INK, "width": 1, "dash": "dot"})
-    figure.update_xaxes(title="error minus that of the best family", tickformat=NUMBER)
-    return figure
-
-
-def steps_figure(comparison: Comparison) -> Figure:
-    """Scores of each step of the horizon."""
-    from plotly.graph_objects import Figure, Scatter
-
-    figure = Figure()
-    looks = look(comparison)
-    for family in comparison.families:
-        if family.steps:
-            figure.add_trace(
-                Scatter(
-                    x=list(range(1, len(family.steps) + 1)),
-                    y=list(family.steps),
-                    mode="lines+markers" if len(family.steps) <= 50 else "lines",
-                    name=family.name,
-                    line=_line(looks[family.name]),
-                    hovertemplate="step %{x}: %{y:.5g}<extra>" + family.name + "</extra>",
-                )
-            )
-    style(figure)
-    figure.update_xaxes(title="step of the horizon", **whole_numbers(comparison.horizon))
-    figure.update_yaxes(title=axis_title(f"{comparison.metric}, holdout"), tickformat=NUMBER)
-    return figure
-
-
-def contexts_figure(comparison: Comparison) -> Figure:
-    """Median scores of complete trials by the length of their context; a larger point stands for more trials."""
-    from plotly.graph_objects import Figure, Scatter
-
-    figure = Figure()
-    looks = look(comparison)
-    most = max(each.trials for family in comparison.families for each in family.contexts)
-    for family in comparison.families:
-        if family.contexts:
-            sizes = [6 + 10 * each.trials / most for each in family.contexts]
-            figure.add_trace(
-                Scatter(
-                    x=[(each.shortest + each.longest) / 2 for each in family.contexts],
-                    y=[each.median for each in family.contexts],
-                    mode="lines+markers",
-                    name=family.name,
-                    line=_line(looks[family.name]),
-                    marker={"size": sizes},
-                    text=[f"{each.trials} trials" for each in family.contexts],
-                    hovertemplate="%{x} steps: %{y:.5g}, %{text}<extra>" + family.name + "</extra>",
-                )
-            )
-    style(figure)
-    lengths = sorted({(each.shortest + each.longest) / 2 for family in comparison.families for each in family.contexts})
-    figure.update_layout(legend_itemsizing="constant")
-    figure.update_xaxes(title="steps of context", tickmode="array", tickvals=lengths[:_MOST_TICKS], tickformat=NUMBER)
-    figure.update_yaxes(title=axis_title(f"{comparison.metric}, folds"), tickformat=NUMBER)
+    what = "error" if comparison.task == "forecast" else comparison.terms.name
+    figure.update_xaxes(title=f"{what} minus that of the best family", tickformat=NUMBER)
     return figure
 
 
 def costs_figure(comparison: Comparison) -> Figure:
-    """Score against the time of a forecast; a larger point has more parameters."""
+    """Score against the time of an output; a larger point has more parameters."""
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure()
@@ -183,7 +130,7 @@ def costs_figure(comparison: Comparison) -> Figure:
             )
         )
     style(figure)
-    figure.update_xaxes(title="milliseconds of a forecast", tickformat=NUMBER, rangemode="tozero")
+    figure.update_xaxes(title=f"milliseconds of a {comparison.terms.output}", tickformat=NUMBER, rangemode="tozero")
     figure.update_yaxes(title=axis_title(f"{comparison.metric}, folds"), tickformat=NUMBER)
     return figure
 
@@ -210,9 +157,18 @@ def trials_figure(comparison: Comparison) -> Figure:
             )
         )
     style(figure)
-    hidden = cut([score for family in shown for score in family.trial_scores])
+    hidden = trials_cut(comparison)
     figure.update_xaxes(title=axis_title(f"{comparison.metric}, folds"), tickformat=NUMBER, range=hidden.span)
     return figure
+
+
+def trials_cut(comparison: Comparison) -> Cut:
+    """What is drawn of the trials' scores: of those that went astray the worst are left out."""
+    scores = [score for family in comparison.families for score in family.trial_scores]
+    if not comparison.terms.larger_is_better:
+        return cut(scores)
+    mirrored = cut([-score for score in scores])
+    return mirrored if mirrored.span is None else replace(mirrored, span=(-mirrored.span[1], -mirrored.span[0]))
 
 
 def _places(families: Sequence[FamilyResult]) -> list[tuple[int, FamilyResult]]:
@@ -221,10 +177,11 @@ def _places(families: Sequence[FamilyResult]) -> list[tuple[int, FamilyResult]]:
 
 
 def _families_axis(figure: Figure, families: Sequence[FamilyResult]) -> None:
-    places = _places(families)
-    ticks: dict[str, Any] = {"tickvals": [place for place, _ in places], "ticktext": [each.name for _, each in places]}
+    rows = _places(families)
+    ticks: dict[str, Any] = {"tickvals": [place for place, _ in rows], "ticktext": [each.name for _, each in rows]}
     figure.update_yaxes(tickmode="array", range=[0.4, len(families) + 0.6], **ticks)
 
 
-def _line(colour_and_dash: tuple[str, str]) -> dict[str, str]:
+def line_of(colour_and_dash: tuple[str, str]) -> dict[str, str]:
+    """How plotly draws the line of a family, see :func:`look`."""
     return {"color": colour_and_dash[0], "dash": colour_and_dash[1]}

@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from lstmgru.training.callbacks import Observer
     from lstmgru.training.fit import FitResult
     from lstmgru.training.training import Trained
-    from search.comparing.results import ContextScore
-    from search.comparing.terms import Cases
+    from search.comparing.measures import ContextScore
     from search.forecast_plan import ForecastPlan
-    from search.plan import Plan
     from search.records import TrialRecord
     from search.space import Model
 
@@ -97,11 +95,13 @@ class ComparedForecasts(ComparedTask):
     """
 
     def __init__(self, plan: ForecastPlan) -> None:
-        super().__init__(plan)
+        super().__init__(plan, "windows")
         self._plan = plan
 
-    def _cases(self, plan: Plan) -> Cases:
-        return "windows"
+    @property
+    def horizon(self) -> int:
+        """Steps that are forecast."""
+        return self._plan.forecast.horizon
 
     def candidate(self, model: Model, train: TrainSpec) -> ForecastCandidate:
         """What is trained again."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from search.comparing.results import Difference, Standing
+from search.comparing.measures import Difference
+from search.comparing.results import Standing
+from search.comparing.terms import Terms
 
 LEVEL = 0.05
 """A claim is made where chance alone would make one as large or larger less often."""
@@ -14,18 +16,18 @@ STANDINGS: dict[Standing, str] = {
     "best": "best on the folds",
     "equal": "no difference that these data can show",
     "worse": "worse",
-    "seeds": "differs in these windows, but no more than seeds do",
+    "seeds": "differs in these {cases}, but no more than seeds do",
     "better": "better on the holdout, though not on the folds",
-    "unknown": "too few windows or seeds to tell",
+    "unknown": "too few {cases} or seeds to tell",
 }
-"""Each standing in words."""
+"""Each standing in words; ``{cases}`` are windows, sequences or texts."""
 
 
-def standing(difference: Difference) -> Standing:
+def standing(difference: Difference, *, larger_is_better: bool) -> Standing:
     """How a family stands to the one that is best on the folds.
 
-    A difference counts if it is more than chance over the windows *and* more than the luck of a seed: windows of five
-    networks say nothing of the sixth.
+    A difference counts if it is more than chance over the cases *and* more than the luck of a seed: what five networks
+    do in all windows says nothing of the sixth.
     """
     if difference.low is None or difference.beyond_seeds is None:
         return "unknown"
@@ -33,7 +35,7 @@ def standing(difference: Difference) -> Standing:
         return "equal"
     if not difference.beyond_seeds:
         return "seeds"
-    return "worse" if difference.mean > 0 else "better"
+    return "better" if (difference.mean > 0) == larger_is_better else "worse"
 
 
 def seeds_differ(one: Sequence[float], other: Sequence[float]) -> bool | None:
@@ -49,12 +51,13 @@ def seeds_differ(one: Sequence[float], other: Sequence[float]) -> bool | None:
     return bool(test.pvalue < LEVEL)
 
 
-def verdict(best: str, standings: Mapping[str, Standing]) -> str:
+def verdict(best: str, standings: Mapping[str, Standing], terms: Terms) -> str:
     """What a comparison says, in sentences.
 
     Args:
         best: The family that is best on the folds.
         standings: Of the other families that have a score.
+        terms: The words of the task.
     """
     by = {word: [name for name, found in standings.items() if found == word] for word in STANDINGS}
     if not standings:
@@ -62,32 +65,32 @@ def verdict(best: str, standings: Mapping[str, Standing]) -> str:
     if by["better"]:
         return (
             f"Folds and holdout disagree: {best} scores best on the folds, but on the holdout {_and(by['better'])} "
-            f"{_verb(by['better'], 'has', 'have')} lower errors. No family is the best one here."
+            f"{_verb(by['better'], 'has', 'have')} {terms.better}. No family is the best one here."
         )
     close = [*by["equal"], *by["seeds"]]
     if len(by["worse"]) == len(standings):
-        return f"{best} is the best family: its errors on the holdout are lower than those of {_and(by['worse'])}."
+        return f"{best} is the best family: {terms.better_than} {_and(by['worse'])}."
     if not by["worse"]:
         if not close:
-            return (
-                f"{best} scores best on the folds, but there are too few windows or seeds to tell it from the others."
-            )
-        return f"No difference that these data can show: {best} scores best on the folds, {_not_told(by)}."
-    return f"{best} is better than {_and(by['worse'])}; {_not_told(by)}."
+            few = f"there are too few {terms.cases} or seeds to tell it from the others"
+            return f"{best} scores best on the folds, but {few}."
+        return f"No difference that these data can show: {best} scores best on the folds, {_not_told(by, terms)}."
+    return f"{best} is better than {_and(by['worse'])}; {_not_told(by, terms)}."
 
 
-def against_baselines(baselines: Mapping[str, float], scores: Mapping[str, float]) -> str:
+def against_baselines(baselines: Mapping[str, float], scores: Mapping[str, float], *, larger_is_better: bool) -> str:
     """Which families score better on the folds than the best simple method; nothing where none is scored.
 
     Args:
         baselines: Scores on the folds, by name.
         scores: Likewise, of the families.
+        larger_is_better: Which way they are better.
     """
     if not baselines or not scores:
         return ""
-    name, limit = min(baselines.items(), key=lambda item: item[1])
+    name, limit = (max if larger_is_better else min)(baselines.items(), key=lambda item: item[1])
     method = f"the best simple method ({name.replace('_', ' ')}, {limit:.4g})"
-    better = [family for family, score in scores.items() if score < limit]
+    better = [family for family, score in scores.items() if (score > limit if larger_is_better else score < limit)]
     if len(better) == len(scores):
         return f"On the folds all score better than {method}."
     if not better:
@@ -95,7 +98,7 @@ def against_baselines(baselines: Mapping[str, float], scores: Mapping[str, float
     return f"On the folds only {_and(better)} {_verb(better, 'scores', 'score')} better than {method}."
 
 
-def _not_told(by: Mapping[Standing, list[str]]) -> str:
+def _not_told(by: Mapping[Standing, list[str]], terms: Terms) -> str:
     """What is said of the families that are not told apart from the best one."""
     parts = []
     if by["equal"]:
@@ -103,7 +106,7 @@ def _not_told(by: Mapping[Standing, list[str]]) -> str:
     if by["seeds"]:
         parts.append(f"{_and(by['seeds'])} {_verb(by['seeds'], 'differs', 'differ')} from it by no more than seeds do")
     if by["unknown"]:
-        parts.append(f"there are too few windows or seeds to tell {_and(by['unknown'])} from it")
+        parts.append(f"there are too few {terms.cases} or seeds to tell {_and(by['unknown'])} from it")
     return ", and ".join(parts)
 
 

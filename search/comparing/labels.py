@@ -13,7 +13,7 @@ from lstmgru.specs import LabelModelSpec
 from search.comparing.again import Candidate, SeedResult
 from search.comparing.compared import ComparedTask
 from search.comparing.lengths import case_lengths, length_groups
-from search.comparing.results import ClassScore, LengthScore
+from search.comparing.measures import ClassScore, LengthScore
 from search.tasks.labelling import LabelData
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from lstmgru.training.callbacks import Observer
     from lstmgru.training.fit_labels import LabelFitResult
     from lstmgru.training.training import Trained
-    from search.comparing.terms import Cases
     from search.label_plan import LabelPlan
-    from search.plan import Plan
     from search.space import Model
 
     Floats = npt.NDArray[np.float64]
@@ -117,11 +115,8 @@ class ComparedLabels(ComparedTask):
     """
 
     def __init__(self, plan: LabelPlan) -> None:
-        super().__init__(plan)
+        super().__init__(plan, "texts" if plan.sequences.is_text else "sequences")
         self._plan = plan
-
-    def _cases(self, plan: Plan) -> Cases:
-        return "texts" if plan.whole_data().sequences.is_text else "sequences"
 
     def candidate(self, model: Model, train: TrainSpec) -> LabelCandidate:
         """What is trained again."""

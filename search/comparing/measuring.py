@@ -1,4 +1,4 @@
-"""What a network costs: memory, and the time of a forecast; in a fresh process, while nothing else runs here."""
+"""What a network costs: memory, and the time of its outputs; in a fresh process, while nothing else runs here."""
 
 from __future__ import annotations
 

@@ -6,20 +6,15 @@ import html
 from collections.abc import Iterator
 from datetime import datetime
 
-from search.comparing.figures import (
-    contexts_figure,
-    costs_figure,
-    differences_figure,
-    scores_figure,
-    steps_figure,
-    trials_figure,
-)
+from lstmgru.data.wording import counted
+from search.comparing.figures import costs_figure, differences_figure, scores_figure, trials_cut, trials_figure
+from search.comparing.part_figures import classes_figure, contexts_figure, lengths_figure, steps_figure
 from search.comparing.results import Comparison, FamilyResult
-from search.comparing.sheets import Sheet, advice_sheet, sheets
-from search.reports.charts import cut
+from search.comparing.sheets import Sheet, advice_sheet, sheets, shown_classes
 from search.reports.page import Line, chart, html_page, paragraph, table
 
 _ROW, _AROUND_ROWS, _HEIGHT = 46, 110, 360
+_CLASS_ROW = 24
 
 
 def comparison_html(comparison: Comparison, written: datetime) -> str:
@@ -29,11 +24,12 @@ def comparison_html(comparison: Comparison, written: datetime) -> str:
         comparison: What was found.
         written: Local time, with its zone.
     """
+    ahead = "" if comparison.horizon is None else f", {counted(comparison.horizon, 'step')} ahead"
     body = [
         paragraph(
-            f"Families of networks for the study {comparison.study}, {comparison.horizon} steps ahead, scored by "
-            f"{comparison.metric}: {comparison.trials} trials each, the best of each trained again with "
-            f"{comparison.seeds} fresh seeds. Written on {written:%Y-%m-%d at %H:%M %Z}."
+            f"Families of networks for the study {comparison.study}{ahead}, scored by {comparison.terms.name}: "
+            f"{counted(comparison.trials, 'trial')} each, the best of each trained again with "
+            f"{counted(comparison.seeds, 'fresh seed')}. Written on {written:%Y-%m-%d at %H:%M %Z}."
         ),
         f'<p class="verdict">{html.escape(comparison.verdict)}</p>\n',
         "<h2>What to use</h2>\n",
@@ -49,7 +45,9 @@ def comparison_html(comparison: Comparison, written: datetime) -> str:
 
 
 def _sheet(sheet: Sheet, comparison: Comparison) -> str:
-    lines = [Line(row, "winner" if comparison.best in row[:2] else "") for row in sheet.rows]
+    of_families = [place for place, name in enumerate(sheet.head) if name == "family"]
+    best = [any(row[place] == comparison.best for place in of_families) for row in sheet.rows]
+    lines = [Line(row, "winner" if marked else "") for row, marked in zip(sheet.rows, best, strict=True)]
     return table(sheet.head, lines, numbers=tuple(name for name in sheet.head if name not in sheet.words))
 
 
@@ -84,15 +82,21 @@ def _charts(title: str, comparison: Comparison) -> Iterator[str]:
         case "By length of the context":
             if len({each.shortest for family in comparison.families for each in family.contexts}) > 1:
                 yield chart(contexts_figure(comparison), height=_HEIGHT)
+        case "By length":
+            yield chart(lengths_figure(comparison), height=_HEIGHT)
+        case "By class":
+            rows = len(shown_classes([family for family in scored if family.classes]))
+            yield chart(classes_figure(comparison), height=_AROUND_ROWS + _CLASS_ROW * rows)
 
 
 def _trials_chart(comparison: Comparison) -> Iterator[str]:
     families = [family for family in comparison.families if family.trial_scores]
     if not families:
         return
-    hidden = cut([score for family in families for score in family.trial_scores])
-    if hidden.above:
-        yield paragraph(hidden.sentence("trials" if hidden.above > 1 else "trial"))
+    hidden = trials_cut(comparison).above
+    if hidden:
+        where = "below" if comparison.terms.larger_is_better else "above"
+        yield paragraph(f"{counted(hidden, 'trial')} {'lies' if hidden == 1 else 'lie'} {where} what is drawn.")
     yield chart(trials_figure(comparison), height=_AROUND_ROWS + _ROW * len(families))
 
 

@@ -5,88 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from search.comparing.measures import ClassScore, ContextScore, Counts, Difference, LengthScore, Score
+from search.comparing.terms import Cases, Terms
+
 Standing = Literal["best", "equal", "worse", "seeds", "better", "unknown"]
 """How a family stands to the best one, see :mod:`search.comparing.judging`."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Trials of a family that count.
-
-    Attributes:
-        total: All of them; every family has as many.
-        complete: Trained on every fold.
-        pruned: Stopped by the pruner.
-        failed: Ended by an error.
-        diverged: Those of the failed whose loss or score was not finite.
-        inherited: From the study.
-    """
-
-    total: int
-    complete: int
-    pruned: int
-    failed: int
-    diverged: int
-    inherited: int
-
-
-@dataclass(frozen=True)
-class Score:
-    """Scores of one candidate, trained with several seeds.
-
-    Attributes:
-        mean: Over all of them.
-        seeds_sd: Standard deviation over the seeds, of their means over the folds; ``None`` with one seed.
-        folds_sd: Standard deviation over the folds, of their means over the seeds; ``None`` with one fold.
-        low: Best seed.
-        high: Worst seed.
-        by_seed: A score for each seed.
-    """
-
-    mean: float
-    seeds_sd: float | None
-    folds_sd: float | None
-    low: float
-    high: float
-    by_seed: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The errors of a family minus those of the best one, window by window on the holdout.
-
-    Attributes:
-        mean: Over the windows; above 0 where the best one is better. Of RMSE, of the squared errors.
-        low: Lower end of its 95 % interval; ``None``: too few windows for one.
-        high: Upper end.
-        p_value: Of no difference.
-        corrected: The same, corrected for all comparisons with the best family (Holm 1979).
-        beyond_seeds: Whether the scores of the seeds differ, too (Welch's t test, 5 %); ``None``: too few seeds.
-    """
-
-    mean: float
-    low: float | None
-    high: float | None
-    p_value: float
-    corrected: float
-    beyond_seeds: bool | None
-
-
-@dataclass(frozen=True)
-class ContextScore:
-    """Complete trials that read as many steps.
-
-    Attributes:
-        shortest: Of their contexts.
-        longest: The same where the study lists its contexts.
-        trials: How many.
-        median: Of their scores.
-    """
-
-    shortest: int
-    longest: int
-    trials: int
-    median: float
 
 
 @dataclass(frozen=True)
@@ -119,13 +42,15 @@ class FamilyResult:
         holdout: Scores on the holdout.
         standing: How it stands to the best family; ``None``: it has no score.
         difference: From the best family; ``None`` for that one itself.
-        steps: (H,) scores of each step of the horizon on the holdout, mean over the seeds.
-        contexts: Scores of its trials by the length of their contexts, shortest first.
+        steps: (H,) scores of each step of the horizon on the holdout, mean over the seeds; of forecasts.
+        contexts: Scores of its trials by the length of their contexts, shortest first; of forecasts.
+        lengths: Scores of short, middle and long cases of the holdout; of labels, where lengths differ.
+        classes: (C,) scores of each class on the holdout; of classes.
         n_parameters: Trainable numbers.
         epoch_seconds: Seconds of an epoch of a fold.
         best_seconds: Seconds until the best epoch of a fold was over.
-        latency: Seconds of a forecast of one window.
-        batch_latency: Seconds of a forecast of 64 windows at once.
+        latency: Seconds of the output for one window or sequence.
+        batch_latency: Seconds of the outputs for 64 of them at once.
         memory: Bytes that training adds to a process; ``None``: not known on this system.
         sensitivity: Interquartile range of its complete trials' scores; ``None`` with fewer than four.
         trial_scores: Scores of its complete trials.
@@ -147,6 +72,8 @@ class FamilyResult:
     difference: Difference | None = None
     steps: tuple[float, ...] = ()
     contexts: tuple[ContextScore, ...] = ()
+    lengths: tuple[LengthScore, ...] = ()
+    classes: tuple[ClassScore, ...] = ()
     n_parameters: int | None = None
     epoch_seconds: float | None = None
     best_seconds: float | None = None
@@ -186,8 +113,11 @@ class Comparison:
     Attributes:
         study: Name of the study.
         uid: Tells two comparisons of one study apart.
-        metric: Name of the score; smaller is better.
-        horizon: Steps that are forecast.
+        task: ``forecast``, ``classification`` or ``regression``.
+        metric: Name of the score.
+        direction: Which way it is better, ``minimize`` or ``maximize``.
+        cases: What is scored one by one.
+        horizon: Steps that are forecast; ``None``: labels are given.
         folds: How many there are.
         trials: How many of each family count.
         seeds: With how many the best of each family was to be trained again.
@@ -202,8 +132,11 @@ class Comparison:
 
     study: str
     uid: str
+    task: str
     metric: str
-    horizon: int
+    direction: Literal["minimize", "maximize"]
+    cases: Cases
+    horizon: int | None
     folds: int
     trials: int
     seeds: int
@@ -214,6 +147,11 @@ class Comparison:
     advice: tuple[Advice, ...] = ()
     baselines: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def terms(self) -> Terms:
+        """The words in which it is told."""
+        return Terms(self.metric, self.cases)
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``compare --json`` prints; its keys are a public interface."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from search.comparing.again import Candidate, SeedResult, train_again
@@ -56,6 +57,7 @@ class Retraining:
         self.interrupted = False
         self._plan, self._best, self._executor, self._listener = plan, best, executor, listener
         self._time_left, self._note_time = time_left, note_time
+        self._data = executor.share(plan.whole_data())  # of all families the same
         waiting = [
             (family, number)
             for number in range(seeds)
@@ -96,7 +98,7 @@ class Retraining:
         family, number = training
         self._running[key] = training
         self._attempts[key] = self._attempts.get(key, 0) + 1
-        task = candidate(self._plan, family, self._best[family])
+        task = replace(candidate(family, self._best[family]), data=self._data)
         seed = derive_seed(self._plan.config.search.seed, _FIRST_SEED + number)
         self._executor.submit(Job(key, train_again, (task, seed)))
 
@@ -117,21 +119,14 @@ class Retraining:
         self._note_time()
 
 
-def candidate(plan: Plan, family: FamilyStore, trial: FrozenTrial) -> Candidate:
+def candidate(family: FamilyStore, trial: FrozenTrial) -> Candidate:
     """What a family's best trial tried, to be trained again.
 
     Args:
-        plan: The study's.
         family: Whose trial it is.
         trial: The trial.
     """
     from optuna.trial import FixedTrial
 
     model, settings = family.plan.space.suggest(FixedTrial(trial.params))
-    return Candidate(
-        data=family.plan.whole_data(),
-        holdout=plan.holdout,
-        model=model,
-        train=plan.train_spec(settings, seed=trial.user_attrs["seed"]),
-        refit=plan.config.training.refit,
-    )
+    return family.task.candidate(model, family.plan.train_spec(settings, seed=trial.user_attrs["seed"]))

@@ -115,7 +115,10 @@ class _Lane:
         self._executor, self._first_key = executor, first_key
         watch = _FamilyListener(family.name, listener)
         budget = Budget(trials=_MOST, timeout=None)
-        self.driver = Driver(family.plan, family.store, self, budget, NullTracker(), watch)  # type: ignore[arg-type]  # it only submits
+        self.driver = Driver(family.plan, family.store, self, budget, NullTracker(), watch)  # type: ignore[arg-type]  # it only shares and submits
+
+    def share(self, value: Any) -> Any:
+        return self._executor.share(value)
 
     def submit(self, job: Job) -> None:
         key = self._first_key + job.key

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from lstmgru.data.wording import counted
 from search.comparing.judging import STANDINGS
 from search.comparing.results import Comparison, FamilyResult
 from search.comparing.traits import growth
 from search.comparing.wording import megabytes, number, probability, score, seconds, signed
 
 _MOST_STEPS = 5
+_MOST_CLASSES = 20
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Sheet:
 
 def sheets(comparison: Comparison) -> Iterator[Sheet]:
     """All tables that there is anything to show in."""
-    made = (_candidates, _scores, _differences, _costs, _trials, _steps, _contexts)
+    made = (_candidates, _scores, _differences, _costs, _trials, _steps, _contexts, _lengths, _classes)
     return (sheet for sheet in (make(comparison) for make in made) if sheet.rows)
 
 
@@ -60,7 +62,7 @@ def _candidates(comparison: Comparison) -> Sheet:
 
 
 def _scores(comparison: Comparison) -> Sheet:
-    rows = []
+    rows, terms = [], comparison.terms
     for family in _scored(comparison):
         folds, holdout = family.folds, family.holdout
         assert folds is not None and holdout is not None  # noqa: PT018  # a family is scored on both or on none
@@ -79,9 +81,9 @@ def _scores(comparison: Comparison) -> Sheet:
             )
         )
     text = (
-        f"{comparison.metric.upper()}, smaller is better: the mean over {comparison.folds} folds and the seeds, its "
-        "standard deviation over the seeds and over the folds, the smallest and the largest of a seed; then the same "
-        "on the holdout, which chose nothing."
+        f"{terms.title}, {'larger' if terms.larger_is_better else 'smaller'} is better: the mean over "
+        f"{counted(comparison.folds, 'fold')} and the seeds, its standard deviation over the seeds and over the folds, "
+        "the smallest and the largest of a seed; then the same on the holdout, which chose nothing."
     )
     head = ("family", "folds", "sd seeds", "sd folds", "min", "max", "holdout", "sd", "min", "max")
     return Sheet("Scores", text, head, tuple(rows))
@@ -89,25 +91,38 @@ def _scores(comparison: Comparison) -> Sheet:
 
 def _differences(comparison: Comparison) -> Sheet:
     rows: list[tuple[str, ...]] = []
+    terms = comparison.terms
     for family in _scored(comparison):
         difference = family.difference
-        words = STANDINGS[family.standing] if family.standing else ""
+        words = STANDINGS[family.standing].format(cases=terms.cases) if family.standing else ""
         if difference is None:
             rows.append((family.name, "", "", "", "", words))
             continue
         interval = "" if difference.low is None else f"{signed(difference.low)} to {signed(difference.high)}"
         p_values = [probability(value) for value in (difference.p_value, difference.corrected)]
         rows.append((family.name, signed(difference.mean), interval, *p_values, words))
-    squared = " squared" if comparison.metric == "rmse" else ""
-    text = (
-        f"Errors{squared} on the holdout minus those of the best family, window by window, mean over the seeds; a "
-        "paired test over blocks of windows; p-values corrected for all comparisons (Holm)."
-    )
+    text = f"{_how_compared(comparison)}; p-values corrected for all comparisons (Holm)."
     head = ("family", "difference", "95 % interval", "p", "corrected", "standing")
     return Sheet("Against the best family", text, head, tuple(rows), words=("family", "standing"))
 
 
+def _how_compared(comparison: Comparison) -> str:
+    terms = comparison.terms
+    if comparison.task == "forecast":
+        squared = " squared" if comparison.metric == "rmse" else ""
+        return (
+            f"Errors{squared} on the holdout minus those of the best family, window by window, mean over the seeds, "
+            "above 0 where it is worse; a paired test over blocks of windows"
+        )
+    return (
+        f"{terms.title} on the holdout minus that of the best family, mean over the seeds, "
+        f"{'below' if terms.larger_is_better else 'above'} 0 where it is worse; a paired bootstrap over {terms.cases}, "
+        "or over their groups"
+    )
+
+
 def _costs(comparison: Comparison) -> Sheet:
+    terms = comparison.terms
     rows = tuple(
         (
             family.name,
@@ -120,11 +135,12 @@ def _costs(comparison: Comparison) -> Sheet:
         )
         for family in _scored(comparison)
     )
+    longest = "" if comparison.task == "forecast" else ", as long as they are read at most"
     text = (
         "Of the best candidate, with one thread: time of an epoch, and until the best one, mean of the folds; time of "
-        "a forecast of 1 and of 64 windows; memory that training adds to a fresh process."
+        f"the {terms.output}s of 1 and of 64 {terms.cases}{longest}; memory that training adds to a fresh process."
     )
-    head = ("family", "parameters", "epoch", "to best", "1 window", "64 windows", "memory")
+    head = ("family", "parameters", "epoch", "to best", f"1 {terms.case}", f"64 {terms.cases}", "memory")
     return Sheet("What it costs", text, head, rows)
 
 
@@ -153,15 +169,13 @@ def _trials(comparison: Comparison) -> Sheet:
 
 def _steps(comparison: Comparison) -> Sheet:
     families = [family for family in _scored(comparison) if len(family.steps) > 1]
-    horizon = comparison.horizon
+    horizon = comparison.horizon or 1
     count = min(_MOST_STEPS, horizon)
     shown = [round(position * (horizon - 1) / max(1, count - 1)) for position in range(count)]
     rows = tuple(
         (family.name, *(score(family.steps[step]) for step in shown), number(growth(family))) for family in families
     )
-    text = (
-        f"{comparison.metric.upper()} on the holdout of single steps of the horizon; growth is the last over the first."
-    )
+    text = f"{comparison.terms.title} on the holdout of single steps of the horizon; growth is the last over the first."
     head = ("family", *(f"step {step + 1}" for step in shown), "growth")
     return Sheet("Over the horizon", text, head, rows)
 
@@ -170,10 +184,59 @@ def _contexts(comparison: Comparison) -> Sheet:
     rows = []
     for family in comparison.families:
         for each in family.contexts:
-            length = str(each.shortest) if each.shortest == each.longest else f"{each.shortest} to {each.longest}"
+            length = span(each.shortest, each.longest)
             rows.append((family.name, length, str(each.trials), score(each.median)))
     text = (
         "Median score on the folds of complete trials by the steps that they read. Trials differ in other ways, too, "
         "so a few of them say little."
     )
     return Sheet("By length of the context", text, ("family", "context", "trials", "median"), tuple(rows))
+
+
+def _lengths(comparison: Comparison) -> Sheet:
+    rows = tuple(
+        (family.name, span(each.shortest, each.longest), str(each.cases), score(each.score))
+        for family in _scored(comparison)
+        for each in family.lengths
+    )
+    terms, unit = comparison.terms, length_unit(comparison)
+    text = f"{terms.title} on the short, middle and long {terms.cases} of the holdout, by their {unit}."
+    return Sheet("By length", text, ("family", unit, terms.cases, terms.name), rows)
+
+
+def _classes(comparison: Comparison) -> Sheet:
+    families = [family for family in _scored(comparison) if family.classes]
+    codes = shown_classes(families)
+    rows = tuple(
+        (
+            families[0].classes[code].name,
+            str(families[0].classes[code].support),
+            *(score(family.classes[code].f1) for family in families),
+        )
+        for code in codes
+    )
+    text = f"F1 of each class on the holdout, where there are so many {comparison.cases} of it."
+    if families and len(codes) < len(families[0].classes):
+        text += f" Shown are the {len(codes)} of {len(families[0].classes)} classes in which the families differ most."
+    head = ("class", comparison.cases, *(family.name for family in families))
+    return Sheet("By class", text, head, rows, words=("class",))
+
+
+def length_unit(comparison: Comparison) -> str:
+    """What the length of a case is counted in."""
+    return "characters" if comparison.cases == "texts" else "steps"
+
+
+def shown_classes(families: Sequence[FamilyResult]) -> list[int]:
+    """Numbers of the classes that are shown: all, or of many those in which the families differ most."""
+    if not families:
+        return []
+    f1 = [[each.f1 for each in family.classes] for family in families]
+    spreads = [max(scores) - min(scores) for scores in zip(*f1, strict=True)]
+    widest = sorted(range(len(spreads)), key=lambda code: -spreads[code])
+    return sorted(widest[:_MOST_CLASSES])
+
+
+def span(shortest: int, longest: int) -> str:
+    """From one length to another."""
+    return str(shortest) if shortest == longest else f"{shortest} to {longest}"

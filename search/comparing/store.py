@@ -11,8 +11,10 @@ from search.comparing.again import SeedResult
 from search.comparing.families import Family
 from search.comparing.inherit import ended_trials, inherit
 from search.comparing.measuring import Costs
+from search.comparing.tasks import compared_task
 from search.errors import StudyMismatch
 from search.journal import journal_path, open_storage, repair
+from search.objectives import SCORE
 from search.plan import Plan, identity
 from search.study import StudyStore, trial_record
 
@@ -40,6 +42,7 @@ class FamilyStore:
 
     def __init__(self, family: Family, plan: Plan, store: StudyStore) -> None:
         self.family, self.plan, self.store = family, plan, store
+        self.task = compared_task(plan)
 
     @property
     def name(self) -> str:
@@ -58,16 +61,23 @@ class FamilyStore:
     def best(self, count: int | None = None) -> FrozenTrial | None:
         """The best complete trial within the bounds, of the first so many that ended."""
         trials = {trial.number: trial for trial in self.ended()[:count]}
-        records = map(trial_record, trials.values())
-        number = self.store.goal.best({each.number: each.measures for each in records if each.state == "COMPLETE"})
+        records = [trial_record(trial) for trial in trials.values()]
+        number = self.store.goal.best(
+            {each.number: self._measures(each) for each in records if each.state == "COMPLETE"}
+        )
         return None if number is None else trials[number]
+
+    def _measures(self, trial: TrialRecord) -> dict[str, float]:
+        """What a complete trial is judged by, all of it the better the smaller."""
+        sign = -1 if self.task.terms.larger_is_better else 1
+        return {**trial.measures, SCORE: sign * (trial.value or 0.0)}
 
     def seeds(self, trial: int) -> dict[int, SeedResult | str]:
         """What training a candidate again gave, by the number of the seed; of a training that failed, its reason."""
         prefix = f"again.{trial}."
         found = {key: value for key, value in self.store.study.user_attrs.items() if key.startswith(prefix)}
         return {
-            int(key.removeprefix(prefix)): value if isinstance(value, str) else SeedResult.from_dict(value)
+            int(key.removeprefix(prefix)): value if isinstance(value, str) else self.task.read(value)
             for key, value in found.items()
         }
 

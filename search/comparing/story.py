@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from search.comparing.alone import run_alone
 from search.comparing.families import EVERYWHERE, Family, family_plan, study_families
 from search.comparing.files import write_files
 from search.comparing.measuring import Costs, measure
@@ -16,9 +17,10 @@ from search.comparing.rounds import Rounds
 from search.comparing.shares import TimeBudget, reserved_seconds
 from search.comparing.store import ComparisonStore, comparison_path, open_comparison
 from search.comparing.summary import best_trials, summarize
+from search.comparing.tasks import compared_task
 from search.comparing.tracking import track
 from search.errors import ComparisonUnfinished, TrackingError
-from search.executors.base import Executor, Job, Outcome
+from search.executors.base import Executor, Job
 from search.journal import exclusive, journal_path, open_storage
 from search.objective import score_baselines
 from search.plan import Plan
@@ -27,8 +29,6 @@ from search.reportfiles import report_path
 from search.runner import bundle_path, check_cells, interruptible, make_executor
 from search.study import StudyStore, trial_record
 from search.values import Choices
-
-_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ class _Story:
     ) -> None:
         self._plan, self._everything, self._store = plan, everything, store
         self._options, self._listener = options, listener
+        self._task = compared_task(plan)
         self._time = TimeBudget(options.timeout, store.whole.get("elapsed", 0.0))
         self._executor: Executor | None = None
         self._reserve = 0.0
@@ -161,7 +162,7 @@ class _Story:
 
     def _score_baselines(self, executor: Executor) -> None:
         if self._store.whole.get("baselines") is None:
-            outcome = _run_alone(executor, Job(0, score_baselines, (self._plan.search_data(),)))
+            outcome = run_alone(executor, Job(0, score_baselines, (self._plan.search_data(),)))
             if outcome.failure is not None:
                 self._listener.on_note(f"the baselines could not be scored: {outcome.failure.reason}")
             else:
@@ -171,11 +172,11 @@ class _Story:
         best = best_trials(self._store)
         missing = {family: trial for family, trial in best.items() if family.costs(trial.number) is None}
         if missing:
-            self._listener.on_phase("measuring memory and forecasts, one family after the other")
+            self._listener.on_phase(f"measuring memory and {self._task.terms.output}s, one family after the other")
         for family, trial in missing.items():
             # A process of its own for each: what one needed would hide what the next one needs.
             with make_executor(replace(self._everything, jobs=1), apart=True) as executor:
-                outcome = _run_alone(executor, Job(0, measure, (candidate(self._plan, family, trial),)))
+                outcome = run_alone(executor, Job(0, measure, (candidate(family, trial),)))
             if isinstance(outcome.result, Costs):
                 family.set_costs(trial.number, outcome.result)
             elif outcome.failure is not None:
@@ -194,24 +195,6 @@ class _Story:
     def _note_time(self) -> None:
         self._store.whole.set("elapsed", round(self._time.elapsed, 1))
         self._reserve = self._reserved()  # it is asked for many times a second, and changes when something ended
-
-
-class _Supervisor:
-    """Hears nothing and stops nothing."""
-
-    def on_report(self, key: int, message: object) -> None:
-        """The job reports nothing."""
-
-    def stop_reason(self, key: int) -> str | None:
-        """It is never stopped."""
-
-
-def _run_alone(executor: Executor, job: Job) -> Outcome:
-    """Run one job to its end."""
-    executor.submit(job)
-    while True:
-        for outcome in executor.poll(_Supervisor(), _POLL_SECONDS):
-            return outcome
 
 
 def _track(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,13 +11,15 @@ import numpy as np
 
 from search.comparing.advice import advise
 from search.comparing.again import SeedResult
-from search.comparing.contexts import context_scores
 from search.comparing.differences import differences
 from search.comparing.inherit import ORIGIN
 from search.comparing.judging import against_baselines, standing, verdict
-from search.comparing.results import Comparison, Counts, Difference, FamilyResult, Score, Standing
+from search.comparing.measures import Counts, Score
+from search.comparing.results import Comparison, FamilyResult, Standing
 from search.comparing.shares import common_trials
 from search.comparing.store import ComparisonStore, FamilyStore
+from search.comparing.tasks import compared_task
+from search.comparing.terms import Terms
 from search.comparing.traits import with_traits
 from search.study import trial_record
 
@@ -42,14 +43,17 @@ def summarize(plan: Plan, store: ComparisonStore, *, seeds: int, seconds: float)
         seeds: With how many the best of each family was to be trained again.
         seconds: That the comparison took so far.
     """
+    task = compared_task(plan)
+    larger_is_better = task.terms.larger_is_better
     count = common_trials(len(each.ended()) for each in store.families)
     results = {each.name: _seeds(each, count, seeds) for each in store.families}
     scored = {name: found for name, found in results.items() if found}
-    best = min(scored, key=lambda name: _folds(scored[name]).mean, default=None)
-    found: dict[str, Difference] = {}
-    if best is not None:
-        found = differences(scored, best, overlap=math.ceil(plan.forecast.horizon / plan.splits.stride))
-    standings: dict[str, Standing] = {name: standing(difference) for name, difference in found.items()}
+    ranked = sorted(scored, key=lambda name: _folds(scored[name]).mean, reverse=larger_is_better)
+    best = ranked[0] if ranked else None
+    found = {} if best is None else differences(scored, best, task.interval)
+    standings: dict[str, Standing] = {
+        name: standing(difference, larger_is_better=larger_is_better) for name, difference in found.items()
+    }
     if best is not None:
         standings[best] = "best"
     families = [
@@ -61,35 +65,39 @@ def summarize(plan: Plan, store: ComparisonStore, *, seeds: int, seconds: float)
         )
         for each in store.families
     ]
-    families.sort(key=lambda family: family.folds.mean if family.folds else math.inf)
-    judged = with_traits(families)
+    families.sort(key=lambda family: ranked.index(family.name) if family.name in scored else len(ranked))
+    judged = with_traits(families, task.terms)
     baselines = store.whole.get("baselines", {})
     return Comparison(
         study=plan.name,
         uid=store.uid,
+        task=plan.config.task,
         metric=plan.metric,
-        horizon=plan.forecast.horizon,
+        direction=plan.direction,
+        cases=task.terms.cases,
+        horizon=task.horizon,
         folds=plan.n_folds,
         trials=count,
         seeds=seeds,
         seconds=round(seconds, 1),
         families=judged,
         best=best,
-        verdict=_verdict(judged, baselines),
-        advice=advise(judged),
+        verdict=_verdict(judged, baselines, task.terms),
+        advice=advise(judged, task.terms),
         baselines=baselines,
         notes=tuple(_notes(plan, judged, count, seeds)),
     )
 
 
-def _verdict(families: Sequence[FamilyResult], baselines: Mapping[str, float]) -> str:
+def _verdict(families: Sequence[FamilyResult], baselines: Mapping[str, float], terms: Terms) -> str:
     standings = {family.name: family.standing for family in families if family.standing}
     best = next((name for name, found in standings.items() if found == "best"), None)
     if best is None:
         return "No family has a score."
     scores = {family.name: family.folds.mean for family in families if family.folds}
     others = {name: found for name, found in standings.items() if name != best}
-    return f"{verdict(best, others)} {against_baselines(baselines, scores)}".rstrip()
+    simple = against_baselines(baselines, scores, larger_is_better=terms.larger_is_better)
+    return f"{verdict(best, others, terms)} {simple}".rstrip()
 
 
 def _seeds(family: FamilyStore, count: int, seeds: int) -> list[SeedResult]:
@@ -114,7 +122,7 @@ def _family(family: FamilyStore, count: int, seeds: Sequence[SeedResult]) -> Fam
         name=family.name,
         words=family.family.words,
         trials=_counts(ended, records),
-        contexts=context_scores(_contexts(family, ended)),
+        contexts=family.task.contexts(records),
         sensitivity=_spread(scores),
         trial_scores=tuple(scores),
     )
@@ -134,15 +142,14 @@ def _family(family: FamilyStore, count: int, seeds: Sequence[SeedResult]) -> Fam
         )
     if not seeds:
         return result
-    steps = np.array([each.steps for each in seeds]).mean(axis=0)
     return replace(
         result,
         seeds=len(seeds),
         folds=_folds(seeds),
         holdout=score([[each.holdout] for each in seeds]),
-        steps=tuple(steps.tolist()),
         epoch_seconds=statistics.mean(each.epoch_seconds for each in seeds),
         best_seconds=statistics.mean(each.best_seconds for each in seeds),
+        **family.task.findings(seeds),
     )
 
 
@@ -175,18 +182,6 @@ def _counts(trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]) -> Co
         diverged=sum(reason.startswith(DIVERGED) for reason in failed),
         inherited=sum(ORIGIN in trial.user_attrs for trial in trials),
     )
-
-
-def _contexts(family: FamilyStore, trials: Sequence[FrozenTrial]) -> list[tuple[int, float]]:
-    """Context length and score of every complete trial."""
-    found: list[tuple[int, float]] = []
-    for trial in trials:
-        record = trial_record(trial)
-        if record.state == "COMPLETE" and record.value is not None:
-            # A context that the space fixes is no parameter of a trial.
-            length = record.params.get("context_length") or family.family.space.longest_context
-            found.append((int(length), record.value))
-    return found
 
 
 def _spread(scores: Sequence[float]) -> float | None:

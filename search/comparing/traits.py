@@ -6,7 +6,9 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from search.comparing.measures import ClassScore, LengthScore
 from search.comparing.results import FamilyResult, Trait
+from search.comparing.terms import Terms
 from search.comparing.wording import megabytes, number, seconds
 
 Measure = Callable[[FamilyResult], float | None]
@@ -17,6 +19,12 @@ FEWEST_SEEDS = 3
 """Seeds from which on anything is said of their spread."""
 SMALLEST_MEMORY = 5e6
 """Bytes; less is not told apart."""
+FEWEST_CASES = 30
+"""Cases that the shortest or the longest third must have before anything is said of it."""
+FEWEST_OF_CLASS = 20
+"""Labels of a class in the holdout from which on anything is said of it."""
+CLASS_STEP = 0.1
+"""F1 of a class that is by so much above or below the median of the other families is a strength or a weakness."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +37,11 @@ class Rule:
         good: It is a strength at this value or below.
         bad: It is a weakness at this value or above.
         relative: Whether the value is taken relative to the median of the other families' values.
-        strength: In words; ``{value}`` is the value as shown, ``{others}`` says how it is to the median of the others.
+        strength: In words; ``{value}`` is the value as shown, ``{others}`` says how it is to the median of the others,
+            ``{output}``, ``{cases}`` and ``{metric}`` are those of the task.
         weakness: Likewise.
         shown: Makes the value readable.
+        score: Whether the value is a score: where larger is better, what it lacks of 1 is compared, the best there is.
     """
 
     measure: str
@@ -42,6 +52,7 @@ class Rule:
     weakness: str
     shown: Callable[[float], str]
     relative: bool = True
+    score: bool = False
 
 
 def growth(family: FamilyResult) -> float | None:
@@ -76,6 +87,18 @@ def _memory_text(value: float) -> str:
     return megabytes(value) if value > SMALLEST_MEMORY else f"at most {megabytes(SMALLEST_MEMORY)}"
 
 
+def _shortest(family: FamilyResult) -> float | None:
+    return _of_length(family.lengths[:1])
+
+
+def _longest(family: FamilyResult) -> float | None:
+    return _of_length(family.lengths[-1:])
+
+
+def _of_length(group: Sequence[LengthScore]) -> float | None:
+    return next((each.score for each in group if each.cases >= FEWEST_CASES), None)
+
+
 def _seed_spread(family: FamilyResult) -> float | None:
     return family.folds.seeds_sd if family.folds is not None and family.seeds >= FEWEST_SEEDS else None
 
@@ -90,10 +113,10 @@ def _percent(value: float) -> str:
 
 RULES: tuple[Rule, ...] = (
     Rule("latency", lambda family: family.latency, 0.75, 1.33,
-         "quick single forecasts: {value}, {others}", "slow single forecasts: {value}, {others}", seconds),
+         "quick single {output}s: {value}, {others}", "slow single {output}s: {value}, {others}", seconds),
     Rule("batch_latency", lambda family: family.batch_latency, 0.75, 1.33,
-         "quick forecasts of 64 windows: {value}, {others}",
-         "slow forecasts of 64 windows: {value}, {others}", seconds),
+         "quick {output}s of 64 {cases}: {value}, {others}",
+         "slow {output}s of 64 {cases}: {value}, {others}", seconds),
     Rule("n_parameters", lambda family: family.n_parameters, 0.67, 1.5,
          "small: {value} parameters, {others}", "large: {value} parameters, {others}", lambda value: f"{value:,.0f}"),
     Rule("memory", _memory, 0.67, 1.5,
@@ -119,28 +142,43 @@ RULES: tuple[Rule, ...] = (
          "gains from long contexts: the median score is {value} lower with the longest than with the shortest",
          "loses with long contexts: the median score is {value} higher with the longest than with the shortest",
          _percent, relative=False),
+    Rule("short", _shortest, 0.8, 1.25,
+         "short {cases}: {metric} {value}, {others}", "short {cases}: {metric} {value}, {others}", number, score=True),
+    Rule("long", _longest, 0.8, 1.25,
+         "long {cases}: {metric} {value}, {others}", "long {cases}: {metric} {value}, {others}", number, score=True),
 )  # fmt: skip
 """All of them, in the order in which they are shown."""
 
 
-def judge(rule: Rule, family: FamilyResult, others: Sequence[FamilyResult]) -> tuple[Trait | None, Trait | None]:
+def judge(
+    rule: Rule, family: FamilyResult, others: Sequence[FamilyResult], terms: Terms
+) -> tuple[Trait | None, Trait | None]:
     """The strength and the weakness that a rule finds in a family; at most one of them.
 
     Args:
         rule: The rule.
         family: Whose measure.
         others: The other families.
+        terms: The words of the task.
     """
     value = rule.value(family)
     if value is None:
         return None, None
-    compared = value
+    lacks = rule.score and terms.larger_is_better
+    compared = 1 - value if lacks else value
     if rule.relative:
-        known = [other for each in others if (other := rule.value(each)) is not None]
+        known = [1 - other if lacks else other for each in others if (other := rule.value(each)) is not None]
         if not known or statistics.median(known) <= 0:
             return None, None
-        compared = value / statistics.median(known)
-    words = {"value": rule.shown(value), "others": f"{number(compared, 2)} times the others' median"}
+        compared /= statistics.median(known)
+    times = f"{number(compared, 2)} times the others' median"
+    words = {
+        "value": rule.shown(value),
+        "others": f"what it lacks of 1 is {times}" if lacks else times,
+        "output": terms.output,
+        "cases": terms.cases,
+        "metric": terms.name,
+    }
     if compared <= rule.good:
         return Trait(rule.measure, rule.strength.format(**words)), None
     if compared >= rule.bad:
@@ -148,30 +186,55 @@ def judge(rule: Rule, family: FamilyResult, others: Sequence[FamilyResult]) -> t
     return None, None
 
 
-def with_traits(families: Sequence[FamilyResult]) -> tuple[FamilyResult, ...]:
+def class_traits(family: FamilyResult, others: Sequence[FamilyResult]) -> tuple[Trait | None, Trait | None]:
+    """The class that a family is best at, and the one that it is worst at, if either is far from the others' median.
+
+    Args:
+        family: Whose classes.
+        others: The other families.
+    """
+    scores = [{each.name: each.f1 for each in other.classes} for other in others if other.classes]
+    if not scores:
+        return None, None
+    medians = {name: statistics.median(score[name] for score in scores) for name in scores[0]}
+    known = [each for each in family.classes if each.support >= FEWEST_OF_CLASS]
+    leads = {each.name: each.f1 - medians[each.name] for each in known}
+    best = max(known, key=lambda each: leads[each.name], default=None)
+    worst = min(known, key=lambda each: leads[each.name], default=None)
+    return (
+        _class_trait("good", best, medians) if best is not None and leads[best.name] >= CLASS_STEP else None,
+        _class_trait("bad", worst, medians) if worst is not None and leads[worst.name] <= -CLASS_STEP else None,
+    )
+
+
+def _class_trait(how: str, found: ClassScore, medians: dict[str, float]) -> Trait:
+    text = f"{how} at the class {found.name}: F1 {number(found.f1)}, the others' median {number(medians[found.name])}"
+    return Trait("class", text)
+
+
+def with_traits(families: Sequence[FamilyResult], terms: Terms) -> tuple[FamilyResult, ...]:
     """The families with what each is good and bad at; accuracy first, as its standing says."""
     scored = [family for family in families if family.standing is not None]
     found = {family.name: family for family in families}
     for family in scored:
-        judged = [judge(rule, family, [other for other in scored if other is not family]) for rule in RULES]
+        others = [other for other in scored if other is not family]
+        judged = [*(judge(rule, family, others, terms) for rule in RULES), class_traits(family, others)]
         strengths = [good for good, _ in judged if good is not None]
         weaknesses = [bad for _, bad in judged if bad is not None]
-        best = _accuracy(family, scored)
+        best = _accuracy(family, scored, terms)
         if best is not None:
             (strengths if family.standing in ("best", "better") else weaknesses).insert(0, best)
         found[family.name] = replace(family, strengths=tuple(strengths), weaknesses=tuple(weaknesses))
     return tuple(found.values())
 
 
-def _accuracy(family: FamilyResult, scored: Sequence[FamilyResult]) -> Trait | None:
-    """What its standing says of its errors; nothing where no difference is shown."""
+def _accuracy(family: FamilyResult, scored: Sequence[FamilyResult], terms: Terms) -> Trait | None:
+    """What its standing says of its scores; nothing where no difference is shown."""
     worse = [other.name for other in scored if other.standing == "worse"]
     if family.standing == "best" and worse:
         return Trait("accuracy", f"accurate: better on the holdout than {', '.join(worse)}")
     if family.standing == "better":
-        return Trait(
-            "accuracy", "accurate on the holdout, where its errors are lower than those of the best on the folds"
-        )
+        return Trait("accuracy", f"accurate on the holdout, where it has {terms.better} than the best on the folds")
     if family.standing == "worse":
-        return Trait("accuracy", "higher errors than the best family")
+        return Trait("accuracy", f"{terms.worse} than the best family")
     return None

@@ -89,7 +89,7 @@ def _bundle(task: LabelTask, fitted: LabelFitResult, metrics: dict[str, Any]) ->
         gaps=task.gaps,
         metrics=metrics,
         provenance=task.provenance,
-        example=example_labels(data.sequences, task.holdout.train),
+        example=example_labels(data.sequences, task.holdout.train, max_length=fitted.network.spec.max_length),
     )
 
 

@@ -1,4 +1,4 @@
-"""The leaderboard: trials and baselines in one list, best first."""
+"""The leaderboard: trials and baselines in one list, best first, and what is shown of each."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from search.objectives import Goal, measure_text
 from search.records import StudyRecord
+from search.reports.wording import number
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
 
@@ -68,6 +72,51 @@ def leaderboard(study: StudyRecord) -> list[Row]:
     rows += [Row(name, None, baseline.folds, baseline.holdout) for name, baseline in study.baselines.items()]
     sign = 1 if study.direction == "minimize" else -1
     return sorted(rows, key=lambda row: (bool(row.broken), math.inf if row.folds is None else sign * row.folds))
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the leaderboard as people see it.
+
+    Attributes:
+        name: Its title.
+        cell: What it says of a row.
+        is_text: Whether it holds words rather than numbers.
+    """
+
+    name: str
+    cell: Callable[[Row], str]
+    is_text: bool = False
+
+
+def leaderboard_columns(goal: Goal) -> tuple[Column, ...]:
+    """The columns of a study with such a goal; measured times are shown where the study is about them."""
+    judged = {*goal.objectives, *(bound.name for bound in goal.bounds)}
+    shown = (
+        (Column("model", _model, is_text=True), True),
+        (Column("trial", lambda row: "" if row.trial is None else str(row.trial)), True),
+        (Column("folds", lambda row: number(row.folds)), True),
+        (Column("holdout", lambda row: number(row.holdout)), True),
+        (Column("parameters", lambda row: "" if row.n_parameters is None else f"{row.n_parameters:,}"), True),
+        (Column("latency", _latency), "latency" in judged),
+        (Column("training", lambda row: _seconds(row.train_seconds)), "train_seconds" in judged),
+        (Column("seconds", lambda row: _seconds(row.seconds)), True),
+        (Column("front", lambda row: "*" if row.pareto else ""), not goal.single),
+        (Column("breaks", lambda row: ", ".join(row.broken), is_text=True), bool(goal.bounds)),
+    )
+    return tuple(column for column, is_shown in shown if is_shown)
+
+
+def _model(row: Row) -> str:
+    return row.name if row.trial is not None else f"baseline: {row.name.replace('_', ' ')}"
+
+
+def _latency(row: Row) -> str:
+    return "" if row.latency is None else measure_text("latency", row.latency)
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
 
 
 def leaderboard_frame(study: StudyRecord) -> pd.DataFrame:

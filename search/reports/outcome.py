@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import html
-import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from search.objectives import Goal, measure_text
 from search.records import HoldoutRecord, StudyRecord
-from search.reports.leaderboard import Row, leaderboard
+from search.reports.leaderboard import Row, leaderboard, leaderboard_columns
 from search.reports.page import Line, details, paragraph, table
+from search.reports.wording import better, counted, number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 _SHOWN_TRIALS = 15
 _WORDS = {
@@ -31,7 +30,7 @@ def status(study: StudyRecord) -> str:
     if not counts:
         return paragraph("The study has no trial yet.")
     parts = [f"{counts[state]} {word}" for state, word in _WORDS.items() if counts[state]]
-    sentences = [f"{_count(len(study.trials), 'trial')}: {', '.join(parts)}."]
+    sentences = [f"{counted(len(study.trials), 'trial')}: {', '.join(parts)}."]
     if counts["RUNNING"]:
         sentences.append(
             "The study is running, or was killed while these trials ran: the page shows it as it was when it was "
@@ -58,13 +57,15 @@ def verdict(study: StudyRecord) -> str:
             "quite untouched."
         )
     boxed = f'<p class="verdict">{html.escape(holdout.verdict)}</p>\n'
-    return boxed + paragraph(*again) + _metrics(holdout, study.metric)
+    return boxed + paragraph(*again) + _metrics(study, holdout)
 
 
-def _metrics(holdout: HoldoutRecord, metric: str) -> str:
-    ordered = sorted(holdout.metrics.items(), key=lambda item: item[0] != metric)
-    lines = [Line((name, number(score)), "winner" if name == metric else "") for name, score in ordered]
+def _metrics(study: StudyRecord, holdout: HoldoutRecord) -> str:
+    ordered = sorted(holdout.metrics.items(), key=lambda item: item[0] != study.metric)
+    lines = [Line((name, number(score)), "winner" if name == study.metric else "") for name, score in ordered]
     scores = table(("metric", "winner, holdout"), lines, numbers=("winner, holdout",))
+    if study.task != "forecast":
+        return scores
     return f'<div class="beside"><div>{scores}</div>\n<div>{_intervals(holdout)}</div></div>\n'
 
 
@@ -88,48 +89,26 @@ def leaderboard_html(study: StudyRecord) -> str:
     rows = leaderboard(study)
     if not rows:
         return paragraph("No trial is complete, and the baselines are not scored yet.")
-    columns = _columns(study.goal)
+    columns = leaderboard_columns(study.goal)
     shown: list[Line] = []
     hidden: list[Line] = []
     trials = 0
     for rank, row in enumerate(rows, start=1):
         trials += row.trial is not None
         folded = row.trial is not None and trials > _SHOWN_TRIALS and not (row.pareto and not study.goal.single)
-        line = Line((str(rank), *(cell(row) for cell in columns.values())), _mark(row))
+        line = Line((str(rank), *(column.cell(row) for column in columns)), _mark(row))
         (hidden if folded else shown).append(line)
-    head = ("#", *columns)
-    numbers = tuple(name for name in head if name not in ("model", "breaks"))
+    head = ("#", *(column.name for column in columns))
+    numbers = ("#", *(column.name for column in columns if not column.is_text))
     text = paragraph(
-        f"Scores are {study.metric}, smaller is better: the mean over the folds, and for the winner and the baselines "
+        f"Scores are {study.metric}, {better(study)}: the mean over the folds, and for the winner and the baselines "
         "that on the holdout, which the search never saw.",
         *_goal(study),
     )
     main = table(head, shown, numbers=numbers)
     if not hidden:
         return text + main
-    return text + main + details(f"{_count(len(hidden), 'trial')} more", table(head, hidden, numbers=numbers))
-
-
-def _columns(goal: Goal) -> dict[str, Callable[[Row], str]]:
-    """What the leaderboard shows; measured times where the study is about them."""
-    judged = {*goal.objectives, *(bound.name for bound in goal.bounds)}
-    columns: dict[str, Callable[[Row], str]] = {
-        "model": lambda row: row.name if row.trial is not None else f"baseline: {row.name.replace('_', ' ')}",
-        "trial": lambda row: "" if row.trial is None else str(row.trial),
-        "folds": lambda row: number(row.folds),
-        "holdout": lambda row: number(row.holdout),
-        "parameters": lambda row: "" if row.n_parameters is None else f"{row.n_parameters:,}",
-    }
-    if "latency" in judged:
-        columns["latency"] = lambda row: "" if row.latency is None else measure_text("latency", row.latency)
-    if "train_seconds" in judged:
-        columns["training"] = lambda row: "" if row.train_seconds is None else f"{row.train_seconds:.1f}"
-    columns["seconds"] = lambda row: "" if row.seconds is None else f"{row.seconds:.1f}"
-    if not goal.single:
-        columns["front"] = lambda row: "*" if row.pareto else ""
-    if goal.bounds:
-        columns["breaks"] = lambda row: ", ".join(row.broken)
-    return columns
+    return text + main + details(f"{counted(len(hidden), 'trial')} more", table(head, hidden, numbers=numbers))
 
 
 def _mark(row: Row) -> str:
@@ -171,14 +150,3 @@ def failures(study: StudyRecord) -> str:
 def _some(numbers: Sequence[int], most: int = 10) -> str:
     shown = ", ".join(map(str, numbers[:most]))
     return shown if len(numbers) <= most else f"{shown} and {len(numbers) - most} more"
-
-
-def _count(count: int, thing: str) -> str:
-    return f"{count} {thing}" + ("" if count == 1 else "s")
-
-
-def number(value: float | None) -> str:
-    """Four significant digits; nothing for what is not known, a word for what is not a number."""
-    if value is None:
-        return ""
-    return f"{value:.4g}" if math.isfinite(value) else "undefined"

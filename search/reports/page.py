@@ -37,6 +37,16 @@ tr.outside td { color: #767676; }
 tr.winner td { font-weight: 600; }
 summary { cursor: pointer; margin: 0.4rem 0; color: #0072b2; }
 pre { font-size: 0.85rem; background: #f6f7f8; padding: 0.8rem; overflow-x: auto; line-height: 1.4; }
+table.confusion th, table.confusion td { text-align: center; vertical-align: middle; min-width: 2.1rem; height: 2.1rem;
+    padding: 0.1rem 0.25rem; border: 1px solid #e4e4e4; font-size: 0.85rem; line-height: 1.15; }
+table.confusion small { display: block; font-size: 0.7rem; white-space: nowrap; }
+table.confusion th { overflow: hidden; text-overflow: ellipsis; max-width: 6.5rem; }
+table.confusion tr > :first-child { position: sticky; left: 0; text-align: right; background: #fff; }
+table.confusion thead th { vertical-align: bottom; white-space: normal; }
+table.confusion th.upright span { writing-mode: vertical-rl; transform: rotate(180deg); max-height: 9rem;
+    overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+table.confusion td { print-color-adjust: exact; }
+table.confusion td.right { outline: 2px solid #222; outline-offset: -2px; }
 .beside { display: flex; flex-wrap: wrap; gap: 1rem 2rem; align-items: flex-start; }
 .beside > * { min-width: 0; max-width: 100%; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); gap: 0.4rem 1rem; }
