@@ -1,7 +1,7 @@
 """Memory of a whole run on large data: a panel of 10,000 series of 1,000 days, and one series of 5,000,000 seconds.
 
 Writes the table as Parquet, then runs ``python -m search run`` on it with two workers, from reading the table to the
-exported model, and adds up what all of its processes hold (PSS: pages that several share count once), 20 times a
+exported model, and adds up what all of its processes hold (PSS: pages that several share count once), 10 times a
 second. Imports are what the same study takes on 20 series of 1,000 days, or on 20,000 seconds. The rest of the peak is
 compared with the data in single precision: rows times channels, once those of the table alone (what is forecast), and
 once with the channels of the calendar, which the program adds and which are trained on as well.
@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 import psutil
 
-_SAMPLE_SECONDS = 0.05
+_SAMPLE_SECONDS = 0.1
 STUDY = """\
 name: large
 data: {{path: table.parquet, time: time, target: value, calendar: {calendar}{series}}}
@@ -149,10 +149,16 @@ def held(pid: int) -> dict[str, int]:
         for one in (driver, *driver.children(recursive=True)):
             command = " ".join(one.cmdline())
             kind = "driver" if one.pid == pid else "workers" if "spawn_main" in command else "others"
-            found[kind] = found.get(kind, 0) + one.memory_full_info().pss
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            found[kind] = found.get(kind, 0) + share_of_memory(one.pid)
+    except (psutil.NoSuchProcess, psutil.ZombieProcess, OSError):  # it ended just now
         return found
     return found
+
+
+def share_of_memory(pid: int) -> int:
+    """Bytes of a process, pages that others have as well counted in parts (PSS)."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from search.comparing.measures import ContextScore, Counts, Difference, Score
+from search.comparing.measures import ClassScore, ContextScore, Counts, Difference, LengthScore, Score
 from search.comparing.results import Advice, Comparison, FamilyResult, Trait
 
 
@@ -60,7 +61,10 @@ def make_comparison(*families: FamilyResult, **changes: Any) -> Comparison:
     values: dict[str, Any] = {
         "study": "weather",
         "uid": "c0ffee",
+        "task": "forecast",
         "metric": "mae",
+        "direction": "minimize",
+        "cases": "windows",
         "horizon": 3,
         "folds": 2,
         "trials": 4,
@@ -74,3 +78,35 @@ def make_comparison(*families: FamilyResult, **changes: Any) -> Comparison:
         "notes": ("Each family had 4 trials.",),
     }
     return Comparison(**{**values, **changes})
+
+
+def make_label_family(name: str = "lstm", **changes: Any) -> FamilyResult:
+    """Likewise, of a study of classes."""
+    values: dict[str, Any] = {
+        "folds": make_score(0.8, 0.81, 0.82),
+        "holdout": make_score(0.79, 0.8, 0.81, folds_sd=None),
+        "difference": Difference(-0.02, -0.05, 0.01, 0.2, 0.4, False),
+        "steps": (),
+        "contexts": (),
+        "lengths": (LengthScore(3, 5, 40, 0.7), LengthScore(6, 9, 40, 0.9)),
+        "classes": (ClassScore("a", 30, 0.9, 0.8), ClassScore("b", 30, 0.7, 0.75), ClassScore("c", 20, 0.8, 0.85)),
+        "sensitivity": 0.03,
+        "trial_scores": (0.7, 0.78, 0.8),
+    }
+    return make_family(name, **{**values, **changes})
+
+
+def make_label_comparison(*families: FamilyResult, **changes: Any) -> Comparison:
+    """Likewise, of a study of classes."""
+    best = make_label_family("gru", standing="best", difference=None)
+    values: dict[str, Any] = {
+        "study": "vowels",
+        "task": "classification",
+        "metric": "accuracy",
+        "direction": "maximize",
+        "cases": "sequences",
+        "horizon": None,
+        "baselines": {"majority": 0.3, "nearest_neighbor": 0.75},
+    }
+    made = families or (best, make_label_family("lstm"), make_label_family("fused", standing="worse"))
+    return replace(make_comparison(*made), **{**values, **changes})

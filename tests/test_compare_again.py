@@ -12,9 +12,10 @@ from drivers import plan_of
 
 from lstmgru.metrics import Evaluation
 from lstmgru.specs import ModelSpec, parse_branches
-from search.comparing.again import Candidate, SeedResult, step_scores, train_again
+from search.comparing.again import train_again
+from search.comparing.forecasts import ComparedForecasts, ForecastCandidate, ForecastSeed, step_scores
+from search.forecast_plan import ForecastPlan
 from search.objective import run_trial
-from search.plan import Plan
 from search.space import Settings
 
 SETTINGS = Settings(0.01, 32, 0.0, "adamw", "constant", "mae")
@@ -35,25 +36,26 @@ class Channel:
         return "enough" if self._patience < 0 else None
 
 
-def candidate_of(plan: Plan, branches: str = "gru(4)", refit: str = "all") -> Candidate:
+def candidate_of(plan: ForecastPlan, branches: str = "gru(4)", refit: str = "all") -> ForecastCandidate:
     model = ModelSpec(parse_branches(branches), context_length=7)
-    data = replace(plan.search_data(), panel=plan.panel)
     train = replace(plan.train_spec(SETTINGS, seed=0), max_epochs=3)
-    return Candidate(data, plan.splits.holdout, model, train, refit)
+    return replace(ComparedForecasts(plan).candidate(model, train), refit=refit)
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    return plan_of(tmp_path_factory.mktemp("again"))
+def plan(tmp_path_factory: pytest.TempPathFactory) -> ForecastPlan:
+    plan = plan_of(tmp_path_factory.mktemp("again"))
+    assert isinstance(plan, ForecastPlan)
+    return plan
 
 
-def result_of(candidate: Candidate, seed: int = 5) -> SeedResult:
+def result_of(candidate: ForecastCandidate, seed: int = 5) -> ForecastSeed:
     result = train_again(candidate, seed, Channel())
-    assert result is not None
+    assert isinstance(result, ForecastSeed)
     return result
 
 
-def test_a_seed_scores_on_the_folds_what_a_trial_with_it_scores(plan: Plan) -> None:
+def test_a_seed_scores_on_the_folds_what_a_trial_with_it_scores(plan: ForecastPlan) -> None:
     candidate = candidate_of(plan)
 
     result = result_of(candidate)
@@ -63,7 +65,7 @@ def test_a_seed_scores_on_the_folds_what_a_trial_with_it_scores(plan: Plan) -> N
     assert result.fold_scores != result_of(candidate, seed=6).fold_scores
 
 
-def test_the_scores_on_the_holdout_fit_each_other(plan: Plan) -> None:
+def test_the_scores_on_the_holdout_fit_each_other(plan: ForecastPlan) -> None:
     result = result_of(candidate_of(plan))
 
     assert len(result.steps) == plan.forecast.horizon
@@ -73,13 +75,13 @@ def test_the_scores_on_the_holdout_fit_each_other(plan: Plan) -> None:
     assert 0 < result.epoch_seconds <= result.best_seconds
 
 
-def test_a_result_is_kept_as_json(plan: Plan) -> None:
+def test_a_result_is_kept_as_json(plan: ForecastPlan) -> None:
     result = result_of(candidate_of(plan))
 
-    assert SeedResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+    assert ForecastSeed.from_dict(json.loads(json.dumps(result.to_dict()))) == result
 
 
-def test_the_last_fold_is_not_trained_twice(plan: Plan) -> None:
+def test_the_last_fold_is_not_trained_twice(plan: ForecastPlan) -> None:
     candidate = candidate_of(plan, refit="last_fold")
 
     result = result_of(candidate)
@@ -89,11 +91,11 @@ def test_the_last_fold_is_not_trained_twice(plan: Plan) -> None:
 
 
 @pytest.mark.parametrize("questions", [0, 4, 7])
-def test_a_stop_gives_no_result(plan: Plan, questions: int) -> None:
+def test_a_stop_gives_no_result(plan: ForecastPlan, questions: int) -> None:
     assert train_again(candidate_of(plan), 5, Channel(questions)) is None
 
 
-def test_what_happens_in_the_holdout_changes_no_score_of_a_fold(plan: Plan) -> None:
+def test_what_happens_in_the_holdout_changes_no_score_of_a_fold(plan: ForecastPlan) -> None:
     candidate = candidate_of(plan)
     values = plan.panel.values.copy()
     values[int(plan.splits.holdout.evaluation[0, 0]) :, 0] += 100

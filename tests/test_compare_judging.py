@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,14 @@ import pytest
 from scipy import stats
 
 from lstmgru.comparison import holm, paired_interval
-from search.comparing.again import SeedResult
-from search.comparing.differences import differences
+from search.comparing.differences import Compare, differences
+from search.comparing.forecasts import ForecastSeed, error_interval
 from search.comparing.judging import STANDINGS, against_baselines, seeds_differ, standing, verdict
 from search.comparing.measures import Difference
 from search.comparing.results import Standing
+from search.comparing.terms import Terms
+
+WINDOWS = Terms("mae", "windows")
 
 
 @pytest.mark.parametrize(
@@ -35,7 +39,10 @@ def test_a_difference_counts_beyond_chance_and_beyond_seeds(
     mean: float, low: float | None, corrected: float, beyond_seeds: bool | None, expected: Standing
 ) -> None:
     high = None if low is None else mean + 0.1
-    assert standing(Difference(mean, low, high, corrected / 2, corrected, beyond_seeds)) == expected
+    found = Difference(mean, low, high, corrected / 2, corrected, beyond_seeds)
+    assert standing(found, larger_is_better=False) == expected
+    opposite = {"worse": "better", "better": "worse"}.get(expected, expected)
+    assert standing(found, larger_is_better=True) == opposite
 
 
 @pytest.mark.parametrize(
@@ -106,12 +113,12 @@ def test_the_test_of_seeds_is_scipys() -> None:
     ],
 )
 def test_a_verdict_says_what_the_standings_support(standings: dict[str, Standing], words: str) -> None:
-    assert verdict("gru", standings) == words
+    assert verdict("gru", standings, WINDOWS) == words
 
 
 @pytest.mark.parametrize("other", [name for name in STANDINGS if name != "best"])
 def test_there_is_a_winner_only_where_all_others_are_worse(other: Standing) -> None:
-    said = verdict("gru", {"lstm": "worse", "fused": other})
+    said = verdict("gru", {"lstm": "worse", "fused": other}, WINDOWS)
     assert said.startswith("gru is the best family") == (other == "worse")
 
 
@@ -140,15 +147,19 @@ def test_there_is_a_winner_only_where_all_others_are_worse(other: Standing) -> N
 def test_families_are_held_against_the_simple_methods(
     baselines: dict[str, float], scores: dict[str, float], words: str
 ) -> None:
-    assert against_baselines(baselines, scores) == words
+    assert against_baselines(baselines, scores, larger_is_better=False) == words
 
 
 # --- the tests behind the standings -----------------------------------------------------------------------------------
 
 
-def seed_result(by_time: Any, by_series: Any = (1.0,), holdout: float | None = None) -> SeedResult:
+def over_windows(overlap: int) -> Compare:
+    return partial(error_interval, overlap=overlap)
+
+
+def seed_result(by_time: Any, by_series: Any = (1.0,), holdout: float | None = None) -> ForecastSeed:
     score = float(np.mean(by_time)) if holdout is None else holdout
-    return SeedResult(0, (score,), (1,), 0.1, 0.1, score, (score,), tuple(by_time), tuple(by_series))
+    return ForecastSeed(0, (score,), (1,), 0.1, 0.1, score, (score,), tuple(by_time), tuple(by_series))
 
 
 def errors(shift: float, seed: int, count: int = 60) -> np.ndarray:
@@ -162,7 +173,7 @@ def test_a_difference_has_the_interval_of_the_windows_averaged_over_the_seeds() 
     others = [errors(0.2, 3), errors(0.2, 4)]
     results = {"gru": [seed_result(each) for each in seeds], "lstm": [seed_result(each) for each in others]}
 
-    found = differences(results, "gru", overlap=7)
+    found = differences(results, "gru", over_windows(7))
 
     expected = paired_interval(
         np.mean(others, axis=0) - np.mean(seeds, axis=0), np.arange(60), np.zeros(60, int), overlap=7
@@ -179,7 +190,7 @@ def test_several_differences_are_corrected_together() -> None:
     results = {name: [seed_result(errors(shift, seed)) for seed in (1, 2)] for name, shift in shifts.items()}
     results = {name: [*found, seed_result(errors(shifts[name], 9 + len(name)))] for name, found in results.items()}
 
-    found = differences(results, "gru", overlap=7)
+    found = differences(results, "gru", over_windows(7))
 
     assert [each.corrected for each in found.values()] == pytest.approx(holm([each.p_value for each in found.values()]))
     assert any(each.corrected > each.p_value for each in found.values())
@@ -193,7 +204,7 @@ def test_one_moment_of_many_series_is_compared_over_the_series() -> None:
         "lstm": [seed_result([theirs.mean()], theirs), seed_result([theirs.mean()], theirs)],
     }
 
-    found = differences(results, "gru", overlap=1)["lstm"]
+    found = differences(results, "gru", over_windows(1))["lstm"]
 
     expected = stats.ttest_rel(theirs, ours)
     assert found.p_value == pytest.approx(expected.pvalue)
@@ -203,10 +214,10 @@ def test_one_moment_of_many_series_is_compared_over_the_series() -> None:
 def test_too_few_windows_of_one_series_have_no_interval() -> None:
     results = {name: [seed_result([1.0 + shift] * 4)] * 2 for name, shift in (("gru", 0.0), ("lstm", 3.0))}
 
-    found = differences(results, "gru", overlap=3)["lstm"]
+    found = differences(results, "gru", over_windows(3))["lstm"]
 
     assert (found.low, found.high, found.corrected) == (None, None, 1.0)
-    assert standing(found) == "unknown"
+    assert standing(found, larger_is_better=False) == "unknown"
 
 
 def test_the_luck_of_seeds_is_seldom_taken_for_a_difference() -> None:
@@ -219,8 +230,8 @@ def test_the_luck_of_seeds_is_seldom_taken_for_a_difference() -> None:
             name: [seed_result(windows + generator.normal(0, 0.05) + generator.normal(0, 0.1, 60)) for _ in range(5)]
             for name in ("gru", "lstm")
         }
-        found = differences(results, "gru", overlap=1)["lstm"]
+        found = differences(results, "gru", over_windows(1))["lstm"]
         by_windows += found.corrected < 0.05
-        by_both += standing(found) in ("worse", "better")
+        by_both += standing(found, larger_is_better=False) in ("worse", "better")
     assert by_windows / 300 > 0.5
     assert by_both / 300 < 0.06

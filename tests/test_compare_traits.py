@@ -11,8 +11,10 @@ from search.comparing.advice import advise
 from search.comparing.contexts import context_scores
 from search.comparing.measures import ContextScore
 from search.comparing.results import FamilyResult
+from search.comparing.terms import Terms
 from search.comparing.traits import RULES, judge, with_traits
 
+WINDOWS = Terms("mae", "windows")
 OTHERS = (make_family("gru"), make_family("fused"))
 
 
@@ -63,7 +65,7 @@ def test_a_rule_finds_a_strength_or_a_weakness_beyond_its_threshold(
 ) -> None:
     (rule,) = [rule for rule in RULES if rule.measure == measure]
 
-    for trait, text in zip(judge(rule, make_family("lstm", **changes), OTHERS), (good, bad), strict=True):
+    for trait, text in zip(judge(rule, make_family("lstm", **changes), OTHERS, WINDOWS), (good, bad), strict=True):
         assert (trait is None) == (text is None)
         if trait is not None and text is not None:
             assert trait.text.startswith(text)
@@ -76,7 +78,7 @@ def test_little_is_said_of_few_seeds(spread: float, seeds: int, good: bool) -> N
     score = make_score(2.0, 2.1)
     family = make_family(seeds=seeds, folds=type(score)(score.mean, spread, 0.1, 2.0, 2.1, score.by_seed))
 
-    strength, weakness = judge(rule, family, OTHERS)
+    strength, weakness = judge(rule, family, OTHERS, WINDOWS)
 
     assert (strength is not None) == good
     assert (weakness is not None) == (spread == 0.2)
@@ -86,19 +88,19 @@ def test_a_measure_that_no_other_family_has_says_nothing() -> None:
     (rule,) = [rule for rule in RULES if rule.measure == "memory"]
     others = [make_family("gru", memory=None)]
 
-    assert judge(rule, make_family(memory=1), others) == (None, None)
+    assert judge(rule, make_family(memory=1), others, WINDOWS) == (None, None)
 
 
 def test_a_few_megabytes_are_not_told_apart() -> None:
     (rule,) = [rule for rule in RULES if rule.measure == "memory"]
     others = [make_family("gru", memory=4_000_000)]
 
-    assert judge(rule, make_family(memory=0), others) == (None, None)
+    assert judge(rule, make_family(memory=0), others, WINDOWS) == (None, None)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.measure)
 def test_families_that_are_alike_have_neither_strengths_nor_weaknesses(rule: Any) -> None:
-    assert judge(rule, make_family("lstm"), OTHERS) == (None, None)
+    assert judge(rule, make_family("lstm"), OTHERS, WINDOWS) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_accuracy_is_a_trait_where_a_difference_is_shown(
 ) -> None:
     families = [make_family(name, standing=found) for name, found in zip("abc", standings, strict=True)]
 
-    for family, expected in zip(with_traits(families), said, strict=True):
+    for family, expected in zip(with_traits(families, WINDOWS), said, strict=True):
         found = [f"+{t.text}" for t in family.strengths] + [f"-{t.text}" for t in family.weaknesses]
         assert len(found) == (expected is not None)
         assert expected is None or found[0].startswith(expected)
@@ -124,7 +126,7 @@ def test_accuracy_is_a_trait_where_a_difference_is_shown(
 def test_a_family_without_a_score_is_judged_by_nothing() -> None:
     unscored = make_family("lstm", standing=None, folds=None, latency=0.1)
 
-    (first, *_) = with_traits([unscored, *OTHERS])
+    (first, *_) = with_traits([unscored, *OTHERS], WINDOWS)
 
     assert (first.strengths, first.weaknesses) == ((), ())
 
@@ -149,26 +151,26 @@ def family(name: str, standing: Any, latency: float, size: int) -> FamilyResult:
 def test_speed_and_size_are_looked_for_among_what_is_not_shown_to_be_worse(
     families: list[tuple[str, Any, float, int]], chosen: tuple[str, ...]
 ) -> None:
-    advice = advise([family(*each) for each in families])
+    advice = advise([family(*each) for each in families], WINDOWS)
 
     assert [each.preference for each in advice] == ["accuracy", "speed", "size"]
     assert tuple(each.family for each in advice) == chosen
 
 
 def test_advice_on_accuracy_names_those_that_need_not_be_worse() -> None:
-    first, *_ = advise([family("a", "best", 1, 1), family("b", "equal", 1, 1), family("c", "worse", 1, 1)])
+    first, *_ = advise([family("a", "best", 1, 1), family("b", "equal", 1, 1), family("c", "worse", 1, 1)], WINDOWS)
 
     assert first.reason == "the best score on the folds, 2.1; these data do not show that b would be worse"
 
 
 def test_nothing_is_advised_without_a_score() -> None:
-    assert advise([make_family("a", standing=None)]) == ()
+    assert advise([make_family("a", standing=None)], WINDOWS) == ()
 
 
 def test_what_was_not_measured_is_not_advised() -> None:
     unmeasured = make_family("a", standing="best", latency=None, n_parameters=None)
 
-    assert [each.preference for each in advise([unmeasured])] == ["accuracy"]
+    assert [each.preference for each in advise([unmeasured], WINDOWS)] == ["accuracy"]
 
 
 # --- contexts ---------------------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from search.comparing.files import JSON, MARKDOWN, PAGE, write_files
 from search.comparing.markdown import brief, markdown
 from search.comparing.page import comparison_html
 from search.comparing.results import Comparison, FamilyResult
-from search.comparing.sheets import Sheet, sheets
+from search.comparing.sheet import Sheet
+from search.comparing.sheets import sheets
 from search.comparing.wording import megabytes, number, probability, score, seconds, signed
 
 WRITTEN = datetime(2026, 3, 1, 12, tzinfo=UTC)

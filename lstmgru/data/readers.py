@@ -49,6 +49,17 @@ def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".", text: Co
         return _frame(_read_arrow(path, reader), path)
 
 
+@contextmanager
+def _returning_memory() -> Iterator[None]:
+    """Have Arrow give back to the system what it no longer needs: its own pool would keep it, a large table's too."""
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
+
+
 def check_exists(path: Path) -> None:
     """Refuse a path that is no file, or an empty one.
 

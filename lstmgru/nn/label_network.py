@@ -22,6 +22,9 @@ from lstmgru.specs import LabelModelSpec, TrainSpec
 PADDING, UNKNOWN = 0, 1
 """Codes of no token, and of one that the vocabulary does not hold."""
 
+# Of the tokens' first vectors: so small that training soon shapes them. With torch's 1, vectors of rare tokens stay noise.
+_EMBEDDING_DEVIATION = 0.1
+
 
 class LabelInputs(NamedTuple):
     """A batch of what a network reads.
@@ -175,6 +178,7 @@ class _Tokens(nn.Module):
         self.token_dropout = spec.token_dropout
         self.embedding = nn.Embedding(vocabulary_size, spec.embedding_size, padding_idx=PADDING)
         self.dropout = nn.Dropout(spec.dropout)
+        nn.init.normal_(self.embedding.weight, std=_EMBEDDING_DEVIATION)
         with torch.no_grad():
             if vectors is not None:
                 self.embedding.weight.copy_(torch.where(vectors.isnan(), self.embedding.weight, vectors))

@@ -7,7 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from search.comparing.results import Comparison
-from search.comparing.sheets import Sheet, advice_sheet, sheets
+from search.comparing.sheet import Sheet
+from search.comparing.sheets import advice_sheet, sheets
 
 _WIDTH = 80
 

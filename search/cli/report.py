@@ -19,7 +19,7 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Write one HTML page: verdict, leaderboard, architecture, forecasts, Optuna's plots, versions; also while it runs.
+    """Write one HTML page: verdict, leaderboard, architecture, holdout, Optuna's plots, versions; also while it runs.
 
     Example: python -m search report weather --output weather.html
     """

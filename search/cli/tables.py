@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lstmgru.errors import DataError
 from search.errors import TrackingError
-from search.objectives import Goal, measure_text
 from search.records import HoldoutRecord, StudyRecord
 from search.reportfiles import FORECASTS_PAGE, report_path
-from search.reports.leaderboard import Row, leaderboard
+from search.reports.class_scores import CLASS_HEAD, classes_of
+from search.reports.leaderboard import Row, leaderboard, leaderboard_columns
 
 _SHOWN_TRIALS = 10
+_MOST_CLASSES = 12
 
 
 def print_study(console: Console, study: StudyRecord) -> None:
@@ -38,18 +39,45 @@ def print_study(console: Console, study: StudyRecord) -> None:
                 f"The holdout has now been scored for {study.holdout.looks} winners of this study: "
                 "the last score is no longer quite untouched."
             )
+        _print_classes(console, study)
     console.print()
+    for name, place in _places(study).items():
+        console.print(f"{name:10}{escape(place)}", soft_wrap=True)
+
+
+def _places(study: StudyRecord) -> dict[str, str]:
+    """Where everything is, and the commands that lead there."""
+    places = {}
     if study.bundle:
-        console.print(f"model     {escape(_short(study.bundle))}", soft_wrap=True)
-        console.print(
-            f"forecast  python -m search predict {escape(_short(study.bundle))} --data new.csv",
-            soft_wrap=True,
-        )
+        model, forecasts = _short(study.bundle), study.task == "forecast"
+        places["model"] = model
+        places["forecast" if forecasts else "label"] = f"python -m search predict {model} --data new.csv"
         page = report_path(Path(study.bundle)) / FORECASTS_PAGE
-        if page.exists():
-            console.print(f"drawn     {escape(_short(str(page)))}", soft_wrap=True)
+        if not forecasts:
+            places["report"] = f"python -m search report {study.study}"
+        elif page.exists():
+            places["drawn"] = _short(str(page))
     if study.mlflow:
-        console.print(f"look      {escape(_look(study))}", soft_wrap=True)
+        places["look"] = _look(study)
+    return places
+
+
+def _print_classes(console: Console, study: StudyRecord) -> None:
+    """How well each class was recognised, where they are few."""
+    try:
+        classes = classes_of(study)
+    except DataError as error:
+        console.print(escape(str(error)))
+        return
+    if not 0 < len(classes) <= _MOST_CLASSES:
+        return
+    table = Table(title="holdout, class by class", title_justify="left", title_style="bold")
+    for name in CLASS_HEAD:
+        table.add_column(name, overflow="fold", justify="left" if name == CLASS_HEAD[0] else "right")
+    for each in classes:
+        table.add_row(*map(escape, each.cells))
+    console.print()
+    console.print(table)
 
 
 def _interval_lines(holdout: HoldoutRecord) -> list[str]:
@@ -84,39 +112,14 @@ def _shown_rows(study: StudyRecord) -> tuple[list[Row], int]:
 
 def _leaderboard_table(study: StudyRecord, rows: list[Row]) -> Table:
     table = Table(title=f"{study.study}: leaderboard, {study.metric}", title_justify="left", title_style="bold")
-    columns = _columns(study.goal)
-    table.add_column("model", overflow="fold")
-    for name in columns:
-        table.add_column(name, justify="left" if name == "breaks" else "right")
+    columns = leaderboard_columns(study.goal)
+    for column in columns:
+        fold = column.is_text
+        table.add_column(column.name, overflow="fold" if fold else "ellipsis", justify="left" if fold else "right")
     for row in rows:
         style = "cyan" if row.trial is None else "dim" if row.broken else None
-        table.add_row(_name(row), *(cell(row) for cell in columns.values()), style=style)
+        table.add_row(*(escape(column.cell(row)) for column in columns), style=style)
     return table
-
-
-def _columns(goal: Goal) -> dict[str, Callable[[Row], str]]:
-    """What stands beside the model. Measured times are shown where the study is about them."""
-    judged = {*goal.objectives, *(bound.name for bound in goal.bounds)}
-    columns: dict[str, Callable[[Row], str]] = {
-        "trial": lambda row: "" if row.trial is None else str(row.trial),
-        "folds": lambda row: "" if row.folds is None else f"{row.folds:.4g}",
-        "holdout": lambda row: "" if row.holdout is None else f"{row.holdout:.4g}",
-        "parameters": lambda row: "" if row.n_parameters is None else f"{row.n_parameters:,}",
-    }
-    if "latency" in judged:
-        columns["latency"] = lambda row: "" if row.latency is None else measure_text("latency", row.latency)
-    if "train_seconds" in judged:
-        columns["training"] = lambda row: "" if row.train_seconds is None else f"{row.train_seconds:.1f}"
-    columns["seconds"] = lambda row: "" if row.seconds is None else f"{row.seconds:.1f}"
-    if not goal.single:
-        columns["front"] = lambda row: "*" if row.pareto else ""
-    if goal.bounds:
-        columns["breaks"] = lambda row: ", ".join(row.broken)
-    return columns
-
-
-def _name(row: Row) -> str:
-    return escape(row.name) if row.trial is not None else f"baseline: {row.name.replace('_', ' ')}"
 
 
 def _goal_lines(study: StudyRecord) -> list[str]:

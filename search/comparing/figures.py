@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from search.comparing.results import Comparison, FamilyResult
@@ -165,10 +164,7 @@ def trials_figure(comparison: Comparison) -> Figure:
 def trials_cut(comparison: Comparison) -> Cut:
     """What is drawn of the trials' scores: of those that went astray the worst are left out."""
     scores = [score for family in comparison.families for score in family.trial_scores]
-    if not comparison.terms.larger_is_better:
-        return cut(scores)
-    mirrored = cut([-score for score in scores])
-    return mirrored if mirrored.span is None else replace(mirrored, span=(-mirrored.span[1], -mirrored.span[0]))
+    return cut(scores, larger_is_better=comparison.terms.larger_is_better)
 
 
 def _places(families: Sequence[FamilyResult]) -> list[tuple[int, FamilyResult]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from search.comparing.results import Comparison, FamilyResult
-from search.comparing.sheets import Sheet, advice_sheet, sheets
+from search.comparing.sheet import Sheet
+from search.comparing.sheets import advice_sheet, sheets
 
 
 def markdown(comparison: Comparison) -> str:

@@ -9,8 +9,10 @@ from datetime import datetime
 from lstmgru.data.wording import counted
 from search.comparing.figures import costs_figure, differences_figure, scores_figure, trials_cut, trials_figure
 from search.comparing.part_figures import classes_figure, contexts_figure, lengths_figure, steps_figure
+from search.comparing.part_sheets import shown_classes
 from search.comparing.results import Comparison, FamilyResult
-from search.comparing.sheets import Sheet, advice_sheet, sheets, shown_classes
+from search.comparing.sheet import Sheet
+from search.comparing.sheets import advice_sheet, sheets
 from search.reports.page import Line, chart, html_page, paragraph, table
 
 _ROW, _AROUND_ROWS, _HEIGHT = 46, 110, 360
@@ -93,10 +95,9 @@ def _trials_chart(comparison: Comparison) -> Iterator[str]:
     families = [family for family in comparison.families if family.trial_scores]
     if not families:
         return
-    hidden = trials_cut(comparison).above
-    if hidden:
-        where = "below" if comparison.terms.larger_is_better else "above"
-        yield paragraph(f"{counted(hidden, 'trial')} {'lies' if hidden == 1 else 'lie'} {where} what is drawn.")
+    drawn = trials_cut(comparison)
+    if drawn.hidden:
+        yield paragraph(drawn.sentence("trials" if drawn.hidden > 1 else "trial"))
     yield chart(trials_figure(comparison), height=_AROUND_ROWS + _ROW * len(families))
 
 

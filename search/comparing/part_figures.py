@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from search.comparing.figures import line_of, look
+from search.comparing.part_sheets import length_unit, shown_classes, span
 from search.comparing.results import Comparison
-from search.comparing.sheets import length_unit, shown_classes, span
 from search.reports.charts import NUMBER, axis_title, style, whole_numbers
 
 if TYPE_CHECKING:

@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from lstmgru.data.wording import counted
 from search.comparing.judging import STANDINGS
-from search.comparing.results import Comparison, FamilyResult
-from search.comparing.traits import growth
-from search.comparing.wording import megabytes, number, probability, score, seconds, signed
-
-_MOST_STEPS = 5
-_MOST_CLASSES = 20
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A table.
-
-    Attributes:
-        title: What it shows.
-        text: How it is to be read, sentences.
-        head: Names of the columns; the first is that of the families.
-        rows: Cells, in the order of the columns.
-        words: Names of the columns that hold words; the others hold numbers.
-    """
-
-    title: str
-    text: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    words: tuple[str, ...] = ("family",)
+from search.comparing.part_sheets import classes_sheet, contexts_sheet, lengths_sheet, steps_sheet
+from search.comparing.results import Comparison
+from search.comparing.sheet import Sheet, scored, shown_score
+from search.comparing.wording import megabytes, number, probability, seconds, signed
 
 
 def sheets(comparison: Comparison) -> Iterator[Sheet]:
     """All tables that there is anything to show in."""
-    made = (_candidates, _scores, _differences, _costs, _trials, _steps, _contexts, _lengths, _classes)
+    made = (
+        _candidates,
+        _scores,
+        _differences,
+        _costs,
+        _trials,
+        steps_sheet,
+        contexts_sheet,
+        lengths_sheet,
+        classes_sheet,
+    )
     return (sheet for sheet in (make(comparison) for make in made) if sheet.rows)
 
 
@@ -45,10 +33,6 @@ def advice_sheet(comparison: Comparison) -> Sheet:
     rows = tuple((each.preference, each.family, each.reason) for each in comparison.advice)
     head = ("preference", "family", "why")
     return Sheet("What to use", "", head, rows, words=head)
-
-
-def _scored(comparison: Comparison) -> list[FamilyResult]:
-    return [family for family in comparison.families if family.folds is not None]
 
 
 def _candidates(comparison: Comparison) -> Sheet:
@@ -62,22 +46,22 @@ def _candidates(comparison: Comparison) -> Sheet:
 
 
 def _scores(comparison: Comparison) -> Sheet:
-    rows, terms = [], comparison.terms
-    for family in _scored(comparison):
+    rows, terms, shown = [], comparison.terms, shown_score(comparison)
+    for family in scored(comparison):
         folds, holdout = family.folds, family.holdout
         assert folds is not None and holdout is not None  # noqa: PT018  # a family is scored on both or on none
         rows.append(
             (
                 family.name,
-                score(folds.mean),
+                shown(folds.mean),
                 number(folds.seeds_sd, 2),
                 number(folds.folds_sd, 2),
-                score(folds.low),
-                score(folds.high),
-                score(holdout.mean),
+                shown(folds.low),
+                shown(folds.high),
+                shown(holdout.mean),
                 number(holdout.seeds_sd, 2),
-                score(holdout.low),
-                score(holdout.high),
+                shown(holdout.low),
+                shown(holdout.high),
             )
         )
     text = (
@@ -92,7 +76,7 @@ def _scores(comparison: Comparison) -> Sheet:
 def _differences(comparison: Comparison) -> Sheet:
     rows: list[tuple[str, ...]] = []
     terms = comparison.terms
-    for family in _scored(comparison):
+    for family in scored(comparison):
         difference = family.difference
         words = STANDINGS[family.standing].format(cases=terms.cases) if family.standing else ""
         if difference is None:
@@ -133,7 +117,7 @@ def _costs(comparison: Comparison) -> Sheet:
             seconds(family.batch_latency),
             megabytes(family.memory),
         )
-        for family in _scored(comparison)
+        for family in scored(comparison)
     )
     longest = "" if comparison.task == "forecast" else ", as long as they are read at most"
     text = (
@@ -165,78 +149,3 @@ def _trials(comparison: Comparison) -> Sheet:
     )
     head = ("family", "trials", "of study", "complete", "pruned", "failed", "diverged", "spread")
     return Sheet("Trials", text, head, rows)
-
-
-def _steps(comparison: Comparison) -> Sheet:
-    families = [family for family in _scored(comparison) if len(family.steps) > 1]
-    horizon = comparison.horizon or 1
-    count = min(_MOST_STEPS, horizon)
-    shown = [round(position * (horizon - 1) / max(1, count - 1)) for position in range(count)]
-    rows = tuple(
-        (family.name, *(score(family.steps[step]) for step in shown), number(growth(family))) for family in families
-    )
-    text = f"{comparison.terms.title} on the holdout of single steps of the horizon; growth is the last over the first."
-    head = ("family", *(f"step {step + 1}" for step in shown), "growth")
-    return Sheet("Over the horizon", text, head, rows)
-
-
-def _contexts(comparison: Comparison) -> Sheet:
-    rows = []
-    for family in comparison.families:
-        for each in family.contexts:
-            length = span(each.shortest, each.longest)
-            rows.append((family.name, length, str(each.trials), score(each.median)))
-    text = (
-        "Median score on the folds of complete trials by the steps that they read. Trials differ in other ways, too, "
-        "so a few of them say little."
-    )
-    return Sheet("By length of the context", text, ("family", "context", "trials", "median"), tuple(rows))
-
-
-def _lengths(comparison: Comparison) -> Sheet:
-    rows = tuple(
-        (family.name, span(each.shortest, each.longest), str(each.cases), score(each.score))
-        for family in _scored(comparison)
-        for each in family.lengths
-    )
-    terms, unit = comparison.terms, length_unit(comparison)
-    text = f"{terms.title} on the short, middle and long {terms.cases} of the holdout, by their {unit}."
-    return Sheet("By length", text, ("family", unit, terms.cases, terms.name), rows)
-
-
-def _classes(comparison: Comparison) -> Sheet:
-    families = [family for family in _scored(comparison) if family.classes]
-    codes = shown_classes(families)
-    rows = tuple(
-        (
-            families[0].classes[code].name,
-            str(families[0].classes[code].support),
-            *(score(family.classes[code].f1) for family in families),
-        )
-        for code in codes
-    )
-    text = f"F1 of each class on the holdout, where there are so many {comparison.cases} of it."
-    if families and len(codes) < len(families[0].classes):
-        text += f" Shown are the {len(codes)} of {len(families[0].classes)} classes in which the families differ most."
-    head = ("class", comparison.cases, *(family.name for family in families))
-    return Sheet("By class", text, head, rows, words=("class",))
-
-
-def length_unit(comparison: Comparison) -> str:
-    """What the length of a case is counted in."""
-    return "characters" if comparison.cases == "texts" else "steps"
-
-
-def shown_classes(families: Sequence[FamilyResult]) -> list[int]:
-    """Numbers of the classes that are shown: all, or of many those in which the families differ most."""
-    if not families:
-        return []
-    f1 = [[each.f1 for each in family.classes] for family in families]
-    spreads = [max(scores) - min(scores) for scores in zip(*f1, strict=True)]
-    widest = sorted(range(len(spreads)), key=lambda code: -spreads[code])
-    return sorted(widest[:_MOST_CLASSES])
-
-
-def span(shortest: int, longest: int) -> str:
-    """From one length to another."""
-    return str(shortest) if shortest == longest else f"{shortest} to {longest}"

@@ -10,10 +10,17 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
-def score(value: float | None) -> str:
-    """Four significant digits, zeros at the end too, so that scores stand below each other."""
+def score(value: float | None, *, of_one: bool = False) -> str:
+    """Four significant digits, zeros at the end too, so that scores stand below each other.
+
+    Args:
+        value: The score; nothing for what is not known.
+        of_one: Whether 1 is the best there is, so that four digits after the point are shown.
+    """
     if value is None:
         return ""
+    if of_one:
+        return f"{value:.4f}"
     return f"{value:,.0f}" if abs(value) >= 10**4 else f"{value:#.4g}".rstrip(".")
 
 
@@ -21,6 +28,8 @@ def signed(value: float | None) -> str:
     """With its sign: ``+0.0123``."""
     if value is None:
         return ""
+    if value == 0:
+        return "0"
     return f"{value:+,.0f}" if abs(value) >= 10**3 else f"{value:+.3g}"
 
 

@@ -85,6 +85,9 @@ class Executor(Protocol):
         it.
         """
 
+    def settle(self, value: object) -> None:
+        """Have a large value out of this process's memory, if jobs run elsewhere; whoever refers to it still has it."""
+
     def submit(self, job: Job) -> None:
         """Start a job; only while :attr:`free` is positive."""
 

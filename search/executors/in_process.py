@@ -47,6 +47,9 @@ class InProcessExecutor:
         """The value itself."""
         return value
 
+    def settle(self, value: object) -> None:
+        """Nothing: jobs read it here."""
+
     def submit(self, job: Job) -> None:
         """Keep the job for the next :meth:`poll`."""
         self._job = job

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from search.errors import WorkersCannotStart
 from search.executors.base import Failure, Job, Outcome, Supervisor, run_job
-from search.executors.sharing import Shared
+from search.executors.sharing import Shared, settle
 
 _READY = "ready"
 _REPORT = "report"
@@ -123,6 +123,10 @@ class ProcessExecutor:
     def share(self, value: Any) -> Any:
         """The value in a file, which the workers map."""
         return Shared(value)
+
+    def settle(self, value: object) -> None:
+        """Put it into a file, of which only what is read comes into memory."""
+        settle(value)
 
     def submit(self, job: Job) -> None:
         """Give the job to a free worker; one that is still starting takes it as soon as it is ready."""

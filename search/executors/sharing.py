@@ -62,6 +62,22 @@ class Shared(Generic[Value]):
         return _load, (self._path,)
 
 
+def settle(value: object) -> None:
+    """Have what a value holds lie in a file from now on, wherever the value is referred to, and no longer in memory.
+
+    A value of which it is a part refers to that file when it is shared.
+
+    Args:
+        value: Of a class of ours: picklable, and never changed.
+    """
+    if id(value) not in _settled:
+        shared = Shared(value)
+        vars(value).update(vars(shared.get()))
+        _settled[id(value)] = shared
+        weakref.finalize(value, _settled.pop, id(value))
+
+
+_settled: dict[int, Shared[Any]] = {}
 _latest: tuple[Path, Any] | None = None
 
 
@@ -78,9 +94,11 @@ def _load(path: Path) -> Any:
 
 
 class _Pickler(pickle.Pickler):
-    """Leaves out arrays of times as well, which numpy would put into the stream, for they are no buffers."""
+    """Leaves out what is in a file already, and arrays of times, which are no buffers to numpy."""
 
     def reducer_override(self, value: object) -> Any:
+        if id(value) in _settled:
+            return _settled[id(value)].__reduce__()
         if isinstance(value, np.ndarray) and value.dtype.kind in "mM":
             return _times, (value.view(np.int64), value.dtype)
         return NotImplemented

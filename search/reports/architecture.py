@@ -1,185 +1,21 @@
-"""What a diagram says of a network: its steps in words, in the order of the computation."""
+"""A network in words: the boxes of its diagram, whatever its task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
-
-from lstmgru.specs import ModelSpec, Stack
-from search.reports.boxes import Box, LayerBox, Network, Roles, Skip
-
-_NAMED = 3
-"""Columns that are named; the others are counted."""
-_LONGEST = 26
-"""Letters of a name."""
+from lstmgru.specs import LabelModelSpec
+from search.reports.boxes import Network, Roles
+from search.reports.forecast_boxes import describe_forecaster
+from search.reports.label_boxes import describe_labeller
+from search.space import Model
 
 
-def describe_network(model: ModelSpec, roles: Roles) -> Network:
-    """The boxes of an architecture."""
-    going_on = model.decoder in ("parallel", "recurrent")
-    return Network(
-        before=(_data(model, roles), *_normalization(model), *_reading(model, embeds=going_on)),
-        branches=tuple(_stack(model, stack) for stack in model.branches),
-        merge=tuple(_merge(model)),
-        after=(
-            *(_going_on(model, roles) if going_on else _at_once(model, roles)),
-            _undoing(model),
-            _forecast(roles),
-        ),
-    )
+def describe_network(model: Model, roles: Roles) -> Network:
+    """The boxes of an architecture.
 
-
-def _data(model: ModelSpec, roles: Roles) -> Box:
-    lines = []
-    if len(roles.targets) > 1:
-        lines.append(_names(roles.targets))
-        independent = model.channels == "independent"
-        lines.append("each by itself, with the same weights" if independent else "read together")
-    if roles.past:
-        lines.append(f"with {_names(roles.past)}")
-    if roles.ahead:
-        lines.append(f"known ahead: {_names(roles.ahead)}")
-    if roles.static:
-        lines.append(f"of the series: {_names(roles.static)}")
-    if model.series_embedding:
-        lines.append(f"and {model.series_embedding} learned features of each series")
-    return Box(f"{_steps(model.context_length)} of {_targets(roles)}", tuple(lines), "data")
-
-
-def _normalization(model: ModelSpec) -> Iterator[Box]:
-    """In the order in which it is done: logarithms, then what is learnt from the training part, then the window's."""
-    if model.log:
-        yield Box("logarithm")
-    if model.difference:
-        yield Box("changes from step to step", ("of the targets",))
-    of_training = "over the training part" if model.normalization == "fold" else "over each series' training part"
-    deviation = "deviation 1" if model.difference else "mean 0, deviation 1"
-    match model.normalization:
-        case "fold" | "series":
-            yield Box("scale", (f"{deviation} {of_training}",))
-        case "last" if model.difference:
-            yield Box("scale", (f"deviation 1 {of_training}",))
-        case "last":
-            yield Box("subtract the last value", ("of each context; then deviation 1", of_training))
-        case "window":
-            yield Box("scale each context", (deviation,))
-        case "mean":
-            yield Box("scale each context", ("by its mean absolute value",))
-
-
-def _reading(model: ModelSpec, *, embeds: bool) -> Iterator[Box]:
-    length = model.segment_length
-    if length > 1:
-        count = -(-model.context_length // length)
-        filled = f"; {_steps(count * length - model.context_length)} filled in" if model.context_length % length else ""
-        yield Box(f"segments of {length} steps", (f"{_steps(model.context_length)} → {count} segments{filled}",))
-    if embeds or length > 1:
-        yield Box("linear, ReLU", (f"→ {model.branches[0][0].hidden_size} features",))
-
-
-def _stack(model: ModelSpec, stack: Stack) -> tuple[LayerBox, ...]:
-    widths = [layer.n_outputs for layer in stack]
-    skips: list[Skip] = ["", *("same" if before == after else "linear" for before, after in pairwise(widths))]
-    return tuple(
-        LayerBox(layer, skip if model.residual else "", model.layer_norm, model.dropout if index else 0.0)
-        for index, (layer, skip) in enumerate(zip(stack, skips, strict=True))
-    )
-
-
-def _merge(model: ModelSpec) -> Iterator[Box]:
-    widths = [stack[-1].n_outputs for stack in model.branches]
-    if len(widths) == 1:
-        return
-    mapped = ("the others brought to the first one's width",) if len(set(widths)) > 1 else ()
-    match model.merge:
-        case "concat":
-            yield Box("side by side", (f"{' + '.join(map(str, widths))} = {sum(widths)} features",))
-        case "sum":
-            yield Box("sum", (f"{widths[0]} features", *mapped))
-        case "gate":
-            yield Box("gate", (f"a sum with learned weights, {widths[0]} features", *mapped))
-
-
-_POOLINGS = {
-    "mean": ("mean", "of the outputs"),
-    "max": ("maximum", "of each feature of the outputs"),
-    "additive": ("additive attention", "a weighted mean of the outputs"),
-    "multihead": ("attention, {n_heads} heads", "weighted means of the outputs"),
-}
-
-
-def _pooling(model: ModelSpec, arrow: str, *, recalls: bool) -> Iterator[Box]:
-    if model.pooling == "last":
-        return
-    title, what = _POOLINGS[model.pooling]
-    count = -(-model.context_length // model.segment_length)
-    unit = "step" if model.segment_length == 1 else "segment"
-    over = f"over {count} {unit}{'s' if count > 1 else ''} of the context"
-    anew = (f"for each {unit} of the forecast",) if recalls and model.pooling in ("additive", "multihead") else ()
-    yield Box(title.format(n_heads=model.n_heads), (what, over, *anew), arrow=arrow, recalls=recalls)
-
-
-def _at_once(model: ModelSpec, roles: Roles) -> Iterator[Box]:
-    pooling = list(_pooling(model, "all outputs", recalls=False))
-    yield from pooling
-    arrow = ([] if pooling else ["last output"]) + ([f"dropout {model.dropout:.2g}"] if model.dropout else [])
-    title = "linear" if model.decoder == "linear" else "linear, ReLU, linear"
-    known = ("plus what is known of each step",) if roles.ahead else ()
-    yield Box(title, (_all_at_once(roles), *known), arrow=", ".join(arrow))
-
-
-def _going_on(model: ModelSpec, roles: Roles) -> Iterator[Box]:
-    length = model.segment_length
-    count = -(-roles.horizon // length)
-    unit = "step" if length == 1 else "segment"
-    units = f"{unit}{'s' if count > 1 else ''}"
-    known = (f"and what is known of the {unit}",) if roles.ahead else ()
-    if model.decoder == "parallel":
-        how = ("one step, from an embedding of the position", *known, f"for {count} {units} of the horizon at once")
-    else:
-        how = (f"one step for each of {count} {units}", "each reads the forecast before it", *known)
-    yield Box("the same layers go on", how, arrow="last state")
-    yield from _pooling(model, "", recalls=True)
-    made = "a step of the forecast" if length == 1 else f"{length} steps of the forecast"
-    yield Box("linear", (f"{made} from each",), arrow=f"dropout {model.dropout:.2g}" if model.dropout else "")
-
-
-def _undoing(model: ModelSpec) -> Box:
-    how = {
-        "fold": "× deviation, + mean",
-        "series": "× deviation, + mean of the series",
-        "last": "× deviation, + the last value",
-        "window": "× deviation, + mean of the context",
-        "mean": "× mean size of the context",
-    }[model.normalization]
-    if model.difference:
-        how = f"{how.partition(',')[0]}, + the last value"
-    return Box("back to original units", (how, *(("exponential",) if model.log else ())))
-
-
-def _forecast(roles: Roles) -> Box:
-    levels = " and ".join(f"{100 * level:g} %" for level in roles.levels)
-    return Box(
-        f"{_steps(roles.horizon)} of {_targets(roles)}", (f"with intervals of {levels}",) if levels else (), "data"
-    )
-
-
-def _all_at_once(roles: Roles) -> str:
-    return "one step" if roles.horizon == 1 else f"all {roles.horizon} steps at once"
-
-
-def _targets(roles: Roles) -> str:
-    return _cut(roles.targets[0]) if len(roles.targets) == 1 else f"{len(roles.targets)} targets"
-
-
-def _steps(count: int) -> str:
-    return "1 step" if count == 1 else f"{count} steps"
-
-
-def _names(names: Sequence[str]) -> str:
-    shown = ", ".join(map(_cut, names[:_NAMED]))
-    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+    Args:
+        model: The architecture.
+        roles: What it reads and tells.
+    """
+    if isinstance(model, LabelModelSpec):
+        return describe_labeller(model, roles)
+    return describe_forecaster(model, roles)

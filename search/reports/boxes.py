@@ -56,7 +56,7 @@ class Network:
         before: From the data to what the first layers read.
         branches: Stacks of layers, side by side.
         merge: How several become one; nothing where there is one.
-        after: From the outputs of the layers to the forecast.
+        after: From the outputs of the layers to the forecast or the label.
     """
 
     before: tuple[Box, ...]
@@ -67,15 +67,19 @@ class Network:
 
 @dataclass(frozen=True)
 class Roles:
-    """What a network reads and forecasts.
+    """What a network reads and tells.
 
     Attributes:
-        targets: Columns.
-        past: Covariates that are known up to the cutoff.
+        targets: Columns that it forecasts, or that of the labels.
+        past: Covariates that are known up to the cutoff; the channels of labelled sequences, where the study names
+            them.
         ahead: Covariates and calendar features that are known over the horizon, too.
         static: Of a series.
         horizon: H.
         levels: Of the intervals.
+        channels: Of labelled sequences of numbers; 0: there are none.
+        text: Column of labelled texts.
+        classes: C; 0: numbers are told.
     """
 
     targets: tuple[str, ...]
@@ -84,10 +88,34 @@ class Roles:
     static: tuple[str, ...] = ()
     horizon: int = 1
     levels: tuple[float, ...] = ()
+    channels: int = 0
+    text: str | None = None
+    classes: int = 0
 
     @classmethod
-    def of_study(cls, config: Mapping[str, Any]) -> Self:
-        """Of a study file with every default filled in."""
+    def of_study(cls, config: Mapping[str, Any], found: Mapping[str, Any]) -> Self:
+        """Of a study.
+
+        Args:
+            config: Its file, every default filled in.
+            found: What its record says of the data.
+        """
+        return cls._of_labels(config["data"], found) if "labels" in config else cls._of_forecasts(config)
+
+    @classmethod
+    def _of_labels(cls, data: Mapping[str, Any], found: Mapping[str, Any]) -> Self:
+        channels = found.get("channels", 0)
+        named = tuple(data["channels"]) if len(data["channels"]) == channels else ()  # of a wide table they are steps
+        return cls(
+            targets=(data["target"] or "the label",),
+            past=named,
+            channels=channels,
+            text=data["text"],
+            classes=found.get("classes", 0),
+        )
+
+    @classmethod
+    def _of_forecasts(cls, config: Mapping[str, Any]) -> Self:
         data, forecast = config["data"], config["forecast"]
         calendar = data.get("calendar", "none")
         features = {"none": (), "auto": ("the calendar",)}[calendar] if isinstance(calendar, str) else calendar

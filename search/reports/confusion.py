@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from search.reportfiles import CONFUSION_TABLE
 from search.reports.page import Line, paragraph, table
 from search.reports.wording import counted
 
@@ -85,8 +86,8 @@ def _pairs(counts: Counts, classes: Sequence[str], subject: str) -> str:
     order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_PAIRS]
     pairs = [divmod(int(place), len(classes)) for place in order if wrong.flat[place] > 0]
     text = paragraph(
-        f"Of {len(classes)} classes no matrix can be read; it is in confusion.csv. {counted(int(wrong.sum()), subject)} "
-        f"got the label of another class, most often in these pairs:"
+        f"Nobody could read a matrix of {len(classes)} classes; it is in {CONFUSION_TABLE}. "
+        f"{counted(int(wrong.sum()), subject)} got the label of another class. The most frequent pairs:"
     )
     lines = [
         Line((classes[actual], classes[given], f"{wrong[actual, given]:,}",
@@ -94,4 +95,4 @@ def _pairs(counts: Counts, classes: Sequence[str], subject: str) -> str:
         for actual, given in pairs
     ]  # fmt: skip
     head = ("actual", "predicted", f"{subject}s", "of the actual class")
-    return text + table(head, lines, numbers=head[2:])
+    return text + table(head, lines, numbers=head[2:], compact=True)

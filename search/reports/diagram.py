@@ -1,13 +1,13 @@
-"""A network drawn: from the data at the top to the forecast at the bottom, narrow enough for a phone."""
+"""A network drawn: from the data at the top to what it tells at the bottom, narrow enough for a phone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lstmgru.specs import ModelSpec
 from search.reports.architecture import describe_network
 from search.reports.boxes import Box, LayerBox, Roles
 from search.reports.svg import Canvas
+from search.space import Model
 
 _COLUMNS = {1: 220.0, 2: 160.0}
 _NARROW_COLUMN = 106.0
@@ -32,12 +32,12 @@ _COLOURS = {
 _OTHER_CELL = ("#f6e3ee", "#b4508f")
 
 
-def architecture_svg(model: ModelSpec, roles: Roles) -> str:
+def architecture_svg(model: Model, roles: Roles) -> str:
     """The diagram of an architecture as SVG, every name in it escaped.
 
     Args:
         model: The architecture.
-        roles: What it reads and forecasts.
+        roles: What it reads and tells.
     """
     network = describe_network(model, roles)
     count = len(network.branches)

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 
 from lstmgru.specs import ModelSpec
 from search.reports.boxes import Box, Network, Roles
-from search.reports.layer_boxes import cut_name, merge_boxes, names, pooling_box, reading_boxes, stack_boxes, steps
+from search.reports.layer_boxes import (
+    cut_name,
+    dropout_words,
+    embedding_box,
+    merge_boxes,
+    names,
+    pooling_boxes,
+    reading_arrow,
+    stack_boxes,
+    steps,
+)
 
 
 def describe_forecaster(model: ModelSpec, roles: Roles) -> Network:
@@ -69,16 +79,14 @@ def _reading(model: ModelSpec, *, embeds: bool) -> Iterator[Box]:
         filled = f"; {steps(count * length - model.context_length)} filled in" if model.context_length % length else ""
         yield Box(f"segments of {length} steps", (f"{steps(model.context_length)} → {count} segments{filled}",))
     if embeds or length > 1:
-        yield Box("linear, ReLU", (f"→ {model.branches[0][0].hidden_size} features",))
+        yield embedding_box(model)
 
 
 def _at_once(model: ModelSpec, roles: Roles) -> Iterator[Box]:
-    pooling = list(_pooling(model, "all outputs", recalls=False))
-    yield from pooling
-    arrow = ([] if pooling else ["last output"]) + ([f"dropout {model.dropout:.2g}"] if model.dropout else [])
+    yield from pooling_boxes(model, [_over(model)], arrow="all outputs")
     title = "linear" if model.decoder == "linear" else "linear, ReLU, linear"
     known = ("plus what is known of each step",) if roles.ahead else ()
-    yield Box(title, (_all_at_once(roles), *known), arrow=", ".join(arrow))
+    yield Box(title, (_all_at_once(roles), *known), arrow=reading_arrow(model))
 
 
 def _going_on(model: ModelSpec, roles: Roles) -> Iterator[Box]:
@@ -92,9 +100,16 @@ def _going_on(model: ModelSpec, roles: Roles) -> Iterator[Box]:
     else:
         how = (f"one step for each of {count} {units}", "each reads the forecast before it", *known)
     yield Box("the same layers go on", how, arrow="last state")
-    yield from _pooling(model, "", recalls=True)
+    anew = [f"for each {unit} of the forecast"] if model.pooling in ("additive", "multihead") else []
+    yield from pooling_boxes(model, [_over(model), *anew], arrow="", recalls=True)
     made = "a step of the forecast" if length == 1 else f"{length} steps of the forecast"
-    yield Box("linear", (f"{made} from each",), arrow=f"dropout {model.dropout:.2g}" if model.dropout else "")
+    yield Box("linear", (f"{made} from each",), arrow=dropout_words(model.dropout))
+
+
+def _over(model: ModelSpec) -> str:
+    """What the outputs are of."""
+    count = -(-model.context_length // model.segment_length)
+    return f"over {steps(count, 'step' if model.segment_length == 1 else 'segment')} of the context"
 
 
 def _undoing(model: ModelSpec) -> Box:
@@ -123,5 +138,3 @@ def _all_at_once(roles: Roles) -> str:
 
 def _targets(roles: Roles) -> str:
     return cut_name(roles.targets[0]) if len(roles.targets) == 1 else f"{len(roles.targets)} targets"
-
-

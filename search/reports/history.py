@@ -121,7 +121,9 @@ def curves_figure(study: StudyRecord, optuna_study: Study, best: int | None) -> 
 
 def curves_cut(optuna_study: Study) -> Cut:
     """What of the intermediate values is drawn."""
-    values = [value for trial in optuna_study.get_trials(deepcopy=False) for value in trial.intermediate_values.values()]
+    values = [
+        value for trial in optuna_study.get_trials(deepcopy=False) for value in trial.intermediate_values.values()
+    ]
     # Only a study of the score alone has intermediate values.
     return cut(values, larger_is_better=optuna_study.directions[0].name == "MAXIMIZE")
 

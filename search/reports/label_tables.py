@@ -41,12 +41,14 @@ class PredictedClasses:
     @property
     def certainty(self) -> Floats:
         """(k,) probabilities of the classes that were given."""
-        return self.probabilities[np.arange(len(self.predicted)), self.predicted]
+        chosen: Floats = self.probabilities[np.arange(len(self.predicted)), self.predicted]
+        return chosen
 
     @property
     def right(self) -> npt.NDArray[np.bool_]:
         """(k,) whether the right one was given."""
-        return self.actual == self.predicted
+        right: npt.NDArray[np.bool_] = self.actual == self.predicted
+        return right
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,8 @@ def read_predicted_classes(path: Path, classes: Sequence[str]) -> PredictedClass
         raise DataError(f"{path} is no table of labels: {min(unknown)!r} is none of the classes")
     return PredictedClasses(
         names=frame["sequence"].to_numpy(object),
-        actual=frame["actual"].map(codes).to_numpy(np.int64),
-        predicted=frame["predicted"].map(codes).to_numpy(np.int64),
+        actual=np.array([codes[name] for name in frame["actual"]], np.int64),
+        predicted=np.array([codes[name] for name in frame["predicted"]], np.int64),
         probabilities=_numbers(path, frame.iloc[:, len(_NAMES) :]),
     )
 

@@ -58,20 +58,25 @@ def values_html(folder: Path, subject: str) -> str:
     return "".join(
         [
             paragraph(*values_text(labels, subject)),
-            f"<h3>Predicted and actual</h3>\n{chart(values_figure(labels, subject), height=_HEIGHT)}",
+            f"<h3>Predicted and actual</h3>\n{_drawn(labels, subject)}",
             f"<h3>The largest errors</h3>\n{_largest_errors(labels, subject)}",
         ]
     )
+
+
+def _drawn(labels: PredictedValues, subject: str) -> str:
+    """Nearly a square, so that what is right lies on its diagonal."""
+    return f'<div style="max-width: {_HEIGHT + 80}px">{chart(values_figure(labels, subject), height=_HEIGHT)}</div>'
 
 
 def _classes(scores: Sequence[ClassScore]) -> str:
     """All classes in their order; of many, those that are recognised worst, the others folded away."""
     numbers = CLASS_HEAD[1:]
     if len(scores) <= MOST_CLASSES:
-        return table(CLASS_HEAD, [Line(score.cells) for score in scores], numbers=numbers)
+        return table(CLASS_HEAD, [Line(score.cells) for score in scores], numbers=numbers, compact=True)
     lines = [Line(score.cells) for score in sorted(scores, key=lambda score: score.f1)]
-    shown = table(CLASS_HEAD, lines[:MOST_CLASSES], numbers=numbers)
-    rest = table(CLASS_HEAD, lines[MOST_CLASSES:], numbers=numbers)
+    shown = table(CLASS_HEAD, lines[:MOST_CLASSES], numbers=numbers, compact=True)
+    rest = table(CLASS_HEAD, lines[MOST_CLASSES:], numbers=numbers, compact=True)
     return paragraph("The worst first.") + shown + details(f"{len(lines) - MOST_CLASSES} more", rest)
 
 
@@ -97,15 +102,20 @@ def _mistakes(labels: PredictedClasses, classes: Sequence[str], subject: str) ->
     head = (subject, "actual", "predicted", "probability", "of the actual")
     yield "<h3>The most confident mistakes</h3>\n"
     yield paragraph("Look at these first: what a model is sure of and still wrong about may be wrong in the data.")
-    yield table(head, lines, numbers=head[3:])
+    yield table(head, lines, numbers=head[3:], compact=True)
 
 
 def _largest_errors(labels: PredictedValues, subject: str) -> str:
     errors = labels.errors
     shown = np.argsort(-np.abs(errors), kind="stable")[:_WORST]
     lines = [
-        Line((str(labels.names[row]), *(number(float(value[row])) for value in (labels.actual, labels.predicted, errors))))
+        Line(
+            (
+                str(labels.names[row]),
+                *(number(float(value[row])) for value in (labels.actual, labels.predicted, errors)),
+            )
+        )
         for row in shown
     ]
-    head = (subject, "actual", "predicted", "too large by")
-    return table(head, lines, numbers=head[1:])
+    head = (subject, "actual", "predicted", "predicted − actual")
+    return table(head, lines, numbers=head[1:], compact=True)

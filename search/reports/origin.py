@@ -17,6 +17,7 @@ from search.records import StudyRecord
 from search.reports.candidate import search_space
 from search.reports.page import Line, details, paragraph, preformatted, table
 from search.reports.timeline import duration
+from search.reports.wording import aims, better, counted
 from search.yamlfile import dump_yaml
 
 _PACKAGES = (
@@ -56,16 +57,14 @@ def _settings(study: StudyRecord, attributes: Mapping[str, Any]) -> Iterator[tup
     config = study.config
     forecast, splits, search, training = (config.get(name, {}) for name in ("forecast", "splits", "search", "training"))
     yield "name", study.study
-    yield "score", f"{study.metric}, smaller is better"
-    yield "minimised", study.goal.describe()
+    yield "score", f"{study.metric}, {better(study)}"
+    yield "judged by", aims(study)
     if study.goal.prefer:
         yield "preferred", ", ".join(f"{name} {weight:g}" for name, weight in study.goal.prefer.items())
     if forecast:
         yield "forecast", f"{forecast.get('horizon')} steps, season of {forecast.get('season_length')}"
     if splits:
-        gap = f", {splits['gap']} steps left out before each" if splits.get("gap") else ""
-        folds = f"{splits.get('folds')} folds ({splits.get('window')})"
-        yield "splits", f"{folds}, then a holdout of {splits.get('holdout')} steps{gap}"
+        yield "splits", _splits(splits) if forecast else _label_splits(splits, config.get("data", {}))
     if search:
         timeout = search.get("timeout")
         limit = f", at most {duration(float(timeout))}" if timeout else ""
@@ -76,6 +75,21 @@ def _settings(study: StudyRecord, attributes: Mapping[str, Any]) -> Iterator[tup
         yield "training", f"at most {training.get('max_epochs')} epochs a fold, refit on {training.get('refit')}"
     if "elapsed" in attributes:
         yield "time taken so far", duration(float(attributes["elapsed"]))
+
+
+def _splits(splits: Mapping[str, Any]) -> str:
+    gap = f", {splits['gap']} steps left out before each" if splits.get("gap") else ""
+    folds = f"{splits.get('folds')} folds ({splits.get('window')})"
+    return f"{folds}, then a holdout of {splits.get('holdout')} steps{gap}"
+
+
+def _label_splits(splits: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+    groups = f", each {data['group']} on one side only" if data.get("group") else ""
+    if splits.get("holdout") is not None:
+        holdout = f"{splits['holdout']:g} of the data"
+    else:
+        holdout = "the test part" if data.get("test") else "the test part of the data, or a share if there is none"
+    return f"{counted(splits.get('folds', 0), 'fold')}, seed {splits.get('seed')}; the holdout is {holdout}{groups}"
 
 
 def _space(attributes: Mapping[str, Any]) -> str:

@@ -32,6 +32,7 @@ th, td { text-align: left; vertical-align: top; padding: 0.25rem 1.1rem 0.25rem 
 th { font-weight: 600; border-bottom-color: #999; white-space: nowrap; }
 td:not(.number) { min-width: 6.5rem; }
 th.number, td.number { text-align: right; white-space: nowrap; }
+table.compact td:not(.number) { min-width: 3.2rem; overflow-wrap: anywhere; }
 tr.baseline td { color: #00648f; background: #f1f7fb; }
 tr.outside td { color: #767676; }
 tr.winner td { font-weight: 600; }
@@ -51,7 +52,11 @@ table.confusion td.right { outline: 2px solid #222; outline-offset: -2px; }
 .beside > * { min-width: 0; max-width: 100%; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); gap: 0.4rem 1rem; }
 .grid > * { min-width: 0; }
-@media (max-width: 45rem) { .modebar-container { display: none; } }
+@media (max-width: 45rem) {
+    .modebar-container { display: none; }
+    table.compact th { white-space: normal; }
+    table.compact th, table.compact td { padding-right: 0.6rem; }
+}
 @media print { nav { display: none; } }
 """
 
@@ -134,13 +139,14 @@ class Line:
     mark: str = ""
 
 
-def table(head: Sequence[str], lines: Sequence[Line], *, numbers: Sequence[str] = ()) -> str:
+def table(head: Sequence[str], lines: Sequence[Line], *, numbers: Sequence[str] = (), compact: bool = False) -> str:
     """A table, everything in it escaped.
 
     Args:
         head: Names of the columns.
         lines: In the order of the columns.
         numbers: Names of the columns that hold numbers.
+        compact: Whether short words may share little room, as on a phone.
     """
     kinds = [_class("number" if name in numbers else "") for name in head]
 
@@ -149,7 +155,7 @@ def table(head: Sequence[str], lines: Sequence[Line], *, numbers: Sequence[str] 
 
     body = "\n".join(f"<tr{_class(line.mark)}>{row('td', line.cells)}</tr>" for line in lines)
     return (
-        f'<div class="scroll"><table>\n<thead><tr>{row("th", head)}</tr></thead>\n<tbody>\n{body}\n</tbody>\n'
+        f'<div class="scroll"><table{_class("compact" if compact else "")}>\n<thead><tr>{row("th", head)}</tr></thead>\n<tbody>\n{body}\n</tbody>\n'
         "</table></div>\n"
     )
 

@@ -40,7 +40,7 @@ def reliability_html(labels: PredictedClasses, subject: str) -> str:
         f"The labels were given with a mean probability of {share(said.mean())}, and {share(right.mean())} of them are "
         f"right: {_judgement(labels, subject)}"
     )
-    return paragraph(text) + table(head, lines, numbers=head[1:])
+    return paragraph(text) + table(head, lines, numbers=head[1:], compact=True)
 
 
 def _judgement(labels: PredictedClasses, subject: str) -> str:

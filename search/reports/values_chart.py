@@ -23,8 +23,8 @@ def values_text(labels: PredictedValues, subject: str) -> list[str]:
     """Sentences on how large the errors are, and on what is drawn."""
     half, most = np.quantile(np.abs(labels.errors), [0.5, 0.9])
     sentences = [
-        f"Of {len(labels.errors):,} {subject}s, half are predicted with an error of at most {number(float(half))}, nine "
-        f"in ten of at most {number(float(most))}."
+        f"Of {len(labels.errors):,} {subject}s, half are predicted with an error of at most {number(float(half))}, "
+        f"nine in ten of at most {number(float(most))}."
     ]
     step = _step(labels)
     if step > 1:

@@ -6,8 +6,10 @@ from typing import Any
 
 from search.records import StudyRecord
 from search.reports.leaderboard import Row, leaderboard
+from search.reports.wording import aims, task
 
 _ROWS = 10
+_COUNTED = ("series", "sequences", "rows", "channels", "classes", "groups")
 
 
 def description(study: StudyRecord, *, tracking_uri: str, model_uri: str | None) -> str:
@@ -18,13 +20,10 @@ def description(study: StudyRecord, *, tracking_uri: str, model_uri: str | None)
         tracking_uri: What to connect to.
         model_uri: The registered model, if there is one.
     """
-    forecast = study.config.get("forecast", {})
-    better = "smaller" if study.direction == "minimize" else "larger"
     states = [trial.state for trial in study.trials]
     parts = [
         *([f"> {_escape(study.holdout.verdict)}"] if study.holdout else []),
-        f"**{_escape(study.study)}**: {study.task} {forecast.get('horizon', '?')} steps ahead, scored by "
-        f"{study.metric} ({better} is better).",
+        f"**{_escape(study.study)}**: {_escape(task(study))}",
         *_goal(study),
         f"Data: {_escape(_data(study.data))}.",
         f"Trials: {len(states)}, of which {states.count('COMPLETE')} complete, "
@@ -32,7 +31,8 @@ def description(study: StudyRecord, *, tracking_uri: str, model_uri: str | None)
     ]
     parts.append(leaderboard_table(study, rows=_ROWS))
     if model_uri:
-        parts.append(_usage(tracking_uri, model_uri))
+        gives = "forecasts" if study.task == "forecast" else "labels"
+        parts.append(_usage(tracking_uri, model_uri, gives))
     return "\n\n".join(parts) + "\n"
 
 
@@ -69,7 +69,7 @@ def _goal(study: StudyRecord) -> list[str]:
     if goal.single and not goal.bounds:
         return []
     weights = ", ".join(f"{name} {weight:g}" for name, weight in goal.prefer.items())
-    return [f"Minimised: {_escape(goal.describe())}{f' (preference: {weights})' if weights else ''}."]
+    return [f"Judged by: {_escape(aims(study))}{f'; preference: {weights}' if weights else ''}."]
 
 
 def _line(rank: int, row: Row, measured: list[str]) -> str:
@@ -93,7 +93,7 @@ def _number(value: float | int | None) -> str:
 
 def _data(data: dict[str, Any]) -> str:
     facts = [str(data.get("source", "unknown"))]
-    facts += [f"{data[key]} {key}" for key in ("series", "rows") if key in data]
+    facts += [f"{data[key]} {key}" for key in _COUNTED if key in data]
     if "start" in data and "end" in data:
         facts.append(f"{data['start']} to {data['end']}")
     if data.get("frequency"):
@@ -101,11 +101,11 @@ def _data(data: dict[str, Any]) -> str:
     return ", ".join(facts)
 
 
-def _usage(tracking_uri: str, model_uri: str) -> str:
+def _usage(tracking_uri: str, model_uri: str, gives: str) -> str:
     return (
         f"The best model is registered as `{model_uri}`:\n\n```python\nimport mlflow\nimport pandas as pd\n\n"
         f"mlflow.set_tracking_uri({tracking_uri!r})\nmodel = mlflow.pyfunc.load_model({model_uri!r})\n"
-        "forecasts = model.predict(pd.read_csv('new.csv'))\n```"
+        f"{gives} = model.predict(pd.read_csv('new.csv'))\n```"
     )
 
 

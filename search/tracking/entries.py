@@ -1,4 +1,4 @@
-"""What a record looks like in MLflow: parameters, points of metrics, tags. Pure values, the same every time.
+"""What a record looks like in MLflow: parameters, points of metrics, tags. Plain values, the same every time.
 
 Timestamps come from the record and never from the clock: MLflow keeps one copy of a point that is logged
 twice with the same key, step, timestamp and value, so a study can be projected again and again.
@@ -7,15 +7,22 @@ twice with the same key, step, timestamp and value, so a study can be projected 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, count
 from typing import Any
 
+from lstmgru.errors import DataError
+from search.errors import TrackingError
 from search.records import StudyRecord, TrialRecord
+from search.reports.class_scores import classes_of
 
-# MLflow's limits on the text of a parameter and of a tag.
-MAX_PARAM, MAX_TAG = 6000, 8000
+# MLflow's limits on the text of a parameter and of a tag, and on the name of a metric.
+MAX_PARAM, MAX_TAG, MAX_METRIC_NAME = 6000, 8000, 250
+# More classes than these have their scores in classes.csv only.
+MOST_CLASSES = 50
 
 STATUS = {
     "WAITING": "SCHEDULED",
@@ -171,16 +178,19 @@ def best_so_far(study: StudyRecord) -> list[Point]:
 
 
 def study_outcome(study: StudyRecord, *, time: int) -> list[Point]:
-    """Scores on the holdout and of the baselines.
+    """Scores on the holdout, of each class too where they are not many, and of the baselines.
 
     The step counts how often the holdout was looked at, so a later winner's score stands beside an earlier one.
 
     Args:
         study: As it ended.
         time: In milliseconds since 1970.
+
+    Raises:
+        TrackingError: The table of the classes is damaged.
     """
     looks = study.holdout.looks if study.holdout else 0
-    metrics = study.holdout.metrics if study.holdout else {}
+    metrics = (study.holdout.metrics if study.holdout else {}) | _class_scores(study)
     points = [Point(f"holdout_{name}", value, time, looks) for name, value in metrics.items()]
     for name, baseline in study.baselines.items():
         if baseline.folds is not None:
@@ -188,6 +198,33 @@ def study_outcome(study: StudyRecord, *, time: int) -> list[Point]:
         if baseline.holdout is not None:
             points.append(Point(f"baseline.{name}.holdout_{study.metric}", baseline.holdout, time, looks))
     return points
+
+
+def _class_scores(study: StudyRecord) -> dict[str, float]:
+    """F1 of each class by the name of its metric, without ``holdout_``."""
+    try:
+        classes = classes_of(study)
+    except DataError as error:
+        raise TrackingError(
+            f"the classes of study '{study.study}' cannot be shown: {error}; remove the file to go on"
+        ) from error
+    shown = classes if len(classes) <= MOST_CLASSES else ()
+    names = metric_names([f"holdout_f1.{each.name}" for each in shown])
+    return {name.removeprefix("holdout_"): each.f1 for name, each in zip(names, shown, strict=True)}
+
+
+def metric_names(texts: Sequence[str]) -> list[str]:
+    """A name for each text that MLflow takes for a metric: no two are the same.
+
+    Letters, digits, ``_``, ``-``, ``.`` and blanks stay; anything else, also what MLflow takes on some systems only or
+    as a path, becomes ``_``.
+    """
+    names: list[str] = []
+    for text in texts:
+        name = re.sub(r"[^\w.\- ]", "_", text)[: MAX_METRIC_NAME - len("_99")]
+        numbered = chain([name], (f"{name}_{number}" for number in count(2)))
+        names.append(next(each for each in numbered if each not in names))
+    return names
 
 
 def _flatten(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
