@@ -1,12 +1,43 @@
-"""Comparisons that were never made, for the tests of their words, tables and pages."""
+"""What the tests of comparisons share: candidates of a family, and comparisons that were never made."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+import optuna
+
+from search.comparing.families import Family
 from search.comparing.measures import ClassScore, ContextScore, Counts, Difference, LengthScore, Score
 from search.comparing.results import Advice, Comparison, FamilyResult, Trait
+from search.space import Model
+
+
+class Channel:
+    """Reports nowhere, and stops after so many questions."""
+
+    def __init__(self, patience: int = 10**9) -> None:
+        self._patience = patience
+
+    def report(self, message: Any) -> None:
+        """Not kept."""
+
+    def stop_reason(self) -> str | None:
+        """A reason, once there were enough questions."""
+        self._patience -= 1
+        return "enough" if self._patience < 0 else None
+
+
+def suggested(family: Family, count: int, seed: int = 0) -> list[tuple[Model, dict[str, Any]]]:
+    """Candidates that TPE suggests, each told a score, and their parameters."""
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+    found = []
+    for number in range(count):
+        trial = study.ask()
+        model, _ = family.space.suggest(trial)
+        found.append((model, trial.params))
+        study.tell(trial, float(number % 7))
+    return found
 
 
 def make_score(*by_seed: float, folds_sd: float | None = 0.1) -> Score:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import pandas as pd
+from label_bundles import long_table, text_table
 from optuna.trial import TrialState, create_trial
 
 from search.objectives import SCORE
-from search.plan import describe_data, identity
+from search.plan import Plan, identity
 from search.planning import make_plan
 from search.study import StudyStore
 from search.studyfile import load_study
@@ -43,6 +45,30 @@ class Made:
     constraints: dict[str, float] = field(default_factory=dict)
 
 
+LABELS = """\
+name: engines
+task: classification
+data:
+  path: engines.csv
+  id: engine
+  time: minute
+  target: state
+  channels: [heat, load]
+splits:
+  folds: 2
+search:
+  jobs: 1
+space:
+  preset: small
+training:
+  max_epochs: 5
+  accelerator: cpu
+"""
+"""A study of sequences of two channels, of three classes."""
+NUMBERS = ("task=regression", "data.target=wear")
+TEXTS = ("data={path: texts.csv, text: text, target: mood}",)
+
+
 def make_store(
     folder: Path,
     trials: Sequence[Made],
@@ -59,25 +85,57 @@ def make_store(
         trials: In the order of their numbers.
         name: Of the study.
         overrides: Of its settings.
-        objectives: What is minimised.
+        objectives: What is judged.
         baselines: Whether they are scored.
     """
-    path = write_study(folder)
-    settings = [f"data.path={folder / 'shop.csv'}", *overrides]
+    plan = _plan(write_study(folder), objectives, [f"data.path={folder / 'shop.csv'}", *overrides])
+    return _store(plan, trials, objectives, name, {"naive": 3.4, "linear": 2.9} if baselines else {})
+
+
+def make_label_store(
+    folder: Path,
+    trials: Sequence[Made],
+    *,
+    overrides: Sequence[str] = (),
+    objectives: Sequence[str] = (SCORE,),
+) -> StudyStore:
+    """A study of labels with these trials; see :func:`make_store`.
+
+    Args:
+        folder: Where its tables are written.
+        trials: In the order of their numbers.
+        overrides: Of its settings: ``NUMBERS``, ``TEXTS``.
+        objectives: What is judged.
+    """
+    long_table(60).to_csv(folder / "engines.csv", index=False)
+    texts = pd.concat([text_table()] * 9, ignore_index=True)
+    texts.assign(text="it is said that " + texts["text"]).to_csv(folder / "texts.csv", index=False)
+    path = folder / "engines.yaml"
+    path.write_text(LABELS)
+    return _store(_plan(path, objectives, overrides), trials, objectives, "engines", {"majority": 0.4, "ridge": 0.6})
+
+
+def _plan(path: Path, objectives: Sequence[str], overrides: Sequence[str]) -> Plan:
+    settings = list(overrides)
     if len(objectives) > 1:
         settings += [f"search.objectives=[{', '.join(objectives)}]", "search.pruner=none", "search.prefer={score: 1}"]
-    plan = make_plan(load_study(path, overrides=settings).config, study_file=path)
+    return make_plan(load_study(path, overrides=settings).config, study_file=path)
+
+
+def _store(
+    plan: Plan, trials: Sequence[Made], objectives: Sequence[str], name: str, baselines: dict[str, float]
+) -> StudyStore:
     attributes = {
-        "task": "forecast",
+        "task": plan.config.task,
+        "metric": plan.metric,
         "config": plan.config.to_dict() | {"name": name},
         "identity": identity(plan),
-        "data": describe_data(plan),
+        "data": plan.describe_data(),
         "elapsed": 75.0,
+        "baselines": {name: {"folds": score, "holdout": None} for name, score in baselines.items()},
     }
-    if baselines:
-        attributes["baselines"] = {"naive": {"folds": 3.4, "holdout": None}, "linear": {"folds": 2.9, "holdout": None}}
     storage = optuna.storages.InMemoryStorage()
-    store = StudyStore.create(storage, name, direction="minimize", attributes=attributes, objectives=objectives)
+    store = StudyStore.create(storage, name, direction=plan.direction, attributes=attributes, objectives=objectives)
     drawn = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for number, made in enumerate(trials):
         asked = drawn.ask()

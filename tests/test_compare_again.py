@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
+from comparisons import Channel
 from drivers import plan_of
 
 from lstmgru.metrics import Evaluation
@@ -19,21 +19,6 @@ from search.objective import run_trial
 from search.space import Settings
 
 SETTINGS = Settings(0.01, 32, 0.0, "adamw", "constant", "mae")
-
-
-class Channel:
-    """Reports nowhere, and stops after so many questions."""
-
-    def __init__(self, patience: int = 10**9) -> None:
-        self._patience = patience
-
-    def report(self, message: Any) -> None:
-        """Not kept."""
-
-    def stop_reason(self) -> str | None:
-        """A reason, once there were enough questions."""
-        self._patience -= 1
-        return "enough" if self._patience < 0 else None
 
 
 def candidate_of(plan: ForecastPlan, branches: str = "gru(4)", refit: str = "all") -> ForecastCandidate:

@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
+from comparisons import suggested
 from drivers import plan_of
 from optuna.trial import FixedTrial
 
@@ -35,18 +35,6 @@ WIDE = TINY.replace("preset: small", "preset: standard\n  n_branches: [1, 2, 3]"
 def families_of(folder: Path, text: str = WIDE, *overrides: str) -> tuple[Plan, dict[str, Family]]:
     plan = plan_of(folder, *overrides, text=text)
     return plan, {family.name: family for family in study_families(plan)}
-
-
-def suggested(family: Family, count: int, seed: int = 0) -> list[tuple[ModelSpec, dict[str, Any]]]:
-    """Candidates that TPE suggests, each told a score, and their parameters."""
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    found = []
-    for number in range(count):
-        trial = study.ask()
-        model, _ = family.space.suggest(trial)
-        found.append((model, trial.params))
-        study.tell(trial, float(number % 7))
-    return found
 
 
 def model(branches: str, **changes: Any) -> ModelSpec:

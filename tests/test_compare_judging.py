@@ -116,6 +116,43 @@ def test_a_verdict_says_what_the_standings_support(standings: dict[str, Standing
     assert verdict("gru", standings, WINDOWS) == words
 
 
+@pytest.mark.parametrize(
+    ("metric", "cases", "standings", "words"),
+    [
+        (
+            "accuracy", "texts", {"lstm": "worse", "fused": "worse"},
+            "gru is the best family: its accuracy on the holdout is higher than that of lstm and fused.",
+        ),
+        (
+            "log_loss", "sequences", {"lstm": "worse"},
+            "gru is the best family: its log loss on the holdout is lower than that of lstm.",
+        ),
+        (
+            "macro_f1", "texts", {"lstm": "better", "fused": "better"},
+            "Folds and holdout disagree: gru scores best on the folds, but on the holdout lstm and fused have a higher "
+            "macro F1. No family is the best one here.",
+        ),
+        (
+            "mae", "sequences", {"lstm": "better"},
+            "Folds and holdout disagree: gru scores best on the folds, but on the holdout lstm has a lower MAE. No "
+            "family is the best one here.",
+        ),
+        (
+            "r2", "sequences", {"lstm": "worse", "fused": "unknown"},
+            "gru is better than lstm; there are too few sequences or seeds to tell fused from it.",
+        ),
+        (
+            "auroc", "texts", {"lstm": "unknown"},
+            "gru scores best on the folds, but there are too few texts or seeds to tell it from the others.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_verdict_speaks_of_the_score_the_way_it_is_better(
+    metric: str, cases: Any, standings: dict[str, Standing], words: str
+) -> None:
+    assert verdict("gru", standings, Terms(metric, cases)) == words
+
+
 @pytest.mark.parametrize("other", [name for name in STANDINGS if name != "best"])
 def test_there_is_a_winner_only_where_all_others_are_worse(other: Standing) -> None:
     said = verdict("gru", {"lstm": "worse", "fused": other}, WINDOWS)
@@ -148,6 +185,15 @@ def test_families_are_held_against_the_simple_methods(
     baselines: dict[str, float], scores: dict[str, float], words: str
 ) -> None:
     assert against_baselines(baselines, scores, larger_is_better=False) == words
+
+
+def test_the_best_simple_method_is_the_one_with_the_largest_accuracy() -> None:
+    baselines = {"majority": 0.3, "ridge": 0.8}
+
+    said = against_baselines(baselines, {"gru": 0.9, "lstm": 0.7}, larger_is_better=True)
+
+    assert said == "On the folds only gru scores better than the best simple method (ridge, 0.8)."
+    assert against_baselines(baselines, {"gru": 0.7}, larger_is_better=True).endswith("than every family: use it.")
 
 
 # --- the tests behind the standings -----------------------------------------------------------------------------------

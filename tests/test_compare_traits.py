@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from comparisons import make_counts, make_family, make_score
+from comparisons import make_counts, make_family, make_label_family, make_score
 
 from search.comparing.advice import advise
 from search.comparing.contexts import context_scores
-from search.comparing.measures import ContextScore
+from search.comparing.measures import ClassScore, ContextScore, LengthScore
 from search.comparing.results import FamilyResult
 from search.comparing.terms import Terms
-from search.comparing.traits import RULES, judge, with_traits
+from search.comparing.traits import RULES, class_traits, judge, with_traits
 
 WINDOWS = Terms("mae", "windows")
 OTHERS = (make_family("gru"), make_family("fused"))
@@ -72,6 +72,68 @@ def test_a_rule_finds_a_strength_or_a_weakness_beyond_its_threshold(
             assert trait.measure == measure
 
 
+def lengths(short: float, long: float, cases: int = 40) -> tuple[LengthScore, ...]:
+    return LengthScore(3, 5, cases, short), LengthScore(6, 9, cases, long)
+
+
+@pytest.mark.parametrize(
+    ("measure", "metric", "changes", "good", "bad"),
+    [
+        ("short", "accuracy", {"lengths": lengths(0.85, 0.9)},
+         "short texts: accuracy 0.85, what it lacks of 1 is 0.5 times the others' median", None),
+        ("short", "accuracy", {"lengths": lengths(0.6, 0.9)}, None, "short texts: accuracy 0.6, what it lacks of 1 is"),
+        ("short", "accuracy", {"lengths": lengths(0.75, 0.9)}, None, None),
+        ("short", "accuracy", {"lengths": lengths(0.85, 0.9, cases=29)}, None, None),
+        ("short", "accuracy", {"lengths": ()}, None, None),
+        ("long", "accuracy", {"lengths": lengths(0.7, 0.95)}, "long texts: accuracy 0.95, what it lacks of 1 is", None),
+        ("long", "log_loss", {"lengths": lengths(0.7, 0.6)}, "long texts: log loss 0.6, 0.67 times the others'", None),
+        ("long", "log_loss", {"lengths": lengths(0.7, 1.2)}, None, "long texts: log loss 1.2, 1.3 times the others'"),
+        ("latency", "accuracy", {"latency": 0.0005}, "quick single predictions: 0.5 ms, 0.5 times", None),
+        ("batch_latency", "accuracy", {"batch_latency": 0.4}, None, "slow predictions of 64 texts: 400 ms, 100 times"),
+        ("near", "accuracy", {}, None, None),
+        ("context", "accuracy", {}, None, None),
+    ],
+)  # fmt: skip
+def test_of_labels_short_and_long_ones_are_judged_and_no_steps(
+    measure: str, metric: str, changes: dict[str, Any], good: str | None, bad: str | None
+) -> None:
+    (rule,) = [rule for rule in RULES if rule.measure == measure]
+    family = make_label_family("lstm", **changes)
+    others = (make_label_family("gru"), make_label_family("fused"))
+
+    for trait, text in zip(judge(rule, family, others, Terms(metric, "texts")), (good, bad), strict=True):
+        assert (trait is None) == (text is None)
+        assert trait is None or text is None or trait.text.startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("classes", "good", "bad"),
+    [
+        ({"a": 0.95, "b": 0.6, "c": 0.8}, "good at the class a: F1 0.95, the others' median 0.8",
+         "bad at the class b: F1 0.6, the others' median 0.75"),
+        ({"a": 0.85, "b": 0.7, "c": 0.8}, None, None),
+        ({"a": 0.95, "b": 0.99, "c": 0.85}, "good at the class b: F1 0.99", None),
+        ({}, None, None),
+    ],
+)  # fmt: skip
+def test_the_class_that_a_family_is_best_and_worst_at_is_named(
+    classes: dict[str, float], good: str | None, bad: str | None
+) -> None:
+    family = make_label_family("lstm", classes=tuple(ClassScore(name, 30, 0.8, f1) for name, f1 in classes.items()))
+    others = (make_label_family("gru"), make_label_family("fused"))
+
+    for trait, text in zip(class_traits(family, others), (good, bad), strict=True):
+        assert (trait is None) == (text is None)
+        assert trait is None or text is None or trait.text.startswith(text)
+
+
+def test_little_is_said_of_a_class_with_few_labels() -> None:
+    rare = make_label_family("lstm", classes=(ClassScore("a", 19, 0.9, 1.0), ClassScore("b", 19, 0.1, 0.1)))
+    others = [make_label_family("gru")]
+
+    assert class_traits(rare, others) == (None, None)
+
+
 @pytest.mark.parametrize(("spread", "seeds", "good"), [(0.02, 3, True), (0.02, 2, False), (0.2, 3, False)])
 def test_little_is_said_of_few_seeds(spread: float, seeds: int, good: bool) -> None:
     (rule,) = [rule for rule in RULES if rule.measure == "seeds"]
@@ -123,6 +185,20 @@ def test_accuracy_is_a_trait_where_a_difference_is_shown(
         assert expected is None or found[0].startswith(expected)
 
 
+def test_of_labels_accuracy_is_spoken_of_by_its_name() -> None:
+    families = [
+        make_label_family(name, standing=found) for name, found in zip("abc", ("best", "worse", "better"), strict=True)
+    ]
+
+    first, second, third = with_traits(families, Terms("accuracy", "sequences"))
+
+    assert first.strengths[0].text == "accurate: better on the holdout than b"
+    assert second.weaknesses[0].text == "a lower accuracy than the best family"
+    assert (
+        third.strengths[0].text == "accurate on the holdout, where it has a higher accuracy than the best on the folds"
+    )
+
+
 def test_a_family_without_a_score_is_judged_by_nothing() -> None:
     unscored = make_family("lstm", standing=None, folds=None, latency=0.1)
 
@@ -161,6 +237,12 @@ def test_advice_on_accuracy_names_those_that_need_not_be_worse() -> None:
     first, *_ = advise([family("a", "best", 1, 1), family("b", "equal", 1, 1), family("c", "worse", 1, 1)], WINDOWS)
 
     assert first.reason == "the best score on the folds, 2.1; these data do not show that b would be worse"
+
+
+def test_of_labels_the_quickest_prediction_is_advised() -> None:
+    _, speed, _ = advise([family("a", "best", 2, 1), family("b", "equal", 1, 1)], Terms("accuracy", "sequences"))
+
+    assert speed.reason == "the quickest prediction of those that are not shown to be worse, 1 s"
 
 
 def test_nothing_is_advised_without_a_score() -> None:

@@ -5,19 +5,28 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from comparisons import make_comparison, make_counts, make_family, make_score
+from comparisons import (
+    make_comparison,
+    make_counts,
+    make_family,
+    make_label_comparison,
+    make_label_family,
+    make_score,
+)
 from mlflow_ui import CHROMIUM, browser_page
 
 from search.cli.comparison import print_comparison
 from search.comparing.files import JSON, MARKDOWN, PAGE, write_files
 from search.comparing.markdown import brief, markdown
+from search.comparing.measures import ClassScore
 from search.comparing.page import comparison_html
-from search.comparing.results import Comparison, FamilyResult
+from search.comparing.results import Comparison, FamilyResult, Trait
 from search.comparing.sheet import Sheet
 from search.comparing.sheets import sheets
 from search.comparing.wording import megabytes, number, probability, score, seconds, signed
@@ -39,6 +48,7 @@ DOCS = (Path(__file__).parent.parent / "docs" / "compare.md").read_text(encoding
         (score, 54321.0, "54,321"),
         (signed, 0.5, "+0.5"),
         (signed, -1234.5, "-1,234"),
+        (signed, 0.0, "0"),
         (seconds, 0.00082, "0.82 ms"),
         (seconds, 0.9996, "1 s"),
         (seconds, 12.34, "12.3 s"),
@@ -96,6 +106,51 @@ def test_a_horizon_of_one_step_has_no_table() -> None:
     assert "Over the horizon" not in titles
 
 
+def test_of_labels_lengths_and_classes_have_tables_and_steps_have_none() -> None:
+    comparison = make_label_comparison(make_label_family("gru", standing="best", difference=None), make_label_family())
+
+    found = {each.title: each for each in sheets(comparison)}
+
+    assert not {"Over the horizon", "By length of the context"} & found.keys()
+    assert found["By length"].head == ("steps", "sequences", "gru", "lstm")
+    assert found["By length"].rows == (("3 to 5", "40", "0.7000", "0.7000"), ("6 to 9", "40", "0.9000", "0.9000"))
+    assert found["By class"].head == ("class", "sequences", "gru", "lstm")
+    assert found["By class"].rows[1] == ("b", "30", "0.7500", "0.7500")
+    assert found["Scores"].rows[1] == (
+        "lstm", "0.8100", "0.05", "0.1", "0.8000", "0.8200", "0.8000", "0.05", "0.7900", "0.8100",
+    )  # fmt: skip
+    assert found["Scores"].text.startswith("Accuracy, larger is better: the mean over 2 folds and the seeds")
+    assert "below 0 where it is worse; a paired bootstrap over sequences" in found["Against the best family"].text
+    assert {"1 sequence", "64 sequences"} < set(found["What it costs"].head)
+
+
+def test_of_texts_characters_are_counted_and_of_a_loss_smaller_is_better() -> None:
+    comparison = make_label_comparison(metric="log_loss", direction="minimize", cases="texts")
+
+    assert sheet(comparison, "By length").head[:2] == ("characters", "texts")
+    assert sheet(comparison, "By length").rows[0][2] == "0.7000"
+    assert sheet(comparison, "Scores").text.startswith("Log loss, smaller is better")
+    assert "above 0 where it is worse" in sheet(comparison, "Against the best family").text
+
+
+def test_a_part_that_a_family_has_no_score_of_stays_empty() -> None:
+    short = make_label_family("gru").lengths[:1]
+    comparison = make_label_comparison(make_label_family("gru"), make_label_family("lstm", lengths=short))
+
+    assert sheet(comparison, "By length").rows[1] == ("6 to 9", "40", "0.9000", "")
+
+
+def test_of_many_classes_those_in_which_families_differ_most_are_shown() -> None:
+    def family(name: str, shift: float) -> FamilyResult:
+        scores = (0.5 + shift * (code % 2) for code in range(50))
+        return make_label_family(name, classes=tuple(ClassScore(f"c{n}", 9, f1, f1) for n, f1 in enumerate(scores)))
+
+    found = sheet(make_label_comparison(family("gru", 0.1), family("lstm", 0.3)), "By class")
+
+    assert [row[0] for row in found.rows] == [f"c{code}" for code in range(1, 40, 2)]
+    assert "Shown are the 20 of 50 classes in which the families differ most." in found.text
+
+
 def test_with_one_seed_and_one_fold_there_is_no_spread() -> None:
     family = make_family(folds=make_score(2.0, folds_sd=None), holdout=make_score(1.9, folds_sd=None), seeds=1)
 
@@ -105,12 +160,16 @@ def test_with_one_seed_and_one_fold_there_is_no_spread() -> None:
 
 
 @pytest.mark.parametrize("columns", ["80", "200"])
+@pytest.mark.parametrize("make", [make_comparison, make_label_comparison])
 def test_the_terminal_shows_it_in_eighty_columns(
-    columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    make: Any, columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
+    traits = {"strengths": (Trait("latency", "quick"),), "weaknesses": (Trait("far", "far"),)}
+    comparison = make()
+    first, *others = comparison.families
 
-    print_comparison(make_comparison())
+    print_comparison(replace(comparison, families=(replace(first, **traits), *others)))
 
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
@@ -148,8 +207,11 @@ def test_the_brief_form_has_no_tables_of_numbers() -> None:
     assert "##" not in text
 
 
-def test_the_page_holds_every_table_and_loads_nothing() -> None:
-    comparison = make_comparison(make_family("gru", words="<b>bold</b>", standing="best", difference=None), unscored())
+@pytest.mark.parametrize(
+    ("make", "make_one"), [(make_comparison, make_family), (make_label_comparison, make_label_family)]
+)
+def test_the_page_holds_every_table_and_loads_nothing(make: Any, make_one: Any) -> None:
+    comparison = make(make_one("gru", words="<b>bold</b>", standing="best", difference=None), unscored())
 
     page = comparison_html(comparison, WRITTEN)
 
@@ -159,6 +221,31 @@ def test_the_page_holds_every_table_and_loads_nothing() -> None:
     assert page.count("plotly.js v") == 1
     outside = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", outside)
+
+
+def test_the_page_says_how_far_is_forecast_and_nothing_of_it_for_labels() -> None:
+    assert "for the study weather, 3 steps ahead, scored by MAE: 4 trials each" in comparison_html(
+        make_comparison(), WRITTEN
+    )
+    assert "for the study vowels, scored by accuracy: 4 trials each" in comparison_html(
+        make_label_comparison(), WRITTEN
+    )
+
+
+def test_bad_trials_that_are_not_drawn_are_those_with_a_small_accuracy() -> None:
+    astray = make_label_family("gru", trial_scores=(0.1, 0.8, 0.81, 0.82, 0.83))
+
+    page = comparison_html(make_label_comparison(astray, make_label_family()), WRITTEN)
+
+    assert "1 trial lies below what is drawn." in page
+
+
+def test_a_class_is_not_marked_as_the_best_family_of_that_name() -> None:
+    classes = (ClassScore("gru", 30, 0.9, 0.8), ClassScore("lstm", 30, 0.9, 0.8))
+
+    page = comparison_html(make_label_comparison(make_label_family("gru", classes=classes)), WRITTEN)
+
+    assert page.count('class="winner"') == 6  # in the advice, and in each table with a row for a family
 
 
 def test_a_page_without_any_score_says_so() -> None:
@@ -185,9 +272,10 @@ def test_the_files_stand_side_by_side(tmp_path: Path) -> None:
     CHROMIUM is None and not os.environ.get("REQUIRE_BROWSER"), reason="there is no chromium on this machine"
 )
 @pytest.mark.parametrize("width", [1200, 400])
-def test_a_browser_draws_the_comparison_within_its_width(width: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [make_comparison, make_label_comparison])
+def test_a_browser_draws_the_comparison_within_its_width(make: Any, width: int, tmp_path: Path) -> None:
     path = tmp_path / "compare.html"
-    path.write_text(comparison_html(make_comparison(), WRITTEN), encoding="utf-8")
+    path.write_text(comparison_html(make(), WRITTEN), encoding="utf-8")
     asked: list[str] = []
     with browser_page() as page:
         page.set_viewport_size({"width": width, "height": 900})
@@ -238,7 +326,12 @@ def documented() -> dict[str, set[str]]:
 
 def test_the_page_of_the_json_names_exactly_its_keys_and_types() -> None:
     family = make_family("gru", contexts=(), memory=None, sensitivity=None, folds=make_score(2.0, folds_sd=None))
-    comparisons = (make_comparison(), make_comparison(family, unscored(), best=None), make_comparison(seconds=3.0))
+    comparisons = (
+        make_comparison(),
+        make_comparison(family, unscored(), best=None),
+        make_comparison(seconds=3.0),
+        make_label_comparison(),
+    )
     found: dict[str, set[str]] = {}
     for comparison in comparisons:
         for path, kind in walk(json.loads(json.dumps(comparison.to_json()))):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from synthetic_study import make_study, make_trial
 
 from search.cli.tables import print_study
 from search.records import BaselineRecord, StudyRecord
-from search.reports.leaderboard import leaderboard, leaderboard_frame
+from search.reports.leaderboard import leaderboard, leaderboard_columns, leaderboard_frame
 from search.tracking.describe import description, leaderboard_table
 
 COSTS = {0: (3.0, 900, 0.004), 1: (3.1, 500, 0.003), 2: (3.2, 600, 0.002), 3: (3.3, 700, 0.005)}
@@ -51,6 +52,38 @@ def test_trials_within_the_bounds_come_first_then_the_score_counts(
 
 
 @pytest.mark.parametrize(
+    ("search", "order", "best"),
+    [
+        ({}, [3, 2, "naive", 1, 0, "linear"], 3),
+        (BOUND, [3, 2, "naive", 1, "linear", 0], 3),
+        (TWO | {"prefer": {"score": 1.0}}, [3, 2, "naive", 1, 0, "linear"], 3),
+        (TWO | {"prefer": {"n_parameters": 1.0}}, [3, 2, "naive", 1, 0, "linear"], 1),  # costs stay costs
+    ],
+)
+def test_a_score_that_is_better_the_larger_is_ranked_from_above(
+    search: dict[str, Any], order: list[Any], best: int
+) -> None:
+    made = replace(study(**search), direction="maximize")
+    assert [row.name if row.trial is None else row.trial for row in leaderboard(made)] == order
+    assert made.best is not None
+    assert made.best.number == best
+    front = [3] if made.goal.single else [3, 2, 1]  # trial 0 is worse in both
+    assert [row.trial for row in leaderboard(made) if row.pareto] == front
+
+
+def test_the_columns_of_a_study_are_the_same_wherever_people_look() -> None:
+    made = replace(study(**TWO, bounds=["latency <= 3.5ms"]), metric="accuracy", direction="maximize")
+    names = [column.name for column in leaderboard_columns(made.goal)]
+    assert names == [
+        "model", "trial", "folds", "holdout", "parameters", "latency", "seconds", "front", "breaks",
+    ]  # fmt: skip
+    assert all(name in shown(made) for name in names)
+    said = description(made, tracking_uri="sqlite:///x", model_uri=None)
+    assert "scored by accuracy (larger is better)" in said
+    assert "Judged by: score (maximised) and n_parameters (minimised), with" in said
+
+
+@pytest.mark.parametrize(
     ("search", "columns"),
     [({}, []), (BOUND, ["broken"]), (TWO, ["pareto"]), (TWO | BOUND, ["pareto", "broken"])],
 )
@@ -69,7 +102,7 @@ def test_the_table_has_what_a_study_is_about(search: dict[str, Any], columns: li
 def test_the_markdown_of_an_ordinary_study_says_nothing_of_bounds_or_fronts() -> None:
     first = leaderboard_table(study()).splitlines()[0]
     assert first == "| # | model | trial | mae, folds | mae, holdout | parameters |"
-    assert "Minimised" not in description(study(), tracking_uri="sqlite:///x", model_uri=None)
+    assert "Judged by" not in description(study(), tracking_uri="sqlite:///x", model_uri=None)
 
 
 def test_the_markdown_marks_the_front_and_names_the_broken_bounds() -> None:
@@ -80,9 +113,10 @@ def test_the_markdown_marks_the_front_and_names_the_broken_bounds() -> None:
     cells = {line.split(" | ")[2]: line.strip("| ").split(" | ")[6:] for line in lines[2:] if "baseline" not in line}
     assert cells["1"][:2] == ["0.003", "*"]
     assert cells["0"][-1] == "latency &lt;= 3.5ms"
-    assert "Minimised: score and n_parameters, with latency &lt;= 3.5ms (preference: score 1, n_parameters 1)." in (
-        description(made, tracking_uri="sqlite:///x", model_uri=None)
+    judged = (
+        "score (minimised) and n_parameters (minimised), with latency &lt;= 3.5ms; preference: score 1, n_parameters 1"
     )
+    assert f"Judged by: {judged}." in description(made, tracking_uri="sqlite:///x", model_uri=None)
 
 
 def shown(made: StudyRecord) -> str:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from report_study import Made, make_store
+from report_study import NUMBERS, TEXTS, Made, make_label_store, make_store
 
 from lstmgru.errors import SpecError
 from search.planning import make_plan
@@ -26,6 +26,17 @@ def test_the_architecture_of_every_trial_is_built_again(tmp_path: Path, preset: 
     assert list(found) == list(dict.fromkeys(trial.user_attrs["layers"] for trial in store.study.trials))
     plan = make_plan(load_study(write_study(tmp_path), overrides=[*overrides, f"data.path={tmp_path}/shop.csv"]).config)
     assert search_space(identity).to_dict() == plan.space.to_dict()
+
+
+@pytest.mark.parametrize("preset", ["small", "standard", "full"])
+@pytest.mark.parametrize("kind", [(), NUMBERS, TEXTS], ids=["classes", "numbers", "texts"])
+def test_the_labeller_of_every_trial_is_built_again(tmp_path: Path, preset: str, kind: tuple[str, ...]) -> None:
+    store = make_label_store(tmp_path, [Made(values=(0.5,))] * 10, overrides=[*kind, f"space={{preset: {preset}}}"])
+    identity = json.loads(json.dumps(store.get("identity")))
+
+    found = [candidate(identity, trial.params)[0].architecture for trial in store.study.trials]
+
+    assert found == [trial.user_attrs["layers"] for trial in store.study.trials]
 
 
 def test_settings_of_the_training_are_built_too(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lstmgru.specs import ModelSpec, parse_branches
+from lstmgru.specs import LabelModelSpec, ModelSpec, parse_branches
 from search.reports.architecture import describe_network
 from search.reports.boxes import Roles
 from search.reports.diagram import architecture_svg
+from search.space import Model
 
 ROLES = Roles(targets=("sales",), past=("visitors",), ahead=("holiday", "day_of_week"), horizon=7, levels=(0.8, 0.95))
 WEATHER = replace(ROLES, targets=("min", "max"), past=(), ahead=(), levels=())
@@ -23,14 +24,14 @@ def network(branches: str, **settings: Any) -> ModelSpec:
     return ModelSpec(parse_branches(branches), **{"context_length": 28, **settings})
 
 
-def words(model: ModelSpec, roles: Roles = ROLES) -> list[str]:
+def words(model: Model, roles: Roles = ROLES) -> list[str]:
     """Titles of all boxes, layers as they are written, in the order of the computation."""
     found = describe_network(model, roles)
     layers = [" > ".join(str(layer.spec) for layer in stack) for stack in found.branches]
     return [*(box.title for box in found.before), *layers, *(box.title for box in (*found.merge, *found.after))]
 
 
-def drawn(model: ModelSpec, roles: Roles = ROLES) -> ElementTree.Element:
+def drawn(model: Model, roles: Roles = ROLES) -> ElementTree.Element:
     return ElementTree.fromstring(architecture_svg(model, roles))
 
 
@@ -175,10 +176,114 @@ def test_the_roles_are_those_of_the_study_file() -> None:
     }  # fmt: skip
     config = {"data": data, "forecast": {"horizon": 3, "levels": [0.5]}}
 
-    assert Roles.of_study(config) == Roles(("a", "b"), ("p",), ("f", "day_of_week"), ("s",), 3, (0.5,))
+    assert Roles.of_study(config, {}) == Roles(("a", "b"), ("p",), ("f", "day_of_week"), ("s",), 3, (0.5,))
     automatic = {**config, "data": {**data, "calendar": "auto"}}
-    assert Roles.of_study(automatic).ahead == ("f", "the calendar")
-    assert Roles.of_study({**config, "data": {**data, "calendar": "none"}}).ahead == ("f",)
+    assert Roles.of_study(automatic, {}).ahead == ("f", "the calendar")
+    assert Roles.of_study({**config, "data": {**data, "calendar": "none"}}, {}).ahead == ("f",)
+
+
+@pytest.mark.parametrize(
+    ("data", "found", "roles"),
+    [
+        (
+            {"target": "state", "channels": ["heat", "load"], "text": None},
+            {"rows": 9, "channels": 2, "classes": 3},
+            Roles(("state",), ("heat", "load"), channels=2, classes=3),
+        ),
+        # Of a wide table the columns are steps, and a file of an archive has its own target.
+        (
+            {"target": None, "channels": ["t1", "t2"], "text": None},
+            {"rows": 9, "channels": 1},
+            Roles(("the label",), channels=1),
+        ),
+        (
+            {"target": "mood", "channels": [], "text": "message"},
+            {"classes": 2},
+            Roles(("mood",), text="message", classes=2),
+        ),
+    ],
+    ids=["long", "wide", "text"],
+)
+def test_the_roles_of_labels_are_those_of_the_study_file_and_its_data(
+    data: dict[str, Any], found: dict[str, Any], roles: Roles
+) -> None:
+    assert Roles.of_study({"data": data, "labels": {"metric": "auto"}}, found) == roles
+
+
+LABELS = Roles(("state",), ("heat", "load"), channels=2, classes=3)
+MOODS = Roles(("mood",), text="message", classes=2)
+
+
+def labeller(branches: str, **settings: Any) -> LabelModelSpec:
+    texts = {"embedding_size": 32, "normalization": "none"} if "tokens" in settings else {}
+    return LabelModelSpec(parse_branches(branches), **{"max_length": 30, **texts, **settings})
+
+
+@pytest.mark.parametrize(
+    ("model", "roles", "expected"),
+    [
+        (
+            labeller("bi-lstm(8)", pooling="max"),
+            LABELS,
+            [
+                "up to 30 steps of a sequence", "scale", "bi-lstm(8)", "maximum", "linear", "softmax",
+                "probabilities of 3 classes",
+            ],
+        ),
+        (
+            labeller("gru(8) | fused(4)", normalization="none", segment_length=4, head="mlp"),
+            replace(LABELS, classes=0),
+            [
+                "up to 30 steps of a sequence", "segments of 4 steps", "linear, ReLU", "gru(8)", "fused(4)",
+                "side by side", "linear, ReLU, linear", "back to original units", "state",
+            ],
+        ),
+        (
+            labeller("lstm(8)", tokens="word", pooling="additive"),
+            MOODS,
+            [
+                "up to 30 words of a text", "embedding", "lstm(8)", "additive attention", "linear", "softmax",
+                "probabilities of 2 classes",
+            ],
+        ),
+    ],
+    ids=["classes", "numbers", "texts"],
+)  # fmt: skip
+def test_the_boxes_of_a_labeller_are_in_the_order_of_the_computation(
+    model: LabelModelSpec, roles: Roles, expected: list[str]
+) -> None:
+    assert words(model, roles) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "place", "lines"),
+    [
+        (labeller("gru(8)"), 0, ["2 channels", "heat, load"]),
+        (labeller("gru(8)"), 1, ["mean 0, deviation 1 over the training part"]),
+        (labeller("gru(8)", normalization="sequence"), 1, ["mean 0, deviation 1"]),
+        (labeller("gru(8)", segment_length=4), 2, ["up to 30 steps → 8 segments"]),
+        (labeller("gru(8)", tokens="character"), 1, ["32 learned features for each character"]),
+        (
+            labeller("gru(8)", tokens="word", min_count=2, token_dropout=0.125),
+            1,
+            ["32 learned features for each word", "that the training part has 2 times or more",
+             "in training 12 % are hidden"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_box_of_a_labeller_says_what_is_done(model: LabelModelSpec, place: int, lines: list[str]) -> None:
+    assert list(describe_network(model, LABELS).before[place].lines) == lines
+
+
+def test_dropout_of_tokens_comes_before_what_reads_them() -> None:
+    step_by_step = describe_network(labeller("gru(8) > gru(4)", tokens="word", dropout=0.2), MOODS)
+    in_segments = describe_network(labeller("gru(8)", tokens="word", dropout=0.2, segment_length=3), MOODS)
+    numbers = describe_network(labeller("gru(8) > gru(4)", dropout=0.2), LABELS)
+
+    assert [layer.dropout for layer in step_by_step.branches[0]] == [0.2, 0.2]
+    assert [layer.dropout for layer in in_segments.branches[0]] == [0.0]
+    assert in_segments.before[2].arrow == "dropout 0.2"
+    assert [layer.dropout for layer in numbers.branches[0]] == [0.0, 0.2]
 
 
 # --- what is drawn ----------------------------------------------------------------------------------------------------
@@ -191,11 +296,13 @@ DRAWN = {
     "segrnn": network("gru(512)", segment_length=7, normalization="last", decoder="parallel", channels="independent"),
     "three branches": network("lstm(8) > gru(128) | bi-fused(100) | gru(7)", merge="sum", residual=True),
     "attention while going on": network("lstm(8)", decoder="recurrent", pooling="additive"),
+    "labels": labeller("bi-lstm(64) > gru(8) | gru(32)", residual=True, pooling="multihead", segment_length=3),
+    "texts": labeller("bi-fused(64)", tokens="character", min_count=3, token_dropout=0.1, dropout=0.3, head="mlp"),
 }
 
 
 @pytest.mark.parametrize("model", DRAWN.values(), ids=DRAWN)
-def test_every_layer_is_drawn_with_its_cell_and_width(model: ModelSpec) -> None:
+def test_every_layer_is_drawn_with_its_cell_and_width(model: Model) -> None:
     shown = texts(drawn(model))
     for layer in (layer for stack in model.branches for layer in stack):
         name = layer.cell.upper() if layer.cell in ("lstm", "gru") else layer.cell
@@ -208,7 +315,7 @@ def test_every_layer_is_drawn_with_its_cell_and_width(model: ModelSpec) -> None:
 
 
 @pytest.mark.parametrize("model", DRAWN.values(), ids=DRAWN)
-def test_a_diagram_fits_a_phone_and_holds_all_that_it_draws(model: ModelSpec) -> None:
+def test_a_diagram_fits_a_phone_and_holds_all_that_it_draws(model: Model) -> None:
     svg = drawn(model)
     width, height = float(svg.attrib["width"]), float(svg.attrib["height"])
 
@@ -224,7 +331,7 @@ def test_a_diagram_fits_a_phone_and_holds_all_that_it_draws(model: ModelSpec) ->
 
 
 @pytest.mark.parametrize("model", DRAWN.values(), ids=DRAWN)
-def test_boxes_do_not_overlap(model: ModelSpec) -> None:
+def test_boxes_do_not_overlap(model: Model) -> None:
     boxes = [
         tuple(float(box.attrib[key]) for key in ("x", "y", "width", "height"))
         for box in drawn(model).iter(f"{SVG}rect")
@@ -245,7 +352,7 @@ def test_boxes_do_not_overlap(model: ModelSpec) -> None:
         (DRAWN["bidirectional"], 1, 0),
     ],
 )
-def test_residual_connections_end_in_a_sum(model: ModelSpec, sums: int, maps: int) -> None:
+def test_residual_connections_end_in_a_sum(model: Model, sums: int, maps: int) -> None:
     svg = drawn(model)
 
     assert sum(circle.attrib["r"] == "7" for circle in svg.iter(f"{SVG}circle")) == sums

@@ -60,6 +60,21 @@ def test_the_shares_are_those_of_optuna() -> None:
     assert importance(study).shares == pytest.approx(expected)
 
 
+def test_of_a_score_that_is_better_the_larger_the_best_are_the_largest() -> None:
+    """The same trials with the sign of the score changed say the same."""
+    study, mirrored = make_study(60, conditional), optuna.create_study(direction="maximize")
+    for trial in study.trials:
+        mirrored.add_trial(
+            optuna.trial.create_trial(value=-trial.value, params=trial.params, distributions=trial.distributions)
+        )
+    assert importance(mirrored) == importance(study)
+    tied = optuna.create_study(direction="maximize")
+    for trial in study.trials:
+        value = float(trial.number % 3 > 0)  # two of three are the best
+        tied.add_trial(optuna.trial.create_trial(value=value, params=trial.params, distributions=trial.distributions))
+    assert importance(tied).n_best == 40
+
+
 @pytest.mark.parametrize(
     ("n_trials", "n_best"), [(4, 2), (8, 4), (9, 4), (10, 5), (30, 5), (50, 5), (51, 6), (100, 10)]
 )

@@ -91,9 +91,11 @@ def test_what_is_wide_scrolls_by_itself() -> None:
 def test_an_axis_of_errors_leaves_out_what_went_astray(
     values: list[float], above: int, lowest: float | None, highest: float | None
 ) -> None:
-    found = cut(values)
+    found, mirrored = cut(values), cut([-value for value in values], larger_is_better=True)
 
-    assert found.above == above
+    assert (found.above, found.below, found.hidden) == (above, 0, above)
+    assert (mirrored.above, mirrored.below, mirrored.hidden) == (0, above, above)
+    assert mirrored.span == (None if found.span is None else (-found.span[1], -found.span[0]))
     if lowest is None or highest is None:
         assert found.span is None
     else:
@@ -111,10 +113,16 @@ def test_a_cut_axis_can_be_widened_for_a_value(
 
 
 @pytest.mark.parametrize(
-    ("above", "sentence"), [(1, "1 trial lies above what is drawn."), (2, "2 trials lie above what is drawn.")]
+    ("left_out", "sentence"),
+    [
+        ({"above": 1}, "1 trial lies above what is drawn."),
+        ({"above": 2}, "2 trials lie above what is drawn."),
+        ({"below": 2}, "2 trials lie below what is drawn."),
+    ],
 )
-def test_what_is_left_out_is_said(above: int, sentence: str) -> None:
-    assert Cut((0, 1), above).sentence("trial" if above == 1 else "trials") == sentence
+def test_what_is_left_out_is_said(left_out: dict[str, int], sentence: str) -> None:
+    hidden = Cut((0, 1), **left_out)
+    assert hidden.sentence("trial" if hidden.hidden == 1 else "trials") == sentence
 
 
 @pytest.mark.parametrize(("last", "step"), [(1, 1), (12, 1), (13, None)])

@@ -9,7 +9,7 @@ from typing import Any
 
 import optuna
 import pytest
-from report_study import MAX_EPOCHS, START, Made, make_store
+from report_study import MAX_EPOCHS, START, Made, make_label_store, make_store
 
 from search.reports.history import curves_figure, history_figure
 from search.reports.objectives import objectives
@@ -145,6 +145,26 @@ def test_a_trial_that_went_astray_is_left_out_and_counted(tmp_path: Path) -> Non
     assert 3.08 < high < 4
 
 
+def test_of_a_score_that_is_better_the_larger_the_history_goes_up(tmp_path: Path) -> None:
+    made = [Made(values=(value,)) for value in (0.5, 0.7, 0.6, -9.0, 0.8, 0.65, 0.64)]
+    store = make_label_store(tmp_path, made)
+    [score] = objectives(store.study, "accuracy")
+
+    figure = history_figure(store.study, score, ("nearest_neighbor", 0.9))
+    page = search_html(store.record(), store.study, START)
+
+    traces = {trace.name: trace for trace in figure.data}
+    assert score.larger_is_better
+    assert list(traces["best so far"].y) == [0.5, 0.7, 0.7, 0.7, 0.8, 0.8, 0.8]
+    low, high = figure.layout.yaxis.range
+    assert 0.4 < low < 0.5
+    assert high > 0.9
+    assert page.count("1 trial lies below what is drawn.") == 2
+    assert "6 values lie below what is drawn." in page
+    assert "baseline: ridge" in page  # of 0.6; the other one has 0.4
+    assert "baseline: majority" not in page
+
+
 def test_trials_that_break_a_bound_are_marked(tmp_path: Path) -> None:
     study = make_store(tmp_path, [Made(), Made(constraints={"latency": 1.0})]).study
 
@@ -211,6 +231,18 @@ def test_colours_of_parallel_lines_go_by_the_rank_of_the_score(tmp_path: Path) -
     assert all(line.customdata[0][0] == "score (mae)" for line in lines)
 
 
+def test_the_darkest_line_is_the_best_trial_either_way(tmp_path: Path) -> None:
+    values = [Made(values=(value,)) for value in (0.3, 0.9, 0.6)]
+    darkest = {}
+    for store in (make_store(tmp_path, values), make_label_store(tmp_path, values)):
+        [score] = objectives(store.study, "score")
+        lines = [line for line in together_figure(store.study, ["dropout"], score).data if line.mode == "lines"]
+        brightness = {line.customdata[0][1]: sum(map(int, re.findall(r"\d+", line.line.color))) for line in lines}
+        darkest[store.direction] = min(brightness, key=brightness.__getitem__)
+
+    assert darkest == {"minimize": "0.3", "maximize": "0.9"}
+
+
 # --- several objectives -----------------------------------------------------------------------------------------------
 
 
@@ -253,6 +285,18 @@ def test_the_front_is_that_of_all_objectives(tmp_path: Path) -> None:
     assert list(zip(traces["other trials"].x, traces["other trials"].y, strict=True)) == [(7, 4)]
     assert sorted(traces["Pareto front"].customdata) == [0, 1, 2]
     assert "better in one: 0, 1, 2." in search_html(store.record(), store.study, START)
+
+
+def test_on_the_front_of_a_score_that_is_better_the_larger_costs_are_still_small(tmp_path: Path) -> None:
+    values = [(0.9, 5.0), (0.8, 4.0), (0.7, 6.0), (0.6, 1.0)]
+    store = make_label_store(tmp_path, [Made(values=each) for each in values], objectives=("score", "latency"))
+    score, latency = objectives(store.study, "accuracy")
+
+    traces = {trace.name: trace for trace in pareto_figure(store.study, score, latency).data}
+
+    assert (score.larger_is_better, latency.larger_is_better) == (True, False)
+    assert sorted(traces["Pareto front"].customdata) == store.record().front == [0, 1, 3]
+    assert list(traces["other trials"].y) == [0.7]
 
 
 def test_the_front_keeps_the_bounds(tmp_path: Path) -> None:

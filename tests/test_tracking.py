@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 import math
@@ -12,13 +13,24 @@ from typing import Any
 
 import pytest
 import yaml
+from label_bundles import label_bundle_of, long_table, save, sequences_of
 from mlflow_store import client, history, make_store, projection, runs
 from synthetic_study import START, finished_study, make_study, make_trial, save_small_bundle
 
 from search.errors import TrackingError
-from search.records import EpochRecord, StudyRecord
+from search.records import EpochRecord, HoldoutRecord, StudyRecord
+from search.reportfiles import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE, report_path
 from search.tracking import sync_study
-from search.tracking.entries import best_so_far, milliseconds, study_params, trial_summary
+from search.tracking.describe import description
+from search.tracking.entries import (
+    MAX_METRIC_NAME,
+    best_so_far,
+    metric_names,
+    milliseconds,
+    study_outcome,
+    study_params,
+    trial_summary,
+)
 
 
 @pytest.fixture
@@ -312,3 +324,105 @@ def test_the_front_is_tagged_and_follows_the_study_as_it_goes_on(folder: Path) -
 def test_what_is_not_known_of_a_trial_is_left_out() -> None:
     trial = make_trial(0, "FAIL", epochs=0, value=None, n_parameters=None)
     assert {point.key: point.value for point in trial_summary(trial, time=0)} == {"seconds": 30.0, "epochs": 0}
+
+
+# --- labels -----------------------------------------------------------------------------------------------------------
+
+
+def label_study(folder: Path, classes: list[str]) -> StudyRecord:
+    """A study of classes that ended: its winner is no model yet, the tables of its holdout are there."""
+    tables = report_path(folder / "weather.bundle")
+    tables.mkdir(parents=True)
+    with (tables / CLASSES_TABLE).open("w", encoding="utf-8", newline="") as file:
+        rows = [[name, 10, 0.5, 0.5, round(0.01 * number, 2)] for number, name in enumerate(classes)]
+        csv.writer(file).writerows([["class", "support", "precision", "recall", "f1"], *rows])
+    for name in (CONFUSION_TABLE, PREDICTIONS_TABLE):
+        (tables / name).write_text("actual\n")
+    study = make_study(make_trial(0, value=0.9), make_trial(1, value=0.8))
+    config = {key: value for key, value in study.config.items() if key != "forecast"}
+    return dataclasses.replace(
+        study,
+        task="classification",
+        metric="accuracy",
+        direction="maximize",
+        config=config | {"labels": {"metric": "auto"}, "data": {"path": "engines.csv", "target": "state"}},
+        data={"source": "engines.csv", "digest": "d" * 64, "sequences": 60, "rows": 400, "channels": 2, "classes": 3},
+        holdout=HoldoutRecord(0, 0.9, {"accuracy": 0.9, "log_loss": 0.3}, "It wins.", beats_baselines=True, looks=2),
+        bundle=str(folder / "weather.bundle"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "names"),
+    [
+        (["f1.setosa", "f1.a-b c_d", "f1.größe", "f1.1.5"], ["f1.setosa", "f1.a-b c_d", "f1.größe", "f1.1.5"]),
+        (["f1.a/b", "f1.a:b", "f1.a_b"], ["f1.a_b", "f1.a_b_2", "f1.a_b_3"]),
+        (["f1.a", "f1.a_2", "f1.a"], ["f1.a", "f1.a_2", "f1.a_3"]),
+        (["f1.", "f1..", 'f1."\n'], ["f1.", "f1..", "f1.__"]),
+        (["x" * 300, "x" * 301], ["x" * 247, "x" * 247 + "_2"]),
+    ],
+)
+def test_a_text_becomes_a_metric_that_no_other_is(texts: list[str], names: list[str]) -> None:
+    assert metric_names(texts) == names
+    assert max(map(len, names)) <= MAX_METRIC_NAME
+
+
+@pytest.mark.parametrize(("count", "shown"), [(2, 2), (50, 50), (51, 0)])
+def test_each_class_has_a_metric_where_they_are_not_too_many(tmp_path: Path, count: int, shown: int) -> None:
+    study = label_study(tmp_path, [f"kind {number}" for number in range(count)])
+
+    points = {point.key: point for point in study_outcome(study, time=0)}
+
+    of_classes = {key: point.value for key, point in points.items() if key.startswith("holdout_f1.")}
+    assert of_classes == {f"holdout_f1.kind {number}": pytest.approx(0.01 * number) for number in range(shown)}
+    assert points["holdout_accuracy"].value == 0.9
+    assert {point.step for point in points.values()} == {2}
+
+
+def test_scores_of_classes_are_left_out_where_their_table_is_not_there(tmp_path: Path) -> None:
+    study = label_study(tmp_path, ["a", "b"])
+    moved = dataclasses.replace(study, bundle=str(tmp_path / "gone.bundle"))
+    values = dataclasses.replace(study, task="regression", metric="mae", direction="minimize")
+    unscored = dataclasses.replace(study, holdout=None)
+
+    for each in (moved, values, unscored):
+        assert not [point for point in study_outcome(each, time=0) if "f1" in point.key]
+
+
+def test_a_damaged_table_of_classes_is_an_error_with_the_way_out(tmp_path: Path) -> None:
+    study = label_study(tmp_path, ["a", "b"])
+    (report_path(tmp_path / "weather.bundle") / CLASSES_TABLE).write_text("nothing")
+
+    with pytest.raises(
+        TrackingError, match=r"classes of study 'weather' cannot be shown: .*; remove the file to go on"
+    ):
+        study_outcome(study, time=0)
+
+
+def test_a_study_of_labels_is_described_in_its_own_words(tmp_path: Path) -> None:
+    study = label_study(tmp_path, ["a", "b"])
+
+    text = description(study, tracking_uri="sqlite:///x", model_uri="models:/weather@champion")
+
+    assert "**weather**: Sorts sequences into 3 classes of state, scored by accuracy (larger is better)." in text
+    assert "Data: engines.csv, 60 sequences, 400 rows, 2 channels, 3 classes." in text
+    assert "| 1 | `lstm(8) > gru(32)` | 0 | 0.9 | 0.9 |" in text
+    assert "labels = model.predict(" in text
+    assert "forecast" not in text.lower()
+
+
+def test_the_run_of_a_study_of_labels_has_its_tables_and_the_score_of_every_class(folder: Path) -> None:
+    study = label_study(folder, ["a/b", "größe 1", 'q"', "a:b"])
+    bundle = label_bundle_of(sequences_of(long_table()), provenance={"study": "weather", "trial": 0})
+    save(folder / "weather.bundle", bundle)
+
+    links = sync_study(study, folder=folder)
+
+    parent = runs(client(folder))[0]
+    expected = {"f1.a_b": 0.0, "f1.größe 1": 0.01, "f1.q_": 0.02, "f1.a_b_2": 0.03, "accuracy": 0.9, "log_loss": 0.3}
+    assert {f"holdout_{name}": value for name, value in expected.items()}.items() <= parent.data.metrics.items()
+    assert history(client(folder), parent, "best_score") == [(1, 0.9), (2, 0.9)]
+    files = {file.path for file in client(folder).list_artifacts(links.parent_run_id)}
+    assert {CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE, "leaderboard.csv", "study.yaml"} <= files
+    assert parent.data.tags["direction"] == "maximize"
+    assert links.model_uri == "models:/weather@champion"

@@ -11,12 +11,14 @@ from conftest import make_panel
 from lstmgru.data.series import SeriesPanel, ShortSeries
 from lstmgru.data.splits import Split
 from lstmgru.data.windows import (
+    Runs,
     context_rows,
     evaluation_cutoffs,
     history,
     horizon_rows,
     targets_at,
     training_cutoffs,
+    training_runs,
 )
 from lstmgru.errors import DataError
 
@@ -164,3 +166,29 @@ def test_padding_is_a_way_out_only_where_it_helps() -> None:
         evaluation_cutoffs(
             panel, split([[0, 6]], [[6, 12]]), context_length=11, horizon=7, stride=1, short_series="pad"
         )
+
+
+@pytest.mark.parametrize("rows", [[0], [5], [0, 1, 2], [3, 4, 7, 8, 9, 20], [0, 2, 4]])
+def test_runs_hold_rows_in_order(rows: list[int]) -> None:
+    runs = Runs.of(np.array(rows, np.int64))
+    assert len(runs) == len(rows)
+    assert runs.at(np.arange(len(rows))).tolist() == rows
+    asked = np.arange(-1, 25)
+    assert runs.before(asked).tolist() == [sum(row < limit for row in rows) for limit in asked]
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("policy", ["error", "pad"])
+def test_runs_are_all_rows_after_an_observed_one(seed: int, policy: ShortSeries) -> None:
+    generator = np.random.default_rng(seed)
+    panel = make_panel((40, *generator.integers(2, 40, 5)))
+    panel = replace(panel, observed=generator.random(len(panel.values)) > 0.2)
+    train = np.stack([panel.offsets[:-1], generator.integers(panel.offsets[:-1], panel.offsets[1:] + 1)], axis=1)
+    train[0, 1] = 40
+    expected = []
+    for start, end in train:
+        least = 4 if policy == "error" or end - start >= 4 + 3 else 1
+        expected += [row for row in range(start + least, end - 3 + 1) if panel.observed[row - 1]]
+    runs = training_runs(panel, Split("fold 1", train, train), context_length=4, horizon=3, short_series=policy)
+    assert runs.at(np.arange(len(runs))).tolist() == expected
+    assert np.diff(np.append(0, runs.ends)).min() > 0

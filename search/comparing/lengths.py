@@ -23,7 +23,7 @@ def case_lengths(sequences: LabelledSequences, numbers: Indices) -> Indices:
 
 
 def length_groups(lengths: Indices) -> list[Indices]:
-    """Positions of the short, the middle and the long ones: thirds, but one length is never on two sides.
+    """Positions of the short, the middle and the long ones: as near to thirds as whole lengths allow.
 
     Args:
         lengths: (k,) of the cases.
@@ -31,8 +31,10 @@ def length_groups(lengths: Indices) -> list[Indices]:
     Returns:
         (group,) positions in each group, shortest first; none where all have the same length.
     """
-    cuts = np.unique(np.quantile(lengths, [1 / 3, 2 / 3], method="inverted_cdf"))
-    third = np.searchsorted(cuts, lengths)
-    groups = [np.flatnonzero(third == code) for code in range(len(cuts) + 1)]
-    groups = [group for group in groups if len(group)]
-    return groups if len(groups) > 1 else []
+    values, counts = np.unique(lengths, return_counts=True)
+    up_to = np.cumsum(counts)[:-1]
+    if not len(up_to):
+        return []
+    cuts = np.unique([values[np.abs(up_to - len(lengths) * third / 3).argmin()] for third in (1, 2)])
+    group = np.searchsorted(cuts, lengths)
+    return [np.flatnonzero(group == code) for code in range(len(cuts) + 1)]

@@ -20,10 +20,9 @@ MOST_CLASSES = 30
 _MOST_PAIRS = 20
 _LONG_NAME = 4
 """Letters from which the heads of the columns stand upright."""
-_LIGHTEST, _DARKEST = 0.06, 0.82
-"""Opacity of the shade of a share just above 0, and of 1; both leave their numbers readable."""
-_WHITE_FROM = 0.62
-"""Share from which numbers are white."""
+_SHADE = "0, 90, 150"
+_LIGHTEST, _DARKEST = 0.06, 0.62
+"""Opacity of the shade of a share just above 0, and of 1, on which dark numbers still have a contrast of 4.5."""
 
 
 def confusion_html(counts: Counts, classes: Sequence[str], subject: str) -> str:
@@ -66,10 +65,9 @@ def _cell(count: int, total: int, actual: int, given: int, classes: Sequence[str
     if count == 0:
         return f"<td{mark}></td>"
     part = count / total
-    shade = f"background: rgba(0, 90, 150, {_LIGHTEST + (_DARKEST - _LIGHTEST) * part:.2f})"
-    ink = "; color: #fff" if part >= _WHITE_FROM else ""
+    shade = f"background: rgba({_SHADE}, {_LIGHTEST + (_DARKEST - _LIGHTEST) * part:.2f})"
     said = html.escape(f"{classes[actual]}, predicted {classes[given]}: {count} of {total}")
-    return f'<td{mark} style="{shade}{ink}" title="{said}">{count}<small>{_percent(part)}</small></td>'
+    return f'<td{mark} style="{shade}" title="{said}">{count}<small>{html.escape(_percent(part))}</small></td>'
 
 
 def _percent(part: float) -> str:
@@ -86,7 +84,7 @@ def _pairs(counts: Counts, classes: Sequence[str], subject: str) -> str:
     order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_PAIRS]
     pairs = [divmod(int(place), len(classes)) for place in order if wrong.flat[place] > 0]
     text = paragraph(
-        f"Nobody could read a matrix of {len(classes)} classes; it is in {CONFUSION_TABLE}. "
+        f"A matrix of {len(classes)} classes would be too large to read; it is in {CONFUSION_TABLE}. "
         f"{counted(int(wrong.sum()), subject)} got the label of another class. The most frequent pairs:"
     )
     lines = [

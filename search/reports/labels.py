@@ -99,7 +99,7 @@ def _mistakes(labels: PredictedClasses, classes: Sequence[str], subject: str) ->
         )
         for row in shown
     ]
-    head = (subject, "actual", "predicted", "probability", "of the actual")
+    head = (subject, "actual", "predicted", "probability", "of actual")
     yield "<h3>The most confident mistakes</h3>\n"
     yield paragraph("Look at these first: what a model is sure of and still wrong about may be wrong in the data.")
     yield table(head, lines, numbers=head[3:], compact=True)

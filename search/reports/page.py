@@ -32,7 +32,7 @@ th, td { text-align: left; vertical-align: top; padding: 0.25rem 1.1rem 0.25rem 
 th { font-weight: 600; border-bottom-color: #999; white-space: nowrap; }
 td:not(.number) { min-width: 6.5rem; }
 th.number, td.number { text-align: right; white-space: nowrap; }
-table.compact td:not(.number) { min-width: 3.2rem; overflow-wrap: anywhere; }
+table.compact td:not(.number) { min-width: 2.5rem; overflow-wrap: anywhere; }
 tr.baseline td { color: #00648f; background: #f1f7fb; }
 tr.outside td { color: #767676; }
 tr.winner td { font-weight: 600; }
@@ -55,7 +55,7 @@ table.confusion td.right { outline: 2px solid #222; outline-offset: -2px; }
 @media (max-width: 45rem) {
     .modebar-container { display: none; }
     table.compact th { white-space: normal; }
-    table.compact th, table.compact td { padding-right: 0.6rem; }
+    table.compact th, table.compact td { padding-right: 0.5rem; font-size: 0.85rem; }
 }
 @media print { nav { display: none; } }
 """
@@ -155,8 +155,8 @@ def table(head: Sequence[str], lines: Sequence[Line], *, numbers: Sequence[str] 
 
     body = "\n".join(f"<tr{_class(line.mark)}>{row('td', line.cells)}</tr>" for line in lines)
     return (
-        f'<div class="scroll"><table{_class("compact" if compact else "")}>\n<thead><tr>{row("th", head)}</tr></thead>\n<tbody>\n{body}\n</tbody>\n'
-        "</table></div>\n"
+        f'<div class="scroll"><table{_class("compact" if compact else "")}>\n'
+        f"<thead><tr>{row('th', head)}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>\n"
     )
 
 
