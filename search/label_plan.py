@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from lstmgru.data.word_vectors import WordVectors
 
 _USUAL_HOLDOUT = 0.2
+_MOST_COLUMNS = 50
+"""Columns that the data are described with: a wide table has one for each step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +83,10 @@ class LabelPlan(Plan):
         known: dict[str, Any] = {"source": self.source, "digest": sequences.digest(), "sequences": len(sequences)}
         if not sequences.is_text:
             known |= {"rows": len(sequences.values), "channels": sequences.schema.n_channels}
+        known["columns"] = [*sequences.schema.inputs[:_MOST_COLUMNS], sequences.schema.target]
         if sequences.classes:
             known["classes"] = len(sequences.classes)
+        known["holdout"] = "the test part of the data" if self.has_test_part else "drawn"
         if sequences.groups is not None:
             known["groups"] = int(sequences.groups.max()) + 1
         return known

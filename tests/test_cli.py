@@ -92,9 +92,10 @@ def test_the_schema_is_json_that_knows_every_section(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     schema = json.loads(output_of(("schema",), monkeypatch, capsys))
-    sections = ["name", "task", "data", "forecast", "splits", "search", "space", "training", "tracking", "compare"]
-    assert list(schema["properties"]) == sections
-    assert schema["required"] == ["data", "forecast", "splits"]
+    forecasts, labels = (schema["$defs"][kind["$ref"].rpartition("/")[2]] for kind in schema["anyOf"])
+    rest = ["splits", "search", "space", "training", "tracking", "compare"]
+    assert list(forecasts["properties"]) == ["name", "task", "data", "forecast", *rest]
+    assert list(labels["properties"]) == ["name", "task", "data", "labels", *rest]
 
 
 def test_check_shows_the_folds_of_the_weather_with_their_dates(

@@ -390,6 +390,23 @@ def test_the_best_of_a_family_and_of_all_is_that_with_the_largest_accuracy(tmp_p
     assert json.loads(json.dumps(comparison.to_json(), allow_nan=False))
 
 
+def test_a_family_that_learns_nothing_is_worse(tmp_path: Path) -> None:
+    families = "{able: {cell: gru}, stuck: {cell: gru, learning_rate: 1.0e-07}}"
+    text = WAVES + f"tracking: {{enabled: false}}\ncompare: {{families: {families}}}\n"
+
+    plan, store = compared(tmp_path, 1, 3, text)
+
+    comparison = summarize(plan, store, seeds=3, seconds=1.0)
+    assert {family.name: family.standing for family in comparison.families} == {"able": "best", "stuck": "worse"}
+    stuck = comparison.families[1]
+    assert stuck.difference is not None
+    assert stuck.difference.high is not None
+    assert stuck.difference.high < 0
+    assert comparison.verdict.startswith(
+        "able is the best family: its accuracy on the holdout is higher than that of stuck."
+    )
+
+
 def test_trials_of_the_study_count_for_their_family(tmp_path: Path) -> None:
     write_label_study(tmp_path, TWO)
     study = drive(tmp_path, "search.trials=4", text=TWO)

@@ -109,15 +109,23 @@ def plan_lines(plan: Plan) -> list[str]:
     """What a run is about to do, in four lines."""
     config, words = plan.config, words_of(plan)
     timeout = "" if config.search.timeout is None else f", at most {config.search.timeout:g} s"
-    goal = Goal(config.search.objectives, config.search.bounds).describe().replace(SCORE, plan.metric, 1)
-    verb = "maximise" if plan.direction == "maximize" else "minimise"
     return [
-        f"[bold]{escape(plan.name)}[/]: {words.subject(plan)}, {verb} {goal}",
+        f"[bold]{escape(plan.name)}[/]: {words.subject(plan)}, {_aims(plan)}",
         f"  data               {escape(plan.source)}: {words.data_line(plan)}",
         f"  folds              {plan.n_folds}, then {words.holdout_line(plan)}",
         f"  search             {plan.trials} trials{timeout}, {config.search.sampler}, {config.search.pruner} pruner, "
         f"{plan.jobs} at a time on {plan.accelerator}, seed {config.search.seed}",
     ]
+
+
+def _aims(plan: Plan) -> str:
+    """What makes a trial the best one: ``maximise accuracy, minimise latency, with n_parameters <= 50000``."""
+    goal = Goal(plan.config.search.objectives, plan.config.search.bounds)
+    if plan.direction == "minimize":
+        return f"minimise {goal.describe().replace(SCORE, plan.metric, 1)}"
+    costs = [name for name in goal.objectives if name != SCORE]
+    aims = f"maximise {plan.metric}" + (f", minimise {' and '.join(costs)}" if costs else "")
+    return aims + (f", with {' and '.join(map(str, goal.bounds))}" if goal.bounds else "")
 
 
 def _progress_text(progress: Progress) -> str:

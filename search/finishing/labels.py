@@ -116,6 +116,8 @@ def predictions(data: LabelData, split: LabelSplit, outputs: Outputs) -> pd.Data
     numbers, classes = split.evaluation, data.labels.classes
     labels = data.sequences.labels[numbers]
     columns: dict[str, Any] = {"sequence": data.sequences.ids[numbers]}
+    if data.sequences.is_text:
+        columns["text"] = data.sequences.texts[numbers]
     if not classes:
         return pd.DataFrame({**columns, "actual": labels, "predicted": outputs[:, 0]})
     columns["actual"] = [classes[code] for code in labels]
