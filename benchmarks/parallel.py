@@ -49,6 +49,7 @@ class SimulatedWorkers:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._messages: queue.SimpleQueue[Outcome | tuple[int, TrialReport]] = queue.SimpleQueue()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
+        self._running: set[int] = set()
         self.free = workers
         self.startup_seconds = 1.0
 
@@ -59,13 +60,19 @@ class SimulatedWorkers:
     def settle(self, value: object) -> None:
         """Nothing."""
 
+    def shrink(self, jobs: int) -> None:
+        """Nothing."""
+
     def submit(self, job: Job) -> None:
         """Give it to a thread."""
         self.free -= 1
+        self._running.add(job.key)
         self._jobs.put(job)
 
     def poll(self, supervisor: Supervisor, timeout: float) -> list[Outcome]:
-        """Pass on what came in."""
+        """Pass on what came in, and ask for each job whether it should stop, as is done for processes."""
+        for key in self._running:
+            supervisor.stop_reason(key)
         try:
             messages = [self._messages.get(timeout=timeout)]
         except queue.Empty:
@@ -75,6 +82,7 @@ class SimulatedWorkers:
         for message in messages:
             if isinstance(message, Outcome):
                 self.free += 1
+                self._running.discard(message.key)
                 outcomes.append(message)
             else:
                 supervisor.on_report(*message)

@@ -24,7 +24,7 @@ from typing import Any, Self
 
 from driving import drive, planned
 
-from search.executors.base import Channel, Executor, Job, Outcome, Supervisor
+from search.executors.base import Executor, Job, Outcome, Supervisor
 from search.executors.in_process import InProcessExecutor
 from search.executors.processes import ProcessExecutor
 from search.objective import warm_up

@@ -33,6 +33,14 @@ def resolve_jobs(jobs: int | str, accelerator: str) -> int:
     return cpu_count() if resolve_accelerator(accelerator) == "cpu" else 1
 
 
+def gpu_share(accelerator: str, jobs: int) -> float | None:
+    """The part of a GPU's memory that each of several jobs may use; ``None``: there is no limit to keep to.
+
+    Only CUDA keeps the memory of processes apart; on Apple's devices they share it with everything else.
+    """
+    return 1 / jobs if accelerator == "gpu" and jobs > 1 else None
+
+
 def _cuda_devices() -> int:
     """Devices that NVIDIA's driver offers; 0 where torch is a CPU build or there is no driver."""
     from importlib.metadata import version

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from search.errors import NotAJournal, StudyBusy
 
 if TYPE_CHECKING:
     from optuna.storages import JournalStorage
+
+
+_SECONDS = 1.0
+"""Between two ends of trials that are forced to the disk."""
 
 
 def journal_path(folder: Path, study: str) -> Path:
@@ -69,8 +75,9 @@ class JournalFile:
 
     Optuna's own backend locks the file, forces it to the disk and reads it again with every entry, for there may be
     other writers. Here an entry is in the file, where every process sees it and no kill can take it back, when
-    :meth:`append_logs` returns. What ends a trial, or is said of the study, is forced to the disk, with all before it:
-    a machine that loses power costs the trials that run, which are run again anyway.
+    :meth:`append_logs` returns. What is said of the study is forced to the disk, with all before it, and so is the end
+    of a trial, though no more than once a second: a machine that loses power costs the trials that run, which are run
+    again anyway, and perhaps the last one.
 
     A process that only reads has the entries that were there when it opened the file.
 
@@ -85,6 +92,8 @@ class JournalFile:
         self._path = path
         path.touch()
         self._first = 0
+        self._forced = float("-inf")
+        self._file: BinaryIO | None = None
         self._entries = _entries(path.read_bytes(), path)
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
@@ -96,20 +105,32 @@ class JournalFile:
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Write entries."""
         lines = [json.dumps(log, separators=(",", ":")) for log in logs]
-        with self._path.open("ab") as file:
-            file.write("".join(f"{line}\n" for line in lines).encode())
-            file.flush()
-            if any(map(_lasts, logs)):
-                os.fsync(file.fileno())
+        file = self._opened()
+        file.write("".join(f"{line}\n" for line in lines).encode())
+        file.flush()
+        now = time.monotonic()
+        if any(_is_of_study(log) or (_ends_trial(log) and now > self._forced + _SECONDS) for log in logs):
+            os.fsync(file.fileno())
+            self._forced = now
         self._entries += map(json.loads, lines)
+
+    def _opened(self) -> BinaryIO:
+        """The file, opened with the first entry and closed with this object."""
+        if self._file is None:
+            self._file = self._path.open("ab")
+            weakref.finalize(self, self._file.close)
+        return self._file
 
     def __reduce__(self) -> tuple[type[JournalFile], tuple[Path]]:
         return JournalFile, (self._path,)
 
 
-def _lasts(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry ends a trial or is said of the study itself, not of a trial that is on its way."""
-    return "datetime_complete" in entry or ("study_id" in entry and "datetime_start" not in entry)
+def _is_of_study(entry: Mapping[str, Any]) -> bool:
+    return "study_id" in entry and "datetime_start" not in entry  # else it creates a trial
+
+
+def _ends_trial(entry: Mapping[str, Any]) -> bool:
+    return "datetime_complete" in entry
 
 
 def open_storage(path: Path) -> JournalStorage:

@@ -102,7 +102,7 @@ def test_the_page_says_which_package_brings_a_data_set_and_its_licence(name: str
     assert package.endswith(", extra `studies`") == (dataset.extra == "studies")
     terms = ("public domain", "CC BY 4.0", "Unicode License v3")
     assert any(term in licence and term in dataset.licence for term in terms)
-        term in licence and term in dataset.licence for term in ("public domain", "CC BY 4.0", "Unicode License v3")
+
 
 def documented_default(key: str, field: FieldInfo) -> str:
     """The default as the page writes it."""

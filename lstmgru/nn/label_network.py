@@ -22,7 +22,7 @@ from lstmgru.specs import LabelModelSpec, TrainSpec
 PADDING, UNKNOWN = 0, 1
 """Codes of no token, and of one that the vocabulary does not hold."""
 
-# Of the tokens' first vectors: so small that training soon shapes them. With torch's 1, vectors of rare tokens stay noise.
+# Of the tokens' first vectors: so small that training soon shapes them. With torch's 1, those of rare ones stay noise.
 _EMBEDDING_DEVIATION = 0.1
 
 

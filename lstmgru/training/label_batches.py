@@ -16,7 +16,7 @@ from lstmgru.training.chunks import CHUNK_BATCHES, Chunks
 
 # Training sequences are sorted by length among so many batches, drawn at random: few enough that batches differ from
 # epoch to epoch, many enough that most of the padding goes.
-_POOL_BATCHES = 8
+_POOL_BATCHES = 16
 # Without gradients a sequence costs little memory, so evaluation takes many at once: so many, or fewer where they hold
 # more than so many numbers, padding included.
 _EVALUATION_SEQUENCES = 1024

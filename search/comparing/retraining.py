@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search.comparing.again import Candidate, SeedResult, train_again
 from search.comparing.store import FamilyStore
@@ -57,7 +57,6 @@ class Retraining:
         self.interrupted = False
         self._plan, self._best, self._executor, self._listener = plan, best, executor, listener
         self._time_left, self._note_time = time_left, note_time
-        self._data = executor.share(plan.whole_data())  # of all families the same
         waiting = [
             (family, number)
             for number in range(seeds)
@@ -65,6 +64,7 @@ class Retraining:
             if number not in family.seeds(trial.number)
         ]
         self._waiting = deque(enumerate(waiting))
+        self._data: Any = executor.share(plan.whole_data()) if waiting else None  # the same for all families
         self._running: dict[int, tuple[FamilyStore, int]] = {}
         self._attempts: dict[int, int] = {}
 

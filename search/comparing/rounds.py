@@ -120,6 +120,9 @@ class _Lane:
     def share(self, value: Any) -> Any:
         return self._executor.share(value)
 
+    def settle(self, value: object) -> None:
+        self._executor.settle(value)
+
     def submit(self, job: Job) -> None:
         key = self._first_key + job.key
         self.running[key] = time.monotonic()

@@ -91,6 +91,9 @@ class Executor(Protocol):
     def submit(self, job: Job) -> None:
         """Start a job; only while :attr:`free` is positive."""
 
+    def shrink(self, jobs: int) -> None:
+        """Do with ``jobs`` workers from now on; those that are idle end, and their memory is free."""
+
     def poll(self, supervisor: Supervisor, timeout: float) -> list[Outcome]:
         """Pass on reports and stop requests, and return the jobs that ended, within ``timeout`` seconds or so."""
 

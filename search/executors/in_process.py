@@ -54,6 +54,9 @@ class InProcessExecutor:
         """Keep the job for the next :meth:`poll`."""
         self._job = job
 
+    def shrink(self, jobs: int) -> None:
+        """Nothing: there is one process."""
+
     def poll(self, supervisor: Supervisor, timeout: float) -> list[Outcome]:
         """Run the job to its end."""
         if self._job is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,46 +18,12 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, Self
 
 from search.errors import WorkersCannotStart
-from search.executors.base import Failure, Job, Outcome, Supervisor, run_job
+from search.executors.base import Failure, Job, Outcome, Supervisor
 from search.executors.sharing import Shared, settle
+from search.executors.worker import READY, STOP, worker_main
 
-_READY = "ready"
-_REPORT = "report"
-_STOP = "stop"
 _MOST_FAILED_STARTS = 3
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-
-class _PipeChannel:
-    """The worker's end: sends reports, looks for stop requests without waiting."""
-
-    def __init__(self, pipe: Connection[Any, Any], key: int) -> None:
-        self._pipe, self._key = pipe, key
-        self._reason: str | None = None
-
-    def report(self, message: Any) -> None:
-        self._pipe.send((_REPORT, self._key, message))
-
-    def stop_reason(self) -> str | None:
-        while self._pipe.poll():
-            kind, key, reason = self._pipe.recv()
-            # A stop that crossed the end of an earlier job on its way is not meant for this one.
-            if kind == _STOP and key == self._key:
-                self._reason = reason
-        return self._reason
-
-
-def _worker_main(pipe: Connection[Any, Any], warm_up: Callable[[], None]) -> None:
-    """A worker's life: warm up, then one job after the other until the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    warm_up()
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        pipe.send((_READY, -1, None))
-        while True:
-            message = pipe.recv()
-            if isinstance(message, Job):
-                pipe.send(run_job(message, _PipeChannel(pipe, message.key)))
 
 
 @contextmanager
@@ -72,13 +37,6 @@ def _no_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None  # a worker is always a child
-    wait([parent.sentinel])
-    os._exit(1)
 
 
 @dataclass
@@ -135,6 +93,13 @@ class ProcessExecutor:
         with suppress(BrokenPipeError, ConnectionResetError):  # died while idle: poll sees it and says so
             worker.pipe.send(job)
 
+    def shrink(self, jobs: int) -> None:
+        """End idle workers but for so many, and what they hold in memory; from now on there are no more."""
+        self._jobs = jobs
+        for worker in [worker for worker in self._workers if worker.job is None][jobs:]:
+            self._workers.remove(worker)
+            _end([worker])
+
     def poll(self, supervisor: Supervisor, timeout: float) -> list[Outcome]:
         """Pass on reports and stop requests; return jobs that ended.
 
@@ -157,7 +122,7 @@ class ProcessExecutor:
                 if isinstance(message, Outcome):
                     worker.job = None
                     outcomes.append(message)
-                elif message[0] == _READY:
+                elif message[0] == READY:
                     worker.ready = True
                     self._failed_starts = 0
                     self._startup_seconds = self._startup_seconds or time.monotonic() - self._entered
@@ -191,12 +156,12 @@ class ProcessExecutor:
             if reason is not None:
                 worker.stop_sent = True
                 with suppress(BrokenPipeError, ConnectionResetError):
-                    worker.pipe.send((_STOP, worker.job.key, reason))
+                    worker.pipe.send((STOP, worker.job.key, reason))
 
     def _spawn(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
-        process = context.Process(target=_worker_main, args=(there, self._warm_up), daemon=True)
+        process = context.Process(target=worker_main, args=(there, self._warm_up), daemon=True)
         before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
         os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
         try:
@@ -219,16 +184,20 @@ class ProcessExecutor:
 
     def __exit__(self, *exc_info: object) -> None:
         """End the workers: closing its pipe ends an idle one, a busy one is terminated."""
-        for worker in self._workers:
-            worker.pipe.close()
-            if worker.job is not None or not worker.ready:
-                worker.process.terminate()
-        deadline = time.monotonic() + 5
-        for worker in self._workers:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
+        _end(self._workers)
+
+
+def _end(workers: list[_Worker]) -> None:
+    for worker in workers:
+        worker.pipe.close()
+        if worker.job is not None or not worker.ready:
+            worker.process.terminate()
+    deadline = time.monotonic() + 5
+    for worker in workers:
+        worker.process.join(max(0.0, deadline - time.monotonic()))
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
 
 
 def _death(exitcode: int | None) -> str:

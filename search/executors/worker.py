@@ -1,0 +1,72 @@
+"""A worker process: one job after the other, with reports on the way, until the driver has no more."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from search.executors.base import Job, run_job
+
+READY, REPORT, STOP = "ready", "report", "stop"
+"""Kinds of messages, beside jobs and outcomes: (kind, key of the job, content)."""
+_C_LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class _PipeChannel:
+    """The worker's end: sends reports, looks for stop requests without waiting."""
+
+    def __init__(self, pipe: Connection[Any, Any], key: int) -> None:
+        self._pipe, self._key = pipe, key
+        self._reason: str | None = None
+
+    def report(self, message: Any) -> None:
+        self._pipe.send((REPORT, self._key, message))
+
+    def stop_reason(self) -> str | None:
+        while self._pipe.poll():
+            kind, key, reason = self._pipe.recv()
+            # A stop that crossed the end of an earlier job on its way is not meant for this one.
+            if kind == STOP and key == self._key:
+                self._reason = reason
+        return self._reason
+
+
+def worker_main(pipe: Connection[Any, Any], warm_up: Callable[[], None]) -> None:
+    """A worker's life: warm up, then one job after the other until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    warm_up()
+    gc.collect()
+    gc.freeze()  # what was imported stays, and need not be looked through again
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        pipe.send((READY, -1, None))
+        while True:
+            message = pipe.recv()
+            if isinstance(message, Job):
+                pipe.send(run_job(message, _PipeChannel(pipe, message.key)))
+                del message
+                _give_back_memory()
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # a worker is always a child
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+def _give_back_memory() -> None:
+    """Return to the system what the last job used, while the driver looks for the next one."""
+    gc.collect()  # networks and their trainers refer to each other
+    trim = getattr(_C_LIBRARY, "malloc_trim", None)  # glibc keeps what is freed for later
+    if trim is not None:
+        trim(0)
