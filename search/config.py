@@ -15,7 +15,7 @@ from search.label_sections import LabelDataConfig, LabelsConfig, LabelSplitsConf
 from search.methods import FIRST_RUNG, RUNGS, SearchConfig
 from search.searchable import grid_problems
 from search.sections import DataConfig, ForecastConfig, SplitsConfig
-from search.settings import ForecastTrainingConfig, LabelTrainingConfig, TrackingConfig, TrainingConfig
+from search.settings import ForecastTrainingConfig, LabelTrainingConfig, TrackingConfig
 from search.shapes import Strict
 from search.spaces import (
     ForecastCompareConfig,
@@ -28,6 +28,8 @@ from search.yamlfile import dump_yaml
 
 CROSS_SECTION = "cross_section"
 """Type of the pydantic errors that come from a rule between two sections."""
+
+AnyTraining = ForecastTrainingConfig | LabelTrainingConfig
 
 _NAME = (
     "Name of the study, its journal and its model: letters, digits, `-`, `_` and `.`. "
@@ -64,9 +66,10 @@ class _Study(Strict):
 
     @field_validator("training", check_fields=False)
     @classmethod
-    def _a_rung_is_reached(cls, training: TrainingConfig, info: ValidationInfo) -> TrainingConfig:
-        if {"search", "splits"} <= info.data.keys() and info.data["search"].pruner in RUNGS:
-            epochs = training.max_epochs * info.data["splits"].folds
+    def _a_rung_is_reached(cls, training: AnyTraining, info: ValidationInfo) -> AnyTraining:
+        known = {"search", "splits"} <= info.data.keys() and training.max_epochs != "auto"
+        if known and info.data["search"].pruner in RUNGS:
+            epochs = int(training.max_epochs) * info.data["splits"].folds
             if epochs < FIRST_RUNG:
                 text = (
                     f"must be larger for search.pruner: {info.data['search'].pruner}, which decides first after "

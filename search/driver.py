@@ -82,7 +82,7 @@ class Driver:
         self._data = plan.search_data()
         self._grid = plan.space.grid() if plan.config.search.sampler == "grid" else None
         self._elapsed_noted = time.monotonic()
-        search, epochs = plan.config.search, plan.config.training.max_epochs * plan.n_folds
+        search, epochs = plan.config.search, plan.max_epochs * plan.n_folds
         self._store.study.pruner = make_pruner(search.pruner, percentile=search.percentile, epochs=epochs)
 
     def run(self) -> None:
@@ -143,7 +143,7 @@ class Driver:
         # A trial that is taken up again after a crash repeats the steps that it had reported before it.
         if message.step not in self._store.trial(number).intermediate_values:
             running.trial.report(message.value, message.step)
-        search, max_epochs = self._plan.config.search, self._plan.config.training.max_epochs
+        search, max_epochs = self._plan.config.search, self._plan.max_epochs
         if should_prune(self._store.study, self._store.trial(number), step=message.step, max_epochs=max_epochs):
             running.stop = prune_reason(search.pruner, percentile=search.percentile)
 
@@ -246,7 +246,7 @@ class Driver:
         if stopped:
             study.tell(trial, state=TrialState.PRUNED)
             return
-        folds, max_epochs = len(result.fold_scores), self._plan.config.training.max_epochs
+        folds, max_epochs = len(result.fold_scores), self._plan.max_epochs
         pass_last_rungs(study, self._store.trial(trial.number), folds=folds, max_epochs=max_epochs)
         values = {SCORE: result.score, **result.measures}
         study.tell(trial, [values[name] for name in goal.objectives])

@@ -65,6 +65,16 @@ class ForecastPlan(Plan):
         """The split that is scored once."""
         return self.splits.holdout
 
+    @property
+    def max_epochs(self) -> int:
+        """Most epochs of a fold."""
+        return self.config.training.max_epochs
+
+    @property
+    def patience(self) -> int | None:
+        """Epochs without a better score before the training of a fold stops; ``None``: it never stops early."""
+        return self.config.training.patience
+
     def search_data(self) -> ForecastData:
         """What trials see: the rows of the holdout are hidden."""
         return replace(self.whole_data(), panel=self.panel.hiding(self.splits.holdout.evaluation[:, 0]))

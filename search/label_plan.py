@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from lstmgru.data.word_vectors import WordVectors
 
 _USUAL_HOLDOUT = 0.2
+_READ_SEQUENCES, _FEWEST_EPOCHS, _MOST_EPOCHS = 50_000, {"texts": 10, "numbers": 20}, 60
+"""Sequences that a training reads where a study leaves it open, within these numbers of epochs."""
+_FEWEST_PATIENCE = 3
 _MOST_COLUMNS = 50
 """Columns that the data are described with: a wide table has one for each step."""
 
@@ -64,6 +67,21 @@ class LabelPlan(Plan):
     def holdout(self) -> LabelSplit:
         """The split that is scored once."""
         return self.splits.holdout
+
+    @property
+    def max_epochs(self) -> int:
+        """Most epochs of a fold."""
+        wanted = self.config.training.max_epochs
+        if wanted != "auto":
+            return int(wanted)
+        fewest = _FEWEST_EPOCHS["texts" if self.sequences.is_text else "numbers"]
+        return max(fewest, min(_MOST_EPOCHS, round(_READ_SEQUENCES / len(self.splits.folds[0].train))))
+
+    @property
+    def patience(self) -> int | None:
+        """Epochs without a better score before the training of a fold stops."""
+        wanted = self.config.training.patience
+        return max(_FEWEST_PATIENCE, self.max_epochs // 3) if wanted == "auto" else wanted
 
     def search_data(self) -> LabelData:
         """What trials see: the sequences of the holdout are hidden."""
@@ -140,7 +158,7 @@ def facts_of(sequences: LabelledSequences, train: Indices, vectors: WordVectors 
         counts = np.bincount(sequences.labels[train], minlength=len(sequences.classes))
         rarest = float(counts.min() / counts.mean())
     if not sequences.is_text:
-        return LabelFacts(is_text=False, longest=int(sequences.lengths[train].max()), rarest=rarest)
+        return LabelFacts(is_text=False, longest=int(sequences.lengths[train].max()), n_train=len(train), rarest=rarest)
     from lstmgru.data.vocabulary import tokenize
 
     texts = sequences.texts[train]
@@ -148,6 +166,7 @@ def facts_of(sequences: LabelledSequences, train: Indices, vectors: WordVectors 
     return LabelFacts(
         is_text=True,
         longest=max(1, *words),
+        n_train=len(train),
         characters=max(1, *(len(tokenize(text, "character")) for text in texts)),
         words=float(np.median(words)),
         rarest=rarest,

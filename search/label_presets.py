@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.specs import HEADS, MERGES, OPTIMIZERS, POOLINGS, SCHEDULES, TOKENS, LabelSpec
+from lstmgru.specs import (
+    HEADS,
+    MERGES,
+    OPTIMIZERS,
+    POOLINGS,
+    SCHEDULES,
+    SEQUENCE_NORMALIZATIONS,
+    TOKENS,
+    LabelSpec,
+)
 from search.errors import Problem, StudyFileError
 from search.searchable import sampler_problems
 from search.space import LabelSpace
@@ -22,6 +31,8 @@ STEP_BY_STEP = 128
 """Steps up to which a preset reads one by one."""
 _WORDY = 3
 """Words from which a text is read by words rather than by characters."""
+_FEW = 1000
+"""Sequences below which small batches are worth their time."""
 _RARE = 2
 """How often less frequent than the mean a class must be for its weight to be searched."""
 OF_TEXTS = ("tokens", "embedding_size", "min_count", "token_dropout")
@@ -35,6 +46,7 @@ class LabelFacts:
     Attributes:
         is_text: Whether texts are labelled.
         longest: Steps of the longest sequence; of texts, words.
+        n_train: Sequences.
         characters: Characters of the longest text; 0 for numbers.
         words: Median number of words of a text; 0 for numbers.
         rarest: Share of the rarest class, times the number of classes; 1 for numbers.
@@ -43,13 +55,14 @@ class LabelFacts:
 
     is_text: bool
     longest: int
+    n_train: int
     characters: int = 0
     words: float = 0.0
     rarest: float = 1.0
     vector_size: int = 0
 
 
-_STANDARD = LabelSpace(
+_NUMBERS = LabelSpace(
     n_branches=Choices((1, 2)),
     n_layers=IntRange(low=1, high=2),
     cell=Choices(("lstm", "gru", "fused")),
@@ -61,57 +74,89 @@ _STANDARD = LabelSpace(
     segment_length=_OPEN,
     pooling=Choices(("last", "mean", "max", "additive")),
     n_heads=Choices((4,)),
-    dropout=FloatRange(low=0.0, high=0.6),
-    recurrent_dropout=Choices((0.0,)),
+    dropout=FloatRange(low=0.0, high=0.5),
+    recurrent_dropout=FloatRange(low=0.0, high=0.4),
     optimizer=Choices(("adamw",)),
-    learning_rate=FloatRange(low=5e-4, high=1e-2, log=True),
-    schedule=Choices(("constant",)),
-    batch_size=Choices((16, 32, 64)),
-    weight_decay=FloatRange(low=1e-6, high=1e-1, log=True),
-    head=Choices(("linear",)),
+    learning_rate=FloatRange(low=2e-3, high=1e-2, log=True),
+    schedule=Choices(("constant", "one_cycle")),
+    batch_size=_OPEN,
+    weight_decay=FloatRange(low=1e-4, high=1e-1, log=True),
+    head=Choices(("linear", "mlp")),
     max_length=_OPEN,
-    normalization=_OPEN,
-    tokens=_OPEN,
-    embedding_size=_OPEN,
-    min_count=_OPEN,
-    token_dropout=_OPEN,
+    normalization=Choices(("fold", "sequence")),
+    tokens=Choices((None,)),
+    embedding_size=Choices((0,)),
+    min_count=Choices((1,)),
+    token_dropout=Choices((0.0,)),
     loss=_OPEN,
     label_smoothing=_OPEN,
     class_weights=_OPEN,
 )
+_TEXTS = replace(
+    _NUMBERS,
+    n_layers=Choices((1,)),
+    hidden_size=IntRange(low=32, high=128, log=True),
+    bidirectional=Choices((True,)),
+    segment_length=Choices((1,)),
+    dropout=FloatRange(low=0.3, high=0.6),
+    recurrent_dropout=Choices((0.0,)),
+    head=Choices(("linear",)),
+    normalization=Choices(("none",)),
+    tokens=_OPEN,
+    embedding_size=_OPEN,
+    min_count=Choices((1, 2)),
+    token_dropout=FloatRange(low=0.0, high=0.2),
+)
 
-LABEL_PRESETS: dict[str, LabelSpace] = {
-    "small": replace(
-        _STANDARD,
+
+def _small(space: LabelSpace) -> LabelSpace:
+    """For a first look."""
+    return replace(
+        space,
         n_branches=Choices((1,)),
         n_layers=Choices((1,)),
         cell=Choices(("lstm", "gru")),
         hidden_size=IntRange(low=16, high=64, log=True),
         pooling=Choices(("last", "max")),
-        dropout=FloatRange(low=0.0, high=0.5),
-        learning_rate=FloatRange(low=1e-3, high=1e-2, log=True),
-        batch_size=Choices((32,)),
+        recurrent_dropout=Choices((0.0,)),
+        schedule=Choices(("constant",)),
         weight_decay=Choices((1e-4,)),
-    ),
-    "standard": _STANDARD,
-    "full": replace(
-        _STANDARD,
+        head=Choices(("linear",)),
+    )
+
+
+def _full(space: LabelSpace) -> LabelSpace:
+    """Everything that there is."""
+    return replace(
+        space,
         n_branches=IntRange(low=1, high=3),
         n_layers=IntRange(low=1, high=4),
         hidden_size=IntRange(low=8, high=256, log=True),
+        bidirectional=Choices((False, True)),
         merge=Choices(MERGES),
         residual=Choices((False, True)),
         layer_norm=Choices((False, True)),
         pooling=Choices(POOLINGS),
         n_heads=Choices((2, 4, 8)),
+        dropout=FloatRange(low=0.0, high=0.6),
         recurrent_dropout=FloatRange(low=0.0, high=0.5),
         optimizer=Choices(OPTIMIZERS),
+        learning_rate=FloatRange(low=5e-4, high=2e-2, log=True),
         schedule=Choices(SCHEDULES),
-        batch_size=Choices((8, 16, 32, 64, 128)),
+        weight_decay=FloatRange(low=1e-6, high=1e-1, log=True),
         head=Choices(HEADS),
-    ),
+    )
+
+
+LABEL_PRESETS: dict[str, dict[str, LabelSpace]] = {
+    "numbers": {
+        "small": _small(_NUMBERS),
+        "standard": _NUMBERS,
+        "full": replace(_full(_NUMBERS), normalization=Choices(SEQUENCE_NORMALIZATIONS)),
+    },
+    "texts": {"small": _small(_TEXTS), "standard": _TEXTS, "full": _full(_TEXTS)},
 }
-"""Spaces by name; what is open in them is filled in by :func:`resolve_label_space`."""
+"""Spaces by what is labelled and by name; what is open in them is filled in by :func:`resolve_label_space`."""
 
 
 def defaults(labels: LabelSpec, data: LabelFacts, *, everything: bool) -> dict[str, Any]:
@@ -123,40 +168,27 @@ def defaults(labels: LabelSpec, data: LabelFacts, *, everything: bool) -> dict[s
         everything: Whether the preset searches all that there is.
     """
     classes = labels.task == "classification"
-    shared = {
-        "segment_length": Choices(_segments(data)),
-        "loss": Choices(("cross_entropy",) if classes else ("mse", "mae", "huber")),
-        "label_smoothing": FloatRange(low=0.0, high=0.2) if classes else Choices((0.0,)),
-        "class_weights": Choices(("none", "balanced") if classes and data.rarest < 1 / _RARE else ("none",)),
-    }
-    if not data.is_text:
-        return shared | {
-            "max_length": Choices((min(data.longest, LONGEST),)),
-            "normalization": Choices(("fold", "sequence", "none") if everything else ("fold", "sequence")),
-            "tokens": Choices((None,)),
-            "embedding_size": Choices((0,)),
-            "min_count": Choices((1,)),
-            "token_dropout": Choices((0.0,)),
-        }
     usual = "word" if data.words >= _WORDY or data.vector_size else "character"
     tokens = TOKENS if everything and not data.vector_size else (usual,)
-    longest = data.characters if "character" in tokens else data.longest
-    return shared | {
+    longest = data.characters if data.is_text and "character" in tokens else data.longest
+    return {
+        "segment_length": Choices(_segments(data.longest)),
+        "batch_size": Choices((8, 16, 32) if data.n_train < _FEW else (32, 64)),
         "max_length": Choices((max(1, min(longest, LONGEST)),)),
-        "normalization": Choices(("none",)),
         "tokens": Choices(tokens),
-        "embedding_size": Choices((data.vector_size,) if data.vector_size else (32, 64, 128)),
-        "min_count": Choices((1, 2)),
-        "token_dropout": FloatRange(low=0.0, high=0.3),
+        "embedding_size": Choices((data.vector_size,) if data.vector_size else (64, 128, 256)),
+        "loss": Choices(("cross_entropy",) if classes else ("mse", "mae", "huber")),
+        "label_smoothing": FloatRange(low=0.0, high=0.1) if classes else Choices((0.0,)),
+        "class_weights": Choices(("none", "balanced") if classes and data.rarest < 1 / _RARE else ("none",)),
     }
 
 
-def _segments(data: LabelFacts) -> tuple[int, ...]:
-    """One step; of long sequences of numbers, so many that about 64 or 32 segments are read."""
-    longest = min(data.longest, LONGEST)
-    if data.is_text or longest <= STEP_BY_STEP:
-        return (1,)
-    return (max(2, longest // 64), max(2, longest // 32))
+def _segments(steps: int) -> tuple[int, ...]:
+    """Lengths of segments: one step, some, or all at once; of long sequences so many that 64 or 32 are read."""
+    longest = min(steps, LONGEST)
+    if longest > STEP_BY_STEP:
+        return (longest // 64, longest // 32)
+    return tuple(sorted({length for length in (1, 2, 4, 8, longest) if length <= longest}))
 
 
 def resolve_label_space(config: LabelStudyConfig, labels: LabelSpec, data: LabelFacts) -> LabelSpace:
@@ -165,7 +197,7 @@ def resolve_label_space(config: LabelStudyConfig, labels: LabelSpec, data: Label
     Raises:
         StudyFileError: The sampler cannot search the space, or values do not fit each other or the data.
     """
-    preset = LABEL_PRESETS[config.space.preset]
+    preset = LABEL_PRESETS["texts" if data.is_text else "numbers"][config.space.preset]
     known = defaults(labels, data, everything=config.space.preset == "full")
     filled = {name: values for name, values in known.items() if getattr(preset, name) is _OPEN}
     given = {name: values for name, _ in preset.items() if (values := getattr(config.space, name)) is not None}

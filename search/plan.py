@@ -106,13 +106,23 @@ class Plan(ABC):
         return TrainSpec(
             **asdict(settings),
             epoch_windows=self._epoch_windows,
-            max_epochs=training.max_epochs,
-            patience=training.patience,
+            max_epochs=self.max_epochs,
+            patience=self.patience,
             gradient_clip=training.gradient_clip,
             ema_decay=training.ema_decay,
             accelerator=self.accelerator,
             seed=seed,
         )
+
+    @property
+    @abstractmethod
+    def max_epochs(self) -> int:
+        """Most epochs of a fold."""
+
+    @property
+    @abstractmethod
+    def patience(self) -> int | None:
+        """Epochs without a better score before the training of a fold stops; ``None``: it never stops early."""
 
     @property
     def _epoch_windows(self) -> int | None:

@@ -14,11 +14,6 @@ from search.shapes import Count, CountOrAuto, Strict, Text
 class TrainingConfig(Strict):
     """How every candidate is trained, whatever the task."""
 
-    max_epochs: Count = Field(30, description="Most passes over the training part, for each fold.")
-    patience: Count | None = Field(
-        5,
-        description="Epochs without a better score before the training of a fold stops. `null`: it never stops early.",
-    )
     gradient_clip: float | None = Field(
         1.0, gt=0, description="Largest norm of all gradients together. `null`: gradients are left as they are."
     )
@@ -42,6 +37,11 @@ class TrainingConfig(Strict):
 class ForecastTrainingConfig(TrainingConfig):
     """How every candidate is trained."""
 
+    max_epochs: Count = Field(30, description="Most passes over the training part, for each fold.")
+    patience: Count | None = Field(
+        5,
+        description="Epochs without a better score before the training of a fold stops. `null`: it never stops early.",
+    )
     epoch_windows: CountOrAuto | None = Field(
         "auto",
         description="Most windows of a pass. Of more, and of series with different numbers of them, each pass draws "
@@ -52,10 +52,15 @@ class ForecastTrainingConfig(TrainingConfig):
 class LabelTrainingConfig(TrainingConfig):
     """How every candidate is trained."""
 
-    max_epochs: Count = Field(60, description="Most passes over the training part, for each fold.")
-    patience: Count | None = Field(
-        10,
-        description="Epochs without a better score before the training of a fold stops. `null`: it never stops early.",
+    max_epochs: CountOrAuto = Field(
+        "auto",
+        description="Most passes over the training part, for each fold. `auto`: as many as read 50000 sequences, from "
+        "20 (of texts 10) to 60.",
+    )
+    patience: CountOrAuto | None = Field(
+        "auto",
+        description="Epochs without a better score before the training of a fold stops. `auto`: a third of "
+        "`training.max_epochs`. `null`: it never stops early.",
     )
 
 

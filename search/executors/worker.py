@@ -45,8 +45,6 @@ def worker_main(pipe: Connection[Any, Any], warm_up: Callable[[], None]) -> None
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
     threading.Thread(target=_die_with_parent, daemon=True).start()
     warm_up()
-    gc.collect()
-    gc.freeze()  # what was imported stays, and need not be looked through again
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         pipe.send((READY, -1, None))
         while True:
@@ -67,6 +65,7 @@ def _die_with_parent() -> None:
 def _give_back_memory() -> None:
     """Return to the system what the last job used, while the driver looks for the next one."""
     gc.collect()  # networks and their trainers refer to each other
+    gc.freeze()  # what is left was imported, or is kept for the next job: a hundred times as much as one job leaves
     trim = getattr(_C_LIBRARY, "malloc_trim", None)  # glibc keeps what is freed for later
     if trim is not None:
         trim(0)
