@@ -179,7 +179,7 @@ def plain_loop(panel: SeriesPanel, train: TrainSpec, batches: list[torch.Tensor]
     network = ForecastNetwork(PLAIN, inputs, horizon=3)
     windows = WindowTensor(panel, scaler, inputs, context_length=8, horizon=3)
     optimizer = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[train.optimizer](
-        network.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay
+        network.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay, fused=True
     )
     schedules: dict[str, Any] = {
         "cosine": lambda: CosineAnnealingLR(optimizer, len(batches)),
