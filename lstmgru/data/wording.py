@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 
 def show_time(time: object) -> str:
     """A day without its midnight, a step as a number."""
     if isinstance(time, np.integer | int):
         return str(time)
+    import pandas as pd
+
     return str(pd.Timestamp(time)).removesuffix(" 00:00:00")  # type: ignore[arg-type]  # a datetime64
 
 

@@ -6,7 +6,6 @@ import html
 from collections.abc import Iterator
 from datetime import datetime
 
-from lstmgru.data.wording import counted
 from search.comparing.figures import costs_figure, differences_figure, scores_figure, trials_cut, trials_figure
 from search.comparing.part_figures import classes_figure, contexts_figure, lengths_figure, steps_figure
 from search.comparing.part_sheets import shown_classes
@@ -14,6 +13,7 @@ from search.comparing.results import Comparison, FamilyResult
 from search.comparing.sheet import Sheet
 from search.comparing.sheets import advice_sheet, sheets
 from search.reports.page import Line, chart, html_page, paragraph, table
+from search.reports.wording import counted
 
 _ROW, _AROUND_ROWS, _HEIGHT = 46, 110, 360
 _CLASS_ROW = 24

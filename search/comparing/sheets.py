@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lstmgru.data.wording import counted
 from search.comparing.judging import STANDINGS
 from search.comparing.part_sheets import classes_sheet, contexts_sheet, lengths_sheet, steps_sheet
 from search.comparing.results import Comparison
 from search.comparing.sheet import Sheet, scored, shown_score
 from search.comparing.wording import megabytes, number, probability, seconds, signed
+from search.reports.wording import counted
 
 
 def sheets(comparison: Comparison) -> Iterator[Sheet]:
