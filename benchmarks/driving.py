@@ -55,7 +55,7 @@ def planned(*overrides: str, text: str = STUDY) -> Iterator[tuple[Plan, Path]]:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _table().to_csv(folder / "table.csv", index=False)
+        write_table(folder)
         path = folder / "bench.yaml"
         path.write_text(text)
         yield make_plan(load_study(path, overrides=overrides).config, study_file=path), folder
@@ -112,7 +112,9 @@ def _complain(text: str) -> None:
     raise RuntimeError(f"MLflow does not do its part: {text}")
 
 
-def _table() -> pd.DataFrame:
+def write_table(folder: Path) -> None:
+    """``table.csv``: daily sales with a weekly season."""
     steps = np.arange(200)
     sales = 20 + 5 * np.sin(2 * np.pi * steps / 7) + np.random.default_rng(0).normal(0, 0.5, 200)
-    return pd.DataFrame({"day": pd.date_range("2022-01-03", periods=200, freq="D"), "sales": sales.round(3)})
+    days = pd.date_range("2022-01-03", periods=200, freq="D")
+    pd.DataFrame({"day": days, "sales": sales.round(3)}).to_csv(folder / "table.csv", index=False)

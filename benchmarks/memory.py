@@ -30,7 +30,7 @@ STUDY = """\
 name: large
 data: {{path: table.parquet, time: time, target: value, calendar: {calendar}{series}}}
 forecast: {{horizon: 14, season_length: 7, metric: mase}}
-splits: {{holdout: {holdout}, folds: 2{stride}}}
+splits: {{holdout: {holdout}, folds: 2, stride: 7}}
 search: {{trials: {trials}, jobs: 2}}
 space: {{preset: small}}
 training: {{max_epochs: 2, accelerator: cpu}}
@@ -106,8 +106,12 @@ def run(series: int, rows: int, frequency: str, holdout: int, calendar: str, tri
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_table(series, rows, frequency).to_parquet(folder / "table.parquet")
-        several, stride = (", id: series", "") if series > 1 else ("", ", stride: 7")
-        settings = {"calendar": calendar, "series": several, "holdout": holdout, "stride": stride, "trials": trials}
+        settings = {
+            "calendar": calendar,
+            "series": ", id: series" if series > 1 else "",
+            "holdout": holdout,
+            "trials": trials,
+        }
         (folder / "large.yaml").write_text(STUDY.format(**settings))
         with (folder / "output.txt").open("w") as output:
             command = [sys.executable, "-m", "search", "run", "large.yaml"]

@@ -13,16 +13,25 @@ from conftest import make_panel
 from lstmgru.data.inputs import input_spec
 from lstmgru.data.scaling import Scaler
 from lstmgru.data.series import SeriesPanel, ShortSeries
+from lstmgru.errors import DataError
 from lstmgru.specs import ModelSpec, parse_branches
+from lstmgru.training import batches
 from lstmgru.training.batches import CHUNK_BATCHES, WindowsDataModule, WindowTensor, evaluation_batch_size
 
 
 def windows_of(
-    panel: SeriesPanel, *, short_series: ShortSeries = "error", normalization: str = "fold", tell_series: bool = False
+    panel: SeriesPanel,
+    *,
+    short_series: ShortSeries = "error",
+    normalization: Any = "fold",
+    transform: Any = "none",
+    tell_series: bool = False,
+    train: np.ndarray | None = None,
 ) -> tuple[WindowTensor, Scaler]:
     """Windows with T = 4 and H = 3."""
-    model = ModelSpec(parse_branches("gru(2)"), 4, normalization=normalization)  # type: ignore[arg-type]
-    scaler = Scaler.fit(panel, np.stack([panel.offsets[:-1], panel.offsets[1:]], axis=1), model)
+    model = ModelSpec(parse_branches("gru(2)"), 4, normalization=normalization, transform=transform)
+    every = np.stack([panel.offsets[:-1], panel.offsets[1:]], axis=1)
+    scaler = Scaler.fit(panel, every if train is None else train, model)
     inputs = input_spec(panel.schema, n_series=len(panel), short_series=short_series)
     return WindowTensor(panel, scaler, inputs, context_length=4, horizon=3, tell_series=tell_series), scaler
 
@@ -58,6 +67,44 @@ def test_a_short_context_repeats_the_first_row_of_its_series_and_says_how_long_i
     scaled = scaler.transform(panel.values)
     for window, rows in enumerate([[20, 20, 20, 20], [20, 20, 20, 21], [20, 21, 22, 23], [26, 27, 28, 29]]):
         np.testing.assert_array_equal(inputs.past[window], scaled[rows])
+
+
+def test_the_rows_are_those_of_the_panel_and_not_a_copy() -> None:
+    panel = make_panel((60,), past=2)
+    windows, _ = windows_of(panel)
+    assert windows.values.data_ptr() == panel.values.ctypes.data
+
+
+@pytest.mark.parametrize("kind", ["fold", "series", "mean"])
+@pytest.mark.parametrize("transform", ["none", "log", "log_difference"])
+def test_a_batch_is_scaled_as_the_whole_panel_would_be(kind: str, transform: str) -> None:
+    panel = make_panel((60, 40), targets=2, past=1)
+    windows, scaler = windows_of(panel, normalization=kind, transform=transform)
+    scaled = scaler.transform(panel.values, np.repeat([0, 1], [60, 40]))
+    cutoffs = np.array([4, 30, 57, 64, 97])
+    inputs, target = windows.gather(torch.from_numpy(cutoffs))
+    past, ahead = (cutoffs[:, None] + np.arange(*span) for span in ((-4, 0), (0, 3)))
+    np.testing.assert_allclose(inputs.past, scaled[past], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(target, scaled[ahead][..., :2], rtol=1e-5, atol=1e-6)
+    assert inputs.past.is_contiguous()
+    assert np.array_equal(panel.values, make_panel((60, 40), targets=2, past=1).values), "the data stay as they are"
+
+
+def test_with_and_without_views_the_windows_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = make_panel((60, 40), targets=2, past=1)
+    cutoffs = torch.tensor([97, 4, 57, 64])
+    with_views = windows_of(panel)[0].gather(cutoffs)
+    monkeypatch.setattr(batches, "_WITH_VIEWS", ())
+    without = windows_of(panel)[0].gather(cutoffs)
+    assert torch.equal(with_views.inputs.past, without.inputs.past)
+    assert torch.equal(with_views.target, without.target)
+
+
+def test_what_has_no_logarithm_is_refused_before_any_window_is_read() -> None:
+    panel = make_panel((60,))
+    panel.values[59] = -1  # after the training part
+    with pytest.raises(DataError, match="only numbers above 0 have logarithms"):
+        windows_of(panel, transform="log", train=np.array([[0, 50]]))
 
 
 def passes(lengths: tuple[int, ...], epoch_windows: int | None, *, epochs: int = 1, seed: int = 0) -> list[list[int]]:

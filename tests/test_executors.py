@@ -6,13 +6,17 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
+from search.devices import gpu_share
 from search.errors import WorkersCannotStart
 from search.executors.base import Channel, Executor, Job, Outcome, failure_reason
+from search.executors.gpu import keep_gpu_share
 from search.executors.in_process import InProcessExecutor
 from search.executors.processes import ProcessExecutor
 
@@ -112,6 +116,77 @@ def test_a_running_job_hears_that_it_should_stop(executor: Executor) -> None:
     executor.submit(Job(3, count_until_stopped))
     assert end(executor, watcher)[0].result == "enough"
     assert 5 <= len(watcher.reports) < 400
+
+
+@dataclass
+class Box:
+    """Something with an array in it."""
+
+    numbers: np.ndarray
+
+
+def total(box: Box, channel: Channel) -> tuple[float, int]:
+    return float(box.numbers.sum()), id(box)
+
+
+def test_what_is_shared_is_the_value_itself_to_a_job_and_one_object_to_all_jobs_of_a_worker(executor: Executor) -> None:
+    shared = executor.share(Box(np.arange(5.0)))
+    results = []
+    for key in range(2):
+        executor.submit(Job(key, total, (shared,)))
+        results += [outcome.result for outcome in end(executor, Watcher())]
+    assert results[0][0] == 10
+    assert results[0] == results[1]
+
+
+def test_a_value_that_settles_stays_what_it_is(executor: Executor) -> None:
+    box = Box(np.arange(5.0))
+    executor.settle(box)
+    executor.submit(Job(0, total, (executor.share(box),)))
+    assert end(executor, Watcher())[0].result[0] == 10
+    assert box.numbers.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_idle_workers_may_end_and_the_others_go_on() -> None:
+    with ProcessExecutor(3, no_warm_up) as pool:
+        watcher = Watcher()
+        pool.submit(Job(0, count_until_stopped))
+        while not watcher.reports:
+            pool.poll(watcher, 0.1)
+        busy, *idle = pool.pids
+        pool.shrink(1)
+        assert pool.pids[0] == busy
+        assert len(pool.pids) == 2
+        assert sum(psutil.pid_exists(pid) for pid in idle) == 1
+        watcher.stop_after[0] = 0
+        assert end(pool, watcher)[0].result == "enough"
+        assert pool.free == 2
+        pool.shrink(1)
+        assert pool.pids == [busy]
+        pool.submit(Job(1, add, (1, 1)))
+        assert end(pool, watcher)[0].result == 2
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "jobs", "share"), [("gpu", 1, None), ("gpu", 4, 0.25), ("cpu", 4, None), ("mps", 2, None)]
+)
+def test_jobs_on_one_gpu_have_equal_parts_of_its_memory(accelerator: str, jobs: int, share: float | None) -> None:
+    assert gpu_share(accelerator, jobs) == share
+
+
+@pytest.mark.parametrize(
+    ("available", "share", "kept"), [(True, 0.25, [0.25]), (True, None, []), (False, 0.25, []), (False, None, [])]
+)
+def test_a_worker_keeps_to_its_part_where_there_is_a_gpu(
+    available: bool, share: float | None, kept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    found: list[float] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", found.append)
+    keep_gpu_share(share)
+    assert found == kept
 
 
 def test_jobs_run_at_the_same_time_in_workers_that_live_on() -> None:

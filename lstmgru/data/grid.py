@@ -27,6 +27,8 @@ Times = npt.NDArray[Any]
 Integers = npt.NDArray[np.int64]
 
 DAY_NS = 86_400 * 10**9
+# Of millions of times, what is worked out on the way would take many times the memory of the times themselves.
+_BLOCK_ROWS = 262_144
 
 
 @dataclass(frozen=True)
@@ -68,15 +70,30 @@ def positions(
     Returns:
         (rows,) positions, 0 for the first row of a series, and (rows,) False where a time is not on the grid.
     """
-    first = np.repeat(offsets[:-1], np.diff(offsets))
+    steps, on_grid = np.empty(len(times), np.int64), np.empty(len(times), bool)
+    origins = times[offsets[:-1]]
     if grid.counts_elapsed_time:
-        numbers = times.astype(np.int64)
-        distance = numbers - numbers[first]
+        first, time_of_day = origins.astype(np.int64), origins
+    else:
+        first, time_of_day = _unit_numbers(grid, origins, timezone)
+    for start in range(0, len(times), _BLOCK_ROWS):
+        part = slice(start, start + _BLOCK_ROWS)
+        series = np.searchsorted(offsets, np.arange(start, start + len(times[part])), side="right") - 1
+        steps[part], on_grid[part] = _positions(grid, times[part], first[series], time_of_day[series], timezone)
+    return steps, on_grid
+
+
+def _positions(
+    grid: Grid, times: Times, first: Integers, time_of_day: Times, timezone: str | None
+) -> tuple[Integers, npt.NDArray[np.bool_]]:
+    """The same for some rows, from the (rows,) number of their series' first unit, and the time of day in there."""
+    if grid.counts_elapsed_time:
+        distance = times.astype(np.int64) - first
         return distance // grid.size, distance % grid.size == 0
-    numbers, time_of_day = _unit_numbers(grid, times, timezone)
-    distance = numbers - numbers[first]
+    numbers, _ = _unit_numbers(grid, times, timezone)
+    distance = numbers - first
     on_grid = (distance % grid.size == 0) & (numbers % grid.modulus == grid.phase)
-    on_grid &= _times_of(grid, numbers, time_of_day[first], timezone) == times
+    on_grid &= _times_of(grid, numbers, time_of_day, timezone) == times
     return distance // grid.size, on_grid
 
 

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from search.errors import WorkersCannotStart
 from search.executors.base import Failure, Job, Outcome, Supervisor
+from search.executors.memory import give_back_memory
 from search.executors.sharing import Shared, settle
 from search.executors.worker import READY, STOP, worker_main
 
@@ -85,6 +86,7 @@ class ProcessExecutor:
     def settle(self, value: object) -> None:
         """Put it into a file, of which only what is read comes into memory."""
         settle(value)
+        give_back_memory()
 
     def submit(self, job: Job) -> None:
         """Give the job to a free worker; one that is still starting takes it as soon as it is ready."""

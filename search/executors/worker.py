@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,10 +13,10 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from search.executors.base import Job, run_job
+from search.executors.memory import give_back_memory
 
 READY, REPORT, STOP = "ready", "report", "stop"
 """Kinds of messages, beside jobs and outcomes: (kind, key of the job, content)."""
-_C_LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class _PipeChannel:
@@ -52,7 +50,9 @@ def worker_main(pipe: Connection[Any, Any], warm_up: Callable[[], None]) -> None
             if isinstance(message, Job):
                 pipe.send(run_job(message, _PipeChannel(pipe, message.key)))
                 del message
-                _give_back_memory()
+                give_back_memory()  # while the driver looks for the next job
+                # What is left was imported, or is kept for the next job: not to be looked through again.
+                gc.freeze()
 
 
 def _die_with_parent() -> None:
@@ -60,12 +60,3 @@ def _die_with_parent() -> None:
     assert parent is not None  # a worker is always a child
     wait([parent.sentinel])
     os._exit(1)
-
-
-def _give_back_memory() -> None:
-    """Return to the system what the last job used, while the driver looks for the next one."""
-    gc.collect()  # networks and their trainers refer to each other
-    gc.freeze()  # what is left was imported, or is kept for the next job: a hundred times as much as one job leaves
-    trim = getattr(_C_LIBRARY, "malloc_trim", None)  # glibc keeps what is freed for later
-    if trim is not None:
-        trim(0)
