@@ -125,7 +125,7 @@ def test_running_again_changes_nothing_and_more_trials_go_on(folder: Path) -> No
     assert len(after["trials"]) == 4
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", ["waves", *(pytest.param(name, marks=pytest.mark.slow) for name in ("notes", "sums"))])
 def test_the_same_seed_gives_the_same_study(name: str, tmp_path: Path) -> None:
     found = []
     for run in ("one", "two"):

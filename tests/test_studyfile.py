@@ -64,7 +64,7 @@ BAD_VALUES = [
     ("splits:", "split:", ["line 7: split is not a known key; did you mean 'splits'?", "splits is missing: how the"]),
     ("+", "trials: 3", ["line 9: trials is not a known key; did you mean 'search.trials'?"]),
     ("+", "wether: 3", ["line 9: wether is not a known key; a study may hold name, task, data, forecast, splits"]),
-    ("+", "training: {zzz: 3}", ["line 9: training.zzz is not a known key; training may hold max_epochs"]),
+    ("+", "training: {zzz: 3}", ["line 9: training.zzz is not a known key; training may hold gradient_clip"]),
     ("+", "training: {name: x}", ["line 9: training.name is not a known key"]),
     ("+", "<list>: 3", ["line 9: <list> is not a known key"]),
     ("+", "data.time: 3", ["line 9: data.time must be written in two levels: data: and, indented below it, time:"]),

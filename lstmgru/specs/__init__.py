@@ -46,12 +46,12 @@ from lstmgru.specs.layers import (
 )
 from lstmgru.specs.training import (
     CLASS_WEIGHTS,
-    ForecastLoss,
-    LabelLoss,
     LOSSES,
     OPTIMIZERS,
     SCHEDULES,
     ClassWeights,
+    ForecastLoss,
+    LabelLoss,
     Loss,
     Optimizer,
     Schedule,
