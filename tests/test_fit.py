@@ -17,7 +17,7 @@ from lstmgru.data.scaling import Scaler
 from lstmgru.data.series import SeriesPanel
 from lstmgru.data.splits import Splits, SplitSpec, make_splits
 from lstmgru.data.windows import training_cutoffs
-from lstmgru.errors import TrainingDiverged
+from lstmgru.errors import SpecError, TrainingDiverged
 from lstmgru.metrics import Evaluation, make_evaluation
 from lstmgru.nn.network import ForecastNetwork
 from lstmgru.specs import OPTIMIZERS, SCHEDULES, ForecastSpec, ModelSpec, TrainSpec, parse_branches
@@ -172,11 +172,13 @@ def test_hidden_rows_never_reach_a_search() -> None:
     assert fit_fold(hidden).score == fit_fold(panel).score
 
 
-def plain_loop(panel: SeriesPanel, train: TrainSpec, batches: list[torch.Tensor], scaler: Scaler) -> dict[str, Any]:
+def plain_loop(
+    panel: SeriesPanel, train: TrainSpec, batches: list[torch.Tensor], scaler: Scaler, model: ModelSpec | None = None
+) -> dict[str, Any]:
     """Weights after a few lines of training over the batches, and their moving average if asked for."""
     torch.manual_seed(train.seed)
     inputs = input_spec(panel.schema, n_series=1, short_series="error")
-    network = ForecastNetwork(PLAIN, inputs, horizon=3)
+    network = ForecastNetwork(model or PLAIN, inputs, horizon=3)
     windows = WindowTensor(panel, scaler, inputs, context_length=8, horizon=3)
     optimizer = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[train.optimizer](
         network.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay, fused=True
@@ -189,7 +191,9 @@ def plain_loop(panel: SeriesPanel, train: TrainSpec, batches: list[torch.Tensor]
     average = {name: value.clone() for name, value in network.state_dict().items()}
     for updates, batch in enumerate(batches):
         optimizer.zero_grad()
-        network.loss(*windows.gather(batch), "mae").backward()  # type: ignore[no-untyped-call]
+        with torch.autocast("cpu", torch.bfloat16, enabled=train.precision == "bf16-mixed", cache_enabled=False):
+            loss = network.loss(*windows.gather(batch), "mae")
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         if schedule is not None:
@@ -219,6 +223,37 @@ def test_chunked_lightning_training_is_a_plain_loop(optimizer: str, schedule: st
     expected = plain_loop(panel, train, batches, result.scaler)
     for name, value in result.network.state_dict().items():
         torch.testing.assert_close(value, expected[name], rtol=0 if ema_decay is None else 1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "fused"])
+def test_mixed_precision_is_a_plain_loop_with_automatic_casts(cell: str) -> None:
+    """Each batch reads the weights of its own step, though Lightning casts automatically for a whole chunk."""
+    panel, splits, _ = setting()
+    model = replace(PLAIN, branches=parse_branches(f"{cell}(6)"))
+    train = replace(TRAIN, max_epochs=2, precision="bf16-mixed")
+    cutoffs = torch.from_numpy(training_cutoffs(panel, splits.folds[0], context_length=8, horizon=3))
+    generator = torch.Generator().manual_seed(train.seed)
+    epochs = [cutoffs[torch.randperm(len(cutoffs), generator=generator)] for _ in range(2)]
+    batches = [batch for epoch in epochs for batch in epoch.split(train.batch_size)]
+    result = fit(panel, splits.folds[0], model, train, FORECAST)
+    for name, value in plain_loop(panel, train, batches, result.scaler, model).items():
+        assert value.dtype == torch.float32
+        torch.testing.assert_close(result.network.state_dict()[name], value, rtol=0, atol=0)
+
+
+def test_mixed_precision_is_validated_and_scores_nearly_as_single_does() -> None:
+    train = replace(TRAIN, max_epochs=8, ema_decay=0.9)
+    mixed, single = fit_fold(train=replace(train, precision="bf16-mixed")), fit_fold(train=train)
+    assert mixed.score == pytest.approx(single.score, rel=0.1)
+    assert mixed.score != single.score
+    assert all(np.isfinite((epoch.train_loss, epoch.score)).all() for epoch in mixed.epochs)
+    assert mixed.outputs is not None
+    assert mixed.outputs.dtype == np.float32
+
+
+def test_a_precision_that_the_device_does_not_know_is_an_error_and_not_another_precision() -> None:
+    with pytest.raises(SpecError, match="precision '16-mixed' is not for a cpu; choose 'bf16-mixed' or '32-true'"):
+        fit_fold(train=replace(TRAIN, precision="16-mixed"))
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,14 +19,16 @@ from lstmgru.errors import SpecError
 from lstmgru.nn import kernels
 from lstmgru.nn.cells import State, make_cell
 from lstmgru.nn.encoder import RecurrentLayer
+from lstmgru.nn.kernels.threads import rows_of_threads
 from lstmgru.specs import LayerSpec
 from studies import program_environment
 
-CELLS = ("gru", "fused")
-N_STATES = {"gru": 1, "fused": 2}
-# Batch, steps, inputs, size: a row, less and more than one block of the elementwise loops, sequences that are read in
-# one piece and in several, with a remainder, and batches that are larger than a piece.
-SHAPES = [(1, 2, 1, 1), (5, 7, 3, 11), (7, 200, 4, 16), (600, 3, 2, 5), (3, 4, 2, 1100), (64, 17, 64, 33)]
+CELLS = ("lstm", "gru", "fused")
+N_STATES = {"lstm": 2, "gru": 1, "fused": 2}
+# Batch, steps, inputs, size: rows and units that fill tiles and vectors and that do not, more units than a panel of the
+# weights has and than stay in the cache, sequences whose weights' gradients come in one piece and in several, with a
+# remainder, and batches that are larger than a piece.
+SHAPES = [(1, 1, 1, 1), (5, 7, 3, 11), (7, 200, 4, 16), (600, 3, 2, 5), (3, 4, 2, 300), (64, 17, 64, 33)]
 TOLERANCES = {torch.float32: 1e-6, torch.float64: 1e-13}
 
 
@@ -43,8 +47,7 @@ def draw_state(name: str, batch: int, size: int, dtype: torch.dtype = torch.floa
 
 def in_kernel(outputs: Tensor) -> bool:
     """Whether a kernel gave the outputs, which need a gradient."""
-    assert outputs.grad_fn is not None
-    return any(type(node).__name__ == "_SequenceBackward" for node, _ in outputs.grad_fn.next_functions)
+    return type(outputs.grad_fn).__name__ == "_SequenceBackward"
 
 
 def results(cell: nn.Module, x: Tensor, state: State | None, of: str) -> list[Tensor]:
@@ -69,8 +72,9 @@ def test_outputs_state_and_all_gradients_are_those_of_torch(
     cell = make(name, inputs, size, dtype)
     x = draw(1, batch, steps, inputs, dtype=dtype).requires_grad_()
     state = draw_state(name, batch, size, dtype) if given else None
-    assert in_kernel(cell(x, state)[0])
-    found = results(cell, x, state, of)
+    with kernels.enabled(True):
+        assert in_kernel(cell(x, state)[0])
+        found = results(cell, x, state, of)
     with kernels.enabled(False):
         of_torch = results(cell, x, state, of)
         wide = None if state is None else tuple(each.detach().double().requires_grad_() for each in state)
@@ -136,9 +140,10 @@ def test_without_gradients_the_numbers_are_exactly_the_same(name: str, shape: tu
     batch, steps, inputs, size = shape
     cell, x = make(name, inputs, size), draw(1, batch, steps, inputs)
     state = draw_state(name, batch, size)
-    expected, after = cell(x, state)
+    with kernels.enabled(True):
+        expected, after = cell(x, state)
     for mode in (torch.no_grad, torch.inference_mode):
-        with mode():
+        with mode(), kernels.enabled(True):
             outputs, own_after = cell(x, state)
         assert torch.equal(outputs, expected)
         assert all(torch.equal(own, each) for own, each in zip(own_after, after, strict=True))
@@ -184,29 +189,32 @@ def test_inputs_and_gradients_may_lie_in_memory_as_they_like() -> None:
 def test_gates_are_exact_to_a_few_units_in_the_last_place(name: str, dtype: Any) -> None:
     import numba
 
-    from lstmgru.nn.kernels import elementwise
+    from lstmgru.nn.kernels import arrays, gates, vectors
 
-    function = getattr(elementwise, name)
+    function, load, store, zeros = getattr(gates, name), arrays.load, arrays.store, vectors.zeros
+    lanes = vectors.lanes_of(numba.from_dtype(np.dtype(dtype)))
 
     @numba.njit(error_model="numpy", fastmath={"contract"})
     def each(x: Any, y: Any) -> None:
-        for i in range(len(x)):
-            y[i] = function(x[i])
+        for i in range(0, len(x), lanes):
+            store(y, i, 0, (function(load(x, i, 0, zeros(x, 1, 1))[0]),))
+
+    def values(x: Any) -> Any:
+        filled = np.pad(x, (0, -len(x) % lanes))
+        found = np.empty_like(filled)
+        each(filled, found)
+        return found[: len(x)]
 
     tiny = np.logspace(-30, 0, 301)
     x = np.concatenate([np.linspace(-80, 80, 100_001), tiny, -tiny, [0.0]]).astype(dtype)
-    found = np.empty_like(x)
-    each(x, found)
     wide = x.astype(np.longdouble)
     exact = np.tanh(wide) if name == "tanh" else 1 / (1 + np.exp(-wide))
-    relative = np.abs(found - exact) / np.where(exact == 0, 1, np.abs(exact))
+    relative = np.abs(values(x) - exact) / np.where(exact == 0, 1, np.abs(exact))
     assert relative.max() < 4 * np.finfo(dtype).eps
 
     ends = np.array([-np.inf, -1e30, 1e30, np.inf, np.nan], dtype)
-    found = np.empty_like(ends)
-    each(ends, found)
     low = -1.0 if name == "tanh" else 0.0
-    assert np.allclose(found, [low, low, 1, 1, np.nan], rtol=0, atol=1e-37, equal_nan=True)
+    assert np.allclose(values(ends), [low, low, 1, 1, np.nan], rtol=0, atol=1e-37, equal_nan=True)
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -219,6 +227,105 @@ def test_a_number_that_is_none_reaches_what_depends_on_it_and_nothing_else(name:
     assert not bad[[0, 1, 3, 4]].any()
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "used"),
+    [
+        ("gru", (1, 2, 1, 32), True),
+        ("fused", (64, 1, 16, 16), True),
+        ("fused", (64, 1, 32, 32), False),  # too few steps to arrange such weights for
+        ("gru", (64, 8, 1, 256), False),
+        ("gru", (64, 9, 1, 256), True),
+        ("fused", (1, 40, 3, 1000), True),
+        ("lstm", (64, 24, 1, 64), True),
+        ("lstm", (1, 24, 1, 32), True),
+        ("lstm", (1, 24, 1, 64), False),  # a row of four is filled, and torch's own kernel is good at it
+        ("lstm", (64, 24, 1, 100), True),
+        ("lstm", (5, 24, 1, 100), False),
+        ("lstm", (64, 24, 1, 512), False),
+    ],
+)
+def test_a_kernel_runs_where_it_was_measured_to_be_faster(name: str, shape: tuple[int, ...], used: bool) -> None:
+    batch, steps, inputs, size = shape
+    cell, x = make(name, inputs, size, torch.float32), torch.zeros(batch, steps, inputs)
+    assert kernels.should_use(name, x, *cell.parameters()) is used  # type: ignore[arg-type]
+    with kernels.enabled(True):
+        assert kernels.should_use(name, x, *cell.parameters())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_several_threads_share_the_rows_and_give_the_same(name: str) -> None:
+    cell, x, state = make(name, 8, 64), draw(1, 61, 24, 8).requires_grad_(), draw_state(name, 61, 64)
+    one = results(cell, x, state, "both")
+    torch.set_num_threads(3)
+    try:
+        assert [len(rows) for rows in rows_of_threads(61, 10**9, rows=4)] == [24, 24, 13]
+        several = results(cell, x, state, "both")
+    finally:
+        torch.set_num_threads(1)
+    for own, expected in zip(several, one, strict=True):
+        assert torch.dist(own, expected) <= 1e-13 * expected.norm()
+
+
+def test_a_little_work_is_left_to_one_thread() -> None:
+    torch.set_num_threads(3)
+    try:
+        assert rows_of_threads(64, 1000, rows=4) == [range(64)]
+        assert rows_of_threads(5, 10**9, rows=4) == [range(5)]
+    finally:
+        torch.set_num_threads(1)
+
+
+def address(tensor: Tensor) -> int:
+    return tensor.data_ptr()
+
+
+def test_memory_that_nobody_needs_any_longer_is_lent_again() -> None:
+    memory = kernels.Memory()
+    first, second = memory.lend(100, torch.float32), memory.lend(100, torch.float32)
+    assert address(first) != address(second), "both are in use"
+    place, alias = address(first), first[:10]
+    del first
+    assert address(memory.lend(80, torch.float32)) != place, "a part of it still is"
+    del alias
+    again = memory.lend(90, torch.float32)
+    assert address(again) == place
+    del again
+    assert address(memory.lend(80, torch.float64)) != place
+    assert address(memory.lend(101, torch.float32)) != place
+
+
+def test_a_copy_of_a_layer_has_a_memory_of_its_own() -> None:
+    memory = kernels.Memory()
+    place = address(memory.lend(100, torch.float32))
+    for other in (copy.deepcopy(memory), pickle.loads(pickle.dumps(memory))):
+        assert address(other.lend(100, torch.float32)) != place
+    assert address(memory.lend(100, torch.float32)) == place
+
+
+def test_the_memory_of_a_network_can_be_given_back() -> None:
+    network, x = nn.ModuleList([make("gru", 3, 8), make("lstm", 3, 8)]), draw(1, 5, 6, 3)
+    for cell in network:
+        cell(x)[0].sum().backward()
+    assert all(cell._memory._free for cell in network)  # type: ignore[union-attr]
+    kernels.forget(network)
+    assert not any(cell._memory._free for cell in network)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_what_is_kept_for_several_ways_back_is_not_mixed_up(name: str) -> None:
+    """Three graphs at once, gone back through in another order, and new ones while an old one is kept."""
+    cell, xs = make(name, 3, 8), [draw(seed, 6, 7, 3) for seed in range(4)]
+    with kernels.enabled(False):
+        expected = [torch.autograd.grad(cell(x)[0].square().sum(), cell.weight_hh)[0] for x in xs]
+    losses = [cell(x)[0].square().sum() for x in xs[:3]]
+    found = {k: torch.autograd.grad(losses[k], cell.weight_hh, retain_graph=k == 0)[0] for k in (1, 0, 2)}
+    found[3] = torch.autograd.grad(cell(xs[3])[0].square().sum(), cell.weight_hh)[0]
+    again = torch.autograd.grad(losses[0], cell.weight_hh)[0]
+    for k, gradient in enumerate(expected):
+        torch.testing.assert_close(found[k], gradient, rtol=1e-12, atol=0)
+    assert torch.equal(again, found[0])
+
+
 def switched_off(cell: Any, x: Tensor) -> Tensor:
     with kernels.enabled(False):
         outputs: Tensor = cell(x)[0]
@@ -226,7 +333,6 @@ def switched_off(cell: Any, x: Tensor) -> Tensor:
 
 
 UNUSUAL: dict[str, Callable[[Any, Tensor], Tensor]] = {
-    "one step": lambda cell, x: cell(x[:, :1])[0],
     "an empty batch": lambda cell, x: cell(x[:0])[0],
     "autocast": lambda cell, x: torch.autocast("cpu", torch.bfloat16)(cell)(x)[0],
     "half precision": lambda cell, x: cell.to(torch.bfloat16)(x.bfloat16())[0],
@@ -318,16 +424,16 @@ def printed(process: subprocess.Popen[str]) -> str:
 WITHOUT_NUMBA = """
 import sys, torch
 sys.modules["numba"] = None
-from lstmgru.nn.cells import GRU, FusedCell
-for cell in (GRU(3, 4), FusedCell(3, 4)):
+from lstmgru.nn.cells import GRU, LSTM, FusedCell
+for cell in (LSTM(3, 4), GRU(3, 4), FusedCell(3, 4)):
     outputs, _ = cell(torch.randn(5, 6, 3))
     outputs.sum().backward()
-    print(type(outputs.grad_fn.next_functions[0][0]).__name__ != "_SequenceBackward")
+    print(type(outputs.grad_fn).__name__ != "_SequenceBackward")
 """
 
 
 def test_without_numba_the_cells_run_in_the_operations_of_torch(tmp_path: Path) -> None:
-    assert printed(python(WITHOUT_NUMBA, tmp_path)) == "True\nTrue"
+    assert printed(python(WITHOUT_NUMBA, tmp_path)) == "True\nTrue\nTrue"
 
 
 def test_numba_is_loaded_by_the_first_sequence_and_not_before(tmp_path: Path) -> None:
@@ -354,7 +460,8 @@ found = torch.autograd.grad(cell(x)[0].square().sum(), tuple(cell.parameters()))
 with kernels.enabled(False):
     expected = torch.autograd.grad(cell(x)[0].square().sum(), tuple(cell.parameters()))
 assert all(torch.allclose(own, each, rtol=1e-5) for own, each in zip(found, expected))
-print(sum(sum(way.stats.cache_hits.values()) for way in compiled("gru", torch.float32)))
+ways = compiled("gru", torch.float32)
+print(sum(sum(way.stats.cache_hits.values()) for way in (ways.forward, ways.backward)))
 """
 
 

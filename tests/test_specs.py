@@ -143,6 +143,7 @@ def test_a_model_spec_is_validated(values: dict[str, Any], message: str) -> None
         ({"gradient_clip": 0.0}, "gradient_clip must be positive"),
         ({"ema_decay": 1.0}, r"ema_decay must be in \(0, 1\) but got 1.0"),
         ({"loss": "msa"}, "did you mean"),
+        ({"precision": "16"}, "precision must be one of 32-true, bf16-mixed, 16-mixed but got '16'"),
     ],
 )
 def test_a_train_spec_is_validated(values: dict[str, Any], message: str) -> None:

@@ -14,11 +14,13 @@ LabelLoss = Literal["cross_entropy", "mae", "mse", "huber"]
 Optimizer = Literal["adamw", "adam"]
 Schedule = Literal["constant", "cosine", "one_cycle"]
 ClassWeights = Literal["none", "balanced"]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 LOSSES: tuple[str, ...] = get_args(Loss)
 OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
 SCHEDULES: tuple[str, ...] = get_args(Schedule)
 CLASS_WEIGHTS: tuple[str, ...] = get_args(ClassWeights)
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class TrainSpec:
             of classes ``cross_entropy``.
         label_smoothing: Share of the probability of a class that is spread over all (Szegedy et al. 2016), in [0, 1).
         class_weights: Weights of the classes in the loss: ``none``, or ``balanced``: inverse to their frequency.
+        precision: Of the numbers in training: ``32-true``; ``bf16-mixed`` and ``16-mixed``: products in half precision,
+            weights and sums in single (Micikevicius et al. 2018), the latter with a scaled loss and on a GPU only.
         accelerator: Lightning's accelerator: ``auto``, ``cpu``, ``gpu`` or ``mps``.
         seed: Seeds the weights, dropout and the order of the windows.
     """
@@ -61,6 +65,7 @@ class TrainSpec:
     loss: Loss = "mae"
     label_smoothing: float = 0.0
     class_weights: ClassWeights = "none"
+    precision: Precision = "32-true"
     accelerator: str = "auto"
     seed: int = 0
 
@@ -82,6 +87,7 @@ class TrainSpec:
         one_of("loss", self.loss, LOSSES)
         probability("label_smoothing", self.label_smoothing)
         one_of("class_weights", self.class_weights, CLASS_WEIGHTS)
+        one_of("precision", self.precision, PRECISIONS)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; ``TrainSpec(**values)`` is the inverse."""

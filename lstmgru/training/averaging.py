@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
-
-_Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
-def averaged(network: nn.Module, decay: float) -> AveragedModel:
-    """A copy of the network that follows its weights as an exponential moving average (Polyak & Juditsky 1992).
+class MovingAverage(nn.Module):
+    """A copy of a network that follows its weights as an exponential moving average (Polyak & Juditsky 1992).
 
-    After n updates the decay is ``min(decay, (1 + n) / (10 + n))``, so that the first weights are soon forgotten.
+    After n updates the decay is ``min(decay, (1 + n) / (10 + n))``, so that the first weights are soon forgotten; the
+    first update takes the weights as they are.
 
     Args:
-        network: Trained on; call ``update_parameters`` after each optimiser step.
+        network: Copied.
         decay: Weight of the old average, in (0, 1).
     """
-    return AveragedModel(network, multi_avg_fn=_moving_average(decay))
 
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).requires_grad_(False)
+        self._decay, self._updates = decay, 0
+        self._weights: tuple[list[Tensor], list[Tensor]] = ([], [])
 
-def average_of(model: AveragedModel) -> nn.Module:
-    """The network that holds the average."""
-    return model.module
-
-
-def _moving_average(decay: float) -> Callable[[_Tensors, _Tensors, Tensor | int], None]:
     @torch.no_grad()
-    def update(average: _Tensors, current: _Tensors, count: Tensor | int) -> None:
-        n = int(count)
-        torch._foreach_lerp_(average, current, 1 - min(decay, (1 + n) / (10 + n)))
+    def update(self, network: nn.Module) -> None:
+        """Bring the average one step further; to be called after each optimiser step.
 
-    return update
+        Args:
+            network: Followed, always the same one.
+        """
+        if not self._updates:  # later than at the start, when both are on the device that trains
+            self._weights = list(self.network.parameters()), list(network.parameters())
+        n, (averages, weights) = self._updates, self._weights
+        decay = min(self._decay, (1 + n) / (10 + n)) if n else 0.0
+        torch._foreach_lerp_(averages, weights, 1 - decay)
+        self._updates += 1

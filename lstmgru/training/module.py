@@ -11,15 +11,13 @@ import numpy.typing as npt
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from lstmgru.errors import TrainingDiverged
-from lstmgru.specs import Optimizer, TrainSpec
-from lstmgru.training.averaging import average_of, averaged
+from lstmgru.specs import TrainSpec
+from lstmgru.training.averaging import MovingAverage
+from lstmgru.training.optimization import Optimization
 
 Array = npt.NDArray[np.float32]
-
-_OPTIMIZERS: dict[Optimizer, type[torch.optim.Adam]] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
 
 
 class Batch(Protocol):
@@ -99,7 +97,7 @@ class TrainingModule(LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.network = network
-        self._average = averaged(network, spec.ema_decay) if spec.ema_decay is not None else None
+        self._average = MovingAverage(network, spec.ema_decay) if spec.ema_decay is not None else None
         self.score = float("nan")
         self.outputs: Array | None = None
         """(examples, …) outputs of the last validation, in original units."""
@@ -107,7 +105,7 @@ class TrainingModule(LightningModule):
         """Of the last validation, see :meth:`Validation.rank`."""
         self.validation = validation
         self._loss, self._spec, self._data, self._n_steps = loss, spec, data, n_steps
-        self._schedule: LRScheduler | None = None
+        self._optimization: Optimization | None = None
         self._losses: list[Tensor] = []
         self._seen = 0
         self._outputs: list[Tensor] = []
@@ -120,38 +118,28 @@ class TrainingModule(LightningModule):
     @property
     def scored_network(self) -> nn.Module:
         """The network that is validated and kept: the moving average, or the trained network itself."""
-        return self.network if self._average is None else average_of(self._average)
+        return self.network if self._average is None else self._average.network
 
     def on_fit_start(self) -> None:
         """Put the examples where the network is."""
         self._data.to(self.device)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The optimiser, and the schedule of its learning rate."""
-        spec = self._spec
-        # One pass over all numbers of a parameter: a fifth of the time of torch's default on a CPU.
-        optimizer = _OPTIMIZERS[spec.optimizer](
-            self.network.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True
-        )
-        self._schedule = _schedule(spec, optimizer, self._n_steps)
-        return optimizer
+        """The optimiser, for Lightning to know it; steps are :class:`Optimization`'s."""
+        self._optimization = Optimization(self.network.parameters(), self._spec, self._n_steps)
+        self._optimization.scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        return self._optimization.optimizer
 
     def training_step(self, chunk: Tensor, batch_idx: int) -> None:
         """Optimise over the batches of a chunk of (examples,) indices."""
-        optimizer = self.optimizers(use_pl_optimizer=False)
-        assert isinstance(optimizer, torch.optim.Optimizer)  # one optimiser, see configure_optimizers
+        optimization = self._optimization
+        assert optimization is not None  # see configure_optimizers
         for indices in torch.split(chunk, self._spec.batch_size):
             batch = self._data.gather(indices)
             loss = self._loss(batch.inputs, batch.target)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            if self._spec.gradient_clip is not None:
-                torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._spec.gradient_clip)
-            optimizer.step()
-            if self._schedule is not None:
-                self._schedule.step()
+            optimization.step(loss)
             if self._average is not None:
-                self._average.update_parameters(self.network)
+                self._average.update(self.network)
             self._losses.append(loss.detach() * len(indices))
         self._seen += len(chunk)
 
@@ -192,14 +180,3 @@ class TrainingModule(LightningModule):
         loss = self.train_loss
         if not np.isfinite(loss):
             raise TrainingDiverged(f"the training loss became {loss} in epoch {self.current_epoch + 1}")
-
-
-def _schedule(spec: TrainSpec, optimizer: torch.optim.Optimizer, n_steps: int) -> LRScheduler | None:
-    """The schedule of a training of so many steps; ``None`` where the learning rate stays."""
-    match spec.schedule:
-        case "constant":
-            return None
-        case "cosine":
-            return CosineAnnealingLR(optimizer, n_steps)
-        case "one_cycle":
-            return OneCycleLR(optimizer, spec.learning_rate, total_steps=n_steps)

@@ -14,6 +14,8 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
+from lstmgru.errors import SpecError
+from lstmgru.nn import kernels
 from lstmgru.specs import TrainSpec
 from lstmgru.training.callbacks import BestWeights, EpochResult, Observer, SilentObserver, Watch
 from lstmgru.training.chunks import ChunksDataModule
@@ -68,6 +70,7 @@ def train_network(
         observer: Follows the training and may stop it.
 
     Raises:
+        SpecError: The device does not know the precision.
         TrainingDiverged: The loss or the score is not finite.
     """
     start = time.perf_counter()
@@ -85,6 +88,7 @@ def train_network(
         trainer = _trainer(spec, best, watch, validation)
         trainer.fit(module, datamodule=chunks)
     best.restore(module)
+    kernels.forget(network)
     return Trained(
         network=network.cpu().eval(),
         score=best.score,
@@ -97,9 +101,10 @@ def train_network(
 
 
 def _trainer(spec: TrainSpec, best: BestWeights, watch: Watch, validation: Validation | None) -> Trainer:
-    return Trainer(
+    trainer = Trainer(
         accelerator=spec.accelerator,
         devices=1,
+        precision=spec.precision,
         max_epochs=spec.max_epochs,
         callbacks=[best, watch],
         logger=False,
@@ -109,6 +114,10 @@ def _trainer(spec: TrainSpec, best: BestWeights, watch: Watch, validation: Valid
         num_sanity_val_steps=0,
         limit_val_batches=None if validation is not None else 0,
     )
+    if trainer.precision != spec.precision:  # Lightning takes another one, with no more than a warning
+        device = trainer.strategy.root_device.type
+        raise SpecError(f"precision {spec.precision!r} is not for a {device}; choose 'bf16-mixed' or '32-true'")
+    return trainer
 
 
 @contextmanager

@@ -1,9 +1,9 @@
-"""From the cells' functions to machine code, once a machine.
+"""From the cells' formulas to machine code, once a machine.
 
 numba keeps what it compiled in the folder of the source, or in the user's cache folder where that is not writable. It
-finds it by the name of a function, which therefore carries the number type and a digest of all the files here: numba
-itself looks at the change time of one file only, and two processes that compile for two types at once could otherwise
-mix up their files.
+finds it by the name of a function, which therefore carries the cell, the number type and a digest of all the files
+here: numba itself looks at the change time of one file only, and two processes that compile for two types at once could
+otherwise mix up their files.
 """
 
 from __future__ import annotations
@@ -17,46 +17,63 @@ from typing import Any, NamedTuple
 
 import numba
 import torch
+from numba import types
 
-from lstmgru.nn.kernels import fused, gru
-from lstmgru.nn.kernels.layout import CellName
+from lstmgru.nn.kernels import fused, gru, lstm
+from lstmgru.nn.kernels.backward import backward_of
+from lstmgru.nn.kernels.calls import Backward, Forward
+from lstmgru.nn.kernels.forward import forward_of
+from lstmgru.nn.kernels.layout import LAYOUTS, CellName
+from lstmgru.nn.kernels.tiles import ROWS, wide
+from lstmgru.nn.kernels.vectors import lanes_of
 
 # A product may fuse with an addition. All else is as IEEE says, so that NaN stays NaN.
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
 _NUMBERS: dict[torch.dtype, Any] = {torch.float32: numba.float32, torch.float64: numba.float64}
-_MODULES: dict[CellName, Any] = {"gru": gru, "fused": fused}
+_FORMULAS: dict[CellName, Any] = {"lstm": lstm, "gru": gru, "fused": fused}
 
 
 class Compiled(NamedTuple):
-    """A cell's two ways, for one number type."""
+    """A cell's two ways, for one number type, and what rows and units are filled up to.
 
-    forward: Callable[..., None]
-    backward: Callable[..., None]
+    Attributes:
+        forward: The way forwards.
+        backward: The way back.
+        rows: A batch is filled up to a multiple of it.
+        units: A layer is.
+    """
+
+    forward: Callable[[Forward], None]
+    backward: Callable[[Backward], None]
+    rows: int
+    units: int
 
 
 @cache
 def compiled(cell: CellName, dtype: torch.dtype) -> Compiled:
     """Compile a cell, or load what was compiled before: seconds the first time, then milliseconds."""
-    number = _NUMBERS[dtype]
-    line, matrix, cube = number[::1], number[:, ::1], number[:, :, ::1]
-    states, weights = [matrix] * 2, [matrix, matrix, line, line]
-    forward = numba.void(numba.intp, cube, *weights, *states, cube, cube, *states)
-    inputs = [cube, *weights[:2], *states]
-    backward = numba.void(numba.intp, *inputs, cube, cube, cube, *states, cube, *weights, *states)
-    module, suffix = _MODULES[cell], f"{cell}_{number}_{_digest()}"
-    return Compiled(_compile(module.forward, forward, suffix), _compile(module.backward, backward, suffix))
+    real, layout, formulas = _NUMBERS[dtype], LAYOUTS[cell], _FORMULAS[cell]
+    suffix = f"{cell}_{real}_{_digest()}"
+    return Compiled(
+        _compile(forward_of(layout, real, formulas.forward), Forward, suffix),
+        _compile(backward_of(layout, real, formulas.backward), Backward, suffix),
+        ROWS,
+        wide(1, lanes_of(real)),
+    )
 
 
-def _compile(function: Callable[..., None], signature: Any, suffix: str) -> Callable[..., None]:
+def _compile(function: Callable[[Any], None], call: Any, suffix: str) -> Callable[[Any], None]:
     assert isinstance(function, FunctionType)
-    named = FunctionType(function.__code__, function.__globals__, f"{function.__name__}_{suffix}")
-    named.__module__, named.__qualname__ = function.__module__, named.__name__
+    name = f"{function.__name__}_{suffix}"
+    named = FunctionType(function.__code__, function.__globals__, name, closure=function.__closure__)
+    named.__module__, named.__qualname__ = function.__module__, name
+    kind = types.NamedUniTuple(types.intp, len(call._fields), call)  # type: ignore[no-untyped-call]
     try:
-        made: Callable[..., None] = numba.njit(signature, cache=True, **_OPTIONS)(named)
+        made: Callable[[Any], None] = numba.njit(types.void(kind), cache=True, **_OPTIONS)(named)
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise
-        made = numba.njit(signature, **_OPTIONS)(named)  # nowhere to keep it: no home, a read-only disk
+        made = numba.njit(types.void(kind), **_OPTIONS)(named)  # nowhere to keep it: no home, a read-only disk
     return made
 
 

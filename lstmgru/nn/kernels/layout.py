@@ -1,15 +1,19 @@
 """How a cell's numbers lie in memory; read by the code that allocates and by the compiled code that fills.
 
-A sequence of T steps of a batch B is a matrix (T · B, width), step after step. What belongs to a gate has a matrix
-(T · B, H) of its own, so that the values of one step stand in a row: elementwise loops are over flat arrays, whatever
-H is.
+The *parts* of a cell are the sums in its gates, later their values: first those that read the state, last those that
+read the input. LSTM: i, f, g, o, all of which read both. GRU: u, r, z, n; u is the state's part of the sum in n, on
+which r acts. Fused: u, r, z, o, g, likewise.
+
+Units lie in *strips* as wide as a vector of the machine, the last one filled up with units that stay 0; the rows of a
+batch are filled up to whole pieces of a few rows. What a step gives is (strips, rows, parts, lanes): whatever the width
+of a layer is, a vector holds units of one gate, and the parts of a unit lie beside each other.
 """
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-CellName = Literal["gru", "fused"]
+CellName = Literal["lstm", "gru", "fused"]
 
 
 class Layout(NamedTuple):
@@ -17,23 +21,30 @@ class Layout(NamedTuple):
 
     Attributes:
         n_gates: Blocks of H rows in its weights.
-        n_parts: Matrices that its gates take: a candidate that a reset gate acts on has two, the second of them, for
-            its recurrent part, last of all.
-        n_kept: Matrices that the way back needs: the parts, and the memory cell where there is one.
-        n_states: Tensors of its state.
+        n_parts: Its parts.
+        n_states: Tensors of its state: h, or h and c.
     """
 
     n_gates: int
     n_parts: int
-    n_kept: int
     n_states: int
 
+    def kept_size(self, batch: int, steps: int, units: int, *, keep: bool) -> int:
+        """Numbers of what is kept: the parts of all steps, and the states between them; without ``keep`` of one step.
 
-LAYOUTS: dict[CellName, Layout] = {"gru": Layout(3, 4, 4, 1), "fused": Layout(4, 5, 6, 2)}
+        Args:
+            batch: Rows, filled up.
+            steps: T.
+            units: H, filled up.
+            keep: Whether the way back needs them.
+        """
+        n_steps, n_states = (steps, steps + 1) if keep else (1, 2)
+        return batch * units * (n_steps * self.n_parts + n_states * self.n_states)
 
-_ROWS_AT_ONCE = 512
+
+LAYOUTS: dict[CellName, Layout] = {"lstm": Layout(4, 4, 2), "gru": Layout(3, 4, 1), "fused": Layout(4, 5, 2)}
 
 
-def rows_at_once(batch: int) -> int:
-    """Rows, steps times batch, of the products over several steps: enough for BLAS, few enough for the cache."""
-    return max(1, _ROWS_AT_ONCE // batch) * batch
+def padded(n: int, to: int) -> int:
+    """n, or the next multiple of a number."""
+    return -(-n // to) * to

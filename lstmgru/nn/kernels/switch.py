@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from lstmgru.errors import SpecError
-from lstmgru.nn.kernels.layout import LAYOUTS, CellName, Layout
+from lstmgru.nn.kernels.layout import LAYOUTS, CellName, Layout, padded
 
 VARIABLE = "LSTMGRU_KERNELS"
 _enabled: ContextVar[bool | None] = ContextVar("lstmgru_kernels", default=None)
@@ -26,7 +26,8 @@ def enabled(value: bool) -> Iterator[None]:
     """Switch the kernels on or off within a ``with`` block, in this thread.
 
     Args:
-        value: ``False``: everything runs in torch's own operations.
+        value: ``True``: a kernel runs wherever it can; ``False``: everything runs in torch's own operations. Without
+            a block, kernels run where they can and were measured to be faster.
     """
     token = _enabled.set(value)
     try:
@@ -36,7 +37,7 @@ def enabled(value: bool) -> Iterator[None]:
 
 
 def should_use(cell: CellName, *tensors: Tensor) -> bool:
-    """Whether a cell runs in a kernel: it is switched on, numba is there, and nothing about the call is unusual.
+    """Whether a cell runs in a kernel: it is on, numba is there, nothing about the call is unusual, and it pays.
 
     Args:
         cell: Which.
@@ -49,12 +50,13 @@ def should_use(cell: CellName, *tensors: Tensor) -> bool:
         and x.dtype in _DTYPES
         and _fits(LAYOUTS[cell], *tensors)
         and _is_on()
+        and (_enabled.get() is True or _pays(cell, x.shape[0], x.shape[1], tensors[2].shape[1]))
     )
 
 
 def _fits(layout: Layout, x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor, *state: Tensor) -> bool:
     """Whether there is something to do, and nothing of which torch's own cells would say what is wrong."""
-    if x.dim() != 3 or x.numel() == 0 or x.shape[1] < _FEWEST_STEPS:
+    if x.dim() != 3 or x.numel() == 0:
         return False
     (batch, _, n_inputs), size = x.shape, w_hh.shape[1]
     rows = layout.n_gates * size
@@ -65,9 +67,29 @@ def _fits(layout: Layout, x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b
     )
 
 
+def _pays(cell: CellName, batch: int, steps: int, size: int) -> bool:
+    """Whether the kernel was measured to be faster (``docs/decisions/0021``).
+
+    Of a few steps, arranging the weights is most of the work, and grows with them. torch has a kernel of its own for
+    LSTM, which does not fill up rows and units: it is faster where that is much, or layers are wide.
+    """
+    if _vector_bytes() < 32 and (cell == "lstm" or size > 64):
+        return False
+    if steps <= size // 32:
+        return False
+    filled = batch * size / (padded(batch, 4) * padded(size, 16))
+    return cell != "lstm" or size <= 32 or (size <= 256 and filled >= 3 / 4)
+
+
+@cache
+def _vector_bytes() -> int:
+    from lstmgru.nn.kernels.vectors import BYTES
+
+    return BYTES
+
+
 _PLAIN = (Tensor, torch.nn.Parameter)  # not a fake tensor, nor one of a functional transformation
 _DTYPES = (torch.float32, torch.float64)
-_FEWEST_STEPS = 2  # of one step the kernels of torch are as fast
 
 
 def _is_watched() -> bool:
@@ -101,6 +123,6 @@ def _numba_works() -> bool:
     try:
         import numba
     except ImportError as error:
-        warnings.warn(f"GRU and the fused cell run without compiled kernels, slower: {error}", stacklevel=2)
+        warnings.warn(f"recurrent layers run without compiled kernels, slower: {error}", stacklevel=2)
         return False
     return not numba.config.DISABLE_JIT  # type: ignore[attr-defined]

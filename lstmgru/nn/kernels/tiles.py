@@ -1,0 +1,174 @@
+"""Products of matrices, compiled, tile by tile: a few rows by a few vectors, which are added up in registers.
+
+A library's product of small matrices spends up to half of its time on arranging them. Here the weights are arranged
+once a sequence (``weights.py``), and what is multiplied lies as it is needed already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import register_jitable
+
+from lstmgru.nn.kernels.arrays import pointer, read, write
+from lstmgru.nn.kernels.layout import padded
+from lstmgru.nn.kernels.vectors import REGISTERS, Vector, instruction, multiply_add, spread
+
+ROWS = 4 if REGISTERS >= 32 else 2
+"""Rows of a tile: with four vectors each, and what they are added up from, they fill the registers."""
+VECTORS = 4
+"""Vectors of a tile at most."""
+TOGETHER = 2
+"""Rows whose gates are computed as one: while one waits for a result the other goes on. It divides :data:`ROWS`."""
+
+_INT = ir.IntType(64)
+
+register_jitable(padded)
+
+
+@register_jitable
+def wide(n: int, lanes: int) -> int:
+    """Numbers that a row of n takes: whole vectors, and whole tiles where it is what is multiplied from the left."""
+    return padded(n, max(lanes, ROWS))
+
+
+def _repeat(builder: Any, count: Any, values: list[Any], body: Callable[[Any, list[Any]], list[Any]]) -> list[Any]:
+    """A loop of at least one round: ``body`` makes new values from the number of the round and those so far."""
+    before, loop, after = builder.block, *(builder.append_basic_block(name) for name in ("loop", "after"))
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    number, *carried = (builder.phi(value.type) for value in (_INT(0), *values))
+    found = body(number, carried)
+    following = builder.add(number, _INT(1))
+    for phi, first, then in zip((number, *carried), (_INT(0), *values), (following, *found), strict=True):
+        phi.add_incoming(first, before)
+        phi.add_incoming(then, builder.block)
+    builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
+    builder.position_at_end(after)
+    return found
+
+
+def _add_products(builder: Any, sums: list[Any], a: Any, a_row: Any, a_step: Any, b: Any, b_row: Any, n: Any) -> Any:
+    """Add n columns of ``a`` times n rows of ``b`` to the vectors of a tile, row after row."""
+    n_vectors, vector = len(sums) // ROWS, sums[0].type
+    rows = [builder.gep(a, [builder.mul(a_row, _INT(i))]) for i in range(ROWS)]
+
+    def add(k: Any, sums: list[Any]) -> list[Any]:
+        row_of_b, column = builder.gep(b, [builder.mul(k, b_row)]), builder.mul(k, a_step)
+        vectors = [read(builder, row_of_b, vector, j) for j in range(n_vectors)]
+        numbers = [spread(builder, builder.load(builder.gep(row, [column])), vector.count) for row in rows]
+        products = ((number, one) for number in numbers for one in vectors)
+        return [multiply_add(builder, *pair, so_far) for pair, so_far in zip(products, sums, strict=True)]
+
+    return _repeat(builder, n, sums, add)
+
+
+def _tile(n_vectors: int) -> Any:
+    @instruction
+    def tile(
+        context: Any, c: Any, c_at: Any, c_row: Any, a: Any, a_at: Any, a_row: Any, a_step: Any, a_skip: Any,
+        b: Any, b_at: Any, b_row: Any, b_skip: Any, n_blocks: Any, n: Any,
+    ) -> Any:  # fmt: skip
+        kind, index = Vector(c.dtype), types.intp
+
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            c_, c_at, c_row, a_, a_at, a_row, a_step, a_skip, b_, b_at, b_row, b_skip, n_blocks, n = arguments
+            first_a, first_b = pointer(context, builder, a, a_, a_at), pointer(context, builder, b, b_, b_at)
+            vector = context.get_value_type(kind)
+
+            def add_block(number: Any, sums: list[Any]) -> Any:
+                block_a = builder.gep(first_a, [builder.mul(number, a_skip)])
+                block_b = builder.gep(first_b, [builder.mul(number, b_skip)])
+                return _add_products(builder, sums, block_a, a_row, a_step, block_b, b_row, n)
+
+            zero = ir.Constant(vector, [0.0] * kind.lanes)
+            sums = _repeat(builder, n_blocks, [zero] * (ROWS * n_vectors), add_block)
+            for i in range(ROWS):
+                place = pointer(context, builder, c, c_, builder.add(c_at, builder.mul(c_row, _INT(i))))
+                for j in range(n_vectors):
+                    total = builder.fadd(read(builder, place, vector, j), sums[i * n_vectors + j])
+                    write(builder, total, place, j)
+            return context.get_dummy_value()
+
+        of_c, of_a, of_b = [c, index, index], [a, *[index] * 4], [b, *[index] * 3]
+        return types.void(*of_c, *of_a, *of_b, index, index), build
+
+    return tile
+
+
+_tile_1, _tile_2, _tile_3, _tile_4 = (_tile(n) for n in range(1, VECTORS + 1))
+
+
+@register_jitable
+def add_tile(
+    n_vectors: int, c: Any, c_at: int, c_row: int, a: Any, a_at: int, a_row: int, a_step: int, a_skip: int,
+    b: Any, b_at: int, b_row: int, b_skip: int, n_blocks: int, n: int,
+) -> None:  # fmt: skip
+    """Add to a tile of c what blocks of n columns of a, times n rows of b each, give (compiled).
+
+    Sums are rounded to what c holds once, at the end. All numbers but the counts are distances in flat arrays.
+
+    Args:
+        n_vectors: Of a row of the tile, from 1 to 4.
+        c: Added to.
+        c_at: Where the tile begins.
+        c_row: From a row of it to the next.
+        a: Left.
+        a_at: Where it begins.
+        a_row: From a row to the next.
+        a_step: From a column to the next.
+        a_skip: From a block to the next.
+        b: Right.
+        b_at: Where it begins.
+        b_row: From a row to the next.
+        b_skip: From a block to the next.
+        n_blocks: Blocks, at least one.
+        n: Columns of a and rows of b in a block, at least one.
+    """
+    if n_vectors == 4:
+        _tile_4(c, c_at, c_row, a, a_at, a_row, a_step, a_skip, b, b_at, b_row, b_skip, n_blocks, n)
+    elif n_vectors == 3:
+        _tile_3(c, c_at, c_row, a, a_at, a_row, a_step, a_skip, b, b_at, b_row, b_skip, n_blocks, n)
+    elif n_vectors == 2:
+        _tile_2(c, c_at, c_row, a, a_at, a_row, a_step, a_skip, b, b_at, b_row, b_skip, n_blocks, n)
+    else:
+        _tile_1(c, c_at, c_row, a, a_at, a_row, a_step, a_skip, b, b_at, b_row, b_skip, n_blocks, n)
+
+
+@instruction
+def fill_sums(
+    context: Any, parts: Any, gates: Any, sums: Any, at: Any, bias: Any, bias_at: Any,
+    h: Any, h_at: Any, h_row: Any, u: Any, u_at: Any, n_units: Any,
+    x: Any, x_at: Any, x_row: Any, w: Any, w_at: Any, n_inputs: Any,
+) -> Any:  # fmt: skip
+    """Write the parts of a strip, for the rows of a tile: bias, and what state and input give.
+
+    ``parts`` and ``gates`` are tuples of as many vectors as there are of these; ``at`` and all like it are where
+    something begins, ``row`` is from a row to the next. The columns of u and w are those of the gates, strip by strip.
+    """
+    kind, index, n_parts, n_gates = Vector(sums.dtype), types.intp, parts.count, gates.count
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        sums_, at, bias_, bias_at, *read_from = arguments[2:]
+        vector = context.get_value_type(kind)
+        start = pointer(context, builder, bias, bias_, bias_at)
+        tile = [[read(builder, start, vector, j) for j in range(n_parts)] for _ in range(ROWS)]
+        products = ((slice(n_gates), h, u, read_from[:6]), (slice(n_parts - n_gates, n_parts), x, w, read_from[6:]))
+        for part, a, b, (a_, a_at, a_row, b_, b_at, n) in products:
+            found = _add_products(
+                builder, [value for row in tile for value in row[part]],
+                pointer(context, builder, a, a_, a_at), a_row, _INT(1),
+                pointer(context, builder, b, b_, b_at), _INT(n_gates * kind.lanes), n,
+            )  # fmt: skip
+            for i, row in enumerate(tile):
+                row[part] = found[i * n_gates : (i + 1) * n_gates]
+        place = pointer(context, builder, sums, sums_, at)
+        for k, value in enumerate(value for row in tile for value in row):
+            write(builder, value, place, k)
+        return context.get_dummy_value()
+
+    of_products = [each for a, b in ((h, u), (x, w)) for each in (a, index, index, b, index, index)]
+    return types.void(parts, gates, sums, index, bias, index, *of_products), build

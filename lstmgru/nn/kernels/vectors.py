@@ -1,0 +1,170 @@
+"""Vectors as wide as the machine's registers, in compiled code.
+
+numba has no type for them, and LLVM finds them by itself in the simplest loops only. Here they are values like any
+other, with arithmetic among each other and with numbers.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic, models, overload, register_model
+
+
+def _registers() -> tuple[int, int]:
+    """Bytes and number of the vector registers of the machine that numba compiles for."""
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    has = set(features.split(","))
+    if "+avx512vl" in has:
+        return 64, 32
+    if "+avx" in has:
+        return 32, 16
+    return 16, 32 if triple.startswith(("aarch64", "arm64")) else 16
+
+
+BYTES, REGISTERS = _registers()
+
+
+def instruction(build: Callable[..., Any]) -> Any:
+    """A function whose code is built for LLVM: from the types of its arguments to its signature and what builds it."""
+    return intrinsic(build)
+
+
+def instruction_of_constants(build: Callable[..., Any]) -> Any:
+    """One that sees the values of its arguments where they are constants."""
+    return intrinsic(prefer_literal=True)(build)
+
+
+def lanes_of(real: Any) -> int:
+    """Numbers in a vector of a type of them."""
+    return BYTES * 8 // int(real.bitwidth)
+
+
+class Vector(types.Type):
+    """The type of a vector of real numbers, or of several of them as one."""
+
+    def __init__(self, real: Any, n_vectors: int = 1) -> None:
+        self.real, self.lanes = real, lanes_of(real) * n_vectors
+        super().__init__(name=f"vector({self.lanes} x {real})")
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Vector) -> None:
+        vector = ir.VectorType(manager[kind.real].get_value_type(), kind.lanes)
+        super().__init__(manager, kind, vector)  # type: ignore[no-untyped-call]
+
+
+def tuple_of(kind: Vector, number: int) -> Any:
+    """The type of a tuple of so many vectors."""
+    return types.UniTuple(kind, number)  # type: ignore[no-untyped-call]
+
+
+def unpacked(builder: Any, values: Any) -> list[Any]:
+    """LLVM's values in a tuple."""
+    found: list[Any] = cgutils.unpack_tuple(builder, values)  # type: ignore[no-untyped-call]
+    return found
+
+
+def spread(builder: Any, number: Any, lanes: int) -> Any:
+    """LLVM's vector of one number."""
+    nothing = ir.Constant(ir.VectorType(number.type, lanes), ir.Undefined)
+    one = builder.insert_element(nothing, number, ir.IntType(32)(0))
+    return builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
+
+
+def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """LLVM's a b + c, rounded once where the machine can."""
+    return builder.fadd(builder.fmul(a, b, flags=("contract",)), c, flags=("contract",))
+
+
+def _as_vector(context: Any, builder: Any, value: Any, given: Any, kind: Vector) -> Any:
+    if isinstance(given, Vector):
+        return value
+    return spread(builder, context.cast(builder, value, given, kind.real), kind.lanes)
+
+
+def _define(symbol: Callable[..., Any], name: str) -> None:
+    """Arithmetic of two vectors, or of a vector and a number."""
+
+    @instruction
+    def operation(context: Any, a: Any, b: Any) -> Any:
+        kind = a if isinstance(a, Vector) else b
+
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            both = [_as_vector(context, builder, *each, kind) for each in zip(arguments, (a, b), strict=True)]
+            return getattr(builder, name)(*both, flags=("contract",))
+
+        return kind(a, b), build
+
+    @overload(symbol)
+    def of(a: Any, b: Any) -> Any:
+        def apply(a: Any, b: Any) -> Any:
+            return operation(a, b)
+
+        return apply if isinstance(a, Vector) or isinstance(b, Vector) else None
+
+
+for _symbol, _name in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _define(_symbol, _name)
+
+
+@instruction
+def clamp(context: Any, x: Any, least: Any, most: Any) -> Any:
+    """x, but at least and at most so much; NaN stays NaN."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        low, high = (_as_vector(context, builder, *each, x) for each in zip(arguments[1:], (least, most), strict=True))
+        value = builder.select(builder.fcmp_ordered("<", arguments[0], low), low, arguments[0])
+        return builder.select(builder.fcmp_ordered(">", value, high), high, value)
+
+    return x(x, least, most), build
+
+
+@instruction
+def power_of_two(context: Any, shifted: Any) -> Any:
+    """2^n of numbers whose lowest bits are n + the bias of the exponent."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        width = shifted.real.bitwidth
+        integers = ir.VectorType(ir.IntType(width), shifted.lanes)
+        places = ir.Constant(integers, [{32: 23, 64: 52}[width]] * shifted.lanes)
+        bits = builder.shl(builder.bitcast(arguments[0], integers), places)
+        return builder.bitcast(bits, arguments[0].type)
+
+    return shifted(shifted), build
+
+
+@instruction
+def sum_each(context: Any, a: Any, b: Any) -> Any:
+    """Sums of the vectors of two tuples of one length."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pairs = zip(*(unpacked(builder, each) for each in arguments), strict=True)
+        return context.make_tuple(builder, a, [builder.fadd(one, other) for one, other in pairs])
+
+    return a(a, b), build
+
+
+@instruction_of_constants
+def zeros(context: Any, like: Any, n_rows: Any, number: Any) -> Any:
+    """A tuple of so many vectors of 0, of the numbers of an array, each of several rows; both counts are constants."""
+    kind = Vector(like.dtype, n_rows.literal_value)
+    result = tuple_of(kind, number.literal_value)
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        zero = ir.Constant(context.get_value_type(kind), [0.0] * kind.lanes)
+        return context.make_tuple(builder, result, [zero] * len(result))
+
+    return result(like, n_rows, number), build

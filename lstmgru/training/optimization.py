@@ -1,0 +1,77 @@
+"""Optimiser steps: one backward pass, its gradients clipped, one step, in full or mixed precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
+
+from lstmgru.specs import Optimizer, TrainSpec
+
+_OPTIMIZERS: dict[Optimizer, type[torch.optim.Adam]] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
+
+
+class Optimization:
+    """The optimiser of a training, the schedule of its learning rate, and what a step does besides.
+
+    Args:
+        parameters: What is optimised.
+        spec: How.
+        n_steps: Steps of the whole training, over which the learning rate follows its schedule.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], spec: TrainSpec, n_steps: int) -> None:
+        self._parameters = list(parameters)
+        # One pass over all numbers of a parameter: a fifth of the time of torch's default on a CPU.
+        self.optimizer = _OPTIMIZERS[spec.optimizer](
+            self._parameters, lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True
+        )
+        self.scaler: torch.amp.GradScaler | None = None
+        """Scales the loss, where gradients in half precision would vanish without it."""
+        self._gradient_clip = spec.gradient_clip
+        self._schedule = _schedule(spec, self.optimizer, n_steps)
+
+    def step(self, loss: Tensor) -> None:
+        """Optimise by a loss."""
+        for parameter in self._parameters:
+            parameter.grad = None
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
+        if self._gradient_clip is not None:
+            if self.scaler is not None:
+                self.scaler.unscale_(self.optimizer)
+            clip(self._parameters, self._gradient_clip)
+        if self.scaler is None:
+            self.optimizer.step()
+        else:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        if self._schedule is not None:
+            self._schedule.step()
+
+
+@torch.no_grad()
+def clip(parameters: Iterable[Tensor], largest: float) -> None:
+    """Clip the norm of all gradients together (Pascanu et al. 2013), as ``torch.nn.utils.clip_grad_norm_`` does.
+
+    That sorts the gradients by device and type first, several times in each step: half of its time here.
+
+    Args:
+        parameters: All on one device, of one type.
+        largest: The norm that is left at most.
+    """
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    torch._foreach_mul_(gradients, torch.clamp(largest / (norm + 1e-6), max=1.0))
+
+
+def _schedule(spec: TrainSpec, optimizer: torch.optim.Optimizer, n_steps: int) -> LRScheduler | None:
+    """The schedule of a training of so many steps; ``None`` where the learning rate stays."""
+    match spec.schedule:
+        case "constant":
+            return None
+        case "cosine":
+            return CosineAnnealingLR(optimizer, n_steps)
+        case "one_cycle":
+            return OneCycleLR(optimizer, spec.learning_rate, total_steps=n_steps)
