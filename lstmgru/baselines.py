@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +11,18 @@ import numpy.typing as npt
 from lstmgru.data.design import WindowDesign
 from lstmgru.data.series import SeriesPanel, ShortSeries
 from lstmgru.data.splits import Rows, Split
-from lstmgru.data.windows import history, targets_at, training_cutoffs
+from lstmgru.data.windows import history, targets_at, training_runs
+from lstmgru.ridge import fit_ridge
 from lstmgru.specs import ForecastSpec
 
 Array = npt.NDArray[np.float32]
 Forecaster = Callable[[Rows], Array]
 """(windows,) cutoffs → (windows, H, Y) forecasts in original units."""
 
-# The design matrices of the linear baseline stay below this many numbers (48 MB in float64): a few seconds of one core.
+# The design matrices of the linear baseline stay below this many numbers in all: a few seconds of one core.
 _MAX_DESIGN_NUMBERS = 6_000_000
+# So many of them are there at the same time, unless there are fewer windows than numbers in one.
+_NUMBERS_AT_ONCE = 250_000
 # Largest first: where a small penalty interpolates the training windows its leave-one-out errors are 0/0, and
 # RidgeCV never prefers a NaN to what it has, but keeps one that comes first.
 _ALPHAS = np.logspace(5, -1, 13)
@@ -99,17 +102,26 @@ def linear(
     :class:`~lstmgru.data.design.WindowDesign`. The penalty is chosen by leave-one-out error on the training windows.
     When there are more windows than fit in memory, evenly spaced ones are used.
     """
-    from sklearn.linear_model import RidgeCV
-
     design = WindowDesign.fit(panel, split, context_length=context_length, horizon=forecast.horizon)
-    cutoffs = training_cutoffs(
+    runs = training_runs(
         panel, split, context_length=context_length, horizon=forecast.horizon, short_series=short_series
     )
-    cutoffs = cutoffs[:: max(1, -(-len(cutoffs) * design.width // _MAX_DESIGN_NUMBERS))]
-    centre, scale = design.units(cutoffs)
-    target = (targets_at(panel, cutoffs, forecast.horizon) - centre) / scale
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ridge = RidgeCV(alphas=_ALPHAS).fit(design.inputs(cutoffs), target.reshape(len(cutoffs), -1))
+    step = max(1, -(-len(runs) * design.width // _MAX_DESIGN_NUMBERS))
+    cutoffs = runs.at(np.arange(0, len(runs), step))
+
+    def parts(cutoffs: Rows) -> list[Rows]:
+        at_once = max(1, _NUMBERS_AT_ONCE // design.width)
+        return np.split(cutoffs, range(at_once, len(cutoffs), at_once))
+
+    def examples(cutoffs: Rows) -> tuple[Array, Array]:
+        centre, scale = design.units(cutoffs)
+        target = (targets_at(panel, cutoffs, forecast.horizon) - centre) / scale
+        return design.inputs(cutoffs), target.reshape(len(cutoffs), -1)
+
+    if len(cutoffs) > design.width:
+        ridge: Any = fit_ridge(lambda: map(examples, parts(cutoffs)), _ALPHAS.tolist())
+    else:
+        ridge = _ridge_of_few(*examples(cutoffs))
 
     def predict_some(cutoffs: Rows) -> Array:
         centre, scale = design.units(cutoffs)
@@ -117,10 +129,17 @@ def linear(
         return flat.reshape(len(cutoffs), forecast.horizon, panel.n_targets) * scale + centre
 
     def predict(cutoffs: Rows) -> Array:
-        at_once = max(1, _MAX_DESIGN_NUMBERS // design.width)
-        return np.concatenate([predict_some(part) for part in np.split(cutoffs, range(at_once, len(cutoffs), at_once))])
+        return np.concatenate([predict_some(part) for part in parts(cutoffs)])
 
     return predict
+
+
+def _ridge_of_few(inputs: Array, targets: Array) -> Any:
+    """The regression of fewer examples than inputs, by their products with each other."""
+    from sklearn.linear_model import RidgeCV
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return RidgeCV(alphas=_ALPHAS).fit(inputs, targets)
 
 
 BASELINES: dict[str, Baseline] = {

@@ -119,7 +119,7 @@ def calibrate(
         scaled: Whether the scores are in units of the windows' scales.
         season_length: Steps in one season, for the scale.
     """
-    together = np.concatenate(scores, axis=-3).astype(np.float64)
+    together = np.concatenate(scores, axis=-3)
     per_level = np.broadcast_to(together, (len(levels), *together.shape[-3:]))
     offsets = np.full((len(levels), *together.shape[-2:]), np.nan)
     for number, level in enumerate(levels):
@@ -202,13 +202,14 @@ def interval_score(target: Array, lower: Array, upper: Array, levels: tuple[floa
     return mean_width(lower, upper) + penalties
 
 
-def _step_offsets(scores: _Float, level: float) -> _Float:
+def _step_offsets(scores: Array, level: float) -> _Float:
     """(H, Y) offsets of one level from (windows, H, Y) scores; NaN where they are too few."""
     n_windows, horizon, n_targets = scores.shape
     if _rank(n_windows, level) <= n_windows:
         return _smallest(scores, _rank(n_windows, level))
     if not enough_windows(n_windows, horizon, level):
         return np.full((horizon, n_targets), np.nan)
+    scores = scores.astype(np.float64)
     size = np.abs(scores)
     floor = np.maximum(_SMALLEST_SHARE * size.mean(axis=(0, 1)), np.finfo(np.float32).tiny)
     others = np.maximum((size.sum(axis=0) - size) / (n_windows - 1), floor)
@@ -222,9 +223,9 @@ def _rank(n_scores: int, level: float) -> int:
     return math.ceil((n_scores + 1) * level - 1e-9)
 
 
-def _smallest(scores: _Float, rank: int) -> _Float:
+def _smallest(scores: Array | _Float, rank: int) -> _Float:
     """The ``rank``-th smallest along the first axis, counted from 1."""
-    values: _Float = np.partition(scores, rank - 1, axis=0)[rank - 1]
+    values: _Float = np.partition(scores, rank - 1, axis=0)[rank - 1].astype(np.float64)
     return values
 
 

@@ -18,7 +18,7 @@ from search.objectives import SCORE
 from search.progress import Listener, Progress
 from search.pruning import make_pruner, pass_last_rungs, prune_reason, should_prune
 from search.records import EpochRecord, TrialRecord
-from search.samplers import derive_seed, make_sampler
+from search.samplers import derive_seed, make_sampler, search_spaces
 from search.study import StudyStore, curve_rows, longest_fold_seconds, trial_record
 from search.tasks.base import BaselineResult
 
@@ -33,6 +33,7 @@ TIME_IS_UP = "the time budget ended"
 
 _BASELINES = -1
 _POLL_SECONDS = 0.2
+_SHOW_SECONDS = 0.1
 _NOTE_SECONDS = 10.0
 _STOPPING = "stopping: running trials are put back into the queue (Ctrl-C again ends at once)"
 GRACE_SECONDS = 3.0
@@ -48,6 +49,7 @@ class _Running:
     curve: list[EpochRecord] = field(default_factory=list)
     value: float | None = None
     stop: str | None = None
+    record: TrialRecord | None = None
 
 
 class Driver:
@@ -79,9 +81,11 @@ class Driver:
         self._baselines_tried = 0
         self._started = time.monotonic()
         self._ended_here: list[float] = []
-        self._data = plan.search_data()
+        self._data = executor.share(plan.search_data())
+        executor.settle(plan.bulk)
         self._grid = plan.space.grid() if plan.config.search.sampler == "grid" else None
-        self._elapsed_noted = time.monotonic()
+        self._spaces = search_spaces()
+        self._elapsed_noted = self._shown = time.monotonic()
         search, epochs = plan.config.search, plan.max_epochs * plan.n_folds
         self._store.study.pruner = make_pruner(search.pruner, percentile=search.percentile, epochs=epochs)
 
@@ -101,7 +105,7 @@ class Driver:
                 give_up = time.monotonic() + GRACE_SECONDS
                 self._listener.on_note(_STOPPING)
             self._keep_time()
-            self._listener.on_progress(self.progress())
+            self._show_progress()
         for number in self._running:
             self._store.requeue(number)
         self._running.clear()
@@ -115,8 +119,8 @@ class Driver:
         if self._ended_here:
             mean = sum(self._ended_here) / len(self._ended_here)
             seconds_left = max(0.0, mean * (total - done) / self._plan.jobs)
-            seconds_left = min(seconds_left, max(0.0, self._budget.search_seconds_left(self._refit_seconds())))
-        running = tuple(self._running_record(number) for number in sorted(self._running))
+            seconds_left = min(seconds_left, max(0.0, self._search_seconds_left()))
+        running = tuple(trial.record or self._noted(trial) for _, trial in sorted(self._running.items()))
         return Progress(done, total, running, self._store.best(), time.monotonic() - self._started, seconds_left)
 
     def on_report(self, key: int, message: TrialReport) -> None:
@@ -126,14 +130,14 @@ class Driver:
         running.value = message.value
         if self._store.goal.single:  # Optuna takes no intermediate values of several objectives
             self._report(running, message)
-        self._tracker.update(self._running_record(key))
-        self._listener.on_progress(self.progress())
+        self._tracker.update(self._noted(running))
+        self._show_progress()
 
     def stop_reason(self, key: int) -> str | None:
         """Why job ``key`` should stop now."""
         if self.interrupted:
             return INTERRUPTED
-        if self._budget.search_seconds_left(self._refit_seconds()) <= 0:
+        if self._search_seconds_left() <= 0:
             return TIME_IS_UP
         running = self._running.get(key)
         return running.stop if running else None
@@ -157,14 +161,17 @@ class Driver:
 
     def _may_ask(self) -> bool:
         counted, waiting = self._store.counts()
-        return not self.interrupted and self._budget.allows_trial(counted - waiting, self._refit_seconds())
+        left = counted - waiting < self._budget.trials and self._search_seconds_left() > 0
+        return not self.interrupted and left
 
     def ask(self) -> None:
         """Start the next trial; only while the executor has room."""
         study, plan = self._store.study, self._plan
         number = self._store.next_number()
         search = plan.config.search
-        study.sampler = make_sampler(search.sampler, seed=search.seed, number=number, grid=self._grid)
+        study.sampler = make_sampler(
+            search.sampler, seed=search.seed, number=number, grid=self._grid, spaces=self._spaces
+        )
         trial = study.ask()
         suggested = "seed" in trial.user_attrs  # then it is run again, as it was
         if not suggested:
@@ -174,9 +181,9 @@ class Driver:
             trial.set_user_attr("layers", model.architecture)
             trial.set_user_attr("seed", derive_seed(search.seed, trial.number))
         train = plan.train_spec(settings, seed=trial.user_attrs["seed"])
-        self._running[trial.number] = _Running(trial, time.monotonic())
+        self._running[trial.number] = running = _Running(trial, time.monotonic())
         self._executor.submit(Job(trial.number, run_trial, (self._data, model, train)))
-        self._tracker.update(self._running_record(trial.number))
+        self._tracker.update(self._noted(running))
 
     def take(self, outcome: Outcome) -> None:
         """A job ended: tell the study."""
@@ -193,7 +200,6 @@ class Driver:
             self._tell(running, result, failure)
         record = trial_record(self._store.trial(outcome.key))
         self._tracker.update(record)
-        self._store.set("elapsed", round(self._budget.elapsed, 1))
         if record.state != "WAITING":
             self._ended_here.append(time.monotonic() - running.started)
             self._listener.on_trial(record, self.progress())
@@ -251,8 +257,20 @@ class Driver:
         values = {SCORE: result.score, **result.measures}
         study.tell(trial, [values[name] for name in goal.objectives])
 
-    def _running_record(self, number: int) -> TrialRecord:
-        return trial_record(self._store.trial(number), curve=tuple(self._running[number].curve))
+    def _noted(self, running: _Running) -> TrialRecord:
+        """The record of a trial as it is now, which it keeps until there is something new."""
+        running.record = trial_record(self._store.trial(running.trial.number), curve=tuple(running.curve))
+        return running.record
+
+    def _show_progress(self) -> None:
+        """Several times a second; of 64 workers there may be hundreds of reports."""
+        if time.monotonic() - self._shown >= _SHOW_SECONDS:
+            self._shown = time.monotonic()
+            self._listener.on_progress(self.progress())
+
+    def _search_seconds_left(self) -> float:
+        """Seconds until the search must stop; asked for all the time, and only a limit needs a look at the trials."""
+        return self._budget.search_seconds_left(0.0 if self._budget.timeout is None else self._refit_seconds())
 
     def _refit_seconds(self) -> float:
         """What a refit is expected to take: the winner's longest fold, or a running trial's before there is one."""

@@ -90,7 +90,9 @@ class Ending:
 
     def _outcome(self, winner: Winner) -> Outcome | None:
         """What became of the job; ``None`` if it did not stop in time after Ctrl-C."""
-        self._executor.submit(Job(_JOB, finalize, (self._task(winner),)))
+        task = self._executor.share(self._task(winner))
+        self._executor.shrink(1)  # the others have nothing left to do, and hold what they read
+        self._executor.submit(Job(_JOB, finalize, (task,)))
         give_up = float("inf")
         while time.monotonic() < give_up:
             for outcome in self._executor.poll(self, _POLL_SECONDS):

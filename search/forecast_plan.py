@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from lstmgru.data.splits import Rows, Split, Splits, make_splits
-from lstmgru.data.windows import evaluation_cutoffs, training_cutoffs
+from lstmgru.data.windows import evaluation_cutoffs, training_runs
 from lstmgru.specs import ForecastSpec
 from search.config import ForecastStudyConfig, StudyConfig
 from search.errors import Problem, StudyFileError
@@ -75,6 +76,11 @@ class ForecastPlan(Plan):
         """Epochs without a better score before the training of a fold stops; ``None``: it never stops early."""
         return self.config.training.patience
 
+    @property
+    def bulk(self) -> SeriesPanel:
+        """The part of the data that may be large."""
+        return self.panel
+
     def search_data(self) -> ForecastData:
         """What trials see: the rows of the holdout are hidden."""
         return replace(self.whole_data(), panel=self.panel.hiding(self.splits.holdout.evaluation[:, 0]))
@@ -92,6 +98,10 @@ class ForecastPlan(Plan):
 
     def digest(self) -> str:
         """Two studies with the same digest have the same data."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         return self.panel.digest()
 
     def describe_data(self) -> dict[str, Any]:
@@ -102,7 +112,7 @@ class ForecastPlan(Plan):
         first, last = panel.times[panel.offsets[:-1]].min(), panel.times[panel.offsets[1:] - 1].max()
         return {
             "source": self.source,
-            "digest": panel.digest(),
+            "digest": self.digest(),
             "series": len(panel),
             "rows": len(panel.times),
             "start": show_time(first),
@@ -140,7 +150,7 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
     from lstmgru.data.frequency import default_season_length
 
     file = str(study_file or config.name)
-    accelerator = accelerator_of(config.training.accelerator, file)
+    accelerator = accelerator_of(config.training, file)
     panel, source = _read_panel(config, study_file)
     season = config.forecast.season_length
     season_length = default_season_length(panel.frequency) if season == "auto" else season
@@ -210,7 +220,7 @@ def _check_splits(
     n_windows = 0
     late: tuple[str, str] | None = None
     for split in (*splits.folds, splits.holdout):
-        training_cutoffs(panel, split, **reading, short_series=short_series)
+        training_runs(panel, split, **reading, short_series=short_series)
         cutoffs = evaluation_cutoffs(panel, split, **reading, stride=splits.stride, short_series=short_series)
         n_windows += len(cutoffs) if split is not splits.holdout else 0
         late = late or _series_without_scale(panel, split, cutoffs)

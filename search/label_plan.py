@@ -83,6 +83,11 @@ class LabelPlan(Plan):
         wanted = self.config.training.patience
         return max(_FEWEST_PATIENCE, self.max_epochs // 3) if wanted == "auto" else wanted
 
+    @property
+    def bulk(self) -> LabelledSequences:
+        """The part of the data that may be large."""
+        return self.sequences
+
     def search_data(self) -> LabelData:
         """What trials see: the sequences of the holdout are hidden."""
         return replace(self.whole_data(), sequences=self.sequences.hiding(self.splits.holdout.evaluation))
@@ -123,7 +128,7 @@ class LabelPlan(Plan):
 def label_plan(config: LabelStudyConfig, *, study_file: Path | None = None) -> LabelPlan:
     """Read the data of a study of labels and work out everything else, see :func:`search.plan.make_plan`."""
     file = str(study_file or config.name)
-    accelerator = accelerator_of(config.training.accelerator, file)
+    accelerator = accelerator_of(config.training, file)
     sequences, test, source = _read_data(config, study_file)
     labels = LabelSpec(config.task, config.metric, sequences.classes)
     splits = make_label_splits(sequences, _split_spec(config, test), test)

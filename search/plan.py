@@ -17,6 +17,7 @@ from search.configurations import Parameters, known_configurations
 from search.devices import resolve_accelerator, resolve_jobs
 from search.errors import Problem, StudyFileError
 from search.objectives import SCORE
+from search.settings import TrainingConfig
 from search.space import SearchSpace, Settings
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ class Plan(ABC):
     @abstractmethod
     def holdout(self) -> Any:
         """The split that is scored once."""
+
+    @property
+    @abstractmethod
+    def bulk(self) -> object:
+        """The part of the data that may be large."""
 
     @abstractmethod
     def search_data(self) -> TaskData:
@@ -111,6 +117,7 @@ class Plan(ABC):
             gradient_clip=training.gradient_clip,
             ema_decay=training.ema_decay,
             accelerator=self.accelerator,
+            precision=training.precision,
             seed=seed,
         )
 
@@ -160,19 +167,24 @@ def shared(config: StudyConfig, space: SearchSpace, accelerator: str, file: str)
     )
 
 
-def accelerator_of(wanted: str, file: str) -> str:
+def accelerator_of(training: TrainingConfig, file: str) -> str:
     """What a study is trained on.
 
     Raises:
-        StudyFileError: It asks for something that this machine does not have.
+        StudyFileError: It asks for something that this machine does not have, or for a precision that it does not know.
     """
+    wanted = training.accelerator
     found = resolve_accelerator("auto")
     # AMD's devices are found by torch alone, so a study that names them is believed; on a Mac Lightning's gpu is mps.
     believed = found != "cpu" or "+rocm" in version("torch")
     if wanted not in ("auto", "cpu", found) and not (wanted == "gpu" and believed):
         message = f"is {wanted}, but this machine has only {found} to train on; set it to auto or {found}"
         raise StudyFileError(file, [Problem("training.accelerator", message)])
-    return resolve_accelerator(wanted)
+    accelerator = resolve_accelerator(wanted)
+    if accelerator == "cpu" and training.precision == "16-mixed":
+        message = "is 16-mixed, but a CPU trains in 32-true or bf16-mixed; set it to one of them"
+        raise StudyFileError(file, [Problem("training.precision", message)])
+    return accelerator
 
 
 def identity(plan: Plan) -> dict[str, Any]:
@@ -188,6 +200,8 @@ def identity(plan: Plan) -> dict[str, Any]:
     for place in ("path", "test", "vectors"):
         kept["data"].pop(place, None)
     kept["training"].pop("accelerator", None)
+    if kept["training"]["precision"] == "32-true":  # studies from before there was a choice do not mention it
+        del kept["training"]["precision"]
     # What the sampler has learnt with them cannot be taken back. A study of the score alone does not mention them.
     search = {key: dumped["search"][key] for key in ("objectives", "bounds")}
     kept["search"] = {key: value for key, value in search.items() if value not in ([SCORE], [])}

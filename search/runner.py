@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
 from search.budget import Budget
+from search.devices import gpu_share
 from search.driver import Driver
 from search.ending import Ending, why_nothing_to_export
 from search.errors import NotAJournal, NoTrialCompleted, SearchError
@@ -167,7 +168,9 @@ def make_executor(plan: Plan, *, apart: bool = False) -> Executor:
     from search.executors.processes import ProcessExecutor
 
     ready = partial(warm_up, plan.registered_cells())
-    return InProcessExecutor(ready) if plan.jobs == 1 and not apart else ProcessExecutor(plan.jobs, ready)
+    if plan.jobs == 1 and not apart:
+        return InProcessExecutor(ready)
+    return ProcessExecutor(plan.jobs, ready, gpu_share=gpu_share(plan.accelerator, plan.jobs))
 
 
 def check_cells(plan: Plan) -> None:

@@ -6,7 +6,11 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
+    from optuna.search_space import IntersectionSearchSpace
+    from optuna.trial import FrozenTrial
 
     from search.methods import SamplerName
 
@@ -20,6 +24,7 @@ def make_sampler(
     seed: int,
     number: int,
     grid: dict[str, list[Any]] | None = None,
+    spaces: IntersectionSearchSpace | None = None,
 ) -> BaseSampler:
     """The sampler that suggests trial ``number``.
 
@@ -34,13 +39,15 @@ def make_sampler(
         seed: Of the study.
         number: Of the trial.
         grid: Values by parameter, for ``grid``.
+        spaces: Of :func:`search_spaces`, the same one for all trials of a study; ``None``: ``tpe`` looks through all
+            trials anew for the parameters that they have in common, with the same result.
     """
     from optuna import samplers
 
     trial_seed = derive_seed(seed, number)
     match name:
         case "tpe":
-            return samplers.TPESampler(seed=trial_seed)
+            return samplers.TPESampler(seed=trial_seed) if spaces is None else _tpe(trial_seed, spaces)
         case "random":
             return samplers.RandomSampler(seed=trial_seed)
         case "grid":
@@ -54,6 +61,27 @@ def make_sampler(
             return samplers.CmaEsSampler(seed=trial_seed, warn_independent_sampling=False)
         case "nsga2":
             return samplers.NSGAIISampler(seed=trial_seed, population_size=POPULATION)
+
+
+def search_spaces() -> IntersectionSearchSpace:
+    """Remembers which parameters all trials of a study have, so that only new trials are looked at."""
+    from optuna.search_space import IntersectionSearchSpace
+
+    return IntersectionSearchSpace(include_pruned=True)
+
+
+def _tpe(seed: int, spaces: IntersectionSearchSpace) -> BaseSampler:
+    """Optuna's TPE, which remembers the same for itself and forgets it with the sampler."""
+    from optuna.samplers import TPESampler
+
+    class RememberingTPESampler(TPESampler):
+        def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+            if len(study.directions) > 1:  # then it looks at each parameter alone
+                return super().infer_relative_search_space(study, trial)
+            common = spaces.calculate(study, use_cache=True)
+            return {name: distribution for name, distribution in common.items() if not distribution.single()}
+
+    return RememberingTPESampler(seed=seed)
 
 
 def derive_seed(seed: int, number: int) -> int:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from lstmgru.specs import Precision
 from search.errors import shown
 from search.shapes import Count, CountOrAuto, Strict, Text
 
@@ -31,6 +32,11 @@ class TrainingConfig(Strict):
     )
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = Field(
         "auto", description="What networks are trained on. `auto`: a GPU where there is one, else the CPU."
+    )
+    precision: Precision = Field(
+        "32-true",
+        description="Of the numbers in training. `bf16-mixed`, `16-mixed` (not on a CPU): products in half precision, "
+        "which pays for wide layers on a GPU; what is exported is in single precision.",
     )
 
 

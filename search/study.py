@@ -93,11 +93,16 @@ class StudyStore:
 
     def get(self, key: str, default: Any = None) -> Any:
         """A study attribute."""
-        return self.study.user_attrs.get(key, default)
+        return self._attributes.get(key, default)
+
+    @property
+    def _attributes(self) -> dict[str, Any]:
+        """As the storage has them: Optuna's ``user_attrs`` is a deep copy, of calibrations and links too."""
+        return self._storage.get_study_user_attrs(self.study._study_id)
 
     def set(self, key: str, value: Any) -> None:
         """Write a study attribute, if it is not already so."""
-        if self.study.user_attrs.get(key) != value:
+        if self._attributes.get(key) != value:
             self.study.set_user_attr(key, value)
             self._goal = None
 
@@ -206,7 +211,7 @@ class StudyStore:
 
     def trial(self, number: int) -> FrozenTrial:
         """A trial as it is now; not to be changed."""
-        return self.study.get_trials(deepcopy=False)[number]
+        return self._storage.get_trial(self._trial_id(number))
 
     def best(self) -> TrialRecord | None:
         """The complete trial that would be exported now: the best, or the preferred one, within the bounds."""
@@ -215,9 +220,12 @@ class StudyStore:
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         # It is asked for many times a second, and what has ended does not change.
         if self._goal is None or len(complete) != len(self._judged):
-            new = (trial for trial in complete if trial.number not in self._judged)
+            old, goal = None if self._goal is None else self._best, self.goal
+            new = [trial for trial in complete if trial.number not in self._judged]
             self._judged |= {trial.number: self._measures(trial_record(trial)) for trial in new}
-            self._best = self.goal.best(self._judged)
+            # Of one objective the best is the best so far or a new one; of several, every trial may count.
+            asked = {trial.number for trial in new} | {old} if goal.single and old is not None else self._judged.keys()
+            self._best = goal.best({number: self._judged[number] for number in asked})
         return None if self._best is None else trial_record(self.trial(self._best))
 
     def winner(self) -> FrozenTrial | None:
@@ -286,8 +294,7 @@ class StudyStore:
         )
 
     def _trial_id(self, number: int) -> int:
-        study_id = self._storage.get_study_id_from_name(self.study.study_name)
-        return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        return self._storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
 
 
 def trial_record(

@@ -154,6 +154,8 @@ KEYS = [
          TINY + "tracking: {uri: ./mlruns}\n"),
     Case("device that is not there", ("training.accelerator is mps, but this machine has only", "set it to auto or"),
          edited("accelerator: cpu", "accelerator: mps")),
+    Case("precision of another device", ("training.precision is 16-mixed, but a CPU trains in 32-true or bf16-mixed",),
+         edited("accelerator: cpu", "accelerator: cpu\n  precision: 16-mixed")),
 ]  # fmt: skip
 
 TABLES = [

@@ -84,13 +84,13 @@ def test_rare_names_share_an_indicator() -> None:
     panel.values[26:30, 1] = [1, 32, 33, 40]
     indicators = design(panel).inputs(np.array([30 - H]))[0].reshape(T, -1)
     assert indicators.shape == (T, 1 + 33)
-    columns = design(panel).covariates[26:30].argmax(axis=1)
+    columns = design(panel).covariates(np.arange(26, 30)).argmax(axis=1)
     assert columns.tolist() == [0, 31, 32, 32]
 
 
 def test_a_hidden_name_is_noticed() -> None:
     panel = make_panel((30,), past=1, categories={"past_0": ("a", "b")}).hiding(np.array([25]))
-    covariates = design(panel).covariates
+    covariates = design(panel).covariates(np.arange(30))
     assert np.isnan(covariates[25:]).all()
     assert np.isfinite(covariates[:25]).all()
 

@@ -59,7 +59,8 @@ LIBRARY_PARTS = {
     "label_metrics": {"data", "comparison", "specs", "errors"},
     "label_baselines": {"data", "specs", "errors"},
     "intervals": {"errors"},
-    "baselines": {"data", "specs", "errors"},
+    "ridge": {"errors"},
+    "baselines": {"ridge", "data", "specs", "errors"},
     "training": {"data", "nn", "metrics", "label_metrics", "specs", "errors"},
     "bundle": {"data", "nn", "intervals", "specs", "registry", "errors"},
 }

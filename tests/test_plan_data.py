@@ -14,6 +14,7 @@ from search.api import load_plan
 from search.cli.app import main
 from search.errors import StudyFileError
 from search.plan import Plan, identity
+from search.space import Settings
 
 STUDY = """\
 data:
@@ -77,6 +78,16 @@ def test_what_makes_trials_comparable_includes_names_static_covariates_and_paddi
     assert kept["data.static_covariates"] == ["region", "size"]
     assert kept["data.categorical"] == ["grade", "region"]
     assert kept["data.short_series"] == "pad"
+
+
+def test_a_precision_reaches_the_training_and_is_mentioned_only_when_it_is_chosen(tmp_path: Path) -> None:
+    """A study from before there was a choice goes on."""
+    study = str(write(tmp_path))
+    assert "training.precision" not in identity(load_plan(study))
+
+    plan = load_plan(study, overrides=["training.precision=bf16-mixed"])
+    assert identity(plan)["training.precision"] == "bf16-mixed"
+    assert plan.train_spec(Settings(0.01, 32, 0.0, "adamw", "constant", "mae"), seed=0).precision == "bf16-mixed"
 
 
 def test_check_shows_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from drivers import drive, plan_of
 from optuna.trial import TrialState
 
-from search.samplers import POPULATION, make_sampler
+from search.samplers import POPULATION, make_sampler, search_spaces
 from search.study import StudyStore
 
 NO_PRUNER = "search.pruner=none"
@@ -174,3 +174,31 @@ def test_samplers_say_nothing_on_their_own(tmp_path: Path, capfd: pytest.Capture
         folder.mkdir()
         search(folder, sampler, trials=3)
     assert capfd.readouterr().err == ""
+
+
+def test_tpe_suggests_the_same_whether_or_not_it_remembers_which_parameters_there_are() -> None:
+    """With parameters that some trials lack, pruned and failed ones, and one that is told late."""
+
+    def suggested(*, remembering: bool) -> list[dict[str, Any]]:
+        study, spaces = optuna.create_study(), search_spaces()
+        late: optuna.trial.Trial | None = None
+        for number in range(40):
+            study.sampler = make_sampler("tpe", seed=3, number=number, spaces=spaces if remembering else None)
+            trial = study.ask()
+            value = trial.suggest_float("a", 0, 1) + trial.suggest_int("b", 1, 5)
+            if number % 3:
+                value += trial.suggest_float("c", 0, 1)
+            if number == 5:
+                late = trial
+            elif number % 7 == 6:
+                study.tell(trial, state=TrialState.FAIL)
+            elif number % 7 == 5:
+                trial.report(value, 1)
+                study.tell(trial, state=TrialState.PRUNED)
+            else:
+                study.tell(trial, value)
+            if number == 20 and late is not None:
+                study.tell(late, 0.5)
+        return [trial.params for trial in study.trials]
+
+    assert suggested(remembering=True) == suggested(remembering=False)

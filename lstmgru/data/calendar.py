@@ -18,6 +18,8 @@ from lstmgru.data.grid import DAY_NS, Times, wall_clock
 from lstmgru.errors import DataError, did_you_mean
 
 Fractions = npt.NDArray[np.float64]
+# Of millions of times, what is worked out on the way would take several times the memory of the channels.
+_BLOCK_ROWS = 262_144
 
 
 def _since(times: Times, unit: str) -> npt.NDArray[Any]:
@@ -159,11 +161,12 @@ def calendar_values(times: Times, features: Sequence[str], timezone: str | None 
             "set data.calendar to none, or write the times as dates (2020-01-31)"
         )
     values = np.empty((len(times), len(calendar_channels(features))), np.float32)
-    if features:
-        wall = wall_clock(times, timezone)
+    for start in range(0, len(times) if features else 0, _BLOCK_ROWS):
+        part = slice(start, start + _BLOCK_ROWS)
+        wall = wall_clock(times[part], timezone)
         columns = (column for feature in features for column in _columns(wall, feature))
         for channel, column in enumerate(columns):
-            values[:, channel] = column
+            values[part, channel] = column
     return values
 
 

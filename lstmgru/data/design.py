@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,6 +15,7 @@ from lstmgru.data.splits import Rows, Split
 from lstmgru.data.windows import context_rows, history, horizon_rows
 
 Array = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.int64]
 
 # Names of a column that get an indicator of their own; all others share one more.
 _MOST_NAMES = 32
@@ -34,25 +36,23 @@ class WindowDesign:
     relative to their window, so that large series do not drown small ones: the last value is subtracted, and the rest
     divided by the mean absolute difference of the context from it (at least 1 % of the context's mean absolute value).
 
+    Rows are made when they are asked for: there is no second copy of the data.
+
     Attributes:
         panel: The data.
         context_length: T.
         horizon: H.
-        covariates: (rows, covariates and indicators).
-        n_future: Their last columns, known over the horizon.
+        scaler: Of the training part.
+        names: The indicators of each channel that holds names.
         static: (series, static covariates and indicators).
-        mean: (Y,) of the targets in the training part.
-        scale: (Y,) their deviation.
     """
 
     panel: SeriesPanel
     context_length: int
     horizon: int
-    covariates: Array
-    n_future: int
+    scaler: Scaler
+    names: dict[int, _Indicators]
     static: Array
-    mean: Array
-    scale: Array
 
     @classmethod
     def fit(cls, panel: SeriesPanel, split: Split, *, context_length: int, horizon: int) -> Self:
@@ -64,46 +64,57 @@ class WindowDesign:
             context_length: T.
             horizon: H.
         """
-        scaler, n_targets = Scaler.fit(panel, split.train), panel.n_targets
-        training = np.concatenate([np.arange(start, end) for start, end in split.train])
-        columns = _expand(scaler.transform(panel.values), dict(panel.schema.channel_categories), training)[n_targets:]
-        static = _expand(
-            scaler.transform_static(panel.static), dict(panel.schema.static_categories), np.arange(len(panel))
-        )
-        return cls(
-            panel=panel,
-            context_length=context_length,
-            horizon=horizon,
-            covariates=_side_by_side(columns, len(panel.values)),
-            n_future=sum(column.shape[1] for column in columns[len(columns) - panel.n_future :]),
-            # Those of a single series never change.
-            static=_side_by_side(static if len(panel) > 1 else [], len(panel)),
-            mean=scaler.mean[0, :n_targets],
-            scale=scaler.scale[0, :n_targets],
-        )
+        scaler = Scaler.fit(panel, split.train)
+        parts = [slice(start, end) for start, end in split.train]
+        names = {
+            channel: _Indicators.of((panel.values[part, channel] for part in parts), n_names)
+            for channel, n_names in panel.schema.channel_categories
+        }
+        static_names = {
+            place: _Indicators.of([panel.static[:, place]], n_names)
+            for place, n_names in panel.schema.static_categories
+        }
+        # Those of a single series never change.
+        n_static = panel.static.shape[1] if len(panel) > 1 else 0
+        static = _expand(scaler.transform_static(panel.static), range(n_static), static_names)
+        return cls(panel, context_length, horizon, scaler, names, static)
 
     @property
     def width(self) -> int:
         """Numbers in a row."""
-        channels: int = self.panel.n_targets + self.covariates.shape[1]
+        columns = [self.names[channel].width if channel in self.names else 1 for channel in self._channels]
         static: int = self.static.shape[1]
-        return self.context_length * channels + self.horizon * self.n_future + static
+        targets, future = self.panel.n_targets, columns[len(columns) - self.panel.n_future :]
+        return self.context_length * (targets + sum(columns)) + self.horizon * sum(future) + static
 
     def inputs(self, cutoffs: Rows) -> Array:
         """(windows, width) rows of the matrix."""
         centre, scale = self.units(cutoffs)
         targets, rows = self._contexts(cutoffs)
-        past = np.concatenate([(targets - centre) / scale, self.covariates[rows]], axis=2)
-        first_future = self.covariates.shape[1] - self.n_future
-        future = self.covariates[horizon_rows(cutoffs, self.horizon), first_future:]
+        past = np.concatenate([(targets - centre) / scale, self.covariates(rows)], axis=2)
+        known = self._channels[len(self._channels) - self.panel.n_future :]
+        future = self._columns(horizon_rows(cutoffs, self.horizon), known)
         static = self.static[np.searchsorted(self.panel.offsets, cutoffs, side="right") - 1]
         return np.concatenate([part.reshape(len(cutoffs), -1) for part in (past, future, static)], axis=1)
+
+    def covariates(self, rows: Rows) -> Array:
+        """(…, covariates and indicators) in (…) rows."""
+        return self._columns(rows, self._channels)
+
+    @property
+    def _channels(self) -> range:
+        """Those of the covariates."""
+        return range(self.panel.n_targets, self.panel.values.shape[1])
+
+    def _columns(self, rows: Rows, channels: range) -> Array:
+        return _expand(self.scaler.transform(self.panel.values[rows]), channels, self.names)
 
     def units(self, cutoffs: Rows) -> tuple[Array, Array]:
         """What targets are shifted by, then divided by, in original units: twice (windows, 1, Y)."""
         if len(self.panel) == 1:
             shape = (len(cutoffs), 1, self.panel.n_targets)
-            return np.broadcast_to(self.mean, shape), np.broadcast_to(self.scale, shape)
+            mean, scale = (part[0, : shape[-1]] for part in (self.scaler.mean, self.scaler.scale))
+            return np.broadcast_to(mean, shape), np.broadcast_to(scale, shape)
         targets, _ = self._contexts(cutoffs)
         last = targets[:, -1:]
         change, level = np.abs(targets - last).mean(axis=1), np.abs(targets).mean(axis=1)
@@ -117,30 +128,42 @@ class WindowDesign:
         return self.panel.values[rows, : self.panel.n_targets], rows
 
 
-def _expand(values: Array, categories: dict[int, int], training: Rows) -> list[Array]:
-    """Every column of (rows, columns) as (rows, 1) numbers or (rows, names) indicators.
+@dataclass(frozen=True)
+class _Indicators:
+    """A column of codes of names as columns of 0 and 1.
 
-    Args:
-        values: Numbers, and codes of names.
-        categories: Column → number of names, of those that hold codes.
-        training: Rows in which names are counted.
+    Attributes:
+        own: (names,) codes that have a column of their own.
+        others: Whether all other names share one more.
     """
-    columns = list(values.T)
-    return [
-        _indicators(column, column[training], categories[number]) if number in categories else column[:, None]
-        for number, column in enumerate(columns)
-    ]
+
+    own: Codes
+    others: bool
+
+    @classmethod
+    def of(cls, training: Iterable[Array], n_names: int) -> Self:
+        """Those of the names that are most frequent in (n,) codes, which may come in parts."""
+        counts = np.zeros(n_names + 1, np.int64)
+        for codes in training:
+            counts += np.bincount(codes.astype(np.int64), minlength=n_names + 1)
+        own = 1 + np.argsort(-counts[1:], kind="stable")[:_MOST_NAMES]
+        return cls(own, n_names > len(own))
+
+    @property
+    def width(self) -> int:
+        """How many columns."""
+        return len(self.own) + self.others
+
+    def __call__(self, codes: Array) -> Array:
+        """(…) codes → (…, width)."""
+        indicators = codes[..., None] == self.own
+        if self.others:
+            indicators = np.concatenate([indicators, ~indicators.any(axis=-1, keepdims=True)], axis=-1)
+        # A hidden row is NaN, and so it stays.
+        return np.where(np.isnan(codes)[..., None], np.float32(np.nan), indicators.astype(np.float32))
 
 
-def _indicators(codes: Array, training: Array, n_names: int) -> Array:
-    counts = np.bincount(training.astype(np.int64), minlength=n_names + 1)[1:]
-    own = 1 + np.argsort(-counts, kind="stable")[:_MOST_NAMES]
-    indicators = codes[:, None] == own
-    if n_names > len(own):
-        indicators = np.column_stack([indicators, ~indicators.any(axis=1)])
-    # A hidden row is NaN, and so it stays.
-    return np.where(np.isnan(codes)[:, None], np.float32(np.nan), indicators.astype(np.float32))
-
-
-def _side_by_side(columns: list[Array], n_rows: int) -> Array:
-    return np.concatenate([np.empty((n_rows, 0), np.float32), *columns], axis=1)
+def _expand(values: Array, columns: range, names: dict[int, _Indicators]) -> Array:
+    """(…, numbers and indicators) of some columns of (…, columns) numbers and codes of names."""
+    parts = [names[n](values[..., n]) if n in names else values[..., n, None] for n in columns]
+    return np.concatenate([np.empty((*values.shape[:-1], 0), np.float32), *parts], axis=-1)

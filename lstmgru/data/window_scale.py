@@ -62,10 +62,11 @@ def panel_scale(panel: SeriesPanel, cutoffs: Rows, *, context_length: int, seaso
     """
     if len(panel) == 1:
         return np.ones((len(cutoffs), panel.n_targets), np.float32)
-    lengths = np.minimum(history(panel, cutoffs), context_length)
-    rows = np.maximum(context_rows(cutoffs, context_length), (cutoffs - lengths)[:, None])
-    scales = [
-        window_scale(panel.values[rows[part], : panel.n_targets], season_length, lengths[part])
-        for part in np.split(np.arange(len(cutoffs)), range(_WINDOWS_AT_ONCE, len(cutoffs), _WINDOWS_AT_ONCE))
-    ]
-    return np.concatenate(scales)
+
+    def scales(cutoffs: Rows) -> Array:
+        lengths = np.minimum(history(panel, cutoffs), context_length)
+        rows = np.maximum(context_rows(cutoffs, context_length), (cutoffs - lengths)[:, None])
+        return window_scale(panel.values[rows, : panel.n_targets], season_length, lengths)
+
+    parts = np.split(cutoffs, range(_WINDOWS_AT_ONCE, len(cutoffs), _WINDOWS_AT_ONCE))
+    return np.concatenate([scales(part) for part in parts])

@@ -12,7 +12,7 @@ WARM_UP = 3
 """Passes that are not counted: the first ones allocate memory and choose kernels."""
 FEWEST, MOST = 7, 200
 """Passes that are counted."""
-ENOUGH_SECONDS = 0.02
+ENOUGH_SECONDS = 0.005
 """After so long no further pass is begun, once there are :data:`FEWEST`."""
 
 

@@ -11,7 +11,7 @@ from lstmgru.data.inputs import input_spec
 from lstmgru.data.scaling import Scaler
 from lstmgru.data.series import SeriesPanel, ShortSeries
 from lstmgru.data.splits import Rows, Split
-from lstmgru.data.windows import training_cutoffs
+from lstmgru.data.windows import training_runs
 from lstmgru.metrics import Array, Evaluation
 from lstmgru.nn.network import MEDIAN, ForecastNetwork
 from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
@@ -61,7 +61,7 @@ def fit(
         TrainingDiverged: The loss or the score is not finite.
     """
     scaler = Scaler.fit(panel, split.train, model)
-    cutoffs = training_cutoffs(
+    runs = training_runs(
         panel, split, context_length=model.context_length, horizon=forecast.horizon, short_series=short_series
     )
     inputs = input_spec(panel.schema, n_series=len(panel), short_series=short_series)
@@ -71,7 +71,7 @@ def fit(
         lambda network, inputs, target: network.loss(inputs, target, train.loss),
         _windows(panel, scaler, inputs, model, forecast),
         WindowsDataModule(
-            cutoffs,
+            runs,
             None if evaluation is None else evaluation.cutoffs,
             panel.offsets,
             batch_size=train.batch_size,

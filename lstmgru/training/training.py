@@ -8,9 +8,11 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 import torch
+from lightning.fabric.utilities import registry
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
@@ -22,6 +24,9 @@ from lstmgru.training.chunks import ChunksDataModule
 from lstmgru.training.module import Array, ResidentData, TrainingModule, Validation
 
 Network = TypeVar("Network", bound=nn.Module)
+
+# Every Trainer looks through all installed packages for callbacks, which takes longer than all else that it does first.
+registry.entry_points = cache(registry.entry_points)  # type: ignore[attr-defined, assignment]
 
 
 @dataclass(frozen=True)

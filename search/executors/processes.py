@@ -55,10 +55,11 @@ class ProcessExecutor:
     Args:
         jobs: Number of workers.
         warm_up: Module-level function that each worker calls first, to import what jobs need.
+        gpu_share: Part of a GPU's memory that each worker keeps to, see :func:`search.devices.gpu_share`.
     """
 
-    def __init__(self, jobs: int, warm_up: Callable[[], None]) -> None:
-        self._jobs, self._warm_up = jobs, warm_up
+    def __init__(self, jobs: int, warm_up: Callable[[], None], *, gpu_share: float | None = None) -> None:
+        self._jobs, self._warm_up, self._gpu_share = jobs, warm_up, gpu_share
         self._workers: list[_Worker] = []
         self._entered = 0.0
         self._failed_starts = 0
@@ -163,7 +164,7 @@ class ProcessExecutor:
     def _spawn(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
-        process = context.Process(target=worker_main, args=(there, self._warm_up), daemon=True)
+        process = context.Process(target=worker_main, args=(there, self._warm_up, self._gpu_share), daemon=True)
         before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
         os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
         try:

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from search.executors.base import Job, run_job
+from search.executors.gpu import keep_gpu_share
 from search.executors.memory import give_back_memory
 
 READY, REPORT, STOP = "ready", "report", "stop"
@@ -38,11 +39,18 @@ class _PipeChannel:
         return self._reason
 
 
-def worker_main(pipe: Connection[Any, Any], warm_up: Callable[[], None]) -> None:
-    """A worker's life: warm up, then one job after the other until the pipe closes."""
+def worker_main(pipe: Connection[Any, Any], warm_up: Callable[[], None], gpu_share: float | None) -> None:
+    """A worker's life: warm up, then one job after the other until the pipe closes.
+
+    Args:
+        pipe: To the driver.
+        warm_up: Imports what jobs need.
+        gpu_share: See :func:`~search.executors.gpu.keep_gpu_share`.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
     threading.Thread(target=_die_with_parent, daemon=True).start()
     warm_up()
+    keep_gpu_share(gpu_share)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         pipe.send((READY, -1, None))
         while True:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from search.executors.base import Channel
 
     Floats = npt.NDArray[np.float32]
+    Errors = npt.NDArray[np.float64]
 
     ForecastTask = FinalTask[ForecastData, Split]
 
@@ -58,16 +59,15 @@ def finish_forecasts(task: ForecastTask, channel: Channel) -> FinalResult:
     fitted = _refit(task, channel)
     calibration = Calibration.from_dict(task.winner.calibration) if task.winner.calibration else None
     winner = _winner_forecasts(task, fitted, evaluation, calibration)
-    baselines = _baseline_forecasts(task, evaluation)
     metrics = evaluation.scores(winner.point, winner.quantiles)
     if spec.metric not in metrics:
         raise NoTrialCompleted(
             f"trial {task.winner.number} was stopped before it had forecast enough of the folds for its "
             f"{spec.metric}; give the study more --timeout"
         )
-    scores = {name: evaluation.score(spec.metric, each.point, each.quantiles) for name, each in baselines.items()}
+    scores, errors = _score_baselines(task, evaluation)
     best = best_baseline(spec.metric, scores)
-    interval = _interval(task.data, evaluation, winner, baselines[best])
+    interval = _interval(task.data, evaluation, winner, errors[best])
     verdict = describe(spec.metric, metrics[spec.metric], best, scores[best], interval)
     intervals = _coverage(spec, evaluation, winner)
     known: dict[str, object] = {
@@ -155,19 +155,26 @@ def _forecasts(
     return Forecasts(point, quantile_forecast(calibration, forecast, scale), *apply(calibration, forecast, scale))
 
 
-def _baseline_forecasts(task: ForecastTask, evaluation: Evaluation) -> dict[str, Forecasts]:
-    """Every baseline's forecasts of the holdout, by name."""
+def _score_baselines(task: ForecastTask, evaluation: Evaluation) -> tuple[dict[str, float], dict[str, Errors]]:
+    """Every baseline's score on the holdout, and its (windows,) errors there, by name.
+
+    Their forecasts with all quantiles are let go of one after the other.
+    """
     from lstmgru.baselines import BASELINES
     from lstmgru.intervals import Calibration
 
-    data, forecasts = task.data, {}
+    data, metric = task.data, task.data.forecast.metric
+    scores: dict[str, float] = {}
+    errors: dict[str, Errors] = {}
     for name, baseline in BASELINES.items():
         forecaster = baseline(data.panel, task.holdout, data.forecast, data.context_length, data.short_series)
         forecast = forecaster(evaluation.cutoffs)
         values = task.baseline_calibrations.get(name)
         calibration = Calibration.from_dict(values) if values else None
-        forecasts[name] = _forecasts(data, evaluation, forecast, calibration, data.context_length)
-    return forecasts
+        its = _forecasts(data, evaluation, forecast, calibration, data.context_length)
+        scores[name] = evaluation.score(metric, its.point, its.quantiles)
+        errors[name] = evaluation.window_errors(metric, its.point, its.quantiles)
+    return scores, errors
 
 
 def _coverage(spec: ForecastSpec, evaluation: Evaluation, winner: Forecasts) -> tuple[IntervalRecord, ...]:
@@ -216,11 +223,11 @@ def _write_attention(task: ForecastTask, bundle: Bundle) -> None:
         attention_table(bundle).to_csv(path, index=False)
 
 
-def _interval(data: ForecastData, evaluation: Evaluation, winner: Forecasts, baseline: Forecasts) -> Interval:
+def _interval(data: ForecastData, evaluation: Evaluation, winner: Forecasts, others: Errors) -> Interval:
     from lstmgru.comparison import paired_interval
 
     metric = data.forecast.metric
-    errors, others = (evaluation.window_errors(metric, each.point, each.quantiles) for each in (winner, baseline))
+    errors = evaluation.window_errors(metric, winner.point, winner.quantiles)
     times = data.panel.times[evaluation.cutoffs].astype("int64")
     overlap = math.ceil(data.forecast.horizon / data.stride)
     return paired_interval(errors - others, times, evaluation.series, overlap=overlap)

@@ -67,13 +67,13 @@ def forecast_table(
         """(windows, H, Y) → (rows · Y,)."""
         return np.where(forecasts[:, None], values[windows, steps], otherwise).astype(np.float64).ravel()
 
-    names, times = panel.schema.targets, _local_times(panel)
+    names = panel.schema.targets
     series = np.searchsorted(panel.offsets, rows, side="right") - 1
     columns: dict[str, Any] = {
         "series": panel.ids[series].repeat(len(names)),
         "target": list(names) * len(rows),
-        "cutoff": times[cutoffs[windows] - 1].repeat(len(names)),
-        "time": times[rows].repeat(len(names)),
+        "cutoff": _local_times(panel, cutoffs[windows] - 1).repeat(len(names)),
+        "time": _local_times(panel, rows).repeat(len(names)),
         "actual": flat(target, observed),
         "forecast": flat(forecast),
     }
@@ -130,11 +130,11 @@ def _rows_to_show(panel: SeriesPanel, cutoffs: Rows, horizon: int, history: int)
     return np.array(windows, np.int64), np.array(steps, np.int64), np.array(rows, np.int64)
 
 
-def _local_times(panel: SeriesPanel) -> pd.Index[Any]:
+def _local_times(panel: SeriesPanel, rows: Rows) -> pd.Index[Any]:
     """(rows,) steps, or dates in the time zone of the user's table."""
     import pandas as pd
 
-    times: pd.Index[Any] = pd.Index(panel.times)
+    times: pd.Index[Any] = pd.Index(panel.times[rows])
     if isinstance(times, pd.DatetimeIndex) and panel.timezone:
         times = times.tz_localize("UTC").tz_convert(panel.timezone)
     return times

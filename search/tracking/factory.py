@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.errors import TrackingError
 from search.records import StudyRecord, TrackingLinks
+from search.tracking.apart import TrackerProcess
 from search.tracking.background import BackgroundTracker
 from search.tracking.base import RunStatus, Tracker
 from search.tracking.mlflow_projection import MlflowProjection
@@ -35,10 +37,10 @@ def make_tracker(config: StudyConfig, folder: Path, *, on_problem: Callable[[str
     if not settings.enabled:
         return NullTracker()
     uri = default_tracking_uri(settings.uri, folder)
-    projection = MlflowProjection(
-        uri, folder, experiment=settings.experiment, registered_model=settings.registered_model
+    make = partial(
+        MlflowProjection, uri, folder, experiment=settings.experiment, registered_model=settings.registered_model
     )
-    return BackgroundTracker(projection, on_problem)
+    return BackgroundTracker(TrackerProcess(make), on_problem)
 
 
 def sync_study(

@@ -1,0 +1,169 @@
+"""Memory of a whole run on large data: a panel of 10,000 series of 1,000 days, and one series of 5,000,000 seconds.
+
+Writes the table as Parquet, then runs ``python -m search run`` on it with two workers, from reading the table to the
+exported model, and adds up what all of its processes hold (PSS: pages that several share count once), 10 times a
+second. Imports are what the same study takes on 20 series of 1,000 days, or on 20,000 seconds. The rest of the peak is
+compared with the data in single precision: rows times channels, once those of the table alone (what is forecast), and
+once with the channels of the calendar, which the program adds and which are trained on as well.
+
+    python benchmarks/memory.py --shape panel
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+
+_SAMPLE_SECONDS = 0.1
+STUDY = """\
+name: large
+data: {{path: table.parquet, time: time, target: value, calendar: {calendar}{series}}}
+forecast: {{horizon: 14, season_length: 7, metric: mase}}
+splits: {{holdout: {holdout}, folds: 2, stride: 7}}
+search: {{trials: {trials}, jobs: 2}}
+space: {{preset: small}}
+training: {{max_epochs: 2, accelerator: cpu}}
+"""
+# Series, rows of each, a small number of either, frequency, rows of the holdout.
+SHAPES = {"panel": (10_000, 1_000, (20, 1_000), "D", 28), "long": (1, 5_000_000, (1, 20_000), "s", 3_600)}
+CHANNELS = {"panel": {"none": 1, "auto": 5}, "long": {"none": 1, "auto": 9}}
+
+
+def main() -> None:
+    """Measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=SHAPES, nargs="+", default=list(SHAPES))
+    parser.add_argument("--calendar", choices=("auto", "none"), nargs="+", default=["auto", "none"])
+    parser.add_argument("--trials", type=int, default=4)
+    parser.add_argument("--json", action="store_true", help="print one JSON object a run")
+    options = parser.parse_args()
+    for shape in options.shape:
+        for calendar in options.calendar:
+            result = measure(shape, calendar, options.trials)
+            print(json.dumps(result) if options.json else "  ".join(f"{key} {value}" for key, value in result.items()))
+
+
+def measure(shape: str, calendar: str, trials: int) -> dict[str, Any]:
+    """Peaks in MB, and how many times the data that is."""
+    series, rows, few, frequency, holdout = SHAPES[shape]
+    small = run(*few, frequency, holdout, calendar, trials)
+    large = run(series, rows, frequency, holdout, calendar, trials)
+    table, channels = series * rows * 4, CHANNELS[shape][calendar]
+    beyond = large.peak - small.peak
+    return {
+        "shape": shape,
+        "calendar": calendar,
+        "table_mb": round(table / 1e6),
+        "data_mb": round(channels * table / 1e6),
+        "imports_mb": round(small.peak / 1e6),
+        "peak_mb": round(large.peak / 1e6),
+        "times_the_data": round(beyond / table / channels, 2),
+        "times_the_table": round(beyond / table, 2),
+        "seconds": round(large.seconds, 1),
+        "largest_mb": {name: round(value / 1e6) for name, value in large.largest.items()},
+        "at_peak": large.at_peak,
+    }
+
+
+@dataclass
+class Watched:
+    """What a run took.
+
+    Attributes:
+        peak: Bytes of all processes at the same time.
+        seconds: Wall time.
+        largest: Most bytes by kind of process.
+        at_peak: Megabytes by kind of process, and seconds since the start, when there were most.
+    """
+
+    peak: int = 0
+    seconds: float = 0.0
+    largest: dict[str, int] = field(default_factory=dict)
+    at_peak: dict[str, int] = field(default_factory=dict)
+
+    def add(self, held: dict[str, int], seconds: float) -> None:
+        """One sample."""
+        for kind, value in held.items():
+            self.largest[kind] = max(self.largest.get(kind, 0), value)
+        if sum(held.values()) > self.peak:
+            self.peak = sum(held.values())
+            self.at_peak = {**{kind: round(value / 1e6) for kind, value in held.items()}, "second": round(seconds)}
+
+
+def run(series: int, rows: int, frequency: str, holdout: int, calendar: str, trials: int) -> Watched:
+    """One run in a folder of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_table(series, rows, frequency).to_parquet(folder / "table.parquet")
+        settings = {
+            "calendar": calendar,
+            "series": ", id: series" if series > 1 else "",
+            "holdout": holdout,
+            "trials": trials,
+        }
+        (folder / "large.yaml").write_text(STUDY.format(**settings))
+        with (folder / "output.txt").open("w") as output:
+            command = [sys.executable, "-m", "search", "run", "large.yaml"]
+            process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+            watched = watch(process)
+        if process.returncode != 0:
+            raise SystemExit((folder / "output.txt").read_text())
+    return watched
+
+
+def make_table(series: int, rows: int, frequency: str) -> pd.DataFrame:
+    """Series with a season of 7 steps; names of series are text."""
+    steps = np.tile(np.arange(rows), series)
+    level = np.repeat(np.random.default_rng(0).uniform(10, 1000, series), rows)
+    noise = np.random.default_rng(1).standard_normal(series * rows, np.float32)
+    value = (level * (1 + 0.2 * np.sin(2 * np.pi * steps / 7))).astype(np.float32) + noise
+    times = np.datetime64("2021-01-01", "ns") + steps.astype(f"timedelta64[{frequency}]")
+    frame = pd.DataFrame({"time": times, "value": value})
+    if series > 1:
+        frame["series"] = np.repeat([f"shop {number:05d}" for number in range(series)], rows)
+    return frame
+
+
+def watch(process: subprocess.Popen[bytes]) -> Watched:
+    """Sample until it ends."""
+    watched, start = Watched(), time.perf_counter()
+    while process.poll() is None:
+        watched.add(held(process.pid), time.perf_counter() - start)
+        time.sleep(_SAMPLE_SECONDS)
+    watched.seconds = time.perf_counter() - start
+    return watched
+
+
+def held(pid: int) -> dict[str, int]:
+    """Bytes (PSS) of the driver, its workers, and the rest."""
+    found: dict[str, int] = {}
+    try:
+        driver = psutil.Process(pid)
+        for one in (driver, *driver.children(recursive=True)):
+            command = " ".join(one.cmdline())
+            kind = "driver" if one.pid == pid else "workers" if "spawn_main" in command else "others"
+            found[kind] = found.get(kind, 0) + share_of_memory(one.pid)
+    except (psutil.NoSuchProcess, psutil.ZombieProcess, OSError):  # it ended just now
+        return found
+    return found
+
+
+def share_of_memory(pid: int) -> int:
+    """Bytes of a process, pages that others have as well counted in parts (PSS)."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""How long commands take that train nothing: ``--help``, ``check`` of the weather study, ``show`` of a study, an error.
+
+Every command is a process of its own, as a user starts it; the commands are run in turn. What the study that is shown
+takes to run does not count.
+
+    python benchmarks/startup.py --rounds 9
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from driving import STUDY, write_table
+
+TARGETS = {"--help": 0.4, "check weather": 2.0, "show bench": 1.5, "run wrong.yaml": 0.5}
+"""Seconds at most, by the arguments of the command."""
+
+
+def main() -> None:
+    """Measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--trials", type=int, default=30, help="of the study that is shown")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder, options.trials)
+        rounds = [{command: seconds(folder, command) for command in TARGETS} for _ in range(options.rounds)]
+    medians = {command: round(statistics.median(each[command] for each in rounds), 3) for command in TARGETS}
+    if options.json:
+        print(json.dumps({"rounds": options.rounds, "seconds": medians, "targets": TARGETS}))
+        return
+    for command, median in medians.items():
+        print(f"{median:6.3f} s  (target {TARGETS[command]} s)  {command}")
+
+
+def prepare(folder: Path, trials: int) -> None:
+    """A study that has been run, and a study file with a mistake."""
+    write_table(folder)
+    (folder / "bench.yaml").write_text(STUDY)
+    (folder / "wrong.yaml").write_text(STUDY.replace("horizon: 3", "horizon: three"))
+    settings = ["--trials", str(trials), "--set", "tracking.enabled=false"]
+    subprocess.run(
+        [sys.executable, "-m", "search", "run", "bench.yaml", *settings], cwd=folder, check=True, capture_output=True
+    )
+
+
+def seconds(folder: Path, command: str) -> float:
+    """Wall time of one process."""
+    start = time.perf_counter()
+    ended = subprocess.run(
+        [sys.executable, "-m", "search", *command.split()], cwd=folder, check=False, capture_output=True, text=True
+    )
+    taken = time.perf_counter() - start
+    expected = 2 if "wrong" in command else 0
+    if ended.returncode != expected:
+        raise SystemExit(f"{command} ended with {ended.returncode}: {ended.stderr}")
+    return taken
+
+
+if __name__ == "__main__":
+    main()
