@@ -239,6 +239,7 @@ FULL: dict[str, dict[str, Any]] = {
         "ema_decay": None,
         "refit": "last_fold",
         "accelerator": "cpu",
+        "precision": "bf16-mixed",
     },
     "tracking": {"enabled": False, "uri": "http://localhost:5000", "experiment": "e: x", "registered_model": "null"},
     "compare": {"families": {"narrow": {"hidden_size": 8}, "both": {"cell": ["lstm", "gru"], "mixed": True}}},

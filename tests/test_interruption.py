@@ -46,7 +46,7 @@ def end(process: subprocess.Popen[str]) -> str:
     return output
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path, jobs: str) -> None:
     write_study(tmp_path, SLOWER)
     command = ("run", "tiny.yaml", "--trials", "5", "--jobs", jobs, *UNTRACKED)
@@ -90,6 +90,7 @@ def test_kill_9_costs_nothing_that_was_finished_and_the_total_is_right(tmp_path:
     assert {trial["state"] for trial in after} <= {"COMPLETE", "PRUNED"}
 
 
+@pytest.mark.slow
 def test_a_crashed_study_goes_on_with_the_trials_it_would_have_had(tmp_path: Path) -> None:
     for name in ("whole", "crashed"):
         (tmp_path / name).mkdir()

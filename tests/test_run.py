@@ -108,6 +108,7 @@ def test_running_a_finished_study_again_changes_nothing(folder: Path) -> None:
     assert shown(folder) == before
 
 
+@pytest.mark.slow
 def test_a_larger_total_adds_trials_and_keeps_the_old_ones(folder: Path) -> None:
     before = shown(folder)
     result = search(folder, "run", "tiny.yaml", "--trials", "5")
@@ -166,6 +167,7 @@ def test_from_python_in_silence(
     assert len(result.predict(shop_table())) == 3
 
 
+@pytest.mark.slow
 def test_fresh_says_what_goes_and_starts_over(tmp_path: Path) -> None:
     write_study(tmp_path)
     assert search(tmp_path, "run", "tiny.yaml", "--trials", "1", *UNTRACKED).returncode == 0
@@ -175,6 +177,7 @@ def test_fresh_says_what_goes_and_starts_over(tmp_path: Path) -> None:
     assert len(shown(tmp_path)["trials"]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["random", "grid"])
 def test_the_other_samplers_run_a_study(tmp_path: Path, sampler: str) -> None:
     write_study(tmp_path)

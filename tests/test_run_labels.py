@@ -114,6 +114,7 @@ def test_predict_writes_a_row_for_each_sequence(folder: Path) -> None:
     assert list(pd.read_csv(folder / "labels.csv").columns) == ["wave", "label", "p_fast", "p_flat", "p_slow"]
 
 
+@pytest.mark.slow
 def test_running_again_changes_nothing_and_more_trials_go_on(folder: Path) -> None:
     before = shown(folder, "waves")
     assert search(folder, "run", "waves.yaml").returncode == 0
