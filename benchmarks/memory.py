@@ -152,7 +152,8 @@ def held(pid: int) -> dict[str, int]:
         driver = psutil.Process(pid)
         for one in (driver, *driver.children(recursive=True)):
             command = " ".join(one.cmdline())
-            kind = "driver" if one.pid == pid else "workers" if "spawn_main" in command else "others"
+            working = "forkserver" in command or "spawn_main" in command
+            kind = "driver" if one.pid == pid else "workers" if working else "others"
             found[kind] = found.get(kind, 0) + share_of_memory(one.pid)
     except (psutil.NoSuchProcess, psutil.ZombieProcess, OSError):  # it ended just now
         return found

@@ -31,8 +31,9 @@ from search.objective import TrialReport, TrialResult, warm_up
 from search.records import EpochRecord
 from search.tasks.base import BaselineResult
 
-LONGER = ("training.max_epochs=80", "training.patience=null", "space.context_length=28", "space.hidden_size=32")
+LONGER = ("training.max_epochs=8", "training.patience=null", "space.context_length=28", "space.hidden_size=32")
 """Trainings that take a second or so: much longer than what surrounds them, as real ones are."""
+_ROWS = 5_000
 _FIRST = 8
 """Trials that do not count: the first ones may wait for the last worker to start."""
 
@@ -144,7 +145,8 @@ def scaling(trials: int, rounds: int) -> dict[str, Any]:
 
 def per_minute(jobs: int, trials: int) -> float:
     """Trials per minute of one search, from the start of the first that counts to the last one's end."""
-    with planned(f"search.trials={trials}", f"search.jobs={jobs}", "search.pruner=none", *LONGER) as (plan, folder):
+    overrides = (f"search.trials={trials}", f"search.jobs={jobs}", "search.pruner=none", *LONGER)
+    with planned(*overrides, rows=_ROWS) as (plan, folder):
         record, _ = drive(plan, folder, ProcessExecutor(jobs, partial(warm_up, {})))
     counted = record.trials[_FIRST:]
     start = min(trial.started for trial in counted if trial.started)

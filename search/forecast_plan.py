@@ -135,9 +135,10 @@ class ForecastPlan(Plan):
         return replace(plan, scored_context=self.scored_context or self.space.longest_context)
 
     @property
-    def _epoch_windows(self) -> int | None:
-        wanted = self.config.training.epoch_windows
-        return EPOCH_WINDOWS if wanted == "auto" else wanted
+    def _epoch_size(self) -> dict[str, Any]:
+        training = self.config.training
+        most = EPOCH_WINDOWS if training.epoch_windows == "auto" else training.epoch_windows
+        return {"epoch_windows": most, "min_epoch_windows": training.min_epoch_windows}
 
 
 def facts_of(panel: SeriesPanel) -> DataFacts:

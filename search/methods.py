@@ -164,7 +164,9 @@ class SearchConfig(Strict):
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seeds the sampler and every training, 0 to 4294967295.")
     jobs: JobsOrAuto = Field(
-        "auto", description="Trials at the same time, at most 1024. `auto`: one for each core, or one on a GPU."
+        "auto",
+        description="Trials at the same time, at most 1024. `auto`: one for each core, or one on a GPU. Several share "
+        "a GPU, each keeping to its part of the memory.",
     )
     objectives: Objectives = Field(
         (SCORE,),

@@ -160,6 +160,10 @@ def score_baselines(data: TaskData, channel: Channel) -> dict[str, BaselineResul
     return data.score_baselines(lambda: channel.stop_reason() is not None)
 
 
+PRELOAD = ("lstmgru.training.fit", "lstmgru.training.fit_labels", "numba")
+"""The modules that every worker needs."""
+
+
 def warm_up(cells: Mapping[str, type[Any]]) -> None:
     """Import what every job needs, register cells, and keep to one torch thread.
 

@@ -111,7 +111,7 @@ class Plan(ABC):
         training = self.config.training
         return TrainSpec(
             **asdict(settings),
-            epoch_windows=self._epoch_windows,
+            **self._epoch_size,
             max_epochs=self.max_epochs,
             patience=self.patience,
             gradient_clip=training.gradient_clip,
@@ -132,9 +132,9 @@ class Plan(ABC):
         """Epochs without a better score before the training of a fold stops; ``None``: it never stops early."""
 
     @property
-    def _epoch_windows(self) -> int | None:
-        """Examples of an epoch at most."""
-        return None
+    def _epoch_size(self) -> dict[str, Any]:
+        """What limits the examples of an epoch, as in :class:`~lstmgru.specs.TrainSpec`."""
+        return {}
 
 
 class Shared(TypedDict):

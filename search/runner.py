@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import shutil
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from search.ending import Ending, why_nothing_to_export
 from search.errors import NotAJournal, NoTrialCompleted, SearchError
 from search.executors.base import Executor
 from search.journal import exclusive, journal_path, open_storage, repair
-from search.objective import warm_up
+from search.objective import PRELOAD, warm_up
 from search.opening import open_study
 from search.plan import Plan
 from search.progress import Listener
@@ -170,7 +171,9 @@ def make_executor(plan: Plan, *, apart: bool = False) -> Executor:
     ready = partial(warm_up, plan.registered_cells())
     if plan.jobs == 1 and not apart:
         return InProcessExecutor(ready)
-    return ProcessExecutor(plan.jobs, ready, gpu_share=gpu_share(plan.accelerator, plan.jobs))
+    # What CUDA and the libraries of other systems have begun does not survive a fork.
+    preload = PRELOAD if plan.accelerator == "cpu" and sys.platform == "linux" else ()
+    return ProcessExecutor(plan.jobs, ready, preload=preload, gpu_share=gpu_share(plan.accelerator, plan.jobs))
 
 
 def check_cells(plan: Plan) -> None:

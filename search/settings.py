@@ -51,7 +51,12 @@ class ForecastTrainingConfig(TrainingConfig):
     epoch_windows: CountOrAuto | None = Field(
         "auto",
         description="Most windows of a pass. Of more, and of series with different numbers of them, each pass draws "
-        "anew, the same number from every series. `auto`: 25600. `null`: all, each once.",
+        "anew, the same number from every series. `auto`: 25600. `null`: all.",
+    )
+    min_epoch_windows: Count = Field(
+        1000,
+        description="Windows of a pass, about, where there are fewer: each comes several times. On a short series the "
+        "training would otherwise end before a network has learnt anything.",
     )
 
 

@@ -107,7 +107,9 @@ def test_what_has_no_logarithm_is_refused_before_any_window_is_read() -> None:
         windows_of(panel, transform="log", train=np.array([[0, 50]]))
 
 
-def passes(lengths: tuple[int, ...], epoch_windows: int | None, *, epochs: int = 1, seed: int = 0) -> list[list[int]]:
+def passes(
+    lengths: tuple[int, ...], epoch_windows: int | None, *, least: int = 1, epochs: int = 1, seed: int = 0
+) -> list[list[int]]:
     """The cutoffs of each epoch, in order; the windows of each series begin 1000 rows after those of the one before."""
     cutoffs = np.concatenate([1000 * series + np.arange(count) for series, count in enumerate(lengths)])
     data = WindowsDataModule(
@@ -117,6 +119,7 @@ def passes(lengths: tuple[int, ...], epoch_windows: int | None, *, epochs: int =
         batch_size=2,
         evaluation_batch_size=8,
         epoch_windows=epoch_windows,
+        min_epoch_windows=least,
         seed=seed,
     )
     loader = data.train_dataloader()
@@ -156,6 +159,32 @@ def test_every_series_is_drawn_equally_often(lengths: tuple[int, ...], epoch_win
         assert len(counts) == sum(length > 0 for length in lengths)
         assert set(counts.values()) <= each
         assert all(cutoff % 1000 < lengths[cutoff // 1000] for cutoff in epoch)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "epoch_windows", "least", "times"),
+    [
+        ((40,), None, 120, 3),
+        ((40,), 1000, 99, 2),  # about as many
+        ((40,), 1000, 59, 1),
+        ((40, 40), None, 240, 3),
+        ((400,), 1000, 100, 1),
+    ],
+)
+def test_few_windows_come_several_times_in_an_epoch(
+    lengths: tuple[int, ...], epoch_windows: int | None, least: int, times: int
+) -> None:
+    for epoch in passes(lengths, epoch_windows, least=least, epochs=2):
+        assert set(Counter(epoch).values()) == {times}
+        assert len(set(epoch)) == sum(lengths)
+        assert len(set(epoch[: sum(lengths)])) == sum(lengths), "one pass after the other"
+
+
+def test_few_windows_of_unequal_series_come_several_times_too_the_same_number_from_each() -> None:
+    (epoch,) = passes((30, 9), 1000, least=200)
+    assert sorted(Counter(cutoff // 1000 for cutoff in epoch).values()) == [97, 98]  # 5 * 39
+    (limited,) = passes((30, 9), 100, least=200)
+    assert len(limited) == 100
 
 
 def test_all_windows_of_a_series_are_drawn_sooner_or_later() -> None:

@@ -234,6 +234,7 @@ FULL: dict[str, dict[str, Any]] = {
     "training": {
         "max_epochs": 1,
         "epoch_windows": None,
+        "min_epoch_windows": 1,
         "patience": None,
         "gradient_clip": None,
         "ema_decay": None,
@@ -380,7 +381,7 @@ def test_names_of_calendar_features_and_data_sets_are_those_of_the_library() -> 
     ("model", "space", "training", "unsearched"),
     [
         (ModelSpec, ForecastSpaceConfig, ForecastTrainingConfig, {"label_smoothing", "class_weights"}),
-        (LabelModelSpec, LabelSpaceConfig, LabelTrainingConfig, {"epoch_windows"}),
+        (LabelModelSpec, LabelSpaceConfig, LabelTrainingConfig, {"epoch_windows", "min_epoch_windows"}),
     ],
 )
 def test_the_keys_of_the_space_are_those_of_the_specifications(

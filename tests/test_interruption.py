@@ -112,7 +112,7 @@ def test_a_killed_worker_costs_its_trial_which_is_tried_once_more(tmp_path: Path
     write_study(tmp_path, SLOWER)
     with start(tmp_path, "run", "tiny.yaml", "--trials", "6", "--jobs", "2", *UNTRACKED) as process:
         wait_for_trials(tmp_path, 1, process)
-        workers = [p for p in psutil.Process(process.pid).children() if "spawn_main" in " ".join(p.cmdline())]
+        workers = [worker for child in psutil.Process(process.pid).children() for worker in child.children()]
         os.kill(workers[0].pid, signal.SIGKILL)
         output = end(process)
     assert process.returncode == 0, output

@@ -36,7 +36,8 @@ class TrainSpec:
             2017); ``one_cycle``, up first and then down (Smith & Topin 2019).
         max_epochs: Most passes over the training part.
         epoch_windows: Most windows in an epoch. Where there are more, or more of one series than of another, each epoch
-            draws so many anew, the same number from every series. ``None``: all of them, each once.
+            draws so many anew, the same number from every series. ``None``: all of them.
+        min_epoch_windows: Windows in an epoch, about, where there are fewer: each comes several times. Of forecasts.
         patience: Epochs without a better validation score before training stops; ``None`` never stops early.
         gradient_clip: Largest norm of all gradients together; ``None`` leaves them as they are.
         ema_decay: Decay of the moving average of the weights that is scored and kept, per optimiser step;
@@ -59,6 +60,7 @@ class TrainSpec:
     schedule: Schedule = "constant"
     max_epochs: int = 30
     epoch_windows: int | None = None
+    min_epoch_windows: int = 1
     patience: int | None = 5
     gradient_clip: float | None = 1.0
     ema_decay: float | None = 0.99
@@ -75,6 +77,7 @@ class TrainSpec:
         at_least("batch_size", self.batch_size, 1)
         at_least("weight_decay", self.weight_decay, 0)
         at_least("max_epochs", self.max_epochs, 1)
+        at_least("min_epoch_windows", self.min_epoch_windows, 1)
         for name in ("patience", "epoch_windows"):
             if getattr(self, name) is not None:
                 at_least(name, getattr(self, name), 1)

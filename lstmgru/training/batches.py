@@ -124,45 +124,51 @@ def evaluation_batch_size(context_length: int, n_inputs: int) -> int:
 
 
 class ShuffledWindows(Chunks):
-    """In each pass a new order of all cutoffs; of too many, a new choice, the same number from every series.
+    """In each epoch a new order of all cutoffs; of too many a new choice, the same number from every series.
 
     Args:
         runs: The cutoffs, series after series.
         offsets: (series + 1,) rows at which the series begin.
         chunk_size: Windows in a chunk.
-        most: Windows in a pass at most; ``None``: all of them, each once.
+        least: Windows of an epoch, about: of fewer, each comes several times.
+        most: Windows of an epoch at most; ``None``: all of them.
         seed: Of the orders.
     """
 
-    def __init__(self, runs: Runs, offsets: Rows, chunk_size: int, *, most: int | None, seed: int) -> None:
+    def __init__(
+        self, runs: Runs, offsets: Rows, chunk_size: int, *, least: int = 1, most: int | None, seed: int
+    ) -> None:
         self._chunk_size, self._runs = chunk_size, runs
         self._generator = torch.Generator().manual_seed(seed)
         bounds = runs.before(offsets)
         counts = np.diff(bounds)
         has = counts > 0
         self._first, self._counts = torch.from_numpy(bounds[:-1][has]), torch.from_numpy(counts[has])
-        self._most = len(runs) if most is None else min(most, len(runs))
-        # Where every series has as many windows and all of them fit, each comes once.
-        self._balance = most is not None and (self._most < len(runs) or len(set(counts[has])) > 1)
+        self._passes = max(1, round(least / len(runs)))
+        windows = self._passes * len(runs)
+        self._size = windows if most is None else min(most, windows)
+        # Where every series has as many windows and all of them fit, each comes as often.
+        self._balance = most is not None and (self._size < windows or len(set(counts[has])) > 1)
 
     @property
     def size(self) -> int:
-        """Windows of a pass."""
-        return self._most
+        """Windows of an epoch."""
+        return self._size
 
     def _epoch(self) -> Tensor:
         return torch.from_numpy(self._runs.at(self._places().numpy()))
 
     def _places(self) -> Tensor:
-        """Where in the runs the windows of a pass are."""
+        """Where in the runs the windows of an epoch are."""
         if not self._balance:
-            return torch.randperm(len(self._runs), generator=self._generator)
+            orders = [torch.randperm(len(self._runs), generator=self._generator) for _ in range(self._passes)]
+            return torch.cat(orders)
         n_series = len(self._counts)
         order = torch.randperm(n_series, generator=self._generator)
-        series = order.repeat(-(-self._most // n_series))[: self._most]
-        within = torch.rand(self._most, generator=self._generator, dtype=torch.float64) * self._counts[series]
+        series = order.repeat(-(-self._size // n_series))[: self._size]
+        within = torch.rand(self._size, generator=self._generator, dtype=torch.float64) * self._counts[series]
         chosen = self._first[series] + within.long()
-        return chosen[torch.randperm(self._most, generator=self._generator)]
+        return chosen[torch.randperm(self._size, generator=self._generator)]
 
 
 class WindowsDataModule(ChunksDataModule):
@@ -175,6 +181,7 @@ class WindowsDataModule(ChunksDataModule):
         batch_size: Windows in an optimiser step.
         evaluation_batch_size: Windows that are forecast at once.
         epoch_windows: Windows of an epoch at most, see :class:`~lstmgru.specs.TrainSpec`.
+        min_epoch_windows: And at least.
         seed: Of the order.
     """
 
@@ -187,6 +194,7 @@ class WindowsDataModule(ChunksDataModule):
         batch_size: int,
         evaluation_batch_size: int,
         epoch_windows: int | None,
+        min_epoch_windows: int = 1,
         seed: int,
     ) -> None:
         super().__init__(
@@ -194,6 +202,7 @@ class WindowsDataModule(ChunksDataModule):
                 training if isinstance(training, Runs) else Runs.of(training),
                 offsets,
                 batch_size * CHUNK_BATCHES,
+                least=min_epoch_windows,
                 most=epoch_windows,
                 seed=seed,
             ),

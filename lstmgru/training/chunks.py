@@ -43,44 +43,6 @@ class Chunks:
         yield from torch.split(self._epoch(), self._chunk_size)
 
 
-class Shuffled(Chunks):
-    """In each pass a new order of all cutoffs; of too many, a new choice, the same number from every series.
-
-    Args:
-        cutoffs: (windows,) rows, series after series.
-        offsets: (series + 1,) rows at which the series begin.
-        chunk_size: Windows in a chunk.
-        most: Windows in a pass at most; ``None``: all of them, each once.
-        seed: Of the orders.
-    """
-
-    def __init__(self, cutoffs: Rows, offsets: Rows, chunk_size: int, *, most: int | None, seed: int) -> None:
-        super().__init__(cutoffs, chunk_size)
-        self._generator = torch.Generator().manual_seed(seed)
-        bounds = np.searchsorted(cutoffs, offsets)
-        counts = np.diff(bounds)
-        has = counts > 0
-        self._first, self._counts = torch.from_numpy(bounds[:-1][has]), torch.from_numpy(counts[has])
-        self._most = len(cutoffs) if most is None else min(most, len(cutoffs))
-        # Where every series has as many windows and all of them fit, each comes once.
-        self._balance = most is not None and (self._most < len(cutoffs) or len(set(counts[has])) > 1)
-
-    @property
-    def size(self) -> int:
-        """Windows of a pass."""
-        return self._most
-
-    def _epoch(self) -> Tensor:
-        if not self._balance:
-            return self._cutoffs[torch.randperm(len(self._cutoffs), generator=self._generator)]
-        n_series = len(self._counts)
-        order = torch.randperm(n_series, generator=self._generator)
-        series = order.repeat(-(-self._most // n_series))[: self._most]
-        within = torch.rand(self._most, generator=self._generator, dtype=torch.float64) * self._counts[series]
-        chosen = self._cutoffs[self._first[series] + within.long()]
-        return chosen[torch.randperm(self._most, generator=self._generator)]
-
-
 class ChunksDataModule(LightningDataModule):
     """Chunks for training and for evaluation.
 

@@ -77,6 +77,7 @@ def fit(
             batch_size=train.batch_size,
             evaluation_batch_size=evaluation_batch_size(model.context_length, inputs.n_inputs),
             epoch_windows=train.epoch_windows,
+            min_epoch_windows=train.min_epoch_windows,
             seed=train.seed,
         ),
         train,

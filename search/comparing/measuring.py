@@ -43,7 +43,7 @@ def measure(candidate: Candidate, channel: Channel) -> Costs:
 
     del channel  # it takes seconds, and is not stopped
     one_epoch = replace(candidate.train, max_epochs=1)
-    candidate.narrow().fit(candidate.last_fold, replace(one_epoch, epoch_windows=1))
+    candidate.narrow().fit(candidate.last_fold, replace(one_epoch, epoch_windows=1, min_epoch_windows=1))
     before = peak_memory()
     network = candidate.data.fit(candidate.data.n_folds - 1, candidate.model, one_epoch, SilentObserver()).network
     after = peak_memory()

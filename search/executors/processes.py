@@ -1,7 +1,8 @@
 """Long-lived worker processes, one torch thread each.
 
-Workers are spawned once, because importing torch and Lightning takes seconds. Each has a duplex pipe: jobs and stop
-requests go in, reports and outcomes come out. A worker that dies costs its job and is replaced.
+Workers live as long as the search, because importing torch and Lightning takes seconds. Where a process can be forked
+safely one imports them for all, and its memory is theirs as long as nobody writes to it. Each worker has a duplex pipe:
+jobs and stop requests go in, reports and outcomes come out. A worker that dies costs its job and is replaced.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
 from typing import Any, Self
 
 from search.errors import WorkersCannotStart
@@ -42,7 +44,7 @@ def _no_interrupt() -> Iterator[None]:
 
 @dataclass
 class _Worker:
-    process: SpawnProcess
+    process: BaseProcess
     pipe: Connection[Any, Any]
     ready: bool = False
     job: Job | None = None
@@ -55,11 +57,21 @@ class ProcessExecutor:
     Args:
         jobs: Number of workers.
         warm_up: Module-level function that each worker calls first, to import what jobs need.
+        preload: Modules that are imported once for all workers, which are then forked; empty: each worker begins as a
+            new interpreter, as it must where a GPU is used or the system's own libraries do not survive a fork.
         gpu_share: Part of a GPU's memory that each worker keeps to, see :func:`search.devices.gpu_share`.
     """
 
-    def __init__(self, jobs: int, warm_up: Callable[[], None], *, gpu_share: float | None = None) -> None:
+    def __init__(
+        self,
+        jobs: int,
+        warm_up: Callable[[], None],
+        *,
+        preload: Sequence[str] = (),
+        gpu_share: float | None = None,
+    ) -> None:
         self._jobs, self._warm_up, self._gpu_share = jobs, warm_up, gpu_share
+        self._context = _context(preload)
         self._workers: list[_Worker] = []
         self._entered = 0.0
         self._failed_starts = 0
@@ -162,9 +174,8 @@ class ProcessExecutor:
                     worker.pipe.send((STOP, worker.job.key, reason))
 
     def _spawn(self) -> _Worker:
-        context = multiprocessing.get_context("spawn")
-        here, there = context.Pipe()
-        process = context.Process(target=worker_main, args=(there, self._warm_up, self._gpu_share), daemon=True)
+        here, there = self._context.Pipe()
+        process = self._context.Process(target=worker_main, args=(there, self._warm_up, self._gpu_share), daemon=True)
         before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
         os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
         try:
@@ -188,6 +199,15 @@ class ProcessExecutor:
     def __exit__(self, *exc_info: object) -> None:
         """End the workers: closing its pipe ends an idle one, a busy one is terminated."""
         _end(self._workers)
+
+
+def _context(preload: Sequence[str]) -> SpawnContext | ForkServerContext:
+    """How workers begin."""
+    if not preload:
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    return context
 
 
 def _end(workers: list[_Worker]) -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 from search.errors import TrackingError
 from search.records import StudyRecord, TrackingLinks, TrialRecord
 from search.tracking.base import RunStatus, Tracker
+from search.tracking.model import prepare
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from search.tracking.apart import serve; serve()"
 _SECONDS_TO_END = 5.0
+_IDLE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,14 @@ def serve() -> None:
     requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(requests,), daemon=True).start()
     tracker: Tracker = requests.get()()
+    _send(answers, _answer(tracker, requests.get()))
     while True:
-        _send(answers, _answer(tracker, requests.get()))
+        try:
+            request = requests.get(timeout=_IDLE_SECONDS)
+        except queue.Empty:
+            prepare()  # while there is nothing else to do
+            request = requests.get()
+        _send(answers, _answer(tracker, request))
 
 
 def _receive(requests: queue.SimpleQueue[Any]) -> None:

@@ -197,13 +197,21 @@ def _log(client: MlflowClient, run_id: str, export: Export, name: str, tags: dic
     return model
 
 
+def prepare() -> None:
+    """Import what logging a model needs; it takes a second or two that nobody has to wait for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about MLflow's own type hints
+        import mlflow.models
+        import mlflow.pyfunc  # noqa: F401
+
+
 def _save(path: Path, model: LoggedModel, export: Export) -> None:
     """Write an MLflow model directory."""
     import lstmgru
 
+    prepare()
     with warnings.catch_warnings():
-        # About MLflow's own type hints and its use of pandas.
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # about MLflow's use of pandas
         from mlflow.models import Model
         from mlflow.pyfunc import save_model
 
