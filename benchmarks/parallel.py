@@ -27,7 +27,7 @@ from driving import drive, planned
 from search.driver import Driver
 from search.executors.base import Job, Outcome, Supervisor
 from search.executors.processes import ProcessExecutor
-from search.objective import TrialReport, TrialResult, warm_up
+from search.objective import PRELOAD, TrialReport, TrialResult, warm_up
 from search.records import EpochRecord
 from search.tasks.base import BaselineResult
 
@@ -147,7 +147,7 @@ def per_minute(jobs: int, trials: int) -> float:
     """Trials per minute of one search, from the start of the first that counts to the last one's end."""
     overrides = (f"search.trials={trials}", f"search.jobs={jobs}", "search.pruner=none", *LONGER)
     with planned(*overrides, rows=_ROWS) as (plan, folder):
-        record, _ = drive(plan, folder, ProcessExecutor(jobs, partial(warm_up, {})))
+        record, _ = drive(plan, folder, ProcessExecutor(jobs, partial(warm_up, {}, apart=True), preload=PRELOAD))
     counted = record.trials[_FIRST:]
     start = min(trial.started for trial in counted if trial.started)
     end = max(trial.completed for trial in counted if trial.completed)

@@ -103,7 +103,7 @@ WATCH = Stopwatch()
 
 def warm_up_and_measure() -> None:
     """What a worker does first."""
-    warm_up({})
+    warm_up({}, apart=True)
     WATCH.install(WORKER)
 
 

@@ -13,6 +13,10 @@ class SearchError(Exception):
     exit_code = 2
 
 
+class NoRoom(SearchError):
+    """There is no room for a file that the search needs."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong with a study file.

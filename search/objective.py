@@ -164,16 +164,21 @@ PRELOAD = ("lstmgru.training.fit", "lstmgru.training.fit_labels", "numba")
 """The modules that every worker needs."""
 
 
-def warm_up(cells: Mapping[str, type[Any]]) -> None:
+def warm_up(cells: Mapping[str, type[Any]], *, apart: bool = False) -> None:
     """Import what every job needs, register cells, and keep to one torch thread.
 
     Args:
         cells: Those that a user registered in the driver's process, by name.
+        apart: Whether this process does nothing else.
     """
     import torch
 
     import lstmgru.training.fit  # noqa: F401
     from lstmgru.registry import register_cell
+    from lstmgru.training.training import look_for_plugins_once
+
+    if apart:
+        look_for_plugins_once()
 
     for name, cell in cells.items():
         register_cell(name, cell)

@@ -168,12 +168,13 @@ def make_executor(plan: Plan, *, apart: bool = False) -> Executor:
     from search.executors.in_process import InProcessExecutor
     from search.executors.processes import ProcessExecutor
 
-    ready = partial(warm_up, plan.registered_cells())
+    cells = plan.registered_cells()
     if plan.jobs == 1 and not apart:
-        return InProcessExecutor(ready)
+        return InProcessExecutor(partial(warm_up, cells))
     # What CUDA and the libraries of other systems have begun does not survive a fork.
     preload = PRELOAD if plan.accelerator == "cpu" and sys.platform == "linux" else ()
-    return ProcessExecutor(plan.jobs, ready, preload=preload, gpu_share=gpu_share(plan.accelerator, plan.jobs))
+    share = gpu_share(plan.accelerator, plan.jobs)
+    return ProcessExecutor(plan.jobs, partial(warm_up, cells, apart=True), preload=preload, gpu_share=share)
 
 
 def check_cells(plan: Plan) -> None:

@@ -44,6 +44,19 @@ def test_a_parameter_without_a_gradient_is_left_out() -> None:
     assert unused.grad is None
 
 
+def test_the_average_has_the_buffers_of_the_network() -> None:
+    """Running statistics, of a cell of the user's own: those at the start would spoil every score."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    average = MovingAverage(network, 0.9)
+    for seed in range(3):
+        loss_of(network, seed)
+        average.update(network)
+    for (name, kept), (_, buffer) in zip(average.network.named_buffers(), network.named_buffers(), strict=True):
+        assert torch.equal(kept, buffer), name
+    assert int(dict(network.named_buffers())["1.num_batches_tracked"]) == 3
+
+
 def weights_after(steps: int, spec: TrainSpec, scaler: Any = None) -> list[Tensor]:
     network = make_network()
     optimization = Optimization(network.parameters(), spec, steps)

@@ -166,6 +166,40 @@ def test_two_workers_read_one_copy() -> None:
         assert own - before < LARGE / 2
 
 
+def test_a_job_whose_data_are_gone_fails_and_says_so_and_the_worker_goes_on() -> None:
+    with ProcessExecutor(1, no_warm_up) as pool:
+        shared = pool.share(np.ones(LARGE // 8))
+        shared._path.unlink()
+        watcher = Watcher()
+        pool.submit(Job(0, read, (shared,)))
+        (outcome,) = end(pool, watcher)
+        pids = pool.pids
+        pool.submit(Job(1, own_memory_before))
+        assert end(pool, watcher)[0].failure is None
+        assert pool.pids == pids
+    assert outcome.failure is not None
+    assert "FileNotFoundError" in outcome.failure.reason
+
+
+TOO_LARGE = """
+import resource
+import numpy as np
+from search.executors.sharing import NoRoom, Shared
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+try:
+    Shared(np.zeros(1000))
+except NoRoom as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limits of a process")
+def test_without_room_for_the_data_the_way_out_is_named() -> None:
+    done = subprocess.run([sys.executable, "-c", TOO_LARGE], capture_output=True, text=True, check=True)
+    assert "cannot be written to" in done.stdout
+    assert "File too large; make room there, or set TMPDIR" in done.stdout
+
+
 LEAVE_BEHIND = """
 import os, signal
 from search.executors.sharing import Shared

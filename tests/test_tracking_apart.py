@@ -113,12 +113,32 @@ def test_a_problem_is_raised_here_and_the_process_goes_on(path: Path) -> None:
 def test_a_process_that_is_killed_is_a_problem_and_the_next_call_has_another_one(path: Path) -> None:
     with TrackerProcess(partial(Diary, path)) as tracker:
         tracker.start(make_study())
-        process_of(path).kill()
+        process = process_of(path)
+        process.kill()
+        process.wait()
         with pytest.raises(TrackingError, match="the process that writes to MLflow ended"):
             tracker.update(make_trial(1))
         tracker.start(make_study())
         tracker.update(make_trial(2))
     assert lines(path)[-1] == "update 2"
+
+
+def test_the_search_outlives_a_process_that_was_killed_and_tells_of_it_once(path: Path) -> None:
+    notes: list[str] = []
+    with BackgroundTracker(TrackerProcess(partial(Diary, path)), notes.append, interval=0.05) as tracker:
+        tracker.start(make_study())
+        assert tracker.wait(60)
+        process = process_of(path)
+        process.kill()
+        process.wait()
+        tracker.update(make_trial(1))
+        tracker.wait(60)
+        assert tracker.wait(60)
+        tracker.finish(make_study(), status="FINISHED")
+    assert len(notes) == 2
+    assert "ended" in notes[0]
+    assert "nothing is missing" in notes[1]
+    assert lines(path)[-1].startswith("finish")
 
 
 def test_leaving_ends_the_process(path: Path) -> None:

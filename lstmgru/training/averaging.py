@@ -11,8 +11,8 @@ from torch import Tensor, nn
 class MovingAverage(nn.Module):
     """A copy of a network that follows its weights as an exponential moving average (Polyak & Juditsky 1992).
 
-    After n updates the decay is ``min(decay, (1 + n) / (10 + n))``, so that the first weights are soon forgotten; the
-    first update takes the weights as they are.
+    Its buffers are those of the network. After n updates the decay is ``min(decay, (1 + n) / (10 + n))``, so that the
+    first weights are soon forgotten; the first update takes the weights as they are.
 
     Args:
         network: Copied.
@@ -24,6 +24,7 @@ class MovingAverage(nn.Module):
         self.network = copy.deepcopy(network).requires_grad_(False)
         self._decay, self._updates = decay, 0
         self._weights: tuple[list[Tensor], list[Tensor]] = ([], [])
+        self._followed: list[tuple[Tensor, Tensor]] = []
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
@@ -34,7 +35,10 @@ class MovingAverage(nn.Module):
         """
         if not self._updates:  # later than at the start, when both are on the device that trains
             self._weights = list(self.network.parameters()), list(network.parameters())
+            self._followed = list(zip(self.network.buffers(), network.buffers(), strict=True))
         n, (averages, weights) = self._updates, self._weights
         decay = min(self._decay, (1 + n) / (10 + n)) if n else 0.0
         torch._foreach_lerp_(averages, weights, 1 - decay)
+        for kept, buffer in self._followed:  # such as the running statistics of a cell of the user's own
+            kept.copy_(buffer)
         self._updates += 1

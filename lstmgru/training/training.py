@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 import torch
-from lightning.fabric.utilities import registry
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
@@ -24,9 +23,6 @@ from lstmgru.training.chunks import ChunksDataModule
 from lstmgru.training.module import Array, ResidentData, TrainingModule, Validation
 
 Network = TypeVar("Network", bound=nn.Module)
-
-# Every Trainer looks through all installed packages for callbacks, which takes longer than all else that it does first.
-registry.entry_points = cache(registry.entry_points)  # type: ignore[attr-defined, assignment]
 
 
 @dataclass(frozen=True)
@@ -123,6 +119,19 @@ def _trainer(spec: TrainSpec, best: BestWeights, watch: Watch, validation: Valid
         device = trainer.strategy.root_device.type
         raise SpecError(f"precision {spec.precision!r} is not for a {device}; choose 'bf16-mixed' or '32-true'")
     return trainer
+
+
+def look_for_plugins_once() -> None:
+    """Let every ``Trainer`` of this process take the callbacks that installed packages offer from the first one's look.
+
+    Each would look through all packages again, which takes longer than all else that it does first: for a process that
+    trains many small networks and nothing else.
+    """
+    from lightning.fabric.utilities import registry
+
+    entry_points = getattr(registry, "entry_points", None)
+    if entry_points is not None and not hasattr(entry_points, "cache_info"):
+        vars(registry)["entry_points"] = cache(entry_points)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,7 @@ from search.errors import WorkersCannotStart
 from search.executors.base import Failure, Job, Outcome, Supervisor
 from search.executors.memory import give_back_memory
 from search.executors.sharing import Shared, settle
-from search.executors.worker import READY, STOP, worker_main
+from search.executors.worker import READY, STOP, Parcel, worker_main
 
 _MOST_FAILED_STARTS = 3
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -105,8 +106,9 @@ class ProcessExecutor:
         """Give the job to a free worker; one that is still starting takes it as soon as it is ready."""
         worker = next(worker for worker in self._workers if worker.job is None)
         worker.job, worker.stop_sent = job, False
+        parcel = Parcel(job.key, pickle.dumps(job))
         with suppress(BrokenPipeError, ConnectionResetError):  # died while idle: poll sees it and says so
-            worker.pipe.send(job)
+            worker.pipe.send(parcel)
 
     def shrink(self, jobs: int) -> None:
         """End idle workers but for so many, and what they hold in memory; from now on there are no more."""

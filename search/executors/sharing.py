@@ -15,6 +15,7 @@ import mmap
 import os
 import pickle
 import shutil
+import sys
 import tempfile
 import time
 import weakref
@@ -25,6 +26,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from search.errors import NoRoom
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -44,14 +47,23 @@ class Shared(Generic[Value]):
 
     Args:
         value: Picklable; arrays in it should be contiguous.
+
+    Raises:
+        NoRoom: The folder for temporary files cannot hold it.
     """
 
     def __init__(self, value: Value) -> None:
-        handle, name = tempfile.mkstemp(dir=_own_folder(), suffix=".shared")
-        os.close(handle)
-        self._path = Path(name)
-        _write(value, self._path)
-        weakref.finalize(self, _remove_file, self._path, os.getpid())
+        try:
+            handle, name = tempfile.mkstemp(dir=_own_folder(), suffix=".shared")
+            os.close(handle)
+            self._path = Path(name)
+            weakref.finalize(self, _remove_file, self._path, os.getpid())
+            _write(value, self._path)
+        except OSError as error:
+            raise NoRoom(
+                f"the data of the study cannot be written to {tempfile.gettempdir()}, where the workers would read "
+                f"them: {error.strerror or error}; make room there, or set TMPDIR to a folder that has it"
+            ) from error
 
     def get(self) -> Value:
         """The value, mapped into this process too."""
@@ -150,9 +162,18 @@ def _own_folder() -> Path:
         path = Path(tempfile.mkdtemp(prefix=_PREFIX))
         lock = FileLock(path / _LOCK)
         lock.acquire(timeout=0)
+        _keep(path)
         _folder = (path, os.getpid(), lock)
         weakref.finalize(lock, _remove_folder, path, os.getpid())
     return _folder[0]
+
+
+def _keep(folder: Path) -> None:
+    """Lock the folder itself: what clears away old temporary files leaves it alone then, as systemd-tmpfiles does."""
+    if sys.platform != "win32":
+        import fcntl
+
+        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_SH)
 
 
 def _left_behind() -> Iterator[Path]:

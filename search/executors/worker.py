@@ -5,19 +5,29 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from search.executors.base import Job, run_job
+from search.executors.base import Failure, Job, Outcome, failure_reason, run_job
 from search.executors.gpu import keep_gpu_share
 from search.executors.memory import give_back_memory
 
 READY, REPORT, STOP = "ready", "report", "stop"
 """Kinds of messages, beside jobs and outcomes: (kind, key of the job, content)."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A pickled job: what it refers to is read when it is run."""
+
+    key: int
+    content: bytes
 
 
 class _PipeChannel:
@@ -55,12 +65,19 @@ def worker_main(pipe: Connection[Any, Any], warm_up: Callable[[], None], gpu_sha
         pipe.send((READY, -1, None))
         while True:
             message = pipe.recv()
-            if isinstance(message, Job):
-                pipe.send(run_job(message, _PipeChannel(pipe, message.key)))
-                del message
+            if isinstance(message, Parcel):
+                pipe.send(_run(message, _PipeChannel(pipe, message.key)))
                 give_back_memory()  # while the driver looks for the next job
                 # What is left was imported, or is kept for the next job: not to be looked through again.
                 gc.freeze()
+
+
+def _run(parcel: Parcel, channel: _PipeChannel) -> Outcome:
+    try:
+        job: Job = pickle.loads(parcel.content)
+    except Exception as error:  # such as data whose file is gone: the job fails, and says why
+        return Outcome(parcel.key, failure=Failure(failure_reason(error)))
+    return run_job(job, channel)
 
 
 def _die_with_parent() -> None:

@@ -14,7 +14,9 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
@@ -120,7 +122,7 @@ class TrackerProcess:
                 _send(self._process.stdin, self._make)
             _send(self._process.stdin, _Request(method, arguments, options))
             answer: _Answer = pickle.load(_there(self._process.stdout))
-        except (OSError, EOFError, pickle.UnpicklingError) as error:
+        except Exception as error:  # of an answer that was cut off, pickle raises whatever it stumbles over
             self.__exit__()
             raise TrackingError(f"the process that writes to MLflow ended ({type(error).__name__})") from error
         self._links = answer.links
@@ -141,7 +143,8 @@ def serve() -> None:
         try:
             request = requests.get(timeout=_IDLE_SECONDS)
         except queue.Empty:
-            prepare()  # while there is nothing else to do
+            with suppress(Exception):  # logging the model will say what is wrong
+                prepare()  # while there is nothing else to do
             request = requests.get()
         _send(answers, _answer(tracker, request))
 
@@ -151,36 +154,47 @@ def _receive(requests: queue.SimpleQueue[Any]) -> None:
     try:
         while True:
             requests.put(pickle.load(sys.stdin.buffer))
-    finally:
+    except EOFError:
         os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
 
 
 def _answer(tracker: Tracker, request: _Request) -> _Answer:
-    options = {key: value.load() if isinstance(value, _StudyPlace) else value for key, value in request.options.items()}
     problem = None
     try:
+        options = {
+            key: value.load() if isinstance(value, _StudyPlace) else value for key, value in request.options.items()
+        }
         getattr(tracker, request.method)(*request.arguments, **options)
     except TrackingError as error:
         problem = TrackingError(str(error))
     except Exception as error:  # a mistake of ours in there must not look like a process that was killed
+        traceback.print_exc()
         problem = TrackingError(f"{type(error).__name__}: {error}")
     return _Answer(problem, tracker.links())
 
 
 def _begin() -> subprocess.Popen[bytes]:
     program = [sys.executable, "-c", _PROGRAM.format(path=sys.path)]
-    # In a session of its own, it is not hit by the terminal's Ctrl-C even before it can ignore it.
-    return subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    # Apart from the terminal it is not hit by Ctrl-C even before it can ignore it.
+    group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # of Windows
+    return subprocess.Popen(
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, creationflags=group
+    )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    _there(process.stdin).close()
+    with suppress(OSError):  # what it did not take before it died is flushed once more
+        _there(process.stdin).close()
     try:
         process.wait(_SECONDS_TO_END)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    _there(process.stdout).close()
+    finally:
+        _there(process.stdout).close()
 
 
 def _send(file: BinaryIO | Any, message: object) -> None:
