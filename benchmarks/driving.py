@@ -82,7 +82,8 @@ def drive(
     path = journal_path(folder, plan.name)
     with exclusive(path, plan.name):
         store = open_study(plan, path, SilentListener())
-        with make_tracker(plan.config, folder, on_problem=_complain) as tracker, executor as running:
+        problems: list[str] = []
+        with make_tracker(plan.config, folder, on_problem=problems.append) as tracker, executor as running:
             tracker.start(store.record())
             _wait_for(tracker, running)
             driver = Driver(plan, store, running, Budget(plan.trials, None), tracker, SilentListener())
@@ -93,6 +94,8 @@ def drive(
             assert isinstance(tracker, BackgroundTracker)
             tracker.wait(_LONGEST_DELIVERY)
             tracker.finish(store.record(), status="FINISHED")
+        if problems:
+            raise SystemExit(f"MLflow did not do its part: {problems}")
         return store.record(), seconds
 
 
@@ -107,10 +110,6 @@ def _wait_for(tracker: Tracker, executor: Executor) -> None:
     while executor.startup_seconds is None or tracker.links() is None:
         executor.poll(Nobody(), 0.1)
         time.sleep(0.1)
-
-
-def _complain(text: str) -> None:
-    raise RuntimeError(f"MLflow does not do its part: {text}")
 
 
 def write_table(folder: Path, rows: int = 200) -> None:

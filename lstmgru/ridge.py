@@ -57,7 +57,8 @@ def fit_ridge(blocks: Blocks, alphas: Sequence[float]) -> Ridge:
         for number, alpha in enumerate(alphas):
             shrunk = 1 / (values + alpha)
             left = 1 - 1 / count - z_squared @ shrunk
-            errors[number] += (((y - z @ (shrunk[:, None] * turned)) / left[:, None]) ** 2).sum()
+            with np.errstate(divide="ignore", invalid="ignore"):  # an example that is interpolated; see below
+                errors[number] += (((y - z @ (shrunk[:, None] * turned)) / left[:, None]) ** 2).sum()
     alpha = float(alphas[int(np.argmin(np.where(np.isnan(errors), np.inf, errors)))])
     coefficients: _Float = vectors @ (turned / (values + alpha)[:, None])
     return Ridge(coefficients, of_targets - centre @ coefficients, alpha)

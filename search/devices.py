@@ -36,9 +36,11 @@ def resolve_jobs(jobs: int | str, accelerator: str) -> int:
 def gpu_share(accelerator: str, jobs: int) -> float | None:
     """The part of a GPU's memory that each of several jobs may use; ``None``: there is no limit to keep to.
 
+    A tenth is left for what every process needs there besides.
+
     Only CUDA keeps the memory of processes apart; on Apple's devices they share it with everything else.
     """
-    return 1 / jobs if accelerator == "gpu" and jobs > 1 else None
+    return 0.9 / jobs if accelerator == "gpu" and jobs > 1 else None
 
 
 def _cuda_devices() -> int:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,15 +17,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from studies import program_environment
 from torch import Tensor, nn
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.overrides import TorchFunctionMode
+from torch.utils.checkpoint import checkpoint
+from torch.utils.flop_counter import FlopCounterMode
 
 from lstmgru.errors import SpecError
 from lstmgru.nn import kernels
 from lstmgru.nn.cells import State, make_cell
 from lstmgru.nn.encoder import RecurrentLayer
-from lstmgru.nn.kernels.threads import rows_of_threads
+from lstmgru.nn.kernels import switch
+from lstmgru.nn.kernels.threads import in_threads, rows_of_threads
 from lstmgru.specs import LayerSpec
-from studies import program_environment
 
 CELLS = ("lstm", "gru", "fused")
 N_STATES = {"lstm": 2, "gru": 1, "fused": 2}
@@ -30,6 +39,9 @@ N_STATES = {"lstm": 2, "gru": 1, "fused": 2}
 # remainder, and batches that are larger than a piece.
 SHAPES = [(1, 1, 1, 1), (5, 7, 3, 11), (7, 200, 4, 16), (600, 3, 2, 5), (3, 4, 2, 300), (64, 17, 64, 33)]
 TOLERANCES = {torch.float32: 1e-6, torch.float64: 1e-13}
+
+forced = kernels.enabled(True)
+"""For tests of the kernels themselves: by itself, LSTM runs in none on a machine without AVX."""
 
 
 def make(name: str, inputs: int, size: int, dtype: torch.dtype = torch.float64, dropout: float = 0.0) -> Any:
@@ -85,6 +97,7 @@ def test_outputs_state_and_all_gradients_are_those_of_torch(
 
 
 @pytest.mark.parametrize("name", CELLS)
+@forced
 def test_an_input_that_needs_no_gradient_gets_none_and_changes_no_other(name: str) -> None:
     cell, x = make(name, 3, 4), draw(1, 5, 6, 3)
     expected = results(cell, x.clone().requires_grad_(), None, "both")[-4:]
@@ -98,6 +111,7 @@ def test_an_input_that_needs_no_gradient_gets_none_and_changes_no_other(name: st
 
 
 @pytest.mark.parametrize("name", CELLS)
+@forced
 def test_gradients_and_second_derivatives_are_those_of_finite_differences(name: str) -> None:
     cell = make(name, 2, 3)
     x, state = draw(1, 2, 3, 2).requires_grad_(), draw_state(name, 2, 3)
@@ -113,6 +127,7 @@ def test_gradients_and_second_derivatives_are_those_of_finite_differences(name: 
     assert torch.autograd.gradgradcheck(outputs, read)
 
 
+@forced
 def test_a_tensor_that_is_both_states_gets_both_gradients_from_second_derivatives_too() -> None:
     cell, x = make("fused", 2, 3), draw(1, 2, 3, 2)
     both = draw(2, 2, 3).requires_grad_()
@@ -123,6 +138,7 @@ def test_a_tensor_that_is_both_states_gets_both_gradients_from_second_derivative
 
 
 @pytest.mark.parametrize("name", CELLS)
+@forced
 def test_a_way_back_can_be_gone_twice_where_the_graph_is_kept(name: str) -> None:
     cell, x = make(name, 3, 4), draw(1, 5, 6, 3)
     loss = cell(x)[0].square().sum()
@@ -150,6 +166,7 @@ def test_without_gradients_the_numbers_are_exactly_the_same(name: str, shape: tu
 
 
 @pytest.mark.parametrize("name", CELLS)
+@forced
 def test_both_directions_agree_with_torch(name: str) -> None:
     torch.manual_seed(0)
     layer = RecurrentLayer(LayerSpec(name, 4, bidirectional=True), 3, 0.0).double()  # type: ignore[arg-type]
@@ -162,6 +179,7 @@ def test_both_directions_agree_with_torch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CELLS)
+@forced
 def test_recurrent_dropout_has_the_same_gradients(name: str) -> None:
     def gradients() -> tuple[Tensor, ...]:
         cell = make(name, 3, 8, dropout=0.5)
@@ -174,6 +192,7 @@ def test_recurrent_dropout_has_the_same_gradients(name: str) -> None:
     assert all(torch.allclose(own, theirs, rtol=1e-12) for own, theirs in zip(found, expected, strict=True))
 
 
+@forced
 def test_inputs_and_gradients_may_lie_in_memory_as_they_like() -> None:
     cell, x = make("gru", 3, 4), draw(1, 3, 6, 5).transpose(0, 2)[:, ::2]
     expected = results(cell, x.contiguous().requires_grad_(), None, "outputs")
@@ -218,6 +237,7 @@ def test_gates_are_exact_to_a_few_units_in_the_last_place(name: str, dtype: Any)
 
 
 @pytest.mark.parametrize("name", CELLS)
+@forced
 def test_a_number_that_is_none_reaches_what_depends_on_it_and_nothing_else(name: str) -> None:
     cell, x = make(name, 3, 4, torch.float32), draw(1, 5, 6, 3, dtype=torch.float32)
     x[2, 3, 1] = float("nan")
@@ -225,6 +245,21 @@ def test_a_number_that_is_none_reaches_what_depends_on_it_and_nothing_else(name:
     assert bad[2, 3:].all()
     assert not bad[2, :3].any()
     assert not bad[[0, 1, 3, 4]].any()
+
+
+@pytest.mark.parametrize("name", CELLS)
+@forced
+def test_an_infinite_input_spreads_no_farther_than_in_torch(name: str) -> None:
+    """Of 5 units: those that only fill up a vector compute 0 times infinity."""
+    cell, x = make(name, 3, 5, torch.float32), draw(1, 2, 20, 3, dtype=torch.float32)
+    x[1, 10, 0] = float("inf")
+    found = results(cell, x.clone().requires_grad_(), None, "both")
+    with kernels.enabled(False):
+        expected = results(cell, x.requires_grad_(), None, "both")
+    assert any(not each.isfinite().all() for each in expected)
+    for own, theirs in zip(found, expected, strict=True):
+        assert torch.equal(own.isfinite(), theirs.isfinite())
+        assert torch.allclose(own[own.isfinite()], theirs[own.isfinite()], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -244,15 +279,32 @@ def test_a_number_that_is_none_reaches_what_depends_on_it_and_nothing_else(name:
         ("lstm", (64, 24, 1, 512), False),
     ],
 )
-def test_a_kernel_runs_where_it_was_measured_to_be_faster(name: str, shape: tuple[int, ...], used: bool) -> None:
-    batch, steps, inputs, size = shape
-    cell, x = make(name, inputs, size, torch.float32), torch.zeros(batch, steps, inputs)
-    assert kernels.should_use(name, x, *cell.parameters()) is used  # type: ignore[arg-type]
+def test_a_kernel_runs_where_it_was_measured_to_be_faster(
+    monkeypatch: pytest.MonkeyPatch, name: str, shape: tuple[int, ...], used: bool
+) -> None:
+    monkeypatch.setattr(switch, "_vector_bytes", lambda: 64)
+    assert is_chosen(name, *shape) is used
     with kernels.enabled(True):
-        assert kernels.should_use(name, x, *cell.parameters())  # type: ignore[arg-type]
+        assert is_chosen(name, *shape)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "used"), [("gru", 64, True), ("fused", 64, True), ("gru", 65, False), ("lstm", 16, False)]
+)
+def test_short_vectors_pay_for_fewer_layers(monkeypatch: pytest.MonkeyPatch, name: str, size: int, used: bool) -> None:
+    monkeypatch.setattr(switch, "_vector_bytes", lambda: 16)
+    assert is_chosen(name, 64, 24, 1, size) is used
+    with kernels.enabled(True):
+        assert is_chosen(name, 64, 24, 1, size)
+
+
+def is_chosen(name: str, batch: int, steps: int, inputs: int, size: int) -> bool:
+    cell, x = make(name, inputs, size, torch.float32), torch.zeros(batch, steps, inputs)
+    return kernels.should_use(name, x, *cell.parameters())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", CELLS)
+@forced
 def test_several_threads_share_the_rows_and_give_the_same(name: str) -> None:
     cell, x, state = make(name, 8, 64), draw(1, 61, 24, 8).requires_grad_(), draw_state(name, 61, 64)
     one = results(cell, x, state, "both")
@@ -275,6 +327,41 @@ def test_a_little_work_is_left_to_one_thread() -> None:
         torch.set_num_threads(1)
 
 
+class Interrupted(BaseException):
+    """As a KeyboardInterrupt, but for a signal that nobody else sends."""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to a thread")
+def test_what_threads_use_lives_until_they_are_done_though_nobody_waits_any_longer() -> None:
+    memory, both, interrupted, go_on = kernels.Memory(), threading.Barrier(2), threading.Event(), threading.Event()
+    lent = memory.lend(100, torch.float32)
+
+    def interrupt(*_: Any) -> None:
+        if not interrupted.is_set():
+            interrupted.set()
+            raise Interrupted
+
+    def compute(number: int) -> None:
+        both.wait(60)
+        while number == 0 and not interrupted.wait(0.1):  # again: one that comes just before the waiting is in vain
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)  # type: ignore[arg-type]
+        go_on.wait(60)
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with pytest.raises(Interrupted):
+            in_threads(compute, [0, 1], [lent])
+        del lent
+        gc.collect()
+        assert not memory._free
+        go_on.set()
+        while not memory._free:
+            time.sleep(0.01)
+    finally:
+        go_on.set()
+        signal.signal(signal.SIGUSR1, before)
+
+
 def address(tensor: Tensor) -> int:
     return tensor.data_ptr()
 
@@ -289,7 +376,9 @@ def test_memory_that_nobody_needs_any_longer_is_lent_again() -> None:
     del alias
     again = memory.lend(90, torch.float32)
     assert address(again) == place
+    assert again.shape == (90,), "as many numbers as were asked for"
     del again
+    assert address(memory.lend(100, torch.float32)) == place, "but all of it comes back"
     assert address(memory.lend(80, torch.float64)) != place
     assert address(memory.lend(101, torch.float32)) != place
 
@@ -302,6 +391,7 @@ def test_a_copy_of_a_layer_has_a_memory_of_its_own() -> None:
     assert address(memory.lend(100, torch.float32)) == place
 
 
+@forced
 def test_the_memory_of_a_network_can_be_given_back() -> None:
     network, x = nn.ModuleList([make("gru", 3, 8), make("lstm", 3, 8)]), draw(1, 5, 6, 3)
     for cell in network:
@@ -312,6 +402,7 @@ def test_the_memory_of_a_network_can_be_given_back() -> None:
 
 
 @pytest.mark.parametrize("name", CELLS)
+@forced
 def test_what_is_kept_for_several_ways_back_is_not_mixed_up(name: str) -> None:
     """Three graphs at once, gone back through in another order, and new ones while an old one is kept."""
     cell, xs = make(name, 3, 8), [draw(seed, 6, 7, 3) for seed in range(4)]
@@ -324,6 +415,32 @@ def test_what_is_kept_for_several_ways_back_is_not_mixed_up(name: str) -> None:
     for k, gradient in enumerate(expected):
         torch.testing.assert_close(found[k], gradient, rtol=1e-12, atol=0)
     assert torch.equal(again, found[0])
+
+
+@pytest.mark.parametrize("name", CELLS)
+@forced
+def test_a_layer_may_compute_again_what_a_checkpoint_did_not_keep(name: str) -> None:
+    """Of a small batch, at first in the memory of a large one, then in memory of its own."""
+    cell, large, small = make(name, 3, 8), draw(1, 64, 7, 3), draw(2, 8, 7, 3)
+    cell(large)[0].sum().backward()
+    outputs = checkpoint(lambda x: cell(x)[0], small, use_reentrant=False)
+    assert in_kernel(outputs)
+    other = cell(large)[0]
+    found = torch.autograd.grad(outputs.square().sum(), tuple(cell.parameters()))
+    other.sum().backward()
+    expected = torch.autograd.grad(cell(small)[0].square().sum(), tuple(cell.parameters()))
+    assert all(torch.equal(own, each) for own, each in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("name", CELLS)
+@forced
+def test_the_device_of_new_tensors_is_not_that_of_the_kernels(name: str) -> None:
+    cell, x = make(name, 3, 4), draw(1, 5, 6, 3).requires_grad_()
+    with torch.device("meta"):
+        outputs, after = cell(x)
+    assert in_kernel(outputs)
+    expected = results(cell, x, None, "outputs")
+    assert all(torch.equal(own, each) for own, each in zip((outputs, *after), expected, strict=False))
 
 
 def switched_off(cell: Any, x: Tensor) -> Tensor:
@@ -342,6 +459,7 @@ UNUSUAL: dict[str, Callable[[Any, Tensor], Tensor]] = {
 
 @pytest.mark.parametrize("call", UNUSUAL)
 @pytest.mark.parametrize("name", CELLS)
+@forced
 def test_what_is_unusual_runs_in_the_operations_of_torch(name: str, call: str) -> None:
     cell, x = make(name, 3, 4, torch.float32), draw(1, 5, 6, 3, dtype=torch.float32)
     assert in_kernel(cell(x)[0])
@@ -349,6 +467,7 @@ def test_what_is_unusual_runs_in_the_operations_of_torch(name: str, call: str) -
 
 
 @pytest.mark.parametrize("name", CELLS)
+@forced
 def test_functional_and_forward_derivatives_and_export_work(name: str) -> None:
     cell, x = make(name, 3, 4), draw(1, 5, 6, 3)
     parameters = dict(cell.named_parameters())
@@ -371,6 +490,88 @@ def test_functional_and_forward_derivatives_and_export_work(name: str) -> None:
 
     exported = torch.export.export(cell.eval(), (x,)).module()
     assert torch.allclose(exported(x)[0], cell(x)[0])
+
+
+def batched_gradients(outputs: Tensor, read: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    several = draw(5, 4, *outputs.shape)
+    return torch.autograd.grad(outputs, read, several, is_grads_batched=True)
+
+
+def gradients_in_vmap(outputs: Tensor, read: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def of_one(grad: Tensor) -> tuple[Tensor, ...]:
+        return torch.autograd.grad(outputs, read, grad, retain_graph=True)
+
+    found: tuple[Tensor, ...] = torch.vmap(of_one)(draw(5, 4, *outputs.shape))
+    return found
+
+
+def forward_derivatives(outputs: Tensor, read: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    with torch.autograd.forward_ad.dual_level():
+        grad = torch.autograd.forward_ad.make_dual(draw(5, *outputs.shape), draw(6, *outputs.shape))
+        found = torch.autograd.grad(outputs, read, grad)
+        return tuple(torch.autograd.forward_ad.unpack_dual(each).tangent for each in found)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("way", [batched_gradients, gradients_in_vmap, forward_derivatives])
+@pytest.mark.parametrize("name", CELLS)
+@forced
+def test_a_way_back_that_is_transformed_has_the_derivatives_of_torch(name: str, way: Callable[..., Any]) -> None:
+    cell, x = make(name, 3, 4), draw(1, 2, 6, 3).requires_grad_()
+    read, outputs = (x, *cell.parameters()), cell(x)[0]
+    assert in_kernel(outputs)
+    found = way(outputs, read)
+    with kernels.enabled(False):
+        expected = way(cell(x)[0], read)
+    assert all(torch.allclose(own, each, rtol=1e-10) for own, each in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("name", CELLS)
+@forced
+def test_a_jacobian_can_be_vectorised(name: str) -> None:
+    cell, x = make(name, 3, 4), draw(1, 2, 3, 3)
+
+    def jacobian(vectorize: bool) -> Any:
+        return torch.autograd.functional.jacobian(lambda x: cell(x)[0], x, vectorize=vectorize)
+
+    assert torch.allclose(jacobian(True), jacobian(False), rtol=1e-10)
+
+
+def flops(cell: Any, x: Tensor) -> int:
+    with FlopCounterMode(display=False) as counter:
+        cell(x)[0].sum().backward()
+    return int(counter.get_total_flops())
+
+
+@pytest.mark.parametrize("name", ["gru", "fused"])  # torch's LSTM is one operation, which the counter does not know
+@forced
+def test_all_operations_of_a_cell_are_counted(name: str) -> None:
+    cell, x = make(name, 3, 4), draw(1, 2, 6, 3)
+    found = flops(cell, x)
+    with kernels.enabled(False):
+        assert flops(cell, x) == found > 0
+
+
+class Recorder(TorchFunctionMode):
+    """Writes down what is called."""
+
+    def __init__(self) -> None:
+        self.called: list[Any] = []
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.called.append(function)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", CELLS)
+@forced
+def test_a_mode_and_a_tracer_see_the_operations_of_torch(name: str) -> None:
+    cell, x, other = make(name, 3, 4), draw(1, 2, 6, 3), draw(2, 2, 6, 3)
+    with Recorder() as recorder:
+        assert not in_kernel(cell(x)[0])
+    assert {"lstm": torch.lstm, "gru": torch.gru, "fused": torch.addmm}[name] in recorder.called
+
+    traced = make_fx(lambda x: cell(x)[0])(x)
+    assert torch.allclose(traced(other), cell(other)[0], rtol=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -404,9 +605,9 @@ def test_another_value_of_the_variable_is_an_error(monkeypatch: pytest.MonkeyPat
         make("gru", 3, 4)(draw(1, 5, 6, 3))
 
 
-def python(code: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
+def python(code: str, folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, *arguments],
         cwd=folder,
         env=program_environment(**environment),
         stdout=subprocess.PIPE,
@@ -434,6 +635,35 @@ for cell in (LSTM(3, 4), GRU(3, 4), FusedCell(3, 4)):
 
 def test_without_numba_the_cells_run_in_the_operations_of_torch(tmp_path: Path) -> None:
     assert printed(python(WITHOUT_NUMBA, tmp_path)) == "True\nTrue\nTrue"
+
+
+NUMBA_FAILS = """
+import sys, torch, warnings
+from lstmgru.nn.cells import GRU, LSTM, FusedCell
+if sys.argv[1:] == ["compiles nothing"]:
+    from numba.core.dispatcher import Dispatcher
+    def compile(*_): raise OSError("libLLVM is broken\\nand more")
+    Dispatcher.compile = compile
+with warnings.catch_warnings(record=True) as caught:
+    for _ in range(2):
+        for cell in (GRU(3, 4), FusedCell(3, 4)):
+            outputs, _ = cell(torch.randn(5, 6, 3))
+            outputs.sum().backward()
+            print(type(outputs.grad_fn).__name__ != "_SequenceBackward")
+print(*(warning.message for warning in caught), sep="\\n")
+"""
+
+
+@pytest.mark.parametrize("fails", ["to be imported", "compiles nothing"])
+def test_where_numba_does_not_work_a_warning_says_so_and_the_cells_run_in_torch(tmp_path: Path, fails: str) -> None:
+    if fails == "to be imported":
+        (tmp_path / "numba").mkdir()
+        (tmp_path / "numba" / "__init__.py").write_text('raise OSError("libLLVM is broken\\nand more")\n')
+    expected = ["True"] * 4 + [
+        "recurrent layers run in torch's operations, which is slower, since numba does not work here: "
+        "OSError: libLLVM is broken"
+    ]
+    assert printed(python(NUMBA_FAILS, tmp_path, fails)).splitlines() == expected
 
 
 def test_numba_is_loaded_by_the_first_sequence_and_not_before(tmp_path: Path) -> None:
@@ -481,3 +711,60 @@ def test_where_nothing_can_be_kept_everything_is_compiled_again(tmp_path: Path) 
         "NUMBA_CACHE_DIR": str(tmp_path / "file" / "cache"),
     }
     assert printed(python(COMPILES, tmp_path, **nowhere)) == "0"
+
+
+COMPILES_ON_A_FULL_DISK = (
+    """
+import resource, warnings
+warnings.simplefilter("error")
+warnings.filterwarnings("ignore", "numba cannot keep what it compiles.*: File too large; NUMBA_CACHE_DIR")
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # an error of the system, as a full disk is, for larger files
+"""
+    + COMPILES
+)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of a process")
+def test_a_full_disk_does_not_stop_the_training(tmp_path: Path) -> None:
+    folder = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    assert printed(python(COMPILES_ON_A_FULL_DISK, tmp_path, **folder)) == "0"
+    assert printed(python(COMPILES, tmp_path, **folder)) == "0", "nothing was kept"
+
+
+def test_what_is_compiled_for_another_processor_has_another_name(tmp_path: Path) -> None:
+    from lstmgru.nn.kernels.compiling import _digest
+
+    code = "from lstmgru.nn.kernels.compiling import _digest; print(_digest())"
+    other = printed(python(code, tmp_path, NUMBA_CPU_NAME="another"))
+    assert len(other) == len(_digest())
+    assert other != _digest()
+
+
+INTERRUPTED = """
+import signal, torch
+from lstmgru.nn.cells import GRU
+from lstmgru.nn.kernels.threads import _threads
+def interrupt(*_): raise KeyboardInterrupt
+signal.signal(signal.SIGALRM, interrupt)
+cell, steps = GRU(8, 64), 10_000
+cell(torch.randn(16, 10, 8))[0].sum().backward()
+torch.set_num_threads(2)
+while True:
+    x = torch.randn(16, steps, 8)
+    signal.setitimer(signal.ITIMER_REAL, 0.02)
+    try:
+        cell(x)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        break
+    steps *= 2  # so fast a machine is done before
+del x
+_threads().shutdown()
+print("alive")
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer that interrupts")
+def test_an_interrupt_does_not_take_the_memory_from_threads_that_still_compute(tmp_path: Path) -> None:
+    assert printed(python(INTERRUPTED, tmp_path)) == "alive"

@@ -177,10 +177,12 @@ class ProcessExecutor:
 
     def _spawn(self) -> _Worker:
         here, there = self._context.Pipe()
-        process = self._context.Process(target=worker_main, args=(there, self._warm_up, self._gpu_share), daemon=True)
         before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
         os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
         try:
+            # A process that is forked has the environment of when its server began.
+            arguments = (there, self._warm_up, dict(os.environ), self._gpu_share)
+            process = self._context.Process(target=worker_main, args=arguments, daemon=True)
             with _no_interrupt():
                 process.start()
         finally:

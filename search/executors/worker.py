@@ -49,15 +49,20 @@ class _PipeChannel:
         return self._reason
 
 
-def worker_main(pipe: Connection[Any, Any], warm_up: Callable[[], None], gpu_share: float | None) -> None:
+def worker_main(
+    pipe: Connection[Any, Any], warm_up: Callable[[], None], environment: dict[str, str], gpu_share: float | None
+) -> None:
     """A worker's life: warm up, then one job after the other until the pipe closes.
 
     Args:
         pipe: To the driver.
         warm_up: Imports what jobs need.
+        environment: That of the driver.
         gpu_share: See :func:`~search.executors.gpu.keep_gpu_share`.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
+    os.environ.clear()
+    os.environ.update(environment)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     warm_up()
     keep_gpu_share(gpu_share)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from lstmgru.nn.kernels.arrays import add_rows, array_at, copy_rows, lanes_in, load, store
+from lstmgru.nn.kernels.arrays import add_rows, array_at, copy_rows, lanes_in, load, load_part, store
 from lstmgru.nn.kernels.calls import Backward
 from lstmgru.nn.kernels.forward import first_state
 from lstmgru.nn.kernels.layout import Layout, padded
@@ -87,6 +87,19 @@ def _through_gates(
 
 
 @register_jitable
+def _clear_filled(d: Any, at: int, part: int, rows: int, strips: int, size: int) -> None:
+    """Write 0 to gradients of units that only fill up a strip.
+
+    They are 0, but for an infinite input or gradient: 0 times that is no number, which the products would spread.
+    """
+    lanes = lanes_in(d)
+    for strip in range(size // lanes, strips):
+        first = at + strip * rows * part
+        for place in range(first, first + rows * part, lanes):
+            store(d, place, 0, load_part(d, place, size - strip * lanes))
+
+
+@register_jitable
 def _give(
     call: Backward, real: Any, d_ih: Any, d_hh: Any, db: Any, n_gates: int, n_parts: int, n_x: int, n_h: int
 ) -> None:
@@ -128,6 +141,7 @@ def backward_of(layout: Layout, real: Any, formula: Callable[..., Any]) -> Calla
                 formula, no_parts, kept, t * d_step, states, now, now + rows * units, dh, dc, d, slot * d_step, db,
                 rows, strips,
             )  # fmt: skip
+            _clear_filled(d, slot * d_step, part, rows, strips, size)
             _through_weights(dh, 0, units, d, slot * d_step, part, u, gates, rows, strips)
             if slot > 0:
                 continue

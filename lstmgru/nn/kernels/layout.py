@@ -4,9 +4,10 @@ The *parts* of a cell are the sums in its gates, later their values: first those
 read the input. LSTM: i, f, g, o, all of which read both. GRU: u, r, z, n; u is the state's part of the sum in n, on
 which r acts. Fused: u, r, z, o, g, likewise.
 
-Units lie in *strips* as wide as a vector of the machine, the last one filled up with units that stay 0; the rows of a
-batch are filled up to whole pieces of a few rows. What a step gives is (strips, rows, parts, lanes): whatever the width
-of a layer is, a vector holds units of one gate, and the parts of a unit lie beside each other.
+Units lie in *strips* as wide as a vector of the machine, the last one filled up with units that stay 0 while inputs are
+finite; the rows of a batch are filled up to whole pieces of a few rows. What a step gives is (strips, rows, parts,
+lanes): whatever the width of a layer is, a vector holds units of one gate, and the parts of a unit lie beside each
+other.
 """
 
 from __future__ import annotations

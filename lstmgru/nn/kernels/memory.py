@@ -20,6 +20,7 @@ _KINDS = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float6
 class Memory:
     """What a way forwards keeps for the way back is as large in each step, and fresh memory is slow at first touch.
 
+    Without gradients nothing is kept, and nothing lent: the room that one step needs is then fresh for each sequence.
     A tensor that was lent comes back when nothing refers to it any longer: autograd's graph, or whoever kept that.
     A copy of a memory, and one that was pickled, is empty.
     """
@@ -29,12 +30,12 @@ class Memory:
         self._lock = threading.RLock()  # the garbage collector may give something back while something is lent
 
     def lend(self, size: int, dtype: torch.dtype) -> Tensor:
-        """A tensor of at least so many numbers, whatever they are."""
+        """A tensor of so many numbers, whatever they are."""
         with self._lock:
             fits = [i for i, array in enumerate(self._free) if array.size >= size and array.dtype == _KINDS[dtype]]
-            array = self._free.pop(fits[-1]) if fits else torch.empty(size, dtype=dtype).numpy()
-        lent = array.view(_Lent)
-        lent.owner = self
+            array = self._free.pop(fits[-1]) if fits else torch.empty(size, dtype=dtype, device="cpu").numpy()
+        lent = array[:size].view(_Lent)
+        lent.owner, lent.whole = self, array
         return torch.from_numpy(lent)
 
     def take_back(self, array: _Array) -> None:
@@ -54,13 +55,14 @@ class Memory:
 
 
 class _Lent(np.ndarray[Any, Any]):
-    """An array that goes back to its owner at the end of its life."""
+    """The part of an array that is used; the array goes back to its owner at the end of its life."""
 
     owner: Memory | None = None
+    whole: _Array | None = None
 
     def __del__(self) -> None:
-        if self.owner is not None and isinstance(self.base, np.ndarray):
-            self.owner.take_back(self.base)
+        if self.owner is not None and self.whole is not None:
+            self.owner.take_back(self.whole)
 
 
 def forget(network: nn.Module) -> None:

@@ -43,7 +43,7 @@ def run_forward(
         )
         for rows, start in pieces
     ]  # fmt: skip
-    in_threads(ways.forward, calls)
+    in_threads(ways.forward, calls, [x, w_ih, w_hh, b_ih, b_hh, h, c, kept, outputs, *after])
     return [outputs, *after], kept, pieces
 
 
@@ -88,7 +88,8 @@ def run_backward(
         )
         for (rows, start), of_piece in zip(pieces, d_weights, strict=True)
     ]  # fmt: skip
-    in_threads(_compiled(cell, x.dtype).backward, calls)
+    used = [x, w_ih, w_hh, kept, d_outputs, dh_after, dc_after, dx, *d_weights, *d_state]
+    in_threads(_compiled(cell, x.dtype).backward, calls, used)
     total = d_weights[0] if len(pieces) == 1 else [torch.stack(parts).sum(0) for parts in zip(*d_weights, strict=True)]
     return [dx, *total, *d_state]
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import is_legacy_batchedtensor
 
 from lstmgru.nn.kernels.layout import CellName
 from lstmgru.nn.kernels.memory import Memory
 from lstmgru.nn.kernels.passes import run_backward, run_forward
+from lstmgru.nn.kernels.switch import is_watched
 
 PlainCell = Callable[..., tuple[Tensor, ...]]
 """A cell in torch's operations: (x, w_ih, w_hh, b_ih, b_hh, *state) → (outputs, *state), batch first."""
@@ -28,7 +30,7 @@ def sequence(
 
     Args:
         cell: Which.
-        plain: The same cell, of which second derivatives are taken.
+        plain: The same cell, for second derivatives, and for a way back that something watches or transforms.
         memory: Lends what is kept for the way back.
         x: (B, T, I), not empty.
         weights: Of the input (gates · H, I) and the state (gates · H, H), and the biases: (gates · H), and of the
@@ -60,8 +62,8 @@ class _Sequence(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         *inputs, kept = ctx.saved_tensors
-        if torch.is_grad_enabled():  # create_graph=True
-            return None, None, None, *_backward_with_graph(ctx.plain, inputs, grads)
+        if torch.is_grad_enabled() or is_watched() or any(map(_is_batched, grads)):  # create_graph=True, vmap, ...
+            return None, None, None, *_backward_of_plain(ctx.plain, inputs, grads)
         return (
             None,
             None,
@@ -70,11 +72,17 @@ class _Sequence(torch.autograd.Function):
         )
 
 
-def _backward_with_graph(
+def _is_batched(grad: Tensor | None) -> bool:
+    """Whether it is several in one: of ``is_grads_batched=True``, or a vectorised Jacobian."""
+    return grad is not None and is_legacy_batchedtensor(grad)
+
+
+def _backward_of_plain(
     plain: PlainCell, inputs: Sequence[Tensor], grads: Sequence[Tensor | None]
 ) -> list[Tensor | None]:
-    """The same gradients from torch's operations, which can be differentiated again."""
-    with torch.enable_grad():
+    """The same gradients from torch's operations, which can be differentiated again where that is wanted."""
+    create_graph = torch.is_grad_enabled()
+    with torch.enable_grad(), torch.autocast("cpu", enabled=False):
         aliases = [tensor.view_as(tensor) for tensor in inputs]  # one that is given twice has a gradient at each place
         results = plain(*aliases)
     given = [(result, grad) for result, grad in zip(results, grads, strict=True) if grad is not None]
@@ -83,7 +91,7 @@ def _backward_with_graph(
             [result for result, _ in given],
             [alias for alias in aliases if alias.requires_grad],
             [grad for _, grad in given],
-            create_graph=True,
+            create_graph=create_graph,
             allow_unused=True,
         )
     )

@@ -13,6 +13,8 @@ from functools import cache
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.overrides import _get_current_function_mode_stack as _function_modes
+from torch.utils._device import DeviceContext
 
 from lstmgru.errors import SpecError
 from lstmgru.nn.kernels.layout import LAYOUTS, CellName, Layout, padded
@@ -45,12 +47,14 @@ def should_use(cell: CellName, *tensors: Tensor) -> bool:
     """
     x = tensors[0]
     return (
-        not _is_watched()
+        not torch.is_autocast_enabled("cpu")
+        and not is_watched()
         and all(type(tensor) in _PLAIN and tensor.dtype == x.dtype and tensor.is_cpu for tensor in tensors)
         and x.dtype in _DTYPES
         and _fits(LAYOUTS[cell], *tensors)
         and _is_on()
         and (_enabled.get() is True or _pays(cell, x.shape[0], x.shape[1], tensors[2].shape[1]))
+        and _is_compiled(cell, x.dtype)
     )
 
 
@@ -92,14 +96,22 @@ _PLAIN = (Tensor, torch.nn.Parameter)  # not a fake tensor, nor one of a functio
 _DTYPES = (torch.float32, torch.float64)
 
 
-def _is_watched() -> bool:
-    """Whether something wants to see torch's operations: autocast, a compiler or exporter, a forward derivative."""
+def is_watched() -> bool:
+    """Whether something wants to see torch's operations.
+
+    A compiler, a tracer or exporter, a functional transformation, a forward derivative, or a mode that is told of each
+    operation, as it counts them or writes them down; not the one that says on which device tensors are made.
+    """
     return (
-        torch.is_autocast_enabled("cpu")
-        or torch.compiler.is_compiling()
+        torch.compiler.is_compiling()
         or torch._C._get_tracing_state() is not None
         or torch._C._are_functorch_transforms_active()
         or forward_ad._current_level >= 0
+        or torch._C._len_torch_dispatch_stack() > 0
+        or (
+            torch._C._len_torch_function_stack() > 0
+            and any(not isinstance(mode, DeviceContext) for mode in _function_modes())  # type: ignore[no-untyped-call]
+        )
     )
 
 
@@ -117,12 +129,41 @@ def _variable() -> bool:
 
 @cache
 def _numba_works() -> bool:
-    """Not where it is not installed; where it is and cannot be imported, a warning says why."""
+    """Not where it is not installed; where it is and cannot be used, a warning says why."""
     if importlib.util.find_spec("numba") is None:
         return False
     try:
         import numba
-    except ImportError as error:
-        warnings.warn(f"recurrent layers run without compiled kernels, slower: {error}", stacklevel=2)
+
+        _vector_bytes()
+    except Exception as error:  # a library of LLVM that does not load, a NumPy that numba does not know, ...
+        _warn(error)
         return False
     return not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
+
+
+@cache
+def _is_compiled(cell: CellName, dtype: torch.dtype) -> bool:
+    """Compile a cell; where that fails, a warning says why."""
+    from lstmgru.nn.kernels.compiling import compiled
+
+    try:
+        compiled(cell, dtype)
+    except Exception as error:
+        _warn(error)
+        return False
+    return True
+
+
+def _warn(error: Exception) -> None:
+    first_line = next(iter(str(error).splitlines()), "")
+    _warn_once(f"{type(error).__name__}: {first_line}")
+
+
+@cache
+def _warn_once(reason: str) -> None:
+    warnings.warn(
+        f"recurrent layers run in torch's operations, which is slower, since numba does not work here: {reason}",
+        RuntimeWarning,
+        stacklevel=2,
+    )

@@ -1,7 +1,7 @@
 """Weights as the tiles read them, and their gradients as torch wants them, compiled.
 
-A gate's units come in strips of ``lanes``; units that only fill up the last strip have weights 0, and stay 0. Gates
-come in the order of the parts: those that read the state are ``shift`` places behind those that read the input.
+A gate's units come in strips of ``lanes``; units that only fill up the last strip have weights 0. Gates come in the
+order of the parts: those that read the state are ``shift`` places behind those that read the input.
 """
 
 from __future__ import annotations
