@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from studies import program_environment
 from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.overrides import TorchFunctionMode
@@ -31,6 +30,7 @@ from lstmgru.nn.encoder import RecurrentLayer
 from lstmgru.nn.kernels import switch
 from lstmgru.nn.kernels.threads import in_threads, rows_of_threads
 from lstmgru.specs import LayerSpec
+from studies import program_environment
 
 CELLS = ("lstm", "gru", "fused")
 N_STATES = {"lstm": 2, "gru": 1, "fused": 2}
