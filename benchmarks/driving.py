@@ -40,7 +40,7 @@ space:
   decoder: linear
   normalization: fold
   context_length: 7
-training: {max_epochs: 1, accelerator: cpu}
+training: {max_epochs: 1, min_epoch_windows: 1, accelerator: cpu}
 """
 """200 rows, one fold, one epoch of a tiny network: little but overhead. Hidden size, dropout, learning rate."""
 

@@ -4,8 +4,7 @@
     python benchmarks/time_to_quality.py --tasks air_passengers employment --searches ours AutoLSTM AutoGRU
 
 Three tasks: the oil temperature of ETTh1 (Zhou et al. 2021) 24 hours ahead, the airline passengers of Box & Jenkins
-and 23 series of employment 12 months ahead. The end of each series is the test part, as much before it the validation
-part; forecasts begin every horizon. Every search makes ten trials with the defaults of its library; NeuralForecast's
+and 23 series of employment 12 months ahead. The end of each series is the test part; forecasts begin every horizon. Every search makes ten trials with the defaults of its library; NeuralForecast's
 have an environment of their own, which is made first. Seconds are those of whole processes, from start to forecasts,
 imports included; ours export and register the model as well. With its defaults NeuralForecast trains the winner on what
 comes before the validation part, and ours trains it once more with the validation part.
@@ -40,7 +39,7 @@ _STUDY = """\
 name: ours
 data: {{path: table.csv, time: ds, target: y{several}}}
 forecast: {{horizon: {horizon}, metric: {metric}}}
-splits: {{holdout: {test}, folds: 1, fold_size: {test}, stride: {horizon}}}
+splits: {{holdout: {test}, folds: {folds}, fold_size: {fold_size}, stride: {horizon}}}
 search: {{trials: 10}}
 """
 
@@ -51,13 +50,15 @@ class Task:
 
     Attributes:
         horizon: H.
-        test: Rows at the end of each series that are forecast.
+        test: Rows at the end of each series that are forecast; NeuralForecast validates on as many before them.
+        folds: Our folds, before the test part.
         frequency: As pandas calls it.
         table: Makes the table with the columns ``unique_id``, ``ds`` and ``y``.
     """
 
     horizon: int
     test: int
+    folds: int
     frequency: str
     table: Callable[[argparse.Namespace], pd.DataFrame]
 
@@ -105,6 +106,8 @@ def _ours(task: Task, table: pd.DataFrame, folder: Path) -> tuple[dict[str, Any]
         several=", id: unique_id" if several else "",
         horizon=task.horizon,
         test=task.test,
+        folds=task.folds,
+        fold_size=task.test if task.folds == 1 else task.horizon,
         metric="mase" if several else "mae",
     )
     (folder / "ours.yaml").write_text(study)
@@ -169,9 +172,9 @@ def _employment(options: argparse.Namespace) -> pd.DataFrame:
 
 
 TASKS = {
-    "etth1": Task(24, 2880, "h", _etth1),
-    "air_passengers": Task(12, 24, "ME", _air_passengers),
-    "employment": Task(12, 24, "MS", _employment),
+    "etth1": Task(24, 2880, 1, "h", _etth1),
+    "air_passengers": Task(12, 24, 3, "ME", _air_passengers),
+    "employment": Task(12, 24, 3, "MS", _employment),
 }
 
 

@@ -58,7 +58,7 @@ _STANDARD = ForecastSpace(
     decoder=Choices(("linear", "parallel")),
     channels=_OPEN,
     normalization=_OPEN,
-    transform=Choices(("none",)),
+    transform=_OPEN,
     series_embedding=Choices((0,)),
     dropout=FloatRange(low=0.0, high=0.5),
     recurrent_dropout=Choices((0.0,)),
@@ -78,6 +78,7 @@ PRESETS: dict[str, ForecastSpace] = {
         cell=Choices(("lstm", "gru")),
         hidden_size=IntRange(low=8, high=32, log=True),
         pooling=Choices(("last",)),
+        transform=Choices(("none",)),
         dropout=FloatRange(low=0.0, high=0.3),
         learning_rate=FloatRange(low=1e-3, high=1e-2, log=True),
         batch_size=Choices((64,)),
@@ -97,7 +98,6 @@ PRESETS: dict[str, ForecastSpace] = {
         n_heads=Choices((2, 4, 8)),
         decoder=Choices(DECODERS),
         normalization=Choices(NORMALIZATIONS),
-        transform=_OPEN,
         series_embedding=_OPEN,
         recurrent_dropout=FloatRange(low=0.0, high=0.5),
         optimizer=Choices(OPTIMIZERS),
@@ -115,13 +115,14 @@ _LOSSES = {
 }
 
 
-def defaults(forecast: ForecastSpec, data: DataFacts) -> dict[str, Choices[Any]]:
+def defaults(preset: str, forecast: ForecastSpec, data: DataFacts) -> dict[str, Choices[Any]]:
     """The values of the open keys of a preset.
 
     Contexts are one, two and four times the horizon or the season, whichever is longer. Segments are one step, a season
     and its half. A loss is the metric's kin.
 
     Args:
+        preset: Its name.
         forecast: Horizon, season, metric.
         data: What is to be forecast.
     """
@@ -134,10 +135,17 @@ def defaults(forecast: ForecastSpec, data: DataFacts) -> dict[str, Choices[Any]]
         "segment_length": Choices(tuple(sorted(segments))),
         "channels": Choices(CHANNELS if data.n_targets > 1 else ("joint",)),
         "normalization": Choices(("last", "window") if panel else ("fold", "last")),
-        "transform": Choices(TRANSFORMS if data.positive else ("none", "difference")),
+        "transform": Choices(_transforms(preset, data)),
         "series_embedding": Choices((0, 4, 16) if panel else (0,)),
         "loss": Choices(_LOSSES.get(forecast.metric, ("mae",))),
     }
+
+
+def _transforms(preset: str, data: DataFacts) -> tuple[str, ...]:
+    """Logarithms where they exist; but for ``full`` of one series alone, since windows of a panel are scaled anyway."""
+    if preset == "full":
+        return TRANSFORMS if data.positive else ("none", "difference")
+    return ("none", "log") if data.positive and data.n_series == 1 else ("none",)
 
 
 def resolve_space(config: ForecastStudyConfig, forecast: ForecastSpec, data: DataFacts) -> ForecastSpace:
@@ -147,7 +155,11 @@ def resolve_space(config: ForecastStudyConfig, forecast: ForecastSpec, data: Dat
         StudyFileError: The sampler cannot search the space, or values do not fit each other or the data.
     """
     preset = PRESETS[config.space.preset]
-    filled = {name: values for name, values in defaults(forecast, data).items() if getattr(preset, name) is _OPEN}
+    filled = {
+        name: values
+        for name, values in defaults(config.space.preset, forecast, data).items()
+        if getattr(preset, name) is _OPEN
+    }
     given = {name: values for name, _ in preset.items() if (values := getattr(config.space, name)) is not None}
     space = replace(preset, **{**filled, **given})
     if "segment_length" not in given:

@@ -35,7 +35,7 @@ space:
   decoder: linear
   normalization: fold
   context_length: 7
-training: {max_epochs: 1, accelerator: cpu}
+training: {max_epochs: 1, min_epoch_windows: 1, accelerator: cpu}
 tracking: {enabled: false}
 """
 """Three ranges of numbers: hidden size, dropout, learning rate. A trial takes less than a tenth of a second."""

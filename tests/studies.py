@@ -37,6 +37,7 @@ space:
 training:
   max_epochs: 5
   patience: 3
+  min_epoch_windows: 1
   accelerator: cpu
 """
 """A study that one process runs in a few seconds."""

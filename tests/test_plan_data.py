@@ -30,7 +30,7 @@ forecast: {horizon: 3}
 splits: {holdout: 20, folds: 2, fold_size: 10}
 space: {context_length: 14}
 search: {jobs: 1}
-training: {accelerator: cpu}
+training: {min_epoch_windows: 1, accelerator: cpu}
 """
 
 

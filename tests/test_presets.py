@@ -18,6 +18,7 @@ from search.values import Choices
 
 ONE = DataFacts(n_targets=1, n_series=1, positive=False)
 PANEL = DataFacts(n_targets=1, n_series=5, positive=False)
+POSITIVE = DataFacts(1, 1, positive=True)
 WEEKS = ForecastSpec(horizon=7, season_length=7)
 
 
@@ -59,23 +60,26 @@ def problems(forecast: ForecastSpec = WEEKS, data: DataFacts = ONE, sampler: str
 def test_contexts_and_segments_follow_the_horizon_and_the_season(
     forecast: ForecastSpec, contexts: tuple[int, ...], segments: tuple[int, ...]
 ) -> None:
-    open_keys = defaults(forecast, ONE)
+    open_keys = defaults("standard", forecast, ONE)
     assert open_keys["context_length"].values == contexts
     assert open_keys["segment_length"].values == segments
 
 
 @pytest.mark.parametrize(
-    ("data", "expected"),
+    ("preset", "data", "expected"),
     [
-        (ONE, {"channels": ("joint",), "normalization": ("fold", "last"), "series_embedding": (0,)}),
-        (ONE, {"transform": ("none", "difference")}),
-        (DataFacts(3, 1, positive=False), {"channels": ("joint", "independent")}),
-        (DataFacts(1, 1, positive=True), {"transform": ("none", "log", "difference", "log_difference")}),
-        (PANEL, {"normalization": ("last", "window"), "series_embedding": (0, 4, 16)}),
+        ("full", ONE, {"channels": ("joint",), "normalization": ("fold", "last"), "series_embedding": (0,)}),
+        ("full", ONE, {"transform": ("none", "difference")}),
+        ("full", DataFacts(3, 1, positive=False), {"channels": ("joint", "independent")}),
+        ("full", POSITIVE, {"transform": ("none", "log", "difference", "log_difference")}),
+        ("full", PANEL, {"normalization": ("last", "window"), "series_embedding": (0, 4, 16)}),
+        ("standard", ONE, {"transform": ("none",)}),
+        ("standard", POSITIVE, {"transform": ("none", "log")}),
+        ("standard", DataFacts(1, 2, positive=True), {"transform": ("none",)}),
     ],
 )
-def test_what_else_is_open_follows_the_data(data: DataFacts, expected: dict[str, tuple[Any, ...]]) -> None:
-    open_keys = defaults(WEEKS, data)
+def test_what_else_is_open_follows_the_data(preset: str, data: DataFacts, expected: dict[str, tuple[Any, ...]]) -> None:
+    open_keys = defaults(preset, WEEKS, data)
     assert {key: open_keys[key].values for key in expected} == expected
 
 
