@@ -160,7 +160,7 @@ def score_baselines(data: TaskData, channel: Channel) -> dict[str, BaselineResul
     return data.score_baselines(lambda: channel.stop_reason() is not None)
 
 
-PRELOAD = ("lstmgru.training.fit", "lstmgru.training.fit_labels", "numba")
+PRELOAD = ("lstmgru.training.fit", "numba")
 """The modules that every worker needs."""
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def make_sampler(
     trial_seed = derive_seed(seed, number)
     match name:
         case "tpe":
-            return samplers.TPESampler(seed=trial_seed) if spaces is None else _tpe(trial_seed, spaces)
+            return samplers.TPESampler(seed=trial_seed) if spaces is None else _remembering_tpe()(trial_seed, spaces)
         case "random":
             return samplers.RandomSampler(seed=trial_seed)
         case "grid":
@@ -70,18 +72,23 @@ def search_spaces() -> IntersectionSearchSpace:
     return IntersectionSearchSpace(include_pruned=True)
 
 
-def _tpe(seed: int, spaces: IntersectionSearchSpace) -> BaseSampler:
+@cache
+def _remembering_tpe() -> Callable[[int, IntersectionSearchSpace], BaseSampler]:
     """Optuna's TPE, which remembers the same for itself and forgets it with the sampler."""
     from optuna.samplers import TPESampler
 
     class RememberingTPESampler(TPESampler):
+        def __init__(self, seed: int, spaces: IntersectionSearchSpace) -> None:
+            super().__init__(seed=seed)
+            self._spaces = spaces
+
         def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
             if len(study.directions) > 1:  # then it looks at each parameter alone
                 return super().infer_relative_search_space(study, trial)
-            common = spaces.calculate(study, use_cache=True)
+            common = self._spaces.calculate(study, use_cache=True)
             return {name: distribution for name, distribution in common.items() if not distribution.single()}
 
-    return RememberingTPESampler(seed=seed)
+    return RememberingTPESampler
 
 
 def derive_seed(seed: int, number: int) -> int:

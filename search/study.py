@@ -49,6 +49,8 @@ class StudyStore:
         self._storage = storage
         self._goal: Goal | None = None
         self._judged: dict[int, dict[str, float]] = {}
+        self._looked_at = 0
+        self._retried: set[int] = set()
         self._best: int | None = None
 
     @classmethod
@@ -265,9 +267,11 @@ class StudyStore:
         from optuna.trial import TrialState
 
         trials = self.study.get_trials(deepcopy=False)
-        retried = {trial.user_attrs["retry_of"] for trial in trials if "retry_of" in trial.user_attrs}
-        waiting = sum(trial.state == TrialState.WAITING for trial in trials)
-        return len(trials) - len(retried), waiting
+        # It is asked for many times a second, and a trial says when it is made whether another one is tried again.
+        new, self._looked_at = trials[self._looked_at :], len(trials)
+        self._retried |= {trial.user_attrs["retry_of"] for trial in new if "retry_of" in trial.user_attrs}
+        waiting = [trial.state for trial in trials].count(TrialState.WAITING)
+        return len(trials) - len(self._retried), waiting
 
     def record(self) -> StudyRecord:
         """The whole study as plain values."""
