@@ -4,10 +4,11 @@
     python benchmarks/time_to_quality.py --tasks air_passengers employment --searches ours AutoLSTM AutoGRU
 
 Three tasks: the oil temperature of ETTh1 (Zhou et al. 2021) 24 hours ahead, the airline passengers of Box & Jenkins
-and 23 series of employment 12 months ahead. The end of each series is the test part; forecasts begin every horizon. Every
-search makes ten trials with the defaults of its library; NeuralForecast's have an environment of their own, which is
-made first. Seconds are those of whole processes, from start to forecasts, imports included; ours export and register the
-model as well. With its defaults NeuralForecast trains the winner on what comes before the validation part, and ours
+and 23 series of employment 12 months ahead. The end of each series is the test part; forecasts begin every horizon.
+
+Every search makes ten trials with the defaults of its library; NeuralForecast's have an environment of their own, which
+is made first. Seconds are those of whole processes, from start to forecasts, imports included; ours export and register
+the model as well. With its defaults NeuralForecast trains the winner on what comes before the validation part, and ours
 trains it once more with what was scored in the folds.
 
 MASE is the mean absolute error of a series over the mean absolute change from one step to the next in what comes before

@@ -89,6 +89,11 @@ class ProcessExecutor:
         return self._startup_seconds
 
     @property
+    def ready(self) -> int:
+        """Workers that have warmed up."""
+        return sum(worker.ready for worker in self._workers)
+
+    @property
     def pids(self) -> list[int]:
         """Process ids of the workers."""
         return [worker.process.pid or -1 for worker in self._workers]

@@ -60,6 +60,7 @@ def worker_main(
         environment: That of the driver.
         gpu_share: See :func:`~search.executors.gpu.keep_gpu_share`.
     """
+    gc.freeze()  # looked through, the objects of a process that was forked would no longer be one copy for all
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
     os.environ.clear()
     os.environ.update(environment)

@@ -114,7 +114,7 @@ def _read_times(texts: pd.Series) -> pd.Series:
 
 def _rows_to_show(panel: SeriesPanel, cutoffs: Rows, horizon: int, history: int) -> tuple[Rows, Rows, Rows]:
     """(rows,) window of each row to show, its step or -1 if the window does not forecast it, and the row."""
-    windows, steps, rows = [], [], []
+    parts: list[Rows] = []  # each (3, rows): arrays, since a panel may have millions of rows to show
     before, end = -1, 0
     for window in np.argsort(cutoffs, kind="stable"):
         cutoff = int(cutoffs[window])
@@ -123,11 +123,12 @@ def _rows_to_show(panel: SeriesPanel, cutoffs: Rows, horizon: int, history: int)
         first_row = int(panel.offsets[np.searchsorted(panel.offsets, cutoff, side="right") - 1])
         if before < 0 or end <= first_row:  # the first window of a series
             before, end = window, max(first_row, cutoff - history)
-        windows += [before] * (cutoff - end) + [window] * horizon
-        steps += [-1] * (cutoff - end) + list(range(horizon))
-        rows += list(range(end, cutoff + horizon))
+        rows = np.arange(end, cutoff + horizon)
+        forecast = rows >= cutoff
+        parts.append(np.stack([np.where(forecast, window, before), np.where(forecast, rows - cutoff, -1), rows]))
         before, end = window, cutoff + horizon
-    return np.array(windows, np.int64), np.array(steps, np.int64), np.array(rows, np.int64)
+    windows, steps, rows = np.concatenate([np.empty((3, 0), np.int64), *parts], axis=1)
+    return windows, steps, rows
 
 
 def _local_times(panel: SeriesPanel, rows: Rows) -> pd.Index[Any]:
