@@ -24,7 +24,7 @@ from search.studyfile import load_study
 from search.tracking import BackgroundTracker, Tracker, make_tracker
 
 _LONGEST_DELIVERY = 900.0
-"""Seconds for what MLflow lacks when a search ends: hundreds of trials that lasted no time take it longer than that."""
+"""Seconds for what MLflow lacks when a search ends; a tracker does not usually wait for hundreds of instant trials."""
 STUDY = """\
 name: bench
 data: {path: table.csv, time: day, target: sales, calendar: none}

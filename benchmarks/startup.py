@@ -16,7 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="*", default=[], help="also start so many workers of a search")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
-    started = [workers(count, forked=forked) for count in options.workers for forked in (False, True)]
+    started = [in_a_process(count, forked=forked) for count in options.workers for forked in (False, True)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder, options.trials)
@@ -51,6 +53,12 @@ def main() -> None:
         print("  ".join(f"{key} {value}" for key, value in each.items()))
     for command, median in medians.items():
         print(f"{median:6.3f} s  (target {TARGETS[command]} s)  {command}")
+
+
+def in_a_process(count: int, *, forked: bool) -> dict[str, Any]:
+    """The result of :func:`workers` in a process that started none before."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(workers, count, forked=forked).result()
 
 
 def workers(count: int, *, forked: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How soon is a search as good as those of NeuralForecast, on the same test part and the same two cores?
+"""How soon is a search as good as those of NeuralForecast, on the same test part and the same cores?
 
     python benchmarks/time_to_quality.py --etth1 ETTh1.csv
     python benchmarks/time_to_quality.py --tasks air_passengers employment --searches ours AutoLSTM AutoGRU
@@ -68,6 +68,8 @@ class Task:
 def main() -> None:
     """Search, score, print."""
     options = _options()
+    if set(options.searches) & set(_PEERS):
+        _python(options)
     for name in options.tasks:
         with tempfile.TemporaryDirectory() as folder:
             task = TASKS[name]

@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 from driving import drive, planned
@@ -27,7 +28,7 @@ from driving import drive, planned
 from search.executors.base import Executor, Job, Outcome, Supervisor
 from search.executors.in_process import InProcessExecutor
 from search.executors.processes import ProcessExecutor
-from search.objective import warm_up
+from search.objective import PRELOAD, warm_up
 
 TRAINING = "training"
 # Part → functions that belong to it, in a worker and in the driver.
@@ -101,9 +102,9 @@ class Stopwatch:
 WATCH = Stopwatch()
 
 
-def warm_up_and_measure() -> None:
+def warm_up_and_measure(*, apart: bool) -> None:
     """What a worker does first."""
-    warm_up({}, apart=True)
+    warm_up({}, apart=apart)
     WATCH.install(WORKER)
 
 
@@ -165,7 +166,8 @@ def measure(trials: int, in_process: bool, overrides: list[str]) -> dict[str, An
     """Medians over the trials but the first ones and the last, in milliseconds."""
     driving = Stopwatch()
     driving.install(DRIVER)
-    kind = InProcessExecutor(warm_up_and_measure) if in_process else ProcessExecutor(1, warm_up_and_measure)
+    ready = partial(warm_up_and_measure, apart=not in_process)
+    kind = InProcessExecutor(ready) if in_process else ProcessExecutor(1, ready, preload=PRELOAD)
     executor = Measuring(kind)
     with planned(f"search.trials={trials}", *overrides) as (plan, folder):
         record, _ = drive(plan, folder, executor)

@@ -83,8 +83,8 @@ def run_study(
 ) -> StudyResult:
     """Run a study, or go on with it; what ``python -m search run`` does, in silence.
 
-    With more than one job, a script must call it under ``if __name__ == "__main__":``, because its workers are
-    spawned; a notebook need not.
+    With more than one job, a script must call it under ``if __name__ == "__main__":``, because each worker imports
+    the script; a notebook need not.
 
     Args:
         study: Path of a study file or name of one in ``studies/``; ``None``: the weather study.

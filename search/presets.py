@@ -142,7 +142,7 @@ def defaults(preset: str, forecast: ForecastSpec, data: DataFacts) -> dict[str, 
 
 
 def _transforms(preset: str, data: DataFacts) -> tuple[str, ...]:
-    """Logarithms where they exist; but for ``full`` of one series alone, since windows of a panel are scaled anyway."""
+    """``full`` has all that exist; the others logarithms of a single series: windows of a panel are scaled anyway."""
     if preset == "full":
         return TRANSFORMS if data.positive else ("none", "difference")
     return ("none", "log") if data.positive and data.n_series == 1 else ("none",)

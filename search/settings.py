@@ -35,8 +35,9 @@ class TrainingConfig(Strict):
     )
     precision: Precision = Field(
         "32-true",
-        description="Of the numbers in training. `bf16-mixed`, `16-mixed` (not on a CPU): products in half precision, "
-        "which pays for wide layers on a GPU; what is exported is in single precision.",
+        description="Precision of the numbers in training. `bf16-mixed`, `16-mixed` (not on a CPU): products in half "
+        "precision, which pays for wide layers on a GPU; on a CPU it does without the compiled kernels. What is "
+        "exported is in single precision.",
     )
 
 
@@ -55,8 +56,8 @@ class ForecastTrainingConfig(TrainingConfig):
     )
     min_epoch_windows: Count = Field(
         1000,
-        description="Windows of a pass, about, where there are fewer: each comes several times. On a short series the "
-        "training would otherwise end before a network has learnt anything.",
+        description="Where there are much fewer windows than so many, a pass repeats them until it has about as many. "
+        "On a short series training would otherwise end before a network has learnt anything.",
     )
 
 

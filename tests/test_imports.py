@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -268,3 +269,11 @@ def create_study(folder: Path, path: Path) -> None:
     }
     storage = open_storage(folder / "studies" / "tiny.journal")
     StudyStore.create(storage, "tiny", direction="minimize", attributes=attributes)
+
+
+def test_every_package_is_installed() -> None:
+    """An installation for development finds them anyway."""
+    root = Path(str(search.__file__)).parent.parent
+    listed = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    folders = {path.parent.relative_to(root) for name in ("lstmgru", "search") for path in (root / name).rglob("*.py")}
+    assert sorted(listed) == sorted({*(".".join(folder.parts) for folder in folders), "search.builtin_studies"})

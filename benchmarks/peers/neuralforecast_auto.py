@@ -2,7 +2,7 @@
 
     python neuralforecast_auto.py table.csv AutoLSTM --horizon 12 --test 24 --frequency ME --forecasts forecasts.csv
 
-The table has the columns ``unique_id``, ``ds`` and ``y``. Ten samples with Optuna, as the library has them by default.
+The table has the columns ``unique_id``, ``ds`` and ``y``. Ten samples, as the library has them by default, by Optuna.
 Its default input sizes are longer than short series, and such a sample raises: with ``catch`` Optuna goes on with the
 next. Beside the forecasts, ``forecasts.json`` says how many samples there were, and how many of them did not raise.
 """

@@ -37,7 +37,8 @@ class TrainSpec:
         max_epochs: Most passes over the training part.
         epoch_windows: Most windows in an epoch. Where there are more, or more of one series than of another, each epoch
             draws so many anew, the same number from every series. ``None``: all of them.
-        min_epoch_windows: Windows in an epoch, about, where there are fewer: each comes several times. Of forecasts.
+        min_epoch_windows: Of forecasts: where there are much fewer windows, an epoch repeats them until it has about so
+            many, but no more than ``epoch_windows``.
         patience: Epochs without a better validation score before training stops; ``None`` never stops early.
         gradient_clip: Largest norm of all gradients together; ``None`` leaves them as they are.
         ema_decay: Decay of the moving average of the weights that is scored and kept, per optimiser step;

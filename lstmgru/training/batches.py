@@ -124,13 +124,13 @@ def evaluation_batch_size(context_length: int, n_inputs: int) -> int:
 
 
 class ShuffledWindows(Chunks):
-    """In each epoch a new order of all cutoffs; of too many a new choice, the same number from every series.
+    """In each epoch a new order of all cutoffs, or of several copies; of too many a choice, as many from every series.
 
     Args:
         runs: The cutoffs, series after series.
         offsets: (series + 1,) rows at which the series begin.
         chunk_size: Windows in a chunk.
-        least: Windows of an epoch, about: of fewer, each comes several times.
+        least: Windows of an epoch, about: fewer are repeated a whole number of times.
         most: Windows of an epoch at most; ``None``: all of them.
         seed: Of the orders.
     """
@@ -147,7 +147,7 @@ class ShuffledWindows(Chunks):
         self._passes = max(1, round(least / len(runs)))
         windows = self._passes * len(runs)
         self._size = windows if most is None else min(most, windows)
-        # Where every series has as many windows and all of them fit, each comes as often.
+        # Where every series has equally many windows and all of them fit, each comes as often.
         self._balance = most is not None and (self._size < windows or len(set(counts[has])) > 1)
 
     @property
@@ -181,7 +181,7 @@ class WindowsDataModule(ChunksDataModule):
         batch_size: Windows in an optimiser step.
         evaluation_batch_size: Windows that are forecast at once.
         epoch_windows: Windows of an epoch at most, see :class:`~lstmgru.specs.TrainSpec`.
-        min_epoch_windows: And at least.
+        min_epoch_windows: And about at least, by repetition.
         seed: Of the order.
     """
 

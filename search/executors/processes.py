@@ -1,8 +1,9 @@
 """Long-lived worker processes, one torch thread each.
 
 Workers live as long as the search, because importing torch and Lightning takes seconds. Where a process can be forked
-safely one imports them for all, and its memory is theirs as long as nobody writes to it. Each worker has a duplex pipe:
-jobs and stop requests go in, reports and outcomes come out. A worker that dies costs its job and is replaced.
+safely, one process imports them for all, and its memory is theirs as long as nobody writes to it. Each worker has a
+duplex pipe: jobs and stop requests go in, reports and outcomes come out. A worker that dies costs its job and is
+replaced.
 """
 
 from __future__ import annotations

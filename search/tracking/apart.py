@@ -66,7 +66,7 @@ class _StudyPlace:
 
 
 class TrackerProcess:
-    """Passes on to a tracker in another process, which begins with the first call; every call waits for its end.
+    """Passes on to a tracker in another process, which begins with the first call. A call returns when it is done.
 
     Args:
         make: Makes the tracker there; picklable.
