@@ -17,10 +17,10 @@ from search.tracking import MlflowProjection, NullTracker, default_tracking_uri,
 from search.tracking.store import artifact_location, study_tracking_uri, without_password
 
 URIS = [
-    (None, None, "sqlite:////work/mlruns/mlflow.db"),
+    (None, None, "sqlite:////home/user/mlruns/mlflow.db"),
     (None, "http://env:5000", "http://env:5000"),
     ("http://configured:5000", "http://env:5000", "http://configured:5000"),
-    ("sqlite:///here.db", None, "sqlite:////work/here.db"),
+    ("sqlite:///here.db", None, "sqlite:////home/user/here.db"),
     ("sqlite:////there/mlflow.db", None, "sqlite:////there/mlflow.db"),
     ("postgresql+psycopg://u@db/mlflow", None, "postgresql+psycopg://u@db/mlflow"),
     ("databricks", None, "databricks"),
@@ -34,7 +34,7 @@ def test_the_tracking_uri_is_the_configured_one_then_the_environments_then_the_f
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     if environment:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", environment)
-    assert default_tracking_uri(configured, Path("/work")) == expected
+    assert default_tracking_uri(configured, Path("/home/user")) == expected
 
 
 DEFAULT = "sqlite:///{folder}/mlruns/mlflow.db"
@@ -63,7 +63,7 @@ def test_a_study_is_looked_at_where_it_was_tracked_unless_that_moved_along_with_
 def test_a_plain_folder_as_a_store_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     with pytest.raises(TrackingError, match=rf"^MLFLOW_TRACKING_URI is '{uri}', but .* sqlite:///mlruns/mlflow.db"):
-        default_tracking_uri(None, Path("/work"))
+        default_tracking_uri(None, Path("/home/user"))
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,11 @@ def test_a_plain_folder_as_a_store_is_refused_with_the_way_out(monkeypatch: pyte
         ("http://host:5000", None),
         ("databricks", None),
         ("sqlite:////a b/mlflow.db", "file:///a%20b/artifacts"),
-        ("postgresql://db/mlflow", "file:///work/mlruns/artifacts"),
+        ("postgresql://db/mlflow", "file:///home/user/mlruns/artifacts"),
     ],
 )
 def test_files_lie_beside_the_database_unless_a_server_keeps_them(uri: str, location: str | None) -> None:
-    assert artifact_location(uri, Path("/work")) == location
+    assert artifact_location(uri, Path("/home/user")) == location
 
 
 @pytest.mark.parametrize("name", ["with a space", "ü#&+", "100%20"])
