@@ -137,7 +137,7 @@ def problems(sampler: str, **space: Any) -> list[str]:
     pruner = "none" if sampler in ("gp", "cmaes", "nsga2") else "median"
     config = make_config(search={"sampler": sampler, "pruner": pruner}, space=space)
     try:
-        resolve_space(config, ForecastSpec(7, 7), DataFacts(n_targets=1, n_series=1, positive=True))
+        resolve_space(config, ForecastSpec(7, 7), DataFacts(n_targets=1, n_series=1, positive=False))
     except StudyFileError as error:
         return [str(problem) for problem in error.problems]
     return []
