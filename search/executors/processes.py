@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -37,6 +38,7 @@ def _no_interrupt() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    resource_tracker.ensure_running()  # multiprocessing's own, which ends any blocking when it begins
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -190,6 +192,11 @@ class ProcessExecutor:
             arguments = (there, self._warm_up, dict(os.environ), self._gpu_share)
             process = self._context.Process(target=worker_main, args=arguments, daemon=True)
             with _no_interrupt():
+                if self._context.get_start_method() == "forkserver":
+                    forkserver.ensure_running()  # what is forked from it inherits that
+                else:
+                    process.start()
+            if process.pid is None:  # it begins when the server has imported everything, and Ctrl-C need not wait
                 process.start()
         finally:
             for name, value in before.items():
