@@ -106,7 +106,9 @@ class StudyStore:
         """Write a study attribute, if it is not already so."""
         if self._attributes.get(key) != value:
             self.study.set_user_attr(key, value)
-            self._goal = None
+            if key == "config":  # it has the preference and the bounds
+                self._goal, self._best = None, None
+                self._judged.clear()
 
     @property
     def goal(self) -> Goal:
@@ -221,13 +223,14 @@ class StudyStore:
 
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         # It is asked for many times a second, and what has ended does not change.
-        if self._goal is None or len(complete) != len(self._judged):
-            old, goal = None if self._goal is None else self._best, self.goal
-            new = [trial for trial in complete if trial.number not in self._judged]
-            self._judged |= {trial.number: self._measures(trial_record(trial)) for trial in new}
+        if len(complete) != len(self._judged):
+            new = {t.number: self._measures(trial_record(t)) for t in complete if t.number not in self._judged}
+            self._judged |= new
             # Of one objective the best is the best so far or a new one; of several, every trial may count.
-            asked = {trial.number for trial in new} | {old} if goal.single and old is not None else self._judged.keys()
-            self._best = goal.best({number: self._judged[number] for number in asked})
+            asked = {self._best, *new} - {None} if self.goal.single else self._judged.keys()
+            self._best = self.goal.best(
+                {number: measures for number, measures in self._judged.items() if number in asked}
+            )
         return None if self._best is None else trial_record(self.trial(self._best))
 
     def winner(self) -> FrozenTrial | None:

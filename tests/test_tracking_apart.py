@@ -163,6 +163,7 @@ def test_the_process_ends_with_a_driver_that_is_killed_in_the_middle_of_a_call(p
     os.kill(driver, signal.SIGKILL)
     os.waitpid(driver, 0)
     process.wait(timeout=10)
+    assert not process.is_running()
 
 
 def test_a_study_of_optuna_is_read_from_its_journal(path: Path, tmp_path: Path) -> None:

@@ -191,13 +191,7 @@ class ProcessExecutor:
             # A process that is forked has the environment of when its server began.
             arguments = (there, self._warm_up, dict(os.environ), self._gpu_share)
             process = self._context.Process(target=worker_main, args=arguments, daemon=True)
-            with _no_interrupt():
-                if self._context.get_start_method() == "forkserver":
-                    forkserver.ensure_running()  # what is forked from it inherits that
-                else:
-                    process.start()
-            if process.pid is None:  # it begins when the server has imported everything, and Ctrl-C need not wait
-                process.start()
+            self._start(process)
         finally:
             for name, value in before.items():
                 if value is None:
@@ -207,8 +201,16 @@ class ProcessExecutor:
         there.close()
         return _Worker(process, here)
 
+    def _start(self, process: BaseProcess) -> None:
+        with _no_interrupt():
+            if self._context.get_start_method() == "spawn":
+                process.start()
+                return
+            forkserver.ensure_running()  # what is forked from it inherits that
+        process.start()  # waits until all is imported there; Ctrl-C need not
+
     def __enter__(self) -> Self:
-        """Spawn the workers; they get ready while the caller goes on."""
+        """Start the workers; they warm up while the caller goes on."""
         self._entered = time.monotonic()
         self._workers = [self._spawn() for _ in range(self._jobs)]
         return self
