@@ -23,12 +23,12 @@ import torch
 
 from lstmgru.errors import TrainingDiverged
 from lstmgru.specs import ModelSpec, TrainSpec
-from lstmgru.training.fit import fit, point_forecast, predict, quantile_forecast
+from lstmgru.training.fit_forecasts import fit, point_forecast, predict, quantile_forecast
 from search.api import load_plan
-from search.finishing.task import refit_epochs
-from search.objective import run_trial
-from search.plan import Plan
-from search.samplers import derive_seed
+from search.run.trial import run_trial
+from search.study.samplers import derive_seed
+from search.tasks.plan import Plan
+from search.tasks.refit import refit_epochs
 
 
 class _Silent:

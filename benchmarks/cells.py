@@ -2,7 +2,7 @@
 
 LSTM and GRU are compared with ``torch.nn``'s, the fused cell with its loop in torch's operations. Input, weights and
 all outputs have gradients. Both run in turn, for a tenth of a second each, and the first pass of each turn does not
-count. Time is that of the one thread on the processor, and what counts is the median ratio of two neighbouring turns,
+count. Time is that of the one thread on the processor, and what counts is the median ratio of two neighboring turns,
 so that other programs count as little as can be. What limits all of them is how fast the machine multiplies matrices:
 beside each rate is that of torch's product at the size of one step of the shape, and at 1024 x 1024.
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from search.budget import Budget
-from search.driver import Driver
+from search.config.study_file import load_study
 from search.executors.base import Executor
-from search.journal import exclusive, journal_path
-from search.opening import open_study
-from search.plan import Plan
-from search.planning import make_plan
-from search.progress import SilentListener
-from search.records import StudyRecord
-from search.studyfile import load_study
+from search.run.driver import Driver
+from search.run.progress import SilentListener
+from search.run.resume import open_study
+from search.study.budget import Budget
+from search.study.journal import exclusive, journal_path
+from search.study.records import StudyRecord
+from search.tasks.plan import Plan
+from search.tasks.planning import make_plan
 from search.tracking import BackgroundTracker, Tracker, make_tracker
 
 _LONGEST_DELIVERY = 900.0

@@ -1,13 +1,13 @@
 """ETTh1, seven channels, horizon 96, after the published protocol: how good is the winner of one search?
 
 Rows 0:8640 are the training part, :11520 the validation part, :14400 the test part. The study searches and trains on
-the first two; its winner forecasts every window of the test part, stride 1, and is scored on values standardised
+the first two; its winner forecasts every window of the test part, stride 1, and is scored on values standardized
 with mean and deviation of the training part (Zhou et al. 2021; Zeng et al. 2023).
 
     python benchmarks/etth1.py ETTh1.csv
     python benchmarks/etth1.py ETTh1.csv --step-by-step     # only stacks of lstm and gru that read step by step
 
-The file is ETT-small/ETTh1.csv of the ETDataset by Zhou et al.; its licence (CC BY-ND 4.0) forbids to publish changed
+The file is ETT-small/ETTh1.csv of the ETDataset by Zhou et al.; its license (CC BY-ND 4.0) forbids to publish changed
 copies.
 """
 

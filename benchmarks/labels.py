@@ -1,4 +1,4 @@
-"""Published data of labelled sequences and texts: how good is the winner of one search with the usual space?
+"""Published data of labeled sequences and texts: how good is the winner of one search with the usual space?
 
 ``italy`` and ``vowels`` are ItalyPowerDemand and JapaneseVowels of the UCR and UEA archives (Dau et al. 2019; Bagnall
 et al. 2018), ``trec`` the six coarse classes of questions of Li & Roth (2002), each with its own test part; ``sms`` is

@@ -2,7 +2,7 @@
 
 The study knows the competition's training part and holds the test part back. Its winner forecasts from the training
 part; sMAPE, MASE and OWA are those of the competition (Makridakis et al. 2020), OWA against the errors of Naive2 that
-its organisers published.
+its organizers published.
 
     python benchmarks/m4_hourly.py FOLDER      # that holds Hourly-train.csv and Hourly-test.csv
 """

@@ -24,11 +24,11 @@ from typing import Any, Self
 import psutil
 from driving import drive, planned
 
-from search.driver import Driver
-from search.executors.base import Job, Outcome, Supervisor
+from search.executors.base import Job, JobCallback, Outcome
 from search.executors.processes import ProcessExecutor
-from search.objective import PRELOAD, TrialReport, TrialResult, warm_up
-from search.records import EpochRecord
+from search.run.driver import Driver
+from search.run.trial import PRELOAD, TrialReport, TrialResult, warm_up
+from search.study.records import EpochRecord
 from search.tasks.base import BaselineResult
 
 LONGER = ("training.max_epochs=8", "training.patience=null", "space.context_length=28", "space.hidden_size=32")
@@ -60,10 +60,10 @@ class SimulatedWorkers:
         """The value itself."""
         return value
 
-    def settle(self, value: object) -> None:
+    def offload(self, value: object) -> None:
         """Nothing."""
 
-    def shrink(self, jobs: int) -> None:
+    def scale_down(self, jobs: int) -> None:
         """Nothing."""
 
     def submit(self, job: Job) -> None:
@@ -72,10 +72,10 @@ class SimulatedWorkers:
         self._running.add(job.key)
         self._jobs.put(job)
 
-    def poll(self, supervisor: Supervisor, timeout: float) -> list[Outcome]:
+    def poll(self, callback: JobCallback, timeout: float) -> list[Outcome]:
         """Pass on what came in, and ask for each job whether it should stop, as is done for processes."""
         for key in self._running:
-            supervisor.stop_reason(key)
+            callback.stop_reason(key)
         try:
             messages = [self._messages.get(timeout=timeout)]
         except queue.Empty:
@@ -88,7 +88,7 @@ class SimulatedWorkers:
                 self._running.discard(message.key)
                 outcomes.append(message)
             else:
-                supervisor.on_report(*message)
+                callback.on_report(*message)
         return outcomes
 
     def _work(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lstmgru.bundle import Bundle, LabelBundle, load_bundle
+from lstmgru.bundle import ForecastBundle, SequenceBundle, load_bundle
 
 HERE = Path(__file__).parent
 
@@ -38,7 +38,7 @@ def run_study(study: Path, table: Path, folder: Path, timeout: str, arguments: S
     return {**json.loads(shown.stdout), "seconds": round(seconds, 1)}
 
 
-def exported(record: dict[str, Any]) -> Bundle | LabelBundle:
+def exported(record: dict[str, Any]) -> ForecastBundle | SequenceBundle:
     """The model of a study."""
     return load_bundle(record["bundle"])
 

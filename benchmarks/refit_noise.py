@@ -16,13 +16,13 @@ from dataclasses import replace
 import optuna
 import torch
 
-from lstmgru.baselines import linear
-from lstmgru.metrics import make_evaluation
+from lstmgru.evaluation.baselines import linear
+from lstmgru.evaluation.metrics import make_evaluation
 from lstmgru.specs import ModelSpec, TrainSpec
-from lstmgru.training.fit import fit, point_forecast, predict
+from lstmgru.training.fit_forecasts import fit, point_forecast, predict
 from search.api import load_plan
-from search.finishing.task import refit_epochs
-from search.plan import Plan
+from search.tasks.plan import Plan
+from search.tasks.refit import refit_epochs
 
 
 def main() -> None:

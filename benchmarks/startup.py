@@ -26,7 +26,7 @@ import psutil
 from driving import STUDY, write_table
 
 from search.executors.processes import ProcessExecutor
-from search.objective import PRELOAD, warm_up
+from search.run.trial import PRELOAD, warm_up
 
 TARGETS = {"--help": 0.4, "check weather": 2.0, "show bench": 1.5, "run wrong.yaml": 0.5}
 """Seconds at most, by the arguments of the command."""

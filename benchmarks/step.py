@@ -15,7 +15,7 @@ With ``--average`` a moving average of the weights follows them, as it does in a
 ``AveragedModel`` for it, the usual way Lightning's ``WeightAveraging``.
 
 They train in turn, an epoch each. Time is that of the one thread on the processor, from the first step of an epoch to
-its end, and what counts is the median ratio of neighbouring turns.
+its end, and what counts is the median ratio of neighboring turns.
 
     python benchmarks/step.py --turns 15
 """

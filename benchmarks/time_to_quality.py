@@ -32,7 +32,7 @@ from typing import Any
 import pandas as pd
 
 from lstmgru.bundle import load_bundle
-from lstmgru.data.datasets import load_dataset
+from lstmgru.data.tables.datasets import load_dataset
 
 _HERE = Path(__file__).parent
 _PEERS = ("AutoLSTM", "AutoGRU")

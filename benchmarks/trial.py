@@ -25,10 +25,10 @@ from typing import Any, Self
 
 from driving import drive, planned
 
-from search.executors.base import Executor, Job, Outcome, Supervisor
+from search.executors.base import Executor, Job, JobCallback, Outcome
 from search.executors.in_process import InProcessExecutor
 from search.executors.processes import ProcessExecutor
-from search.objective import PRELOAD, warm_up
+from search.run.trial import PRELOAD, warm_up
 
 TRAINING = "training"
 # Part → functions that belong to it, in a worker and in the driver.
@@ -39,19 +39,19 @@ WORKER = {
         "lstmgru.training.module:TrainingModule.on_validation_epoch_end",
     ),
     "making the trainer": ("lightning.pytorch.trainer.trainer:Trainer.__init__",),
-    "making network and optimiser": (
+    "making network and optimizer": (
         "lstmgru.training.module:TrainingModule.__init__",
         "lstmgru.nn.network:ForecastNetwork.__init__",
         "lstmgru.training.module:TrainingModule.configure_optimizers",
     ),
     "Lightning's loops": ("lightning.pytorch.trainer.trainer:Trainer.fit",),
-    "reading data": ("lstmgru.training.fit:fit", "lstmgru.metrics:make_evaluation"),
+    "reading data": ("lstmgru.training.fit_forecasts:fit", "lstmgru.evaluation.metrics:make_evaluation"),
     "measuring the latency": ("lstmgru.nn.latency:network_latency",),
 }
 DRIVER = {
-    "asking": ("search.driver:Driver.ask",),
-    "taking reports": ("search.driver:Driver.on_report",),
-    "telling": ("search.driver:Driver.take",),
+    "asking": ("search.run.driver:Driver.ask",),
+    "taking reports": ("search.run.driver:Driver.on_report",),
+    "telling": ("search.run.driver:Driver.take",),
 }
 
 
@@ -125,9 +125,9 @@ class Measuring:
         """Submit it, measured."""
         self._executor.submit(replace(job, function=measured_job, arguments=(job.function, *job.arguments)))
 
-    def poll(self, supervisor: Supervisor, timeout: float) -> list[Outcome]:
+    def poll(self, callback: JobCallback, timeout: float) -> list[Outcome]:
         """Keep what was measured, pass on the rest."""
-        return [self._unpacked(outcome) for outcome in self._executor.poll(supervisor, timeout)]
+        return [self._unpacked(outcome) for outcome in self._executor.poll(callback, timeout)]
 
     def _unpacked(self, outcome: Outcome) -> Outcome:
         assert outcome.failure is None, outcome.failure

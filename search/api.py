@@ -10,18 +10,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from search.config.study_file import load_study, study_name
 from search.errors import SearchError, StudyFileError, StudyNotFound
-from search.journal import exclusive, journal_path, open_storage, repair
-from search.records import StudyRecord, TrackingLinks
-from search.studyfile import load_study, study_name
+from search.study.journal import exclusive, journal_path, open_storage, repair
+from search.study.records import StudyRecord, TrackingLinks
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lstmgru.bundle import Bundle, LabelBundle
-    from search.comparing.results import Comparison
-    from search.plan import Plan
-    from search.study import StudyStore
+    from lstmgru.bundle import ForecastBundle, SequenceBundle
+    from search.compare.results import Comparison
+    from search.study.store import StudyStore
+    from search.tasks.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class StudyResult:
         return leaderboard_frame(self.study)
 
     @cached_property
-    def model(self) -> Bundle | LabelBundle:
+    def model(self) -> ForecastBundle | SequenceBundle:
         """The exported model.
 
         Raises:
@@ -101,8 +101,8 @@ def run_study(
         SearchError: The study is wrong, is being run elsewhere, or no trial completed.
         DataError: The data break a rule.
     """
-    from search.progress import SilentListener
-    from search.runner import run
+    from search.run.progress import SilentListener
+    from search.run.runner import run
 
     plan = load_plan(study, overrides=overrides, data=data, trials=trials, timeout=timeout, jobs=jobs, seed=seed)
     outcome = run(plan, folder=Path(folder).absolute(), fresh=fresh, listener=SilentListener())
@@ -140,9 +140,9 @@ def run_comparison(
             ended it.
         DataError: The data break a rule.
     """
-    from search.comparing.options import Options
-    from search.comparing.story import compare
-    from search.progress import SilentListener
+    from search.compare.options import Options
+    from search.compare.runner import compare
+    from search.run.progress import SilentListener
 
     options = Options.checked(seeds=seeds, trials=trials, timeout=timeout)
     plan = load_plan(study, overrides=overrides, data=data)
@@ -176,11 +176,11 @@ def load_plan(
         f"search.{key}={value if value != '' else repr(value)}" for key, value in search.items() if value is not None
     ]
     loaded = load_study(study, overrides=[*overrides, *given], data_path=None if data is None else str(data))
-    from search.planning import make_plan
+    from search.tasks.planning import make_plan
 
     plan = make_plan(loaded.config, study_file=loaded.path)
     if loaded.config.compare.families is not None:
-        from search.comparing.families import study_families
+        from search.compare.families import study_families
 
         try:
             study_families(plan)  # whatever is done with the study, what is wrong with its families is said
@@ -255,7 +255,7 @@ def sync_to_mlflow(
 
 def _find_bundle(study: StudyRecord, folder: Path) -> Path | None:
     """The study's model, also after the folder was moved; ``None``: there is none."""
-    from search.runner import bundle_path
+    from search.run.runner import bundle_path
 
     if study.bundle is None:
         return None
@@ -264,7 +264,7 @@ def _find_bundle(study: StudyRecord, folder: Path) -> Path | None:
 
 
 def _load_store(study: str | os.PathLike[str] | None, folder: Path) -> StudyStore:
-    from search.study import StudyStore
+    from search.study.store import StudyStore
 
     name = study_name(study, folder)
     path = journal_path(folder, name)

@@ -22,9 +22,9 @@ from typer.main import get_command
 from lstmgru.errors import DataError
 from search.api import load_plan, run_study
 from search.cli.app import app
+from search.config.study_file import load_study
 from search.errors import StudyFileError
-from search.records import BaselineRecord, HoldoutRecord, IntervalRecord, StudyRecord, TrackingLinks, TrialRecord
-from search.studyfile import load_study
+from search.study.records import BaselineRecord, HoldoutRecord, IntervalRecord, StudyRecord, TrackingLinks, TrialRecord
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -269,7 +269,7 @@ def test_the_output_of_a_run_follows_its_marker() -> None:
     shown = FENCE.match(after)
 
     assert shown
-    assert shown[2].startswith("weather: forecast temp_max 7 steps ahead, minimise mae\n")
+    assert shown[2].startswith("weather: forecast temp_max 7 steps ahead, minimize mae\n")
     assert all(f"baseline: {name}" in shown[2] for name in ("naive", "seasonal naive", "linear"))
 
 

@@ -11,15 +11,15 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from helpers.studies import program_environment, write_study
 
 import lstmgru
 import search
-from search.journal import open_storage
-from search.plan import identity
-from search.planning import make_plan
-from search.study import StudyStore
-from search.studyfile import load_study
-from studies import program_environment, write_study
+from search.config.study_file import load_study
+from search.study.journal import open_storage
+from search.study.store import StudyStore
+from search.tasks.plan import identity
+from search.tasks.planning import make_plan
 
 # From top to bottom: a module imports from its own layer and from those below it, inside functions too.
 SEARCH_LAYERS = (
@@ -31,7 +31,7 @@ SEARCH_LAYERS = (
     ("tracking",),
     ("study", "journal", "executors", "reports", "finalize", "finishing", "progress", "budget", "warmstart"),
     ("planning", "objective"),
-    ("plan", "forecast_plan", "label_plan", "tasks"),
+    ("plan", "forecast_plan", "sequence_plan", "tasks"),
     ("space", "presets", "label_presets", "samplers", "pruning", "devices", "studyfile", "problems", "configurations"),
     (
         "config",
@@ -58,7 +58,7 @@ LIBRARY_PARTS = {
     "metrics": {"data", "specs", "errors"},
     "comparison": {"errors"},
     "label_metrics": {"data", "comparison", "specs", "errors"},
-    "label_baselines": {"data", "specs", "errors"},
+    "sequence_baselines": {"data", "specs", "errors"},
     "intervals": {"errors"},
     "ridge": {"errors"},
     "baselines": {"ridge", "data", "specs", "errors"},
@@ -67,18 +67,18 @@ LIBRARY_PARTS = {
 }
 # The only places that import a package.
 PLACES = {
-    "babel": ("lstmgru.data.labelled_datasets",),
+    "babel": ("lstmgru.data.sequences.datasets",),
     "typer": ("search.cli",),
     "rich": ("search.cli",),
     "mlflow": ("search.tracking",),
     "plotly": ("search.tracking", "search.reports", "search.comparing"),
     "lightning": ("lstmgru.training",),
     "numba": ("lstmgru.nn.kernels",),
-    "sklearn": ("lstmgru.baselines", "lstmgru.label_baselines"),
+    "sklearn": ("lstmgru.evaluation.baselines", "lstmgru.evaluation.sequence_baselines"),
     "onnx": ("lstmgru.bundle",),
     "onnxruntime": ("lstmgru.bundle",),
     "safetensors": ("lstmgru.bundle",),
-    "torch": ("lstmgru.nn", "lstmgru.training", "lstmgru.bundle", "search.objective", "search.executors"),
+    "torch": ("lstmgru.nn", "lstmgru.training", "lstmgru.bundle", "search.run.trial", "search.executors"),
 }
 FORBIDDEN_IN_LIBRARY = {"search", "optuna", "mlflow", "typer", "rich", "pydantic", "yaml"}
 
@@ -117,7 +117,7 @@ def modules_imported(name: str) -> set[str]:
 
 
 def part(name: str) -> str:
-    """``plan`` of ``search.plan``, ``cli`` of ``search.cli.run``."""
+    """``plan`` of ``search.tasks.plan``, ``cli`` of ``search.cli.run``."""
     return name.split(".")[1]
 
 

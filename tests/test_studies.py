@@ -8,20 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data.test_datasets import installed
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from test_datasets import installed
 
-from lstmgru.data.datasets import DATASETS
-from lstmgru.data.labelled_datasets import LABELLED_DATASETS
-from lstmgru.data.windows import evaluation_cutoffs
-from search.config import ForecastStudyConfig, LabelStudyConfig
+from lstmgru.data.forecasting.windows import evaluation_cutoffs
+from lstmgru.data.sequences.datasets import LABELLED_DATASETS
+from lstmgru.data.tables.datasets import DATASETS
+from search.config.problems import config_fields
+from search.config.study_config import ForecastStudyConfig, SequenceStudyConfig
+from search.config.study_file import load_study
 from search.errors import StudyFileError
-from search.label_plan import LabelPlan
-from search.planning import make_plan
-from search.problems import config_fields
-from search.studyfile import load_study
+from search.tasks.planning import make_plan
+from search.tasks.sequences.plan import SequencePlan
 
 STUDIES = Path(__file__).parent.parent / "studies"
 FILES = sorted(STUDIES.glob("*.yaml"))
@@ -80,12 +80,12 @@ def test_every_data_set_has_a_shipped_study_that_scores_each_of_its_series(datas
 
 
 @pytest.mark.parametrize("dataset", [installed(name) for name in LABELLED_DATASETS])
-def test_every_labelled_data_set_has_a_shipped_study(dataset: str) -> None:
+def test_every_labeled_data_set_has_a_shipped_study(dataset: str) -> None:
     [file] = [file for file in FILES if load_study(file).config.data.dataset == dataset]
 
     plan = make_plan(load_study(file).config, study_file=file)
 
-    assert isinstance(plan, LabelPlan)
+    assert isinstance(plan, SequencePlan)
     assert (len(plan.labels.classes), plan.has_test_part) == {"vowels": (9, True), "languages": (15, False)}[dataset]
     assert set(plan.sequences.labels[plan.holdout.evaluation]) == set(range(len(plan.labels.classes)))
 
@@ -97,11 +97,11 @@ def test_the_page_says_which_package_brings_a_data_set_and_its_licence(name: str
     table = README.partition("| data set |")[2].partition("\n\n")[0]
     [row] = re.findall(rf"^\| `{name}` \| (.+) \|$", table, re.MULTILINE)
 
-    _, package, licence = row.split(" | ")
+    _, package, license = row.split(" | ")
     assert package.startswith(f"{dataset.package} (")
     assert package.endswith(", extra `studies`") == (dataset.extra == "studies")
     terms = ("public domain", "CC BY 4.0", "Unicode License v3")
-    assert any(term in licence and term in dataset.licence for term in terms)
+    assert any(term in license and term in dataset.license for term in terms)
 
 
 def documented_default(key: str, field: FieldInfo) -> str:
@@ -121,7 +121,7 @@ def test_the_page_documents_every_key_with_its_default_and_its_meaning() -> None
     def described(kind: type[BaseModel]) -> dict[str, list[str | None]]:
         return {key: [documented_default(key, field), field.description] for key, field in config_fields(kind).items()}
 
-    of_labels = described(LabelStudyConfig)
+    of_labels = described(SequenceStudyConfig)
     assert known == described(ForecastStudyConfig)
     assert own == {key: rest for key, rest in of_labels.items() if rest != known.get(key)}
 

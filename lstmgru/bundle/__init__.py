@@ -3,21 +3,21 @@
 A bundle is data, never code: weights in safetensors, everything else in JSON.
 """
 
-from lstmgru.bundle.bundle import Bundle
-from lstmgru.bundle.example import example_frame
+from lstmgru.bundle.forecasting.bundle import ForecastBundle
+from lstmgru.bundle.forecasting.example import example_frame
 from lstmgru.bundle.format import AnyBundle
-from lstmgru.bundle.label_bundle import LabelBundle
-from lstmgru.bundle.label_example import example_labels
 from lstmgru.bundle.load import load_bundle
 from lstmgru.bundle.save import SavedBundle, save_bundle
+from lstmgru.bundle.sequences.bundle import SequenceBundle
+from lstmgru.bundle.sequences.example import example_sequences
 
 __all__ = [
     "AnyBundle",
-    "Bundle",
-    "LabelBundle",
+    "ForecastBundle",
     "SavedBundle",
+    "SequenceBundle",
     "example_frame",
-    "example_labels",
+    "example_sequences",
     "load_bundle",
     "save_bundle",
 ]

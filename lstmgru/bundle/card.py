@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lstmgru.bundle.bundle import Bundle
 from lstmgru.bundle.card_parts import Card
-from lstmgru.bundle.forecast_card import forecast_card
+from lstmgru.bundle.forecasting.bundle import ForecastBundle
+from lstmgru.bundle.forecasting.card import forecast_card
 from lstmgru.bundle.format import AnyBundle
-from lstmgru.bundle.label_card import label_card
+from lstmgru.bundle.sequences.card import sequence_card
 
 
 def model_card(bundle: AnyBundle, description: dict[str, Any]) -> str:
@@ -18,7 +18,9 @@ def model_card(bundle: AnyBundle, description: dict[str, Any]) -> str:
         bundle: The model.
         description: What its ``bundle.json`` holds.
     """
-    card = forecast_card(bundle, description) if isinstance(bundle, Bundle) else label_card(bundle, description)
+    card = (
+        forecast_card(bundle, description) if isinstance(bundle, ForecastBundle) else sequence_card(bundle, description)
+    )
     parts = ["\n".join([f"## {name}", "", *lines]).rstrip() for name, lines in _sections(card).items()]
     return "\n\n".join([f"# {card.title}", card.summary, *parts]) + "\n"
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from lstmgru.bundle.bundle import Bundle
 from lstmgru.bundle.directory import VOCABULARY, WEIGHTS
-from lstmgru.bundle.forecast_format import describe_forecaster
-from lstmgru.bundle.label_bundle import LabelBundle
-from lstmgru.bundle.label_format import describe_labeller
+from lstmgru.bundle.forecasting.bundle import ForecastBundle
+from lstmgru.bundle.forecasting.format import describe_forecaster
 from lstmgru.bundle.plain import plain
-from lstmgru.registry import registered_cells
+from lstmgru.bundle.sequences.bundle import SequenceBundle
+from lstmgru.bundle.sequences.format import describe_predictor
 from lstmgru.specs.layers import Stack
+from lstmgru.specs.registry import registered_cells
 
-AnyBundle = Bundle | LabelBundle
+AnyBundle = ForecastBundle | SequenceBundle
 """What can be saved and loaded."""
 BundleTask = Literal["forecast", "classification", "regression"]
 
@@ -44,7 +44,7 @@ def describe(
     Raises:
         BundleError: ``metrics`` or ``provenance`` hold something that JSON cannot.
     """
-    of_kind = describe_forecaster(bundle) if isinstance(bundle, Bundle) else describe_labeller(bundle)
+    of_kind = describe_forecaster(bundle) if isinstance(bundle, ForecastBundle) else describe_predictor(bundle)
     files = {"weights": {"file": WEIGHTS, "sha256": weights_sha256}}
     if vocabulary_sha256 is not None:
         files["vocabulary"] = {"file": VOCABULARY, "sha256": vocabulary_sha256}
@@ -65,7 +65,7 @@ def describe(
 
 def task_of(bundle: AnyBundle) -> BundleTask:
     """What a model does."""
-    return "forecast" if isinstance(bundle, Bundle) else bundle.task.task
+    return "forecast" if isinstance(bundle, ForecastBundle) else bundle.task.task
 
 
 def _registered(branches: tuple[Stack, ...]) -> dict[str, str]:

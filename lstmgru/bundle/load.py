@@ -13,12 +13,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
 from lstmgru.bundle.directory import DESCRIPTION, EXAMPLE, VOCABULARY, WEIGHTS, present
-from lstmgru.bundle.forecast_format import build_forecaster
+from lstmgru.bundle.forecasting.format import build_forecaster
 from lstmgru.bundle.format import READABLE_VERSIONS, AnyBundle, BundleTask
-from lstmgru.bundle.label_format import build_labeller
+from lstmgru.bundle.sequences.format import build_predictor
 from lstmgru.errors import BundleError, LstmGruError
-from lstmgru.registry import cell_names
 from lstmgru.specs.checks import one_of
+from lstmgru.specs.registry import cell_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +111,7 @@ def _build(folder: Path, description: dict[str, Any]) -> AnyBundle:
     if task == "forecast":
         return build_forecaster(description)
     described = description.get("vocabulary")
-    return build_labeller(description, None if described is None else _read_vocabulary(folder, described["sha256"]))
+    return build_predictor(description, None if described is None else _read_vocabulary(folder, described["sha256"]))
 
 
 def _read_vocabulary(folder: Path, digest: str) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _check_cells(description: dict[str, Any], path: Path) -> None:
         if name not in cell_names():
             raise BundleError(
                 f"{path} has the cell {name!r}, which is not registered here; call "
-                f"lstmgru.registry.register_cell({name!r}, …) with its class, which was {cell}, before loading"
+                f"lstmgru.specs.registry.register_cell({name!r}, …) with its class, which was {cell}, before loading"
             )
 
 

@@ -1,14 +1,14 @@
-"""The bundle as an MLflow model of the flavour ``python_function``; MLflow itself is not needed."""
+"""The bundle as an MLflow model of the flavor ``python_function``; MLflow itself is not needed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.bundle.bundle import Bundle
-from lstmgru.bundle.label_bundle import LabelBundle
+from lstmgru.bundle.forecasting.bundle import ForecastBundle
 from lstmgru.bundle.load import load_bundle
-from lstmgru.data.aliases import STEP
+from lstmgru.bundle.sequences.bundle import SequenceBundle
+from lstmgru.data.tables.aliases import STEP
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,11 +23,11 @@ class ForecastModel:
         bundle: The model.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: ForecastBundle) -> None:
         self.bundle = bundle
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Forecast the steps after the last known value of each series, see :meth:`Bundle.predict`.
+        """Forecast the steps after the last known value of each series, see :meth:`ForecastBundle.predict`.
 
         Args:
             model_input: A raw table. What MLflow and JSON make of one is undone: times may be text, with offsets that
@@ -44,18 +44,18 @@ class ForecastModel:
         return self.bundle.predict(frame, source="model input")
 
 
-class LabelModel:
+class SequenceModel:
     """What ``mlflow.pyfunc.load_model`` gives for a model that labels.
 
     Args:
         bundle: The model.
     """
 
-    def __init__(self, bundle: LabelBundle) -> None:
+    def __init__(self, bundle: SequenceBundle) -> None:
         self.bundle = bundle
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Label sequences or texts, see :meth:`LabelBundle.predict`.
+        """Label sequences or texts, see :meth:`SequenceBundle.predict`.
 
         Args:
             model_input: A raw table. What MLflow and JSON make of one is undone, as in :class:`ForecastModel`.
@@ -70,10 +70,10 @@ class LabelModel:
         return self.bundle.predict(frame, source="model input")
 
 
-def _load_pyfunc(path: str) -> ForecastModel | LabelModel:
+def _load_pyfunc(path: str) -> ForecastModel | SequenceModel:
     """MLflow calls this with the directory that was logged."""
     bundle = load_bundle(Path(path))
-    return ForecastModel(bundle) if isinstance(bundle, Bundle) else LabelModel(bundle)
+    return ForecastModel(bundle) if isinstance(bundle, ForecastBundle) else SequenceModel(bundle)
 
 
 def _whole(frame: pd.DataFrame, column: str) -> pd.DataFrame:

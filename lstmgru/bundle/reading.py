@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lstmgru.bundle.bundle import Bundle
+from lstmgru.bundle.forecasting.bundle import ForecastBundle
 from lstmgru.bundle.format import AnyBundle
-from lstmgru.data.archives import is_archive, read_archive
-from lstmgru.data.labelled import LabelSchema
-from lstmgru.data.readers import check_exists, read_table
+from lstmgru.data.sequences.sequences import SequenceSchema
+from lstmgru.data.tables.archives import is_archive, read_archive
+from lstmgru.data.tables.readers import check_exists, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +20,8 @@ def read_data(bundle: AnyBundle, path: Path, *, delimiter: str = ",", decimal: s
 
     Args:
         bundle: The model.
-        path: A table, see :func:`~lstmgru.data.readers.read_table`; for a model that labels also a file of an archive,
-            see :func:`~lstmgru.data.archives.read_archive`: one in ``.ts``, or one without a header if the model was
+        path: A table, see :func:`~lstmgru.data.tables.readers.read_table`; for a model that labels also a file of an archive,
+            see :func:`~lstmgru.data.tables.archives.read_archive`: one in ``.ts``, or one without a header if the model was
             trained on such a file.
         delimiter: Between the fields of a text file.
         decimal: The decimal point of a text file.
@@ -29,7 +29,7 @@ def read_data(bundle: AnyBundle, path: Path, *, delimiter: str = ",", decimal: s
     Raises:
         DataError: The file is missing, of another kind, damaged, or without rows.
     """
-    if isinstance(bundle, Bundle):
+    if isinstance(bundle, ForecastBundle):
         return read_table(path, delimiter=delimiter, decimal=decimal, text=bundle.schema.categories)
     schema = bundle.schema
     check_exists(path)
@@ -38,7 +38,7 @@ def read_data(bundle: AnyBundle, path: Path, *, delimiter: str = ",", decimal: s
     return read_table(path, delimiter=delimiter, decimal=decimal, text=() if schema.text is None else (schema.text,))
 
 
-def _lacks_header(path: Path, schema: LabelSchema) -> bool:
+def _lacks_header(path: Path, schema: SequenceSchema) -> bool:
     """Whether the model's columns have the names that a file without a header gets, and the file does not name them."""
     if schema.layout != "wide" or path.suffix.lower() not in (".tsv", ".txt", ".csv"):
         return False

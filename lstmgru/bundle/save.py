@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from safetensors.torch import save as save_tensors
 
-from lstmgru.bundle.bundle import Bundle
 from lstmgru.bundle.card import model_card
 from lstmgru.bundle.directory import CARD, DESCRIPTION, EXAMPLE, ONNX, VOCABULARY, WEIGHTS, replacing
+from lstmgru.bundle.forecasting.bundle import ForecastBundle
 from lstmgru.bundle.format import AnyBundle, describe
 from lstmgru.bundle.plain import describe_example, write_json
 from lstmgru.errors import BundleError
@@ -96,16 +96,16 @@ def versions() -> dict[str, str]:
 
 def _write_vocabulary(bundle: AnyBundle, path: Path) -> str | None:
     """Write what a model of texts knows of words or characters, and give the digest of the file."""
-    if isinstance(bundle, Bundle) or bundle.encoding.vocabulary is None:
+    if isinstance(bundle, ForecastBundle) or bundle.encoding.vocabulary is None:
         return None
     write_json(path, bundle.encoding.vocabulary.to_dict(), indent=0)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _export(bundle: AnyBundle, path: Path) -> dict[str, Any]:
-    from lstmgru.bundle.onnx import export_onnx
+    from lstmgru.bundle.onnx.export import export_onnx
 
-    servable = bundle.forecaster if isinstance(bundle, Bundle) else bundle.labeller
+    servable = bundle.forecaster if isinstance(bundle, ForecastBundle) else bundle.predictor
     parity = export_onnx(servable, path)
     inputs, outputs = (
         {name: ["batch", *shape] for name, shape in shapes.items()}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lstmgru.nn import kernels
-from lstmgru.registry import registered_cells
+from lstmgru.specs.registry import registered_cells
 
 State = tuple[Tensor, ...]
 
@@ -65,7 +65,7 @@ class _TorchLayer(nn.Module):
         self.weight_hh = nn.Parameter(torch.empty(rows, hidden_size))
         self.bias_ih = nn.Parameter(torch.empty(rows))
         self.bias_hh = nn.Parameter(torch.empty(rows))
-        _initialise(self, hidden_size)
+        _initialize(self, hidden_size)
 
     def _weights(self, state: State | None) -> list[Tensor]:
         return [self.weight_ih, self.recurrent_dropout(self.weight_hh, state), self.bias_ih, self.bias_hh]
@@ -144,7 +144,7 @@ class FusedCell(nn.Module):
         self.weight_hh = nn.Parameter(torch.empty(4 * hidden_size, hidden_size))
         self.bias = nn.Parameter(torch.empty(4 * hidden_size))
         self.bias_u = nn.Parameter(torch.empty(hidden_size))
-        _initialise(self, hidden_size)
+        _initialize(self, hidden_size)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """(B, T, inputs) → (B, T, hidden size), and the state after it."""
@@ -194,8 +194,8 @@ def make_cell(name: str, input_size: int, hidden_size: int, recurrent_dropout: f
     return cast(nn.Module, cell(input_size, hidden_size, recurrent_dropout=recurrent_dropout))
 
 
-def _initialise(layer: nn.Module, hidden_size: int) -> None:
-    """As torch initialises its recurrent layers."""
+def _initialize(layer: nn.Module, hidden_size: int) -> None:
+    """As torch initializes its recurrent layers."""
     bound = 1 / math.sqrt(hidden_size)
     for parameter in layer.parameters():
         nn.init.uniform_(parameter, -bound, bound)

@@ -1,7 +1,7 @@
 """From what an encoder read to all steps of the horizon.
 
 Every decoder is called with what the encoder gave, which steps of it are real (B, T) or ``None``, what is known of the
-horizon (B, H, K), what is known of the series (B, S) and the last targets (B, segment length, Y), all normalised. It
+horizon (B, H, K), what is known of the series (B, S) and the last targets (B, segment length, Y), all normalized. It
 returns forecasts (B, H, Y, Q) and, where the pooling is an attention, its weights (B, M, T): M is 1 for the direct
 decoders, and the number of segments of the horizon for the others.
 """

@@ -68,7 +68,7 @@ class RecurrentStack(nn.Module):
         recurrent_dropout: Of each layer.
         residual: Whether a layer's input is added to its output, but for the first; where the widths differ, after a
             linear map.
-        layer_norm: Whether each output is normalised over its features.
+        layer_norm: Whether each output is normalized over its features.
     """
 
     def __init__(

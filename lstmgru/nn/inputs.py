@@ -68,7 +68,7 @@ class StaticFeatures(nn.Module):
 
 
 class Segments(nn.Module):
-    """Puts neighbouring steps together: one recurrent step reads a whole segment (Lin et al. 2023).
+    """Puts neighboring steps together: one recurrent step reads a whole segment (Lin et al. 2023).
 
     Args:
         length: Steps of a segment.

@@ -1,4 +1,4 @@
-"""The forecasting network: normalise the window, read it with recurrent layers, decode the horizon, undo the rest."""
+"""The forecasting network: normalize the window, read it with recurrent layers, decode the horizon, undo the rest."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Inputs(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """A forecast (B, H, Y, Q) as the network made it, what undoes its normalisation, and the attention's weights."""
+    """A forecast (B, H, Y, Q) as the network made it, what undoes its normalization, and the attention's weights."""
 
     forecast: Tensor
     level: Level
@@ -113,7 +113,7 @@ class ForecastNetwork(nn.Module):
         return forecast.sort(dim=-1).values if len(self.quantiles) > 1 else forecast
 
     def loss(self, inputs: Inputs, target: Tensor, kind: Loss) -> Tensor:
-        """Mean loss of a batch on normalised values, a scalar.
+        """Mean loss of a batch on normalized values, a scalar.
 
         Args:
             inputs: What is read.
@@ -171,7 +171,7 @@ class ForecastNetwork(nn.Module):
         return static, series, lengths
 
     def _read(self, inputs: Inputs) -> _Read:
-        """Everything between the normalisation and its undoing."""
+        """Everything between the normalization and its undoing."""
         n_targets = self.inputs.n_targets
         past, future = inputs.past, self.future(inputs.future)
         real = _real(inputs.lengths, past) if self.inputs.padded else None

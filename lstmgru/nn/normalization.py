@@ -17,14 +17,14 @@ _ROUNDING = 1e-6
 
 
 class Level(NamedTuple):
-    """What a window was normalised by: ``(value - shift) / scale``, each (B, 1, Y)."""
+    """What a window was normalized by: ``(value - shift) / scale``, each (B, 1, Y)."""
 
     shift: Tensor
     scale: Tensor
 
 
 class WindowNormalization(nn.Module):
-    """Normalises each window by what its own context shows.
+    """Normalizes each window by what its own context shows.
 
     ``last``: the last value becomes 0. ``window``: mean 0 and deviation 1 over the context (Kim et al. 2022, without
     their learned factors). ``mean``: mean absolute value 1 (Salinas et al. 2020). With differences, the network reads
@@ -40,7 +40,7 @@ class WindowNormalization(nn.Module):
         self.difference = spec.difference
 
     def forward(self, past: Tensor, real: Tensor | None) -> tuple[Tensor, Level]:
-        """Normalise.
+        """Normalize.
 
         Args:
             past: (B, T, Y) contexts of the targets, scaled.
@@ -80,7 +80,7 @@ class SequenceNormalization(nn.Module):
     """Gives each channel of a sequence mean 0 and deviation 1 over its own steps; a constant channel becomes 0."""
 
     def forward(self, x: Tensor, real: Tensor) -> Tensor:
-        """Normalise.
+        """Normalize.
 
         Args:
             x: (B, T, F), 0 where it is not real.
@@ -97,7 +97,7 @@ class SequenceNormalization(nn.Module):
 
 
 def denormalize(values: Tensor, level: Level) -> Tensor:
-    """(B, H, Y, Q) normalised → scaled."""
+    """(B, H, Y, Q) normalized → scaled."""
     return values * level.scale.unsqueeze(-1) + level.shift.unsqueeze(-1)
 
 

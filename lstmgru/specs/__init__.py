@@ -1,4 +1,4 @@
-"""What a model is, how it is trained and what it is to tell: frozen, validated, serialisable."""
+"""What a model is, how it is trained and what it is to tell: frozen, validated, serializable."""
 
 from lstmgru.specs.forecast import (
     CHANNELS,
@@ -15,24 +15,6 @@ from lstmgru.specs.forecast import (
     Normalization,
     Transform,
 )
-from lstmgru.specs.labels import (
-    CLASS_METRICS,
-    HEADS,
-    LABEL_TASKS,
-    LARGER_IS_BETTER,
-    SEQUENCE_NORMALIZATIONS,
-    TOKENS,
-    VALUE_METRICS,
-    ClassMetric,
-    Head,
-    LabelMetric,
-    LabelModelSpec,
-    LabelSpec,
-    LabelTask,
-    SequenceNormalization,
-    Tokens,
-    ValueMetric,
-)
 from lstmgru.specs.layers import (
     MERGES,
     POOLINGS,
@@ -44,6 +26,24 @@ from lstmgru.specs.layers import (
     parse_branches,
     parse_layers,
 )
+from lstmgru.specs.sequences import (
+    CLASS_METRICS,
+    HEADS,
+    LARGER_IS_BETTER,
+    SEQUENCE_NORMALIZATIONS,
+    SEQUENCE_TASKS,
+    TOKENS,
+    VALUE_METRICS,
+    ClassMetric,
+    Head,
+    LabelSpec,
+    SequenceMetric,
+    SequenceModelSpec,
+    SequenceNormalization,
+    SequenceTask,
+    Tokens,
+    ValueMetric,
+)
 from lstmgru.specs.training import (
     CLASS_WEIGHTS,
     LOSSES,
@@ -52,11 +52,11 @@ from lstmgru.specs.training import (
     SCHEDULES,
     ClassWeights,
     ForecastLoss,
-    LabelLoss,
     Loss,
     Optimizer,
     Precision,
     Schedule,
+    SequenceLoss,
     TrainSpec,
 )
 
@@ -66,7 +66,6 @@ __all__ = [
     "CLASS_WEIGHTS",
     "DECODERS",
     "HEADS",
-    "LABEL_TASKS",
     "LARGER_IS_BETTER",
     "LOSSES",
     "MERGES",
@@ -77,6 +76,7 @@ __all__ = [
     "PRECISIONS",
     "SCHEDULES",
     "SEQUENCE_NORMALIZATIONS",
+    "SEQUENCE_TASKS",
     "TOKENS",
     "TRANSFORMS",
     "VALUE_METRICS",
@@ -88,11 +88,7 @@ __all__ = [
     "ForecastSpec",
     "Head",
     "InputSpec",
-    "LabelLoss",
-    "LabelMetric",
-    "LabelModelSpec",
     "LabelSpec",
-    "LabelTask",
     "LayerSpec",
     "Loss",
     "Merge",
@@ -104,7 +100,11 @@ __all__ = [
     "Precision",
     "RecurrentSpec",
     "Schedule",
+    "SequenceLoss",
+    "SequenceMetric",
+    "SequenceModelSpec",
     "SequenceNormalization",
+    "SequenceTask",
     "Stack",
     "Tokens",
     "TrainSpec",

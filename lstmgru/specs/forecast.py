@@ -32,7 +32,7 @@ class ModelSpec(RecurrentSpec):
         merge: How branches become one: ``concat``; ``sum``; ``gate``: a sum with learned weights for each feature and
             step. Widths that differ are brought to the first one's for ``sum`` and ``gate``.
         residual: Whether a layer's input is added to its output, from the second layer of a stack on (He et al. 2016).
-        layer_norm: Whether each layer's output is normalised over its features (Ba et al. 2016).
+        layer_norm: Whether each layer's output is normalized over its features (Ba et al. 2016).
         segment_length: Steps that are read at once; 1 reads step by step. A context that is no multiple repeats its
             first step at its start.
         pooling: What is made of the encoder's outputs: ``last`` output, ``mean``, ``max``, ``additive`` attention

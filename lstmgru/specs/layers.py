@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from lstmgru.errors import SpecError
-from lstmgru.registry import cell_names
 from lstmgru.specs.checks import at_least, one_of, probability
+from lstmgru.specs.registry import cell_names
 
 Merge = Literal["concat", "sum", "gate"]
 Pooling = Literal["last", "mean", "max", "additive", "multihead"]

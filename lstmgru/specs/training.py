@@ -10,7 +10,7 @@ from lstmgru.specs.checks import at_least, one_of, probability
 
 Loss = Literal["mae", "mse", "huber", "quantile", "cross_entropy"]
 ForecastLoss = Literal["mae", "mse", "huber", "quantile"]
-LabelLoss = Literal["cross_entropy", "mae", "mse", "huber"]
+SequenceLoss = Literal["cross_entropy", "mae", "mse", "huber"]
 Optimizer = Literal["adamw", "adam"]
 Schedule = Literal["constant", "cosine", "one_cycle"]
 ClassWeights = Literal["none", "balanced"]
@@ -28,8 +28,8 @@ class TrainSpec:
     """How one network is trained.
 
     Attributes:
-        learning_rate: The optimiser's step size; of a schedule, the largest.
-        batch_size: Windows or sequences per optimiser step.
+        learning_rate: The optimizer's step size; of a schedule, the largest.
+        batch_size: Windows or sequences per optimizer step.
         weight_decay: ``adamw``: decoupled (Loshchilov & Hutter 2019); ``adam``: an L2 penalty.
         optimizer: ``adamw`` or ``adam`` (Kingma & Ba 2015).
         schedule: Of the learning rate over ``max_epochs``: ``constant``; ``cosine``, down to 0 (Loshchilov & Hutter
@@ -41,9 +41,9 @@ class TrainSpec:
             many, but no more than ``epoch_windows``.
         patience: Epochs without a better validation score before training stops; ``None`` never stops early.
         gradient_clip: Largest norm of all gradients together; ``None`` leaves them as they are.
-        ema_decay: Decay of the moving average of the weights that is scored and kept, per optimiser step;
+        ema_decay: Decay of the moving average of the weights that is scored and kept, per optimizer step;
             ``None``: the weights themselves are.
-        loss: What is minimised, on the values that the network gives: ``mae``, ``mse``, ``huber`` with its corner
+        loss: What is minimized, on the values that the network gives: ``mae``, ``mse``, ``huber`` with its corner
             at 1; of forecasts also ``quantile``: the mean pinball loss of all their quantiles (Koenker & Bassett 1978);
             of classes ``cross_entropy``.
         label_smoothing: Share of the probability of a class that is spread over all (Szegedy et al. 2016), in [0, 1).

@@ -28,7 +28,7 @@ class MovingAverage(nn.Module):
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Bring the average one step further; to be called after each optimiser step.
+        """Bring the average one step further; to be called after each optimizer step.
 
         Args:
             network: Followed, always the same one.

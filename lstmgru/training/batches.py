@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lstmgru.data.scaling import Scaler
-from lstmgru.data.series import SeriesPanel
-from lstmgru.data.splits import Rows
-from lstmgru.data.windows import Runs
+from lstmgru.data.forecasting.scaling import Scaler
+from lstmgru.data.forecasting.series import SeriesPanel
+from lstmgru.data.forecasting.splits import Rows
+from lstmgru.data.forecasting.windows import Runs
 from lstmgru.nn.network import Inputs
 from lstmgru.specs import InputSpec
 from lstmgru.training.chunks import CHUNK_BATCHES, Chunks, ChunksDataModule
@@ -178,7 +178,7 @@ class WindowsDataModule(ChunksDataModule):
         training: Cutoffs to learn from, series after series: (windows,) rows, or their runs.
         evaluation: (windows,) cutoffs to score; ``None``: there is no validation.
         offsets: (series + 1,) rows at which the series begin.
-        batch_size: Windows in an optimiser step.
+        batch_size: Windows in an optimizer step.
         evaluation_batch_size: Windows that are forecast at once.
         epoch_windows: Windows of an epoch at most, see :class:`~lstmgru.specs.TrainSpec`.
         min_epoch_windows: And about at least, by repetition.

@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from lstmgru.data.splits import Rows
+from lstmgru.data.forecasting.splits import Rows
 
 # Batches in one training_step: enough to make Lightning's cost of a step vanish, few enough to stop within a second.
 CHUNK_BATCHES = 32
@@ -49,14 +49,14 @@ class ChunksDataModule(LightningDataModule):
     Args:
         training: Walked in each epoch; a training step takes a chunk batch by batch.
         evaluation: Scored after each epoch; ``None``: there is no validation.
-        batch_size: Examples in an optimiser step.
+        batch_size: Examples in an optimizer step.
     """
 
     def __init__(self, training: Chunks, evaluation: Chunks | None, *, batch_size: int) -> None:
         super().__init__()
         self._training, self._evaluation = training, evaluation
         self.n_steps = math.ceil(training.size / batch_size)
-        """Optimiser steps of an epoch."""
+        """Optimizer steps of an epoch."""
 
     def train_dataloader(self) -> Chunks:
         """The chunks of the next epoch."""

@@ -1,4 +1,4 @@
-"""The Lightning shell of a network: chunked optimisation steps, one score an epoch."""
+"""The Lightning shell of a network: chunked optimization steps, one score an epoch."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Validation:
     Attributes:
         restore: (examples, …) outputs in the order of the evaluation's chunks → in original order and units.
         score: Those → the metric.
-        larger_is_better: Whether the metric is maximised.
+        larger_is_better: Whether the metric is maximized.
         tie_break: Those → what decides between epochs of the same score, smaller being better: a metric that counts
             moves in steps, and an early epoch is seldom the best of its step. ``None``: the first epoch is.
     """
@@ -72,7 +72,7 @@ class Validation:
 class TrainingModule(LightningModule):
     """Trains a network on examples that are gathered by index.
 
-    Optimisation is manual: one ``training_step`` walks a chunk of mini-batches, so that Lightning's cost per step is
+    Optimization is manual: one ``training_step`` walks a chunk of mini-batches, so that Lightning's cost per step is
     paid once a chunk.
 
     Args:
@@ -80,7 +80,7 @@ class TrainingModule(LightningModule):
         loss: Mean loss of a batch, from its inputs and target.
         spec: How it is trained.
         data: The examples, moved to the device on start.
-        n_steps: Optimiser steps of the whole training, over which the learning rate follows its schedule.
+        n_steps: Optimizer steps of the whole training, over which the learning rate follows its schedule.
         validation: How an epoch is scored; ``None``: no validation.
     """
 
@@ -125,13 +125,13 @@ class TrainingModule(LightningModule):
         self._data.to(self.device)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The optimiser, for Lightning to know it; steps are :class:`Optimization`'s."""
+        """The optimizer, for Lightning to know it; steps are :class:`Optimization`'s."""
         self._optimization = Optimization(self.network.parameters(), self._spec, self._n_steps)
         self._optimization.scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         return self._optimization.optimizer
 
     def training_step(self, chunk: Tensor, batch_idx: int) -> None:
-        """Optimise over the batches of a chunk of (examples,) indices."""
+        """Optimize over the batches of a chunk of (examples,) indices."""
         optimization = self._optimization
         assert optimization is not None  # see configure_optimizers
         for indices in torch.split(chunk, self._spec.batch_size):

@@ -1,4 +1,4 @@
-"""Optimiser steps: one backward pass, its gradients clipped, one step, in full or mixed precision."""
+"""Optimizer steps: one backward pass, its gradients clipped, one step, in full or mixed precision."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _OPTIMIZERS: dict[Optimizer, type[torch.optim.Adam]] = {"adamw": torch.optim.Ada
 
 
 class Optimization:
-    """The optimiser of a training, the schedule of its learning rate, and what a step does besides.
+    """The optimizer of a training, the schedule of its learning rate, and what a step does besides.
 
     Args:
-        parameters: What is optimised.
+        parameters: What is optimized.
         spec: How.
         n_steps: Steps of the whole training, over which the learning rate follows its schedule.
     """
@@ -34,7 +34,7 @@ class Optimization:
         self._schedule = _schedule(spec, self.optimizer, n_steps)
 
     def step(self, loss: Tensor) -> None:
-        """Optimise by a loss."""
+        """Optimize by a loss."""
         for parameter in self._parameters:
             parameter.grad = None
         (loss if self.scaler is None else self.scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from search.cli import options
 
 if TYPE_CHECKING:
-    from search.plan import Plan
+    from search.tasks.plan import Plan
 
 
 def check(study: options.Study = None, set_: options.Set = None, data: options.Data = None) -> None:
@@ -50,7 +50,7 @@ def _first_lines(plan: Plan) -> list[str]:
     """What would be tried before anything else."""
     from rich.markup import escape
 
-    from search.warmstart import warm_start
+    from search.run.warm_start import warm_start
 
     warm = warm_start(plan, Path.cwd())
     words = (", ".join(f"{name} {value}" for name, value in given.items()) for given in plan.try_first)

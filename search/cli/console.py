@@ -10,12 +10,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from search.objectives import SCORE, Goal
-from search.progress import Progress
-from search.records import StudyRecord, TrialRecord
+from search.config.objectives import SCORE, Goal
+from search.run.progress import Progress
+from search.study.records import StudyRecord, TrialRecord
 
 if TYPE_CHECKING:
-    from search.plan import Plan
+    from search.tasks.plan import Plan
 
 _STATE_WORDS = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed"}
 
@@ -81,7 +81,7 @@ class RunListener:
         self._console.print(text, soft_wrap=True)
         self.on_progress(progress)
 
-    def on_note(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         """A line that stands out."""
         self._console.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
 
@@ -99,10 +99,11 @@ class Words(Protocol):
 
 def words_of(plan: Plan) -> Words:
     """The words of a plan's task."""
-    from search.cli import forecast_lines, label_lines
-    from search.label_plan import LabelPlan
+    from search.tasks.forecasting import words as forecast_lines
+    from search.tasks.sequences import words as label_lines
+    from search.tasks.sequences.plan import SequencePlan
 
-    return cast("Words", label_lines if isinstance(plan, LabelPlan) else forecast_lines)
+    return cast("Words", label_lines if isinstance(plan, SequencePlan) else forecast_lines)
 
 
 def plan_lines(plan: Plan) -> list[str]:
@@ -119,12 +120,12 @@ def plan_lines(plan: Plan) -> list[str]:
 
 
 def _aims(plan: Plan) -> str:
-    """What makes a trial the best one: ``maximise accuracy, minimise latency, with n_parameters <= 50000``."""
+    """What makes a trial the best one: ``maximize accuracy, minimize latency, with n_parameters <= 50000``."""
     goal = Goal(plan.config.search.objectives, plan.config.search.bounds)
     if plan.direction == "minimize":
-        return f"minimise {goal.describe().replace(SCORE, plan.metric, 1)}"
+        return f"minimize {goal.describe().replace(SCORE, plan.metric, 1)}"
     costs = [name for name in goal.objectives if name != SCORE]
-    aims = f"maximise {plan.metric}" + (f", minimise {' and '.join(costs)}" if costs else "")
+    aims = f"maximize {plan.metric}" + (f", minimize {' and '.join(costs)}" if costs else "")
     return aims + (f", with {' and '.join(map(str, goal.bounds))}" if goal.bounds else "")
 
 

@@ -33,9 +33,9 @@ def predict(
 
     Example: python -m search predict studies/weather.bundle --data new.csv --output forecasts.csv
     """
-    from lstmgru.bundle import Bundle, load_bundle
+    from lstmgru.bundle import ForecastBundle, load_bundle
     from lstmgru.bundle.reading import read_data
-    from lstmgru.data.readers import write_table
+    from lstmgru.data.tables.readers import write_table
 
     bundle = load_bundle(model)
     frame = read_data(bundle, data, delimiter=delimiter, decimal=decimal)
@@ -44,4 +44,4 @@ def predict(
         results.to_csv(sys.stdout, index=False)
         return
     write_table(results, output)
-    print(f"{len(results)} {'forecasts' if isinstance(bundle, Bundle) else 'labels'} written to {output}")
+    print(f"{len(results)} {'forecasts' if isinstance(bundle, ForecastBundle) else 'labels'} written to {output}")

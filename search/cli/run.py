@@ -38,7 +38,7 @@ def run(
     from search.api import load_plan
     from search.cli.console import RunListener, make_console
     from search.cli.tables import print_study
-    from search.runner import run as run_study
+    from search.run.runner import run as run_study
 
     console = make_console()
     plan = load_plan(study, overrides=set_ or (), data=data, trials=trials, timeout=timeout, jobs=jobs, seed=seed)

@@ -12,13 +12,13 @@ class Channel(Protocol):
     """What a running job talks to; given to it by the executor."""
 
     def report(self, message: Any) -> None:
-        """Send a picklable message to the supervisor."""
+        """Send a picklable message to the callback."""
 
     def stop_reason(self) -> str | None:
         """Why the job should stop now, or ``None``; cheap enough to ask several times a second."""
 
 
-class Supervisor(Protocol):
+class JobCallback(Protocol):
     """Who owns the jobs: hears their reports and may ask them to stop."""
 
     def on_report(self, key: int, message: Any) -> None:
@@ -85,16 +85,16 @@ class Executor(Protocol):
         it.
         """
 
-    def settle(self, value: object) -> None:
+    def offload(self, value: object) -> None:
         """Have a large value out of this process's memory, if jobs run elsewhere; whoever refers to it still has it."""
 
     def submit(self, job: Job) -> None:
         """Start a job; only while :attr:`free` is positive."""
 
-    def shrink(self, jobs: int) -> None:
+    def scale_down(self, jobs: int) -> None:
         """Do with ``jobs`` workers from now on; those that are idle end, and their memory is free."""
 
-    def poll(self, supervisor: Supervisor, timeout: float) -> list[Outcome]:
+    def poll(self, callback: JobCallback, timeout: float) -> list[Outcome]:
         """Pass on reports and stop requests, and return the jobs that ended, within ``timeout`` seconds or so."""
 
     def __enter__(self) -> Self:

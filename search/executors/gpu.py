@@ -9,7 +9,7 @@ def keep_gpu_share(share: float | None) -> None:
     Without it the workers' caches grow until one of them, any of them, finds no memory left.
 
     Args:
-        share: In (0, 1), see :func:`search.devices.gpu_share`; ``None``: no limit.
+        share: In (0, 1), see :func:`search.executors.devices.gpu_share`; ``None``: no limit.
     """
     if share is None:
         return

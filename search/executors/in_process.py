@@ -6,18 +6,18 @@ import time
 from collections.abc import Callable
 from typing import Any, Self
 
-from search.executors.base import Job, Outcome, Supervisor, run_job
+from search.executors.base import Job, JobCallback, Outcome, run_job
 
 
 class _DirectChannel:
-    def __init__(self, key: int, supervisor: Supervisor) -> None:
-        self._key, self._supervisor = key, supervisor
+    def __init__(self, key: int, callback: JobCallback) -> None:
+        self._key, self._callback = key, callback
 
     def report(self, message: Any) -> None:
-        self._supervisor.on_report(self._key, message)
+        self._callback.on_report(self._key, message)
 
     def stop_reason(self) -> str | None:
-        return self._supervisor.stop_reason(self._key)
+        return self._callback.stop_reason(self._key)
 
 
 class InProcessExecutor:
@@ -47,22 +47,22 @@ class InProcessExecutor:
         """The value itself."""
         return value
 
-    def settle(self, value: object) -> None:
+    def offload(self, value: object) -> None:
         """Nothing: jobs read it here."""
 
     def submit(self, job: Job) -> None:
         """Keep the job for the next :meth:`poll`."""
         self._job = job
 
-    def shrink(self, jobs: int) -> None:
+    def scale_down(self, jobs: int) -> None:
         """Nothing: there is one process."""
 
-    def poll(self, supervisor: Supervisor, timeout: float) -> list[Outcome]:
+    def poll(self, callback: JobCallback, timeout: float) -> list[Outcome]:
         """Run the job to its end."""
         if self._job is None:
             return []
         job, self._job = self._job, None
-        return [run_job(job, _DirectChannel(job.key, supervisor))]
+        return [run_job(job, _DirectChannel(job.key, callback))]
 
     def __enter__(self) -> Self:
         """Take one torch thread, as every worker has, so that the numbers are the same."""

@@ -23,9 +23,9 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Self
 
 from search.errors import WorkersCannotStart
-from search.executors.base import Failure, Job, Outcome, Supervisor
+from search.executors.base import Failure, Job, JobCallback, Outcome
 from search.executors.memory import give_back_memory
-from search.executors.sharing import Shared, settle
+from search.executors.sharing import Shared, offload
 from search.executors.worker import READY, STOP, Parcel, worker_main
 
 _MOST_FAILED_STARTS = 3
@@ -63,7 +63,7 @@ class ProcessExecutor:
         warm_up: Module-level function that each worker calls first, to import what jobs need.
         preload: Modules that are imported once for all workers, which are then forked; empty: each worker begins as a
             new interpreter, as it must where a GPU is used or the system's own libraries do not survive a fork.
-        gpu_share: Part of a GPU's memory that each worker keeps to, see :func:`search.devices.gpu_share`.
+        gpu_share: Part of a GPU's memory that each worker keeps to, see :func:`search.executors.devices.gpu_share`.
     """
 
     def __init__(
@@ -105,9 +105,9 @@ class ProcessExecutor:
         """The value in a file, which the workers map."""
         return Shared(value)
 
-    def settle(self, value: object) -> None:
+    def offload(self, value: object) -> None:
         """Put it into a file, of which only what is read comes into memory."""
-        settle(value)
+        offload(value)
         give_back_memory()
 
     def submit(self, job: Job) -> None:
@@ -118,28 +118,28 @@ class ProcessExecutor:
         with suppress(BrokenPipeError, ConnectionResetError):  # died while idle: poll sees it and says so
             worker.pipe.send(parcel)
 
-    def shrink(self, jobs: int) -> None:
+    def scale_down(self, jobs: int) -> None:
         """End idle workers but for so many, and what they hold in memory; from now on there are no more."""
         self._jobs = jobs
         for worker in [worker for worker in self._workers if worker.job is None][jobs:]:
             self._workers.remove(worker)
             _end([worker])
 
-    def poll(self, supervisor: Supervisor, timeout: float) -> list[Outcome]:
+    def poll(self, callback: JobCallback, timeout: float) -> list[Outcome]:
         """Pass on reports and stop requests; return jobs that ended.
 
         Raises:
             WorkersCannotStart: No worker ever got ready, or several in a row did not.
         """
-        self._send_stops(supervisor)
+        self._send_stops(callback)
         pipes: dict[Any, _Worker] = {worker.pipe: worker for worker in self._workers}
         outcomes: list[Outcome] = []
         for pipe in wait(list(pipes), timeout):
-            outcomes.extend(self._receive(pipes[pipe], supervisor))
-        self._send_stops(supervisor)
+            outcomes.extend(self._receive(pipes[pipe], callback))
+        self._send_stops(callback)
         return outcomes
 
-    def _receive(self, worker: _Worker, supervisor: Supervisor) -> list[Outcome]:
+    def _receive(self, worker: _Worker, callback: JobCallback) -> list[Outcome]:
         outcomes: list[Outcome] = []
         try:
             while worker.pipe.poll():
@@ -152,7 +152,7 @@ class ProcessExecutor:
                     self._failed_starts = 0
                     self._startup_seconds = self._startup_seconds or time.monotonic() - self._entered
                 else:
-                    supervisor.on_report(message[1], message[2])
+                    callback.on_report(message[1], message[2])
         except (EOFError, ConnectionResetError):
             outcomes.extend(self._bury(worker))
         return outcomes
@@ -173,11 +173,11 @@ class ProcessExecutor:
             return []
         return [Outcome(worker.job.key, failure=Failure(_death(worker.process.exitcode), died=True))]
 
-    def _send_stops(self, supervisor: Supervisor) -> None:
+    def _send_stops(self, callback: JobCallback) -> None:
         for worker in self._workers:
             if worker.job is None or worker.stop_sent:
                 continue
-            reason = supervisor.stop_reason(worker.job.key)
+            reason = callback.stop_reason(worker.job.key)
             if reason is not None:
                 worker.stop_sent = True
                 with suppress(BrokenPipeError, ConnectionResetError):

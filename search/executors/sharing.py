@@ -74,7 +74,7 @@ class Shared(Generic[Value]):
         return _load, (self._path,)
 
 
-def settle(value: object) -> None:
+def offload(value: object) -> None:
     """Have what a value holds lie in a file from now on, wherever the value is referred to, and no longer in memory.
 
     A value of which it is a part refers to that file when it is shared.

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import SpecError
-from lstmgru.specs import LabelModelSpec
-from search.label_presets import OF_TEXTS
-from search.records import StudyRecord, TrialRecord
-from search.reports.boxes import Roles
-from search.reports.candidate import candidate
-from search.reports.diagram import architecture_svg
+from lstmgru.specs import SequenceModelSpec
+from search.reports.diagram.boxes import Roles
+from search.reports.diagram.candidate import candidate
+from search.reports.diagram.diagram import architecture_svg
 from search.reports.page import Line, paragraph, table
+from search.study.records import StudyRecord, TrialRecord
+from search.tasks.sequences.presets import OF_TEXTS
 
 if TYPE_CHECKING:
-    from search.space import Model, Settings
+    from search.space.space import Model, Settings
 
 _OF_CLASSES = ("label_smoothing", "class_weights")
 
@@ -56,7 +56,7 @@ def _best(study: StudyRecord) -> TrialRecord | None:
 def _network_settings(model: Model) -> dict[str, Any]:
     """What the architecture uses."""
     unused = {"merge": len(model.branches) == 1, "n_heads": model.pooling != "multihead"}
-    if isinstance(model, LabelModelSpec):
+    if isinstance(model, SequenceModelSpec):
         numbers = model.tokens is None
         unused |= dict.fromkeys(OF_TEXTS, numbers) | {"normalization": not numbers}
     return {name: value for name, value in model.to_dict().items() if not unused.get(name, False)}

@@ -1,4 +1,4 @@
-"""How charts look: colours, letters, axes, and where they are cut."""
+"""How charts look: colors, letters, axes, and where they are cut."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-# Of Okabe and Ito's colours, which readers with any colour vision tell apart.
+# Of Okabe and Ito's colors, which readers with any color vision tell apart.
 BLUE, ORANGE, GREEN, RED, PURPLE = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7"
 INK, GREY = "#222222", "#8a8a8a"
 NUMBER = ",.6~r"

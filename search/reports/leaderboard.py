@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from search.objectives import Goal, measure_text
-from search.records import StudyRecord
-from search.reports.wording import number
+from search.config.objectives import Goal, measure_text
+from search.reports.formatting import number
+from search.study.records import StudyRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable

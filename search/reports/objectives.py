@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from search.objectives import SCORE
+from search.config.objectives import SCORE
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -23,7 +23,7 @@ class Objective:
         name: As the study has it: ``score``, ``latency``.
         label: Its name for people: ``score (mae)``.
         alone: Whether it is the only one.
-        larger_is_better: Whether it is maximised.
+        larger_is_better: Whether it is maximized.
     """
 
     index: int

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from lstmgru.errors import SpecError
-from search.devices import cpu_count
-from search.records import StudyRecord
-from search.reports.candidate import search_space
+from search.config.yaml_file import dump_yaml
+from search.executors.devices import cpu_count
+from search.reports.diagram.candidate import search_space
+from search.reports.formatting import aims, better, counted
 from search.reports.page import Line, details, paragraph, preformatted, table
-from search.reports.timeline import duration
-from search.reports.wording import aims, better, counted
-from search.yamlfile import dump_yaml
+from search.reports.search.timeline import duration
+from search.study.records import StudyRecord
 
 _PACKAGES = (
     "lstmgru-search", "optuna", "lightning", "torch", "mlflow", "numpy", "pandas", "scikit-learn", "onnx",

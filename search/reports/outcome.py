@@ -6,10 +6,10 @@ import html
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from search.records import HoldoutRecord, StudyRecord
+from search.reports.formatting import better, counted, number
 from search.reports.leaderboard import Row, leaderboard, leaderboard_columns
 from search.reports.page import Line, details, paragraph, table
-from search.reports.wording import better, counted, number
+from search.study.records import HoldoutRecord, StudyRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +79,7 @@ def _intervals(holdout: HoldoutRecord) -> str:
     head = ("interval", "true values within", "mean width")
     return table(head, lines, numbers=head) + paragraph(
         "The intervals were calibrated on the folds and are looked at on the holdout, which they have not seen. One "
-        "that holds fewer values than it says is too narrow. Neighbouring forecasts miss together, so a few points of "
+        "that holds fewer values than it says is too narrow. Neighboring forecasts miss together, so a few points of "
         "difference are no surprise."
     )
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.errors import StudyNotFound
-from search.records import StudyRecord
-from search.reportfiles import REPORT_PAGE, report_path
 from search.reports.best import best_html
-from search.reports.holdout import holdout_html, holdout_title
+from search.reports.formatting import task
+from search.reports.holdout.section import holdout_html, holdout_title
 from search.reports.origin import origin
 from search.reports.outcome import failures, leaderboard_html, status, verdict
 from search.reports.page import html_page, paragraph
-from search.reports.search_plots import search_html
-from search.reports.wording import task
+from search.reports.search.section import search_html
+from search.study.paths import REPORT_PAGE, report_path
+from search.study.records import StudyRecord
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -65,8 +65,8 @@ def write_report(study: str, folder: Path, output: Path | None = None) -> Path:
         StudyNotFound: It has not been run in this folder.
         OSError: The file cannot be written.
     """
-    from search.journal import journal_path, open_storage
-    from search.study import StudyStore
+    from search.study.journal import journal_path, open_storage
+    from search.study.store import StudyStore
 
     path = journal_path(folder, study)
     store = StudyStore.load(open_storage(path), study) if path.exists() else None

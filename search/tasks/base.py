@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lstmgru.specs import TrainSpec
     from lstmgru.training.callbacks import Observer
     from lstmgru.training.training import Trained
-    from search.space import Model
+    from search.space.space import Model
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class TaskData(ABC):
     @property
     @abstractmethod
     def larger_is_better(self) -> bool:
-        """Whether the score is maximised."""
+        """Whether the score is maximized."""
 
     @abstractmethod
     def fit(self, fold: int, model: Model, train: TrainSpec, observer: Observer) -> Trained[Any]:

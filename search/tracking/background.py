@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from search.errors import TrackingError
-from search.records import StudyRecord, TrackingLinks, TrialRecord
+from search.study.records import StudyRecord, TrackingLinks, TrialRecord
 from search.tracking.base import RunStatus, Tracker
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class BackgroundTracker:
 
     Args:
         tracker: Who does the work; it raises ``TrackingError`` when it cannot.
-        on_note: Told once, in the thread, when an outage begins, and once when it is over.
+        on_message: Told once, in the thread, when an outage begins, and once when it is over.
         interval: Seconds between two deliveries.
         patience: Seconds that :meth:`finish` and leaving together wait for the last delivery, if there is no outage;
             after an interruption 3 at most.
@@ -39,12 +39,12 @@ class BackgroundTracker:
     def __init__(
         self,
         tracker: Tracker,
-        on_note: Callable[[str], None],
+        on_message: Callable[[str], None],
         *,
         interval: float = 2.0,
         patience: float = 60.0,
     ) -> None:
-        self._tracker, self._on_note = tracker, on_note
+        self._tracker, self._on_message = tracker, on_message
         self._interval, self._patience = interval, patience
         self._changed = threading.Condition()
         self._study: StudyRecord | None = None
@@ -125,7 +125,7 @@ class BackgroundTracker:
             self._tracker.__exit__(None, None, None)
         elif self._study is not None:
             name = self._study.study
-            self._on_note(f"MLflow lacks a part of the study; bring it there with: python -m search sync {name}")
+            self._on_message(f"MLflow lacks a part of the study; bring it there with: python -m search sync {name}")
         return delivered
 
     def __enter__(self) -> Self:
@@ -230,7 +230,7 @@ class BackgroundTracker:
             self._begun = False
             self._changed.notify_all()
         if self._failures_in_a_row == 1:
-            self._on_note(f"{error}; the search goes on, and what MLflow lacks is tried again")
+            self._on_message(f"{error}; the search goes on, and what MLflow lacks is tried again")
 
     def _on_success(self) -> None:
         with self._changed:
@@ -238,4 +238,4 @@ class BackgroundTracker:
             self._failures_in_a_row = 0
             self._changed.notify_all()
         if recovered:
-            self._on_note("MLflow answers again, and nothing is missing there")
+            self._on_message("MLflow answers again, and nothing is missing there")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
-from search.records import StudyRecord, TrackingLinks, TrialRecord
+from search.study.records import StudyRecord, TrackingLinks, TrialRecord
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.records import StudyRecord
+from search.study.records import StudyRecord
 from search.tracking import store
 from search.tracking.entries import MAX_TAG, Point, clip
 from search.tracking.runs import Runs, RunState, open_experiment

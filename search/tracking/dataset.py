@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from search.records import StudyRecord
+from search.study.records import StudyRecord
 from search.tracking.entries import clip
 
 if TYPE_CHECKING:

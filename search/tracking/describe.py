@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from search.records import StudyRecord
+from search.reports.formatting import aims, task
 from search.reports.leaderboard import Row, leaderboard
-from search.reports.wording import aims, task
+from search.study.records import StudyRecord
 
 _ROWS = 10
 _COUNTED = ("series", "sequences", "rows", "channels", "classes", "groups")

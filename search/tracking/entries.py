@@ -16,8 +16,8 @@ from typing import Any
 
 from lstmgru.errors import DataError
 from search.errors import TrackingError
-from search.records import StudyRecord, TrialRecord
-from search.reports.class_scores import classes_of
+from search.reports.holdout.class_scores import classes_of
+from search.study.records import StudyRecord, TrialRecord
 
 # MLflow's limits on the text of a parameter and of a tag, and on the name of a metric.
 MAX_PARAM, MAX_TAG, MAX_METRIC_NAME = 6000, 8000, 250

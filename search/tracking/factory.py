@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.errors import TrackingError
-from search.records import StudyRecord, TrackingLinks
-from search.tracking.apart import TrackerProcess
+from search.study.records import StudyRecord, TrackingLinks
 from search.tracking.background import BackgroundTracker
 from search.tracking.base import RunStatus, Tracker
 from search.tracking.mlflow_projection import MlflowProjection
 from search.tracking.null import NullTracker
 from search.tracking.store import default_tracking_uri
+from search.tracking.tracker_process import TrackerProcess
 
 if TYPE_CHECKING:
     from optuna import Study
 
-    from search.config import StudyConfig
+    from search.config.study_config import StudyConfig
 
 
 def make_tracker(config: StudyConfig, folder: Path, *, on_problem: Callable[[str], None]) -> Tracker:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.errors import TrackingError
-from search.records import StudyRecord
-from search.reportfiles import HOLDOUT_TABLES, REPORT_PAGE, report_path
 from search.reports.leaderboard import leaderboard_frame
 from search.reports.report import report_html
+from search.study.paths import HOLDOUT_TABLES, REPORT_PAGE, report_path
+from search.study.records import StudyRecord
 from search.tracking.describe import leaderboard_table
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from search.errors import TrackingError
-from search.records import StudyRecord, TrackingLinks, TrialRecord
+from search.study.records import StudyRecord, TrackingLinks, TrialRecord
 from search.tracking import store
 from search.tracking.base import RunStatus
 from search.tracking.files import write_holdout, write_leaderboard, write_report, write_settings

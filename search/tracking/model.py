@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from lstmgru.data.labelled import LabelSchema
+from lstmgru.data.sequences.sequences import SequenceSchema
 from search.errors import TrackingError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _forecast_columns(description: dict[str, Any]) -> tuple[tuple[str, ...], dic
 
 def _label_columns(description: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, OutputType]]:
     """Of a model that labels: what names the sequence, the label, and probabilities of the classes."""
-    schema = LabelSchema.from_dict(description["data"]["schema"])
+    schema = SequenceSchema.from_dict(description["data"]["schema"])
     key, label, *numbers = description["label_columns"]
     classes = description["labels"]["classes"]
     kind: OutputType = "float" if not classes else "string" if isinstance(classes[0], str) else "long"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from search.records import StudyRecord, TrackingLinks, TrialRecord
+from search.study.records import StudyRecord, TrackingLinks, TrialRecord
 from search.tracking.base import RunStatus
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from search.errors import TrackingError
-from search.records import StudyRecord
+from search.study.records import StudyRecord
 from search.tracking.entries import LOGGED_EPOCHS, STUDY_UID, TRIAL, Point
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.records import StudyRecord, TrialRecord
+from search.study.records import StudyRecord, TrialRecord
 from search.tracking import entries
 from search.tracking.base import RunStatus
 from search.tracking.dataset import dataset_input

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from search.errors import TrackingError
-from search.records import StudyRecord
+from search.study.records import StudyRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

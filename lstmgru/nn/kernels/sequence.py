@@ -73,7 +73,7 @@ class _Sequence(torch.autograd.Function):
 
 
 def _is_batched(grad: Tensor | None) -> bool:
-    """Whether it is several in one: of ``is_grads_batched=True``, or a vectorised Jacobian."""
+    """Whether it is several in one: of ``is_grads_batched=True``, or a vectorized Jacobian."""
     return grad is not None and is_legacy_batchedtensor(grad)
 
 

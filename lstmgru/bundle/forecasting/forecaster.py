@@ -1,0 +1,211 @@
+"""A network that takes and gives values in their original units, so that a server needs nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lstmgru.bundle.forecasting.interval_layer import CalibratedQuantiles, real_rows
+from lstmgru.bundle.servable import Distance, Outputs, Servable
+from lstmgru.data.forecasting.scaling import Scaler
+from lstmgru.evaluation.intervals import Calibration
+from lstmgru.nn.network import ForecastNetwork, Inputs
+from lstmgru.specs.layers import Stack
+
+Categories = tuple[tuple[int, int], ...]
+"""(channel, number of names) pairs."""
+
+
+class UnscaledForecaster(Servable):
+    """Scales its inputs, runs the network, unscales the forecasts and adds their intervals, all in single precision.
+
+    Args:
+        network: Is put in evaluation mode.
+        scaler: Of all input channels.
+        calibration: Of the intervals; ``None``: there are none.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    static_mean: Tensor
+    static_scale: Tensor
+
+    def __init__(self, network: ForecastNetwork, scaler: Scaler, calibration: Calibration | None = None) -> None:
+        super().__init__()
+        self.network = network
+        self.log = scaler.log
+        self.by_series = scaler.by_series
+        for name in ("mean", "scale", "static_mean", "static_scale"):
+            self.register_buffer(name, torch.tensor(getattr(scaler, name), dtype=torch.float32))
+        if self.by_series:  # codes count from 1; 0 has any scale, and its forecasts become NaN
+            for name in ("mean", "scale"):
+                table = getattr(self, name)
+                setattr(self, name, torch.cat([table[:1], table]))
+        self.quantiles = None if calibration is None else CalibratedQuantiles(calibration)
+        self.eval()
+
+    @property
+    def tells_series(self) -> bool:
+        """Whether it keeps numbers for each series, and so needs their codes."""
+        return self.by_series or self.network.spec.series_embedding > 0
+
+    @property
+    def branches(self) -> tuple[Stack, ...]:
+        """The recurrent layers of its network."""
+        return self.network.spec.branches
+
+    @property
+    def unit(self) -> str:
+        """The unit of a relative distance; where logarithms are taken, it is theirs."""
+        return "standard deviations of a target"
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The inputs that :meth:`forward` needs, with their shapes after the batch; the last two are ``int64``."""
+        inputs, steps, horizon = self.network.inputs, self.network.spec.context_length, self.network.horizon
+        shapes: dict[str, tuple[int, ...]] = {"past": (steps, inputs.n_inputs)}
+        if inputs.n_future:
+            shapes["future"] = (horizon, inputs.n_future)
+        if inputs.n_static:
+            shapes["static"] = (inputs.n_static,)
+        shapes |= {"series": ()} if self.tells_series else {}
+        shapes |= {"lengths": ()} if inputs.padded else {}
+        return shapes
+
+    @property
+    def categories(self) -> dict[str, Categories]:
+        """The categorical ones among the channels of each input, as in :class:`~lstmgru.specs.InputSpec`."""
+        inputs = self.network.inputs
+        first = inputs.n_inputs - inputs.n_future
+        ahead = tuple((channel - first, names) for channel, names in inputs.categories if channel >= first)
+        return {"past": inputs.categories, "future": ahead, "static": inputs.static_categories}
+
+    @property
+    def output_shapes(self) -> dict[str, tuple[int, ...]]:
+        """What :meth:`forward` gives, with the shapes after the batch."""
+        forecast = (self.network.horizon, self.network.inputs.n_targets)
+        if self.quantiles is None:
+            return {"forecast": forecast}
+        return {"forecast": forecast, "quantiles": (*forecast, 2 * len(self.quantiles.offsets) + 1)}
+
+    def forward(
+        self,
+        past: Tensor,
+        future: Tensor | None = None,
+        static: Tensor | None = None,
+        series: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
+        """Forecast.
+
+        Args:
+            past: (B, T, F) contexts in original units; names are codes.
+            future: (B, H, K) what is known of the horizon, in original units; ``None`` where K is 0.
+            static: (B, S) static covariates in original units; ``None`` where S is 0.
+            series: (B,) ``int64`` codes of the series, from 1; ``None`` where it does not tell them apart. A series
+                with the code 0 is unknown, and its forecasts are NaN.
+            lengths: (B,) ``int64`` real rows of each context, its last; ``None`` where contexts are never padded.
+
+        Returns:
+            (B, H, Y) forecasts in original units and, with a calibration, (B, H, Y, 2 · levels + 1) quantiles.
+        """
+        n_targets = self.network.inputs.n_targets
+        mean, scale = (table[..., :n_targets].unsqueeze(-1) for table in self.moments(series))
+        restored: Tensor = self.network(*self.scaled(past, future, static, series, lengths)) * scale + mean
+        if self.log:
+            restored = restored.exp()
+        if series is not None and self.tells_series:
+            restored = torch.where((series > 0).reshape(-1, 1, 1, 1), restored, torch.nan)
+        forecast = restored[..., restored.shape[-1] // 2]
+        if self.quantiles is None:
+            return (forecast,)
+        return forecast, self.quantiles(restored, past[..., :n_targets], lengths)
+
+    def scaled(
+        self,
+        past: Tensor,
+        future: Tensor | None = None,
+        static: Tensor | None = None,
+        series: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Inputs:
+        """What the network reads of the arguments of :meth:`forward`."""
+        inputs = self.network.inputs
+        if future is None:
+            future = past.new_zeros(past.shape[0], self.network.horizon, 0)
+        if self.log:
+            targets, others = past[..., : inputs.n_targets], past[..., inputs.n_targets :]
+            if lengths is not None:
+                targets = torch.where(real_rows(lengths, past.shape[1]).unsqueeze(-1), targets, 1.0)
+            past = torch.cat([targets.log(), others], dim=-1)
+        mean, scale = self.moments(series)
+        first_future = inputs.n_inputs - inputs.n_future
+        return Inputs(
+            past=(past - mean) / scale,
+            future=(future - mean[..., first_future:]) / scale[..., first_future:],
+            static=None if static is None else (static - self.static_mean) / self.static_scale,
+            series=series,
+            lengths=lengths,
+        )
+
+    def moments(self, series: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Mean and scale of the channels, each (1, F) or (B, 1, F)."""
+        if not self.by_series:
+            return self.mean, self.scale
+        return self.mean[series].unsqueeze(1), self.scale[series].unsqueeze(1)
+
+    def random_inputs(self, batch_size: int, seed: int = 0) -> dict[str, Tensor]:
+        """Inputs with the mean and deviation of the training data, any names, known series and any lengths."""
+        generator = torch.Generator().manual_seed(seed)
+        inputs, steps = self.network.inputs, self.network.spec.context_length
+
+        def whole(low: int, high: int, *shape: int) -> Tensor:
+            return torch.randint(low, high + 1, (batch_size, *shape), generator=generator)
+
+        def draw(name: str, mean: Tensor, scale: Tensor, *shape: int) -> Tensor:
+            values = mean + scale * torch.randn(batch_size, *shape, mean.shape[-1], generator=generator)
+            for channel, names in self.categories[name]:
+                values[..., channel] = whole(0, names, *shape).to(values.dtype)
+            return values
+
+        series, lengths = whole(1, max(1, len(self.mean) - 1, inputs.n_series)), whole(1, steps)
+        mean, scale = self.moments(series)
+        past = draw("past", mean, scale, steps)
+        first = inputs.n_inputs - inputs.n_future
+        future = draw("future", mean[..., first:], scale[..., first:], self.network.horizon)
+        static = draw("static", self.static_mean, self.static_scale)
+        if self.log:
+            past[..., : inputs.n_targets] = past[..., : inputs.n_targets].exp()
+        if inputs.padded:
+            past = past * real_rows(lengths, steps).unsqueeze(-1)
+        drawn: dict[str, Any] = {"past": past, "future": future, "static": static, "series": series, "lengths": lengths}
+        return {name: drawn[name] for name in self.shapes}
+
+    def distance(self, found: Outputs, expected: Outputs, inputs: dict[str, Tensor]) -> Distance:
+        """How far other forecasts and quantiles are from its own, see :meth:`Servable.distance`."""
+        absolute, relative = 0.0, 0.0
+        for other, own in zip(found, expected, strict=True):
+            difference = _difference(other, own)
+            absolute = max(absolute, float(difference.max()))
+            relative = max(relative, float((difference / self._scale_of(own, inputs.get("series"))).max()))
+        return Distance(absolute, relative)
+
+    def _scale_of(self, output: Tensor, series: Tensor | None) -> Tensor:
+        """(B, H, Y) the scale of the targets in original units; of logarithms, that of what is forecast."""
+        _, scale = self.moments(series)
+        scale = scale[..., : self.network.inputs.n_targets]
+        size = _largest(output.abs().nan_to_num())
+        return scale * size if self.log else scale.expand_as(size)
+
+
+def _difference(found: Tensor, expected: Tensor) -> Tensor:
+    """(B, H, Y) largest of the quantiles, if there are any; infinite where one of the two alone is NaN."""
+    same = (found == expected) | (found.isnan() & expected.isnan())
+    return _largest((found - expected).abs().masked_fill(same, 0.0).nan_to_num(torch.inf))
+
+
+def _largest(values: Tensor) -> Tensor:
+    """The largest of (B, H, Y, Q) over Q; (B, H, Y) as they are."""
+    return values.amax(dim=-1) if values.ndim == 4 else values

@@ -1,0 +1,100 @@
+"""Export to ONNX: one file that standard runtimes read, without operators of our own."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lstmgru.bundle.onnx.layers import with_onnx_layers
+from lstmgru.bundle.onnx.parity import Parity, compare
+from lstmgru.bundle.servable import Servable
+from lstmgru.errors import BundleError
+
+_METADATA = ("metadata_props", "doc_string")
+
+
+def export_onnx(servable: Servable, path: Path) -> Parity:
+    """Write what a bundle serves as one ONNX file and compare the two.
+
+    The graph has the inputs of ``servable.shapes`` and the outputs of ``servable.output_shapes``, in original units,
+    each with the batch as its first axis: that one is dynamic, context and sequence are as long as they may be.
+
+    Args:
+        servable: On the CPU.
+        path: File to write.
+
+    Raises:
+        BundleError: torch cannot export it, or the exported model computes something else.
+    """
+    import onnx
+
+    prepared, loops = with_onnx_layers(servable)
+    inputs = servable.random_inputs(2)
+    try:
+        model = _export(prepared, (), inputs, list(inputs), list(servable.output_shapes))
+        loops.fill(model, lambda step, examples: _export(step, examples, {}, None, None))
+        onnx.checker.check_model(model)
+        content = model.SerializeToString()
+        parity = compare(servable, content)
+    except BundleError:
+        raise
+    except Exception as error:  # a cell of the user's own can fail anywhere in torch, onnx and onnxruntime
+        cause = error.__cause__ or error  # torch wraps it in a page of advice
+        reason = next(iter(str(cause).strip().splitlines()), "")
+        raise BundleError(f"the model cannot be exported to ONNX: {type(cause).__name__}: {reason}") from error
+    path.write_bytes(content)
+    return parity
+
+
+def _export(
+    module: nn.Module,
+    arguments: tuple[Tensor, ...],
+    keywords: dict[str, Tensor],
+    input_names: list[str] | None,
+    output_names: list[str] | None,
+) -> Any:
+    """What torch makes of a module, as an ``onnx.ModelProto``; the first axis of every tensor is dynamic."""
+    axis = {0: torch.export.Dim("batch", min=1)}
+    with _quiet():
+        program = torch.onnx.export(
+            module,
+            arguments,
+            kwargs=keywords,
+            input_names=input_names,
+            output_names=output_names,
+            dynamic_shapes=dict.fromkeys(keywords, axis) or ((axis,) * len(arguments),),
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None  # it is with dynamo=True
+    model = program.model_proto
+    _strip(model.graph)
+    return model
+
+
+def _strip(graph: Any) -> None:
+    """Remove what torch notes of its tracing: stack traces with the paths of this machine."""
+    for part in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        for field in _METADATA:
+            part.ClearField(field)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what the exporter says of itself: deprecations within torch, operators of packages that are not there."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

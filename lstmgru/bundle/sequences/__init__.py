@@ -1,0 +1,1 @@
+"""Exported models of sequences and texts."""

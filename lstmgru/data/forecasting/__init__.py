@@ -1,0 +1,1 @@
+"""Panels of time series: windows, splits, scaling."""

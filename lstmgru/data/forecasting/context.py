@@ -1,0 +1,234 @@
+"""From a new table to what a model reads: the last rows of every series, and their known future."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lstmgru.data.forecasting.calendar import calendar_values, channel_features
+from lstmgru.data.forecasting.conformity import conforming_steps, conforming_zone
+from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema, ShortSeries, check_short_series
+from lstmgru.data.forecasting.table import SeriesTable, keep_rows, read_table_of_series
+from lstmgru.data.formatting import counted, shorten, show_time
+from lstmgru.data.tables.aliases import parse_frequency
+from lstmgru.data.tables.gaps import check_policy, complete_rows, fill_cells
+from lstmgru.data.tables.grid import Grid, Integers, times_at
+from lstmgru.errors import DataError, did_you_mean
+
+
+@dataclass(frozen=True)
+class ForecastContext:
+    """What a model is given to forecast the steps after the last known values.
+
+    Attributes:
+        ids: (series,) names of the series.
+        past: (series, T, F) float32 in original units, channels as in a
+            :class:`~lstmgru.data.forecasting.series.SeriesPanel`. A name is its code, 0 if it is unknown.
+        future: (series, H, K) float32, the last K channels over the horizon.
+        static: (series, S) float32, the static covariates.
+        lengths: (series,) real rows of each context, its last ones. The rows before them hold zeros.
+        times: (series, H) what is forecast: ``datetime64[ns]`` (UTC if there is a time zone) or ``int64``.
+        last_times: (series,) the last row of each context.
+        timezone: Name of the time zone of the times; ``None``: naive times.
+    """
+
+    ids: npt.NDArray[np.object_]
+    past: npt.NDArray[np.float32]
+    future: npt.NDArray[np.float32]
+    static: npt.NDArray[np.float32]
+    lengths: Integers
+    times: npt.NDArray[Any]
+    last_times: npt.NDArray[Any]
+    timezone: str | None = None
+
+    def __len__(self) -> int:
+        """Number of series."""
+        return len(self.ids)
+
+
+def build_context(
+    frame: pd.DataFrame,
+    *,
+    schema: SeriesSchema,
+    frequency: str,
+    timezone: str | None,
+    step: int,
+    context_length: int,
+    horizon: int,
+    ids: Sequence[object] | None = None,
+    gaps: GapPolicy = "error",
+    short_series: ShortSeries = "error",
+    source: str,
+) -> ForecastContext:
+    """The end of every series of a table, as a model that was trained on other rows reads it.
+
+    A series ends at its last row with a value in a target; rows after it are its future. A name that the schema does
+    not know has the code 0.
+
+    Args:
+        frame: The table; it is not changed. Columns that the schema does not name are ignored.
+        schema: Of the panel that the model was trained on.
+        frequency: Of that panel.
+        timezone: Of that panel; a table with another zone is read in this one.
+        step: Of that panel.
+        context_length: T.
+        horizon: H.
+        ids: Series to forecast; ``None``: all.
+        gaps: What becomes of missing rows and cells before the end of a series, as in
+            :func:`~lstmgru.data.forecasting.panel.build_panel`. With ``error`` only those in the contexts count.
+        short_series: What becomes of a series with fewer than T rows: ``error`` refuses it, ``pad`` begins its context
+            with zeros.
+        source: File or data set, for messages.
+
+    Raises:
+        DataError: Columns, rows or future covariates are missing, or the times do not fit those of the panel.
+    """
+    check_policy(gaps)
+    check_short_series(short_series)
+    grid = parse_frequency(frequency, step=step)
+    table = read_table_of_series(frame, schema, source)
+    table = replace(_only(table, ids), timezone=conforming_zone(table, timezone))
+    steps = conforming_steps(table, grid)
+    end = _last_known(table)
+    lengths = _context_lengths(table, steps, end, context_length, short_series)
+    history = _history(table, steps, end, grid, lengths, gaps)
+    last_times = table.times[end]
+    try:
+        times = times_at(grid, last_times[:, None], np.arange(1, horizon + 1), timezone)
+    except OverflowError as error:
+        raise DataError(f"{source}: the times of the forecast cannot be represented: {error}") from error
+    features = channel_features(schema.calendar)
+    rows = np.concatenate([history.values, calendar_values(history.times, features, timezone)], axis=1)
+    past = np.zeros((len(end), context_length, rows.shape[1]), np.float32)
+    past[np.arange(context_length) >= context_length - lengths[:, None]] = rows
+    known = _future_covariates(table, steps, end, times)
+    calendar = calendar_values(times.ravel(), features, timezone).reshape(*times.shape, -1)
+    return ForecastContext(
+        ids=table.ids,
+        past=past,
+        future=np.concatenate([known, calendar], axis=2).astype(np.float32),
+        static=table.static.astype(np.float32),
+        lengths=lengths,
+        times=times,
+        last_times=last_times,
+        timezone=timezone,
+    )
+
+
+def _only(table: SeriesTable, ids: Sequence[object] | None) -> SeriesTable:
+    if ids is None:
+        return table
+    known = table.ids.tolist()
+    for name in ids:
+        if name not in known:
+            near = did_you_mean(str(name), [str(other) for other in known])
+            raise DataError(f"{table.source}: there is no series {name!r}{near} (series: {shorten(known)})")
+    wanted = np.isin(np.arange(len(known)), [known.index(name) for name in ids])
+    return keep_rows(table, np.repeat(wanted, np.diff(table.offsets)))
+
+
+def _last_known(table: SeriesTable) -> Integers:
+    """(series,) the last row with a value in a target."""
+    known: npt.NDArray[np.bool_] = np.any(np.isfinite(table.values[:, : len(table.schema.targets)]), axis=1)
+    last = np.maximum.reduceat(np.where(known, np.arange(len(known)), -1), table.offsets[:-1])
+    without = np.flatnonzero(last < 0)
+    if len(without):
+        raise DataError(
+            f"{table.source}: {table.name(int(without[0]))} has no value in {shorten(table.schema.targets)}; "
+            "add its history or leave it out"
+        )
+    return last
+
+
+def _context_lengths(
+    table: SeriesTable, steps: Integers, end: Integers, context_length: int, short_series: ShortSeries
+) -> Integers:
+    """(series,) rows of each context."""
+    have = steps[end] + 1
+    short = np.flatnonzero(have < context_length)
+    if len(short) and short_series == "error":
+        worst = int(short[np.argmin(have[short])])
+        raise DataError(
+            f"{table.source}: {table.name(worst)} has {counted(int(have[worst]), 'row')} up to its last value "
+            f"({show_time(table.times[end[worst]])}) but the model reads {context_length}; add earlier rows"
+        )
+    return np.minimum(have, context_length)
+
+
+def _history(
+    table: SeriesTable, steps: Integers, end: Integers, grid: Grid, lengths: Integers, gaps: GapPolicy
+) -> SeriesTable:
+    """The last ``lengths`` steps of each series, complete."""
+    in_table = np.diff(table.offsets)
+    until_end = np.arange(len(steps)) <= np.repeat(end, in_table)
+    in_context = until_end & (steps > np.repeat(steps[end] - lengths, in_table))
+    if gaps == "error":
+        history = _complete_context(table, in_context, steps, end, grid, lengths)
+    else:
+        filled = fill_cells(complete_rows(keep_rows(table, until_end), grid, gaps), gaps)
+        from_end = np.repeat(filled.offsets[1:], np.diff(filled.offsets)) - np.arange(len(filled.times))
+        history = keep_rows(filled, from_end <= np.repeat(lengths, np.diff(filled.offsets)))
+    missing: npt.NDArray[np.bool_] = np.isnan(history.values)
+    if missing.any():
+        row, column = (int(index) for index in np.argwhere(missing)[0])
+        name = table.schema.value_columns[column]
+        raise DataError(
+            f"{table.source}: column {name!r} is empty at {history.place(row)}, within the "
+            f"{lengths[history.series_of(row)]} rows that the model reads; complete the table"
+        )
+    return history
+
+
+def _complete_context(
+    table: SeriesTable,
+    in_context: npt.NDArray[np.bool_],
+    steps: Integers,
+    end: Integers,
+    grid: Grid,
+    lengths: Integers,
+) -> SeriesTable:
+    counts = np.add.reduceat(in_context.astype(np.int64), table.offsets[:-1])
+    incomplete = np.flatnonzero(counts < lengths)
+    if len(incomplete):
+        series = int(incomplete[0])
+        length = int(lengths[series])
+        rows = np.flatnonzero(in_context[table.offsets[series] : table.offsets[series + 1]]) + table.offsets[series]
+        expected = np.arange(length) + steps[end[series]] - length + 1
+        lost = np.setdiff1d(expected, steps[rows])[:1]
+        origin = table.times[table.offsets[series]]
+        first = show_time(times_at(grid, origin, lost, table.timezone)[0])
+        raise DataError(
+            f"{table.source}: {table.name(series)} lacks {length - counts[series]} of the {length} rows that "
+            f"the model reads, first {first}; complete the table"
+        )
+    return keep_rows(table, in_context)
+
+
+def _future_covariates(
+    table: SeriesTable, steps: Integers, end: Integers, times: npt.NDArray[Any]
+) -> npt.NDArray[np.float64]:
+    """(series, H, future covariates) from the rows after the last known one."""
+    names = table.schema.future_covariates
+    n_series, horizon = times.shape
+    if not names:
+        return np.empty((n_series, horizon, 0))
+    values = np.full((n_series, horizon, len(names)), np.nan)
+    lengths = np.diff(table.offsets)
+    ahead = steps - np.repeat(steps[end], lengths)
+    rows = np.flatnonzero((ahead >= 1) & (ahead <= horizon))
+    series = np.repeat(np.arange(n_series), lengths)
+    values[series[rows], ahead[rows] - 1] = table.values[rows, -len(names) :]
+    missing = np.isnan(values)
+    if missing.any():
+        s, h, column = (int(index) for index in np.argwhere(missing)[0])
+        raise DataError(
+            f"{table.source}: future covariate {names[column]!r} is not known at {show_time(times[s, h])} of "
+            f"{table.name(s)}; add {horizon} rows after its last value ({show_time(table.times[end[s]])}) "
+            f"with {shorten(names)}, targets empty"
+        )
+    return values

@@ -1,0 +1,169 @@
+"""Windows as rows of a design matrix, for methods that are linear in what they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lstmgru.data.forecasting.scaling import Scaler
+from lstmgru.data.forecasting.series import SeriesPanel
+from lstmgru.data.forecasting.splits import Rows, Split
+from lstmgru.data.forecasting.windows import context_rows, history, horizon_rows
+
+Array = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.int64]
+
+# Names of a column that get an indicator of their own; all others share one more.
+_MOST_NAMES = 32
+# Of a context's mean absolute value: what changes less than that is taken to be constant.
+_SMALLEST_CHANGE = 0.01
+
+
+@dataclass(frozen=True)
+class WindowDesign:
+    """Turns windows of a panel into rows of numbers of about unit size.
+
+    A row holds the context of all channels, the channels known over the horizon, and in a panel of several series their
+    static covariates. Numbers are standardized on the training part. A name becomes indicators: one for each of the 32
+    names that are most frequent in the training part, one for all others. Where a context would begin before its
+    series, the series' first row repeats.
+
+    Targets are in *units*: those of a single series are standardized too. Those of a panel of several series are taken
+    relative to their window, so that large series do not drown small ones: the last value is subtracted, and the rest
+    divided by the mean absolute difference of the context from it (at least 1 % of the context's mean absolute value).
+
+    Rows are made when they are asked for: there is no second copy of the data.
+
+    Attributes:
+        panel: The data.
+        context_length: T.
+        horizon: H.
+        scaler: Of the training part.
+        names: The indicators of each channel that holds names.
+        static: (series, static covariates and indicators).
+    """
+
+    panel: SeriesPanel
+    context_length: int
+    horizon: int
+    scaler: Scaler
+    names: dict[int, _Indicators]
+    static: Array
+
+    @classmethod
+    def fit(cls, panel: SeriesPanel, split: Split, *, context_length: int, horizon: int) -> Self:
+        """Learn means, deviations and frequent names from the training part of a split.
+
+        Args:
+            panel: The data.
+            split: Only its training rows are learnt from.
+            context_length: T.
+            horizon: H.
+        """
+        scaler = Scaler.fit(panel, split.train)
+        parts = [slice(start, end) for start, end in split.train]
+        names = {
+            channel: _Indicators.of((panel.values[part, channel] for part in parts), n_names)
+            for channel, n_names in panel.schema.channel_categories
+        }
+        static_names = {
+            place: _Indicators.of([panel.static[:, place]], n_names)
+            for place, n_names in panel.schema.static_categories
+        }
+        # Those of a single series never change.
+        n_static = panel.static.shape[1] if len(panel) > 1 else 0
+        static = _expand(scaler.transform_static(panel.static), range(n_static), static_names)
+        return cls(panel, context_length, horizon, scaler, names, static)
+
+    @property
+    def width(self) -> int:
+        """Numbers in a row."""
+        columns = [self.names[channel].width if channel in self.names else 1 for channel in self._channels]
+        static: int = self.static.shape[1]
+        targets, future = self.panel.n_targets, columns[len(columns) - self.panel.n_future :]
+        return self.context_length * (targets + sum(columns)) + self.horizon * sum(future) + static
+
+    def inputs(self, cutoffs: Rows) -> Array:
+        """(windows, width) rows of the matrix."""
+        center, scale = self.units(cutoffs)
+        targets, rows = self._contexts(cutoffs)
+        past = np.concatenate([(targets - center) / scale, self.covariates(rows)], axis=2)
+        known = self._channels[len(self._channels) - self.panel.n_future :]
+        future = self._columns(horizon_rows(cutoffs, self.horizon), known)
+        static = self.static[np.searchsorted(self.panel.offsets, cutoffs, side="right") - 1]
+        return np.concatenate([part.reshape(len(cutoffs), -1) for part in (past, future, static)], axis=1)
+
+    def covariates(self, rows: Rows) -> Array:
+        """(…, covariates and indicators) in (…) rows."""
+        return self._columns(rows, self._channels)
+
+    @property
+    def _channels(self) -> range:
+        """Those of the covariates."""
+        return range(self.panel.n_targets, self.panel.values.shape[1])
+
+    def _columns(self, rows: Rows, channels: range) -> Array:
+        return _expand(self.scaler.transform(self.panel.values[rows]), channels, self.names)
+
+    def units(self, cutoffs: Rows) -> tuple[Array, Array]:
+        """What targets are shifted by, then divided by, in original units: twice (windows, 1, Y)."""
+        if len(self.panel) == 1:
+            shape = (len(cutoffs), 1, self.panel.n_targets)
+            mean, scale = (part[0, : shape[-1]] for part in (self.scaler.mean, self.scaler.scale))
+            return np.broadcast_to(mean, shape), np.broadcast_to(scale, shape)
+        targets, _ = self._contexts(cutoffs)
+        last = targets[:, -1:]
+        change, level = np.abs(targets - last).mean(axis=1), np.abs(targets).mean(axis=1)
+        scale = np.maximum(change, _SMALLEST_CHANGE * level)
+        return last, np.where(scale == 0, np.float32(1), scale)[:, None]
+
+    def _contexts(self, cutoffs: Rows) -> tuple[Array, Rows]:
+        """(windows, T, Y) targets and the (windows, T) rows where they stand."""
+        starts = cutoffs - history(self.panel, cutoffs)
+        rows = np.maximum(context_rows(cutoffs, self.context_length), starts[:, None])
+        return self.panel.values[rows, : self.panel.n_targets], rows
+
+
+@dataclass(frozen=True)
+class _Indicators:
+    """A column of codes of names as columns of 0 and 1.
+
+    Attributes:
+        own: (names,) codes that have a column of their own.
+        others: Whether all other names share one more.
+    """
+
+    own: Codes
+    others: bool
+
+    @classmethod
+    def of(cls, training: Iterable[Array], n_names: int) -> Self:
+        """Those of the names that are most frequent in (n,) codes, which may come in parts."""
+        counts = np.zeros(n_names + 1, np.int64)
+        for codes in training:
+            counts += np.bincount(codes.astype(np.int64), minlength=n_names + 1)
+        own = 1 + np.argsort(-counts[1:], kind="stable")[:_MOST_NAMES]
+        return cls(own, n_names > len(own))
+
+    @property
+    def width(self) -> int:
+        """How many columns."""
+        return len(self.own) + self.others
+
+    def __call__(self, codes: Array) -> Array:
+        """(…) codes → (…, width)."""
+        indicators = codes[..., None] == self.own
+        if self.others:
+            indicators = np.concatenate([indicators, ~indicators.any(axis=-1, keepdims=True)], axis=-1)
+        # A hidden row is NaN, and so it stays.
+        return np.where(np.isnan(codes)[..., None], np.float32(np.nan), indicators.astype(np.float32))
+
+
+def _expand(values: Array, columns: range, names: dict[int, _Indicators]) -> Array:
+    """(…, numbers and indicators) of some columns of (…, columns) numbers and codes of names."""
+    parts = [names[n](values[..., n]) if n in names else values[..., n, None] for n in columns]
+    return np.concatenate([np.empty((*values.shape[:-1], 0), np.float32), *parts], axis=-1)

@@ -1,0 +1,194 @@
+"""From a table to a panel: check everything, put it on a regular grid, add the calendar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lstmgru.data.forecasting.calendar import auto_calendar, calendar_channels, calendar_values
+from lstmgru.data.forecasting.series import GapPolicy, SeriesPanel, SeriesSchema
+from lstmgru.data.forecasting.table import SeriesTable, read_table_of_series
+from lstmgru.data.tables.aliases import parse_frequency
+from lstmgru.data.tables.frequency import infer_frequency
+from lstmgru.data.tables.gaps import check_cells, check_policy, complete_rows, fill_cells
+from lstmgru.errors import DataError, did_you_mean
+
+
+def build_panel(
+    frame: pd.DataFrame,
+    *,
+    time: str,
+    targets: Sequence[str],
+    id: str | None = None,
+    past_covariates: Sequence[str] = (),
+    future_covariates: Sequence[str] = (),
+    static_covariates: Sequence[str] = (),
+    categorical: Sequence[str] = (),
+    calendar: str | Sequence[str] = "auto",
+    frequency: str = "auto",
+    gaps: GapPolicy = "error",
+    source: str,
+) -> SeriesPanel:
+    """Make a table a panel of regular series.
+
+    Rows may come in any order: they are sorted by series and time. Rows that are added, and rows with a
+    filled cell, count as not observed.
+
+    Args:
+        frame: The table; it is not changed.
+        time: Column of dates, of text in ISO 8601, or of integer steps.
+        targets: Columns to forecast.
+        id: Column that tells the series apart; ``None`` for a single series.
+        past_covariates: Columns known up to the cutoff only.
+        future_covariates: Columns known ahead.
+        static_covariates: Columns that do not change within a series.
+        categorical: Those of the covariates that hold names, not numbers.
+        calendar: ``auto`` (what varies at the frequency), ``none``, or names of features.
+        frequency: ``auto``, ``step``, or the pandas offset alias that the times must fit.
+        gaps: What becomes of missing rows and cells; ``fill`` carries the last value forward, ``interpolate``
+            goes straight to the next one in time, except for names, which it carries forward. Cells at the start or
+            end of a series are never filled, nor are static covariates.
+        source: File or data set, for messages.
+
+    Raises:
+        DataError: The table breaks a rule; one line that says which, where, and the way out.
+    """
+    check_policy(gaps)
+    if not targets:
+        raise DataError(f"{source}: data.target must name at least one column to forecast")
+    schema = SeriesSchema(
+        time,
+        tuple(targets),
+        id,
+        tuple(past_covariates),
+        tuple(future_covariates),
+        static_covariates=tuple(static_covariates),
+    )
+    _check_parts(schema, categorical, source)
+    table = read_table_of_series(frame, schema, source, categorical=categorical)
+    _check_lengths(table)
+    alias, step = infer_frequency(
+        table.times, table.offsets, frequency, timezone=table.timezone, ids=table.ids, source=source
+    )
+    grid = parse_frequency(alias, step=step)
+    complete = complete_rows(table, grid, gaps)
+    observed: npt.NDArray[np.bool_] = np.all(np.isfinite(complete.values), axis=1)
+    filled = fill_cells(complete, gaps)
+    check_cells(filled, gaps)
+    values = filled.values.astype(np.float32)
+    _check_varies(filled, values)
+    _check_static_varies(filled)
+    names, channels = _calendar(filled, calendar, alias)
+    return SeriesPanel(
+        schema=replace(table.schema, calendar=names),
+        frequency=alias,
+        ids=table.ids,
+        offsets=filled.offsets,
+        times=filled.times,
+        values=np.concatenate([values, channels], axis=1),
+        observed=observed,
+        static=filled.static.astype(np.float32),
+        timezone=table.timezone,
+        step=step,
+    )
+
+
+def _check_parts(schema: SeriesSchema, categorical: Sequence[str], source: str) -> None:
+    if schema.static_covariates and schema.id is None:
+        raise DataError(
+            f"{source}: data.static_covariates names {schema.static_covariates[0]!r}, but what never changes says "
+            "nothing about a single series; name the column of series in data.id, or leave it out"
+        )
+    covariates = (*schema.past_covariates, *schema.future_covariates, *schema.static_covariates)
+    for column in categorical:
+        if column not in covariates:
+            raise DataError(
+                f"{source}: data.categorical names {column!r}, which is no covariate"
+                f"{did_you_mean(column, list(covariates))}; name it in data.past_covariates, data.future_covariates or "
+                "data.static_covariates too, or leave it out"
+            )
+
+
+def _calendar(
+    table: SeriesTable, calendar: str | Sequence[str], frequency: str
+) -> tuple[tuple[str, ...], npt.NDArray[np.float32]]:
+    """Names of the calendar's channels, and (rows, channels) their values."""
+    features = _features(calendar, frequency)
+    names = calendar_channels(features)
+    for name in names:
+        if name in table.schema.value_columns:
+            raise DataError(
+                f"{table.source}: column {name!r} has the name of a calendar channel; rename it or choose data.calendar"
+            )
+    values = calendar_values(table.times, features, table.timezone)
+    if calendar != "auto":
+        _check_calendar_varies(table, features, values, frequency)
+    return names, values
+
+
+def _features(calendar: str | Sequence[str], frequency: str) -> tuple[str, ...]:
+    if calendar == "auto":
+        return auto_calendar(frequency)
+    if calendar == "none":
+        return ()
+    return (calendar,) if isinstance(calendar, str) else tuple(calendar)
+
+
+def _check_lengths(table: SeriesTable) -> None:
+    lengths = np.diff(table.offsets)
+    short = np.flatnonzero(lengths < 2)
+    if len(short):
+        others = f" and {len(short) - 1} more series" if len(short) > 1 else ""
+        raise DataError(
+            f"{table.source}: {table.name(int(short[0]))}{others} has a single row; a series needs at least "
+            "two, add its history or remove it"
+        )
+
+
+def _check_varies(table: SeriesTable, values: npt.NDArray[np.float32]) -> None:
+    """Refuse a covariate that never changes, and a target that changes in no series."""
+    schema = table.schema
+    for index, column in enumerate(schema.value_columns):
+        channel = values[:, index]
+        if column not in schema.targets and (channel == channel[0]).all():
+            raise DataError(
+                f"{table.source}: covariate {column!r} is constant ({_shown(schema, column, channel[0])} in every "
+                "row) and says nothing; remove it"
+            )
+        first = np.repeat(channel[table.offsets[:-1]], np.diff(table.offsets))
+        if column in schema.targets and (channel == first).all():
+            raise DataError(
+                f"{table.source}: target {column!r} is constant in every series ({channel[0]:g} in the "
+                "first): there is nothing to learn; choose another target"
+            )
+
+
+def _check_static_varies(table: SeriesTable) -> None:
+    for column, values in zip(table.schema.static_covariates, table.static.T, strict=True):
+        if (values == values[0]).all():
+            raise DataError(
+                f"{table.source}: static covariate {column!r} is the same in every series "
+                f"({_shown(table.schema, column, values[0])}) and says nothing; remove it"
+            )
+
+
+def _shown(schema: SeriesSchema, column: str, value: float) -> str:
+    """A value as a message shows it: a name for its code."""
+    return repr(schema.categories[column][int(value) - 1]) if column in schema.categories else f"{value:g}"
+
+
+def _check_calendar_varies(
+    table: SeriesTable, features: tuple[str, ...], values: npt.NDArray[np.float32], frequency: str
+) -> None:
+    first = 0
+    for feature in features:
+        channels = values[:, first : (first := first + len(calendar_channels([feature])))]
+        if (channels == channels[0]).all():
+            raise DataError(
+                f"{table.source}: data.calendar: {feature!r} is the same in every row at frequency {frequency}; "
+                "remove it"
+            )

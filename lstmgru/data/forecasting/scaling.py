@@ -1,0 +1,214 @@
+"""Scaling of channels, fitted on training rows only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lstmgru.data.forecasting.series import SeriesPanel
+from lstmgru.data.forecasting.splits import Rows
+from lstmgru.data.forecasting.totals import TrainingRows
+from lstmgru.errors import DataError, SpecError
+from lstmgru.specs import ModelSpec
+
+Array = npt.NDArray[np.float32]
+_Float = npt.NDArray[np.float64]
+
+# A spread that is only the rounding of float32 would blow noise up to unit variance.
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """``(x - mean) / scale`` for each channel, after the logarithm of the targets if asked for.
+
+    A constant channel has scale 1. Categorical channels pass as they are.
+
+    Attributes:
+        mean: (1, F), or (series, F) where each series is scaled by itself; in original units, or their logarithms.
+        scale: Likewise; never 0.
+        n_targets: Y, the first channels.
+        log: Whether logarithms are taken of the targets.
+        static_mean: (S,) of the static covariates.
+        static_scale: (S,).
+    """
+
+    mean: Array
+    scale: Array
+    n_targets: int
+    log: bool
+    static_mean: Array
+    static_scale: Array
+
+    @classmethod
+    def fit(cls, panel: SeriesPanel, train: Rows, model: ModelSpec | None = None) -> Self:
+        """Mean and deviation of the training rows, as an architecture wants them.
+
+        ``fold``: over all of them. ``series`` and ``last``: the targets' over each series' own; a series without
+        training rows has those of all. ``window`` and ``mean``, which look at each window themselves, need an order of
+        magnitude only and keep 0 where it is. With differences, the scale is their root mean square.
+
+        Args:
+            panel: The data.
+            train: (series, 2) rows ``[start, end)`` to learn from; no other row is read.
+            model: The architecture; ``None``: mean 0 and deviation 1 over all.
+
+        Raises:
+            DataError: Logarithms are asked for, and a target has none.
+        """
+        log, difference = (model.log, model.difference) if model else (False, False)
+        kind = model.normalization if model else "fold"
+        n_targets, own = panel.n_targets, kind in ("series", "last") and len(panel) > 1
+        rows = TrainingRows(panel, train, lambda numbers: _with_logarithms(numbers, n_targets) if log else numbers)
+        mean, scale = _moments(rows)
+        if own:
+            mean, scale = _with_own(mean, scale, n_targets, rows)
+        if difference:
+            mean[:, :n_targets] = 0.0
+            scale[:, :n_targets] = _size_of_changes(rows, own)[:, :n_targets]
+        elif kind in ("window", "mean"):
+            mean[:, :n_targets] = 0.0
+            if kind == "mean":
+                scale[:, :n_targets] = _one_for_none(rows.mean_size())[:, :n_targets]
+        numeric = np.array([column not in panel.schema.categories for column in panel.channels])
+        return cls(
+            np.where(numeric, mean, 0.0).astype(np.float32),
+            np.where(numeric, scale, 1.0).astype(np.float32),
+            n_targets,
+            log,
+            *_static_moments(panel),
+        )
+
+    @property
+    def by_series(self) -> bool:
+        """Whether each series is scaled by itself."""
+        return len(self.mean) > 1
+
+    def check(self, values: Array) -> None:
+        """Make sure that (rows, F) values can be scaled.
+
+        Raises:
+            DataError: Logarithms are asked for, and a target has none.
+        """
+        if self.log:
+            _check_positive(values[:, : self.n_targets])
+
+    def transform(self, values: Array, series: npt.NDArray[np.int64] | None = None) -> Array:
+        """Original units → scaled.
+
+        Args:
+            values: (rows, F).
+            series: (rows,) number of each row's series, from 0; needed where each is scaled by itself.
+
+        Raises:
+            DataError: Logarithms are asked for, and a target has none.
+        """
+        if self.log:
+            values = _with_logarithms(values, self.n_targets)
+        return (values - self._of(self.mean, series)) / self._of(self.scale, series)
+
+    def inverse_targets(self, values: Array, series: npt.NDArray[np.int64] | None = None) -> Array:
+        """Scaled → original units.
+
+        Args:
+            values: (windows, H, Y), or with a further axis for quantiles.
+            series: (windows,) number of each window's series.
+        """
+        shape = (-1, 1, self.n_targets, *(1,) * (values.ndim - 3))
+        mean, scale = (self._of(table, series)[:, : self.n_targets].reshape(shape) for table in (self.mean, self.scale))
+        restored: Array = values * scale + mean
+        return np.exp(restored) if self.log else restored
+
+    def transform_static(self, static: Array) -> Array:
+        """(series, S) static covariates → scaled."""
+        return (static - self.static_mean) / self.static_scale
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; :meth:`from_dict` is the inverse."""
+        arrays = {name: getattr(self, name).tolist() for name in ("mean", "scale", "static_mean", "static_scale")}
+        return {**arrays, "n_targets": self.n_targets, "log": self.log}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The scaler that :meth:`to_dict` wrote."""
+        arrays = {name: np.asarray(value, np.float32) for name, value in values.items() if isinstance(value, list)}
+        return cls(**arrays, n_targets=int(values["n_targets"]), log=bool(values["log"]))
+
+    def _of(self, table: Array, series: npt.NDArray[np.int64] | None) -> Array:
+        if not self.by_series:
+            return table
+        if series is None:
+            raise SpecError("each series is scaled by itself, so the number of every row's series must be given")
+        return table[series]
+
+
+_Values = TypeVar("_Values", Array, _Float)
+
+
+def _with_logarithms(values: _Values, n_targets: int) -> _Values:
+    targets = values[:, :n_targets]
+    _check_positive(targets)
+    logarithms = values.copy()
+    logarithms[:, :n_targets] = np.log(targets)
+    return logarithms
+
+
+def _check_positive(targets: Array | _Float) -> None:
+    if (targets <= 0).any():
+        raise DataError(
+            f"a target has the value {targets[targets <= 0][0]:g}, but only numbers above 0 have logarithms; choose a "
+            "transform without log"
+        )
+
+
+def _moments(rows: TrainingRows, *, by_series: bool = False) -> tuple[_Float, _Float]:
+    """(1, F) or (series, F) means and deviations."""
+    mean = rows.mean(by_series=by_series)
+    return mean, _unless_constant(mean, rows.deviation(mean))
+
+
+def _with_own(mean: _Float, scale: _Float, n_targets: int, rows: TrainingRows) -> tuple[_Float, _Float]:
+    """(series, F) moments: of all rows, but those of the targets are of each series' own rows if it has some."""
+    own, enough = _moments(rows, by_series=True), rows.counts[:, None] > 1
+    together = [np.repeat(each, len(rows.counts), axis=0) for each in (mean, scale)]
+    for each, its in zip(together, own, strict=True):
+        each[:, :n_targets] = np.where(enough, its, each)[:, :n_targets]
+    return together[0], together[1]
+
+
+def _size_of_changes(rows: TrainingRows, own: bool) -> _Float:
+    """(1, F) or (series, F) root mean squares, so that a steady trend's changes count as large as they are.
+
+    1 where nothing changes; those of all for a series without a change of its own to look at.
+    """
+    every = _one_for_none(np.sqrt(rows.mean_square_change()))
+    if not own:
+        return every
+    its = _one_for_none(np.sqrt(rows.mean_square_change(by_series=True)))
+    return np.where(rows.counts[:, None] > 1, its, every)
+
+
+def _one_for_none(size: _Float) -> _Float:
+    return np.where(size > 0, size, 1.0)
+
+
+def moments(values: _Float) -> tuple[_Float, _Float]:
+    """(channels,) mean and deviation of (rows, channels); 1 for the deviation of what is constant."""
+    mean = values.mean(axis=0)
+    return mean, _unless_constant(mean, values.std(axis=0))
+
+
+def _unless_constant(mean: _Float, deviation: _Float) -> _Float:
+    """The deviation; 1 where nothing but rounding varies."""
+    constant = deviation <= _ROUNDING * np.maximum(np.abs(mean), 1e-30)
+    return np.where(constant, 1.0, deviation)
+
+
+def _static_moments(panel: SeriesPanel) -> tuple[Array, Array]:
+    """(S,) mean and deviation over the series; 0 and 1 for categories."""
+    mean, scale = moments(panel.static.astype(np.float64))
+    numeric = np.array([column not in panel.schema.categories for column in panel.schema.static_covariates], bool)
+    return np.where(numeric, mean, 0.0).astype(np.float32), np.where(numeric, scale, 1.0).astype(np.float32)

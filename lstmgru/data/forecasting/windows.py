@@ -1,0 +1,195 @@
+"""Windows by cutoff: a window is one row number, its context lies before it and its horizon at and after it.
+
+With cutoff row ``c``, context length T and horizon H, the context is rows ``c - T … c - 1`` and the horizon is rows
+``c … c + H - 1``. Windows are never materialized: a batch is gathered from the panel by index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
+from lstmgru.data.forecasting.splits import Rows, Split
+from lstmgru.errors import DataError
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Ascending rows as runs of neighbors: of millions of cutoffs, a few numbers.
+
+    Attributes:
+        first: (runs,) first row of each.
+        ends: (runs,) how many rows there are up to the end of each; none is empty.
+    """
+
+    first: Rows
+    ends: Rows
+
+    @classmethod
+    def of(cls, rows: Rows) -> Self:
+        """The runs of ascending rows."""
+        starts = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
+        return cls(rows[starts], np.append(starts[1:], len(rows))[: len(starts)])
+
+    def __len__(self) -> int:
+        """How many rows."""
+        return int(self.ends[-1]) if len(self.ends) else 0
+
+    def at(self, places: Rows) -> Rows:
+        """(n,) the rows at (n,) places, counted from 0."""
+        run = np.searchsorted(self.ends, places, side="right")
+        rows: Rows = places - np.append(0, self.ends)[run] + self.first[run]
+        return rows
+
+    def before(self, rows: Rows) -> Rows:
+        """(n,) how many rows lie before each of (n,) rows."""
+        run = np.searchsorted(self.first, rows, side="right") - 1
+        begins = np.append(0, self.ends)
+        inside = begins[run] + np.minimum(rows - self.first[run], self.ends[run] - begins[run])
+        counts: Rows = np.where(run < 0, 0, inside)
+        return counts
+
+
+def training_cutoffs(
+    panel: SeriesPanel, split: Split, *, context_length: int, horizon: int, short_series: ShortSeries = "error"
+) -> Rows:
+    """(windows,) all rows of :func:`training_runs`."""
+    runs = training_runs(panel, split, context_length=context_length, horizon=horizon, short_series=short_series)
+    return runs.at(np.arange(len(runs)))
+
+
+def training_runs(
+    panel: SeriesPanel, split: Split, *, context_length: int, horizon: int, short_series: ShortSeries = "error"
+) -> Runs:
+    """The cutoffs whose context and horizon both lie in the training part of one series.
+
+    Only cutoffs after an observed row count: the last rows of a filled stretch may be interpolated from the very values
+    that are to be forecast.
+
+    Args:
+        panel: The data.
+        split: Its training part is used.
+        context_length: T.
+        horizon: H.
+        short_series: With ``pad``, a series whose training part is shorter than T + H has windows with at least one
+            row of context and fewer than T; see :func:`history`. A longer one has whole windows only.
+
+    Raises:
+        DataError: No series has a training part that long.
+    """
+    starts, ends = split.train.T
+
+    def fitting(policy: ShortSeries) -> Runs:
+        short = ends - starts < context_length + horizon
+        least = np.where(short, 1, context_length) if policy == "pad" else context_length
+        return _runs_without(starts + least, ends - horizon + 1, _unobserved(panel) + 1)
+
+    runs = fitting(short_series)
+    if len(runs) == 0:
+        context = "one row of context" if short_series == "pad" else f"context {context_length}"
+        raise DataError(
+            f"{split.name}: no training window fits: {context} + horizon {horizon} steps are longer than the longest "
+            f"training part ({int((ends - starts).max())} rows); use a shorter context or fewer folds"
+            + _padding_helps(fitting("pad"))
+        )
+    return runs
+
+
+def evaluation_cutoffs(
+    panel: SeriesPanel,
+    split: Split,
+    *,
+    context_length: int,
+    horizon: int,
+    stride: int,
+    short_series: ShortSeries = "error",
+) -> Rows:
+    """(windows,) cutoffs whose horizon lies in the evaluation part; contexts may reach back before it.
+
+    Only cutoffs after an observed row count, and only horizons that were observed throughout: a filled value is
+    neither known at the cutoff nor a truth to score against.
+
+    Args:
+        panel: The data.
+        split: Its evaluation part is used.
+        context_length: Rows that must exist before a cutoff. Give the longest of all candidates, so that all are
+            scored on the same windows.
+        horizon: H.
+        stride: Steps between two cutoffs of a series.
+        short_series: With ``pad``, one row before a cutoff is enough.
+
+    Raises:
+        DataError: No such window exists.
+    """
+    starts, ends = split.evaluation.T
+    unobserved = _unobserved(panel)
+
+    def complete(policy: ShortSeries) -> Rows:
+        least = 1 if policy == "pad" else context_length
+        cutoffs = rows_between(np.maximum(starts, panel.offsets[:-1] + least), ends - horizon + 1, stride)
+        before, after = (np.searchsorted(unobserved, rows) for rows in (cutoffs - 1, cutoffs + horizon))
+        observed: Rows = cutoffs[before == after]
+        return observed
+
+    cutoffs = complete(short_series)
+    if len(cutoffs) == 0:
+        least = "one row" if short_series == "pad" else f"{context_length} rows"
+        raise DataError(
+            f"{split.name}: no window can be scored: no cutoff has {least} before it and {horizon} observed rows "
+            "after it; use longer folds, a shorter context or horizon, or data with fewer gaps"
+            + _padding_helps(complete("pad"))
+        )
+    return cutoffs
+
+
+def _padding_helps(cutoffs: Rows | Runs) -> str:
+    return ", or set data.short_series: pad" if len(cutoffs) else ""
+
+
+def rows_between(first: Rows, end: Rows, step: int = 1) -> Rows:
+    """Every ``step``-th row of each range ``[first, end)``, one range after the other; a range may be empty."""
+    counts = np.maximum(-(-(end - first) // step), 0)
+    before = np.cumsum(counts) - counts
+    rows: Rows = np.repeat(first - step * before, counts) + step * np.arange(counts.sum())
+    return rows
+
+
+def _unobserved(panel: SeriesPanel) -> Rows:
+    """(rows that were filled,) ascending: few, or none."""
+    return np.flatnonzero(~panel.observed)
+
+
+def _runs_without(first: Rows, end: Rows, removed: Rows) -> Runs:
+    """The rows of ranges ``[first, end)``, ascending and apart, but for some; a range may be empty."""
+    first, end = first[first < end], end[first < end]
+    range_ = np.searchsorted(first, removed, side="right") - 1
+    inside = removed[(range_ >= 0) & (removed < end[range_])] if len(first) else removed[:0]
+    # The n-th start belongs to the n-th end, for the pieces do not overlap.
+    starts, stops = np.sort(np.concatenate([first, inside + 1])), np.sort(np.concatenate([end, inside]))
+    filled = starts < stops
+    return Runs(starts[filled], np.cumsum(stops[filled] - starts[filled]))
+
+
+def history(panel: SeriesPanel, cutoffs: Rows) -> Rows:
+    """(windows,) rows of a cutoff's series before it: where fewer than T, the context begins with padding."""
+    rows: Rows = cutoffs - panel.offsets[np.searchsorted(panel.offsets, cutoffs, side="right") - 1]
+    return rows
+
+
+def context_rows(cutoffs: Rows, context_length: int) -> Rows:
+    """(windows, T) row numbers of the contexts."""
+    return cutoffs[:, None] + np.arange(-context_length, 0)
+
+
+def horizon_rows(cutoffs: Rows, horizon: int) -> Rows:
+    """(windows, H) row numbers of the horizons."""
+    return cutoffs[:, None] + np.arange(horizon)
+
+
+def targets_at(panel: SeriesPanel, cutoffs: Rows, horizon: int) -> npt.NDArray[np.float32]:
+    """(windows, H, Y) true values in original units."""
+    return panel.values[horizon_rows(cutoffs, horizon), : panel.n_targets]

@@ -1,0 +1,1 @@
+"""Labeled sequences and texts."""

@@ -1,0 +1,183 @@
+"""Columns of classes, of labels that are numbers, and of texts."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pandas.api import types
+
+from lstmgru.data.formatting import counted, shorten
+from lstmgru.data.sequences.sequences import Indices
+from lstmgru.data.tables.columns import MISSING, more_rows, read_numbers
+from lstmgru.errors import DataError, did_you_mean
+
+Classes = tuple[str | int, ...]
+Objects = npt.NDArray[np.object_]
+
+
+def read_classes(column: pd.Series, source: str, known: Classes | None = None) -> tuple[Indices, Classes]:
+    """(rows,) codes of the classes from 0, and the classes, ascending.
+
+    Whole numbers stay numbers, also where a column holds them as ``1.0``; beside text they are text. Text loses the
+    blanks around it. Booleans are the classes ``False`` and ``True``, as text.
+
+    Args:
+        column: The labels.
+        source: File or data set, for messages.
+        known: Classes that the labels must be among; ``None``: those that the labels are.
+
+    Raises:
+        DataError: A label is missing, a decimal number, no name, or none of the known classes.
+    """
+    at = f"{source}: column {column.name!r} (data.target)"
+    places, names = _names(_plain(column), at)
+    missing = places < 0
+    if missing.any():
+        row = int(np.argmax(missing)) + 1
+        raise DataError(f"{at} is empty in row {row}{more_rows(missing)}; write the label, or remove the row")
+    as_text = isinstance((known or names)[0], str) or len({type(name) for name in names}) > 1
+    labels = [str(name) if as_text else name for name in names]
+    classes = known or tuple(sorted(set(labels)))
+    code = {name: number for number, name in enumerate(classes)}
+    codes = np.array([code.get(label, -1) for label in labels], np.int64)[places]
+    if (codes < 0).any():
+        row = int(np.argmax(codes < 0))
+        raise _unknown_class(labels[places[row]], row, classes, at)
+    return codes, classes
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    """The column without categories, and numbers as numbers where they are held as objects."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    return column.infer_objects() if column.dtype == object else column
+
+
+def _names(column: pd.Series, at: str) -> tuple[Indices, list[str | int]]:
+    """(rows,) place of each cell's name in the distinct names, -1 for an empty cell, and those names."""
+    if column.dtype == object:  # of several types, among which pandas takes 1 and True for the same
+        places, values = np.arange(len(column)), column.where(column.notna(), "").tolist()
+    else:
+        places, distinct = pd.factorize(column)
+        values = distinct.tolist()
+    place: dict[tuple[type, str | int], int] = {}
+    of_value = np.full(len(values) + 1, -1, np.int64)  # the last is that of an empty cell
+    for index, value in enumerate(values):
+        name = _name(value)
+        if name is None:
+            way_out = "use task: regression" if isinstance(value, float) else "write text, whole numbers or booleans"
+            row = int(np.argmax(places == index)) + 1
+            raise DataError(f"{at} must hold the names of classes but row {row} is {value}; {way_out}")
+        of_value[index] = -1 if name == "" else place.setdefault((type(name), name), len(place))
+    return of_value[places], [name for _, name in place]
+
+
+def _name(value: object) -> str | int | None:
+    """A value as the name of a class; ``None``: it is none."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool | np.bool_):
+        return str(value)
+    if isinstance(value, int | np.integer) or (isinstance(value, float) and value.is_integer()):
+        return int(value)
+    return None
+
+
+def _unknown_class(label: str | int, row: int, classes: Classes, at: str) -> DataError:
+    near = did_you_mean(str(label), [str(name) for name in classes])
+    return DataError(
+        f"{at} is {label!r} in row {row + 1}, which is no class of the training part{near} (classes: "
+        f"{shorten(classes)}); add sequences of it there, or remove the row"
+    )
+
+
+def check_classes(labels: Indices, classes: Classes, column: str, source: str) -> None:
+    """Refuse labels that nothing can be learnt from.
+
+    Args:
+        labels: (n,) codes of the classes, of sequences.
+        classes: (C,) names of the classes.
+        column: Where the labels stand, for messages.
+        source: File or data set, for messages.
+
+    Raises:
+        DataError: All are of one class, most are the only one of their class, or one is.
+    """
+    at = f"{source}: column {column!r} (data.target)"
+    if len(classes) == 1:
+        raise DataError(f"{at} is {classes[0]!r} throughout: there is nothing to tell apart; add other classes")
+    counts = np.bincount(labels, minlength=len(classes))
+    if len(classes) > 2 and 2 * len(classes) > len(labels):
+        numbers = "; for numbers use task: regression" if isinstance(classes[0], int) else "; name another column"
+        raise DataError(
+            f"{at} holds {len(classes)} different labels for {counted(len(labels), 'sequence')}, such as "
+            f"{shorten([repr(name) for name in classes], 3)}: too many to learn{numbers}"
+        )
+    if (counts < 2).any():
+        name = classes[int(np.argmax(counts < 2))]
+        raise DataError(
+            f"{at}: the class {name!r} has a single sequence, which cannot be learnt from and scored; add others, "
+            "join it with another class, or remove it"
+        )
+
+
+def read_targets(column: pd.Series, source: str) -> npt.NDArray[np.float32]:
+    """(rows,) labels that are numbers.
+
+    Raises:
+        DataError: A label is missing, or no number.
+    """
+    at = f"{source}: column {column.name!r} (data.target)"
+    plain = _plain(column)
+    if not types.is_numeric_dtype(plain.dtype) and _holds_no_number(plain):
+        raise DataError(f"{at} must hold numbers but row 1 is {str(plain.iloc[0])!r}; use task: classification")
+    values = read_numbers(column, source).astype(np.float32)
+    missing = np.isnan(values)
+    if missing.any():
+        row = int(np.argmax(missing)) + 1
+        raise DataError(f"{at} is empty in row {row}{more_rows(missing)}; write the label, or remove the row")
+    return values
+
+
+def _holds_no_number(column: pd.Series) -> bool:
+    texts = column.dropna().astype(str)
+    numbers = pd.to_numeric(texts[~texts.isin(MISSING)], errors="coerce")
+    return len(numbers) > 0 and bool(numbers.isna().all())
+
+
+def check_targets(labels: npt.NDArray[np.float32], column: str, source: str) -> None:
+    """Refuse numbers that are all the same.
+
+    Raises:
+        DataError: They are.
+    """
+    if (labels == labels[0]).all():
+        raise DataError(
+            f"{source}: column {column!r} (data.target) is {labels[0]:g} throughout: there is nothing to learn; name "
+            "another column"
+        )
+
+
+def read_texts(column: pd.Series, source: str) -> Objects:
+    """(rows,) texts, which may be empty but not missing.
+
+    Raises:
+        DataError: A text is missing, or a cell holds something else or half of a character.
+    """
+    at = f"{source}: column {column.name!r} (data.text)"
+    missing = column.isna().to_numpy()
+    if missing.any():
+        row = int(np.argmax(missing)) + 1
+        raise DataError(f"{at} is empty in row {row}{more_rows(missing)}; write a text, or remove the row")
+    texts = np.empty(len(column), object)
+    texts[:] = column.tolist()
+    for row, text in enumerate(texts, start=1):
+        if not isinstance(text, str):
+            raise DataError(f"{at} must hold texts but row {row} is {text!r}; write text")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            message = f"{at} holds half of a character (a lone surrogate) in row {row}; correct the text"
+            raise DataError(message) from error
+    return texts

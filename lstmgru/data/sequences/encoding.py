@@ -1,0 +1,165 @@
+"""What a network reads of sequences: scaled numbers or codes of tokens, learnt from training sequences only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lstmgru.data.forecasting.scaling import moments
+from lstmgru.data.sequences.sequences import Indices, LabeledSequences
+from lstmgru.data.sequences.vocabulary import Vocabulary
+from lstmgru.specs import LabelSpec, SequenceModelSpec
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class EncodedSequences:
+    """Sequences as a network reads them, end to end.
+
+    Attributes:
+        values: (rows, F) float32 scaled numbers, or (rows,) int64 codes of tokens.
+        offsets: (n + 1,) sequence ``i`` has the rows ``offsets[i]:offsets[i + 1]``, at least one.
+    """
+
+    values: npt.NDArray[Any]
+    offsets: Indices
+
+    def __len__(self) -> int:
+        """Number of sequences."""
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> Indices:
+        """(n,) steps or tokens of each sequence."""
+        return np.diff(self.offsets)
+
+
+@dataclass(frozen=True)
+class ChannelScaler:
+    """``(x - mean) / scale`` for each channel; a constant one has scale 1.
+
+    Attributes:
+        mean: (F,) in original units.
+        scale: (F,) likewise; never 0.
+    """
+
+    mean: Array
+    scale: Array
+
+    @classmethod
+    def fit(cls, sequences: LabeledSequences, train: Indices, model: SequenceModelSpec) -> Self:
+        """The scaler that an architecture wants: with the normalization ``fold`` that of all training steps.
+
+        Args:
+            sequences: Sequences of numbers.
+            train: (sequences,) those to learn from; no other one is read.
+            model: The architecture. One that normalizes otherwise gets mean 0 and scale 1.
+        """
+        channels = sequences.values.shape[1]
+        if model.normalization != "fold":
+            return cls(np.zeros(channels, np.float32), np.ones(channels, np.float32))
+        chosen = np.zeros(len(sequences), bool)
+        chosen[train] = True
+        mean, scale = moments(sequences.values[np.repeat(chosen, sequences.lengths)].astype(np.float64))
+        return cls(mean.astype(np.float32), scale.astype(np.float32))
+
+    def transform(self, values: Array) -> Array:
+        """(…, F) in original units → scaled."""
+        return (values - self.mean) / self.scale
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; :meth:`from_dict` is the inverse."""
+        return {"mean": self.mean.tolist(), "scale": self.scale.tolist()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The scaler that :meth:`to_dict` wrote."""
+        return cls(np.asarray(values["mean"], np.float32), np.asarray(values["scale"], np.float32))
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How sequences and labels become what a network reads and gives.
+
+    Attributes:
+        scaler: Of numbers; ``None`` for texts.
+        vocabulary: Of texts; ``None`` for numbers.
+        label_mean: Of the training labels; 0 for classes.
+        label_scale: Their deviation; 1 for classes.
+    """
+
+    scaler: ChannelScaler | None
+    vocabulary: Vocabulary | None
+    label_mean: float = 0.0
+    label_scale: float = 1.0
+
+    @classmethod
+    def fit(cls, sequences: LabeledSequences, train: Indices, model: SequenceModelSpec, task: LabelSpec) -> Self:
+        """What the training sequences say.
+
+        Args:
+            sequences: The data.
+            train: (sequences,) those to learn from; no other one is read.
+            model: The architecture.
+            task: What the labels are.
+        """
+        mean, scale = 0.0, 1.0
+        if task.task == "regression":
+            of_labels = moments(sequences.labels[train].astype(np.float64)[:, None])
+            mean, scale = (float(part[0]) for part in of_labels)
+        if model.tokens is None:
+            return cls(ChannelScaler.fit(sequences, train, model), None, mean, scale)
+        texts = sequences.texts[train]
+        return cls(None, Vocabulary.fit(texts, model.tokens, min_count=model.min_count), mean, scale)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of codes of tokens; 0 for numbers."""
+        return 0 if self.vocabulary is None else self.vocabulary.size
+
+    def inputs(self, sequences: LabeledSequences, max_length: int) -> EncodedSequences:
+        """Sequences as a network reads them.
+
+        Args:
+            sequences: All of them are encoded.
+            max_length: T; a longer one is cut at its end.
+        """
+        if self.vocabulary is not None:
+            return EncodedSequences(*self.vocabulary.encode(sequences.texts, max_length))
+        assert self.scaler is not None
+        kept = np.minimum(sequences.lengths, max_length)
+        offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
+        rows = np.arange(offsets[-1]) + np.repeat(sequences.offsets[:-1] - offsets[:-1], kept)
+        return EncodedSequences(self.scaler.transform(sequences.values[rows]), offsets)
+
+    def scale_labels(self, labels: npt.NDArray[Any]) -> Array:
+        """(n,) numbers in original units → scaled."""
+        return ((labels.astype(np.float64) - self.label_mean) / self.label_scale).astype(np.float32)
+
+    def restore_labels(self, values: npt.NDArray[Any]) -> Array:
+        """Scaled numbers of any shape → original units."""
+        return (values.astype(np.float64) * self.label_scale + self.label_mean).astype(np.float32)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; :meth:`from_dict` is the inverse."""
+        return {
+            "scaler": None if self.scaler is None else self.scaler.to_dict(),
+            "vocabulary": None if self.vocabulary is None else self.vocabulary.to_dict(),
+            "label_mean": self.label_mean,
+            "label_scale": self.label_scale,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The encoding that :meth:`to_dict` wrote."""
+        scaler, vocabulary = values["scaler"], values["vocabulary"]
+        return cls(
+            None if scaler is None else ChannelScaler.from_dict(scaler),
+            None if vocabulary is None else Vocabulary.from_dict(vocabulary),
+            float(values["label_mean"]),
+            float(values["label_scale"]),
+        )

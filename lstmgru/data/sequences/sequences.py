@@ -1,0 +1,149 @@
+"""Labeled sequences or texts: many short ones end to end in one array, with a label each."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Layout = Literal["long", "wide", "text"]
+"""A row is a step of a sequence; a sequence; a text."""
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SequenceSchema:
+    """Which column of a table plays which part.
+
+    Attributes:
+        layout: What a row is.
+        target: Column of the labels.
+        channels: Columns of numbers. ``long``: (F,) one for each channel; ``wide``: one for each step, in order, of the
+            only channel; ``text``: none.
+        id: Column that names the sequences; only ``long`` tables need it. ``None``: rows are counted from 1.
+        time: Column that orders the steps of a sequence in a ``long`` table; ``None``: they stand in order.
+        text: Column of the texts.
+        group: Column that tells which sequences belong together (the same person, machine, source), if any.
+    """
+
+    layout: Layout
+    target: str
+    channels: tuple[str, ...] = ()
+    id: str | None = None
+    time: str | None = None
+    text: str | None = None
+    group: str | None = None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Columns that a table must have to be labeled: all but the labels and the groups."""
+        parts = (self.id, self.time, *self.channels, self.text)
+        return tuple(column for column in parts if column is not None)
+
+    @property
+    def n_channels(self) -> int:
+        """F of sequences of numbers; 0 for texts."""
+        return {"long": len(self.channels), "wide": 1, "text": 0}[self.layout]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; :meth:`from_dict` is the inverse."""
+        return {**asdict(self), "channels": list(self.channels)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The schema that :meth:`to_dict` wrote."""
+        return cls(**{**values, "channels": tuple(values["channels"])})
+
+
+@dataclass(frozen=True)
+class LabeledSequences:
+    """Sequences of numbers, or texts, in the order of their table.
+
+    Attributes:
+        schema: The parts that the columns play.
+        ids: (n,) names of the sequences: text or whole numbers.
+        offsets: (n + 1,) rows of sequence ``i`` are ``offsets[i]:offsets[i + 1]``; all 0 for texts.
+        values: (rows, F) float32 in original units; (0, 0) for texts.
+        texts: (n,) the texts, or (0,) for numbers.
+        labels: (n,) codes of the classes from 0 (``int64``), or numbers (``float32``); (0,) where there are none, as in
+            a table that is to be labeled.
+        classes: (C,) names of the classes, ascending; empty for numbers.
+        groups: (n,) codes of the groups, from 0; ``None``: there are none.
+        group_names: Names of the groups, by code.
+    """
+
+    schema: SequenceSchema
+    ids: npt.NDArray[np.object_]
+    offsets: Indices
+    values: npt.NDArray[np.float32]
+    texts: npt.NDArray[np.object_]
+    labels: npt.NDArray[Any]
+    classes: tuple[str | int, ...] = ()
+    groups: Indices | None = None
+    group_names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Number of sequences."""
+        return len(self.ids)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether they are texts."""
+        return self.schema.layout == "text"
+
+    @property
+    def lengths(self) -> Indices:
+        """(n,) steps of each sequence; 0 for texts."""
+        return np.diff(self.offsets)
+
+    def hiding(self, indices: Indices) -> Self:
+        """The sequences with some of them hidden: their values are NaN, their texts empty, their labels -1 or NaN.
+
+        Numbers of sequences stay what they are, and whatever reads a hidden one becomes NaN or fails: a leak cannot
+        go unnoticed.
+
+        Args:
+            indices: (hidden,) numbers of sequences.
+        """
+        hidden = np.zeros(len(self), bool)
+        hidden[indices] = True
+        values, texts, labels = self.values.copy(), self.texts.copy(), self.labels.copy()
+        values[np.repeat(hidden, self.lengths)] = np.nan
+        if self.is_text:
+            texts[hidden] = ""
+        labels[hidden] = np.nan if labels.dtype.kind == "f" else -1
+        return replace(self, values=values, texts=texts, labels=labels)
+
+    def followed_by(self, others: Self) -> Self:
+        """These sequences, then others of the same schema and classes.
+
+        Groups are told apart by their names; sequences without names are counted on.
+        """
+        groups, names = self.groups, self.group_names
+        if groups is not None and others.groups is not None:
+            code = {name: number for number, name in enumerate(dict.fromkeys((*names, *others.group_names)))}
+            of_other = np.array([code[name] for name in others.group_names], np.int64)
+            groups, names = np.concatenate([groups, of_other[others.groups]]), tuple(code)
+        return replace(
+            self,
+            ids=np.concatenate([self.ids, others.ids + len(self) if self.schema.id is None else others.ids]),
+            offsets=np.concatenate([self.offsets, self.offsets[-1] + others.offsets[1:]]),
+            values=np.concatenate([self.values, others.values]),
+            texts=np.concatenate([self.texts, others.texts]),
+            labels=np.concatenate([self.labels, others.labels]),
+            groups=groups,
+            group_names=names,
+        )
+
+    def digest(self) -> str:
+        """SHA-256 of all of it: two with the same digest hold the same data."""
+        sha = hashlib.sha256()
+        parts = (self.schema, self.ids.tolist(), self.classes, self.texts.tolist(), self.group_names)
+        for part in parts:
+            sha.update(repr(part).encode(errors="surrogatepass"))
+        for array in (self.offsets, self.values, self.labels, *(() if self.groups is None else (self.groups,))):
+            sha.update(np.ascontiguousarray(array).tobytes())
+        return sha.hexdigest()

@@ -1,0 +1,202 @@
+"""Sequences of numbers from a table: whose step a row or a cell is, and what becomes of missing ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pandas.api import types
+
+from lstmgru.data.forecasting.series import GapPolicy
+from lstmgru.data.formatting import counted, show_time
+from lstmgru.data.sequences.sequences import Indices, SequenceSchema
+from lstmgru.data.tables.columns import more_rows, read_ids, read_numbers
+from lstmgru.data.tables.timestamps import read_times
+from lstmgru.errors import DataError
+
+_Float = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Sequences end to end, whatever is missing still missing.
+
+    Attributes:
+        ids: (n,) names of the sequences, in the order of their first rows.
+        offsets: (n + 1,) sequence ``i`` has the rows ``offsets[i]:offsets[i + 1]``, at least one.
+        values: (rows, F) numbers, NaN where one is missing.
+        table_rows: (rows,) the row of the table that each step stands in, from 0.
+        clock: (rows,) time of each step, ascending within a sequence.
+    """
+
+    ids: npt.NDArray[np.object_]
+    offsets: Indices
+    values: _Float
+    table_rows: Indices
+    clock: npt.NDArray[Any]
+
+    @property
+    def lengths(self) -> Indices:
+        """(n,) steps of each sequence."""
+        return np.diff(self.offsets)
+
+    def sequence_of(self, row: int) -> int:
+        """The sequence that a step belongs to."""
+        return int(np.searchsorted(self.offsets, row, side="right")) - 1
+
+    def named(self, sequence: int) -> str:
+        """A sequence as a message shows it."""
+        return f"sequence {self.ids[sequence]!r}"
+
+
+def read_long(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> Steps:
+    """The steps of a table with a row for each; they need not be in order, nor those of a sequence together.
+
+    Raises:
+        DataError: An id or a time is missing or no such thing, a cell holds no number, or a sequence has two rows for
+            one time.
+    """
+    assert schema.id is not None
+    codes, ids = read_ids(frame[schema.id], source, noun="sequence", sort=False)
+    clock = np.arange(len(frame)) if schema.time is None else _clock(frame[schema.time], source)
+    values = np.column_stack([read_numbers(frame[column], source) for column in schema.channels])
+    rows = np.arange(len(frame))
+    same = codes[1:] == codes[:-1]
+    if not ((codes[1:] > codes[:-1]) | (same & (clock[1:] >= clock[:-1]))).all():
+        rows = np.lexsort((clock, codes))
+        codes, clock, values = codes[rows], clock[rows], values[rows]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(ids)))]).astype(np.int64)
+    steps = Steps(ids, offsets, values, rows, clock)
+    _check_duplicates(steps, codes, schema, source)
+    return steps
+
+
+def _clock(column: pd.Series, source: str) -> npt.NDArray[Any]:
+    """(rows,) dates, text in ISO 8601, or numbers of any kind: they only order the steps."""
+    if not types.is_numeric_dtype(column.dtype) or types.is_bool_dtype(column.dtype):
+        return read_times(column, source)[0]
+    missing = column.isna().to_numpy()
+    if missing.any():
+        row = int(np.argmax(missing)) + 1
+        raise DataError(
+            f"{source}: column {column.name!r} (data.time) is empty in row {row}{more_rows(missing)}; every row must "
+            "have a time"
+        )
+    kind = np.int64 if types.is_integer_dtype(column.dtype) else np.float64
+    return column.to_numpy(kind)
+
+
+def _check_duplicates(steps: Steps, codes: Indices, schema: SequenceSchema, source: str) -> None:
+    repeated = (codes[1:] == codes[:-1]) & (steps.clock[1:] == steps.clock[:-1])
+    if repeated.any():
+        row = int(np.argmax(repeated))
+        time = steps.clock[row]
+        shown = f"{time:g}" if steps.clock.dtype.kind == "f" else show_time(time)
+        raise DataError(
+            f"{source}: column {schema.time!r} (data.time) repeats a time within a sequence "
+            f"({counted(int(repeated.sum()), 'row')} too many), first {shown} of {steps.named(steps.sequence_of(row))}"
+            "; remove or aggregate them"
+        )
+
+
+def read_wide(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> Steps:
+    """The steps of a table with a row for each sequence; empty cells at the end of a row make it shorter.
+
+    Raises:
+        DataError: A cell holds no number, or a row has none at all.
+    """
+    cells = np.column_stack([read_numbers(frame[column], source) for column in schema.channels])
+    known = ~np.isnan(cells)
+    empty: npt.NDArray[np.bool_] = ~np.any(known, axis=1)
+    if empty.any():
+        row = int(np.argmax(empty)) + 1
+        raise DataError(f"{source}: row {row} has no numbers{more_rows(empty)}; remove it")
+    lengths = cells.shape[1] - np.argmax(known[:, ::-1], axis=1)
+    inside = np.arange(cells.shape[1]) < lengths[:, None]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    rows, steps = np.nonzero(inside)
+    return Steps(read_row_ids(frame, schema, source), offsets, cells[inside][:, None], rows, steps)
+
+
+def read_row_ids(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> npt.NDArray[np.object_]:
+    """(n,) names of the sequences of a table with a row for each; without an id they are counted from 1.
+
+    Raises:
+        DataError: A name is missing, a decimal number, or there twice.
+    """
+    if schema.id is None:
+        return np.arange(1, len(frame) + 1).astype(object)
+    codes, names = read_ids(frame[schema.id], source, noun="sequence", sort=False)
+    if len(names) < len(codes):
+        row = int(np.argmax(codes != np.arange(len(codes))))
+        raise DataError(
+            f"{source}: column {schema.id!r} (data.id) names {names[codes[row]]!r} again in row {row + 1}, but each "
+            "row is a sequence of its own; remove one of them, or set data.layout: long if a row is a step"
+        )
+    return names
+
+
+def fill_gaps(steps: Steps, schema: SequenceSchema, gaps: GapPolicy, source: str) -> _Float:
+    """(rows, F) the numbers, missing ones filled from the same sequence.
+
+    Args:
+        steps: The sequences.
+        schema: The parts of the columns, for messages.
+        gaps: ``fill`` carries the last value forward; ``interpolate`` goes straight to the next one in time;
+            ``error`` refuses missing ones. None fills the start of a sequence, and only ``fill`` its end.
+        source: File or data set, for messages.
+
+    Raises:
+        DataError: A number is missing that is not to be filled.
+    """
+    if not np.isnan(steps.values).any():
+        return steps.values
+    values = steps.values.copy()
+    if gaps != "error":
+        start, end = (np.repeat(part, steps.lengths) for part in (steps.offsets[:-1], steps.offsets[1:]))
+        for channel in values.T:
+            _fill(channel, steps.clock, start, end, gaps)
+    _check_cells(values, steps, schema, gaps, source)
+    return values
+
+
+def _fill(channel: _Float, clock: npt.NDArray[Any], start: Indices, end: Indices, gaps: GapPolicy) -> None:
+    """Fill a channel in place; (rows,) ``start`` and ``end`` are the bounds of each row's sequence."""
+    missing, rows = np.isnan(channel), np.arange(len(channel))
+    before = np.maximum.accumulate(np.where(missing, -1, rows))
+    after = np.minimum.accumulate(np.where(missing, len(channel), rows)[::-1])[::-1]
+    filled = np.flatnonzero(missing & (before >= start) & ((after < end) | (gaps == "fill")))
+    left, right = before[filled], after[filled]
+    known = channel[left]
+    if gaps == "interpolate":
+        share = (clock[filled] - clock[left]) / (clock[right] - clock[left])
+        known = known + share * (channel[right] - known)
+    channel[filled] = known
+
+
+def _check_cells(values: _Float, steps: Steps, schema: SequenceSchema, gaps: GapPolicy, source: str) -> None:
+    missing = np.isnan(values)
+    if not missing.any():
+        return
+    empty = missing.all(axis=0)
+    if empty.any():
+        name = schema.channels[int(np.argmax(empty))]
+        raise DataError(f"{source}: column {name!r} has no values; leave it out")
+    row, channel = (int(place[0]) for place in np.nonzero(missing))
+    sequence = steps.sequence_of(row)
+    start = int(steps.offsets[sequence])
+    wide = schema.layout == "wide"
+    column = schema.channels[row - start if wide else channel]
+    at = (
+        f"{source}: column {column!r} is empty in row {steps.table_rows[row] + 1} ({steps.named(sequence)}; "
+        f"{counted(int(missing.sum()), 'missing number')} in all)"
+    )
+    if missing[start : row + 1, channel].all():
+        remove = "remove the sequence" if wide else "remove its first rows"
+        raise DataError(f"{at}: a sequence cannot start with one, as nothing before it is known; {remove}")
+    if gaps == "interpolate":
+        raise DataError(f"{at}: there is no number after it to interpolate to; set data.gaps: fill")
+    raise DataError(f"{at}; set data.gaps to fill or interpolate, or complete the table")

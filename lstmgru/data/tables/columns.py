@@ -1,0 +1,143 @@
+"""Columns of a table as numbers and as names of series; what is neither is refused with its row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pandas.api import types
+
+from lstmgru.data.formatting import shorten
+from lstmgru.errors import DataError, did_you_mean
+
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "null", "NULL", "None")
+"""Texts that stand for a missing number."""
+
+_DECIMAL_COMMA = re.compile(r"^\s*[+-]?\d+,\d+\s*$")
+
+
+def check_columns(frame: pd.DataFrame, wanted: Sequence[tuple[str, str]], source: str) -> None:
+    """Refuse a table that lacks a column, has one twice, or has one play two parts.
+
+    Args:
+        frame: The table.
+        wanted: Pairs of the key that names a column (``data.time``) and the column.
+        source: File or data set, for messages.
+
+    Raises:
+        DataError: Names the key, the column and the columns that there are.
+    """
+    names = list(frame.columns)
+    parts: dict[str, str] = {}
+    for key, column in wanted:
+        if column not in names:
+            near = did_you_mean(column, [str(name) for name in names])
+            index = "; it is the index, call reset_index() on the frame" if column in frame.index.names else near
+            raise DataError(
+                f"{source}: {key} is {column!r} but there is no such column{index} (columns: {shorten(names)})"
+            )
+        if names.count(column) > 1:
+            raise DataError(f"{source}: column {column!r} stands there {names.count(column)} times; rename one of them")
+        if column in parts:
+            raise DataError(f"{source}: column {column!r} is both {parts[column]} and {key}; it can play one part only")
+        parts[column] = key
+    if len(frame) == 0:
+        raise DataError(f"{source}: the table has a header but no rows")
+
+
+def read_numbers(column: pd.Series, source: str, *, may_hold_names: bool = False) -> npt.NDArray[np.float64]:
+    """(rows,) the numbers of a column, NaN where one is missing; booleans are 0 and 1.
+
+    Args:
+        column: Numbers, booleans, or text that holds numbers.
+        source: File or data set, for messages.
+        may_hold_names: Whether the column could be made categorical; messages then say so.
+
+    Raises:
+        DataError: A value is no number, infinite, or too large for single precision; rows count from 1.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if column.dtype == object:
+        column = column.infer_objects()
+    if column.dtype.kind in "mMc" or isinstance(column.dtype, pd.PeriodDtype):
+        raise DataError(f"{source}: column {column.name!r} must hold numbers but holds {column.dtype}; leave it out")
+    if types.is_numeric_dtype(column.dtype):
+        values = column.to_numpy(np.float64, na_value=np.nan)
+    else:
+        values = _parse_numbers(column, source, may_hold_names)
+    too_large = np.abs(values) > np.finfo(np.float32).max
+    if too_large.any():
+        row = int(np.argmax(too_large))
+        rule = "is infinite" if np.isinf(values[row]) else "is too large for single precision"
+        raise DataError(
+            f"{source}: column {column.name!r} {rule} in row {row + 1} ({values[row]:g}){more_rows(too_large)}; "
+            "leave the cell empty or correct it"
+        )
+    return values
+
+
+def _parse_numbers(column: pd.Series, source: str, may_hold_names: bool) -> npt.NDArray[np.float64]:
+    objects = column.astype(object)
+    missing = (objects.isna() | objects.isin(MISSING)).to_numpy()
+    numbers = pd.to_numeric(objects.mask(missing, None), errors="coerce")
+    values = numbers.to_numpy(np.float64, na_value=np.nan)
+    bad = np.isnan(values) & ~missing
+    if bad.any():
+        row = int(np.argmax(bad))
+        text = str(objects.iloc[row])
+        comma = _DECIMAL_COMMA.match(text)
+        set_decimal = "for a decimal comma set data.decimal: ',' (predict: --decimal)"
+        correct = "correct the cell or leave it empty"
+        if may_hold_names:
+            correct = "correct the cell, leave it empty, or, if the column holds names, name it in data.categorical"
+        raise DataError(
+            f"{source}: column {column.name!r} must hold numbers but row {row + 1} is {text!r}{more_rows(bad)}; "
+            f"{set_decimal if comma else correct}"
+        )
+    return values
+
+
+def more_rows(bad: npt.NDArray[np.bool_]) -> str:
+    """What follows the first bad row of a message: `` and 3 more rows``, or nothing."""
+    others = int(bad.sum()) - 1
+    return f" and {others} more rows" if others > 1 else " and one more row" if others else ""
+
+
+def read_ids(
+    column: pd.Series, source: str, *, noun: str = "series", key: str = "data.id", sort: bool = True
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
+    """(rows,) number of the series that a row belongs to, and (series,) the names of the series.
+
+    Names stay integers or text; whatever else is a name becomes text.
+
+    Args:
+        column: The names.
+        source: File or data set, for messages.
+        noun: What has the names.
+        key: What names the column.
+        sort: Whether the names are sorted; otherwise they are in the order of their first appearance.
+
+    Raises:
+        DataError: A name is missing or a decimal number.
+    """
+    missing = column.isna().to_numpy()
+    if missing.any():
+        raise DataError(
+            f"{source}: column {column.name!r} ({key}) is empty in row {int(np.argmax(missing)) + 1}"
+            f"{more_rows(missing)}; every row must name its {noun}"
+        )
+    if types.is_float_dtype(column.dtype):
+        raise DataError(
+            f"{source}: column {column.name!r} ({key}) holds decimal numbers such as {column.iloc[0]}; "
+            "write names as text or integers"
+        )
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if not types.is_integer_dtype(column.dtype):
+        column = column.astype(str)
+    codes, names = pd.factorize(column, sort=sort)
+    return codes.astype(np.int64), np.array(names.tolist(), dtype=object)

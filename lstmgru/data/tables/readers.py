@@ -1,0 +1,158 @@
+"""Tables from and to files: CSV, Parquet and Arrow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from lstmgru.data.tables.delimited import read_delimited
+from lstmgru.errors import DataError, did_you_mean
+
+_DELIMITED = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+
+
+def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".", text: Collection[str] = ()) -> pd.DataFrame:
+    """Read a whole file into a frame; its format is told by its suffix.
+
+    Whole numbers become ``int64``, other numbers ``float64``. Text stays text, and so do digits that a number
+    would not give back: ``007``, or more than 15 of them. Dates in text files stay text.
+
+    Args:
+        path: ``.csv``, ``.tsv`` or ``.txt`` (also with ``.gz``), ``.parquet``, ``.feather`` or ``.arrow``.
+        delimiter: Between the fields of a text file; a comma means a tab in ``.tsv``.
+        decimal: The decimal point of a text file, ``.`` or ``,``.
+        text: Columns of a text file that stay text whatever they hold: names are then the same in every file, though
+            ``1.0`` or ``NA`` stand alone in one and among words in another.
+
+    Raises:
+        DataError: The file is missing, of another kind, damaged, without rows, or its columns are ambiguous.
+    """
+    name = path.name.lower()
+    check_exists(path)
+    if name.endswith(_DELIMITED):
+        tab = ".tsv" in name[-7:] and delimiter == ","
+        with _returning_memory():
+            return read_delimited(path, delimiter="\t" if tab else delimiter, decimal=decimal, text=text)
+    reader = _ARROW_READERS.get(path.suffix.lower())
+    if reader is None:
+        valid = [*_DELIMITED, *_ARROW_READERS]
+        raise DataError(
+            f"{path}: a data file must end in one of {', '.join(valid)} but ends in {path.suffix!r}"
+            f"{did_you_mean(path.suffix, valid)}"
+        )
+    with _returning_memory():
+        return _frame(_read_arrow(path, reader), path)
+
+
+@contextmanager
+def _returning_memory() -> Iterator[None]:
+    """Have Arrow give back to the system what it no longer needs: its own pool would keep it, a large table's too."""
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
+
+
+def check_exists(path: Path) -> None:
+    """Refuse a path that is no file, or an empty one.
+
+    Raises:
+        DataError: Says which, and which file may have been meant.
+    """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name one file in it")
+    if not path.exists():
+        folder = path.parent
+        if not folder.is_dir():
+            raise DataError(f"{path} does not exist, nor does the folder {folder}; correct the path")
+        near = did_you_mean(path.name, [file.name for file in sorted(folder.iterdir()) if file.is_file()])
+        raise DataError(f"{path} does not exist{near or '; correct the path (it counts from the current folder)'}")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty (0 bytes); write the table again")
+
+
+def _parquet(path: Path) -> pa.Table:
+    import pyarrow.parquet
+
+    return pyarrow.parquet.ParquetFile(path).read()
+
+
+def _ipc(path: Path) -> pa.Table:
+    import pyarrow.ipc
+
+    try:
+        with pa.memory_map(str(path)) as source:
+            return pyarrow.ipc.open_file(source).read_all()
+    except pa.ArrowInvalid:  # the streaming format has the same suffix
+        with pa.OSFile(str(path)) as source:
+            return pyarrow.ipc.open_stream(source).read_all()
+
+
+_ARROW_READERS: dict[str, Callable[[Path], pa.Table]] = {
+    ".parquet": _parquet,
+    ".feather": _ipc,
+    ".arrow": _ipc,
+}
+
+
+def _read_arrow(path: Path, reader: Callable[[Path], pa.Table]) -> pa.Table:
+    try:
+        return reader(path)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {reason}; write the file again") from error
+
+
+def _frame(table: pa.Table, path: Path) -> pd.DataFrame:
+    repeated = {name for name in table.column_names if table.column_names.count(name) > 1}
+    if repeated:
+        raise DataError(f"{path}: several columns are named {sorted(repeated)[0]!r}; rename all but one")
+    if table.num_rows == 0:
+        raise DataError(f"{path} has no rows; write the table again")
+    for index, field in enumerate(table.schema):
+        if pa.types.is_decimal(field.type):
+            table = table.set_column(index, field.name, table.column(index).cast(pa.float64()))
+    # Without pandas' own metadata, a time column that was the index is a column again.
+    frame: pd.DataFrame = table.to_pandas(
+        ignore_metadata=True, date_as_object=False, split_blocks=True, self_destruct=True
+    )
+    return frame
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame without its index; a file appears whole or not at all.
+
+    Args:
+        frame: The table.
+        path: Ends in ``.csv``, ``.csv.gz`` or ``.parquet``; an existing file is replaced.
+
+    Raises:
+        DataError: The suffix is another one, or the file cannot be written.
+    """
+    name = path.name.lower()
+    if not name.endswith((".csv", ".csv.gz", ".parquet")):
+        raise DataError(f"{path}: a table is written as .csv, .csv.gz or .parquet but the name ends in {path.suffix!r}")
+    if not path.parent.is_dir():
+        raise DataError(f"{path} cannot be written: {path.parent} is no folder; choose another place")
+    try:
+        _write_whole(frame.to_parquet if name.endswith(".parquet") else frame.to_csv, path)
+    except OSError as error:
+        # The text of the error names the temporary file.
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise DataError(f"{path} cannot be written: {reason}; choose another place") from error
+
+
+def _write_whole(write: Callable[..., object], path: Path) -> None:
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        write(partial, index=False)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Metrics, baselines, prediction intervals and tests of differences."""

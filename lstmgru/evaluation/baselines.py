@@ -1,0 +1,149 @@
+"""Simple methods that every search is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lstmgru.data.forecasting.design import WindowDesign
+from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
+from lstmgru.data.forecasting.splits import Rows, Split
+from lstmgru.data.forecasting.windows import history, targets_at, training_runs
+from lstmgru.evaluation.ridge import fit_ridge
+from lstmgru.specs import ForecastSpec
+
+Array = npt.NDArray[np.float32]
+Forecaster = Callable[[Rows], Array]
+"""(windows,) cutoffs → (windows, H, Y) forecasts in original units."""
+
+# The design matrices of the linear baseline stay below this many numbers in all: a few seconds of one core.
+_MAX_DESIGN_NUMBERS = 6_000_000
+# So many of them are there at the same time, unless there are fewer windows than numbers in one.
+_NUMBERS_AT_ONCE = 250_000
+# Largest first: where a small penalty interpolates the training windows its leave-one-out errors are 0/0, and
+# RidgeCV never prefers a NaN to what it has, but keeps one that comes first.
+_ALPHAS = np.logspace(5, -1, 13)
+
+
+class Baseline(Protocol):
+    """Fits a simple method to the training part of a split."""
+
+    def __call__(
+        self,
+        panel: SeriesPanel,
+        split: Split,
+        forecast: ForecastSpec,
+        context_length: int,
+        short_series: ShortSeries = "error",
+    ) -> Forecaster:
+        """The fitted method, which forecasts at any cutoff with at least one row before it.
+
+        Args:
+            panel: The data.
+            split: Only its training part is learnt from.
+            forecast: Horizon and season.
+            context_length: T, rows that are read before a cutoff.
+            short_series: Whether windows with fewer rows before the cutoff are learnt from.
+
+        Raises:
+            DataError: Nothing can be learnt from.
+        """
+
+
+def naive(
+    panel: SeriesPanel,
+    split: Split,
+    forecast: ForecastSpec,
+    context_length: int,
+    short_series: ShortSeries = "error",
+) -> Forecaster:
+    """The last observed value, for every step."""
+
+    def predict(cutoffs: Rows) -> Array:
+        last = panel.values[cutoffs - 1, : panel.n_targets]
+        return np.repeat(last[:, None], forecast.horizon, axis=1)
+
+    return predict
+
+
+def seasonal_naive(
+    panel: SeriesPanel,
+    split: Split,
+    forecast: ForecastSpec,
+    context_length: int,
+    short_series: ShortSeries = "error",
+) -> Forecaster:
+    """The value one season earlier; beyond one season the last season repeats.
+
+    A cutoff less than one season after the start of its series has no earlier season: its last value stands in.
+    """
+    steps = np.arange(forecast.horizon) % forecast.season_length - forecast.season_length
+
+    def predict(cutoffs: Rows) -> Array:
+        known = -steps <= history(panel, cutoffs)[:, None]
+        return panel.values[cutoffs[:, None] + np.where(known, steps, -1), : panel.n_targets]
+
+    return predict
+
+
+def linear(
+    panel: SeriesPanel,
+    split: Split,
+    forecast: ForecastSpec,
+    context_length: int,
+    short_series: ShortSeries = "error",
+) -> Forecaster:
+    """Ridge regression (Hoerl & Kennard 1970) from everything a network reads to the whole horizon.
+
+    What it reads, and how series of different sizes are treated alike, is described in
+    :class:`~lstmgru.data.forecasting.design.WindowDesign`. The penalty is chosen by leave-one-out error on the training windows.
+    When there are more windows than fit in memory, evenly spaced ones are used.
+    """
+    design = WindowDesign.fit(panel, split, context_length=context_length, horizon=forecast.horizon)
+    runs = training_runs(
+        panel, split, context_length=context_length, horizon=forecast.horizon, short_series=short_series
+    )
+    step = max(1, -(-len(runs) * design.width // _MAX_DESIGN_NUMBERS))
+    cutoffs = runs.at(np.arange(0, len(runs), step))
+
+    def parts(cutoffs: Rows) -> list[Rows]:
+        at_once = max(1, _NUMBERS_AT_ONCE // design.width)
+        return np.split(cutoffs, range(at_once, len(cutoffs), at_once))
+
+    def examples(cutoffs: Rows) -> tuple[Array, Array]:
+        center, scale = design.units(cutoffs)
+        target = (targets_at(panel, cutoffs, forecast.horizon) - center) / scale
+        return design.inputs(cutoffs), target.reshape(len(cutoffs), -1)
+
+    if len(cutoffs) > design.width:
+        ridge: Any = fit_ridge(lambda: map(examples, parts(cutoffs)), _ALPHAS.tolist())
+    else:
+        ridge = _ridge_of_few(*examples(cutoffs))
+
+    def predict_some(cutoffs: Rows) -> Array:
+        center, scale = design.units(cutoffs)
+        flat = np.asarray(ridge.predict(design.inputs(cutoffs)), np.float32)
+        return flat.reshape(len(cutoffs), forecast.horizon, panel.n_targets) * scale + center
+
+    def predict(cutoffs: Rows) -> Array:
+        return np.concatenate([predict_some(part) for part in parts(cutoffs)])
+
+    return predict
+
+
+def _ridge_of_few(inputs: Array, targets: Array) -> Any:
+    """The regression of fewer examples than inputs, by their products with each other."""
+    from sklearn.linear_model import RidgeCV
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return RidgeCV(alphas=_ALPHAS).fit(inputs, targets)
+
+
+BASELINES: dict[str, Baseline] = {
+    "naive": naive,
+    "seasonal_naive": seasonal_naive,
+    "linear": linear,
+}

@@ -1,0 +1,240 @@
+"""Prediction intervals calibrated on backtest forecasts: split conformal prediction.
+
+Every backtest forecast gets a *score* for each step and target: how far the true value y lay from it, in units of the
+window's scale s (:mod:`lstmgru.data.forecasting.window_scale`; 1 where there is a single series):
+
+- of a point forecast ŷ: |y - ŷ| / s, whatever the level (Vovk et al. 2005; Lei et al. 2018);
+- of the interval [l, u] of a level in a quantile forecast: max(l - y, y - u) / s, negative inside (conformalized
+  quantile regression: Romano, Patterson & Candès 2019).
+
+The *offset* of a level is the ⌈(n + 1) level⌉-th smallest of n scores; the interval is ŷ ± offset s or
+[l - offset s, u + offset s]. If old and new windows are exchangeable it covers the true value with at least that
+probability, whatever the model is. Windows of a time series are not quite exchangeable: series drift, and windows that
+overlap repeat each other. Each counts as one here, so with much overlap the offsets are as uncertain as those of the
+few windows that do not overlap: right on average, but what is covered in the end varies more than n promises.
+
+As an argument, a forecast is either (windows, H, Y) point forecasts or (windows, H, Y, Q) quantile forecasts, with the
+median in the middle as in ``ForecastSpec.quantiles``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lstmgru.errors import SpecError
+
+Array = npt.NDArray[np.float32]
+_Float = npt.NDArray[np.float64]
+
+# Of the mean absolute score of all steps: one that all other windows hit exactly would give a ratio without bounds.
+_SMALLEST_SHARE = 1e-3
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How far the intervals of each level reach beyond a forecast.
+
+    Attributes:
+        levels: Shares of true values that the intervals shall cover, ascending.
+        offsets: (levels, H, Y) in units of the window's scale; NaN where the backtest is too small for a level: there
+            is no such interval then.
+        scaled: Whether a window's scale is that of :mod:`lstmgru.data.forecasting.window_scale`; else it is 1, and offsets are in
+            original units.
+        season_length: Steps in one season, for the scale.
+        n_windows: Backtest forecasts that were scored.
+    """
+
+    levels: tuple[float, ...]
+    offsets: Array
+    scaled: bool
+    season_length: int
+    n_windows: int
+
+    def __post_init__(self) -> None:
+        if self.offsets.ndim != 3 or len(self.offsets) != len(self.levels):
+            raise SpecError(
+                f"offsets must be ({len(self.levels)} levels, H, Y) but have the shape {self.offsets.shape}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, ``None`` for NaN; :meth:`from_dict` is the inverse."""
+        # The shortest text of a float32 is read as the same float32, and half as long as that of its double.
+        numbers = [None if np.isnan(value) else float(str(value)) for value in self.offsets.ravel()]
+        return {
+            "levels": list(self.levels),
+            "shape": list(self.offsets.shape),
+            "offsets": numbers,
+            "scaled": self.scaled,
+            "season_length": self.season_length,
+            "n_windows": self.n_windows,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The calibration that :meth:`to_dict` wrote.
+
+        Raises:
+            SpecError: Levels and offsets do not fit together.
+        """
+        plain = {key: value for key, value in values.items() if key not in ("levels", "shape", "offsets")}
+        offsets = np.array(values["offsets"], np.float32).reshape(values["shape"])
+        return cls(levels=tuple(values["levels"]), offsets=offsets, **plain)
+
+
+def conformity(target: Array, forecast: Array, scale: Array) -> Array:
+    """The scores of backtest forecasts: (windows, H, Y) of point, (levels, windows, H, Y) of quantile forecasts.
+
+    Args:
+        target: (windows, H, Y) true values in original units.
+        forecast: Of the same windows.
+        scale: (windows, Y), see :func:`~lstmgru.data.forecasting.window_scale.panel_scale`.
+    """
+    if forecast.ndim == target.ndim:
+        distance: Array = np.abs(target - forecast)
+    else:
+        lower, upper = _ends(forecast)
+        distance = np.maximum(lower - target, target - upper)
+    return distance / scale[:, None]
+
+
+def calibrate(
+    scores: Sequence[Array], levels: tuple[float, ...], *, scaled: bool = False, season_length: int = 1
+) -> Calibration:
+    """Offsets from the scores of backtest forecasts, for each step and target.
+
+    A level needs level / (1 - level) windows: 4 for 80 %, 19 for 95 %. Where there are fewer, its offsets come from all
+    steps together: each score is divided by the mean absolute score of the *other* windows at its step, and the
+    quantile of these ratios is multiplied by the step's mean. Leaving the score out of its own divisor is what keeps
+    the intervals of few windows wide enough. That takes two windows and level / (1 - level) ratios.
+
+    Args:
+        scores: Of each fold, what :func:`conformity` gave.
+        levels: Ascending, each in (0, 1).
+        scaled: Whether the scores are in units of the windows' scales.
+        season_length: Steps in one season, for the scale.
+    """
+    together = np.concatenate(scores, axis=-3)
+    per_level = np.broadcast_to(together, (len(levels), *together.shape[-3:]))
+    offsets = np.full((len(levels), *together.shape[-2:]), np.nan)
+    for number, level in enumerate(levels):
+        offsets[number] = _step_offsets(per_level[number], level)
+    if together.ndim == 3:  # a wider level from other scores than a narrower one may come out smaller
+        offsets = np.where(np.isnan(offsets), np.nan, np.fmax.accumulate(offsets, axis=0))
+    return Calibration(levels, offsets.astype(np.float32), scaled, season_length, together.shape[-3])
+
+
+def enough_windows(n_windows: int, horizon: int, level: float) -> bool:
+    """Whether so many backtest forecasts give a level an interval, see :func:`calibrate`.
+
+    Args:
+        n_windows: Of all folds.
+        horizon: H.
+        level: In (0, 1).
+    """
+    n_ratios = n_windows * horizon if n_windows > 1 else 0
+    return any(_rank(count, level) <= count for count in (n_windows, n_ratios))
+
+
+def apply(calibration: Calibration, forecast: Array, scale: Array) -> tuple[Array, Array]:
+    """Lower and upper ends (levels, windows, H, Y) of the intervals, in original units.
+
+    A wider level contains a narrower one, and every interval the point forecast; NaN where there is no interval.
+
+    Args:
+        calibration: From forecasts of the same kind.
+        forecast: Of any windows, in original units.
+        scale: (windows, Y), see :func:`~lstmgru.data.forecasting.window_scale.panel_scale`.
+    """
+    reach = calibration.offsets[:, None] * scale[:, None]
+    point = _point(forecast)
+    below, above = (point, point) if forecast.ndim == 3 else _ends(forecast)
+    lower = np.fmin.accumulate(np.concatenate([point[None], below - reach]), axis=0)[1:]
+    upper = np.fmax.accumulate(np.concatenate([point[None], above + reach]), axis=0)[1:]
+    missing = np.isnan(reach)
+    return np.where(missing, np.nan, lower), np.where(missing, np.nan, upper)
+
+
+def quantile_forecast(calibration: Calibration, forecast: Array, scale: Array) -> Array:
+    """(windows, H, Y, Q) calibrated quantiles in the order of ``ForecastSpec.quantiles``; the median is the forecast.
+
+    Args:
+        calibration: From forecasts of the same kind.
+        forecast: Of any windows, in original units.
+        scale: (windows, Y), see :func:`~lstmgru.data.forecasting.window_scale.panel_scale`.
+    """
+    lower, upper = apply(calibration, forecast, scale)
+    return np.moveaxis(np.concatenate([lower[::-1], _point(forecast)[None], upper]), 0, -1)
+
+
+def coverage(target: Array, lower: Array, upper: Array) -> _Float:
+    """(levels,) shares of true values (windows, H, Y) within their intervals; NaN where a level has none."""
+    inside = np.where(np.isnan(upper - lower), np.nan, (lower <= target) & (target <= upper))
+    shares: _Float = inside.mean(axis=(1, 2, 3))
+    return shares
+
+
+def mean_width(lower: Array, upper: Array) -> _Float:
+    """(levels,) mean widths of intervals in original units; NaN where a level has none."""
+    widths: _Float = (upper - lower).mean(axis=(1, 2, 3), dtype=np.float64)
+    return widths
+
+
+def interval_score(target: Array, lower: Array, upper: Array, levels: tuple[float, ...]) -> _Float:
+    """(levels,) mean interval scores in original units; NaN where a level has none (Gneiting & Raftery 2007, eq. 43).
+
+    The width of an interval, plus 2 / (1 - level) times the distance of a true value outside: smaller is better, and
+    no other interval than that of the true distribution does better on average.
+
+    Args:
+        target: (windows, H, Y) true values.
+        lower: (levels, windows, H, Y) lower ends.
+        upper: (levels, windows, H, Y) upper ends.
+        levels: Of the intervals.
+    """
+    outside = np.maximum(lower - target, 0) + np.maximum(target - upper, 0)
+    penalties: _Float = 2 / (1 - np.array(levels)) * outside.mean(axis=(1, 2, 3), dtype=np.float64)
+    return mean_width(lower, upper) + penalties
+
+
+def _step_offsets(scores: Array, level: float) -> _Float:
+    """(H, Y) offsets of one level from (windows, H, Y) scores; NaN where they are too few."""
+    n_windows, horizon, n_targets = scores.shape
+    if _rank(n_windows, level) <= n_windows:
+        return _smallest(scores, _rank(n_windows, level))
+    if not enough_windows(n_windows, horizon, level):
+        return np.full((horizon, n_targets), np.nan)
+    scores = scores.astype(np.float64)
+    size = np.abs(scores)
+    floor = np.maximum(_SMALLEST_SHARE * size.mean(axis=(0, 1)), np.finfo(np.float32).tiny)
+    others = np.maximum((size.sum(axis=0) - size) / (n_windows - 1), floor)
+    ratios = (scores / others).reshape(-1, n_targets)
+    offsets: _Float = _smallest(ratios, _rank(len(ratios), level)) * np.maximum(size.mean(axis=0), floor)
+    return offsets
+
+
+def _rank(n_scores: int, level: float) -> int:
+    """⌈(n + 1) level⌉, where a product such as 100 · 0.55 = 55.00000000000001 counts as whole."""
+    return math.ceil((n_scores + 1) * level - 1e-9)
+
+
+def _smallest(scores: Array | _Float, rank: int) -> _Float:
+    """The ``rank``-th smallest along the first axis, counted from 1."""
+    values: _Float = np.partition(scores, rank - 1, axis=0)[rank - 1].astype(np.float64)
+    return values
+
+
+def _point(forecast: Array) -> Array:
+    return forecast if forecast.ndim == 3 else forecast[..., forecast.shape[-1] // 2]
+
+
+def _ends(quantiles: Array) -> tuple[Array, Array]:
+    """(levels, windows, H, Y) lower and upper ends of the intervals in quantile forecasts, narrowest first."""
+    middle = quantiles.shape[-1] // 2
+    ends = np.moveaxis(quantiles, -1, 0)
+    return ends[:middle][::-1], ends[middle + 1 :]

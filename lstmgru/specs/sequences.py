@@ -1,0 +1,152 @@
+"""What a network is that labels whole sequences or texts, and what its labels are."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self, get_args
+
+from lstmgru.errors import SpecError
+from lstmgru.specs.checks import at_least, one_of, probability
+from lstmgru.specs.layers import Merge, Pooling, RecurrentSpec, Stack, parse_branches
+
+SequenceTask = Literal["classification", "regression"]
+Head = Literal["linear", "mlp"]
+SequenceNormalization = Literal["none", "fold", "sequence"]
+Tokens = Literal["word", "character"]
+ClassMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "log_loss", "auroc"]
+ValueMetric = Literal["mae", "rmse", "r2"]
+SequenceMetric = ClassMetric | ValueMetric
+
+SEQUENCE_TASKS: tuple[str, ...] = get_args(SequenceTask)
+HEADS: tuple[str, ...] = get_args(Head)
+SEQUENCE_NORMALIZATIONS: tuple[str, ...] = get_args(SequenceNormalization)
+TOKENS: tuple[str, ...] = get_args(Tokens)
+CLASS_METRICS: tuple[str, ...] = get_args(ClassMetric)
+VALUE_METRICS: tuple[str, ...] = get_args(ValueMetric)
+LARGER_IS_BETTER = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "r2")
+"""Metrics that are maximized; every other one, of forecasts too, is minimized."""
+
+
+@dataclass(frozen=True)
+class SequenceModelSpec(RecurrentSpec):
+    """The architecture of a network that gives a sequence or a text its label.
+
+    Attributes:
+        branches: As of :class:`~lstmgru.specs.ModelSpec`, like ``merge``, ``residual``, ``layer_norm``, ``n_heads``,
+            ``dropout`` and ``recurrent_dropout``.
+        max_length: T, steps or tokens that are read at most; a longer sequence is cut at its end.
+        segment_length: Steps that are read at once; a last segment that is not full is filled with 0.
+        pooling: What is made of the encoder's outputs at the steps that are real.
+        head: From the pooled outputs to the label: ``linear``, or ``mlp``, with a hidden layer.
+        normalization: Of numbers: ``none``; ``fold``: each channel has mean 0 and deviation 1 over the training part;
+            ``sequence``: over each sequence. Texts have ``none``.
+        tokens: What a text is cut into, ``word`` or ``character``; ``None``: sequences of numbers are read.
+        embedding_size: Features of a token's learned vector; 0 for numbers.
+        min_count: How often the training part must hold a token for it to be one of the vocabulary.
+        token_dropout: Probability that a token of a training text is read as an unknown one, in [0, 1).
+    """
+
+    branches: tuple[Stack, ...]
+    max_length: int
+    merge: Merge = "concat"
+    residual: bool = False
+    layer_norm: bool = False
+    segment_length: int = 1
+    pooling: Pooling = "last"
+    n_heads: int = 1
+    head: Head = "linear"
+    normalization: SequenceNormalization = "fold"
+    tokens: Tokens | None = None
+    embedding_size: int = 0
+    min_count: int = 1
+    token_dropout: float = 0.0
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._check("max_length", self.max_length)
+        one_of("head", self.head, HEADS)
+        one_of("normalization", self.normalization, SEQUENCE_NORMALIZATIONS)
+        at_least("min_count", self.min_count, 1)
+        probability("token_dropout", self.token_dropout)
+        if self.tokens is None:
+            if self.embedding_size != 0:
+                raise SpecError(f"embedding_size must be 0 without tokens but got {self.embedding_size!r}")
+            return
+        one_of("tokens", self.tokens, TOKENS)
+        at_least("embedding_size", self.embedding_size, 1)
+        if self.normalization != "none":
+            raise SpecError(f"normalization must be none for texts but got {self.normalization!r}")
+
+    @property
+    def architecture(self) -> str:
+        """The readable form, in the order of the computation; what is as usual is left out.
+
+        ``word(64) > bi-lstm(64) > max`` reads words as 64 features and pools the maxima of both directions.
+        """
+        before = (
+            (f"{self.tokens}({self.embedding_size})", self.tokens is not None),
+            (self.normalization, self.tokens is None and self.normalization != "fold"),
+            (f"segments({self.segment_length})", self.segment_length > 1),
+        )
+        after = [self.head] if self.head != "linear" else []
+        return self._architecture([text for text, shown in before if shown], after)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; :meth:`from_dict` is the inverse."""
+        return {**asdict(self), "branches": self._branches}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The spec that :meth:`to_dict` wrote.
+
+        Raises:
+            SpecError: A value is not valid.
+        """
+        return cls(**{**values, "branches": parse_branches(values["branches"])})
+
+
+@dataclass(frozen=True)
+class LabelSpec:
+    """What a label is and how labels are scored.
+
+    Attributes:
+        task: ``classification``: a label is one of several classes; ``regression``: a number.
+        metric: The score of a model.
+        classes: (C,) names of the classes, text or whole numbers, ascending; empty for numbers.
+    """
+
+    task: SequenceTask
+    metric: SequenceMetric
+    classes: tuple[str | int, ...] = ()
+
+    def __post_init__(self) -> None:
+        one_of("task", self.task, SEQUENCE_TASKS)
+        one_of("metric", self.metric, CLASS_METRICS if self.task == "classification" else VALUE_METRICS)
+        if self.task == "classification" and len(self.classes) < 2:
+            raise SpecError(f"classes must be at least 2 but got {list(self.classes)!r}")
+        if self.task == "regression" and self.classes:
+            raise SpecError(f"classes must be empty for regression but got {list(self.classes)!r}")
+
+    @property
+    def larger_is_better(self) -> bool:
+        """Whether the metric is maximized."""
+        return self.metric in LARGER_IS_BETTER
+
+    @property
+    def n_outputs(self) -> int:
+        """O, numbers that a network gives for a sequence: C, or 1 for regression."""
+        return len(self.classes) or 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; :meth:`from_dict` is the inverse."""
+        return {**asdict(self), "classes": list(self.classes)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The spec that :meth:`to_dict` wrote.
+
+        Raises:
+            SpecError: A value is not valid.
+        """
+        return cls(**{**values, "classes": tuple(values["classes"])})

@@ -1,0 +1,130 @@
+"""Fit one forecasting network on one split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lstmgru.data.forecasting.inputs import input_spec
+from lstmgru.data.forecasting.scaling import Scaler
+from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
+from lstmgru.data.forecasting.splits import Rows, Split
+from lstmgru.data.forecasting.windows import training_runs
+from lstmgru.evaluation.metrics import Array, Evaluation
+from lstmgru.nn.network import MEDIAN, ForecastNetwork
+from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
+from lstmgru.training.batches import WindowsDataModule, WindowTensor, evaluation_batch_size
+from lstmgru.training.callbacks import Observer
+from lstmgru.training.module import Validation
+from lstmgru.training.training import Trained, train_network
+
+
+@dataclass(frozen=True)
+class FitResult(Trained[ForecastNetwork]):
+    """A trained forecasting network; its outputs are (windows, H, Y, Q) forecasts of the windows that were scored.
+
+    Attributes:
+        scaler: Fitted on the training part.
+    """
+
+    scaler: Scaler
+
+
+def fit(
+    panel: SeriesPanel,
+    split: Split,
+    model: ModelSpec,
+    train: TrainSpec,
+    forecast: ForecastSpec,
+    *,
+    evaluation: Evaluation | None = None,
+    observer: Observer | None = None,
+    short_series: ShortSeries = "error",
+) -> FitResult:
+    """Train a network on the training part of a split.
+
+    Args:
+        panel: The data; only the training part of ``split`` is learnt from.
+        split: Where to learn.
+        model: The architecture.
+        train: The training settings.
+        forecast: Horizon and metric.
+        evaluation: Windows that are scored after each epoch, for early stopping and the best weights;
+            ``None``: train ``train.max_epochs`` epochs and keep the last weights.
+        observer: Follows the training and may stop it.
+        short_series: Whether a series with less history than the network reads is refused or padded.
+
+    Raises:
+        DataError: No training window fits.
+        TrainingDiverged: The loss or the score is not finite.
+    """
+    scaler = Scaler.fit(panel, split.train, model)
+    runs = training_runs(
+        panel, split, context_length=model.context_length, horizon=forecast.horizon, short_series=short_series
+    )
+    inputs = input_spec(panel.schema, n_series=len(panel), short_series=short_series)
+    quantiles = forecast.quantiles if train.loss == "quantile" else MEDIAN
+    trained = train_network(
+        lambda: ForecastNetwork(model, inputs, horizon=forecast.horizon, quantiles=quantiles),
+        lambda network, inputs, target: network.loss(inputs, target, train.loss),
+        _windows(panel, scaler, inputs, model, forecast),
+        WindowsDataModule(
+            runs,
+            None if evaluation is None else evaluation.cutoffs,
+            panel.offsets,
+            batch_size=train.batch_size,
+            evaluation_batch_size=evaluation_batch_size(model.context_length, inputs.n_inputs),
+            epoch_windows=train.epoch_windows,
+            min_epoch_windows=train.min_epoch_windows,
+            seed=train.seed,
+        ),
+        train,
+        validation=None if evaluation is None else _validation(evaluation, scaler, forecast),
+        observer=observer,
+    )
+    return FitResult(**vars(trained), scaler=scaler)
+
+
+def _validation(evaluation: Evaluation, scaler: Scaler, forecast: ForecastSpec) -> Validation:
+    return Validation(
+        restore=lambda values: scaler.inverse_targets(values, evaluation.series),
+        score=lambda values: evaluation.score(forecast.metric, point_forecast(values), quantile_forecast(values)),
+    )
+
+
+def predict(
+    network: ForecastNetwork, scaler: Scaler, panel: SeriesPanel, cutoffs: Rows, forecast: ForecastSpec
+) -> Array:
+    """(windows, H, Y, Q) forecasts in original units at (windows,) cutoffs of a panel."""
+    windows = _windows(panel, scaler, network.inputs, network.spec, forecast)
+    size = evaluation_batch_size(network.spec.context_length, network.inputs.n_inputs)
+    with torch.no_grad():
+        parts = torch.split(torch.from_numpy(cutoffs), size)
+        forecasts = torch.cat([network(*windows.gather(part).inputs) for part in parts])
+    series = np.searchsorted(panel.offsets, cutoffs - 1, side="right") - 1
+    return scaler.inverse_targets(forecasts.numpy(), series)
+
+
+def point_forecast(forecast: Array) -> Array:
+    """(…, Y) the median of (…, Y, Q) quantiles."""
+    return forecast[..., forecast.shape[-1] // 2]
+
+
+def quantile_forecast(forecast: Array) -> Array | None:
+    """(…, Y, Q) as they are, or ``None`` where there is a point forecast only."""
+    return forecast if forecast.shape[-1] > 1 else None
+
+
+def _windows(
+    panel: SeriesPanel, scaler: Scaler, inputs: InputSpec, model: ModelSpec, forecast: ForecastSpec
+) -> WindowTensor:
+    return WindowTensor(
+        panel,
+        scaler,
+        inputs,
+        context_length=model.context_length,
+        horizon=forecast.horizon,
+        tell_series=model.series_embedding > 0,
+    )

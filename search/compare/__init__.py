@@ -1,0 +1,1 @@
+"""Comparison of network families: equal budgets, new seeds, tests, verdict."""

@@ -1,0 +1,217 @@
+"""Families of networks: parts of a study's space that are compared with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from search.compare.mixed_space import MixedSpace, mixed
+from search.config.objectives import SCORE
+from search.config.space_config import FamilyConfig, ForecastFamilyConfig, SequenceFamilyConfig, SpaceConfig
+from search.config.values import Choices, IntRange
+from search.errors import Problem, StudyFileError
+from search.space.space import LAYER_KEYS, ForecastSpace, Model, SearchSpace, SequenceSpace, Settings, Values
+from search.tasks.plan import Plan
+
+if TYPE_CHECKING:
+    from search.config.search_config import SearchConfig
+
+EVERYWHERE = ("tpe", "random")
+"""Samplers that can search every family; a study with another one has its families searched by the first."""
+
+_WORDS = {
+    "lstm": "only LSTM layers",
+    "gru": "only GRU layers",
+    "stacked": "one stack of LSTM and GRU layers, in any order",
+    "parallel": "several stacks side by side, with different cells",
+    "fused": "only fused layers: GRU's gates on LSTM's memory",
+}
+
+
+@dataclass(frozen=True)
+class Family:
+    """A part of a study's space.
+
+    Attributes:
+        name: Of the family.
+        space: Its candidates.
+        words: What they have in common.
+    """
+
+    name: str
+    space: SearchSpace
+    words: str
+
+    @property
+    def mixed(self) -> bool:
+        """Whether every candidate has at least two different cells."""
+        return isinstance(self.space, MixedSpace)
+
+    def holds(self, model: Model) -> bool:
+        """Whether the architecture is one of the family."""
+        cells = {layer.cell for stack in model.branches for layer in stack}
+        if self.mixed and len(cells) < 2:
+            return False
+        return all(_contains(getattr(self.space, key), value) for key, value in _choices(model))
+
+
+def family_of(model: Model, families: Sequence[Family]) -> Family | None:
+    """The first family that an architecture belongs to; ``None`` if it belongs to none."""
+    return next((family for family in families if family.holds(model)), None)
+
+
+def study_families(plan: Plan) -> tuple[Family, ...]:
+    """The families of a study, or those that are compared where it names none.
+
+    Raises:
+        StudyFileError: A family cannot be searched; all problems are reported together.
+    """
+    given = plan.config.compare.families
+    configs = default_families(plan.space) if given is None else given
+    families, problems = [], []
+    for name, config in configs.items():
+        space, wrong = _space(plan, config)
+        problems += [Problem(f"compare.families.{name}.{key}", text) for key, text in wrong.items()]
+        if space is not None:
+            families.append(Family(name, space, _words(config) if given is not None else _WORDS[name]))
+    if problems:
+        raise StudyFileError(f"study '{plan.name}'", problems)
+    return tuple(families)
+
+
+def default_families(space: SearchSpace) -> dict[str, FamilyConfig]:
+    """LSTM, GRU and their fusions; what a family is not about stays as it is in the study.
+
+    Args:
+        space: The study's. Where it has no second layer, no second branch or only one cell, the families that need them
+            get the least that they need.
+    """
+    two = ["lstm", "gru"]
+    searched = list(space.cell.values or ())
+    values: dict[str, dict[str, Any]] = {
+        "lstm": {"cell": "lstm"},
+        "gru": {"cell": "gru"},
+        "stacked": {"cell": two, "n_branches": 1, "n_layers": _from_two(space.n_layers), "mixed": True},
+        "parallel": {
+            "cell": searched if len(searched) > 1 else two,
+            "n_branches": _from_two(space.n_branches),
+            "mixed": True,
+        },
+        "fused": {"cell": "fused"},
+    }
+    kind = SequenceFamilyConfig if isinstance(space, SequenceSpace) else ForecastFamilyConfig
+    return {name: kind.model_validate(replaced) for name, replaced in values.items()}
+
+
+def family_plan(plan: Plan, family: Family) -> Plan:
+    """How a family is searched: everything but the space is as in the study.
+
+    The score alone decides, whatever the objectives of the study; its bounds hold.
+    """
+    config = plan.config.model_copy(update={"search": _search(plan.config.search), "space": family.space.as_config()})
+    return plan.narrowed(name=f"{plan.name}: {family.name}", config=config, space=family.space)
+
+
+def parameters_of(model: Model, settings: Settings) -> dict[str, Any]:
+    """Everything that a trial could have been asked to suggest for a candidate, by parameter."""
+    values: dict[str, Any] = {"n_branches": len(model.branches), **asdict(model), **asdict(settings)}
+    del values["branches"]
+    cells = {layer.cell for stack in model.branches for layer in stack}
+    for branch, stack in enumerate(model.branches, start=1):
+        prefix = "" if branch == 1 else f"branch_{branch}_"
+        values[f"{prefix}n_layers"] = len(stack)
+        for number, layer in enumerate(stack, start=1):
+            values |= {f"{prefix}{key}_{number}": getattr(layer, key) for key in LAYER_KEYS}
+            values |= {f"{prefix}cell_{number}_not_{other}": layer.cell for other in cells - {layer.cell}}
+    return values
+
+
+def _search(search: SearchConfig) -> SearchConfig:
+    sampler = search.sampler if search.sampler in EVERYWHERE else EVERYWHERE[0]
+    replaced = {"sampler": sampler, "objectives": (SCORE,), "prefer": None, "try_first": (), "warm_start": None}
+    return search.model_copy(update=replaced)
+
+
+def _space(plan: Plan, config: FamilyConfig) -> tuple[SearchSpace | None, dict[str, str]]:
+    """The space of a family, and what is wrong with it, by key: message as the predicate of the key."""
+    replaced = {key: values for key, _ in plan.space.items() if (values := getattr(config, key)) is not None}
+    whole = _study_space(plan).model_copy(update=replaced)
+    study = plan.config.model_copy(update={"space": whole, "search": _search(plan.config.search)})
+    try:
+        space = plan.resolved(study)
+    except StudyFileError as error:
+        return None, {problem.key.removeprefix("space."): problem.message for problem in error.problems}
+    problems = _problems(plan, space, mixed=config.mixed)
+    return mixed(space) if config.mixed else space, problems
+
+
+def _study_space(plan: Plan) -> SpaceConfig:
+    """The study's values: of forecasts all of them, as its data may have narrowed a preset; of labels what it gives, as
+    some keys must not be given for some data.
+    """
+    return plan.config.space if isinstance(plan.space, SequenceSpace) else plan.space.as_config()
+
+
+def _problems(plan: Plan, space: SearchSpace, *, mixed: bool) -> dict[str, str]:
+    problems = {}
+    longest = plan.space.longest_context if isinstance(plan.space, ForecastSpace) else 0
+    if isinstance(space, ForecastSpace) and space.longest_context > longest:
+        problems["context_length"] = (
+            f"must be at most {longest}, the longest of space.context_length, because all families are scored on the "
+            f"windows that have so many steps before them, but reaches {space.longest_context}; lengthen the study's"
+        )
+    fewest = min(map(int, space.n_layers.values or ())) * min(map(int, space.n_branches.values or ()))
+    if mixed and space.cell.count == 1:
+        problems["mixed"] = "needs at least two cells to choose from, but there is one; name more in cell"
+    elif mixed and fewest < 2:
+        problems["mixed"] = (
+            "needs at least two layers in every network, but one of a single layer is possible; set n_layers or "
+            "n_branches to 2 or more"
+        )
+    return problems
+
+
+def _from_two(values: Values) -> Any:
+    """The values that are at least 2, as a study file would hold them; 2 if there are none."""
+    kept = [int(value) for value in values.values or () if value >= 2] or [2]
+    if isinstance(values, IntRange) and values.step is None and len(kept) > 1:
+        return {"low": kept[0], "high": kept[-1]}
+    return kept
+
+
+def _choices(model: Model) -> Iterator[tuple[str, Any]]:
+    """What was chosen for an architecture, by key of the space."""
+    yield "n_branches", len(model.branches)
+    for stack in model.branches:
+        yield "n_layers", len(stack)
+        for layer in stack:
+            yield from ((key, getattr(layer, key)) for key in LAYER_KEYS)
+    absent = {
+        "merge": len(model.branches) == 1,
+        "residual": max(map(len, model.branches)) == 1,
+        "n_heads": model.pooling != "multihead",
+    }
+    chosen = ((field.name, getattr(model, field.name)) for field in fields(model) if field.name != "branches")
+    yield from ((key, value) for key, value in chosen if not absent.get(key, False))
+
+
+def _contains(values: Values, value: Any) -> bool:
+    if isinstance(values, Choices):
+        return value in values.values
+    if not values.low <= value <= values.high:
+        return False
+    steps = (value - values.low) / (values.step or 1)
+    return values.step is None or abs(steps - round(steps)) < 1e-8
+
+
+def _words(config: FamilyConfig) -> str:
+    plain = config.model_dump(mode="json", exclude={"mixed"})
+    parts = [f"{key} {_shown(value)}" for key, value in plain.items()]
+    return ", ".join([*parts, *(["cells mixed"] if config.mixed else [])]) or "the study's whole space"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{value['low']:g} to {value['high']:g}"
+    return " or ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,183 @@
+"""The charts of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from search.compare.results import Comparison, FamilyResult
+from search.reports.charts import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    NUMBER,
+    ORANGE,
+    PURPLE,
+    RED,
+    Cut,
+    axis_title,
+    cut,
+    style,
+)
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+_COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, "#56b4e9", INK, GREY)
+_DASHES = ("solid", "dash", "dot")
+
+
+def look(comparison: Comparison) -> dict[str, tuple[str, str]]:
+    """Color and dash of each family, the same in every chart, whatever is best."""
+    names = sorted(family.name for family in comparison.families)
+    return {
+        name: (_COLOURS[number % len(_COLOURS)], _DASHES[number // len(_COLOURS) % len(_DASHES)])
+        for number, name in enumerate(names)
+    }
+
+
+def scores_figure(comparison: Comparison) -> Figure:
+    """Every seed's scores on the folds and on the holdout, and their means."""
+    from plotly.graph_objects import Figure, Scatter
+
+    figure = Figure()
+    scored = [family for family in comparison.families if family.folds and family.holdout]
+    for part, color, shift in (("folds", BLUE, 0.13), ("holdout", ORANGE, -0.13)):
+        points = [(score, place) for place, family in _places(scored) for score in getattr(family, part).by_seed]
+        means = [(getattr(family, part).mean, place) for place, family in _places(scored)]
+        for name, pairs, marker in (
+            (f"{part}, a seed", points, {"size": 7, "color": color, "opacity": 0.45}),
+            (f"{part}, mean", means, {"size": 17, "color": color, "symbol": "line-ns-open", "line": {"width": 2}}),
+        ):
+            figure.add_trace(
+                Scatter(
+                    x=[score for score, _ in pairs],
+                    y=[place + shift for _, place in pairs],
+                    mode="markers",
+                    name=name,
+                    marker=marker,
+                    hovertemplate="%{x:.5g}<extra>" + name + "</extra>",
+                )
+            )
+    style(figure)
+    _families_axis(figure, scored)
+    figure.update_xaxes(title=axis_title(comparison.metric), tickformat=NUMBER)
+    return figure
+
+
+def differences_figure(comparison: Comparison) -> Figure:
+    """Each family's score minus that of the best one, with its interval."""
+    from plotly.graph_objects import Figure, Scatter
+
+    figure = Figure()
+    families = [family for family in comparison.families if family.difference and family.difference.low is not None]
+    for place, family in _places(families):
+        difference = family.difference
+        assert difference is not None  # those without one are left out above
+        assert difference.low is not None
+        assert difference.high is not None
+        color = {"worse": RED, "better": GREEN}.get(family.standing or "", GREY)
+        figure.add_trace(
+            Scatter(
+                x=[difference.mean],
+                y=[place],
+                mode="markers",
+                marker={"size": 10, "color": color},
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [difference.high - difference.mean],
+                    "arrayminus": [difference.mean - difference.low],
+                    "color": color,
+                },
+                showlegend=False,
+                hovertemplate="%{x:.4g}<extra>" + family.name + "</extra>",
+            )
+        )
+    style(figure)
+    _families_axis(figure, families)
+    figure.add_vline(x=0, line={"color": INK, "width": 1, "dash": "dot"})
+    what = "error" if comparison.task == "forecast" else comparison.terms.name
+    figure.update_xaxes(title=f"{what} minus that of the best family", tickformat=NUMBER)
+    return figure
+
+
+def costs_figure(comparison: Comparison) -> Figure:
+    """Score against the time of an output; a larger point has more parameters."""
+    from plotly.graph_objects import Figure, Scatter
+
+    figure = Figure()
+    looks = look(comparison)
+    shown = [family for family in comparison.families if family.folds and family.latency is not None]
+    most = max(family.n_parameters or 1 for family in shown)
+    for family in shown:
+        assert family.folds is not None  # those without a score are left out above
+        assert family.latency is not None
+        told = f"%{{x:.3g}} ms, %{{y:.5g}}, {family.n_parameters:,} parameters<extra>{family.name}</extra>"
+        figure.add_trace(
+            Scatter(
+                x=[family.latency * 1000],
+                y=[family.folds.mean],
+                mode="markers+text",
+                name=family.name,
+                text=[family.name],
+                textposition="top center",
+                marker={"size": 8 + 22 * ((family.n_parameters or 1) / most) ** 0.5, "color": looks[family.name][0]},
+                showlegend=False,
+                hovertemplate=told,
+            )
+        )
+    style(figure)
+    figure.update_xaxes(title=f"milliseconds of a {comparison.terms.output}", tickformat=NUMBER, rangemode="tozero")
+    figure.update_yaxes(title=axis_title(f"{comparison.metric}, folds"), tickformat=NUMBER)
+    return figure
+
+
+def trials_figure(comparison: Comparison) -> Figure:
+    """Scores of every complete trial: how sensitive a family is to its settings."""
+    from plotly.graph_objects import Box, Figure
+
+    figure = Figure()
+    looks = look(comparison)
+    shown = [family for family in comparison.families if family.trial_scores]
+    for family in reversed(shown):
+        figure.add_trace(
+            Box(
+                x=list(family.trial_scores),
+                name=family.name,
+                boxpoints="all",
+                jitter=0.4,
+                pointpos=0,
+                line={"color": looks[family.name][0], "width": 1.3},
+                marker={"size": 5, "opacity": 0.6},
+                showlegend=False,
+                hovertemplate="%{x:.5g}<extra>" + family.name + "</extra>",
+            )
+        )
+    style(figure)
+    hidden = trials_cut(comparison)
+    figure.update_xaxes(title=axis_title(f"{comparison.metric}, folds"), tickformat=NUMBER, range=hidden.span)
+    return figure
+
+
+def trials_cut(comparison: Comparison) -> Cut:
+    """What is drawn of the trials' scores: of those that went astray the worst are left out."""
+    scores = [score for family in comparison.families for score in family.trial_scores]
+    return cut(scores, larger_is_better=comparison.terms.larger_is_better)
+
+
+def _places(families: Sequence[FamilyResult]) -> list[tuple[int, FamilyResult]]:
+    """Heights on an axis of families, the first on top."""
+    return [(len(families) - number, family) for number, family in enumerate(families)]
+
+
+def _families_axis(figure: Figure, families: Sequence[FamilyResult]) -> None:
+    rows = _places(families)
+    ticks: dict[str, Any] = {"tickvals": [place for place, _ in rows], "ticktext": [each.name for _, each in rows]}
+    figure.update_yaxes(tickmode="array", range=[0.4, len(families) + 0.6], **ticks)
+
+
+def line_of(color_and_dash: tuple[str, str]) -> dict[str, str]:
+    """How plotly draws the line of a family, see :func:`look`."""
+    return {"color": color_and_dash[0], "dash": color_and_dash[1]}

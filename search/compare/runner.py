@@ -1,0 +1,235 @@
+"""The story of a comparison: search every family in turn, train the best of each again, measure, and say what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from search.compare.costs import Costs, measure
+from search.compare.families import EVERYWHERE, Family, family_plan, study_families
+from search.compare.files import write_files
+from search.compare.options import Options
+from search.compare.results import Comparison
+from search.compare.run_one import run_one
+from search.compare.search import Rounds
+from search.compare.seeds import Retraining, candidate
+from search.compare.store import ComparisonStore, comparison_path, open_comparison
+from search.compare.summary import best_trials, summarize
+from search.compare.tasks import compared_task
+from search.compare.time_budget import TimeBudget, reserved_seconds
+from search.compare.tracking import track
+from search.config.values import Choices
+from search.errors import ComparisonUnfinished, TrackingError
+from search.executors.base import Executor, Job
+from search.run.progress import Listener
+from search.run.runner import bundle_path, check_cells, interruptible, make_executor
+from search.run.trial import score_baselines
+from search.study.journal import exclusive, journal_path, open_storage
+from search.study.paths import report_path
+from search.study.store import StudyStore, trial_record
+from search.tasks.plan import Plan
+
+
+@dataclass(frozen=True)
+class CompareOutcome:
+    """How a comparison ended.
+
+    Attributes:
+        comparison: What was found; ``None`` if it was interrupted before its end.
+        files: Folder of its page, Markdown and JSON file.
+        run_id: Of its run in MLflow; ``None``: it is not shown there.
+    """
+
+    comparison: Comparison | None
+    files: Path
+    run_id: str | None = None
+
+
+def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener: Listener) -> CompareOutcome:
+    """Compare the families of a study, or go on with it.
+
+    Args:
+        plan: The study.
+        options: What it may spend.
+        folder: Where ``studies/`` is.
+        fresh: Forget what is there of the comparison first; the study stays.
+        listener: Watches. A run that MLflow cannot show is a note.
+
+    Raises:
+        StudyBusy: Another process compares the families of this study.
+        StudyFileError: A family cannot be searched.
+        StudyMismatch: What is there was made with other data or settings.
+        ComparisonUnfinished: The time was up before every family had a trial.
+        SearchError: Workers cannot import a registered cell.
+    """
+    families = study_families(plan)
+    plans = {family: family_plan(plan, family) for family in families}
+    everything = _with_all_cells(plan, families)
+    check_cells(replace(everything, jobs=max(2, plan.jobs)))  # memory is measured in a process of its own
+    path = comparison_path(folder, plan.name)
+    with exclusive(path, f"{plan.name}.compare"):
+        if fresh and path.exists():
+            listener.on_message(f"starting over: {path} is removed; the trials of the study stay")
+            path.unlink()
+        study = _study(plan, folder)
+        store = open_comparison(plan, plans, study, path, listener)
+        _say_what_differs(plan, listener)
+        story = _Story(plan, everything, store, options, listener)
+        comparison = story.tell()
+        files = report_path(bundle_path(folder, plan.name))
+        if comparison is None:
+            return CompareOutcome(None, files)
+        write_files(comparison, files)
+        return CompareOutcome(comparison, files, _track(comparison, plan, folder, files, study, listener))
+
+
+class _Story:
+    """One run of a comparison.
+
+    Args:
+        plan: The study's.
+        everything: The same with the cells of all families.
+        store: The comparison.
+        options: What it may spend.
+        listener: Watches.
+    """
+
+    def __init__(
+        self, plan: Plan, everything: Plan, store: ComparisonStore, options: Options, listener: Listener
+    ) -> None:
+        self._plan, self._everything, self._store = plan, everything, store
+        self._options, self._listener = options, listener
+        self._task = compared_task(plan)
+        self._time = TimeBudget(options.timeout, store.whole.get("elapsed", 0.0))
+        self._executor: Executor | None = None
+        self._reserve = 0.0
+
+    def tell(self) -> Comparison | None:
+        """Everything that is not there yet; ``None`` if someone interrupted."""
+        try:
+            with make_executor(self._everything) as executor:
+                self._executor = executor
+                self._reserve = self._reserved()
+                if not (self._search(executor) and self._train_again(executor)):
+                    return None
+                self._score_baselines(executor)
+            self._measure()
+            return summarize(self._plan, self._store, seeds=self._options.seeds, seconds=self._time.elapsed)
+        finally:
+            self._note_time()
+
+    def _search(self, executor: Executor) -> bool:
+        each = "as many trials as fit" if self._options.trials is None else f"{self._options.trials} trials"
+        limit = "" if self._time.timeout is None else f" into {self._time.timeout:g} s in all"
+        self._listener.on_phase(f"searching {len(self._store.families)} families, {each} for each{limit}")
+        rounds = Rounds(
+            self._store.families,
+            executor,
+            limit=self._options.trials,
+            time_left=self._search_seconds_left,
+            note_time=self._note_time,
+            listener=self._listener,
+        )
+        with interruptible(rounds):
+            rounds.run()
+        if rounds.interrupted:
+            return False
+        without = [family.name for family in self._store.families if not family.ended()]
+        if without:
+            raise ComparisonUnfinished(
+                f"the time of {self._time.timeout:g} s was up before {', '.join(without)} had a trial: about "
+                f"{self._reserved():.0f} s of it are kept for training and measuring the best of each family; give the "
+                "comparison more --timeout, and it goes on from here"
+            )
+        return True
+
+    def _train_again(self, executor: Executor) -> bool:
+        best = best_trials(self._store)
+        self._listener.on_phase(f"training the best of each family again, with {self._options.seeds} fresh seeds")
+        retraining = Retraining(
+            self._plan,
+            best,
+            executor,
+            seeds=self._options.seeds,
+            time_left=lambda: self._time.left,
+            note_time=self._note_time,
+            listener=self._listener,
+        )
+        with interruptible(retraining):
+            retraining.run()
+        return not retraining.interrupted
+
+    def _score_baselines(self, executor: Executor) -> None:
+        if self._store.whole.get("baselines") is None:
+            outcome = run_one(executor, Job(0, score_baselines, (self._plan.search_data(),)))
+            if outcome.failure is not None:
+                self._listener.on_message(f"the baselines could not be scored: {outcome.failure.reason}")
+            else:
+                self._store.whole.set("baselines", {name: found.score for name, found in outcome.result.items()})
+
+    def _measure(self) -> None:
+        best = best_trials(self._store)
+        missing = {family: trial for family, trial in best.items() if family.costs(trial.number) is None}
+        if missing:
+            self._listener.on_phase(f"measuring memory and {self._task.terms.output}s, one family after the other")
+        for family, trial in missing.items():
+            # A process of its own for each: what one needed would hide what the next one needs.
+            with make_executor(replace(self._everything, jobs=1), apart=True) as executor:
+                outcome = run_one(executor, Job(0, measure, (candidate(family, trial),)))
+            if isinstance(outcome.result, Costs):
+                family.set_costs(trial.number, outcome.result)
+            elif outcome.failure is not None:
+                self._listener.on_message(f"{family.name} could not be measured: {outcome.failure.reason}")
+            self._note_time()
+
+    def _reserved(self) -> float:
+        """Seconds that what follows the search will take."""
+        best = [None if (trial := family.best()) is None else trial_record(trial) for family in self._store.families]
+        startup = None if self._executor is None else self._executor.startup_seconds
+        return reserved_seconds(best, seeds=self._options.seeds, jobs=self._plan.jobs, startup_seconds=startup)
+
+    def _search_seconds_left(self) -> float:
+        return self._time.left if self._time.timeout is None else self._time.left - self._reserve
+
+    def _note_time(self) -> None:
+        self._store.whole.set("elapsed", round(self._time.elapsed, 1))
+        self._reserve = self._reserved()  # it is asked for many times a second, and changes when something ended
+
+
+def _track(
+    comparison: Comparison, plan: Plan, folder: Path, files: Path, study: StudyStore | None, listener: Listener
+) -> str | None:
+    """Show the comparison in MLflow; returns the id of its run, or ``None``."""
+    settings = plan.config.tracking
+    if not settings.enabled:
+        return None
+    record = None if study is None else study.record()
+    try:
+        return track(comparison, settings.model_dump(), folder, files, record)
+    except TrackingError as error:
+        listener.on_message(f"{error}; the comparison is complete, and the same command shows it there later")
+        return None
+
+
+def _study(plan: Plan, folder: Path) -> StudyStore | None:
+    """The study as it was run; ``None``: it was not."""
+    path = journal_path(folder, plan.name)
+    return StudyStore.load(open_storage(path), plan.name) if path.exists() else None
+
+
+def _with_all_cells(plan: Plan, families: Iterable[Family]) -> Plan:
+    """The study with the cells of all families, so that workers know them."""
+    cells = dict.fromkeys(cell for family in families for cell in family.space.cell.values or ())
+    return replace(plan, space=replace(plan.space, cell=Choices(tuple(cells))))
+
+
+def _say_what_differs(plan: Plan, listener: Listener) -> None:
+    """What of the study's way to search does not hold for its families."""
+    search = plan.config.search
+    if search.sampler not in EVERYWHERE:
+        listener.on_message(
+            f"the families are searched with {EVERYWHERE[0]}, because {search.sampler} cannot search each of them"
+        )
+    if len(search.objectives) > 1:
+        listener.on_message(f"families are compared by the score alone, not by {', '.join(search.objectives)}")

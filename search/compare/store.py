@@ -1,0 +1,187 @@
+"""The comparison on disk: a journal beside the study's, with an Optuna study for each family and one for the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search.compare.costs import Costs
+from search.compare.families import Family
+from search.compare.reuse_trials import ended_trials, inherit
+from search.compare.tasks import compared_task
+from search.config.objectives import SCORE
+from search.errors import StudyMismatch
+from search.study.journal import journal_path, open_storage, repair
+from search.study.store import StudyStore, trial_record
+from search.tasks.plan import Plan, identity
+from search.tasks.retrain import SeedResult
+
+if TYPE_CHECKING:
+    from optuna.storages import JournalStorage
+    from optuna.trial import FrozenTrial
+
+    from search.run.progress import Listener
+    from search.study.records import TrialRecord
+
+
+def comparison_path(folder: Path, study: str) -> Path:
+    """``studies/weather.compare.journal`` below the working folder."""
+    return journal_path(folder, f"{study}.compare")
+
+
+class FamilyStore:
+    """What is kept of a family: its trials, as of any study, and what followed for the candidates that were best.
+
+    Args:
+        family: The family.
+        plan: How it is searched.
+        store: Its study.
+    """
+
+    def __init__(self, family: Family, plan: Plan, store: StudyStore) -> None:
+        self.family, self.plan, self.store = family, plan, store
+        self.task = compared_task(plan)
+
+    @property
+    def name(self) -> str:
+        """Of the family."""
+        return self.family.name
+
+    def ended(self) -> list[FrozenTrial]:
+        """The trials that came to their own end, by number."""
+        return list(ended_trials(self.store))
+
+    def begun(self) -> int:
+        """How many trials ended or are running."""
+        counted, waiting = self.store.counts()
+        return counted - waiting
+
+    def best(self, count: int | None = None) -> FrozenTrial | None:
+        """The best complete trial within the bounds, of the first so many that ended."""
+        trials = {trial.number: trial for trial in self.ended()[:count]}
+        records = [trial_record(trial) for trial in trials.values()]
+        number = self.store.goal.best(
+            {each.number: self._measures(each) for each in records if each.state == "COMPLETE"}
+        )
+        return None if number is None else trials[number]
+
+    def _measures(self, trial: TrialRecord) -> dict[str, float]:
+        """What a complete trial is judged by, all of it the better the smaller."""
+        sign = -1 if self.task.terms.larger_is_better else 1
+        return {**trial.measures, SCORE: sign * (trial.value or 0.0)}
+
+    def seeds(self, trial: int) -> dict[int, SeedResult | str]:
+        """What training a candidate again gave, by the number of the seed; of a training that failed, its reason."""
+        prefix = f"again.{trial}."
+        found = {key: value for key, value in self.store.study.user_attrs.items() if key.startswith(prefix)}
+        return {
+            int(key.removeprefix(prefix)): value if isinstance(value, str) else self.task.read(value)
+            for key, value in found.items()
+        }
+
+    def set_seed(self, trial: int, number: int, result: SeedResult | str) -> None:
+        """Note it."""
+        self.store.set(f"again.{trial}.{number}", result if isinstance(result, str) else result.to_dict())
+
+    def costs(self, trial: int) -> Costs | None:
+        """What was measured of a candidate; ``None``: nothing yet."""
+        values = self.store.get(f"costs.{trial}")
+        return None if values is None else Costs(**values)
+
+    def set_costs(self, trial: int, costs: Costs) -> None:
+        """Note it."""
+        self.store.set(f"costs.{trial}", asdict(costs))
+
+
+class ComparisonStore:
+    """The whole comparison.
+
+    Args:
+        whole: Keeps what is no family's own: time spent, baselines.
+        families: In the order of the study.
+    """
+
+    def __init__(self, whole: StudyStore, families: Sequence[FamilyStore]) -> None:
+        self.whole, self.families = whole, tuple(families)
+
+    @property
+    def uid(self) -> str:
+        """Tells two comparisons of one study apart (after ``--fresh``)."""
+        return str(self.whole.get("uid"))
+
+    def records(self) -> dict[str, list[TrialRecord]]:
+        """The trials that ended, by family."""
+        return {each.name: [trial_record(trial) for trial in each.ended()] for each in self.families}
+
+
+def open_comparison(
+    plan: Plan, families: Mapping[Family, Plan], study: StudyStore | None, path: Path, listener: Listener
+) -> ComparisonStore:
+    """The comparison, new or resumed; trials of the study are taken over, and none is left running.
+
+    Call it under :func:`search.study.journal.exclusive`.
+
+    Args:
+        plan: The study's.
+        families: With their plans.
+        study: The study as it was run; ``None``: it was not.
+        path: The journal of the comparison.
+        listener: Hears what a user should know.
+
+    Raises:
+        StudyMismatch: What is there was made with other data or settings.
+        NotAJournal: The file in the place of the journal is something else.
+    """
+    if cut := repair(path):
+        listener.on_message(f"repaired {path}: an unfinished last line of {cut} bytes was cut off")
+    storage = open_storage(path)
+    whole = _open(storage, plan, {})
+    stores = [
+        FamilyStore(family, own, _open(storage, own, {"mixed": family.mixed})) for family, own in families.items()
+    ]
+    for each in stores:
+        each.store.requeue_orphans()
+    comparison = ComparisonStore(whole, stores)
+    listener.on_message(_take_over(plan, comparison, study))
+    return comparison
+
+
+def _open(storage: JournalStorage, plan: Plan, more: Mapping[str, Any]) -> StudyStore:
+    """A study of the journal, new or as it is."""
+    own = {**identity(plan), **more}
+    store = StudyStore.load(storage, plan.name)
+    if store is None:
+        attributes = {
+            "task": plan.config.task,
+            "config": plan.config.to_dict(),
+            "identity": own,
+            "data": plan.describe_data(),
+            "metric": plan.metric,
+        }
+        return StudyStore.create(storage, plan.name, direction=plan.direction, attributes=attributes)
+    try:
+        store.check_identity(own)
+    except StudyMismatch as error:
+        raise StudyMismatch(str(error).replace("study '", "the comparison '", 1)) from error
+    store.set("config", plan.config.to_dict())
+    return store
+
+
+def _take_over(plan: Plan, comparison: ComparisonStore, study: StudyStore | None) -> str:
+    """Let the study's trials count; returns what is said of it."""
+    if study is None:
+        return f"study '{plan.name}' has not been run here, so the comparison begins from nothing"
+    then, now = study.get("identity", {}), identity(plan)
+    differs = [key for key in sorted({*then, *now}) if then.get(key) != now.get(key)]
+    if differs:
+        first = differs[0]
+        return (
+            f"the trials of study '{plan.name}' do not count, because it was run with other settings: {first} was "
+            f"{then.get(first, 'absent')}, is {now.get(first, 'absent')}"
+        )
+    families = [each.family for each in comparison.families]
+    stores = {each.name: each.store for each in comparison.families}
+    inside, outside = inherit(study, plan.space, families, stores)
+    return f"{inside} trials of study '{plan.name}' count for their family; {outside} belong to none"

@@ -1,0 +1,218 @@
+"""From the stores to what a comparison found: numbers first, then their words."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.compare.advice import advise
+from search.compare.differences import differences
+from search.compare.measures import Counts, Score
+from search.compare.results import Comparison, FamilyResult, Standing
+from search.compare.reuse_trials import ORIGIN
+from search.compare.significance import against_baselines, standing, verdict
+from search.compare.store import ComparisonStore, FamilyStore
+from search.compare.strengths import with_traits
+from search.compare.tasks import compared_task
+from search.compare.terms import Terms
+from search.compare.time_budget import common_trials
+from search.study.store import trial_record
+from search.tasks.retrain import SeedResult
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    from search.study.records import TrialRecord
+    from search.tasks.plan import Plan
+
+DIVERGED = "TrainingDiverged"
+"""How the reason of a trial begins whose loss or score was not finite."""
+_FEWEST_FOR_QUARTILES = 4
+
+
+def summarize(plan: Plan, store: ComparisonStore, *, seeds: int, seconds: float) -> Comparison:
+    """Everything that is known now.
+
+    Args:
+        plan: The study's.
+        store: The comparison on disk.
+        seeds: With how many the best of each family was to be trained again.
+        seconds: That the comparison took so far.
+    """
+    task = compared_task(plan)
+    larger_is_better = task.terms.larger_is_better
+    count = common_trials(len(each.ended()) for each in store.families)
+    results = {each.name: _seeds(each, count, seeds) for each in store.families}
+    scored = {name: found for name, found in results.items() if found}
+    ranked = sorted(scored, key=lambda name: _folds(scored[name]).mean, reverse=larger_is_better)
+    best = ranked[0] if ranked else None
+    found = {} if best is None else differences(scored, best, task.interval)
+    standings: dict[str, Standing] = {
+        name: standing(difference, larger_is_better=larger_is_better) for name, difference in found.items()
+    }
+    if best is not None:
+        standings[best] = "best"
+    families = [
+        replace(
+            _family(each, count, results[each.name]),
+            standing=standings.get(each.name),
+            difference=found.get(each.name),
+            failed_seeds=_failed_seeds(each, count, seeds),
+        )
+        for each in store.families
+    ]
+    families.sort(key=lambda family: ranked.index(family.name) if family.name in scored else len(ranked))
+    judged = with_traits(families, task.terms)
+    baselines = store.whole.get("baselines", {})
+    return Comparison(
+        study=plan.name,
+        uid=store.uid,
+        task=plan.config.task,
+        metric=plan.metric,
+        direction=plan.direction,
+        cases=task.terms.cases,
+        horizon=task.horizon,
+        folds=plan.n_folds,
+        trials=count,
+        seeds=seeds,
+        seconds=round(seconds, 1),
+        families=judged,
+        best=best,
+        verdict=_verdict(judged, baselines, task.terms),
+        advice=advise(judged, task.terms),
+        baselines=baselines,
+        notes=tuple(_notes(plan, judged, count, seeds)),
+    )
+
+
+def _verdict(families: Sequence[FamilyResult], baselines: Mapping[str, float], terms: Terms) -> str:
+    standings = {family.name: family.standing for family in families if family.standing}
+    best = next((name for name, found in standings.items() if found == "best"), None)
+    if best is None:
+        return "No family has a score."
+    scores = {family.name: family.folds.mean for family in families if family.folds}
+    others = {name: found for name, found in standings.items() if name != best}
+    simple = against_baselines(baselines, scores, larger_is_better=terms.larger_is_better)
+    return f"{verdict(best, others, terms)} {simple}".rstrip()
+
+
+def _seeds(family: FamilyStore, count: int, seeds: int) -> list[SeedResult]:
+    """What the trainings with the first so many seeds gave, of those that did not fail."""
+    trial = family.best(count)
+    found = {} if trial is None else family.seeds(trial.number)
+    return [found[number] for number in sorted(found) if number < seeds and not isinstance(found[number], str)]  # type: ignore[misc]  # no text among them
+
+
+def _failed_seeds(family: FamilyStore, count: int, seeds: int) -> int:
+    trial = family.best(count)
+    found = {} if trial is None else family.seeds(trial.number)
+    return sum(isinstance(result, str) for number, result in found.items() if number < seeds)
+
+
+def _family(family: FamilyStore, count: int, seeds: Sequence[SeedResult]) -> FamilyResult:
+    """What is known of a family by itself."""
+    ended = family.ended()[:count]
+    records = [trial_record(trial) for trial in ended]
+    scores = [trial.value for trial in records if trial.state == "COMPLETE" and trial.value is not None]
+    result = FamilyResult(
+        name=family.name,
+        words=family.family.words,
+        trials=_counts(ended, records),
+        contexts=family.task.contexts(records),
+        sensitivity=_spread(scores),
+        trial_scores=tuple(scores),
+    )
+    best = family.best(count)
+    if best is None:
+        return result
+    record = trial_record(best)
+    result = replace(
+        result, trial=best.number, layers=record.layers, params=record.params, n_parameters=record.n_parameters
+    )
+    if (costs := family.costs(best.number)) is not None:
+        result = replace(
+            result,
+            latency=costs.latency,
+            batch_latency=costs.batch_latency,
+            memory=costs.memory,
+        )
+    if not seeds:
+        return result
+    return replace(
+        result,
+        seeds=len(seeds),
+        folds=_folds(seeds),
+        holdout=score([[each.holdout] for each in seeds]),
+        epoch_seconds=statistics.mean(each.epoch_seconds for each in seeds),
+        best_seconds=statistics.mean(each.best_seconds for each in seeds),
+        **family.task.findings(seeds),
+    )
+
+
+def _folds(seeds: Sequence[SeedResult]) -> Score:
+    return score([each.fold_scores for each in seeds])
+
+
+def score(rows: Sequence[Sequence[float]]) -> Score:
+    """Mean and spread of (seeds, folds) scores."""
+    by_seed = [statistics.mean(row) for row in rows]
+    by_fold = [statistics.mean(column) for column in zip(*rows, strict=True)]
+    return Score(
+        mean=statistics.mean(by_seed),
+        seeds_sd=statistics.stdev(by_seed) if len(by_seed) > 1 else None,
+        folds_sd=statistics.stdev(by_fold) if len(by_fold) > 1 else None,
+        low=min(by_seed),
+        high=max(by_seed),
+        by_seed=tuple(by_seed),
+    )
+
+
+def _counts(trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]) -> Counts:
+    states = [record.state for record in records]
+    failed = [record.reason or "" for record in records if record.state == "FAIL"]
+    return Counts(
+        total=len(records),
+        complete=states.count("COMPLETE"),
+        pruned=states.count("PRUNED"),
+        failed=len(failed),
+        diverged=sum(reason.startswith(DIVERGED) for reason in failed),
+        inherited=sum(ORIGIN in trial.user_attrs for trial in trials),
+    )
+
+
+def _spread(scores: Sequence[float]) -> float | None:
+    """The interquartile range."""
+    if len(scores) < _FEWEST_FOR_QUARTILES:
+        return None
+    lower, upper = np.quantile(scores, [0.25, 0.75])
+    return float(upper - lower)
+
+
+def _notes(plan: Plan, families: Sequence[FamilyResult], count: int, seeds: int) -> list[str]:
+    """What limits the numbers."""
+    notes = [
+        f"Each family had {count} trial{'s' if count > 1 else ''}: a larger budget may find better candidates, and not "
+        "equally better ones for each.",
+        "Costs are those of the best candidate: others of its family may be smaller or quicker.",
+    ]
+    without = [family.name for family in families if family.folds is None]
+    if without:
+        why = "no complete trial within the bounds" if plan.config.search.bounds else "no complete trial"
+        notes.append(f"Without a score: {', '.join(without)} ({why}, or every training with a fresh seed failed).")
+    fewer = [f"{family.name} {family.seeds}" for family in families if family.folds and family.seeds < seeds]
+    if fewer:
+        notes.append(f"Trained with fewer than {seeds} seeds: {', '.join(fewer)}.")
+    if any(family.memory is None for family in families if family.folds):
+        notes.append("Memory is not known for every family: this system does not tell, or it was not measured.")
+    return notes
+
+
+def best_trials(store: ComparisonStore) -> Mapping[FamilyStore, FrozenTrial]:
+    """The best trial of each family that has one, among as many as all families have."""
+    count = common_trials(len(each.ended()) for each in store.families)
+    found = {each: each.best(count) for each in store.families}
+    return {family: trial for family, trial in found.items() if trial is not None}

@@ -1,0 +1,69 @@
+"""What MLflow shows of a comparison."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search.compare.files import JSON, MARKDOWN, PAGE
+from search.compare.markdown import brief
+from search.compare.results import Comparison, FamilyResult
+from search.tracking.comparison import ComparisonRun, show_comparison
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from search.study.records import StudyRecord
+
+
+def track(
+    comparison: Comparison, settings: Mapping[str, Any], folder: Path, files: Path, study: StudyRecord | None
+) -> str:
+    """Show a comparison as a run below the study's; returns the run's id.
+
+    Args:
+        comparison: What was found.
+        settings: The study's ``tracking`` section.
+        folder: The working folder.
+        files: Where the comparison's files are.
+        study: The study as it was run; ``None``: it was not.
+
+    Raises:
+        TrackingError: MLflow does not do its part.
+    """
+    names = ", ".join(sorted(each.name for each in comparison.families))
+    tags = {"verdict": comparison.verdict, "best_family": comparison.best or "", "families": names}
+    tags |= {f"best_for_{each.preference}": each.family for each in comparison.advice}
+    run = ComparisonRun(
+        study=comparison.study,
+        uid=comparison.uid,
+        tags=tags,
+        params={"metric": comparison.metric},
+        metrics={name: float(value) for family in comparison.families for name, value in _metrics(family)},
+        step=comparison.trials * 1000 + comparison.seeds,
+        files=files,
+        names=(PAGE, MARKDOWN, JSON),
+        note=brief(comparison),
+    )
+    return show_comparison(run, settings, folder, study)
+
+
+def _metrics(family: FamilyResult) -> Iterator[tuple[str, float]]:
+    """Everything of a family that is one number."""
+    values: dict[str, float | None] = {
+        "trials": family.trials.total,
+        "failed": family.trials.failed,
+        "sensitivity": family.sensitivity,
+        "n_parameters": family.n_parameters,
+        "epoch_seconds": family.epoch_seconds,
+        "best_seconds": family.best_seconds,
+        "latency": family.latency,
+        "batch_latency": family.batch_latency,
+        "memory": family.memory,
+    }
+    for part, score in (("folds", family.folds), ("holdout", family.holdout)):
+        if score is not None:
+            values |= {part: score.mean, f"{part}_seeds_sd": score.seeds_sd}
+    if family.difference is not None:
+        values |= {"difference": family.difference.mean, "p_corrected": family.difference.corrected}
+    yield from ((f"{family.name}/{name}", value) for name, value in values.items() if value is not None)

@@ -1,0 +1,293 @@
+"""The section of a study that says how it searches: samplers, pruners, objectives, known configurations, budget."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+
+from lstmgru.errors import did_you_mean
+from search.config.objectives import MOST_OBJECTIVES, OBJECTIVES, SCORE, Bound, ObjectiveName, parse_bound
+from search.config.types import ByShape, Count, JobsOrAuto, Seconds, Strict, Text, each_once
+from search.errors import shown
+
+SamplerName = Literal["tpe", "random", "grid", "qmc", "gp", "cmaes", "nsga2"]
+PrunerName = Literal["median", "percentile", "hyperband", "successive_halving", "none"]
+
+COMPLETE_ONLY = ("gp", "cmaes", "nsga2")
+"""Samplers that learn from complete trials only: a pruned one would teach them nothing."""
+RUNGS = ("hyperband", "successive_halving")
+"""Pruners that let the best of those pass who have come as far."""
+FIRST_RUNG = 3
+"""Epochs before a pruner of :data:`RUNGS` decides for the first time."""
+PERCENTILE = 25.0
+"""What ``search.percentile: null`` stands for."""
+
+Configuration = dict[str, bool | int | float | str]
+
+
+def _objectives(value: Any) -> tuple[str, ...]:
+    names = each_once(value)
+    if len(names) > MOST_OBJECTIVES:
+        raise ValueError(f"must be at most {MOST_OBJECTIVES} objectives but got {len(names)}; leave some out")
+    if SCORE not in names:
+        raise ValueError(f"must hold score but got {shown(list(names))}; a model that forecasts badly is of no use")
+    return names
+
+
+def _bounds(value: Any) -> tuple[Bound, ...]:
+    bounds = tuple(parse_bound(text) for text in each_once(value))
+    names = [bound.name for bound in bounds]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"must bound {twice} once but does so {names.count(twice)} times; keep the lowest limit")
+    return bounds
+
+
+def _weights(value: Any) -> Any:
+    """The weights of objectives, as they are."""
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not value:
+        raise ValueError(
+            f"must give objectives their weights, like {{score: 0.8, latency: 0.2}}, but got {shown(value)}"
+        )
+    for name, weight in value.items():
+        if name not in OBJECTIVES:
+            hint = did_you_mean(str(name), list(OBJECTIVES))
+            raise ValueError(f"must weigh objectives ({', '.join(OBJECTIVES)}) but got {shown(name)}{hint}")
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
+            raise ValueError(f"must hold numbers from 0 but got {shown(weight)} for {name}")
+    if not any(value.values()):
+        raise ValueError("must give at least one objective a weight above 0 but gives all 0")
+    return {name: float(weight) for name, weight in value.items()}
+
+
+def _configurations(value: Any) -> Any:
+    """A list of mappings of parameters to values, as they are; a space knows which they may be."""
+    configurations = value if isinstance(value, list | tuple) else [value]
+    for configuration in configurations:
+        if not isinstance(configuration, dict) or not configuration:
+            raise ValueError(
+                "must be a list of configurations, like [{hidden_size_1: 64, learning_rate: 0.003}], but holds "
+                f"{shown(configuration)}"
+            )
+        for name, values in configuration.items():
+            if not isinstance(values, bool | int | float | str):
+                raise ValueError(f"must give each parameter one value but gives {name} {shown(values)}")
+    return tuple({str(name): values for name, values in configuration.items()} for configuration in configurations)
+
+
+Objectives = Annotated[
+    tuple[str, ...],
+    ByShape(
+        ObjectiveName,
+        ObjectiveName,
+        then=_objectives,
+        plain=lambda value: list(value) if isinstance(value, tuple) else value,
+        held=(tuple,),
+        expected="an objective or a list of them",
+    ),
+]
+Bounds = Annotated[
+    tuple[Bound, ...],
+    ByShape(
+        Text,
+        Text,
+        then=_bounds,
+        plain=lambda value: [str(bound) for bound in value] if isinstance(value, tuple) else value,
+        held=(tuple,),
+        expected="a bound or a list of bounds",
+        fewest=0,
+    ),
+]
+Weights = Annotated[
+    dict[str, float],
+    BeforeValidator(_weights),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {"enum": list(OBJECTIVES)},
+            "additionalProperties": {"type": "number", "minimum": 0},
+            "minProperties": 1,
+        }
+    ),
+]
+Configurations = Annotated[
+    tuple[Configuration, ...],
+    BeforeValidator(_configurations),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": {"type": ["boolean", "number", "string"]},
+                "minProperties": 1,
+            },
+        }
+    ),
+]
+
+
+class SearchConfig(Strict):
+    """How candidates are suggested and pruned, and how much may be spent."""
+
+    sampler: SamplerName = Field(
+        "tpe",
+        description="How candidates are suggested. `tpe` learns from the trials so far (Bergstra et al. 2011), "
+        "`random` does not, `grid` tries every combination once. For spaces in which all candidates have the same "
+        "parameters: `qmc` spreads them evenly (Sobol 1967), `gp` is a Gaussian process, `nsga2` crosses good ones "
+        "(Deb et al. 2002), and `cmaes` searches ranges of numbers (Hansen 2016).",
+    )
+    pruner: PrunerName = Field(
+        "median",
+        description="What stops a trial early: `median`, when it is worse than the median of the others at the same "
+        "epoch of the same fold; `percentile`, when it is not among the best `search.percentile` there; "
+        "`successive_halving` and `hyperband`, when it is not among the best quarter or third of those that came as "
+        "far, after 3 epochs, and again after 4 or 3 times as many (Li et al. 2018, 2020); `none`, nothing.",
+        validate_default=True,
+    )
+    percentile: float | None = Field(
+        None,
+        gt=0,
+        lt=100,
+        description="Best trials that `search.pruner: percentile` lets go on, in per cent. `null`: 25.",
+    )
+    trials: Count = Field(
+        30,
+        description="Trials of the study in total; those of earlier runs count. A grid ends earlier if it is smaller.",
+    )
+    timeout: Seconds | None = Field(
+        None,
+        description="Time of the study in total, refit and export included: seconds, or like `90s`, `5m`, `2h`. "
+        "`null`: no limit.",
+    )
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seeds the sampler and every training, 0 to 4294967295.")
+    jobs: JobsOrAuto = Field(
+        "auto",
+        description="Trials at the same time, at most 1024. `auto`: one for each core, or one on a GPU. Several share "
+        "a GPU, each keeping to its part of the memory.",
+    )
+    objectives: Objectives = Field(
+        (SCORE,),
+        description="What is minimized, one or a list of at most 3: the `score`; `latency`, seconds for one forecast; "
+        "`n_parameters`, trainable numbers; `train_seconds`, time to train on all folds. The score is always among "
+        "them.",
+    )
+    bounds: Bounds = Field(
+        (),
+        description="What the exported model must keep, one or a list: `latency <= 2ms`, `n_parameters <= 50000`, "
+        "`train_seconds <= 60`.",
+    )
+    prefer: Weights | None = Field(
+        None,
+        description="Weights by which one trial of the Pareto front of several objectives is exported, like "
+        "`{score: 0.8, latency: 0.2}`. `null`: the one with the best score within `search.bounds`.",
+        validate_default=True,
+    )
+    try_first: Configurations = Field(
+        (),
+        description="Configurations that are tried before any other, a list of parameters with their values, like "
+        "`[{n_layers: 1, hidden_size_1: 64}]`. Parameters that are left out are suggested.",
+    )
+    warm_start: Text | None = Field(
+        None,
+        description="Earlier study, by name or path of its journal, whose best 5 configurations that fit this space "
+        "are tried first; they are trained and scored anew. `null`: none.",
+    )
+
+    @field_validator("pruner")
+    @classmethod
+    def _sampler_learns_from_pruned_trials(cls, pruner: str, info: ValidationInfo) -> str:
+        sampler = info.data.get("sampler")
+        if sampler in COMPLETE_ONLY and pruner != "none":
+            raise ValueError(
+                f"must be none for search.sampler: {sampler}, which learns from complete trials only, but is {pruner}; "
+                "set it to none, or the sampler to tpe"
+            )
+        return pruner
+
+    @field_validator("percentile")
+    @classmethod
+    def _percentile_is_used(cls, percentile: float | None, info: ValidationInfo) -> float | None:
+        pruner = info.data.get("pruner", "percentile")
+        if percentile is not None and pruner != "percentile":
+            raise ValueError(
+                f"is for search.pruner: percentile, but the pruner is {pruner}; set the pruner or leave {percentile:g} "
+                "out"
+            )
+        return percentile
+
+    @field_validator("objectives")
+    @classmethod
+    def _several_objectives_work(cls, objectives: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if len(objectives) > 1:
+            if info.data.get("sampler") == "cmaes":
+                raise ValueError(
+                    f"must be score alone for search.sampler: cmaes but got {shown(list(objectives))}; set the sampler "
+                    "to tpe, gp or nsga2"
+                )
+            if info.data.get("pruner", "none") != "none":
+                raise ValueError(
+                    f"must be score alone for search.pruner: {info.data['pruner']}, which ranks trials by one value, "
+                    f"but got {shown(list(objectives))}; set the pruner to none"
+                )
+        return objectives
+
+    @field_validator("bounds")
+    @classmethod
+    def _bounds_are_learnt(cls, bounds: tuple[Bound, ...], info: ValidationInfo) -> tuple[Bound, ...]:
+        if bounds and info.data.get("sampler") == "cmaes":
+            raise ValueError(
+                f"cannot be learnt by search.sampler: cmaes but got {shown(str(bounds[0]))}; set the sampler to tpe, "
+                "gp or nsga2"
+            )
+        if bounds and info.data.get("pruner") in RUNGS:
+            raise ValueError(
+                f"cannot stand beside search.pruner: {info.data['pruner']}, which compares trials before it is known "
+                f"whether they keep {shown(str(bounds[0]))}; set the pruner to median, percentile or none"
+            )
+        return bounds
+
+    @field_validator("prefer")
+    @classmethod
+    def _one_trial_is_preferred(cls, prefer: dict[str, float] | None, info: ValidationInfo) -> dict[str, float] | None:
+        objectives, bounds = info.data.get("objectives"), info.data.get("bounds")
+        if objectives is None or bounds is None:
+            return prefer  # one of them is wrong, which is said already
+        if prefer is None:
+            if len(objectives) > 1 and not bounds:
+                example = ", ".join(f"{name}: {round(1 / len(objectives), 2):g}" for name in objectives)
+                raise ValueError(
+                    f"is missing: no trial need be best in all {len(objectives)} objectives, so weights must say which "
+                    f"one is exported, like {{{example}}}; or set search.bounds, and the best score within them is"
+                )
+            return prefer
+        if len(objectives) == 1:
+            raise ValueError("is for several objectives, but search.objectives holds only score; leave it out")
+        other = next((name for name in prefer if name not in objectives), None)
+        if other is not None:
+            raise ValueError(
+                f"must weigh search.objectives ({', '.join(objectives)}) but got {shown(other)}; add it there"
+            )
+        return prefer
+
+    @field_validator("try_first")
+    @classmethod
+    def _there_is_room(cls, configurations: tuple[Configuration, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        trials = info.data.get("trials", len(configurations))
+        if len(configurations) > trials:
+            raise ValueError(
+                f"must be at most search.trials ({trials}) configurations but got {len(configurations)}; leave some "
+                "out or ask for more trials"
+            )
+        if configurations and info.data.get("sampler") == "grid":
+            raise ValueError("cannot stand beside search.sampler: grid, which tries every combination; leave it out")
+        return configurations
+
+    @field_validator("warm_start")
+    @classmethod
+    def _something_can_be_learnt(cls, study: str | None, info: ValidationInfo) -> str | None:
+        if study is not None and info.data.get("sampler") == "grid":
+            raise ValueError("cannot stand beside search.sampler: grid, which tries every combination; leave it out")
+        return study

@@ -1,0 +1,206 @@
+"""From a path or a name to a checked study: find the file, read it, apply overrides, report every problem at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lstmgru.errors import did_you_mean
+from search.config.problems import Keys, dotted, find_problems
+from search.config.study_config import TASKS, StudyConfig
+from search.config.yaml_file import Document, parse_value, read_yaml
+from search.errors import Problem, StudyFileError, StudyNotFound, shown
+
+DEFAULT_STUDY = "weather"
+_SUFFIXES = (".yaml", ".yml")
+
+Reference = str | os.PathLike[str] | None
+
+
+@dataclass(frozen=True)
+class LoadedStudy:
+    """A study and where it was read from.
+
+    Attributes:
+        config: The study, overrides applied.
+        path: Its file.
+    """
+
+    config: StudyConfig
+    path: Path
+
+
+def load_study(
+    reference: Reference = None, *, overrides: Sequence[str] = (), data_path: str | None = None
+) -> LoadedStudy:
+    """Find, read and check a study.
+
+    Args:
+        reference: Path of a study file, or name of one in ``studies/``; ``None``: the weather study.
+        overrides: ``key=value`` with a dotted key of the study and a value in YAML:
+            ``space.hidden_size=[16, 32]``, ``search.timeout=5m``. The last one of a key counts.
+        data_path: A table to read instead of the study's.
+
+    Raises:
+        StudyNotFound: There is no such file.
+        StudyFileError: The file or an override breaks a rule; all problems are reported together.
+    """
+    path = find_study(reference)
+    document = read_yaml(path)
+    values, overridden, problems = _override(document.values, overrides, data_path)
+    values.setdefault("name", path.stem)
+    config, found = find_problems(values)
+    problems += document.problems
+    problems += [_locate(keys, message, document, overridden) for keys, message in found]
+    if config is None or problems:
+        raise StudyFileError(_relative(path), sorted(problems, key=lambda problem: problem.line or 10**9))
+    return LoadedStudy(config, path)
+
+
+def study_name(reference: Reference = None, folder: Path | None = None) -> str:
+    """The name of a study, whose other keys need not be valid.
+
+    Args:
+        reference: Path of a study file, name of one in ``studies/``, or name of a study that was run under another
+            name than its file's; ``None``: the weather study.
+        folder: Where studies were run; ``None``: the current folder.
+
+    Raises:
+        StudyNotFound: There is neither such a file nor such a study.
+        StudyFileError: The file is no YAML, or its name is none that a study can have.
+    """
+    try:
+        path = find_study(reference)
+    except StudyNotFound:
+        journal = (folder or Path.cwd()) / "studies" / f"{reference}.journal"
+        if not _is_name(reference) or not journal.exists():
+            raise
+        return str(reference)
+    document = read_yaml(path)
+    values = {"name": path.stem, **_copy(document.values)}
+    problems = [_locate(keys, text, document, []) for keys, text in find_problems(values)[1] if keys == ("name",)]
+    if problems:
+        raise StudyFileError(_relative(path), problems)
+    return str(values["name"])
+
+
+def find_study(reference: Reference = None) -> Path:
+    """The file of a study.
+
+    A path is taken as it is. A name is looked for in ``studies/`` of the current folder, then among the studies that
+    come with the package.
+
+    Raises:
+        StudyNotFound: There is none; the message lists those that there are.
+    """
+    path = Path(reference if reference is not None else DEFAULT_STUDY)
+    if path.is_file():
+        return path
+    known = known_studies()
+    if _is_name(path):
+        if str(path) in known:
+            return known[str(path)]
+        hint = did_you_mean(str(path), list(known))
+        raise StudyNotFound(f"there is no study '{path}'{hint}; known studies: {', '.join(known)}")
+    kind = "a folder" if path.is_dir() else "no file"
+    near = did_you_mean(path.stem, list(known)) if path.stem not in known else f"; did you mean '{path.stem}'?"
+    raise StudyNotFound(f"{path} is {kind}, so it is no study{near}; known studies: {', '.join(known)}")
+
+
+def known_studies() -> dict[str, Path]:
+    """Files of studies by name: those in ``studies/`` of the current folder, then those of the package."""
+    files = [
+        path
+        for folder in (Path("studies"), _shipped())
+        if folder.is_dir()
+        for path in sorted(folder.iterdir())
+        if path.suffix in _SUFFIXES and path.is_file()
+    ]
+    return dict(sorted({path.stem: path for path in reversed(files)}.items()))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a study file, for editors."""
+    from pydantic import TypeAdapter
+
+    described = TypeAdapter[StudyConfig](StudyConfig).json_schema()
+    for name in {kind.__name__ for kind in TASKS.values()}:
+        # A file need not name itself: its own name serves.
+        study = described["$defs"][name]
+        study["required"] = [key for key in study["required"] if key != "name"]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+
+
+def _shipped() -> Path:
+    installed = Path(__file__).parents[1] / "builtin_studies"
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "studies"
+
+
+def _is_name(reference: Reference) -> bool:
+    path = Path(reference or "")
+    return len(path.parts) == 1 and path.suffix not in _SUFFIXES and str(path) not in (".", "..")
+
+
+def _relative(path: Path) -> str:
+    absolute, here = path.absolute(), Path.cwd()
+    return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
+
+
+def _override(
+    values: dict[str, Any], overrides: Sequence[str], data_path: str | None
+) -> tuple[dict[str, Any], list[Keys], list[Problem]]:
+    """A copy of the values with the overrides in place, the paths that were set, and what is wrong with overrides."""
+    values = _copy(values)
+    overridden: list[Keys] = []
+    problems: list[Problem] = []
+    for text in overrides:
+        try:
+            keys, value = _parse_override(text)
+            _set(values, keys, _copy(value))
+        except ValueError as error:
+            problems.append(Problem("", str(error), override=True))
+        else:
+            overridden.append(keys)
+    if data_path is not None and isinstance(values.setdefault("data", {}), dict):
+        values["data"] |= {"path": data_path, "dataset": None}
+        overridden.append(("data", "path"))
+    return values, overridden, problems
+
+
+def _parse_override(text: str) -> tuple[Keys, Any]:
+    key, equals, value = text.partition("=")
+    keys = tuple(part.strip() for part in key.split("."))
+    if not equals or not all(keys):
+        raise ValueError(f"must look like key=value, as in training.max_epochs=10, but got {shown(text)}")
+    try:
+        return keys, parse_value(value)
+    except ValueError as error:
+        raise ValueError(f"{dotted(keys)} must be valid YAML but got {shown(value)}: {error}") from error
+
+
+def _set(values: dict[str, Any], keys: Keys, value: Any) -> None:
+    *parents, last = map(str, keys)
+    for depth, parent in enumerate(parents, start=1):
+        if values.get(parent) is None:
+            values[parent] = {}
+        if not isinstance(values[parent], dict):
+            where, what = dotted(keys[:depth]), shown(values[parent])
+            raise ValueError(f"{dotted(keys)} cannot be set, because {where} is {what}, which has no keys of its own")
+        values = values[parent]
+    values[last] = value
+
+
+def _copy(value: Any) -> Any:
+    """Mappings anew, with text for keys: an override of one reaches no other that shares it by an alias."""
+    return {str(key): _copy(inner) for key, inner in value.items()} if isinstance(value, dict) else value
+
+
+def _locate(keys: Keys, message: str, document: Document, overridden: list[Keys]) -> Problem:
+    # An override may also have brought in a section of its own: serch.trials=3.
+    override = any(
+        keys[: len(path)] == path or (path[: len(keys)] == keys and not document.holds(keys)) for path in overridden
+    )
+    return Problem(dotted(keys), message, None if override else document.line(keys), override)

@@ -1,0 +1,137 @@
+"""How the values of a study file are checked: strictly, and by their shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
+
+from search.config.durations import PATTERN, parse_duration
+from search.errors import shown
+
+MOST = 1_000_000
+"""Largest whole number of a study: far beyond any use, and small enough to reckon with everywhere."""
+MOST_FOLDS = 1000
+"""Most folds: every candidate is trained once for each."""
+MOST_JOBS = 1024
+"""Most trials at the same time: each is a process."""
+
+TAGS = SCALAR, LIST, MAPPING = "<scalar>", "<list>", "<mapping>"
+
+
+class Strict(BaseModel):
+    """A model that refuses unknown keys and never converts text to numbers or numbers to truth values."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class ByShape:
+    """Checks a value by the one type that fits its shape, so that one mistake gives one message.
+
+    Attributes:
+        scalar: Type of a single value.
+        item: Type of the items of a list.
+        mapping: Type of a mapping; ``None``: a mapping is an error.
+        then: Makes the checked value what the model holds; may raise ``ValueError``.
+        plain: The inverse of ``then``.
+        held: Types that ``then`` gives; their instances are taken as well as their plain form.
+        expected: The shapes, for the error about a mapping.
+        fewest: Items that a list must hold at least.
+    """
+
+    scalar: Any
+    item: Any
+    mapping: Any = None
+    then: Callable[[Any], Any] = lambda value: value
+    plain: Callable[[Any], Any] = lambda value: value
+    held: tuple[type, ...] = ()
+    expected: str = ""
+    fewest: int = 1
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """A tagged union: its tag follows the key in the path of an error."""
+        shapes: dict[Any, CoreSchema] = {
+            SCALAR: handler.generate_schema(self.scalar),
+            LIST: core_schema.list_schema(handler.generate_schema(self.item), min_length=self.fewest),
+        }
+        if self.mapping is not None:
+            shapes[MAPPING] = handler.generate_schema(self.mapping)
+        union = core_schema.tagged_union_schema(
+            shapes, discriminator=_tag, custom_error_type="shape", custom_error_message=self.expected
+        )
+        written = core_schema.no_info_before_validator_function(self._as_written, union)
+        return core_schema.no_info_after_validator_function(
+            self.then, written, serialization=core_schema.plain_serializer_function_ser_schema(self.plain)
+        )
+
+    def _as_written(self, value: object) -> object:
+        return self.plain(value) if isinstance(value, self.held) else value
+
+
+def _tag(value: object) -> str:
+    return LIST if isinstance(value, list) else MAPPING if isinstance(value, dict) else SCALAR
+
+
+def each_once(values: Any) -> tuple[Any, ...]:
+    """A scalar or a list as a tuple.
+
+    Raises:
+        ValueError: A value stands there twice; the message is the predicate of a key.
+    """
+    items = tuple(values) if isinstance(values, list) else (values,)
+    twice = [item for index, item in enumerate(items) if item in items[:index]]
+    if twice:
+        raise ValueError(f"must hold each value once but holds {shown(twice[0])} twice")
+    return items
+
+
+def _count_or_auto(most: int, value: Any) -> Any:
+    if value != "auto" and (type(value) is not int or value < 1):
+        raise ValueError(f"must be a whole number from 1, or auto, but got {shown(value)}")
+    if value != "auto" and value > most:
+        raise ValueError(f"must be at most {most} but got {shown(value)}")
+    return value
+
+
+def _character(value: Any) -> Any:
+    if isinstance(value, str) and len(value) != 1:
+        hint = '; write a tab as "\\t"' if value in ("\\t", "tab") else ""
+        raise ValueError(f"must be one character but got {shown(value)}{hint}")
+    return value
+
+
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Folds = Annotated[int, Field(ge=1, le=MOST_FOLDS)]
+CountOrZero = Annotated[int, Field(ge=0, le=MOST)]
+CountOrAuto = Annotated[Count | Literal["auto"], BeforeValidator(partial(_count_or_auto, MOST))]
+JobsOrAuto = Annotated[
+    Annotated[int, Field(ge=1, le=MOST_JOBS)] | Literal["auto"], BeforeValidator(partial(_count_or_auto, MOST_JOBS))
+]
+Character = Annotated[str, Field(min_length=1, max_length=1), BeforeValidator(_character)]
+_COLUMNS = ByShape(Text, Text, then=each_once, plain=list, held=(tuple,), expected="a column or a list of columns")
+Columns = Annotated[tuple[str, ...], _COLUMNS]
+ColumnsOrNone = Annotated[tuple[str, ...], replace(_COLUMNS, fewest=0)]
+_LEVEL = Annotated[float, Field(gt=0, lt=1)]
+Levels = Annotated[
+    tuple[float, ...],
+    ByShape(
+        _LEVEL,
+        _LEVEL,
+        then=lambda value: tuple(sorted(each_once(value))),
+        plain=list,
+        held=(tuple,),
+        expected="a level between 0 and 1, or a list of them",
+        fewest=0,
+    ),
+]
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": PATTERN}]}),
+]

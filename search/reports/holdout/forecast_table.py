@@ -1,0 +1,141 @@
+"""Forecasts beside what came true, as a long table: to draw, or to look at in any other way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstmgru.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lstmgru.data.forecasting.series import SeriesPanel
+    from lstmgru.data.forecasting.splits import Rows
+
+Floats = npt.NDArray[np.floating[Any]]
+
+_NAMES, _TIMES = ("series", "target"), ("cutoff", "time")
+_OFFSET = r"[+-]\d\d:\d\d$"
+
+
+def forecast_table(
+    panel: SeriesPanel,
+    cutoffs: Rows,
+    target: Floats,
+    forecast: Floats,
+    lower: Floats,
+    upper: Floats,
+    levels: Sequence[float],
+    *,
+    history: int | None = None,
+) -> pd.DataFrame:
+    """Forecasts of each series, one after the other, with the values before and between them.
+
+    Of the windows of a series the first is shown, then the next that begins where that one ends or later, and so on: no
+    time has two forecasts.
+
+    Args:
+        panel: Where the windows lie.
+        cutoffs: (windows,) rows of the first forecast step.
+        target: (windows, H, Y) true values in original units; NaN where one is not known.
+        forecast: (windows, H, Y) in original units.
+        lower: (levels, windows, H, Y) lower ends of the intervals.
+        upper: (levels, windows, H, Y) upper ends.
+        levels: Coverage of each interval, in (0, 1); may be empty.
+        history: Most rows before the first forecast of a series; ``None``: three times the horizon.
+
+    Returns:
+        A row for each series, time and target: ``series``, ``target``, ``cutoff`` (the last time that the forecast
+        knew), ``time``, ``actual``, ``forecast``, and ``lower_80``, ``upper_80`` for a level of 0.8. Rows without a
+        forecast have NaN there, and the cutoff of the forecast before them or, where there is none, after them. Values
+        that are not known or were filled are NaN.
+    """
+    import pandas as pd
+
+    horizon = forecast.shape[1]
+    windows, steps, rows = _rows_to_show(panel, cutoffs, horizon, 3 * horizon if history is None else history)
+    forecasts = steps >= 0
+    observed = np.where(panel.observed[rows, None], panel.values[rows, : panel.n_targets], np.nan)
+
+    def flat(values: Floats, otherwise: Floats | float = np.nan) -> npt.NDArray[np.float64]:
+        """(windows, H, Y) → (rows · Y,)."""
+        return np.where(forecasts[:, None], values[windows, steps], otherwise).astype(np.float64).ravel()
+
+    names = panel.schema.targets
+    series = np.searchsorted(panel.offsets, rows, side="right") - 1
+    columns: dict[str, Any] = {
+        "series": panel.ids[series].repeat(len(names)),
+        "target": list(names) * len(rows),
+        "cutoff": _local_times(panel, cutoffs[windows] - 1).repeat(len(names)),
+        "time": _local_times(panel, rows).repeat(len(names)),
+        "actual": flat(target, observed),
+        "forecast": flat(forecast),
+    }
+    for level, low, high in zip(levels, lower, upper, strict=True):
+        columns |= {f"lower_{100 * level:g}": flat(low), f"upper_{100 * level:g}": flat(high)}
+    return pd.DataFrame(columns)
+
+
+def read_forecasts(path: Path) -> pd.DataFrame:
+    """The table that :func:`forecast_table` made, from a CSV file; times are those of the clock, without a zone.
+
+    Raises:
+        DataError: The file is no such table.
+        FileNotFoundError: There is none.
+    """
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        for column in frame.columns:
+            if column in _TIMES:
+                frame[column] = _read_times(frame[column])
+            elif column not in _NAMES:
+                frame[column] = pd.to_numeric(frame[column].where(frame[column] != ""))
+    except ValueError as error:  # pandas' errors of parsing are all of this kind
+        raise DataError(f"{path} is no table of forecasts: {' '.join(str(error).split())}") from error
+    return frame
+
+
+def _read_times(texts: pd.Series) -> pd.Series:
+    """Steps, or dates; an offset from UTC is dropped, as what is drawn is the clock."""
+    import pandas as pd
+
+    if all(re.fullmatch(r"-?\d+", text) for text in texts):
+        return texts.astype("int64")
+    return pd.to_datetime(texts.str.replace(_OFFSET, "", regex=True), format="ISO8601")
+
+
+def _rows_to_show(panel: SeriesPanel, cutoffs: Rows, horizon: int, history: int) -> tuple[Rows, Rows, Rows]:
+    """(rows,) window of each row to show, its step or -1 if the window does not forecast it, and the row."""
+    parts: list[Rows] = []  # each (3, rows): arrays, since a panel may have millions of rows to show
+    before, end = -1, 0
+    for window in np.argsort(cutoffs, kind="stable"):
+        cutoff = int(cutoffs[window])
+        if before >= 0 and cutoff < end:
+            continue
+        first_row = int(panel.offsets[np.searchsorted(panel.offsets, cutoff, side="right") - 1])
+        if before < 0 or end <= first_row:  # the first window of a series
+            before, end = window, max(first_row, cutoff - history)
+        rows = np.arange(end, cutoff + horizon)
+        forecast = rows >= cutoff
+        parts.append(np.stack([np.where(forecast, window, before), np.where(forecast, rows - cutoff, -1), rows]))
+        before, end = window, cutoff + horizon
+    windows, steps, rows = np.concatenate([np.empty((3, 0), np.int64), *parts], axis=1)
+    return windows, steps, rows
+
+
+def _local_times(panel: SeriesPanel, rows: Rows) -> pd.Index[Any]:
+    """(rows,) steps, or dates in the time zone of the user's table."""
+    import pandas as pd
+
+    times: pd.Index[Any] = pd.Index(panel.times[rows])
+    if isinstance(times, pd.DatetimeIndex) and panel.timezone:
+        times = times.tz_localize("UTC").tz_convert(panel.timezone)
+    return times

@@ -1,0 +1,180 @@
+"""How the scores went: from trial to trial, and from epoch to epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from search.reports.charts import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    NUMBER,
+    ORANGE,
+    RED,
+    Cut,
+    axis_title,
+    cut,
+    style,
+    whole_numbers,
+)
+from search.reports.objectives import Objective, complete_trials
+from search.study.records import StudyRecord
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+    from plotly.graph_objects import Figure
+
+
+def history_figure(optuna_study: Study, objective: Objective, baseline: tuple[str, float] | None) -> Figure:
+    """The values of all complete trials, and the best so far.
+
+    Args:
+        optuna_study: With a complete trial.
+        objective: What is drawn.
+        baseline: Name and score of a simple method to compare with.
+    """
+    from optuna.visualization import plot_optimization_history
+
+    target = None if objective.alone else objective.of
+    figure = plot_optimization_history(optuna_study, target=target, target_name=objective.label)
+    style(figure)
+    look = {"marker": {"color": BLUE, "size": 7}, "hovertemplate": f"trial %{{x}}: %{{y:{NUMBER}}}<extra></extra>"}
+    figure.update_traces(**look, name="trial", selector={"name": objective.label})
+    figure.update_traces(
+        name="best so far",
+        line={"color": ORANGE, "width": 2, "shape": "hv"},
+        hoverinfo="skip",
+        selector={"name": "Best Value"},
+    )
+    figure.update_traces(
+        name="breaks a bound",
+        marker={"color": GREY, "symbol": "x"},
+        hovertemplate=look["hovertemplate"],
+        selector={"name": "Infeasible Trial"},
+    )
+    for trace in figure.data:
+        trace.showlegend = any(value is not None for value in trace.x) if trace.name == "breaks a bound" else True
+    if baseline is not None:
+        figure.add_trace(_baseline(*baseline, len(optuna_study.get_trials(deepcopy=False))))
+    last = len(optuna_study.get_trials(deepcopy=False)) - 1
+    seen = history_cut(optuna_study, objective)
+    seen = seen.including(baseline[1]) if baseline else seen
+    figure.update_xaxes(title="trial", **whole_numbers(last), range=[-0.03 * last - 0.3, 1.03 * last + 0.3])
+    figure.update_yaxes(title=axis_title(objective.label), range=seen.span)
+    return figure
+
+
+def history_cut(optuna_study: Study, objective: Objective) -> Cut:
+    """What of the values is drawn."""
+    values = [objective.of(trial) for trial in complete_trials(optuna_study)]
+    return cut(values, larger_is_better=objective.larger_is_better)
+
+
+def _baseline(name: str, score: float, n_trials: int) -> Any:
+    from plotly.graph_objects import Scatter
+
+    return Scatter(
+        x=[0, max(1, n_trials - 1)],
+        y=[score, score],
+        mode="lines",
+        line={"color": INK, "width": 1.3, "dash": "dash"},
+        name=f"baseline: {name.replace('_', ' ')}",
+        hoverinfo="skip",
+    )
+
+
+def curves_figure(study: StudyRecord, optuna_study: Study, best: int | None) -> Figure:
+    """The intermediate values of all trials, fold after fold, as the pruner sees them.
+
+    Args:
+        study: Names the folds and their epochs.
+        optuna_study: With an intermediate value.
+        best: Number of the trial that stands out.
+    """
+    from plotly.graph_objects import Figure
+
+    max_epochs = int(study.config.get("training", {}).get("max_epochs", 0))
+    trials = [trial for trial in optuna_study.get_trials(deepcopy=False) if trial.intermediate_values]
+    figure = Figure()
+    shown: set[str] = set()
+    for trial in sorted(trials, key=lambda trial: (trial.number == best, trial.state.name == "COMPLETE")):
+        kind = _kind(trial, best)
+        figure.add_trace(_curve(trial, kind, max_epochs, legend=kind not in shown))
+        shown.add(kind)
+    style(figure)
+    for fold, start in _folds(trials, max_epochs):
+        if fold > 1:
+            figure.add_vline(x=start - 0.5, line={"color": "#cccccc", "width": 1})
+        figure.add_annotation(
+            x=start, y=1, yref="paper", yanchor="top", xanchor="left", text=f"fold {fold}", showarrow=False,
+            font={"color": GREY, "size": 12},
+        )  # fmt: skip
+    last = max(max(trial.intermediate_values) for trial in trials)
+    figure.update_layout(showlegend=True)
+    figure.update_xaxes(title="epoch, fold after fold", **whole_numbers(last), range=[0.5, last + 0.5])
+    figure.update_yaxes(title=axis_title(f"score ({study.metric})"), range=curves_cut(optuna_study).span)
+    return figure
+
+
+def curves_cut(optuna_study: Study) -> Cut:
+    """What of the intermediate values is drawn."""
+    values = [
+        value for trial in optuna_study.get_trials(deepcopy=False) for value in trial.intermediate_values.values()
+    ]
+    # Only a study of the score alone has intermediate values.
+    return cut(values, larger_is_better=optuna_study.directions[0].name == "MAXIMIZE")
+
+
+_LOOKS: dict[str, dict[str, Any]] = {
+    "best": {"color": ORANGE, "width": 2.5},
+    "complete": {"color": BLUE, "width": 1.2},
+    "pruned": {"color": GREY, "width": 1.2, "dash": "dot"},
+    "failed": {"color": RED, "width": 1.2, "dash": "dash"},
+    "running": {"color": GREEN, "width": 1.2},
+    "waiting": {"color": "#cccccc", "width": 1.2, "dash": "dot"},
+}
+
+
+def _kind(trial: FrozenTrial, best: int | None) -> str:
+    states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
+    return "best" if trial.number == best else states[trial.state.name]
+
+
+def _curve(trial: FrozenTrial, kind: str, max_epochs: int, *, legend: bool) -> Any:
+    """A trial's line, broken between two folds."""
+    from plotly.graph_objects import Scatter
+
+    steps: list[int | None] = []
+    values: list[float | None] = []
+    places: list[tuple[int, int | None]] = []
+    for step in sorted(trial.intermediate_values):
+        fold, epoch = divmod(step - 1, max_epochs) if max_epochs else (0, step - 1)
+        if places and places[-1][0] != fold + 1:
+            steps, values, places = [*steps, None], [*values, None], [*places, (fold + 1, None)]
+        steps.append(step)
+        values.append(trial.intermediate_values[step])
+        places.append((fold + 1, epoch + 1))
+    return Scatter(
+        x=steps,
+        y=values,
+        mode="lines" if len(steps) > 1 else "markers",
+        line=_LOOKS[kind],
+        marker={"color": _LOOKS[kind]["color"]},
+        opacity=1.0 if kind == "best" else 0.55,
+        name=f"trial {trial.number}, the best" if kind == "best" else kind,
+        legendgroup=kind,
+        showlegend=legend,
+        customdata=places,
+        hovertemplate=f"trial {trial.number}, fold %{{customdata[0]}}, epoch %{{customdata[1]}}: "
+        f"%{{y:{NUMBER}}}<extra></extra>",
+    )
+
+
+def _folds(trials: list[FrozenTrial], max_epochs: int) -> Iterator[tuple[int, int]]:
+    """Number and first step of each fold that a trial reached."""
+    last = max(max(trial.intermediate_values) for trial in trials)
+    if max_epochs:
+        yield from enumerate(range(1, last + 1, max_epochs), start=1)

@@ -1,0 +1,163 @@
+"""The search itself, drawn: scores, learning curves, parameters, and when which trial ran."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from search.config.objectives import SCORE
+from search.reports.charts import Cut
+from search.reports.objectives import Objective, complete_trials, objectives
+from search.reports.page import chart, paragraph, wide
+from search.reports.search.history import curves_cut, curves_figure, history_cut, history_figure
+from search.reports.search.importance import METHOD, Importance, importance, importance_figure, limits
+from search.reports.search.parameters import alone_figure, together_figure
+from search.reports.search.pareto import pareto_figure
+from search.reports.search.timeline import timeline, timeline_figure, timeline_text
+from search.study.records import StudyRecord
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from optuna import Study
+
+_HEIGHT, _SMALL_HEIGHT = 340, 230
+_BAR, _AROUND_BARS, _NARROWEST_BARS = 26, 70, 560
+_AXIS = 140
+"""Pixels from one parameter to the next in parallel coordinates."""
+_MOST_BARS, _MOST_TOGETHER, _MOST_ALONE = 15, 7, 24
+
+
+def search_html(study: StudyRecord, optuna_study: Study, now: datetime) -> str:
+    """A chart of everything that the study has enough trials for, and a sentence where it has not.
+
+    Args:
+        study: The study.
+        optuna_study: The same, for Optuna.
+        now: Local time.
+    """
+    aims = objectives(optuna_study, study.metric)
+    parts: list[str] = []
+    if complete_trials(optuna_study):
+        found = importance(optuna_study)
+        parts += _front(study, optuna_study, aims)
+        parts += _history(study, optuna_study, aims)
+        parts += _curves(study, optuna_study)
+        parts += _importance(found)
+        parts += _together(optuna_study, aims, found)
+        parts += _alone(optuna_study, aims, found)
+    else:
+        parts.append(paragraph("Scores and parameters are drawn as soon as a trial is complete."))
+        parts += _curves(study, optuna_study)
+    return "\n".join([*parts, *_timeline(study, now)])
+
+
+def _front(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...]) -> Iterator[str]:
+    if len(aims) == 1:
+        return
+    numbers = ", ".join(map(str, study.front)) or "there is none"
+    yield "<h3>Pareto front</h3>"
+    yield paragraph(
+        f"Trials within the bounds of which no other is as good in every objective and better in one: {numbers}."
+    )
+    first = _score(aims)
+    for other in aims:
+        if other != first:
+            yield chart(pareto_figure(optuna_study, first, other), height=_HEIGHT)
+
+
+def _history(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...]) -> Iterator[str]:
+    scores = {name: baseline.folds for name, baseline in study.baselines.items() if baseline.folds is not None}
+    choose = min if study.direction == "minimize" else max
+    best = choose(scores.items(), key=lambda item: item[1], default=None)
+    for aim in aims:
+        yield "<h3>Optimization history</h3>" if aim.name == SCORE else f"<h3>Optimization history: {aim.label}</h3>"
+        baseline = best if aim.name == SCORE else None
+        hidden = history_cut(optuna_study, aim)
+        yield paragraph(
+            "Every complete trial, in the order of their numbers; pruned and failed ones have no final value.",
+            *(["The dashed line is the best baseline."] if baseline else []),
+            *_left_out(hidden, "trial"),
+        )
+        yield chart(history_figure(optuna_study, aim, baseline), height=_HEIGHT)
+
+
+def _curves(study: StudyRecord, optuna_study: Study) -> Iterator[str]:
+    if any(trial.intermediate_values for trial in optuna_study.get_trials(deepcopy=False)):
+        yield "<h3>Intermediate values</h3>"
+        hidden = curves_cut(optuna_study)
+        yield paragraph(
+            "The mean of the best scores of the folds that a trial has finished and its best so far in the current "
+            "one: what the pruner compares.",
+            *_left_out(hidden, "value"),
+        )
+        yield chart(curves_figure(study, optuna_study, study.best.number if study.best else None), height=_HEIGHT + 40)
+
+
+def _importance(found: Importance) -> Iterator[str]:
+    yield "<h3>Which parameters matter</h3>"
+    if not found.shares:
+        yield paragraph(f"Importances cannot be told: {found.reason}.")
+        return
+    yield paragraph(METHOD)
+    bars = min(len(found.shares), _MOST_BARS)
+    drawn_only = f"The {bars} most important of {len(found.shares)} parameters are drawn."
+    yield paragraph(*limits(found), *([drawn_only] if bars < len(found.shares) else []))
+    drawn = chart(importance_figure(found, most=_MOST_BARS), height=_BAR * bars + _AROUND_BARS)
+    yield wide(drawn, width=_NARROWEST_BARS)
+
+
+def _together(optuna_study: Study, aims: tuple[Objective, ...], found: Importance) -> Iterator[str]:
+    names = found.order[:_MOST_TOGETHER]
+    if found.n_trials < 2 or not names:
+        return
+    score = _score(aims)
+    yield "<h3>Parameters together</h3>"
+    yield paragraph(
+        f"A line is a complete trial, the darker the better its {score.label}; None stands where it does not have the "
+        "parameter.",
+        *_shown(len(names), found),
+    )
+    width = _AXIS * (len(names) + len(aims))
+    yield wide(chart(together_figure(optuna_study, names, score), height=_HEIGHT + 40), width=width)
+
+
+def _alone(optuna_study: Study, aims: tuple[Objective, ...], found: Importance) -> Iterator[str]:
+    names = found.order[:_MOST_ALONE]
+    if found.n_trials < 2 or not names:
+        return
+    score = _score(aims)
+    hidden = history_cut(optuna_study, score)
+    yield "<h3>Parameters one by one</h3>"
+    yield paragraph(
+        "A point is a complete trial; later ones are darker. The axes show all that could be chosen.",
+        *_left_out(hidden, "trial"),
+        *_shown(len(names), found),
+    )
+    charts = (chart(alone_figure(optuna_study, name, score), height=_SMALL_HEIGHT) for name in names)
+    yield f'<div class="grid">{"".join(f"<div>{drawn}</div>" for drawn in charts)}</div>'
+
+
+def _left_out(hidden: Cut, thing: str) -> list[str]:
+    """The sentence on what a chart does not show, if there is any."""
+    return [hidden.sentence(thing if hidden.hidden == 1 else f"{thing}s")] if hidden.hidden else []
+
+
+def _score(aims: tuple[Objective, ...]) -> Objective:
+    return next((aim for aim in aims if aim.name == SCORE), aims[0])
+
+
+def _shown(count: int, found: Importance) -> list[str]:
+    total = len(found.trials)
+    if count == total:
+        return []
+    which = "most important" if found.shares else "first by name"
+    return [f"The {count} {which} of {total} parameters are drawn."]
+
+
+def _timeline(study: StudyRecord, now: datetime) -> Iterator[str]:
+    line = timeline(study.trials, now)
+    if line.spans:
+        yield "<h3>Timeline</h3>"
+        yield paragraph(*timeline_text(line))
+        yield chart(timeline_figure(line), height=100 + 34 * line.lanes)

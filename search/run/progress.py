@@ -1,0 +1,70 @@
+"""What a run tells whoever watches it; the command line shows it, the library shows nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from search.study.records import StudyRecord, TrialRecord
+
+if TYPE_CHECKING:
+    from search.tasks.plan import Plan
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is.
+
+    Attributes:
+        done: Trials that ended, of all runs of the study.
+        total: Trials that the study is to have.
+        running: Trials running now.
+        best: The best complete trial.
+        elapsed: Seconds of this run.
+        seconds_left: Estimate until the end of the search; ``None`` before the first trial ended.
+    """
+
+    done: int
+    total: int
+    running: tuple[TrialRecord, ...]
+    best: TrialRecord | None
+    elapsed: float
+    seconds_left: float | None
+
+
+class Listener(Protocol):
+    """Hears of a run; every method returns quickly."""
+
+    def on_plan(self, plan: Plan, study: StudyRecord) -> None:
+        """The study is open: what is about to happen, and what is already there."""
+
+    def on_phase(self, text: str) -> None:
+        """A step that is not a trial begins: ``refitting lstm(64) …``."""
+
+    def on_progress(self, progress: Progress) -> None:
+        """Called several times a second while trials run."""
+
+    def on_trial(self, trial: TrialRecord, progress: Progress) -> None:
+        """A trial ended."""
+
+    def on_message(self, text: str) -> None:
+        """Something that the user should know and need not act on at once."""
+
+
+class SilentListener:
+    """Hears nothing."""
+
+    def on_plan(self, plan: Plan, study: StudyRecord) -> None:
+        """Ignored."""
+
+    def on_phase(self, text: str) -> None:
+        """Ignored."""
+
+    def on_progress(self, progress: Progress) -> None:
+        """Ignored."""
+
+    def on_trial(self, trial: TrialRecord, progress: Progress) -> None:
+        """Ignored."""
+
+    def on_message(self, text: str) -> None:
+        """Ignored."""

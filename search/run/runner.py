@@ -1,0 +1,215 @@
+"""The story of a run: plan, open the study, search, refit, score the holdout, export, track."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Protocol
+
+from search.errors import NotAJournal, NoTrialCompleted, SearchError
+from search.executors.base import Executor
+from search.executors.devices import gpu_share
+from search.run.driver import Driver
+from search.run.finalize import Ending, why_nothing_to_export
+from search.run.progress import Listener
+from search.run.resume import open_study
+from search.run.trial import PRELOAD, warm_up
+from search.study.budget import Budget
+from search.study.journal import exclusive, journal_path, open_storage, repair
+from search.study.records import StudyRecord
+from search.study.store import StudyStore
+from search.tasks.plan import Plan
+
+if TYPE_CHECKING:
+    from search.tracking import RunStatus, Tracker
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended.
+
+    Attributes:
+        study: The study as it is now.
+        interrupted: Whether someone pressed Ctrl-C.
+    """
+
+    study: StudyRecord
+    interrupted: bool
+
+
+class Interruptible(Protocol):
+    """Stops cleanly soon after it is told that it was interrupted."""
+
+    interrupted: bool
+
+
+def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutcome:
+    """Run a study, or go on with it, until its budget is spent.
+
+    Args:
+        plan: The study.
+        folder: Where ``studies/`` and ``mlruns/`` are written.
+        fresh: Forget what is there of the study first.
+        listener: Watches.
+
+    Raises:
+        StudyBusy: Another process runs the study.
+        StudyMismatch: What is there of the study has other data or settings.
+        NoTrialCompleted: Every trial failed, or none keeps the bounds.
+        StudyNotFound: The study that it is to be warmed with is not there.
+        TrackingError: The study names a store that MLflow cannot use.
+        SearchError: The folder cannot be written to, or workers cannot import a registered cell.
+    """
+    from search.tracking import make_tracker
+
+    check_cells(plan)
+    path = journal_path(folder, plan.name)
+    if path.parent.exists() and not path.parent.is_dir():
+        raise SearchError(f"{path.parent} is a file, but a run keeps its trials in a folder of that name; move it away")
+    # A store that cannot be used is refused before anything is written.
+    tracker = make_tracker(plan.config, folder, on_problem=listener.on_message)
+    with exclusive(path, plan.name):
+        if fresh and path.exists():
+            listener.on_message(f"starting over: {what_goes(path, plan.name)} will be removed")
+            forget(path)
+        store = open_study(plan, path, listener)
+        listener.on_plan(plan, store.record())
+        budget = Budget(plan.trials, plan.config.search.timeout, store.get("elapsed", 0.0))
+        with tracker:
+            tracker.start(store.record())
+            return _run(plan, store, budget, tracker, listener, bundle_path(folder, plan.name))
+
+
+def bundle_path(folder: Path, study: str) -> Path:
+    """``studies/weather.bundle`` below the working folder."""
+    return folder / "studies" / f"{study}.bundle"
+
+
+def what_goes(path: Path, study: str) -> str:
+    """What :func:`forget` would remove."""
+    try:
+        repair(path)
+        store = StudyStore.load(open_storage(path), study)
+        trials = f"{len(store.record().trials) if store else 0} trials in {path}"
+    except NotAJournal:
+        trials = f"the unreadable {path}"
+    bundle = path.with_suffix(".bundle")
+    return " and ".join([trials, *([f"the model in {bundle}"] if bundle.exists() else [])])
+
+
+def forget(path: Path) -> None:
+    """Remove a study's journal and bundle; what MLflow shows of it stays there."""
+    path.unlink()
+    for suffix in (".bundle", ".report"):
+        shutil.rmtree(path.with_suffix(suffix), ignore_errors=True)
+
+
+def _run(
+    plan: Plan, store: StudyStore, budget: Budget, tracker: Tracker, listener: Listener, bundle: Path
+) -> RunOutcome:
+    ended_now = False
+    with make_executor(plan) as executor:
+        driver = Driver(plan, store, executor, budget, tracker, listener)
+        with interruptible(driver):
+            driver.run()
+            _say_why_it_ended(plan, store, budget, driver, listener)
+            winner = store.winner()
+            if winner is None and not driver.interrupted:
+                raise NoTrialCompleted(why_nothing_to_export(store.record()))
+            if winner is not None and not driver.interrupted and not _is_exported(store, winner.number, bundle):
+                ending = Ending(plan, store, executor, budget, listener, bundle, lambda: driver.interrupted)
+                ended_now = ending.run(winner)
+    if bundle.exists():
+        store.set("bundle", str(bundle))
+    if ended_now:
+        if plan.config.tracking.enabled:
+            listener.on_phase("logging the model to MLflow")
+        tracker.log_model(bundle, store.record())
+    status: RunStatus = "KILLED" if driver.interrupted and not ended_now else "FINISHED"
+    links = tracker.finish(store.record(), status=status, optuna_study=store.study)
+    if links is not None:
+        store.set_links(links)
+    store.set("elapsed", round(budget.elapsed, 1))
+    return RunOutcome(store.record(), driver.interrupted)
+
+
+def _say_why_it_ended(plan: Plan, store: StudyStore, budget: Budget, driver: Driver, listener: Listener) -> None:
+    """A search that its time budget ended before all trials says so."""
+    counted, waiting = store.counts()
+    if budget.timeout is not None and not driver.interrupted and counted - waiting < plan.trials:
+        ended = counted - waiting
+        listener.on_message(
+            f"the time budget of {budget.timeout:g} s ended the search after {ended} of {plan.trials} trials; "
+            "a longer --timeout goes on from here"
+        )
+
+
+def _is_exported(store: StudyStore, winner: int, bundle: Path) -> bool:
+    """Whether the study already ended with that winner, and its model is there."""
+    return store.get("holdout", {}).get("trial") == winner and bundle.exists()
+
+
+def make_executor(plan: Plan, *, apart: bool = False) -> Executor:
+    """Where the jobs of a study run: in workers, or one at a time in this process.
+
+    Args:
+        plan: Says how many at once.
+        apart: Whether they run in workers even if it is one at a time.
+    """
+    from search.executors.in_process import InProcessExecutor
+    from search.executors.processes import ProcessExecutor
+
+    cells = plan.registered_cells()
+    if plan.jobs == 1 and not apart:
+        return InProcessExecutor(partial(warm_up, cells))
+    # What CUDA and the libraries of other systems have begun does not survive a fork.
+    preload = PRELOAD if plan.accelerator == "cpu" and sys.platform == "linux" else ()
+    share = gpu_share(plan.accelerator, plan.jobs)
+    return ProcessExecutor(plan.jobs, partial(warm_up, cells, apart=True), preload=preload, gpu_share=share)
+
+
+def check_cells(plan: Plan) -> None:
+    """Refuse cells that worker processes could not import.
+
+    Raises:
+        SearchError: It says which.
+    """
+    for name, cell in plan.registered_cells().items() if plan.jobs > 1 else ():
+        try:
+            pickle.dumps(cell)
+        except (pickle.PicklingError, AttributeError) as error:
+            raise SearchError(
+                f"the cell {name!r} cannot be sent to worker processes: its class {cell.__qualname__} must stand at "
+                "the top level of a module; move it there, or search with one job"
+            ) from error
+
+
+@contextmanager
+def interruptible(driver: Interruptible) -> Iterator[None]:
+    """Ctrl-C asks the driver to stop cleanly; a second one ends the process at once.
+
+    Outside the main thread, where Python takes no signals, nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        # A handler may run in the middle of a print: it sets a flag, and the driver says so.
+        driver.interrupted = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

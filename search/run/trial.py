@@ -1,0 +1,185 @@
+"""What a worker does: run one trial over the folds, score the baselines."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from search.study.records import EpochRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lstmgru.specs import TrainSpec
+    from lstmgru.training.callbacks import EpochResult
+    from search.executors.base import Channel
+    from search.space.space import Model
+    from search.tasks.base import BaselineResult, TaskData
+
+INTERRUPTED = "interrupted"
+"""The reason of a stop after which a trial is run again from its beginning."""
+
+
+@dataclass(frozen=True)
+class TrialReport:
+    """One epoch as the driver hears of it.
+
+    Attributes:
+        step: ``fold * max_epochs + epoch``, both counted from 0, plus 1.
+        value: Mean of the finished folds' best scores and the best so far of the current fold.
+        epoch: The epoch itself.
+    """
+
+    step: int
+    value: float
+    epoch: EpochRecord
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What a trial found.
+
+    Attributes:
+        fold_scores: Best score of each fold that was trained to its end.
+        best_epochs: The epochs of those scores.
+        fold_seconds: Wall time of those folds.
+        n_parameters: Of the network.
+        latency: Seconds of one forecast of the last fold's network.
+        train_seconds: Wall time of all folds, also of one that was not finished.
+        seconds: Wall time of the whole trial in its worker.
+        calibration: What its outputs for the folds, also for one that was not finished, say of its intervals
+            (:class:`lstmgru.evaluation.intervals.Calibration` as plain values); ``None`` where it has none.
+        stopped: Why the trial was stopped early, or ``None``.
+    """
+
+    fold_scores: tuple[float, ...]
+    best_epochs: tuple[int, ...]
+    fold_seconds: tuple[float, ...]
+    n_parameters: int
+    latency: float
+    train_seconds: float
+    seconds: float
+    calibration: dict[str, Any] | None
+    stopped: str | None
+
+    @property
+    def score(self) -> float:
+        """Mean of the folds' scores, of a trial that was not stopped."""
+        return sum(self.fold_scores) / len(self.fold_scores)
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """What the network costs, by objective; of a trial that was stopped, as far as it came."""
+        return {
+            "latency": self.latency,
+            "n_parameters": self.n_parameters,
+            "train_seconds": round(self.train_seconds, 3),
+        }
+
+    def details(self) -> dict[str, Any]:
+        """What a study keeps of it beside the score."""
+        return {
+            **self.measures,
+            "seconds": round(self.seconds, 3),
+            "fold_scores": self.fold_scores,
+            "best_epochs": self.best_epochs,
+            "fold_seconds": self.fold_seconds,
+            "reason": self.stopped,
+        }
+
+
+class _FoldObserver:
+    """Turns the epochs of one fold into reports about the trial."""
+
+    def __init__(
+        self, channel: Channel, data: TaskData, fold: int, max_epochs: int, earlier: list[float], start: float
+    ) -> None:
+        self.reason: str | None = None
+        self._channel, self._data, self._fold, self._max_epochs = channel, data, fold, max_epochs
+        self._earlier, self._start = earlier, start
+        self._best: float | None = None
+
+    def on_epoch(self, result: EpochResult) -> None:
+        if self.reason == INTERRUPTED:
+            return  # the epoch was cut short, and will be run again as a whole
+        self._best = result.score if self._best is None else self._data.better(self._best, result.score)
+        scores = [*self._earlier, self._best]
+        seconds = time.perf_counter() - self._start
+        epoch = EpochRecord(self._fold + 1, result.epoch, result.train_loss, result.score, seconds)
+        step = self._fold * self._max_epochs + result.epoch
+        self._channel.report(TrialReport(step, sum(scores) / len(scores), epoch))
+
+    def should_stop(self) -> bool:
+        self.reason = self.reason or self._channel.stop_reason()
+        return self.reason is not None
+
+
+def run_trial(data: TaskData, model: Model, train: TrainSpec, channel: Channel) -> TrialResult:
+    """Train one candidate on every fold, reporting each epoch, and measure what it costs.
+
+    Raises:
+        TrainingDiverged: A loss or score is not finite.
+        DataError: A fold has nothing to learn from for this candidate.
+    """
+    from lstmgru.nn.latency import network_latency
+    from lstmgru.nn.network import count_parameters
+
+    start = time.perf_counter()
+    scores: list[float] = []
+    best_epochs: list[int] = []
+    seconds: list[float] = []
+    backtest = data.backtest(model)
+    train_seconds = 0.0
+    for fold in range(data.n_folds):
+        observer = _FoldObserver(channel, data, fold, train.max_epochs, scores, start)
+        fitted = data.fit(fold, model, train, observer)
+        train_seconds += fitted.seconds
+        if fitted.outputs is not None:
+            backtest.add(fold, fitted.outputs)
+        if observer.reason is not None:
+            break
+        scores.append(fitted.score)
+        best_epochs.append(fitted.best_epoch)
+        seconds.append(fitted.seconds)
+    return TrialResult(
+        fold_scores=tuple(scores),
+        best_epochs=tuple(best_epochs),
+        fold_seconds=tuple(seconds),
+        n_parameters=count_parameters(fitted.network),
+        latency=network_latency(fitted.network),
+        train_seconds=train_seconds,
+        seconds=time.perf_counter() - start,
+        calibration=backtest.calibration(),
+        stopped=observer.reason,
+    )
+
+
+def score_baselines(data: TaskData, channel: Channel) -> dict[str, BaselineResult] | None:
+    """Every baseline on the folds, by name; ``None`` if it was stopped."""
+    return data.score_baselines(lambda: channel.stop_reason() is not None)
+
+
+PRELOAD = ("lstmgru.training.fit_forecasts", "numba")
+"""The modules that every worker needs."""
+
+
+def warm_up(cells: Mapping[str, type[Any]], *, apart: bool = False) -> None:
+    """Import what every job needs, register cells, and keep to one torch thread.
+
+    Args:
+        cells: Those that a user registered in the driver's process, by name.
+        apart: Whether this process does nothing else.
+    """
+    import torch
+
+    import lstmgru.training.fit_forecasts  # noqa: F401
+    from lstmgru.specs.registry import register_cell
+    from lstmgru.training.training import look_for_plugins_once
+
+    if apart:
+        look_for_plugins_once()
+
+    for name, cell in cells.items():
+        register_cell(name, cell)
+    torch.set_num_threads(1)

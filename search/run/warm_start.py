@@ -1,0 +1,115 @@
+"""What an earlier study found, for a new one to begin with: its best configurations, not their scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lstmgru.errors import did_you_mean
+from search.errors import StudyMismatch, StudyNotFound
+from search.space.configurations import Parameters, complete
+from search.study.journal import journal_path, open_storage
+from search.study.store import StudyStore
+
+if TYPE_CHECKING:
+    from search.study.records import StudyRecord
+    from search.tasks.plan import Plan
+
+MOST_CONFIGURATIONS = 5
+"""As many are taken: enough to begin well, few enough to leave the search to the study."""
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """What is taken over.
+
+    Attributes:
+        study: The name of the earlier study.
+        configurations: Different candidates of this study's space, the best first.
+        note: What a user should know of it.
+    """
+
+    study: str
+    configurations: tuple[Parameters, ...]
+    note: str
+
+
+def warm_start(plan: Plan, folder: Path) -> WarmStart | None:
+    """The best configurations of the study that a study names; ``None`` if it names none.
+
+    A score belongs to its data, metric and folds, so no score is taken over: the candidates are trained anew.
+
+    Args:
+        plan: The new study.
+        folder: Where studies were run.
+
+    Raises:
+        StudyNotFound: The earlier study has not been run there.
+        StudyMismatch: It has no complete trial, or none that is a candidate of this space.
+        NotAJournal: The file is no journal.
+    """
+    reference = plan.config.search.warm_start
+    if reference is None:
+        return None
+    store = _load(reference, plan.name, folder)
+    earlier = store.record()
+    fixed = {key.removeprefix("space."): value for key, value in store.get("identity", {}).items()}
+    found: list[Parameters] = []
+    reason = "it has no complete trial"
+    for trial in earlier.complete:
+        parameters, problems = complete(plan.space, trial.params, fixed)
+        if problems:
+            first, text = next(iter(problems.items()))
+            reason = f"of its trial {trial.number}, {first} {text}"
+        elif parameters not in found:
+            found.append(parameters)
+    if not found:
+        raise StudyMismatch(
+            f"search.warm_start is {reference!r}, but no trial of that study is a candidate of this space: {reason}; "
+            "leave it out, or widen the space"
+        )
+    chosen = tuple(found[:MOST_CONFIGURATIONS])
+    return WarmStart(earlier.study, chosen, _note(plan, earlier, len(chosen)))
+
+
+def _load(reference: str, name: str, folder: Path) -> StudyStore:
+    """The earlier study.
+
+    Raises:
+        StudyNotFound: There is none, or it is the new one itself.
+    """
+    import optuna
+
+    named = Path(reference).name == reference and not reference.endswith(".journal")
+    path = journal_path(folder, reference) if named else folder / Path(reference).expanduser()
+    if path.absolute() == journal_path(folder, name).absolute():
+        raise StudyNotFound(f"search.warm_start is {reference!r}, which is this study itself; name another one")
+    if not path.is_file():
+        there = sorted(file.stem for file in (folder / "studies").glob("*.journal"))
+        hint = did_you_mean(Path(reference).stem, there)
+        raise StudyNotFound(
+            f"search.warm_start is {reference!r}, but there is no {path}{hint}; run that study here, or name a journal"
+        )
+    storage = open_storage(path)
+    for found in optuna.study.get_all_study_names(storage):
+        if (store := StudyStore.load(storage, found)) is not None:
+            return store
+    raise StudyNotFound(f"search.warm_start is {reference!r}, but {path} holds no study yet; run that study first")
+
+
+def _note(plan: Plan, earlier: StudyRecord, count: int) -> str:
+    differs = [f"{what} was {then}" for what, then, now in _compared(plan, earlier) if then != now]
+    why = f", where {' and '.join(differs)}," if differs else ""
+    which = f"the best {count} configurations" if count > 1 else "the best configuration"
+    return f"{which} of study '{earlier.study}'{why} will be tried first; their scores there do not count here"
+
+
+def _compared(plan: Plan, earlier: StudyRecord) -> list[tuple[str, Any, Any]]:
+    """What makes two scores comparable: name, the earlier study's value, this study's."""
+    horizons = (config.get("forecast", {}).get("horizon") for config in (earlier.config, plan.config.to_dict()))
+    return [
+        ("the metric", earlier.metric, plan.metric),
+        ("the horizon", *horizons),
+        ("the data", earlier.data.get("source"), plan.source),
+    ]

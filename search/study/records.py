@@ -1,0 +1,270 @@
+"""What a study holds, as plain values: the one picture that the command line, the reports and tracking read.
+
+A record is built from Optuna's storage alone (see :mod:`search.study.store`); it needs neither torch nor MLflow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal, Self
+
+from search.config.objectives import SCORE, Goal
+
+TrialStateName = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch of one fold.
+
+    Attributes:
+        fold: 1 for the first.
+        epoch: 1 for the first.
+        train_loss: Mean loss over the epoch's batches, on scaled values.
+        value: The metric on the fold's evaluation windows, in original units.
+        seconds: Since the trial started.
+    """
+
+    fold: int
+    epoch: int
+    train_loss: float
+    value: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial.
+
+    Attributes:
+        number: Optuna's, from 0.
+        state: Optuna's state name.
+        value: Mean of the folds' scores; of a pruned trial its last intermediate value; ``None`` where there is none.
+        layers: The architecture, ``lstm(64) > gru(32)``; ``None`` before it is known.
+        params: What was suggested, by parameter name.
+        n_parameters: Trainable numbers of the network.
+        epochs: Epochs trained, all folds together.
+        seconds: Wall time.
+        reason: Why it was pruned or failed.
+        fold_scores: Best score of each finished fold.
+        curve: Every epoch.
+        started: Local time without zone, as Optuna keeps it.
+        completed: Likewise.
+        mlflow_run_id: Its run, once tracked.
+        latency: Seconds of one forecast; ``None`` before the trial ended.
+        train_seconds: Seconds of training, of all folds that it came to.
+    """
+
+    number: int
+    state: TrialStateName
+    value: float | None = None
+    layers: str | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    n_parameters: int | None = None
+    epochs: int | None = None
+    seconds: float | None = None
+    reason: str | None = None
+    fold_scores: tuple[float, ...] = ()
+    curve: tuple[EpochRecord, ...] = ()
+    started: datetime | None = None
+    completed: datetime | None = None
+    mlflow_run_id: str | None = None
+    latency: float | None = None
+    train_seconds: float | None = None
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """What is known of it, by objective."""
+        known = {
+            SCORE: self.value,
+            "latency": self.latency,
+            "n_parameters": self.n_parameters,
+            "train_seconds": self.train_seconds,
+        }
+        return {name: value for name, value in known.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class BaselineRecord:
+    """A simple method: its mean score over the folds, and its score on the holdout; ``None`` before it was scored."""
+
+    folds: float | None
+    holdout: float | None = None
+
+
+@dataclass(frozen=True)
+class IntervalRecord:
+    """Prediction intervals of one level on the holdout.
+
+    Attributes:
+        level: Share of the true values that they shall cover.
+        coverage: Share that they cover.
+        width: Mean width in original units.
+    """
+
+    level: float
+    coverage: float
+    width: float
+
+
+@dataclass(frozen=True)
+class HoldoutRecord:
+    """What the winner scored on the holdout.
+
+    Attributes:
+        trial: Number of the winner.
+        score: The study's metric.
+        metrics: Every metric by name.
+        verdict: One sentence: whether the winner really beats the best baseline.
+        beats_baselines: True only if the paired interval of the differences lies below zero.
+        intervals: Of each level that the backtest was large enough for.
+        looks: How often a winner of this study has been scored on the holdout; more than once weakens the claim.
+    """
+
+    trial: int
+    score: float
+    metrics: dict[str, float]
+    verdict: str
+    beats_baselines: bool
+    intervals: tuple[IntervalRecord, ...] = ()
+    looks: int = 1
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The record that ``dataclasses.asdict`` wrote."""
+        intervals = tuple(IntervalRecord(**interval) for interval in values.get("intervals", ()))
+        return cls(**{**values, "intervals": intervals})
+
+
+@dataclass(frozen=True)
+class TrackingLinks:
+    """Where MLflow shows the study.
+
+    Attributes:
+        tracking_uri: The store or server.
+        experiment_id: MLflow's.
+        parent_run_id: The study's run.
+        trial_run_ids: Trial number → run id.
+        model_uri: ``models:/weather@champion`` once the best model is registered.
+    """
+
+    tracking_uri: str
+    experiment_id: str
+    parent_run_id: str
+    trial_run_ids: dict[int, str] = field(default_factory=dict)
+    model_uri: str | None = None
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """One study.
+
+    Attributes:
+        study: Its name.
+        uid: Tells two studies of the same name apart (after ``--fresh``).
+        task: ``forecast``, ``classification`` or ``regression``.
+        metric: Name of the score.
+        direction: ``minimize`` or ``maximize``.
+        config: The study file as it was run, every default filled in.
+        data: ``source``, ``digest`` and, as the task has it, ``series``, ``rows``, ``start``, ``end``, ``frequency``,
+            or ``sequences``, ``classes`` and the like.
+        trials: By number.
+        baselines: By name.
+        holdout: Once scored.
+        bundle: Directory of the exported model.
+        mlflow: Once tracked.
+    """
+
+    study: str
+    uid: str
+    task: str
+    metric: str
+    direction: str
+    config: dict[str, Any]
+    data: dict[str, Any]
+    trials: tuple[TrialRecord, ...] = ()
+    baselines: dict[str, BaselineRecord] = field(default_factory=dict)
+    holdout: HoldoutRecord | None = None
+    bundle: str | None = None
+    mlflow: TrackingLinks | None = None
+
+    @property
+    def complete(self) -> list[TrialRecord]:
+        """COMPLETE trials, best first."""
+        sign = 1 if self.direction == "minimize" else -1
+        scored = [trial for trial in self.trials if trial.state == "COMPLETE" and trial.value is not None]
+        return sorted(scored, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
+
+    @cached_property
+    def goal(self) -> Goal:
+        """What makes a trial the best one."""
+        return Goal.of_study(self.config)
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The COMPLETE trial that the study exports: of those within the bounds the best, or the preferred one."""
+        number = self.goal.best(self._judged)
+        return None if number is None else next(trial for trial in self.trials if trial.number == number)
+
+    @property
+    def front(self) -> list[int]:
+        """Numbers of the COMPLETE trials within the bounds that no other one is better than in every objective."""
+        return self.goal.front(self._judged)
+
+    def broken(self, trial: TrialRecord) -> list[str]:
+        """The bounds that a trial is known to break: ``["latency <= 2ms"]``."""
+        return [str(bound) for bound in self.goal.broken(trial.measures)]
+
+    @property
+    def _judged(self) -> dict[int, dict[str, float]]:
+        sign = 1 if self.direction == "minimize" else -1
+        return {trial.number: trial.measures | {SCORE: sign * (trial.value or 0.0)} for trial in self.complete}
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``show --json`` prints; its keys are a public interface."""
+        best, front = self.best, set(self.front)
+        trials = {trial.number: self._trial_json(trial, front) for trial in self.trials}
+        return {
+            "study": self.study,
+            "task": self.task,
+            "metric": self.metric,
+            "direction": self.direction,
+            "objectives": list(self.goal.objectives),
+            "bounds": [str(bound) for bound in self.goal.bounds],
+            "trials": list(trials.values()),
+            "best": trials[best.number] if best else None,
+            "baselines": {name: asdict(baseline) for name, baseline in self.baselines.items()},
+            "holdout": {
+                "score": self.holdout.score,
+                "metrics": self.holdout.metrics,
+                "intervals": [asdict(interval) for interval in self.holdout.intervals],
+            }
+            if self.holdout
+            else None,
+            "bundle": self.bundle,
+            "mlflow": {
+                "tracking_uri": self.mlflow.tracking_uri,
+                "experiment_id": self.mlflow.experiment_id,
+                "parent_run_id": self.mlflow.parent_run_id,
+            }
+            if self.mlflow
+            else None,
+        }
+
+    def _trial_json(self, trial: TrialRecord, front: set[int]) -> dict[str, Any]:
+        judged = trial.state in ("COMPLETE", "PRUNED")
+        ranked = trial.state == "COMPLETE" and not self.goal.single
+        return {
+            **{key: getattr(trial, key) for key in _TRIAL_KEYS},
+            "feasible": not self.broken(trial) if judged else None,
+            "pareto": trial.number in front if ranked else None,
+            "reason": trial.reason,
+            "mlflow_run_id": trial.mlflow_run_id,
+        }
+
+
+_TRIAL_KEYS = (
+    "number", "state", "value", "layers", "params", "n_parameters", "latency", "epochs", "seconds", "train_seconds",
+)  # fmt: skip

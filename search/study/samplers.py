@@ -1,0 +1,124 @@
+"""Samplers by name, seeded so that a trial's suggestion depends on the seed, its number and the history alone."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+    from optuna.search_space import IntersectionSearchSpace
+    from optuna.trial import FrozenTrial
+
+    from search.config.search_config import SamplerName
+
+POPULATION = 10
+"""Trials of a generation of NSGA-II; Optuna's 50 would be more than most studies have."""
+
+
+def make_sampler(
+    name: SamplerName,
+    *,
+    seed: int,
+    number: int,
+    grid: dict[str, list[Any]] | None = None,
+    spaces: IntersectionSearchSpace | None = None,
+) -> BaseSampler:
+    """The sampler that suggests trial ``number``.
+
+    A sampler's own random state is lost when a study is interrupted. One that is made anew for each trial, from the
+    study's seed and the trial's number, suggests the same after a resume as without the interruption. What else a
+    sampler must know is in the study: a trial's generation, the state of CMA-ES.
+
+    Args:
+        name: ``tpe`` (Bergstra et al. 2011; multivariate, constant liar), ``random``, ``grid``, ``qmc`` (a scrambled
+            Sobol sequence), ``gp`` (a Gaussian process with log expected improvement, Ament et al. 2023), ``cmaes``
+            (Hansen 2016) or ``nsga2`` (Deb et al. 2002).
+        seed: Of the study.
+        number: Of the trial.
+        grid: Values by parameter, for ``grid``.
+        spaces: Of :func:`search_spaces`, the same one for all trials of a study; ``None``: ``tpe`` looks through all
+            trials anew for the parameters that they have in common, with the same result.
+    """
+    from optuna import samplers
+
+    trial_seed = derive_seed(seed, number)
+    match name:
+        case "tpe":
+            return samplers.TPESampler(seed=trial_seed) if spaces is None else _remembering_tpe()(trial_seed, spaces)
+        case "random":
+            return samplers.RandomSampler(seed=trial_seed)
+        case "grid":
+            assert grid is not None  # SearchSpace.grid() gives it
+            return _ask_tell_grid(grid, seed)
+        case "qmc":
+            return _sobol(seed, number, first=samplers.RandomSampler(seed=trial_seed))
+        case "gp":
+            return samplers.GPSampler(seed=trial_seed, warn_independent_sampling=False)
+        case "cmaes":
+            return samplers.CmaEsSampler(seed=trial_seed, warn_independent_sampling=False)
+        case "nsga2":
+            return samplers.NSGAIISampler(seed=trial_seed, population_size=POPULATION)
+
+
+def search_spaces() -> IntersectionSearchSpace:
+    """Remembers which parameters all trials of a study have, so that only new trials are looked at."""
+    from optuna.search_space import IntersectionSearchSpace
+
+    return IntersectionSearchSpace(include_pruned=True)
+
+
+@cache
+def _remembering_tpe() -> Callable[[int, IntersectionSearchSpace], BaseSampler]:
+    """Optuna's TPE, which remembers the same for itself and forgets it with the sampler."""
+    from optuna.samplers import TPESampler
+
+    class RememberingTPESampler(TPESampler):
+        def __init__(self, seed: int, spaces: IntersectionSearchSpace) -> None:
+            super().__init__(seed=seed)
+            self._spaces = spaces
+
+        def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+            if len(study.directions) > 1:  # then it looks at each parameter alone
+                return super().infer_relative_search_space(study, trial)
+            common = self._spaces.calculate(study, use_cache=True)
+            return {name: distribution for name, distribution in common.items() if not distribution.single()}
+
+    return RememberingTPESampler
+
+
+def derive_seed(seed: int, number: int) -> int:
+    """A seed for trial ``number`` of a study, independent of those of the other trials."""
+    import numpy as np
+
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def _sobol(seed: int, number: int, *, first: BaseSampler) -> BaseSampler:
+    """Optuna's scrambled Sobol sequence: one for the study, so it has one seed; only trial 0 is drawn by ``first``."""
+    from optuna.exceptions import ExperimentalWarning
+    from optuna.samplers import QMCSampler
+
+    class NumberedQMCSampler(QMCSampler):
+        def _find_sample_id(self, *_: object) -> int:
+            """The trial's number says which point it is. Optuna's count goes on when a killed driver asks again."""
+            return max(0, number - 1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return NumberedQMCSampler(seed=seed, scramble=True, independent_sampler=first, warn_independent_sampling=False)
+
+
+def _ask_tell_grid(grid: dict[str, list[Any]], seed: int) -> BaseSampler:
+    """Optuna's grid, without its request to stop after the last point: that is an error outside ``optimize``."""
+    from optuna.samplers import GridSampler
+
+    class AskTellGridSampler(GridSampler):
+        def after_trial(self, *_: object) -> None:
+            """The driver knows the size of the grid and stops by itself."""
+
+    return AskTellGridSampler(grid, seed=seed)

@@ -1,0 +1,358 @@
+"""One study: open or resume it in Optuna's storage, ask, tell, and read it back as a record.
+
+What is written where: a trial's parameters, intermediate values and state are Optuna's own; ``result`` (a user
+attribute of the trial) holds what else is known of it; user attributes of the study hold its configuration, data,
+baselines and outcome. Nothing is kept anywhere else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from search.config.objectives import SCORE, Goal
+from search.errors import StudyMismatch
+from search.study.records import (
+    BaselineRecord,
+    EpochRecord,
+    HoldoutRecord,
+    StudyRecord,
+    TrackingLinks,
+    TrialRecord,
+)
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial, Trial
+
+# A trial whose driver died is taken up again this often before it counts as failed.
+MAX_RESTARTS = 2
+
+# Written last when a study is created: without it, the creation was cut short.
+_CREATED = "uid"
+
+
+class StudyStore:
+    """A study in Optuna's storage.
+
+    Args:
+        study: Optuna's study.
+        storage: The storage it lives in.
+    """
+
+    def __init__(self, study: Study, storage: BaseStorage) -> None:
+        self.study = study
+        self._storage = storage
+        self._goal: Goal | None = None
+        self._judged: dict[int, dict[str, float]] = {}
+        self._looked_at = 0
+        self._retried: set[int] = set()
+        self._best: int | None = None
+
+    @classmethod
+    def load(cls, storage: BaseStorage, name: str) -> StudyStore | None:
+        """The study of that name, or ``None``, also where a process was killed while it created it."""
+        import optuna
+
+        if name not in optuna.study.get_all_study_names(storage):
+            return None
+        study = optuna.load_study(study_name=name, storage=storage)
+        return cls(study, storage) if _CREATED in study.user_attrs else None
+
+    @classmethod
+    def create(
+        cls,
+        storage: BaseStorage,
+        name: str,
+        *,
+        direction: Literal["minimize", "maximize"],
+        attributes: dict[str, Any],
+        objectives: Sequence[str] = (SCORE,),
+    ) -> StudyStore:
+        """A new study; ``attributes`` are ``config``, ``identity``, ``data``, ``task`` and ``metric``.
+
+        ``direction`` is that of the score; every other objective is minimized.
+
+        What a process left that was killed in here is removed first.
+        """
+        import optuna
+
+        if name in optuna.study.get_all_study_names(storage):
+            optuna.delete_study(study_name=name, storage=storage)
+        directions = [direction if name == SCORE else "minimize" for name in objectives]
+        study = optuna.create_study(study_name=name, storage=storage, directions=directions)
+        if len(objectives) > 1:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                study.set_metric_names(list(objectives))
+        for key, value in {**attributes, _CREATED: uuid.uuid4().hex}.items():
+            study.set_user_attr(key, value)
+        return cls(study, storage)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """A study attribute."""
+        return self._attributes.get(key, default)
+
+    @property
+    def _attributes(self) -> dict[str, Any]:
+        """As the storage has them: Optuna's ``user_attrs`` is a deep copy, of calibrations and links too."""
+        return self._storage.get_study_user_attrs(self.study._study_id)
+
+    def set(self, key: str, value: Any) -> None:
+        """Write a study attribute, if it is not already so."""
+        if self._attributes.get(key) != value:
+            self.study.set_user_attr(key, value)
+            if key == "config":  # it has the preference and the bounds
+                self._goal, self._best = None, None
+                self._judged.clear()
+
+    @property
+    def goal(self) -> Goal:
+        """What makes a trial the best one."""
+        if self._goal is None:
+            self._goal = Goal.of_study(self.get("config", {}))
+        return self._goal
+
+    @property
+    def direction(self) -> str:
+        """``minimize`` or ``maximize``: which way the score is better."""
+        return self.study.directions[self.goal.objectives.index(SCORE)].name.lower()
+
+    def _measures(self, trial: TrialRecord) -> dict[str, float]:
+        """What a trial is judged by, all of it the better the smaller."""
+        sign = 1 if self.direction == "minimize" else -1
+        return trial.measures | {SCORE: sign * (trial.value or 0.0)}
+
+    def set_links(self, links: TrackingLinks) -> None:
+        """Note where MLflow shows the study."""
+        runs = {str(number): run for number, run in links.trial_run_ids.items()}
+        self.set("mlflow", dataclasses.asdict(links) | {"trial_run_ids": runs})
+
+    def check_identity(self, identity: dict[str, Any]) -> None:
+        """Make sure that the study on disk is the one that is asked for.
+
+        Args:
+            identity: What makes trials comparable, by dotted key.
+
+        Raises:
+            StudyMismatch: It says what differs, and the way out.
+        """
+        stored = self.get("identity", {})
+        differences = [
+            f"{key} was {stored.get(key, 'absent')}, is {identity.get(key, 'absent')}"
+            for key in sorted({*stored, *identity})
+            if stored.get(key) != identity.get(key)
+        ]
+        if differences:
+            raise StudyMismatch(
+                f"study '{self.study.study_name}' exists with other settings: {'; '.join(differences)}; "
+                "run it as it was, start over with --fresh, or give it another name with --set name=..."
+            )
+
+    def discard_params(self, trial: Trial) -> None:
+        """Have all parameters of a running trial suggested, also those that it has.
+
+        A driver that is killed while it asks leaves a trial with some of them. Its successor's random numbers begin
+        anew, so they lead to the same candidate only from the first parameter on, and only if a Gaussian process does
+        not take what the trial was to become for another trial that runs.
+        """
+        frozen = trial._cached_frozen_trial
+        for key in [key for key in frozen.system_attrs if key.startswith("gp:relative_params")]:
+            self._storage.set_trial_system_attr(trial._trial_id, key, "")
+        frozen.params, frozen.distributions = {}, {}
+
+    def requeue(self, number: int) -> None:
+        """Put a running trial back into the queue: the next ask takes it up under its own number."""
+        from optuna.trial import TrialState
+
+        self._storage.set_trial_state_values(self._trial_id(number), TrialState.WAITING)
+
+    def requeue_orphans(self) -> tuple[list[int], list[int]]:
+        """Queue the trials that a dead driver left running; return the numbers queued and the numbers given up."""
+        from optuna.trial import TrialState
+
+        queued, given_up = [], []
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            restarts = trial.user_attrs.get("restarts", 0) + 1
+            trial_id = self._trial_id(trial.number)
+            self._storage.set_trial_user_attr(trial_id, "restarts", restarts)
+            if restarts <= MAX_RESTARTS:
+                self.requeue(trial.number)
+                queued.append(trial.number)
+            else:
+                reason = f"the search ended {restarts} times while it ran"
+                self._storage.set_trial_user_attr(trial_id, "result", {"reason": reason})
+                self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
+                given_up.append(trial.number)
+        return queued, given_up
+
+    def enqueue(self, params: dict[str, Any], *, origin: str) -> bool:
+        """Queue a known configuration; ``False`` if it was queued before, by this or an earlier run.
+
+        Args:
+            params: Values by parameter; those that are left out will be suggested.
+            origin: Where it is from.
+        """
+        known = [
+            trial.user_attrs["known"] for trial in self.study.get_trials(deepcopy=False) if "known" in trial.user_attrs
+        ]
+        if any(each["parameters"] == params for each in known):
+            return False
+        self.study.enqueue_trial(params, user_attrs={"known": {"origin": origin, "parameters": params}})
+        return True
+
+    def retry(self, number: int) -> bool:
+        """Queue the parameters of a failed trial once more; ``False`` if it was itself such a retry."""
+        trial = self.trial(number)
+        if "retry_of" in trial.user_attrs:
+            return False
+        self.study.enqueue_trial(trial.params, user_attrs={"retry_of": number})
+        return True
+
+    def trial(self, number: int) -> FrozenTrial:
+        """A trial as it is now; not to be changed."""
+        return self._storage.get_trial(self._trial_id(number))
+
+    def best(self) -> TrialRecord | None:
+        """The complete trial that would be exported now: the best, or the preferred one, within the bounds."""
+        from optuna.trial import TrialState
+
+        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        # It is asked for many times a second, and what has ended does not change.
+        if len(complete) != len(self._judged):
+            new = {t.number: self._measures(trial_record(t)) for t in complete if t.number not in self._judged}
+            self._judged |= new
+            # Of one objective the best is the best so far or a new one; of several, every trial may count.
+            asked = {self._best, *new} - {None} if self.goal.single else self._judged.keys()
+            self._best = self.goal.best(
+                {number: measures for number, measures in self._judged.items() if number in asked}
+            )
+        return None if self._best is None else trial_record(self.trial(self._best))
+
+    def winner(self) -> FrozenTrial | None:
+        """The trial to export: the best complete one, or, where none is complete, the best of the stopped ones.
+
+        Only trials within the bounds come into question, as far as they are known to be.
+        """
+        from optuna.trial import TrialState
+
+        if (best := self.best()) is not None:
+            return self.trial(best.number)
+        if self._judged:
+            return None
+        stopped = map(trial_record, self.study.get_trials(deepcopy=False, states=(TrialState.PRUNED,)))
+        values = {
+            trial.number: trial.value
+            for trial in stopped
+            if trial.value is not None and not self.goal.broken(trial.measures)
+        }
+        choose = min if self.direction == "minimize" else max
+        return self.trial(choose(values, key=values.__getitem__)) if values else None
+
+    def longest_fold_seconds(self) -> float:
+        """How long the winner so far trained on its longest fold; 0 before there is one."""
+        winner = self.winner()
+        return longest_fold_seconds(trial_record(winner).curve) if winner else 0.0
+
+    def next_number(self) -> int:
+        """The number that the next ask will have: that of the first trial that waits, or a new one."""
+        from optuna.trial import TrialState
+
+        trials = self.study.get_trials(deepcopy=False)
+        return next((trial.number for trial in trials if trial.state == TrialState.WAITING), len(trials))
+
+    def counts(self) -> tuple[int, int]:
+        """How many trials count against the budget (a failed one that is tried again does not), and how many wait."""
+        from optuna.trial import TrialState
+
+        trials = self.study.get_trials(deepcopy=False)
+        # It is asked for many times a second, and a trial says when it is made whether another one is tried again.
+        new, self._looked_at = trials[self._looked_at :], len(trials)
+        self._retried |= {trial.user_attrs["retry_of"] for trial in new if "retry_of" in trial.user_attrs}
+        waiting = [trial.state for trial in trials].count(TrialState.WAITING)
+        return len(trials) - len(self._retried), waiting
+
+    def record(self) -> StudyRecord:
+        """The whole study as plain values."""
+        links = self.get("mlflow")
+        runs = (links or {}).get("trial_run_ids", {})
+        tracked = TrackingLinks(**{**links, "trial_run_ids": {int(n): r for n, r in runs.items()}}) if links else None
+        holdout = self.get("holdout")
+        return StudyRecord(
+            study=self.study.study_name,
+            uid=self.get("uid"),
+            task=self.get("task"),
+            metric=self.get("metric") or self.get("config")["forecast"]["metric"],
+            direction=self.direction,
+            config=self.get("config"),
+            data=self.get("data"),
+            trials=tuple(
+                trial_record(trial, mlflow_run_id=runs.get(str(trial.number)))
+                for trial in self.study.get_trials(deepcopy=False)
+            ),
+            baselines={name: BaselineRecord(**values) for name, values in self.get("baselines", {}).items()},
+            holdout=HoldoutRecord.from_dict(holdout) if holdout else None,
+            bundle=self.get("bundle"),
+            mlflow=tracked,
+        )
+
+    def _trial_id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
+
+
+def trial_record(
+    trial: FrozenTrial, *, mlflow_run_id: str | None = None, curve: tuple[EpochRecord, ...] | None = None
+) -> TrialRecord:
+    """A trial as plain values.
+
+    Args:
+        trial: Optuna's.
+        mlflow_run_id: Its run.
+        curve: The epochs so far of a running trial; a finished one has them in its ``result``.
+    """
+    from optuna.trial import TrialState
+
+    result = trial.user_attrs.get("result", {})
+    value = None
+    if trial.state == TrialState.COMPLETE:
+        # Of several objectives, the score need not be the first.
+        value = trial.values[0] if len(trial.values) == 1 else result["score"]
+    elif trial.state == TrialState.PRUNED:
+        last = trial.last_step
+        value = result.get("score") if last is None else trial.intermediate_values[last]
+    if curve is None:
+        curve = tuple(EpochRecord(*epoch) for epoch in result.get("curve", ()))
+    return TrialRecord(
+        number=trial.number,
+        state=trial.state.name,  # type: ignore[arg-type]  # Optuna's state names are TrialStateName
+        value=value,
+        layers=trial.user_attrs.get("layers"),
+        params=dict(trial.params),
+        n_parameters=result.get("n_parameters"),
+        latency=result.get("latency"),
+        train_seconds=result.get("train_seconds"),
+        epochs=len(curve) or None,
+        seconds=result.get("seconds"),
+        reason=result.get("reason"),
+        fold_scores=tuple(result.get("fold_scores", ())),
+        curve=curve,
+        started=trial.datetime_start,
+        completed=trial.datetime_complete,
+        mlflow_run_id=mlflow_run_id,
+    )
+
+
+def longest_fold_seconds(curve: Sequence[EpochRecord]) -> float:
+    """The longest time that a trial spent in one fold so far; 0 before its first epoch ended."""
+    ends: dict[int, float] = {epoch.fold: epoch.seconds for epoch in curve}
+    starts = [0.0, *ends.values()]
+    return max((end - start for start, end in zip(starts, ends.values(), strict=False)), default=0.0)
+
+
+def curve_rows(curve: list[EpochRecord]) -> list[tuple[Any, ...]]:
+    """Epochs as JSON rows; :func:`trial_record` reads them."""
+    return [dataclasses.astuple(epoch) for epoch in curve]

@@ -1,0 +1,184 @@
+"""How forecasts are compared: the errors of the windows of the holdout, and those of each step of the horizon."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lstmgru.evaluation.significance import Interval, paired_interval
+from lstmgru.specs import ModelSpec
+from search.tasks.compare import ComparedTask
+from search.tasks.forecasting.contexts import context_scores
+from search.tasks.forecasting.data import ForecastData
+from search.tasks.retrain import Candidate, SeedResult
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from lstmgru.data.forecasting.splits import Split
+    from lstmgru.evaluation.metrics import Array, Evaluation
+    from lstmgru.specs import TrainSpec
+    from lstmgru.training.callbacks import Observer
+    from lstmgru.training.fit_forecasts import FitResult
+    from lstmgru.training.training import Trained
+    from search.compare.measures import ContextScore
+    from search.space.space import Model
+    from search.study.records import TrialRecord
+    from search.tasks.forecasting.plan import ForecastPlan
+
+
+@dataclass(frozen=True)
+class ForecastSeed(SeedResult):
+    """What one seed gave.
+
+    Attributes:
+        steps: (H,) scores of each step of the horizon on the holdout.
+        by_time: (cutoffs,) mean error of the windows of each cutoff there, in the order of time.
+        by_series: (series,) mean error of the windows of each series there, in the order of the panel.
+    """
+
+    steps: tuple[float, ...]
+    by_time: tuple[float, ...]
+    by_series: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ForecastCandidate(Candidate):
+    """A network that forecasts."""
+
+    result = ForecastSeed
+
+    data: ForecastData
+    holdout: Split
+    model: ModelSpec
+
+    @property
+    def last_fold(self) -> Split:
+        """The split of that name."""
+        return self.data.folds[-1]
+
+    def fit(self, split: Split, train: TrainSpec, observer: Observer | None = None) -> FitResult:
+        """Train on the training part of a split, without a score for each epoch.
+
+        Raises:
+            TrainingDiverged: The loss is not finite.
+        """
+        return self.data.fit_split(split, self.model, train, observer, None)
+
+    def score(self, fitted: Trained[Any]) -> dict[str, Any]:
+        """The scores on the holdout, as :class:`ForecastSeed` has them."""
+        from lstmgru.training.fit_forecasts import FitResult, point_forecast, predict, quantile_forecast
+
+        assert isinstance(fitted, FitResult)  # as it was fitted above
+        data, metric = self.data, self.data.forecast.metric
+        evaluation = data.evaluation(self.holdout)
+        forecast = predict(fitted.network, fitted.scaler, data.panel, evaluation.cutoffs, data.forecast)
+        point, quantiles = point_forecast(forecast), quantile_forecast(forecast)
+        errors = evaluation.window_errors(metric, point, quantiles)
+        return {
+            "holdout": evaluation.score(metric, point, quantiles),
+            "steps": step_scores(evaluation, metric, point, quantiles),
+            "by_time": _means(errors, data.panel.times[evaluation.cutoffs].astype("int64")),
+            "by_series": _means(errors, evaluation.series),
+        }
+
+
+class ComparedForecasts(ComparedTask):
+    """Forecasts.
+
+    Args:
+        plan: Of the study, or of one of its families.
+    """
+
+    def __init__(self, plan: ForecastPlan) -> None:
+        super().__init__(plan, "windows")
+        self._plan = plan
+
+    @property
+    def horizon(self) -> int:
+        """Steps that are forecast."""
+        return self._plan.forecast.horizon
+
+    def candidate(self, model: Model, train: TrainSpec) -> ForecastCandidate:
+        """What is trained again."""
+        assert isinstance(model, ModelSpec)  # a forecasting space suggests no other
+        plan = self._plan
+        return ForecastCandidate(plan.whole_data(), plan.holdout, model, train, plan.config.training.refit)
+
+    def read(self, values: Mapping[str, Any]) -> ForecastSeed:
+        """What a seed gave, as it was kept."""
+        return ForecastSeed.from_dict(values)
+
+    def interval(self, ours: Sequence[ForecastSeed], theirs: Sequence[ForecastSeed]) -> Interval:
+        """The difference of the errors on the holdout between two families, the first minus the second."""
+        overlap = math.ceil(self._plan.forecast.horizon / self._plan.splits.stride)
+        return error_interval(ours, theirs, overlap=overlap)
+
+    def findings(self, seeds: Sequence[ForecastSeed]) -> dict[str, Any]:
+        """The scores of each step of the horizon, mean over the seeds."""
+        return {"steps": tuple(_mean([each.steps for each in seeds]).tolist())}
+
+    def contexts(self, trials: Sequence[TrialRecord]) -> tuple[ContextScore, ...]:
+        """Scores of complete trials by the length of their contexts."""
+        # A context that the space fixes is no parameter of a trial.
+        longest = self._plan.space.longest_context
+        return context_scores(
+            [
+                (int(trial.params.get("context_length") or longest), trial.value)
+                for trial in trials
+                if trial.state == "COMPLETE" and trial.value is not None
+            ]
+        )
+
+
+def error_interval(ours: Sequence[ForecastSeed], theirs: Sequence[ForecastSeed], *, overlap: int) -> Interval:
+    """The difference of the errors of two families, averaged over their seeds first.
+
+    It is that of :func:`lstmgru.evaluation.significance.paired_interval`, which needs only the means by cutoff or by series.
+
+    Args:
+        ours: What the seeds of the one gave.
+        theirs: What those of the other gave.
+        overlap: Neighboring cutoffs that share a target: the horizon over the stride.
+    """
+    by_time = _mean([each.by_time for each in ours]) - _mean([each.by_time for each in theirs])
+    interval = paired_interval(by_time, np.arange(len(by_time)), np.zeros(len(by_time), np.int64), overlap=overlap)
+    if math.isfinite(interval.low):
+        return interval
+    by_series = _mean([each.by_series for each in ours]) - _mean([each.by_series for each in theirs])
+    one_time = np.zeros(len(by_series), np.int64)
+    found = paired_interval(by_series, one_time, np.arange(len(by_series)), overlap=2)
+    return found if math.isfinite(found.low) else interval
+
+
+def step_scores(evaluation: Evaluation, metric: Any, point: Array, quantiles: Array | None) -> tuple[float, ...]:
+    """(H,) the metric of each step of the horizon alone.
+
+    Args:
+        evaluation: The windows.
+        metric: Its name.
+        point: (windows, H, Y) forecasts.
+        quantiles: (windows, H, Y, Q) forecasts, if there are any.
+    """
+    scores = []
+    for step in range(point.shape[1]):
+        alone = slice(step, step + 1)
+        part = replace(evaluation, target=evaluation.target[:, alone])
+        scores.append(part.score(metric, point[:, alone], None if quantiles is None else quantiles[:, alone]))
+    return tuple(scores)
+
+
+def _mean(rows: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:
+    """(values,) mean over the seeds."""
+    means: npt.NDArray[np.float64] = np.array(rows, np.float64).mean(axis=0)
+    return means
+
+
+def _means(values: npt.NDArray[np.float64], keys: npt.NDArray[np.int64]) -> tuple[float, ...]:
+    """(groups,) means by key, in the order of the keys."""
+    _, group = np.unique(keys, return_inverse=True)
+    return tuple((np.bincount(group, weights=values) / np.bincount(group)).tolist())

@@ -1,0 +1,210 @@
+"""The search spaces of forecasts by name, and what of them depends on the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from lstmgru.specs import (
+    CHANNELS,
+    DECODERS,
+    MERGES,
+    NORMALIZATIONS,
+    OPTIMIZERS,
+    POOLINGS,
+    SCHEDULES,
+    TRANSFORMS,
+    ForecastSpec,
+)
+from search.config.searchable import sampler_problems
+from search.config.values import Choices, FloatRange, IntRange
+from search.errors import Problem, StudyFileError
+from search.space.space import ForecastSpace
+
+if TYPE_CHECKING:
+    from search.config.study_config import ForecastStudyConfig
+
+_OPEN: Choices[Any] = Choices(())
+"""Values that depend on the data, see :func:`defaults`."""
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What a space depends on.
+
+    Attributes:
+        n_targets: Y.
+        n_series: Series of the panel.
+        positive: Whether all targets are above 0, so that they have logarithms.
+    """
+
+    n_targets: int
+    n_series: int
+    positive: bool
+
+
+_STANDARD = ForecastSpace(
+    n_branches=Choices((1, 2)),
+    n_layers=IntRange(low=1, high=2),
+    cell=Choices(("lstm", "gru", "fused")),
+    hidden_size=IntRange(low=16, high=128, log=True),
+    bidirectional=Choices((False,)),
+    merge=Choices(("concat", "gate")),
+    residual=Choices((False,)),
+    layer_norm=Choices((False,)),
+    segment_length=_OPEN,
+    pooling=Choices(("last", "additive")),
+    n_heads=Choices((4,)),
+    decoder=Choices(("linear", "parallel")),
+    channels=_OPEN,
+    normalization=_OPEN,
+    transform=_OPEN,
+    series_embedding=Choices((0,)),
+    dropout=FloatRange(low=0.0, high=0.5),
+    recurrent_dropout=Choices((0.0,)),
+    context_length=_OPEN,
+    loss=_OPEN,
+    optimizer=Choices(("adamw",)),
+    learning_rate=FloatRange(low=5e-4, high=1e-2, log=True),
+    schedule=Choices(("constant",)),
+    batch_size=Choices((32, 64, 128)),
+    weight_decay=FloatRange(low=1e-6, high=1e-1, log=True),
+)
+
+PRESETS: dict[str, ForecastSpace] = {
+    "small": replace(
+        _STANDARD,
+        n_branches=Choices((1,)),
+        cell=Choices(("lstm", "gru")),
+        hidden_size=IntRange(low=8, high=32, log=True),
+        pooling=Choices(("last",)),
+        transform=Choices(("none",)),
+        dropout=FloatRange(low=0.0, high=0.3),
+        learning_rate=FloatRange(low=1e-3, high=1e-2, log=True),
+        batch_size=Choices((64,)),
+        weight_decay=Choices((1e-4,)),
+    ),
+    "standard": _STANDARD,
+    "full": replace(
+        _STANDARD,
+        n_branches=IntRange(low=1, high=3),
+        n_layers=IntRange(low=1, high=4),
+        hidden_size=IntRange(low=8, high=256, log=True),
+        bidirectional=Choices((False, True)),
+        merge=Choices(MERGES),
+        residual=Choices((False, True)),
+        layer_norm=Choices((False, True)),
+        pooling=Choices(POOLINGS),
+        n_heads=Choices((2, 4, 8)),
+        decoder=Choices(DECODERS),
+        normalization=Choices(NORMALIZATIONS),
+        series_embedding=_OPEN,
+        recurrent_dropout=FloatRange(low=0.0, high=0.5),
+        optimizer=Choices(OPTIMIZERS),
+        schedule=Choices(SCHEDULES),
+        batch_size=Choices((32, 64, 128, 256)),
+    ),
+}
+"""Spaces by name; what is open in them is filled in by :func:`resolve_space`."""
+
+_LOSSES = {
+    "mse": ("mse", "mae", "huber"),
+    "rmse": ("mse", "mae", "huber"),
+    "scaled_mse": ("mse", "mae", "huber"),
+    "wql": ("quantile",),
+}
+
+
+def defaults(preset: str, forecast: ForecastSpec, data: DataFacts) -> dict[str, Choices[Any]]:
+    """The values of the open keys of a preset.
+
+    Contexts are one, two and four times the horizon or the season, whichever is longer. Segments are one step, a season
+    and its half. A loss is the metric's kin.
+
+    Args:
+        preset: Its name.
+        forecast: Horizon, season, metric.
+        data: What is to be forecast.
+    """
+    base = max(forecast.horizon, forecast.season_length, 4)
+    season = forecast.season_length
+    segments = {1, season, season // 2} if season > 3 else {1, max(1, base // 2)}
+    panel = data.n_series > 1
+    return {
+        "context_length": Choices((base, 2 * base, 4 * base)),
+        "segment_length": Choices(tuple(sorted(segments))),
+        "channels": Choices(CHANNELS if data.n_targets > 1 else ("joint",)),
+        "normalization": Choices(("last", "window") if panel else ("fold", "last")),
+        "transform": Choices(_transforms(preset, data)),
+        "series_embedding": Choices((0, 4, 16) if panel else (0,)),
+        "loss": Choices(_LOSSES.get(forecast.metric, ("mae",))),
+    }
+
+
+def _transforms(preset: str, data: DataFacts) -> tuple[str, ...]:
+    """``full`` has all that exist; the others logarithms of a single series: windows of a panel are scaled anyway."""
+    if preset == "full":
+        return TRANSFORMS if data.positive else ("none", "difference")
+    return ("none", "log") if data.positive and data.n_series == 1 else ("none",)
+
+
+def resolve_space(config: ForecastStudyConfig, forecast: ForecastSpec, data: DataFacts) -> ForecastSpace:
+    """The preset of a study with what the study overrides.
+
+    Raises:
+        StudyFileError: The sampler cannot search the space, or values do not fit each other or the data.
+    """
+    preset = PRESETS[config.space.preset]
+    filled = {
+        name: values
+        for name, values in defaults(config.space.preset, forecast, data).items()
+        if getattr(preset, name) is _OPEN
+    }
+    given = {name: values for name, _ in preset.items() if (values := getattr(config.space, name)) is not None}
+    space = replace(preset, **{**filled, **given})
+    if "segment_length" not in given:
+        space = replace(space, segment_length=_fitting(space))
+    problems = {f"space.{key}": text for key, text in _problems(space, forecast, data).items()}
+    problems |= sampler_problems(config.search.sampler, space.as_config())
+    if problems:
+        raise StudyFileError(config.name or "study", [Problem(key, text) for key, text in problems.items()])
+    return space
+
+
+def _fitting(space: ForecastSpace) -> Choices[int]:
+    """The preset's segments that are no longer than the shortest context that a study wants."""
+    shortest = _low(space.context_length)
+    return Choices(tuple(length for length in map(int, space.segment_length.values or ()) if length <= shortest))
+
+
+def _problems(space: ForecastSpace, forecast: ForecastSpec, data: DataFacts) -> dict[str, str]:
+    """What does not fit, by key: message as the predicate of the key."""
+    problems = {}
+    longest, shortest = _high(space.segment_length), _low(space.context_length)
+    if longest > shortest:
+        problems["segment_length"] = (
+            f"must be at most the shortest space.context_length ({shortest}) but reaches {longest}; shorten the "
+            "segments or lengthen the contexts"
+        )
+    transforms = space.transform.values or ()
+    if not data.positive and any("log" in str(name) for name in transforms):
+        problems["transform"] = (
+            "holds a logarithm, but a target has values of 0 or below; leave log and log_difference out"
+        )
+    losses = space.loss.values or ()
+    if "quantile" in losses and not forecast.levels:
+        problems["loss"] = "is quantile, but forecast.levels is empty, so there are no quantiles; name levels"
+    if forecast.metric == "wql" and tuple(losses) != ("quantile",):
+        problems["loss"] = (
+            "must be quantile for forecast.metric: wql, which scores quantiles, but holds "
+            f"{', '.join(map(str, losses))}"
+        )
+    return problems
+
+
+def _low(values: Any) -> int:
+    return int(min(values.values) if isinstance(values, Choices) else values.low)
+
+
+def _high(values: Any) -> int:
+    return int(max(values.values) if isinstance(values, Choices) else values.high)

@@ -1,0 +1,85 @@
+"""A study of forecasts in words: what ``run`` and ``check`` say of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from lstmgru.data.forecasting.splits import time_span
+from lstmgru.data.formatting import show_time
+
+if TYPE_CHECKING:
+    from lstmgru.data.forecasting.splits import Split
+    from search.tasks.forecasting.plan import ForecastPlan
+
+
+def subject(plan: ForecastPlan) -> str:
+    """What is learnt."""
+    return f"forecast {escape(', '.join(plan.panel.schema.targets))} {plan.forecast.horizon} steps ahead"
+
+
+def data_line(plan: ForecastPlan) -> str:
+    """How much data there is."""
+    panel = plan.panel
+    return f"{len(panel)} series, {len(panel.times)} rows, frequency {panel.frequency}"
+
+
+def holdout_line(plan: ForecastPlan) -> str:
+    """What the holdout is."""
+    first, last = time_span(plan.panel, plan.splits.holdout.evaluation)
+    return f"a holdout from {show_time(first)} to {show_time(last)}"
+
+
+def size_line(plan: ForecastPlan) -> str:
+    """What candidates read at most."""
+    return f"context of at most {plan.space.longest_context} steps"
+
+
+def data_lines(plan: ForecastPlan) -> list[tuple[str, str]]:
+    """The data in detail: names and texts."""
+    panel = plan.panel
+    lengths = panel.lengths
+    size = f"{lengths.min()} rows" if lengths.min() == lengths.max() else f"{lengths.min()} to {lengths.max()} rows"
+    filled = int((~panel.observed).sum())
+    first, last = panel.times[panel.offsets[:-1]].min(), panel.times[panel.offsets[1:] - 1].max()
+    roles = {
+        "targets": panel.schema.targets,
+        "past covariates": panel.schema.past_covariates,
+        "future covariates": panel.schema.future_covariates,
+        "static covariates": panel.schema.static_covariates,
+        "categorical": [f"{column} ({len(names)} names)" for column, names in panel.schema.categories.items()],
+        "calendar": panel.schema.calendar,
+    }
+    return [
+        ("series", f"{len(panel)}, {size} each, from {show_time(first)} to {show_time(last)}"),
+        ("frequency", f"{panel.frequency}, season of {plan.forecast.season_length} steps"),
+        ("gaps", f"{filled} rows filled ({plan.config.data.gaps})" if filled else "none"),
+        *_short_lines(plan),
+        *((name, escape(", ".join(columns))) for name, columns in roles.items() if columns),
+    ]
+
+
+def _short_lines(plan: ForecastPlan) -> list[tuple[str, str]]:
+    """How many series are padded, where a study allows it."""
+    if plan.config.data.short_series == "error":
+        return []
+    train = plan.splits.folds[0].train
+    window = plan.space.longest_context + plan.forecast.horizon
+    short = int((train[:, 1] - train[:, 0] < window).sum())
+    if not short:
+        return []
+    return [("short series", f"{short} of {len(train)} have no whole window of {window} rows in fold 1 (pad)")]
+
+
+def split_lines(plan: ForecastPlan) -> list[tuple[str, str]]:
+    """Folds and holdout."""
+    return [_split_line(plan, split) for split in (*plan.splits.folds, plan.splits.holdout)]
+
+
+def _split_line(plan: ForecastPlan, split: Split) -> tuple[str, str]:
+    train, evaluation = (
+        " to ".join(show_time(time) for time in time_span(plan.panel, parts))
+        for parts in (split.train, split.evaluation)
+    )
+    return (split.name, f"train {train}, score {evaluation}")

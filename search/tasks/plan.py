@@ -1,0 +1,218 @@
+"""From a study file to everything that is known before any training: data, folds, space, jobs.
+
+Needs neither torch nor MLflow, so that ``check`` and every error about the study or its data answer at once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
+
+from lstmgru.specs import LARGER_IS_BETTER, TrainSpec
+from lstmgru.specs.registry import registered_cells
+from search.config.objectives import SCORE
+from search.config.study_config import StudyConfig
+from search.config.training_config import TrainingConfig
+from search.errors import Problem, StudyFileError
+from search.executors.devices import resolve_accelerator, resolve_jobs
+from search.space.configurations import Parameters, known_configurations
+from search.space.space import SearchSpace, Settings
+
+if TYPE_CHECKING:
+    from search.tasks.base import TaskData
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(ABC):
+    """A validated study with its data; what is particular to a task stands in the classes derived from this one.
+
+    Attributes:
+        name: Of the study.
+        config: The study file.
+        source: Where the data came from, for people.
+        space: What is searched.
+        trials: How many the study is to have; at most the size of a grid.
+        jobs: How many at once.
+        accelerator: What they train on.
+        try_first: Configurations that are tried before any other, as trials have them.
+    """
+
+    name: str
+    config: StudyConfig
+    source: str
+    space: SearchSpace
+    trials: int
+    jobs: int
+    accelerator: str
+    try_first: tuple[Parameters, ...] = ()
+
+    @property
+    @abstractmethod
+    def metric(self) -> str:
+        """Name of the score."""
+
+    @property
+    @abstractmethod
+    def n_folds(self) -> int:
+        """Folds that every candidate is trained on."""
+
+    @property
+    @abstractmethod
+    def holdout(self) -> Any:
+        """The split that is scored once."""
+
+    @property
+    @abstractmethod
+    def large_data(self) -> object:
+        """The part of the data that may be large."""
+
+    @abstractmethod
+    def search_data(self) -> TaskData:
+        """What trials see: the holdout is hidden."""
+
+    @abstractmethod
+    def whole_data(self) -> TaskData:
+        """What the end of the study sees: the holdout, too."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Two studies with the same digest have the same data."""
+
+    @abstractmethod
+    def describe_data(self) -> dict[str, Any]:
+        """The data in a few words, for people and for MLflow."""
+
+    @abstractmethod
+    def resolved(self, config: StudyConfig) -> SearchSpace:
+        """The space that another study of the same data and labels would search.
+
+        Raises:
+            StudyFileError: Its values do not fit each other or the data.
+        """
+
+    def narrowed(self, *, name: str, config: StudyConfig, space: SearchSpace) -> Self:
+        """The plan of a part of the space: everything else, also what is scored, stays as it is."""
+        return replace(self, name=name, config=config, space=space, try_first=())
+
+    @property
+    def direction(self) -> Literal["minimize", "maximize"]:
+        """Which way the score is better."""
+        return "maximize" if self.metric in LARGER_IS_BETTER else "minimize"
+
+    def registered_cells(self) -> dict[str, type[Any]]:
+        """The user's own cells that are searched, by name."""
+        searched = self.space.cell.values or ()
+        return {name: cell for name, cell in registered_cells().items() if name in searched}
+
+    def train_spec(self, settings: Settings, *, seed: int) -> TrainSpec:
+        """The training settings of a trial."""
+        training = self.config.training
+        return TrainSpec(
+            **asdict(settings),
+            **self._epoch_size,
+            max_epochs=self.max_epochs,
+            patience=self.patience,
+            gradient_clip=training.gradient_clip,
+            ema_decay=training.ema_decay,
+            accelerator=self.accelerator,
+            precision=training.precision,
+            seed=seed,
+        )
+
+    @property
+    @abstractmethod
+    def max_epochs(self) -> int:
+        """Most epochs of a fold."""
+
+    @property
+    @abstractmethod
+    def patience(self) -> int | None:
+        """Epochs without a better score before the training of a fold stops; ``None``: it never stops early."""
+
+    @property
+    def _epoch_size(self) -> dict[str, Any]:
+        """What limits the examples of an epoch, as in :class:`~lstmgru.specs.TrainSpec`."""
+        return {}
+
+
+class Shared(TypedDict):
+    """The attributes of a plan that are worked out in the same way for every task."""
+
+    name: str
+    trials: int
+    jobs: int
+    accelerator: str
+    try_first: tuple[Parameters, ...]
+
+
+def shared(config: StudyConfig, space: SearchSpace, accelerator: str, file: str) -> Shared:
+    """What follows from the study and its space.
+
+    Raises:
+        StudyFileError: A configuration of ``search.try_first`` is none of this space.
+    """
+    try_first, problems = known_configurations(space, config.search.try_first)
+    if problems:
+        raise StudyFileError(file, problems)
+    grid_size = space.size if config.search.sampler == "grid" else None
+    trials = min(config.search.trials, grid_size or config.search.trials)
+    return Shared(
+        name=config.name,
+        trials=trials,
+        jobs=min(trials, resolve_jobs(config.search.jobs, config.training.accelerator)),
+        accelerator=accelerator,
+        try_first=try_first,
+    )
+
+
+def accelerator_of(training: TrainingConfig, file: str) -> str:
+    """What a study is trained on.
+
+    Raises:
+        StudyFileError: It asks for something that this machine does not have, or for a precision that it does not know.
+    """
+    wanted = training.accelerator
+    found = resolve_accelerator("auto")
+    # AMD's devices are found by torch alone, so a study that names them is believed; on a Mac Lightning's gpu is mps.
+    believed = found != "cpu" or "+rocm" in version("torch")
+    if wanted not in ("auto", "cpu", found) and not (wanted == "gpu" and believed):
+        message = f"is {wanted}, but this machine has only {found} to train on; set it to auto or {found}"
+        raise StudyFileError(file, [Problem("training.accelerator", message)])
+    accelerator = resolve_accelerator(wanted)
+    if accelerator == "cpu" and training.precision == "16-mixed":
+        message = "is 16-mixed, but a CPU trains in 32-true or bf16-mixed; set it to one of them"
+        raise StudyFileError(file, [Problem("training.precision", message)])
+    return accelerator
+
+
+def identity(plan: Plan) -> dict[str, Any]:
+    """What must not change while a study goes on, by dotted key: only then are its trials comparable."""
+    dumped = plan.config.to_dict()
+    sections = ("task", "forecast", "labels", "splits", "training")
+    kept = {section: dumped[section] for section in sections if section in dumped} | {
+        "space": plan.space.to_dict(),
+        "data": {**dumped["data"], "digest": plan.digest()[:16]},
+    }
+    if own := {name: f"{cell.__module__}.{cell.__qualname__}" for name, cell in plan.registered_cells().items()}:
+        kept["registered_cells"] = own
+    for place in ("path", "test", "vectors"):
+        kept["data"].pop(place, None)
+    kept["training"].pop("accelerator", None)
+    if kept["training"]["precision"] == "32-true":  # studies from before there was a choice do not mention it
+        del kept["training"]["precision"]
+    # What the sampler has learnt with them cannot be taken back. A study of the score alone does not mention them.
+    search = {key: dumped["search"][key] for key in ("objectives", "bounds")}
+    kept["search"] = {key: value for key, value in search.items() if value not in ([SCORE], [])}
+    return dict(_flatten(kept))
+
+
+def _flatten(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    flat: list[tuple[str, Any]] = []
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat += _flatten(value, f"{prefix}{key}.")
+        else:
+            flat.append((f"{prefix}{key}", list(value) if isinstance(value, tuple) else value))
+    return flat

@@ -1,0 +1,184 @@
+"""How labels are compared: a bootstrap of the holdout, and the scores of its classes, of its short and long cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lstmgru.evaluation.significance import Interval, bootstrap_interval, bootstrap_scores
+from lstmgru.specs import SequenceModelSpec
+from search.compare.measures import ClassScore, LengthScore
+from search.tasks.compare import ComparedTask
+from search.tasks.retrain import Candidate, SeedResult
+from search.tasks.sequences.data import SequenceData
+from search.tasks.sequences.lengths import case_lengths, length_groups
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from lstmgru.data.sequences.sequences import Indices
+    from lstmgru.data.sequences.splits import SequenceSplit
+    from lstmgru.evaluation.sequence_metrics import SequenceEvaluation
+    from lstmgru.specs import TrainSpec
+    from lstmgru.training.callbacks import Observer
+    from lstmgru.training.fit_sequences import SequenceFitResult
+    from lstmgru.training.training import Trained
+    from search.space.space import Model
+    from search.tasks.sequences.plan import SequencePlan
+
+    Floats = npt.NDArray[np.float64]
+    Outputs = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SequenceSeed(SeedResult):
+    """What one seed gave.
+
+    Attributes:
+        drawn: (draws,) scores of a bootstrap of the holdout, whose draws are the same for all seeds and families; NaN
+            where a draw has none; empty: there are too few sequences or groups.
+        by_length: (groups,) scores of the short, middle and long ones there, see
+            :func:`~search.tasks.sequences.lengths.length_groups`; NaN where a group has none.
+        recall: (C,) of each class there; empty for numbers.
+        f1: Likewise.
+    """
+
+    drawn: tuple[float, ...]
+    by_length: tuple[float, ...]
+    recall: tuple[float, ...]
+    f1: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class SequenceCandidate(Candidate):
+    """A network that gives labels."""
+
+    result = SequenceSeed
+
+    data: SequenceData
+    holdout: SequenceSplit
+    model: SequenceModelSpec
+
+    @property
+    def last_fold(self) -> SequenceSplit:
+        """The split of that name."""
+        return self.data.folds[-1]
+
+    def narrow(self) -> SequenceCandidate:
+        """The same with the smallest layers, and of texts the smallest vectors."""
+        narrow = super().narrow()
+        if self.model.tokens is None:
+            return narrow
+        model = replace(narrow.model, embedding_size=1)
+        return replace(narrow, model=model, data=replace(self.data, vectors=None))
+
+    def fit(self, split: SequenceSplit, train: TrainSpec, observer: Observer | None = None) -> SequenceFitResult:
+        """Train on the training part of a split, without a score for each epoch.
+
+        Raises:
+            TrainingDiverged: The loss is not finite.
+        """
+        return self.data.fit_split(split, self.model, train, observer, validate=False)
+
+    def score(self, fitted: Trained[Any]) -> dict[str, Any]:
+        """The scores on the holdout, as :class:`SequenceSeed` has them.
+
+        Raises:
+            DataError: The metric has no value there.
+        """
+        from lstmgru.training.fit_sequences import SequenceFitResult, predict_sequences
+
+        assert isinstance(fitted, SequenceFitResult)  # as it was fitted above
+        data, numbers = self.data, self.holdout.evaluation
+        metric, evaluation = data.labels.metric, data.evaluation(self.holdout)
+        evaluation.check(metric)
+        outputs = predict_sequences(fitted.network, fitted.encoding, data.sequences, numbers, data.labels)
+        groups = length_groups(case_lengths(data.sequences, numbers))
+        classes = evaluation.per_class(outputs) if data.labels.classes else None
+        return {
+            "holdout": evaluation.score(metric, outputs),
+            "drawn": drawn_scores(evaluation, outputs),
+            "by_length": tuple(_part_score(evaluation, outputs, group) for group in groups),
+            "recall": () if classes is None else tuple(classes["recall"].tolist()),
+            "f1": () if classes is None else tuple(classes["f1"].tolist()),
+        }
+
+
+class ComparedSequences(ComparedTask):
+    """Labels of sequences or texts.
+
+    Args:
+        plan: Of the study, or of one of its families.
+    """
+
+    def __init__(self, plan: SequencePlan) -> None:
+        super().__init__(plan, "texts" if plan.sequences.is_text else "sequences")
+        self._plan = plan
+
+    def candidate(self, model: Model, train: TrainSpec) -> SequenceCandidate:
+        """What is trained again."""
+        assert isinstance(model, SequenceModelSpec)  # a space of labels suggests no other
+        plan = self._plan
+        return SequenceCandidate(plan.whole_data(), plan.holdout, model, train, plan.config.training.refit)
+
+    def read(self, values: Mapping[str, Any]) -> SequenceSeed:
+        """What a seed gave, as it was kept."""
+        return SequenceSeed.from_dict(values)
+
+    def interval(self, ours: Sequence[SequenceSeed], theirs: Sequence[SequenceSeed]) -> Interval:
+        """The difference of the scores on the holdout between two families, the first minus the second.
+
+        Scores are averaged over the seeds first, those of each draw too.
+        """
+        mean = float(np.mean([each.holdout for each in ours]) - np.mean([each.holdout for each in theirs]))
+        return bootstrap_interval(mean, _mean([each.drawn for each in ours]) - _mean([each.drawn for each in theirs]))
+
+    def findings(self, seeds: Sequence[SequenceSeed]) -> dict[str, Any]:
+        """The scores of each class, and of short, middle and long ones, mean over the seeds."""
+        return {"classes": self._classes(seeds), "lengths": self._lengths(seeds)}
+
+    def _classes(self, seeds: Sequence[SequenceSeed]) -> tuple[ClassScore, ...]:
+        names = self._plan.labels.classes
+        if not names:
+            return ()
+        support = np.bincount(self._plan.sequences.labels[self._plan.holdout.evaluation], minlength=len(names))
+        recall, f1 = _mean([each.recall for each in seeds]), _mean([each.f1 for each in seeds])
+        return tuple(
+            ClassScore(str(name), int(support[code]), float(recall[code]), float(f1[code]))
+            for code, name in enumerate(names)
+        )
+
+    def _lengths(self, seeds: Sequence[SequenceSeed]) -> tuple[LengthScore, ...]:
+        lengths = case_lengths(self._plan.sequences, self._plan.holdout.evaluation)
+        scores = _mean([each.by_length for each in seeds])
+        return tuple(
+            LengthScore(int(lengths[group].min()), int(lengths[group].max()), len(group), float(score))
+            for group, score in zip(length_groups(lengths), scores, strict=True)
+            if np.isfinite(score)
+        )
+
+
+def drawn_scores(evaluation: SequenceEvaluation, outputs: Outputs) -> tuple[float, ...]:
+    """(draws,) scores of a bootstrap over the sequences, or over the groups where there are any.
+
+    Args:
+        evaluation: The labels.
+        outputs: (k, O) probabilities of the classes, or numbers.
+    """
+    units = np.arange(len(evaluation.labels)) if evaluation.groups is None else evaluation.groups
+    return tuple(bootstrap_scores(lambda rows: _part_score(evaluation, outputs, rows), units).tolist())
+
+
+def _part_score(evaluation: SequenceEvaluation, outputs: Outputs, rows: Indices) -> float:
+    """The score of some of the cases; NaN where they have none."""
+    part = replace(evaluation, labels=evaluation.labels[rows], groups=None)
+    return part.score(evaluation.task.metric, outputs[rows])
+
+
+def _mean(rows: Sequence[Sequence[float]]) -> Floats:
+    """(values,) mean over the seeds."""
+    means: Floats = np.array(rows, np.float64).mean(axis=0)
+    return means

@@ -1,0 +1,78 @@
+"""A study of labels in words: what ``run`` and ``check`` say of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.markup import escape
+
+from lstmgru.data.formatting import counted, shorten
+
+if TYPE_CHECKING:
+    from lstmgru.data.sequences.splits import SequenceSplit
+    from search.tasks.sequences.plan import SequencePlan
+
+_MOST_CLASSES = 20
+
+
+def subject(plan: SequencePlan) -> str:
+    """What is learnt."""
+    what = "texts" if plan.sequences.is_text else "sequences"
+    target = escape(plan.sequences.schema.target)
+    if plan.labels.classes:
+        return f"sort {what} into {len(plan.labels.classes)} classes of {target}"
+    return f"tell {target} of {what}"
+
+
+def data_line(plan: SequencePlan) -> str:
+    """How much data there is."""
+    sequences = plan.sequences
+    if sequences.is_text:
+        return counted(len(sequences), "text")
+    shortest, longest = sequences.lengths.min(), sequences.lengths.max()
+    steps = f"{longest}" if shortest == longest else f"{shortest} to {longest}"
+    return f"{len(sequences)} sequences of {steps} steps, {counted(sequences.schema.n_channels, 'channel')}"
+
+
+def holdout_line(plan: SequencePlan) -> str:
+    """What the holdout is."""
+    what = "texts" if plan.sequences.is_text else "sequences"
+    where = ", the test part of the data" if plan.has_test_part else ""
+    return f"a holdout of {len(plan.holdout.evaluation)} {what}{where}"
+
+
+def size_line(plan: SequencePlan) -> str:
+    """What candidates read at most."""
+    values = plan.space.max_length
+    longest = max(values.values or (1,))
+    return f"at most {longest} {'tokens' if plan.sequences.is_text else 'steps'} read"
+
+
+def data_lines(plan: SequencePlan) -> list[tuple[str, str]]:
+    """The data in detail: names and texts."""
+    sequences, schema = plan.sequences, plan.sequences.schema
+    lines = []
+    if sequences.classes:
+        counts = np.bincount(sequences.labels, minlength=len(sequences.classes))
+        shares = [f"{name} {count}" for name, count in zip(sequences.classes, counts, strict=True)]
+        lines.append(("classes", escape(shorten(shares, _MOST_CLASSES))))
+    else:
+        low, high = sequences.labels.min(), sequences.labels.max()
+        lines.append(("labels", f"{low:g} to {high:g}, mean {sequences.labels.mean():.4g}"))
+    if schema.layout == "long":
+        lines.append(("channels", escape(shorten(list(schema.channels)))))
+    if sequences.groups is not None:
+        lines.append(("groups", f"{int(sequences.groups.max()) + 1} of {escape(str(schema.group))}, kept together"))
+    if plan.vectors is not None:
+        lines.append(("vectors", f"of {counted(len(plan.vectors.vectors), 'word')}, {plan.vectors.size} features"))
+    return lines
+
+
+def split_lines(plan: SequencePlan) -> list[tuple[str, str]]:
+    """Folds and holdout."""
+    return [_split_line(split) for split in (*plan.splits.folds, plan.splits.holdout)]
+
+
+def _split_line(split: SequenceSplit) -> tuple[str, str]:
+    return split.name, f"learn from {len(split.train)}, score {len(split.evaluation)}"

@@ -1,0 +1,54 @@
+"""Whether the winner really beats the best baseline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lstmgru.specs import LARGER_IS_BETTER
+
+if TYPE_CHECKING:
+    from lstmgru.evaluation.significance import Interval
+
+
+def best_baseline(metric: str, scores: dict[str, float]) -> str:
+    """The name of the best of several scores."""
+    choose = max if metric in LARGER_IS_BETTER else min
+    return choose(scores, key=scores.__getitem__)
+
+
+def describe(metric: str, winner: float, baseline_name: str, baseline: float, interval: Interval) -> tuple[str, bool]:
+    """One sentence on whether the winner really beats the best baseline, and that as a truth value.
+
+    Args:
+        metric: Name of the score.
+        winner: Its score on the holdout.
+        baseline_name: The best baseline.
+        baseline: Its score.
+        interval: Of the difference of their errors, winner less baseline, case by case.
+    """
+    name = baseline_name.replace("_", " ")
+    direction = "lower" if winner < baseline else "higher"
+    larger = metric in LARGER_IS_BETTER
+    better, worse = (winner > baseline, winner < baseline) if larger else (winner < baseline, winner > baseline)
+    numbers = f"{metric.upper()} {winner:.4g} against {baseline:.4g}, {_change(winner, baseline, larger)} {direction}"
+    if interval.high < 0 and better:
+        return f"The winner beats the best baseline ({name}) on the holdout: {numbers}.", True
+    if interval.low > 0 and worse:
+        return f"A simple baseline is better: {name} beats the winner on the holdout ({numbers}). Use {name}.", False
+    known = bool(np.isfinite(interval.low))
+    why = "a difference that these data cannot tell from chance" if known else "in too few cases to tell from chance"
+    if better:
+        return f"The winner does not clearly beat the best baseline ({name}) on the holdout: {numbers}, {why}.", False
+    return (
+        f"The winner does not beat the best baseline ({name}) on the holdout: {numbers}, {why}. Prefer {name}.",
+        False,
+    )
+
+
+def _change(score: float, other: float, of_one: bool) -> str:
+    """By how much two scores differ: errors by a share, those of which 1 is the best by themselves."""
+    if of_one:
+        return f"{abs(score - other):.4g}"
+    return f"{abs(score - other) / other:.1%}" if other else "infinitely"

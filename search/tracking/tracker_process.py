@@ -1,0 +1,208 @@
+"""A tracker in a process of its own: what it computes and imports costs the driver and its trials nothing.
+
+The process is a plain interpreter, not one of :mod:`multiprocessing`, which would run the main module of the user's
+program once more. Requests go to its standard input and answers come from its standard output, pickled, one after the
+other. It ends as soon as its input does, so also with a driver that is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+from search.errors import TrackingError
+from search.study.records import StudyRecord, TrackingLinks, TrialRecord
+from search.tracking.base import RunStatus, Tracker
+from search.tracking.model import prepare
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.storages import BaseStorage
+
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from search.tracking.tracker_process import serve; serve()"
+_SECONDS_TO_END = 5.0
+_IDLE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A call of a tracker's method."""
+
+    method: str
+    arguments: tuple[Any, ...]
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What went wrong, if anything, and what the tracker now says of where to look."""
+
+    problem: TrackingError | None
+    links: TrackingLinks | None
+
+
+@dataclass(frozen=True)
+class _StudyPlace:
+    """Where a study of Optuna's is; its sampler stays where it was."""
+
+    name: str
+    storage: BaseStorage
+
+    def load(self) -> Study:
+        import optuna
+
+        return optuna.load_study(study_name=self.name, storage=self.storage)
+
+
+class TrackerProcess:
+    """Passes on to a tracker in another process, which begins with the first call. A call returns when it is done.
+
+    Args:
+        make: Makes the tracker there; picklable.
+    """
+
+    def __init__(self, make: Callable[[], Tracker]) -> None:
+        self._make = make
+        self._process: subprocess.Popen[bytes] | None = None
+        self._links: TrackingLinks | None = None
+
+    def start(self, study: StudyRecord) -> None:
+        """Show the study as running."""
+        self._call("start", study)
+
+    def update(self, trial: TrialRecord) -> None:
+        """Show a trial as it is now."""
+        self._call("update", trial)
+
+    def log_model(self, bundle: Path, study: StudyRecord) -> None:
+        """Show and register the exported model."""
+        self._call("log_model", bundle, study)
+
+    def finish(
+        self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None
+    ) -> TrackingLinks | None:
+        """Show how the study ended."""
+        place = None if optuna_study is None else _StudyPlace(optuna_study.study_name, optuna_study._storage)
+        self._call("finish", study, status=status, optuna_study=place)
+        return self._links
+
+    def links(self) -> TrackingLinks | None:
+        """Where to look, as it was known after the last call."""
+        return self._links
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """End the process; what it shows stays as it is."""
+        process, self._process = self._process, None
+        if process is not None:
+            _end(process)
+
+    def _call(self, method: str, *arguments: Any, **options: Any) -> None:
+        """Have a method of the tracker called.
+
+        Raises:
+            TrackingError: What it raised, or that the process is gone; the next call begins another one.
+        """
+        try:
+            if self._process is None:
+                self._process = _begin()
+                _send(self._process.stdin, self._make)
+            _send(self._process.stdin, _Request(method, arguments, options))
+            answer: _Answer = pickle.load(_there(self._process.stdout))
+        except Exception as error:  # of an answer that was cut off, pickle raises whatever it stumbles over
+            self.__exit__()
+            raise TrackingError(f"the process that writes to MLflow ended ({type(error).__name__})") from error
+        self._links = answer.links
+        if answer.problem is not None:
+            raise answer.problem
+
+
+def serve() -> None:
+    """The life of the process: make the tracker, then do what is asked until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever is printed must not stand between the answers
+    requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(requests,), daemon=True).start()
+    tracker: Tracker = requests.get()()
+    _send(answers, _answer(tracker, requests.get()))
+    while True:
+        try:
+            request = requests.get(timeout=_IDLE_SECONDS)
+        except queue.Empty:
+            with suppress(Exception):  # logging the model will say what is wrong
+                prepare()  # while there is nothing else to do
+            request = requests.get()
+        _send(answers, _answer(tracker, request))
+
+
+def _receive(requests: queue.SimpleQueue[Any]) -> None:
+    """Queue what comes in; when the input ends there is nobody left to work for."""
+    try:
+        while True:
+            requests.put(pickle.load(sys.stdin.buffer))
+    except EOFError:
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
+def _answer(tracker: Tracker, request: _Request) -> _Answer:
+    problem = None
+    try:
+        options = {
+            key: value.load() if isinstance(value, _StudyPlace) else value for key, value in request.options.items()
+        }
+        getattr(tracker, request.method)(*request.arguments, **options)
+    except TrackingError as error:
+        problem = TrackingError(str(error))
+    except Exception as error:  # a mistake of ours in there must not look like a process that was killed
+        traceback.print_exc()
+        problem = TrackingError(f"{type(error).__name__}: {error}")
+    return _Answer(problem, tracker.links())
+
+
+def _begin() -> subprocess.Popen[bytes]:
+    program = [sys.executable, "-c", _PROGRAM.format(path=sys.path)]
+    # Apart from the terminal it is not hit by Ctrl-C even before it can ignore it.
+    group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # of Windows
+    return subprocess.Popen(
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, creationflags=group
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(OSError):  # what it did not take before it died is flushed once more
+        _there(process.stdin).close()
+    try:
+        process.wait(_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    finally:
+        _there(process.stdout).close()
+
+
+def _send(file: BinaryIO | Any, message: object) -> None:
+    pickle.dump(message, file, protocol=pickle.HIGHEST_PROTOCOL)
+    file.flush()
+
+
+def _there(pipe: Any) -> BinaryIO:
+    assert pipe is not None  # both are pipes, see _begin
+    file: BinaryIO = pipe
+    return file

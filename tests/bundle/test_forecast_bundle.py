@@ -1,0 +1,389 @@
+"""A bundle is what was saved, and refuses what it cannot read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from helpers.forecast_bundles import (
+    HORIZON,
+    bundle_of,
+    calibration_of,
+    model_of,
+    panel_of,
+    rich_panel,
+    rich_table,
+    save,
+    table,
+)
+from helpers.panels import make_panel
+from torch import Tensor, nn
+
+from lstmgru.bundle import load_bundle
+from lstmgru.bundle.directory import replacing
+from lstmgru.bundle.plain import plain
+from lstmgru.errors import BundleError
+from lstmgru.specs import TrainSpec, registry
+
+FILES = ["MODEL_CARD.md", "bundle.json", "weights.safetensors"]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of two shops, without ONNX."""
+    bundle = bundle_of(panel_of(table(shops=("a", "b"))), calibration=calibration_of())
+    return save(tmp_path_factory.mktemp("models") / "shops.bundle", bundle)
+
+
+@pytest.fixture
+def copy(saved: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(saved, tmp_path / "shops.bundle"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "settings"),
+    [
+        ({}, {"gaps": "fill"}),
+        ({"normalization": "window", "series_embedding": 2, "channels": "independent"}, {"short_series": "pad"}),
+        ({"branches": "gru(3) | bi-fused(2)", "pooling": "multihead", "n_heads": 2, "transform": "log"}, {
+            "train_spec": TrainSpec(loss="quantile", optimizer="adam", schedule="cosine"),
+            "calibration": calibration_of(2, missing=True),
+        }),
+    ],
+)  # fmt: skip
+def test_a_loaded_bundle_is_the_saved_one(spec: dict[str, Any], settings: dict[str, Any], tmp_path: Path) -> None:
+    frame = rich_table(shops=(3, 20, 21))
+    bundle = bundle_of(rich_panel(frame), model_of(**spec), **settings)
+    loaded = load_bundle(save(tmp_path / "deep" / "shops.bundle", bundle))
+    for name in (
+        "model_spec", "train_spec", "forecast", "schema", "frequency", "step", "timezone", "ids", "gaps", "levels",
+        "short_series", "metrics",
+    ):  # fmt: skip
+        assert getattr(loaded, name) == getattr(bundle, name), name
+    assert loaded.network.inputs == bundle.network.inputs
+    assert loaded.network.quantiles == bundle.network.quantiles
+    assert loaded.provenance.items() >= bundle.provenance.items()
+    assert loaded.scaler.to_dict() == bundle.scaler.to_dict()
+    assert (loaded.calibration is None) == (bundle.calibration is None)
+    if loaded.calibration and bundle.calibration:
+        assert loaded.calibration.to_dict() == bundle.calibration.to_dict()
+    pd.testing.assert_frame_equal(loaded.predict(frame), bundle.predict(frame), check_exact=True)
+
+
+def test_a_bundle_of_the_version_before_is_one_that_forecasts(copy: Path) -> None:
+    bundle = load_bundle(copy)
+    edit("format_version", to=2)(copy)
+    edit("task", to=None)(copy)
+    frame = table(shops=("a", "b"))
+    pd.testing.assert_frame_equal(load_bundle(copy).predict(frame), bundle.predict(frame), check_exact=True)
+
+
+def test_two_saves_have_the_same_weights(tmp_path: Path) -> None:
+    bundle = bundle_of(make_panel((40,)))
+    first = save(tmp_path / "first", bundle)
+    second = save(tmp_path / "second", load_bundle(first))
+    weights = [(folder / "weights.safetensors").read_bytes() for folder in (first, second)]
+    assert weights[0] == weights[1]
+    described = [json.loads((folder / "bundle.json").read_text()) for folder in (first, second)]
+    assert described[0]["weights"]["sha256"] == hashlib.sha256(weights[0]).hexdigest()
+    assert described[0] == described[1], "a bundle that is saved again keeps its origin"
+
+
+def test_the_description_is_strict_json(tmp_path: Path) -> None:
+    metrics = {"holdout": {"mase": float("nan"), "rmse": np.float32(1.5)}, "baselines": {"naive": float("inf")}}
+    bundle = bundle_of(make_panel((40,)), metrics=metrics, provenance={"day": date(2020, 1, 2), "file": Path("a.csv")})
+    folder = save(tmp_path / "bundle", bundle)
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    document = json.loads((folder / "bundle.json").read_text(), parse_constant=refuse)
+    assert document["metrics"] == {"holdout": {"mase": None, "rmse": 1.5}, "baselines": {"naive": None}}
+    assert document["provenance"].items() >= {"day": "2020-01-02", "file": "a.csv"}.items()
+    assert document["provenance"]["versions"]["torch"] == torch.__version__
+    assert "undefined" in (folder / "MODEL_CARD.md").read_text()
+
+
+def test_what_json_cannot_hold_is_refused_with_its_place() -> None:
+    with pytest.raises(BundleError, match=r"provenance\.list\.1 .* but is a complex"):
+        plain({"list": [1, 2j]}, "provenance")
+
+
+def edit(*path: str, to: Any) -> Callable[[Path], None]:
+    """A change of one key of ``bundle.json``."""
+
+    def change(folder: Path) -> None:
+        document = json.loads((folder / "bundle.json").read_text())
+        inner = document
+        for key in path[:-1]:
+            inner = inner[key]
+        if to is None:
+            del inner[path[-1]]
+        else:
+            inner[path[-1]] = to
+        (folder / "bundle.json").write_text(json.dumps(document))
+
+    return change
+
+
+def write(name: str, content: bytes) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).write_bytes(content) and None
+
+
+def flip_a_bit(folder: Path) -> None:
+    content = bytearray((folder / "weights.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "weights.safetensors").write_bytes(content)
+
+
+def replace_weights(content: bytes) -> Callable[[Path], None]:
+    """Other weights, with their true digest."""
+
+    def change(folder: Path) -> None:
+        write("weights.safetensors", content)(folder)
+        edit("weights", "sha256", to=hashlib.sha256(content).hexdigest())(folder)
+
+    return change
+
+
+PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
+
+
+@pytest.mark.parametrize(
+    ("damage", "match"),
+    [
+        (shutil.rmtree, "shops.bundle does not exist: give a directory"),
+        (lambda folder: (folder / "bundle.json").unlink(), "no complete bundle: bundle.json is missing"),
+        (lambda folder: (folder / "weights.safetensors").unlink(), "weights.safetensors is missing"),
+        (write("bundle.json", b""), "bundle.json is damaged: Expecting value"),
+        (write("bundle.json", b'{"format_version": 2, '), "bundle.json is damaged"),
+        (write("bundle.json", b"\xff\xfe"), "bundle.json is damaged"),
+        (write("bundle.json", b"[" * 100_000), "bundle.json is damaged"),
+        (write("bundle.json", b"[]"), "must hold a JSON object but holds a list"),
+        (edit("format_version", to=1), "has the format version 1 but this program reads 2 and 3; load it with"),
+        (edit("format_version", to=None), "has the format version None"),
+        (edit("task", to=None), "bundle.json lacks 'task'"),
+        (edit("task", to="forecasts"), "task must be one of forecast, .* but got 'forecasts'; did you mean 'forecast'"),
+        (edit("task", to="regression"), "bundle.json lacks '"),
+        (edit("forecast", to=None), "bundle.json lacks 'forecast'; export the model again"),
+        (edit("forecast", to=[]), "bundle.json holds what it cannot"),
+        (edit("forecast", "horizon", to="3"), "bundle.json holds what it cannot"),
+        (edit("forecast", "hroizon", to=3), "holds what it cannot .*hroizon"),
+        (edit("model", "branches", to="lstn(5) > gru(4)"), "did you mean 'lstm'"),
+        (edit("training", "loss", to="maee"), "did you mean 'mae'"),
+        (edit("data", "frequency", to="fortnight"), "holds what it cannot"),
+        (edit("data", "gaps", to="ignore"), "holds what it cannot"),
+        (
+            edit("data", "schema", "targets", to=["sales 0", "sales 1"]),
+            r"mean of the scaler must have the shape \(2, 7\) but has \(2, 6\)",
+        ),
+        (edit("data", "ids", to=["a"]), r"mean of the scaler must have the shape \(1, 6\) but has \(2, 6\)"),
+        (edit("data", "short_series", to="drop"), "data.short_series must be one of error, pad but got 'drop'"),
+        (
+            edit("data", "schema", "static_covariates", to=["size"]),
+            r"static_mean of .* \(1,\) but has \(0,\)",
+        ),
+        (edit("scaler", "scale", to=[[0.0] * 6] * 2), "scales of the scaler must be positive"),
+        (edit("scaler", "mean", to=[[float("nan")] * 6] * 2), "mean of the scaler must be finite"),
+        (edit("scaler", "mean", to=["x"] * 6), "holds what it cannot"),
+        (edit("scaler", "static_mean", to=None), "holds what it cannot"),
+        (edit("scaler", "log", to=True), "a scaler of 1 targets, log True, for a model of 1 targets, log False"),
+        (edit("calibration", to=None), "lacks 'calibration'"),
+        (edit("calibration", "offsets", to=[1.0]), "holds what it cannot"),
+        (edit("calibration", "offsets", to=["x"] * 6), "holds what it cannot"),
+        (edit("calibration", "offsets", to=[float("inf")] * 6), "offsets of the calibration must not be infinite"),
+        (edit("calibration", "shape", to=[2, 1, 3]), r"must be of \(3, 1\) steps and targets but are of \(1, 3\)"),
+        (edit("calibration", "season_length", to=0), "season_length of the calibration must be at least 1 but is 0"),
+        (
+            edit("forecast", "levels", to=[0.5, 0.8]),
+            r"those of the forecast, \[0.5, 0.8\], but are \[0.8, 0.95",
+        ),
+        (
+            edit("registered_cells", to={"peephole": "shop.cells.Peephole"}),
+            r"has the cell 'peephole', which is not registered here; call lstmgru.specs.registry.register_cell\('peephole', "
+            r"…\) with its class, which was shop.cells.Peephole, before loading$",
+        ),
+        (edit("weights", "sha256", to="0" * 64), "is not the file that bundle.json describes"),
+        (flip_a_bit, "weights.safetensors is not the file"),
+        (write("example.json", b"{"), "example.json is damaged: .*; export the model again"),
+        (write("example.json", b'{"columns": ["day", "shop"], "data": [[1]]}'), "example.json is damaged"),
+        (write("example.json", b"[]"), "example.json must hold a JSON object but holds a list"),
+        (replace_weights(b"short"), "weights.safetensors is damaged"),
+        (replace_weights(PICKLE), "weights.safetensors is damaged"),
+        (edit("model", "branches", to="lstm(6) > gru(4)"), "does not fit the architecture: .*float32"),
+        (
+            edit("model", "branches", to="lstm(5) > gru(4) > gru(4)"),
+            r"encoder.branches.0.layers.2.* is missing but must be float32\[12",
+        ),
+    ],
+)
+def test_a_damaged_bundle_is_refused_in_one_line(copy: Path, damage: Callable[[Path], None], match: str) -> None:
+    damage(copy)
+    with pytest.raises(BundleError, match=match) as caught:
+        load_bundle(copy)
+    assert "\n" not in str(caught.value)
+
+
+class Elman(nn.Module):
+    """A cell of a user's own."""
+
+    def __init__(self, input_size: int, hidden_size: int, recurrent_dropout: float) -> None:
+        super().__init__()
+        self.layer = nn.RNN(input_size, hidden_size, batch_first=True)
+
+    def forward(self, x: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        outputs, h = self.layer(x, None if state is None else state[0][None])
+        return outputs, (h[0],)
+
+
+def test_a_registered_cell_must_be_registered_where_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_registered", {})
+    registry.register_cell("elman", Elman)
+    frame = table()
+    bundle = bundle_of(panel_of(frame), model_of("elman(4) > gru(3)"))
+    folder = save(tmp_path / "bundle", bundle)
+    monkeypatch.setattr(registry, "_registered", {})
+    with pytest.raises(BundleError, match=r"the cell 'elman', which is not registered here; .* test_bundle.Elman, "):
+        load_bundle(folder)
+    registry.register_cell("elman", Elman)
+    pd.testing.assert_frame_equal(load_bundle(folder).predict(frame), bundle.predict(frame), check_exact=True)
+
+
+def test_a_file_is_no_bundle(saved: Path) -> None:
+    with pytest.raises(BundleError, match=r"bundle\.json is a file, not the directory of a bundle"):
+        load_bundle(saved / "bundle.json")
+
+
+def test_loading_leaves_the_random_state_alone(saved: Path) -> None:
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    load_bundle(saved)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_loading_and_predicting_unpickle_nothing_and_need_torch_alone(saved: Path, tmp_path: Path) -> None:
+    table(shops=("a", "b")).to_csv(tmp_path / "new.csv", index=False)
+    script = f"""
+import sys
+def watch(event, arguments):
+    if event == "pickle.find_class":
+        raise SystemExit(f"unpickled {{arguments}}")
+from lstmgru.bundle import load_bundle
+import pandas
+sys.addaudithook(watch)
+assert len(load_bundle({str(saved)!r}).predict(pandas.read_csv({str(tmp_path / "new.csv")!r}))) == {2 * HORIZON}
+heavy = {{"lightning", "sklearn", "onnx", "onnxruntime", "onnxscript", "mlflow", "optuna", "search"}}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def test_saving_replaces_an_earlier_bundle(copy: Path) -> None:
+    (copy / "model.onnx").write_bytes(b"of an earlier save")
+    save(copy, bundle_of(make_panel((40,)), metrics={}))
+    assert sorted(path.name for path in copy.iterdir()) == FILES
+    assert os.listdir(copy.parent) == ["shops.bundle"]
+    assert load_bundle(copy).metrics == {}
+
+
+def test_saving_replaces_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(BundleError, match="exists and is no bundle: remove it or choose another directory"):
+        save(tmp_path, bundle_of(make_panel((40,))))
+    assert os.listdir(tmp_path) == ["thesis.tex"]
+    with pytest.raises(BundleError, match="exists and is no bundle"):
+        save(tmp_path / "thesis.tex", bundle_of(make_panel((40,))))
+
+
+def test_a_save_that_fails_leaves_the_earlier_bundle(copy: Path) -> None:
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    with pytest.raises(BundleError, match="provenance"):
+        save(copy, bundle_of(make_panel((40,)), provenance={"x": object()}))
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+    assert os.listdir(copy.parent) == ["shops.bundle"]
+
+
+def in_a_child(action: Callable[[], object]) -> int:
+    """Run something in a forked process and return the signal that ended it, 0 if it came to its end."""
+    child = os.fork()
+    if child == 0:
+        try:
+            action()
+        finally:
+            os._exit(0)
+    return os.WTERMSIG(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.parametrize("calls", range(8))
+def test_a_kill_leaves_the_old_bundle_or_the_new(copy: Path, monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
+    """The kill comes right before the nth call that changes the disk: mkdir, three files, three renames, none."""
+    new = bundle_of(make_panel((40,)), metrics={"new": True})
+    left = calls
+
+    def save_until_killed() -> None:
+        for owner, name in ((Path, "mkdir"), (Path, "write_bytes"), (Path, "write_text"), (Path, "rename")):
+            original = getattr(owner, name)
+
+            def counted(*arguments: Any, original: Any = original, **keywords: Any) -> Any:
+                nonlocal left
+                if not keywords.get("parents"):
+                    left -= 1
+                    if left < 0:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                return original(*arguments, **keywords)
+
+            monkeypatch.setattr(owner, name, counted)
+        save(copy, new)
+
+    ended = in_a_child(save_until_killed)
+    assert ended == (signal.SIGKILL if calls < 7 else 0)
+    found = load_bundle(copy)
+    assert ("new" in found.metrics) == (calls >= 6)
+    with pytest.raises(BundleError, match="provenance"):
+        save(copy, replace(new, provenance={"x": object()}))
+    assert ("new" in load_bundle(copy).metrics) == (calls >= 6), "a save that fails next loses nothing either"
+    save(copy, replace(new, metrics={"newer": True}))
+    assert os.listdir(copy.parent) == ["shops.bundle"]
+    assert load_bundle(copy).metrics == {"newer": True}
+
+
+def test_only_what_dead_writers_left_is_removed(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    names = {
+        f".model.partial-{dead.pid}": False,
+        f".model.partial-{os.getppid()}": True,
+        f".model.partial-{os.getpid()}": False,
+        f".mod.partial-{dead.pid}": True,
+        ".model.partial-notes": True,
+        ".model.previous": False,
+    }
+    for name in names:
+        (tmp_path / name).mkdir()
+    save(tmp_path / "model", bundle_of(make_panel((40,))))
+    assert {name: (tmp_path / name).exists() for name in names} == names
+
+
+def test_a_bundle_directory_is_as_readable_as_any(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with replacing(tmp_path / "model") as partial:
+        (partial / "bundle.json").touch()
+    assert (tmp_path / "model").stat().st_mode == (tmp_path / "other").stat().st_mode

@@ -1,0 +1,283 @@
+"""The words of a comparison: what counts as a difference, what a verdict says, and how p-values are corrected."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lstmgru.evaluation.significance import holm, paired_interval
+from search.compare.differences import Compare, differences
+from search.compare.measures import Difference
+from search.compare.results import Standing
+from search.compare.significance import STANDINGS, against_baselines, seeds_differ, standing, verdict
+from search.compare.terms import Terms
+from search.tasks.forecasting.compare import ForecastSeed, error_interval
+
+WINDOWS = Terms("mae", "windows")
+
+
+@pytest.mark.parametrize(
+    ("mean", "low", "corrected", "beyond_seeds", "expected"),
+    [
+        (0.2, 0.1, 0.01, True, "worse"),
+        (-0.2, -0.3, 0.01, True, "better"),
+        (0.2, 0.1, 0.049, True, "worse"),
+        (0.2, 0.1, 0.05, True, "equal"),
+        (0.2, 0.01, 0.08, True, "equal"),  # the interval leaves out 0, but not after the correction
+        (0.2, -0.1, 0.4, False, "equal"),
+        (0.2, 0.1, 0.01, False, "seeds"),
+        (-0.2, -0.3, 0.01, False, "seeds"),
+        (0.2, None, 1.0, True, "unknown"),
+        (0.2, 0.1, 0.01, None, "unknown"),
+    ],
+)
+def test_a_difference_counts_beyond_chance_and_beyond_seeds(
+    mean: float, low: float | None, corrected: float, beyond_seeds: bool | None, expected: Standing
+) -> None:
+    high = None if low is None else mean + 0.1
+    found = Difference(mean, low, high, corrected / 2, corrected, beyond_seeds)
+    assert standing(found, larger_is_better=False) == expected
+    opposite = {"worse": "better", "better": "worse"}.get(expected, expected)
+    assert standing(found, larger_is_better=True) == opposite
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ([1.0, 1.1, 0.9, 1.0], [2.0, 2.1, 1.9, 2.0], True),
+        ([1.0, 1.1, 0.9, 1.0], [1.05, 1.1, 0.95, 1.0], False),
+        ([1.0, 3.0], [2.0, 4.0], False),
+        ([1.0, 1.0], [1.0, 1.0], False),
+        ([1.0, 1.0], [1.2, 1.2], True),
+        ([1.0], [2.0, 2.1], None),
+        ([1.0, 1.1], [], None),
+    ],
+)
+def test_seeds_differ_where_welchs_test_says_so(one: list[float], other: list[float], expected: bool | None) -> None:
+    assert seeds_differ(one, other) is expected
+
+
+def test_the_test_of_seeds_is_scipys() -> None:
+    generator = np.random.default_rng(0)
+    answers = set()
+    for shift in np.linspace(0, 2, 40):
+        one, other = generator.normal(size=5), generator.normal(loc=shift, scale=2, size=4)
+        expected = bool(stats.ttest_ind(one, other, equal_var=False).pvalue < 0.05)
+        answers.add(expected)
+        assert seeds_differ(list(one), list(other)) is expected
+    assert answers == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("standings", "words"),
+    [
+        ({}, "Only gru has a score, so there is nothing to compare."),
+        (
+            {"lstm": "worse", "fused": "worse"},
+            "gru is the best family: its errors on the holdout are lower than those of lstm and fused.",
+        ),
+        ({"lstm": "worse"}, "gru is the best family: its errors on the holdout are lower than those of lstm."),
+        (
+            {"lstm": "equal", "fused": "equal", "stacked": "equal"},
+            "No difference that these data can show: gru scores best on the folds, lstm, fused and stacked cannot be "
+            "told from it on the holdout.",
+        ),
+        (
+            {"lstm": "seeds", "fused": "equal"},
+            "No difference that these data can show: gru scores best on the folds, fused cannot be told from it on the "
+            "holdout, and lstm differs from it by no more than seeds do.",
+        ),
+        (
+            {"lstm": "worse", "fused": "equal", "stacked": "unknown"},
+            "gru is better than lstm; fused cannot be told from it on the holdout, and there are too few windows or "
+            "seeds to tell stacked from it.",
+        ),
+        (
+            {"lstm": "unknown", "fused": "unknown"},
+            "gru scores best on the folds, but there are too few windows or seeds to tell it from the others.",
+        ),
+        (
+            {"lstm": "better", "fused": "worse"},
+            "Folds and holdout disagree: gru scores best on the folds, but on the holdout lstm has lower errors. No "
+            "family is the best one here.",
+        ),
+        (
+            {"lstm": "better", "fused": "better"},
+            "Folds and holdout disagree: gru scores best on the folds, but on the holdout lstm and fused have lower "
+            "errors. No family is the best one here.",
+        ),
+    ],
+)
+def test_a_verdict_says_what_the_standings_support(standings: dict[str, Standing], words: str) -> None:
+    assert verdict("gru", standings, WINDOWS) == words
+
+
+@pytest.mark.parametrize(
+    ("metric", "cases", "standings", "words"),
+    [
+        (
+            "accuracy", "texts", {"lstm": "worse", "fused": "worse"},
+            "gru is the best family: its accuracy on the holdout is higher than that of lstm and fused.",
+        ),
+        (
+            "log_loss", "sequences", {"lstm": "worse"},
+            "gru is the best family: its log loss on the holdout is lower than that of lstm.",
+        ),
+        (
+            "macro_f1", "texts", {"lstm": "better", "fused": "better"},
+            "Folds and holdout disagree: gru scores best on the folds, but on the holdout lstm and fused have a higher "
+            "macro F1. No family is the best one here.",
+        ),
+        (
+            "mae", "sequences", {"lstm": "better"},
+            "Folds and holdout disagree: gru scores best on the folds, but on the holdout lstm has a lower MAE. No "
+            "family is the best one here.",
+        ),
+        (
+            "r2", "sequences", {"lstm": "worse", "fused": "unknown"},
+            "gru is better than lstm; there are too few sequences or seeds to tell fused from it.",
+        ),
+        (
+            "auroc", "texts", {"lstm": "unknown"},
+            "gru scores best on the folds, but there are too few texts or seeds to tell it from the others.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_verdict_speaks_of_the_score_the_way_it_is_better(
+    metric: str, cases: Any, standings: dict[str, Standing], words: str
+) -> None:
+    assert verdict("gru", standings, Terms(metric, cases)) == words
+
+
+@pytest.mark.parametrize("other", [name for name in STANDINGS if name != "best"])
+def test_there_is_a_winner_only_where_all_others_are_worse(other: Standing) -> None:
+    said = verdict("gru", {"lstm": "worse", "fused": other}, WINDOWS)
+    assert said.startswith("gru is the best family") == (other == "worse")
+
+
+@pytest.mark.parametrize(
+    ("baselines", "scores", "words"),
+    [
+        ({}, {"gru": 1.0}, ""),
+        ({"naive": 2.0}, {}, ""),
+        (
+            {"naive": 2.0, "linear": 1.5},
+            {"gru": 1.0, "lstm": 1.4},
+            "On the folds all score better than the best simple method (linear, 1.5).",
+        ),
+        (
+            {"seasonal_naive": 1.2, "linear": 1.5},
+            {"gru": 1.0, "lstm": 1.4},
+            "On the folds only gru scores better than the best simple method (seasonal naive, 1.2).",
+        ),
+        (
+            {"linear": 0.9},
+            {"gru": 1.0, "lstm": 0.9},
+            "On the folds the best simple method (linear, 0.9) scores better than every family: use it.",
+        ),
+    ],
+)
+def test_families_are_held_against_the_simple_methods(
+    baselines: dict[str, float], scores: dict[str, float], words: str
+) -> None:
+    assert against_baselines(baselines, scores, larger_is_better=False) == words
+
+
+def test_the_best_simple_method_is_the_one_with_the_largest_accuracy() -> None:
+    baselines = {"majority": 0.3, "ridge": 0.8}
+
+    said = against_baselines(baselines, {"gru": 0.9, "lstm": 0.7}, larger_is_better=True)
+
+    assert said == "On the folds only gru scores better than the best simple method (ridge, 0.8)."
+    assert against_baselines(baselines, {"gru": 0.7}, larger_is_better=True).endswith("than every family: use it.")
+
+
+# --- the tests behind the standings -----------------------------------------------------------------------------------
+
+
+def over_windows(overlap: int) -> Compare:
+    return partial(error_interval, overlap=overlap)
+
+
+def seed_result(by_time: Any, by_series: Any = (1.0,), holdout: float | None = None) -> ForecastSeed:
+    score = float(np.mean(by_time)) if holdout is None else holdout
+    return ForecastSeed(0, (score,), (1,), 0.1, 0.1, score, (score,), tuple(by_time), tuple(by_series))
+
+
+def errors(shift: float, seed: int, count: int = 60) -> np.ndarray:
+    """Errors of neighboring windows, which share parts."""
+    noise = np.random.default_rng(seed).normal(0, 0.3, count + 6)
+    return 2 + shift + np.convolve(noise, np.ones(7) / 7, "valid")
+
+
+def test_a_difference_has_the_interval_of_the_windows_averaged_over_the_seeds() -> None:
+    seeds = [errors(0.0, 1), errors(0.0, 2)]
+    others = [errors(0.2, 3), errors(0.2, 4)]
+    results = {"gru": [seed_result(each) for each in seeds], "lstm": [seed_result(each) for each in others]}
+
+    found = differences(results, "gru", over_windows(7))
+
+    expected = paired_interval(
+        np.mean(others, axis=0) - np.mean(seeds, axis=0), np.arange(60), np.zeros(60, int), overlap=7
+    )
+    assert list(found) == ["lstm"]
+    assert (found["lstm"].mean, found["lstm"].low, found["lstm"].high) == pytest.approx(
+        (expected.mean, expected.low, expected.high)
+    )
+    assert found["lstm"].corrected == found["lstm"].p_value == pytest.approx(expected.p_value)
+
+
+def test_several_differences_are_corrected_together() -> None:
+    shifts = {"gru": 0.0, "lstm": 0.02, "fused": 0.05, "stacked": 0.1}
+    results = {name: [seed_result(errors(shift, seed)) for seed in (1, 2)] for name, shift in shifts.items()}
+    results = {name: [*found, seed_result(errors(shifts[name], 9 + len(name)))] for name, found in results.items()}
+
+    found = differences(results, "gru", over_windows(7))
+
+    assert [each.corrected for each in found.values()] == pytest.approx(holm([each.p_value for each in found.values()]))
+    assert any(each.corrected > each.p_value for each in found.values())
+
+
+def test_one_moment_of_many_series_is_compared_over_the_series() -> None:
+    generator = np.random.default_rng(0)
+    ours, theirs = generator.normal(2.0, 0.1, 30), generator.normal(2.2, 0.1, 30)
+    results = {
+        "gru": [seed_result([ours.mean()], ours), seed_result([ours.mean()], ours)],
+        "lstm": [seed_result([theirs.mean()], theirs), seed_result([theirs.mean()], theirs)],
+    }
+
+    found = differences(results, "gru", over_windows(1))["lstm"]
+
+    expected = stats.ttest_rel(theirs, ours)
+    assert found.p_value == pytest.approx(expected.pvalue)
+    assert (found.low, found.high) == pytest.approx(expected.confidence_interval(0.95))
+
+
+def test_too_few_windows_of_one_series_have_no_interval() -> None:
+    results = {name: [seed_result([1.0 + shift] * 4)] * 2 for name, shift in (("gru", 0.0), ("lstm", 3.0))}
+
+    found = differences(results, "gru", over_windows(3))["lstm"]
+
+    assert (found.low, found.high, found.corrected) == (None, None, 1.0)
+    assert standing(found, larger_is_better=False) == "unknown"
+
+
+def test_the_luck_of_seeds_is_seldom_taken_for_a_difference() -> None:
+    """Two families that are the same: their seeds are networks that differ a little on all windows alike."""
+    generator = np.random.default_rng(0)
+    by_windows = by_both = 0
+    for _ in range(300):
+        windows = 2 + generator.normal(0, 0.3, 60)
+        results = {
+            name: [seed_result(windows + generator.normal(0, 0.05) + generator.normal(0, 0.1, 60)) for _ in range(5)]
+            for name in ("gru", "lstm")
+        }
+        found = differences(results, "gru", over_windows(1))["lstm"]
+        by_windows += found.corrected < 0.05
+        by_both += standing(found, larger_is_better=False) in ("worse", "better")
+    assert by_windows / 300 > 0.5
+    assert by_both / 300 < 0.06

@@ -1,0 +1,216 @@
+"""Simple methods for labels: what they say, against scikit-learn, and that they read nothing they may not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.sequences import CLASSES, NUMBERS, make_sequences, make_texts, sequences_of, split_of
+from sklearn.linear_model import RidgeCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
+
+from lstmgru.data.sequences.sequences import LabeledSequences
+from lstmgru.errors import DataError
+from lstmgru.evaluation import sequence_baselines as module
+from lstmgru.evaluation.sequence_baselines import constant, nearest_neighbor, ridge, sequence_baselines, tfidf
+from lstmgru.evaluation.sequence_metrics import SequenceEvaluation
+from lstmgru.specs import LabelSpec
+
+EQUAL = make_sequences(shortest=6, longest=6)
+UNEQUAL = make_sequences()
+VALUES = make_sequences(n_classes=0)
+TEXTS = make_texts()
+GRADED = replace(TEXTS, labels=TEXTS.labels.astype(np.float32), classes=())
+DATA: list[tuple[LabeledSequences, LabelSpec]] = [
+    (EQUAL, CLASSES),
+    (UNEQUAL, CLASSES),
+    (VALUES, NUMBERS),
+    (TEXTS, CLASSES),
+    (GRADED, NUMBERS),
+]
+EVERY = [
+    pytest.param(data, task, name, id=f"{name} {number}")
+    for number, (data, task) in enumerate(DATA)
+    for name in sequence_baselines(data, task)
+]
+
+
+@pytest.mark.parametrize(
+    ("data", "task", "names"),
+    [
+        (EQUAL, CLASSES, ["majority", "nearest_neighbor", "ridge"]),
+        (VALUES, NUMBERS, ["mean", "nearest_neighbor", "ridge"]),
+        (TEXTS, CLASSES, ["majority", "tfidf_logistic"]),
+        (GRADED, NUMBERS, ["mean", "tfidf_ridge"]),
+    ],
+)
+def test_the_baselines_are_those_that_fit_the_data(data: LabeledSequences, task: LabelSpec, names: list[str]) -> None:
+    assert list(sequence_baselines(data, task)) == names
+
+
+@pytest.mark.parametrize(("data", "task", "name"), EVERY)
+def test_outputs_are_probabilities_or_numbers(data: LabeledSequences, task: LabelSpec, name: str) -> None:
+    split = split_of(data)
+    predict = sequence_baselines(data, task)[name](data, split.train, task)
+    outputs = predict(split.evaluation)
+    assert outputs.dtype == np.float32
+    assert outputs.shape == (15, task.n_outputs)
+    assert np.isfinite(outputs).all()
+    if task.task == "classification":
+        assert (outputs >= 0).all()
+        assert outputs.sum(1) == pytest.approx(np.ones(15), abs=1e-6)
+    assert np.concatenate([predict(split.evaluation[[n]]) for n in range(15)]) == pytest.approx(outputs, abs=1e-6)
+    assert predict(np.zeros(0, np.int64)).shape == (0, task.n_outputs)
+
+
+@pytest.mark.parametrize(("data", "task", "name"), EVERY)
+def test_only_what_is_given_is_read(data: LabeledSequences, task: LabelSpec, name: str) -> None:
+    split = split_of(data)
+    asked, others = split.evaluation[:5], split.evaluation[5:]
+    baseline = sequence_baselines(data, task)[name]
+    expected = baseline(data, split.train, task)(asked)
+    hidden = data.hiding(others)
+    labels = hidden.labels.copy()
+    labels[asked] = 0  # what is asked for
+    assert np.array_equal(baseline(replace(hidden, labels=labels), split.train, task)(asked), expected)
+
+
+@pytest.mark.parametrize(("data", "task", "name"), EVERY)
+def test_what_looks_at_the_sequence_beats_what_does_not(data: LabeledSequences, task: LabelSpec, name: str) -> None:
+    split = split_of(data, 20)
+    evaluation = SequenceEvaluation.of(data, split.evaluation, task)
+    first, *_ = sequence_baselines(data, task)
+    outputs = {
+        each: sequence_baselines(data, task)[each](data, split.train, task)(split.evaluation) for each in (first, name)
+    }
+    metric = "accuracy" if task.task == "classification" else "r2"
+    scores = {each: evaluation.score(metric, outputs[each]) for each in outputs}
+    if name == first:
+        assert scores[name] == pytest.approx(1 / 3 if task.task == "classification" else 0, abs=0.2)
+    else:
+        assert scores[name] > scores[first] + 0.2
+
+
+def test_the_majority_is_the_frequency_of_each_class() -> None:
+    data = sequences_of([np.zeros((2, 1))] * 5, [0, 2, 2, 2, 1])
+    assert constant(data, np.arange(4), CLASSES)(np.array([4, 0])).tolist() == [[0.25, 0, 0.75]] * 2
+
+
+def test_the_mean_is_that_of_the_training_labels() -> None:
+    data = sequences_of([np.zeros((2, 1))] * 3, [1.0, 4.0, 100.0], classes=())
+    assert constant(data, np.arange(2), NUMBERS)(np.array([2])).tolist() == [[2.5]]
+
+
+def test_the_nearest_neighbor_is_that_of_scikit_learn() -> None:
+    train, evaluation = split_of(EQUAL).train, split_of(EQUAL).evaluation
+    cube = EQUAL.values.astype(np.float64).reshape(len(EQUAL), 6, 2)
+    moments = cube[train].reshape(-1, 2)
+    flat = ((cube - moments.mean(0)) / moments.std(0)).reshape(len(EQUAL), -1)
+    reference = KNeighborsClassifier(1).fit(flat[train], EQUAL.labels[train])
+    outputs = nearest_neighbor(EQUAL, train, CLASSES)(evaluation)
+    assert outputs.argmax(1).tolist() == reference.predict(flat[evaluation]).tolist()
+    assert sorted(set(outputs.ravel().tolist())) == [0, 1]
+
+
+def test_no_channel_counts_more_for_its_unit() -> None:
+    train, evaluation = split_of(EQUAL).train, split_of(EQUAL).evaluation
+    scaled = replace(EQUAL, values=EQUAL.values * np.array([1e4, 1e-4], np.float32) + np.array([0, 3], np.float32))
+    for baseline in (nearest_neighbor, ridge):
+        one, other = (baseline(data, train, CLASSES)(evaluation) for data in (EQUAL, scaled))
+        assert other == pytest.approx(one, abs=1e-2)
+
+
+def test_a_sequence_that_is_played_slower_is_the_nearest_of_all() -> None:
+    fast = np.array([0.0, 3.0, 1.0, 5.0])
+    slow = np.interp(np.linspace(0, 3, 10), np.arange(4), fast)
+    other = np.array([5.0, 1.0, 3.0, 0.0])
+    data = sequences_of([fast, other, np.ones(4), slow], [0, 1, 2, 0])
+    assert nearest_neighbor(data, np.arange(3), CLASSES)(np.array([3])).argmax() == 0
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 8, 20])
+def test_a_stretched_sequence_is_interpolated_from_its_first_to_its_last_step(length: int) -> None:
+    values = np.random.default_rng(0).standard_normal((length, 2))
+    stretched = module._stretched(values, 7)
+    for channel in range(2):
+        expected = np.interp(np.linspace(0, length - 1, 7), np.arange(length), values[:, channel])
+        assert stretched[:, channel] == pytest.approx(expected)
+
+
+def test_ridge_is_that_of_scikit_learn_on_all_values_where_lengths_are_equal() -> None:
+    data = make_sequences(shortest=6, longest=6, n_classes=0)
+    train, evaluation = split_of(data).train, split_of(data).evaluation
+    flat = data.values.astype(np.float64).reshape(len(data), -1)
+    scaler = StandardScaler().fit(flat[train])
+    reference = RidgeCV(module._ALPHAS).fit(scaler.transform(flat[train]), data.labels[train])
+    expected = reference.predict(scaler.transform(flat[evaluation]))
+    assert ridge(data, train, NUMBERS)(evaluation)[:, 0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_ridge_reads_summaries_where_lengths_are_unequal_or_the_table_would_be_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[int] = []
+    summary = module._summary
+    monkeypatch.setattr(module, "_summary", lambda values: read.append(1) or summary(values))
+    train = split_of(UNEQUAL).train
+    ridge(UNEQUAL, train, CLASSES)
+    assert len(read) == len(train)
+    ridge(EQUAL, train, CLASSES)
+    assert len(read) == len(train)
+    monkeypatch.setattr(module, "_MOST_NUMBERS", 100)
+    ridge(EQUAL, train, CLASSES)
+    assert len(read) == 2 * len(train)
+
+
+def test_a_summary_has_each_channels_moments_bounds_ends_and_slope() -> None:
+    values = np.array([[1.0, 5], [3, 5], [8, 5]])
+    expected = [4, 5, np.sqrt(26 / 3), 0, 1, 5, 8, 5, 1, 5, 8, 5, 3.5, 0]
+    assert module._summary(values) == pytest.approx(expected)
+    assert np.isfinite(module._summary(values[:1])).all()
+
+
+@pytest.mark.parametrize(
+    ("predicted", "nearest"),
+    [
+        ([0.2, 0.3, 0.5], [0.2, 0.3, 0.5]),
+        ([0.5, 0.7, -0.2], [0.4, 0.6, 0]),
+        ([1.4, 0.1, -0.5], [1, 0, 0]),
+        ([0.4, 0.4, 0.5], [0.3, 0.3, 0.4]),
+        ([-1.0, -1.0, -1.0], [1 / 3, 1 / 3, 1 / 3]),
+    ],
+)
+def test_a_linear_models_numbers_become_the_nearest_probabilities(predicted: list[float], nearest: list[float]) -> None:
+    found = module._outputs(np.array([predicted]), CLASSES)[0]
+    assert found == pytest.approx(0.99 * np.array(nearest) + 0.01 / 3)
+
+
+def test_many_sequences_are_labeled_as_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = split_of(UNEQUAL)
+    together = {each: each(UNEQUAL, split.train, CLASSES)(split.evaluation) for each in (nearest_neighbor, ridge)}
+    monkeypatch.setattr(module, "_MOST_NUMBERS", 2 * len(split.train))
+    for baseline, expected in together.items():
+        assert baseline(UNEQUAL, split.train, CLASSES)(split.evaluation) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(("texts", "expected"), [(["no good", "good", "bad"], 1), (["bad", "not good", "good"], 0)])
+def test_word_pairs_are_counted(texts: list[str], expected: int) -> None:
+    data = sequences_of(["good", "bad", "not bad", "not good"] * 5 + texts[:1], [1, 0, 1, 0] * 5 + [0])
+    predict = tfidf(data, np.arange(20), CLASSES)
+    assert predict(np.arange(4)).argmax(1).tolist() == [1, 0, 1, 0]
+
+
+def test_a_class_without_training_texts_has_no_probability() -> None:
+    data = sequences_of(["red", "blue", "red", "blue"], [0, 2, 0, 2])
+    outputs: Any = tfidf(data, np.arange(4), CLASSES)(np.arange(2))
+    assert outputs[:, 1].tolist() == [0, 0]
+    assert outputs.argmax(1).tolist() == [0, 2]
+
+
+def test_texts_without_any_word_are_an_error() -> None:
+    data = sequences_of([" ", "", "  "], [0, 1, 0])
+    with pytest.raises(DataError, match="none of the 2 training texts holds a word"):
+        tfidf(data, np.arange(2), CLASSES)

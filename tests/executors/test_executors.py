@@ -1,0 +1,323 @@
+"""Executors: jobs, reports, stops, failures, and workers that die; with real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from search.errors import WorkersCannotStart
+from search.executors.base import Channel, Executor, Job, Outcome, failure_reason
+from search.executors.devices import gpu_share
+from search.executors.gpu import keep_gpu_share
+from search.executors.in_process import InProcessExecutor
+from search.executors.processes import ProcessExecutor
+
+
+class Watcher:
+    """A callback that keeps the reports and stops the jobs it is told to."""
+
+    def __init__(self) -> None:
+        self.reports: list[tuple[int, Any]] = []
+        self.stop_after: dict[int, int] = {}
+
+    def on_report(self, key: int, message: Any) -> None:
+        self.reports.append((key, message))
+
+    def stop_reason(self, key: int) -> str | None:
+        enough = self.stop_after.get(key)
+        return "enough" if enough is not None and len(self.reports) >= enough else None
+
+
+def no_warm_up() -> None:
+    """Workers of these tests need nothing."""
+
+
+def add(a: int, b: int, channel: Channel) -> int:
+    channel.report("adding")
+    return a + b
+
+
+def fail(channel: Channel) -> None:
+    raise ValueError("first line\nsecond line")
+
+
+def count_until_stopped(channel: Channel) -> str:
+    for number in range(400):
+        channel.report(number)
+        if (reason := channel.stop_reason()) is not None:
+            return reason
+        time.sleep(0.01)
+    return "never stopped"
+
+
+def sleep(seconds: float, channel: Channel) -> int:
+    channel.report(os.getpid())
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def kill_yourself(channel: Channel) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def torch_threads(channel: Channel) -> tuple[str | None, str]:
+    return os.environ.get("OMP_NUM_THREADS"), str(signal.getsignal(signal.SIGINT))
+
+
+def end(executor: Executor, watcher: Watcher, count: int = 1, seconds: float = 20) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    deadline = time.monotonic() + seconds
+    while len(outcomes) < count:
+        assert time.monotonic() < deadline, f"only {len(outcomes)} of {count} jobs ended"
+        outcomes += executor.poll(watcher, 0.1)
+    return outcomes
+
+
+NEVER_USED = ("colorsys",)
+"""A module that no worker would import of itself."""
+forks = pytest.param(NEVER_USED, id="forked", marks=pytest.mark.skipif(sys.platform != "linux", reason="not forked"))
+
+
+@pytest.fixture(params=[pytest.param((), id="spawned"), forks])
+def preload(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Both ways in which workers begin."""
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=["in process", "spawned", "forked"])
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+    kinds: dict[str, Executor] = {
+        "in process": InProcessExecutor(no_warm_up),
+        "spawned": ProcessExecutor(1, no_warm_up),
+    }
+    if sys.platform == "linux":
+        kinds["forked"] = ProcessExecutor(1, no_warm_up, preload=NEVER_USED)
+    with kinds[request.param] as chosen:
+        yield chosen
+
+
+def test_a_job_reports_and_returns(executor: Executor) -> None:
+    watcher = Watcher()
+    executor.submit(Job(7, add, (1, 2)))
+    assert executor.free == 0
+    assert end(executor, watcher) == [Outcome(7, result=3)]
+    assert watcher.reports == [(7, "adding")]
+    assert executor.startup_seconds is not None
+    assert executor.free == 1
+
+
+def test_an_exception_is_a_failure_with_its_first_line_and_its_traceback(executor: Executor) -> None:
+    executor.submit(Job(1, fail))
+    failure = end(executor, Watcher())[0].failure
+    assert failure is not None
+    assert failure.reason == "ValueError: first line"
+    assert "second line" in failure.details
+    assert not failure.died
+
+
+def test_a_running_job_hears_that_it_should_stop(executor: Executor) -> None:
+    watcher = Watcher()
+    watcher.stop_after[3] = 5
+    executor.submit(Job(3, count_until_stopped))
+    assert end(executor, watcher)[0].result == "enough"
+    assert 5 <= len(watcher.reports) < 400
+
+
+@dataclass
+class Box:
+    """Something with an array in it."""
+
+    numbers: np.ndarray
+
+
+def total(box: Box, channel: Channel) -> tuple[float, int]:
+    return float(box.numbers.sum()), id(box)
+
+
+def test_what_is_shared_is_the_value_itself_to_a_job_and_one_object_to_all_jobs_of_a_worker(executor: Executor) -> None:
+    shared = executor.share(Box(np.arange(5.0)))
+    results = []
+    for key in range(2):
+        executor.submit(Job(key, total, (shared,)))
+        results += [outcome.result for outcome in end(executor, Watcher())]
+    assert results[0][0] == 10
+    assert results[0] == results[1]
+
+
+def test_a_value_that_settles_stays_what_it_is(executor: Executor) -> None:
+    box = Box(np.arange(5.0))
+    executor.offload(box)
+    executor.submit(Job(0, total, (executor.share(box),)))
+    assert end(executor, Watcher())[0].result[0] == 10
+    assert box.numbers.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_idle_workers_may_end_and_the_others_go_on(preload: tuple[str, ...]) -> None:
+    with ProcessExecutor(3, no_warm_up, preload=preload) as pool:
+        watcher = Watcher()
+        pool.submit(Job(0, count_until_stopped))
+        while not watcher.reports:
+            pool.poll(watcher, 0.1)
+        busy, *idle = pool.pids
+        pool.scale_down(1)
+        assert pool.pids[0] == busy
+        assert len(pool.pids) == 2
+        assert sum(psutil.pid_exists(pid) for pid in idle) == 1
+        watcher.stop_after[0] = 0
+        assert end(pool, watcher)[0].result == "enough"
+        assert pool.free == 2
+        pool.scale_down(1)
+        assert pool.pids == [busy]
+        pool.submit(Job(1, add, (1, 1)))
+        assert end(pool, watcher)[0].result == 2
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "jobs", "share"), [("gpu", 1, None), ("gpu", 4, 0.225), ("cpu", 4, None), ("mps", 2, None)]
+)
+def test_jobs_on_one_gpu_have_equal_parts_of_its_memory(accelerator: str, jobs: int, share: float | None) -> None:
+    assert gpu_share(accelerator, jobs) == share
+
+
+@pytest.mark.parametrize(
+    ("available", "share", "kept"), [(True, 0.25, [0.25]), (True, None, []), (False, 0.25, []), (False, None, [])]
+)
+def test_a_worker_keeps_to_its_part_where_there_is_a_gpu(
+    available: bool, share: float | None, kept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    found: list[float] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", found.append)
+    keep_gpu_share(share)
+    assert found == kept
+
+
+def test_jobs_run_at_the_same_time_in_workers_that_live_on(preload: tuple[str, ...]) -> None:
+    with ProcessExecutor(2, no_warm_up, preload=preload) as pool:
+        watcher = Watcher()
+        for first_key in (0, 2):
+            pool.submit(Job(first_key, sleep, (0.3,)))
+            pool.submit(Job(first_key + 1, sleep, (0.3,)))
+            end(pool, watcher, 2)
+    pids = dict(watcher.reports)
+    assert pids[0] != pids[1]
+    assert {pids[2], pids[3]} == {pids[0], pids[1]}
+
+
+def test_a_worker_has_one_thread_and_leaves_ctrl_c_to_the_driver(preload: tuple[str, ...]) -> None:
+    with ProcessExecutor(1, no_warm_up, preload=preload) as pool:
+        pool.submit(Job(0, torch_threads))
+        assert end(pool, Watcher())[0].result == ("1", str(signal.SIG_IGN))
+
+
+def test_a_killed_worker_costs_its_job_only_and_is_replaced(preload: tuple[str, ...]) -> None:
+    with ProcessExecutor(2, no_warm_up, preload=preload) as pool:
+        watcher = Watcher()
+        pool.submit(Job(0, kill_yourself))
+        pool.submit(Job(1, sleep, (0.5,)))
+        outcomes = {outcome.key: outcome for outcome in end(pool, watcher, 2)}
+        failure = outcomes[0].failure
+        assert failure is not None
+        assert failure.died
+        assert failure.reason == "the worker process was killed by SIGKILL (out of memory?)"
+        assert outcomes[1].failure is None
+        pool.submit(Job(2, add, (1, 1)))
+        assert end(pool, watcher)[0].result == 2
+
+
+def test_an_idle_worker_that_is_killed_is_replaced_too(preload: tuple[str, ...]) -> None:
+    with ProcessExecutor(1, no_warm_up, preload=preload) as pool:
+        watcher = Watcher()
+        pool.submit(Job(0, add, (1, 1)))
+        end(pool, watcher)
+        os.kill(pool.pids[0], signal.SIGKILL)
+        psutil.wait_procs([psutil.Process(pool.pids[0])], timeout=5)
+        pool.submit(Job(1, add, (1, 1)))
+        first = end(pool, watcher)[0]
+        if first.failure is not None:  # submitted before the death was noticed
+            assert first.failure.died
+            pool.submit(Job(2, add, (1, 1)))
+            first = end(pool, watcher)[0]
+        assert first.result == 2
+
+
+def broken_warm_up() -> None:
+    """A worker that cannot start."""
+    raise ImportError("no such library")
+
+
+def test_workers_that_cannot_start_are_an_error_and_not_an_endless_loop(
+    preload: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with (
+        ProcessExecutor(1, broken_warm_up, preload=preload) as pool,
+        pytest.raises(WorkersCannotStart, match="--jobs 1"),
+    ):
+        end(pool, Watcher())
+    # A forked worker writes to where its server did when it began.
+    assert preload or "no such library" in capfd.readouterr().err
+
+
+def test_a_replacement_that_dies_before_it_is_ready_costs_its_job_only(preload: tuple[str, ...]) -> None:
+    with ProcessExecutor(1, no_warm_up, preload=preload) as pool:
+        watcher = Watcher()
+        pool.submit(Job(0, kill_yourself))
+        assert end(pool, watcher)[0].failure is not None
+        os.kill(pool.pids[0], signal.SIGKILL)  # the replacement, which is still starting
+        pool.submit(Job(1, add, (1, 1)))
+        failure = end(pool, watcher)[0].failure
+        assert failure is not None
+        assert failure.died
+        pool.submit(Job(2, add, (1, 1)))
+        assert end(pool, watcher)[0].result == 2
+
+
+def test_leaving_ends_workers_that_are_busy(preload: tuple[str, ...]) -> None:
+    with ProcessExecutor(2, no_warm_up, preload=preload) as pool:
+        watcher = Watcher()
+        pool.submit(Job(0, sleep, (60,)))
+        while not watcher.reports:
+            pool.poll(watcher, 0.1)
+        pids = pool.pids
+        start = time.monotonic()
+    assert time.monotonic() - start < 6
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("bad"), "ValueError: bad"),
+        (ValueError(), "ValueError"),
+        (MemoryError(), "out of memory"),
+        (RuntimeError("CUDA out of memory. Tried to"), "out of memory: CUDA out of memory. Tried to"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: x"), "out of memory: DefaultCPUAllocator"),
+    ],
+)
+def test_a_reason_is_one_line(error: BaseException, reason: str) -> None:
+    assert failure_reason(error).startswith(reason)
+
+
+def environment_and_modules(name: str, channel: Channel) -> tuple[str | None, bool]:
+    return os.environ.get(name), NEVER_USED[0] in sys.modules
+
+
+def test_workers_have_the_environment_of_now_and_forked_ones_what_was_imported_for_all(
+    preload: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value in ("first", "second"):  # the server of the second began with the first
+        monkeypatch.setenv("LSTMGRU_OF_A_TEST", value)
+        with ProcessExecutor(1, no_warm_up, preload=preload) as pool:
+            pool.submit(Job(0, environment_and_modules, ("LSTMGRU_OF_A_TEST",)))
+            assert end(pool, Watcher())[0].result == (value, bool(preload))

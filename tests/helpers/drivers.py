@@ -1,0 +1,98 @@
+"""Searches of a tiny study in this process: everything of a run but its end, which takes longer than the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from helpers.studies import write_study
+from search.config.study_file import load_study
+from search.executors.in_process import InProcessExecutor
+from search.run.driver import Driver
+from search.run.progress import SilentListener
+from search.run.resume import open_study
+from search.run.trial import warm_up
+from search.study.budget import Budget
+from search.study.journal import journal_path
+from search.study.records import TrialRecord
+from search.study.store import StudyStore
+from search.tasks.plan import Plan
+from search.tasks.planning import make_plan
+from search.tracking.null import NullTracker
+
+NUMBERS = """\
+name: tiny
+data: {path: shop.csv, time: day, target: sales, calendar: none}
+forecast: {horizon: 3, season_length: 7}
+splits: {holdout: 20, folds: 1}
+search: {trials: 4, jobs: 1}
+space:
+  preset: small
+  n_layers: 1
+  cell: gru
+  hidden_size: {low: 2, high: 6}
+  segment_length: 1
+  decoder: linear
+  normalization: fold
+  context_length: 7
+training: {max_epochs: 1, min_epoch_windows: 1, accelerator: cpu}
+tracking: {enabled: false}
+"""
+"""Three ranges of numbers: hidden size, dropout, learning rate. A trial takes less than a tenth of a second."""
+
+
+class Notes(SilentListener):
+    """Keeps what a user would be told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def on_message(self, text: str) -> None:
+        """Kept."""
+        self.notes.append(text)
+
+
+class _Watch(NullTracker):
+    """Calls a function at every report of a trial."""
+
+    def __init__(self, on_update: Callable[[TrialRecord], None]) -> None:
+        self._on_update = on_update
+
+    def update(self, trial: TrialRecord) -> None:
+        """Passed on."""
+        self._on_update(trial)
+
+
+def plan_of(folder: Path, *overrides: str, text: str = NUMBERS) -> Plan:
+    """The study, with its table in the folder."""
+    path = write_study(folder, text)
+    loaded = load_study(path, overrides=overrides)
+    return make_plan(loaded.config, study_file=path)
+
+
+def drive(
+    folder: Path, *overrides: str, text: str = NUMBERS, stop_in: int | None = None, notes: Notes | None = None
+) -> StudyStore:
+    """Search, or go on with it.
+
+    Args:
+        folder: Where the study is.
+        overrides: ``key=value``.
+        text: The study file.
+        stop_in: Interrupt the search in the first epoch of that trial.
+        notes: Hears what is said.
+    """
+    plan = plan_of(folder, *overrides, text=text)
+    listener = notes or Notes()
+    path = journal_path(folder, plan.name)
+    path.parent.mkdir(exist_ok=True)
+    store = open_study(plan, path, listener)
+
+    def interrupt(trial: TrialRecord) -> None:
+        if trial.number == stop_in and trial.curve:
+            driver.interrupted = True
+
+    with InProcessExecutor(lambda: warm_up({})) as executor:
+        driver = Driver(plan, store, executor, Budget(plan.trials, None), _Watch(interrupt), listener)
+        driver.run()
+    return store

@@ -1,0 +1,252 @@
+"""The whole network: every combination of its parts, channels apart, padding, quantiles, losses, size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers.networks import EVERYTHING, FUTURE, assert_same, make_network, random_inputs
+from torch import Tensor
+
+from lstmgru.errors import SpecError
+from lstmgru.nn.network import ForecastNetwork, Inputs, count_parameters
+from lstmgru.specs import (
+    CHANNELS,
+    DECODERS,
+    MERGES,
+    NORMALIZATIONS,
+    POOLINGS,
+    TRANSFORMS,
+    InputSpec,
+    ModelSpec,
+    parse_branches,
+)
+
+QUANTILES = (0.1, 0.5, 0.9)
+TOPOLOGIES = [("gru(3) > bi-fused(2)", "concat"), *(("lstm(3) > gru(4) | bi-fused(2)", merge) for merge in MERGES)]
+
+
+@pytest.mark.parametrize("segment_length", [1, 4])
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize(("branches", "merge"), TOPOLOGIES, ids=["one", *MERGES])
+def test_every_combination_forecasts_and_learns_with_all_its_parameters(
+    branches: str, merge: str, pooling: str, decoder: str, channels: str, segment_length: int
+) -> None:
+    network = make_network(
+        branches,
+        inputs=EVERYTHING,
+        context_length=6,
+        horizon=5,
+        quantiles=QUANTILES,
+        merge=merge,
+        pooling=pooling,
+        n_heads=2,
+        decoder=decoder,
+        channels=channels,
+        segment_length=segment_length,
+        residual=True,
+        layer_norm=True,
+        normalization="window",
+        transform="difference",
+        series_embedding=3,
+        dropout=0.1,
+        recurrent_dropout=0.2,
+    ).train()
+    inputs = random_inputs(network)
+    assert network(*inputs).shape == (3, 5, 2, 3)
+    loss = network.loss(inputs, torch.ones(3, 5, 2, dtype=torch.float64), "quantile")
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.isfinite()
+    without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
+    assert without == []
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+def test_every_normalisation_goes_with_every_transform(normalization: str, transform: str) -> None:
+    network = make_network(normalization=normalization, transform=transform)
+    assert network(*random_inputs(network)).isfinite().all()
+
+
+def spread(network: ForecastNetwork, inputs: Inputs, changed: Tensor) -> list[bool]:
+    """Which targets' forecasts differ where these are the contexts instead."""
+    difference = network(*inputs._replace(past=changed)) - network(*inputs)
+    return (difference.abs().amax(dim=(0, 1, 3)) > 1e-9).tolist()
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("normalization", ["fold", "window"])
+def test_independent_channels_never_mix_and_joint_ones_do(pooling: str, decoder: str, normalization: str) -> None:
+    options = {"pooling": pooling, "decoder": decoder, "normalization": normalization, "segment_length": 2}
+    inputs_spec = InputSpec(n_targets=3, n_inputs=5, n_future=1)
+    for channels, expected in (("independent", [False, True, False]), ("joint", [True, True, True])):
+        network = make_network(inputs=inputs_spec, channels=channels, **options)
+        inputs = random_inputs(network)
+        changed = inputs.past.clone()
+        changed[..., 1] = changed[..., 1].flip(1)
+        assert spread(network, inputs, changed) == expected
+
+
+def permuted(network: ForecastNetwork, order: list[int]) -> None:
+    """Give each channel the embedding of another."""
+    with torch.no_grad():
+        if network.channel is not None:
+            network.channel.weight.copy_(network.channel.weight[order])
+        if network.going_on is not None and isinstance(getattr(network.going_on, "channel", None), Tensor):
+            own = network.get_parameter("going_on.channel")
+            own.copy_(own[order])
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_independent_channels_differ_by_their_embeddings_alone(decoder: str) -> None:
+    """In another order, with their embeddings in that order too, they have the same forecasts."""
+    order, inputs_spec = [2, 0, 1], InputSpec(n_targets=3, n_inputs=5, n_future=1)
+    network = make_network("gru(6)", inputs=inputs_spec, channels="independent", decoder=decoder, segment_length=2)
+    inputs = random_inputs(network)
+    expected = network(*inputs)[:, :, order]
+    past = inputs.past.clone()
+    past[..., :3] = past[..., order]
+    inputs = inputs._replace(past=past)
+    assert not torch.allclose(network(*inputs), expected), "the embeddings tell channels apart"
+    permuted(network, order)
+    assert_same(network(*inputs), expected)
+
+
+PADDED = InputSpec(n_targets=2, n_inputs=6, n_future=2, categories=((2, 4), (5, 3)), padded=True)
+
+
+@pytest.mark.parametrize(
+    ("branches", "options"),
+    [
+        ("lstm(4)", {}),
+        ("gru(4)", {"segment_length": 4}),
+        ("fused(4)", {"channels": "independent"}),
+        ("bi-lstm(3) > bi-gru(4) | bi-fused(5)", {"merge": "gate", "residual": True, "layer_norm": True}),
+        *(("bi-gru(4)", {"pooling": pooling, "segment_length": 2, "n_heads": 2}) for pooling in POOLINGS),
+        *(("gru(4)", {"decoder": decoder, "segment_length": 4, "pooling": "additive"}) for decoder in DECODERS),
+        *(("gru(4)", {"normalization": kind}) for kind in NORMALIZATIONS),
+        *(("gru(4)", {"normalization": kind, "transform": "difference"}) for kind in NORMALIZATIONS),
+    ],
+)
+def test_what_stands_in_padded_rows_changes_no_forecast(branches: str, options: dict[str, Any]) -> None:
+    network = make_network(branches, inputs=PADDED, **options)
+    inputs = random_inputs(network)._replace(lengths=torch.tensor([1, 4, 9]))
+    before = network(*inputs)
+    garbage = inputs.past.clone()
+    garbage[0, :8, [0, 1, 3, 4]], garbage[1, :5, [0, 1, 3, 4]] = 1e3, -1e3
+    garbage[0, :8, [2, 5]] = 3.0
+    assert_same(network(*inputs._replace(past=garbage)), before)
+    garbage[2, 0, [0, 1, 3, 4]] += 1.0
+    assert not torch.allclose(network(*inputs._replace(past=garbage))[2], before[2]), "a real first row counts"
+
+
+@pytest.mark.parametrize("options", [{}, {"segment_length": 2}, {"pooling": "mean", "normalization": "window"}])
+def test_without_padding_a_network_that_knows_of_it_forecasts_what_one_does_that_does_not(
+    options: dict[str, Any],
+) -> None:
+    """But for the weights of the flag that says which rows are real."""
+    padded = make_network(inputs=InputSpec(2, 5, 2, padded=True), decoder="parallel", **options)
+    plain = make_network(inputs=InputSpec(2, 5, 2), decoder="parallel", **options)
+    values = padded.state_dict()
+    wide = values["embedding.0.weight"].unflatten(1, (-1, 2 + 3 + 1))
+    wide[..., -1] = 0  # a view: also in the padded network
+    values["embedding.0.weight"] = wide[..., :-1].flatten(1)
+    plain.load_state_dict(values)
+    inputs = random_inputs(padded)._replace(lengths=torch.full((3,), 9))
+    assert_same(padded(*inputs), plain(*inputs[:2]))
+    assert_same(padded(*inputs), padded(*inputs[:2])), "and where no lengths are given"
+
+
+def test_quantiles_never_cross() -> None:
+    network = make_network(quantiles=QUANTILES)
+    forecast = network(*random_inputs(network, 20))
+    assert (forecast.diff(dim=-1) >= 0).all()
+    assert (network._read(random_inputs(network, 20)).forecast.diff(dim=-1) < 0).any(), "which they would"
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("mae", 1.5), ("mse", 3.25), ("huber", (0.125 + 2.0) / 2)])
+def test_the_loss_is_the_mean_over_batch_steps_and_targets(kind: str, expected: float) -> None:
+    network = make_network()
+    inputs = random_inputs(network)
+    target = network(*inputs).squeeze(-1).detach()
+    target[..., 0] += 0.5
+    target[..., 1] -= 2.5
+    assert network.loss(inputs, target, kind).item() == pytest.approx(expected)  # type: ignore[arg-type]
+
+
+def test_the_quantile_loss_is_the_mean_pinball_loss() -> None:
+    network = make_network(quantiles=QUANTILES)
+    inputs = random_inputs(network)
+    target = torch.randn(3, 4, 2, dtype=torch.float64)
+    forecast = network._read(inputs).forecast
+    losses = [
+        probability * error if error > 0 else (probability - 1) * error
+        for q, probability in enumerate(QUANTILES)
+        for error in (target - forecast[..., q]).flatten().tolist()
+    ]
+    assert network.loss(inputs, target, "quantile").item() == pytest.approx(np.mean(losses))
+
+
+def test_dropout_acts_in_training_only() -> None:
+    network = make_network("lstm(8) > gru(8)", dropout=0.5)
+    inputs = random_inputs(network)
+    assert torch.equal(network(*inputs), network(*inputs))
+    network.train()
+    assert not torch.equal(network(*inputs), network(*inputs))
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_dropout_lies_before_the_head_too(decoder: str) -> None:
+    network = make_network("lstm(8)", dropout=0.5, decoder=decoder).train()
+    inputs = random_inputs(network)
+    assert not torch.equal(network(*inputs), network(*inputs))
+
+
+def test_attention_weights_are_there_where_there_is_an_attention() -> None:
+    network = make_network(pooling="mean")
+    with pytest.raises(SpecError, match=r"only a pooling of additive or multihead has attention weights, .* is mean"):
+        network.attention(random_inputs(network))
+
+
+def test_attention_weights_of_independent_channels_are_told_apart() -> None:
+    network = make_network(pooling="additive", channels="independent")
+    inputs = random_inputs(network)
+    before = network.attention(inputs)
+    inputs.past[..., 1] = inputs.past[..., 1].flip(1)
+    after = network.attention(inputs)
+    assert_same(after[:, 0], before[:, 0])
+    assert not torch.allclose(after[:, 1], before[:, 1])
+
+
+@pytest.mark.parametrize("inputs", [InputSpec(1, 1), FUTURE, EVERYTHING])
+def test_an_example_has_the_shapes_that_the_network_reads(inputs: InputSpec) -> None:
+    spec = ModelSpec(parse_branches("gru(3)"), 6, series_embedding=2 if inputs is EVERYTHING else 0)
+    network = ForecastNetwork(spec, inputs, horizon=5)
+    example = network.example_input(batch_size=4)
+    assert network(*example).shape == (4, 5, inputs.n_targets, 1)
+    assert [value is None for value in example[2:]] == [inputs is not EVERYTHING] * 3
+
+
+def test_parameters_are_counted_as_the_formula_says() -> None:
+    lstm, gru = 4 * 6 * (5 + 6 + 2), 3 * 4 * (6 + 4 + 2)
+    head, future_head = 4 * 2 * (4 + 1), 2 * 2
+    assert count_parameters(make_network("lstm(6) > gru(4)")) == lstm + gru + head + future_head
+
+
+def test_parameters_of_a_segrnn_are_counted_as_the_formula_says() -> None:
+    segrnn = make_network(
+        "gru(8)",
+        inputs=InputSpec(7, 7),
+        context_length=12,
+        horizon=6,
+        channels="independent",
+        segment_length=3,
+        decoder="parallel",
+    )
+    value, gru, positions = 8 * (3 + 1), 3 * 8 * (8 + 8 + 2), 2 * 4 + 7 * 4
+    assert count_parameters(segrnn) == value + gru + positions + 3 * (8 + 1)

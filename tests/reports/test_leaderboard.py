@@ -1,0 +1,148 @@
+"""The leaderboard: its order, and what it says of bounds and of a front; in a table, in Markdown and in a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from helpers.synthetic_study import make_study, make_trial
+from rich.console import Console
+
+from search.cli.tables import print_study
+from search.reports.leaderboard import leaderboard, leaderboard_columns, leaderboard_frame
+from search.study.records import BaselineRecord, StudyRecord
+from search.tracking.describe import description, leaderboard_table
+
+COSTS = {0: (3.0, 900, 0.004), 1: (3.1, 500, 0.003), 2: (3.2, 600, 0.002), 3: (3.3, 700, 0.005)}
+"""Score, parameters and latency by trial: the last is worse than the second in everything."""
+BASELINES = {"naive": BaselineRecord(3.15), "linear": BaselineRecord(2.0)}
+
+
+def study(**search: Any) -> StudyRecord:
+    trials = [
+        make_trial(number, value=score, n_parameters=count, latency=latency, train_seconds=2.0)
+        for number, (score, count, latency) in COSTS.items()
+    ]
+    made = make_study(*trials, baselines=BASELINES)
+    made.config["search"] = {"sampler": "tpe", **search}
+    return made
+
+
+BOUND = {"bounds": ["n_parameters <= 800"]}
+TWO = {"objectives": ["score", "n_parameters"], "prefer": {"score": 1.0, "n_parameters": 1.0}}
+
+
+@pytest.mark.parametrize(
+    ("search", "order", "best"),
+    [
+        ({}, ["linear", 0, 1, "naive", 2, 3], 0),
+        (BOUND, ["linear", 1, "naive", 2, 3, 0], 1),  # what breaks a bound cannot win
+        ({"bounds": ["latency <= 2.5ms"]}, ["linear", "naive", 2, 0, 1, 3], 2),
+        ({"bounds": ["latency <= 1ms"]}, ["linear", "naive", 0, 1, 2, 3], None),
+        (TWO | {"prefer": {"n_parameters": 1.0}}, ["linear", 0, 1, "naive", 2, 3], 1),
+    ],
+)
+def test_trials_within_the_bounds_come_first_then_the_score_counts(
+    search: dict[str, Any], order: list[Any], best: int | None
+) -> None:
+    made = study(**search)
+    assert [row.name if row.trial is None else row.trial for row in leaderboard(made)] == order
+    assert (made.best.number if made.best else None) == best
+
+
+@pytest.mark.parametrize(
+    ("search", "order", "best"),
+    [
+        ({}, [3, 2, "naive", 1, 0, "linear"], 3),
+        (BOUND, [3, 2, "naive", 1, "linear", 0], 3),
+        (TWO | {"prefer": {"score": 1.0}}, [3, 2, "naive", 1, 0, "linear"], 3),
+        (TWO | {"prefer": {"n_parameters": 1.0}}, [3, 2, "naive", 1, 0, "linear"], 1),  # costs stay costs
+    ],
+)
+def test_a_score_that_is_better_the_larger_is_ranked_from_above(
+    search: dict[str, Any], order: list[Any], best: int
+) -> None:
+    made = replace(study(**search), direction="maximize")
+    assert [row.name if row.trial is None else row.trial for row in leaderboard(made)] == order
+    assert made.best is not None
+    assert made.best.number == best
+    front = [3] if made.goal.single else [3, 2, 1]  # trial 0 is worse in both
+    assert [row.trial for row in leaderboard(made) if row.pareto] == front
+
+
+def test_the_columns_of_a_study_are_the_same_wherever_people_look() -> None:
+    made = replace(study(**TWO, bounds=["latency <= 3.5ms"]), metric="accuracy", direction="maximize")
+    names = [column.name for column in leaderboard_columns(made.goal)]
+    assert names == [
+        "model", "trial", "folds", "holdout", "parameters", "latency", "seconds", "front", "breaks",
+    ]  # fmt: skip
+    assert all(name in shown(made) for name in names)
+    said = description(made, tracking_uri="sqlite:///x", model_uri=None)
+    assert "scored by accuracy (larger is better)" in said
+    assert "Judged by: score (maximized) and n_parameters (minimized), with" in said
+
+
+@pytest.mark.parametrize(
+    ("search", "columns"),
+    [({}, []), (BOUND, ["broken"]), (TWO, ["pareto"]), (TWO | BOUND, ["pareto", "broken"])],
+)
+def test_the_table_has_what_a_study_is_about(search: dict[str, Any], columns: list[str]) -> None:
+    frame = leaderboard_frame(study(**search))
+    known = ["model", "trial", "folds", "holdout", "n_parameters", "latency", "train_seconds", "seconds"]
+    assert list(frame.columns) == known + columns
+    by_trial = frame.dropna(subset=["trial"]).set_index("trial")
+    assert by_trial["latency"].to_dict() == {number: costs[2] for number, costs in COSTS.items()}
+    if "pareto" in columns and "broken" not in columns:
+        assert by_trial["pareto"].to_dict() == {0: True, 1: True, 2: False, 3: False}
+    if "broken" in columns:
+        assert by_trial["broken"].to_dict() == {0: "n_parameters <= 800", 1: "", 2: "", 3: ""}
+
+
+def test_the_markdown_of_an_ordinary_study_says_nothing_of_bounds_or_fronts() -> None:
+    first = leaderboard_table(study()).splitlines()[0]
+    assert first == "| # | model | trial | mae, folds | mae, holdout | parameters |"
+    assert "Judged by" not in description(study(), tracking_uri="sqlite:///x", model_uri=None)
+
+
+def test_the_markdown_marks_the_front_and_names_the_broken_bounds() -> None:
+    made = study(**TWO, bounds=["latency <= 3.5ms"])
+    lines = leaderboard_table(made).splitlines()
+    assert lines[0].endswith("| parameters | latency, s | front | breaks |")
+    assert len({line.count("|") for line in lines}) == 1
+    cells = {line.split(" | ")[2]: line.strip("| ").split(" | ")[6:] for line in lines[2:] if "baseline" not in line}
+    assert cells["1"][:2] == ["0.003", "*"]
+    assert cells["0"][-1] == "latency &lt;= 3.5ms"
+    judged = (
+        "score (minimized) and n_parameters (minimized), with latency &lt;= 3.5ms; preference: score 1, n_parameters 1"
+    )
+    assert f"Judged by: {judged}." in description(made, tracking_uri="sqlite:///x", model_uri=None)
+
+
+def shown(made: StudyRecord) -> str:
+    console = Console(width=160, record=True, quiet=False, file=None, force_terminal=False, highlight=False)
+    with console.capture() as capture:
+        print_study(console, made)
+    return capture.get()
+
+
+def test_a_terminal_shows_costs_where_the_study_is_about_them() -> None:
+    plain, both = shown(study()), shown(study(**TWO, bounds=["latency <= 3.5ms", "train_seconds <= 60"]))
+    assert not any(word in plain for word in ("latency", "training", "front", "breaks", "Bounds", "Pareto"))
+    assert all(word in both for word in ("latency", "training", "front", "breaks"))
+    assert "Bounds: latency <= 3.5ms, train_seconds <= 60s; 2 of 4 break one." in both
+    assert (
+        "Pareto front of score, n_parameters: 1 trial (*); trial 1 is preferred with score 1, n_parameters 1." in both
+    )
+
+
+def test_all_of_the_front_is_shown_however_long_the_list_is() -> None:
+    trials = [make_trial(number, value=float(number), n_parameters=100 - number) for number in range(15)]
+    trials += [make_trial(number, value=20.0, n_parameters=100) for number in range(15, 18)]
+    made = make_study(*trials)
+    made.config["search"] = TWO
+    text = shown(made)
+    assert text.count("*") == 15 + 1
+    assert "18 complete; 3 more not shown" in text
+    made.config["search"] = {}
+    assert "18 complete; 8 more not shown" in shown(make_study(*trials))

@@ -1,0 +1,285 @@
+"""The main job as a user runs it: one process, one small study, every command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.studies import TINY, search, shop_table, shown, write_study
+
+from lstmgru.bundle import load_bundle
+from search import run_study
+
+UNTRACKED = ("--set", "tracking.enabled=false")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the tiny study has been run once, with MLflow."""
+    folder = tmp_path_factory.mktemp("run")
+    write_study(folder)
+    result = search(folder, "run", "tiny.yaml")
+    (folder / "output.txt").write_text(result.stdout + result.stderr)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def test_the_output_tells_the_whole_story_without_a_terminal(folder: Path) -> None:
+    output = (folder / "output.txt").read_text()
+    for fragment in (
+        "tiny: forecast sales 3 steps ahead, minimize mae",
+        "leaderboard",
+        "baseline: naive",
+        "baseline: seasonal naive",
+        "baseline: linear",
+        "4 trials: ",
+        "on the holdout",
+        "python -m search predict studies/tiny.bundle",
+        "python -m search ui",
+    ):
+        assert fragment in output
+    assert "Traceback" not in output
+    assert "\x1b[" not in output
+
+
+def test_everything_lies_below_the_current_folder(folder: Path) -> None:
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"shop.csv", "tiny.yaml", "output.txt", "studies", "mlruns"}
+    assert (folder / "studies" / "tiny.bundle" / "model.onnx").is_file()
+    assert (folder / "mlruns" / "mlflow.db").is_file()
+
+
+def test_show_json_holds_what_the_run_found(folder: Path) -> None:
+    document = shown(folder)
+    trials = document["trials"]
+    assert [trial["number"] for trial in trials] == [0, 1, 2, 3]
+    complete = [trial for trial in trials if trial["state"] == "COMPLETE"]
+    assert document["best"] == min(complete, key=lambda trial: trial["value"])
+    assert set(document["baselines"]) == {"naive", "seasonal_naive", "linear"}
+    assert all(baseline["holdout"] is not None for baseline in document["baselines"].values())
+    assert document["holdout"]["score"] == document["holdout"]["metrics"]["mae"]
+    assert Path(document["bundle"]).is_dir()
+    assert document["mlflow"]["tracking_uri"].startswith("sqlite:///")
+    assert all(trial["mlflow_run_id"] for trial in trials)
+
+
+def test_the_holdout_score_is_the_one_of_the_exported_model(folder: Path) -> None:
+    document = shown(folder)
+    bundle = load_bundle(Path(document["bundle"]))
+    table = shop_table()
+    errors = []
+    for cutoff in range(len(table) - 20, len(table) - 2):
+        forecast = bundle.predict(table.iloc[:cutoff])
+        truth = table["sales"].to_numpy()[cutoff : cutoff + 3]
+        errors.append(np.abs(forecast["forecast"].to_numpy() - truth).mean())
+    assert np.mean(errors) == pytest.approx(document["holdout"]["score"], rel=1e-4)
+
+
+def test_predict_writes_the_days_after_the_table(folder: Path, tmp_path: Path) -> None:
+    bundle = shown(folder)["bundle"]
+    shop_table().tail(30).to_csv(tmp_path / "new.csv", index=False)
+    result = search(tmp_path, "predict", bundle, "--data", "new.csv", "--output", "forecasts.csv")
+    assert result.returncode == 0, result.stderr
+    forecasts = pd.read_csv(tmp_path / "forecasts.csv")
+    levels = ["lower_80", "upper_80", "lower_95", "upper_95"]
+    assert forecasts.columns.tolist() == ["day", "target", "forecast", *levels]
+    assert forecasts["day"].str[:10].tolist() == ["2022-07-22", "2022-07-23", "2022-07-24"]
+    assert forecasts["forecast"].between(10, 30).all()
+
+
+def test_export_copies_the_model_and_refuses_to_overwrite(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "models" / "tiny"
+    result = search(folder, "export", "tiny", "--to", str(target))
+    assert result.returncode == 0, result.stderr
+    assert load_bundle(target).forecast.horizon == 3
+    again = search(folder, "export", "tiny", "--to", str(target))
+    assert again.returncode == 2
+    assert "exists" in again.stderr
+
+
+def test_running_a_finished_study_again_changes_nothing(folder: Path) -> None:
+    before = shown(folder)
+    result = search(folder, "run", "tiny.yaml")
+    assert result.returncode == 0, result.stderr
+    assert "refitting" not in result.stdout
+    assert shown(folder) == before
+
+
+@pytest.mark.slow
+def test_a_larger_total_adds_trials_and_keeps_the_old_ones(folder: Path) -> None:
+    before = shown(folder)
+    result = search(folder, "run", "tiny.yaml", "--trials", "5")
+    assert result.returncode == 0, result.stderr
+    assert "resuming: 4 trials are there, 5 are asked for in total" in result.stdout
+    after = shown(folder)
+    assert after["trials"][:4] == before["trials"]
+    assert len(after["trials"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragment"),
+    [
+        (("--set", "forecast.horizon=4"), "forecast.horizon was 3, is 4"),
+        (("--set", "space.hidden_size=[4, 16]"), "space.hidden_size was [4, 8], is [4, 16]"),
+        (("--data", "other.csv"), "data.digest was"),
+    ],
+)
+def test_the_same_name_with_other_data_or_space_is_refused(
+    folder: Path, changes: tuple[str, ...], fragment: str
+) -> None:
+    shop_table(rows=210).to_csv(folder / "other.csv", index=False)
+    before = shown(folder)
+    result = search(folder, "run", "tiny.yaml", *changes)
+    (folder / "other.csv").unlink()
+    assert result.returncode == 2
+    assert fragment in result.stderr
+    assert "--fresh" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert shown(folder) == before
+
+
+def test_the_same_seed_with_one_job_gives_the_same_trials_and_scores(folder: Path, tmp_path: Path) -> None:
+    write_study(tmp_path)
+    assert search(tmp_path, "run", "tiny.yaml", *UNTRACKED).returncode == 0
+    keys = ("number", "state", "value", "params", "n_parameters", "epochs")
+
+    def fingerprint(of: Path) -> list[list[object]]:
+        return [[trial[key] for key in keys] for trial in shown(of)["trials"][:4]]
+
+    assert fingerprint(tmp_path) == fingerprint(folder)
+    assert shown(tmp_path)["mlflow"] is None
+
+
+def test_from_python_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_study(tmp_path)
+    result = run_study("tiny.yaml", trials=2, overrides=["tracking.enabled=false"])
+    assert capfd.readouterr() == ("", "")
+    measures = ["n_parameters", "latency", "train_seconds", "seconds"]
+    assert list(result.leaderboard.columns) == ["model", "trial", "folds", "holdout", *measures]
+    assert result.leaderboard["folds"].is_monotonic_increasing
+    assert len(result.leaderboard) == 2 - sum(trial.state != "COMPLETE" for trial in result.study.trials) + 3
+    assert len(result.predict(shop_table())) == 3
+
+
+@pytest.mark.slow
+def test_fresh_says_what_goes_and_starts_over(tmp_path: Path) -> None:
+    write_study(tmp_path)
+    assert search(tmp_path, "run", "tiny.yaml", "--trials", "1", *UNTRACKED).returncode == 0
+    result = search(tmp_path, "run", "tiny.yaml", "--trials", "1", "--fresh", "--seed", "7", *UNTRACKED)
+    assert result.returncode == 0, result.stderr
+    assert "starting over: 1 trials in" in result.stdout
+    assert len(shown(tmp_path)["trials"]) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["random", "grid"])
+def test_the_other_samplers_run_a_study(tmp_path: Path, sampler: str) -> None:
+    write_study(tmp_path)
+    grid = (
+        "n_layers=1",
+        "dropout=0",
+        "learning_rate=[0.003, 0.01]",
+        "normalization=fold",
+        "cell=gru",
+        "context_length=7",
+    )
+    space = [argument for value in grid for argument in ("--set", f"space.{value}")]
+    result = search(tmp_path, "run", "tiny.yaml", "--set", f"search.sampler={sampler}", *space, *UNTRACKED)
+    assert result.returncode == 0, result.stderr
+    params = [json.dumps(trial["params"], sort_keys=True) for trial in shown(tmp_path)["trials"]]
+    assert len(params) == 4
+    if sampler == "grid":
+        assert len(set(params)) == 4
+
+
+GOAL = """\
+search:
+  trials: 6
+  jobs: 1
+  pruner: none
+  objectives: [score, n_parameters]
+  prefer: {score: 0.5, n_parameters: 0.5}
+  bounds: [latency <= 10s, n_parameters <= 600]
+  try_first: [{n_layers: 1, hidden_size_1: 4, cell_1: gru}, {n_layers: 2, hidden_size_1: 8, hidden_size_2: 8}]
+"""
+"""Two objectives and two bounds; the first trial keeps them, the second breaks one."""
+
+
+def test_several_objectives_and_bounds_from_the_file_to_mlflow(tmp_path: Path) -> None:
+    write_study(tmp_path, TINY.replace("search:\n  trials: 4\n  jobs: 1\n", GOAL))
+    checked = search(tmp_path, "check", "tiny.yaml")
+    assert "minimize mae and n_parameters, with latency <= 10000ms and n_parameters <= 600" in checked.stdout
+    assert "tried first        n_layers 1, hidden_size_1 4, cell_1 gru" in checked.stdout
+    result = search(tmp_path, "run", "tiny.yaml")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    assert "note:" not in result.stdout
+
+    document = shown(tmp_path)
+    trials = document["trials"]
+    assert document["objectives"] == ["score", "n_parameters"]
+    assert document["bounds"] == ["latency <= 10000ms", "n_parameters <= 600"]
+    assert [trial["feasible"] for trial in trials] == [trial["n_parameters"] <= 600 for trial in trials]
+    assert [trial["feasible"] for trial in trials[:2]] == [True, False]
+    front = [trial["number"] for trial in trials if trial["pareto"]]
+    assert document["best"]["number"] in front
+    output = result.stdout
+    assert f"trial {document['best']['number']} is preferred with score 0.5, n_parameters 0.5." in output
+    assert f"refitting trial {document['best']['number']}, " in output
+    assert "n_parameters <= 600" in output.partition("leaderboard")[2]
+
+    import mlflow
+
+    client = mlflow.MlflowClient(document["mlflow"]["tracking_uri"])
+    parent = client.get_run(document["mlflow"]["parent_run_id"])
+    assert parent.data.tags["pareto_front"] == ", ".join(map(str, front))
+    assert parent.data.tags["objectives"] == "score, n_parameters"
+    assert parent.data.tags["best_trial"] == str(document["best"]["number"])
+    for trial in trials:
+        run = client.get_run(trial["mlflow_run_id"])
+        assert trial["state"] == "COMPLETE"
+        assert run.data.tags["pareto"] == str(trial["pareto"]).lower()
+        assert run.data.tags["breaks"] == ("nothing" if trial["feasible"] else "n_parameters <= 600")
+        assert run.data.metrics["latency"] == pytest.approx(trial["latency"])
+        assert run.data.metrics["train_seconds"] == pytest.approx(trial["train_seconds"])
+
+
+def test_a_study_whose_trials_break_its_bounds_ends_with_exit_code_1_and_the_nearest_one(tmp_path: Path) -> None:
+    write_study(tmp_path)
+    bounds = ("--set", "search.bounds=n_parameters <= 10", "--trials", "2")
+    result = search(tmp_path, "run", "tiny.yaml", *bounds, *UNTRACKED)
+    assert result.returncode == 1
+    assert "no complete trial of 2 keeps n_parameters <= 10: the nearest is trial " in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "studies" / "tiny.bundle").exists()
+    document = shown(tmp_path)
+    assert document["best"] is None
+    assert [trial["feasible"] for trial in document["trials"]] == [False, False]
+    told = search(tmp_path, "show", "tiny").stdout
+    assert "Bounds: n_parameters <= 10; 2 of 2 break one." in told
+
+
+def test_a_trial_that_fails_says_why_and_the_study_goes_on(tmp_path: Path) -> None:
+    write_study(tmp_path)
+    wild = ("--set", "space.learning_rate=[0.01, 1e30]", "--set", "training.gradient_clip=null")
+    result = search(tmp_path, "run", "tiny.yaml", "--set", "search.sampler=random", "--trials", "6", *wild, *UNTRACKED)
+    assert result.returncode == 0, result.stderr
+    failed = [trial for trial in shown(tmp_path)["trials"] if trial["state"] == "FAIL"]
+    assert failed
+    assert all("TrainingDiverged" in trial["reason"] for trial in failed)
+
+
+def test_a_study_of_failures_ends_with_exit_code_1_and_the_reason(tmp_path: Path) -> None:
+    write_study(tmp_path)
+    wild = ("--set", "space.learning_rate=1e30", "--set", "training.gradient_clip=null")
+    result = search(tmp_path, "run", "tiny.yaml", "--trials", "2", *wild, *UNTRACKED)
+    assert result.returncode == 1
+    assert "no trial of 2 completed" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "studies" / "tiny.bundle").exists()

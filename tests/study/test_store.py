@@ -1,0 +1,248 @@
+"""A study on disk: resume, repair, retry, and what a record says; with real journals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.errors import StudyBusy, StudyMismatch
+from search.study.journal import exclusive, journal_path, open_storage, repair
+from search.study.records import EpochRecord
+from search.study.store import MAX_RESTARTS, StudyStore, curve_rows, trial_record
+
+ATTRIBUTES: dict[str, Any] = {
+    "task": "forecast",
+    "config": {"forecast": {"metric": "mae"}},
+    "identity": {"forecast.horizon": 7, "data.digest": "abc"},
+    "data": {"source": "table.csv"},
+}
+
+
+def new_store(folder: Path) -> StudyStore:
+    path = journal_path(folder, "demo")
+    path.parent.mkdir(exist_ok=True)
+    return StudyStore.create(open_storage(path), "demo", direction="minimize", attributes=ATTRIBUTES)
+
+
+def reopen(folder: Path) -> StudyStore:
+    path = journal_path(folder, "demo")
+    repair(path)
+    store = StudyStore.load(open_storage(path), "demo")
+    assert store is not None
+    return store
+
+
+def ask(store: StudyStore, width: int = 8) -> int:
+    trial = store.study.ask()
+    trial.suggest_int("hidden_size", width, width + 1)
+    return trial.number
+
+
+def states(store: StudyStore) -> list[str]:
+    return [trial.state for trial in store.record().trials]
+
+
+def test_a_study_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    number = ask(store)
+    trial = store.study.trials[number]
+    curve = [EpochRecord(1, 1, 0.5, 2.5, 0.1), EpochRecord(1, 2, 0.4, 2.25, 0.2)]
+    result = {"curve": curve_rows(curve), "seconds": 1.5, "n_parameters": 99, "fold_scores": [2.25]}
+    store._storage.set_trial_user_attr(trial._trial_id, "result", result)
+    store._storage.set_trial_user_attr(trial._trial_id, "layers", "lstm(8)")
+    store.study.tell(number, 2.25)
+    record = reopen(tmp_path).record()
+    assert (record.study, record.task, record.metric, record.direction) == (
+        "demo",
+        "forecast",
+        "mae",
+        "minimize",
+    )
+    best = record.best
+    assert best is not None
+    assert (best.number, best.value, best.layers, best.n_parameters, best.epochs) == (
+        0,
+        2.25,
+        "lstm(8)",
+        99,
+        2,
+    )
+    assert best.curve == tuple(curve)
+
+
+def test_the_json_object_has_the_documented_keys(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    store.study.tell(ask(store), 1.0)
+    document = store.record().to_json()
+    assert list(document) == [
+        "study", "task", "metric", "direction", "objectives", "bounds", "trials", "best", "baselines", "holdout",
+        "bundle", "mlflow",
+    ]  # fmt: skip
+    assert list(document["trials"][0]) == [
+        "number", "state", "value", "layers", "params", "n_parameters", "latency", "epochs", "seconds",
+        "train_seconds", "feasible", "pareto", "reason", "mlflow_run_id",
+    ]  # fmt: skip
+    assert document["best"] == document["trials"][0]
+
+
+def test_the_best_trial_is_the_complete_one_with_the_lowest_score(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    for value in (3.0, 1.0, 2.0):
+        store.study.tell(ask(store), value)
+    ask(store)
+    best = store.best()
+    assert best is not None
+    assert best.number == 1
+    assert [trial.number for trial in store.record().complete] == [1, 2, 0]
+
+
+def test_without_a_complete_trial_the_best_stopped_one_wins(tmp_path: Path) -> None:
+    from optuna.trial import TrialState
+
+    store = new_store(tmp_path)
+    assert store.winner() is None
+    for values in ([3.0, 1.0], [2.0, 0.5], []):
+        trial = store.study.ask()
+        for step, value in enumerate(values, start=1):
+            trial.report(value, step)
+        store.study.tell(trial, state=TrialState.PRUNED)
+    winner = store.winner()
+    assert winner is not None
+    assert winner.number == 1
+
+
+@pytest.mark.parametrize(
+    ("identity", "message"),
+    [
+        ({"forecast.horizon": 14, "data.digest": "abc"}, "forecast.horizon was 7, is 14"),
+        ({"forecast.horizon": 7, "data.digest": "xyz"}, "data.digest was abc, is xyz.*--fresh"),
+        ({"forecast.horizon": 7}, "data.digest was abc, is absent"),
+        ({"forecast.horizon": 7, "data.digest": "abc", "space.cell": ["gru"]}, "space.cell was absent, is"),
+    ],
+)
+def test_other_data_or_settings_under_the_same_name_are_an_error(
+    tmp_path: Path, identity: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(StudyMismatch, match=message):
+        new_store(tmp_path).check_identity(identity)
+
+
+def test_the_same_settings_go_on(tmp_path: Path) -> None:
+    new_store(tmp_path)
+    reopen(tmp_path).check_identity(ATTRIBUTES["identity"])
+
+
+def test_a_trial_whose_driver_died_is_run_again_under_its_own_number(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    store.study.tell(ask(store), 1.0)
+    ask(store)
+    width = store.study.trials[1].params["hidden_size"]
+    again = reopen(tmp_path)
+    assert again.requeue_orphans() == ([1], [])
+    assert states(again) == ["COMPLETE", "WAITING"]
+    assert again.next_number() == 1
+    trial = again.study.ask()
+    assert trial.number == 1
+    assert trial.suggest_int("hidden_size", 8, 9) == width
+    assert states(again) == ["COMPLETE", "RUNNING"]
+    assert again.next_number() == 2
+
+
+def test_a_trial_that_kills_every_driver_fails_in_the_end(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    ask(store)
+    for _ in range(MAX_RESTARTS):
+        store = reopen(tmp_path)
+        assert store.requeue_orphans() == ([0], [])
+        assert store.study.ask().number == 0
+    store = reopen(tmp_path)
+    assert store.requeue_orphans() == ([], [0])
+    trial = store.record().trials[0]
+    assert (trial.state, trial.reason) == ("FAIL", f"the search ended {MAX_RESTARTS + 1} times while it ran")
+
+
+def test_a_trial_whose_worker_died_is_tried_once_more_and_counts_once(tmp_path: Path) -> None:
+    from optuna.trial import TrialState
+
+    store = new_store(tmp_path)
+    first = ask(store)
+    store.study.tell(first, state=TrialState.FAIL)
+    assert store.retry(first)
+    assert store.counts() == (1, 1)
+    second = ask(store)
+    assert store.study.trials[second].params == store.study.trials[first].params
+    store.study.tell(second, state=TrialState.FAIL)
+    assert not store.retry(second)
+    assert store.counts() == (1, 0)
+
+
+@pytest.mark.parametrize("torn", [b'{"op_code":', b'{"op_code":5}', b"\xff\x00"])
+def test_a_torn_last_line_is_cut_and_the_study_goes_on(tmp_path: Path, torn: bytes) -> None:
+    store = new_store(tmp_path)
+    store.study.tell(ask(store), 1.0)
+    path = journal_path(tmp_path, "demo")
+    whole = path.read_bytes()
+    path.write_bytes(whole + torn)
+    os.symlink(path, path.with_name(path.name + ".lock"))  # the lock of the process that was killed
+    assert repair(path) == len(torn)
+    assert path.read_bytes() == whole
+    again = reopen(tmp_path)
+    again.study.tell(ask(again), 2.0)
+    assert states(reopen(tmp_path)) == ["COMPLETE", "COMPLETE"]
+
+
+def test_a_whole_journal_is_left_as_it_is(tmp_path: Path) -> None:
+    new_store(tmp_path)
+    assert repair(journal_path(tmp_path, "demo")) == 0
+    assert repair(tmp_path / "none.journal") == 0
+
+
+def test_a_study_whose_creation_was_cut_short_is_created_again(tmp_path: Path) -> None:
+    new_store(tmp_path)
+    path = journal_path(tmp_path, "demo")
+    lines = path.read_bytes().splitlines(keepends=True)
+    for kept in range(len(lines)):
+        path.write_bytes(b"".join(lines[:kept]))
+        assert StudyStore.load(open_storage(path), "demo") is None
+        store = StudyStore.create(open_storage(path), "demo", direction="minimize", attributes=ATTRIBUTES)
+        store.study.tell(ask(store), 1.0)
+        assert states(reopen(tmp_path)) == ["COMPLETE"]
+
+
+def test_a_study_has_one_driver_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:
+    path = journal_path(tmp_path, "demo")
+    script = f"""
+        import time
+        from pathlib import Path
+        from search.study.journal import exclusive
+        with exclusive(Path({str(path)!r}), "demo"):
+            print("locked", flush=True)
+            time.sleep(60)
+    """
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"locked\n"
+        with (
+            pytest.raises(StudyBusy, match="study 'demo' is being run by another process"),
+            exclusive(path, "demo"),
+        ):
+            pass
+        holder.send_signal(signal.SIGKILL)
+    with exclusive(path, "demo"):
+        pass
+
+
+def test_curve_rows_are_small_and_reversible() -> None:
+    import optuna
+
+    curve = [EpochRecord(2, 3, 0.5, 1.5, 9.0)]
+    rows = curve_rows(curve)
+    trial = optuna.trial.create_trial(value=1.0, user_attrs={"result": {"curve": rows}})
+    assert trial_record(trial).curve == tuple(curve)

@@ -1,0 +1,130 @@
+"""From a study file to its panel: names, static covariates and series that begin late."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lstmgru.errors import DataError
+from search.api import load_plan
+from search.cli.app import main
+from search.errors import StudyFileError
+from search.space.space import Settings
+from search.tasks.plan import Plan, identity
+
+STUDY = """\
+data:
+  path: shops.csv
+  time: day
+  id: shop
+  target: sales
+  past_covariates: grade
+  static_covariates: [region, size]
+  categorical: [grade, region]
+  short_series: pad
+forecast: {horizon: 3}
+splits: {holdout: 20, folds: 2, fold_size: 10}
+space: {context_length: 14}
+search: {jobs: 1}
+training: {min_epoch_windows: 1, accelerator: cpu}
+"""
+
+
+def write(folder: Path, text: str = STUDY) -> Path:
+    """Three shops: c begins after the first fold's training part, b within the holdout."""
+    generator = np.random.default_rng(0)
+    frames = []
+    for shop, start, region in (("a", 0, "1.0"), ("b", 90, "true"), ("c", 70, "NA")):
+        days = pd.date_range("2020-01-01", "2020-04-09")[start:]
+        sales, grade = generator.random(len(days)), generator.choice(["1", "2.0", "02"], len(days))
+        frames.append(pd.DataFrame({"day": days, "shop": shop, "sales": sales, "grade": grade}))
+        frames[-1] = frames[-1].assign(region=region, size=start)
+    pd.concat(frames).to_csv(folder / "shops.csv", index=False)
+    path = folder / "shops.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_study_reads_names_as_they_are_written(tmp_path: Path) -> None:
+    panel = load_plan(str(write(tmp_path))).panel
+
+    assert panel.schema.categories["region"] == ("1.0", "NA", "true")
+    assert set(panel.schema.categories["grade"]) == {"1", "2.0", "02"}
+    assert panel.static.tolist() == [[1, 0], [3, 90], [2, 70]]
+
+
+def test_a_series_that_begins_late_is_scored_as_soon_as_it_has_a_row(tmp_path: Path) -> None:
+    plan = load_plan(str(write(tmp_path)))
+
+    lengths = [(split.train[:, 1] - split.train[:, 0]).tolist() for split in (*plan.splits.folds, plan.splits.holdout)]
+    assert lengths == [[60, 0, 0], [70, 0, 0], [80, 0, 10]]
+    hidden = plan.search_data().panel
+    assert np.isnan(hidden.values[hidden.offsets[1] : hidden.offsets[2]]).all()  # b, all of it
+    np.testing.assert_array_equal(hidden.static, plan.panel.static)
+
+
+def test_without_padding_a_late_series_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"series 'b' has 10 rows, too few.* or data\.short_series: pad \(2 of 3"):
+        load_plan(str(write(tmp_path)), overrides=["data.short_series=error"])
+
+
+def test_what_makes_trials_comparable_includes_names_static_covariates_and_padding(tmp_path: Path) -> None:
+    kept = identity(load_plan(str(write(tmp_path))))
+
+    assert kept["data.static_covariates"] == ["region", "size"]
+    assert kept["data.categorical"] == ["grade", "region"]
+    assert kept["data.short_series"] == "pad"
+
+
+def test_a_precision_reaches_the_training_and_is_mentioned_only_when_it_is_chosen(tmp_path: Path) -> None:
+    """A study from before there was a choice goes on."""
+    study = str(write(tmp_path))
+    assert "training.precision" not in identity(load_plan(study))
+
+    plan = load_plan(study, overrides=["training.precision=bf16-mixed"])
+    assert identity(plan)["training.precision"] == "bf16-mixed"
+    assert plan.train_spec(Settings(0.01, 32, 0.0, "adamw", "constant", "mae"), seed=0).precision == "bf16-mixed"
+
+
+def test_check_shows_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["search", "check", str(write(tmp_path))])
+    with pytest.raises(SystemExit):
+        main()
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+
+    assert "static covariates region, size" in lines
+    assert "categorical grade (3 names), region (3 names)" in lines
+    assert "short series 2 of 3 have no whole window of 17 rows in fold 1 (pad)" in lines
+    assert "folds 2, then a holdout from 2020-03-21 to 2020-04-09" in lines
+    assert "fold 2 train 2020-01-01 to 2020-03-10, score 2020-03-11 to 2020-03-20" in lines
+
+
+def late_study(tmp_path: Path, *settings: str) -> Plan:
+    """Two shops with a year of days, and a third that opens within the holdout."""
+    days = pd.date_range("2022-01-01", periods=365, freq="D")
+    frames = [
+        pd.DataFrame({"day": days[first:], "shop": name, "sales": np.arange(first, 365) % 7 + level})
+        for name, first, level in (("a", 0, 1000.0), ("b", 0, 5000.0), ("late", 345, 1.0))
+    ]
+    pd.concat(frames).to_csv(tmp_path / "shops.csv", index=False)
+    file = tmp_path / "late.yaml"
+    file.write_text(
+        "data: {path: shops.csv, time: day, target: sales, id: shop, short_series: pad}\n"
+        "forecast: {horizon: 7}\nsplits: {holdout: 28, folds: 2}\n",
+        encoding="utf-8",
+    )
+    return load_plan(file, overrides=settings)
+
+
+def test_a_series_without_a_past_of_its_own_is_scaled_by_its_windows(tmp_path: Path) -> None:
+    assert late_study(tmp_path).space.normalization.values == ("window",)
+
+
+def test_a_scale_of_its_own_for_a_series_without_a_past_is_refused(tmp_path: Path) -> None:
+    expected = r"space.normalization holds series or last, .* series 'late' has fewer than 8 rows in that of holdout"
+    with pytest.raises(StudyFileError, match=expected):
+        late_study(tmp_path, "space.normalization=[window, last]")
