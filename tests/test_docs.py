@@ -284,7 +284,7 @@ def test_python_in_the_readme_uses_names_and_arguments_that_exist(code: str) -> 
 
 
 def test_everything_in_the_tree_exists() -> None:
-    tree = README.partition("## What is where")[2]
+    tree = README.partition("## Repository layout")[2]
     paths = re.findall(r"^(\S+)  ", blocks(tree, "")[0], re.MULTILINE)
 
     assert len(paths) == 8

@@ -115,7 +115,7 @@ def documented_default(key: str, field: FieldInfo) -> str:
 
 
 def test_the_page_documents_every_key_with_its_default_and_its_meaning() -> None:
-    forecasts, _, labels = README.partition("## Keys")[2].partition("## Keys of labels")
+    forecasts, _, labels = README.partition("## Keys")[2].partition("## Keys of classification and regression")
     known, own = ({key: rest for key, *rest in ROW.findall(part)} for part in (forecasts, labels))
 
     def described(kind: type[BaseModel]) -> dict[str, list[str | None]]:
