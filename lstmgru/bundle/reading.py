@@ -20,9 +20,9 @@ def read_data(bundle: AnyBundle, path: Path, *, delimiter: str = ",", decimal: s
 
     Args:
         bundle: The model.
-        path: A table, see :func:`~lstmgru.data.tables.readers.read_table`; for a model that labels also a file of an archive,
-            see :func:`~lstmgru.data.tables.archives.read_archive`: one in ``.ts``, or one without a header if the model was
-            trained on such a file.
+        path: A table, see :func:`~lstmgru.data.tables.readers.read_table`. A sequence model also reads the file of an
+            archive, see :func:`~lstmgru.data.tables.archives.read_archive`: a ``.ts`` file, or a file without a header
+            if the model was trained on one.
         delimiter: Between the fields of a text file.
         decimal: The decimal point of a text file.
 

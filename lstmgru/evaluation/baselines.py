@@ -99,8 +99,8 @@ def linear(
     """Ridge regression (Hoerl & Kennard 1970) from everything a network reads to the whole horizon.
 
     What it reads, and how series of different sizes are treated alike, is described in
-    :class:`~lstmgru.data.forecasting.design.WindowDesign`. The penalty is chosen by leave-one-out error on the training windows.
-    When there are more windows than fit in memory, evenly spaced ones are used.
+    :class:`~lstmgru.data.forecasting.design.WindowDesign`. The penalty is chosen by leave-one-out error on the training
+    windows. When there are more windows than fit in memory, evenly spaced ones are used.
     """
     design = WindowDesign.fit(panel, split, context_length=context_length, horizon=forecast.horizon)
     runs = training_runs(

@@ -44,8 +44,8 @@ class Calibration:
         levels: Shares of true values that the intervals shall cover, ascending.
         offsets: (levels, H, Y) in units of the window's scale; NaN where the backtest is too small for a level: there
             is no such interval then.
-        scaled: Whether a window's scale is that of :mod:`lstmgru.data.forecasting.window_scale`; else it is 1, and offsets are in
-            original units.
+        scaled: Whether a window's scale is that of :mod:`lstmgru.data.forecasting.window_scale`; else it is 1, and
+            offsets are in original units.
         season_length: Steps in one season, for the scale.
         n_windows: Backtest forecasts that were scored.
     """

@@ -25,7 +25,7 @@ from lstmgru.training.training import Trained, train_network
 
 @dataclass(frozen=True)
 class SequenceFitResult(Trained[SequenceNetwork]):
-    """A trained labeling network; its outputs are those of :func:`predict_sequences` for the sequences that were scored.
+    """A trained sequence network; its outputs are those of :func:`predict_sequences` for the scored sequences.
 
     Attributes:
         encoding: Fitted on the training part.
@@ -175,7 +175,7 @@ def _validation(evaluation: SequenceEvaluation, order: ByLength, encoding: Encod
 
 
 def _restored(outputs: Array, order: ByLength, encoding: Encoding, task: LabelSpec) -> Array:
-    """(k, O) outputs of the batches of a pass → in the order of the sequences, as :func:`predict_sequences` has them."""
+    """(k, O) outputs of the batches of a pass → in the order of the sequences, as :func:`predict_sequences` does."""
     outputs = outputs[order.restore]
     if task.task == "regression":
         return encoding.restore_labels(outputs)

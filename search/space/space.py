@@ -122,7 +122,7 @@ class SearchSpace(ABC):
         return total
 
     def grid(self) -> dict[str, list[Any]]:
-        """All values of every parameter of a trial; for a space without :func:`search.config.searchable.grid_problems`."""
+        """All values of every parameter of a trial; requires no :func:`search.config.searchable.grid_problems`."""
         n_branches, depth = (int(max(values.values or (1,))) for values in (self.n_branches, self.n_layers))
         absent = {
             "merge": n_branches == 1,

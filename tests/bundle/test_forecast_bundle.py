@@ -214,8 +214,9 @@ PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
         ),
         (
             edit("registered_cells", to={"peephole": "shop.cells.Peephole"}),
-            r"has the cell 'peephole', which is not registered here; call lstmgru.specs.registry.register_cell\('peephole', "
-            r"…\) with its class, which was shop.cells.Peephole, before loading$",
+            r"has the cell 'peephole', which is not registered here; call "
+            r"lstmgru.specs.registry.register_cell\('peephole', …\) with its class, "
+            r"which was shop.cells.Peephole, before loading$",
         ),
         (edit("weights", "sha256", to="0" * 64), "is not the file that bundle.json describes"),
         (flip_a_bit, "weights.safetensors is not the file"),

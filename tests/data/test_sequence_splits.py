@@ -204,16 +204,16 @@ TWENTY = [0, 1] * 10
 @pytest.mark.parametrize(
     ("labels", "groups", "spec", "message"),
     [
-        ([0] * 18 + [1] * 2, None, SequenceSplitSpec(0.2, 2), "the class 'b' has 2 sequences but there are 3 parts, each "
-         "of which needs one; use fewer splits.folds, add some, or join it with another class$"),
-        ([0] * 18 + [1] * 2, None, SequenceSplitSpec(0.2, 1), "the class 'b' has 2 sequences but there are 3 parts"),
+        ([0] * 18 + [1] * 2, None, SequenceSplitSpec(0.2, 2), "the class 'b' has 2 sequences but there are 3 parts, "
+         "each of which needs one; use fewer splits.folds, add some, or join it with another class$"),
+        ([0] * 18 + [1] * 2, None, SequenceSplitSpec(0.2, 1), "the class 'b' has 2 sequences but"),
         ([0] * 19 + [1], None, SequenceSplitSpec(0.2, 1), "the class 'b' has 1 sequence but there are 3 parts"),
-        (TWENTY, [0] * 10 + [1] * 10, SequenceSplitSpec(0.2, 2), "2 groups cannot be cut into 3 parts, each with groups "
-         "of its own; use fewer splits.folds or a smaller splits.holdout, or add some$"),
+        (TWENTY, [0] * 10 + [1] * 10, SequenceSplitSpec(0.2, 2), "2 groups cannot be cut into 3 parts, each with "
+         "groups of its own; use fewer splits.folds or a smaller splits.holdout, or add some$"),
         ([0.0, 1.0, 2.0], None, SequenceSplitSpec(0.2, 5), "3 sequences cannot be cut into 6 parts; use fewer"),
         ([0] * 15 + [1] * 5, [0, 1, 2, 3, 4] * 3 + [5] * 5, SequenceSplitSpec(0.2, 3), "the class 'b' is in too few "
          "groups: .* would score it without having learnt it; use fewer splits.folds, or add groups of it$"),
-        (TWENTY, [0, 0, 1, 1, 2, 2, 3, 3] + [4] * 12, SequenceSplitSpec(0.9, 4), "cannot be cut into 4 parts, each with"),
+        (TWENTY, [0, 0, 1, 1, 2, 2, 3, 3] + [4] * 12, SequenceSplitSpec(0.9, 4), "cannot be cut into 4 parts, each"),
     ],
 )  # fmt: skip
 def test_data_that_cannot_be_split_is_refused(

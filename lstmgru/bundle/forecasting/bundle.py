@@ -179,7 +179,7 @@ class ForecastBundle:
         return self._run(arrays)[1]
 
     def attention(self, frame: pd.DataFrame, *, source: str = "table") -> pd.DataFrame:
-        """What the forecasts of :meth:`predict` look at, see :func:`lstmgru.bundle.forecasting.attention.attention_frame`.
+        """The attention weights of :meth:`predict`, see :func:`lstmgru.bundle.forecasting.attention.attention_frame`.
 
         Raises:
             DataError: As :meth:`predict`, or the model has no attention.

@@ -60,7 +60,7 @@ def real_rows(lengths: Tensor, steps: int) -> Tensor:
 
 
 def window_scale(context: Tensor, season_length: int, lengths: Tensor | None) -> Tensor:
-    """(B, Y) how much the targets of each context change, see :func:`lstmgru.data.forecasting.window_scale.window_scale`.
+    """(B, Y) scale of the targets of each context, see :func:`lstmgru.data.forecasting.window_scale.window_scale`.
 
     Args:
         context: (B, T, Y) targets in original units.

@@ -38,7 +38,8 @@ class SeriesSchema:
         id: Column that tells the series apart; ``None`` for a single series.
         past_covariates: Columns known up to the cutoff only.
         future_covariates: Columns known ahead, over the horizon too.
-        calendar: Channels derived from the time column (``day_of_year_sin``), see :mod:`lstmgru.data.forecasting.calendar`.
+        calendar: Channels derived from the time column (``day_of_year_sin``), see
+            :mod:`lstmgru.data.forecasting.calendar`.
         static_covariates: Columns that do not change within a series.
         categories: Covariates that hold names: column → its names, in the order of their first appearance in time. The
             code of a name is its place there, from 1; 0 is an unknown name.

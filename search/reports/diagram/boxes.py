@@ -1,4 +1,4 @@
-"""A network as boxes: what :mod:`search.reports.diagram.architecture` describes and :mod:`search.reports.diagram.diagram` draws."""
+"""A network as boxes, between :mod:`search.reports.diagram.architecture` and :mod:`search.reports.diagram.diagram`."""
 
 from __future__ import annotations
 

@@ -138,7 +138,8 @@ class ComparedForecasts(ComparedTask):
 def error_interval(ours: Sequence[ForecastSeed], theirs: Sequence[ForecastSeed], *, overlap: int) -> Interval:
     """The difference of the errors of two families, averaged over their seeds first.
 
-    It is that of :func:`lstmgru.evaluation.significance.paired_interval`, which needs only the means by cutoff or by series.
+    It is that of :func:`lstmgru.evaluation.significance.paired_interval`, which needs only the means by cutoff or by
+    series.
 
     Args:
         ours: What the seeds of the one gave.
