@@ -19,8 +19,8 @@ from search.run.resume import open_study
 from search.study.budget import Budget
 from search.study.journal import exclusive, journal_path
 from search.study.records import StudyRecord
+from search.tasks import make_plan
 from search.tasks.plan import Plan
-from search.tasks.planning import make_plan
 from search.tracking import BackgroundTracker, Tracker, make_tracker
 
 _LONGEST_DELIVERY = 900.0

@@ -176,7 +176,7 @@ def load_plan(
         f"search.{key}={value if value != '' else repr(value)}" for key, value in search.items() if value is not None
     ]
     loaded = load_study(study, overrides=[*overrides, *given], data_path=None if data is None else str(data))
-    from search.tasks.planning import make_plan
+    from search.tasks import make_plan
 
     plan = make_plan(loaded.config, study_file=loaded.path)
     if loaded.config.compare.families is not None:

@@ -18,8 +18,8 @@ import search
 from search.config.study_file import load_study
 from search.study.journal import open_storage
 from search.study.store import StudyStore
+from search.tasks import make_plan
 from search.tasks.plan import identity
-from search.tasks.planning import make_plan
 
 # From top to bottom: a module imports from its own layer and from those below it, inside functions too.
 SEARCH_LAYERS = (

@@ -20,7 +20,7 @@ from search.config.problems import config_fields
 from search.config.study_config import ForecastStudyConfig, SequenceStudyConfig
 from search.config.study_file import load_study
 from search.errors import StudyFileError
-from search.tasks.planning import make_plan
+from search.tasks import make_plan
 from search.tasks.sequences.plan import SequencePlan
 
 STUDIES = Path(__file__).parent.parent / "studies"

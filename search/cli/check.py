@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 from search.cli import options
 
 if TYPE_CHECKING:
@@ -31,25 +33,19 @@ def _line(name: str, text: str) -> str:
 
 
 def _detail_lines(plan: Plan) -> list[str]:
-    from search.cli.console import words_of
-
-    words = words_of(plan)
-    return [_line(name, text) for name, text in (*words.data_lines(plan), *words.split_lines(plan))]
+    words = plan.task.words
+    return [_line(name, escape(text)) for name, text in (*words.data_lines(plan), *words.split_lines(plan))]
 
 
 def _space_lines(plan: Plan) -> list[str]:
-    from search.cli.console import words_of
-
     size = plan.space.size
     known = "infinitely many candidates (a continuous range)" if size is None else f"{size:,} candidates"
-    lines = [_line("space", f"{known}, {words_of(plan).size_line(plan)}")]
+    lines = [_line("space", f"{known}, {plan.task.words.size_line(plan)}")]
     return [*lines, *(_line(f"  {name}", values) for name, values in plan.space.describe().items())]
 
 
 def _first_lines(plan: Plan) -> list[str]:
     """What would be tried before anything else."""
-    from rich.markup import escape
-
     from search.run.warm_start import warm_start
 
     warm = warm_start(plan, Path.cwd())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -86,34 +85,14 @@ class RunListener:
         self._console.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
 
 
-class Words(Protocol):
-    """What is said of the studies of a task."""
-
-    subject: Callable[[Any], str]
-    data_line: Callable[[Any], str]
-    holdout_line: Callable[[Any], str]
-    size_line: Callable[[Any], str]
-    data_lines: Callable[[Any], list[tuple[str, str]]]
-    split_lines: Callable[[Any], list[tuple[str, str]]]
-
-
-def words_of(plan: Plan) -> Words:
-    """The words of a plan's task."""
-    from search.tasks.forecasting import words as forecast_lines
-    from search.tasks.sequences import words as label_lines
-    from search.tasks.sequences.plan import SequencePlan
-
-    return cast("Words", label_lines if isinstance(plan, SequencePlan) else forecast_lines)
-
-
 def plan_lines(plan: Plan) -> list[str]:
     """What a run is about to do, in four lines."""
-    config, words = plan.config, words_of(plan)
+    config, words = plan.config, plan.task.words
     timeout = "" if config.search.timeout is None else f", at most {config.search.timeout:g} s"
     return [
-        f"[bold]{escape(plan.name)}[/]: {words.subject(plan)}, {_aims(plan)}",
-        f"  data               {escape(plan.source)}: {words.data_line(plan)}",
-        f"  folds              {plan.n_folds}, then {words.holdout_line(plan)}",
+        f"[bold]{escape(plan.name)}[/]: {escape(words.subject(plan))}, {_aims(plan)}",
+        f"  data               {escape(plan.source)}: {escape(words.data_line(plan))}",
+        f"  folds              {plan.n_folds}, then {escape(words.holdout_line(plan))}",
         f"  search             {plan.trials} trials{timeout}, {config.search.sampler}, {config.search.pruner} pruner, "
         f"{plan.jobs} at a time on {plan.accelerator}, seed {config.search.seed}",
     ]

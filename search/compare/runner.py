@@ -16,7 +16,6 @@ from search.compare.search import Rounds
 from search.compare.seeds import Retraining, candidate
 from search.compare.store import ComparisonStore, comparison_path, open_comparison
 from search.compare.summary import best_trials, summarize
-from search.compare.tasks import compared_task
 from search.compare.time_budget import TimeBudget, reserved_seconds
 from search.compare.tracking import track
 from search.config.values import Choices
@@ -100,7 +99,7 @@ class _Story:
     ) -> None:
         self._plan, self._everything, self._store = plan, everything, store
         self._options, self._listener = options, listener
-        self._task = compared_task(plan)
+        self._task = plan.task.compare(plan)
         self._time = TimeBudget(options.timeout, store.whole.get("elapsed", 0.0))
         self._executor: Executor | None = None
         self._reserve = 0.0

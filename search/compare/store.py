@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from search.compare.costs import Costs
 from search.compare.families import Family
 from search.compare.reuse_trials import ended_trials, inherit
-from search.compare.tasks import compared_task
 from search.config.objectives import SCORE
 from search.errors import StudyMismatch
 from search.study.journal import journal_path, open_storage, repair
@@ -42,7 +41,7 @@ class FamilyStore:
 
     def __init__(self, family: Family, plan: Plan, store: StudyStore) -> None:
         self.family, self.plan, self.store = family, plan, store
-        self.task = compared_task(plan)
+        self.task = plan.task.compare(plan)
 
     @property
     def name(self) -> str:

@@ -17,7 +17,6 @@ from search.compare.reuse_trials import ORIGIN
 from search.compare.significance import against_baselines, standing, verdict
 from search.compare.store import ComparisonStore, FamilyStore
 from search.compare.strengths import with_traits
-from search.compare.tasks import compared_task
 from search.compare.terms import Terms
 from search.compare.time_budget import common_trials
 from search.study.store import trial_record
@@ -43,7 +42,7 @@ def summarize(plan: Plan, store: ComparisonStore, *, seeds: int, seconds: float)
         seeds: With how many the best of each family was to be trained again.
         seconds: That the comparison took so far.
     """
-    task = compared_task(plan)
+    task = plan.task.compare(plan)
     larger_is_better = task.terms.larger_is_better
     count = common_trials(len(each.ended()) for each in store.families)
     results = {each.name: _seeds(each, count, seeds) for each in store.families}

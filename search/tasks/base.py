@@ -1,18 +1,26 @@
-"""What a task is to the search: folds to train candidates on, and baselines to measure them against."""
+"""The contract of a task: what the search, the reports and the command line ask of it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from lstmgru.specs import TrainSpec
     from lstmgru.training.callbacks import Observer
     from lstmgru.training.training import Trained
+    from search.config.study_config import StudyConfig
     from search.space.space import Model
+    from search.tasks.compare import ComparedTask
+    from search.tasks.plan import Plan
+
+Data = TypeVar("Data", bound="TaskData")
+Split = TypeVar("Split")
+Spec = TypeVar("Spec")
 
 
 @dataclass(frozen=True)
@@ -85,3 +93,51 @@ class TaskData(ABC):
     def better(self, score: float, other: float) -> float:
         """The better of two scores."""
         return max(score, other) if self.larger_is_better else min(score, other)
+
+
+class Words(Protocol):
+    """What the command line says of a plan, as plain text."""
+
+    def subject(self, plan: Any) -> str:
+        """What is predicted, after the name of the study: ``forecast temp_max 7 steps ahead``."""
+
+    def data_line(self, plan: Any) -> str:
+        """The size of the data."""
+
+    def holdout_line(self, plan: Any) -> str:
+        """What the holdout is."""
+
+    def size_line(self, plan: Any) -> str:
+        """What candidates read at most."""
+
+    def data_lines(self, plan: Any) -> list[tuple[str, str]]:
+        """The data in detail: names and texts."""
+
+    def split_lines(self, plan: Any) -> list[tuple[str, str]]:
+        """Folds and holdout: names and texts."""
+
+
+class Task(ABC, Generic[Data, Split, Spec]):
+    """A kind of problem that can be searched. It has no state, so that it travels to workers at no cost."""
+
+    @abstractmethod
+    def plan(self, config: StudyConfig, *, study_file: Path | None = None) -> Plan:
+        """Read the data of a study and work out everything else that is known before training.
+
+        Args:
+            config: The study.
+            study_file: Where it was read from; a relative ``data.path`` may be relative to its folder.
+
+        Raises:
+            DataError: The data break a rule.
+            StudyFileError: The study does not fit its data.
+        """
+
+    @property
+    @abstractmethod
+    def words(self) -> Words:
+        """What the command line says of a plan."""
+
+    @abstractmethod
+    def compare(self, plan: Any) -> ComparedTask:
+        """How families of networks are compared."""

@@ -19,9 +19,10 @@ from search.errors import Problem, StudyFileError
 from search.executors.devices import resolve_accelerator, resolve_jobs
 from search.space.configurations import Parameters, known_configurations
 from search.space.space import SearchSpace, Settings
+from search.tasks import find_task
 
 if TYPE_CHECKING:
-    from search.tasks.base import TaskData
+    from search.tasks.base import Task, TaskData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,11 @@ class Plan(ABC):
     jobs: int
     accelerator: str
     try_first: tuple[Parameters, ...] = ()
+
+    @property
+    def task(self) -> Task[Any, Any, Any]:
+        """What handles the study."""
+        return find_task(self.config.task)
 
     @property
     @abstractmethod

@@ -35,7 +35,6 @@ from search.compare.seeds import Retraining
 from search.compare.significance import standing
 from search.compare.store import ComparisonStore, comparison_path, open_comparison
 from search.compare.summary import best_trials, summarize
-from search.compare.tasks import compared_task
 from search.errors import StudyFileError
 from search.executors.in_process import InProcessExecutor
 from search.run.trial import run_trial, warm_up
@@ -423,10 +422,10 @@ def test_trials_of_the_study_count_for_their_family(tmp_path: Path) -> None:
 
 
 def test_the_task_of_a_plan_is_known(plans: dict[str, SequencePlan], tmp_path: Path) -> None:
-    cases = {name: compared_task(plan).terms.cases for name, plan in plans.items()}
+    cases = {name: plan.task.compare(plan).terms.cases for name, plan in plans.items()}
 
     assert cases == {"waves": "sequences", "notes": "texts", "sums": "sequences"}
-    assert compared_task(plan_of(tmp_path)).terms.cases == "windows"
+    assert plan_of(tmp_path).task.compare(plan_of(tmp_path)).terms.cases == "windows"
 
 
 @pytest.mark.slow

@@ -16,8 +16,8 @@ from search.study.budget import Budget
 from search.study.journal import journal_path
 from search.study.records import TrialRecord
 from search.study.store import StudyStore
+from search.tasks import make_plan
 from search.tasks.plan import Plan
-from search.tasks.planning import make_plan
 from search.tracking.null import NullTracker
 
 NUMBERS = """\

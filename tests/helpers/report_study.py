@@ -17,8 +17,8 @@ from helpers.studies import write_study
 from search.config.objectives import SCORE
 from search.config.study_file import load_study
 from search.study.store import StudyStore
+from search.tasks import make_plan
 from search.tasks.plan import Plan, identity
-from search.tasks.planning import make_plan
 
 START = datetime(2026, 3, 1, 12, 0, 0)
 MAX_EPOCHS = 5

@@ -12,7 +12,7 @@ from helpers.studies import write_study
 from lstmgru.errors import SpecError
 from search.config.study_file import load_study
 from search.reports.diagram.candidate import candidate, search_space
-from search.tasks.planning import make_plan
+from search.tasks import make_plan
 
 
 @pytest.mark.parametrize("preset", ["small", "standard", "full"])

@@ -1,1 +1,41 @@
 """Forecasting of time series."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from search.tasks.base import Task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from search.config.study_config import StudyConfig
+    from search.tasks.base import Words
+    from search.tasks.forecasting.compare import ComparedForecasts
+    from search.tasks.forecasting.plan import ForecastPlan
+
+
+class ForecastingTask(Task[Any, Any, Any]):
+    """Forecasts of one or many series."""
+
+    def plan(self, config: StudyConfig, *, study_file: Path | None = None) -> ForecastPlan:
+        """See :meth:`search.tasks.base.Task.plan`."""
+        from search.tasks.forecasting.plan import forecast_plan
+
+        return forecast_plan(cast("Any", config), study_file=study_file)
+
+    @property
+    def words(self) -> Words:
+        """What the command line says of a plan."""
+        from search.tasks.forecasting import words
+
+        return words
+
+    def compare(self, plan: ForecastPlan) -> ComparedForecasts:
+        """How families of networks are compared."""
+        from search.tasks.forecasting.compare import ComparedForecasts
+
+        return ComparedForecasts(plan)
+
+
+TASK = ForecastingTask()

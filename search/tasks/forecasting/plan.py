@@ -147,7 +147,7 @@ def facts_of(panel: SeriesPanel) -> DataFacts:
 
 
 def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None) -> ForecastPlan:
-    """Read the data of a study of forecasts and work out everything else, see :func:`search.tasks.plan.make_plan`."""
+    """Read the data of a study of forecasts and work out everything else, see :func:`search.tasks.make_plan`."""
     from lstmgru.data.tables.frequency import default_season_length
 
     file = str(study_file or config.name)

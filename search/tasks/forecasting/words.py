@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
 from lstmgru.data.forecasting.splits import time_span
 from lstmgru.data.formatting import show_time
 
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
 def subject(plan: ForecastPlan) -> str:
     """What is learnt."""
-    return f"forecast {escape(', '.join(plan.panel.schema.targets))} {plan.forecast.horizon} steps ahead"
+    return f"forecast {', '.join(plan.panel.schema.targets)} {plan.forecast.horizon} steps ahead"
 
 
 def data_line(plan: ForecastPlan) -> str:
@@ -56,7 +54,7 @@ def data_lines(plan: ForecastPlan) -> list[tuple[str, str]]:
         ("frequency", f"{panel.frequency}, season of {plan.forecast.season_length} steps"),
         ("gaps", f"{filled} rows filled ({plan.config.data.gaps})" if filled else "none"),
         *_short_lines(plan),
-        *((name, escape(", ".join(columns))) for name, columns in roles.items() if columns),
+        *((name, ", ".join(columns)) for name, columns in roles.items() if columns),
     ]
 
 

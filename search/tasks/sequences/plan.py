@@ -126,7 +126,7 @@ class SequencePlan(Plan):
 
 
 def sequence_plan(config: SequenceStudyConfig, *, study_file: Path | None = None) -> SequencePlan:
-    """Read the data of a study of labels and work out everything else, see :func:`search.tasks.plan.make_plan`."""
+    """Read the data of a study of labels and work out everything else, see :func:`search.tasks.make_plan`."""
     file = str(study_file or config.name)
     accelerator = accelerator_of(config.training, file)
     sequences, test, source = _read_data(config, study_file)

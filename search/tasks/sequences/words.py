@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.markup import escape
 
 from lstmgru.data.formatting import counted, shorten
 
@@ -19,7 +18,7 @@ _MOST_CLASSES = 20
 def subject(plan: SequencePlan) -> str:
     """What is learnt."""
     what = "texts" if plan.sequences.is_text else "sequences"
-    target = escape(plan.sequences.schema.target)
+    target = plan.sequences.schema.target
     if plan.labels.classes:
         return f"sort {what} into {len(plan.labels.classes)} classes of {target}"
     return f"tell {target} of {what}"
@@ -56,14 +55,14 @@ def data_lines(plan: SequencePlan) -> list[tuple[str, str]]:
     if sequences.classes:
         counts = np.bincount(sequences.labels, minlength=len(sequences.classes))
         shares = [f"{name} {count}" for name, count in zip(sequences.classes, counts, strict=True)]
-        lines.append(("classes", escape(shorten(shares, _MOST_CLASSES))))
+        lines.append(("classes", shorten(shares, _MOST_CLASSES)))
     else:
         low, high = sequences.labels.min(), sequences.labels.max()
         lines.append(("labels", f"{low:g} to {high:g}, mean {sequences.labels.mean():.4g}"))
     if schema.layout == "long":
-        lines.append(("channels", escape(shorten(list(schema.channels)))))
+        lines.append(("channels", shorten(list(schema.channels))))
     if sequences.groups is not None:
-        lines.append(("groups", f"{int(sequences.groups.max()) + 1} of {escape(str(schema.group))}, kept together"))
+        lines.append(("groups", f"{int(sequences.groups.max()) + 1} of {schema.group}, kept together"))
     if plan.vectors is not None:
         lines.append(("vectors", f"of {counted(len(plan.vectors.vectors), 'word')}, {plan.vectors.size} features"))
     return lines
