@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from search.tasks.retrain import Candidate
 
 if TYPE_CHECKING:
-    from search.executors.base import Channel
+    from search.executors.base import JobContext
 
 BATCH = 64
 """Windows or sequences that are read at once, beside a single one."""
@@ -31,7 +31,7 @@ class Costs:
     memory: int | None
 
 
-def measure(candidate: Candidate, channel: Channel) -> Costs:
+def measure(candidate: Candidate, channel: JobContext) -> Costs:
     """Train one epoch on the last fold and measure. Run it in a process that has done nothing else.
 
     The largest resident size never shrinks, so what came before has to be small. The same network with layers of one

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 
-class Channel(Protocol):
+class JobContext(Protocol):
     """What a running job talks to; given to it by the executor."""
 
     def report(self, message: Any) -> None:
@@ -34,7 +34,7 @@ class Job:
 
     Attributes:
         key: Tells the jobs apart.
-        function: Module-level; called as ``function(*arguments, channel)``.
+        function: Module-level; called as ``function(*arguments, context)``.
         arguments: Picklable.
     """
 
@@ -104,10 +104,10 @@ class Executor(Protocol):
         """End every worker, whatever it is doing."""
 
 
-def run_job(job: Job, channel: Channel) -> Outcome:
+def run_job(job: Job, context: JobContext) -> Outcome:
     """Run a job here; whatever it raises becomes a failure."""
     try:
-        return Outcome(job.key, result=job.function(*job.arguments, channel))
+        return Outcome(job.key, result=job.function(*job.arguments, context))
     except SystemExit as error:  # what Lightning makes of a Ctrl-C
         raise KeyboardInterrupt from error
     except Exception as error:  # a candidate may fail in any way; the search goes on

@@ -9,7 +9,7 @@ from typing import Any, Self
 from search.executors.base import Job, JobCallback, Outcome, run_job
 
 
-class _DirectChannel:
+class _DirectContext:
     def __init__(self, key: int, callback: JobCallback) -> None:
         self._key, self._callback = key, callback
 
@@ -62,7 +62,7 @@ class InProcessExecutor:
         if self._job is None:
             return []
         job, self._job = self._job, None
-        return [run_job(job, _DirectChannel(job.key, callback))]
+        return [run_job(job, _DirectContext(job.key, callback))]
 
     def __enter__(self) -> Self:
         """Take one torch thread, as every worker has, so that the numbers are the same."""

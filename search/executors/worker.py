@@ -30,7 +30,7 @@ class Parcel:
     content: bytes
 
 
-class _PipeChannel:
+class _PipeContext:
     """The worker's end: sends reports, looks for stop requests without waiting."""
 
     def __init__(self, pipe: Connection[Any, Any], key: int) -> None:
@@ -72,18 +72,18 @@ def worker_main(
         while True:
             message = pipe.recv()
             if isinstance(message, Parcel):
-                pipe.send(_run(message, _PipeChannel(pipe, message.key)))
+                pipe.send(_run(message, _PipeContext(pipe, message.key)))
                 give_back_memory()  # while the driver looks for the next job
                 # What is left was imported, or is kept for the next job: not to be looked through again.
                 gc.freeze()
 
 
-def _run(parcel: Parcel, channel: _PipeChannel) -> Outcome:
+def _run(parcel: Parcel, context: _PipeContext) -> Outcome:
     try:
         job: Job = pickle.loads(parcel.content)
     except Exception as error:  # such as data whose file is gone: the job fails, and says why
         return Outcome(parcel.key, failure=Failure(failure_reason(error)))
-    return run_job(job, channel)
+    return run_job(job, context)
 
 
 def _die_with_parent() -> None:

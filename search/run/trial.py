@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from lstmgru.specs import TrainSpec
     from lstmgru.training.callbacks import EpochResult
-    from search.executors.base import Channel
+    from search.executors.base import JobContext
     from search.space.space import Model
     from search.tasks.base import BaselineResult, TaskData
 
@@ -93,7 +93,7 @@ class _FoldObserver:
     """Turns the epochs of one fold into reports about the trial."""
 
     def __init__(
-        self, channel: Channel, data: TaskData, fold: int, max_epochs: int, earlier: list[float], start: float
+        self, channel: JobContext, data: TaskData, fold: int, max_epochs: int, earlier: list[float], start: float
     ) -> None:
         self.reason: str | None = None
         self._channel, self._data, self._fold, self._max_epochs = channel, data, fold, max_epochs
@@ -115,7 +115,7 @@ class _FoldObserver:
         return self.reason is not None
 
 
-def run_trial(data: TaskData, model: Model, train: TrainSpec, channel: Channel) -> TrialResult:
+def run_trial(data: TaskData, model: Model, train: TrainSpec, channel: JobContext) -> TrialResult:
     """Train one candidate on every fold, reporting each epoch, and measure what it costs.
 
     Raises:
@@ -155,7 +155,7 @@ def run_trial(data: TaskData, model: Model, train: TrainSpec, channel: Channel) 
     )
 
 
-def score_baselines(data: TaskData, channel: Channel) -> dict[str, BaselineResult] | None:
+def score_baselines(data: TaskData, channel: JobContext) -> dict[str, BaselineResult] | None:
     """Every baseline on the folds, by name; ``None`` if it was stopped."""
     return data.score_baselines(lambda: channel.stop_reason() is not None)
 

@@ -15,7 +15,7 @@ from search.study.records import IntervalRecord
 if TYPE_CHECKING:
     from lstmgru.training.callbacks import EpochResult
     from lstmgru.training.training import Trained
-    from search.executors.base import Channel
+    from search.executors.base import JobContext
 
 Data = TypeVar("Data")
 Split = TypeVar("Split")
@@ -95,7 +95,7 @@ class FinalResult:
 class Deadline:
     """Stops the refit when its time is up, or when it is asked to."""
 
-    def __init__(self, seconds: float, channel: Channel) -> None:
+    def __init__(self, seconds: float, channel: JobContext) -> None:
         self._end, self._channel = time.monotonic() + seconds, channel
         self.epochs = 0
 
@@ -108,7 +108,7 @@ class Deadline:
         return time.monotonic() > self._end or self._channel.stop_reason() is not None
 
 
-def check_interrupted(channel: Channel) -> None:
+def check_interrupted(channel: JobContext) -> None:
     """Go no further where the refit was interrupted.
 
     Raises:

@@ -16,7 +16,7 @@ from search.tasks.refit import refit_epochs
 if TYPE_CHECKING:
     from lstmgru.training.callbacks import EpochResult, Observer
     from lstmgru.training.training import Trained
-    from search.executors.base import Channel
+    from search.executors.base import JobContext
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Candidate(ABC):
         return replace(self, model=replace(self.model, branches=branches))
 
 
-def train_again(candidate: Candidate, seed: int, channel: Channel) -> SeedResult | None:
+def train_again(candidate: Candidate, seed: int, channel: JobContext) -> SeedResult | None:
     """Train on every fold, refit, and score the holdout; ``None`` if it was stopped.
 
     Raises:
@@ -128,7 +128,7 @@ def train_again(candidate: Candidate, seed: int, channel: Channel) -> SeedResult
 class _Stop:
     """Stops a training when the channel says so."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: JobContext) -> None:
         self._channel = channel
 
     def on_epoch(self, result: EpochResult) -> None:

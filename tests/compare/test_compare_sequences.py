@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.comparisons import Channel, suggested
+from helpers.comparisons import JobContext, suggested
 from helpers.drivers import Notes, drive, plan_of
 from helpers.sequence_studies import NOTES, SUMS, WAVES, write_label_study
 from helpers.studies import search
@@ -81,7 +81,7 @@ def candidate_of(plan: SequencePlan, refit: str = "all", epochs: int = 3, **spec
 
 
 def result_of(candidate: SequenceCandidate, seed: int = 5) -> SequenceSeed:
-    result = train_again(candidate, seed, Channel())
+    result = train_again(candidate, seed, JobContext())
     assert isinstance(result, SequenceSeed)
     return result
 
@@ -122,7 +122,7 @@ def test_a_seed_scores_on_the_folds_what_a_trial_with_it_scores(study: str, plan
 
     result = result_of(candidate)
 
-    trial = run_trial(plan.search_data(), candidate.model, replace(candidate.train, seed=5), Channel())
+    trial = run_trial(plan.search_data(), candidate.model, replace(candidate.train, seed=5), JobContext())
     assert (result.fold_scores, result.best_epochs) == (trial.fold_scores, trial.best_epochs)
 
 
@@ -164,7 +164,7 @@ def test_the_last_fold_is_not_trained_twice(plans: dict[str, SequencePlan]) -> N
 
 @pytest.mark.parametrize("questions", [0, 4, 9])
 def test_a_stop_gives_no_result(plans: dict[str, SequencePlan], questions: int) -> None:
-    assert train_again(candidate_of(plans["waves"]), 5, Channel(questions)) is None
+    assert train_again(candidate_of(plans["waves"]), 5, JobContext(questions)) is None
 
 
 def test_what_happens_in_the_holdout_changes_no_score_of_a_fold(plans: dict[str, SequencePlan]) -> None:
@@ -187,7 +187,7 @@ def test_a_metric_without_a_value_on_the_holdout_is_an_error(plans: dict[str, Se
     alone = replace(candidate, data=data, holdout=replace(candidate.holdout, evaluation=same))
 
     with pytest.raises(DataError, match=r"auroc has no value where all \d+ labels that are scored are the same"):
-        train_again(alone, 5, Channel())
+        train_again(alone, 5, JobContext())
 
 
 # --- costs ------------------------------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def test_a_metric_without_a_value_on_the_holdout_is_an_error(plans: dict[str, Se
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_costs_of_every_kind_of_data_are_measured(study: str, plans: dict[str, SequencePlan]) -> None:
-    costs = measure(candidate_of(plans[study]), Channel())
+    costs = measure(candidate_of(plans[study]), JobContext())
 
     assert 0 < costs.latency < costs.batch_latency
     assert costs.memory is None or costs.memory >= 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.comparisons import Channel
+from helpers.comparisons import JobContext
 from helpers.drivers import plan_of
 
 from lstmgru.evaluation.metrics import Evaluation
@@ -35,7 +35,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> ForecastPlan:
 
 
 def result_of(candidate: ForecastCandidate, seed: int = 5) -> ForecastSeed:
-    result = train_again(candidate, seed, Channel())
+    result = train_again(candidate, seed, JobContext())
     assert isinstance(result, ForecastSeed)
     return result
 
@@ -45,7 +45,7 @@ def test_a_seed_scores_on_the_folds_what_a_trial_with_it_scores(plan: ForecastPl
 
     result = result_of(candidate)
 
-    trial = run_trial(plan.search_data(), candidate.model, replace(candidate.train, seed=5), Channel())
+    trial = run_trial(plan.search_data(), candidate.model, replace(candidate.train, seed=5), JobContext())
     assert (result.fold_scores, result.best_epochs) == (trial.fold_scores, trial.best_epochs)
     assert result.fold_scores != result_of(candidate, seed=6).fold_scores
 
@@ -77,7 +77,7 @@ def test_the_last_fold_is_not_trained_twice(plan: ForecastPlan) -> None:
 
 @pytest.mark.parametrize("questions", [0, 4, 7])
 def test_a_stop_gives_no_result(plan: ForecastPlan, questions: int) -> None:
-    assert train_again(candidate_of(plan), 5, Channel(questions)) is None
+    assert train_again(candidate_of(plan), 5, JobContext(questions)) is None
 
 
 def test_what_happens_in_the_holdout_changes_no_score_of_a_fold(plan: ForecastPlan) -> None:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from search.errors import WorkersCannotStart
-from search.executors.base import Channel, Executor, Job, Outcome, failure_reason
+from search.executors.base import Executor, Job, JobContext, Outcome, failure_reason
 from search.executors.devices import gpu_share
 from search.executors.gpu import keep_gpu_share
 from search.executors.in_process import InProcessExecutor
@@ -41,35 +41,35 @@ def no_warm_up() -> None:
     """Workers of these tests need nothing."""
 
 
-def add(a: int, b: int, channel: Channel) -> int:
-    channel.report("adding")
+def add(a: int, b: int, context: JobContext) -> int:
+    context.report("adding")
     return a + b
 
 
-def fail(channel: Channel) -> None:
+def fail(context: JobContext) -> None:
     raise ValueError("first line\nsecond line")
 
 
-def count_until_stopped(channel: Channel) -> str:
+def count_until_stopped(context: JobContext) -> str:
     for number in range(400):
-        channel.report(number)
-        if (reason := channel.stop_reason()) is not None:
+        context.report(number)
+        if (reason := context.stop_reason()) is not None:
             return reason
         time.sleep(0.01)
     return "never stopped"
 
 
-def sleep(seconds: float, channel: Channel) -> int:
-    channel.report(os.getpid())
+def sleep(seconds: float, context: JobContext) -> int:
+    context.report(os.getpid())
     time.sleep(seconds)
     return os.getpid()
 
 
-def kill_yourself(channel: Channel) -> None:
+def kill_yourself(context: JobContext) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def torch_threads(channel: Channel) -> tuple[str | None, str]:
+def torch_threads(context: JobContext) -> tuple[str | None, str]:
     return os.environ.get("OMP_NUM_THREADS"), str(signal.getsignal(signal.SIGINT))
 
 
@@ -139,7 +139,7 @@ class Box:
     numbers: np.ndarray
 
 
-def total(box: Box, channel: Channel) -> tuple[float, int]:
+def total(box: Box, context: JobContext) -> tuple[float, int]:
     return float(box.numbers.sum()), id(box)
 
 
@@ -309,7 +309,7 @@ def test_a_reason_is_one_line(error: BaseException, reason: str) -> None:
     assert failure_reason(error).startswith(reason)
 
 
-def environment_and_modules(name: str, channel: Channel) -> tuple[str | None, bool]:
+def environment_and_modules(name: str, context: JobContext) -> tuple[str | None, bool]:
     return os.environ.get(name), NEVER_USED[0] in sys.modules
 
 

@@ -21,7 +21,7 @@ from helpers.panels import make_panel
 from helpers.studies import program_environment
 
 from lstmgru.data.forecasting.series import SeriesPanel
-from search.executors.base import Channel, Job
+from search.executors.base import Job, JobContext
 from search.executors.processes import ProcessExecutor
 from search.executors.sharing import Shared, offload
 
@@ -134,16 +134,16 @@ def own_memory() -> int:
     return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(("Private_Clean:", "Private_Dirty:")))
 
 
-def read(array: np.ndarray, channel: Channel) -> tuple[float, int, bool]:
+def read(array: np.ndarray, context: JobContext) -> tuple[float, int, bool]:
     """The sum of an array, the memory of this process alone, and whether the array is a copy."""
     total = float(array.sum())
-    channel.report("read")
-    while channel.stop_reason() is None:  # until both have it in memory
+    context.report("read")
+    while context.stop_reason() is None:  # until both have it in memory
         time.sleep(0.01)
     return total, own_memory(), array.flags.owndata
 
 
-def own_memory_before(channel: Channel) -> int:
+def own_memory_before(context: JobContext) -> int:
     """Of a worker that has read nothing yet."""
     return own_memory()
 

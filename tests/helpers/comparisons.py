@@ -13,7 +13,7 @@ from search.compare.results import Advice, Comparison, FamilyResult, Trait
 from search.space.space import Model
 
 
-class Channel:
+class JobContext:
     """Reports nowhere, and stops after so many questions."""
 
     def __init__(self, patience: int = 10**9) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lstmgru.evaluation.significance import Interval
     from lstmgru.specs import ForecastSpec
     from lstmgru.training.fit_forecasts import FitResult
-    from search.executors.base import Channel
+    from search.executors.base import JobContext
 
     Floats = npt.NDArray[np.float32]
     Errors = npt.NDArray[np.float64]
@@ -50,7 +50,7 @@ class Forecasts:
     upper: Floats
 
 
-def finish_forecasts(task: ForecastTask, channel: Channel) -> FinalResult:
+def finish_forecasts(task: ForecastTask, channel: JobContext) -> FinalResult:
     """Refit the winner, score it and the baselines on the holdout, save the bundle and the forecasts of the holdout."""
     from lstmgru.bundle import save_bundle
     from lstmgru.evaluation.intervals import Calibration
@@ -83,7 +83,7 @@ def finish_forecasts(task: ForecastTask, channel: Channel) -> FinalResult:
     return final_result(metrics, scores, verdict, fitted, saved.onnx_problem, intervals)
 
 
-def _refit(task: ForecastTask, channel: Channel) -> FitResult:
+def _refit(task: ForecastTask, channel: JobContext) -> FitResult:
     """Train the winner once more.
 
     Raises:

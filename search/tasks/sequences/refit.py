@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from lstmgru.data.sequences.splits import SequenceSplit
     from lstmgru.evaluation.sequence_metrics import SequenceEvaluation
     from lstmgru.training.fit_sequences import SequenceFitResult
-    from search.executors.base import Channel
+    from search.executors.base import JobContext
 
     SequenceTask = FinalTask[SequenceData, SequenceSplit]
     Outputs = npt.NDArray[np.float32]
 
 
-def finish_sequences(task: SequenceTask, channel: Channel) -> FinalResult:
+def finish_sequences(task: SequenceTask, channel: JobContext) -> FinalResult:
     """Refit the winner, score it and the baselines on the holdout, save the bundle and the labels of the holdout."""
     from lstmgru.bundle import save_bundle
     from lstmgru.training.fit_sequences import predict_sequences
@@ -48,7 +48,7 @@ def finish_sequences(task: SequenceTask, channel: Channel) -> FinalResult:
     return final_result(metrics, scores, verdict, fitted, saved.onnx_problem)
 
 
-def _refit(task: SequenceTask, channel: Channel) -> SequenceFitResult:
+def _refit(task: SequenceTask, channel: JobContext) -> SequenceFitResult:
     """Train the winner once more.
 
     Raises:
