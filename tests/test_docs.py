@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-import itertools
 import json
 import re
 import shlex
@@ -16,7 +15,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from test_imports import LIBRARY_PARTS, SEARCH_LAYERS
 from typer.main import get_command
 
 from lstmgru.errors import DataError
@@ -293,30 +291,32 @@ def test_everything_in_the_tree_exists() -> None:
 
 # --- architecture -----------------------------------------------------------------------------------------------------
 
-
-def architecture_rows(start: str) -> list[list[str]]:
-    """The cells of the first table after a text, without its head."""
-    lines = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition(start)[2].splitlines()
-    first = next(number for number, line in enumerate(lines) if line.startswith("|"))
-    table = itertools.takewhile(lambda line: line.startswith("|"), lines[first:])
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table][2:]
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
-def code_words(cell: str) -> set[str]:
-    """The words in backticks, folders without their slash."""
-    return {word.rstrip("/") for word in re.findall(r"`([^`]+)`", cell)}
+def test_the_architecture_fits_on_two_screens() -> None:
+    assert len(ARCHITECTURE.splitlines()) <= 110
 
 
-def test_the_table_of_the_library_is_the_one_that_is_tested() -> None:
-    documented = {code_words(part).pop(): code_words(allowed) for part, _, allowed in architecture_rows("Within it:")}
+@pytest.mark.parametrize(("number", "package"), [(0, "search"), (1, "lstmgru")])
+def test_the_rows_of_the_architecture_name_every_part_of_a_package(number: int, package: str) -> None:
+    rows = re.findall(r"^- `(\w+(?: › \w+)+)`$", ARCHITECTURE, re.MULTILINE)
+    parts = {
+        path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
 
-    assert documented == {part: allowed - {"errors"} for part, allowed in LIBRARY_PARTS.items()}
+    assert set(rows[number].split(" › ")) == parts - {"__init__", "__main__"}
 
 
-def test_the_table_of_the_search_is_the_one_that_is_tested() -> None:
-    assert [code_words(parts) for parts, _ in architecture_rows("In `search`")] == [
-        set(layer) for layer in SEARCH_LAYERS
-    ]
+def test_every_file_and_folder_that_a_page_names_exists() -> None:
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "studies" / "README.md"]
+    named = {
+        path
+        for page in pages
+        for path in re.findall(r"`((?:search|lstmgru|tests|benchmarks)/[\w/.]+)`", page.read_text(encoding="utf-8"))
+    }
+
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 
 # --- links ------------------------------------------------------------------------------------------------------------
