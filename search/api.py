@@ -140,8 +140,8 @@ def run_comparison(
             ended it.
         DataError: The data break a rule.
     """
-    from search.compare.options import Options
     from search.compare.runner import compare
+    from search.compare.time_budget import Options
     from search.run.progress import SilentListener
 
     options = Options.checked(seeds=seeds, trials=trials, timeout=timeout)

@@ -56,8 +56,8 @@ def compare(
 
     from search.api import load_plan
     from search.cli.console import RunListener, make_console
-    from search.compare.options import Options
     from search.compare.runner import compare as compare_families
+    from search.compare.time_budget import Options
 
     budget = Options.checked(seeds=seeds, trials=trials, timeout=timeout)
     plan = load_plan(study, overrides=set_ or ())
@@ -79,7 +79,7 @@ def compare(
 
 def _show(outcome: CompareOutcome) -> None:
     from search.cli.comparison_table import print_comparison
-    from search.compare.files import JSON, MARKDOWN, PAGE
+    from search.compare.page import JSON, MARKDOWN, PAGE
 
     assert outcome.comparison is not None  # the caller has seen to that
     print_comparison(outcome.comparison)

@@ -7,8 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from search.compare.results import Comparison
-from search.compare.sheet import Sheet
-from search.compare.tables import advice_sheet, sheets
+from search.compare.tables import Sheet, advice_sheet, sheets
 
 _WIDTH = 80
 

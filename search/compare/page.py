@@ -1,22 +1,50 @@
-"""A comparison on one HTML page that loads nothing from elsewhere."""
+"""A comparison on one HTML page that loads nothing from elsewhere, as Markdown, and as JSON."""
 
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
-from search.compare.breakdown_figures import classes_figure, contexts_figure, lengths_figure, steps_figure
-from search.compare.breakdown_tables import shown_classes
-from search.compare.figures import costs_figure, differences_figure, scores_figure, trials_cut, trials_figure
+from search.compare.figures import (
+    classes_figure,
+    contexts_figure,
+    costs_figure,
+    differences_figure,
+    lengths_figure,
+    scores_figure,
+    steps_figure,
+    trials_cut,
+    trials_figure,
+)
 from search.compare.results import Comparison, FamilyResult
-from search.compare.sheet import Sheet
-from search.compare.tables import advice_sheet, sheets
+from search.compare.tables import Sheet, advice_sheet, sheets, shown_classes
 from search.reports.formatting import counted
 from search.reports.page import Line, chart, html_page, paragraph, table
 
+PAGE, MARKDOWN, JSON = "compare.html", "compare.md", "compare.json"
+"""Their names."""
+
 _ROW, _AROUND_ROWS, _HEIGHT = 46, 110, 360
 _CLASS_ROW = 24
+
+
+def write_files(comparison: Comparison, folder: Path) -> None:
+    """Write the page, the Markdown file and the JSON file.
+
+    Args:
+        comparison: What was found.
+        folder: Where; it is made if it is not there.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / JSON).write_text(json.dumps(comparison.to_json(), indent=2) + "\n", encoding="utf-8")
+    (folder / MARKDOWN).write_text(markdown(comparison), encoding="utf-8")
+    (folder / PAGE).write_text(comparison_html(comparison, datetime.now().astimezone()), encoding="utf-8")
 
 
 def comparison_html(comparison: Comparison, written: datetime) -> str:
@@ -106,3 +134,58 @@ def _limits(comparison: Comparison) -> Iterator[str]:
     if comparison.baselines:
         scores = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in comparison.baselines.items())
         yield paragraph(f"Simple methods on the same folds: {scores}.")
+
+
+def markdown(comparison: Comparison) -> str:
+    """The whole comparison."""
+    title = f"# {_escape(comparison.study)}: what each family is good and bad at"
+    return "\n\n".join([title, *_summary(comparison), *_numbers(comparison)]) + "\n"
+
+
+def brief(comparison: Comparison) -> str:
+    """The words of it, without the tables of numbers."""
+    return "\n\n".join(_summary(comparison)) + "\n"
+
+
+def _summary(comparison: Comparison) -> Iterator[str]:
+    yield f"**{_escape(comparison.verdict)}**"
+    yield _markdown_table(advice_sheet(comparison))
+    for family in comparison.families:
+        if family.strengths or family.weaknesses:
+            yield "\n".join(_markdown_traits(family))
+
+
+def _numbers(comparison: Comparison) -> Iterator[str]:
+    for sheet in sheets(comparison):
+        yield f"## {sheet.title}"
+        if sheet.text:
+            yield _escape(sheet.text)
+        yield _markdown_table(sheet)
+    if comparison.baselines:
+        scores = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in comparison.baselines.items())
+        yield f"Simple methods on the folds: {scores}."
+    yield "\n".join(f"- {_escape(note)}" for note in comparison.notes)
+
+
+def _markdown_traits(family: FamilyResult) -> Iterator[str]:
+    yield f"**{_escape(family.name)}**"
+    yield ""
+    yield from (f"- Strength: {_escape(trait.text)}" for trait in family.strengths)
+    yield from (f"- Weakness: {_escape(trait.text)}" for trait in family.weaknesses)
+
+
+def _markdown_table(sheet: Sheet) -> str:
+    lines = ["|".join(["", *sheet.head, ""]), "|".join(["", *(_align(name, sheet) for name in sheet.head), ""])]
+    lines += ["|".join(["", *map(_escape, row), ""]) for row in sheet.rows]
+    return "\n".join(lines)
+
+
+def _align(name: str, sheet: Sheet) -> str:
+    return ":--" if name in sheet.words else "--:"
+
+
+def _escape(text: str) -> str:
+    """Keep text from being read as Markdown or HTML, or from ending a cell."""
+    for mark in ("\\", "|", "*", "_", "`", "[", "]", "<", ">"):
+        text = text.replace(mark, f"\\{mark}")
+    return text.replace("\n", " ")

@@ -5,11 +5,75 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from search.compare.measures import ClassScore, ContextScore, Counts, Difference, LengthScore, Score
+from search.compare.measures import ClassScore, ContextScore, LengthScore
 from search.compare.terms import Cases, Terms
 
 Standing = Literal["best", "equal", "worse", "seeds", "better", "unknown"]
 """How a family stands to the best one, see :mod:`search.compare.significance`."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Trials of a family that count.
+
+    Attributes:
+        total: All of them; every family has as many.
+        complete: Trained on every fold.
+        pruned: Stopped by the pruner.
+        failed: Ended by an error.
+        diverged: Those of the failed whose loss or score was not finite.
+        inherited: From the study.
+    """
+
+    total: int
+    complete: int
+    pruned: int
+    failed: int
+    diverged: int
+    inherited: int
+
+
+@dataclass(frozen=True)
+class Score:
+    """Scores of one candidate, trained with several seeds.
+
+    Attributes:
+        mean: Over all of them.
+        seeds_sd: Standard deviation over the seeds, of their means over the folds; ``None`` with one seed.
+        folds_sd: Standard deviation over the folds, of their means over the seeds; ``None`` with one fold.
+        low: The smallest of a seed.
+        high: The largest of a seed.
+        by_seed: A score for each seed.
+    """
+
+    mean: float
+    seeds_sd: float | None
+    folds_sd: float | None
+    low: float
+    high: float
+    by_seed: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The score of a family on the holdout minus that of the best one, from its windows, sequences or texts.
+
+    Attributes:
+        mean: Above 0 where the family's score is larger. Of forecasts it is a mean over the windows, with RMSE of
+            squared errors.
+        low: Lower end of its 95 % interval; ``None``: too few cases for one.
+        high: Upper end.
+        p_value: Of no difference.
+        corrected: The same, corrected for all comparisons with the best family (Holm 1979).
+        beyond_seeds: Whether the scores of the seeds differ, too (Welch's t test, 5 %); ``None``: too few seeds.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    p_value: float
+    corrected: float
+    beyond_seeds: bool | None
 
 
 @dataclass(frozen=True)
@@ -89,6 +153,11 @@ class FamilyResult:
     def failure_share(self) -> float:
         """Share of its trials that failed."""
         return self.trials.failed / self.trials.total if self.trials.total else 0.0
+
+    @property
+    def growth(self) -> float | None:
+        """Error of the last step over that of the first; ``None``: fewer than two steps, or the first has no error."""
+        return self.steps[-1] / self.steps[0] if len(self.steps) > 1 and self.steps[0] > 0 else None
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,14 @@ from pathlib import Path
 
 from search.compare.costs import Costs, measure
 from search.compare.families import EVERYWHERE, Family, family_plan, study_families
-from search.compare.files import write_files
-from search.compare.options import Options
+from search.compare.page import write_files
 from search.compare.results import Comparison
 from search.compare.run_one import run_one
 from search.compare.search import Rounds
 from search.compare.seeds import Retraining, candidate
 from search.compare.store import ComparisonStore, comparison_path, open_comparison
 from search.compare.summary import best_trials, summarize
-from search.compare.time_budget import TimeBudget, reserved_seconds
+from search.compare.time_budget import Options, TimeBudget, reserved_seconds
 from search.compare.tracking import track
 from search.config.values import Choices
 from search.errors import ComparisonUnfinished, TrackingError

@@ -1,13 +1,18 @@
-"""From numbers to words: how each family stands to the best one, and what all of that says."""
+"""From numbers to words: how each family differs from the best one, and what all of that says."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from search.compare.measures import Difference
-from search.compare.results import Standing
+from lstmgru.evaluation.significance import Interval, holm
+from search.compare.results import Difference, Standing
 from search.compare.terms import Terms
+
+if TYPE_CHECKING:
+    from search.tasks.retrain import SeedResult
 
 LEVEL = 0.05
 """A claim is made where chance alone would make one as large or larger less often."""
@@ -21,6 +26,39 @@ STANDINGS: dict[Standing, str] = {
     "unknown": "too few {cases} or seeds to tell",
 }
 """Each standing in words; ``{cases}`` are windows, sequences or texts."""
+
+Compare = Callable[[Sequence[Any], Sequence[Any]], Interval]
+"""From what the seeds of two families gave, the first minus the second, see
+:meth:`search.tasks.compare.ComparedTask.interval`."""
+
+
+def differences(results: Mapping[str, Sequence[SeedResult]], best: str, compare: Compare) -> dict[str, Difference]:
+    """How every other family differs from the best one, on the holdout.
+
+    The p-values of all comparisons are corrected together.
+
+    Args:
+        results: What the seeds gave, by family; at least one each.
+        best: The family that the others are compared with.
+        compare: Compares two of them.
+    """
+    others = {name: found for name, found in results.items() if name != best}
+    found = {name: _difference(seeds, results[best], compare) for name, seeds in others.items()}
+    corrected = holm([each.p_value for each in found.values()])
+    return {name: replace(each, corrected=value) for (name, each), value in zip(found.items(), corrected, strict=True)}
+
+
+def _difference(ours: Sequence[SeedResult], theirs: Sequence[SeedResult], compare: Compare) -> Difference:
+    interval = compare(ours, theirs)
+    known = math.isfinite(interval.low)
+    return Difference(
+        mean=interval.mean,
+        low=interval.low if known else None,
+        high=interval.high if known else None,
+        p_value=interval.p_value,
+        corrected=interval.p_value,
+        beyond_seeds=seeds_differ([each.holdout for each in ours], [each.holdout for each in theirs]),
+    )
 
 
 def standing(difference: Difference, *, larger_is_better: bool) -> Standing:

@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.compare.advice import advise
-from search.compare.differences import differences
-from search.compare.measures import Counts, Score
-from search.compare.results import Comparison, FamilyResult, Standing
-from search.compare.reuse_trials import ORIGIN
-from search.compare.significance import against_baselines, standing, verdict
-from search.compare.store import ComparisonStore, FamilyStore
-from search.compare.strengths import with_traits
+from search.compare.results import Comparison, Counts, FamilyResult, Score, Standing
+from search.compare.significance import against_baselines, differences, standing, verdict
+from search.compare.store import ORIGIN, ComparisonStore, FamilyStore
+from search.compare.strengths import advise, with_traits
 from search.compare.terms import Terms
 from search.compare.time_budget import common_trials
 from search.study.store import trial_record

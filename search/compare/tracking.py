@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.compare.files import JSON, MARKDOWN, PAGE
-from search.compare.markdown import brief
+from search.compare.page import JSON, MARKDOWN, PAGE, brief
 from search.compare.results import Comparison, FamilyResult
 from search.tracking.comparison import ComparisonRun, show_comparison
 

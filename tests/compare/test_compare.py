@@ -16,13 +16,12 @@ from helpers.studies import search, start, write_study
 
 from search.api import run_comparison
 from search.compare.families import family_plan, study_families
-from search.compare.options import Options
-from search.compare.reuse_trials import ORIGIN
 from search.compare.runner import compare
 from search.compare.search import Rounds
 from search.compare.seeds import Retraining
-from search.compare.store import ComparisonStore, comparison_path, open_comparison
+from search.compare.store import ORIGIN, ComparisonStore, comparison_path, open_comparison
 from search.compare.summary import best_trials, summarize
+from search.compare.time_budget import Options
 from search.errors import ComparisonUnfinished, StudyBusy, StudyMismatch
 from search.executors.in_process import InProcessExecutor
 from search.run.trial import warm_up

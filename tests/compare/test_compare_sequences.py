@@ -27,13 +27,11 @@ from lstmgru.training.callbacks import SilentObserver
 from lstmgru.training.fit_sequences import predict_sequences
 from search.api import load_plan
 from search.compare.costs import measure
-from search.compare.differences import differences
 from search.compare.families import family_of, family_plan, study_families
-from search.compare.reuse_trials import ORIGIN
 from search.compare.search import Rounds
 from search.compare.seeds import Retraining
-from search.compare.significance import standing
-from search.compare.store import ComparisonStore, comparison_path, open_comparison
+from search.compare.significance import differences, standing
+from search.compare.store import ORIGIN, ComparisonStore, comparison_path, open_comparison
 from search.compare.summary import best_trials, summarize
 from search.errors import StudyFileError
 from search.executors.in_process import InProcessExecutor

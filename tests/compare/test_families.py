@@ -22,8 +22,8 @@ from search.compare.families import (
     parameters_of,
     study_families,
 )
-from search.compare.mixed_space import MixedSpace
 from search.errors import StudyFileError
+from search.space.mixed_space import MixedSpace
 from search.tasks.forecasting.presets import PRESETS
 from search.tasks.plan import Plan
 

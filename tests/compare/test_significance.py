@@ -10,10 +10,16 @@ import pytest
 from scipy import stats
 
 from lstmgru.evaluation.significance import holm, paired_interval
-from search.compare.differences import Compare, differences
-from search.compare.measures import Difference
-from search.compare.results import Standing
-from search.compare.significance import STANDINGS, against_baselines, seeds_differ, standing, verdict
+from search.compare.results import Difference, Standing
+from search.compare.significance import (
+    STANDINGS,
+    Compare,
+    against_baselines,
+    differences,
+    seeds_differ,
+    standing,
+    verdict,
+)
 from search.compare.terms import Terms
 from search.tasks.forecasting.compare import ForecastSeed, error_interval
 

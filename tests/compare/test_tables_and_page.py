@@ -22,14 +22,10 @@ from helpers.comparisons import (
 from helpers.mlflow_ui import CHROMIUM, browser_page
 
 from search.cli.comparison_table import print_comparison
-from search.compare.files import JSON, MARKDOWN, PAGE, write_files
-from search.compare.formatting import megabytes, number, probability, score, seconds, signed
-from search.compare.markdown import brief, markdown
 from search.compare.measures import ClassScore
-from search.compare.page import comparison_html
+from search.compare.page import JSON, MARKDOWN, PAGE, brief, comparison_html, markdown, write_files
 from search.compare.results import Comparison, FamilyResult, Trait
-from search.compare.sheet import Sheet
-from search.compare.tables import sheets
+from search.compare.tables import Sheet, megabytes, number, probability, score, seconds, sheets, signed
 
 WRITTEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DOCS = (Path(__file__).parents[2] / "docs" / "compare.md").read_text(encoding="utf-8")

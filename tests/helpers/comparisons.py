@@ -8,8 +8,8 @@ from typing import Any
 import optuna
 
 from search.compare.families import Family
-from search.compare.measures import ClassScore, ContextScore, Counts, Difference, LengthScore, Score
-from search.compare.results import Advice, Comparison, FamilyResult, Trait
+from search.compare.measures import ClassScore, ContextScore, LengthScore
+from search.compare.results import Advice, Comparison, Counts, Difference, FamilyResult, Score, Trait
 from search.space.space import Model
 
 

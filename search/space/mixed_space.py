@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from search.config.values import Choices
 from search.space.configurations import key_of
-from search.space.space import ForecastSpace, SearchSpace, SequenceSpace, Settings
+from search.space.space import SearchSpace, Settings
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
@@ -30,20 +31,16 @@ class MixedSpace(SearchSpace):
         return super().suggest(cast("BaseTrial", _MixingTrial(trial, self)))  # type: ignore[safe-super]  # a task's
 
 
-@dataclass(frozen=True)
-class MixedForecastSpace(MixedSpace, ForecastSpace):
-    """Of forecasts."""
-
-
-@dataclass(frozen=True)
-class MixedSequenceSpace(MixedSpace, SequenceSpace):
-    """Of labels."""
-
-
-def mixed(space: SearchSpace) -> MixedSpace:
-    """The part of a space in which every candidate has at least two different cells."""
+def mixed(space: SearchSpace) -> SearchSpace:
+    """The part of a space in which every candidate has at least two different cells, a :class:`MixedSpace`."""
     values: dict[str, Any] = dict(space.items())
-    return MixedSequenceSpace(**values) if isinstance(space, SequenceSpace) else MixedForecastSpace(**values)
+    return _mixed_type(type(space))(**values)
+
+
+@cache
+def _mixed_type(space_type: type[SearchSpace]) -> type[SearchSpace]:
+    """A task's space whose suggestions pass through :class:`MixedSpace`."""
+    return dataclass(frozen=True)(type(f"Mixed{space_type.__name__}", (MixedSpace, space_type), {}))
 
 
 class _MixingTrial:
