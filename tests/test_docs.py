@@ -298,16 +298,6 @@ def test_the_architecture_fits_on_two_screens() -> None:
     assert len(ARCHITECTURE.splitlines()) <= 110
 
 
-@pytest.mark.parametrize(("number", "package"), [(0, "search"), (1, "lstmgru")])
-def test_the_rows_of_the_architecture_name_every_part_of_a_package(number: int, package: str) -> None:
-    rows = re.findall(r"^- `(\w+(?: › \w+)+)`$", ARCHITECTURE, re.MULTILINE)
-    parts = {
-        path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
-    }
-
-    assert set(rows[number].split(" › ")) == parts - {"__init__", "__main__"}
-
-
 def test_every_file_and_folder_that_a_page_names_exists() -> None:
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "studies" / "README.md"]
     named = {
