@@ -18,7 +18,8 @@ ROOT = Path(__file__).parent.parent
 # A folder imports only from those to its right, inside functions and for types too.
 ROWS = {
     "search": (
-        "cli", "api", "compare", "run", "tracking", "tasks", "reports", "study", "space", "config", "executors", "errors",
+        "cli", "api", "compare", "run", "tracking", "tasks",
+        "reports", "study", "space", "config", "executors", "errors",
     ),
     "lstmgru": ("bundle", "training", "evaluation", "nn", "data", "specs", "errors"),
 }  # fmt: skip
