@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from search.compare.results import Comparison, FamilyResult
-from search.compare.tables import length_unit, shown_classes, span
+from search.compare.tables import shown_classes, span
 from search.reports.charts import (
     BLUE,
     GREEN,
@@ -101,8 +101,7 @@ def differences_figure(comparison: Comparison) -> Figure:
     style(figure)
     _families_axis(figure, families)
     figure.add_vline(x=0, line={"color": INK, "width": 1, "dash": "dot"})
-    what = "error" if comparison.task == "forecast" else comparison.terms.name
-    figure.update_xaxes(title=f"{what} minus that of the best family", tickformat=NUMBER)
+    figure.update_xaxes(title=f"{comparison.terms.compared} minus that of the best family", tickformat=NUMBER)
     return figure
 
 
@@ -260,7 +259,7 @@ def lengths_figure(comparison: Comparison) -> Figure:
                 )
             )
     style(figure)
-    figure.update_xaxes(title=length_unit(comparison), type="category")
+    figure.update_xaxes(title=comparison.terms.length_unit, type="category")
     figure.update_yaxes(title=axis_title(f"{comparison.metric}, holdout"), tickformat=NUMBER)
     return figure
 

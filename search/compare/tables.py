@@ -113,24 +113,9 @@ def _differences(comparison: Comparison) -> Sheet:
         interval = "" if difference.low is None else f"{signed(difference.low)} to {signed(difference.high)}"
         p_values = [probability(value) for value in (difference.p_value, difference.corrected)]
         rows.append((family.name, signed(difference.mean), interval, *p_values, words))
-    text = f"{_how_compared(comparison)}; p-values corrected for all comparisons (Holm)."
+    text = f"{terms.test}; p-values corrected for all comparisons (Holm)."
     head = ("family", "difference", "95 % interval", "p", "corrected", "standing")
     return Sheet("Against the best family", text, head, tuple(rows), words=("family", "standing"))
-
-
-def _how_compared(comparison: Comparison) -> str:
-    terms = comparison.terms
-    if comparison.task == "forecast":
-        squared = " squared" if comparison.metric == "rmse" else ""
-        return (
-            f"Errors{squared} on the holdout minus those of the best family, window by window, mean over the seeds, "
-            "above 0 where it is worse; a paired test over blocks of windows"
-        )
-    return (
-        f"{terms.title} on the holdout minus that of the best family, mean over the seeds, "
-        f"{'below' if terms.larger_is_better else 'above'} 0 where it is worse; a paired bootstrap over {terms.cases}, "
-        "or over their groups"
-    )
 
 
 def _costs(comparison: Comparison) -> Sheet:
@@ -147,10 +132,9 @@ def _costs(comparison: Comparison) -> Sheet:
         )
         for family in scored(comparison)
     )
-    longest = "" if comparison.task == "forecast" else ", as long as they are read at most"
     text = (
         "Of the best candidate, with one thread: time of an epoch, and until the best one, mean of the folds; time of "
-        f"the {terms.output}s of 1 and of 64 {terms.cases}{longest}; memory that training adds to a fresh process."
+        f"the {terms.output}s of 1 and of {terms.timed}; memory that training adds to a fresh process."
     )
     head = ("family", "parameters", "epoch", "to best", f"1 {terms.case}", f"64 {terms.cases}", "memory")
     return Sheet("What it costs", text, head, rows)
@@ -221,7 +205,8 @@ def lengths_sheet(comparison: Comparison) -> Sheet:
         (span(shortest, longest), str(cases), *(shown(found.get((shortest, longest))) for found in scores))
         for shortest, longest, cases in groups
     )
-    terms, unit = comparison.terms, length_unit(comparison)
+    terms = comparison.terms
+    unit = terms.length_unit
     text = f"{terms.title} on the short, middle and long {terms.cases} of the holdout, by their {unit}."
     return Sheet("By length", text, (unit, terms.cases, *(family.name for family in families)), rows, words=(unit,))
 
@@ -243,11 +228,6 @@ def classes_sheet(comparison: Comparison) -> Sheet:
         text += f" Shown are the {len(codes)} of {len(families[0].classes)} classes in which the families differ most."
     head = ("class", comparison.cases, *(family.name for family in families))
     return Sheet("By class", text, head, rows, words=("class",))
-
-
-def length_unit(comparison: Comparison) -> str:
-    """What the length of a case is counted in."""
-    return "characters" if comparison.cases == "texts" else "steps"
 
 
 def shown_classes(families: Sequence[FamilyResult]) -> list[int]:

@@ -75,6 +75,36 @@ class Terms:
         return f"its {self.name} on the holdout is {'higher' if self.larger_is_better else 'lower'} than that of"
 
     @property
+    def length_unit(self) -> str:
+        """What the length of a case is counted in."""
+        return "characters" if self.cases == "texts" else "steps"
+
+    @property
+    def compared(self) -> str:
+        """What is compared case by case: ``error``, or the metric."""
+        return "error" if self._of_errors else self.name
+
+    @property
+    def test(self) -> str:
+        """How a family is compared with the best one on the holdout, a sentence without its period."""
+        if self._of_errors:
+            squared = " squared" if self.metric == "rmse" else ""
+            return (
+                f"Errors{squared} on the holdout minus those of the best family, window by window, mean over the seeds,"
+                " above 0 where it is worse; a paired test over blocks of windows"
+            )
+        return (
+            f"{self.title} on the holdout minus that of the best family, mean over the seeds, "
+            f"{'below' if self.larger_is_better else 'above'} 0 where it is worse; a paired bootstrap over "
+            f"{self.cases}, or over their groups"
+        )
+
+    @property
+    def timed(self) -> str:
+        """The cases whose outputs are timed: ``64 windows``; sequences and texts at their maximum length."""
+        return f"64 {self.cases}" + ("" if self._of_errors else ", as long as they are read at most")
+
+    @property
     def _of_errors(self) -> bool:
         """Whether windows are compared by their errors, which not every metric of forecasts is a mean of."""
         return self.cases == "windows"
