@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from search.config.study_file import load_study
 from search.executors.base import Executor
 from search.run.driver import Driver
 from search.run.progress import SilentListener
@@ -21,6 +20,7 @@ from search.study.journal import exclusive, journal_path
 from search.study.records import StudyRecord
 from search.tasks import make_plan
 from search.tasks.plan import Plan
+from search.tasks.study_file import load_study
 from search.tracking import BackgroundTracker, Tracker, make_tracker
 
 _LONGEST_DELIVERY = 900.0

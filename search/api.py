@@ -10,10 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.config.study_file import load_study, study_name
 from search.errors import SearchError, StudyFileError, StudyNotFound
 from search.study.journal import exclusive, journal_path, open_storage, repair
 from search.study.records import StudyRecord, TrackingLinks
+from search.tasks.study_file import load_study, study_name
 
 if TYPE_CHECKING:
     import pandas as pd

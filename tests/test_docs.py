@@ -20,9 +20,9 @@ from typer.main import get_command
 from lstmgru.errors import DataError
 from search.api import load_plan, run_study
 from search.cli.app import app
-from search.config.study_file import load_study
 from search.errors import StudyFileError
 from search.study.records import BaselineRecord, HoldoutRecord, IntervalRecord, StudyRecord, TrackingLinks, TrialRecord
+from search.tasks.study_file import load_study
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(

@@ -17,11 +17,12 @@ from lstmgru.data.forecasting.windows import evaluation_cutoffs
 from lstmgru.data.sequences.datasets import LABELLED_DATASETS
 from lstmgru.data.tables.datasets import DATASETS
 from search.config.problems import config_fields
-from search.config.study_config import ForecastStudyConfig, SequenceStudyConfig
-from search.config.study_file import load_study
 from search.errors import StudyFileError
 from search.tasks import make_plan
+from search.tasks.forecasting.config import ForecastStudyConfig
+from search.tasks.sequences.config import SequenceStudyConfig
 from search.tasks.sequences.plan import SequencePlan
+from search.tasks.study_file import load_study
 
 STUDIES = Path(__file__).parent.parent / "studies"
 FILES = sorted(STUDIES.glob("*.yaml"))

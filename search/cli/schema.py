@@ -10,6 +10,6 @@ def schema() -> None:
 
     Example: python -m search schema > study.schema.json
     """
-    from search.config.study_file import schema as study_schema
+    from search.tasks.study_file import schema as study_schema
 
     print(json.dumps(study_schema(), indent=2))

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from search.config.objectives import SCORE
-from search.config.space_config import FamilyConfig, ForecastFamilyConfig, SequenceFamilyConfig, SpaceConfig
+from search.config.space_config import FamilyConfig, SpaceConfig
 from search.config.values import Choices, IntRange
 from search.errors import Problem, StudyFileError
 from search.space.mixed_space import MixedSpace, mixed
 from search.space.space import LAYER_KEYS, ForecastSpace, Model, SearchSpace, SequenceSpace, Settings, Values
+from search.tasks.forecasting.config import ForecastFamilyConfig
 from search.tasks.plan import Plan
+from search.tasks.sequences.config import SequenceFamilyConfig
 
 if TYPE_CHECKING:
     from search.config.search_config import SearchConfig

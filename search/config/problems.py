@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from lstmgru.errors import did_you_mean
-from search.config.study_config import CROSS_SECTION, TASKS, ForecastStudyConfig, StudyConfig, study_type
+from search.config.study_config import CROSS_SECTION, StudyConfig
 from search.config.types import MAPPING, TAGS
 from search.config.values import IntRange
 from search.errors import shown
@@ -23,21 +23,18 @@ _FAMILY = ("compare", "families")
 """Its keys stand two levels deeper than those of other sections."""
 
 
-StudyType = type[BaseModel]
-"""The kind of study that is checked."""
-
-
-def find_problems(values: Mapping[str, Any]) -> tuple[StudyConfig | None, list[tuple[Keys, str]]]:
+def find_problems(
+    values: Mapping[str, Any], kind: type[StudyConfig]
+) -> tuple[StudyConfig | None, list[tuple[Keys, str]]]:
     """Check the values of a study.
+
+    Args:
+        values: As the file holds them.
+        kind: The study of their task.
 
     Returns:
         The study, or ``None``, and every problem: the path of its key, and the message as the predicate of the key.
     """
-    task = values.get("task", "forecast")
-    if task not in TASKS if isinstance(task, str) else True:
-        hint = did_you_mean(task, list(TASKS)) if isinstance(task, str) else ""
-        return None, [(("task",), f"must be one of {', '.join(TASKS)} but got {shown(task)}{hint}")]
-    kind = study_type(values)
     try:
         return kind.model_validate(values), []
     except ValidationError as error:
@@ -50,7 +47,7 @@ def find_problems(values: Mapping[str, Any]) -> tuple[StudyConfig | None, list[t
     return None, problems
 
 
-def config_fields(kind: StudyType = ForecastStudyConfig) -> dict[str, FieldInfo]:
+def config_fields(kind: type[StudyConfig]) -> dict[str, FieldInfo]:
     """The field of every key of a kind of study, by dotted path; sections are not keys."""
     fields: dict[str, FieldInfo] = {}
     for name, field in kind.model_fields.items():
@@ -78,7 +75,9 @@ def _key_and_tag(detail: ErrorDetails) -> tuple[Keys, str | int | None]:
     return detail["loc"][:depth], next(iter(detail["loc"][depth:]), None)
 
 
-def _hidden_behind(values: Mapping[str, Any], details: list[ErrorDetails], kind: StudyType) -> list[ErrorDetails]:
+def _hidden_behind(
+    values: Mapping[str, Any], details: list[ErrorDetails], kind: type[StudyConfig]
+) -> list[ErrorDetails]:
     """Broken rules between two sections, which pydantic checks only once both sections are valid.
 
     The wrong keys are taken out; what a rule then says is still true of the keys that are left.
@@ -98,7 +97,7 @@ def _hidden_behind(values: Mapping[str, Any], details: list[ErrorDetails], kind:
     return []
 
 
-def _message(detail: ErrorDetails, study: StudyType) -> str:
+def _message(detail: ErrorDetails, study: type[StudyConfig]) -> str:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])
@@ -139,7 +138,7 @@ def _bound(value: float) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _or_null(detail: ErrorDetails, study: StudyType) -> str:
+def _or_null(detail: ErrorDetails, study: type[StudyConfig]) -> str:
     field = _field_at(detail, study)
     if field is None or type(None) not in get_args(field.annotation):
         return ""
@@ -151,7 +150,7 @@ def _quotes(kind: str, value: object) -> str:
     return "; put it in quotes" if kind == "string_type" and isinstance(value, int | float) else ""
 
 
-def _missing(detail: ErrorDetails, study: StudyType) -> str:
+def _missing(detail: ErrorDetails, study: type[StudyConfig]) -> str:
     if _key_and_tag(detail)[1] == MAPPING:
         return "is missing: a range has low and high"
     field = _field_at(detail, study)
@@ -159,7 +158,7 @@ def _missing(detail: ErrorDetails, study: StudyType) -> str:
     return f"is missing: {description[:1].lower()}{description[1:].rstrip('.')}"
 
 
-def _unknown_key(detail: ErrorDetails, study: StudyType) -> str:
+def _unknown_key(detail: ErrorDetails, study: type[StudyConfig]) -> str:
     *parents, name = _keys(detail)
     if _key_and_tag(detail)[1] == MAPPING:
         valid = list(IntRange.model_fields)
@@ -180,12 +179,12 @@ def _unknown_key(detail: ErrorDetails, study: StudyType) -> str:
     return f"is not a known key{did_you_mean(str(name), valid) or f'; {place} ' + ', '.join(valid)}"
 
 
-def _field_at(detail: ErrorDetails, study: StudyType) -> FieldInfo | None:
+def _field_at(detail: ErrorDetails, study: type[StudyConfig]) -> FieldInfo | None:
     keys = _keys(detail)
     return config_fields(study).get(dotted(keys[:2])) or study.model_fields.get(dotted(keys[:1]))
 
 
-def _section_of(study: StudyType, name: str) -> type[BaseModel]:
+def _section_of(study: type[StudyConfig], name: str) -> type[BaseModel]:
     section = _section(study.model_fields[name])
     assert section is not None  # of the names that are asked for, every one is a section
     return section

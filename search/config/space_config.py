@@ -1,9 +1,10 @@
-"""What may be searched: the section ``space`` of a study, and the families of a comparison."""
+"""The sections ``space`` and ``compare``: what may be searched, and the families of a comparison."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
@@ -11,26 +12,15 @@ from search.config.types import Strict
 from search.config.values import (
     Branches,
     Cells,
-    ChannelModes,
-    ClassWeightings,
-    Decoders,
     Depth,
     Flags,
-    Heads,
-    Losses,
     Merges,
-    Normalizations,
     NotNegative,
     Optimizers,
     Poolings,
     Positive,
     Probability,
     Schedules,
-    SequenceLosses,
-    SequenceNormalizations,
-    Sizes,
-    TokenKinds,
-    Transforms,
     Whole,
     Width,
 )
@@ -38,6 +28,12 @@ from search.errors import shown
 
 MOST_FAMILIES = 12
 """Most families of a comparison: each is searched by itself."""
+
+FAMILIES = (
+    "Families that are compared, by name: the keys of `space` that are different in each, and `mixed: true` where at "
+    "least two different cells must occur. `null`: LSTM only, GRU only, stacks of both, both side by side, and fused "
+    "cells."
+)
 
 
 class SpaceConfig(Strict):
@@ -120,97 +116,7 @@ class SpaceConfig(Strict):
     )
 
 
-class ForecastSpaceConfig(SpaceConfig):
-    """What is searched: a preset, and what replaces its values."""
-
-    decoder: Decoders | None = Field(
-        None,
-        description="How the horizon is forecast: `linear` or `mlp`, all steps at once; `recurrent`, step by step from "
-        "its own forecasts; `parallel`, all segments at once from their positions. `null`: as in the preset.",
-    )
-    channels: ChannelModes | None = Field(
-        None,
-        description="Whether several targets are read and forecast together (`joint`) or each by itself with the same "
-        "weights (`independent`). `null`: as in the preset.",
-    )
-    normalization: Normalizations | None = Field(
-        None,
-        description="How targets are scaled: `fold`, by mean and deviation of the training part; `series`, likewise "
-        "for each series; `last`, and the last value of a context is subtracted; `window`, by mean and deviation of "
-        "each context; `mean`, by its mean absolute value. `null`: as in the preset.",
-    )
-    transform: Transforms | None = Field(
-        None,
-        description="What is done to targets first: `none`, `log`, `difference`, or both (`log_difference`). "
-        "`null`: as in the preset.",
-    )
-    series_embedding: Sizes | None = Field(
-        None, description="Features of a learned vector for each series; 0: none. `null`: as in the preset."
-    )
-    context_length: Whole | None = Field(
-        None, description="Past steps that a forecast reads. `null`: as in the preset."
-    )
-    loss: Losses | None = Field(
-        None,
-        description="What training minimizes, on scaled values: `mae`, `mse`, `huber` with its corner at 1, or "
-        "`quantile`, for quantiles of its own instead of a single value. `null`: as in the preset.",
-    )
-
-
-class SequenceSpaceConfig(SpaceConfig):
-    """What is searched: a preset, and what replaces its values."""
-
-    head: Heads | None = Field(
-        None,
-        description="From the pooled outputs to the label: `linear`, or `mlp`, with a hidden layer. "
-        "`null`: as in the preset.",
-    )
-    max_length: Whole | None = Field(
-        None,
-        description="Steps or tokens that are read at most; a longer sequence is cut at its end. `null`: the longest "
-        "of the data, at most 512.",
-    )
-    normalization: SequenceNormalizations | None = Field(
-        None,
-        description="How numbers are scaled: `none`; `fold`, by mean and deviation of the training part; `sequence`, "
-        "by those of each sequence. Of numbers only. `null`: as in the preset.",
-    )
-    tokens: TokenKinds | None = Field(
-        None, description="What a text is cut into: `word` or `character`. Of texts only. `null`: as in the preset."
-    )
-    embedding_size: Sizes | None = Field(
-        None,
-        description="Features of the learned vector of a token; fixed where `data.vectors` is given. Of texts only. "
-        "`null`: as in the preset.",
-    )
-    min_count: Whole | None = Field(
-        None,
-        description="How often the training part must hold a token for it to have a vector of its own; others are read "
-        "as one unknown token. Of texts only. `null`: as in the preset.",
-    )
-    token_dropout: Probability | None = Field(
-        None,
-        description="Probability that a token of a training text is read as an unknown one, from 0 to below 1. Of "
-        "texts only. `null`: as in the preset.",
-    )
-    loss: SequenceLosses | None = Field(
-        None,
-        description="What training minimizes: `cross_entropy` for classes; for numbers, on scaled values, `mae`, `mse` "
-        "or `huber` with its corner at 1. `null`: as in the preset.",
-    )
-    label_smoothing: Probability | None = Field(
-        None,
-        description="Share of the probability of a class that is spread over all classes in training, from 0 to below "
-        "1. Of classes only. `null`: as in the preset.",
-    )
-    class_weights: ClassWeightings | None = Field(
-        None,
-        description="Weights of the classes in the loss: `none`, or `balanced`, inverse to their frequency. Of classes "
-        "only. `null`: as in the preset.",
-    )
-
-
-class _Family(SpaceConfig):
+class FamilyConfig(SpaceConfig):
     """A family of networks: the values of the space that are replaced in it."""
 
     model_config = ConfigDict(json_schema_extra=lambda schema: schema["properties"].pop("preset"))
@@ -228,61 +134,25 @@ class _Family(SpaceConfig):
         return {name: value for name, value in plain.items() if name != "mixed" or value}
 
 
-class ForecastFamilyConfig(ForecastSpaceConfig, _Family):
-    """A family of forecasting networks."""
+class CompareConfig(Strict):
+    """What ``compare`` compares; each task declares the type of its families."""
 
-
-class SequenceFamilyConfig(SequenceSpaceConfig, _Family):
-    """A family of networks that give labels."""
-
-
-FamilyConfig = ForecastFamilyConfig | SequenceFamilyConfig
-_AnyFamily = TypeVar("_AnyFamily", ForecastFamilyConfig, SequenceFamilyConfig)
-
-_FAMILIES = (
-    "Families that are compared, by name: the keys of `space` that are different in each, and `mixed: true` where at "
-    "least two different cells must occur. `null`: LSTM only, GRU only, stacks of both, both side by side, and fused "
-    "cells."
-)
-
-
-class ForecastCompareConfig(Strict):
-    """What ``compare`` compares."""
-
-    families: dict[str, ForecastFamilyConfig] | None = Field(None, description=_FAMILIES)
+    families: Mapping[str, FamilyConfig] | None = None
 
     @field_validator("families")
     @classmethod
-    def _can_be_compared(cls, families: dict[str, ForecastFamilyConfig] | None) -> Any:
-        return _checked(families)
-
-
-class SequenceCompareConfig(Strict):
-    """What ``compare`` compares."""
-
-    families: dict[str, SequenceFamilyConfig] | None = Field(None, description=_FAMILIES)
-
-    @field_validator("families")
-    @classmethod
-    def _can_be_compared(cls, families: dict[str, SequenceFamilyConfig] | None) -> Any:
-        return _checked(families)
-
-
-CompareConfig = ForecastCompareConfig | SequenceCompareConfig
-
-
-def _checked(families: dict[str, _AnyFamily] | None) -> dict[str, _AnyFamily] | None:
-    if families is None:
-        return None
-    for name in families:
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,23}", name):
+    def _can_be_compared(cls, families: Mapping[str, FamilyConfig] | None) -> Mapping[str, FamilyConfig] | None:
+        if families is None:
+            return None
+        for name in families:
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,23}", name):
+                raise ValueError(
+                    "must have names of 1 to 24 letters (A to Z), digits, '-' and '_', the first a letter, but one is "
+                    f"{shown(name)}; rename it"
+                )
+        if not 2 <= len(families) <= MOST_FAMILIES:
             raise ValueError(
-                "must have names of 1 to 24 letters (A to Z), digits, '-' and '_', the first a letter, but one is "
-                f"{shown(name)}; rename it"
+                f"must be 2 to {MOST_FAMILIES} families but got {len(families)}; name them by what differs, like "
+                "{shallow: {n_layers: 1}, deep: {n_layers: 2}}"
             )
-    if not 2 <= len(families) <= MOST_FAMILIES:
-        raise ValueError(
-            f"must be 2 to {MOST_FAMILIES} families but got {len(families)}; name them by what differs, like "
-            "{shallow: {n_layers: 1}, deep: {n_layers: 2}}"
-        )
-    return families
+        return families

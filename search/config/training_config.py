@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
 from lstmgru.specs import Precision
-from search.config.types import Count, CountOrAuto, Strict, Text
+from search.config.types import Strict, Text
 from search.errors import shown
 
 
 class TrainingConfig(Strict):
-    """How every candidate is trained, whatever the task."""
+    """How every candidate is trained, whatever the task; each task declares epochs and patience with its defaults."""
+
+    if TYPE_CHECKING:
+        max_epochs: int | Literal["auto"]
+        patience: int | Literal["auto"] | None
 
     gradient_clip: float | None = Field(
         1.0, gt=0, description="Largest norm of all gradients together. `null`: gradients are left as they are."
@@ -38,41 +42,6 @@ class TrainingConfig(Strict):
         description="Precision of the numbers in training. `bf16-mixed`, `16-mixed` (not on a CPU): products in half "
         "precision, which pays for wide layers on a GPU; on a CPU it does without the compiled kernels. What is "
         "exported is in single precision.",
-    )
-
-
-class ForecastTrainingConfig(TrainingConfig):
-    """How every candidate is trained."""
-
-    max_epochs: Count = Field(30, description="Most passes over the training part, for each fold.")
-    patience: Count | None = Field(
-        5,
-        description="Epochs without a better score before the training of a fold stops. `null`: it never stops early.",
-    )
-    epoch_windows: CountOrAuto | None = Field(
-        "auto",
-        description="Most windows of a pass. Of more, and of series with different numbers of them, each pass draws "
-        "anew, the same number from every series. `auto`: 25600. `null`: all.",
-    )
-    min_epoch_windows: Count = Field(
-        1000,
-        description="Where there are much fewer windows than so many, a pass repeats them until it has about as many. "
-        "On a short series training would otherwise end before a network has learnt anything.",
-    )
-
-
-class SequenceTrainingConfig(TrainingConfig):
-    """How every candidate is trained."""
-
-    max_epochs: CountOrAuto = Field(
-        "auto",
-        description="Most passes over the training part, for each fold. `auto`: as many as read 50000 sequences, from "
-        "20 (of texts 10) to 60.",
-    )
-    patience: CountOrAuto | None = Field(
-        "auto",
-        description="Epochs without a better score before the training of a fold stops. `auto`: a third of "
-        "`training.max_epochs`. `null`: it never stops early.",
     )
 
 

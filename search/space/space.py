@@ -17,7 +17,9 @@ from search.config.values import Choices, FloatRange, IntRange
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
-    from search.config.space_config import ForecastSpaceConfig, SequenceSpaceConfig, SpaceConfig
+    from search.config.space_config import SpaceConfig
+    from search.tasks.forecasting.config import ForecastSpaceConfig
+    from search.tasks.sequences.config import SequenceSpaceConfig
 
 Values = Choices[Any] | IntRange | FloatRange
 Model = ModelSpec | SequenceModelSpec
@@ -198,7 +200,7 @@ class ForecastSpace(SearchSpace):
 
     def as_config(self) -> ForecastSpaceConfig:
         """The section of a study file that holds every value."""
-        from search.config.space_config import ForecastSpaceConfig
+        from search.tasks.forecasting.config import ForecastSpaceConfig
 
         values: dict[str, Any] = dict(self.items())
         return ForecastSpaceConfig.model_construct(**values)
@@ -252,7 +254,7 @@ class SequenceSpace(SearchSpace):
 
     def as_config(self) -> SequenceSpaceConfig:
         """The section of a study file that holds every value."""
-        from search.config.space_config import SequenceSpaceConfig
+        from search.tasks.sequences.config import SequenceSpaceConfig
 
         values: dict[str, Any] = dict(self.items())
         return SequenceSpaceConfig.model_construct(**values)

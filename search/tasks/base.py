@@ -120,6 +120,11 @@ class Words(Protocol):
 class Task(ABC, Generic[Data, Split, Spec]):
     """A kind of problem that can be searched. It has no state, so that it travels to workers at no cost."""
 
+    @property
+    @abstractmethod
+    def config(self) -> type[StudyConfig]:
+        """What a study file of the task holds."""
+
     @abstractmethod
     def plan(self, config: StudyConfig, *, study_file: Path | None = None) -> Plan:
         """Read the data of a study and work out everything else that is known before training.

@@ -16,9 +16,8 @@ from lstmgru.specs import ForecastSpec, LayerSpec, ModelSpec, SequenceModelSpec,
 from search.config.durations import parse_duration
 from search.config.problems import config_fields
 from search.config.searchable import grid_problems
-from search.config.space_config import ForecastSpaceConfig, SequenceSpaceConfig, SpaceConfig
-from search.config.study_config import ForecastStudyConfig, SequenceStudyConfig
-from search.config.training_config import ForecastTrainingConfig, SequenceTrainingConfig, TrainingConfig
+from search.config.space_config import SpaceConfig
+from search.config.training_config import TrainingConfig
 from search.config.values import (
     BranchRange,
     Choices,
@@ -30,7 +29,9 @@ from search.config.values import (
     WidthRange,
 )
 from search.config.yaml_file import dump_yaml, parse_value
+from search.tasks.forecasting.config import ForecastSpaceConfig, ForecastStudyConfig, ForecastTrainingConfig
 from search.tasks.forecasting.data_config import CalendarFeature, DataConfig, DatasetName
+from search.tasks.sequences.config import SequenceSpaceConfig, SequenceStudyConfig, SequenceTrainingConfig
 
 
 def make_config(**sections: Any) -> ForecastStudyConfig:
@@ -251,15 +252,15 @@ FULL: dict[str, dict[str, Any]] = {
     "sections", [{}, FULL, {"data": {"calendar": "none"}}], ids=["defaults", "full", "no calendar"]
 )
 def test_a_dumped_study_loads_as_the_same_study(sections: dict[str, Any], tmp_path: Path) -> None:
-    from search.config.study_file import load_study
+    from search.tasks.study_file import load_study
 
     config = make_config(**sections)
     file = tmp_path / "again.yaml"
-    file.write_text(config.to_yaml(), encoding="utf-8")
+    file.write_text(dump_yaml(config.to_dict()), encoding="utf-8")
 
     assert load_study(file).config == config
     assert ForecastStudyConfig.model_validate(config.to_dict()) == config
-    assert config.to_yaml() == load_study(file).config.to_yaml()
+    assert dump_yaml(config.to_dict()) == dump_yaml(load_study(file).config.to_dict())
 
 
 def test_the_full_study_sets_every_key() -> None:
@@ -408,7 +409,7 @@ def test_every_key_has_a_sentence_that_says_what_null_means(study: type[BaseMode
 
 def test_importing_the_models_imports_nothing_heavy() -> None:
     code = (
-        "import sys; import search.config.study_file; "
+        "import sys; import search.tasks.study_file; "
         "print(*sorted({'torch', 'mlflow', 'optuna', 'lightning', 'pandas', 'numpy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

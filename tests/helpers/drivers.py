@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from helpers.studies import write_study
-from search.config.study_file import load_study
 from search.executors.in_process import InProcessExecutor
 from search.run.driver import Driver
 from search.run.progress import SilentListener
@@ -18,6 +17,7 @@ from search.study.records import TrialRecord
 from search.study.store import StudyStore
 from search.tasks import make_plan
 from search.tasks.plan import Plan
+from search.tasks.study_file import load_study
 from search.tracking.null import NullTracker
 
 NUMBERS = """\

@@ -15,10 +15,10 @@ from optuna.trial import TrialState, create_trial
 from helpers.sequence_bundles import long_table, text_table
 from helpers.studies import write_study
 from search.config.objectives import SCORE
-from search.config.study_file import load_study
 from search.study.store import StudyStore
 from search.tasks import make_plan
 from search.tasks.plan import Plan, identity
+from search.tasks.study_file import load_study
 
 START = datetime(2026, 3, 1, 12, 0, 0)
 MAX_EPOCHS = 5

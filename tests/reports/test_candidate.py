@@ -10,9 +10,9 @@ from helpers.report_study import NUMBERS, TEXTS, Made, make_label_store, make_st
 from helpers.studies import write_study
 
 from lstmgru.errors import SpecError
-from search.config.study_file import load_study
 from search.reports.diagram.candidate import candidate, search_space
 from search.tasks import make_plan
+from search.tasks.study_file import load_study
 
 
 @pytest.mark.parametrize("preset", ["small", "standard", "full"])

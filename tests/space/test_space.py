@@ -12,10 +12,10 @@ import torch
 
 from lstmgru.nn.network import ForecastNetwork
 from lstmgru.specs import MERGES, POOLINGS, ForecastSpec, InputSpec, ModelSpec
-from search.config.study_config import ForecastStudyConfig
 from search.config.values import Choices, FloatRange, IntRange
 from search.space.space import ForecastSpace, Settings
 from search.study.samplers import derive_seed, make_sampler
+from search.tasks.forecasting.config import ForecastStudyConfig
 from search.tasks.forecasting.presets import DataFacts, resolve_space
 
 FORECAST = ForecastSpec(horizon=7, season_length=7)

@@ -18,9 +18,9 @@ from lstmgru.nn.cells import make_cell
 from lstmgru.specs import DECODERS, POOLINGS, LayerSpec, registry
 from lstmgru.specs.registry import cell_names, register_cell, registered_cells
 from search import run_study
-from search.config.study_file import load_study
 from search.config.values import Choices
 from search.errors import SearchError, StudyFileError
+from search.tasks.study_file import load_study
 
 
 class Elman(nn.Module):

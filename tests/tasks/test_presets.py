@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from lstmgru.specs import CHANNELS, DECODERS, MERGES, NORMALIZATIONS, OPTIMIZERS, POOLINGS, SCHEDULES, ForecastSpec
 from search.config.searchable import grid_problems
-from search.config.study_config import ForecastStudyConfig
 from search.config.values import Choices
 from search.errors import StudyFileError
 from search.space.space import ForecastSpace
+from search.tasks.forecasting.config import ForecastStudyConfig
 from search.tasks.forecasting.presets import PRESETS, DataFacts, defaults, resolve_space
 
 ONE = DataFacts(n_targets=1, n_series=1, positive=False)

@@ -115,7 +115,7 @@ def test_a_password_is_neither_shown_nor_stored() -> None:
 
 
 def test_a_study_that_wants_no_tracking_gets_none(tmp_path: Path) -> None:
-    from search.config.study_config import ForecastStudyConfig
+    from search.tasks.forecasting.config import ForecastStudyConfig
 
     sections = {
         "name": "quiet",

@@ -27,8 +27,9 @@ def search_space(identity: Mapping[str, Any]) -> SearchSpace:
     """
     from pydantic import ValidationError
 
-    from search.config.space_config import ForecastSpaceConfig, SequenceSpaceConfig
     from search.space.space import ForecastSpace, SequenceSpace
+    from search.tasks.forecasting.config import ForecastSpaceConfig
+    from search.tasks.sequences.config import SequenceSpaceConfig
 
     labels = identity.get("task", "forecast") != "forecast"
     config = SequenceSpaceConfig if labels else ForecastSpaceConfig

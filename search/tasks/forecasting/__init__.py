@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 class ForecastingTask(Task[Any, Any, Any]):
     """Forecasts of one or many series."""
 
+    @property
+    def config(self) -> type[StudyConfig]:
+        """What a study file of the task holds."""
+        from search.tasks.forecasting.config import ForecastStudyConfig
+
+        return ForecastStudyConfig
+
     def plan(self, config: StudyConfig, *, study_file: Path | None = None) -> ForecastPlan:
         """See :meth:`search.tasks.base.Task.plan`."""
         from search.tasks.forecasting.plan import forecast_plan

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from lstmgru.errors import DataError, did_you_mean
+from lstmgru.errors import did_you_mean
 from lstmgru.specs import ForecastSpec, MetricName
+from search.config.data_config import SplitsConfig, TableConfig
 from search.config.types import (
     ByShape,
-    Character,
     Columns,
     ColumnsOrNone,
     Count,
@@ -50,60 +49,6 @@ Calendar = Annotated[
         expected="auto, none or a list of calendar features",
     ),
 ]
-
-
-class TableConfig(Strict):
-    """Where a table is, and how its numbers are written."""
-
-    path: Text | None = Field(None, description="Table to read. `null`: `data.dataset` is read.")
-    dataset: str | None = Field(None, description="Built-in data set to read instead of a file.", validate_default=True)
-    delimiter: Character = Field(
-        ",", description="Character between the fields of a text file; a tab for `.tsv` unless set."
-    )
-    decimal: Literal[".", ","] = Field(
-        ".", description="Decimal point of the numbers in a text file.", validate_default=True
-    )
-
-    @field_validator("dataset")
-    @classmethod
-    def _one_source(cls, dataset: str | None, info: ValidationInfo) -> str | None:
-        if "path" in info.data:
-            path = info.data["path"]
-            if path is None and dataset is None:
-                raise ValueError("is missing, and so is data.path: name a built-in data set or a file")
-            if path is not None and dataset is not None:
-                raise ValueError(f"cannot stand beside data.path ({path!r}); leave one of the two out")
-        return dataset
-
-    @field_validator("decimal")
-    @classmethod
-    def _differs_from_delimiter(cls, decimal: str, info: ValidationInfo) -> str:
-        if decimal == info.data.get("delimiter"):
-            raise ValueError(f"must differ from data.delimiter, but both are {decimal!r}; set the delimiter to ';'")
-        return decimal
-
-    def resolve_path(self, study_file: Path | None, key: str = "path") -> Path:
-        """Where a file is: a relative path counts from the current folder, else from the study file's.
-
-        Args:
-            study_file: Where the study was read from.
-            key: Which of the keys that name a file; it must be set.
-
-        Raises:
-            DataError: It is in neither, or begins with the home folder of nobody (``~name``).
-        """
-        given = str(getattr(self, key))
-        try:
-            path = Path(given).expanduser()
-        except RuntimeError as error:
-            home = Path(given).parts[0]
-            raise DataError(f"data.{key} is {given!r} but {home} is nobody's home folder; correct the path") from error
-        folders = [Path()] if path.is_absolute() or study_file is None else [Path(), study_file.parent]
-        found = [folder / path for folder in folders if (folder / path).exists()]
-        if not found and len(folders) > 1:
-            places = " nor in ".join(dict.fromkeys(str(folder.resolve()) for folder in folders))
-            raise DataError(f"data.{key} is {given!r} but there is no such file in {places}; correct the path")
-        return found[0] if found else path
 
 
 class DataConfig(TableConfig):
@@ -234,7 +179,7 @@ class ForecastConfig(Strict):
         return ForecastSpec(self.horizon, season_length, self.metric, self.levels)
 
 
-class SplitsConfig(Strict):
+class ForecastSplitsConfig(SplitsConfig):
     """How the series are cut into folds and a holdout; all lengths are in time steps."""
 
     holdout: Count = Field(

@@ -12,10 +12,11 @@ import numpy as np
 from lstmgru.data.forecasting.splits import Rows, Split, Splits, make_splits
 from lstmgru.data.forecasting.windows import evaluation_cutoffs, training_runs
 from lstmgru.specs import ForecastSpec
-from search.config.study_config import ForecastStudyConfig, StudyConfig
+from search.config.study_config import StudyConfig
 from search.config.values import Choices
 from search.errors import Problem, StudyFileError
 from search.space.space import ForecastSpace, SearchSpace
+from search.tasks.forecasting.config import ForecastStudyConfig
 from search.tasks.forecasting.data import ForecastData
 from search.tasks.forecasting.presets import DataFacts, resolve_space
 from search.tasks.plan import Plan, accelerator_of, shared

@@ -22,7 +22,7 @@ from search.errors import Problem, StudyFileError
 from search.space.space import ForecastSpace
 
 if TYPE_CHECKING:
-    from search.config.study_config import ForecastStudyConfig
+    from search.tasks.forecasting.config import ForecastStudyConfig
 
 _OPEN: Choices[Any] = Choices(())
 """Values that depend on the data, see :func:`defaults`."""

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 class SequenceTask(Task[Any, Any, Any]):
     """Labels of whole sequences or texts."""
 
+    @property
+    def config(self) -> type[StudyConfig]:
+        """What a study file of the task holds."""
+        from search.tasks.sequences.config import SequenceStudyConfig
+
+        return SequenceStudyConfig
+
     def plan(self, config: StudyConfig, *, study_file: Path | None = None) -> SequencePlan:
         """See :meth:`search.tasks.base.Task.plan`."""
         from search.tasks.sequences.plan import sequence_plan

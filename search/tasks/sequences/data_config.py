@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from lstmgru.specs import SequenceMetric
+from search.config.data_config import SplitsConfig, TableConfig
 from search.config.types import ColumnsOrNone, Folds, Strict, Text
-from search.tasks.forecasting.data_config import TableConfig
 
 SequenceDatasetName = Literal["vowels", "languages"]
 
@@ -117,7 +117,7 @@ class LabelsConfig(Strict):
     )
 
 
-class SequenceSplitsConfig(Strict):
+class SequenceSplitsConfig(SplitsConfig):
     """How the sequences are cut into folds and a holdout: at random, every class in each with its share."""
 
     holdout: float | None = Field(

@@ -11,10 +11,11 @@ import numpy as np
 
 from lstmgru.data.sequences.splits import SequenceSplit, SequenceSplits, SequenceSplitSpec, make_sequence_splits
 from lstmgru.specs import LabelSpec
-from search.config.study_config import SequenceStudyConfig, StudyConfig
+from search.config.study_config import StudyConfig
 from search.errors import StudyFileError
 from search.space.space import SequenceSpace
 from search.tasks.plan import Plan, accelerator_of, shared
+from search.tasks.sequences.config import SequenceStudyConfig
 from search.tasks.sequences.data import SequenceData
 from search.tasks.sequences.presets import SequenceFacts, resolve_sequence_space
 

@@ -21,7 +21,7 @@ from search.errors import Problem, StudyFileError
 from search.space.space import SequenceSpace
 
 if TYPE_CHECKING:
-    from search.config.study_config import SequenceStudyConfig
+    from search.tasks.sequences.config import SequenceStudyConfig
 
 _OPEN: Choices[Any] = Choices(())
 """Values that depend on the data, see :func:`defaults`."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Union, cast
 
 from lstmgru.errors import did_you_mean
 from search.config.problems import Keys, dotted, find_problems
-from search.config.study_config import TASKS, StudyConfig
+from search.config.study_config import StudyConfig
 from search.config.yaml_file import Document, parse_value, read_yaml
 from search.errors import Problem, StudyFileError, StudyNotFound, shown
+from search.tasks import DEFAULT_TASK, TASKS, find_task
 
 DEFAULT_STUDY = "weather"
 _SUFFIXES = (".yaml", ".yml")
@@ -52,7 +53,7 @@ def load_study(
     document = read_yaml(path)
     values, overridden, problems = _override(document.values, overrides, data_path)
     values.setdefault("name", path.stem)
-    config, found = find_problems(values)
+    config, found = _check(values)
     problems += document.problems
     problems += [_locate(keys, message, document, overridden) for keys, message in found]
     if config is None or problems:
@@ -81,7 +82,7 @@ def study_name(reference: Reference = None, folder: Path | None = None) -> str:
         return str(reference)
     document = read_yaml(path)
     values = {"name": path.stem, **_copy(document.values)}
-    problems = [_locate(keys, text, document, []) for keys, text in find_problems(values)[1] if keys == ("name",)]
+    problems = [_locate(keys, text, document, []) for keys, text in _check(values)[1] if keys == ("name",)]
     if problems:
         raise StudyFileError(_relative(path), problems)
     return str(values["name"])
@@ -126,12 +127,22 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of a study file, for editors."""
     from pydantic import TypeAdapter
 
-    described = TypeAdapter[StudyConfig](StudyConfig).json_schema()
-    for name in {kind.__name__ for kind in TASKS.values()}:
+    kinds = tuple(dict.fromkeys(find_task(name).config for name in TASKS))
+    described: dict[str, Any] = TypeAdapter(cast("Any", Union[kinds])).json_schema()  # noqa: UP007
+    for name in (kind.__name__ for kind in kinds):
         # A file need not name itself: its own name serves.
         study = described["$defs"][name]
         study["required"] = [key for key in study["required"] if key != "name"]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+
+
+def _check(values: Mapping[str, Any]) -> tuple[StudyConfig | None, list[tuple[Keys, str]]]:
+    """The study that the values describe, or ``None``, and every problem."""
+    task = values.get("task", DEFAULT_TASK)
+    if isinstance(task, str) and task in TASKS:
+        return find_problems(values, find_task(task).config)
+    hint = did_you_mean(task, list(TASKS)) if isinstance(task, str) else ""
+    return None, [(("task",), f"must be one of {', '.join(TASKS)} but got {shown(task)}{hint}")]
 
 
 def _shipped() -> Path:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from search.config.problems import config_fields
-from search.config.study_config import ForecastStudyConfig
-from search.config.study_file import find_study, known_studies, load_study, schema, study_name
 from search.config.values import Choices, PositiveRange
 from search.errors import Problem, StudyFileError, StudyNotFound
+from search.tasks.forecasting.config import ForecastStudyConfig
+from search.tasks.study_file import find_study, known_studies, load_study, schema, study_name
 
 GOOD = """\
 data:
@@ -239,7 +239,7 @@ ODD_VALUES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("key", [*config_fields(), "data", "splits", "search", "space", "tracking"])
+@pytest.mark.parametrize("key", [*config_fields(ForecastStudyConfig), "data", "splits", "search", "space", "tracking"])
 def test_no_odd_value_of_any_key_gives_more_than_sentences_about_keys(key: str, write: Write) -> None:
     path = write(GOOD)
     refused = 0
