@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from search.compare.measures import ClassScore, ContextScore, LengthScore
-from search.compare.terms import Cases, Terms
+from search.tasks.compare import Cases, ClassScore, ContextScore, LengthScore, Terms
 
 Standing = Literal["best", "equal", "worse", "seeds", "better", "unknown"]
 """How a family stands to the best one, see :mod:`search.compare.significance`."""

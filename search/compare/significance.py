@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstmgru.evaluation.significance import Interval, holm
 from search.compare.results import Difference, Standing
-from search.compare.terms import Terms
+from search.tasks.compare import Terms
 
 if TYPE_CHECKING:
     from search.tasks.retrain import SeedResult

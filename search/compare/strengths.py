@@ -6,10 +6,9 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from search.compare.measures import ClassScore, LengthScore
 from search.compare.results import Advice, FamilyResult, Trait
 from search.compare.tables import megabytes, number, seconds
-from search.compare.terms import Terms
+from search.tasks.compare import ClassScore, LengthScore, Terms
 
 Measure = Callable[[FamilyResult], float | None]
 

@@ -13,9 +13,9 @@ from search.compare.results import Comparison, Counts, FamilyResult, Score, Stan
 from search.compare.significance import against_baselines, differences, standing, verdict
 from search.compare.store import ORIGIN, ComparisonStore, FamilyStore
 from search.compare.strengths import advise, with_traits
-from search.compare.terms import Terms
 from search.compare.time_budget import common_trials
 from search.study.store import trial_record
+from search.tasks.compare import Terms
 from search.tasks.retrain import SeedResult
 
 if TYPE_CHECKING:

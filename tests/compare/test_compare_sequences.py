@@ -41,8 +41,14 @@ from search.study.journal import journal_path, open_storage
 from search.study.store import StudyStore
 from search.tasks.plan import Plan
 from search.tasks.retrain import train_again
-from search.tasks.sequences.compare import ComparedSequences, SequenceCandidate, SequenceSeed, drawn_scores
-from search.tasks.sequences.lengths import case_lengths, length_groups
+from search.tasks.sequences.compare import (
+    ComparedSequences,
+    SequenceCandidate,
+    SequenceSeed,
+    case_lengths,
+    drawn_scores,
+    length_groups,
+)
 from search.tasks.sequences.plan import SequencePlan
 from search.tasks.sequences.presets import LABEL_PRESETS
 

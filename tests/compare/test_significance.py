@@ -20,7 +20,7 @@ from search.compare.significance import (
     standing,
     verdict,
 )
-from search.compare.terms import Terms
+from search.tasks.compare import Terms
 from search.tasks.forecasting.compare import ForecastSeed, error_interval
 
 WINDOWS = Terms("mae", "windows")

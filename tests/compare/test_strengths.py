@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from helpers.comparisons import make_counts, make_family, make_label_family, make_score
 
-from search.compare.measures import ClassScore, ContextScore, LengthScore
 from search.compare.results import FamilyResult
 from search.compare.strengths import RULES, advise, class_traits, judge, with_traits
-from search.compare.terms import Terms
-from search.tasks.forecasting.contexts import context_scores
+from search.tasks.compare import ClassScore, ContextScore, LengthScore, Terms
+from search.tasks.forecasting.compare import context_scores
 
 WINDOWS = Terms("mae", "windows")
 OTHERS = (make_family("gru"), make_family("fused"))

@@ -22,10 +22,10 @@ from helpers.comparisons import (
 from helpers.mlflow_ui import CHROMIUM, browser_page
 
 from search.cli.comparison_table import print_comparison
-from search.compare.measures import ClassScore
 from search.compare.page import JSON, MARKDOWN, PAGE, brief, comparison_html, markdown, write_files
 from search.compare.results import Comparison, FamilyResult, Trait
 from search.compare.tables import Sheet, megabytes, number, probability, score, seconds, sheets, signed
+from search.tasks.compare import ClassScore
 
 WRITTEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DOCS = (Path(__file__).parents[2] / "docs" / "compare.md").read_text(encoding="utf-8")

@@ -8,9 +8,9 @@ from typing import Any
 import optuna
 
 from search.compare.families import Family
-from search.compare.measures import ClassScore, ContextScore, LengthScore
 from search.compare.results import Advice, Comparison, Counts, Difference, FamilyResult, Score, Trait
 from search.space.space import Model
+from search.tasks.compare import ClassScore, ContextScore, LengthScore
 
 
 class JobContext:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lstmgru.evaluation.significance import Interval, paired_interval
 from lstmgru.specs import ModelSpec
-from search.tasks.compare import ComparedTask
-from search.tasks.forecasting.contexts import context_scores
+from search.tasks.compare import ComparedTask, ContextScore
 from search.tasks.forecasting.data import ForecastData
 from search.tasks.retrain import Candidate, SeedResult
 
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
     from lstmgru.training.callbacks import Observer
     from lstmgru.training.fit_forecasts import FitResult
     from lstmgru.training.training import Trained
-    from search.compare.measures import ContextScore
     from search.space.space import Model
     from search.study.records import TrialRecord
     from search.tasks.forecasting.plan import ForecastPlan
+
+
+MOST_GROUPS = 6
+"""More different lengths than this are put together into thirds."""
+_THIRDS = 3
 
 
 @dataclass(frozen=True)
@@ -183,3 +188,25 @@ def _means(values: npt.NDArray[np.float64], keys: npt.NDArray[np.int64]) -> tupl
     """(groups,) means by key, in the order of the keys."""
     _, group = np.unique(keys, return_inverse=True)
     return tuple((np.bincount(group, weights=values) / np.bincount(group)).tolist())
+
+
+def context_scores(trials: Sequence[tuple[int, float]]) -> tuple[ContextScore, ...]:
+    """Median scores by the length of the context, shortest first.
+
+    Trials differ in everything else, too, so a median of a few of them says little.
+
+    Args:
+        trials: Context length and score of each complete trial.
+    """
+    lengths = sorted({length for length, _ in trials})
+    if len(lengths) <= MOST_GROUPS:
+        groups = [(length, length) for length in lengths]
+    else:
+        cuts = [round(len(lengths) * third / _THIRDS) for third in range(_THIRDS + 1)]
+        groups = [(lengths[start], lengths[end - 1]) for start, end in pairwise(cuts)]
+    return tuple(_group(shortest, longest, trials) for shortest, longest in groups)
+
+
+def _group(shortest: int, longest: int, trials: Sequence[tuple[int, float]]) -> ContextScore:
+    scores = [score for length, score in trials if shortest <= length <= longest]
+    return ContextScore(shortest, longest, len(scores), statistics.median(scores))

@@ -10,16 +10,14 @@ import numpy as np
 
 from lstmgru.evaluation.significance import Interval, bootstrap_interval, bootstrap_scores
 from lstmgru.specs import SequenceModelSpec
-from search.compare.measures import ClassScore, LengthScore
-from search.tasks.compare import ComparedTask
+from search.tasks.compare import ClassScore, ComparedTask, LengthScore
 from search.tasks.retrain import Candidate, SeedResult
 from search.tasks.sequences.data import SequenceData
-from search.tasks.sequences.lengths import case_lengths, length_groups
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from lstmgru.data.sequences.sequences import Indices
+    from lstmgru.data.sequences.sequences import Indices, LabeledSequences
     from lstmgru.data.sequences.splits import SequenceSplit
     from lstmgru.evaluation.sequence_metrics import SequenceEvaluation
     from lstmgru.specs import TrainSpec
@@ -41,7 +39,7 @@ class SequenceSeed(SeedResult):
         drawn: (draws,) scores of a bootstrap of the holdout, whose draws are the same for all seeds and families; NaN
             where a draw has none; empty: there are too few sequences or groups.
         by_length: (groups,) scores of the short, middle and long ones there, see
-            :func:`~search.tasks.sequences.lengths.length_groups`; NaN where a group has none.
+            :func:`~search.tasks.sequences.compare.length_groups`; NaN where a group has none.
         recall: (C,) of each class there; empty for numbers.
         f1: Likewise.
     """
@@ -182,3 +180,33 @@ def _mean(rows: Sequence[Sequence[float]]) -> Floats:
     """(values,) mean over the seeds."""
     means: Floats = np.array(rows, np.float64).mean(axis=0)
     return means
+
+
+def case_lengths(sequences: LabeledSequences, numbers: Indices) -> Indices:
+    """(k,) steps of some sequences, or characters of texts: what a network reads of them depends on its tokens.
+
+    Args:
+        sequences: The data.
+        numbers: (k,) numbers of sequences.
+    """
+    if sequences.is_text:
+        return np.array([len(text) for text in sequences.texts[numbers]], np.int64)
+    return sequences.lengths[numbers]
+
+
+def length_groups(lengths: Indices) -> list[Indices]:
+    """Positions of the short, the middle and the long ones: as near to thirds as whole lengths allow.
+
+    Args:
+        lengths: (k,) of the cases.
+
+    Returns:
+        (group,) positions in each group, shortest first; none where all have the same length.
+    """
+    values, counts = np.unique(lengths, return_counts=True)
+    up_to = np.cumsum(counts)[:-1]
+    if not len(up_to):
+        return []
+    cuts = np.unique([values[np.abs(up_to - len(lengths) * third / 3).argmin()] for third in (1, 2)])
+    group = np.searchsorted(cuts, lengths)
+    return [np.flatnonzero(group == code) for code in range(len(cuts) + 1)]
