@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _AGAIN = "export the model again"
+_RENAMED = {"direct.": "decoder.", "going_on.": "decoder."}
+"""Prefixes of weights in files of earlier versions, and their names today."""
 
 
 def load_bundle(directory: Path | str) -> AnyBundle:
@@ -137,7 +139,7 @@ def _check_cells(description: dict[str, Any], path: Path) -> None:
 
 def _load_weights(network: torch.nn.Module, content: bytes, path: Path) -> None:
     try:
-        weights = load_tensors(content)
+        weights = {_renamed(name): tensor for name, tensor in load_tensors(content).items()}
     except SafetensorError as error:
         raise BundleError(f"{path} is damaged: {_one_line(error)}; {_AGAIN}") from error
     expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in network.state_dict().items()}
@@ -149,6 +151,13 @@ def _load_weights(network: torch.nn.Module, content: bytes, path: Path) -> None:
             f"{_shape(expected.get(name))}; {_AGAIN}"
         )
     network.load_state_dict(weights)
+
+
+def _renamed(name: str) -> str:
+    for old, new in _RENAMED.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
 
 
 def _shape(tensor: tuple[tuple[int, ...], torch.dtype] | None) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lstmgru.errors import SpecError
-from lstmgru.nn.decoders import DecoderSizes, DirectDecoder, ParallelDecoder, RecurrentDecoder
+from lstmgru.nn.decoders import DECODER_CLASSES, Decoder, DecoderSizes
 from lstmgru.nn.encoder import Encoder
 from lstmgru.nn.inputs import CategoryEmbedding, Segments, StaticFeatures
 from lstmgru.nn.normalization import Level, WindowNormalization, denormalize
@@ -63,7 +63,7 @@ class ForecastNetwork(nn.Module):
         self.spec, self.inputs, self.horizon, self.quantiles = spec, inputs, horizon, quantiles
         self.register_buffer("probabilities", torch.tensor(quantiles), persistent=False)
         independent = spec.channels == "independent"
-        going_on = spec.decoder in ("parallel", "recurrent")
+        decoder = DECODER_CLASSES[spec.decoder]
         n_targets, n_past, first_future = inputs.n_targets, inputs.n_inputs, inputs.n_inputs - inputs.n_future
 
         self.normalization = WindowNormalization(spec)
@@ -79,7 +79,7 @@ class ForecastNetwork(nn.Module):
         self.segments = Segments(spec.segment_length)
         n_embedded = spec.branches[0][0].hidden_size
         n_segment = spec.segment_length * n_read + n_static
-        embeds = going_on or spec.segment_length > 1
+        embeds = decoder.reuses_encoder or spec.segment_length > 1
         self.embedding = nn.Sequential(nn.Linear(n_segment, n_embedded), nn.ReLU()) if embeds else None
         self.encoder = Encoder(spec, n_embedded if embeds else n_segment)
         sizes = DecoderSizes(
@@ -89,10 +89,9 @@ class ForecastNetwork(nn.Module):
             n_future=self.future.n_outputs,
             n_static=n_static,
             n_channels=n_targets if independent else 1,
+            n_embedded=n_embedded,
         )
-        self.direct = None if going_on else DirectDecoder(spec, self.encoder, sizes)
-        decoder = ParallelDecoder if spec.decoder == "parallel" else RecurrentDecoder
-        self.going_on = decoder(spec, self.encoder, sizes, n_embedded) if going_on else None
+        self.decoder: Decoder = decoder(spec, self.encoder, sizes)
 
     def forward(
         self,
@@ -144,8 +143,7 @@ class ForecastNetwork(nn.Module):
 
         Returns:
             (B, C, M, L) weights with sum 1 over L, the segments of the context (steps, for a segment length of 1). C is
-            Y where channels are independent, else 1; M is the number of segments of the horizon for the decoders
-            ``parallel`` and ``recurrent``, else 1.
+            Y where channels are independent, else 1; M is H / ``decoder.span``, rounded up.
 
         Raises:
             SpecError: The pooling is no attention.
@@ -200,11 +198,7 @@ class ForecastNetwork(nn.Module):
         encoded = self.encoder(x if self.embedding is None else self.embedding(x))
         real = self.segments.real(real)
         last = targets[:, -self.segments.length :]
-        if self.direct is not None:
-            forecast, weights = self.direct(encoded, real, future, static, last)
-        else:
-            assert self.going_on is not None  # one of the two decoders is there
-            forecast, weights = self.going_on(self.encoder, encoded, real, future, static, last)
+        forecast, weights = self.decoder(self.encoder, encoded, real, future, static, last)
         if independent:  # (B · Y, H, 1, Q) → (B, H, Y, Q)
             forecast = forecast.squeeze(2).unflatten(0, (-1, n_targets)).transpose(1, 2)
         return _Read(forecast, level, weights)

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from lstmgru.bundle import load_bundle, save_bundle
 from lstmgru.bundle.forecasting.forecaster import UnscaledForecaster
 from lstmgru.bundle.onnx.export import export_onnx
-from lstmgru.bundle.onnx.layers import OnnxCell, OnnxRecurrence, OnnxRecurrentDecoder, with_onnx_layers
+from lstmgru.bundle.onnx.layers import OnnxAutoregressiveDecoder, OnnxCell, OnnxRecurrence, with_onnx_layers
 from lstmgru.bundle.onnx.parity import BATCH_SIZES, TOLERANCE, compare
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.errors import BundleError
@@ -263,8 +263,8 @@ def test_cells_and_decoders_are_replaced_in_a_copy() -> None:
     replaced, _ = with_onnx_layers(model.network)
     cells = [layer.forwards for layer in replaced.encoder.branches[0].layers]
     assert [type(cell) for cell in cells] == [OnnxRecurrence, OnnxRecurrence, OnnxCell]
-    assert type(replaced.going_on) is OnnxRecurrentDecoder
-    export_free = (OnnxRecurrence, OnnxCell, OnnxRecurrentDecoder)
+    assert type(replaced.decoder) is OnnxAutoregressiveDecoder
+    export_free = (OnnxRecurrence, OnnxCell, OnnxAutoregressiveDecoder)
     assert not [module for module in model.modules() if isinstance(module, export_free)]
 
 
@@ -295,7 +295,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         "encoder.branches.0.layers.0.forwards.weight_hh",
         "encoder.branches.0.layers.1.forwards.bias_u",
-        "direct.head.1.bias",
+        "decoder.head.1.bias",
     ],
 )
 def test_a_model_with_other_weights_is_found_out(name: str, value: float, exported: Path) -> None:

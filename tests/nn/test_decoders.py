@@ -55,8 +55,8 @@ def test_a_gru_over_segments_with_a_parallel_decoder_is_segrnn() -> None:
     names = {"embedding.0.weight": "value.weight", "embedding.0.bias": "value.bias"}
     for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
         names[f"encoder.branches.0.layers.0.forwards.{name}"] = f"gru.{name}_l0"
-    names |= {"going_on.position": "position", "going_on.channel": "channel"}
-    names |= {"going_on.head.1.weight": "predict.weight", "going_on.head.1.bias": "predict.bias"}
+    names |= {"decoder.position": "position", "decoder.channel": "channel"}
+    names |= {"decoder.head.1.weight": "predict.weight", "decoder.head.1.bias": "predict.bias"}
     assert set(names) == {name for name, _ in network.named_parameters()}, "nothing more is learnt, and nothing less"
     copy_weights(network, reference, names)
     inputs = random_inputs(network, 5)
@@ -73,7 +73,6 @@ def reference_recurrent(network: ForecastNetwork, inputs: Inputs) -> Tensor:
         for name, value in cell.named_parameters():
             value.copy_(layer[prefix + name])
     assert network.embedding is not None
-    assert network.going_on is not None
     assert inputs.static is not None
     h = torch.zeros(len(inputs.past), cell.hidden_size, dtype=torch.float64)
     for segment in inputs.past.split(length, dim=1):
@@ -81,8 +80,8 @@ def reference_recurrent(network: ForecastNetwork, inputs: Inputs) -> Tensor:
     last, forecasts = inputs.past[:, -length:, : spec.n_targets], []
     for known in inputs.future.split(length, dim=1):
         step = torch.cat([last.flatten(1), known.flatten(1), inputs.static], 1)
-        h = cell(network.going_on.embedding(step), h)  # type: ignore[operator]
-        forecast = network.going_on.head(h).reshape(-1, length, spec.n_targets, len(network.quantiles))  # type: ignore[operator]
+        h = cell(network.decoder.embedding(step), h)  # type: ignore[operator]
+        forecast = network.decoder.head(h).reshape(-1, length, spec.n_targets, len(network.quantiles))  # type: ignore[operator]
         last = forecast[..., 1]  # the median is what it reads next
         forecasts.append(forecast)
     return torch.cat(forecasts, dim=1)

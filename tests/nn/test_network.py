@@ -97,8 +97,8 @@ def permuted(network: ForecastNetwork, order: list[int]) -> None:
     with torch.no_grad():
         if network.channel is not None:
             network.channel.weight.copy_(network.channel.weight[order])
-        if network.going_on is not None and isinstance(getattr(network.going_on, "channel", None), Tensor):
-            own = network.get_parameter("going_on.channel")
+        if isinstance(getattr(network.decoder, "channel", None), Tensor):
+            own = network.get_parameter("decoder.channel")
             own.copy_(own[order])
 
 

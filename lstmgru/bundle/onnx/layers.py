@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from lstmgru.bundle.onnx.scan import Loops
 from lstmgru.nn.cells import GRU, LSTM, State
-from lstmgru.nn.decoders import RecurrentDecoder
+from lstmgru.nn.decoders import AutoregressiveDecoder
 from lstmgru.nn.encoder import Encoded, Encoder, EncoderState, RecurrentLayer
 from lstmgru.nn.pooling import Pooled
 
@@ -103,7 +103,7 @@ class _CellStep(nn.Module):
         return (*after, outputs.squeeze(1))
 
 
-class OnnxRecurrentDecoder(nn.Module):
+class OnnxAutoregressiveDecoder(nn.Module):
     """A decoder that reads its own forecasts, in a loop over the horizon; it can be exported, not run.
 
     Args:
@@ -111,7 +111,7 @@ class OnnxRecurrentDecoder(nn.Module):
         loops: Where its loop is kept.
     """
 
-    def __init__(self, decoder: RecurrentDecoder, loops: Loops) -> None:
+    def __init__(self, decoder: AutoregressiveDecoder, loops: Loops) -> None:
         super().__init__()
         self.decoder, self._loops = decoder, loops
 
@@ -136,7 +136,7 @@ class OnnxRecurrentDecoder(nn.Module):
 class _DecoderStep(nn.Module):
     """One step of a decoder, as a loop takes it: the decoder itself, for a horizon of one segment."""
 
-    def __init__(self, decoder: RecurrentDecoder, encoder: Encoder, state: EncoderState) -> None:
+    def __init__(self, decoder: AutoregressiveDecoder, encoder: Encoder, state: EncoderState) -> None:
         super().__init__()
         self.decoder, self.encoder = copy.copy(decoder), encoder
         self.decoder.sizes = replace(decoder.sizes, horizon=decoder.segments.length)
@@ -174,6 +174,6 @@ def with_onnx_layers(module: _Module) -> tuple[_Module, Loops]:
                 setattr(parent, name, OnnxRecurrence(child))
             elif isinstance(parent, RecurrentLayer):
                 setattr(parent, name, OnnxCell(child, loops))
-            elif isinstance(child, RecurrentDecoder):
-                setattr(parent, name, OnnxRecurrentDecoder(child, loops))
+            elif isinstance(child, AutoregressiveDecoder):
+                setattr(parent, name, OnnxAutoregressiveDecoder(child, loops))
     return module, loops
