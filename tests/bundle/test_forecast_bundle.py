@@ -260,7 +260,9 @@ def test_a_registered_cell_must_be_registered_where_it_is_loaded(
     bundle = bundle_of(panel_of(frame), model_of("elman(4) > gru(3)"))
     folder = save(tmp_path / "bundle", bundle)
     monkeypatch.setattr(registry, "_registered", {})
-    with pytest.raises(BundleError, match=r"the cell 'elman', which is not registered here; .*test_forecast_bundle.Elman, "):
+    with pytest.raises(
+        BundleError, match=r"the cell 'elman', which is not registered here; .*test_forecast_bundle.Elman, "
+    ):
         load_bundle(folder)
     registry.register_cell("elman", Elman)
     pd.testing.assert_frame_equal(load_bundle(folder).predict(frame), bundle.predict(frame), check_exact=True)
