@@ -17,14 +17,10 @@ class TableConfig(Strict):
     if TYPE_CHECKING:
         gaps: str
 
-    path: Text | None = Field(None, description="Table to read. `null`: `data.dataset` is read.")
+    path: Text | None = Field(None, description="Table to read. `null`: read `data.dataset`.")
     dataset: str | None = Field(None, description="Built-in data set to read instead of a file.", validate_default=True)
-    delimiter: Character = Field(
-        ",", description="Character between the fields of a text file; a tab for `.tsv` unless set."
-    )
-    decimal: Literal[".", ","] = Field(
-        ".", description="Decimal point of the numbers in a text file.", validate_default=True
-    )
+    delimiter: Character = Field(",", description="Delimiter of a text file; for `.tsv`, a tab unless set.")
+    decimal: Literal[".", ","] = Field(".", description="Decimal mark of a text file.", validate_default=True)
 
     @field_validator("dataset")
     @classmethod

@@ -134,66 +134,70 @@ class SearchConfig(Strict):
 
     sampler: SamplerName = Field(
         "tpe",
-        description="How candidates are suggested. `tpe` learns from the trials so far (Bergstra et al. 2011), "
-        "`random` does not, `grid` tries every combination once. For spaces in which all candidates have the same "
-        "parameters: `qmc` spreads them evenly (Sobol 1967), `gp` is a Gaussian process, `nsga2` crosses good ones "
-        "(Deb et al. 2002), and `cmaes` searches ranges of numbers (Hansen 2016).",
+        description="Sampler that suggests candidates. `tpe` learns from previous trials (Bergstra et al. 2011), "
+        "`random` does not, `grid` tries every combination once. Only for spaces in which all "
+        "candidates have the same parameters: `qmc`, an evenly spread quasi-random sequence (Sobol "
+        "1967); `gp`, a Gaussian process; `nsga2`, a genetic algorithm (Deb et al. 2002); `cmaes`, an "
+        "evolution strategy for numeric ranges (Hansen 2016).",
     )
     pruner: PrunerName = Field(
         "median",
-        description="What stops a trial early: `median`, when it is worse than the median of the others at the same "
-        "epoch of the same fold; `percentile`, when it is not among the best `search.percentile` there; "
-        "`successive_halving` and `hyperband`, when it is not among the best quarter or third of those that came as "
-        "far, after 3 epochs, and again after 4 or 3 times as many (Li et al. 2018, 2020); `none`, nothing.",
+        description="Pruner that stops trials early. `median` stops a trial that is worse than the median of the "
+        "others at the same epoch of the same fold; `percentile`, a trial that is not among the best "
+        "`search.percentile` there; `successive_halving` and `hyperband`, a trial that is not among the "
+        "best quarter or third of the trials that reached the same epoch, first after 3 epochs and then "
+        "after 4 or 3 times as many (Li et al. 2018, 2020). `none` stops no trial.",
         validate_default=True,
     )
     percentile: float | None = Field(
         None,
         gt=0,
         lt=100,
-        description="Best trials that `search.pruner: percentile` lets go on, in per cent. `null`: 25.",
+        description="Percentage of the best trials that `search.pruner: percentile` keeps. `null`: 25.",
     )
     trials: Count = Field(
         30,
-        description="Trials of the study in total; those of earlier runs count. A grid ends earlier if it is smaller.",
+        description="Total number of trials of the study, including earlier runs. A smaller grid ends earlier.",
     )
     timeout: Seconds | None = Field(
         None,
-        description="Time of the study in total, refit and export included: seconds, or like `90s`, `5m`, `2h`. "
-        "`null`: no limit.",
+        description="Total time of the study, including refit and export: seconds, or a duration such as `90s`, "
+        "`5m`, `2h`. `null`: no limit.",
     )
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seeds the sampler and every training, 0 to 4294967295.")
+    seed: int = Field(
+        0, ge=0, le=2**32 - 1, description="Random seed of the sampler and of all training runs, 0 to 4294967295."
+    )
     jobs: JobsOrAuto = Field(
         "auto",
-        description="Trials at the same time, at most 1024. `auto`: one for each core, or one on a GPU. Several share "
-        "a GPU, each keeping to its part of the memory.",
+        description="Number of parallel trials, at most 1024. `auto`: one per core, or one on a GPU. Several trials "
+        "can share a GPU; each is limited to its share of the memory.",
     )
     objectives: Objectives = Field(
         (SCORE,),
-        description="What is minimized, one or a list of at most 3: the `score`; `latency`, seconds for one forecast; "
-        "`n_parameters`, trainable numbers; `train_seconds`, time to train on all folds. The score is always among "
-        "them.",
+        description="Objectives to optimize, one or a list of at most 3: `score`; `latency`, seconds for one "
+        "forecast; `n_parameters`, number of trainable parameters; `train_seconds`, training time on "
+        "all folds. The list must contain the score.",
     )
     bounds: Bounds = Field(
         (),
-        description="What the exported model must keep, one or a list: `latency <= 2ms`, `n_parameters <= 50000`, "
+        description="Constraints on the exported model, one or a list: `latency <= 2ms`, `n_parameters <= 50000`, "
         "`train_seconds <= 60`.",
     )
     prefer: Weights | None = Field(
         None,
-        description="Weights by which one trial of the Pareto front of several objectives is exported, like "
-        "`{score: 0.8, latency: 0.2}`. `null`: the one with the best score within `search.bounds`.",
+        description="Weights that select the exported trial from the Pareto front of several objectives, such as "
+        "`{score: 0.8, latency: 0.2}`. `null`: the trial with the best score within `search.bounds`.",
         validate_default=True,
     )
     try_first: Configurations = Field(
         (),
-        description="Configurations that are tried before any other, a list of parameters with their values, like "
-        "`[{n_layers: 1, hidden_size_1: 64}]`. Parameters that are left out are suggested.",
+        description="Configurations to try first, as a list of parameters with their values, such as `[{n_layers: "
+        "1, hidden_size_1: 64}]`. Missing parameters are suggested by the sampler.",
     )
     warm_start: Text | None = Field(
         None,
-        description="Earlier study, by name or path of its journal, whose best 5 configurations that fit this space "
-        "are tried first; they are trained and scored anew. `null`: none.",
+        description="Earlier study, by name or by path of its journal. Its best 5 configurations that fit this "
+        "space are tried first; they are retrained and scored again. `null`: none.",
     )
 
     @field_validator("pruner")

@@ -30,8 +30,8 @@ MOST_FAMILIES = 12
 """Most families of a comparison: each is searched by itself."""
 
 FAMILIES = (
-    "Families that are compared, by name: the keys of `space` that are different in each, and `mixed: true` where at "
-    "least two different cells must occur. `null`: LSTM only, GRU only, stacks of both, both side by side, and fused "
+    "Families to compare, by name: the keys of `space` that differ from the study, and `mixed: true` to require at "
+    "least two different cells. `null`: LSTM only, GRU only, stacks of both, parallel branches of both, and fused "
     "cells."
 )
 
@@ -41,78 +41,84 @@ class SpaceConfig(Strict):
 
     preset: Literal["small", "standard", "full"] = Field(
         "standard",
-        description="Where the values of the keys that are `null` come from: `small`, for a first look; `standard`; "
-        "`full`, everything that there is.",
+        description="Preset that provides the values of all keys that are `null`: `small`, for quick experiments; "
+        "`standard`; `full`, all available options.",
     )
     n_branches: Branches | None = Field(
-        None, description="Stacks of layers side by side, at most 8. `null`: as in the preset."
+        None,
+        description="Number of parallel branches, each a stack of layers; at most 8. `null`: the values of the preset.",
     )
     n_layers: Depth | None = Field(
-        None, description="Number of recurrent layers of a stack, at most 16. `null`: as in the preset."
+        None, description="Number of recurrent layers of a branch, at most 16. `null`: the values of the preset."
     )
     cell: Cells | None = Field(
         None,
-        description="Cell of a layer, chosen for each layer: `lstm`, `gru`, `fused` (GRU's gates on LSTM's memory), or "
-        "one that was registered from Python. `null`: as in the preset.",
+        description="Cell of a layer, chosen for each layer: `lstm`, `gru`, `fused` (the gates of GRU on the memory "
+        "of LSTM), or a cell registered from Python. `null`: the values of the preset.",
     )
     hidden_size: Width | None = Field(
         None,
-        description="Hidden size of a layer in features, at most 16384, chosen for each layer. "
-        "`null`: as in the preset.",
+        description="Hidden size of a layer, at most 16384, chosen for each layer. `null`: the values of the preset.",
     )
     bidirectional: Flags | None = Field(
-        None, description="Whether a layer reads in both directions, chosen for each layer. `null`: as in the preset."
+        None, description="Whether a layer is bidirectional, chosen for each layer. `null`: the values of the preset."
     )
     merge: Merges | None = Field(
         None,
-        description="How branches become one: `concat`, `sum`, or `gate`, a weighted sum with learned weights. `null`: "
-        "as in the preset.",
+        description="How the outputs of the branches are merged: `concat`, `sum`, or `gate`, a sum with learned "
+        "weights. `null`: the values of the preset.",
     )
     residual: Flags | None = Field(
         None,
-        description="Whether the input of a layer is added to its output, from the second layer on. "
-        "`null`: as in the preset.",
+        description="Whether layers have residual connections, starting from the second layer. `null`: the values "
+        "of the preset.",
     )
     layer_norm: Flags | None = Field(
-        None, description="Whether the output of each layer is normalized. `null`: as in the preset."
+        None,
+        description="Whether layer normalization is applied to the output of each layer. `null`: the values of the "
+        "preset.",
     )
     segment_length: Whole | None = Field(
         None,
-        description="Steps that are read at once; 1 reads step by step. At most the shortest context or sequence. "
-        "`null`: as in the preset.",
+        description="Number of time steps per segment that a network reads at once; 1 reads step by step. At most "
+        "the shortest context or sequence. `null`: the values of the preset.",
     )
     pooling: Poolings | None = Field(
         None,
-        description="What is made of the outputs at all steps: the `last`, their `mean` or `max`, `additive` or "
-        "`multihead` attention. `null`: as in the preset.",
+        description="Pooling of the outputs over time: `last`, `mean`, `max`, `additive` attention or `multihead` "
+        "attention. `null`: the values of the preset.",
     )
-    n_heads: Whole | None = Field(None, description="Heads of a multi-head attention. `null`: as in the preset.")
+    n_heads: Whole | None = Field(
+        None, description="Number of attention heads of `multihead` pooling. `null`: the values of the preset."
+    )
     dropout: Probability | None = Field(
         None,
-        description="Probability of dropping a feature between layers and before the head, from 0 to below 1. "
-        "`null`: as in the preset.",
+        description="Dropout probability between layers and before the head, at least 0 and below 1. `null`: the "
+        "values of the preset.",
     )
     recurrent_dropout: Probability | None = Field(
         None,
-        description="Probability of dropping a unit of a layer's own state, the same at all steps (Gal & Ghahramani "
-        "2016), from 0 to below 1. `null`: as in the preset.",
+        description="Dropout probability of the recurrent state, with the same mask at all steps (Gal & Ghahramani "
+        "2016), at least 0 and below 1. `null`: the values of the preset.",
     )
-    optimizer: Optimizers | None = Field(None, description="`adamw` or `adam`. `null`: as in the preset.")
+    optimizer: Optimizers | None = Field(
+        None, description="Optimizer: `adamw` or `adam`. `null`: the values of the preset."
+    )
     learning_rate: Positive | None = Field(
-        None, description="Step size of the optimizer, above 0; of a schedule, the largest. `null`: as in the preset."
+        None, description="Learning rate, above 0. With a schedule, its maximum. `null`: the values of the preset."
     )
     schedule: Schedules | None = Field(
         None,
-        description="Course of the learning rate over `training.max_epochs`, in the refit over its epochs: `constant`, "
-        "`cosine` or `one_cycle`. `null`: as in the preset.",
+        description="Learning rate schedule over `training.max_epochs`, or over the epochs of the refit: "
+        "`constant`, `cosine` or `one_cycle`. `null`: the values of the preset.",
     )
     batch_size: Whole | None = Field(
-        None, description="Windows or sequences in one step of the optimizer. `null`: as in the preset."
+        None, description="Number of windows or sequences per optimizer step. `null`: the values of the preset."
     )
     weight_decay: NotNegative | None = Field(
         None,
-        description="Weight decay from 0; decoupled with `adamw` (Loshchilov & Hutter 2019), else an L2 penalty. "
-        "`null`: as in the preset.",
+        description="Weight decay, at least 0; decoupled with `adamw` (Loshchilov & Hutter 2019), an L2 penalty "
+        "with `adam`. `null`: the values of the preset.",
     )
 
 
@@ -121,7 +127,7 @@ class FamilyConfig(SpaceConfig):
 
     model_config = ConfigDict(json_schema_extra=lambda schema: schema["properties"].pop("preset"))
 
-    mixed: bool = Field(False, description="Whether at least two different cells must occur.")
+    mixed: bool = Field(False, description="Whether a network must contain at least two different cells.")
 
     @field_validator("preset")
     @classmethod

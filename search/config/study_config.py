@@ -23,14 +23,14 @@ CROSS_SECTION = "cross_section"
 
 NAME = (
     "Name of the study, its journal and its model: letters, digits, `-`, `_` and `.`. "
-    "Default: the name of the file without `.yaml`."
+    "Default: the file name without `.yaml`."
 )
-DATA = "The table, and the part that each of its columns plays."
-SEARCH = "How candidates are suggested and pruned, and how much may be spent."
-SPACE = "What is searched: a preset, and what replaces its values."
-TRAINING = "How every candidate is trained."
-TRACKING = "Where MLflow shows the study."
-COMPARE = "What `compare` compares."
+DATA = "The table and the roles of its columns."
+SEARCH = "Sampler, pruner, objectives and budget."
+SPACE = "The search space: a preset, and values that override it."
+TRAINING = "Training settings of all candidates."
+TRACKING = "Where the study is tracked in MLflow."
+COMPARE = "The families that `compare` compares."
 
 
 class StudyConfig(Strict):

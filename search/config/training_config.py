@@ -19,45 +19,45 @@ class TrainingConfig(Strict):
         max_epochs: int | Literal["auto"]
         patience: int | Literal["auto"] | None
 
-    gradient_clip: float | None = Field(
-        1.0, gt=0, description="Largest norm of all gradients together. `null`: gradients are left as they are."
-    )
+    gradient_clip: float | None = Field(1.0, gt=0, description="Maximum norm of the gradients. `null`: no clipping.")
     ema_decay: float | None = Field(
         0.99,
         gt=0,
         lt=1,
-        description="Decay of the moving average of the weights, per optimizer step: the average is what is scored and "
-        "exported. `null`: the weights themselves are.",
+        description="Decay of the exponential moving average of the weights, per optimizer step. The average is "
+        "scored and exported. `null`: no averaging.",
     )
     refit: Literal["all", "last_fold"] = Field(
         "all",
-        description="What the exported model learns from: `all`, everything but the holdout, for as many epochs as "
-        "were best in the folds; `last_fold`, the last fold's training part, until its score gets worse.",
+        description="Training data of the exported model: `all`, everything except the holdout, for the best number "
+        "of epochs found on the folds; `last_fold`, the training part of the last fold, with early "
+        "stopping.",
     )
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = Field(
-        "auto", description="What networks are trained on. `auto`: a GPU where there is one, else the CPU."
+        "auto", description="Device for training. `auto`: a GPU if available, else the CPU."
     )
     precision: Precision = Field(
         "32-true",
-        description="Precision of the numbers in training. `bf16-mixed`, `16-mixed` (not on a CPU): products in half "
-        "precision, which pays for wide layers on a GPU; on a CPU it does without the compiled kernels. What is "
-        "exported is in single precision.",
+        description="Numeric precision of training. `bf16-mixed` and `16-mixed` (GPU only) use half precision for "
+        "matrix products, which speeds up wide layers on a GPU; on a CPU, mixed precision disables the "
+        "compiled kernels. The exported model is in single precision.",
     )
 
 
 class TrackingConfig(Strict):
     """Where MLflow shows the study."""
 
-    enabled: bool = Field(True, description="Whether the study is shown in MLflow.")
+    enabled: bool = Field(True, description="Whether the study is tracked in MLflow.")
     uri: Text | None = Field(
         None,
         description="Tracking server or database: `http://…`, `https://…`, `sqlite:///…`, `postgresql://…`, "
-        "`mysql://…`, `mssql://…`, `databricks`. `null`: the server in `MLFLOW_TRACKING_URI`, else the database "
-        "`mlruns/mlflow.db` in the current folder.",
+        "`mysql://…`, `mssql://…`, `databricks`. `null`: the server in `MLFLOW_TRACKING_URI`, or else "
+        "the database `mlruns/mlflow.db` in the current folder.",
     )
-    experiment: Text | None = Field(None, description="Experiment of the runs. `null`: the study's name.")
+    experiment: Text | None = Field(None, description="MLflow experiment of the runs. `null`: the name of the study.")
     registered_model: Text | None = Field(
-        None, description="Registered model that the best model becomes a version of. `null`: the study's name."
+        None,
+        description="Registered model to which the best model is added as a version. `null`: the name of the study.",
     )
 
     @field_validator("uri")

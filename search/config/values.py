@@ -58,8 +58,8 @@ class Choices(Generic[T]):
 class _Range(Strict):
     low: float
     high: float
-    log: bool = Field(False, description="Whether to draw from the logarithms, as suits magnitudes.")
-    step: float | None = Field(None, description="Distance of two neighboring values; `null`: 1, or any number.")
+    log: bool = Field(False, description="Whether to sample on a logarithmic scale.")
+    step: float | None = Field(None, description="Step between neighboring values; `null`: 1, or any number.")
 
     @field_validator("high")
     @classmethod
@@ -103,7 +103,7 @@ class IntRange(_Range):
     low: Annotated[int, Field(ge=1, le=MOST, description="Smallest value.")]
     high: Annotated[int, Field(ge=1, le=MOST, description="Largest value, included.")]
     step: Annotated[int, Field(ge=1, le=MOST)] | None = Field(
-        None, description="Distance of two neighboring values; `null`: 1."
+        None, description="Step between neighboring values; `null`: 1."
     )
 
     @property
@@ -141,7 +141,7 @@ class FloatRange(_Range):
     low: Annotated[float, Field(ge=0, description="Smallest value.")]
     high: Annotated[float, Field(ge=0, description="Largest value, included.")]
     step: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="Distance of two neighboring values; `null`: any number between low and high."
+        None, description="Step between neighboring values; `null`: any number between low and high."
     )
 
     @property

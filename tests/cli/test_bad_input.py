@@ -102,7 +102,7 @@ KEYS = [
     Case("unknown section", ("line 14: serch is not a known key; did you mean 'search'?",),
          edited("search:", "serch:")),
     Case("unknown key", ("line 9: forecast.horizn is not a known key; did you mean 'horizon'?",
-                         "forecast.horizon is missing: steps that are forecast"), edited("horizon: 3", "horizn: 3")),
+                         "forecast.horizon is missing: number of steps"), edited("horizon: 3", "horizn: 3")),
     Case("key in another section", ("trials is not a known key; did you mean 'search.trials'?",), TINY + "trials: 3\n"),
     Case("three problems at once", ("tiny.yaml: 3 problems", "data.tme is not a known key; did you mean 'time'?",
                                     "data.time is missing", "search.trials must be at least 1 but got 0"),

@@ -57,10 +57,10 @@ def problems_of(path: Path, **options: Any) -> list[str]:
 BAD_VALUES = [
     # Unknown and missing keys.
     ("  time: day", "  tme: day", ["line 3: data.tme is not a known key; did you mean 'time'?",
-                                   "line 1: data.time is missing: column of the times"]),
-    ("  time: day", "", ["line 1: data.time is missing: column of the times (ISO 8601 dates or times)"]),
+                                   "line 1: data.time is missing: column with timestamps"]),
+    ("  time: day", "", ["line 1: data.time is missing: column with timestamps (ISO 8601)"]),
     ("  path: shop.csv", "", ["line 1: data.dataset is missing, and so is data.path: name a built-in data set"]),
-    ("forecast:\n  horizon: 7\n", "", ["forecast is missing: what is forecast, and how forecasts are scored"]),
+    ("forecast:\n  horizon: 7\n", "", ["forecast is missing: horizon, metric and prediction intervals"]),
     ("splits:", "split:", ["line 7: split is not a known key; did you mean 'splits'?", "splits is missing: how the"]),
     ("+", "trials: 3", ["line 9: trials is not a known key; did you mean 'search.trials'?"]),
     ("+", "wether: 3", ["line 9: wether is not a known key; a study may hold name, task, data, forecast, splits"]),

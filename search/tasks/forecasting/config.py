@@ -20,35 +20,38 @@ class ForecastSpaceConfig(SpaceConfig):
 
     decoder: Decoders | None = Field(
         None,
-        description="How the horizon is forecast: `linear` or `mlp`, all steps at once; `recurrent`, step by step from "
-        "its own forecasts; `parallel`, all segments at once from their positions. `null`: as in the preset.",
+        description="Decoder of the horizon: `linear` or `mlp`, all steps at once; `recurrent`, autoregressive, "
+        "step by step; `parallel`, all segments at once from embeddings of their positions. `null`: the "
+        "values of the preset.",
     )
     channels: ChannelModes | None = Field(
         None,
-        description="Whether several targets are read and forecast together (`joint`) or each by itself with the same "
-        "weights (`independent`). `null`: as in the preset.",
+        description="Whether several targets are modeled together (`joint`) or separately with shared weights "
+        "(`independent`). `null`: the values of the preset.",
     )
     normalization: Normalizations | None = Field(
         None,
-        description="How targets are scaled: `fold`, by mean and deviation of the training part; `series`, likewise "
-        "for each series; `last`, and the last value of a context is subtracted; `window`, by mean and deviation of "
-        "each context; `mean`, by its mean absolute value. `null`: as in the preset.",
+        description="Scaling of the targets: `fold`, by mean and standard deviation of the training part; `series`, "
+        "the same for each series; `last`, the same with the last value of each context subtracted; "
+        "`window`, by mean and standard deviation of each context; `mean`, by mean absolute value of "
+        "each context. `null`: the values of the preset.",
     )
     transform: Transforms | None = Field(
         None,
-        description="What is done to targets first: `none`, `log`, `difference`, or both (`log_difference`). "
-        "`null`: as in the preset.",
+        description="Transformation of the targets before scaling: `none`, `log`, `difference`, or both "
+        "(`log_difference`). `null`: the values of the preset.",
     )
     series_embedding: Sizes | None = Field(
-        None, description="Features of a learned vector for each series; 0: none. `null`: as in the preset."
+        None,
+        description="Size of a learned embedding for each series; 0 disables it. `null`: the values of the preset.",
     )
     context_length: Whole | None = Field(
-        None, description="Past steps that a forecast reads. `null`: as in the preset."
+        None, description="Number of past steps that the network reads. `null`: the values of the preset."
     )
     loss: Losses | None = Field(
         None,
-        description="What training minimizes, on scaled values: `mae`, `mse`, `huber` with its corner at 1, or "
-        "`quantile`, for quantiles of its own instead of a single value. `null`: as in the preset.",
+        description="Training loss on scaled values: `mae`, `mse`, `huber` with delta 1, or `quantile`, which makes "
+        "the network forecast quantiles instead of a single value. `null`: the values of the preset.",
     )
 
 
@@ -65,20 +68,22 @@ class ForecastCompareConfig(CompareConfig):
 class ForecastTrainingConfig(TrainingConfig):
     """How every candidate is trained."""
 
-    max_epochs: Count = Field(30, description="Most passes over the training part, for each fold.")
+    max_epochs: Count = Field(30, description="Maximum number of epochs per fold.")
     patience: Count | None = Field(
         5,
-        description="Epochs without a better score before the training of a fold stops. `null`: it never stops early.",
+        description="Number of epochs without improvement after which the training of a fold stops. `null`: no "
+        "early stopping.",
     )
     epoch_windows: CountOrAuto | None = Field(
         "auto",
-        description="Most windows of a pass. Of more, and of series with different numbers of them, each pass draws "
-        "anew, the same number from every series. `auto`: 25600. `null`: all.",
+        description="Maximum number of windows per epoch. If there are more, or if the series have different "
+        "numbers of windows, each epoch samples the same number from every series. `auto`: 25600. "
+        "`null`: all.",
     )
     min_epoch_windows: Count = Field(
         1000,
-        description="Where there are much fewer windows than so many, a pass repeats them until it has about as many. "
-        "On a short series training would otherwise end before a network has learnt anything.",
+        description="Approximate minimum number of windows per epoch. If there are far fewer, an epoch repeats "
+        "them. On short series, training would otherwise stop before a network has learned anything.",
     )
 
 
@@ -88,12 +93,12 @@ class ForecastStudyConfig(StudyConfig):
     name: str = Field(description=NAME)
     task: Literal["forecast"] = Field(
         "forecast",
-        description="What is learnt: to `forecast` series, or to give sequences or texts their labels, by "
-        "`classification` or `regression`.",
+        description="Task: `forecast` for time series; `classification` or `regression` for labeled sequences or "
+        "texts.",
     )
     data: DataConfig = Field(description=DATA)
-    forecast: ForecastConfig = Field(description="What is forecast, and how forecasts are scored.")
-    splits: ForecastSplitsConfig = Field(description="How the series are cut into folds and a holdout.")
+    forecast: ForecastConfig = Field(description="Horizon, metric and prediction intervals.")
+    splits: ForecastSplitsConfig = Field(description="How the series are split into folds and a holdout.")
     search: SearchConfig = Field(SearchConfig(), description=SEARCH)
     space: ForecastSpaceConfig = Field(ForecastSpaceConfig(), description=SPACE)
     training: ForecastTrainingConfig = Field(ForecastTrainingConfig(), description=TRAINING)

@@ -56,55 +56,55 @@ class DataConfig(TableConfig):
 
     path: Text | None = Field(
         None,
-        description="Table to read: `.csv`, `.tsv`, `.txt` (also with `.gz`), `.parquet`, `.feather` or `.arrow`. "
-        "A relative path counts from the current folder, else from the folder of the study file. "
-        "`null`: `data.dataset` is read.",
+        description="Table to read: `.csv`, `.tsv`, `.txt` (also with `.gz`), `.parquet`, `.feather` or `.arrow`. A "
+        "relative path is resolved against the current folder, then against the folder of the study "
+        "file. `null`: read `data.dataset`.",
     )
     dataset: DatasetName | None = Field(
         None,
         description="Built-in data set to read instead of a file: `seattle_weather`, `traffic_hourly`, "
-        "`us_employment` or `stocks`. `null`: `data.path` is read.",
+        "`us_employment` or `stocks`. `null`: read `data.path`.",
         validate_default=True,
     )
-    time: Text = Field(description="Column of the times (ISO 8601 dates or times), or of integer steps.")
-    target: Columns = Field(description="Column to forecast, or a list of them.")
+    time: Text = Field(description="Column with timestamps (ISO 8601) or integer steps.")
+    target: Columns = Field(description="Column to forecast, or a list of columns.")
     id: Text | None = Field(
-        None, description="Column that tells the series of a table apart. `null`: the table is one series."
+        None, description="Column that identifies the series. `null`: the table contains a single series."
     )
     past_covariates: ColumnsOrNone = Field(
-        (), description="Columns that are known up to the moment of a forecast, one or a list."
+        (), description="Columns that are known only up to the time of a forecast, one or a list."
     )
     future_covariates: ColumnsOrNone = Field(
-        (), description="Columns that are known for the forecast steps too, one or a list."
+        (), description="Columns that are also known over the horizon, one or a list."
     )
     static_covariates: ColumnsOrNone = Field(
-        (), description="Columns that do not change within a series, one or a list."
+        (), description="Columns that are constant within a series, one or a list."
     )
     categorical: ColumnsOrNone = Field(
         (),
-        description="Which of the covariates hold names, not numbers, one or a list: text, whole numbers or booleans.",
+        description="Covariates that are categorical, one or a list: text, integers or booleans.",
     )
     calendar: Calendar = Field(
         "auto",
-        description="Features of the times, known ahead. `auto`: those that vary at the frequency; `none`; or a list "
-        "of `minute_of_hour`, `hour_of_day`, `day_of_week`, `day_of_month`, `day_of_year`, `week_of_year`, "
-        "`month_of_year`, `quarter_of_year`, `year`.",
+        description="Calendar features, used as future covariates. `auto`: the features that vary at the frequency "
+        "of the data; `none`; or a list of `minute_of_hour`, `hour_of_day`, `day_of_week`, "
+        "`day_of_month`, `day_of_year`, `week_of_year`, `month_of_year`, `quarter_of_year`, `year`.",
     )
     frequency: Text = Field(
         "auto",
-        description="Distance of two rows. `auto`: found in the times; else a pandas offset alias such as `D`, `h`, "
-        "`15min`, `MS`, or `step` for integer steps.",
+        description="Frequency of the rows. `auto`: inferred from the timestamps; otherwise a pandas offset alias "
+        "such as `D`, `h`, `15min`, `MS`, or `step` for integer steps.",
     )
     gaps: Literal["error", "fill", "interpolate"] = Field(
         "error",
-        description="What becomes of missing rows and cells. `error`: they are refused; `fill`: the last value is "
-        "carried forward; `interpolate`: a straight line between numbers, and names are carried forward. Filled values "
-        "are never scored.",
+        description="Handling of missing rows and values. `error`: raise an error; `fill`: carry the last value "
+        "forward; `interpolate`: interpolate numbers linearly and carry categories forward. Filled "
+        "values are never scored.",
     )
     short_series: Literal["error", "pad"] = Field(
         "error",
-        description="What becomes of a series with fewer rows than a model reads. `error`: it is refused; `pad`: the "
-        "model reads the rows that there are, so a series may be short or begin late.",
+        description="Handling of series with fewer rows than a model reads. `error`: raise an error; `pad`: pad the "
+        "context and mask the missing rows, so a series can be short or start late.",
     )
 
     @field_validator("target", "id", "past_covariates", "future_covariates", "static_covariates")
@@ -153,21 +153,21 @@ class DataConfig(TableConfig):
 class ForecastConfig(Strict):
     """What is forecast, and how forecasts are scored."""
 
-    horizon: Count = Field(description="Steps that are forecast.")
+    horizon: Count = Field(description="Number of steps to forecast.")
     season_length: CountOrAuto = Field(
         "auto",
-        description="Steps in one season, for the seasonal naive baseline and MASE: 7 for days with a weekly season, "
-        "1 for none. `auto`: the usual one of the frequency.",
+        description="Number of steps in a season, for the seasonal naive baseline and MASE: 7 for daily data with a "
+        "weekly season, 1 for no season. `auto`: the usual value for the frequency.",
     )
     metric: MetricName = Field(
         "mae",
-        description="Score of a model, smaller is better. On values in original units: `mae`, `rmse`, `mse`, `smape`, "
-        "`mase`, or `wql` of its quantiles; on values in deviations of the training part: `scaled_mse`, `scaled_mae`.",
+        description="Score of a model; smaller is better. In original units: `mae`, `rmse`, `mse`, `smape`, `mase`, "
+        "or `wql` of its quantiles. In standard deviations of the training part: `scaled_mse`, "
+        "`scaled_mae`.",
     )
     levels: Levels = Field(
         (0.8, 0.95),
-        description="Shares of the true values that prediction intervals shall cover, one or a list. `[]`: there are "
-        "no intervals.",
+        description="Levels (nominal coverage) of the prediction intervals, one or a list. `[]`: no intervals.",
     )
 
     def to_spec(self, *, season_length: int) -> ForecastSpec:
@@ -183,27 +183,30 @@ class ForecastSplitsConfig(SplitsConfig):
     """How the series are cut into folds and a holdout; all lengths are in time steps."""
 
     holdout: Count = Field(
-        description="Steps at the end that the search never sees; the winner is scored on them once."
+        description="Number of steps at the end that the search never sees. The winner is scored on them once."
     )
     folds: Folds = Field(3, description="Number of rolling-origin folds before the holdout, at most 1000.")
     fold_size: Count | None = Field(
-        None, description="Steps that are forecast and scored in a fold. `null`: as many as the holdout."
+        None, description="Number of scored steps in a fold. `null`: the size of the holdout."
     )
     step: Count | None = Field(
-        None, description="Steps between the scored parts of two folds. `null`: `splits.fold_size`."
+        None,
+        description="Number of steps from the scored part of a fold to that of the next. `null`: `splits.fold_size`.",
     )
-    gap: CountOrZero = Field(0, description="Steps left out between a training part and its scored part.")
+    gap: CountOrZero = Field(0, description="Number of steps left out between the training part and the scored part.")
     window: Literal["expanding", "sliding"] = Field(
         "expanding",
-        description="`expanding`: every training part starts at the first row; `sliding`: all are equally long.",
+        description="`expanding`: every training part starts at the first row; `sliding`: all training parts have "
+        "the same length.",
     )
     train_size: Count | None = Field(
-        None, description="Steps of a sliding training part. `null`: as many as the first fold has."
+        None, description="Length of a sliding training part in steps. `null`: that of the first fold."
     )
-    stride: Count = Field(1, description="Steps between two forecasts that are scored.")
+    stride: Count = Field(1, description="Number of steps between two scored forecasts.")
     align: Literal["time", "end"] = Field(
         "time",
-        description="`time`: all series are cut at the same moments; `end`: each counts from its own end.",
+        description="`time`: all series are split at the same times; `end`: each series is split relative to its "
+        "own end.",
     )
 
     @field_validator("train_size")

@@ -30,51 +30,50 @@ class SequenceSpaceConfig(SpaceConfig):
 
     head: Heads | None = Field(
         None,
-        description="From the pooled outputs to the label: `linear`, or `mlp`, with a hidden layer. "
-        "`null`: as in the preset.",
+        description="Head that maps the pooled outputs to the label: `linear`, or `mlp` with one hidden layer. "
+        "`null`: the values of the preset.",
     )
     max_length: Whole | None = Field(
         None,
-        description="Steps or tokens that are read at most; a longer sequence is cut at its end. `null`: the longest "
-        "of the data, at most 512.",
+        description="Maximum number of steps or tokens; longer sequences are truncated at the end. `null`: the "
+        "longest in the data, at most 512.",
     )
     normalization: SequenceNormalizations | None = Field(
         None,
-        description="How numbers are scaled: `none`; `fold`, by mean and deviation of the training part; `sequence`, "
-        "by those of each sequence. Of numbers only. `null`: as in the preset.",
+        description="Scaling of numeric sequences: `none`; `fold`, by mean and standard deviation of the training "
+        "part; `sequence`, by those of each sequence. Not for texts. `null`: the values of the preset.",
     )
     tokens: TokenKinds | None = Field(
-        None, description="What a text is cut into: `word` or `character`. Of texts only. `null`: as in the preset."
+        None, description="Tokens of a text: `word` or `character`. Texts only. `null`: the values of the preset."
     )
     embedding_size: Sizes | None = Field(
         None,
-        description="Features of the learned vector of a token; fixed where `data.vectors` is given. Of texts only. "
-        "`null`: as in the preset.",
+        description="Size of the token embeddings; fixed if `data.vectors` is given. Texts only. `null`: the values "
+        "of the preset.",
     )
     min_count: Whole | None = Field(
         None,
-        description="How often the training part must hold a token for it to have a vector of its own; others are read "
-        "as one unknown token. Of texts only. `null`: as in the preset.",
+        description="Minimum number of occurrences of a token in the training part to be in the vocabulary; all "
+        "other tokens are unknown. Texts only. `null`: the values of the preset.",
     )
     token_dropout: Probability | None = Field(
         None,
-        description="Probability that a token of a training text is read as an unknown one, from 0 to below 1. Of "
-        "texts only. `null`: as in the preset.",
+        description="Probability of replacing a token with the unknown token in training, at least 0 and below 1. "
+        "Texts only. `null`: the values of the preset.",
     )
     loss: SequenceLosses | None = Field(
         None,
-        description="What training minimizes: `cross_entropy` for classes; for numbers, on scaled values, `mae`, `mse` "
-        "or `huber` with its corner at 1. `null`: as in the preset.",
+        description="Training loss: `cross_entropy` for classification; `mae`, `mse` or `huber` with delta 1, on "
+        "scaled values, for regression. `null`: the values of the preset.",
     )
     label_smoothing: Probability | None = Field(
         None,
-        description="Share of the probability of a class that is spread over all classes in training, from 0 to below "
-        "1. Of classes only. `null`: as in the preset.",
+        description="Label smoothing, at least 0 and below 1. Classification only. `null`: the values of the preset.",
     )
     class_weights: ClassWeightings | None = Field(
         None,
-        description="Weights of the classes in the loss: `none`, or `balanced`, inverse to their frequency. Of classes "
-        "only. `null`: as in the preset.",
+        description="Class weights of the loss: `none`, or `balanced`, inversely proportional to class frequencies. "
+        "Classification only. `null`: the values of the preset.",
     )
 
 
@@ -93,13 +92,13 @@ class SequenceTrainingConfig(TrainingConfig):
 
     max_epochs: CountOrAuto = Field(
         "auto",
-        description="Most passes over the training part, for each fold. `auto`: as many as read 50000 sequences, from "
-        "20 (of texts 10) to 60.",
+        description="Maximum number of epochs per fold. `auto`: enough to read 50000 sequences, at least 20 (for "
+        "texts 10) and at most 60.",
     )
     patience: CountOrAuto | None = Field(
         "auto",
-        description="Epochs without a better score before the training of a fold stops. `auto`: a third of "
-        "`training.max_epochs`. `null`: it never stops early.",
+        description="Number of epochs without improvement after which the training of a fold stops. `auto`: a third "
+        "of `training.max_epochs`. `null`: no early stopping.",
     )
 
 
@@ -108,12 +107,12 @@ class SequenceStudyConfig(StudyConfig):
 
     name: str = Field(description=NAME)
     task: Literal["classification", "regression"] = Field(
-        description="What is learnt: a label that is a class, or one that is a number."
+        description="Task: `classification` if the labels are classes, `regression` if they are numbers."
     )
     data: SequenceDataConfig = Field(description=DATA)
-    labels: LabelsConfig = Field(LabelsConfig(), description="What a label is, and how labels are scored.")
+    labels: LabelsConfig = Field(LabelsConfig(), description="How labels are scored.")
     splits: SequenceSplitsConfig = Field(
-        SequenceSplitsConfig(), description="How the sequences are cut into folds and a holdout."
+        SequenceSplitsConfig(), description="How the sequences are split into folds and a holdout."
     )
     search: SearchConfig = Field(SearchConfig(), description=SEARCH)
     space: SequenceSpaceConfig = Field(SequenceSpaceConfig(), description=SPACE)

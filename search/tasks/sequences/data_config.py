@@ -18,56 +18,56 @@ class SequenceDataConfig(TableConfig):
 
     path: Text | None = Field(
         None,
-        description="Table to read: `.csv`, `.tsv`, `.txt` (also with `.gz`), `.parquet`, `.feather` or `.arrow`; or a "
-        "`.ts` file of the time series classification archives. A relative path counts from the current folder, else "
-        "from the folder of the study file. `null`: `data.dataset` is read.",
+        description="Table to read: `.csv`, `.tsv`, `.txt` (also with `.gz`), `.parquet`, `.feather` or `.arrow`; "
+        "or a `.ts` file of the time series classification archives. A relative path is resolved "
+        "against the current folder, then against the folder of the study file. `null`: read "
+        "`data.dataset`.",
     )
     dataset: SequenceDatasetName | None = Field(
         None,
-        description="Built-in data set to read instead of a file: `vowels` or `languages`. `null`: `data.path` is "
-        "read.",
+        description="Built-in data set to read instead of a file: `vowels` or `languages`. `null`: read `data.path`.",
         validate_default=True,
     )
     test: Text | None = Field(
         None,
-        description="Table like `data.path` that is the holdout. `null`: the holdout is drawn, see `splits.holdout`, "
-        "or comes with the data set.",
+        description="Table in the format of `data.path` to use as the holdout. `null`: the test part of the data "
+        "set if it has one; otherwise a random holdout, see `splits.holdout`.",
     )
     layout: Literal["long", "wide", "text", "archive"] | None = Field(
         None,
-        description="What a row is: `long`, a step of a sequence; `wide`, a sequence, with a column for each step; "
-        "`text`, a text; `archive`, a sequence of a file without a header whose first column is the label. `null`: "
-        "`text` where `data.text` is set, `long` where `data.time` is, else `wide`.",
+        description="Meaning of a row: `long`, one step of a sequence; `wide`, a sequence with one column per step; "
+        "`text`, a text; `archive`, a sequence in a file without a header whose first column is the "
+        "label. `null`: `text` if `data.text` is set, `long` if `data.time` is set, else `wide`.",
     )
     target: Text | None = Field(
-        None, description="Column of the labels. `null`: the file or data set has its own (`.ts`, `archive`)."
+        None, description="Column with the labels. `null`: defined by the file or data set (`.ts`, `archive`)."
     )
     channels: ColumnsOrNone = Field(
         (),
-        description="Columns of numbers, one or a list: of a `long` table one for each channel, of a `wide` one for "
-        "each step in order. `[]`: all columns that play no other part.",
+        description="Numeric columns, one or a list: one per channel in a `long` table, one per step in order in a "
+        "`wide` table. `[]`: all columns without another role.",
     )
     id: Text | None = Field(
-        None, description="Column that names the sequences; a `long` table needs it. `null`: rows are counted."
+        None, description="Column that identifies the sequences; required for a `long` table. `null`: row numbers."
     )
     time: Text | None = Field(
-        None, description="Column that orders the steps of a sequence in a `long` table. `null`: they stand in order."
+        None, description="Column that orders the steps of a sequence in a `long` table. `null`: the order of the rows."
     )
-    text: Text | None = Field(None, description="Column of the texts. `null`: sequences of numbers are labeled.")
+    text: Text | None = Field(None, description="Column with the texts. `null`: the sequences are numeric.")
     group: Text | None = Field(
         None,
-        description="Column that tells which sequences belong together, such as the person they are of: they are never "
-        "on both sides of a split. `null`: each stands for itself.",
+        description="Column with groups of sequences that are never on both sides of a split, such as the person "
+        "who produced them. `null`: no groups.",
     )
     gaps: Literal["error", "fill", "interpolate"] = Field(
         "error",
-        description="What becomes of missing numbers within a sequence. `error`: they are refused; `fill`: the last "
-        "value is carried forward; `interpolate`: a straight line between numbers.",
+        description="Handling of missing values within a sequence. `error`: raise an error; `fill`: carry the last "
+        "value forward; `interpolate`: interpolate linearly.",
     )
     vectors: Text | None = Field(
         None,
-        description="File of word vectors to begin with, a line of text for each: the word, then its numbers. `null`: "
-        "all vectors are learned from the data.",
+        description="File of pretrained word vectors, one per line: the word, then its numbers. `null`: no "
+        "pretrained vectors.",
     )
 
     @field_validator("test")
@@ -111,9 +111,9 @@ class LabelsConfig(Strict):
 
     metric: SequenceMetric | Literal["auto"] = Field(
         "auto",
-        description="Score of a model. Of classes, larger is better: `accuracy`, `balanced_accuracy`, `macro_f1`, "
-        "`auroc`; smaller: `log_loss`. Of numbers: `mae`, `rmse`, smaller is better, and `r2`, larger. `auto`: "
-        "`accuracy` or `mae`.",
+        description="Score of a model. Classification: `accuracy`, `balanced_accuracy`, `macro_f1`, `auroc` (larger "
+        "is better), `log_loss` (smaller is better). Regression: `mae`, `rmse` (smaller is better), "
+        "`r2` (larger is better). `auto`: `accuracy` or `mae`.",
     )
 
 
@@ -124,8 +124,8 @@ class SequenceSplitsConfig(SplitsConfig):
         None,
         gt=0,
         lt=1,
-        description="Share of the sequences that the search never sees; the winner is scored on them once. `null`: the "
-        "test part of the data, else 0.2.",
+        description="Fraction of the sequences that the search never sees. The winner is scored on them once. "
+        "`null`: the test part of the data, or else 0.2.",
     )
-    folds: Folds = Field(5, description="Number of folds of the cross-validation; 1 holds a fifth back for validation.")
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seeds the choice, 0 to 4294967295.")
+    folds: Folds = Field(5, description="Number of cross-validation folds; 1 holds out a fifth for validation.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Random seed of the splits, 0 to 4294967295.")
