@@ -16,7 +16,8 @@ from search.run.driver import Driver
 from search.run.progress import SilentListener
 from search.run.resume import open_study
 from search.study.budget import Budget
-from search.study.journal import exclusive, journal_path
+from search.study.journal import exclusive
+from search.study.paths import StudyPaths
 from search.study.records import StudyRecord
 from search.tasks import make_plan
 from search.tasks.plan import Plan
@@ -79,9 +80,9 @@ def drive(
         executor: Runs the trials.
         on_ready: Called with the driver before it starts.
     """
-    path = journal_path(folder, plan.name)
-    with exclusive(path, plan.name):
-        store = open_study(plan, path, SilentListener())
+    paths = StudyPaths(folder, plan.name)
+    with exclusive(paths.lock, plan.name):
+        store = open_study(plan, paths, SilentListener())
         problems: list[str] = []
         with make_tracker(plan.config, folder, on_problem=problems.append) as tracker, executor as running:
             tracker.start(store.record())

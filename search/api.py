@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.errors import SearchError, StudyFileError, StudyNotFound
-from search.study.journal import exclusive, journal_path, open_storage, repair
+from search.study.journal import exclusive, repair
+from search.study.paths import StudyPaths
 from search.study.records import StudyRecord, TrackingLinks
 from search.tasks.study_file import load_study, study_name
 
@@ -206,7 +207,7 @@ def export_bundle(study: str | os.PathLike[str] | None, to: Path | None, folder:
     """
     folder = folder or Path.cwd()
     record = load_record(study, folder)
-    bundle = _find_bundle(record, folder)
+    bundle = StudyPaths(folder, record.study).find_bundle(record.bundle)
     if bundle is None:
         raise SearchError(f"study '{record.study}' has no exported model: run it to its end first")
     target = to or Path(f"{record.study}-model")
@@ -235,17 +236,18 @@ def sync_to_mlflow(
         StudyNotFound: It has not been run in this folder.
         TrackingError: The store or server cannot be reached.
     """
+    from search.study.store import StudyStore
     from search.tracking import sync_study
 
     folder = folder or Path.cwd()
     name = _load_store(study, folder).study.study_name
-    path = journal_path(folder, name)
-    with exclusive(path, name):
-        repair(path)
-        store = _load_store(name, folder)
+    paths = StudyPaths(folder, name)
+    with exclusive(paths.lock, name):
+        repair(paths.journal)
+        store = StudyStore.find(paths)
+        assert store is not None  # it was there before the lock was, and is deleted under the lock only
         record = store.record()
-        bundle = _find_bundle(record, folder)
-        if bundle is not None:
+        if bundle := paths.find_bundle(record.bundle):
             record = replace(record, bundle=str(bundle))
         links = sync_study(record, store.study, folder=folder, tracking_uri=tracking_uri)
         if tracking_uri is None:
@@ -253,22 +255,11 @@ def sync_to_mlflow(
     return links
 
 
-def _find_bundle(study: StudyRecord, folder: Path) -> Path | None:
-    """The study's model, also after the folder was moved; ``None``: there is none."""
-    from search.run.runner import bundle_path
-
-    if study.bundle is None:
-        return None
-    places = (folder / study.bundle, bundle_path(folder, study.study))
-    return next((place for place in places if place.is_dir()), None)
-
-
 def _load_store(study: str | os.PathLike[str] | None, folder: Path) -> StudyStore:
     from search.study.store import StudyStore
 
-    name = study_name(study, folder)
-    path = journal_path(folder, name)
-    store = StudyStore.load(open_storage(path), name) if path.exists() else None
+    name = study_name(study, lambda name: StudyStore.find(StudyPaths(folder, name)) is not None)
+    store = StudyStore.find(StudyPaths(folder, name))
     if store is None:
         raise StudyNotFound(
             f"study '{name}' has not been run in {folder}: there is no studies/{name}.journal; "

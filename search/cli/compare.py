@@ -79,12 +79,12 @@ def compare(
 
 def _show(outcome: CompareOutcome) -> None:
     from search.cli.comparison_table import print_comparison
-    from search.compare.page import JSON, MARKDOWN, PAGE
+    from search.study.paths import COMPARISON_JSON, COMPARISON_MARKDOWN, COMPARISON_PAGE
 
     assert outcome.comparison is not None  # the caller has seen to that
     print_comparison(outcome.comparison)
     here = Path.cwd()
     folder = outcome.files.relative_to(here) if outcome.files.is_relative_to(here) else outcome.files
-    print(f"\npage      {folder / PAGE}, also as {MARKDOWN} and {JSON}")
+    print(f"\npage      {folder / COMPARISON_PAGE}, also as {COMPARISON_MARKDOWN} and {COMPARISON_JSON}")
     if outcome.run_id is not None:
         print(f"MLflow    run {outcome.run_id}")

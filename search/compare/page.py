@@ -23,9 +23,7 @@ from search.compare.results import Comparison, FamilyResult
 from search.compare.tables import Sheet, advice_sheet, sheets, shown_classes
 from search.reports.formatting import counted
 from search.reports.page import Line, chart, html_page, paragraph, table
-
-PAGE, MARKDOWN, JSON = "compare.html", "compare.md", "compare.json"
-"""Their names."""
+from search.study.paths import COMPARISON_JSON, COMPARISON_MARKDOWN, COMPARISON_PAGE
 
 _ROW, _AROUND_ROWS, _HEIGHT = 46, 110, 360
 _CLASS_ROW = 24
@@ -42,9 +40,9 @@ def write_files(comparison: Comparison, folder: Path) -> None:
         OSError: They cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / JSON).write_text(json.dumps(comparison.to_json(), indent=2) + "\n", encoding="utf-8")
-    (folder / MARKDOWN).write_text(markdown(comparison), encoding="utf-8")
-    (folder / PAGE).write_text(comparison_html(comparison, datetime.now().astimezone()), encoding="utf-8")
+    (folder / COMPARISON_JSON).write_text(json.dumps(comparison.to_json(), indent=2) + "\n", encoding="utf-8")
+    (folder / COMPARISON_MARKDOWN).write_text(markdown(comparison), encoding="utf-8")
+    (folder / COMPARISON_PAGE).write_text(comparison_html(comparison, datetime.now().astimezone()), encoding="utf-8")
 
 
 def comparison_html(comparison: Comparison, written: datetime) -> str:

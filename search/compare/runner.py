@@ -13,7 +13,7 @@ from search.compare.results import Comparison
 from search.compare.run_one import run_one
 from search.compare.search import Rounds
 from search.compare.seeds import Retraining, candidate
-from search.compare.store import ComparisonStore, comparison_path, open_comparison
+from search.compare.store import ComparisonStore, open_comparison, refuse_study
 from search.compare.summary import best_trials, summarize
 from search.compare.time_budget import Options, TimeBudget, reserved_seconds
 from search.compare.tracking import track
@@ -21,10 +21,10 @@ from search.config.values import Choices
 from search.errors import ComparisonUnfinished, TrackingError
 from search.executors.base import Executor, Job
 from search.run.progress import Listener
-from search.run.runner import bundle_path, check_cells, interruptible, make_executor
+from search.run.runner import check_cells, interruptible, make_executor
 from search.run.trial import score_baselines
-from search.study.journal import exclusive, journal_path, open_storage
-from search.study.paths import report_path
+from search.study.journal import exclusive
+from search.study.paths import StudyPaths
 from search.study.store import StudyStore, trial_record
 from search.tasks.plan import Plan
 
@@ -65,17 +65,19 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
     plans = {family: family_plan(plan, family) for family in families}
     everything = _with_all_cells(plan, families)
     check_cells(replace(everything, jobs=max(2, plan.jobs)))  # memory is measured in a process of its own
-    path = comparison_path(folder, plan.name)
-    with exclusive(path, f"{plan.name}.compare"):
+    paths = StudyPaths(folder, plan.name)
+    path = paths.comparison_journal
+    with exclusive(paths.comparison_lock, f"{plan.name}.compare"):
+        refuse_study(paths)
         if fresh and path.exists():
             listener.on_message(f"starting over: {path} is removed; the trials of the study stay")
             path.unlink()
-        study = _study(plan, folder)
+        study = StudyStore.find(paths)
         store = open_comparison(plan, plans, study, path, listener)
         _say_what_differs(plan, listener)
         story = _Story(plan, everything, store, options, listener)
         comparison = story.tell()
-        files = report_path(bundle_path(folder, plan.name))
+        files = paths.report
         if comparison is None:
             return CompareOutcome(None, files)
         write_files(comparison, files)
@@ -208,12 +210,6 @@ def _track(
     except TrackingError as error:
         listener.on_message(f"{error}; the comparison is complete, and the same command shows it there later")
         return None
-
-
-def _study(plan: Plan, folder: Path) -> StudyStore | None:
-    """The study as it was run; ``None``: it was not."""
-    path = journal_path(folder, plan.name)
-    return StudyStore.load(open_storage(path), plan.name) if path.exists() else None
 
 
 def _with_all_cells(plan: Plan, families: Iterable[Family]) -> Plan:

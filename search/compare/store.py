@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from search.compare.costs import Costs
 from search.compare.families import Family, family_of, parameters_of
 from search.config.objectives import SCORE
-from search.errors import StudyMismatch
+from search.config.study_config import COMPARISON_SUFFIX
+from search.errors import NotAJournal, StudyMismatch
 from search.run.driver import TIME_IS_UP
-from search.study.journal import journal_path, open_storage, repair
+from search.study.journal import open_storage, repair
+from search.study.paths import StudyPaths
 from search.study.store import StudyStore, trial_record
 from search.tasks.plan import Plan, identity
 from search.tasks.retrain import SeedResult
@@ -31,9 +33,23 @@ ORIGIN = "inherited_from"
 _KEPT = ("seed", "layers", "result")
 
 
-def comparison_path(folder: Path, study: str) -> Path:
-    """``studies/weather.compare.journal`` below the working folder."""
-    return journal_path(folder, f"{study}.compare")
+def refuse_study(paths: StudyPaths) -> None:
+    """Leave a study alone whose journal stands in the place of the comparison's: names were once not reserved.
+
+    Raises:
+        StudyMismatch: There is such a study.
+    """
+    name = f"{paths.study}{COMPARISON_SUFFIX}"
+    try:
+        found = StudyStore.find(StudyPaths(paths.folder, name))
+    except NotAJournal:
+        return  # opening the comparison says so, and --fresh removes the file
+    if found is not None:
+        raise StudyMismatch(
+            f"{paths.comparison_journal} holds the trials of a study named '{name}', so the comparison of study "
+            f"'{paths.study}' cannot be kept there; move that file to another folder, where search.warm_start can "
+            "still read it"
+        )
 
 
 class FamilyStore:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.compare.page import JSON, MARKDOWN, PAGE, brief
+from search.compare.page import brief
 from search.compare.results import Comparison, FamilyResult
+from search.study.paths import COMPARISON_FILES
 from search.tracking.comparison import ComparisonRun, show_comparison
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def track(
         metrics={name: float(value) for family in comparison.families for name, value in _metrics(family)},
         step=comparison.trials * 1000 + comparison.seeds,
         files=files,
-        names=(PAGE, MARKDOWN, JSON),
+        names=COMPARISON_FILES,
         note=brief(comparison),
     )
     return show_comparison(run, settings, folder, study)

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 CROSS_SECTION = "cross_section"
 """Type of the pydantic errors that come from a rule between two sections."""
 
+COMPARISON_SUFFIX = ".compare"
+"""The files of the comparison of study ``x`` are named as those of a study ``x.compare`` would be."""
+RESERVED_SUFFIXES = (COMPARISON_SUFFIX, ".journal")
+"""Names of studies cannot end in them; the lock of a study ``x.journal`` would be that of the journal of ``x``."""
+
 NAME = (
     "Name of the study, its journal and its model: letters, digits, `-`, `_` and `.`. "
     "Default: the file name without `.yaml`."
@@ -55,7 +60,7 @@ class StudyConfig(Strict):
     @classmethod
     def _is_file_name(cls, name: str) -> str:
         if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
-            return name
+            return _without_reserved_suffix(name)
         better = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:100] or "my-study"
         raise ValueError(
             "must be 1 to 100 letters (A to Z), digits, '-', '_' and '.', the first a letter or a digit, "
@@ -86,6 +91,18 @@ class StudyConfig(Strict):
     def to_dict(self) -> dict[str, Any]:
         """Plain values, every default filled in; ``model_validate`` is the inverse."""
         return self.model_dump(mode="json")
+
+
+def _without_reserved_suffix(name: str) -> str:
+    for suffix in RESERVED_SUFFIXES:
+        # Some file systems do not tell upper from lower case.
+        if name.lower().endswith(suffix):
+            stem = name[: -len(suffix)]
+            raise ValueError(
+                f"must not end in {suffix!r}, which is reserved for files of study '{stem}', but got {shown(name)}; "
+                f"for example name: {stem}-{suffix[1:]}"
+            )
+    return name
 
 
 def raise_all(problems: dict[str, str]) -> None:

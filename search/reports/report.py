@@ -16,7 +16,7 @@ from search.reports.origin import origin
 from search.reports.outcome import failures, leaderboard_html, status, verdict
 from search.reports.page import html_page, paragraph
 from search.reports.search.section import search_html
-from search.study.paths import REPORT_PAGE, report_path
+from search.study.paths import REPORT_PAGE, StudyPaths
 from search.study.records import StudyRecord
 
 if TYPE_CHECKING:
@@ -65,19 +65,18 @@ def write_report(study: str, folder: Path, output: Path | None = None) -> Path:
         StudyNotFound: It has not been run in this folder.
         OSError: The file cannot be written.
     """
-    from search.study.journal import journal_path, open_storage
     from search.study.store import StudyStore
 
-    path = journal_path(folder, study)
-    store = StudyStore.load(open_storage(path), study) if path.exists() else None
+    paths = StudyPaths(folder, study)
+    store = StudyStore.find(paths)
     if store is None:
         raise StudyNotFound(f"study '{study}' has not been run in {folder}; run it with: python -m search run {study}")
-    record, bundle = store.record(), path.with_suffix(".bundle")
-    if record.bundle is not None and not Path(record.bundle).is_dir() and bundle.is_dir():
-        record = replace(record, bundle=str(bundle))  # the folder was moved
+    record = store.record()
+    if bundle := paths.find_bundle(record.bundle):
+        record = replace(record, bundle=str(bundle))
     page = report_html(record, store.study)
     if output is None:
-        output = report_path(bundle) / REPORT_PAGE
+        output = paths.report / REPORT_PAGE
         output.parent.mkdir(exist_ok=True)
     output.write_text(page, encoding="utf-8")
     return output

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from search.config.search_config import COMPLETE_ONLY
 from search.run.progress import Listener
 from search.run.warm_start import WarmStart, warm_start
 from search.study.journal import open_storage, repair
+from search.study.paths import StudyPaths
 from search.study.store import StudyStore
 from search.tasks.plan import Plan, identity
 
 
-def open_study(plan: Plan, path: Path, listener: Listener) -> StudyStore:
+def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> StudyStore:
     """The study, new or resumed: nothing is left running by a dead driver, and what is to be tried first is queued.
 
     Call it under :func:`search.study.journal.exclusive`.
@@ -22,9 +21,9 @@ def open_study(plan: Plan, path: Path, listener: Listener) -> StudyStore:
         StudyNotFound: The study that it is to be warmed with is not there.
         NotAJournal: The file in the place of the journal is something else.
     """
-    if cut := repair(path):
-        listener.on_message(f"repaired {path}: an unfinished last line of {cut} bytes was cut off")
-    storage = open_storage(path)
+    if cut := repair(paths.journal):
+        listener.on_message(f"repaired {paths.journal}: an unfinished last line of {cut} bytes was cut off")
+    storage = open_storage(paths.journal)
     store = StudyStore.load(storage, plan.name)
     if store is None:
         attributes = {
@@ -34,7 +33,7 @@ def open_study(plan: Plan, path: Path, listener: Listener) -> StudyStore:
             "identity": identity(plan),
             "data": plan.describe_data(),
         }
-        known = warm_start(plan, path.parent.parent)  # before anything is written, should there be no such study
+        known = warm_start(plan, paths.folder)  # before anything is written, should there be no such study
         objectives = plan.config.search.objectives
         store = StudyStore.create(
             storage, plan.name, direction=plan.direction, attributes=attributes, objectives=objectives
@@ -49,7 +48,7 @@ def open_study(plan: Plan, path: Path, listener: Listener) -> StudyStore:
     if given_up:
         listener.on_message(f"trials {_numbers(given_up)} failed: the search ended several times while they ran")
     warmed = store.get("warm_start") == plan.config.search.warm_start
-    _enqueue(plan, store, None if warmed else warm_start(plan, path.parent.parent), listener)
+    _enqueue(plan, store, None if warmed else warm_start(plan, paths.folder), listener)
     _say_what_is_not_learnt(plan, store, listener)
     return store
 

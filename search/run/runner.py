@@ -24,7 +24,8 @@ from search.run.progress import Listener
 from search.run.resume import open_study
 from search.run.trial import PRELOAD, warm_up
 from search.study.budget import Budget
-from search.study.journal import exclusive, journal_path, open_storage, repair
+from search.study.journal import exclusive, repair
+from search.study.paths import StudyPaths
 from search.study.records import StudyRecord
 from search.study.store import StudyStore
 from search.tasks.plan import Plan
@@ -72,45 +73,41 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
     from search.tracking import make_tracker
 
     check_cells(plan)
-    path = journal_path(folder, plan.name)
-    if path.parent.exists() and not path.parent.is_dir():
-        raise SearchError(f"{path.parent} is a file, but a run keeps its trials in a folder of that name; move it away")
+    paths = StudyPaths(folder, plan.name)
+    if paths.studies.exists() and not paths.studies.is_dir():
+        raise SearchError(
+            f"{paths.studies} is a file, but a run keeps its trials in a folder of that name; move it away"
+        )
     # A store that cannot be used is refused before anything is written.
     tracker = make_tracker(plan.config, folder, on_problem=listener.on_message)
-    with exclusive(path, plan.name):
-        if fresh and path.exists():
-            listener.on_message(f"starting over: {what_goes(path, plan.name)} will be removed")
-            forget(path)
-        store = open_study(plan, path, listener)
+    with exclusive(paths.lock, plan.name):
+        if fresh and paths.journal.exists():
+            listener.on_message(f"starting over: {contents(paths)} will be removed")
+            delete_study(paths)
+        store = open_study(plan, paths, listener)
         listener.on_plan(plan, store.record())
         budget = Budget(plan.trials, plan.config.search.timeout, store.get("elapsed", 0.0))
         with tracker:
             tracker.start(store.record())
-            return _run(plan, store, budget, tracker, listener, bundle_path(folder, plan.name))
+            return _run(plan, store, budget, tracker, listener, paths.bundle)
 
 
-def bundle_path(folder: Path, study: str) -> Path:
-    """``studies/weather.bundle`` below the working folder."""
-    return folder / "studies" / f"{study}.bundle"
-
-
-def what_goes(path: Path, study: str) -> str:
-    """What :func:`forget` would remove."""
+def contents(paths: StudyPaths) -> str:
+    """What :func:`delete_study` would remove, in words."""
     try:
-        repair(path)
-        store = StudyStore.load(open_storage(path), study)
-        trials = f"{len(store.record().trials) if store else 0} trials in {path}"
+        repair(paths.journal)
+        store = StudyStore.find(paths)
+        trials = f"{len(store.record().trials) if store else 0} trials in {paths.journal}"
     except NotAJournal:
-        trials = f"the unreadable {path}"
-    bundle = path.with_suffix(".bundle")
-    return " and ".join([trials, *([f"the model in {bundle}"] if bundle.exists() else [])])
+        trials = f"the unreadable {paths.journal}"
+    return " and ".join([trials, *([f"the model in {paths.bundle}"] if paths.bundle.exists() else [])])
 
 
-def forget(path: Path) -> None:
-    """Remove a study's journal and bundle; what MLflow shows of it stays there."""
-    path.unlink()
-    for suffix in (".bundle", ".report"):
-        shutil.rmtree(path.with_suffix(suffix), ignore_errors=True)
+def delete_study(paths: StudyPaths) -> None:
+    """Remove a study's journal, model and reports; its runs in MLflow stay."""
+    paths.journal.unlink()
+    for folder in (paths.bundle, paths.report):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from lstmgru.errors import did_you_mean
 from search.errors import StudyMismatch, StudyNotFound
 from search.space.configurations import Parameters, complete
-from search.study.journal import journal_path, open_storage
+from search.study.journal import open_storage
+from search.study.paths import StudyPaths, studies_in
 from search.study.store import StudyStore
 
 if TYPE_CHECKING:
@@ -82,12 +83,13 @@ def _load(reference: str, name: str, folder: Path) -> StudyStore:
     import optuna
 
     named = Path(reference).name == reference and not reference.endswith(".journal")
-    path = journal_path(folder, reference) if named else folder / Path(reference).expanduser()
-    if path.absolute() == journal_path(folder, name).absolute():
+    path = StudyPaths(folder, reference).journal if named else folder / Path(reference).expanduser()
+    own = StudyPaths(folder, name)
+    if path.absolute() == own.journal.absolute():
         raise StudyNotFound(f"search.warm_start is {reference!r}, which is this study itself; name another one")
     if not path.is_file():
-        there = sorted(file.stem for file in (folder / "studies").glob("*.journal"))
-        hint = did_you_mean(Path(reference).stem, there)
+        there = studies_in(folder)
+        hint = did_you_mean(reference if named else Path(reference).stem, there)
         raise StudyNotFound(
             f"search.warm_start is {reference!r}, but there is no {path}{hint}; run that study here, or name a journal"
         )

@@ -21,27 +21,26 @@ _SECONDS = 1.0
 """Between two ends of trials that are forced to the disk."""
 
 
-def journal_path(folder: Path, study: str) -> Path:
-    """``studies/weather.journal`` below the working folder."""
-    return folder / "studies" / f"{study}.journal"
-
-
 @contextmanager
-def exclusive(path: Path, study: str) -> Iterator[None]:
-    """Hold the study for writing; the system releases it when the process ends, however it ends.
+def exclusive(lock_file: Path, study: str) -> Iterator[None]:
+    """Hold the lock of a study's journal; the system releases it when the process ends, however it ends.
+
+    Args:
+        lock_file: ``studies/weather.lock``.
+        study: What the error calls it.
 
     Raises:
         StudyBusy: Another process runs the study.
     """
     from filelock import FileLock, Timeout
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_suffix(".lock"))
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(lock_file)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise StudyBusy(
-            f"study '{study}' is being run by another process ({path.with_suffix('.lock')} is locked); "
+            f"study '{study}' is being run by another process ({lock_file} is locked); "
             "wait for it, stop it, or give this run another name with --set name=..."
         ) from None
     try:

@@ -1,16 +1,95 @@
-"""Where the files of a study's report stand, and how they are called."""
+"""Where the files of a study are. Every path of a study and of its comparison comes from here."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from search.config.study_config import COMPARISON_SUFFIX
+
 REPORT_PAGE = "report.html"
-FORECASTS_TABLE, FORECASTS_PAGE = "forecasts.csv", "forecasts.html"
+FORECASTS_TABLE, FORECASTS_PAGE, ATTENTION_TABLE = "forecasts.csv", "forecasts.html", "attention.csv"
 PREDICTIONS_TABLE, CONFUSION_TABLE, CLASSES_TABLE = "predictions.csv", "confusion.csv", "classes.csv"
+COMPARISON_PAGE, COMPARISON_MARKDOWN, COMPARISON_JSON = "compare.html", "compare.md", "compare.json"
+"""Names of the files in the report folder of a study."""
+
 HOLDOUT_TABLES = (FORECASTS_TABLE, PREDICTIONS_TABLE, CONFUSION_TABLE, CLASSES_TABLE)
-"""What was said of the holdout; a study has those of its task."""
+"""Predictions on the holdout and their scores; a study has those of its task."""
+COMPARISON_FILES = (COMPARISON_PAGE, COMPARISON_MARKDOWN, COMPARISON_JSON)
+
+_JOURNAL, _LOCK, _BUNDLE, _REPORT = ".journal", ".lock", ".bundle", ".report"
+
+
+@dataclass(frozen=True)
+class StudyPaths:
+    """The files of a study and of its comparison.
+
+    No two studies share a file, because :class:`~search.config.study_config.StudyConfig` refuses the names that would.
+
+    Attributes:
+        folder: The working folder, in which ``studies/`` is.
+        study: Name of the study.
+    """
+
+    folder: Path
+    study: str
+
+    @property
+    def studies(self) -> Path:
+        """The folder that all studies share."""
+        return self.folder / "studies"
+
+    @property
+    def journal(self) -> Path:
+        """Trials and attributes of the study."""
+        return self._named(_JOURNAL)
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that writes the journal."""
+        return self._named(_LOCK)
+
+    @property
+    def bundle(self) -> Path:
+        """Directory of the exported model."""
+        return self._named(_BUNDLE)
+
+    @property
+    def report(self) -> Path:
+        """Directory of the holdout's predictions, the report and the files of the comparison."""
+        return report_path(self.bundle)
+
+    @property
+    def comparison_journal(self) -> Path:
+        """Trials and attributes of the comparison."""
+        return self._named(COMPARISON_SUFFIX + _JOURNAL)
+
+    @property
+    def comparison_lock(self) -> Path:
+        """Held by the process that writes the comparison's journal."""
+        return self._named(COMPARISON_SUFFIX + _LOCK)
+
+    def find_bundle(self, recorded: str | None) -> Path | None:
+        """The exported model, also after the working folder was moved; ``None`` if there is none.
+
+        Args:
+            recorded: Directory that the study's record names.
+        """
+        if recorded is None:
+            return None
+        return next((place for place in (self.folder / recorded, self.bundle) if place.is_dir()), None)
+
+    def _named(self, ending: str) -> Path:
+        return self.studies / f"{self.study}{ending}"
 
 
 def report_path(bundle: Path) -> Path:
     """``studies/weather.report`` beside ``studies/weather.bundle``."""
-    return bundle.with_suffix(".report")
+    return bundle.with_name(bundle.name.removesuffix(_BUNDLE) + _REPORT)
+
+
+def studies_in(folder: Path) -> list[str]:
+    """Names of the studies that were run in a working folder, sorted."""
+    journals = StudyPaths(folder, "").studies.glob(f"*{_JOURNAL}")
+    names = sorted(path.name.removesuffix(_JOURNAL) for path in journals)
+    return [name for name in names if not name.endswith(COMPARISON_SUFFIX)]

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from search.config.objectives import SCORE, Goal
 from search.errors import StudyMismatch
+from search.study.journal import open_storage
+from search.study.paths import StudyPaths
 from search.study.records import (
     BaselineRecord,
     EpochRecord,
@@ -62,6 +64,15 @@ class StudyStore:
             return None
         study = optuna.load_study(study_name=name, storage=storage)
         return cls(study, storage) if _CREATED in study.user_attrs else None
+
+    @classmethod
+    def find(cls, paths: StudyPaths) -> StudyStore | None:
+        """The study in its journal, or ``None`` if it was not run.
+
+        Raises:
+            NotAJournal: The file in the place of the journal is something else, or damaged.
+        """
+        return cls.load(open_storage(paths.journal), paths.study) if paths.journal.exists() else None
 
     @classmethod
     def create(

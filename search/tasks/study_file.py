@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Union, cast
@@ -61,13 +61,13 @@ def load_study(
     return LoadedStudy(config, path)
 
 
-def study_name(reference: Reference = None, folder: Path | None = None) -> str:
+def study_name(reference: Reference, was_run: Callable[[str], bool]) -> str:
     """The name of a study, whose other keys need not be valid.
 
     Args:
         reference: Path of a study file, name of one in ``studies/``, or name of a study that was run under another
             name than its file's; ``None``: the weather study.
-        folder: Where studies were run; ``None``: the current folder.
+        was_run: Whether there is a study of a name, also of one that studies can no longer have.
 
     Raises:
         StudyNotFound: There is neither such a file nor such a study.
@@ -76,16 +76,16 @@ def study_name(reference: Reference = None, folder: Path | None = None) -> str:
     try:
         path = find_study(reference)
     except StudyNotFound:
-        journal = (folder or Path.cwd()) / "studies" / f"{reference}.journal"
-        if not _is_name(reference) or not journal.exists():
+        if not _is_name(reference) or not was_run(str(reference)):
             raise
         return str(reference)
     document = read_yaml(path)
     values = {"name": path.stem, **_copy(document.values)}
     problems = [_locate(keys, text, document, []) for keys, text in _check(values)[1] if keys == ("name",)]
-    if problems:
+    name = str(values["name"])
+    if problems and not (_is_name(name) and was_run(name)):
         raise StudyFileError(_relative(path), problems)
-    return str(values["name"])
+    return name
 
 
 def find_study(reference: Reference = None) -> Path:

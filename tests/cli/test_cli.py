@@ -18,7 +18,8 @@ from search.api import export_bundle
 from search.cli.app import app, main
 from search.cli.tables import print_study
 from search.errors import SearchError
-from search.study.journal import journal_path, open_storage
+from search.study.journal import open_storage
+from search.study.paths import StudyPaths
 from search.study.records import TrackingLinks
 from search.study.store import StudyStore
 
@@ -154,7 +155,7 @@ def store_study(folder: Path, *, tracked: str | None = None, bundle: Path | None
     (folder / "studies").mkdir(parents=True)
     record = finished_study(1)
     attributes = {"task": record.task, "config": record.config, "identity": {}, "data": record.data}
-    storage = open_storage(journal_path(folder, "weather"))
+    storage = open_storage(StudyPaths(folder, "weather").journal)
     store = StudyStore.create(storage, "weather", direction="minimize", attributes=attributes)
     if tracked is not None:
         store.set_links(TrackingLinks(tracked, "1", "parent"))

@@ -19,13 +19,14 @@ from search.compare.families import family_plan, study_families
 from search.compare.runner import compare
 from search.compare.search import Rounds
 from search.compare.seeds import Retraining
-from search.compare.store import ORIGIN, ComparisonStore, comparison_path, open_comparison
+from search.compare.store import ORIGIN, ComparisonStore, open_comparison
 from search.compare.summary import best_trials, summarize
 from search.compare.time_budget import Options
 from search.errors import ComparisonUnfinished, StudyBusy, StudyMismatch
 from search.executors.in_process import InProcessExecutor
 from search.run.trial import warm_up
 from search.study.journal import exclusive
+from search.study.paths import StudyPaths
 from search.study.records import TrialRecord
 from search.study.store import StudyStore
 from search.tasks.plan import Plan
@@ -52,7 +53,7 @@ def opened(folder: Path, *overrides: str, text: str = TWO, notes: Notes | None =
     """The comparison, as a run finds it."""
     plan = plan_of(folder, *overrides, text=text)
     plans = {family: family_plan(plan, family) for family in study_families(plan)}
-    path = comparison_path(folder, plan.name)
+    path = StudyPaths(folder, plan.name).comparison_journal
     path.parent.mkdir(exist_ok=True)
     study = None
     if (journal := path.with_name(f"{plan.name}.journal")).exists():
@@ -388,14 +389,14 @@ def test_too_short_a_time_is_an_error_that_keeps_what_is_done(tmp_path: Path) ->
     with pytest.raises(ComparisonUnfinished, match=r"the time of 3 s was up before lstm, gru had a trial: about 16 s"):
         compare(plan, Options(timeout=3.0), folder=tmp_path, fresh=False, listener=Notes())
 
-    assert comparison_path(tmp_path, "tiny").exists()
+    assert StudyPaths(tmp_path, "tiny").comparison_journal.exists()
 
 
 def test_two_comparisons_of_a_study_do_not_run_at_once(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, text=TWO)
 
     with (
-        exclusive(comparison_path(tmp_path, "tiny"), "tiny.compare"),
+        exclusive(StudyPaths(tmp_path, "tiny").comparison_lock, "tiny.compare"),
         pytest.raises(StudyBusy, match=r"tiny\.compare"),
     ):
         compare(plan, Options(), folder=tmp_path, fresh=False, listener=Notes())

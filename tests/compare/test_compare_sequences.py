@@ -31,13 +31,14 @@ from search.compare.families import family_of, family_plan, study_families
 from search.compare.search import Rounds
 from search.compare.seeds import Retraining
 from search.compare.significance import differences, standing
-from search.compare.store import ORIGIN, ComparisonStore, comparison_path, open_comparison
+from search.compare.store import ORIGIN, ComparisonStore, open_comparison
 from search.compare.summary import best_trials, summarize
 from search.errors import StudyFileError
 from search.executors.in_process import InProcessExecutor
 from search.run.trial import run_trial, warm_up
 from search.space.space import Settings
-from search.study.journal import journal_path, open_storage
+from search.study.journal import open_storage
+from search.study.paths import StudyPaths
 from search.study.store import StudyStore
 from search.tasks.plan import Plan
 from search.tasks.retrain import train_again
@@ -351,9 +352,9 @@ def test_sequences_of_one_length_and_numbers_have_no_parts(plans: dict[str, Sequ
 def opened(folder: Path, text: str = TWO, notes: Notes | None = None) -> tuple[Plan, ComparisonStore]:
     plan = label_plan_of(folder, text)
     plans = {family: family_plan(plan, family) for family in study_families(plan)}
-    path = comparison_path(folder, plan.name)
+    path = StudyPaths(folder, plan.name).comparison_journal
     path.parent.mkdir(exist_ok=True)
-    journal = journal_path(folder, plan.name)
+    journal = StudyPaths(folder, plan.name).journal
     study = StudyStore.load(open_storage(journal), plan.name) if journal.exists() else None
     return plan, open_comparison(plan, plans, study, path, notes or Notes())
 

@@ -22,9 +22,10 @@ from helpers.comparisons import (
 from helpers.mlflow_ui import CHROMIUM, browser_page
 
 from search.cli.comparison_table import print_comparison
-from search.compare.page import JSON, MARKDOWN, PAGE, brief, comparison_html, markdown, write_files
+from search.compare.page import brief, comparison_html, markdown, write_files
 from search.compare.results import Comparison, FamilyResult, Trait
 from search.compare.tables import Sheet, megabytes, number, probability, score, seconds, sheets, signed
+from search.study.paths import COMPARISON_FILES, COMPARISON_JSON
 from search.tasks.compare import ClassScore
 
 WRITTEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -258,8 +259,9 @@ def test_the_files_stand_side_by_side(tmp_path: Path) -> None:
 
     write_files(comparison, tmp_path / "weather.report")
 
-    assert sorted(path.name for path in (tmp_path / "weather.report").iterdir()) == sorted([PAGE, MARKDOWN, JSON])
-    assert json.loads((tmp_path / "weather.report" / JSON).read_text()) == json.loads(json.dumps(comparison.to_json()))
+    assert sorted(path.name for path in (tmp_path / "weather.report").iterdir()) == sorted(COMPARISON_FILES)
+    written = json.loads((tmp_path / "weather.report" / COMPARISON_JSON).read_text())
+    assert written == json.loads(json.dumps(comparison.to_json()))
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from search.run.progress import SilentListener
 from search.run.resume import open_study
 from search.run.trial import warm_up
 from search.study.budget import Budget
-from search.study.journal import journal_path
+from search.study.paths import StudyPaths
 from search.study.records import TrialRecord
 from search.study.store import StudyStore
 from search.tasks import make_plan
@@ -84,9 +84,9 @@ def drive(
     """
     plan = plan_of(folder, *overrides, text=text)
     listener = notes or Notes()
-    path = journal_path(folder, plan.name)
-    path.parent.mkdir(exist_ok=True)
-    store = open_study(plan, path, listener)
+    paths = StudyPaths(folder, plan.name)
+    paths.studies.mkdir(exist_ok=True)
+    store = open_study(plan, paths, listener)
 
     def interrupt(trial: TrialRecord) -> None:
         if trial.number == stop_in and trial.curve:

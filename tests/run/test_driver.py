@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from lstmgru.training import fit_forecasts as fitting
 from search.errors import NotAJournal, StudyFileError, StudyMismatch, StudyNotFound
 from search.run.finalize import why_nothing_to_export
-from search.study.journal import journal_path
+from search.study.paths import StudyPaths
 from search.study.samplers import derive_seed
 from search.study.store import StudyStore
 
@@ -154,7 +154,7 @@ def test_a_journal_elsewhere_serves_as_well(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     earlier = run_earlier(elsewhere, "search.trials=2")
-    path = journal_path(elsewhere, "earlier")
+    path = StudyPaths(elsewhere, "earlier").journal
     here = tmp_path / "here"
     here.mkdir()
     store = drive(here, *RANDOM, f"search.warm_start={path}", "search.trials=2")
@@ -199,7 +199,7 @@ def test_a_study_that_cannot_warm_is_an_error_that_leaves_nothing(
     run_earlier(tmp_path, "search.trials=1")
     with pytest.raises(error, match=message):
         drive(tmp_path, f"search.warm_start={reference}", *changes)
-    journal = journal_path(tmp_path, "tiny")
+    journal = StudyPaths(tmp_path, "tiny").journal
     assert not journal.exists() or b"tiny" not in journal.read_bytes()
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from search.errors import StudyBusy, StudyMismatch
-from search.study.journal import exclusive, journal_path, open_storage, repair
+from search.study.journal import exclusive, open_storage, repair
+from search.study.paths import StudyPaths
 from search.study.records import EpochRecord
 from search.study.store import MAX_RESTARTS, StudyStore, curve_rows, trial_record
 
@@ -26,13 +27,13 @@ ATTRIBUTES: dict[str, Any] = {
 
 
 def new_store(folder: Path) -> StudyStore:
-    path = journal_path(folder, "demo")
+    path = StudyPaths(folder, "demo").journal
     path.parent.mkdir(exist_ok=True)
     return StudyStore.create(open_storage(path), "demo", direction="minimize", attributes=ATTRIBUTES)
 
 
 def reopen(folder: Path) -> StudyStore:
-    path = journal_path(folder, "demo")
+    path = StudyPaths(folder, "demo").journal
     repair(path)
     store = StudyStore.load(open_storage(path), "demo")
     assert store is not None
@@ -187,7 +188,7 @@ def test_a_trial_whose_worker_died_is_tried_once_more_and_counts_once(tmp_path: 
 def test_a_torn_last_line_is_cut_and_the_study_goes_on(tmp_path: Path, torn: bytes) -> None:
     store = new_store(tmp_path)
     store.study.tell(ask(store), 1.0)
-    path = journal_path(tmp_path, "demo")
+    path = StudyPaths(tmp_path, "demo").journal
     whole = path.read_bytes()
     path.write_bytes(whole + torn)
     os.symlink(path, path.with_name(path.name + ".lock"))  # the lock of the process that was killed
@@ -200,13 +201,13 @@ def test_a_torn_last_line_is_cut_and_the_study_goes_on(tmp_path: Path, torn: byt
 
 def test_a_whole_journal_is_left_as_it_is(tmp_path: Path) -> None:
     new_store(tmp_path)
-    assert repair(journal_path(tmp_path, "demo")) == 0
+    assert repair(StudyPaths(tmp_path, "demo").journal) == 0
     assert repair(tmp_path / "none.journal") == 0
 
 
 def test_a_study_whose_creation_was_cut_short_is_created_again(tmp_path: Path) -> None:
     new_store(tmp_path)
-    path = journal_path(tmp_path, "demo")
+    path = StudyPaths(tmp_path, "demo").journal
     lines = path.read_bytes().splitlines(keepends=True)
     for kept in range(len(lines)):
         path.write_bytes(b"".join(lines[:kept]))
@@ -217,7 +218,7 @@ def test_a_study_whose_creation_was_cut_short_is_created_again(tmp_path: Path) -
 
 
 def test_a_study_has_one_driver_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:
-    path = journal_path(tmp_path, "demo")
+    path = StudyPaths(tmp_path, "demo").lock
     script = f"""
         import time
         from pathlib import Path

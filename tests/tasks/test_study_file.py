@@ -78,6 +78,8 @@ BAD_VALUES = [
     # Names and choices.
     ("+", "name: my shop", ["line 9: name must be 1 to 100 letters (A to Z), digits", "for example name: my-shop"]),
     ("+", "name: ../x", ["line 9: name must be", "but got '../x'; for example name: x"]),
+    ("+", "name: x.compare", ["line 9: name must not end in '.compare', which is reserved", "name: x-compare"]),
+    ("+", "name: x.v2.Journal", ["for files of study 'x.v2', but got 'x.v2.Journal'", "name: x.v2-journal"]),
     ("+", "name: 2024", ["line 9: name must be text but got 2024; put it in quotes"]),
     ("+", "name:", ["line 9: name must be text but got nothing"]),
     ("+", "task: classify", ["line 9: task must be one of forecast, classification, regression but got 'classify'; "
@@ -499,7 +501,7 @@ def test_a_study_is_found_by_path_or_by_name_with_the_current_folder_first(write
 def test_a_study_that_is_not_there_is_refused_with_those_that_are(reference: str, message: str, write: Write) -> None:
     write(GOOD)
 
-    for find in (find_study, load_study, study_name):
+    for find in (find_study, load_study, lambda name: study_name(name, never)):
         with pytest.raises(StudyNotFound, match=message):
             find(reference)
 
@@ -507,15 +509,21 @@ def test_a_study_that_is_not_there_is_refused_with_those_that_are(reference: str
 def test_a_study_has_a_name_even_where_its_file_has_mistakes(write: Write) -> None:
     path = write("name: other\nnonsense: 3\n")
 
-    assert study_name(path) == "other"
-    assert study_name(write("nonsense: 3\n")) == "shop"
-    assert study_name() == "weather"
+    assert study_name(path, never) == "other"
+    assert study_name(write("nonsense: 3\n"), never) == "shop"
+    assert study_name(None, never) == "weather"
+
+
+def never(name: str) -> bool:
+    """That a study of that name was run."""
+    return False
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("../shop", "line 1: name must be 1 to 100 letters .* but got '../shop'; for example name: shop"),
+        ("x.compare", "line 1: name must not end in '.compare'"),
         ("2024", "line 1: name must be text but got 2024; put it in quotes"),
         ("[a]", r'line 1: name must be text but got \["a"\]'),
     ],
@@ -524,17 +532,16 @@ def test_the_name_of_a_study_keeps_its_rule_even_where_nothing_else_is_checked(
     name: str, message: str, write: Write
 ) -> None:
     with pytest.raises(StudyFileError, match=message):
-        study_name(write(f"name: {name}\nnonsense: 3\n"))
+        study_name(write(f"name: {name}\nnonsense: 3\n"), never)
 
 
-def test_a_study_that_was_run_under_another_name_is_known_by_its_journal(tmp_path: Path, write: Write) -> None:
-    write(GOOD)
-    with pytest.raises(StudyNotFound, match="no study 'second'"):
-        study_name("second", tmp_path)
-    (tmp_path / "studies").mkdir()
-    (tmp_path / "studies" / "second.journal").touch()
+@pytest.mark.parametrize("name", ["second", "shop.compare"])
+def test_a_study_that_was_run_is_known_by_its_name_even_one_that_is_reserved_now(name: str, write: Write) -> None:
+    file = write(f"name: {name}\n" + GOOD)
+    with pytest.raises(StudyNotFound, match=f"no study '{name}'"):
+        study_name(name, never)
 
-    assert study_name("second", tmp_path) == study_name("second") == "second"
+    assert study_name(name, lambda asked: asked == name) == study_name(file, lambda asked: asked == name) == name
 
 
 def resolve(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:

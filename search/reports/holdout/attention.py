@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from lstmgru.bundle import ForecastBundle
 
-ATTENTION_TABLE = "attention.csv"
-"""File of the report's directory."""
-
 _HEIGHT = 260
 _MOST_TARGETS = 3
 _WHAT = (

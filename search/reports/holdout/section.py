@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from lstmgru.errors import DataError
 from search.reports.formatting import subject
-from search.reports.holdout.attention import ATTENTION_TABLE, attention_charts
+from search.reports.holdout.attention import attention_charts
 from search.reports.holdout.forecast_table import read_forecasts
 from search.reports.holdout.forecasts import forecast_charts
 from search.reports.holdout.labels import classes_html, values_html
 from search.reports.page import paragraph
-from search.study.paths import FORECASTS_TABLE, report_path
+from search.study.paths import ATTENTION_TABLE, FORECASTS_TABLE, report_path
 
 if TYPE_CHECKING:
     from search.study.records import StudyRecord

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.errors import NoTrialCompleted
-from search.study.paths import FORECASTS_PAGE, FORECASTS_TABLE
+from search.study.paths import ATTENTION_TABLE, FORECASTS_PAGE, FORECASTS_TABLE
 from search.study.records import IntervalRecord
 from search.tasks.forecasting.data import ForecastBacktest, ForecastData
 from search.tasks.refit import Deadline, FinalResult, FinalTask, check_interrupted, final_result
@@ -215,7 +215,7 @@ def _write_report(task: ForecastTask, evaluation: Evaluation, winner: Forecasts)
 
 def _write_attention(task: ForecastTask, bundle: ForecastBundle) -> None:
     """What a forecast looks at, if the winner has an attention; the table of an earlier winner goes."""
-    from search.reports.holdout.attention import ATTENTION_TABLE, attention_table
+    from search.reports.holdout.attention import attention_table
 
     path = task.report / ATTENTION_TABLE
     path.unlink(missing_ok=True)
