@@ -15,7 +15,8 @@ from helpers.studies import TINY, search, shop_table, write_study
 
 from search import run_study
 from search.cli.app import main
-from search.run.runner import forget, what_goes
+from search.run.runner import contents, delete_study
+from search.study.paths import StudyPaths
 
 Tree = dict[str, bytes | None]
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -541,8 +542,9 @@ def test_a_file_that_is_no_journal_is_left_alone_unless_it_is_to_go(
     for arguments in (("run", "tiny.yaml", *UNTRACKED), ("show", "tiny.yaml"), ("export", "tiny"), ("sync", "tiny")):
         message = refused(tmp_path, arguments, monkeypatch, capsys)
         assert_holds(message, ("tiny.journal cannot", f"{line} is no entry", "move it away", "--fresh"))
-    assert what_goes(journal, "tiny").startswith(f"the unreadable {journal}")
-    forget(journal)
+    paths = StudyPaths(tmp_path, "tiny")
+    assert contents(paths).startswith(f"the unreadable {journal}")
+    delete_study(paths)
     assert not journal.exists()
 
 
