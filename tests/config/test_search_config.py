@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from config.test_study_config import make_config
+from helpers.configs import make_config
 from pydantic import ValidationError
 
 from lstmgru.specs import ForecastSpec

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from helpers.configs import make_config
 from pydantic import BaseModel, ValidationError
 
 from lstmgru.errors import DataError
@@ -32,19 +33,6 @@ from search.config.yaml_file import dump_yaml, parse_value
 from search.tasks.forecasting.config import ForecastSpaceConfig, ForecastStudyConfig, ForecastTrainingConfig
 from search.tasks.forecasting.data_config import CalendarFeature, DataConfig, DatasetName
 from search.tasks.sequences.config import SequenceSpaceConfig, SequenceStudyConfig, SequenceTrainingConfig
-
-
-def make_config(**sections: Any) -> ForecastStudyConfig:
-    """A small valid study; a section that is given is merged into its own."""
-    values: dict[str, Any] = {
-        "name": "shop",
-        "data": {"path": "shop.csv", "time": "day", "target": "units"},
-        "forecast": {"horizon": 7},
-        "splits": {"holdout": 30},
-    }
-    for name, section in sections.items():
-        values[name] = {**values.get(name, {}), **section}
-    return ForecastStudyConfig.model_validate(values)
 
 
 def test_a_study_needs_three_sections_and_fills_in_the_rest() -> None:

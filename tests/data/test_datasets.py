@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from dataclasses import replace
-from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
 import pytest
-from _pytest.mark import ParameterSet
+from helpers.datasets import EVERY, installed
 
-from lstmgru.data.sequences.datasets import LABELLED_DATASETS, LANGUAGES, load_labeled
+from lstmgru.data.sequences.datasets import LANGUAGES, load_labeled
 from lstmgru.data.tables import datasets
 from lstmgru.data.tables.datasets import DATASETS, load_dataset
 from lstmgru.errors import DataError
-
-EVERY = DATASETS | LABELLED_DATASETS
-
-
-def installed(name: str) -> ParameterSet:
-    """A data set as a test case; it is skipped where an optional package is missing, unless REQUIRE_STUDIES is set."""
-    dataset = EVERY[name]
-    absent = dataset.extra is not None and find_spec(dataset.package) is None
-    skip = pytest.mark.skipif(
-        absent and not os.environ.get("REQUIRE_STUDIES"),
-        reason=f"{dataset.package} is not installed: {dataset.install}",
-    )
-    return pytest.param(name, marks=skip)
 
 
 def test_seattle_weather_is_the_observed_1461_days() -> None:

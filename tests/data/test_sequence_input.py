@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data.test_datasets import installed
+from helpers.datasets import installed
 
 from lstmgru.data.sequences.input import load_labeled_data
 from lstmgru.errors import DataError

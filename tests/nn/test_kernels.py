@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from helpers.combinations import every_combination, every_pair
 from helpers.studies import program_environment
 from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -71,15 +72,19 @@ def results(cell: nn.Module, x: Tensor, state: State | None, of: str) -> list[Te
     return [outputs, *after, *torch.autograd.grad(torch.as_tensor(loss), read)]
 
 
-@pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
-@pytest.mark.parametrize("of", ["outputs", "state", "both"])
-@pytest.mark.parametrize("given", [False, True], ids=["from zero", "from a state"])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", CELLS)
-def test_outputs_state_and_all_gradients_are_those_of_torch(
+CASES: dict[str, Iterable[Any]] = {
+    "name": CELLS,
+    "shape": SHAPES,
+    "given": [False, True],
+    "of": ["outputs", "state", "both"],
+    "dtype": TOLERANCES,
+}
+
+
+def check_outputs_state_and_all_gradients(
     name: str, shape: tuple[int, int, int, int], given: bool, of: str, dtype: torch.dtype
 ) -> None:
-    """In double precision. In single precision both are rounded, and torch may be farther from it than 1e-6 itself."""
+    """Those of torch in double precision. In single precision both are rounded, torch by more than 1e-6 in places."""
     batch, steps, inputs, size = shape
     cell = make(name, inputs, size, dtype)
     x = draw(1, batch, steps, inputs, dtype=dtype).requires_grad_()
@@ -94,6 +99,19 @@ def test_outputs_state_and_all_gradients_are_those_of_torch(
     for own, theirs, expected in zip(found, of_torch, exact, strict=True):
         rounding = 1.5 * torch.dist(theirs, expected) if dtype == torch.float32 else 0.0
         assert torch.dist(own, expected) <= TOLERANCES[dtype] * expected.norm() + rounding
+
+
+@every_pair(**CASES)
+def test_outputs_state_and_all_gradients_are_those_of_torch(
+    name: str, shape: tuple[int, int, int, int], given: bool, of: str, dtype: torch.dtype
+) -> None:
+    check_outputs_state_and_all_gradients(name, shape, given, of, dtype)
+
+
+@pytest.mark.slow
+def test_outputs_state_and_all_gradients_are_those_of_torch_in_every_case() -> None:
+    for case in every_combination(**CASES):
+        check_outputs_state_and_all_gradients(**case)
 
 
 @pytest.mark.parametrize("name", CELLS)

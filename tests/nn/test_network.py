@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from helpers.combinations import every_combination, every_pair
 from helpers.networks import EVERYTHING, FUTURE, assert_same, make_network, random_inputs
 from torch import Tensor
 
@@ -28,14 +30,18 @@ QUANTILES = (0.1, 0.5, 0.9)
 TOPOLOGIES = [("gru(3) > bi-fused(2)", "concat"), *(("lstm(3) > gru(4) | bi-fused(2)", merge) for merge in MERGES)]
 
 
-@pytest.mark.parametrize("segment_length", [1, 4])
-@pytest.mark.parametrize("channels", CHANNELS)
-@pytest.mark.parametrize("decoder", DECODERS)
-@pytest.mark.parametrize("pooling", POOLINGS)
-@pytest.mark.parametrize(("branches", "merge"), TOPOLOGIES, ids=["one", *MERGES])
-def test_every_combination_forecasts_and_learns_with_all_its_parameters(
-    branches: str, merge: str, pooling: str, decoder: str, channels: str, segment_length: int
-) -> None:
+OPTIONS: dict[str, Iterable[Any]] = {
+    "topology": TOPOLOGIES,
+    "pooling": POOLINGS,
+    "decoder": DECODERS,
+    "channels": CHANNELS,
+    "segment_length": [1, 4],
+}
+
+
+def check_that_it_forecasts_and_learns(topology: tuple[str, str], **options: Any) -> None:
+    """A forecast of the right shape, and a gradient for every parameter."""
+    branches, merge = topology
     network = make_network(
         branches,
         inputs=EVERYTHING,
@@ -43,11 +49,8 @@ def test_every_combination_forecasts_and_learns_with_all_its_parameters(
         horizon=5,
         quantiles=QUANTILES,
         merge=merge,
-        pooling=pooling,
         n_heads=2,
-        decoder=decoder,
-        channels=channels,
-        segment_length=segment_length,
+        **options,
         residual=True,
         layer_norm=True,
         normalization="window",
@@ -65,6 +68,21 @@ def test_every_combination_forecasts_and_learns_with_all_its_parameters(
     assert without == []
 
 
+@every_pair(**OPTIONS)
+def test_any_two_parts_together_forecast_and_learn_with_all_their_parameters(
+    topology: tuple[str, str], pooling: str, decoder: str, channels: str, segment_length: int
+) -> None:
+    check_that_it_forecasts_and_learns(
+        topology, pooling=pooling, decoder=decoder, channels=channels, segment_length=segment_length
+    )
+
+
+@pytest.mark.slow
+def test_every_combination_forecasts_and_learns_with_all_its_parameters() -> None:
+    for options in every_combination(**OPTIONS):
+        check_that_it_forecasts_and_learns(**options)
+
+
 @pytest.mark.parametrize("transform", TRANSFORMS)
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 def test_every_normalisation_goes_with_every_transform(normalization: str, transform: str) -> None:
@@ -78,9 +96,7 @@ def spread(network: ForecastNetwork, inputs: Inputs, changed: Tensor) -> list[bo
     return (difference.abs().amax(dim=(0, 1, 3)) > 1e-9).tolist()
 
 
-@pytest.mark.parametrize("pooling", POOLINGS)
-@pytest.mark.parametrize("decoder", DECODERS)
-@pytest.mark.parametrize("normalization", ["fold", "window"])
+@every_pair(pooling=POOLINGS, decoder=DECODERS, normalization=["fold", "window"])
 def test_independent_channels_never_mix_and_joint_ones_do(pooling: str, decoder: str, normalization: str) -> None:
     options = {"pooling": pooling, "decoder": decoder, "normalization": normalization, "segment_length": 2}
     inputs_spec = InputSpec(n_targets=3, n_inputs=5, n_future=1)

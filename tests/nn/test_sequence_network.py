@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
 import pytest
 import torch
+from helpers.combinations import every_combination, every_pair
 from helpers.networks import RunningMean, assert_same
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -66,41 +68,52 @@ def assert_padding_changes_nothing(network: SequenceNetwork, garbage: float) -> 
         assert_same(one, two)
 
 
-KINDS = pytest.mark.parametrize(
-    ("kind", "garbage"),
-    [({"normalization": "sequence"}, float("nan")), ({"normalization": "fold"}, 1e9), ({"tokens": "word"}, 10**6)],
-    ids=["normalized", "numbers", "words"],
-)
+KINDS: dict[str, tuple[dict[str, Any], float]] = {
+    "normalized": ({"normalization": "sequence"}, float("nan")),
+    "numbers": ({"normalization": "fold"}, 1e9),
+    "words": ({"tokens": "word"}, 10**6),
+}
+"""What the sequences are, and what stands in their padding."""
 
 
-@KINDS
-@pytest.mark.parametrize("pooling", POOLINGS)
-@pytest.mark.parametrize("branches", [f"{side}{cell}(4)" for side, cell in product(("", "bi-"), CELLS)])
-def test_padding_changes_nothing(branches: str, pooling: str, kind: dict[str, Any], garbage: float) -> None:
-    assert_padding_changes_nothing(network_of(branches, pooling=pooling, n_heads=2, **kind), garbage)
+def check_padding(kind: str, branches: str, **options: Any) -> None:
+    """It changes nothing in a network of these options."""
+    spec, garbage = KINDS[kind]
+    assert_padding_changes_nothing(network_of(branches, n_heads=2, **spec, **options), garbage)
 
 
-@KINDS
-@pytest.mark.parametrize("segment_length", [2, 3, 7])
-@pytest.mark.parametrize("pooling", ["last", "max", "additive"])
-def test_padding_changes_no_segment(pooling: str, segment_length: int, kind: dict[str, Any], garbage: float) -> None:
-    network = network_of("bi-lstm(4) > gru(3)", pooling=pooling, segment_length=segment_length, **kind)
-    assert_padding_changes_nothing(network, garbage)
+LAYERS: dict[str, Iterable[Any]] = {
+    "branches": [f"{side}{cell}(4)" for side, cell in product(("", "bi-"), CELLS)],
+    "pooling": POOLINGS,
+    "kind": KINDS,
+}
 
 
-@KINDS
-@pytest.mark.parametrize("merge", MERGES)
-@pytest.mark.parametrize("options", [{}, {"residual": True}, {"layer_norm": True}, {"head": "mlp"}])
-def test_padding_changes_no_mix_of_layers(
-    merge: str, options: dict[str, Any], kind: dict[str, Any], garbage: float
-) -> None:
-    network = network_of("bi-gru(3) > lstm(4) > bi-fused(2) | lstm(4)", merge=merge, pooling="mean", **options, **kind)
-    assert_padding_changes_nothing(network, garbage)
+@every_pair(**LAYERS)
+def test_padding_changes_nothing(branches: str, pooling: str, kind: str) -> None:
+    check_padding(kind, branches, pooling=pooling)
 
 
-@KINDS
-def test_padding_changes_nothing_in_single_precision(kind: dict[str, Any], garbage: float) -> None:
-    network = network_of("bi-gru(16) > lstm(8)", pooling="max", **kind).float()
+@pytest.mark.slow
+def test_padding_changes_nothing_in_any_combination() -> None:
+    for options in every_combination(**LAYERS):
+        check_padding(**options)
+
+
+@every_pair(pooling=["last", "max", "additive"], segment_length=[2, 3, 7], kind=KINDS)
+def test_padding_changes_no_segment(pooling: str, segment_length: int, kind: str) -> None:
+    check_padding(kind, "bi-lstm(4) > gru(3)", pooling=pooling, segment_length=segment_length)
+
+
+@every_pair(merge=MERGES, options=[{}, {"residual": True}, {"layer_norm": True}, {"head": "mlp"}], kind=KINDS)
+def test_padding_changes_no_mix_of_layers(merge: str, options: dict[str, Any], kind: str) -> None:
+    check_padding(kind, "bi-gru(3) > lstm(4) > bi-fused(2) | lstm(4)", merge=merge, pooling="mean", **options)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_padding_changes_nothing_in_single_precision(kind: str) -> None:
+    spec, garbage = KINDS[kind]
+    network = network_of("bi-gru(16) > lstm(8)", pooling="max", **spec).float()
     values, lengths = inputs_of(network, padding=garbage)
     values = values.float() if values.is_floating_point() else values
     outputs = network(values, lengths)
