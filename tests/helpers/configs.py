@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from search.config.study_config import ForecastStudyConfig
+from search.tasks.forecasting.config import ForecastStudyConfig
 
 
 def make_config(**sections: Any) -> ForecastStudyConfig:
