@@ -47,7 +47,7 @@ def main() -> None:
 
 def score_linear(plan: Plan) -> float:
     """The linear baseline on the holdout."""
-    longest = plan.space.longest_context
+    longest = plan.longest_context
     holdout = make_evaluation(plan.panel, plan.splits.holdout, plan.forecast, context_length=longest, stride=1)
     forecaster = linear(plan.panel, plan.splits.holdout, plan.forecast, longest)
     return holdout.score(plan.forecast.metric, forecaster(holdout.cutoffs))
@@ -55,7 +55,7 @@ def score_linear(plan: Plan) -> float:
 
 def refits(plan: Plan, candidates: int, seeds: int, ema_decay: float | None) -> Iterator[float]:
     """Holdout scores of every candidate's refits."""
-    longest = plan.space.longest_context
+    longest = plan.longest_context
     holdout = make_evaluation(plan.panel, plan.splits.holdout, plan.forecast, context_length=longest, stride=1)
     for model, train in draw(plan, candidates):
         tuned = replace(train, ema_decay=ema_decay)
@@ -77,7 +77,7 @@ def draw(plan: Plan, count: int) -> Iterator[tuple[ModelSpec, TrainSpec]]:
 
 def best_epochs(plan: Plan, model: ModelSpec, train: TrainSpec) -> list[int]:
     """The best epoch of each fold."""
-    longest = plan.space.longest_context
+    longest = plan.longest_context
     epochs = []
     for fold in plan.splits.folds:
         scored = make_evaluation(plan.panel, fold, plan.forecast, context_length=longest, stride=1)

@@ -72,7 +72,7 @@ def test_every_data_set_has_a_shipped_study_that_scores_each_of_its_series(datas
         cutoffs = evaluation_cutoffs(
             data,
             split,
-            context_length=plan.space.longest_context,
+            context_length=plan.longest_context,
             horizon=plan.forecast.horizon,
             stride=plan.splits.stride,
         )

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self, get_args
 
 from lstmgru.errors import SpecError
 from lstmgru.specs.checks import at_least, one_of
-from lstmgru.specs.layers import Merge, Pooling, RecurrentSpec, Stack, parse_branches
+from lstmgru.specs.layers import Merge, Pooling, RecurrentSpec, Stack
 
 Decoder = Literal["linear", "mlp", "recurrent", "parallel"]
 Channels = Literal["joint", "independent"]
@@ -105,19 +105,6 @@ class ModelSpec(RecurrentSpec):
         )
         after = [self.decoder] if self.decoder != "linear" else []
         return self._architecture([text for text, shown in before if shown], after)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; :meth:`from_dict` is the inverse."""
-        return {**asdict(self), "branches": self._branches}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The spec that :meth:`to_dict` wrote.
-
-        Raises:
-            SpecError: A value is not valid.
-        """
-        return cls(**{**values, "branches": parse_branches(values["branches"])})
 
 
 @dataclass(frozen=True)

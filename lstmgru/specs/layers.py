@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import Field, asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from lstmgru.errors import SpecError
 from lstmgru.specs.checks import at_least, one_of, probability
@@ -51,8 +52,16 @@ Stack = tuple[LayerSpec, ...]
 """Layers one after the other, first to last."""
 
 
-class RecurrentSpec:
-    """What the architectures of all tasks share; see :class:`lstmgru.specs.ModelSpec` for the attributes."""
+class RecurrentSpec(ABC):
+    """What the architectures of all tasks share; see :class:`lstmgru.specs.ModelSpec` for the attributes.
+
+    The classes derived from it are dataclasses, each with the fields in its own order.
+    """
+
+    if TYPE_CHECKING:
+        __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+        def __init__(self, branches: tuple[Stack, ...], **fields: Any) -> None: ...
 
     branches: tuple[Stack, ...]
     merge: Merge
@@ -63,6 +72,24 @@ class RecurrentSpec:
     n_heads: int
     dropout: float
     recurrent_dropout: float
+
+    @property
+    @abstractmethod
+    def architecture(self) -> str:
+        """The readable form, in the order of the computation."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; :meth:`from_dict` is the inverse."""
+        return {**asdict(self), "branches": self._branches}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The spec that :meth:`to_dict` wrote.
+
+        Raises:
+            SpecError: A value is not valid.
+        """
+        return cls(**{**values, "branches": parse_branches(values["branches"])})
 
     @property
     def stacks(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self, get_args
 
 from lstmgru.errors import SpecError
 from lstmgru.specs.checks import at_least, one_of, probability
-from lstmgru.specs.layers import Merge, Pooling, RecurrentSpec, Stack, parse_branches
+from lstmgru.specs.layers import Merge, Pooling, RecurrentSpec, Stack
 
 SequenceTask = Literal["classification", "regression"]
 Head = Literal["linear", "mlp"]
@@ -91,19 +91,6 @@ class SequenceModelSpec(RecurrentSpec):
         )
         after = [self.head] if self.head != "linear" else []
         return self._architecture([text for text, shown in before if shown], after)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; :meth:`from_dict` is the inverse."""
-        return {**asdict(self), "branches": self._branches}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The spec that :meth:`to_dict` wrote.
-
-        Raises:
-            SpecError: A value is not valid.
-        """
-        return cls(**{**values, "branches": parse_branches(values["branches"])})
 
 
 @dataclass(frozen=True)

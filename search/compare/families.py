@@ -6,15 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from lstmgru.specs import RecurrentSpec
 from search.config.objectives import SCORE
-from search.config.space_config import FamilyConfig, SpaceConfig
+from search.config.space_config import FamilyConfig
 from search.config.values import Choices, IntRange
 from search.errors import Problem, StudyFileError
 from search.space.mixed_space import MixedSpace, mixed
-from search.space.space import LAYER_KEYS, ForecastSpace, Model, SearchSpace, SequenceSpace, Settings, Values
-from search.tasks.forecasting.config import ForecastFamilyConfig
+from search.space.space import LAYER_KEYS, SearchSpace, Settings, Values, absent_keys
 from search.tasks.plan import Plan
-from search.tasks.sequences.config import SequenceFamilyConfig
 
 if TYPE_CHECKING:
     from search.config.search_config import SearchConfig
@@ -50,15 +49,15 @@ class Family:
         """Whether every candidate has at least two different cells."""
         return isinstance(self.space, MixedSpace)
 
-    def holds(self, model: Model) -> bool:
+    def holds(self, model: RecurrentSpec) -> bool:
         """Whether the architecture is one of the family."""
         cells = {layer.cell for stack in model.branches for layer in stack}
         if self.mixed and len(cells) < 2:
             return False
-        return all(_contains(getattr(self.space, key), value) for key, value in _choices(model))
+        return all(_contains(self.space[key], value) for key, value in _choices(model))
 
 
-def family_of(model: Model, families: Sequence[Family]) -> Family | None:
+def family_of(model: RecurrentSpec, families: Sequence[Family]) -> Family | None:
     """The first family that an architecture belongs to; ``None`` if it belongs to none."""
     return next((family for family in families if family.holds(model)), None)
 
@@ -70,7 +69,7 @@ def study_families(plan: Plan) -> tuple[Family, ...]:
         StudyFileError: A family cannot be searched; all problems are reported together.
     """
     given = plan.config.compare.families
-    configs = default_families(plan.space) if given is None else given
+    configs = default_families(plan) if given is None else given
     families, problems = [], []
     for name, config in configs.items():
         space, wrong = _space(plan, config)
@@ -82,28 +81,27 @@ def study_families(plan: Plan) -> tuple[Family, ...]:
     return tuple(families)
 
 
-def default_families(space: SearchSpace) -> dict[str, FamilyConfig]:
+def default_families(plan: Plan) -> dict[str, FamilyConfig]:
     """LSTM, GRU and their fusions; what a family is not about stays as it is in the study.
 
     Args:
-        space: The study's. Where it has no second layer, no second branch or only one cell, the families that need them
-            get the least that they need.
+        plan: The study's. Where its space has no second layer, no second branch or only one cell, the families that
+            need them get the least that they need.
     """
-    two = ["lstm", "gru"]
-    searched = list(space.cell.values or ())
+    space, two = plan.space, ["lstm", "gru"]
+    searched = list(space["cell"].values or ())
     values: dict[str, dict[str, Any]] = {
         "lstm": {"cell": "lstm"},
         "gru": {"cell": "gru"},
-        "stacked": {"cell": two, "n_branches": 1, "n_layers": _from_two(space.n_layers), "mixed": True},
+        "stacked": {"cell": two, "n_branches": 1, "n_layers": _from_two(space["n_layers"]), "mixed": True},
         "parallel": {
             "cell": searched if len(searched) > 1 else two,
-            "n_branches": _from_two(space.n_branches),
+            "n_branches": _from_two(space["n_branches"]),
             "mixed": True,
         },
         "fused": {"cell": "fused"},
     }
-    kind = SequenceFamilyConfig if isinstance(space, SequenceSpace) else ForecastFamilyConfig
-    return {name: kind.model_validate(replaced) for name, replaced in values.items()}
+    return {name: plan.task.family.model_validate(replaced) for name, replaced in values.items()}
 
 
 def family_plan(plan: Plan, family: Family) -> Plan:
@@ -115,7 +113,7 @@ def family_plan(plan: Plan, family: Family) -> Plan:
     return plan.narrowed(name=f"{plan.name}: {family.name}", config=config, space=family.space)
 
 
-def parameters_of(model: Model, settings: Settings) -> dict[str, Any]:
+def parameters_of(model: RecurrentSpec, settings: Settings) -> dict[str, Any]:
     """Everything that a trial could have been asked to suggest for a candidate, by parameter."""
     values: dict[str, Any] = {"n_branches": len(model.branches), **asdict(model), **asdict(settings)}
     del values["branches"]
@@ -138,7 +136,7 @@ def _search(search: SearchConfig) -> SearchConfig:
 def _space(plan: Plan, config: FamilyConfig) -> tuple[SearchSpace | None, dict[str, str]]:
     """The space of a family, and what is wrong with it, by key: message as the predicate of the key."""
     replaced = {key: values for key, _ in plan.space.items() if (values := getattr(config, key)) is not None}
-    whole = _study_space(plan).model_copy(update=replaced)
+    whole = plan.space_config.model_copy(update=replaced)
     study = plan.config.model_copy(update={"space": whole, "search": _search(plan.config.search)})
     try:
         space = plan.resolved(study)
@@ -148,23 +146,10 @@ def _space(plan: Plan, config: FamilyConfig) -> tuple[SearchSpace | None, dict[s
     return mixed(space) if config.mixed else space, problems
 
 
-def _study_space(plan: Plan) -> SpaceConfig:
-    """The study's values: of forecasts all of them, as its data may have narrowed a preset; of labels what it gives, as
-    some keys must not be given for some data.
-    """
-    return plan.config.space if isinstance(plan.space, SequenceSpace) else plan.space.as_config()
-
-
 def _problems(plan: Plan, space: SearchSpace, *, mixed: bool) -> dict[str, str]:
-    problems = {}
-    longest = plan.space.longest_context if isinstance(plan.space, ForecastSpace) else 0
-    if isinstance(space, ForecastSpace) and space.longest_context > longest:
-        problems["context_length"] = (
-            f"must be at most {longest}, the longest of space.context_length, because all families are scored on the "
-            f"windows that have so many steps before them, but reaches {space.longest_context}; lengthen the study's"
-        )
-    fewest = min(map(int, space.n_layers.values or ())) * min(map(int, space.n_branches.values or ()))
-    if mixed and space.cell.count == 1:
+    problems = plan.family_problems(space)
+    fewest = min(map(int, space["n_layers"].values or ())) * min(map(int, space["n_branches"].values or ()))
+    if mixed and space["cell"].count == 1:
         problems["mixed"] = "needs at least two cells to choose from, but there is one; name more in cell"
     elif mixed and fewest < 2:
         problems["mixed"] = (
@@ -182,20 +167,16 @@ def _from_two(values: Values) -> Any:
     return kept
 
 
-def _choices(model: Model) -> Iterator[tuple[str, Any]]:
+def _choices(model: RecurrentSpec) -> Iterator[tuple[str, Any]]:
     """What was chosen for an architecture, by key of the space."""
     yield "n_branches", len(model.branches)
     for stack in model.branches:
         yield "n_layers", len(stack)
         for layer in stack:
             yield from ((key, getattr(layer, key)) for key in LAYER_KEYS)
-    absent = {
-        "merge": len(model.branches) == 1,
-        "residual": max(map(len, model.branches)) == 1,
-        "n_heads": model.pooling != "multihead",
-    }
+    absent = absent_keys(model.branches, model.pooling)
     chosen = ((field.name, getattr(model, field.name)) for field in fields(model) if field.name != "branches")
-    yield from ((key, value) for key, value in chosen if not absent.get(key, False))
+    yield from ((key, value) for key, value in chosen if key not in absent)
 
 
 def _contains(values: Values, value: Any) -> bool:

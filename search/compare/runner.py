@@ -214,8 +214,8 @@ def _track(
 
 def _with_all_cells(plan: Plan, families: Iterable[Family]) -> Plan:
     """The study with the cells of all families, so that workers know them."""
-    cells = dict.fromkeys(cell for family in families for cell in family.space.cell.values or ())
-    return replace(plan, space=replace(plan.space, cell=Choices(tuple(cells))))
+    cells = dict.fromkeys(cell for family in families for cell in family.space["cell"].values or ())
+    return replace(plan, space=plan.space.replacing(cell=Choices(tuple(cells))))
 
 
 def _say_what_differs(plan: Plan, listener: Listener) -> None:

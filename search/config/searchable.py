@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from search.config.values import Choices, FloatRange, IntRange
 
@@ -84,7 +84,7 @@ def _opens_heads(space: SpaceConfig) -> bool:
 
 def _numbers_only(space: SpaceConfig) -> dict[str, str]:
     """What CMA-ES cannot search: lists, and less than two ranges."""
-    branches, layers = (_most(getattr(space, key)) for key in ("n_branches", "n_layers"))
+    branches, layers = (int(getattr(space, key).high) for key in ("n_branches", "n_layers"))
     heads = space.pooling is not None and "multihead" in space.pooling.values
     absent = {"merge": branches == 1, "residual": layers == 1, "n_heads": not heads}
     present = {key: values for key, values in space if not isinstance(values, str) and not absent.get(key, False)}
@@ -102,7 +102,3 @@ def _numbers_only(space: SpaceConfig) -> dict[str, str]:
             f"{ranges} with a range of numbers; search more ranges, or set it to tpe"
         )
     return problems
-
-
-def _most(values: Any) -> int:
-    return int(max(values.values) if isinstance(values, Choices) else values.high)

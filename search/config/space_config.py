@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
+from lstmgru.specs import RecurrentSpec
 from search.config.types import Strict
 from search.config.values import (
     Branches,
@@ -38,6 +39,9 @@ FAMILIES = (
 
 class SpaceConfig(Strict):
     """What is searched whatever the task: a preset, and what replaces its values."""
+
+    spec: ClassVar[type[RecurrentSpec]]
+    """The architecture of a candidate; each of its fields but ``branches`` is a key."""
 
     preset: Literal["small", "standard", "full"] = Field(
         "standard",
@@ -120,6 +124,11 @@ class SpaceConfig(Strict):
         description="Weight decay, at least 0; decoupled with `adamw` (Loshchilov & Hutter 2019), an L2 penalty "
         "with `adam`. `null`: the values of the preset.",
     )
+
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """Everything that is searched."""
+        return tuple(name for name in cls.model_fields if name not in ("preset", "mixed"))
 
 
 class FamilyConfig(SpaceConfig):

@@ -54,6 +54,16 @@ class Choices(Generic[T]):
         """How many there are."""
         return len(self.values)
 
+    @property
+    def low(self) -> Any:
+        """The smallest, of numbers."""
+        return min(self.values)  # type: ignore[type-var]  # names are never compared
+
+    @property
+    def high(self) -> Any:
+        """The largest, of numbers."""
+        return max(self.values)  # type: ignore[type-var]
+
 
 class _Range(Strict):
     low: float

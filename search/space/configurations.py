@@ -104,17 +104,17 @@ def key_of(name: str) -> str:
 
 def _parameters(space: SearchSpace) -> Iterator[tuple[str, _Parameter]]:
     """Every parameter of any candidate, those that are fixed too; a parent stands before what depends on it."""
-    n_branches, depth = _most(space.n_branches), _most(space.n_layers)
-    yield "n_branches", _Parameter(space.n_branches)
+    n_branches, depth = int(space["n_branches"].high), int(space["n_layers"].high)
+    yield "n_branches", _Parameter(space["n_branches"])
     prefixes = ["", *(f"branch_{branch}_" for branch in range(2, n_branches + 1))]
     deep = []
     for branch, prefix in enumerate(prefixes, start=1):
         there = ((_Condition("n_branches", branch),),) if branch > 1 else ()
-        yield f"{prefix}n_layers", _Parameter(space.n_layers, there)
+        yield f"{prefix}n_layers", _Parameter(space["n_layers"], there)
         for number in range(1, depth + 1):
             layer = (*there, (_Condition(f"{prefix}n_layers", number),)) if number > 1 else there
             for key in LAYER_KEYS:
-                yield f"{prefix}{key}_{number}", _Parameter(getattr(space, key), layer)
+                yield f"{prefix}{key}_{number}", _Parameter(space[key], layer)
         deep.append(_Condition(f"{prefix}n_layers", 2))
     conditions = {
         "merge": ((_Condition("n_branches", 2),),),
@@ -124,12 +124,12 @@ def _parameters(space: SearchSpace) -> Iterator[tuple[str, _Parameter]]:
     possible = {
         "merge": n_branches > 1,
         "residual": depth > 1,
-        "n_heads": _find(space.pooling, "multihead") is not None,
+        "n_heads": _find(space["pooling"], "multihead") is not None,
     }
     rest = [name for name, _ in space.items() if name not in (*LAYER_KEYS, "n_branches", "n_layers")]
     for name in sorted(rest, key=lambda name: name in conditions):
         if possible.get(name, True):
-            yield name, _Parameter(getattr(space, name), conditions.get(name, ()))
+            yield name, _Parameter(space[name], conditions.get(name, ()))
 
 
 def _missing(parameters: _Known, parameter: _Parameter, given: Mapping[str, Any]) -> str | None:
@@ -151,7 +151,7 @@ def _holds(parameters: _Known, condition: _Condition, given: Mapping[str, Any]) 
     value = _given(parameters, condition.parent, given)
     if condition.value:
         return bool(value == condition.value)
-    least = _least(parent.values) if value is None else value
+    least = parent.values.low if value is None else value
     return isinstance(least, int) and least >= condition.least
 
 
@@ -179,14 +179,6 @@ def _find(values: Values, value: Any) -> Any:
 def _kind(value: Any) -> type:
     """1, 1.0 and True are equal, but only the first two are the same value of a study file."""
     return float if isinstance(value, int) and not isinstance(value, bool) else type(value)
-
-
-def _least(values: Values) -> Any:
-    return min(values.values) if isinstance(values, Choices) else values.low
-
-
-def _most(values: Values) -> int:
-    return int(max(values.values) if isinstance(values, Choices) else values.high)
 
 
 def _words(values: Values) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
+from lstmgru.specs import RecurrentSpec
 from search.config.values import Choices
 from search.space.configurations import key_of
 from search.space.space import SearchSpace, Settings
@@ -26,21 +25,14 @@ class MixedSpace(SearchSpace):
     reproducible as in any space.
     """
 
-    def suggest(self, trial: BaseTrial) -> tuple[Any, Settings]:
+    def suggest(self, trial: BaseTrial) -> tuple[RecurrentSpec, Settings]:
         """Suggest a candidate; with a :class:`optuna.trial.FixedTrial`, the candidate of given parameters."""
-        return super().suggest(cast("BaseTrial", _MixingTrial(trial, self)))  # type: ignore[safe-super]  # a task's
+        return super().suggest(cast("BaseTrial", _MixingTrial(trial, self)))
 
 
-def mixed(space: SearchSpace) -> SearchSpace:
-    """The part of a space in which every candidate has at least two different cells, a :class:`MixedSpace`."""
-    values: dict[str, Any] = dict(space.items())
-    return _mixed_type(type(space))(**values)
-
-
-@cache
-def _mixed_type(space_type: type[SearchSpace]) -> type[SearchSpace]:
-    """A task's space whose suggestions pass through :class:`MixedSpace`."""
-    return dataclass(frozen=True)(type(f"Mixed{space_type.__name__}", (MixedSpace, space_type), {}))
+def mixed(space: SearchSpace) -> MixedSpace:
+    """The part of a space in which every candidate has at least two different cells."""
+    return MixedSpace(space.kind, **dict(space.items()))
 
 
 class _MixingTrial:
@@ -78,9 +70,9 @@ class _MixingTrial:
 
     def _last_cell(self) -> str:
         """The name of the last layer's cell, as far as it can be known now."""
-        n_branches = self._value("n_branches", self._space.n_branches)
+        n_branches = self._value("n_branches", self._space["n_branches"])
         prefix = "" if n_branches == 1 else f"branch_{n_branches}_"
-        return f"{prefix}{_CELL}_{self._value(f'{prefix}n_layers', self._space.n_layers)}"
+        return f"{prefix}{_CELL}_{self._value(f'{prefix}n_layers', self._space['n_layers'])}"
 
     def _value(self, name: str, values: Any) -> Any:
         return values.values[0] if isinstance(values, Choices) and values.count == 1 else self._known.get(name)

@@ -7,23 +7,21 @@ and the number of heads exists with multi-head attention only.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from lstmgru.specs import LayerSpec, ModelSpec, SequenceModelSpec, Stack
+from lstmgru.specs import LayerSpec, RecurrentSpec, Stack
 from search.config.values import Choices, FloatRange, IntRange
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
     from search.config.space_config import SpaceConfig
-    from search.tasks.forecasting.config import ForecastSpaceConfig
-    from search.tasks.sequences.config import SequenceSpaceConfig
 
 Values = Choices[Any] | IntRange | FloatRange
-Model = ModelSpec | SequenceModelSpec
-"""An architecture, of either kind."""
+Model = RecurrentSpec
+"""An architecture, of any task."""
 
 LAYER_KEYS = ("cell", "hidden_size", "bidirectional")
 """Keys that are chosen for each layer."""
@@ -44,59 +42,77 @@ class Settings:
     class_weights: str = "none"
 
 
-@dataclass(frozen=True)
-class SearchSpace(ABC):
+class SearchSpace:
     """The values of every searched key; a single choice is a fixed value and no parameter of a trial.
 
-    The keys are those of the architecture and of :class:`lstmgru.specs.TrainSpec`; ``n_branches`` is the number of
-    stacks side by side, ``n_layers`` that of the layers of each, and ``cell``, ``hidden_size`` and ``bidirectional``
-    are chosen for each layer. What a task adds stands in the classes derived from this one.
+    The keys follow from the task's section ``space``: those of its architecture (:attr:`SpaceConfig.spec`) and of
+    :class:`Settings`; ``n_branches`` is the number of stacks side by side, ``n_layers`` that of the layers of each, and
+    ``cell``, ``hidden_size`` and ``bidirectional`` are chosen for each layer. ``space["cell"]`` are a key's values.
+
+    Args:
+        kind: The section of a study file that such a space is written in.
+        values: Of every key.
+
+    Raises:
+        ValueError: A key is missing, or is none of the section.
     """
 
-    n_branches: Values
-    n_layers: Values
-    cell: Values
-    hidden_size: Values
-    bidirectional: Values
-    merge: Values
-    residual: Values
-    layer_norm: Values
-    segment_length: Values
-    pooling: Values
-    n_heads: Values
-    dropout: Values
-    recurrent_dropout: Values
-    optimizer: Values
-    learning_rate: Values
-    schedule: Values
-    batch_size: Values
-    weight_decay: Values
+    def __init__(self, kind: type[SpaceConfig], /, **values: Values) -> None:
+        keys = kind.keys()
+        if wrong := set(keys) ^ set(values):
+            raise ValueError(f"a space must have the keys of {kind.__name__}, but they differ in {sorted(wrong)}")
+        self.kind = kind
+        self._values: Mapping[str, Values] = {key: values[key] for key in keys}
 
-    @abstractmethod
-    def suggest(self, trial: BaseTrial) -> tuple[Model, Settings]:
+    def __getitem__(self, key: str) -> Values:
+        """The values of a key."""
+        return self._values[key]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both hold the same candidates in the same way."""
+        return type(self) is type(other) and isinstance(other, SearchSpace) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        """Equal spaces have the same."""
+        return hash(self._key())
+
+    def _key(self) -> tuple[type[SpaceConfig], tuple[tuple[str, Values], ...]]:
+        return self.kind, tuple(self._values.items())
+
+    def replacing(self, **values: Values) -> Self:
+        """The space with other values of some keys."""
+        return type(self)(self.kind, **{**self._values, **values})
+
+    def suggest(self, trial: BaseTrial) -> tuple[RecurrentSpec, Settings]:
         """Suggest a candidate; with a :class:`optuna.trial.FixedTrial`, the candidate of given parameters."""
+        branches = self._suggest_branches(trial)
+        pooling = suggest_value(trial, "pooling", self["pooling"])
+        absent = absent_keys(branches, pooling)
+        chosen = {
+            field.name: suggest_value(trial, field.name, self[field.name])
+            for field in fields(self.kind.spec)
+            if field.name not in ("branches", "pooling", *absent)
+        }
+        names = [field.name for field in fields(Settings) if field.name in self._values]
+        settings = Settings(**{name: suggest_value(trial, name, self[name]) for name in names})
+        return self.kind.spec(branches=branches, pooling=pooling, **chosen), settings
 
-    @abstractmethod
     def as_config(self) -> SpaceConfig:
         """The section of a study file that holds every value."""
+        return self.kind.model_construct(**dict[str, Any](self._values))
 
     def _suggest_branches(self, trial: BaseTrial) -> tuple[Stack, ...]:
-        n_branches = suggest_value(trial, "n_branches", self.n_branches)
+        n_branches = suggest_value(trial, "n_branches", self["n_branches"])
         return tuple(self._suggest_stack(trial, number) for number in range(1, n_branches + 1))
 
     def _suggest_stack(self, trial: BaseTrial, branch: int) -> Stack:
         """The layers of a branch; parameters of the first have no prefix, as it is always there."""
         prefix = "" if branch == 1 else f"branch_{branch}_"
-        n_layers = suggest_value(trial, f"{prefix}n_layers", self.n_layers)
+        n_layers = suggest_value(trial, f"{prefix}n_layers", self["n_layers"])
         return tuple(
-            LayerSpec(*(suggest_value(trial, f"{prefix}{key}_{number}", getattr(self, key)) for key in LAYER_KEYS))
+            LayerSpec(*(suggest_value(trial, f"{prefix}{key}_{number}", self[key]) for key in LAYER_KEYS))
             for number in range(1, n_layers + 1)
         )
-
-    def _suggest_settings(self, trial: BaseTrial, *more: str) -> Settings:
-        """The training settings: those of every task, and the keys ``more``."""
-        names = ("learning_rate", "batch_size", "weight_decay", "optimizer", "schedule", *more)
-        return Settings(**{name: suggest_value(trial, name, getattr(self, name)) for name in names})
 
     @property
     def size(self) -> int | None:
@@ -106,17 +122,17 @@ class SearchSpace(ABC):
             return None
         count = {name: value or 1 for name, value in counts.items()}
         shared = math.prod(number for name, number in count.items() if name not in _OF_STRUCTURE)
-        poolings = sum(count["n_heads"] if name == "multihead" else 1 for name in self.pooling.values or ())
+        poolings = sum(count["n_heads"] if name == "multihead" else 1 for name in self["pooling"].values or ())
         return shared * poolings * self._structures(count)
 
     def _structures(self, count: dict[str, int]) -> int:
         """Branches with their layers, merges and residual connections."""
         layer = math.prod(count[key] for key in LAYER_KEYS)
-        depths = [int(depth) for depth in self.n_layers.values or ()]
+        depths = [int(depth) for depth in self["n_layers"].values or ()]
         stacks = sum(layer**depth for depth in depths)
         shallow = layer if 1 in depths else 0
         total = 0
-        for n_branches in map(int, self.n_branches.values or ()):
+        for n_branches in map(int, self["n_branches"].values or ()):
             # Residual connections need a second layer somewhere, a merge a second branch.
             deep = stacks**n_branches - shallow**n_branches
             merges = count["merge"] if n_branches > 1 else 1
@@ -125,11 +141,11 @@ class SearchSpace(ABC):
 
     def grid(self) -> dict[str, list[Any]]:
         """All values of every parameter of a trial; requires no :func:`search.config.searchable.grid_problems`."""
-        n_branches, depth = (int(max(values.values or (1,))) for values in (self.n_branches, self.n_layers))
+        n_branches, depth = (int(max(values.values or (1,))) for values in (self["n_branches"], self["n_layers"]))
         absent = {
             "merge": n_branches == 1,
             "residual": depth == 1,
-            "n_heads": "multihead" not in (self.pooling.values or ()),
+            "n_heads": "multihead" not in (self["pooling"].values or ()),
         }
         grid: dict[str, list[Any]] = {}
         for name, values in self.items():
@@ -142,7 +158,7 @@ class SearchSpace(ABC):
 
     def items(self) -> list[tuple[str, Values]]:
         """Every key with its values."""
-        return [(field.name, getattr(self, field.name)) for field in fields(self)]
+        return list(self._values.items())
 
     def to_dict(self) -> dict[str, Any]:
         """Every key as a study file would hold it."""
@@ -153,111 +169,19 @@ class SearchSpace(ABC):
         return {name: _words(values) for name, values in self.items()}
 
 
-@dataclass(frozen=True)
-class ForecastSpace(SearchSpace):
-    """What is searched for forecasts; see :class:`lstmgru.specs.ModelSpec`."""
+def absent_keys(branches: tuple[Stack, ...], pooling: str) -> tuple[str, ...]:
+    """The keys that an architecture has no use for, so that its trial has no such parameter.
 
-    decoder: Values
-    channels: Values
-    normalization: Values
-    transform: Values
-    series_embedding: Values
-    context_length: Values
-    loss: Values
-
-    def suggest(self, trial: BaseTrial) -> tuple[ModelSpec, Settings]:
-        """Suggest a candidate; with a :class:`optuna.trial.FixedTrial`, the candidate of given parameters."""
-
-        def suggest(name: str) -> Any:
-            return suggest_value(trial, name, getattr(self, name))
-
-        branches = self._suggest_branches(trial)
-        pooling = suggest("pooling")
-        model = ModelSpec(
-            branches=branches,
-            context_length=suggest("context_length"),
-            merge=suggest("merge") if len(branches) > 1 else "concat",
-            residual=suggest("residual") if max(map(len, branches)) > 1 else False,
-            layer_norm=suggest("layer_norm"),
-            segment_length=suggest("segment_length"),
-            pooling=pooling,
-            n_heads=suggest("n_heads") if pooling == "multihead" else 1,
-            decoder=suggest("decoder"),
-            channels=suggest("channels"),
-            normalization=suggest("normalization"),
-            transform=suggest("transform"),
-            series_embedding=suggest("series_embedding"),
-            dropout=suggest("dropout"),
-            recurrent_dropout=suggest("recurrent_dropout"),
-        )
-        return model, self._suggest_settings(trial, "loss")
-
-    @property
-    def longest_context(self) -> int:
-        """The longest context of any candidate."""
-        values = self.context_length
-        return int(max(values.values) if isinstance(values, Choices) else values.high)
-
-    def as_config(self) -> ForecastSpaceConfig:
-        """The section of a study file that holds every value."""
-        from search.tasks.forecasting.config import ForecastSpaceConfig
-
-        values: dict[str, Any] = dict(self.items())
-        return ForecastSpaceConfig.model_construct(**values)
-
-
-@dataclass(frozen=True)
-class SequenceSpace(SearchSpace):
-    """What is searched for labels; see :class:`lstmgru.specs.SequenceModelSpec`.
-
-    Of sequences of numbers ``tokens`` is ``None`` and the other keys of texts are fixed to what they do not use.
+    Args:
+        branches: Its layers.
+        pooling: How their outputs are pooled.
     """
-
-    head: Values
-    max_length: Values
-    normalization: Values
-    tokens: Values
-    embedding_size: Values
-    min_count: Values
-    token_dropout: Values
-    loss: Values
-    label_smoothing: Values
-    class_weights: Values
-
-    def suggest(self, trial: BaseTrial) -> tuple[SequenceModelSpec, Settings]:
-        """Suggest a candidate; with a :class:`optuna.trial.FixedTrial`, the candidate of given parameters."""
-
-        def suggest(name: str) -> Any:
-            return suggest_value(trial, name, getattr(self, name))
-
-        branches = self._suggest_branches(trial)
-        pooling = suggest("pooling")
-        model = SequenceModelSpec(
-            branches=branches,
-            max_length=suggest("max_length"),
-            merge=suggest("merge") if len(branches) > 1 else "concat",
-            residual=suggest("residual") if max(map(len, branches)) > 1 else False,
-            layer_norm=suggest("layer_norm"),
-            segment_length=suggest("segment_length"),
-            pooling=pooling,
-            n_heads=suggest("n_heads") if pooling == "multihead" else 1,
-            head=suggest("head"),
-            normalization=suggest("normalization"),
-            tokens=suggest("tokens"),
-            embedding_size=suggest("embedding_size"),
-            min_count=suggest("min_count"),
-            token_dropout=suggest("token_dropout"),
-            dropout=suggest("dropout"),
-            recurrent_dropout=suggest("recurrent_dropout"),
-        )
-        return model, self._suggest_settings(trial, "loss", "label_smoothing", "class_weights")
-
-    def as_config(self) -> SequenceSpaceConfig:
-        """The section of a study file that holds every value."""
-        from search.tasks.sequences.config import SequenceSpaceConfig
-
-        values: dict[str, Any] = dict(self.items())
-        return SequenceSpaceConfig.model_construct(**values)
+    absent = {
+        "merge": len(branches) == 1,
+        "residual": max(map(len, branches)) == 1,
+        "n_heads": pooling != "multihead",
+    }
+    return tuple(key for key, is_absent in absent.items() if is_absent)
 
 
 def suggest_value(trial: BaseTrial, name: str, values: Values) -> Any:

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lstmgru.specs import TrainSpec
+    from lstmgru.specs import RecurrentSpec, TrainSpec
     from lstmgru.training.callbacks import Observer
     from lstmgru.training.training import Trained
+    from search.config.space_config import FamilyConfig
     from search.config.study_config import StudyConfig
-    from search.space.space import Model
     from search.tasks.compare import ComparedTask
     from search.tasks.plan import Plan
 
@@ -74,7 +74,7 @@ class TaskData(ABC):
         """Whether the score is maximized."""
 
     @abstractmethod
-    def fit(self, fold: int, model: Model, train: TrainSpec, observer: Observer) -> Trained[Any]:
+    def fit(self, fold: int, model: RecurrentSpec, train: TrainSpec, observer: Observer) -> Trained[Any]:
         """Train a candidate on a fold, counted from 0, scoring every epoch.
 
         Raises:
@@ -86,7 +86,7 @@ class TaskData(ABC):
     def score_baselines(self, should_stop: Callable[[], bool]) -> dict[str, BaselineResult] | None:
         """Every baseline on the folds, by name; ``None`` if it was stopped."""
 
-    def backtest(self, model: Model) -> Backtest:
+    def backtest(self, model: RecurrentSpec) -> Backtest:
         """Where the outputs of a candidate go."""
         return NoBacktest()
 
@@ -124,6 +124,11 @@ class Task(ABC, Generic[Data, Split, Spec]):
     @abstractmethod
     def config(self) -> type[StudyConfig]:
         """What a study file of the task holds."""
+
+    @property
+    @abstractmethod
+    def family(self) -> type[FamilyConfig]:
+        """What a family of a comparison may hold."""
 
     @abstractmethod
     def plan(self, config: StudyConfig, *, study_file: Path | None = None) -> Plan:

@@ -22,6 +22,7 @@ from search.space.space import SearchSpace, Settings
 from search.tasks import find_task
 
 if TYPE_CHECKING:
+    from search.config.space_config import SpaceConfig
     from search.tasks.base import Task, TaskData
 
 
@@ -98,6 +99,16 @@ class Plan(ABC):
             StudyFileError: Its values do not fit each other or the data.
         """
 
+    @property
+    def space_config(self) -> SpaceConfig:
+        """The section ``space`` from which the spaces of families are derived: every value, as the data left it."""
+        return self.space.as_config()
+
+    def family_problems(self, space: SearchSpace) -> dict[str, str]:
+        """What keeps a space from being compared within this study, by key: message as the predicate of the key."""
+        del space
+        return {}
+
     def narrowed(self, *, name: str, config: StudyConfig, space: SearchSpace) -> Self:
         """The plan of a part of the space: everything else, also what is scored, stays as it is."""
         return replace(self, name=name, config=config, space=space, try_first=())
@@ -109,7 +120,7 @@ class Plan(ABC):
 
     def registered_cells(self) -> dict[str, type[Any]]:
         """The user's own cells that are searched, by name."""
-        searched = self.space.cell.values or ()
+        searched = self.space["cell"].values or ()
         return {name: cell for name, cell in registered_cells().items() if name in searched}
 
     def train_spec(self, settings: Settings, *, seed: int) -> TrainSpec:

@@ -181,8 +181,8 @@ def test_families_of_a_study_replace_the_default_ones(tmp_path: Path) -> None:
         ("narrow", "hidden_size 4"),
         ("both", "n_layers 2, cell gru or lstm, cells mixed"),
     ]
-    assert families["narrow"].space.hidden_size.values == (4,)
-    assert families["narrow"].space.cell == plan.space.cell
+    assert families["narrow"].space["hidden_size"].values == (4,)
+    assert families["narrow"].space["cell"] == plan.space["cell"]
 
 
 @pytest.mark.parametrize(

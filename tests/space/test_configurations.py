@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -14,8 +13,7 @@ from search.space.configurations import complete, fit, key_of, known_configurati
 from search.space.space import SearchSpace
 from search.tasks.forecasting.presets import PRESETS
 
-SPACE = replace(
-    PRESETS["full"],
+SPACE = PRESETS["full"].replacing(
     n_branches=Choices((1, 2)),
     n_layers=IntRange(low=1, high=3),
     hidden_size=IntRange(low=8, high=64, step=8),
@@ -132,7 +130,7 @@ def test_other_values_are_named_with_the_rule(configuration: dict[str, Any], nam
 def test_what_exists_in_every_candidate_needs_no_parent(
     changes: dict[str, Any], configuration: dict[str, Any], parameters: dict[str, Any]
 ) -> None:
-    assert fit(replace(SPACE, **changes), configuration) == (parameters, {})
+    assert fit(SPACE.replacing(**changes), configuration) == (parameters, {})
 
 
 @pytest.mark.parametrize(
@@ -145,7 +143,7 @@ def test_what_exists_in_every_candidate_needs_no_parent(
     ],
 )
 def test_what_no_candidate_has_is_no_parameter(changes: dict[str, Any], name: str) -> None:
-    _, problems = fit(replace(SPACE, **changes), {name: 4})
+    _, problems = fit(SPACE.replacing(**changes), {name: 4})
     assert problems[name].startswith("is no parameter of this space")
 
 
@@ -176,8 +174,7 @@ def test_every_candidate_of_a_space_is_one_of_its_own_candidates(seed: int) -> N
     assert complete(SPACE, params, fixed(SPACE)) == (params, {})
 
 
-OTHER = replace(
-    SPACE,
+OTHER = SPACE.replacing(
     n_branches=Choices((1,)),
     n_layers=Choices((1,)),
     cell=Choices(("gru",)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields
 from typing import Any
 
 import optuna
@@ -12,17 +12,19 @@ import torch
 
 from lstmgru.nn.network import ForecastNetwork
 from lstmgru.specs import MERGES, POOLINGS, ForecastSpec, InputSpec, ModelSpec
+from search.config.space_config import SpaceConfig
 from search.config.values import Choices, FloatRange, IntRange
-from search.space.space import ForecastSpace, Settings
+from search.space.space import LAYER_KEYS, SearchSpace, Settings
 from search.study.samplers import derive_seed, make_sampler
-from search.tasks.forecasting.config import ForecastStudyConfig
+from search.tasks.forecasting.config import ForecastSpaceConfig, ForecastStudyConfig
 from search.tasks.forecasting.presets import DataFacts, resolve_space
+from search.tasks.sequences.config import SequenceSpaceConfig
 
 FORECAST = ForecastSpec(horizon=7, season_length=7)
 PANEL = DataFacts(n_targets=2, n_series=3, positive=True)
 
 
-def space_of(preset: str) -> ForecastSpace:
+def space_of(preset: str) -> SearchSpace:
     """A preset for a panel of two positive targets, in which every key has a meaning."""
     config = ForecastStudyConfig.model_validate(
         {
@@ -37,8 +39,7 @@ def space_of(preset: str) -> ForecastSpace:
 
 
 STANDARD, FULL = space_of("standard"), space_of("full")
-FIXED = replace(
-    FULL,
+FIXED = FULL.replacing(
     **{name: Choices(values.values[:1]) for name, values in FULL.items() if isinstance(values, Choices)},
     n_branches=Choices((1,)),
     n_layers=Choices((1,)),
@@ -61,7 +62,7 @@ CONDITIONS: dict[str, Any] = {
 """Every key on which it depends whether others exist, and those that depend on them."""
 
 
-def ask(space: ForecastSpace, count: int, seed: int = 0) -> list[tuple[dict[str, Any], ModelSpec, Settings]]:
+def ask(space: SearchSpace, count: int, seed: int = 0) -> list[tuple[dict[str, Any], ModelSpec, Settings]]:
     """Random trials: their parameters and candidates."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     asked = []
@@ -87,7 +88,7 @@ class Walk:
         return int(self.suggest_categorical(name, list(range(low, high + 1, step))))
 
 
-def candidates(space: ForecastSpace) -> Iterator[tuple[ModelSpec, Settings]]:
+def candidates(space: SearchSpace) -> Iterator[tuple[ModelSpec, Settings]]:
     """Every candidate of a space that can be counted, by walking all ways through its suggestions."""
     ways: list[tuple[int, ...]] = [()]
     while ways:
@@ -125,17 +126,19 @@ def test_a_trial_has_the_parameters_that_mean_something_for_it_and_no_others() -
 
 
 def test_what_does_not_mean_anything_has_the_value_of_its_absence() -> None:
-    space = replace(FIXED, merge=Choices(("gate",)), residual=Choices((True,)), n_heads=Choices((4,)))
+    space = FIXED.replacing(merge=Choices(("gate",)), residual=Choices((True,)), n_heads=Choices((4,)))
     ((params, model, _),) = ask(space, 1)
     assert params == {}
     assert (model.merge, model.residual, model.n_heads) == ("concat", False, 1)
-    deep = replace(space, n_branches=Choices((2,)), n_layers=Choices((2,)), pooling=Choices(("multihead",)))
+    deep = space.replacing(n_branches=Choices((2,)), n_layers=Choices((2,)), pooling=Choices(("multihead",)))
     ((_, model, _),) = ask(deep, 1)
     assert (model.merge, model.residual, model.n_heads) == ("gate", True, 4)
 
 
 def test_every_order_and_mix_of_cells_can_be_found_in_every_topology() -> None:
-    space = replace(FIXED, n_branches=Choices((1, 2)), n_layers=Choices((1, 2)), cell=Choices(("lstm", "gru", "fused")))
+    space = FIXED.replacing(
+        n_branches=Choices((1, 2)), n_layers=Choices((1, 2)), cell=Choices(("lstm", "gru", "fused"))
+    )
     cells = [f"{cell}(8)" for cell in ("lstm", "gru", "fused")]
     stacks = cells + [f"{a} > {b}" for a in cells for b in cells]
     found = {model.stacks for model, _ in candidates(space)}
@@ -143,27 +146,27 @@ def test_every_order_and_mix_of_cells_can_be_found_in_every_topology() -> None:
 
 
 def test_each_layer_has_a_width_and_a_direction_of_its_own() -> None:
-    space = replace(FIXED, n_layers=Choices((2,)), hidden_size=Choices((8, 16)), bidirectional=Choices((False, True)))
+    space = FIXED.replacing(n_layers=Choices((2,)), hidden_size=Choices((8, 16)), bidirectional=Choices((False, True)))
     layers = [f"{way}lstm({size})" for way in ("", "bi-") for size in (8, 16)]
     assert {model.stacks for model, _ in candidates(space)} == {f"{a} > {b}" for a in layers for b in layers}
 
 
 def test_a_fixed_value_is_no_parameter_and_is_used() -> None:
-    space = replace(FIXED, weight_decay=Choices((0.25,)), learning_rate=Choices((0.5,)), cell=Choices(("lstm", "gru")))
+    space = FIXED.replacing(weight_decay=Choices((0.25,)), learning_rate=Choices((0.5,)), cell=Choices(("lstm", "gru")))
     ((params, model, settings),) = ask(space, 1)
     assert (settings.weight_decay, settings.learning_rate, model.dropout) == (0.25, 0.5, 0.1)
     assert set(params) == {"cell_1"}
 
 
 @pytest.mark.parametrize("space", [STANDARD, FULL], ids=["standard", "full"])
-def test_the_parameters_of_a_trial_give_its_candidate_back(space: ForecastSpace) -> None:
+def test_the_parameters_of_a_trial_give_its_candidate_back(space: SearchSpace) -> None:
     for params, model, settings in ask(space, 50, seed=3):
         assert space.suggest(optuna.trial.FixedTrial(params)) == (model, settings)
 
 
 def test_every_candidate_of_the_full_space_is_a_network_that_forecasts() -> None:
     inputs = InputSpec(2, 5, 2, categories=((4, 3),), n_static=2, static_categories=((1, 3),), n_series=3, padded=True)
-    narrow = replace(FULL, hidden_size=IntRange(low=8, high=24, log=True))
+    narrow = FULL.replacing(hidden_size=IntRange(low=8, high=24, log=True))
     for _, model, settings in ask(narrow, 30, seed=5):
         quantiles = FORECAST.quantiles if settings.loss == "quantile" else (0.5,)
         network = ForecastNetwork(model, inputs, horizon=FORECAST.horizon, quantiles=quantiles)
@@ -188,16 +191,16 @@ def test_every_candidate_of_the_full_space_is_a_network_that_forecasts() -> None
     ],
 )  # fmt: skip
 def test_the_size_is_the_number_of_different_candidates(changes: dict[str, Any]) -> None:
-    space = replace(FIXED, **changes)
-    if isinstance(space.weight_decay, FloatRange):
-        space = replace(space, weight_decay=Choices(space.weight_decay.values or ()))
+    space = FIXED.replacing(**changes)
+    if isinstance(space["weight_decay"], FloatRange):
+        space = space.replacing(weight_decay=Choices(space["weight_decay"].values or ()))
     every = list(candidates(space))
     assert len(every) == len(set(every)) == space.size
-    assert replace(FIXED, **changes).size == space.size
+    assert FIXED.replacing(**changes).size == space.size
 
 
 def test_a_space_of_ranges_has_no_size() -> None:
-    assert replace(FIXED, dropout=FloatRange(low=0.0, high=0.5)).size is None
+    assert FIXED.replacing(dropout=FloatRange(low=0.0, high=0.5)).size is None
     assert FULL.size is STANDARD.size is None
     assert FIXED.size == 1
 
@@ -220,12 +223,11 @@ def test_architecture_strings_tell_different_architectures_apart() -> None:
         "normalization": Choices(("fold", "last", "mean")),
     }
     for changes in (whole, small):
-        models = {model for model, _ in candidates(replace(FIXED, **changes))}
+        models = {model for model, _ in candidates(FIXED.replacing(**changes))}
         assert len({model.architecture for model in models}) == len(models) > 1000
 
 
-GRID = replace(
-    FIXED,
+GRID = FIXED.replacing(
     n_branches=Choices((2,)),
     n_layers=Choices((2,)),
     cell=Choices(("lstm", "gru")),
@@ -248,7 +250,7 @@ GRID = replace(
     ],
 )
 def test_a_grid_visits_every_candidate_once(changes: dict[str, Any]) -> None:
-    space = replace(GRID, **changes)
+    space = GRID.replacing(**changes)
     study, seen = optuna.create_study(), []
     for number in range(space.size or 0):
         study.sampler = make_sampler("grid", seed=0, number=number, grid=space.grid())
@@ -256,13 +258,13 @@ def test_a_grid_visits_every_candidate_once(changes: dict[str, Any]) -> None:
         seen.append(space.suggest(trial))
         study.tell(trial, 1.0)
     assert len(seen) == len(set(seen)) == space.size
-    every = replace(space, weight_decay=Choices(space.weight_decay.values or ()))
+    every = space.replacing(weight_decay=Choices(space["weight_decay"].values or ()))
     assert set(seen) == set(candidates(every))
 
 
 def test_the_longest_context_is_that_of_any_candidate() -> None:
-    assert STANDARD.longest_context == 28
-    assert replace(STANDARD, context_length=IntRange(low=5, high=50, step=5)).longest_context == 50
+    assert STANDARD["context_length"].high == 28
+    assert STANDARD.replacing(context_length=IntRange(low=5, high=50, step=5))["context_length"].high == 50
 
 
 @pytest.mark.parametrize(
@@ -276,7 +278,7 @@ def test_the_longest_context_is_that_of_any_candidate() -> None:
     ],
 )
 def test_a_space_is_described_in_words(key: str, values: Any, words: str) -> None:
-    assert replace(FIXED, **{key: values}).describe()[key] == words
+    assert FIXED.replacing(**{key: values}).describe()[key] == words
 
 
 def test_a_space_is_written_as_a_study_file_holds_it() -> None:
@@ -312,3 +314,17 @@ def test_a_suggestion_depends_on_the_seed_the_number_and_the_history_alone(name:
 
 def test_trials_have_seeds_of_their_own() -> None:
     assert len({derive_seed(seed, number) for seed in range(3) for number in range(50)}) == 150
+
+
+@pytest.mark.parametrize("section", [ForecastSpaceConfig, SequenceSpaceConfig])
+def test_the_keys_of_a_space_are_those_of_the_architecture_and_of_the_training_settings(
+    section: type[SpaceConfig],
+) -> None:
+    architecture = {field.name for field in fields(section.spec)} - {"branches"}
+    settings = {field.name for field in fields(Settings)} & set(section.keys())
+    assert set(section.keys()) == {"n_branches", "n_layers", *LAYER_KEYS} | architecture | settings
+
+
+def test_a_space_without_one_of_its_keys_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"must have the keys of ForecastSpaceConfig, but they differ in \['merge'\]"):
+        SearchSpace(ForecastSpaceConfig, **{key: values for key, values in FIXED.items() if key != "merge"})

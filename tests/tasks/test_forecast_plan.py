@@ -121,7 +121,7 @@ def late_study(tmp_path: Path, *settings: str) -> Plan:
 
 
 def test_a_series_without_a_past_of_its_own_is_scaled_by_its_windows(tmp_path: Path) -> None:
-    assert late_study(tmp_path).space.normalization.values == ("window",)
+    assert late_study(tmp_path).space["normalization"].values == ("window",)
 
 
 def test_a_scale_of_its_own_for_a_series_without_a_past_is_refused(tmp_path: Path) -> None:

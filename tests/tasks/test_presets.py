@@ -12,7 +12,7 @@ from lstmgru.specs import CHANNELS, DECODERS, MERGES, NORMALIZATIONS, OPTIMIZERS
 from search.config.searchable import grid_problems
 from search.config.values import Choices
 from search.errors import StudyFileError
-from search.space.space import ForecastSpace
+from search.space.space import SearchSpace
 from search.tasks.forecasting.config import ForecastStudyConfig
 from search.tasks.forecasting.presets import PRESETS, DataFacts, defaults, resolve_space
 
@@ -35,7 +35,7 @@ def config_of(sampler: str = "random", **space: Any) -> ForecastStudyConfig:
     )
 
 
-def resolve(forecast: ForecastSpec = WEEKS, data: DataFacts = ONE, **space: Any) -> ForecastSpace:
+def resolve(forecast: ForecastSpec = WEEKS, data: DataFacts = ONE, **space: Any) -> SearchSpace:
     return resolve_space(config_of(**space), forecast, data)
 
 
@@ -134,11 +134,11 @@ def test_small_is_part_of_standard_and_standard_of_full() -> None:
 
 def test_what_a_study_gives_replaces_the_presets_values() -> None:
     space = resolve(preset="small", cell="fused", hidden_size=[3, 4], context_length=[30, 60], transform="difference")
-    assert space.cell == Choices(("fused",))
-    assert space.hidden_size == Choices((3, 4))
-    assert space.context_length == Choices((30, 60))
-    assert space.transform == Choices(("difference",))
-    assert space.dropout == PRESETS["small"].dropout
+    assert space["cell"] == Choices(("fused",))
+    assert space["hidden_size"] == Choices((3, 4))
+    assert space["context_length"] == Choices((30, 60))
+    assert space["transform"] == Choices(("difference",))
+    assert space["dropout"] == PRESETS["small"]["dropout"]
 
 
 @pytest.mark.parametrize(

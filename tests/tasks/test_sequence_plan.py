@@ -108,9 +108,9 @@ def test_the_weights_of_the_classes_are_searched_where_one_is_rare(tmp_path: Pat
     table = wave_table(90)
     kept = [f"w{number}" for number in range(90) if number % 3 != 1 or number < 24]  # 8 of 68 are flat
 
-    assert plan_of(tmp_path).space.class_weights == Choices(("none",))
+    assert plan_of(tmp_path).space["class_weights"] == Choices(("none",))
     rare = plan_of(tmp_path, table=table[table["wave"].isin(kept)])
-    assert rare.space.class_weights == Choices(("none", "balanced"))
+    assert rare.space["class_weights"] == Choices(("none", "balanced"))
 
 
 def test_word_vectors_fix_what_is_read(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_word_vectors_fix_what_is_read(tmp_path: Path) -> None:
 
     assert plan.vectors is not None
     assert set(plan.vectors.vectors) == {"bright", "cold"}
-    assert (plan.space.embedding_size, plan.space.tokens) == (Choices((3,)), Choices(("word",)))
+    assert (plan.space["embedding_size"], plan.space["tokens"]) == (Choices((3,)), Choices(("word",)))
 
 
 WRONG = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lstmgru.specs import SequenceModelSpec
+from lstmgru.specs import ModelSpec, SequenceModelSpec
 from search.reports.diagram.boxes import Network, Roles
 from search.space.space import Model
 from search.tasks.forecasting.diagram import describe_forecaster
@@ -18,4 +18,5 @@ def describe_network(model: Model, roles: Roles) -> Network:
     """
     if isinstance(model, SequenceModelSpec):
         return describe_predictor(model, roles)
+    assert isinstance(model, ModelSpec)
     return describe_forecaster(model, roles)

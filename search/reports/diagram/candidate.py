@@ -27,7 +27,7 @@ def search_space(identity: Mapping[str, Any]) -> SearchSpace:
     """
     from pydantic import ValidationError
 
-    from search.space.space import ForecastSpace, SequenceSpace
+    from search.space.space import SearchSpace
     from search.tasks.forecasting.config import ForecastSpaceConfig
     from search.tasks.sequences.config import SequenceSpaceConfig
 
@@ -48,7 +48,7 @@ def search_space(identity: Mapping[str, Any]) -> SearchSpace:
     if missing:
         raise SpecError(f"the study does not say what it searched: space.{missing[0]} is missing")
     kept: dict[str, Any] = {name: value for name, value in values.items() if name != "preset"}
-    return SequenceSpace(**kept) if labels else ForecastSpace(**kept)
+    return SearchSpace(config, **kept)
 
 
 def candidate(identity: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[Model, Settings]:

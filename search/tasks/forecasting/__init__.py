@@ -9,6 +9,7 @@ from search.tasks.base import Task
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from search.config.space_config import FamilyConfig
     from search.config.study_config import StudyConfig
     from search.tasks.base import Words
     from search.tasks.forecasting.compare import ComparedForecasts
@@ -24,6 +25,13 @@ class ForecastingTask(Task[Any, Any, Any]):
         from search.tasks.forecasting.config import ForecastStudyConfig
 
         return ForecastStudyConfig
+
+    @property
+    def family(self) -> type[FamilyConfig]:
+        """What a family of a comparison may hold."""
+        from search.tasks.forecasting.config import ForecastFamilyConfig
+
+        return ForecastFamilyConfig
 
     def plan(self, config: StudyConfig, *, study_file: Path | None = None) -> ForecastPlan:
         """See :meth:`search.tasks.base.Task.plan`."""

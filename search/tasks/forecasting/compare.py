@@ -130,7 +130,7 @@ class ComparedForecasts(ComparedTask):
     def contexts(self, trials: Sequence[TrialRecord]) -> tuple[ContextScore, ...]:
         """Scores of complete trials by the length of their contexts."""
         # A context that the space fixes is no parameter of a trial.
-        longest = self._plan.space.longest_context
+        longest = self._plan.longest_context
         return context_scores(
             [
                 (int(trial.params.get("context_length") or longest), trial.value)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from lstmgru.specs import ModelSpec
 from search.config.search_config import SearchConfig
 from search.config.space_config import FAMILIES, CompareConfig, FamilyConfig, SpaceConfig
 from search.config.study_config import COMPARE, DATA, NAME, SEARCH, SPACE, TRACKING, TRAINING, StudyConfig, raise_all
@@ -17,6 +18,8 @@ from search.tasks.forecasting.data_config import DataConfig, ForecastConfig, For
 
 class ForecastSpaceConfig(SpaceConfig):
     """What is searched: a preset, and what replaces its values."""
+
+    spec = ModelSpec
 
     decoder: Decoders | None = Field(
         None,

@@ -15,7 +15,7 @@ from lstmgru.specs import ForecastSpec
 from search.config.study_config import StudyConfig
 from search.config.values import Choices
 from search.errors import Problem, StudyFileError
-from search.space.space import ForecastSpace, SearchSpace
+from search.space.space import SearchSpace
 from search.tasks.forecasting.config import ForecastStudyConfig
 from search.tasks.forecasting.data import ForecastData
 from search.tasks.forecasting.presets import DataFacts, resolve_space
@@ -46,7 +46,6 @@ class ForecastPlan(Plan):
     """
 
     config: ForecastStudyConfig
-    space: ForecastSpace
     panel: SeriesPanel
     splits: Splits
     forecast: ForecastSpec
@@ -92,7 +91,7 @@ class ForecastPlan(Plan):
             panel=self.panel,
             folds=self.splits.folds,
             forecast=self.forecast,
-            context_length=self.scored_context or self.space.longest_context,
+            context_length=self.scored_context or self.longest_context,
             stride=self.splits.stride,
             short_series=self.config.data.short_series,
         )
@@ -121,7 +120,7 @@ class ForecastPlan(Plan):
             "frequency": panel.frequency,
         }
 
-    def resolved(self, config: StudyConfig) -> ForecastSpace:
+    def resolved(self, config: StudyConfig) -> SearchSpace:
         """The space that another study of the same data would search.
 
         Raises:
@@ -130,10 +129,26 @@ class ForecastPlan(Plan):
         assert isinstance(config, ForecastStudyConfig)  # as that of this plan
         return resolve_space(config, self.forecast, facts_of(self.panel))
 
+    @property
+    def longest_context(self) -> int:
+        """The longest context of any candidate."""
+        return int(self.space["context_length"].high)
+
+    def family_problems(self, space: SearchSpace) -> dict[str, str]:
+        """Families are scored on the same windows, so that none may read more than the study's longest context."""
+        longest, reached = self.longest_context, int(space["context_length"].high)
+        if reached <= longest:
+            return {}
+        message = (
+            f"must be at most {longest}, the longest of space.context_length, because all families are scored on the "
+            f"windows that have so many steps before them, but reaches {reached}; lengthen the study's"
+        )
+        return {"context_length": message}
+
     def narrowed(self, *, name: str, config: StudyConfig, space: SearchSpace) -> Self:
         """The plan of a part of the space; the scored windows stay those of the whole."""
         plan = super().narrowed(name=name, config=config, space=space)
-        return replace(plan, scored_context=self.scored_context or self.space.longest_context)
+        return replace(plan, scored_context=self.scored_context or self.longest_context)
 
     @property
     def _epoch_size(self) -> dict[str, Any]:
@@ -164,7 +179,7 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
     splits = make_splits(
         panel,
         config.splits.to_spec(),
-        context_length=space.longest_context,
+        context_length=int(space["context_length"].high),
         horizon=forecast.horizon,
         short_series=config.data.short_series,
     )
@@ -208,9 +223,9 @@ def _check_splits(
     panel: SeriesPanel,
     splits: Splits,
     forecast: ForecastSpec,
-    space: ForecastSpace,
+    space: SearchSpace,
     file: str,
-) -> ForecastSpace:
+) -> SearchSpace:
     """Make sure that every split can be learnt from and scored; return the space without what it cannot.
 
     Raises:
@@ -218,7 +233,7 @@ def _check_splits(
         StudyFileError: The metric has no value there, or the study chose what cannot be.
     """
     short_series = config.data.short_series
-    reading = {"context_length": space.longest_context, "horizon": forecast.horizon}
+    reading = {"context_length": int(space["context_length"].high), "horizon": forecast.horizon}
     n_windows = 0
     late: tuple[str, str] | None = None
     for split in (*splits.folds, splits.holdout):
@@ -244,14 +259,14 @@ def _series_without_scale(panel: SeriesPanel, split: Split, cutoffs: Rows) -> tu
 
 
 def _without_own_scales(
-    space: ForecastSpace, config: ForecastStudyConfig, late: tuple[str, str], file: str
-) -> ForecastSpace:
+    space: SearchSpace, config: ForecastStudyConfig, late: tuple[str, str], file: str
+) -> SearchSpace:
     """The space without normalizations that scale each series by its own training part, if the preset chose them.
 
     Raises:
         StudyFileError: The study chose them.
     """
-    names = space.normalization.values or ()
+    names = space["normalization"].values or ()
     kept = tuple(name for name in names if name not in OWN_SCALES)
     if config.space.normalization is not None and len(kept) < len(names):
         message = (
@@ -259,7 +274,7 @@ def _without_own_scales(
             f"{late[0]!r} has fewer than {_SCALE_ROWS} rows in that of {late[1]}; use window, mean or fold"
         )
         raise StudyFileError(file, [Problem("space.normalization", message)])
-    return replace(space, normalization=Choices(kept or ("window",)))
+    return space.replacing(normalization=Choices(kept or ("window",)))
 
 
 def _check_seasons(panel: SeriesPanel, split: Split, cutoffs: Rows, season_length: int, file: str) -> None:

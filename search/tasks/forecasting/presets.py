@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.specs import (
@@ -19,7 +19,8 @@ from lstmgru.specs import (
 from search.config.searchable import sampler_problems
 from search.config.values import Choices, FloatRange, IntRange
 from search.errors import Problem, StudyFileError
-from search.space.space import ForecastSpace
+from search.space.space import SearchSpace
+from search.tasks.forecasting.config import ForecastSpaceConfig
 
 if TYPE_CHECKING:
     from search.tasks.forecasting.config import ForecastStudyConfig
@@ -43,7 +44,8 @@ class DataFacts:
     positive: bool
 
 
-_STANDARD = ForecastSpace(
+_STANDARD = SearchSpace(
+    ForecastSpaceConfig,
     n_branches=Choices((1, 2)),
     n_layers=IntRange(low=1, high=2),
     cell=Choices(("lstm", "gru", "fused")),
@@ -71,9 +73,8 @@ _STANDARD = ForecastSpace(
     weight_decay=FloatRange(low=1e-6, high=1e-1, log=True),
 )
 
-PRESETS: dict[str, ForecastSpace] = {
-    "small": replace(
-        _STANDARD,
+PRESETS: dict[str, SearchSpace] = {
+    "small": _STANDARD.replacing(
         n_branches=Choices((1,)),
         cell=Choices(("lstm", "gru")),
         hidden_size=IntRange(low=8, high=32, log=True),
@@ -85,8 +86,7 @@ PRESETS: dict[str, ForecastSpace] = {
         weight_decay=Choices((1e-4,)),
     ),
     "standard": _STANDARD,
-    "full": replace(
-        _STANDARD,
+    "full": _STANDARD.replacing(
         n_branches=IntRange(low=1, high=3),
         n_layers=IntRange(low=1, high=4),
         hidden_size=IntRange(low=8, high=256, log=True),
@@ -148,7 +148,7 @@ def _transforms(preset: str, data: DataFacts) -> tuple[str, ...]:
     return ("none", "log") if data.positive and data.n_series == 1 else ("none",)
 
 
-def resolve_space(config: ForecastStudyConfig, forecast: ForecastSpec, data: DataFacts) -> ForecastSpace:
+def resolve_space(config: ForecastStudyConfig, forecast: ForecastSpec, data: DataFacts) -> SearchSpace:
     """The preset of a study with what the study overrides.
 
     Raises:
@@ -156,14 +156,12 @@ def resolve_space(config: ForecastStudyConfig, forecast: ForecastSpec, data: Dat
     """
     preset = PRESETS[config.space.preset]
     filled = {
-        name: values
-        for name, values in defaults(config.space.preset, forecast, data).items()
-        if getattr(preset, name) is _OPEN
+        name: values for name, values in defaults(config.space.preset, forecast, data).items() if preset[name] is _OPEN
     }
     given = {name: values for name, _ in preset.items() if (values := getattr(config.space, name)) is not None}
-    space = replace(preset, **{**filled, **given})
+    space = preset.replacing(**{**filled, **given})
     if "segment_length" not in given:
-        space = replace(space, segment_length=_fitting(space))
+        space = space.replacing(segment_length=_fitting(space))
     problems = {f"space.{key}": text for key, text in _problems(space, forecast, data).items()}
     problems |= sampler_problems(config.search.sampler, space.as_config())
     if problems:
@@ -171,27 +169,27 @@ def resolve_space(config: ForecastStudyConfig, forecast: ForecastSpec, data: Dat
     return space
 
 
-def _fitting(space: ForecastSpace) -> Choices[int]:
+def _fitting(space: SearchSpace) -> Choices[int]:
     """The preset's segments that are no longer than the shortest context that a study wants."""
-    shortest = _low(space.context_length)
-    return Choices(tuple(length for length in map(int, space.segment_length.values or ()) if length <= shortest))
+    shortest = space["context_length"].low
+    return Choices(tuple(length for length in map(int, space["segment_length"].values or ()) if length <= shortest))
 
 
-def _problems(space: ForecastSpace, forecast: ForecastSpec, data: DataFacts) -> dict[str, str]:
+def _problems(space: SearchSpace, forecast: ForecastSpec, data: DataFacts) -> dict[str, str]:
     """What does not fit, by key: message as the predicate of the key."""
     problems = {}
-    longest, shortest = _high(space.segment_length), _low(space.context_length)
+    longest, shortest = space["segment_length"].high, space["context_length"].low
     if longest > shortest:
         problems["segment_length"] = (
             f"must be at most the shortest space.context_length ({shortest}) but reaches {longest}; shorten the "
             "segments or lengthen the contexts"
         )
-    transforms = space.transform.values or ()
+    transforms = space["transform"].values or ()
     if not data.positive and any("log" in str(name) for name in transforms):
         problems["transform"] = (
             "holds a logarithm, but a target has values of 0 or below; leave log and log_difference out"
         )
-    losses = space.loss.values or ()
+    losses = space["loss"].values or ()
     if "quantile" in losses and not forecast.levels:
         problems["loss"] = "is quantile, but forecast.levels is empty, so there are no quantiles; name levels"
     if forecast.metric == "wql" and tuple(losses) != ("quantile",):
@@ -200,11 +198,3 @@ def _problems(space: ForecastSpace, forecast: ForecastSpec, data: DataFacts) -> 
             f"{', '.join(map(str, losses))}"
         )
     return problems
-
-
-def _low(values: Any) -> int:
-    return int(min(values.values) if isinstance(values, Choices) else values.low)
-
-
-def _high(values: Any) -> int:
-    return int(max(values.values) if isinstance(values, Choices) else values.high)

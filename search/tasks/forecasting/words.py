@@ -31,7 +31,7 @@ def holdout_line(plan: ForecastPlan) -> str:
 
 def size_line(plan: ForecastPlan) -> str:
     """What candidates read at most."""
-    return f"context of at most {plan.space.longest_context} steps"
+    return f"context of at most {plan.longest_context} steps"
 
 
 def data_lines(plan: ForecastPlan) -> list[tuple[str, str]]:
@@ -63,7 +63,7 @@ def _short_lines(plan: ForecastPlan) -> list[tuple[str, str]]:
     if plan.config.data.short_series == "error":
         return []
     train = plan.splits.folds[0].train
-    window = plan.space.longest_context + plan.forecast.horizon
+    window = plan.longest_context + plan.forecast.horizon
     short = int((train[:, 1] - train[:, 0] < window).sum())
     if not short:
         return []

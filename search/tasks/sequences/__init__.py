@@ -9,6 +9,7 @@ from search.tasks.base import Task
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from search.config.space_config import FamilyConfig
     from search.config.study_config import StudyConfig
     from search.tasks.base import Words
     from search.tasks.sequences.compare import ComparedSequences
@@ -24,6 +25,13 @@ class SequenceTask(Task[Any, Any, Any]):
         from search.tasks.sequences.config import SequenceStudyConfig
 
         return SequenceStudyConfig
+
+    @property
+    def family(self) -> type[FamilyConfig]:
+        """What a family of a comparison may hold."""
+        from search.tasks.sequences.config import SequenceFamilyConfig
+
+        return SequenceFamilyConfig
 
     def plan(self, config: StudyConfig, *, study_file: Path | None = None) -> SequencePlan:
         """See :meth:`search.tasks.base.Task.plan`."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from lstmgru.specs import CLASS_METRICS, VALUE_METRICS, SequenceMetric
+from lstmgru.specs import CLASS_METRICS, VALUE_METRICS, SequenceMetric, SequenceModelSpec
 from search.config.search_config import SearchConfig
 from search.config.space_config import FAMILIES, CompareConfig, FamilyConfig, SpaceConfig
 from search.config.study_config import COMPARE, DATA, NAME, SEARCH, SPACE, TRACKING, TRAINING, StudyConfig, raise_all
@@ -27,6 +27,8 @@ from search.tasks.sequences.data_config import LabelsConfig, SequenceDataConfig,
 
 class SequenceSpaceConfig(SpaceConfig):
     """What is searched: a preset, and what replaces its values."""
+
+    spec = SequenceModelSpec
 
     head: Heads | None = Field(
         None,

@@ -13,9 +13,9 @@ from lstmgru.data.sequences.splits import SequenceSplit, SequenceSplits, Sequenc
 from lstmgru.specs import LabelSpec
 from search.config.study_config import StudyConfig
 from search.errors import StudyFileError
-from search.space.space import SequenceSpace
+from search.space.space import SearchSpace
 from search.tasks.plan import Plan, accelerator_of, shared
-from search.tasks.sequences.config import SequenceStudyConfig
+from search.tasks.sequences.config import SequenceSpaceConfig, SequenceStudyConfig
 from search.tasks.sequences.data import SequenceData
 from search.tasks.sequences.presets import SequenceFacts, resolve_sequence_space
 
@@ -47,7 +47,6 @@ class SequencePlan(Plan):
     """
 
     config: SequenceStudyConfig
-    space: SequenceSpace
     sequences: LabeledSequences
     splits: SequenceSplits
     labels: LabelSpec
@@ -115,7 +114,12 @@ class SequencePlan(Plan):
             known["groups"] = int(sequences.groups.max()) + 1
         return known
 
-    def resolved(self, config: StudyConfig) -> SequenceSpace:
+    @property
+    def space_config(self) -> SequenceSpaceConfig:
+        """The section ``space`` as the study gives it: some keys must not be given for some data."""
+        return self.config.space
+
+    def resolved(self, config: StudyConfig) -> SearchSpace:
         """The space that another study of the same data would search.
 
         Raises:

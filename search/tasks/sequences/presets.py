@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.specs import (
@@ -18,7 +18,8 @@ from lstmgru.specs import (
 from search.config.searchable import sampler_problems
 from search.config.values import Choices, FloatRange, IntRange
 from search.errors import Problem, StudyFileError
-from search.space.space import SequenceSpace
+from search.space.space import SearchSpace
+from search.tasks.sequences.config import SequenceSpaceConfig
 
 if TYPE_CHECKING:
     from search.tasks.sequences.config import SequenceStudyConfig
@@ -62,7 +63,8 @@ class SequenceFacts:
     vector_size: int = 0
 
 
-_NUMBERS = SequenceSpace(
+_NUMBERS = SearchSpace(
+    SequenceSpaceConfig,
     n_branches=Choices((1, 2)),
     n_layers=IntRange(low=1, high=2),
     cell=Choices(("lstm", "gru", "fused")),
@@ -92,8 +94,7 @@ _NUMBERS = SequenceSpace(
     label_smoothing=_OPEN,
     class_weights=_OPEN,
 )
-_TEXTS = replace(
-    _NUMBERS,
+_TEXTS = _NUMBERS.replacing(
     n_layers=Choices((1,)),
     hidden_size=IntRange(low=32, high=128, log=True),
     bidirectional=Choices((True,)),
@@ -109,10 +110,9 @@ _TEXTS = replace(
 )
 
 
-def _small(space: SequenceSpace) -> SequenceSpace:
+def _small(space: SearchSpace) -> SearchSpace:
     """For a first look."""
-    return replace(
-        space,
+    return space.replacing(
         n_branches=Choices((1,)),
         n_layers=Choices((1,)),
         cell=Choices(("lstm", "gru")),
@@ -125,10 +125,9 @@ def _small(space: SequenceSpace) -> SequenceSpace:
     )
 
 
-def _full(space: SequenceSpace) -> SequenceSpace:
+def _full(space: SearchSpace) -> SearchSpace:
     """Everything that there is."""
-    return replace(
-        space,
+    return space.replacing(
         n_branches=IntRange(low=1, high=3),
         n_layers=IntRange(low=1, high=4),
         hidden_size=IntRange(low=8, high=256, log=True),
@@ -148,11 +147,11 @@ def _full(space: SequenceSpace) -> SequenceSpace:
     )
 
 
-LABEL_PRESETS: dict[str, dict[str, SequenceSpace]] = {
+LABEL_PRESETS: dict[str, dict[str, SearchSpace]] = {
     "numbers": {
         "small": _small(_NUMBERS),
         "standard": _NUMBERS,
-        "full": replace(_full(_NUMBERS), normalization=Choices(SEQUENCE_NORMALIZATIONS)),
+        "full": _full(_NUMBERS).replacing(normalization=Choices(SEQUENCE_NORMALIZATIONS)),
     },
     "texts": {"small": _small(_TEXTS), "standard": _TEXTS, "full": _full(_TEXTS)},
 }
@@ -191,7 +190,7 @@ def _segments(steps: int) -> tuple[int, ...]:
     return tuple(sorted({length for length in (1, 2, 4, 8, longest) if length <= longest}))
 
 
-def resolve_sequence_space(config: SequenceStudyConfig, labels: LabelSpec, data: SequenceFacts) -> SequenceSpace:
+def resolve_sequence_space(config: SequenceStudyConfig, labels: LabelSpec, data: SequenceFacts) -> SearchSpace:
     """The preset of a study with what the study overrides.
 
     Raises:
@@ -199,13 +198,13 @@ def resolve_sequence_space(config: SequenceStudyConfig, labels: LabelSpec, data:
     """
     preset = LABEL_PRESETS["texts" if data.is_text else "numbers"][config.space.preset]
     known = defaults(labels, data, everything=config.space.preset == "full")
-    filled = {name: values for name, values in known.items() if getattr(preset, name) is _OPEN}
+    filled = {name: values for name, values in known.items() if preset[name] is _OPEN}
     given = {name: values for name, _ in preset.items() if (values := getattr(config.space, name)) is not None}
-    space = replace(preset, **{**filled, **given})
+    space = preset.replacing(**{**filled, **given})
     if "segment_length" not in given:
-        shortest = _low(space.max_length)
-        kept = tuple(length for length in map(int, space.segment_length.values or ()) if length <= shortest)
-        space = replace(space, segment_length=Choices(kept or (1,)))
+        shortest = space["max_length"].low
+        kept = tuple(length for length in map(int, space["segment_length"].values or ()) if length <= shortest)
+        space = space.replacing(segment_length=Choices(kept or (1,)))
     problems = {f"space.{key}": text for key, text in _problems(space, set(given), labels, data).items()}
     problems |= sampler_problems(config.search.sampler, space.as_config())
     if problems:
@@ -213,41 +212,33 @@ def resolve_sequence_space(config: SequenceStudyConfig, labels: LabelSpec, data:
     return space
 
 
-def _problems(space: SequenceSpace, given: set[str], labels: LabelSpec, data: SequenceFacts) -> dict[str, str]:
+def _problems(space: SearchSpace, given: set[str], labels: LabelSpec, data: SequenceFacts) -> dict[str, str]:
     """What does not fit, by key: message as the predicate of the key."""
     problems: dict[str, str] = {}
     if not data.is_text:
         problems |= dict.fromkeys(OF_TEXTS, "is for texts, but sequences of numbers are labeled; leave it out")
-    elif tuple(space.normalization.values or ()) != ("none",):
+    elif tuple(space["normalization"].values or ()) != ("none",):
         problems["normalization"] = "is for numbers, but texts are labeled; leave it out"
-    elif min(space.embedding_size.values or (1,)) < 1:
+    elif min(space["embedding_size"].values or (1,)) < 1:
         problems["embedding_size"] = "must be at least 1 for texts but got 0"
-    elif data.vector_size and tuple(space.embedding_size.values or ()) != (data.vector_size,):
+    elif data.vector_size and tuple(space["embedding_size"].values or ()) != (data.vector_size,):
         problems["embedding_size"] = (
             f"must be {data.vector_size}, the size of the vectors in data.vectors; leave it or the vectors out"
         )
-    elif data.vector_size and "character" in (space.tokens.values or ()):
+    elif data.vector_size and "character" in (space["tokens"].values or ()):
         problems["tokens"] = "must be word, since data.vectors holds vectors of words; leave it or the vectors out"
     problems = {key: text for key, text in problems.items() if key in given}
     if labels.task == "regression":
         wrong = dict.fromkeys(_OF_CLASSES, "is for classes, but the labels are numbers; leave it out")
         problems |= {key: text for key, text in wrong.items() if key in given}
-    losses = set(space.loss.values or ())
+    losses = set(space["loss"].values or ())
     if (labels.task == "classification") != (losses == {"cross_entropy"}):
         right = "cross_entropy" if labels.task == "classification" else "mae, mse or huber"
         problems["loss"] = f"must be {right} for task: {labels.task} but holds {', '.join(map(str, losses))}"
-    longest, shortest = _high(space.segment_length), _low(space.max_length)
+    longest, shortest = space["segment_length"].high, space["max_length"].low
     if longest > shortest:
         problems["segment_length"] = (
             f"must be at most the shortest space.max_length ({shortest}) but reaches {longest}; shorten the segments "
             "or read longer sequences"
         )
     return problems
-
-
-def _low(values: Any) -> int:
-    return int(min(values.values) if isinstance(values, Choices) else values.low)
-
-
-def _high(values: Any) -> int:
-    return int(max(values.values) if isinstance(values, Choices) else values.high)

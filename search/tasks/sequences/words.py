@@ -43,7 +43,7 @@ def holdout_line(plan: SequencePlan) -> str:
 
 def size_line(plan: SequencePlan) -> str:
     """What candidates read at most."""
-    values = plan.space.max_length
+    values = plan.space["max_length"]
     longest = max(values.values or (1,))
     return f"at most {longest} {'tokens' if plan.sequences.is_text else 'steps'} read"
 
