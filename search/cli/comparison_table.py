@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from search.compare.results import Comparison
-from search.compare.tables import Sheet, advice_sheet, sheets
+from search.compare.tables import TextTable, advice_table, all_tables
 
 _WIDTH = 80
 
@@ -18,9 +18,9 @@ def print_comparison(comparison: Comparison) -> None:
     # The tables are made for 80 columns: a narrower terminal breaks lines, a file has them as they are.
     console = terminal if terminal.is_terminal and terminal.width > _WIDTH else Console(highlight=False, width=_WIDTH)
     console.print()
-    for sheet in sheets(comparison):
-        console.print(_table(sheet, comparison.best))
-        console.print(escape(sheet.text), style="dim")
+    for each in all_tables(comparison):
+        console.print(_table(each, comparison.best))
+        console.print(escape(each.caption), style="dim")
         console.print()
     for family in comparison.families:
         if not family.strengths and not family.weaknesses:
@@ -37,13 +37,13 @@ def print_comparison(comparison: Comparison) -> None:
     console.print()
     console.print(f"[bold]{escape(comparison.verdict)}[/]")
     console.print()
-    console.print(_table(advice_sheet(comparison), None))
+    console.print(_table(advice_table(comparison), None))
 
 
-def _table(sheet: Sheet, best: str | None) -> Table:
-    table = Table(title=sheet.title, title_justify="left", title_style="bold", padding=(0, 0), pad_edge=False)
-    for name in sheet.head:
-        table.add_column(name, justify="left" if name in sheet.words else "right", overflow="fold")
-    for row in sheet.rows:
+def _table(shown: TextTable, best: str | None) -> Table:
+    table = Table(title=shown.title, title_justify="left", title_style="bold", padding=(0, 0), pad_edge=False)
+    for name in shown.head:
+        table.add_column(name, justify="left" if name in shown.words else "right", overflow="fold")
+    for row in shown.rows:
         table.add_row(*map(escape, row), style="bold" if row[0] == best else None)
     return table

@@ -26,22 +26,25 @@ from search.reports.charts import (
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, "#56b4e9", INK, GREY)
+_COLORS = (BLUE, ORANGE, GREEN, RED, PURPLE, "#56b4e9", INK, GREY)
 _DASHES = ("solid", "dash", "dot")
 _MOST_TICKS = 12
 
 
-def look(comparison: Comparison) -> dict[str, tuple[str, str]]:
-    """Color and dash of each family, the same in every chart, whatever is best."""
+def _lines(comparison: Comparison) -> dict[str, dict[str, str]]:
+    """Color and dash of each family, the same in every chart and independent of the ranking."""
     names = sorted(family.name for family in comparison.families)
     return {
-        name: (_COLOURS[number % len(_COLOURS)], _DASHES[number // len(_COLOURS) % len(_DASHES)])
+        name: {
+            "color": _COLORS[number % len(_COLORS)],
+            "dash": _DASHES[number // len(_COLORS) % len(_DASHES)],
+        }
         for number, name in enumerate(names)
     }
 
 
 def scores_figure(comparison: Comparison) -> Figure:
-    """Every seed's scores on the folds and on the holdout, and their means."""
+    """Scores of every seed on the folds and on the holdout, and their means."""
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure()
@@ -70,7 +73,7 @@ def scores_figure(comparison: Comparison) -> Figure:
 
 
 def differences_figure(comparison: Comparison) -> Figure:
-    """Each family's score minus that of the best one, with its interval."""
+    """Difference of each family from the best one, with its 95 % interval."""
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure()
@@ -106,17 +109,17 @@ def differences_figure(comparison: Comparison) -> Figure:
 
 
 def costs_figure(comparison: Comparison) -> Figure:
-    """Score against the time of an output; a larger point has more parameters."""
+    """Score against latency; larger points have more parameters."""
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure()
-    looks = look(comparison)
+    lines = _lines(comparison)
     shown = [family for family in comparison.families if family.folds and family.latency is not None]
     most = max(family.n_parameters or 1 for family in shown)
     for family in shown:
         assert family.folds is not None  # those without a score are left out above
         assert family.latency is not None
-        told = f"%{{x:.3g}} ms, %{{y:.5g}}, {family.n_parameters:,} parameters<extra>{family.name}</extra>"
+        label = f"%{{x:.3g}} ms, %{{y:.5g}}, {family.n_parameters:,} parameters<extra>{family.name}</extra>"
         figure.add_trace(
             Scatter(
                 x=[family.latency * 1000],
@@ -125,23 +128,26 @@ def costs_figure(comparison: Comparison) -> Figure:
                 name=family.name,
                 text=[family.name],
                 textposition="top center",
-                marker={"size": 8 + 22 * ((family.n_parameters or 1) / most) ** 0.5, "color": looks[family.name][0]},
+                marker={
+                    "size": 8 + 22 * ((family.n_parameters or 1) / most) ** 0.5,
+                    "color": lines[family.name]["color"],
+                },
                 showlegend=False,
-                hovertemplate=told,
+                hovertemplate=label,
             )
         )
     style(figure)
-    figure.update_xaxes(title=f"milliseconds of a {comparison.terms.output}", tickformat=NUMBER, rangemode="tozero")
+    figure.update_xaxes(title=f"milliseconds per {comparison.terms.output}", tickformat=NUMBER, rangemode="tozero")
     figure.update_yaxes(title=axis_title(f"{comparison.metric}, folds"), tickformat=NUMBER)
     return figure
 
 
 def trials_figure(comparison: Comparison) -> Figure:
-    """Scores of every complete trial: how sensitive a family is to its settings."""
+    """Scores of all complete trials, which show how sensitive a family is to its hyperparameters."""
     from plotly.graph_objects import Box, Figure
 
     figure = Figure()
-    looks = look(comparison)
+    lines = _lines(comparison)
     shown = [family for family in comparison.families if family.trial_scores]
     for family in reversed(shown):
         figure.add_trace(
@@ -151,7 +157,7 @@ def trials_figure(comparison: Comparison) -> Figure:
                 boxpoints="all",
                 jitter=0.4,
                 pointpos=0,
-                line={"color": looks[family.name][0], "width": 1.3},
+                line={"color": lines[family.name]["color"], "width": 1.3},
                 marker={"size": 5, "opacity": 0.6},
                 showlegend=False,
                 hovertemplate="%{x:.5g}<extra>" + family.name + "</extra>",
@@ -164,13 +170,13 @@ def trials_figure(comparison: Comparison) -> Figure:
 
 
 def trials_cut(comparison: Comparison) -> Cut:
-    """What is drawn of the trials' scores: of those that went astray the worst are left out."""
+    """The range of trial scores that is drawn, which leaves out outliers on the worse side."""
     scores = [score for family in comparison.families for score in family.trial_scores]
     return cut(scores, larger_is_better=comparison.terms.larger_is_better)
 
 
 def _places(families: Sequence[FamilyResult]) -> list[tuple[int, FamilyResult]]:
-    """Heights on an axis of families, the first on top."""
+    """Each family with its height on the axis, the first on top."""
     return [(len(families) - number, family) for number, family in enumerate(families)]
 
 
@@ -180,17 +186,12 @@ def _families_axis(figure: Figure, families: Sequence[FamilyResult]) -> None:
     figure.update_yaxes(tickmode="array", range=[0.4, len(families) + 0.6], **ticks)
 
 
-def line_of(color_and_dash: tuple[str, str]) -> dict[str, str]:
-    """How plotly draws the line of a family, see :func:`look`."""
-    return {"color": color_and_dash[0], "dash": color_and_dash[1]}
-
-
 def steps_figure(comparison: Comparison) -> Figure:
-    """Scores of each step of the horizon."""
+    """Scores by step of the horizon."""
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure()
-    looks = look(comparison)
+    lines = _lines(comparison)
     for family in comparison.families:
         if family.steps:
             figure.add_trace(
@@ -199,7 +200,7 @@ def steps_figure(comparison: Comparison) -> Figure:
                     y=list(family.steps),
                     mode="lines+markers" if len(family.steps) <= 50 else "lines",
                     name=family.name,
-                    line=line_of(looks[family.name]),
+                    line=lines[family.name],
                     hovertemplate="step %{x}: %{y:.5g}<extra>" + family.name + "</extra>",
                 )
             )
@@ -210,11 +211,11 @@ def steps_figure(comparison: Comparison) -> Figure:
 
 
 def contexts_figure(comparison: Comparison) -> Figure:
-    """Median scores of complete trials by the length of their context; a larger point stands for more trials."""
+    """Median score of complete trials by context length; larger points stand for more trials."""
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure()
-    looks = look(comparison)
+    lines = _lines(comparison)
     most = max(each.trials for family in comparison.families for each in family.contexts)
     for family in comparison.families:
         if family.contexts:
@@ -225,7 +226,7 @@ def contexts_figure(comparison: Comparison) -> Figure:
                     y=[each.median for each in family.contexts],
                     mode="lines+markers",
                     name=family.name,
-                    line=line_of(looks[family.name]),
+                    line=lines[family.name],
                     marker={"size": sizes},
                     text=[f"{each.trials} trials" for each in family.contexts],
                     hovertemplate="%{x} steps: %{y:.5g}, %{text}<extra>" + family.name + "</extra>",
@@ -234,17 +235,19 @@ def contexts_figure(comparison: Comparison) -> Figure:
     style(figure)
     lengths = sorted({(each.shortest + each.longest) / 2 for family in comparison.families for each in family.contexts})
     figure.update_layout(legend_itemsizing="constant")
-    figure.update_xaxes(title="steps of context", tickmode="array", tickvals=lengths[:_MOST_TICKS], tickformat=NUMBER)
+    figure.update_xaxes(
+        title="context length in steps", tickmode="array", tickvals=lengths[:_MOST_TICKS], tickformat=NUMBER
+    )
     figure.update_yaxes(title=axis_title(f"{comparison.metric}, folds"), tickformat=NUMBER)
     return figure
 
 
 def lengths_figure(comparison: Comparison) -> Figure:
-    """Scores of the short, middle and long cases of the holdout."""
+    """Scores of short, middle and long cases of the holdout."""
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure()
-    looks = look(comparison)
+    lines = _lines(comparison)
     for family in comparison.families:
         if family.lengths:
             figure.add_trace(
@@ -253,7 +256,7 @@ def lengths_figure(comparison: Comparison) -> Figure:
                     y=[each.score for each in family.lengths],
                     mode="lines+markers",
                     name=family.name,
-                    line=line_of(looks[family.name]),
+                    line=lines[family.name],
                     text=[f"{each.cases} {comparison.cases}" for each in family.lengths],
                     hovertemplate="%{x}: %{y:.5g}, %{text}<extra>" + family.name + "</extra>",
                 )
@@ -265,11 +268,11 @@ def lengths_figure(comparison: Comparison) -> Figure:
 
 
 def classes_figure(comparison: Comparison) -> Figure:
-    """F1 of each class that is shown, on the holdout."""
+    """F1 on the holdout by class."""
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure()
-    looks = look(comparison)
+    lines = _lines(comparison)
     families = [family for family in comparison.families if family.classes]
     codes = shown_classes(families)
     for family in families:
@@ -279,7 +282,7 @@ def classes_figure(comparison: Comparison) -> Figure:
                 y=[len(codes) - place for place in range(len(codes))],
                 mode="markers",
                 name=family.name,
-                marker={"size": 10, "color": looks[family.name][0], "opacity": 0.75},
+                marker={"size": 10, "color": lines[family.name]["color"], "opacity": 0.75},
                 text=[family.classes[code].name for code in codes],
                 hovertemplate="%{text}: %{x:.5g}<extra>" + family.name + "</extra>",
             )

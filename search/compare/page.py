@@ -1,4 +1,4 @@
-"""A comparison on one HTML page that loads nothing from elsewhere, as Markdown, and as JSON."""
+"""The files of a comparison: a self-contained HTML page, Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from search.compare.figures import (
     trials_figure,
 )
 from search.compare.results import Comparison, FamilyResult
-from search.compare.tables import Sheet, advice_sheet, sheets, shown_classes
+from search.compare.tables import TextTable, advice_table, all_tables, shown_classes
 from search.reports.formatting import counted
 from search.reports.page import Line, chart, html_page, paragraph, table
 from search.study.paths import COMPARISON_JSON, COMPARISON_MARKDOWN, COMPARISON_PAGE
@@ -33,11 +33,11 @@ def write_files(comparison: Comparison, folder: Path) -> None:
     """Write the page, the Markdown file and the JSON file.
 
     Args:
-        comparison: What was found.
-        folder: Where; it is made if it is not there.
+        comparison: The results.
+        folder: Folder of the files, created if missing.
 
     Raises:
-        OSError: They cannot be written.
+        OSError: A file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / COMPARISON_JSON).write_text(json.dumps(comparison.to_json(), indent=2) + "\n", encoding="utf-8")
@@ -46,52 +46,52 @@ def write_files(comparison: Comparison, folder: Path) -> None:
 
 
 def comparison_html(comparison: Comparison, written: datetime) -> str:
-    """The page.
+    """A self-contained HTML page that loads nothing from elsewhere.
 
     Args:
-        comparison: What was found.
-        written: Local time, with its zone.
+        comparison: The results.
+        written: Local time with its zone.
     """
     ahead = "" if comparison.horizon is None else f", {counted(comparison.horizon, 'step')} ahead"
     body = [
         paragraph(
             f"Families of networks for the study {comparison.study}{ahead}, scored by {comparison.terms.name}: "
-            f"{counted(comparison.trials, 'trial')} each, the best of each trained again with "
-            f"{counted(comparison.seeds, 'fresh seed')}. Written on {written:%Y-%m-%d at %H:%M %Z}."
+            f"{counted(comparison.trials, 'trial')} each, the best of each retrained with "
+            f"{counted(comparison.seeds, 'new seed')}. Written on {written:%Y-%m-%d at %H:%M %Z}."
         ),
         f'<p class="verdict">{html.escape(comparison.verdict)}</p>\n',
-        "<h2>What to use</h2>\n",
-        _sheet(advice_sheet(comparison), comparison),
+        "<h2>Recommendations</h2>\n",
+        _html_table(advice_table(comparison), comparison),
         "<h2>Strengths and weaknesses</h2>\n",
         f'<div class="grid">{"".join(f"<div>{_traits(family)}</div>" for family in comparison.families)}</div>\n',
     ]
-    for sheet in sheets(comparison):
-        body += [f"<h2>{sheet.title}</h2>\n", *([paragraph(sheet.text)] if sheet.text else [])]
-        body += [_sheet(sheet, comparison), *_charts(sheet.title, comparison)]
-    body += ["<h2>What limits these numbers</h2>\n", *_limits(comparison)]
+    for each in all_tables(comparison):
+        body += [f"<h2>{each.title}</h2>\n", *([paragraph(each.caption)] if each.caption else [])]
+        body += [_html_table(each, comparison), *_charts(each.title, comparison)]
+    body += ["<h2>Limitations</h2>\n", *_limits(comparison)]
     return html_page(f"{comparison.study}: comparison", "".join(body))
 
 
-def _sheet(sheet: Sheet, comparison: Comparison) -> str:
-    of_families = [place for place, name in enumerate(sheet.head) if name == "family"]
-    best = [any(row[place] == comparison.best for place in of_families) for row in sheet.rows]
-    lines = [Line(row, "winner" if marked else "") for row, marked in zip(sheet.rows, best, strict=True)]
-    return table(sheet.head, lines, numbers=tuple(name for name in sheet.head if name not in sheet.words))
+def _html_table(shown: TextTable, comparison: Comparison) -> str:
+    of_families = [place for place, name in enumerate(shown.head) if name == "family"]
+    best = [any(row[place] == comparison.best for place in of_families) for row in shown.rows]
+    lines = [Line(row, "winner" if marked else "") for row, marked in zip(shown.rows, best, strict=True)]
+    return table(shown.head, lines, numbers=tuple(name for name in shown.head if name not in shown.words))
 
 
 def _traits(family: FamilyResult) -> str:
     parts = [f"<h3>{html.escape(family.name)}</h3>\n", paragraph(f"{family.words}.")]
-    for title, traits in (("Good", family.strengths), ("Bad", family.weaknesses)):
+    for title, traits in (("Strengths", family.strengths), ("Weaknesses", family.weaknesses)):
         if traits:
             items = "".join(f"<li>{html.escape(trait.text)}</li>" for trait in traits)
             parts.append(f"<p>{title}:</p><ul>{items}</ul>\n")
     if not family.strengths and not family.weaknesses:
-        parts.append(paragraph("Nothing sets it apart from the others." if family.folds else "It has no score."))
+        parts.append(paragraph("No strengths or weaknesses." if family.folds else "No score."))
     return "".join(parts)
 
 
 def _charts(title: str, comparison: Comparison) -> Iterator[str]:
-    """What is drawn below a table."""
+    """The charts below a table."""
     scored = [family for family in comparison.families if family.folds]
     rows = _AROUND_ROWS + _ROW * len(scored)
     match title:
@@ -100,14 +100,14 @@ def _charts(title: str, comparison: Comparison) -> Iterator[str]:
         case "Against the best family":
             if any(family.difference and family.difference.low is not None for family in scored):
                 yield chart(differences_figure(comparison), height=rows - _ROW)
-        case "What it costs":
+        case "Costs":
             if any(family.latency is not None for family in scored):
                 yield chart(costs_figure(comparison), height=_HEIGHT)
         case "Trials":
             yield from _trials_chart(comparison)
-        case "Over the horizon":
+        case "By step of the horizon":
             yield chart(steps_figure(comparison), height=_HEIGHT)
-        case "By length of the context":
+        case "By context length":
             if len({each.shortest for family in comparison.families for each in family.contexts}) > 1:
                 yield chart(contexts_figure(comparison), height=_HEIGHT)
         case "By length":
@@ -130,38 +130,41 @@ def _trials_chart(comparison: Comparison) -> Iterator[str]:
 def _limits(comparison: Comparison) -> Iterator[str]:
     yield f"<ul>{''.join(f'<li>{html.escape(note)}</li>' for note in comparison.notes)}</ul>\n"
     if comparison.baselines:
-        scores = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in comparison.baselines.items())
-        yield paragraph(f"Simple methods on the same folds: {scores}.")
+        yield paragraph(_baselines(comparison))
+
+
+def _baselines(comparison: Comparison) -> str:
+    scores = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in comparison.baselines.items())
+    return f"Baselines on the folds: {scores}."
 
 
 def markdown(comparison: Comparison) -> str:
-    """The whole comparison."""
-    title = f"# {_escape(comparison.study)}: what each family is good and bad at"
+    """The whole comparison as Markdown."""
+    title = f"# {_escape(comparison.study)}: strengths and weaknesses of each family"
     return "\n\n".join([title, *_summary(comparison), *_numbers(comparison)]) + "\n"
 
 
 def brief(comparison: Comparison) -> str:
-    """The words of it, without the tables of numbers."""
+    """Verdict, recommendations, strengths and weaknesses as Markdown, without the tables of numbers."""
     return "\n\n".join(_summary(comparison)) + "\n"
 
 
 def _summary(comparison: Comparison) -> Iterator[str]:
     yield f"**{_escape(comparison.verdict)}**"
-    yield _markdown_table(advice_sheet(comparison))
+    yield _markdown_table(advice_table(comparison))
     for family in comparison.families:
         if family.strengths or family.weaknesses:
             yield "\n".join(_markdown_traits(family))
 
 
 def _numbers(comparison: Comparison) -> Iterator[str]:
-    for sheet in sheets(comparison):
-        yield f"## {sheet.title}"
-        if sheet.text:
-            yield _escape(sheet.text)
-        yield _markdown_table(sheet)
+    for each in all_tables(comparison):
+        yield f"## {each.title}"
+        if each.caption:
+            yield _escape(each.caption)
+        yield _markdown_table(each)
     if comparison.baselines:
-        scores = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in comparison.baselines.items())
-        yield f"Simple methods on the folds: {scores}."
+        yield _baselines(comparison)
     yield "\n".join(f"- {_escape(note)}" for note in comparison.notes)
 
 
@@ -172,18 +175,15 @@ def _markdown_traits(family: FamilyResult) -> Iterator[str]:
     yield from (f"- Weakness: {_escape(trait.text)}" for trait in family.weaknesses)
 
 
-def _markdown_table(sheet: Sheet) -> str:
-    lines = ["|".join(["", *sheet.head, ""]), "|".join(["", *(_align(name, sheet) for name in sheet.head), ""])]
-    lines += ["|".join(["", *map(_escape, row), ""]) for row in sheet.rows]
+def _markdown_table(shown: TextTable) -> str:
+    alignment = [":--" if name in shown.words else "--:" for name in shown.head]
+    lines = ["|".join(["", *shown.head, ""]), "|".join(["", *alignment, ""])]
+    lines += ["|".join(["", *map(_escape, row), ""]) for row in shown.rows]
     return "\n".join(lines)
 
 
-def _align(name: str, sheet: Sheet) -> str:
-    return ":--" if name in sheet.words else "--:"
-
-
 def _escape(text: str) -> str:
-    """Keep text from being read as Markdown or HTML, or from ending a cell."""
+    """Text that Markdown shows literally, also in a table cell."""
     for mark in ("\\", "|", "*", "_", "`", "[", "]", "<", ">"):
         text = text.replace(mark, f"\\{mark}")
     return text.replace("\n", " ")

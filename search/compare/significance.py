@@ -1,4 +1,4 @@
-"""From numbers to words: how each family differs from the best one, and what all of that says."""
+"""How families differ from the best one: paired tests on the holdout, standings, and the verdict in words."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ if TYPE_CHECKING:
     from search.tasks.retrain import SeedResult
 
 LEVEL = 0.05
-"""A claim is made where chance alone would make one as large or larger less often."""
+"""Significance level of all tests."""
 
 STANDINGS: dict[Standing, str] = {
     "best": "best on the folds",
-    "equal": "no difference that these data can show",
+    "equal": "not significantly different",
     "worse": "worse",
-    "seeds": "differs in these {cases}, but no more than seeds do",
-    "better": "better on the holdout, though not on the folds",
-    "unknown": "too few {cases} or seeds to tell",
+    "seeds": "within the variation between seeds",
+    "better": "better on the holdout, but not on the folds",
+    "unknown": "too few {cases} or seeds",
 }
 """Each standing in words; ``{cases}`` are windows, sequences or texts."""
 
 Compare = Callable[[Sequence[Any], Sequence[Any]], Interval]
-"""From what the seeds of two families gave, the first minus the second, see
+"""Difference between the seeds of two families, the first minus the second, see
 :meth:`search.tasks.compare.ComparedTask.interval`."""
 
 
 def differences(results: Mapping[str, Sequence[SeedResult]], best: str, compare: Compare) -> dict[str, Difference]:
-    """How every other family differs from the best one, on the holdout.
+    """Differences of all other families from the best one, on the holdout.
 
-    The p-values of all comparisons are corrected together.
+    The p-values of all comparisons are corrected together (Holm 1979).
 
     Args:
-        results: What the seeds gave, by family; at least one each.
+        results: Results of the seeds by family, at least one each.
         best: The family that the others are compared with.
-        compare: Compares two of them.
+        compare: Compares two families.
     """
     others = {name: found for name, found in results.items() if name != best}
     found = {name: _difference(seeds, results[best], compare) for name, seeds in others.items()}
@@ -62,10 +62,10 @@ def _difference(ours: Sequence[SeedResult], theirs: Sequence[SeedResult], compar
 
 
 def standing(difference: Difference, *, larger_is_better: bool) -> Standing:
-    """How a family stands to the one that is best on the folds.
+    """Standing of a family relative to the one with the best score on the folds.
 
-    A difference counts if it is more than chance over the cases *and* more than the luck of a seed: what five networks
-    do in all windows says nothing of the sixth.
+    A difference must be significant over the cases *and* over the seeds: five networks that agree on all windows say
+    nothing about a sixth.
     """
     if difference.low is None or difference.beyond_seeds is None:
         return "unknown"
@@ -77,7 +77,7 @@ def standing(difference: Difference, *, larger_is_better: bool) -> Standing:
 
 
 def seeds_differ(one: Sequence[float], other: Sequence[float]) -> bool | None:
-    """Whether the scores of seeds differ by more than chance (Welch 1947); ``None`` where one side has fewer than 2."""
+    """Whether the scores of seeds differ significantly (Welch 1947); ``None``: fewer than two on one side."""
     from scipy.stats import ttest_ind_from_stats
 
     if min(len(one), len(other)) < 2:
@@ -90,61 +90,63 @@ def seeds_differ(one: Sequence[float], other: Sequence[float]) -> bool | None:
 
 
 def verdict(best: str, standings: Mapping[str, Standing], terms: Terms) -> str:
-    """What a comparison says, in sentences.
+    """The result of a comparison in sentences.
 
     Args:
-        best: The family that is best on the folds.
-        standings: Of the other families that have a score.
-        terms: The words of the task.
+        best: The family with the best score on the folds.
+        standings: Standings of the other families that have a score.
+        terms: Words of the task.
     """
     by = {word: [name for name, found in standings.items() if found == word] for word in STANDINGS}
     if not standings:
         return f"Only {best} has a score, so there is nothing to compare."
     if by["better"]:
         return (
-            f"Folds and holdout disagree: {best} scores best on the folds, but on the holdout {_and(by['better'])} "
-            f"{_verb(by['better'], 'has', 'have')} {terms.better}. No family is the best one here."
+            f"Folds and holdout disagree: {best} has the best score on the folds, but {_and(by['better'])} "
+            f"{_verb(by['better'], 'has', 'have')} {terms.better} on the holdout. No family is the best one."
         )
-    close = [*by["equal"], *by["seeds"]]
     if len(by["worse"]) == len(standings):
         return f"{best} is the best family: {terms.better_than} {_and(by['worse'])}."
-    if not by["worse"]:
-        if not close:
-            few = f"there are too few {terms.cases} or seeds to tell it from the others"
-            return f"{best} scores best on the folds, but {few}."
-        return f"No difference that these data can show: {best} scores best on the folds, {_not_told(by, terms)}."
-    return f"{best} is better than {_and(by['worse'])}; {_not_told(by, terms)}."
+    if by["worse"]:
+        return f"{best} is better than {_and(by['worse'])}; {_undecided(best, by, terms)}."
+    if by["equal"] or by["seeds"]:
+        return f"No significant difference: {best} has the best score on the folds; {_undecided(best, by, terms)}."
+    few = f"there are too few {terms.cases} or seeds to compare it with the others"
+    return f"{best} has the best score on the folds, but {few}."
 
 
 def against_baselines(baselines: Mapping[str, float], scores: Mapping[str, float], *, larger_is_better: bool) -> str:
-    """Which families score better on the folds than the best simple method; nothing where none is scored.
+    """Which families beat the best baseline on the folds, as a sentence; empty without baselines or scores.
 
     Args:
-        baselines: Scores on the folds, by name.
-        scores: Likewise, of the families.
-        larger_is_better: Which way they are better.
+        baselines: Scores of the baselines on the folds, by name.
+        scores: Scores of the families on the folds, by name.
+        larger_is_better: Which way scores are better.
     """
     if not baselines or not scores:
         return ""
     name, limit = (max if larger_is_better else min)(baselines.items(), key=lambda item: item[1])
-    method = f"the best simple method ({name.replace('_', ' ')}, {limit:.4g})"
+    baseline = f"the best baseline on the folds ({name.replace('_', ' ')}, {limit:.4g})"
     better = [family for family, score in scores.items() if (score > limit if larger_is_better else score < limit)]
     if len(better) == len(scores):
-        return f"On the folds all score better than {method}."
+        return f"All families beat {baseline}."
     if not better:
-        return f"On the folds {method} scores better than every family: use it."
-    return f"On the folds only {_and(better)} {_verb(better, 'scores', 'score')} better than {method}."
+        return f"No family beats {baseline}: use the baseline."
+    return f"Only {_and(better)} {_verb(better, 'beats', 'beat')} {baseline}."
 
 
-def _not_told(by: Mapping[Standing, list[str]], terms: Terms) -> str:
-    """What is said of the families that are not told apart from the best one."""
+def _undecided(best: str, by: Mapping[Standing, list[str]], terms: Terms) -> str:
+    """What is known of the families that are neither better nor worse than the best one."""
     parts = []
     if by["equal"]:
-        parts.append(f"{_and(by['equal'])} cannot be told from it on the holdout")
+        parts.append(
+            f"{_and(by['equal'])} {_verb(by['equal'], 'is', 'are')} not significantly different on the holdout"
+        )
     if by["seeds"]:
-        parts.append(f"{_and(by['seeds'])} {_verb(by['seeds'], 'differs', 'differ')} from it by no more than seeds do")
+        verb = _verb(by["seeds"], "differs", "differ")
+        parts.append(f"{_and(by['seeds'])} {verb} from {best} by no more than the variation between seeds")
     if by["unknown"]:
-        parts.append(f"there are too few {terms.cases} or seeds to tell {_and(by['unknown'])} from it")
+        parts.append(f"there are too few {terms.cases} or seeds to compare {best} with {_and(by['unknown'])}")
     return ", and ".join(parts)
 
 

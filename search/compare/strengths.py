@@ -1,4 +1,4 @@
-"""Strengths and weaknesses: each family's measures against those of the others, by rules with thresholds."""
+"""Strengths and weaknesses of each family by rules with thresholds, and which family to use."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from search.tasks.compare import ClassScore, LengthScore, Terms
 Measure = Callable[[FamilyResult], float | None]
 
 FEWEST_PER_CONTEXT = 3
-"""Complete trials that the shortest and the longest contexts must have before anything is said of them."""
+"""Complete trials needed at the shortest and at the longest contexts to compare them."""
 FEWEST_SEEDS = 3
-"""Seeds from which on anything is said of their spread."""
+"""Seeds needed to compare their spread."""
 SMALLEST_MEMORY = 5e6
-"""Bytes; less is not told apart."""
+"""Bytes; smaller values count as this one."""
 FEWEST_CASES = 30
-"""Cases that the shortest or the longest third must have before anything is said of it."""
+"""Cases needed in the shortest or longest third to compare its score."""
 FEWEST_OF_CLASS = 20
-"""Labels of a class in the holdout from which on anything is said of it."""
+"""Labels of a class needed in the holdout to compare its F1."""
 CLASS_STEP = 0.1
-"""F1 of a class that is by so much above or below the median of the other families is a strength or a weakness."""
+"""Difference between the F1 of a class and the median of the other families that makes a strength or a weakness."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """When a measure is a strength, and when a weakness.
+    """Thresholds at which a measure is a strength or a weakness.
 
     Attributes:
-        measure: Its name.
-        value: Of a family; ``None``: not known, and nothing is said.
-        good: It is a strength at this value or below.
-        bad: It is a weakness at this value or above.
-        relative: Whether the value is taken relative to the median of the other families' values.
-        strength: In words; ``{value}`` is the value as shown, ``{others}`` says how it is to the median of the others,
-            ``{output}``, ``{cases}`` and ``{metric}`` are those of the task.
+        measure: Name of the measure.
+        value: The measure of a family; ``None``: unknown, and the rule does not apply.
+        good: At this value or below it is a strength.
+        bad: At this value or above it is a weakness.
+        strength: Text with the fields ``{value}``, as ``shown`` formats it, ``{others}``, how it relates to the median
+            of the other families, and the task's ``{output}``, ``{cases}`` and ``{metric}``.
         weakness: Likewise.
-        shown: Makes the value readable.
-        score: Whether the value is a score: where larger is better, what it lacks of 1 is compared, the best there is.
+        shown: Formats the value.
+        relative: Whether the value is divided by the median of the other families.
+        score: Whether the value is a score: where larger is better, its distance from 1 is compared.
     """
 
     measure: str
@@ -55,7 +55,7 @@ class Rule:
 
 
 def context_effect(family: FamilyResult) -> float | None:
-    """The median score of trials with the longest contexts over that of those with the shortest, minus 1."""
+    """Relative change of the median score from the shortest to the longest contexts; ``None``: too few trials."""
     if len(family.contexts) < 2:
         return None
     first, last = family.contexts[0], family.contexts[-1]
@@ -73,7 +73,7 @@ def _last_step(family: FamilyResult) -> float | None:
 
 
 def _memory(family: FamilyResult) -> float | None:
-    """What is below a few megabytes is the allocator's as much as the network's."""
+    """Below a few megabytes the allocator matters as much as the network."""
     return None if family.memory is None else max(float(family.memory), SMALLEST_MEMORY)
 
 
@@ -107,68 +107,66 @@ def _percent(value: float) -> str:
 
 RULES: tuple[Rule, ...] = (
     Rule("latency", lambda family: family.latency, 0.75, 1.33,
-         "quick single {output}s: {value}, {others}", "slow single {output}s: {value}, {others}", seconds),
+         "fast single {output}s: {value}, {others}", "slow single {output}s: {value}, {others}", seconds),
     Rule("batch_latency", lambda family: family.batch_latency, 0.75, 1.33,
-         "quick {output}s of 64 {cases}: {value}, {others}",
-         "slow {output}s of 64 {cases}: {value}, {others}", seconds),
+         "fast {output}s of 64 {cases}: {value}, {others}", "slow {output}s of 64 {cases}: {value}, {others}", seconds),
     Rule("n_parameters", lambda family: family.n_parameters, 0.67, 1.5,
          "small: {value} parameters, {others}", "large: {value} parameters, {others}", lambda value: f"{value:,.0f}"),
     Rule("memory", _memory, 0.67, 1.5,
          "little memory in training: {value}, {others}", "much memory in training: {value}, {others}", _memory_text),
     Rule("epoch_seconds", lambda family: family.epoch_seconds, 0.75, 1.33,
-         "quick epochs: {value}, {others}", "slow epochs: {value}, {others}", seconds),
+         "fast epochs: {value}, {others}", "slow epochs: {value}, {others}", seconds),
     Rule("best_seconds", lambda family: family.best_seconds, 0.67, 1.5,
-         "soon trained: best after {value}, {others}", "long to train: best after {value}, {others}", seconds),
+         "trains quickly: {value} until the best epoch, {others}",
+         "trains slowly: {value} until the best epoch, {others}", seconds),
     Rule("seeds", _seed_spread, 0.5, 2.0,
-         "steady: scores of seeds deviate by {value}, {others}",
-         "depends on the seed: scores deviate by {value}, {others}", number),
+         "stable across seeds: standard deviation {value}, {others}",
+         "varies across seeds: standard deviation {value}, {others}", number),
     Rule("sensitivity", lambda family: family.sensitivity, 0.67, 1.5,
-         "forgiving of its settings: the middle half of its trials spans {value}, {others}",
-         "sensitive to its settings: the middle half of its trials spans {value}, {others}", number),
+         "robust to hyperparameters: interquartile range of its trials {value}, {others}",
+         "sensitive to hyperparameters: interquartile range of its trials {value}, {others}", number),
     Rule("failures", _failures, -1.0, 0.1, "", "{value} of its trials failed", _percent, relative=False),
     Rule("near", _first_step, 0.9, 1.1,
-         "near steps: the error of the first is {value}, {others}",
-         "near steps: the error of the first is {value}, {others}", number),
+         "near steps: error of the first {value}, {others}", "near steps: error of the first {value}, {others}", number),
     Rule("far", _last_step, 0.9, 1.1,
-         "far steps: the error of the last is {value}, {others}",
-         "far steps: the error of the last is {value}, {others}", number),
+         "far steps: error of the last {value}, {others}", "far steps: error of the last {value}, {others}", number),
     Rule("context", context_effect, -0.05, 0.05,
-         "gains from long contexts: the median score is {value} lower with the longest than with the shortest",
-         "loses with long contexts: the median score is {value} higher with the longest than with the shortest",
+         "gains from long contexts: median score {value} lower with the longest than with the shortest",
+         "loses with long contexts: median score {value} higher with the longest than with the shortest",
          _percent, relative=False),
     Rule("short", _shortest, 0.8, 1.25,
          "short {cases}: {metric} {value}, {others}", "short {cases}: {metric} {value}, {others}", number, score=True),
     Rule("long", _longest, 0.8, 1.25,
          "long {cases}: {metric} {value}, {others}", "long {cases}: {metric} {value}, {others}", number, score=True),
 )  # fmt: skip
-"""All of them, in the order in which they are shown."""
+"""All rules, in the order in which strengths and weaknesses are shown."""
 
 
 def judge(
     rule: Rule, family: FamilyResult, others: Sequence[FamilyResult], terms: Terms
 ) -> tuple[Trait | None, Trait | None]:
-    """The strength and the weakness that a rule finds in a family; at most one of them.
+    """The strength and the weakness that a rule finds in a family; at least one of them is ``None``.
 
     Args:
         rule: The rule.
-        family: Whose measure.
+        family: The family.
         others: The other families.
-        terms: The words of the task.
+        terms: Words of the task.
     """
     value = rule.value(family)
     if value is None:
         return None, None
-    lacks = rule.score and terms.larger_is_better
-    compared = 1 - value if lacks else value
+    distance = rule.score and terms.larger_is_better
+    compared = 1 - value if distance else value
     if rule.relative:
-        known = [1 - other if lacks else other for each in others if (other := rule.value(each)) is not None]
+        known = [1 - other if distance else other for each in others if (other := rule.value(each)) is not None]
         if not known or statistics.median(known) <= 0:
             return None, None
         compared /= statistics.median(known)
-    times = f"{number(compared, 2)} times the others' median"
+    times = f"{number(compared, 2)} times the median of the others"
     words = {
         "value": rule.shown(value),
-        "others": f"what it lacks of 1 is {times}" if lacks else times,
+        "others": f"its distance from 1 is {times}" if distance else times,
         "output": terms.output,
         "cases": terms.cases,
         "metric": terms.name,
@@ -181,10 +179,10 @@ def judge(
 
 
 def class_traits(family: FamilyResult, others: Sequence[FamilyResult]) -> tuple[Trait | None, Trait | None]:
-    """The class that a family is best at, and the one that it is worst at, if either is far from the others' median.
+    """The strongest and the weakest class of a family, where its F1 is far from the median of the others.
 
     Args:
-        family: Whose classes.
+        family: The family.
         others: The other families.
     """
     scores = [{each.name: each.f1 for each in other.classes} for other in others if other.classes]
@@ -196,18 +194,18 @@ def class_traits(family: FamilyResult, others: Sequence[FamilyResult]) -> tuple[
     best = max(known, key=lambda each: leads[each.name], default=None)
     worst = min(known, key=lambda each: leads[each.name], default=None)
     return (
-        _class_trait("good", best, medians) if best is not None and leads[best.name] >= CLASS_STEP else None,
-        _class_trait("bad", worst, medians) if worst is not None and leads[worst.name] <= -CLASS_STEP else None,
+        _class_trait("strong", best, medians) if best is not None and leads[best.name] >= CLASS_STEP else None,
+        _class_trait("weak", worst, medians) if worst is not None and leads[worst.name] <= -CLASS_STEP else None,
     )
 
 
 def _class_trait(how: str, found: ClassScore, medians: dict[str, float]) -> Trait:
-    text = f"{how} at the class {found.name}: F1 {number(found.f1)}, the others' median {number(medians[found.name])}"
+    text = f"{how} on class {found.name}: F1 {number(found.f1)}, median of the others {number(medians[found.name])}"
     return Trait("class", text)
 
 
 def with_traits(families: Sequence[FamilyResult], terms: Terms) -> tuple[FamilyResult, ...]:
-    """The families with what each is good and bad at; accuracy first, as its standing says."""
+    """The families with their strengths and weaknesses; accuracy, which follows from the standing, comes first."""
     scored = [family for family in families if family.standing is not None]
     found = {family.name: family for family in families}
     for family in scored:
@@ -223,12 +221,12 @@ def with_traits(families: Sequence[FamilyResult], terms: Terms) -> tuple[FamilyR
 
 
 def _accuracy(family: FamilyResult, scored: Sequence[FamilyResult], terms: Terms) -> Trait | None:
-    """What its standing says of its scores; nothing where no difference is shown."""
+    """The trait that follows from the standing; ``None`` without a significant difference."""
     worse = [other.name for other in scored if other.standing == "worse"]
     if family.standing == "best" and worse:
         return Trait("accuracy", f"accurate: better on the holdout than {', '.join(worse)}")
     if family.standing == "better":
-        return Trait("accuracy", f"accurate on the holdout, where it has {terms.better} than the best on the folds")
+        return Trait("accuracy", f"accurate on the holdout: {terms.better} than the family that is best on the folds")
     if family.standing == "worse":
         return Trait("accuracy", f"{terms.worse} than the best family")
     return None
@@ -236,20 +234,20 @@ def _accuracy(family: FamilyResult, scored: Sequence[FamilyResult], terms: Terms
 
 _NOT_WORSE = ("best", "equal", "seeds", "better", "unknown")
 _COSTS: dict[str, tuple[str, Callable[[FamilyResult], float | None], Callable[[float], str]]] = {
-    "speed": ("the quickest {output}", lambda family: family.latency, seconds),
-    "size": ("the fewest parameters", lambda family: family.n_parameters, lambda value: f"{value:,.0f}"),
+    "speed": ("fastest {output}", lambda family: family.latency, seconds),
+    "size": ("fewest parameters", lambda family: family.n_parameters, lambda value: f"{value:,.0f}"),
 }
 
 
 def advise(families: Sequence[FamilyResult], terms: Terms) -> tuple[Advice, ...]:
-    """A family for accuracy, one for speed and one for size.
+    """The family to use for accuracy, for speed and for size.
 
-    For accuracy it is the one that scores best on the folds: the holdout chooses nothing. For speed and size it is the
-    quickest and the smallest of those that these data do not show to be worse.
+    For accuracy it is the family with the best score on the folds; the holdout is never used to choose. For speed and
+    size it is the fastest and the smallest family among those that are not significantly worse.
 
     Args:
-        families: Of them, those that have a standing.
-        terms: The words of the task.
+        families: All families; those without a standing are never recommended.
+        terms: Words of the task.
     """
     scored = [family for family in families if family.standing is not None]
     best = next((family for family in scored if family.standing == "best"), None)
@@ -267,18 +265,17 @@ def advise(families: Sequence[FamilyResult], terms: Terms) -> tuple[Advice, ...]
 
 
 def _most_accurate(best: FamilyResult, candidates: Sequence[FamilyResult], count: int) -> str:
-    score = f"the best score on the folds, {best.folds.mean:.4g}" if best.folds else "the best score on the folds"
+    score = f"best score on the folds, {best.folds.mean:.4g}" if best.folds else "best score on the folds"
     if count == 1:
         return score
     others = [family.name for family in candidates if family is not best]
     if not others:
         return f"{score}, and better than every other family on the holdout"
-    return f"{score}; these data do not show that {' or '.join(others)} would be worse"
+    return f"{score}; not significantly better than {' or '.join(others)}"
 
 
 def _reason(what: str, value: str, family: FamilyResult, best: FamilyResult, count: int) -> str:
     if count == 1:
         return f"all others are worse; {value}"
-    if family is best:
-        return f"{what} of those that are not shown to be worse, {value}, and the best score on the folds"
-    return f"{what} of those that are not shown to be worse, {value}"
+    reason = f"{what} among families that are not significantly worse, {value}"
+    return f"{reason}, and best score on the folds" if family is best else reason
