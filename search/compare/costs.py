@@ -1,4 +1,4 @@
-"""What a network costs: memory, and the time of its outputs; in a fresh process, while nothing else runs here."""
+"""Memory and latency of a network, measured in a new process while no other job runs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from search.executors.base import JobContext
 
 BATCH = 64
-"""Windows or sequences that are read at once, beside a single one."""
+"""Batch size for which latency is measured in addition to 1."""
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What was measured of a family's best candidate.
+    """Measured costs of a candidate.
 
     Attributes:
-        latency: Seconds of the output for one window or sequence.
-        batch_latency: Seconds of the outputs for :data:`BATCH` of them at once.
-        memory: Bytes that an epoch of training, with its validation, added to the largest resident size of the process;
-            ``None``: the system does not tell.
+        latency: Seconds for the output of one window or sequence.
+        batch_latency: Seconds for the outputs of a batch of :data:`BATCH`.
+        memory: Bytes that one epoch of training and validation adds to the peak resident size of the process; ``None``:
+            the system does not report it.
     """
 
     latency: float
@@ -32,11 +32,10 @@ class Costs:
 
 
 def measure(candidate: Candidate, channel: JobContext) -> Costs:
-    """Train one epoch on the last fold and measure. Run it in a process that has done nothing else.
+    """Train one epoch on the last fold and measure; a job for a new process.
 
-    The largest resident size never shrinks, so what came before has to be small. The same network with layers of one
-    unit is trained on one example first, so that every import, compiled kernels and the data are there before the first
-    look.
+    The peak resident size never shrinks, so nothing large may have run before. The same network with layers of one unit
+    is trained on one example first, so that imports, compiled kernels and the data are loaded before the first reading.
     """
     from lstmgru.nn.latency import network_latency
     from lstmgru.training.callbacks import SilentObserver
@@ -55,7 +54,7 @@ def measure(candidate: Candidate, channel: JobContext) -> Costs:
 
 
 def peak_memory() -> int | None:
-    """Bytes of this process's largest resident size so far; ``None`` where the system does not tell (Windows)."""
+    """Peak resident size of this process in bytes; ``None`` where the system does not report it (Windows)."""
     if sys.platform == "win32":
         return None
     import resource

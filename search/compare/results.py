@@ -1,4 +1,4 @@
-"""What a comparison found, as plain values: the one picture that the terminal, the pages and MLflow show."""
+"""The results of a comparison as plain values, which the terminal, the files and MLflow show."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any, Literal
 from search.tasks.compare import Cases, ClassScore, ContextScore, LengthScore, Terms
 
 Standing = Literal["best", "equal", "worse", "seeds", "better", "unknown"]
-"""How a family stands to the best one, see :mod:`search.compare.significance`."""
+"""Relation of a family to the best one, see :func:`search.compare.significance.standing`."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Trials of a family that count.
+    """Numbers of the trials of a family that count.
 
     Attributes:
-        total: All of them; every family has as many.
-        complete: Trained on every fold.
-        pruned: Stopped by the pruner.
-        failed: Ended by an error.
-        diverged: Those of the failed whose loss or score was not finite.
-        inherited: From the study.
+        total: All trials, the same number for every family.
+        complete: Trials that were trained on every fold.
+        pruned: Trials that the pruner stopped.
+        failed: Trials that ended with an error.
+        diverged: Failed trials whose loss or score was not finite.
+        inherited: Trials that the study ran.
     """
 
     total: int
@@ -34,15 +34,15 @@ class Counts:
 
 @dataclass(frozen=True)
 class Score:
-    """Scores of one candidate, trained with several seeds.
+    """Scores of one candidate trained with several seeds.
 
     Attributes:
-        mean: Over all of them.
+        mean: Mean over seeds and folds.
         seeds_sd: Standard deviation over the seeds, of their means over the folds; ``None`` with one seed.
         folds_sd: Standard deviation over the folds, of their means over the seeds; ``None`` with one fold.
-        low: The smallest of a seed.
-        high: The largest of a seed.
-        by_seed: A score for each seed.
+        low: Smallest score of a seed.
+        high: Largest score of a seed.
+        by_seed: Score of each seed.
     """
 
     mean: float
@@ -55,16 +55,15 @@ class Score:
 
 @dataclass(frozen=True)
 class Difference:
-    """The score of a family on the holdout minus that of the best one, from its windows, sequences or texts.
+    """Score of a family on the holdout minus that of the best one, estimated from windows, sequences or texts.
 
     Attributes:
-        mean: Above 0 where the family's score is larger. Of forecasts it is a mean over the windows, with RMSE of
-            squared errors.
-        low: Lower end of its 95 % interval; ``None``: too few cases for one.
-        high: Upper end.
-        p_value: Of no difference.
-        corrected: The same, corrected for all comparisons with the best family (Holm 1979).
-        beyond_seeds: Whether the scores of the seeds differ, too (Welch's t test, 5 %); ``None``: too few seeds.
+        mean: The difference, averaged over the seeds; for forecasts a mean over windows, of squared errors with RMSE.
+        low: Lower end of the 95 % interval; ``None``: too few cases.
+        high: Upper end of the 95 % interval.
+        p_value: p-value of no difference.
+        corrected: The p-value corrected for all comparisons with the best family (Holm 1979).
+        beyond_seeds: Whether the scores of the seeds differ too (Welch's t test, 5 %); ``None``: too few seeds.
     """
 
     mean: float
@@ -80,8 +79,8 @@ class Trait:
     """A strength or weakness.
 
     Attributes:
-        measure: What it is about.
-        text: In words, with its number.
+        measure: Name of the measure.
+        text: Description with the value.
     """
 
     measure: str
@@ -90,35 +89,36 @@ class Trait:
 
 @dataclass(frozen=True)
 class FamilyResult:
-    """What was found of a family.
+    """Results of one family.
 
     Attributes:
-        name: Of the family.
+        name: Name of the family.
         words: What its candidates have in common.
-        trials: Those that count.
-        trial: Number of the best complete one among them; ``None``: there is none, and nothing else is known.
-        layers: Its architecture.
-        params: Its parameters.
-        seeds: With how many it was trained again.
-        failed_seeds: How many of those trainings failed.
+        trials: Numbers of the trials that count.
+        trial: Number of the best complete trial among them; ``None``: there is none, and all other results are empty.
+        layers: Architecture of the best trial.
+        params: Parameters of the best trial.
+        seeds: Number of seeds with which the best trial was retrained.
+        failed_seeds: Number of retrainings that failed.
         folds: Scores on the folds.
         holdout: Scores on the holdout.
-        standing: How it stands to the best family; ``None``: it has no score.
-        difference: From the best family; ``None`` for that one itself.
-        steps: (H,) scores of each step of the horizon on the holdout, mean over the seeds; of forecasts.
-        contexts: Scores of its trials by the length of their contexts, shortest first; of forecasts.
-        lengths: Scores of short, middle and long cases of the holdout; of labels, where lengths differ.
-        classes: (C,) scores of each class on the holdout; of classes.
-        n_parameters: Trainable numbers.
-        epoch_seconds: Seconds of an epoch of a fold.
-        best_seconds: Seconds until the best epoch of a fold was over.
-        latency: Seconds of the output for one window or sequence.
-        batch_latency: Seconds of the outputs for 64 of them at once.
-        memory: Bytes that training adds to a process; ``None``: not known on this system.
-        sensitivity: Interquartile range of its complete trials' scores; ``None`` with fewer than four.
-        trial_scores: Scores of its complete trials.
-        strengths: What it is good at.
-        weaknesses: What it is bad at.
+        standing: Relation to the best family; ``None``: the family has no score.
+        difference: Difference from the best family; ``None`` for the best family itself.
+        steps: (H,) scores of each step of the horizon on the holdout, mean over the seeds; forecasts only.
+        contexts: Scores of its trials by context length, shortest first; forecasts only.
+        lengths: Scores of short, middle and long cases of the holdout; classification and regression of sequences of
+            different lengths only.
+        classes: (C,) scores of each class on the holdout; classification only.
+        n_parameters: Number of trainable parameters.
+        epoch_seconds: Seconds per epoch of a fold.
+        best_seconds: Seconds until the end of the best epoch of a fold.
+        latency: Seconds for the output of one window or sequence.
+        batch_latency: Seconds for the outputs of a batch of 64.
+        memory: Bytes that training adds to a process; ``None``: unknown on this system.
+        sensitivity: Interquartile range of the scores of complete trials; ``None`` with fewer than four.
+        trial_scores: Scores of complete trials.
+        strengths: Measures in which the family is better than the others.
+        weaknesses: Measures in which the family is worse than the others.
     """
 
     name: str
@@ -150,7 +150,7 @@ class FamilyResult:
 
     @property
     def failure_share(self) -> float:
-        """Share of its trials that failed."""
+        """Share of trials that failed."""
         return self.trials.failed / self.trials.total if self.trials.total else 0.0
 
     @property
@@ -165,8 +165,8 @@ class Advice:
 
     Attributes:
         preference: ``accuracy``, ``speed`` or ``size``.
-        family: Its name.
-        reason: Why, in words.
+        family: Name of the family.
+        reason: The reason in words.
     """
 
     preference: str
@@ -176,26 +176,26 @@ class Advice:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A whole comparison.
+    """All results of a comparison.
 
     Attributes:
         study: Name of the study.
-        uid: Tells two comparisons of one study apart.
+        uid: Unique identifier of the comparison, different after ``--fresh``.
         task: ``forecast``, ``classification`` or ``regression``.
-        metric: Name of the score.
-        direction: Which way it is better, ``minimize`` or ``maximize``.
+        metric: Name of the metric.
+        direction: ``minimize`` or ``maximize``.
         cases: What is scored one by one.
-        horizon: Steps that are forecast; ``None``: labels are given.
-        folds: How many there are.
-        trials: How many of each family count.
-        seeds: With how many the best of each family was to be trained again.
-        seconds: That the comparison took, all runs together.
-        families: The best on the folds first, those without a score last.
-        best: Name of the best family; ``None``: none has a score.
-        verdict: What the numbers support, in sentences.
-        advice: Under each preference.
-        baselines: Mean scores of simple methods on the folds, by name.
-        notes: What limits these numbers, a sentence each.
+        horizon: Steps of the forecast; ``None`` for classification and regression.
+        folds: Number of folds.
+        trials: Number of trials of each family that count.
+        seeds: Number of seeds with which the best trial of each family was to be retrained.
+        seconds: Time of the comparison, all runs together.
+        families: Families ordered by their scores on the folds, those without a score last.
+        best: Name of the best family; ``None``: no family has a score.
+        verdict: The result in sentences.
+        advice: The recommended family under each preference.
+        baselines: Mean scores of the baselines on the folds, by name.
+        notes: Limitations of the results, one sentence each.
     """
 
     study: str
@@ -218,9 +218,9 @@ class Comparison:
 
     @property
     def terms(self) -> Terms:
-        """The words in which it is told."""
+        """Words of the task."""
         return Terms(self.metric, self.cases)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that ``compare --json`` prints; its keys are a public interface."""
+        """The object that ``compare --json`` prints; its keys are public API."""
         return asdict(self)

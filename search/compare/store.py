@@ -1,4 +1,4 @@
-"""The comparison on disk: a journal beside the study's, with an Optuna study for each family and one for the whole."""
+"""The comparison on disk: a journal with an Optuna study for each family and one for the whole comparison."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 ORIGIN = "inherited_from"
-"""Attribute of a copied trial: the uid of its study and its number there."""
+"""Attribute of a reused trial: uid of the original study and its number there."""
 _KEPT = ("seed", "layers", "result")
 
 
@@ -53,11 +53,11 @@ def refuse_study(paths: StudyPaths) -> None:
 
 
 class FamilyStore:
-    """What is kept of a family: its trials, as of any study, and what followed for the candidates that were best.
+    """A family on disk: its trials, and the retrainings and costs of the trials that were best.
 
     Args:
         family: The family.
-        plan: How it is searched.
+        plan: Plan of its search.
         store: Its study.
     """
 
@@ -67,20 +67,20 @@ class FamilyStore:
 
     @property
     def name(self) -> str:
-        """Of the family."""
+        """Name of the family."""
         return self.family.name
 
     def ended(self) -> list[FrozenTrial]:
-        """The trials that came to their own end, by number."""
+        """The trials that ended and count, see :func:`ended_trials`."""
         return list(ended_trials(self.store))
 
     def begun(self) -> int:
-        """How many trials ended or are running."""
+        """Number of trials that ended or are running."""
         counted, waiting = self.store.counts()
         return counted - waiting
 
     def best(self, count: int | None = None) -> FrozenTrial | None:
-        """The best complete trial within the bounds, of the first so many that ended."""
+        """The best complete trial within the bounds among the first ``count`` that ended; ``None``: there is none."""
         trials = {trial.number: trial for trial in self.ended()[:count]}
         records = [trial_record(trial) for trial in trials.values()]
         number = self.store.goal.best(
@@ -89,12 +89,12 @@ class FamilyStore:
         return None if number is None else trials[number]
 
     def _measures(self, trial: TrialRecord) -> dict[str, float]:
-        """What a complete trial is judged by, all of it the better the smaller."""
+        """The measures of a complete trial, for all of which smaller is better."""
         sign = -1 if self.task.terms.larger_is_better else 1
         return {**trial.measures, SCORE: sign * (trial.value or 0.0)}
 
     def seeds(self, trial: int) -> dict[int, SeedResult | str]:
-        """What training a candidate again gave, by the number of the seed; of a training that failed, its reason."""
+        """Results of retraining a trial by number of the seed; of a retraining that failed, the reason."""
         prefix = f"again.{trial}."
         found = {key: value for key, value in self.store.study.user_attrs.items() if key.startswith(prefix)}
         return {
@@ -103,25 +103,25 @@ class FamilyStore:
         }
 
     def set_seed(self, trial: int, number: int, result: SeedResult | str) -> None:
-        """Note it."""
+        """Store the result of a retraining."""
         self.store.set(f"again.{trial}.{number}", result if isinstance(result, str) else result.to_dict())
 
     def costs(self, trial: int) -> Costs | None:
-        """What was measured of a candidate; ``None``: nothing yet."""
+        """Costs of a trial; ``None``: not measured yet."""
         values = self.store.get(f"costs.{trial}")
         return None if values is None else Costs(**values)
 
     def set_costs(self, trial: int, costs: Costs) -> None:
-        """Note it."""
+        """Store the costs of a trial."""
         self.store.set(f"costs.{trial}", asdict(costs))
 
 
 class ComparisonStore:
-    """The whole comparison.
+    """The whole comparison on disk.
 
     Args:
-        whole: Keeps what is no family's own: time spent, baselines.
-        families: In the order of the study.
+        whole: Study without trials that stores the time spent and the baselines.
+        families: The families in the order of the study.
     """
 
     def __init__(self, whole: StudyStore, families: Sequence[FamilyStore]) -> None:
@@ -129,31 +129,31 @@ class ComparisonStore:
 
     @property
     def uid(self) -> str:
-        """Tells two comparisons of one study apart (after ``--fresh``)."""
+        """Unique identifier of the comparison, different after ``--fresh``."""
         return str(self.whole.get("uid"))
 
     def records(self) -> dict[str, list[TrialRecord]]:
-        """The trials that ended, by family."""
+        """The trials that ended and count, by family."""
         return {each.name: [trial_record(trial) for trial in each.ended()] for each in self.families}
 
 
 def open_comparison(
     plan: Plan, families: Mapping[Family, Plan], study: StudyStore | None, path: Path, listener: Listener
 ) -> ComparisonStore:
-    """The comparison, new or resumed; trials of the study are taken over, and none is left running.
+    """Create or resume a comparison; copies the trials of the study and requeues orphaned trials.
 
     Call it under :func:`search.study.journal.exclusive`.
 
     Args:
-        plan: The study's.
-        families: With their plans.
-        study: The study as it was run; ``None``: it was not.
-        path: The journal of the comparison.
-        listener: Hears what a user should know.
+        plan: Plan of the study.
+        families: The families with their plans.
+        study: The study; ``None``: it has not been run.
+        path: Journal of the comparison.
+        listener: Receives messages.
 
     Raises:
-        StudyMismatch: What is there was made with other data or settings.
-        NotAJournal: The file in the place of the journal is something else.
+        StudyMismatch: The comparison exists with other data or settings.
+        NotAJournal: The file at the path is not a journal.
     """
     if cut := repair(path):
         listener.on_message(f"repaired {path}: an unfinished last line of {cut} bytes was cut off")
@@ -165,12 +165,12 @@ def open_comparison(
     for each in stores:
         each.store.requeue_orphans()
     comparison = ComparisonStore(whole, stores)
-    listener.on_message(_take_over(plan, comparison, study))
+    listener.on_message(_reuse_trials(plan, comparison, study))
     return comparison
 
 
 def _open(storage: JournalStorage, plan: Plan, more: Mapping[str, Any]) -> StudyStore:
-    """A study of the journal, new or as it is."""
+    """Create or load a study of the journal."""
     own = {**identity(plan), **more}
     store = StudyStore.load(storage, plan.name)
     if store is None:
@@ -190,29 +190,29 @@ def _open(storage: JournalStorage, plan: Plan, more: Mapping[str, Any]) -> Study
     return store
 
 
-def _take_over(plan: Plan, comparison: ComparisonStore, study: StudyStore | None) -> str:
-    """Let the study's trials count; returns what is said of it."""
+def _reuse_trials(plan: Plan, comparison: ComparisonStore, study: StudyStore | None) -> str:
+    """Reuse the trials of the study if its settings are the same; returns a message."""
     if study is None:
-        return f"study '{plan.name}' has not been run here, so the comparison begins from nothing"
+        return f"study '{plan.name}' has not been run here; the comparison starts without trials"
     then, now = study.get("identity", {}), identity(plan)
     differs = [key for key in sorted({*then, *now}) if then.get(key) != now.get(key)]
     if differs:
         first = differs[0]
         return (
-            f"the trials of study '{plan.name}' do not count, because it was run with other settings: {first} was "
+            f"the trials of study '{plan.name}' are not reused, because it was run with other settings: {first} was "
             f"{then.get(first, 'absent')}, is {now.get(first, 'absent')}"
         )
     families = [each.family for each in comparison.families]
     stores = {each.name: each.store for each in comparison.families}
-    inside, outside = inherit(study, plan.space, families, stores)
-    return f"{inside} trials of study '{plan.name}' count for their family; {outside} belong to none"
+    inside, outside = reuse_trials(study, plan.space, families, stores)
+    return f"{inside} trials of study '{plan.name}' are reused by their families; {outside} belong to no family"
 
 
 def ended_trials(store: StudyStore) -> Iterator[FrozenTrial]:
-    """The trials that came to their own end, by number.
+    """The trials that ended and count, by number.
 
-    Left out are those that waited or ran, those whose parameters were tried once more because a worker died, and those
-    that a time budget ended: they say nothing about the candidate.
+    Trials that were retried because a worker died, and trials that a time limit stopped, say nothing about the
+    candidate and are left out.
     """
     trials = store.study.get_trials(deepcopy=False)
     retried = {trial.user_attrs["retry_of"] for trial in trials if "retry_of" in trial.user_attrs}
@@ -222,19 +222,21 @@ def ended_trials(store: StudyStore) -> Iterator[FrozenTrial]:
             yield trial
 
 
-def inherit(
+def reuse_trials(
     study: StudyStore, space: SearchSpace, families: Sequence[Family], stores: Mapping[str, StudyStore]
 ) -> tuple[int, int]:
-    """Copy the study's trials to the families that they belong to, those that are not there yet.
+    """Copy trials of the study to their families, unless they were copied before.
+
+    The sampler of each family learns from the copies as if it had suggested them.
 
     Args:
-        study: The study; data, forecast, splits and training are those of the families.
-        space: Its space.
-        families: In the order in which they are asked.
-        stores: Each family's own study.
+        study: The study, with the same data, splits and training as the families.
+        space: Space of the study.
+        families: The families; a trial belongs to the first one that contains it.
+        stores: Study of each family, by name.
 
     Returns:
-        How many trials of the study are with a family, and how many belong to none.
+        Number of trials that belong to a family, and number of the others.
     """
     from optuna.trial import FixedTrial
 
@@ -260,19 +262,19 @@ def inherit(
 
 
 def _parameters(family: Family, values: Mapping[str, Any]) -> FrozenTrial | None:
-    """A trial of the family with these values; ``None`` if its space does not have them."""
+    """A trial of the family with these values; ``None``: the space of the family does not contain them."""
     from optuna.trial import FixedTrial, create_trial
 
     trial = FixedTrial(dict(values))
     try:
         family.space.suggest(trial)
-    except ValueError:  # Optuna's, of a value that is not among those that can be suggested
+    except ValueError:  # Optuna raises it for a value that is not among the choices
         return None
     return create_trial(value=0.0, params=trial.params, distributions=trial.distributions)
 
 
 def _copy(trial: FrozenTrial, parameters: FrozenTrial, origin: tuple[str, int]) -> FrozenTrial:
-    """The trial as the family's own sampler would have suggested it."""
+    """The trial as if the sampler of the family had suggested it."""
     from optuna.trial import TrialState, create_trial
 
     attributes = {key: trial.user_attrs[key] for key in _KEPT if key in trial.user_attrs}

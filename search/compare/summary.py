@@ -1,4 +1,4 @@
-"""From the stores to what a comparison found: numbers first, then their words."""
+"""The results of a comparison from what is stored: numbers, standings, verdict and notes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from search.compare.significance import against_baselines, differences, standing
 from search.compare.store import ORIGIN, ComparisonStore, FamilyStore
 from search.compare.strengths import advise, with_traits
 from search.compare.time_budget import common_trials
+from search.reports.formatting import counted
 from search.study.store import trial_record
 from search.tasks.compare import Terms
 from search.tasks.retrain import SeedResult
@@ -25,18 +26,18 @@ if TYPE_CHECKING:
     from search.tasks.plan import Plan
 
 DIVERGED = "TrainingDiverged"
-"""How the reason of a trial begins whose loss or score was not finite."""
+"""First word of the reason of a trial whose loss or score was not finite."""
 _FEWEST_FOR_QUARTILES = 4
 
 
 def summarize(plan: Plan, store: ComparisonStore, *, seeds: int, seconds: float) -> Comparison:
-    """Everything that is known now.
+    """The results of everything that is stored.
 
     Args:
-        plan: The study's.
+        plan: Plan of the study.
         store: The comparison on disk.
-        seeds: With how many the best of each family was to be trained again.
-        seconds: That the comparison took so far.
+        seeds: Number of seeds with which the best trial of each family was to be retrained.
+        seconds: Time of the comparison so far.
     """
     task = plan.task.compare(plan)
     larger_is_better = task.terms.larger_is_better
@@ -91,12 +92,12 @@ def _verdict(families: Sequence[FamilyResult], baselines: Mapping[str, float], t
         return "No family has a score."
     scores = {family.name: family.folds.mean for family in families if family.folds}
     others = {name: found for name, found in standings.items() if name != best}
-    simple = against_baselines(baselines, scores, larger_is_better=terms.larger_is_better)
-    return f"{verdict(best, others, terms)} {simple}".rstrip()
+    compared = against_baselines(baselines, scores, larger_is_better=terms.larger_is_better)
+    return f"{verdict(best, others, terms)} {compared}".rstrip()
 
 
 def _seeds(family: FamilyStore, count: int, seeds: int) -> list[SeedResult]:
-    """What the trainings with the first so many seeds gave, of those that did not fail."""
+    """Results of the first ``seeds`` retrainings, without those that failed."""
     trial = family.best(count)
     found = {} if trial is None else family.seeds(trial.number)
     return [found[number] for number in sorted(found) if number < seeds and not isinstance(found[number], str)]  # type: ignore[misc]  # no text among them
@@ -109,7 +110,7 @@ def _failed_seeds(family: FamilyStore, count: int, seeds: int) -> int:
 
 
 def _family(family: FamilyStore, count: int, seeds: Sequence[SeedResult]) -> FamilyResult:
-    """What is known of a family by itself."""
+    """The results of a family that do not depend on the others."""
     ended = family.ended()[:count]
     records = [trial_record(trial) for trial in ended]
     scores = [trial.value for trial in records if trial.state == "COMPLETE" and trial.value is not None]
@@ -153,7 +154,11 @@ def _folds(seeds: Sequence[SeedResult]) -> Score:
 
 
 def score(rows: Sequence[Sequence[float]]) -> Score:
-    """Mean and spread of (seeds, folds) scores."""
+    """Mean and spread of scores.
+
+    Args:
+        rows: (seeds, folds) scores.
+    """
     by_seed = [statistics.mean(row) for row in rows]
     by_fold = [statistics.mean(column) for column in zip(*rows, strict=True)]
     return Score(
@@ -188,26 +193,26 @@ def _spread(scores: Sequence[float]) -> float | None:
 
 
 def _notes(plan: Plan, families: Sequence[FamilyResult], count: int, seeds: int) -> list[str]:
-    """What limits the numbers."""
+    """Limitations of the results."""
     notes = [
-        f"Each family had {count} trial{'s' if count > 1 else ''}: a larger budget may find better candidates, and not "
-        "equally better ones for each.",
-        "Costs are those of the best candidate: others of its family may be smaller or quicker.",
+        f"Each family had {counted(count, 'trial')}; a larger budget may find better candidates, and more so for some "
+        "families than for others.",
+        "Costs are those of the best candidate; other candidates of the family may be smaller or faster.",
     ]
     without = [family.name for family in families if family.folds is None]
     if without:
         why = "no complete trial within the bounds" if plan.config.search.bounds else "no complete trial"
-        notes.append(f"Without a score: {', '.join(without)} ({why}, or every training with a fresh seed failed).")
+        notes.append(f"Without a score: {', '.join(without)} ({why}, or every retraining failed).")
     fewer = [f"{family.name} {family.seeds}" for family in families if family.folds and family.seeds < seeds]
     if fewer:
-        notes.append(f"Trained with fewer than {seeds} seeds: {', '.join(fewer)}.")
+        notes.append(f"Retrained with fewer than {seeds} seeds: {', '.join(fewer)}.")
     if any(family.memory is None for family in families if family.folds):
-        notes.append("Memory is not known for every family: this system does not tell, or it was not measured.")
+        notes.append("Memory is unknown for some families: the system does not report it, or it was not measured.")
     return notes
 
 
 def best_trials(store: ComparisonStore) -> Mapping[FamilyStore, FrozenTrial]:
-    """The best trial of each family that has one, among as many as all families have."""
+    """The best trial of each family that has one, among the trials that count."""
     count = common_trials(len(each.ended()) for each in store.families)
     found = {each: each.best(count) for each in store.families}
     return {family: trial for family, trial in found.items() if trial is not None}

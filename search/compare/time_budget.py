@@ -1,4 +1,4 @@
-"""What a comparison may spend, and on whom: every family gets the same number of trials, and they share the time."""
+"""The budget of a comparison: every family gets the same number of trials within the total time."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from search.study.store import longest_fold_seconds
 
 DEFAULT_SEEDS = 5
 DEFAULT_SECONDS = 1200.0
-"""Time of a comparison for which neither a time nor a number of trials is given."""
+"""Default time limit if neither a time nor a number of trials is given."""
 MOST_SEEDS = 100
 MEASURING_SECONDS = 8.0
-"""What the fresh process that measures a family takes to start, before this machine's speed is known."""
+"""Assumed startup time of the process that measures a family, as long as no worker has started."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """The budget of a comparison.
+    """The budget that a user asks for.
 
     Attributes:
-        seeds: With how many fresh seeds the best of each family is trained again.
-        trials: Trials of each family in total, those of the study included; ``None``: as many as fit into the time.
-        timeout: Seconds in total; ``None``: no limit.
+        seeds: Number of new seeds with which the best trial of each family is retrained.
+        trials: Total number of trials of each family, including those of the study; ``None``: as many as fit into the
+            time.
+        timeout: Total time in seconds; ``None``: no limit.
     """
 
     seeds: int = DEFAULT_SEEDS
@@ -38,12 +39,12 @@ class Options:
 
     @classmethod
     def checked(cls, *, seeds: object = None, trials: object = None, timeout: object = None) -> Self:
-        """From what a user wrote; ``None`` stands for the default.
+        """Options from raw values; ``None`` stands for the default.
 
-        Without a time, a number of trials is the only limit; without both there are 20 minutes.
+        With trials and no time there is no time limit; with neither the limit is 20 minutes.
 
         Raises:
-            SearchError: A value is not valid; the message names it.
+            SearchError: A value is invalid; the message names it.
         """
         count = None if trials is None else _whole("trials", trials, 1_000_000)
         seconds = DEFAULT_SECONDS if count is None else None
@@ -63,7 +64,7 @@ def _whole(name: str, given: object, most: int) -> int:
 
 
 def _value(given: object) -> object:
-    """What the text of a command line stands for."""
+    """The value of an argument of the command line."""
     try:
         return parse_value(given) if isinstance(given, str) and given else given
     except ValueError:
@@ -72,12 +73,12 @@ def _value(given: object) -> object:
 
 @dataclass
 class TimeBudget:
-    """The time of a comparison, a total over all of its runs.
+    """The time of a comparison, summed over all runs.
 
     Attributes:
-        timeout: Seconds; ``None``: no limit.
+        timeout: Limit in seconds; ``None``: no limit.
         spent: Seconds that earlier runs took.
-        clock: Seconds; monotonic.
+        clock: Monotonic clock in seconds.
     """
 
     timeout: float | None
@@ -90,33 +91,33 @@ class TimeBudget:
 
     @property
     def elapsed(self) -> float:
-        """Seconds over all runs."""
+        """Seconds that all runs took so far."""
         return self.spent + self.clock() - self._start
 
     @property
     def left(self) -> float:
-        """Seconds; infinite without a limit."""
+        """Remaining seconds; infinite without a limit."""
         return float("inf") if self.timeout is None else self.timeout - self.elapsed
 
 
 def next_family(begun: Mapping[str, int], limit: int | None) -> str | None:
-    """Whose turn it is: the family with the fewest trials, of several the first; ``None`` where all have enough.
+    """The family with the fewest trials, the first one of several; ``None``: all have enough.
 
     Args:
-        begun: Trials that ended or are running, by family.
-        limit: Trials that each may have; ``None``: any number.
+        begun: Number of ended and running trials, by family.
+        limit: Number of trials of each family; ``None``: no limit.
     """
     family = min(begun, key=begun.__getitem__)
     return None if limit is not None and begun[family] >= limit else family
 
 
 def common_trials(ended: Iterable[int]) -> int:
-    """How many trials of each family count: as many as the one with the fewest has.
+    """Number of trials of each family that count: as many as the family with the fewest has.
 
-    The trials of a study are unevenly spread over the families; what one of them has more must not decide.
+    The trials of a study are spread unevenly over the families; a family must not profit from having more.
 
     Args:
-        ended: Trials that came to their end, of each family.
+        ended: Number of ended trials of each family.
     """
     return min(ended)
 
@@ -124,16 +125,16 @@ def common_trials(ended: Iterable[int]) -> int:
 def reserved_seconds(
     best: Iterable[TrialRecord | None], *, seeds: int, jobs: int, startup_seconds: float | None
 ) -> float:
-    """What has to be left of the time for what follows the search.
+    """Seconds to reserve for what follows the search.
 
-    Each family's best candidate is trained on the folds and refitted with every seed, and then measured in a process of
-    its own.
+    The best candidate of each family is retrained on the folds and refitted with every seed, and then measured in a new
+    process.
 
     Args:
-        best: The best complete trial of each family; ``None`` where there is none yet.
-        seeds: With how many it is trained again.
-        jobs: How many trainings run at once.
-        startup_seconds: What a worker takes to start; ``None``: not known yet.
+        best: The best complete trial of each family; ``None``: there is none yet.
+        seeds: Number of seeds.
+        jobs: Number of parallel trainings.
+        startup_seconds: Seconds that a worker takes to start; ``None``: unknown yet.
     """
     trainings, measuring = 0.0, 0.0
     for trial in best:

@@ -1,4 +1,4 @@
-"""What MLflow shows of a comparison."""
+"""A comparison as a run in MLflow."""
 
 from __future__ import annotations
 
@@ -19,17 +19,20 @@ if TYPE_CHECKING:
 def track(
     comparison: Comparison, settings: Mapping[str, Any], folder: Path, files: Path, study: StudyRecord | None
 ) -> str:
-    """Show a comparison as a run below the study's; returns the run's id.
+    """Log a comparison as a run below that of the study.
 
     Args:
-        comparison: What was found.
-        settings: The study's ``tracking`` section.
+        comparison: The results.
+        settings: The ``tracking`` section of the study.
         folder: The working folder.
-        files: Where the comparison's files are.
-        study: The study as it was run; ``None``: it was not.
+        files: Folder of the files of the comparison.
+        study: The study; ``None``: it has not been run.
+
+    Returns:
+        The id of the run.
 
     Raises:
-        TrackingError: MLflow does not do its part.
+        TrackingError: MLflow failed.
     """
     names = ", ".join(sorted(each.name for each in comparison.families))
     tags = {"verdict": comparison.verdict, "best_family": comparison.best or "", "families": names}
@@ -49,7 +52,7 @@ def track(
 
 
 def _metrics(family: FamilyResult) -> Iterator[tuple[str, float]]:
-    """Everything of a family that is one number."""
+    """All results of a family that are single numbers, by name."""
     values: dict[str, float | None] = {
         "trials": family.trials.total,
         "failed": family.trials.failed,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 Cases = Literal["windows", "sequences", "texts"]
-"""What is scored one by one: of forecasts windows, of labels sequences or texts."""
+"""What is scored one by one: windows of forecasts, or sequences or texts that get a label."""
 
 _NAMES = {
     "accuracy": "accuracy",
@@ -28,15 +28,15 @@ _NAMES = {
     "log_loss": "log loss",
     "r2": "R²",
 }
-"""Metrics whose name is not written in capitals."""
+"""Metrics whose names are not written in capitals."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """The words of a task; whatever is said of scores follows which way they are better.
+    """Words of a task, which follow whether larger or smaller scores are better.
 
     Attributes:
-        metric: Name of the score.
+        metric: Name of the metric.
         cases: What is scored one by one.
     """
 
@@ -45,17 +45,17 @@ class Terms:
 
     @property
     def larger_is_better(self) -> bool:
-        """Which way the score is better."""
+        """Whether larger scores are better."""
         return self.metric in LARGER_IS_BETTER
 
     @property
     def name(self) -> str:
-        """Of the metric, within a sentence."""
+        """The metric within a sentence."""
         return _NAMES.get(self.metric, self.metric.upper())
 
     @property
     def title(self) -> str:
-        """Of the metric, at the beginning of a sentence."""
+        """The metric at the beginning of a sentence."""
         return self.name[0].upper() + self.name[1:]
 
     @property
@@ -65,7 +65,7 @@ class Terms:
 
     @property
     def output(self) -> str:
-        """What a network gives for a case."""
+        """What a network returns for a case."""
         return "forecast" if self._of_errors else "prediction"
 
     @property
@@ -75,49 +75,49 @@ class Terms:
 
     @property
     def worse(self) -> str:
-        """What a worse family has."""
+        """What a worse family has: ``higher errors``."""
         return self._what("lower" if self.larger_is_better else "higher")
 
     @property
     def better_than(self) -> str:
-        """As in: gru is best, its accuracy on the holdout is higher than that of lstm."""
+        """``its accuracy on the holdout is higher than that of``, followed by the names of the worse families."""
         if self._of_errors:
             return "its errors on the holdout are lower than those of"
         return f"its {self.name} on the holdout is {'higher' if self.larger_is_better else 'lower'} than that of"
 
     @property
     def length_unit(self) -> str:
-        """What the length of a case is counted in."""
+        """Unit of the length of a case."""
         return "characters" if self.cases == "texts" else "steps"
 
     @property
     def compared(self) -> str:
-        """What is compared case by case: ``error``, or the metric."""
+        """The value whose difference is tested: ``error``, or the metric."""
         return "error" if self._of_errors else self.name
 
     @property
     def test(self) -> str:
-        """How a family is compared with the best one on the holdout, a sentence without its period."""
+        """How a family is compared with the best one on the holdout, without a period at the end."""
         if self._of_errors:
             squared = " squared" if self.metric == "rmse" else ""
             return (
-                f"Errors{squared} on the holdout minus those of the best family, window by window, mean over the seeds,"
-                " above 0 where it is worse; a paired test over blocks of windows"
+                f"Errors{squared} on the holdout minus those of the best family, window by window, averaged "
+                "over the seeds; above 0 is worse; paired test over blocks of windows"
             )
         return (
-            f"{self.title} on the holdout minus that of the best family, mean over the seeds, "
-            f"{'below' if self.larger_is_better else 'above'} 0 where it is worse; a paired bootstrap over "
-            f"{self.cases}, or over their groups"
+            f"{self.title} on the holdout minus that of the best family, averaged over the seeds; "
+            f"{'below' if self.larger_is_better else 'above'} 0 is worse; paired bootstrap over {self.cases}, or over "
+            "groups if there are any"
         )
 
     @property
     def timed(self) -> str:
-        """The cases whose outputs are timed: ``64 windows``; sequences and texts at their maximum length."""
-        return f"64 {self.cases}" + ("" if self._of_errors else ", as long as they are read at most")
+        """The cases of a timed batch: ``64 windows``; sequences and texts have their maximum length."""
+        return f"64 {self.cases}" + ("" if self._of_errors else " of the maximum length")
 
     @property
     def _of_errors(self) -> bool:
-        """Whether windows are compared by their errors, which not every metric of forecasts is a mean of."""
+        """Forecasts are compared by the errors of windows, as not every metric is a mean over windows."""
         return self.cases == "windows"
 
     def _what(self, how: str) -> str:
@@ -126,13 +126,13 @@ class Terms:
 
 @dataclass(frozen=True)
 class ContextScore:
-    """Complete trials that read as many steps.
+    """Complete trials with about the same context length.
 
     Attributes:
-        shortest: Of their contexts.
-        longest: The same where the study lists its contexts.
-        trials: How many.
-        median: Of their scores.
+        shortest: Shortest context, in steps.
+        longest: Longest context; equal to the shortest unless there are many different lengths.
+        trials: Number of trials.
+        median: Median of their scores.
     """
 
     shortest: int
@@ -143,13 +143,13 @@ class ContextScore:
 
 @dataclass(frozen=True)
 class LengthScore:
-    """Sequences or texts of the holdout that are about as long.
+    """Sequences or texts of the holdout with about the same length.
 
     Attributes:
-        shortest: Steps, or characters of texts.
-        longest: Likewise.
-        cases: How many there are.
-        score: On them, mean over the seeds.
+        shortest: Shortest length, in steps, or characters of texts.
+        longest: Longest length.
+        cases: Number of sequences or texts.
+        score: Score on them, mean over the seeds.
     """
 
     shortest: int
@@ -163,9 +163,9 @@ class ClassScore:
     """One class on the holdout.
 
     Attributes:
-        name: Of the class.
-        support: Labels of it there.
-        recall: Share of them that is found, mean over the seeds.
+        name: Name of the class.
+        support: Number of its labels.
+        recall: Share of them that is predicted correctly, mean over the seeds.
         f1: Harmonic mean of precision and recall, mean over the seeds.
     """
 

@@ -167,7 +167,7 @@ def test_trials_of_the_study_count_for_their_family_once(tmp_path: Path) -> None
     _, store = opened(tmp_path, text=TWO, notes=notes)
     _, again = opened(tmp_path, text=TWO)
 
-    assert notes.notes == ["5 trials of study 'tiny' count for their family; 0 belong to none"]
+    assert notes.notes == ["5 trials of study 'tiny' are reused by their families; 0 belong to no family"]
     assert told(again) == told(store)
     by_number = {trial.number: trial for trial in study.record().trials}
     for each in store.families:
@@ -218,7 +218,7 @@ def test_trials_of_a_study_with_other_settings_do_not_count_and_that_is_said(tmp
     _, store = opened(tmp_path, "training.max_epochs=2", text=TWO, notes=notes)
 
     assert notes.notes == [
-        "the trials of study 'tiny' do not count, because it was run with other settings: training.max_epochs was 1, "
+        "the trials of study 'tiny' are not reused, because it was run with other settings: training.max_epochs was 1, "
         "is 2"
     ]
     assert told(store) == {"lstm": [], "gru": []}
@@ -233,7 +233,9 @@ def test_trials_that_belong_to_no_family_are_counted(tmp_path: Path) -> None:
 
     opened(tmp_path, text=text, notes=notes)
 
-    assert notes.notes == [f"{6 - mixed} trials of study 'tiny' count for their family; {mixed} belong to none"]
+    assert notes.notes == [
+        f"{6 - mixed} trials of study 'tiny' are reused by their families; {mixed} belong to no family"
+    ]
 
 
 def test_a_study_that_was_not_run_is_said(tmp_path: Path) -> None:
@@ -241,7 +243,7 @@ def test_a_study_that_was_not_run_is_said(tmp_path: Path) -> None:
 
     opened(tmp_path, notes=notes)
 
-    assert notes.notes == ["study 'tiny' has not been run here, so the comparison begins from nothing"]
+    assert notes.notes == ["study 'tiny' has not been run here; the comparison starts without trials"]
 
 
 # --- fresh seeds ------------------------------------------------------------------------------------------------------
@@ -322,7 +324,7 @@ def test_when_the_time_is_up_two_seeds_are_trained_all_the_same(tmp_path: Path) 
     assert len(trained) == 4
     comparison = summarize(plan, store, seeds=5, seconds=1.0)
     assert [family.seeds for family in comparison.families] == [2, 2]
-    assert "Trained with fewer than 5 seeds: " in " ".join(comparison.notes)
+    assert "Retrained with fewer than 5 seeds: " in " ".join(comparison.notes)
 
 
 def test_only_the_trials_that_all_families_have_count(tmp_path: Path) -> None:
@@ -457,7 +459,7 @@ def test_a_comparison_is_told_in_every_place_and_a_second_run_changes_nothing(tm
 
     assert first.returncode == 0, first.stderr
     found = json.loads(first.stdout)
-    assert "has not been run here, so the comparison begins from nothing" in first.stderr
+    assert "has not been run here; the comparison starts without trials" in first.stderr
     assert {family["name"] for family in found["families"]} == {"lstm", "gru"}
     for family in found["families"]:
         assert family["trials"]["total"] == found["trials"] == 2

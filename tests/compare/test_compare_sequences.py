@@ -418,7 +418,7 @@ def test_trials_of_the_study_count_for_their_family(tmp_path: Path) -> None:
 
     _, store = opened(tmp_path, notes=notes)
 
-    assert notes.notes == ["4 trials of study 'waves' count for their family; 0 belong to none"]
+    assert notes.notes == ["4 trials of study 'waves' are reused by their families; 0 belong to no family"]
     by_number = {trial.number: trial for trial in study.record().trials}
     for each in store.families:
         for trial, record in zip(each.ended(), store.records()[each.name], strict=True):

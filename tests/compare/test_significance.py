@@ -89,32 +89,33 @@ def test_the_test_of_seeds_is_scipys() -> None:
         ({"lstm": "worse"}, "gru is the best family: its errors on the holdout are lower than those of lstm."),
         (
             {"lstm": "equal", "fused": "equal", "stacked": "equal"},
-            "No difference that these data can show: gru scores best on the folds, lstm, fused and stacked cannot be "
-            "told from it on the holdout.",
+            "No significant difference: gru has the best score on the folds; lstm, fused and stacked are not "
+            "significantly different on the holdout.",
         ),
         (
             {"lstm": "seeds", "fused": "equal"},
-            "No difference that these data can show: gru scores best on the folds, fused cannot be told from it on the "
-            "holdout, and lstm differs from it by no more than seeds do.",
+            "No significant difference: gru has the best score on the folds; fused is not significantly different on "
+            "the holdout, and lstm differs from gru by no more than the variation between seeds.",
         ),
         (
             {"lstm": "worse", "fused": "equal", "stacked": "unknown"},
-            "gru is better than lstm; fused cannot be told from it on the holdout, and there are too few windows or "
-            "seeds to tell stacked from it.",
+            "gru is better than lstm; fused is not significantly different on the holdout, and there are too few "
+            "windows or seeds to compare gru with stacked.",
         ),
         (
             {"lstm": "unknown", "fused": "unknown"},
-            "gru scores best on the folds, but there are too few windows or seeds to tell it from the others.",
+            "gru has the best score on the folds, but there are too few windows or seeds to compare it with the "
+            "others.",
         ),
         (
             {"lstm": "better", "fused": "worse"},
-            "Folds and holdout disagree: gru scores best on the folds, but on the holdout lstm has lower errors. No "
-            "family is the best one here.",
+            "Folds and holdout disagree: gru has the best score on the folds, but lstm has lower errors on the "
+            "holdout. No family is the best one.",
         ),
         (
             {"lstm": "better", "fused": "better"},
-            "Folds and holdout disagree: gru scores best on the folds, but on the holdout lstm and fused have lower "
-            "errors. No family is the best one here.",
+            "Folds and holdout disagree: gru has the best score on the folds, but lstm and fused have lower errors on "
+            "the holdout. No family is the best one.",
         ),
     ],
 )
@@ -135,21 +136,21 @@ def test_a_verdict_says_what_the_standings_support(standings: dict[str, Standing
         ),
         (
             "macro_f1", "texts", {"lstm": "better", "fused": "better"},
-            "Folds and holdout disagree: gru scores best on the folds, but on the holdout lstm and fused have a higher "
-            "macro F1. No family is the best one here.",
+            "Folds and holdout disagree: gru has the best score on the folds, but lstm and fused have a higher macro "
+            "F1 on the holdout. No family is the best one.",
         ),
         (
             "mae", "sequences", {"lstm": "better"},
-            "Folds and holdout disagree: gru scores best on the folds, but on the holdout lstm has a lower MAE. No "
-            "family is the best one here.",
+            "Folds and holdout disagree: gru has the best score on the folds, but lstm has a lower MAE on the holdout. "
+            "No family is the best one.",
         ),
         (
             "r2", "sequences", {"lstm": "worse", "fused": "unknown"},
-            "gru is better than lstm; there are too few sequences or seeds to tell fused from it.",
+            "gru is better than lstm; there are too few sequences or seeds to compare gru with fused.",
         ),
         (
             "auroc", "texts", {"lstm": "unknown"},
-            "gru scores best on the folds, but there are too few texts or seeds to tell it from the others.",
+            "gru has the best score on the folds, but there are too few texts or seeds to compare it with the others.",
         ),
     ],
 )  # fmt: skip
@@ -173,17 +174,17 @@ def test_there_is_a_winner_only_where_all_others_are_worse(other: Standing) -> N
         (
             {"naive": 2.0, "linear": 1.5},
             {"gru": 1.0, "lstm": 1.4},
-            "On the folds all score better than the best simple method (linear, 1.5).",
+            "All families beat the best baseline on the folds (linear, 1.5).",
         ),
         (
             {"seasonal_naive": 1.2, "linear": 1.5},
             {"gru": 1.0, "lstm": 1.4},
-            "On the folds only gru scores better than the best simple method (seasonal naive, 1.2).",
+            "Only gru beats the best baseline on the folds (seasonal naive, 1.2).",
         ),
         (
             {"linear": 0.9},
             {"gru": 1.0, "lstm": 0.9},
-            "On the folds the best simple method (linear, 0.9) scores better than every family: use it.",
+            "No family beats the best baseline on the folds (linear, 0.9): use the baseline.",
         ),
     ],
 )
@@ -198,8 +199,8 @@ def test_the_best_simple_method_is_the_one_with_the_largest_accuracy() -> None:
 
     said = against_baselines(baselines, {"gru": 0.9, "lstm": 0.7}, larger_is_better=True)
 
-    assert said == "On the folds only gru scores better than the best simple method (ridge, 0.8)."
-    assert against_baselines(baselines, {"gru": 0.7}, larger_is_better=True).endswith("than every family: use it.")
+    assert said == "Only gru beats the best baseline on the folds (ridge, 0.8)."
+    assert against_baselines(baselines, {"gru": 0.7}, larger_is_better=True).endswith(": use the baseline.")
 
 
 # --- the tests behind the standings -----------------------------------------------------------------------------------

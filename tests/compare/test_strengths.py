@@ -23,36 +23,36 @@ def contexts(short: float, long: float, trials: int = 3) -> tuple[ContextScore, 
 @pytest.mark.parametrize(
     ("measure", "changes", "good", "bad"),
     [
-        ("latency", {"latency": 0.00075}, "quick single forecasts: 0.75 ms, 0.75 times the others' median", None),
+        ("latency", {"latency": 0.00075}, "fast single forecasts: 0.75 ms, 0.75 times the median of the others", None),
         ("latency", {"latency": 0.00076}, None, None),
-        ("latency", {"latency": 0.00134}, None, "slow single forecasts: 1.34 ms, 1.3 times the others' median"),
+        ("latency", {"latency": 0.00134}, None, "slow single forecasts: 1.34 ms, 1.3 times the median of the others"),
         ("latency", {"latency": None}, None, None),
-        ("batch_latency", {"batch_latency": 0.001}, "quick forecasts of 64 windows: 1 ms, 0.25 times", None),
+        ("batch_latency", {"batch_latency": 0.001}, "fast forecasts of 64 windows: 1 ms, 0.25 times", None),
         ("batch_latency", {"batch_latency": 1.2}, None, "slow forecasts of 64 windows: 1.2 s, 300 times"),
-        ("n_parameters", {"n_parameters": 500}, "small: 500 parameters, 0.5 times the others' median", None),
+        ("n_parameters", {"n_parameters": 500}, "small: 500 parameters, 0.5 times the median of the others", None),
         ("n_parameters", {"n_parameters": 1499}, None, None),
-        ("n_parameters", {"n_parameters": 2500}, None, "large: 2,500 parameters, 2.5 times the others' median"),
+        ("n_parameters", {"n_parameters": 2500}, None, "large: 2,500 parameters, 2.5 times the median of the others"),
         ("memory", {"memory": 10_000_000}, "little memory in training: 10 MB, 0.5 times", None),
         ("memory", {"memory": 3_000_000}, "little memory in training: at most 5 MB, 0.25 times", None),
         ("memory", {"memory": 40_000_000}, None, "much memory in training: 40 MB, 2 times"),
         ("memory", {"memory": None}, None, None),
-        ("epoch_seconds", {"epoch_seconds": 0.3}, "quick epochs: 300 ms, 0.6 times", None),
+        ("epoch_seconds", {"epoch_seconds": 0.3}, "fast epochs: 300 ms, 0.6 times", None),
         ("epoch_seconds", {"epoch_seconds": 0.7}, None, "slow epochs: 700 ms, 1.4 times"),
-        ("best_seconds", {"best_seconds": 1.2}, "soon trained: best after 1.2 s, 0.6 times", None),
-        ("best_seconds", {"best_seconds": 5.0}, None, "long to train: best after 5 s, 2.5 times"),
-        ("sensitivity", {"sensitivity": 0.15}, "forgiving of its settings: the middle half of its trials spans", None),
-        ("sensitivity", {"sensitivity": 0.6}, None, "sensitive to its settings: the middle half of its trials spans"),
+        ("best_seconds", {"best_seconds": 1.2}, "trains quickly: 1.2 s until the best epoch, 0.6 times", None),
+        ("best_seconds", {"best_seconds": 5.0}, None, "trains slowly: 5 s until the best epoch, 2.5 times"),
+        ("sensitivity", {"sensitivity": 0.15}, "robust to hyperparameters: interquartile range of its", None),
+        ("sensitivity", {"sensitivity": 0.6}, None, "sensitive to hyperparameters: interquartile range"),
         ("sensitivity", {"sensitivity": None}, None, None),
         ("failures", {"trials": make_counts(20, failed=2)}, None, "10% of its trials failed"),
         ("failures", {"trials": make_counts(20, failed=1)}, None, None),
         ("failures", {"trials": make_counts(20, failed=0)}, None, None),
-        ("near", {"steps": (0.8, 1.0)}, "near steps: the error of the first is 0.8, 0.8 times", None),
-        ("near", {"steps": (1.2, 2.0)}, None, "near steps: the error of the first is 1.2, 1.2 times"),
+        ("near", {"steps": (0.8, 1.0)}, "near steps: error of the first 0.8, 0.8 times", None),
+        ("near", {"steps": (1.2, 2.0)}, None, "near steps: error of the first 1.2, 1.2 times"),
         ("near", {"steps": (0.5,)}, None, None),
-        ("far", {"steps": (1.0, 1.6)}, "far steps: the error of the last is 1.6, 0.8 times", None),
-        ("far", {"steps": (1.0, 2.4)}, None, "far steps: the error of the last is 2.4, 1.2 times"),
-        ("context", {"contexts": contexts(2.0, 1.8)}, "gains from long contexts: the median score is 10% lower", None),
-        ("context", {"contexts": contexts(2.0, 2.2)}, None, "loses with long contexts: the median score is 10% higher"),
+        ("far", {"steps": (1.0, 1.6)}, "far steps: error of the last 1.6, 0.8 times", None),
+        ("far", {"steps": (1.0, 2.4)}, None, "far steps: error of the last 2.4, 1.2 times"),
+        ("context", {"contexts": contexts(2.0, 1.8)}, "gains from long contexts: median score 10% lower", None),
+        ("context", {"contexts": contexts(2.0, 2.2)}, None, "loses with long contexts: median score 10% higher"),
         ("context", {"contexts": contexts(2.0, 1.95)}, None, None),
         ("context", {"contexts": contexts(2.0, 1.0, trials=2)}, None, None),
         ("context", {"contexts": contexts(2.0, 1.0)[:1]}, None, None),
@@ -78,15 +78,15 @@ def lengths(short: float, long: float, cases: int = 40) -> tuple[LengthScore, ..
     ("measure", "metric", "changes", "good", "bad"),
     [
         ("short", "accuracy", {"lengths": lengths(0.85, 0.9)},
-         "short texts: accuracy 0.85, what it lacks of 1 is 0.5 times the others' median", None),
-        ("short", "accuracy", {"lengths": lengths(0.6, 0.9)}, None, "short texts: accuracy 0.6, what it lacks of 1 is"),
+         "short texts: accuracy 0.85, its distance from 1 is 0.5 times the median of the others", None),
+        ("short", "accuracy", {"lengths": lengths(0.6, 0.9)}, None, "short texts: accuracy 0.6, its distance from 1"),
         ("short", "accuracy", {"lengths": lengths(0.75, 0.9)}, None, None),
         ("short", "accuracy", {"lengths": lengths(0.85, 0.9, cases=29)}, None, None),
         ("short", "accuracy", {"lengths": ()}, None, None),
-        ("long", "accuracy", {"lengths": lengths(0.7, 0.95)}, "long texts: accuracy 0.95, what it lacks of 1 is", None),
-        ("long", "log_loss", {"lengths": lengths(0.7, 0.6)}, "long texts: log loss 0.6, 0.67 times the others'", None),
-        ("long", "log_loss", {"lengths": lengths(0.7, 1.2)}, None, "long texts: log loss 1.2, 1.3 times the others'"),
-        ("latency", "accuracy", {"latency": 0.0005}, "quick single predictions: 0.5 ms, 0.5 times", None),
+        ("long", "accuracy", {"lengths": lengths(0.7, 0.95)}, "long texts: accuracy 0.95, its distance from 1", None),
+        ("long", "log_loss", {"lengths": lengths(0.7, 0.6)}, "long texts: log loss 0.6, 0.67 times the median", None),
+        ("long", "log_loss", {"lengths": lengths(0.7, 1.2)}, None, "long texts: log loss 1.2, 1.3 times the median of"),
+        ("latency", "accuracy", {"latency": 0.0005}, "fast single predictions: 0.5 ms, 0.5 times", None),
         ("batch_latency", "accuracy", {"batch_latency": 0.4}, None, "slow predictions of 64 texts: 400 ms, 100 times"),
         ("near", "accuracy", {}, None, None),
         ("context", "accuracy", {}, None, None),
@@ -107,10 +107,10 @@ def test_of_labels_short_and_long_ones_are_judged_and_no_steps(
 @pytest.mark.parametrize(
     ("classes", "good", "bad"),
     [
-        ({"a": 0.95, "b": 0.6, "c": 0.8}, "good at the class a: F1 0.95, the others' median 0.8",
-         "bad at the class b: F1 0.6, the others' median 0.75"),
+        ({"a": 0.95, "b": 0.6, "c": 0.8}, "strong on class a: F1 0.95, median of the others 0.8",
+         "weak on class b: F1 0.6, median of the others 0.75"),
         ({"a": 0.85, "b": 0.7, "c": 0.8}, None, None),
-        ({"a": 0.95, "b": 0.99, "c": 0.85}, "good at the class b: F1 0.99", None),
+        ({"a": 0.95, "b": 0.99, "c": 0.85}, "strong on class b: F1 0.99", None),
         ({}, None, None),
     ],
 )  # fmt: skip
@@ -193,7 +193,8 @@ def test_of_labels_accuracy_is_spoken_of_by_its_name() -> None:
     assert first.strengths[0].text == "accurate: better on the holdout than b"
     assert second.weaknesses[0].text == "a lower accuracy than the best family"
     assert (
-        third.strengths[0].text == "accurate on the holdout, where it has a higher accuracy than the best on the folds"
+        third.strengths[0].text
+        == "accurate on the holdout: a higher accuracy than the family that is best on the folds"
     )
 
 
@@ -234,13 +235,13 @@ def test_speed_and_size_are_looked_for_among_what_is_not_shown_to_be_worse(
 def test_advice_on_accuracy_names_those_that_need_not_be_worse() -> None:
     first, *_ = advise([family("a", "best", 1, 1), family("b", "equal", 1, 1), family("c", "worse", 1, 1)], WINDOWS)
 
-    assert first.reason == "the best score on the folds, 2.1; these data do not show that b would be worse"
+    assert first.reason == "best score on the folds, 2.1; not significantly better than b"
 
 
 def test_of_labels_the_quickest_prediction_is_advised() -> None:
     _, speed, _ = advise([family("a", "best", 2, 1), family("b", "equal", 1, 1)], Terms("accuracy", "sequences"))
 
-    assert speed.reason == "the quickest prediction of those that are not shown to be worse, 1 s"
+    assert speed.reason == "fastest prediction among families that are not significantly worse, 1 s"
 
 
 def test_nothing_is_advised_without_a_score() -> None:

@@ -24,7 +24,7 @@ from helpers.mlflow_ui import CHROMIUM, browser_page
 from search.cli.comparison_table import print_comparison
 from search.compare.page import brief, comparison_html, markdown, write_files
 from search.compare.results import Comparison, FamilyResult, Trait
-from search.compare.tables import Sheet, megabytes, number, probability, score, seconds, sheets, signed
+from search.compare.tables import TextTable, all_tables, megabytes, number, probability, score, seconds, signed
 from search.study.paths import COMPARISON_FILES, COMPARISON_JSON
 from search.tasks.compare import ClassScore
 
@@ -66,49 +66,49 @@ def unscored() -> FamilyResult:
     return FamilyResult("fused", "only fused layers", make_counts(2, failed=2, pruned=0))
 
 
-def sheet(comparison: Comparison, title: str) -> Sheet:
-    (found,) = [each for each in sheets(comparison) if each.title == title]
+def sheet(comparison: Comparison, title: str) -> TextTable:
+    (found,) = [each for each in all_tables(comparison) if each.title == title]
     return found
 
 
 def test_every_table_has_a_row_for_each_family_that_it_is_about() -> None:
     comparison = make_comparison(make_family("gru", standing="best", difference=None), make_family("lstm"), unscored())
 
-    rows = {each.title: [row[0] for row in each.rows] for each in sheets(comparison)}
+    rows = {each.title: [row[0] for row in each.rows] for each in all_tables(comparison)}
 
     assert rows == {
         "Families": ["gru", "lstm", "fused"],
         "Scores": ["gru", "lstm"],
         "Against the best family": ["gru", "lstm"],
-        "What it costs": ["gru", "lstm"],
+        "Costs": ["gru", "lstm"],
         "Trials": ["gru", "lstm", "fused"],
-        "Over the horizon": ["gru", "lstm"],
-        "By length of the context": ["gru", "gru", "lstm", "lstm"],
+        "By step of the horizon": ["gru", "lstm"],
+        "By context length": ["gru", "gru", "lstm", "lstm"],
     }
-    assert all(len(row) == len(each.head) for each in sheets(comparison) for row in each.rows)
+    assert all(len(row) == len(each.head) for each in all_tables(comparison) for row in each.rows)
 
 
 def test_a_long_horizon_is_shown_at_five_of_its_steps() -> None:
     family = make_family(steps=tuple(float(step) for step in range(1, 25)))
 
-    found = sheet(make_comparison(family, horizon=24), "Over the horizon")
+    found = sheet(make_comparison(family, horizon=24), "By step of the horizon")
 
     assert found.head == ("family", "step 1", "step 7", "step 13", "step 18", "step 24", "growth")
     assert found.rows == (("lstm", "1.000", "7.000", "13.00", "18.00", "24.00", "24"),)
 
 
 def test_a_horizon_of_one_step_has_no_table() -> None:
-    titles = [each.title for each in sheets(make_comparison(make_family(steps=(1.0,)), horizon=1))]
+    titles = [each.title for each in all_tables(make_comparison(make_family(steps=(1.0,)), horizon=1))]
 
-    assert "Over the horizon" not in titles
+    assert "By step of the horizon" not in titles
 
 
 def test_of_labels_lengths_and_classes_have_tables_and_steps_have_none() -> None:
     comparison = make_label_comparison(make_label_family("gru", standing="best", difference=None), make_label_family())
 
-    found = {each.title: each for each in sheets(comparison)}
+    found = {each.title: each for each in all_tables(comparison)}
 
-    assert not {"Over the horizon", "By length of the context"} & found.keys()
+    assert not {"By step of the horizon", "By context length"} & found.keys()
     assert found["By length"].head == ("steps", "sequences", "gru", "lstm")
     assert found["By length"].rows == (("3 to 5", "40", "0.7000", "0.7000"), ("6 to 9", "40", "0.9000", "0.9000"))
     assert found["By class"].head == ("class", "sequences", "gru", "lstm")
@@ -116,9 +116,9 @@ def test_of_labels_lengths_and_classes_have_tables_and_steps_have_none() -> None
     assert found["Scores"].rows[1] == (
         "lstm", "0.8100", "0.05", "0.1", "0.8000", "0.8200", "0.8000", "0.05", "0.7900", "0.8100",
     )  # fmt: skip
-    assert found["Scores"].text.startswith("Accuracy, larger is better: the mean over 2 folds and the seeds")
-    assert "below 0 where it is worse; a paired bootstrap over sequences" in found["Against the best family"].text
-    assert {"1 sequence", "64 sequences"} < set(found["What it costs"].head)
+    assert found["Scores"].caption.startswith("Accuracy, larger is better: mean over 2 folds and all seeds")
+    assert "below 0 is worse; paired bootstrap over sequences" in found["Against the best family"].caption
+    assert {"1 sequence", "64 sequences"} < set(found["Costs"].head)
 
 
 def test_of_texts_characters_are_counted_and_of_a_loss_smaller_is_better() -> None:
@@ -126,8 +126,8 @@ def test_of_texts_characters_are_counted_and_of_a_loss_smaller_is_better() -> No
 
     assert sheet(comparison, "By length").head[:2] == ("characters", "texts")
     assert sheet(comparison, "By length").rows[0][2] == "0.7000"
-    assert sheet(comparison, "Scores").text.startswith("Log loss, smaller is better")
-    assert "above 0 where it is worse" in sheet(comparison, "Against the best family").text
+    assert sheet(comparison, "Scores").caption.startswith("Log loss, smaller is better")
+    assert "above 0 is worse" in sheet(comparison, "Against the best family").caption
 
 
 def test_a_part_that_a_family_has_no_score_of_stays_empty() -> None:
@@ -145,7 +145,7 @@ def test_of_many_classes_those_in_which_families_differ_most_are_shown() -> None
     found = sheet(make_label_comparison(family("gru", 0.1), family("lstm", 0.3)), "By class")
 
     assert [row[0] for row in found.rows] == [f"c{code}" for code in range(1, 40, 2)]
-    assert "Shown are the 20 of 50 classes in which the families differ most." in found.text
+    assert "Shown are the 20 of 50 classes in which families differ most." in found.caption
 
 
 def test_with_one_seed_and_one_fold_there_is_no_spread() -> None:
@@ -171,7 +171,7 @@ def test_the_terminal_shows_it_in_eighty_columns(
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     text = " ".join(lines)
-    for expected in ("gru is better than fused.", "no difference that", "the best score", "+ quick", "- far"):
+    for expected in ("gru is better than fused.", "not significantly", "the best score", "+ quick", "- far"):
         assert expected in text
 
 
@@ -186,10 +186,10 @@ def test_markdown_holds_the_words_and_every_table() -> None:
 
     text = markdown(comparison)
 
-    assert text.startswith("# weather: what each family is good and bad at\n\n**gru is better than fused.**\n")
+    assert text.startswith("# weather: strengths and weaknesses of each family\n\n**gru is better than fused.**\n")
     assert "a\\|b \\*c\\* \\<script\\>" in text
-    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [each.title for each in sheets(comparison)]
-    assert "Simple methods on the folds: naive 3.5, seasonal naive 2.5." in text
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [each.title for each in all_tables(comparison)]
+    assert "Baselines on the folds: naive 3.5, seasonal naive 2.5." in text
     tables = [block for block in text.split("\n\n") if block.startswith("|")]
     for block in tables:
         cells = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
@@ -212,7 +212,7 @@ def test_the_page_holds_every_table_and_loads_nothing(make: Any, make_one: Any) 
 
     page = comparison_html(comparison, WRITTEN)
 
-    assert all(f"<h2>{each.title}</h2>" in page for each in sheets(comparison))
+    assert all(f"<h2>{each.title}</h2>" in page for each in all_tables(comparison))
     assert "&lt;b&gt;bold&lt;/b&gt;" in page
     assert "<b>bold" not in page
     assert page.count("plotly.js v") == 1
@@ -251,7 +251,7 @@ def test_a_page_without_any_score_says_so() -> None:
     page = comparison_html(nothing, WRITTEN)
 
     assert "No family has a score." in page
-    assert "It has no score." in page
+    assert "No score." in page
 
 
 def test_the_files_stand_side_by_side(tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_a_browser_draws_the_comparison_within_its_width(make: Any, width: int, 
         page.set_viewport_size({"width": width, "height": 900})
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: asked.append(str(error)))
-        page.on("console", lambda message: asked.append(message.text))
+        page.on("console", lambda message: asked.append(message.caption))
         page.goto(path.as_uri())
         charts = page.locator(".js-plotly-plot")
         charts.last.locator(".trace").first.wait_for(state="attached")
