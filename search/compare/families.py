@@ -1,4 +1,4 @@
-"""Families of networks: parts of a study's space that are compared with each other."""
+"""Families of networks: subspaces of a study's search space that are compared with each other."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from search.config.search_config import SearchConfig
 
 EVERYWHERE = ("tpe", "random")
-"""Samplers that can search every family; a study with another one has its families searched by the first."""
+"""Samplers that can search every family; the first one replaces any other sampler of a study."""
 
 _WORDS = {
     "lstm": "only LSTM layers",
     "gru": "only GRU layers",
     "stacked": "one stack of LSTM and GRU layers, in any order",
-    "parallel": "several stacks side by side, with different cells",
-    "fused": "only fused layers: GRU's gates on LSTM's memory",
+    "parallel": "parallel stacks with different cells",
+    "fused": "only fused layers, GRU gates on an LSTM memory",
 }
 
 
 @dataclass(frozen=True)
 class Family:
-    """A part of a study's space.
+    """A subspace of a study's search space.
 
     Attributes:
-        name: Of the family.
-        space: Its candidates.
-        words: What they have in common.
+        name: Name of the family.
+        space: The subspace.
+        words: What its candidates have in common.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Family:
         return isinstance(self.space, MixedSpace)
 
     def holds(self, model: RecurrentSpec) -> bool:
-        """Whether the architecture is one of the family."""
+        """Whether the architecture belongs to the family."""
         cells = {layer.cell for stack in model.branches for layer in stack}
         if self.mixed and len(cells) < 2:
             return False
@@ -58,12 +58,12 @@ class Family:
 
 
 def family_of(model: RecurrentSpec, families: Sequence[Family]) -> Family | None:
-    """The first family that an architecture belongs to; ``None`` if it belongs to none."""
+    """The first family that contains an architecture; ``None``: no family does."""
     return next((family for family in families if family.holds(model)), None)
 
 
 def study_families(plan: Plan) -> tuple[Family, ...]:
-    """The families of a study, or those that are compared where it names none.
+    """The families that the study file defines, or the default families.
 
     Raises:
         StudyFileError: A family cannot be searched; all problems are reported together.
@@ -82,11 +82,11 @@ def study_families(plan: Plan) -> tuple[Family, ...]:
 
 
 def default_families(plan: Plan) -> dict[str, FamilyConfig]:
-    """LSTM, GRU and their fusions; what a family is not about stays as it is in the study.
+    """LSTM, GRU and their hybrids; all other keys of the space stay those of the study.
 
     Args:
-        plan: The study's. Where its space has no second layer, no second branch or only one cell, the families that
-            need them get the least that they need.
+        plan: Plan of the study. Families that need a second layer, branch or cell that the space does not have get the
+            smallest value that they need.
     """
     space, two = plan.space, ["lstm", "gru"]
     searched = list(space["cell"].values or ())
@@ -105,16 +105,16 @@ def default_families(plan: Plan) -> dict[str, FamilyConfig]:
 
 
 def family_plan(plan: Plan, family: Family) -> Plan:
-    """How a family is searched: everything but the space is as in the study.
+    """The plan of the search of a family: that of the study with the space of the family.
 
-    The score alone decides, whatever the objectives of the study; its bounds hold.
+    The score is the only objective, whatever the objectives of the study; the bounds of the study apply.
     """
     config = plan.config.model_copy(update={"search": _search(plan.config.search), "space": family.space.as_config()})
     return plan.narrowed(name=f"{plan.name}: {family.name}", config=config, space=family.space)
 
 
 def parameters_of(model: RecurrentSpec, settings: Settings) -> dict[str, Any]:
-    """Everything that a trial could have been asked to suggest for a candidate, by parameter."""
+    """Values of all parameters that any space could suggest for a candidate, by parameter."""
     values: dict[str, Any] = {"n_branches": len(model.branches), **asdict(model), **asdict(settings)}
     del values["branches"]
     cells = {layer.cell for stack in model.branches for layer in stack}
@@ -134,7 +134,7 @@ def _search(search: SearchConfig) -> SearchConfig:
 
 
 def _space(plan: Plan, config: FamilyConfig) -> tuple[SearchSpace | None, dict[str, str]]:
-    """The space of a family, and what is wrong with it, by key: message as the predicate of the key."""
+    """The space of a family, and its problems by key; a message is the predicate of its key."""
     replaced = {key: values for key, _ in plan.space.items() if (values := getattr(config, key)) is not None}
     whole = plan.space_config.model_copy(update=replaced)
     study = plan.config.model_copy(update={"space": whole, "search": _search(plan.config.search)})
@@ -160,7 +160,7 @@ def _problems(plan: Plan, space: SearchSpace, *, mixed: bool) -> dict[str, str]:
 
 
 def _from_two(values: Values) -> Any:
-    """The values that are at least 2, as a study file would hold them; 2 if there are none."""
+    """The values of at least 2 as in a study file; 2 if there are none."""
     kept = [int(value) for value in values.values or () if value >= 2] or [2]
     if isinstance(values, IntRange) and values.step is None and len(kept) > 1:
         return {"low": kept[0], "high": kept[-1]}
@@ -168,7 +168,7 @@ def _from_two(values: Values) -> Any:
 
 
 def _choices(model: RecurrentSpec) -> Iterator[tuple[str, Any]]:
-    """What was chosen for an architecture, by key of the space."""
+    """The choices of an architecture, by key of the space."""
     yield "n_branches", len(model.branches)
     for stack in model.branches:
         yield "n_layers", len(stack)
@@ -191,7 +191,7 @@ def _contains(values: Values, value: Any) -> bool:
 def _words(config: FamilyConfig) -> str:
     plain = config.model_dump(mode="json", exclude={"mixed"})
     parts = [f"{key} {_shown(value)}" for key, value in plain.items()]
-    return ", ".join([*parts, *(["cells mixed"] if config.mixed else [])]) or "the study's whole space"
+    return ", ".join([*parts, *(["mixed cells"] if config.mixed else [])]) or "the study's whole space"
 
 
 def _shown(value: Any) -> str:

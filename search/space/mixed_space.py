@@ -17,12 +17,11 @@ _CELL = "cell"
 
 
 class MixedSpace(SearchSpace):
-    """A space that leaves out the networks whose layers all have the same cell.
+    """A space without the networks whose layers all have the same cell.
 
-    Cells are suggested layer by layer. If all layers but the very last have the same one, the last is given another:
-    the only other one, which is then no parameter of the trial, or one of several, as the parameter
-    ``cell_2_not_lstm``. No suggestion is thrown away, so the sampler learns of every one, and a trial is as
-    reproducible as in any space.
+    Cells are suggested layer by layer. If all layers but the last have the same cell, the last layer gets a different
+    one: a single alternative is no parameter of the trial, several alternatives are the choices of the parameter
+    ``cell_2_not_lstm``. No suggestion is rejected, so the sampler learns from all of them and trials are reproducible.
     """
 
     def suggest(self, trial: BaseTrial) -> tuple[RecurrentSpec, Settings]:
@@ -36,7 +35,7 @@ def mixed(space: SearchSpace) -> MixedSpace:
 
 
 class _MixingTrial:
-    """Passes suggestions on, but for the cell of the last layer, where it would be the only one."""
+    """Passes suggestions on to a trial, except for the cell of the last layer if it has to differ."""
 
     def __init__(self, trial: BaseTrial, space: SearchSpace) -> None:
         self._trial, self._space = trial, space
@@ -65,11 +64,11 @@ class _MixingTrial:
         others = [cell for cell in choices if cell != self._cells[0]]
         if len(others) == 1:
             return others[0]
-        # Its choices depend on the other layers, and Optuna wants those of a parameter always the same.
+        # Optuna requires the same choices for a parameter in all trials, and these depend on the other layers.
         return self._trial.suggest_categorical(f"{name}_not_{self._cells[0]}", others)
 
     def _last_cell(self) -> str:
-        """The name of the last layer's cell, as far as it can be known now."""
+        """Name of the parameter of the last layer's cell, as far as it is known yet."""
         n_branches = self._value("n_branches", self._space["n_branches"])
         prefix = "" if n_branches == 1 else f"branch_{n_branches}_"
         return f"{prefix}{_CELL}_{self._value(f'{prefix}n_layers', self._space['n_layers'])}"

@@ -161,7 +161,7 @@ def test_the_parameters_of_a_candidate_suggest_it_again(name: str, tmp_path: Pat
 def test_default_families_leave_the_rest_of_the_space_alone(tmp_path: Path) -> None:
     plan, families = families_of(tmp_path)
 
-    assert list(families) == list(default_families(plan.space)) == ["lstm", "gru", "stacked", "parallel", "fused"]
+    assert list(families) == list(default_families(plan)) == ["lstm", "gru", "stacked", "parallel", "fused"]
     for family in families.values():
         same = {key for key, values in family.space.items() if values == getattr(plan.space, key)}
         assert {key for key, _ in plan.space.items()} - same <= {"cell", "n_branches", "n_layers"}
@@ -179,7 +179,7 @@ def test_families_of_a_study_replace_the_default_ones(tmp_path: Path) -> None:
 
     assert [(family.name, family.words) for family in families.values()] == [
         ("narrow", "hidden_size 4"),
-        ("both", "n_layers 2, cell gru or lstm, cells mixed"),
+        ("both", "n_layers 2, cell gru or lstm, mixed cells"),
     ]
     assert families["narrow"].space["hidden_size"].values == (4,)
     assert families["narrow"].space["cell"] == plan.space["cell"]
@@ -190,7 +190,7 @@ def test_families_of_a_study_replace_the_default_ones(tmp_path: Path) -> None:
     [
         ("{a: {cell: lst}, b: {}}", r"compare.families.a.cell must be one of .* but got 'lst'; did you mean 'lstm'\?"),
         ("{a: {n_layer: 2}, b: {}}", r"compare.families.a.n_layer is not a known key; did you mean 'n_layers'\?"),
-        ("{a: {xyz: red}, b: {}}", "families.a.xyz is not a known key; a family may hold the keys of space"),
+        ("{a: {fruit: red}, b: {}}", "families.a.fruit is not a known key; a family may hold the keys of space"),
         ("{a: {preset: full}, b: {}}", "compare.families.a.preset is one for all families; set space.preset: full"),
         ("{a: {}}", "compare.families must be 2 to 12 families but got 1; name them by what differs"),
         ("{a b: {}, c: {}}", "compare.families must have names of 1 to 24 letters .* but one is 'a b'; rename it"),
