@@ -17,7 +17,7 @@ import optuna
 import torch
 
 from lstmgru.evaluation.baselines import linear
-from lstmgru.evaluation.metrics import make_evaluation
+from lstmgru.evaluation.forecasts import make_evaluation
 from lstmgru.specs import ModelSpec, TrainSpec
 from lstmgru.training.fit_forecasts import fit, point_forecast, predict
 from search.api import load_plan

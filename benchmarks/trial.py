@@ -45,7 +45,7 @@ WORKER = {
         "lstmgru.training.module:TrainingModule.configure_optimizers",
     ),
     "Lightning's loops": ("lightning.pytorch.trainer.trainer:Trainer.fit",),
-    "reading data": ("lstmgru.training.fit_forecasts:fit", "lstmgru.evaluation.metrics:make_evaluation"),
+    "reading data": ("lstmgru.training.fit_forecasts:fit", "lstmgru.evaluation.forecasts:make_evaluation"),
     "measuring the latency": ("lstmgru.nn.latency:network_latency",),
 }
 DRIVER = {

@@ -1,227 +1,346 @@
-"""Scores of forecasts; smaller is better for every one of them.
+"""The metrics of all tasks: one entry each, and those that users register.
 
-Forecasts ŷ and true values y are (windows, H, Y) in original units; each metric is taken for each target over all
-windows and steps, and averaged over the targets:
-
-- ``mae``: mean |y - ŷ|
-- ``mse``: mean (y - ŷ)²
-- ``rmse``: √mean (y - ŷ)²
-- ``smape``: mean 200 |y - ŷ| / (|y| + |ŷ|), per cent from 0 to 200, where 0/0 counts as 0 (Makridakis et al. 2020)
-- ``mase``: mean |y - ŷ| / s with s the mean absolute seasonal difference of the series in the training part
-  (Hyndman & Koehler 2006); NaN where s is 0
-- ``scaled_mae``, ``scaled_mse``: mean |z - ẑ| and mean (z - ẑ)² with z = (y - μ) / σ, μ and σ the mean and deviation of
-  the target over the training rows of all series, as the benchmarks of long horizons have it (Zhou et al. 2021)
-- ``wql``, weighted quantile loss of quantile forecasts q̂ (windows, H, Y, Q): the mean over their probabilities p of
-  2 Σ max(p (y - q̂), (p - 1) (y - q̂)) / Σ |y|, both sums over windows and steps (Park et al. 2022); NaN where every y
-  is 0 or a quantile is NaN
+An entry is a function under the decorator ``@_metric``, which holds everything that the search, the reports and the model
+cards need to know about the metric; the docstring gives formula and source. In the formulas y are true values, ŷ
+forecasts, and p probabilities. Metrics of forecasts are averaged over the targets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from lstmgru.data.forecasting.scaling import Scaler
-from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
-from lstmgru.data.forecasting.splits import Rows, Split
-from lstmgru.data.forecasting.windows import evaluation_cutoffs, targets_at
 from lstmgru.errors import SpecError
-from lstmgru.specs import METRICS, ForecastSpec, MetricName
+from lstmgru.specs import ForecastLoss, Loss
+from lstmgru.specs.checks import one_of
 
-Array = npt.NDArray[np.float32]
-_Float = npt.NDArray[np.float64]
-_NUMBERS_AT_ONCE = 1_000_000
+MetricTask = Literal["forecast", "classification", "regression"]
+Unit = Literal["target", "target squared", "percent", "none"]
+Direction = Literal["minimize", "maximize"]
+Divisor = Literal["season", "deviation"]
+Losses = Mapping[MetricTask, tuple[Loss, ...]]
 
+Floats = npt.NDArray[np.float64]
+Probabilities = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.int64]
 
-@dataclass(frozen=True)
-class Evaluation:
-    """The windows that a split is scored on, the same for every candidate and every baseline.
-
-    Attributes:
-        cutoffs: (windows,) rows.
-        target: (windows, H, Y) true values in original units.
-        season_scale: (windows, Y) mean absolute seasonal difference of the window's series in the training part,
-            the denominator of MASE.
-        deviation: (Y,) standard deviation of the training rows of all series, the unit of the scaled metrics.
-        series: (windows,) number of the window's series.
-        probabilities: (Q,) of the quantile forecasts, ascending: ``ForecastSpec.quantiles``.
-    """
-
-    cutoffs: Rows
-    target: Array
-    season_scale: Array
-    deviation: Array
-    series: Rows
-    probabilities: tuple[float, ...]
-
-    def score(self, metric: MetricName, forecast: Array, quantiles: Array | None = None) -> float:
-        """One metric.
-
-        Args:
-            metric: Its name.
-            forecast: (windows, H, Y) point forecasts in original units.
-            quantiles: (windows, H, Y, Q) quantile forecasts in original units; only WQL needs them.
-
-        Raises:
-            SpecError: WQL is asked for without quantile forecasts, or they have another shape.
-        """
-        if metric == "rmse":
-            squared = sum(
-                np.sum((self.target[part].astype(np.float64) - forecast[part]) ** 2, axis=(0, 1))
-                for part in _blocks(self.target)
-            )
-            return float(np.sqrt(squared / (len(self.target) * self.target.shape[1])).mean())
-        return float(self.window_errors(metric, forecast, quantiles).mean())
-
-    def window_errors(self, metric: MetricName, forecast: Array, quantiles: Array | None = None) -> _Float:
-        """(windows,) errors whose mean is the metric; of RMSE, squared errors, whose mean is its square.
-
-        Args:
-            metric: Its name.
-            forecast: (windows, H, Y) point forecasts in original units.
-            quantiles: (windows, H, Y, Q) quantile forecasts in original units; only WQL needs them.
-
-        Raises:
-            SpecError: As :meth:`score`.
-        """
-        if metric == "wql":
-            return self._weighted_quantile_losses(quantiles)
-        unit, errors = self._unit(metric), _ERRORS[metric]
-
-        def means(part: slice) -> _Float:
-            its = unit[part] if unit.ndim == 3 else unit
-            of_steps: _Float = errors(self.target[part] / its, forecast[part] / its).mean(axis=(1, 2))
-            return of_steps
-
-        return np.concatenate([means(part) for part in _blocks(self.target)])
-
-    def scores(self, forecast: Array, quantiles: Array | None = None) -> dict[str, float]:
-        """Every metric by name; left out is what has no value: WQL without quantiles, MASE without a season's change.
-
-        Args:
-            forecast: (windows, H, Y) point forecasts in original units.
-            quantiles: (windows, H, Y, Q) quantile forecasts in original units, if there are any.
-
-        Raises:
-            SpecError: The quantile forecasts have another shape.
-        """
-        names = [name for name in METRICS if name != "wql" or quantiles is not None]
-        values = {name: self.score(name, forecast, quantiles) for name in names}  # type: ignore[arg-type]  # of METRICS
-        return {name: value for name, value in values.items() if np.isfinite(value)}
-
-    def _unit(self, metric: str) -> _Float:
-        """What errors are divided by: (windows, 1, Y), (Y,) or ()."""
-        if metric == "mase":
-            return np.where(self.season_scale > 0, self.season_scale, np.nan).astype(np.float64)[:, None]
-        return np.asarray(self.deviation if metric in ("scaled_mae", "scaled_mse") else 1, np.float64)
-
-    def _weighted_quantile_losses(self, quantiles: Array | None) -> _Float:
-        wanted = (*self.target.shape, len(self.probabilities))
-        if quantiles is None:
-            raise SpecError("metric wql scores quantile forecasts but got none; give them, or choose another metric")
-        if quantiles.shape != wanted:
-            raise SpecError(f"quantile forecasts must have the shape {wanted} but got {quantiles.shape}")
-        target = self.target.astype(np.float64)
-        losses = sum(_pinball(target, quantiles[..., n], p) for n, p in enumerate(self.probabilities))
-        size = np.abs(target).sum(axis=(0, 1))
-        shares = np.divide(np.sum(losses, axis=1), size, out=np.full(target[:, 0].shape, np.nan), where=size > 0)
-        means: _Float = 2 * len(target) / len(self.probabilities) * shares.mean(axis=1)
-        return means
+_CLASSES: Losses = {"classification": ("cross_entropy",)}
+_NUMBERS: Losses = {"regression": ("mse", "mae", "huber")}
+_ABSOLUTE: Losses = {"forecast": ("mae",)}
+_SQUARED: Losses = {"forecast": ("mse", "mae", "huber")}
+_ALL_LOSSES = {"forecast": get_args(ForecastLoss), **_CLASSES, **_NUMBERS}
+_SMALLEST = float(np.finfo(np.float32).eps)
 
 
-def make_evaluation(
-    panel: SeriesPanel,
-    split: Split,
-    forecast: ForecastSpec,
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A score of forecasts or labels; :func:`register_metric` describes its attributes, ``losses`` are by task."""
+
+    name: str
+    function: Callable[..., Any] = field(repr=False)
+    losses: Losses
+    label: str
+    unit: Unit = "none"
+    direction: Direction = "minimize"
+    divisor: Divisor | None = None
+    root: bool = False
+    of_quantiles: bool = False
+    needs_variation: bool = False
+
+    @property
+    def tasks(self) -> tuple[MetricTask, ...]:
+        """The tasks that have this metric."""
+        return tuple(self.losses)
+
+    @property
+    def larger_is_better(self) -> bool:
+        """Whether the score is maximized."""
+        return self.direction == "maximize"
+
+
+_built_in: dict[str, Metric] = {}
+_registered: dict[str, Metric] = {}
+
+
+def register_metric(
+    name: str,
+    function: Callable[..., Any],
     *,
-    context_length: int,
-    stride: int,
-    short_series: ShortSeries = "error",
-) -> Evaluation:
-    """The windows of a split's evaluation part with their true values.
+    tasks: Sequence[MetricTask],
+    losses: Sequence[Loss],
+    label: str | None = None,
+    unit: Unit = "none",
+    direction: Direction = "minimize",
+    divisor: Divisor | None = None,
+    root: bool = False,
+    of_quantiles: bool = False,
+    needs_variation: bool = False,
+) -> None:
+    """Make a metric selectable in studies, next to those of the library.
+
+    The function takes true values and predictions:
+
+    - forecasts: ``function(target, forecast)`` with two (windows, H, Y) arrays. Returns an array of errors of the same
+      shape; their mean is the score. It is called for a block of windows at a time.
+    - quantile forecasts: ``function(target, quantiles, probabilities)`` with (windows, H, Y), (windows, H, Y, Q) and
+      (Q,). Returns (windows,) errors; their mean is the score.
+    - regression: ``function(labels, predictions)`` with two (k,) arrays. Returns (k,) errors, whose mean is the score,
+      or the score itself.
+    - classification: ``function(labels, probabilities)`` with (k,) class codes and (k, C). Returns the same.
 
     Args:
-        panel: The data.
-        split: Whose evaluation part.
-        forecast: Horizon, season and quantiles.
-        context_length: The longest context of all candidates.
-        stride: Steps between two cutoffs of a series.
-        short_series: With ``pad``, windows with fewer rows before the cutoff are scored too.
+        name: What study files, tables and MLflow call the metric: lowercase letters, digits and ``_``.
+        function: Computes it. Worker processes import it, so define it at the top level of a module.
+        tasks: ``forecast``, ``classification``, ``regression``: those whose studies may choose it.
+        losses: Training losses that match the metric. The presets search them.
+        label: Name in prose, such as ``macro F1``. Defaults to ``name``.
+        unit: Unit of the score: that of the ``target``, ``target squared``, ``percent`` or ``none``.
+        direction: ``minimize`` or ``maximize``. Metrics of forecasts are errors, which are minimized.
+        divisor: Divide forecasts and true values by the mean seasonal difference (``season``) or by the standard
+            deviation (``deviation``) of the training part.
+        root: Take the square root of the mean, for each target.
+        of_quantiles: Score quantile forecasts instead of point forecasts.
+        needs_variation: The score is undefined if all labels are the same.
 
     Raises:
-        DataError: No window can be scored.
+        SpecError: The name is taken, or an argument is invalid.
     """
-    cutoffs = evaluation_cutoffs(
-        panel,
-        split,
-        context_length=context_length,
-        horizon=forecast.horizon,
-        stride=stride,
-        short_series=short_series,
-    )
-    series = np.searchsorted(panel.offsets, cutoffs, side="right") - 1
-    return Evaluation(
-        cutoffs=cutoffs,
-        target=targets_at(panel, cutoffs, forecast.horizon),
-        season_scale=season_scale(panel, split.train, forecast.season_length)[series],
-        deviation=Scaler.fit(panel, split.train).scale[0, : panel.n_targets],
-        series=series,
-        probabilities=forecast.quantiles,
+    add_metric(
+        Metric(
+            name=name,
+            function=function,
+            losses={task: tuple(losses) for task in tasks},
+            label=name if label is None else label,
+            unit=unit,
+            direction=direction,
+            divisor=divisor,
+            root=root,
+            of_quantiles=of_quantiles,
+            needs_variation=needs_variation,
+        )
     )
 
 
-def season_scale(panel: SeriesPanel, train: Rows, season_length: int) -> Array:
-    """(series, Y) mean absolute difference to one season earlier, over the training rows.
+def add_metric(metric: Metric) -> None:
+    """Register a metric that :func:`registered_metrics` gave, perhaps in another process.
+
+    Raises:
+        SpecError: As :func:`register_metric`.
+    """
+    _check(metric)
+    if metric.name in _built_in or _registered.get(metric.name, metric) != metric:
+        raise SpecError(f"there is a metric {metric.name!r} already; register yours under another name")
+    _registered[metric.name] = metric
+
+
+def registered_metrics() -> Mapping[str, Metric]:
+    """The metrics that users registered, by name."""
+    return dict(_registered)
+
+
+def metric_names(task: MetricTask) -> tuple[str, ...]:
+    """The names of all metrics of a task, the library's first."""
+    return tuple(name for name, metric in (_built_in | _registered).items() if task in metric.losses)
+
+
+def find_metric(name: str, task: MetricTask | None = None) -> Metric:
+    """The metric of a name.
 
     Args:
-        panel: The data.
-        train: (series, 2) rows that may be read.
-        season_length: m of Hyndman & Koehler (2006).
+        name: Of the metric.
+        task: The task that must have it; ``None``: any.
+
+    Raises:
+        SpecError: There is no such metric.
     """
-    scales = np.full((len(panel), panel.n_targets), np.nan, np.float32)
-    for series, (start, end) in enumerate(train):
-        values = panel.values[start:end, : panel.n_targets]
-        if len(values) > season_length:
-            scales[series] = np.abs(values[season_length:] - values[:-season_length]).mean(axis=0)
-    return scales
+    metrics = _built_in | _registered
+    one_of("metric", name, metric_names(task) if task else tuple(metrics))
+    return metrics[name]
 
 
-def _blocks(target: Array) -> list[slice]:
-    """Windows in blocks, so that what is computed of them in double precision never takes much memory."""
-    at_once = max(1, _NUMBERS_AT_ONCE // max(1, target[0].size))
-    return [slice(start, start + at_once) for start in range(0, len(target), at_once)]
+def _check(metric: Metric) -> None:
+    """Refuse a metric that contradicts itself."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", metric.name):
+        rule = "the name of a metric must be lowercase letters, digits and '_', a letter first"
+        raise SpecError(f"{rule}, but got {metric.name!r}")
+    if not metric.tasks:
+        raise SpecError(f"tasks of the metric {metric.name!r} must be one of {', '.join(_ALL_LOSSES)} at least")
+    for task, losses in metric.losses.items():
+        one_of("tasks", task, tuple(_ALL_LOSSES))
+        valid = ("quantile",) if metric.of_quantiles else _ALL_LOSSES[task]
+        if not losses:
+            raise SpecError(f"losses of the metric {metric.name!r} must be one of {', '.join(valid)} at least")
+        for loss in losses:
+            one_of(f"losses of a metric for {task}", loss, valid)
+    one_of("unit", metric.unit, get_args(Unit))
+    one_of("direction", metric.direction, get_args(Direction))
+    one_of("divisor", metric.divisor or "season", get_args(Divisor))
+    if "forecast" in metric.tasks and metric.larger_is_better:
+        raise SpecError(f"direction of the metric {metric.name!r} must be minimize: the score of a forecast is an error")
+    if metric.tasks != ("forecast",) and (metric.divisor is not None or metric.of_quantiles):
+        raise SpecError(f"divisor and of_quantiles of the metric {metric.name!r} are for the task forecast only")
 
 
-def _absolute(target: _Float, forecast: _Float) -> _Float:
+def _metric(label: str, losses: Losses, **options: Any) -> Callable[..., Any]:
+    """Enter the decorated function as the metric of its name."""
+
+    def enter(function: Callable[..., Any]) -> Callable[..., Any]:
+        metric = Metric(name=function.__name__, function=function, losses=losses, label=label, **options)
+        _check(metric)
+        _built_in[metric.name] = metric
+        return function
+
+    return enter
+
+
+@_metric("MAE", {**_ABSOLUTE, **_NUMBERS}, unit="target")
+def mae(target: Floats, forecast: Floats) -> Floats:
+    """Mean absolute error: mean |y - ŷ|."""
     return np.abs(target - forecast)
 
 
-def _squared(target: _Float, forecast: _Float) -> _Float:
-    squared: _Float = (target - forecast) ** 2
-    return squared
+@_metric("RMSE", {**_SQUARED, **_NUMBERS}, unit="target", root=True)
+def rmse(target: Floats, forecast: Floats) -> Floats:
+    """Root mean squared error: √mean (y - ŷ)²."""
+    return np.square(target - forecast)
 
 
-def _symmetric_percentage(target: _Float, forecast: _Float) -> _Float:
+@_metric("MSE", _SQUARED, unit="target squared")
+def mse(target: Floats, forecast: Floats) -> Floats:
+    """Mean squared error: mean (y - ŷ)²."""
+    return np.square(target - forecast)
+
+
+@_metric("sMAPE", _ABSOLUTE, unit="percent")
+def smape(target: Floats, forecast: Floats) -> Floats:
+    """Symmetric mean absolute percentage error: mean 200 |y - ŷ| / (|y| + |ŷ|), from 0 to 200.
+
+    0/0 counts as 0 (Makridakis et al. 2020).
+    """
     size = np.abs(target) + np.abs(forecast)
-    ratio: _Float = np.divide(np.abs(target - forecast), size, out=np.zeros_like(size), where=size > 0)
+    ratio: Floats = np.divide(np.abs(target - forecast), size, out=np.zeros_like(size), where=size > 0)
     return 200 * ratio
 
 
-def _pinball(target: _Float, quantile: Array, probability: float) -> _Float:
-    above = target - quantile
-    return np.maximum(probability * above, (probability - 1) * above)
+@_metric("MASE", _ABSOLUTE, divisor="season")
+def mase(target: Floats, forecast: Floats) -> Floats:
+    """Mean absolute scaled error: mean |y - ŷ| / s (Hyndman & Koehler 2006).
+
+    s is the mean absolute seasonal difference of the series in the training part; NaN where it is 0.
+    """
+    return np.abs(target - forecast)
 
 
-_ERRORS: dict[str, Callable[[_Float, _Float], _Float]] = {
-    "mae": _absolute,
-    "mse": _squared,
-    "rmse": _squared,
-    "smape": _symmetric_percentage,
-    "mase": _absolute,
-    "scaled_mae": _absolute,
-    "scaled_mse": _squared,
-}
-"""(windows, H, Y) targets and forecasts in the metric's unit → (windows, H, Y) errors."""
+@_metric("WQL", {"forecast": ("quantile",)}, of_quantiles=True)
+def wql(target: Floats, quantiles: Probabilities, probabilities: Sequence[float]) -> Floats:
+    """Weighted quantile loss: mean over p of 2 Σ max(p (y - q̂), (p - 1) (y - q̂)) / Σ |y| (Park et al. 2022).
+
+    q̂ are the quantile forecasts at p. Both sums are over windows and steps. NaN where every y is 0 or a quantile is NaN.
+    """
+
+    def pinball(quantile: Probabilities, probability: float) -> Floats:
+        above = target - quantile
+        return np.maximum(probability * above, (probability - 1) * above)
+
+    losses = sum(pinball(quantiles[..., n], p) for n, p in enumerate(probabilities))
+    size = np.abs(target).sum(axis=(0, 1))
+    shares = np.divide(np.sum(losses, axis=1), size, out=np.full(target[:, 0].shape, np.nan), where=size > 0)
+    means: Floats = 2 * len(target) / len(probabilities) * shares.mean(axis=1)
+    return means
+
+
+@_metric("scaled MSE", _SQUARED, divisor="deviation")
+def scaled_mse(target: Floats, forecast: Floats) -> Floats:
+    """Mean squared error of standardized values: mean (y - ŷ)² / σ² (Zhou et al. 2021).
+
+    σ is the standard deviation of the target over the training rows of all series.
+    """
+    return np.square(target - forecast)
+
+
+@_metric("scaled MAE", _ABSOLUTE, divisor="deviation")
+def scaled_mae(target: Floats, forecast: Floats) -> Floats:
+    """Mean absolute error of standardized values: mean |y - ŷ| / σ (Zhou et al. 2021), with σ as of ``scaled_mse``."""
+    return np.abs(target - forecast)
+
+
+@_metric("R²", _NUMBERS, direction="maximize", needs_variation=True)
+def r2(labels: Floats, predictions: Floats) -> float:
+    """Coefficient of determination: 1 - Σ (y - ŷ)² / Σ (y - ȳ)²; NaN where all labels are the same."""
+    spread = float(((labels - labels.mean()) ** 2).sum())
+    return 1 - float(((labels - predictions) ** 2).sum()) / spread if spread > 0 else float("nan")
+
+
+@_metric("accuracy", _CLASSES, direction="maximize")
+def accuracy(labels: Codes, probabilities: Probabilities) -> float:
+    """Share of the labels whose class is the most probable one."""
+    return float((probabilities.argmax(axis=1) == labels).mean())
+
+
+@_metric("balanced accuracy", _CLASSES, direction="maximize")
+def balanced_accuracy(labels: Codes, probabilities: Probabilities) -> float:
+    """Mean recall of the classes that occur among the labels (Brodersen et al. 2010)."""
+    counts = confusion(labels, probabilities)
+    support = counts.sum(axis=1)
+    return float((np.diag(counts)[support > 0] / support[support > 0]).mean())
+
+
+@_metric("macro F1", _CLASSES, direction="maximize")
+def macro_f1(labels: Codes, probabilities: Probabilities) -> float:
+    """Mean F1 of all C classes, F1 = 2 tp / (2 tp + fp + fn) (Sokolova & Lapalme 2009).
+
+    0 for a class that neither occurs nor is predicted.
+    """
+    return float(f1_of_classes(confusion(labels, probabilities)).mean())
+
+
+@_metric("log loss", _CLASSES)
+def log_loss(labels: Codes, probabilities: Probabilities) -> float:
+    """Cross entropy: mean -log p of the labels, p not below the precision of ``float32``, 1.2e-7."""
+    chosen = np.take_along_axis(probabilities, labels.astype(np.int64)[:, None], axis=1).astype(np.float64)
+    return float(-np.log(chosen.clip(_SMALLEST, 1)).mean())
+
+
+@_metric("AUROC", _CLASSES, direction="maximize", needs_variation=True)
+def auroc(labels: Codes, probabilities: Probabilities) -> float:
+    """Area under the ROC curve of the second of two classes (Fawcett 2006); NaN where all labels are the same.
+
+    Of more classes, the mean over those that occur, each against the rest.
+    """
+    occurring = np.unique(labels).astype(np.int64)
+    if len(occurring) < 2:
+        return float("nan")
+    if probabilities.shape[1] == 2:
+        return _area(labels == 1, probabilities[:, 1])
+    return float(np.mean([_area(labels == code, probabilities[:, code]) for code in occurring]))
+
+
+def _area(positive: npt.NDArray[np.bool_], scores: Probabilities) -> float:
+    """The probability that a positive has a larger score than a negative, ties counting half (Mann & Whitney 1947)."""
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    n_positive = int(positive.sum())
+    area = (ranks[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * (len(scores) - n_positive))
+    return float(area)
+
+
+def confusion(labels: Codes, probabilities: Probabilities) -> Codes:
+    """(C, C) confusion matrix, true classes in rows."""
+    n_classes = probabilities.shape[1]
+    cells = labels.astype(np.int64) * n_classes + probabilities.argmax(axis=1)
+    return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes).astype(np.int64)
+
+
+def f1_of_classes(counts: Codes) -> Floats:
+    """(C,) F1 of each class of a confusion matrix."""
+    return ratio(2 * np.diag(counts), counts.sum(axis=0) + counts.sum(axis=1))
+
+
+def ratio(above: Codes, below: Codes) -> Floats:
+    """The ratio, 0 where the denominator is 0."""
+    return np.divide(above, below, out=np.zeros(len(above)), where=below > 0)

@@ -13,18 +13,11 @@ SequenceTask = Literal["classification", "regression"]
 Head = Literal["linear", "mlp"]
 SequenceNormalization = Literal["none", "fold", "sequence"]
 Tokens = Literal["word", "character"]
-ClassMetric = Literal["accuracy", "balanced_accuracy", "macro_f1", "log_loss", "auroc"]
-ValueMetric = Literal["mae", "rmse", "r2"]
-SequenceMetric = ClassMetric | ValueMetric
 
 SEQUENCE_TASKS: tuple[str, ...] = get_args(SequenceTask)
 HEADS: tuple[str, ...] = get_args(Head)
 SEQUENCE_NORMALIZATIONS: tuple[str, ...] = get_args(SequenceNormalization)
 TOKENS: tuple[str, ...] = get_args(Tokens)
-CLASS_METRICS: tuple[str, ...] = get_args(ClassMetric)
-VALUE_METRICS: tuple[str, ...] = get_args(ValueMetric)
-LARGER_IS_BETTER = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "r2")
-"""Metrics that are maximized; every other one, of forecasts too, is minimized."""
 
 
 @dataclass(frozen=True)
@@ -99,26 +92,20 @@ class LabelSpec:
 
     Attributes:
         task: ``classification``: a label is one of several classes; ``regression``: a number.
-        metric: The score of a model.
+        metric: Name of a metric in :mod:`lstmgru.evaluation.metrics`, the score of a model.
         classes: (C,) names of the classes, text or whole numbers, ascending; empty for numbers.
     """
 
     task: SequenceTask
-    metric: SequenceMetric
+    metric: str
     classes: tuple[str | int, ...] = ()
 
     def __post_init__(self) -> None:
         one_of("task", self.task, SEQUENCE_TASKS)
-        one_of("metric", self.metric, CLASS_METRICS if self.task == "classification" else VALUE_METRICS)
         if self.task == "classification" and len(self.classes) < 2:
             raise SpecError(f"classes must be at least 2 but got {list(self.classes)!r}")
         if self.task == "regression" and self.classes:
             raise SpecError(f"classes must be empty for regression but got {list(self.classes)!r}")
-
-    @property
-    def larger_is_better(self) -> bool:
-        """Whether the metric is maximized."""
-        return self.metric in LARGER_IS_BETTER
 
     @property
     def n_outputs(self) -> int:

@@ -12,7 +12,7 @@ from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
 from lstmgru.data.forecasting.splits import Rows, Split
 from lstmgru.data.forecasting.windows import training_runs
-from lstmgru.evaluation.metrics import Array, Evaluation
+from lstmgru.evaluation.forecasts import Array, ForecastEvaluation
 from lstmgru.nn.network import MEDIAN, ForecastNetwork
 from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
 from lstmgru.training.batches import WindowsDataModule, WindowTensor, evaluation_batch_size
@@ -39,7 +39,7 @@ def fit(
     train: TrainSpec,
     forecast: ForecastSpec,
     *,
-    evaluation: Evaluation | None = None,
+    evaluation: ForecastEvaluation | None = None,
     observer: Observer | None = None,
     short_series: ShortSeries = "error",
 ) -> FitResult:
@@ -87,7 +87,7 @@ def fit(
     return FitResult(**vars(trained), scaler=scaler)
 
 
-def _validation(evaluation: Evaluation, scaler: Scaler, forecast: ForecastSpec) -> Validation:
+def _validation(evaluation: ForecastEvaluation, scaler: Scaler, forecast: ForecastSpec) -> Validation:
     return Validation(
         restore=lambda values: scaler.inverse_targets(values, evaluation.series),
         score=lambda values: evaluation.score(forecast.metric, point_forecast(values), quantile_forecast(values)),

@@ -13,7 +13,7 @@ from lstmgru.data.sequences.sequences import Indices, LabeledSequences
 from lstmgru.data.sequences.splits import SequenceSplit
 from lstmgru.data.sequences.word_vectors import WordVectors
 from lstmgru.errors import SpecError
-from lstmgru.evaluation.sequence_metrics import Array, SequenceEvaluation
+from lstmgru.evaluation.sequences import Array, SequenceEvaluation
 from lstmgru.nn.sequence_network import SequenceNetwork
 from lstmgru.specs import LabelSpec, SequenceModelSpec, TrainSpec
 from lstmgru.training.callbacks import Observer

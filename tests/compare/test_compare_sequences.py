@@ -20,7 +20,7 @@ from sklearn import metrics as reference
 
 from lstmgru.data.sequences.word_vectors import WordVectors
 from lstmgru.errors import DataError
-from lstmgru.evaluation.sequence_metrics import SequenceEvaluation
+from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.evaluation.significance import paired_bootstrap
 from lstmgru.specs import LabelSpec, SequenceModelSpec, parse_branches
 from lstmgru.training.callbacks import SilentObserver

@@ -10,7 +10,7 @@ import pytest
 from helpers.comparisons import JobContext
 from helpers.drivers import plan_of
 
-from lstmgru.evaluation.metrics import Evaluation
+from lstmgru.evaluation.forecasts import ForecastEvaluation
 from lstmgru.specs import ModelSpec, parse_branches
 from search.run.trial import run_trial
 from search.space.space import Settings
@@ -92,9 +92,9 @@ def test_what_happens_in_the_holdout_changes_no_score_of_a_fold(plan: ForecastPl
     assert before.holdout != after.holdout
 
 
-def evaluation(target: np.ndarray) -> Evaluation:
+def evaluation(target: np.ndarray) -> ForecastEvaluation:
     count = len(target)
-    return Evaluation(
+    return ForecastEvaluation(
         cutoffs=np.arange(count),
         target=target,
         season_scale=np.full((count, target.shape[2]), 2.0, np.float32),

@@ -12,7 +12,7 @@ from lstmgru.data.forecasting.splits import SplitSpec, make_splits
 from lstmgru.errors import DataError
 from lstmgru.evaluation import baselines
 from lstmgru.evaluation.baselines import BASELINES, linear, naive, seasonal_naive
-from lstmgru.evaluation.metrics import make_evaluation
+from lstmgru.evaluation.forecasts import make_evaluation
 from lstmgru.specs import ForecastSpec
 
 FORECAST = ForecastSpec(horizon=10, season_length=7)

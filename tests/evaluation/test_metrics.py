@@ -12,19 +12,19 @@ from utilsforecast import losses
 
 from lstmgru.data.forecasting.splits import SplitSpec, make_splits
 from lstmgru.errors import SpecError
-from lstmgru.evaluation.metrics import Evaluation, make_evaluation, season_scale
+from lstmgru.evaluation.forecasts import ForecastEvaluation, make_evaluation, season_scale
 from lstmgru.specs import METRICS, ForecastSpec, MetricName
 
 FORECAST = ForecastSpec(5, 7)
 
 
-def evaluation(targets: int = 1) -> Evaluation:
+def evaluation(targets: int = 1) -> ForecastEvaluation:
     panel = make_panel((120,), targets=targets)
     splits = make_splits(panel, SplitSpec(holdout=20, folds=1), horizon=5, context_length=10)
     return make_evaluation(panel, splits.holdout, FORECAST, context_length=10, stride=1)
 
 
-def noisy(of: Evaluation) -> np.ndarray:
+def noisy(of: ForecastEvaluation) -> np.ndarray:
     return of.target + np.random.default_rng(1).standard_normal(of.target.shape).astype(np.float32)
 
 

@@ -16,7 +16,7 @@ from lstmgru.data.sequences.sequences import LabeledSequences
 from lstmgru.errors import DataError
 from lstmgru.evaluation import sequence_baselines as module
 from lstmgru.evaluation.sequence_baselines import constant, nearest_neighbor, ridge, sequence_baselines, tfidf
-from lstmgru.evaluation.sequence_metrics import SequenceEvaluation
+from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec
 
 EQUAL = make_sequences(shortest=6, longest=6)

@@ -10,7 +10,7 @@ from helpers.sequences import CLASSES, NUMBERS, make_sequences
 from sklearn import metrics as reference
 
 from lstmgru.errors import DataError
-from lstmgru.evaluation.sequence_metrics import SequenceEvaluation
+from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import CLASS_METRICS, LARGER_IS_BETTER, VALUE_METRICS, LabelSpec
 
 TWO = LabelSpec("classification", "auroc", ("no", "yes"))

@@ -22,7 +22,7 @@ from sklearn.calibration import calibration_curve
 
 from lstmgru.data.sequences.splits import SequenceSplit
 from lstmgru.errors import DataError
-from lstmgru.evaluation.sequence_metrics import SequenceEvaluation
+from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec
 from search.cli.tables import print_study
 from search.reports.holdout.class_scores import ClassScore, read_classes

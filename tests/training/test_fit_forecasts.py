@@ -18,7 +18,7 @@ from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.data.forecasting.splits import Splits, SplitSpec, make_splits
 from lstmgru.data.forecasting.windows import training_cutoffs
 from lstmgru.errors import SpecError, TrainingDiverged
-from lstmgru.evaluation.metrics import Evaluation, make_evaluation
+from lstmgru.evaluation.forecasts import ForecastEvaluation, make_evaluation
 from lstmgru.nn.network import ForecastNetwork
 from lstmgru.specs import OPTIMIZERS, SCHEDULES, ForecastSpec, ModelSpec, TrainSpec, parse_branches
 from lstmgru.training.batches import WindowsDataModule, WindowTensor
@@ -32,7 +32,7 @@ TRAIN = TrainSpec(
 )
 
 
-def setting(panel: SeriesPanel | None = None) -> tuple[SeriesPanel, Splits, Evaluation]:
+def setting(panel: SeriesPanel | None = None) -> tuple[SeriesPanel, Splits, ForecastEvaluation]:
     panel = panel or make_panel((160,), past=1, future=1)
     splits = make_splits(panel, SplitSpec(holdout=20, folds=1), horizon=3, context_length=8)
     return panel, splits, make_evaluation(panel, splits.folds[0], FORECAST, context_length=8, stride=1)

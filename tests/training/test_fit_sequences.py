@@ -14,7 +14,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from lstmgru.data.sequences.sequences import LabeledSequences
 from lstmgru.data.sequences.word_vectors import WordVectors
 from lstmgru.errors import DataError, SpecError
-from lstmgru.evaluation.sequence_metrics import SequenceEvaluation
+from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec, SequenceModelSpec, TrainSpec, parse_branches
 from lstmgru.training.callbacks import EpochResult
 from lstmgru.training.fit_sequences import SequenceFitResult, balanced_weights, fit_sequences, predict_sequences

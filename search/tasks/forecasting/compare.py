@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lstmgru.data.forecasting.splits import Split
-    from lstmgru.evaluation.metrics import Array, Evaluation
+    from lstmgru.evaluation.forecasts import Array, ForecastEvaluation
     from lstmgru.specs import TrainSpec
     from lstmgru.training.callbacks import Observer
     from lstmgru.training.fit_forecasts import FitResult
@@ -161,7 +161,7 @@ def error_interval(ours: Sequence[ForecastSeed], theirs: Sequence[ForecastSeed],
     return found if math.isfinite(found.low) else interval
 
 
-def step_scores(evaluation: Evaluation, metric: Any, point: Array, quantiles: Array | None) -> tuple[float, ...]:
+def step_scores(evaluation: ForecastEvaluation, metric: Any, point: Array, quantiles: Array | None) -> tuple[float, ...]:
     """(H,) the metric of each step of the horizon alone.
 
     Args:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
     from lstmgru.data.forecasting.splits import Split
-    from lstmgru.evaluation.metrics import Evaluation
+    from lstmgru.evaluation.forecasts import ForecastEvaluation
     from lstmgru.specs import TrainSpec
     from lstmgru.training.callbacks import Observer
     from lstmgru.training.fit_forecasts import FitResult
@@ -52,18 +52,18 @@ class ForecastData(TaskData):
         return False
 
     @cached_property
-    def _evaluations(self) -> dict[str, Evaluation]:
+    def _evaluations(self) -> dict[str, ForecastEvaluation]:
         """By name of the split; every trial of a worker needs the same ones."""
         return {}
 
-    def evaluation(self, split: Split) -> Evaluation:
+    def evaluation(self, split: Split) -> ForecastEvaluation:
         """The windows of a split that everyone is scored on."""
         if split.name not in self._evaluations:
             self._evaluations[split.name] = self._evaluation(split)
         return self._evaluations[split.name]
 
-    def _evaluation(self, split: Split) -> Evaluation:
-        from lstmgru.evaluation.metrics import make_evaluation
+    def _evaluation(self, split: Split) -> ForecastEvaluation:
+        from lstmgru.evaluation.forecasts import make_evaluation
 
         return make_evaluation(
             self.panel,
@@ -84,7 +84,7 @@ class ForecastData(TaskData):
         return self.fit_split(self.folds[fold], model, train, observer, self.evaluation(self.folds[fold]))
 
     def fit_split(
-        self, split: Split, model: Model, train: TrainSpec, observer: Observer | None, evaluation: Evaluation | None
+        self, split: Split, model: Model, train: TrainSpec, observer: Observer | None, evaluation: ForecastEvaluation | None
     ) -> FitResult:
         """Train a candidate on the training part of any split, with or without a score for each epoch."""
         from lstmgru.training.fit_forecasts import fit
@@ -148,7 +148,7 @@ class ForecastBacktest:
         """The forecasts of a fold, counted from 0."""
         self.add_forecast(self._data.evaluation(self._data.folds[fold]), outputs)
 
-    def add_forecast(self, evaluation: Evaluation, forecast: Any) -> None:
+    def add_forecast(self, evaluation: ForecastEvaluation, forecast: Any) -> None:
         """A fold's (windows, H, Y) point forecasts, or (windows, H, Y, Q) quantiles, which for Q = 1 are points."""
         from lstmgru.evaluation.intervals import conformity
 
@@ -156,7 +156,7 @@ class ForecastBacktest:
             values = forecast[..., 0] if forecast.ndim == 4 and forecast.shape[-1] == 1 else forecast
             self._scores.append(conformity(evaluation.target, values, self.scale(evaluation)))
 
-    def scale(self, evaluation: Evaluation) -> Any:
+    def scale(self, evaluation: ForecastEvaluation) -> Any:
         """(windows, Y) units of the scores."""
         from lstmgru.data.forecasting.window_scale import panel_scale
 
@@ -175,7 +175,7 @@ class ForecastBacktest:
         scaled = len(self._data.panel) > 1
         return calibrate(self._scores, spec.levels, scaled=scaled, season_length=spec.season_length).to_dict()
 
-    def quantiles(self, evaluation: Evaluation, forecast: Any, calibration: dict[str, Any] | None) -> Any:
+    def quantiles(self, evaluation: ForecastEvaluation, forecast: Any, calibration: dict[str, Any] | None) -> Any:
         """The calibrated quantiles of point forecasts, where the metric scores them; else ``None``."""
         from lstmgru.evaluation.intervals import Calibration, quantile_forecast
 

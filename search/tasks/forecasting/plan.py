@@ -283,7 +283,7 @@ def _check_seasons(panel: SeriesPanel, split: Split, cutoffs: Rows, season_lengt
     Raises:
         StudyFileError: One does not, so no trial would have a score.
     """
-    from lstmgru.evaluation.metrics import season_scale
+    from lstmgru.evaluation.forecasts import season_scale
 
     scored = np.unique(np.searchsorted(panel.offsets, cutoffs, side="right") - 1)
     scales = season_scale(panel, split.train, season_length)[scored]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lstmgru.bundle import ForecastBundle
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.evaluation.intervals import Calibration
-    from lstmgru.evaluation.metrics import Evaluation
+    from lstmgru.evaluation.forecasts import ForecastEvaluation
     from lstmgru.evaluation.significance import Interval
     from lstmgru.specs import ForecastSpec
     from lstmgru.training.fit_forecasts import FitResult
@@ -130,7 +130,7 @@ def _bundle(
 
 
 def _winner_forecasts(
-    task: ForecastTask, fitted: FitResult, evaluation: Evaluation, calibration: Calibration | None
+    task: ForecastTask, fitted: FitResult, evaluation: ForecastEvaluation, calibration: Calibration | None
 ) -> Forecasts:
     from lstmgru.training.fit_forecasts import predict
 
@@ -140,7 +140,7 @@ def _winner_forecasts(
 
 
 def _forecasts(
-    data: ForecastData, evaluation: Evaluation, forecast: Floats, calibration: Calibration | None, context_length: int
+    data: ForecastData, evaluation: ForecastEvaluation, forecast: Floats, calibration: Calibration | None, context_length: int
 ) -> Forecasts:
     """Forecasts (windows, H, Y) or (windows, H, Y, Q) with their intervals."""
     from lstmgru.evaluation.intervals import apply, quantile_forecast
@@ -155,7 +155,7 @@ def _forecasts(
     return Forecasts(point, quantile_forecast(calibration, forecast, scale), *apply(calibration, forecast, scale))
 
 
-def _score_baselines(task: ForecastTask, evaluation: Evaluation) -> tuple[dict[str, float], dict[str, Errors]]:
+def _score_baselines(task: ForecastTask, evaluation: ForecastEvaluation) -> tuple[dict[str, float], dict[str, Errors]]:
     """Every baseline's score on the holdout, and its (windows,) errors there, by name.
 
     Their forecasts with all quantiles are let go of one after the other.
@@ -177,7 +177,7 @@ def _score_baselines(task: ForecastTask, evaluation: Evaluation) -> tuple[dict[s
     return scores, errors
 
 
-def _coverage(spec: ForecastSpec, evaluation: Evaluation, winner: Forecasts) -> tuple[IntervalRecord, ...]:
+def _coverage(spec: ForecastSpec, evaluation: ForecastEvaluation, winner: Forecasts) -> tuple[IntervalRecord, ...]:
     """What the intervals cover, of the levels that have them."""
     from lstmgru.evaluation.intervals import coverage, mean_width
 
@@ -192,7 +192,7 @@ def _coverage(spec: ForecastSpec, evaluation: Evaluation, winner: Forecasts) -> 
     )
 
 
-def _write_report(task: ForecastTask, evaluation: Evaluation, winner: Forecasts) -> None:
+def _write_report(task: ForecastTask, evaluation: ForecastEvaluation, winner: Forecasts) -> None:
     """The forecasts of the holdout, as a table and drawn."""
     from search.reports.holdout.forecast_table import forecast_table
     from search.reports.holdout.forecasts import forecasts_html
@@ -223,7 +223,7 @@ def _write_attention(task: ForecastTask, bundle: ForecastBundle) -> None:
         attention_table(bundle).to_csv(path, index=False)
 
 
-def _interval(data: ForecastData, evaluation: Evaluation, winner: Forecasts, others: Errors) -> Interval:
+def _interval(data: ForecastData, evaluation: ForecastEvaluation, winner: Forecasts, others: Errors) -> Interval:
     from lstmgru.evaluation.significance import paired_interval
 
     metric = data.forecast.metric

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lstmgru.data.sequences.sequences import Indices, LabeledSequences
     from lstmgru.data.sequences.splits import SequenceSplit
-    from lstmgru.evaluation.sequence_metrics import SequenceEvaluation
+    from lstmgru.evaluation.sequences import SequenceEvaluation
     from lstmgru.specs import TrainSpec
     from lstmgru.training.callbacks import Observer
     from lstmgru.training.fit_sequences import SequenceFitResult

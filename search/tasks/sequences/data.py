@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lstmgru.data.sequences.sequences import LabeledSequences
     from lstmgru.data.sequences.splits import SequenceSplit
     from lstmgru.data.sequences.word_vectors import WordVectors
-    from lstmgru.evaluation.sequence_metrics import SequenceEvaluation
+    from lstmgru.evaluation.sequences import SequenceEvaluation
     from lstmgru.specs import TrainSpec
     from lstmgru.training.callbacks import Observer
     from lstmgru.training.fit_sequences import SequenceFitResult
@@ -55,7 +55,7 @@ class SequenceData(TaskData):
 
     def evaluation(self, split: SequenceSplit) -> SequenceEvaluation:
         """The labels of a split that everyone is scored on."""
-        from lstmgru.evaluation.sequence_metrics import SequenceEvaluation
+        from lstmgru.evaluation.sequences import SequenceEvaluation
 
         if split.name not in self._evaluations:
             groups = self.sequences.groups

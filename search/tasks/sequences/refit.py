@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from lstmgru.bundle import SequenceBundle
     from lstmgru.data.sequences.splits import SequenceSplit
-    from lstmgru.evaluation.sequence_metrics import SequenceEvaluation
+    from lstmgru.evaluation.sequences import SequenceEvaluation
     from lstmgru.training.fit_sequences import SequenceFitResult
     from search.executors.base import JobContext
 

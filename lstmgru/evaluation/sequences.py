@@ -1,0 +1,129 @@
+"""The labels that a split is scored on, and the scores of predictions of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lstmgru.data.sequences.sequences import Indices, LabeledSequences
+from lstmgru.errors import DataError
+from lstmgru.evaluation.metrics import Metric, confusion, f1_of_classes, find_metric, metric_names, ratio
+from lstmgru.evaluation.significance import Interval, paired_bootstrap
+from lstmgru.specs import LabelSpec
+
+Array = npt.NDArray[np.float32]
+_Labels = npt.NDArray[np.int64] | npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SequenceEvaluation:
+    """The labels that a split is scored on, the same for every candidate and every baseline.
+
+    Attributes:
+        labels: (k,) codes of the classes, or numbers in original units.
+        task: What they are.
+        groups: (k,) which of them belong together; ``None``: each stands by itself.
+    """
+
+    labels: _Labels
+    task: LabelSpec
+    groups: Indices | None = None
+
+    @classmethod
+    def of(cls, sequences: LabeledSequences, indices: Indices, task: LabelSpec) -> Self:
+        """Of (k,) numbers of sequences."""
+        groups = None if sequences.groups is None else sequences.groups[indices]
+        return cls(sequences.labels[indices], task, groups)
+
+    def check(self, metric: str) -> None:
+        """Check that a metric has a value.
+
+        Raises:
+            DataError: It has none.
+            SpecError: The task has no such metric.
+        """
+        if find_metric(metric, self.task.task).needs_variation and len(np.unique(self.labels)) < 2:
+            raise DataError(
+                f"{metric} has no value where all {len(self.labels)} labels that are scored are the same; choose "
+                "another metric or other splits"
+            )
+
+    def score(self, metric: str, outputs: Array) -> float:
+        """The score of a metric; NaN where it is undefined, or an output is not finite.
+
+        Args:
+            metric: Its name.
+            outputs: (k, C) probabilities, or (k, 1) numbers in original units.
+
+        Raises:
+            SpecError: The task has no such metric.
+        """
+        found = find_metric(metric, self.task.task)
+        return self._score(found, self.labels, outputs) if np.isfinite(outputs).all() else float("nan")
+
+    def scores(self, outputs: Array) -> dict[str, float]:
+        """The scores of all metrics of the task by name, without those that are undefined.
+
+        Args:
+            outputs: As of :meth:`score`.
+        """
+        values = {name: self.score(name, outputs) for name in metric_names(self.task.task)}
+        return {name: value for name, value in values.items() if np.isfinite(value)}
+
+    def confusion(self, outputs: Array) -> Indices:
+        """(C, C) how often a label (row) is predicted as what (column).
+
+        Args:
+            outputs: (k, C) probabilities.
+        """
+        return confusion(self.labels.astype(np.int64), outputs)
+
+    def per_class(self, outputs: Array) -> pd.DataFrame:
+        """A row for each class: ``class``, ``support`` (labels of it), ``precision``, ``recall`` and ``f1``.
+
+        What would be divided by 0 is 0.
+
+        Args:
+            outputs: (k, C) probabilities.
+        """
+        counts = self.confusion(outputs)
+        hits, support, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+        return pd.DataFrame(
+            {
+                "class": self.task.classes,
+                "support": support,
+                "precision": ratio(hits, predicted),
+                "recall": ratio(hits, support),
+                "f1": f1_of_classes(counts),
+            }
+        )
+
+    def difference(self, metric: str, outputs: Array, others: Array) -> Interval:
+        """The error of one method minus the error of another: below 0, the first is better.
+
+        A metric that is to be large counts as an error with the sign changed.
+
+        Args:
+            metric: Its name.
+            outputs: Of the one, as of :meth:`score`.
+            others: Of the other.
+        """
+        found = find_metric(metric, self.task.task)
+        sign = -1 if found.larger_is_better else 1
+
+        def difference(drawn: Indices) -> float:
+            labels = self.labels[drawn]
+            return sign * (self._score(found, labels, outputs[drawn]) - self._score(found, labels, others[drawn]))
+
+        return paired_bootstrap(difference, np.arange(len(self.labels)) if self.groups is None else self.groups)
+
+    def _score(self, metric: Metric, labels: _Labels, outputs: Array) -> float:
+        if self.task.task == "regression":
+            mean = float(np.mean(metric.function(labels.astype(np.float64), outputs[:, 0])))
+        else:
+            mean = float(np.mean(metric.function(labels, outputs)))
+        return float(np.sqrt(mean)) if metric.root else mean
