@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lstmgru.bundle.markdown import code, escape
+from lstmgru.evaluation.metrics import find_metric
 from lstmgru.specs import TrainSpec
 
 
@@ -23,16 +24,16 @@ class Card:
     usage: list[str]
 
 
-def score_lines(
-    metrics: dict[str, Any], metric: str, *, unit: str = "", larger_is_better: bool = False
-) -> Iterator[str]:
+_UNITS = {"target": " in original units", "target squared": " in squared original units", "percent": "", "none": ""}
+"""What follows the name of a metric."""
+
+
+def score_lines(metrics: dict[str, Any], metric: str) -> Iterator[str]:
     """Verdict and scores on the holdout, the model's among those of the baselines.
 
     Args:
         metrics: ``holdout``, ``baselines`` and ``verdict``, as far as they are known.
         metric: The one that counts.
-        unit: What follows its name.
-        larger_is_better: Of the metric.
     """
     scores, baselines = metrics.get("holdout") or {}, metrics.get("baselines") or {}
     if not scores:
@@ -41,13 +42,15 @@ def score_lines(
     if metrics.get("verdict"):
         yield f"**Verdict:** {escape(metrics['verdict'])}"
         yield ""
-    better = "larger" if larger_is_better else "smaller"
-    yield f"On a holdout that neither the search nor the training saw; {metric}{unit}, {better} is better:"
+    scored = find_metric(metric)
+    better = "larger" if scored.larger_is_better else "smaller"
+    what = f"{metric}{_UNITS[scored.unit]}, {better} is better"
+    yield f"On a holdout that neither the search nor the training saw; {what}:"
     yield ""
     yield f"| model | {metric} |"
     yield "|---|---|"
     rows = [("**this model**", scores.get(metric)), *((escape(name), score) for name, score in baselines.items())]
-    sign = -1 if larger_is_better else 1
+    sign = -1 if scored.larger_is_better else 1
     for name, score in sorted(rows, key=lambda row: float("inf") if row[1] is None else sign * row[1]):
         yield f"| {name} | {number(score)} |"
     yield ""

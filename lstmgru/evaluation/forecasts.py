@@ -51,7 +51,7 @@ class ForecastEvaluation:
             quantiles: (windows, H, Y, Q) quantile forecasts in original units; only some metrics need them.
 
         Raises:
-            SpecError: There is no such metric, or it needs quantile forecasts and gets none, or they have another shape.
+            SpecError: There is no such metric, or quantile forecasts are missing or have another shape.
         """
         found = find_metric(metric, "forecast")
         if found.root:
@@ -114,7 +114,9 @@ class ForecastEvaluation:
     def _check_quantiles(self, metric: str, quantiles: Array | None) -> None:
         wanted = (*self.target.shape, len(self.probabilities))
         if quantiles is None:
-            raise SpecError(f"metric {metric} scores quantile forecasts but got none; give them, or choose another metric")
+            raise SpecError(
+                f"metric {metric} scores quantile forecasts but got none; give them, or choose another metric"
+            )
         if quantiles.shape != wanted:
             raise SpecError(f"quantile forecasts must have the shape {wanted} but got {quantiles.shape}")
 

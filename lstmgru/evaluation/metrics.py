@@ -1,7 +1,7 @@
 """The metrics of all tasks: one entry each, and those that users register.
 
-An entry is a function under the decorator ``@_metric``, which holds everything that the search, the reports and the model
-cards need to know about the metric; the docstring gives formula and source. In the formulas y are true values, ŷ
+An entry is a function under the decorator ``@_metric``, which holds everything that the search, the reports and the
+model cards need to know about the metric; the docstring gives formula and source. In the formulas y are true values, ŷ
 forecasts, and p probabilities. Metrics of forecasts are averaged over the targets.
 """
 
@@ -168,6 +168,8 @@ def _check(metric: Metric) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", metric.name):
         rule = "the name of a metric must be lowercase letters, digits and '_', a letter first"
         raise SpecError(f"{rule}, but got {metric.name!r}")
+    if not hasattr(metric.function, "__qualname__"):
+        raise SpecError(f"the metric {metric.name!r} must be a function but is {metric.function!r}")
     if not metric.tasks:
         raise SpecError(f"tasks of the metric {metric.name!r} must be one of {', '.join(_ALL_LOSSES)} at least")
     for task, losses in metric.losses.items():
@@ -181,7 +183,7 @@ def _check(metric: Metric) -> None:
     one_of("direction", metric.direction, get_args(Direction))
     one_of("divisor", metric.divisor or "season", get_args(Divisor))
     if "forecast" in metric.tasks and metric.larger_is_better:
-        raise SpecError(f"direction of the metric {metric.name!r} must be minimize: the score of a forecast is an error")
+        raise SpecError(f"direction of the metric {metric.name!r} must be minimize, for forecasts are scored by errors")
     if metric.tasks != ("forecast",) and (metric.divisor is not None or metric.of_quantiles):
         raise SpecError(f"divisor and of_quantiles of the metric {metric.name!r} are for the task forecast only")
 
@@ -240,7 +242,7 @@ def mase(target: Floats, forecast: Floats) -> Floats:
 def wql(target: Floats, quantiles: Probabilities, probabilities: Sequence[float]) -> Floats:
     """Weighted quantile loss: mean over p of 2 Σ max(p (y - q̂), (p - 1) (y - q̂)) / Σ |y| (Park et al. 2022).
 
-    q̂ are the quantile forecasts at p. Both sums are over windows and steps. NaN where every y is 0 or a quantile is NaN.
+    q̂ are the quantile forecasts at p, both sums over windows and steps. NaN where every y is 0 or a quantile is NaN.
     """
 
     def pinball(quantile: Probabilities, probability: float) -> Floats:

@@ -13,6 +13,7 @@ from lstmgru.data.sequences.sequences import Indices, LabeledSequences
 from lstmgru.data.sequences.splits import SequenceSplit
 from lstmgru.data.sequences.word_vectors import WordVectors
 from lstmgru.errors import SpecError
+from lstmgru.evaluation.metrics import find_metric
 from lstmgru.evaluation.sequences import Array, SequenceEvaluation
 from lstmgru.nn.sequence_network import SequenceNetwork
 from lstmgru.specs import LabelSpec, SequenceModelSpec, TrainSpec
@@ -169,7 +170,7 @@ def _validation(evaluation: SequenceEvaluation, order: ByLength, encoding: Encod
     return Validation(
         restore=lambda outputs: _restored(outputs, order, encoding, task),
         score=lambda outputs: evaluation.score(task.metric, outputs),
-        larger_is_better=task.larger_is_better,
+        larger_is_better=find_metric(task.metric).larger_is_better,
         tie_break=(lambda outputs: evaluation.score("log_loss", outputs)) if task.classes else None,
     )
 

@@ -21,7 +21,7 @@ from search.config.values import Choices
 from search.errors import ComparisonUnfinished, TrackingError
 from search.executors.base import Executor, Job
 from search.run.progress import Listener
-from search.run.runner import check_cells, interruptible, make_executor
+from search.run.runner import check_registered, interruptible, make_executor
 from search.run.trial import score_baselines
 from search.study.journal import exclusive
 from search.study.paths import StudyPaths
@@ -64,7 +64,7 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
     families = study_families(plan)
     plans = {family: family_plan(plan, family) for family in families}
     everything = _with_all_cells(plan, families)
-    check_cells(replace(everything, jobs=max(2, plan.jobs)))  # memory is measured in a process of its own
+    check_registered(replace(everything, jobs=max(2, plan.jobs)))  # memory is measured in a process of its own
     paths = StudyPaths(folder, plan.name)
     path = paths.comparison_journal
     with exclusive(paths.comparison_lock, f"{plan.name}.compare"):

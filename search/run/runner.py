@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from search.errors import NotAJournal, NoTrialCompleted, SearchError
 from search.executors.base import Executor
@@ -72,7 +72,7 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
     """
     from search.tracking import make_tracker
 
-    check_cells(plan)
+    check_registered(plan)
     paths = StudyPaths(folder, plan.name)
     if paths.studies.exists() and not paths.studies.is_dir():
         raise SearchError(
@@ -165,28 +165,32 @@ def make_executor(plan: Plan, *, apart: bool = False) -> Executor:
     from search.executors.in_process import InProcessExecutor
     from search.executors.processes import ProcessExecutor
 
-    cells = plan.registered_cells()
+    ready = partial(warm_up, plan.registered_cells(), plan.registered_metrics())
     if plan.jobs == 1 and not apart:
-        return InProcessExecutor(partial(warm_up, cells))
+        return InProcessExecutor(ready)
     # What CUDA and the libraries of other systems have begun does not survive a fork.
     preload = PRELOAD if plan.accelerator == "cpu" and sys.platform == "linux" else ()
     share = gpu_share(plan.accelerator, plan.jobs)
-    return ProcessExecutor(plan.jobs, partial(warm_up, cells, apart=True), preload=preload, gpu_share=share)
+    return ProcessExecutor(plan.jobs, partial(ready, apart=True), preload=preload, gpu_share=share)
 
 
-def check_cells(plan: Plan) -> None:
-    """Refuse cells that worker processes could not import.
+def check_registered(plan: Plan) -> None:
+    """Refuse cells and metrics that worker processes could not import.
 
     Raises:
         SearchError: It says which.
     """
-    for name, cell in plan.registered_cells().items() if plan.jobs > 1 else ():
+    own: list[tuple[str, str, str, Any]] = [
+        ("cell", name, "class", cell) for name, cell in plan.registered_cells().items()
+    ]
+    own += [("metric", name, "function", metric.function) for name, metric in plan.registered_metrics().items()]
+    for kind, name, what, value in own if plan.jobs > 1 else ():
         try:
-            pickle.dumps(cell)
+            pickle.dumps(value)
         except (pickle.PicklingError, AttributeError) as error:
             raise SearchError(
-                f"the cell {name!r} cannot be sent to worker processes: its class {cell.__qualname__} must stand at "
-                "the top level of a module; move it there, or search with one job"
+                f"the {kind} {name!r} cannot be sent to worker processes: its {what} {value.__qualname__} must stand "
+                "at the top level of a module; move it there, or search with one job"
             ) from error
 
 

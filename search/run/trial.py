@@ -11,6 +11,7 @@ from search.study.records import EpochRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lstmgru.evaluation.metrics import Metric
     from lstmgru.specs import TrainSpec
     from lstmgru.training.callbacks import EpochResult
     from search.executors.base import JobContext
@@ -164,16 +165,18 @@ PRELOAD = ("lstmgru.training.fit_forecasts", "numba")
 """The modules that every worker needs."""
 
 
-def warm_up(cells: Mapping[str, type[Any]], *, apart: bool = False) -> None:
-    """Import what every job needs, register cells, and keep to one torch thread.
+def warm_up(cells: Mapping[str, type[Any]], metrics: Mapping[str, Metric], *, apart: bool = False) -> None:
+    """Import what every job needs, register cells and metrics, and keep to one torch thread.
 
     Args:
         cells: Those that a user registered in the driver's process, by name.
+        metrics: Likewise.
         apart: Whether this process does nothing else.
     """
     import torch
 
     import lstmgru.training.fit_forecasts  # noqa: F401
+    from lstmgru.evaluation.metrics import add_metric
     from lstmgru.specs.registry import register_cell
     from lstmgru.training.training import look_for_plugins_once
 
@@ -182,4 +185,6 @@ def warm_up(cells: Mapping[str, type[Any]], *, apart: bool = False) -> None:
 
     for name, cell in cells.items():
         register_cell(name, cell)
+    for metric in metrics.values():
+        add_metric(metric)
     torch.set_num_threads(1)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from lstmgru.specs import LARGER_IS_BETTER
+from lstmgru.evaluation.metrics import find_metric
 
 if TYPE_CHECKING:
     from lstmgru.evaluation.significance import Interval
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 
 Cases = Literal["windows", "sequences", "texts"]
 """What is scored one by one: windows of forecasts, or sequences or texts that get a label."""
-
-_NAMES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro F1",
-    "log_loss": "log loss",
-    "r2": "R²",
-}
-"""Metrics whose names are not written in capitals."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +37,12 @@ class Terms:
     @property
     def larger_is_better(self) -> bool:
         """Whether larger scores are better."""
-        return self.metric in LARGER_IS_BETTER
+        return find_metric(self.metric).larger_is_better
 
     @property
     def name(self) -> str:
         """The metric within a sentence."""
-        return _NAMES.get(self.metric, self.metric.upper())
+        return find_metric(self.metric).label
 
     @property
     def title(self) -> str:
@@ -99,7 +90,7 @@ class Terms:
     def test(self) -> str:
         """How a family is compared with the best one on the holdout, without a period at the end."""
         if self._of_errors:
-            squared = " squared" if self.metric == "rmse" else ""
+            squared = " squared" if find_metric(self.metric).root else ""
             return (
                 f"Errors{squared} on the holdout minus those of the best family, window by window, averaged "
                 "over the seeds; above 0 is worse; paired test over blocks of windows"

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
 
-from lstmgru.specs import LARGER_IS_BETTER, TrainSpec
+from lstmgru.evaluation.metrics import Metric, find_metric, registered_metrics
+from lstmgru.specs import TrainSpec
 from lstmgru.specs.registry import registered_cells
 from search.config.objectives import SCORE
 from search.config.study_config import StudyConfig
@@ -116,12 +117,16 @@ class Plan(ABC):
     @property
     def direction(self) -> Literal["minimize", "maximize"]:
         """Which way the score is better."""
-        return "maximize" if self.metric in LARGER_IS_BETTER else "minimize"
+        return find_metric(self.metric).direction
 
     def registered_cells(self) -> dict[str, type[Any]]:
         """The user's own cells that are searched, by name."""
         searched = self.space["cell"].values or ()
         return {name: cell for name, cell in registered_cells().items() if name in searched}
+
+    def registered_metrics(self) -> dict[str, Metric]:
+        """The user's own metrics of the task, by name."""
+        return {name: metric for name, metric in registered_metrics().items() if self.config.task in metric.tasks}
 
     def train_spec(self, settings: Settings, *, seed: int) -> TrainSpec:
         """The training settings of a trial."""
@@ -214,6 +219,8 @@ def identity(plan: Plan) -> dict[str, Any]:
     }
     if own := {name: f"{cell.__module__}.{cell.__qualname__}" for name, cell in plan.registered_cells().items()}:
         kept["registered_cells"] = own
+    if metric := plan.registered_metrics().get(plan.metric):
+        kept["registered_metric"] = f"{metric.function.__module__}.{metric.function.__qualname__}"
     for place in ("path", "test", "vectors"):
         kept["data"].pop(place, None)
     kept["training"].pop("accelerator", None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lstmgru.specs import LARGER_IS_BETTER
+from lstmgru.evaluation.metrics import find_metric
 
 if TYPE_CHECKING:
     from lstmgru.evaluation.significance import Interval
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def best_baseline(metric: str, scores: dict[str, float]) -> str:
     """The name of the best of several scores."""
-    choose = max if metric in LARGER_IS_BETTER else min
+    choose = max if find_metric(metric).larger_is_better else min
     return choose(scores, key=scores.__getitem__)
 
 
@@ -30,9 +30,10 @@ def describe(metric: str, winner: float, baseline_name: str, baseline: float, in
     """
     name = baseline_name.replace("_", " ")
     direction = "lower" if winner < baseline else "higher"
-    larger = metric in LARGER_IS_BETTER
+    scored = find_metric(metric)
+    larger = scored.larger_is_better
     better, worse = (winner > baseline, winner < baseline) if larger else (winner < baseline, winner > baseline)
-    numbers = f"{metric.upper()} {winner:.4g} against {baseline:.4g}, {_change(winner, baseline, larger)} {direction}"
+    numbers = f"{scored.label} {winner:.4g} against {baseline:.4g}, {_change(winner, baseline, larger)} {direction}"
     if interval.high < 0 and better:
         return f"The winner beats the best baseline ({name}) on the holdout: {numbers}.", True
     if interval.low > 0 and worse:

@@ -375,7 +375,7 @@ def rewrite_vocabulary(content: bytes) -> Callable[[Path], None]:
         (rewrite_vocabulary(b'{"kind": "character", "tokens": ["a"]}'), "a vocabulary of characters for a network"),
         (edit("vocabulary", to=None), "holds what it cannot .*vocabulary"),
         (edit("task", to=None), "lacks 'task'"),
-        (edit("task", to="regression"), "metric must be one of mae, rmse, r2 but got 'accuracy'"),
+        (edit("task", to="regression"), "classes must be empty for regression"),
         (edit("task", to="forecast"), "holds what it cannot|lacks '"),
         (edit("labels", "classes", to=["bad"]), "classes must be at least 2"),
         (edit("labels", "classes", to=["a", "b", "c"]), r"does not fit the architecture: head.*\[2\b.*\[3\b"),

@@ -73,7 +73,7 @@ def searched(
 ) -> ComparisonStore:
     """The comparison after its search, or a part of it."""
     _, store = opened(folder, *overrides, text=text)
-    with InProcessExecutor(lambda: warm_up({})) as executor:
+    with InProcessExecutor(lambda: warm_up({}, {})) as executor:
         rounds = StoppedRounds(
             store.families, executor, limit=limit, time_left=time_left, note_time=lambda: None, listener=Notes()
         )
@@ -270,7 +270,7 @@ def retrained(
         def on_phase(self, text: str) -> None:
             trained.append(text.partition(":")[0])
 
-    with InProcessExecutor(lambda: warm_up({})) as executor:
+    with InProcessExecutor(lambda: warm_up({}, {})) as executor:
         retraining = StoppedRetraining(
             plan,
             best_trials(store),

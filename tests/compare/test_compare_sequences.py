@@ -363,7 +363,7 @@ def compared(folder: Path, trials: int, seeds: int, text: str = TWO) -> tuple[Pl
     """The comparison after its trials and seeds, in this process."""
     plan, store = opened(folder, text)
     common: dict[str, Any] = {"time_left": lambda: math.inf, "note_time": lambda: None, "listener": Notes()}
-    with InProcessExecutor(lambda: warm_up({})) as executor:
+    with InProcessExecutor(lambda: warm_up({}, {})) as executor:
         Rounds(store.families, executor, limit=trials, **common).run()
         Retraining(plan, best_trials(store), executor, seeds=seeds, **common).run()
     return plan, store

@@ -1,185 +1,219 @@
-"""Metrics against utilsforecast, term by term."""
+"""The registry of metrics: what an entry holds, and metrics that users register."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
-import pandas as pd
 import pytest
 from helpers.panels import make_panel
-from utilsforecast import losses
+from helpers.sequences import CLASSES, NUMBERS
+from helpers.studies import TINY, write_study
 
+import lstmgru
 from lstmgru.data.forecasting.splits import SplitSpec, make_splits
 from lstmgru.errors import SpecError
-from lstmgru.evaluation.forecasts import ForecastEvaluation, make_evaluation, season_scale
-from lstmgru.specs import METRICS, ForecastSpec, MetricName
-
-FORECAST = ForecastSpec(5, 7)
-
-
-def evaluation(targets: int = 1) -> ForecastEvaluation:
-    panel = make_panel((120,), targets=targets)
-    splits = make_splits(panel, SplitSpec(holdout=20, folds=1), horizon=5, context_length=10)
-    return make_evaluation(panel, splits.holdout, FORECAST, context_length=10, stride=1)
+from lstmgru.evaluation import metrics
+from lstmgru.evaluation.forecasts import ForecastEvaluation, make_evaluation
+from lstmgru.evaluation.metrics import MetricTask, add_metric, find_metric, metric_names, register_metric
+from lstmgru.evaluation.sequences import SequenceEvaluation
+from lstmgru.specs import ForecastSpec
+from search import run_study
+from search.config.study_file import load_study
+from search.errors import SearchError, StudyFileError
 
 
-def noisy(of: ForecastEvaluation) -> np.ndarray:
-    return of.target + np.random.default_rng(1).standard_normal(of.target.shape).astype(np.float32)
+def log_error(target: Any, forecast: Any) -> Any:
+    """Absolute difference of logarithms."""
+    return np.abs(np.log1p(np.abs(target)) - np.log1p(np.abs(forecast)))
 
 
-def certain(forecast: np.ndarray) -> np.ndarray:
-    """Quantile forecasts that are all the point forecast."""
-    return np.repeat(forecast[..., None], len(FORECAST.quantiles), axis=-1)
+def register(name: str = "log_error", function: Callable[..., Any] = log_error, **options: Any) -> None:
+    register_metric(name, function, **({"tasks": ["forecast"], "losses": ["huber", "mae"]} | options))
 
 
-def uncertain(forecast: np.ndarray) -> np.ndarray:
-    """Quantile forecasts around a point forecast."""
-    return forecast[..., None] + np.linspace(-2, 2, len(FORECAST.quantiles), dtype=np.float32)
+@pytest.fixture(autouse=True)
+def _nothing_stays_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "_registered", {})
 
 
-@pytest.mark.parametrize(("name", "factor"), [("mae", 1), ("mse", 1), ("rmse", 1), ("smape", 200)])
-def test_a_metric_is_the_one_of_utilsforecast(name: MetricName, factor: float) -> None:
-    scored = evaluation()
-    forecast = noisy(scored)
-    frame = pd.DataFrame({"unique_id": 0, "y": scored.target.ravel(), "model": forecast.ravel()}).astype(float)
-    expected = getattr(losses, name)(frame, ["model"])["model"].item()
-    assert scored.score(name, forecast) == pytest.approx(factor * expected, rel=1e-6)
-
-
-def test_mase_is_the_one_of_utilsforecast() -> None:
+def evaluation() -> ForecastEvaluation:
     panel = make_panel((120,))
     splits = make_splits(panel, SplitSpec(holdout=20, folds=1), horizon=5, context_length=10)
-    scored = make_evaluation(panel, splits.holdout, ForecastSpec(5, 7), context_length=10, stride=1)
-    forecast = noisy(scored)
-    frame = pd.DataFrame({"unique_id": 0, "y": scored.target.ravel(), "model": forecast.ravel()}).astype(float)
-    train = pd.DataFrame({"unique_id": 0, "ds": range(100), "y": panel.values[:100, 0].astype(float)})
-    expected = losses.mase(frame, ["model"], seasonality=7, train_df=train)["model"].item()
-    assert scored.score("mase", forecast) == pytest.approx(expected, rel=1e-5)
+    return make_evaluation(panel, splits.holdout, ForecastSpec(5, 7), context_length=10, stride=1)
 
 
-def test_wql_is_the_scaled_crps_of_utilsforecast_averaged_over_the_targets() -> None:
-    scored = evaluation(targets=2)
-    forecast = noisy(scored)
-    quantiles = uncertain(forecast)
-    columns = [f"model-{p}" for p in FORECAST.quantiles]
-    expected = []
-    for target in range(2):
-        frame = pd.DataFrame(quantiles[:, :, target].reshape(-1, len(columns)), columns=columns).astype(float)
-        frame = frame.assign(unique_id=0, y=scored.target[:, :, target].ravel().astype(float))
-        crps = losses.scaled_crps(frame, {"model": columns}, quantiles=np.array(FORECAST.quantiles))
-        expected.append(crps["model"].item())
-    assert scored.score("wql", forecast, quantiles) == pytest.approx(np.mean(expected), rel=1e-6)
+@pytest.mark.parametrize("task", get_args(MetricTask))
+def test_every_entry_has_a_formula_and_valid_losses(task: MetricTask) -> None:
+    for name in metric_names(task):
+        metric = find_metric(name, task)
+        assert metric.name == name
+        assert metric.function.__doc__
+        assert metric.losses[task]
+        assert metric.label.lower().replace(" ", "_").replace("²", "2") == name
 
 
-@pytest.mark.parametrize(("name", "plain"), [("scaled_mae", "mae"), ("scaled_mse", "mse")])
-def test_a_scaled_metric_is_the_plain_one_of_values_standardised_on_the_training_rows_of_all_series(
-    name: MetricName, plain: MetricName
-) -> None:
-    panel = make_panel((120, 150), targets=2)
-    panel.values[:, 1] = 1000 + 50 * panel.values[:, 1]
-    panel.values[120:] *= 3
+@pytest.mark.parametrize(
+    ("name", "task", "names"),
+    [
+        ("rsme", "forecast", "mae, rmse, mse, smape, mase, wql, scaled_mse, scaled_mae but got 'rsme'; did you mean"),
+        ("accuracy", "regression", "mae, rmse, r2 but got 'accuracy'"),
+        ("mae", "classification", "accuracy, balanced_accuracy, macro_f1, log_loss, auroc but got 'mae'"),
+        ("ma", None, "mae, rmse, mse, .*, r2, accuracy, .* but got 'ma'; did you mean 'mae'"),
+    ],
+)
+def test_an_unknown_metric_is_an_error(name: str, task: Any, names: str) -> None:
+    with pytest.raises(SpecError, match=f"^metric must be one of {names}"):
+        find_metric(name, task)
+
+
+def test_an_evaluation_refuses_an_unknown_metric() -> None:
+    with pytest.raises(SpecError, match="did you mean 'rmse'"):
+        evaluation().score("rsme", np.zeros(1))
+    with pytest.raises(SpecError, match="metric must be one of mae, rmse, r2 but got 'mase'"):
+        SequenceEvaluation(np.zeros(2), NUMBERS).score("mase", np.zeros((2, 1)))
+    panel = make_panel((120,))
     splits = make_splits(panel, SplitSpec(holdout=20, folds=1), horizon=5, context_length=10)
-    scored = make_evaluation(panel, splits.holdout, FORECAST, context_length=10, stride=1)
-    forecast = noisy(scored)
-    rows = np.concatenate([np.arange(start, end) for start, end in splits.holdout.train])
-    mean, deviation = panel.values[rows, :2].mean(axis=0), panel.values[rows, :2].std(axis=0)
-    standardized = replace(scored, target=(scored.target - mean) / deviation)
-    expected = standardized.score(plain, (forecast - mean) / deviation)
-    assert scored.score(name, forecast) == pytest.approx(expected, rel=1e-4)
+    with pytest.raises(SpecError, match="did you mean 'mase'"):
+        make_evaluation(panel, splits.holdout, ForecastSpec(5, 7, "masse"), context_length=10, stride=1)
 
 
-@pytest.mark.parametrize("name", METRICS)
-def test_a_perfect_forecast_scores_zero_and_a_worse_one_scores_more(name: MetricName) -> None:
-    scored = evaluation(targets=2)
-    perfect, near, far = (
-        scored.score(name, forecast, certain(forecast))
-        for forecast in (scored.target, scored.target + 0.1, scored.target + 1)
+def test_a_registered_metric_is_scored_like_the_librarys() -> None:
+    register()
+    scored = evaluation()
+    forecast = scored.target + 1
+    errors = log_error(scored.target.astype(float), forecast.astype(float))
+    assert scored.score("log_error", forecast) == pytest.approx(errors.mean())
+    assert scored.window_errors("log_error", forecast) == pytest.approx(errors.mean(axis=(1, 2)))
+    assert "log_error" in scored.scores(forecast)
+    assert metric_names("forecast")[-1] == "log_error"
+    assert "log_error" not in metric_names("regression")
+
+
+def test_root_and_divisor_apply_to_a_registered_metric() -> None:
+    register("own_rmse", lambda target, forecast: (target - forecast) ** 2, root=True)
+    register("own_mase", lambda target, forecast: np.abs(target - forecast), divisor="season")
+    scored = evaluation()
+    forecast = scored.target + np.random.default_rng(0).normal(size=scored.target.shape).astype(np.float32)
+    assert scored.score("own_rmse", forecast) == scored.score("rmse", forecast)
+    assert scored.score("own_mase", forecast) == scored.score("mase", forecast)
+
+
+def test_a_metric_of_quantiles_sees_them_all() -> None:
+    register(
+        "width", lambda target, q, p: (q[..., -1] - q[..., 0]).mean((1, 2)), losses=["quantile"], of_quantiles=True
     )
-    assert perfect == 0
-    assert 0 < near < far
-
-
-@pytest.mark.parametrize("name", [name for name in METRICS if name != "rmse"])
-def test_window_errors_average_to_the_metric(name: MetricName) -> None:
-    scored = evaluation(targets=2)
-    forecast = noisy(scored)
-    errors = scored.window_errors(name, forecast, uncertain(forecast))
-    assert errors.shape == (len(scored.cutoffs),)
-    assert errors.mean() == pytest.approx(scored.score(name, forecast, uncertain(forecast)))
-
-
-def test_window_errors_of_rmse_are_squared_errors() -> None:
     scored = evaluation()
-    errors = scored.window_errors("rmse", noisy(scored))
-    assert np.sqrt(errors.mean()) == pytest.approx(scored.score("rmse", noisy(scored)))
+    quantiles = scored.target[..., None] + np.linspace(-2, 2, 5, dtype=np.float32)
+    assert scored.score("width", scored.target, quantiles) == pytest.approx(4)
+    assert "width" not in scored.scores(scored.target)
+    with pytest.raises(SpecError, match="metric width scores quantile forecasts but got none"):
+        scored.score("width", scored.target)
 
 
-def test_a_window_error_of_wql_grows_with_the_errors_of_its_own_window_only() -> None:
+def test_metrics_of_labels_return_errors_or_the_score() -> None:
+    register("hits", lambda labels, p: p.argmax(1) == labels, tasks=["classification"], losses=["cross_entropy"])
+    register("worst", lambda labels, y: np.abs(labels - y).max(), tasks=["regression"], losses=["mse"])
+    outputs = np.eye(3, dtype=np.float32)[[0, 1, 1, 2]]
+    assert SequenceEvaluation(np.array([0, 1, 2, 2]), CLASSES).scores(outputs)["hits"] == 0.75
+    numbers = SequenceEvaluation(np.arange(3), NUMBERS)
+    assert numbers.score("worst", np.array([[0], [3], [1]], np.float32)) == 2
+
+
+def test_errors_of_another_shape_are_refused() -> None:
+    register("total", lambda target, forecast: np.abs(target - forecast).sum())
     scored = evaluation()
-    quantiles = uncertain(scored.target)
-    before = scored.window_errors("wql", scored.target, quantiles)
-    quantiles[3] += 100
-    after = scored.window_errors("wql", scored.target, quantiles)
-    assert np.flatnonzero(after != before).tolist() == [3]
-    assert after[3] > before[3]
+    with pytest.raises(SpecError, match=r"metric total must return errors of the shape \(16, 5, 1\) but returned \(\)"):
+        scored.score("total", scored.target)
 
 
-def test_scores_hold_wql_where_there_are_quantile_forecasts() -> None:
-    scored = evaluation()
-    assert set(scored.scores(noisy(scored))) == set(METRICS) - {"wql"}
-    assert set(scored.scores(noisy(scored), uncertain(noisy(scored)))) == set(METRICS)
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("mae", {}, "there is a metric 'mae' already; register yours under another name"),
+        ("taken", {}, "there is a metric 'taken' already"),
+        (
+            "My-Metric",
+            {},
+            "the name of a metric must be lowercase letters, digits and '_', a letter first, but",
+        ),
+        (
+            "own",
+            {"tasks": []},
+            "tasks of the metric 'own' must be one of forecast, classification, regression at least",
+        ),
+        ("own", {"tasks": ["forecasts"]}, "tasks must be one of .* but got 'forecasts'; did you mean 'forecast'"),
+        ("own", {"losses": []}, "losses of the metric 'own' must be one of mae, mse, huber, quantile at least"),
+        (
+            "own",
+            {"losses": ["cross_entropy"]},
+            "losses of a metric for forecast must be one of mae, mse, huber, quantile",
+        ),
+        ("own", {"of_quantiles": True}, "losses of a metric for forecast must be one of quantile but got 'huber'"),
+        ("own", {"unit": "euro"}, "unit must be one of target, target squared, percent, none but got 'euro'"),
+        ("own", {"direction": "up"}, "direction must be one of minimize, maximize but got 'up'"),
+        ("own", {"divisor": "year"}, "divisor must be one of season, deviation but got 'year'"),
+        ("own", {"direction": "maximize"}, "direction of the metric 'own' must be minimize"),
+        ("own", {"tasks": ["regression"], "divisor": "season"}, "divisor and of_quantiles of the metric 'own' are for"),
+        ("own", {"function": object()}, "the metric 'own' must be a function but is <object"),
+    ],
+)
+def test_an_entry_must_make_sense(name: str, options: dict[str, Any], message: str) -> None:
+    register("taken", lambda target, forecast: target)
+    with pytest.raises(SpecError, match=message):
+        register(name, **options)
 
 
-def test_wql_without_quantile_forecasts_is_an_error() -> None:
-    scored = evaluation()
-    with pytest.raises(SpecError, match=r"^metric wql scores quantile forecasts but got none; give them"):
-        scored.score("wql", scored.target)
+def test_registering_again_changes_nothing() -> None:
+    register()
+    register()
+    add_metric(find_metric("log_error"))
+    assert metric_names("forecast").count("log_error") == 1
 
 
-def test_quantile_forecasts_of_another_shape_are_an_error() -> None:
-    scored = evaluation()
-    with pytest.raises(SpecError, match=r"must have the shape \(16, 5, 1, 5\) but got \(16, 5, 1, 3\)$"):
-        scored.scores(scored.target, uncertain(scored.target)[..., :3])
+def test_importing_the_registry_is_cheap() -> None:
+    code = "import sys; from lstmgru import register_cell, register_metric; print({*sys.modules} & {'torch', 'pandas'})"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
+    with pytest.raises(AttributeError, match="has no attribute 'register_metrics'"):
+        lstmgru.register_metrics  # noqa: B018
 
 
-def test_the_season_scale_reads_training_rows_only() -> None:
-    panel = make_panel((60, 60))
-    train = np.array([[0, 40], [60, 100]])
-    before = season_scale(panel, train, 7)
-    panel.values[40:60] = 1e6
-    panel.values[100:] = 1e6
-    assert np.array_equal(before, season_scale(panel, train, 7))
+def test_a_study_may_choose_a_registered_metric_and_no_other(tmp_path: Path) -> None:
+    path = write_study(tmp_path, TINY.replace("season_length: 7", "season_length: 7\n  metric: log_error"))
+    with pytest.raises(StudyFileError, match=r"forecast\.metric must be one of mae, .* but got 'log_error'"):
+        load_study(path)
+    register()
+    assert load_study(path).config.forecast.metric == "log_error"
 
 
-def test_the_deviation_reads_training_rows_only() -> None:
-    panel = make_panel((120, 120))
-    split = make_splits(panel, SplitSpec(holdout=20, folds=1), horizon=5, context_length=10).folds[0]
-    before = make_evaluation(panel, split, FORECAST, context_length=10, stride=1).deviation
-    for start, end in zip(split.train[:, 1], panel.offsets[1:], strict=True):
-        panel.values[start:end] = 1e6
-    assert np.array_equal(before, make_evaluation(panel, split, FORECAST, context_length=10, stride=1).deviation)
+def test_a_study_is_searched_by_a_registered_metric(tmp_path: Path) -> None:
+    register(label="log error", unit="percent")
+    path = write_study(tmp_path)
+    overrides = ["forecast.metric=log_error", "tracking.enabled=false", "training.max_epochs=1", "search.trials=2"]
+    study = run_study(path, overrides=overrides, folder=tmp_path).study
+    assert (study.metric, study.direction) == ("log_error", "minimize")
+    assert {trial.params["loss"] for trial in study.trials} <= {"huber", "mae"}
+    assert study.holdout is not None
+    assert study.holdout.metrics["log_error"] == study.holdout.score
+    assert "log error" in study.holdout.verdict
+    assert "log_error, smaller is better:" in (Path(study.bundle or "") / "MODEL_CARD.md").read_text(encoding="utf-8")
+    metrics._registered.clear()
+    register(function=lambda target, forecast: np.abs(target - forecast))
+    with pytest.raises(SearchError, match="registered_metric"):  # another function is another study
+        run_study(path, overrides=overrides, folder=tmp_path)
 
 
-def test_mase_is_left_out_where_the_training_part_repeats_its_season_exactly() -> None:
-    scored = evaluation()
-    flat = replace(scored, season_scale=np.zeros_like(scored.season_scale))
-    assert set(flat.scores(scored.target)) == set(METRICS) - {"mase", "wql"}
-
-
-def test_wql_has_no_value_where_a_target_is_always_zero() -> None:
-    scored = evaluation()
-    zero = replace(scored, target=np.zeros_like(scored.target))
-    assert np.isnan(zero.score("wql", zero.target, uncertain(zero.target)))
-
-
-def test_windows_with_a_short_context_are_scored_where_they_may_be_padded() -> None:
-    panel = make_panel((120, 30), starts=(0, 90))
-    spec = SplitSpec(holdout=20, folds=1)
-    split = make_splits(panel, spec, horizon=5, context_length=30, short_series="pad").holdout
-    cutoffs = {
-        policy: make_evaluation(panel, split, FORECAST, context_length=30, stride=1, short_series=policy).cutoffs
-        for policy in ("error", "pad")
-    }
-    assert cutoffs["error"].max() < 120
-    assert cutoffs["pad"].max() > 120
+def test_a_function_that_workers_cannot_import_is_refused(tmp_path: Path) -> None:
+    register("hidden", lambda target, forecast: np.abs(target - forecast))
+    path = write_study(tmp_path)
+    overrides = ["forecast.metric=hidden", "tracking.enabled=false"]
+    with pytest.raises(
+        SearchError,
+        match=r"the metric 'hidden' cannot be sent to worker processes: its function .*lambda> must",
+    ):
+        run_study(path, jobs=2, overrides=overrides, folder=tmp_path)

@@ -92,7 +92,7 @@ def drive(
         if trial.number == stop_in and trial.curve:
             driver.interrupted = True
 
-    with InProcessExecutor(lambda: warm_up({})) as executor:
+    with InProcessExecutor(lambda: warm_up({}, {})) as executor:
         driver = Driver(plan, store, executor, Budget(plan.trials, None), _Watch(interrupt), listener)
         driver.run()
     return store

@@ -32,7 +32,7 @@ class Elman(nn.Module):
         self.recurrent_dropout = recurrent_dropout
 
     def forward(self, x: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """As :func:`lstmgru.specs.registry.register_cell` says."""
+        """As :func:`lstmgru.register_cell` says."""
         outputs, h = self.layer(x, None if state is None else state[0][None])
         return outputs, (h[0],)
 
@@ -129,10 +129,11 @@ def test_a_class_that_workers_cannot_import_is_refused(tmp_path: Path) -> None:
 
 
 SCRIPT = """
+import numpy as np
 import torch
 from torch import nn
 
-from lstmgru.specs.registry import register_cell
+from lstmgru import register_cell, register_metric
 from search import run_study
 
 
@@ -146,9 +147,14 @@ class Elman(nn.Module):
         return outputs, (h[0],)
 
 
+def log_error(target, forecast):
+    return np.abs(np.log1p(np.abs(target)) - np.log1p(np.abs(forecast)))
+
+
 if __name__ == "__main__":
     register_cell("elman", Elman)
-    overrides = ["space.cell=[elman, gru]", "tracking.enabled=false"]
+    register_metric("log_error", log_error, tasks=["forecast"], losses=["mae"])
+    overrides = ["space.cell=[elman, gru]", "forecast.metric=log_error", "tracking.enabled=false"]
     result = run_study("tiny.yaml", trials=4, jobs=2, overrides=overrides)
     print(sorted({trial.state for trial in result.study.trials}))
     print(torch.isfinite(torch.tensor(result.study.holdout.score)).item())
@@ -156,7 +162,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_workers_train_a_cell_that_a_script_registers(tmp_path: Path) -> None:
+def test_workers_know_the_cell_and_the_metric_that_a_script_registers(tmp_path: Path) -> None:
     write_study(tmp_path)
     (tmp_path / "own.py").write_text(SCRIPT)
     result = subprocess.run(

@@ -97,13 +97,8 @@ def _times(bundle: ForecastBundle) -> str:
     return f"dates, {escape(bundle.frequency)} apart (a pandas frequency), {zone}"
 
 
-# The other metrics have no unit.
-_UNITS = {"mae": " in original units", "rmse": " in original units", "mse": " in squared original units"}
-
-
 def _scores(bundle: ForecastBundle, metrics: dict[str, Any]) -> Iterator[str]:
-    metric = bundle.forecast.metric
-    yield from score_lines(metrics, metric, unit=_UNITS.get(metric, ""))
+    yield from score_lines(metrics, bundle.forecast.metric)
     if metrics.get("intervals"):
         yield ""
         yield "Prediction intervals on the same holdout:"

@@ -91,9 +91,7 @@ def _gaps(bundle: SequenceBundle) -> str:
 
 
 def _scores(bundle: SequenceBundle, metrics: dict[str, Any]) -> Iterator[str]:
-    task = bundle.task
-    unit = " in original units" if task.metric in ("mae", "rmse") else ""
-    yield from score_lines(metrics, task.metric, unit=unit, larger_is_better=task.larger_is_better)
+    yield from score_lines(metrics, bundle.task.metric)
     rows = metrics.get("classes")
     if rows:
         yield ""

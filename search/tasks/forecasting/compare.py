@@ -161,7 +161,9 @@ def error_interval(ours: Sequence[ForecastSeed], theirs: Sequence[ForecastSeed],
     return found if math.isfinite(found.low) else interval
 
 
-def step_scores(evaluation: ForecastEvaluation, metric: Any, point: Array, quantiles: Array | None) -> tuple[float, ...]:
+def step_scores(
+    evaluation: ForecastEvaluation, metric: Any, point: Array, quantiles: Array | None
+) -> tuple[float, ...]:
     """(H,) the metric of each step of the horizon alone.
 
     Args:

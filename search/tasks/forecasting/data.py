@@ -84,7 +84,12 @@ class ForecastData(TaskData):
         return self.fit_split(self.folds[fold], model, train, observer, self.evaluation(self.folds[fold]))
 
     def fit_split(
-        self, split: Split, model: Model, train: TrainSpec, observer: Observer | None, evaluation: ForecastEvaluation | None
+        self,
+        split: Split,
+        model: Model,
+        train: TrainSpec,
+        observer: Observer | None,
+        evaluation: ForecastEvaluation | None,
     ) -> FitResult:
         """Train a candidate on the training part of any split, with or without a score for each epoch."""
         from lstmgru.training.fit_forecasts import fit
@@ -109,7 +114,7 @@ class ForecastData(TaskData):
     def score_baselines(self, should_stop: Callable[[], bool]) -> dict[str, BaselineResult] | None:
         """Every baseline on the folds, by name; ``None`` if it was stopped.
 
-        The weighted quantile loss is taken of intervals that are calibrated on the same forecasts, which favors them.
+        A metric of quantiles is taken of intervals that are calibrated on the same forecasts, which favors them.
         """
         from lstmgru.evaluation.baselines import BASELINES
 
@@ -178,7 +183,8 @@ class ForecastBacktest:
     def quantiles(self, evaluation: ForecastEvaluation, forecast: Any, calibration: dict[str, Any] | None) -> Any:
         """The calibrated quantiles of point forecasts, where the metric scores them; else ``None``."""
         from lstmgru.evaluation.intervals import Calibration, quantile_forecast
+        from lstmgru.evaluation.metrics import find_metric
 
-        if self._data.forecast.metric != "wql" or calibration is None:
+        if calibration is None or not find_metric(self._data.forecast.metric).of_quantiles:
             return None
         return quantile_forecast(Calibration.from_dict(calibration), forecast, self.scale(evaluation))

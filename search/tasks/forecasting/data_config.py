@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from lstmgru.errors import did_you_mean
-from lstmgru.specs import ForecastSpec, MetricName
+from lstmgru.specs import ForecastSpec
 from search.config.data_config import SplitsConfig, TableConfig
 from search.config.types import (
     ByShape,
@@ -22,6 +22,7 @@ from search.config.types import (
     Text,
     each_once,
 )
+from search.errors import shown
 
 if TYPE_CHECKING:
     from lstmgru.data.forecasting.splits import SplitSpec
@@ -159,7 +160,7 @@ class ForecastConfig(Strict):
         description="Number of steps in a season, for the seasonal naive baseline and MASE: 7 for daily data with a "
         "weekly season, 1 for no season. `auto`: the usual value for the frequency.",
     )
-    metric: MetricName = Field(
+    metric: str = Field(
         "mae",
         description="Score of a model; smaller is better. In original units: `mae`, `rmse`, `mse`, `smape`, `mase`, "
         "or `wql` of its quantiles. In standard deviations of the training part: `scaled_mse`, "
@@ -169,6 +170,17 @@ class ForecastConfig(Strict):
         (0.8, 0.95),
         description="Levels (nominal coverage) of the prediction intervals, one or a list. `[]`: no intervals.",
     )
+
+    @field_validator("metric")
+    @classmethod
+    def _is_metric(cls, metric: str) -> str:
+        from lstmgru.evaluation.metrics import metric_names
+
+        names = metric_names("forecast")
+        if metric not in names:
+            hint = did_you_mean(metric, list(names))
+            raise ValueError(f"must be one of {', '.join(names)} but got {shown(metric)}{hint}")
+        return metric
 
     def to_spec(self, *, season_length: int) -> ForecastSpec:
         """The specification of the library.

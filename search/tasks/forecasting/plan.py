@@ -232,7 +232,9 @@ def _check_splits(
         DataError: A split has no window.
         StudyFileError: The metric has no value there, or the study chose what cannot be.
     """
-    short_series = config.data.short_series
+    from lstmgru.evaluation.metrics import find_metric
+
+    short_series, metric = config.data.short_series, find_metric(forecast.metric)
     reading = {"context_length": int(space["context_length"].high), "horizon": forecast.horizon}
     n_windows = 0
     late: tuple[str, str] | None = None
@@ -241,9 +243,9 @@ def _check_splits(
         cutoffs = evaluation_cutoffs(panel, split, **reading, stride=splits.stride, short_series=short_series)
         n_windows += len(cutoffs) if split is not splits.holdout else 0
         late = late or _series_without_scale(panel, split, cutoffs)
-        if forecast.metric == "mase":
-            _check_seasons(panel, split, cutoffs, forecast.season_length, file)
-    if forecast.metric == "wql":
+        if metric.divisor == "season":
+            _check_seasons(panel, split, cutoffs, forecast, file)
+    if metric.of_quantiles:
         _check_windows(n_windows, forecast, file)
     return space if late is None else _without_own_scales(space, config, late, file)
 
@@ -277,8 +279,8 @@ def _without_own_scales(
     return space.replacing(normalization=Choices(kept or ("window",)))
 
 
-def _check_seasons(panel: SeriesPanel, split: Split, cutoffs: Rows, season_length: int, file: str) -> None:
-    """Make sure that every scored series changes over a season of its training part, for MASE divides by that.
+def _check_seasons(panel: SeriesPanel, split: Split, cutoffs: Rows, forecast: ForecastSpec, file: str) -> None:
+    """Make sure that every scored series changes over a season of its training part, if the metric divides by that.
 
     Raises:
         StudyFileError: One does not, so no trial would have a score.
@@ -286,19 +288,20 @@ def _check_seasons(panel: SeriesPanel, split: Split, cutoffs: Rows, season_lengt
     from lstmgru.evaluation.forecasts import season_scale
 
     scored = np.unique(np.searchsorted(panel.offsets, cutoffs, side="right") - 1)
-    scales = season_scale(panel, split.train, season_length)[scored]
+    scales = season_scale(panel, split.train, forecast.season_length)[scored]
     without = scored[~(scales > 0).all(axis=1)]
     if len(without):
         of_series = f" of series {panel.ids[without[0]]!r}" if len(panel) > 1 else ""
         message = (
-            f"is mase, which divides by the change over a season ({season_length} steps), but the training part of "
-            f"{split.name}{of_series} is shorter or never changes so; set forecast.season_length or another metric"
+            f"is {forecast.metric}, which divides by the change over a season ({forecast.season_length} steps), but "
+            f"the training part of {split.name}{of_series} is shorter or never changes so; set forecast.season_length "
+            "or another metric"
         )
         raise StudyFileError(file, [Problem("forecast.metric", message)])
 
 
 def _check_windows(n_windows: int, forecast: ForecastSpec, file: str) -> None:
-    """Make sure that the folds have enough forecasts to calibrate every quantile, for WQL scores them all.
+    """Make sure that the folds have enough forecasts to calibrate every quantile, if the metric scores them all.
 
     Raises:
         StudyFileError: They have not, so the holdout would have no score.
@@ -309,9 +312,9 @@ def _check_windows(n_windows: int, forecast: ForecastSpec, file: str) -> None:
     for level in forecast.levels:
         if not enough_windows(n_windows, forecast.horizon, level):
             message = (
-                f"is wql, which scores the ends of every interval, but the folds have {counted(n_windows, 'window')}, "
-                f"too few to calibrate that of level {level:g}; use longer or more folds, leave the level out of "
-                "forecast.levels, or choose another metric"
+                f"is {forecast.metric}, which scores the ends of every interval, but the folds have "
+                f"{counted(n_windows, 'window')}, too few to calibrate that of level {level:g}; use longer or more "
+                "folds, leave the level out of forecast.levels, or choose another metric"
             )
             raise StudyFileError(file, [Problem("forecast.metric", message)])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lstmgru.evaluation.metrics import find_metric
 from lstmgru.specs import (
     CHANNELS,
     DECODERS,
@@ -107,19 +108,12 @@ PRESETS: dict[str, SearchSpace] = {
 }
 """Spaces by name; what is open in them is filled in by :func:`resolve_space`."""
 
-_LOSSES = {
-    "mse": ("mse", "mae", "huber"),
-    "rmse": ("mse", "mae", "huber"),
-    "scaled_mse": ("mse", "mae", "huber"),
-    "wql": ("quantile",),
-}
-
 
 def defaults(preset: str, forecast: ForecastSpec, data: DataFacts) -> dict[str, Choices[Any]]:
     """The values of the open keys of a preset.
 
     Contexts are one, two and four times the horizon or the season, whichever is longer. Segments are one step, a season
-    and its half. A loss is the metric's kin.
+    and its half. The loss matches the metric.
 
     Args:
         preset: Its name.
@@ -137,7 +131,7 @@ def defaults(preset: str, forecast: ForecastSpec, data: DataFacts) -> dict[str, 
         "normalization": Choices(("last", "window") if panel else ("fold", "last")),
         "transform": Choices(_transforms(preset, data)),
         "series_embedding": Choices((0, 4, 16) if panel else (0,)),
-        "loss": Choices(_LOSSES.get(forecast.metric, ("mae",))),
+        "loss": Choices(find_metric(forecast.metric).losses["forecast"]),
     }
 
 
@@ -192,9 +186,9 @@ def _problems(space: SearchSpace, forecast: ForecastSpec, data: DataFacts) -> di
     losses = space["loss"].values or ()
     if "quantile" in losses and not forecast.levels:
         problems["loss"] = "is quantile, but forecast.levels is empty, so there are no quantiles; name levels"
-    if forecast.metric == "wql" and tuple(losses) != ("quantile",):
+    if find_metric(forecast.metric).of_quantiles and tuple(losses) != ("quantile",):
         problems["loss"] = (
-            "must be quantile for forecast.metric: wql, which scores quantiles, but holds "
+            f"must be quantile for forecast.metric: {forecast.metric}, which scores quantiles, but holds "
             f"{', '.join(map(str, losses))}"
         )
     return problems

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from lstmgru.bundle import ForecastBundle
     from lstmgru.data.forecasting.splits import Split
-    from lstmgru.evaluation.intervals import Calibration
     from lstmgru.evaluation.forecasts import ForecastEvaluation
+    from lstmgru.evaluation.intervals import Calibration
     from lstmgru.evaluation.significance import Interval
     from lstmgru.specs import ForecastSpec
     from lstmgru.training.fit_forecasts import FitResult
@@ -140,7 +140,11 @@ def _winner_forecasts(
 
 
 def _forecasts(
-    data: ForecastData, evaluation: ForecastEvaluation, forecast: Floats, calibration: Calibration | None, context_length: int
+    data: ForecastData,
+    evaluation: ForecastEvaluation,
+    forecast: Floats,
+    calibration: Calibration | None,
+    context_length: int,
 ) -> Forecasts:
     """Forecasts (windows, H, Y) or (windows, H, Y, Q) with their intervals."""
     from lstmgru.evaluation.intervals import apply, quantile_forecast

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from lstmgru.specs import CLASS_METRICS, VALUE_METRICS, SequenceMetric, SequenceModelSpec
+from lstmgru.errors import did_you_mean
+from lstmgru.specs import SequenceModelSpec
 from search.config.search_config import SearchConfig
 from search.config.space_config import FAMILIES, CompareConfig, FamilyConfig, SpaceConfig
 from search.config.study_config import COMPARE, DATA, NAME, SEARCH, SPACE, TRACKING, TRAINING, StudyConfig, raise_all
@@ -22,6 +23,7 @@ from search.config.values import (
     TokenKinds,
     Whole,
 )
+from search.errors import shown
 from search.tasks.sequences.data_config import LabelsConfig, SequenceDataConfig, SequenceSplitsConfig
 
 
@@ -126,10 +128,13 @@ class SequenceStudyConfig(StudyConfig):
     @classmethod
     def _metric_of_the_task(cls, labels: LabelsConfig, info: ValidationInfo) -> LabelsConfig:
         if "task" in info.data and labels.metric != "auto":
-            valid = CLASS_METRICS if info.data["task"] == "classification" else VALUE_METRICS
-            if labels.metric not in valid:
-                text = f"must be one of {', '.join(valid)} for task: {info.data['task']} but got {labels.metric!r}"
-                raise_all({"metric": text})
+            from lstmgru.evaluation.metrics import metric_names
+
+            names = metric_names(info.data["task"])
+            if labels.metric not in names:
+                hint = did_you_mean(labels.metric, list(names))
+                text = f"must be one of {', '.join(names)} for task: {info.data['task']} but got {shown(labels.metric)}"
+                raise_all({"metric": text + hint})
         return labels
 
     @field_validator("splits")
@@ -142,7 +147,7 @@ class SequenceStudyConfig(StudyConfig):
         return splits
 
     @property
-    def metric(self) -> SequenceMetric:
+    def metric(self) -> str:
         """The score, ``auto`` resolved."""
         if self.labels.metric != "auto":
             return self.labels.metric

@@ -46,7 +46,9 @@ class SequenceData(TaskData):
     @property
     def larger_is_better(self) -> bool:
         """Whether the score is maximized."""
-        return self.labels.larger_is_better
+        from lstmgru.evaluation.metrics import find_metric
+
+        return find_metric(self.labels.metric).larger_is_better
 
     @cached_property
     def _evaluations(self) -> dict[str, SequenceEvaluation]:

@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from lstmgru.specs import SequenceMetric
 from search.config.data_config import SplitsConfig, TableConfig
 from search.config.types import ColumnsOrNone, Folds, Strict, Text
 
@@ -109,7 +108,7 @@ class SequenceDataConfig(TableConfig):
 class LabelsConfig(Strict):
     """What a label is, and how labels are scored."""
 
-    metric: SequenceMetric | Literal["auto"] = Field(
+    metric: str = Field(
         "auto",
         description="Score of a model. Classification: `accuracy`, `balanced_accuracy`, `macro_f1`, `auroc` (larger "
         "is better), `log_loss` (smaller is better). Regression: `mae`, `rmse` (smaller is better), "

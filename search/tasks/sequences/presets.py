@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lstmgru.evaluation.metrics import find_metric
 from lstmgru.specs import (
     HEADS,
     MERGES,
@@ -176,7 +177,7 @@ def defaults(labels: LabelSpec, data: SequenceFacts, *, everything: bool) -> dic
         "max_length": Choices((max(1, min(longest, LONGEST)),)),
         "tokens": Choices(tokens),
         "embedding_size": Choices((data.vector_size,) if data.vector_size else (64, 128, 256)),
-        "loss": Choices(("cross_entropy",) if classes else ("mse", "mae", "huber")),
+        "loss": Choices(find_metric(labels.metric).losses[labels.task]),
         "label_smoothing": FloatRange(low=0.0, high=0.1) if classes else Choices((0.0,)),
         "class_weights": Choices(("none", "balanced") if classes and data.rarest < 1 / _RARE else ("none",)),
     }

@@ -10,9 +10,11 @@ from helpers.sequences import CLASSES, NUMBERS, make_sequences
 from sklearn import metrics as reference
 
 from lstmgru.errors import DataError
+from lstmgru.evaluation.metrics import find_metric, metric_names
 from lstmgru.evaluation.sequences import SequenceEvaluation
-from lstmgru.specs import CLASS_METRICS, LARGER_IS_BETTER, VALUE_METRICS, LabelSpec
+from lstmgru.specs import LabelSpec
 
+CLASS_METRICS, VALUE_METRICS = metric_names("classification"), metric_names("regression")
 TWO = LabelSpec("classification", "auroc", ("no", "yes"))
 
 
@@ -26,7 +28,7 @@ def draw(n_classes: int, count: int = 200, *, seed: int = 0, absent: tuple[int, 
 
 
 def score(metric: str, labels: Any, outputs: Any, task: LabelSpec = CLASSES) -> float:
-    return SequenceEvaluation(np.asarray(labels), task).score(metric, np.asarray(outputs, np.float32))  # type: ignore[arg-type]
+    return SequenceEvaluation(np.asarray(labels), task).score(metric, np.asarray(outputs, np.float32))
 
 
 @pytest.mark.parametrize("absent", [(), (1,)], ids=["all classes", "one class is absent"])
@@ -133,7 +135,7 @@ def test_a_difference_of_classes_is_below_0_where_the_first_is_better(metric: An
     bad = good[:, [1, 2, 0]]
     evaluation = SequenceEvaluation(labels, CLASSES)
     found = evaluation.difference(metric, good, bad)
-    sign = -1 if metric in LARGER_IS_BETTER else 1
+    sign = -1 if find_metric(metric).larger_is_better else 1
     assert found.mean == pytest.approx(sign * (evaluation.score(metric, good) - evaluation.score(metric, bad)))
     assert found.low < found.mean < found.high < 0
     assert found.p_value < 0.01
