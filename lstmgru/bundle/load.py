@@ -133,7 +133,7 @@ def _check_cells(description: dict[str, Any], path: Path) -> None:
         if name not in cell_names():
             raise BundleError(
                 f"{path} has the cell {name!r}, which is not registered here; call "
-                f"lstmgru.specs.registry.register_cell({name!r}, …) with its class, which was {cell}, before loading"
+                f"lstmgru.register_cell({name!r}, …) with its class, which was {cell}, before loading"
             )
 
 

@@ -23,8 +23,8 @@ from lstmgru.evaluation.metrics import MetricTask, add_metric, find_metric, metr
 from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import ForecastSpec
 from search import run_study
-from search.config.study_file import load_study
 from search.errors import SearchError, StudyFileError
+from search.tasks.study_file import load_study
 
 
 def log_error(target: Any, forecast: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
+from pydantic.config import JsonDict
 
 from lstmgru.errors import did_you_mean
 from lstmgru.specs import ForecastSpec
@@ -151,6 +152,12 @@ class DataConfig(TableConfig):
         return self.target
 
 
+def _list_metrics(schema: JsonDict) -> None:
+    from lstmgru.evaluation.metrics import metric_names
+
+    schema["enum"] = [*metric_names("forecast")]
+
+
 class ForecastConfig(Strict):
     """What is forecast, and how forecasts are scored."""
 
@@ -165,6 +172,7 @@ class ForecastConfig(Strict):
         description="Score of a model; smaller is better. In original units: `mae`, `rmse`, `mse`, `smape`, `mase`, "
         "or `wql` of its quantiles. In standard deviations of the training part: `scaled_mse`, "
         "`scaled_mae`.",
+        json_schema_extra=_list_metrics,
     )
     levels: Levels = Field(
         (0.8, 0.95),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
+from pydantic.config import JsonDict
 
 from search.config.data_config import SplitsConfig, TableConfig
 from search.config.types import ColumnsOrNone, Folds, Strict, Text
@@ -105,6 +106,12 @@ class SequenceDataConfig(TableConfig):
         return vectors
 
 
+def _list_metrics(schema: JsonDict) -> None:
+    from lstmgru.evaluation.metrics import metric_names
+
+    schema["enum"] = ["auto", *metric_names("classification"), *metric_names("regression")]
+
+
 class LabelsConfig(Strict):
     """What a label is, and how labels are scored."""
 
@@ -113,6 +120,7 @@ class LabelsConfig(Strict):
         description="Score of a model. Classification: `accuracy`, `balanced_accuracy`, `macro_f1`, `auroc` (larger "
         "is better), `log_loss` (smaller is better). Regression: `mae`, `rmse` (smaller is better), "
         "`r2` (larger is better). `auto`: `accuracy` or `mae`.",
+        json_schema_extra=_list_metrics,
     )
 
 
