@@ -97,7 +97,7 @@ def test_what_else_is_open_follows_the_data(preset: str, data: DataFacts, expect
     ],
 )
 def test_the_loss_is_the_kin_of_the_metric(metric: str, losses: tuple[str, ...]) -> None:
-    assert resolve(ForecastSpec(7, 7, metric)).loss.values == losses  # type: ignore[arg-type]
+    assert resolve(ForecastSpec(7, 7, metric))["loss"].values == losses  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("data", [ONE, PANEL, DataFacts(3, 1, positive=True)], ids=["one", "panel", "several"])
@@ -118,9 +118,9 @@ def test_full_holds_everything_that_there_is() -> None:
     names = {"merge": MERGES, "pooling": POOLINGS, "decoder": DECODERS, "channels": CHANNELS}
     names |= {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "normalization": NORMALIZATIONS}
     for key, values in names.items():
-        assert getattr(full, key).values == values
-    assert PRESETS["full"].normalization.values == NORMALIZATIONS
-    assert (full.bidirectional.values, full.residual.values) == ((False, True), (False, True))
+        assert full[key].values == values
+    assert PRESETS["full"]["normalization"].values == NORMALIZATIONS
+    assert (full["bidirectional"].values, full["residual"].values) == ((False, True), (False, True))
 
 
 def test_small_is_part_of_standard_and_standard_of_full() -> None:
@@ -154,7 +154,7 @@ def test_what_a_study_gives_replaces_the_presets_values() -> None:
 def test_the_presets_segments_are_no_longer_than_the_contexts_of_a_study(
     contexts: Any, segments: tuple[int, ...]
 ) -> None:
-    assert resolve(context_length=contexts).segment_length.values == segments
+    assert resolve(context_length=contexts)["segment_length"].values == segments
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_what_does_not_fit_is_named_with_its_rule_and_the_way_out(
 
 
 def test_a_logarithm_fits_targets_above_0() -> None:
-    assert resolve(data=DataFacts(1, 1, positive=True), transform="log").transform == Choices(("log",))
+    assert resolve(data=DataFacts(1, 1, positive=True), transform="log")["transform"] == Choices(("log",))
 
 
 def test_a_preset_that_is_no_grid_says_what_of_it_is_none() -> None:

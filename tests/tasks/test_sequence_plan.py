@@ -94,14 +94,14 @@ def test_a_test_part_is_the_holdout(tmp_path: Path) -> None:
 def test_what_is_searched_depends_on_the_data(tmp_path: Path) -> None:
     numbers, texts, values = (plan_of(tmp_path, text).space for text in (WAVES, NOTES, SUMS))
 
-    assert numbers.tokens == Choices((None,))
-    assert numbers.max_length == Choices((14,))
-    assert texts.tokens == Choices(("word",))
-    assert texts.normalization == Choices(("none",))
-    assert numbers.loss == texts.loss == Choices(("cross_entropy",))
-    assert set(values.loss.values or ()) == {"mse", "mae", "huber"}
-    assert values.label_smoothing == Choices((0.0,))
-    assert isinstance(numbers.hidden_size, Choices | IntRange)
+    assert numbers["tokens"] == Choices((None,))
+    assert numbers["max_length"] == Choices((14,))
+    assert texts["tokens"] == Choices(("word",))
+    assert texts["normalization"] == Choices(("none",))
+    assert numbers["loss"] == texts["loss"] == Choices(("cross_entropy",))
+    assert set(values["loss"].values or ()) == {"mse", "mae", "huber"}
+    assert values["label_smoothing"] == Choices((0.0,))
+    assert isinstance(numbers["hidden_size"], Choices | IntRange)
 
 
 def test_the_weights_of_the_classes_are_searched_where_one_is_rare(tmp_path: Path) -> None:
