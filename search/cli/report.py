@@ -25,7 +25,9 @@ def report(
     """
     from search.api import load_record
     from search.reports.report import write_report
+    from search.tasks import find_task
 
     folder = Path.cwd()
-    path = write_report(load_record(study, folder).study, folder, output)
+    record = load_record(study, folder)
+    path = write_report(record.study, folder, find_task(record.task).pages, output)
     print(f"report written to {path.relative_to(folder) if path.is_relative_to(folder) else path}")

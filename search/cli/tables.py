@@ -10,10 +10,11 @@ from rich.table import Table
 
 from lstmgru.errors import DataError
 from search.errors import TrackingError
-from search.reports.holdout.class_scores import CLASS_HEAD, classes_of
+from search.reports.holdout.prediction_tables import CLASS_HEAD
 from search.reports.leaderboard import Row, leaderboard, leaderboard_columns
 from search.study.paths import FORECASTS_PAGE, report_path
 from search.study.records import HoldoutRecord, StudyRecord
+from search.tasks import find_task
 
 _SHOWN_TRIALS = 10
 _MOST_CLASSES = 12
@@ -65,7 +66,7 @@ def _places(study: StudyRecord) -> dict[str, str]:
 def _print_classes(console: Console, study: StudyRecord) -> None:
     """How well each class was recognized, where they are few."""
     try:
-        classes = classes_of(study)
+        classes = find_task(study.task).pages.class_scores(study)
     except DataError as error:
         console.print(escape(str(error)))
         return

@@ -1,4 +1,4 @@
-"""How charts look: colors, letters, axes, and where they are cut."""
+"""The look of charts: colors, fonts, axes, and the range of scores that is plotted."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-# Of Okabe and Ito's colors, which readers with any color vision tell apart.
+# From the palette of Okabe and Ito, which is safe for all kinds of color vision.
 BLUE, ORANGE, GREEN, RED, PURPLE = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7"
 INK, GREY = "#222222", "#8a8a8a"
 NUMBER = ",.6~r"
-"""Format of d3: six significant digits, never an exponent."""
+"""d3 format: six significant digits, no exponent."""
 
 _LONGEST_TITLE = 28
 _FENCE = 3.0
@@ -25,13 +25,13 @@ _FEW_TICKS = 12
 
 
 def style(figure: Figure) -> None:
-    """The look that all charts share; a legend stands above them."""
+    """Apply the look that all charts share, with the legend above the chart."""
     figure.update_layout(
         title=None,
         template="none",
         font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
         margin={"l": 12, "r": 12, "t": 8, "b": 8},
-        # Until a button of the chart is pressed, a finger on it scrolls the page.
+        # Touching a chart scrolls the page, unless a button of the chart was pressed.
         dragmode=False,
         legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
     )
@@ -41,24 +41,24 @@ def style(figure: Figure) -> None:
 
 
 def whole_numbers(last: int) -> dict[str, Any]:
-    """Ticks of an axis that counts to ``last``: never between two numbers."""
+    """Ticks of an axis of integers up to ``last``."""
     return {"tickformat": "d", "dtick": 1} if last <= _FEW_TICKS else {"tickformat": "d"}
 
 
 def axis_title(name: str) -> str:
-    """A name as plotly shows it letter by letter, cut to the height of a chart."""
+    """A name escaped for plotly and truncated to the height of a chart."""
     short = name if len(name) <= _LONGEST_TITLE else f"{name[: _LONGEST_TITLE - 1]}…"
     return html.escape(short)
 
 
 @dataclass(frozen=True)
 class Cut:
-    """The part of an axis of scores that is drawn.
+    """The plotted range of an axis of scores.
 
     Attributes:
-        span: Its ends; ``None``: wherever there are values.
-        above: Values that lie above it, where errors are drawn.
-        below: Values that lie below it, where the scores are better the larger.
+        span: Its ends; ``None``: the range of all values.
+        above: Number of values above it, if smaller is better.
+        below: Number of values below it, if larger is better.
     """
 
     span: tuple[float, float] | None = None
@@ -66,7 +66,7 @@ class Cut:
     below: int = 0
 
     def including(self, value: float) -> Cut:
-        """The same, and a value that must be seen."""
+        """The range extended to a value that must be visible."""
         if self.span is None:
             return self
         low, high = self.span
@@ -75,24 +75,24 @@ class Cut:
 
     @property
     def hidden(self) -> int:
-        """Values that are not seen."""
+        """Number of values outside the range."""
         return self.above + self.below
 
     def sentence(self, things: str) -> str:
-        """What is not seen: ``2 trials lie above what is drawn.``"""
+        """A sentence on the hidden values: ``2 trials lie above the plotted range.``"""
         where = "above" if self.above else "below"
-        return f"{self.hidden} {things} {'lies' if self.hidden == 1 else 'lie'} {where} what is drawn."
+        return f"{self.hidden} {things} {'lies' if self.hidden == 1 else 'lie'} {where} the plotted range."
 
 
 def cut(values: Sequence[float], *, larger_is_better: bool = False) -> Cut:
-    """What to draw of scores, so that one that went astray does not press all others together.
+    """The range of scores to plot, so that an outlier does not compress all others.
 
-    Left out is what is worse than the worse quartile by more than three times the distance of the quartiles (the outer
-    fence of Tukey 1977).
+    Excluded are values that are worse than the worse quartile by more than three interquartile ranges (the outer fence
+    of Tukey 1977).
 
     Args:
         values: The scores.
-        larger_is_better: Whether the worse ones are the small ones.
+        larger_is_better: Whether larger scores are better.
     """
     known = np.array([value for value in values if np.isfinite(value)])
     if len(known) < _ENOUGH:

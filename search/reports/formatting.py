@@ -10,22 +10,26 @@ from search.config.objectives import SCORE
 if TYPE_CHECKING:
     from search.study.records import StudyRecord
 
+_LARGE_UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
+_TENTHS = 9.95
+"""Seconds up to which tenths are shown."""
+
 
 def better(study: StudyRecord) -> str:
-    """Which way the score is better: ``smaller is better``, or larger."""
+    """The direction of the score: ``smaller is better`` or ``larger is better``."""
     return f"{'larger' if study.direction == 'maximize' else 'smaller'} is better"
 
 
 def aims(study: StudyRecord) -> str:
-    """What makes a trial the best one: ``score (maximized) and latency (minimized), with n_parameters <= 50000``."""
+    """The objectives and bounds: ``score (maximized) and latency (minimized), with n_parameters <= 50000``."""
     goal = study.goal
-    verbs = {SCORE: f"{study.direction.removesuffix('ize')}ised"}
+    verbs = {SCORE: f"{study.direction}d"}
     what = " and ".join(f"{name} ({verbs.get(name, 'minimized')})" for name in goal.objectives)
     return what + (f", with {' and '.join(map(str, goal.bounds))}" if goal.bounds else "")
 
 
 def number(value: float | None) -> str:
-    """Four significant digits; nothing for what is not known, a word for what is not a number."""
+    """Four significant digits; empty for ``None``, ``undefined`` for a value that is not finite."""
     if value is None:
         return ""
     return f"{value:.4g}" if math.isfinite(value) else "undefined"
@@ -37,31 +41,18 @@ def counted(count: int, thing: str) -> str:
 
 
 def share(value: float) -> str:
-    """A share, a probability or a score of which 1 is the best: three decimals, so that columns stand in line."""
+    """A share, probability or score in [0, 1] with three decimals, so that columns align."""
     return f"{value:.3f}"
 
 
-def subject(study: StudyRecord) -> str:
-    """What a study of labels labels: ``sequence`` or ``text``."""
-    # Only sequences have steps, which the rows are.
-    return "sequence" if "rows" in study.data else "text"
-
-
-def task(study: StudyRecord) -> str:
-    """What is learnt and how it is scored, in one sentence."""
-    data = study.config.get("data", {})
-    scored = f"scored by {study.metric} ({better(study)})."
-    if study.task == "forecast":
-        targets = data.get("target") or []
-        what = _some([targets] if isinstance(targets, str) else targets)
-        steps = counted(study.config.get("forecast", {}).get("horizon", 0), "step")
-        return f"Forecasts of {what}, {steps} ahead, {scored}"
-    target, subjects = data.get("target"), f"{subject(study)}s"
-    if study.task == "classification":
-        return f"Sorts {subjects} into {study.data.get('classes')} classes{f' of {target}' if target else ''}, {scored}"
-    return f"Tells {target or 'the number'} of {subjects}, {scored}"
-
-
-def _some(names: list[str], most: int = 5) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+def duration(seconds: float) -> str:
+    """``43 s``, ``5 min 10 s``, ``3 h 20 min``, ``2 d 4 h``, with no-break spaces before the units."""
+    if seconds < _TENTHS:
+        return f"{seconds:.1f}\N{NO-BREAK SPACE}s"
+    if round(seconds) < 60:
+        return f"{seconds:.0f}\N{NO-BREAK SPACE}s"
+    for size, name, small_size, small_name in _LARGE_UNITS:
+        whole, rest = divmod(round(seconds / small_size), size // small_size)
+        if whole:
+            return f"{whole}\N{NO-BREAK SPACE}{name}" + (f" {rest}\N{NO-BREAK SPACE}{small_name}" if rest else "")
+    raise AssertionError(seconds)

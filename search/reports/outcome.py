@@ -1,20 +1,28 @@
-"""What came out of a study: how far it is, the verdict, the leaderboard, and what failed."""
+"""The outcome of a study: progress, verdict, leaderboard, failures, and the best architecture."""
 
 from __future__ import annotations
 
 import html
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lstmgru.data.formatting import shorten
+from lstmgru.errors import SpecError
+from search.reports.diagram.draw import network_svg
 from search.reports.formatting import better, counted, number
 from search.reports.leaderboard import Row, leaderboard, leaderboard_columns
 from search.reports.page import Line, details, paragraph, table
-from search.study.records import HoldoutRecord, StudyRecord
+from search.reports.task_pages import candidate
+from search.study.records import HoldoutRecord, StudyRecord, TrialRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
+
+    from search.reports.task_pages import TaskPages
+    from search.space.space import Model, Settings
 
 _SHOWN_TRIALS = 15
+_SHOWN_NUMBERS = 10
 _WORDS = {
     "COMPLETE": "complete",
     "PRUNED": "pruned",
@@ -25,67 +33,48 @@ _WORDS = {
 
 
 def status(study: StudyRecord) -> str:
-    """Sentences on how far the study is, as HTML."""
+    """Sentences on the progress of the study, as HTML."""
     counts = Counter[str](trial.state for trial in study.trials)
     if not counts:
-        return paragraph("The study has no trial yet.")
+        return paragraph("The study has no trials yet.")
     parts = [f"{counts[state]} {word}" for state, word in _WORDS.items() if counts[state]]
     sentences = [f"{counted(len(study.trials), 'trial')}: {', '.join(parts)}."]
     if counts["RUNNING"]:
         sentences.append(
-            "The study is running, or was killed while these trials ran: the page shows it as it was when it was "
-            "written."
+            "The study is running, or was killed while these trials were running; this page shows its state at the "
+            "time of writing."
         )
     elif counts["WAITING"]:
-        sentences.append("The study was interrupted; the same command goes on with what is waiting.")
+        sentences.append("The study was interrupted; run the same command to resume it.")
     if not counts["COMPLETE"]:
         sentences.append("No trial is complete, so nothing is known about the parameters yet.")
     return paragraph(*sentences)
 
 
-def verdict(study: StudyRecord) -> str:
-    """What the holdout says, as HTML."""
+def verdict(study: StudyRecord, pages: TaskPages) -> str:
+    """The verdict and all metrics on the holdout, as HTML."""
     holdout = study.holdout
     if holdout is None:
-        return paragraph(
-            "There is no verdict yet: the holdout is scored once, by the winner, when the search has come to its end."
-        )
+        return paragraph("There is no verdict yet: the holdout is scored once, for the winner, after the search.")
     again: list[str] = []
     if holdout.looks > 1:
         again.append(
-            f"The holdout has now been scored for {holdout.looks} winners of this study: the last score is no longer "
-            "quite untouched."
+            f"The holdout has been scored for {holdout.looks} winners of this study, so it is no longer fully "
+            "untouched by the search."
         )
     boxed = f'<p class="verdict">{html.escape(holdout.verdict)}</p>\n'
-    return boxed + paragraph(*again) + _metrics(study, holdout)
+    return boxed + paragraph(*again) + _metrics(study, holdout, pages.holdout_metrics(holdout))
 
 
-def _metrics(study: StudyRecord, holdout: HoldoutRecord) -> str:
+def _metrics(study: StudyRecord, holdout: HoldoutRecord, beside: str) -> str:
     ordered = sorted(holdout.metrics.items(), key=lambda item: item[0] != study.metric)
     lines = [Line((name, number(score)), "winner" if name == study.metric else "") for name, score in ordered]
     scores = table(("metric", "winner, holdout"), lines, numbers=("winner, holdout",))
-    if study.task != "forecast":
-        return scores
-    return f'<div class="beside"><div>{scores}</div>\n<div>{_intervals(holdout)}</div></div>\n'
-
-
-def _intervals(holdout: HoldoutRecord) -> str:
-    if not holdout.intervals:
-        return paragraph("There are no prediction intervals whose coverage could be told.")
-    lines = [
-        Line((f"{100 * each.level:g} %", f"{100 * each.coverage:.1f} %", number(each.width)))
-        for each in holdout.intervals
-    ]
-    head = ("interval", "true values within", "mean width")
-    return table(head, lines, numbers=head) + paragraph(
-        "The intervals were calibrated on the folds and are looked at on the holdout, which they have not seen. One "
-        "that holds fewer values than it says is too narrow. Neighboring forecasts miss together, so a few points of "
-        "difference are no surprise."
-    )
+    return f'<div class="beside"><div>{scores}</div>\n<div>{beside}</div></div>\n' if beside else scores
 
 
 def leaderboard_html(study: StudyRecord) -> str:
-    """Trials and baselines, best first; the worst of many trials are folded away."""
+    """Trials and baselines as HTML, best first; if there are many trials, the worst are folded away."""
     rows = leaderboard(study)
     if not rows:
         return paragraph("No trial is complete, and the baselines are not scored yet.")
@@ -102,13 +91,13 @@ def leaderboard_html(study: StudyRecord) -> str:
     numbers = ("#", *(column.name for column in columns if not column.is_text))
     text = paragraph(
         f"Scores are {study.metric}, {better(study)}: the mean over the folds, and for the winner and the baselines "
-        "that on the holdout, which the search never saw.",
+        "the score on the holdout, which the search never saw.",
         *_goal(study),
     )
     main = table(head, shown, numbers=numbers)
     if not hidden:
         return text + main
-    return text + main + details(f"{counted(len(hidden), 'trial')} more", table(head, hidden, numbers=numbers))
+    return text + main + details(f"{len(hidden):,} more", table(head, hidden, numbers=numbers))
 
 
 def _mark(row: Row) -> str:
@@ -118,24 +107,24 @@ def _mark(row: Row) -> str:
 
 
 def _goal(study: StudyRecord) -> list[str]:
-    """What is asked of the winner beside a good score, and which trial that makes the best."""
+    """Bounds and further objectives, and the trial that is best by them."""
     goal, best = study.goal, study.best
     sentences = []
     if goal.bounds:
         breaking = sum(bool(study.broken(trial)) for trial in study.complete)
         sentences.append(
-            f"Trials that break a bound ({', '.join(map(str, goal.bounds))}) cannot win and come last: {breaking} of "
-            f"{len(study.complete)}."
+            f"Trials that violate a bound ({', '.join(map(str, goal.bounds))}) cannot win and come last: {breaking} "
+            f"of {len(study.complete)}."
         )
     if not goal.single and best is not None:
         weights = ", ".join(f"{name} {weight:g}" for name, weight in goal.prefer.items())
         how = f"preferred by the weights {weights}" if weights else "the one with the best score"
-        sentences.append(f"Trials with a star are on the Pareto front; of these, trial {best.number} is {how}.")
+        sentences.append(f"Starred trials are on the Pareto front; of these, trial {best.number} is {how}.")
     return sentences
 
 
 def failures(study: StudyRecord) -> str:
-    """Why trials failed, the most frequent reason first, as HTML; nothing where none did."""
+    """Why trials failed as HTML, the most frequent reason first; empty if none failed."""
     failed = [trial for trial in study.trials if trial.state == "FAIL"]
     if not failed:
         return ""
@@ -143,10 +132,71 @@ def failures(study: StudyRecord) -> str:
     for trial in failed:
         by_reason.setdefault(trial.reason or "not recorded", []).append(trial.number)
     ordered = sorted(by_reason.items(), key=lambda item: -len(item[1]))
-    lines = [Line((reason, str(len(numbers)), _some(numbers))) for reason, numbers in ordered]
-    return "<h3>What failed</h3>\n" + table(("reason", "trials", "numbers"), lines, numbers=("trials",))
+    lines = [Line((reason, str(len(numbers)), shorten(numbers, _SHOWN_NUMBERS))) for reason, numbers in ordered]
+    return "<h3>Failed trials</h3>\n" + table(("reason", "trials", "numbers"), lines, numbers=("trials",))
 
 
-def _some(numbers: Sequence[int], most: int = 10) -> str:
-    shown = ", ".join(map(str, numbers[:most]))
-    return shown if len(numbers) <= most else f"{shown} and {len(numbers) - most} more"
+def best_html(study: StudyRecord, identity: Mapping[str, Any], pages: TaskPages) -> str:
+    """The diagram and the settings of the best architecture, as HTML.
+
+    Args:
+        study: The study; the winner is shown once the holdout is scored, before that the best trial so far.
+        identity: The study's attribute ``identity``.
+        pages: The task's parts of the report.
+    """
+    best = _best(study)
+    if best is None:
+        none = "No complete trial satisfies the bounds" if study.complete else "No trial is complete yet"
+        return paragraph(f"{none}, so there is no best architecture.")
+    try:
+        model, settings = candidate(pages.search_space(identity), best.params)
+        drawn = f'<div class="scroll">{network_svg(pages.network(model, study), model.architecture)}</div>'
+        network, training = _used_settings(model, settings, pages)
+    except SpecError as error:
+        drawn = paragraph(f"It cannot be drawn: {error}.")
+        network, training = best.params, {}
+    tables = (_settings("network", network), _settings("training", {**training, **_facts(best)}))
+    return (
+        f"<p>Trial {best.number}: <strong>{html.escape(best.layers or 'not recorded')}</strong></p>\n"
+        f'<div class="beside">{drawn}\n{"".join(tables)}</div>\n'
+    )
+
+
+def _best(study: StudyRecord) -> TrialRecord | None:
+    """The trial whose model was scored on the holdout; before that, the best complete one."""
+    if study.holdout is not None:
+        return next((trial for trial in study.trials if trial.number == study.holdout.trial), None)
+    return study.best
+
+
+def _used_settings(model: Model, settings: Settings, pages: TaskPages) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings of the network and of its training that have an effect."""
+    unused = set(pages.unused_settings(model, settings))
+    unused |= {"merge"} if len(model.branches) == 1 else set()
+    unused |= {"n_heads"} if model.pooling != "multihead" else set()
+    network, training = (
+        {name: value for name, value in values.items() if name not in unused}
+        for values in (model.to_dict(), vars(settings))
+    )
+    return network, training
+
+
+def _facts(trial: TrialRecord) -> dict[str, Any]:
+    facts = {
+        "parameters": None if trial.n_parameters is None else f"{trial.n_parameters:,}",
+        "epochs, all folds": trial.epochs,
+        "seconds": trial.seconds,
+        **{f"score of fold {fold}": score for fold, score in enumerate(trial.fold_scores, start=1)},
+    }
+    return {name: fact for name, fact in facts.items() if fact is not None}
+
+
+def _settings(title: str, values: Mapping[str, Any]) -> str:
+    lines = [Line((name.replace("_", " "), _value(value))) for name, value in values.items()]
+    return f"<div>{table((title, ''), lines)}</div>" if lines else ""
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""The report of a study: all that is known of it, on one page that needs nothing from elsewhere."""
+"""The report of a study: everything that is known of it on one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -8,61 +8,63 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lstmgru.errors import DataError
 from search.errors import StudyNotFound
-from search.reports.best import best_html
-from search.reports.formatting import task
-from search.reports.holdout.section import holdout_html, holdout_title
-from search.reports.origin import origin
-from search.reports.outcome import failures, leaderboard_html, status, verdict
+from search.reports.origin import origin_html
+from search.reports.outcome import best_html, failures, leaderboard_html, status, verdict
 from search.reports.page import html_page, paragraph
 from search.reports.search.section import search_html
-from search.study.paths import REPORT_PAGE, StudyPaths
+from search.study.paths import REPORT_PAGE, StudyPaths, report_path
 from search.study.records import StudyRecord
 
 if TYPE_CHECKING:
     from optuna import Study
 
+    from search.reports.task_pages import TaskPages
 
-def report_html(study: StudyRecord, optuna_study: Study) -> str:
-    """The page, also of a study that has just begun, is running or failed: it says what is not there yet.
+
+def report_html(study: StudyRecord, optuna_study: Study, pages: TaskPages) -> str:
+    """The page, also of a study that has just begun, is running or failed; it says what is not there yet.
 
     Args:
-        study: The study; ``bundle`` says where its model and the tables of the holdout are.
-        optuna_study: The same for Optuna's plots.
+        study: The study; its bundle locates the model and the tables of the holdout.
+        optuna_study: The same study, for Optuna's plots.
+        pages: The task's parts of the report.
     """
     written = datetime.now().astimezone()
     attributes = optuna_study.user_attrs
     with warnings.catch_warnings():
-        # Of Optuna, about what is experimental and about few trials; the page says itself what few trials mean.
+        # Optuna warns of experimental features and of few trials; the page itself says what few trials mean.
         warnings.simplefilter("ignore")
         sections = {
             "Leaderboard": leaderboard_html(study) + failures(study),
-            "Best architecture": best_html(study, attributes),
-            holdout_title(study): holdout_html(study),
-            "The search": search_html(study, optuna_study, written.replace(tzinfo=None)),
-            "What was run": origin(study, attributes, written),
+            "Best architecture": best_html(study, attributes.get("identity", {}), pages),
+            f"Holdout {pages.outputs}": _holdout(study, pages),
+            "Search": search_html(study, optuna_study, written.replace(tzinfo=None)),
+            "Setup": origin_html(study, attributes, written, pages),
         }
     links = "".join(f'<a href="#{_anchor(title)}">{title}</a>' for title in sections)
     body = [
-        paragraph(task(study), f"Written on {written:%Y-%m-%d at %H:%M %Z}."),
+        paragraph(pages.summary(study), f"Written on {written:%Y-%m-%d at %H:%M %Z}."),
         f"<nav>{links}</nav>\n",
-        verdict(study),
+        verdict(study, pages),
         status(study),
         *(f'<h2 id="{_anchor(title)}">{title}</h2>\n{content}' for title, content in sections.items()),
     ]
     return html_page(f"{study.study}: report", "\n".join(body))
 
 
-def write_report(study: str, folder: Path, output: Path | None = None) -> Path:
+def write_report(study: str, folder: Path, pages: TaskPages, output: Path | None = None) -> Path:
     """Write the report of a study, also while it runs.
 
     Args:
-        study: Its name.
-        folder: Where ``studies/`` is.
+        study: Name of the study.
+        folder: Directory that contains ``studies/``.
+        pages: The task's parts of the report.
         output: File to write; ``None``: ``studies/<name>.report/report.html``.
 
     Raises:
-        StudyNotFound: It has not been run in this folder.
+        StudyNotFound: The study has not been run in this folder.
         OSError: The file cannot be written.
     """
     from search.study.store import StudyStore
@@ -74,12 +76,24 @@ def write_report(study: str, folder: Path, output: Path | None = None) -> Path:
     record = store.record()
     if bundle := paths.find_bundle(record.bundle):
         record = replace(record, bundle=str(bundle))
-    page = report_html(record, store.study)
+    page = report_html(record, store.study, pages)
     if output is None:
         output = paths.report / REPORT_PAGE
         output.parent.mkdir(exist_ok=True)
     output.write_text(page, encoding="utf-8")
     return output
+
+
+def _holdout(study: StudyRecord, pages: TaskPages) -> str:
+    """The outputs for the holdout as HTML, or why they cannot be shown."""
+    if study.holdout is None or study.bundle is None:
+        return paragraph("The holdout has not been scored yet: this is done once, after the search.")
+    try:
+        return pages.holdout_section(study, report_path(Path(study.bundle)))
+    except FileNotFoundError as error:
+        return paragraph(f"The {pages.outputs} are no longer available: {error.filename} does not exist.")
+    except DataError as error:
+        return paragraph(f"The {pages.outputs} cannot be shown: {error}.")
 
 
 def _anchor(title: str) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lstmgru.training.training import Trained
     from search.config.space_config import FamilyConfig
     from search.config.study_config import StudyConfig
+    from search.reports.task_pages import TaskPages
     from search.tasks.compare import ComparedTask
     from search.tasks.plan import Plan
 
@@ -147,6 +148,11 @@ class Task(ABC, Generic[Data, Split, Spec]):
     @abstractmethod
     def words(self) -> Words:
         """What the command line says of a plan."""
+
+    @property
+    @abstractmethod
+    def pages(self) -> TaskPages:
+        """The task-specific parts of a study's report."""
 
     @abstractmethod
     def compare(self, plan: Any) -> ComparedTask:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from search.reports.formatting import aims, task
+from search.reports.formatting import aims
 from search.reports.leaderboard import Row, leaderboard
 from search.study.records import StudyRecord
+from search.tasks import find_task
 
 _ROWS = 10
 _COUNTED = ("series", "sequences", "rows", "channels", "classes", "groups")
@@ -23,7 +24,7 @@ def description(study: StudyRecord, *, tracking_uri: str, model_uri: str | None)
     states = [trial.state for trial in study.trials]
     parts = [
         *([f"> {_escape(study.holdout.verdict)}"] if study.holdout else []),
-        f"**{_escape(study.study)}**: {_escape(task(study))}",
+        f"**{_escape(study.study)}**: {_escape(find_task(study.task).pages.summary(study))}",
         *_goal(study),
         f"Data: {_escape(_data(study.data))}.",
         f"Trials: {len(states)}, of which {states.count('COMPLETE')} complete, "

@@ -16,8 +16,8 @@ from typing import Any
 
 from lstmgru.errors import DataError
 from search.errors import TrackingError
-from search.reports.holdout.class_scores import classes_of
 from search.study.records import StudyRecord, TrialRecord
+from search.tasks import find_task
 
 # MLflow's limits on the text of a parameter and of a tag, and on the name of a metric.
 MAX_PARAM, MAX_TAG, MAX_METRIC_NAME = 6000, 8000, 250
@@ -203,7 +203,7 @@ def study_outcome(study: StudyRecord, *, time: int) -> list[Point]:
 def _class_scores(study: StudyRecord) -> dict[str, float]:
     """F1 of each class by the name of its metric, without ``holdout_``."""
     try:
-        classes = classes_of(study)
+        classes = find_task(study.task).pages.class_scores(study)
     except DataError as error:
         raise TrackingError(
             f"the classes of study '{study.study}' cannot be shown: {error}; remove the file to go on"

@@ -11,6 +11,7 @@ from search.reports.leaderboard import leaderboard_frame
 from search.reports.report import report_html
 from search.study.paths import HOLDOUT_TABLES, REPORT_PAGE, report_path
 from search.study.records import StudyRecord
+from search.tasks import find_task
 from search.tracking.describe import leaderboard_table
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def write_report(folder: Path, study: StudyRecord, optuna_study: Study) -> None:
         TrackingError: It cannot be drawn.
     """
     try:
-        page = report_html(study, optuna_study)
+        page = report_html(study, optuna_study, find_task(study.task).pages)
     except Exception as error:  # a study that Optuna cannot draw must not lose anything else
         reason = f"{type(error).__name__}: {error}"
         raise TrackingError(f"the report of study '{study.study}' cannot be drawn: {reason}") from error

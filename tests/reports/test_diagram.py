@@ -10,12 +10,17 @@ from xml.etree import ElementTree
 import pytest
 
 from lstmgru.specs import ModelSpec, SequenceModelSpec, parse_branches
-from search.reports.diagram.architecture import describe_network
-from search.reports.diagram.boxes import Roles
-from search.reports.diagram.diagram import architecture_svg
+from search.reports.diagram.boxes import Network
+from search.reports.diagram.draw import network_svg
 from search.space.space import Model
+from search.tasks.forecasting.diagram import ForecastRoles, describe_forecaster
+from search.tasks.sequences.diagram import SequenceRoles, describe_predictor
 
-ROLES = Roles(targets=("sales",), past=("visitors",), ahead=("holiday", "day_of_week"), horizon=7, levels=(0.8, 0.95))
+ROLES = ForecastRoles(("sales",), past=("visitors",), ahead=("holiday", "day_of_week"), horizon=7, levels=(0.8, 0.95))
+LABELS = SequenceRoles("state", ("heat", "load"), n_channels=2, n_classes=3)
+MOODS = SequenceRoles("mood", text="message", n_classes=2)
+
+Roles = ForecastRoles | SequenceRoles
 WEATHER = replace(ROLES, targets=("min", "max"), past=(), ahead=(), levels=())
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -24,15 +29,28 @@ def network(branches: str, **settings: Any) -> ModelSpec:
     return ModelSpec(parse_branches(branches), **{"context_length": 28, **settings})
 
 
-def words(model: Model, roles: Roles = ROLES) -> list[str]:
+def describe(model: Model, roles: Roles | None = None) -> Network:
+    """The boxes of a network of either task."""
+    if isinstance(model, SequenceModelSpec):
+        assert not isinstance(roles, ForecastRoles)
+        return describe_predictor(model, roles or LABELS)
+    assert not isinstance(roles, SequenceRoles)
+    return describe_forecaster(model, roles or ROLES)
+
+
+def words(model: Model, roles: Roles | None = None) -> list[str]:
     """Titles of all boxes, layers as they are written, in the order of the computation."""
-    found = describe_network(model, roles)
+    found = describe(model, roles)
     layers = [" > ".join(str(layer.spec) for layer in stack) for stack in found.branches]
     return [*(box.title for box in found.before), *layers, *(box.title for box in (*found.merge, *found.after))]
 
 
-def drawn(model: Model, roles: Roles = ROLES) -> ElementTree.Element:
-    return ElementTree.fromstring(architecture_svg(model, roles))
+def svg_of(model: Model, roles: Roles | None = None) -> str:
+    return network_svg(describe(model, roles), model.architecture)
+
+
+def drawn(model: Model, roles: Roles | None = None) -> ElementTree.Element:
+    return ElementTree.fromstring(svg_of(model, roles))
 
 
 def texts(svg: ElementTree.Element) -> list[str]:
@@ -63,7 +81,7 @@ def texts(svg: ElementTree.Element) -> list[str]:
             network("gru(128)", segment_length=7, normalization="last", decoder="parallel"),
             [
                 "28 steps of sales", "subtract the last value", "segments of 7 steps", "linear, ReLU", "gru(128)",
-                "the same layers go on", "linear", "back to original units", "7 steps of sales",
+                "the same layers, continued", "linear", "back to original units", "7 steps of sales",
             ],
         ),
         (
@@ -71,7 +89,7 @@ def texts(svg: ElementTree.Element) -> list[str]:
                     decoder="recurrent"),
             [
                 "28 steps of sales", "logarithm", "changes from step to step", "scale each context", "linear, ReLU",
-                "fused(8)", "the same layers go on", "attention, 4 heads", "linear", "back to original units",
+                "fused(8)", "the same layers, continued", "attention, 4 heads", "linear", "back to original units",
                 "7 steps of sales",
             ],
         ),
@@ -100,7 +118,7 @@ def test_the_boxes_are_in_the_order_of_the_computation(model: ModelSpec, expecte
     ],
 )  # fmt: skip
 def test_what_is_done_to_values_is_undone(settings: dict[str, Any], before: str, after: str) -> None:
-    found = describe_network(network("gru(8)", **settings), ROLES)
+    found = describe(network("gru(8)", **settings), ROLES)
 
     assert " ".join(found.before[-1].lines) == before
     assert " ".join(found.after[-2].lines) == after
@@ -111,7 +129,7 @@ def test_what_is_done_to_values_is_undone(settings: dict[str, Any], before: str,
     [
         (network("gru(8)"), ROLES, ["with visitors", "known ahead: holiday, day_of_week"]),
         (network("gru(8)"), WEATHER, ["min, max", "read together"]),
-        (network("gru(8)", channels="independent"), WEATHER, ["min, max", "each by itself, with the same weights"]),
+        (network("gru(8)", channels="independent"), WEATHER, ["min, max", "each separately, with shared weights"]),
         (
             network("gru(8)", series_embedding=4),
             replace(WEATHER, targets=("max",), static=("city",)),
@@ -124,8 +142,8 @@ def test_what_is_done_to_values_is_undone(settings: dict[str, Any], before: str,
         ),
     ],
 )
-def test_the_first_box_says_what_is_read(model: ModelSpec, roles: Roles, lines: list[str]) -> None:
-    assert list(describe_network(model, roles).before[0].lines) == lines
+def test_the_first_box_says_what_is_read(model: ModelSpec, roles: ForecastRoles, lines: list[str]) -> None:
+    assert list(describe(model, roles).before[0].lines) == lines
 
 
 @pytest.mark.parametrize(
@@ -134,23 +152,23 @@ def test_the_first_box_says_what_is_read(model: ModelSpec, roles: Roles, lines: 
         (7, 1, "parallel", "one step, from an embedding of the position for 7 steps of the horizon at once"),
         (7, 4, "parallel", "one step, from an embedding of the position for 2 segments of the horizon at once"),
         (1, 1, "parallel", "one step, from an embedding of the position for 1 step of the horizon at once"),
-        (7, 4, "recurrent", "one step for each of 2 segments each reads the forecast before it"),
+        (7, 4, "recurrent", "one step for each of 2 segments each reads the previous forecast"),
     ],
 )
 def test_a_decoder_that_goes_on_says_how_far(horizon: int, segment_length: int, decoder: str, said: str) -> None:
     model = network("gru(8)", segment_length=segment_length, decoder=decoder)
-    box = describe_network(model, replace(WEATHER, horizon=horizon)).after[0]
+    box = describe(model, replace(WEATHER, horizon=horizon)).after[0]
 
     assert " ".join(box.lines) == said
 
 
 @pytest.mark.parametrize(
-    ("context_length", "said"), [(28, "28 steps → 4 segments"), (30, "30 steps → 5 segments; 5 steps filled in")]
+    ("context_length", "said"), [(28, "28 steps → 4 segments"), (30, "30 steps → 5 segments; 5 steps of padding")]
 )
 def test_segments_are_counted(context_length: int, said: str) -> None:
     model = network("gru(8)", context_length=context_length, segment_length=7)
 
-    assert describe_network(model, ROLES).before[2].lines == (said,)
+    assert describe(model, ROLES).before[2].lines == (said,)
 
 
 @pytest.mark.parametrize(
@@ -162,24 +180,24 @@ def test_segments_are_counted(context_length: int, said: str) -> None:
     ],
 )
 def test_what_goes_around_a_layer_begins_with_the_second(branches: str, skips: list[list[str]]) -> None:
-    with_skips = describe_network(network(branches, residual=True), ROLES)
-    without = describe_network(network(branches), ROLES)
+    with_skips = describe(network(branches, residual=True), ROLES)
+    without = describe(network(branches), ROLES)
 
     assert [[layer.skip for layer in stack] for stack in with_skips.branches] == skips
     assert {layer.skip for stack in without.branches for layer in stack} == {""}
 
 
-def test_the_roles_are_those_of_the_study_file() -> None:
+def test_the_roles_of_a_forecaster_are_those_of_the_study_file() -> None:
     data = {
         "target": ["a", "b"], "past_covariates": ["p"], "future_covariates": ["f"], "static_covariates": ["s"],
         "calendar": ["day_of_week"],
     }  # fmt: skip
     config = {"data": data, "forecast": {"horizon": 3, "levels": [0.5]}}
 
-    assert Roles.of_study(config, {}) == Roles(("a", "b"), ("p",), ("f", "day_of_week"), ("s",), 3, (0.5,))
-    automatic = {**config, "data": {**data, "calendar": "auto"}}
-    assert Roles.of_study(automatic, {}).ahead == ("f", "the calendar")
-    assert Roles.of_study({**config, "data": {**data, "calendar": "none"}}, {}).ahead == ("f",)
+    expected = ForecastRoles(("a", "b"), ("p",), ("f", "day_of_week"), ("s",), 3, (0.5,))
+    assert ForecastRoles.of_study(config) == expected
+    assert ForecastRoles.of_study({**config, "data": {**data, "calendar": "auto"}}).ahead == ("f", "the calendar")
+    assert ForecastRoles.of_study({**config, "data": {**data, "calendar": "none"}}).ahead == ("f",)
 
 
 @pytest.mark.parametrize(
@@ -188,30 +206,22 @@ def test_the_roles_are_those_of_the_study_file() -> None:
         (
             {"target": "state", "channels": ["heat", "load"], "text": None},
             {"rows": 9, "channels": 2, "classes": 3},
-            Roles(("state",), ("heat", "load"), channels=2, classes=3),
+            SequenceRoles("state", ("heat", "load"), n_channels=2, n_classes=3),
         ),
-        # Of a wide table the columns are steps, and a file of an archive has its own target.
+        # The columns of a wide table are steps, and a file of an archive has its own target.
         (
             {"target": None, "channels": ["t1", "t2"], "text": None},
             {"rows": 9, "channels": 1},
-            Roles(("the label",), channels=1),
+            SequenceRoles("the label", n_channels=1),
         ),
-        (
-            {"target": "mood", "channels": [], "text": "message"},
-            {"classes": 2},
-            Roles(("mood",), text="message", classes=2),
-        ),
+        ({"target": "mood", "channels": [], "text": "message"}, {"classes": 2}, MOODS),
     ],
     ids=["long", "wide", "text"],
 )
-def test_the_roles_of_labels_are_those_of_the_study_file_and_its_data(
-    data: dict[str, Any], found: dict[str, Any], roles: Roles
+def test_the_roles_of_a_predictor_are_those_of_the_study_file_and_its_data(
+    data: dict[str, Any], found: dict[str, Any], roles: SequenceRoles
 ) -> None:
-    assert Roles.of_study({"data": data, "labels": {"metric": "auto"}}, found) == roles
-
-
-LABELS = Roles(("state",), ("heat", "load"), channels=2, classes=3)
-MOODS = Roles(("mood",), text="message", classes=2)
+    assert SequenceRoles.of_study({"data": data}, found) == roles
 
 
 def predictor(branches: str, **settings: Any) -> SequenceModelSpec:
@@ -232,10 +242,10 @@ def predictor(branches: str, **settings: Any) -> SequenceModelSpec:
         ),
         (
             predictor("gru(8) | fused(4)", normalization="none", segment_length=4, head="mlp"),
-            replace(LABELS, classes=0),
+            replace(LABELS, n_classes=0),
             [
                 "up to 30 steps of a sequence", "segments of 4 steps", "linear, ReLU", "gru(8)", "fused(4)",
-                "side by side", "linear, ReLU, linear", "back to original units", "state",
+                "concatenation", "linear, ReLU, linear", "back to original units", "state",
             ],
         ),
         (
@@ -249,7 +259,7 @@ def predictor(branches: str, **settings: Any) -> SequenceModelSpec:
     ],
     ids=["classes", "numbers", "texts"],
 )  # fmt: skip
-def test_the_boxes_of_a_labeller_are_in_the_order_of_the_computation(
+def test_the_boxes_of_a_predictor_are_in_the_order_of_the_computation(
     model: SequenceModelSpec, roles: Roles, expected: list[str]
 ) -> None:
     assert words(model, roles) == expected
@@ -266,19 +276,19 @@ def test_the_boxes_of_a_labeller_are_in_the_order_of_the_computation(
         (
             predictor("gru(8)", tokens="word", min_count=2, token_dropout=0.125),
             1,
-            ["32 learned features for each word", "that the training part has 2 times or more",
-             "in training 12 % are hidden"],
+            ["32 learned features for each word", "that occurs at least 2 times in training",
+             "12 % are masked during training"],
         ),
     ],
 )  # fmt: skip
-def test_a_box_of_a_labeller_says_what_is_done(model: SequenceModelSpec, place: int, lines: list[str]) -> None:
-    assert list(describe_network(model, LABELS).before[place].lines) == lines
+def test_a_box_of_a_predictor_says_what_is_done(model: SequenceModelSpec, place: int, lines: list[str]) -> None:
+    assert list(describe(model, LABELS).before[place].lines) == lines
 
 
 def test_dropout_of_tokens_comes_before_what_reads_them() -> None:
-    step_by_step = describe_network(predictor("gru(8) > gru(4)", tokens="word", dropout=0.2), MOODS)
-    in_segments = describe_network(predictor("gru(8)", tokens="word", dropout=0.2, segment_length=3), MOODS)
-    numbers = describe_network(predictor("gru(8) > gru(4)", dropout=0.2), LABELS)
+    step_by_step = describe(predictor("gru(8) > gru(4)", tokens="word", dropout=0.2), MOODS)
+    in_segments = describe(predictor("gru(8)", tokens="word", dropout=0.2, segment_length=3), MOODS)
+    numbers = describe(predictor("gru(8) > gru(4)", dropout=0.2), LABELS)
 
     assert [layer.dropout for layer in step_by_step.branches[0]] == [0.2, 0.2]
     assert [layer.dropout for layer in in_segments.branches[0]] == [0.0]
@@ -373,7 +383,7 @@ def test_each_branch_has_a_color_for_its_cell() -> None:
 
 def test_names_cannot_break_out_of_the_diagram() -> None:
     name = "<script>alert(1)</script>&\"'"
-    svg = architecture_svg(network("gru(8)"), Roles((name,), (name,), (name,), (name,), 3))
+    svg = svg_of(network("gru(8)"), ForecastRoles((name,), (name,), (name,), (name,), 3))
 
     assert "<script" not in svg
     said = " ".join(texts(ElementTree.fromstring(svg)))
@@ -382,7 +392,7 @@ def test_names_cannot_break_out_of_the_diagram() -> None:
 
 def test_long_names_are_cut() -> None:
     long = "x" * 300
-    svg = drawn(network("gru(8)"), Roles((long,), (long, "y" * 300), horizon=3))
+    svg = drawn(network("gru(8)"), ForecastRoles((long,), (long, "y" * 300), horizon=3))
 
     assert max(len(text) for text in texts(svg)) < 50
 

@@ -15,9 +15,8 @@ from helpers.mlflow_ui import CHROMIUM, browser_page
 from lstmgru.data.forecasting.panel import build_panel
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.errors import DataError, SpecError
-from search.reports.holdout.forecast_chart import forecast_figure
 from search.reports.holdout.forecast_table import forecast_table, read_forecasts
-from search.reports.holdout.forecasts import forecasts_html
+from search.reports.holdout.forecasts import forecast_figure, forecasts_html
 
 LEVELS = (0.8, 0.95)
 
@@ -190,7 +189,7 @@ def test_a_file_that_is_no_table_of_forecasts_is_refused(tmp_path: Path) -> None
     path = tmp_path / "forecasts.csv"
     path.write_text("series,target,cutoff,time,actual\na,b,soon,soon,1\n")
 
-    with pytest.raises(DataError, match=r"forecasts\.csv is no table of forecasts: .*soon"):
+    with pytest.raises(DataError, match=r"forecasts\.csv is not a table of forecasts: .*soon"):
         read_forecasts(path)
 
 
@@ -291,7 +290,7 @@ def test_series_of_any_size_are_ranked_by_their_relative_error() -> None:
         "s2: sales, mean absolute error 2",
         "s0: sales, mean absolute error 3",
         "s1: sales, mean absolute error 3,000",
-        "new: sales, no true value is known yet",
+        "new: sales, no actual value is known yet",
     ]
 
 
@@ -313,7 +312,7 @@ def test_the_share_of_values_in_each_interval_is_said() -> None:
     page = forecasts_html(frame, title="shops")
 
     assert "Of 3 values, 67 % lie in the 80 % interval, 100 % lie in the 95 % interval." in page
-    assert "meant to hold 80 % and 95 % of the values" in page
+    assert "intended to contain 80 % and 95 % of the values" in page
 
 
 def test_forecasts_without_intervals_are_drawn_alone() -> None:

@@ -115,9 +115,9 @@ def test_a_cut_axis_can_be_widened_for_a_value(
 @pytest.mark.parametrize(
     ("left_out", "sentence"),
     [
-        ({"above": 1}, "1 trial lies above what is drawn."),
-        ({"above": 2}, "2 trials lie above what is drawn."),
-        ({"below": 2}, "2 trials lie below what is drawn."),
+        ({"above": 1}, "1 trial lies above the plotted range."),
+        ({"above": 2}, "2 trials lie above the plotted range."),
+        ({"below": 2}, "2 trials lie below the plotted range."),
     ],
 )
 def test_what_is_left_out_is_said(left_out: dict[str, int], sentence: str) -> None:

@@ -27,11 +27,13 @@ from search.study.journal import open_storage
 from search.study.paths import FORECASTS_TABLE, REPORT_PAGE, report_path
 from search.study.records import HoldoutRecord, IntervalRecord, StudyRecord
 from search.study.store import StudyStore
+from search.tasks import find_task
 from search.tracking import sync_study
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-SECTIONS = ["Leaderboard", "Best architecture", "Forecasts of the holdout", "The search", "What was run"]
+PAGES = find_task("forecast").pages
+SECTIONS = ["Leaderboard", "Best architecture", "Holdout forecasts", "Search", "Setup"]
 FORECASTS = """\
 series,target,cutoff,time,actual,forecast,lower_80,upper_80
 shop,sales,2022-07-18,2022-07-18,20.5,,,
@@ -41,7 +43,9 @@ shop,sales,2022-07-18,2022-07-20,19.5,20.0,19.0,21.0
 
 
 def page_of(store: StudyStore, **changes: Any) -> str:
-    return report_html(dataclasses.replace(store.record(), **changes), store.study)
+    return report_html(
+        dataclasses.replace(store.record(), **changes), store.study, find_task(store.record().task).pages
+    )
 
 
 def text_of(page: str) -> str:
@@ -82,7 +86,7 @@ def test_a_finished_study_has_everything(tmp_path: Path) -> None:
     assert re.findall(r"<h2 id=.*?>(.*?)</h2>", page) == SECTIONS
     assert '<p class="verdict">It wins.</p>' in page
     assert page.count('role="img"') == 1
-    assert section(page, "Forecasts of the holdout").count('class="plotly-graph-div"') == 1
+    assert section(page, "Holdout forecasts").count('class="plotly-graph-div"') == 1
     assert len(re.findall(r"\* plotly\.js v\d", page)) == 1
     said = text_of(page)
     assert "80 % 82.6 % 8.84 95 % 97.0 % 14.2" in said
@@ -101,7 +105,7 @@ def test_the_contents_lead_to_the_sections(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("trials", "said", "unsaid"),
     [
-        ([], ["The study has no trial yet.", "the baselines are not scored yet"], ["the study is running"]),
+        ([], ["The study has no trials yet.", "the baselines are not scored yet"], ["the study is running"]),
         (
             [Made("FAIL", reason="TrainingDiverged: loss is nan")] * 2 + [Made("FAIL", reason="MemoryError")],
             [
@@ -113,9 +117,9 @@ def test_the_contents_lead_to_the_sections(tmp_path: Path) -> None:
         (
             [Made(), Made("PRUNED", reason="worse"), Made("RUNNING"), Made("WAITING")],
             ["4 trials: 1 complete, 1 pruned, 1 running, 1 waiting. The study is running, or was killed"],
-            ["What failed", "No trial is complete"],
+            ["Failed trials", "No trial is complete"],
         ),
-        ([Made(), Made("WAITING")], ["The study was interrupted; the same command goes on"], ["is running"]),
+        ([Made(), Made("WAITING")], ["The study was interrupted; run the same command"], ["is running"]),
         ([Made("PRUNED", reason="the time budget ended")], ["No trial is complete, so nothing is known"], []),
     ],
     ids=["nothing", "failed", "running", "interrupted", "pruned"],
@@ -126,8 +130,8 @@ def test_an_unfinished_study_says_what_it_is(
     text = text_of(page_of(make_store(tmp_path, trials, baselines=bool(trials))))
 
     assert "There is no verdict yet" in text
-    assert "The holdout has not been forecast yet" in text
-    assert "No model is exported yet" in text
+    assert "The holdout has not been scored yet" in text
+    assert "No model has been exported yet" in text
     assert [part for part in said if part not in text] == []
     assert [part for part in unsaid if part in text] == []
 
@@ -146,17 +150,17 @@ def test_a_second_look_at_the_holdout_is_said(tmp_path: Path) -> None:
 def test_missing_intervals_are_said(tmp_path: Path) -> None:
     page = page_of(make_store(tmp_path, [Made()]), holdout=holdout(intervals=()))
 
-    assert "There are no prediction intervals whose coverage could be told." in page
+    assert "There are no prediction intervals whose coverage could be measured." in page
 
 
 @pytest.mark.parametrize(
     ("forecasts", "said"),
     [
-        (None, "The forecasts are not here any more: there is no"),
+        (None, "The forecasts are no longer available"),
         ("series,target\n", "has no column 'cutoff'"),
-        (FORECASTS.replace("2022-07-19", "soon"), "is no table of forecasts"),
+        (FORECASTS.replace("2022-07-19", "soon"), "is not a table of forecasts"),
         (FORECASTS.splitlines()[0] + "\n" + FORECASTS.splitlines()[1], "has no forecast"),
-        ("", "is no table of forecasts: No columns to parse from file"),
+        ("", "is not a table of forecasts: No columns to parse from file"),
     ],
 )
 def test_forecasts_that_cannot_be_drawn_are_explained(tmp_path: Path, forecasts: str | None, said: str) -> None:
@@ -164,7 +168,7 @@ def test_forecasts_that_cannot_be_drawn_are_explained(tmp_path: Path, forecasts:
 
     page = page_of(store, holdout=holdout(), bundle=exported(tmp_path, forecasts=forecasts))
 
-    assert said in text_of(section(page, "Forecasts of the holdout"))
+    assert said in text_of(section(page, "Holdout forecasts"))
 
 
 # --- the leaderboard --------------------------------------------------------------------------------------------------
@@ -185,7 +189,7 @@ def test_the_worst_of_many_trials_are_folded_away(tmp_path: Path) -> None:
 
     before, _, after = board.partition("<details>")
     assert before.count("<tr") == 1 + 15 + 2
-    assert after.startswith("<summary>25 trials more</summary>")
+    assert after.startswith("<summary>25 more</summary>")
     assert after.count("<tr") == 1 + 25
 
 
@@ -217,7 +221,7 @@ def test_trials_outside_of_a_bound_say_which(tmp_path: Path) -> None:
 def test_a_study_without_a_trial_within_the_bounds_says_so(tmp_path: Path) -> None:
     store = make_store(tmp_path, [Made()], overrides=["search.bounds=n_parameters <= 10"])
 
-    assert "No complete trial keeps the bounds, so there is no best architecture." in page_of(store)
+    assert "No complete trial satisfies the bounds, so there is no best architecture." in page_of(store)
 
 
 # --- the architecture -------------------------------------------------------------------------------------------------
@@ -247,7 +251,7 @@ def test_an_architecture_that_cannot_be_built_is_not_drawn(tmp_path: Path) -> No
 
     assert 'role="img"' not in page
     assert "It cannot be drawn: the cell &#x27;mine&#x27; is not registered in this process" in page
-    assert "What was searched cannot be listed: the cell" in page
+    assert "The search space cannot be listed: the cell" in page
     assert "hidden size 1" in text_of(page)
 
 
@@ -260,7 +264,7 @@ def test_settings_data_machine_and_versions_are_there(tmp_path: Path) -> None:
 
     page = page_of(store, holdout=holdout(), bundle=exported(tmp_path, provenance))
 
-    said = text_of(section(page, "What was run"))
+    said = text_of(section(page, "Setup"))
     assert "2 folds (expanding), then a holdout of 20 steps" in said
     assert "sampler, pruner tpe, median" in said
     assert f"digest {store.get('data')['digest'][:16]}…" in said
@@ -283,7 +287,7 @@ def test_a_model_that_does_not_say_where_it_is_from_is_named(tmp_path: Path, con
 
     page = page_of(store, holdout=holdout(), bundle=str(bundle))
 
-    assert "What the exported model says of its origin cannot be read" in page
+    assert "The provenance of the exported model cannot be read" in page
 
 
 def test_a_password_of_the_tracking_server_is_not_shown(tmp_path: Path) -> None:
@@ -372,7 +376,7 @@ def test_a_study_that_was_never_run_has_none_from_python_either(tmp_path: Path) 
     with pytest.raises(
         StudyNotFound, match=r"study 'tiny' has not been run in .*; run it with: python -m search run tiny"
     ):
-        write_report("tiny", tmp_path)
+        write_report("tiny", tmp_path, PAGES)
 
 
 @pytest.fixture(scope="module")
@@ -396,7 +400,7 @@ def test_the_command_writes_the_page_beside_the_forecasts(run_folder: Path) -> N
     record = load_record("tiny", run_folder)
     assert record.holdout is not None
     assert record.holdout.verdict in page
-    assert section(page, "Forecasts of the holdout").count('class="plotly-graph-div"') == 1
+    assert section(page, "Holdout forecasts").count('class="plotly-graph-div"') == 1
 
 
 @pytest.mark.slow
@@ -417,10 +421,10 @@ def test_the_folder_of_a_study_may_move(run_folder: Path, tmp_path: Path) -> Non
     assert store is not None
     store.set("bundle", str(tmp_path / "gone" / "tiny.bundle"))
 
-    page = write_report("tiny", moved).read_text(encoding="utf-8")
+    page = write_report("tiny", moved, PAGES).read_text(encoding="utf-8")
 
-    assert section(page, "Forecasts of the holdout").count('class="plotly-graph-div"') == 1
-    assert "exported model" in section(page, "What was run")
+    assert section(page, "Holdout forecasts").count('class="plotly-graph-div"') == 1
+    assert "exported model" in section(page, "Setup")
 
 
 @pytest.mark.slow
@@ -443,7 +447,7 @@ def test_a_run_leaves_its_report_in_mlflow(run_folder: Path) -> None:
 )
 @pytest.mark.parametrize("width", [1200, 400])
 def test_a_browser_draws_the_report_within_its_width(run_folder: Path, width: int, tmp_path: Path) -> None:
-    path = write_report("tiny", run_folder, tmp_path / "report.html")
+    path = write_report("tiny", run_folder, PAGES, tmp_path / "report.html")
     asked: list[str] = []
     with browser_page() as page:
         page.set_viewport_size({"width": width, "height": 900})
@@ -464,9 +468,9 @@ def test_a_browser_draws_the_report_within_its_width(run_folder: Path, width: in
             assert box is not None
             assert outer["x"] <= box["x"], text.text_content()
             assert box["x"] + box["width"] <= outer["x"] + outer["width"], text.text_content()
-        page.get_by_role("link", name="The search", exact=True).click()
+        page.get_by_role("link", name="Search", exact=True).click()
         assert page.evaluate("window.scrollY") > 500
-        page.get_by_text("The study file, every default filled in").click()
+        page.get_by_text("The study file, defaults filled in").click()
         page.get_by_text("context_length:").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") == width
     assert [entry for entry in asked if not entry.startswith(path.as_uri())] == []

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from search.reports.search.timeline import duration, timeline, timeline_figure, timeline_text
+from search.reports.formatting import duration
+from search.reports.search.timeline import timeline, timeline_figure, timeline_text
 from search.study.records import TrialRecord
 
 NOON = datetime(2026, 3, 1, 12, 0, 0)
@@ -86,7 +87,7 @@ def test_the_share_of_the_time_that_was_used_is_told() -> None:
 
     assert line.busy == pytest.approx(0.75)
     text = " ".join(timeline_text(line))
-    assert "Of the lanes' time, 75% was used." in text
+    assert "The lanes were busy 75% of the time." in text
     assert "median trial took 1\N{NO-BREAK SPACE}min 15\N{NO-BREAK SPACE}s" in text
     assert "Pauses" not in text
 

@@ -1,15 +1,18 @@
-"""A network as boxes, between :mod:`search.reports.diagram.architecture` and :mod:`search.reports.diagram.diagram`."""
+"""A network as boxes: the parts of a diagram, and the boxes that the networks of all tasks have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from itertools import pairwise
+from typing import Literal
 
-from lstmgru.specs import LayerSpec
+from lstmgru.data.formatting import shorten
+from lstmgru.specs import LayerSpec, Stack
+from search.space.space import Model
 
 Skip = Literal["", "same", "linear"]
-"""What goes around a layer: nothing, its input as it is, or its input through a linear map."""
+"""Skip connection around a layer: none, the identity, or a linear map."""
 
 
 @dataclass(frozen=True)
@@ -17,11 +20,11 @@ class Box:
     """A step of the computation.
 
     Attributes:
-        title: Its name.
-        lines: What it does.
+        title: Name of the step.
+        lines: Its description.
         kind: ``data`` or ``step``.
-        arrow: What stands at the arrow that leads to it.
-        recalls: Whether it reads the outputs of the recurrent layers again, past the box before it.
+        arrow: Label of the arrow that leads to it.
+        recalls: Whether it also reads the outputs of the recurrent layers, bypassing the previous box.
     """
 
     title: str
@@ -36,10 +39,10 @@ class LayerBox:
     """A recurrent layer.
 
     Attributes:
-        spec: Its cell, width and directions.
-        skip: What is added to its output.
+        spec: Its cell, width and direction.
+        skip: The skip connection that is added to its output.
         norm: Whether its output is normalized.
-        dropout: Probability with which features of its input are dropped.
+        dropout: Dropout probability of its input.
     """
 
     spec: LayerSpec
@@ -50,13 +53,13 @@ class LayerBox:
 
 @dataclass(frozen=True)
 class Network:
-    """Everything that a diagram shows.
+    """All boxes of a diagram.
 
     Attributes:
-        before: From the data to what the first layers read.
-        branches: Stacks of layers, side by side.
-        merge: How several become one; nothing where there is one.
-        after: From the outputs of the layers to the forecast or the label.
+        before: From the data to the input of the first layers.
+        branches: The stacks of layers, side by side.
+        merge: How several stacks are merged; empty with a single one.
+        after: From the outputs of the layers to the output of the network.
     """
 
     before: tuple[Box, ...]
@@ -65,65 +68,86 @@ class Network:
     after: tuple[Box, ...]
 
 
-@dataclass(frozen=True)
-class Roles:
-    """What a network reads and tells.
+_NAMED = 3
+"""Number of columns that are listed by name; the others are counted."""
+_LONGEST = 26
+"""Letters after which a name is truncated."""
 
-    Attributes:
-        targets: Columns that it forecasts, or that of the labels.
-        past: Covariates that are known up to the cutoff; the channels of labeled sequences, where the study names
-            them.
-        ahead: Covariates and calendar features that are known over the horizon, too.
-        static: Of a series.
-        horizon: H.
-        levels: Of the intervals.
-        channels: Of labeled sequences of numbers; 0: there are none.
-        text: Column of labeled texts.
-        classes: C; 0: numbers are told.
+
+def stack_boxes(model: Model, stack: Stack, *, first_dropout: float = 0.0) -> tuple[LayerBox, ...]:
+    """The layers of a stack.
+
+    Args:
+        model: The architecture.
+        stack: Layers of one of its branches.
+        first_dropout: Dropout probability of the first layer's input.
     """
+    widths = [layer.n_outputs for layer in stack]
+    skips: list[Skip] = ["", *("same" if before == after else "linear" for before, after in pairwise(widths))]
+    return tuple(
+        LayerBox(layer, skip if model.residual else "", model.layer_norm, model.dropout if index else first_dropout)
+        for index, (layer, skip) in enumerate(zip(stack, skips, strict=True))
+    )
 
-    targets: tuple[str, ...]
-    past: tuple[str, ...] = ()
-    ahead: tuple[str, ...] = ()
-    static: tuple[str, ...] = ()
-    horizon: int = 1
-    levels: tuple[float, ...] = ()
-    channels: int = 0
-    text: str | None = None
-    classes: int = 0
 
-    @classmethod
-    def of_study(cls, config: Mapping[str, Any], found: Mapping[str, Any]) -> Self:
-        """Of a study.
+def merge_boxes(model: Model) -> Iterator[Box]:
+    """How the outputs of several stacks are merged."""
+    widths = [stack[-1].n_outputs for stack in model.branches]
+    if len(widths) == 1:
+        return
+    mapped = ("the others projected to the first one's width",) if len(set(widths)) > 1 else ()
+    match model.merge:
+        case "concat":
+            yield Box("concatenation", (f"{' + '.join(map(str, widths))} = {sum(widths)} features",))
+        case "sum":
+            yield Box("sum", (f"{widths[0]} features", *mapped))
+        case "gate":
+            yield Box("gate", (f"a learned weighted sum, {widths[0]} features", *mapped))
 
-        Args:
-            config: Its file, every default filled in.
-            found: What its record says of the data.
-        """
-        return cls._of_labels(config["data"], found) if "labels" in config else cls._of_forecasts(config)
 
-    @classmethod
-    def _of_labels(cls, data: Mapping[str, Any], found: Mapping[str, Any]) -> Self:
-        channels = found.get("channels", 0)
-        named = tuple(data["channels"]) if len(data["channels"]) == channels else ()  # of a wide table they are steps
-        return cls(
-            targets=(data["target"] or "the label",),
-            past=named,
-            channels=channels,
-            text=data["text"],
-            classes=found.get("classes", 0),
-        )
+_POOLINGS = {
+    "mean": ("mean", "of the outputs"),
+    "max": ("maximum", "of each feature of the outputs"),
+    "additive": ("additive attention", "a weighted mean of the outputs"),
+    "multihead": ("attention, {n_heads} heads", "weighted means of the outputs"),
+}
 
-    @classmethod
-    def _of_forecasts(cls, config: Mapping[str, Any]) -> Self:
-        data, forecast = config["data"], config["forecast"]
-        calendar = data.get("calendar", "none")
-        features = {"none": (), "auto": ("the calendar",)}[calendar] if isinstance(calendar, str) else calendar
-        return cls(
-            targets=tuple(data["target"]),
-            past=tuple(data.get("past_covariates", ())),
-            ahead=(*data.get("future_covariates", ()), *features),
-            static=tuple(data.get("static_covariates", ())),
-            horizon=forecast["horizon"],
-            levels=tuple(forecast.get("levels", ())),
-        )
+
+def pooling_boxes(model: Model, lines: Sequence[str], *, arrow: str, recalls: bool = False) -> Iterator[Box]:
+    """The pooling of the outputs, unless only the last one is read.
+
+    Args:
+        model: The architecture.
+        lines: Description of the outputs.
+        arrow: Label of the arrow that leads to the box.
+        recalls: See :class:`Box`.
+    """
+    if model.pooling != "last":
+        title, what = _POOLINGS[model.pooling]
+        yield Box(title.format(n_heads=model.n_heads), (what, *lines), arrow=arrow, recalls=recalls)
+
+
+def embedding_box(model: Model) -> Box:
+    """The embedding that computes the first layers' input features."""
+    return Box("linear, ReLU", (f"→ {model.branches[0][0].hidden_size} features",))
+
+
+def dropout_words(probability: float) -> str:
+    """Label of an arrow; empty without dropout."""
+    return f"dropout {probability:.2g}" if probability else ""
+
+
+def reading_arrow(model: Model) -> str:
+    """Label of the arrow to the layers that read the outputs at once."""
+    last = "last output" if model.pooling == "last" else ""
+    return ", ".join(filter(None, (last, dropout_words(model.dropout))))
+
+
+def names(of_columns: Sequence[str]) -> str:
+    """The first names and the number of the others."""
+    return shorten([cut_name(name) for name in of_columns], _NAMED)
+
+
+def cut_name(name: str) -> str:
+    """A name truncated to fit a box."""
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"

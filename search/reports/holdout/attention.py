@@ -1,4 +1,4 @@
-"""What a forecast looks at: the weights of the winner's attention over its context, as a table and drawn."""
+"""Attention weights of the winner over its context, as a table and as charts."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 _HEIGHT = 260
 _MOST_TARGETS = 3
 _WHAT = (
-    "For the forecast of the steps after the bundle's example, the weights with which the attention takes up what the "
-    "recurrent layers gave after each step or segment of the context; they sum to 1."
+    "Attention weights over the outputs of the recurrent layers for each step or segment of the context, for the "
+    "forecast of the steps after the bundle's example; they sum to 1."
 )
 
 
 def attention_table(bundle: ForecastBundle) -> pd.DataFrame:
-    """The weights of the forecast from the bundle's example.
+    """The attention weights of the forecast for the bundle's example.
 
     Returns:
-        ``target`` (empty where all targets share an attention), ``first_step`` and ``last_step`` of the forecast,
-        ``time`` of the context, ``weight``.
+        ``target`` (empty if all targets share the weights), ``first_step`` and ``last_step`` of the forecast, ``time``
+        of the context, ``weight``.
 
     Raises:
         DataError: The model has no attention.
     """
     assert bundle.example is not None  # a bundle that a study exports has one
     found = bundle.attention(bundle.example)
-    # A column of the data may have one of our names, so columns are told by their place, from the last.
+    # A column of the data may have one of these names, so columns are identified by position, from the last.
     first, last, time, weight = found.columns[-4:]
     shared = len(found.columns) - 4 == (bundle.schema.id is not None)
     frame = found[[first, last, time, weight]].set_axis(["first_step", "last_step", "time", "weight"], axis=1)
@@ -44,7 +44,7 @@ def attention_table(bundle: ForecastBundle) -> pd.DataFrame:
 
 
 def attention_charts(path: Path) -> str:
-    """The charts of a table that :func:`attention_table` made, as HTML; empty where there is no such file."""
+    """The charts of a table of :func:`attention_table` as HTML; empty if there is no such file."""
     import pandas as pd
 
     if not path.exists():
@@ -61,10 +61,10 @@ def attention_charts(path: Path) -> str:
 
 
 def attention_figure(rows: pd.DataFrame) -> Figure:
-    """Bars where one set of weights serves the whole horizon; else a map with a row for each part of it.
+    """A bar chart if one set of weights serves the whole horizon, else a heat map with a row for each part of it.
 
     Args:
-        rows: ``first_step``, ``last_step``, ``time``, ``weight``.
+        rows: Columns ``first_step``, ``last_step``, ``time``, ``weight``.
     """
     from plotly.graph_objects import Bar, Figure, Heatmap
 

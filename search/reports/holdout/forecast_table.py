@@ -1,4 +1,4 @@
-"""Forecasts beside what came true, as a long table: to draw, or to look at in any other way."""
+"""Forecasts and actual values as a long table."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ def forecast_table(
     *,
     history: int | None = None,
 ) -> pd.DataFrame:
-    """Forecasts of each series, one after the other, with the values before and between them.
+    """Non-overlapping forecasts of each series, with the actual values before and between them.
 
-    Of the windows of a series the first is shown, then the next that begins where that one ends or later, and so on: no
-    time has two forecasts.
+    The first window of a series is shown, then the next one that begins where the first ends or later, and so on, so
+    that no time has two forecasts.
 
     Args:
-        panel: Where the windows lie.
+        panel: The series that contain the windows.
         cutoffs: (windows,) rows of the first forecast step.
-        target: (windows, H, Y) true values in original units; NaN where one is not known.
+        target: (windows, H, Y) actual values in original units; NaN if unknown.
         forecast: (windows, H, Y) in original units.
         lower: (levels, windows, H, Y) lower ends of the intervals.
         upper: (levels, windows, H, Y) upper ends.
         levels: Coverage of each interval, in (0, 1); may be empty.
-        history: Most rows before the first forecast of a series; ``None``: three times the horizon.
+        history: Largest number of rows before the first forecast of a series; ``None``: three times the horizon.
 
     Returns:
-        A row for each series, time and target: ``series``, ``target``, ``cutoff`` (the last time that the forecast
-        knew), ``time``, ``actual``, ``forecast``, and ``lower_80``, ``upper_80`` for a level of 0.8. Rows without a
-        forecast have NaN there, and the cutoff of the forecast before them or, where there is none, after them. Values
-        that are not known or were filled are NaN.
+        A row for each series, time and target: ``series``, ``target``, ``cutoff`` (the last time known to the
+        forecast), ``time``, ``actual``, ``forecast``, and ``lower_80``, ``upper_80`` for a level of 0.8. Rows without a
+        forecast have NaN there and the cutoff of the previous forecast or, if there is none, of the next. Actual values
+        that are unknown or were imputed are NaN.
     """
     import pandas as pd
 
@@ -83,11 +83,11 @@ def forecast_table(
 
 
 def read_forecasts(path: Path) -> pd.DataFrame:
-    """The table that :func:`forecast_table` made, from a CSV file; times are those of the clock, without a zone.
+    """Read the table that :func:`forecast_table` returned from a CSV file; times are local, without a time zone.
 
     Raises:
-        DataError: The file is no such table.
-        FileNotFoundError: There is none.
+        DataError: The file is not such a table.
+        FileNotFoundError: The file does not exist.
     """
     import pandas as pd
 
@@ -98,13 +98,13 @@ def read_forecasts(path: Path) -> pd.DataFrame:
                 frame[column] = _read_times(frame[column])
             elif column not in _NAMES:
                 frame[column] = pd.to_numeric(frame[column].where(frame[column] != ""))
-    except ValueError as error:  # pandas' errors of parsing are all of this kind
-        raise DataError(f"{path} is no table of forecasts: {' '.join(str(error).split())}") from error
+    except ValueError as error:  # the base class of pandas' parsing errors
+        raise DataError(f"{path} is not a table of forecasts: {' '.join(str(error).split())}") from error
     return frame
 
 
 def _read_times(texts: pd.Series) -> pd.Series:
-    """Steps, or dates; an offset from UTC is dropped, as what is drawn is the clock."""
+    """Steps, or dates in local time: the UTC offset is dropped."""
     import pandas as pd
 
     if all(re.fullmatch(r"-?\d+", text) for text in texts):
@@ -113,7 +113,7 @@ def _read_times(texts: pd.Series) -> pd.Series:
 
 
 def _rows_to_show(panel: SeriesPanel, cutoffs: Rows, horizon: int, history: int) -> tuple[Rows, Rows, Rows]:
-    """(rows,) window of each row to show, its step or -1 if the window does not forecast it, and the row."""
+    """(rows,) each: the window of a row to show, its step or -1 if the window does not forecast it, and the row."""
     parts: list[Rows] = []  # each (3, rows): arrays, since a panel may have millions of rows to show
     before, end = -1, 0
     for window in np.argsort(cutoffs, kind="stable"):

@@ -1,23 +1,26 @@
-"""Forecasts against what came true, drawn: one HTML page that needs nothing from elsewhere."""
+"""Forecasts of the holdout against the actual values: one chart per series and target, in a report or on a page."""
 
 from __future__ import annotations
 
 import html
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from lstmgru.errors import DataError, SpecError
-from search.reports.holdout.forecast_chart import forecast_figure
+from search.reports.charts import BLUE, INK, NUMBER, axis_title, style
 from search.reports.page import chart, html_page
 
 if TYPE_CHECKING:
     import pandas as pd
+    from plotly.graph_objects import Figure
+
 
 _HEIGHT = 340
-"""Of a chart, in pixels."""
+"""Height of a chart in pixels."""
+_BAND = "rgba(0, 114, 178, {opacity:.2f})"
 _COLUMNS = ("series", "target", "cutoff", "time", "actual", "forecast")
 
 
@@ -25,9 +28,9 @@ def forecasts_html(frame: pd.DataFrame, *, title: str, most: int = 12) -> str:
     """A page with the charts of :func:`forecast_charts`.
 
     Args:
-        frame: As :func:`~search.reports.holdout.forecast_table.forecast_table` makes it.
+        frame: Forecasts, as :func:`~search.reports.holdout.forecast_table.forecast_table` returns them.
         title: Heading of the page.
-        most: Most charts, at least 3.
+        most: Largest number of charts, at least 3.
 
     Raises:
         DataError: The table lacks a column or has no forecast.
@@ -37,15 +40,16 @@ def forecasts_html(frame: pd.DataFrame, *, title: str, most: int = 12) -> str:
 
 
 def forecast_charts(frame: pd.DataFrame, *, most: int = 12, heading: Literal["h2", "h3"] = "h3") -> str:
-    """A chart for each series and target, as HTML: what came true, the forecasts, and their intervals.
+    """A chart for each series and target as HTML: actual values, forecasts, and prediction intervals.
 
-    Charts are ordered by their error, divided by the mean size of the true values so that series of any size compare.
-    Where there are too many, the best, the median and the worst are drawn, and others at even ranks between them.
+    Charts are sorted by their mean absolute error relative to the mean absolute actual value, which makes series of
+    different scale comparable. If there are too many, the best, the median, the worst and evenly spaced ranks between
+    them are drawn.
 
     Args:
-        frame: As :func:`~search.reports.holdout.forecast_table.forecast_table` makes it.
-        most: Most charts, at least 3.
-        heading: Tag of a chart's heading.
+        frame: Forecasts, as :func:`~search.reports.holdout.forecast_table.forecast_table` returns them.
+        most: Largest number of charts, at least 3.
+        heading: Tag of the headings of the charts.
 
     Raises:
         DataError: The table lacks a column or has no forecast.
@@ -61,7 +65,7 @@ def forecast_charts(frame: pd.DataFrame, *, most: int = 12, heading: Literal["h2
 
 
 def _levels(frame: pd.DataFrame) -> list[str]:
-    """The levels of the intervals in percent, as the columns name them, the narrowest first.
+    """The levels of the intervals in percent, as in the names of the columns, in increasing order.
 
     Raises:
         DataError: A column is missing.
@@ -75,14 +79,14 @@ def _levels(frame: pd.DataFrame) -> list[str]:
 
 @dataclass(frozen=True)
 class _Chart:
-    """What is drawn together.
+    """The data of one chart.
 
     Attributes:
         heading: Names of the series and the target.
         target: Name of the target.
-        rows: In the order of time.
-        error: Mean absolute error; NaN if no true value is known.
-        relative: That over the mean size of the true values.
+        rows: Rows in chronological order.
+        error: Mean absolute error; NaN if no actual value is known.
+        relative: Mean absolute error divided by the mean absolute actual value.
     """
 
     heading: str
@@ -93,7 +97,7 @@ class _Chart:
 
 
 def _ranked(frame: pd.DataFrame) -> list[_Chart]:
-    """The charts that could be drawn, the smallest relative error first.
+    """All possible charts, the smallest relative error first.
 
     Raises:
         DataError: There is no forecast.
@@ -117,7 +121,7 @@ def _chart(heading: str, target: str, rows: pd.DataFrame) -> _Chart:
 
 
 def _ranks(count: int, most: int) -> list[int]:
-    """Up to ``most`` of ``count`` ranks, evenly spaced below and above the median, which is one of them."""
+    """Up to ``most`` of ``count`` ranks: the median, and evenly spaced ranks below and above it."""
     if count <= most:
         return list(range(count))
     median = (count - 1) // 2
@@ -128,16 +132,16 @@ def _ranks(count: int, most: int) -> list[int]:
 
 def _introduction(shown: int, count: int, levels: list[str]) -> str:
     sentences = [
-        "A forecast knows the values before its line begins, and none after; the first knew those up to the "
-        "dotted line."
+        "Each forecast is based on the values before its line begins, and on none after; the first one on those before "
+        "the dotted line."
     ]
     if levels:
         shares = " and ".join(f"{level} %" for level in levels)
-        sentences.append(f"The bands are meant to hold {shares} of the values.")
+        sentences.append(f"The bands are intended to contain {shares} of the values.")
     if shown < count:
         sentences.append(
-            f"{shown} of {count} charts are shown, {count - shown} are not: the smallest, the median and the largest "
-            "error relative to the values are there, and evenly spaced ranks between them."
+            f"{shown} of {count} charts are shown, {count - shown} are not: those with the smallest, the median and "
+            "the largest error relative to the values, and evenly spaced ranks between them."
         )
     if shown > 1:
         sentences.append("The smallest relative error comes first.")
@@ -146,7 +150,7 @@ def _introduction(shown: int, count: int, levels: list[str]) -> str:
 
 def _section(each: _Chart, levels: list[str], heading: str) -> str:
     known = bool(np.isfinite(each.error))
-    score = f"mean absolute error {_number(each.error)}" if known else "no true value is known yet"
+    score = f"mean absolute error {_number(each.error)}" if known else "no actual value is known yet"
     drawn = chart(forecast_figure(each.rows, each.target, levels), height=_HEIGHT)
     return f"<{heading}>{html.escape(each.heading)}, {score}</{heading}>\n{_coverage(each.rows, levels)}{drawn}"
 
@@ -165,3 +169,101 @@ def _coverage(rows: pd.DataFrame, levels: list[str]) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def forecast_figure(rows: pd.DataFrame, target: str, levels: list[str]) -> Figure:
+    """The chart of one series and target.
+
+    Args:
+        rows: Their rows of :func:`~search.reports.holdout.forecast_table.forecast_table`, in chronological order.
+        target: Title of the vertical axis.
+        levels: Levels of the intervals in percent, in increasing order.
+    """
+    from plotly.graph_objects import Figure, Scatter
+
+    figure = Figure()
+    windows = _windows(rows)
+    for order, level in enumerate(reversed(levels)):
+        figure.add_trace(_band(windows, level, opacity=0.16 + 0.2 * order / len(levels)))
+    figure.add_trace(
+        Scatter(
+            x=_times(rows["time"]),
+            y=rows["actual"].to_numpy(),
+            name="actual",
+            mode="lines",
+            line={"color": INK, "width": 1.5},
+            hovertemplate=f"%{{y:{NUMBER}}}",
+        )
+    )
+    figure.add_trace(_forecasts(windows, levels))
+    _lay_out(figure, target, first_cutoff=_times(windows[0]["cutoff"])[0])
+    return figure
+
+
+def _windows(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows of each forecast; one-step forecasts are joined into a single line."""
+    forecasts = rows.dropna(subset="forecast")
+    windows = [part for _, part in forecasts.groupby("cutoff", sort=True)]
+    return windows if max(map(len, windows)) > 1 else [forecasts]
+
+
+def _band(windows: list[pd.DataFrame], level: str, *, opacity: float) -> Any:
+    """A trace with one closed shape per forecast."""
+    from plotly.graph_objects import Scatter
+
+    x, y = [], []
+    for window in windows:
+        times = _times(window["time"])
+        x += [*times, *times[::-1], None]
+        y += [*window[f"upper_{level}"], *window[f"lower_{level}"][::-1], None]
+    return Scatter(
+        x=x,
+        y=y,
+        name=f"{level} % interval",
+        mode="lines",
+        fill="toself",
+        fillcolor=_BAND.format(opacity=opacity),
+        # A single point has no area: its band is the outline.
+        line={"color": _BAND.format(opacity=opacity), "width": 8 if len(windows[0]) == 1 else 0},
+        hoverinfo="skip",
+    )
+
+
+def _forecasts(windows: list[pd.DataFrame], levels: list[str]) -> Any:
+    """A trace with one line per forecast."""
+    from plotly.graph_objects import Scatter
+
+    x, y, bounds = [], [], []
+    for window in windows:
+        x += [*_times(window["time"]), None]
+        y += [*window["forecast"], None]
+        ends = window[[f"{end}_{level}" for level in levels for end in ("lower", "upper")]]
+        bounds += [*ends.to_numpy().tolist(), [None] * 2 * len(levels)]
+    intervals = "".join(
+        f"<br>{level} %: %{{customdata[{2 * order}]:{NUMBER}}} to %{{customdata[{2 * order + 1}]:{NUMBER}}}"
+        for order, level in enumerate(levels)
+    )
+    return Scatter(
+        x=x,
+        y=y,
+        name="forecast",
+        mode="lines+markers" if len(windows[0]) == 1 else "lines",
+        line={"color": BLUE, "width": 2},
+        customdata=bounds,
+        hovertemplate=f"%{{y:{NUMBER}}}{intervals}",
+    )
+
+
+def _lay_out(figure: Figure, target: str, *, first_cutoff: Any) -> None:
+    style(figure)
+    figure.update_layout(hovermode="x unified", legend_traceorder="reversed")
+    figure.update_xaxes(title="time")
+    figure.update_yaxes(title=axis_title(target), separatethousands=True, exponentformat="none")
+    figure.add_vline(x=first_cutoff, line={"color": "#888888", "width": 1, "dash": "dot"})
+
+
+def _times(times: pd.Series) -> list[Any]:
+    """Steps, or dates in local time."""
+    if times.dtype.kind == "i":
+        return list(times)
+    return list(np.datetime_as_string(times.dt.tz_localize(None).to_numpy(), unit="s"))

@@ -1,4 +1,4 @@
-"""How the scores went: from trial to trial, and from epoch to epoch."""
+"""Scores over the search: by trial, and by epoch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from search.reports.charts import (
     style,
     whole_numbers,
 )
-from search.reports.objectives import Objective, complete_trials
+from search.reports.search.objectives import Objective, complete_trials
 from search.study.records import StudyRecord
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 
 def history_figure(optuna_study: Study, objective: Objective, baseline: tuple[str, float] | None) -> Figure:
-    """The values of all complete trials, and the best so far.
+    """The values of all complete trials and the best value so far.
 
     Args:
-        optuna_study: With a complete trial.
-        objective: What is drawn.
-        baseline: Name and score of a simple method to compare with.
+        optuna_study: A study with at least one complete trial.
+        objective: The objective to draw.
+        baseline: Name and score of the baseline to draw.
     """
     from optuna.visualization import plot_optimization_history
 
@@ -50,13 +50,13 @@ def history_figure(optuna_study: Study, objective: Objective, baseline: tuple[st
         selector={"name": "Best Value"},
     )
     figure.update_traces(
-        name="breaks a bound",
+        name="violates a bound",
         marker={"color": GREY, "symbol": "x"},
         hovertemplate=look["hovertemplate"],
         selector={"name": "Infeasible Trial"},
     )
     for trace in figure.data:
-        trace.showlegend = any(value is not None for value in trace.x) if trace.name == "breaks a bound" else True
+        trace.showlegend = any(value is not None for value in trace.x) if trace.name == "violates a bound" else True
     if baseline is not None:
         figure.add_trace(_baseline(*baseline, len(optuna_study.get_trials(deepcopy=False))))
     last = len(optuna_study.get_trials(deepcopy=False)) - 1
@@ -68,7 +68,7 @@ def history_figure(optuna_study: Study, objective: Objective, baseline: tuple[st
 
 
 def history_cut(optuna_study: Study, objective: Objective) -> Cut:
-    """What of the values is drawn."""
+    """The range of values to draw."""
     values = [objective.of(trial) for trial in complete_trials(optuna_study)]
     return cut(values, larger_is_better=objective.larger_is_better)
 
@@ -90,9 +90,9 @@ def curves_figure(study: StudyRecord, optuna_study: Study, best: int | None) -> 
     """The intermediate values of all trials, fold after fold, as the pruner sees them.
 
     Args:
-        study: Names the folds and their epochs.
-        optuna_study: With an intermediate value.
-        best: Number of the trial that stands out.
+        study: The study, whose configuration defines the folds and their epochs.
+        optuna_study: The same study, with at least one intermediate value.
+        best: Number of the trial to highlight.
     """
     from plotly.graph_objects import Figure
 
@@ -120,11 +120,11 @@ def curves_figure(study: StudyRecord, optuna_study: Study, best: int | None) -> 
 
 
 def curves_cut(optuna_study: Study) -> Cut:
-    """What of the intermediate values is drawn."""
+    """The range of intermediate values to draw."""
     values = [
         value for trial in optuna_study.get_trials(deepcopy=False) for value in trial.intermediate_values.values()
     ]
-    # Only a study of the score alone has intermediate values.
+    # Only single-objective studies have intermediate values.
     return cut(values, larger_is_better=optuna_study.directions[0].name == "MAXIMIZE")
 
 
@@ -144,7 +144,7 @@ def _kind(trial: FrozenTrial, best: int | None) -> str:
 
 
 def _curve(trial: FrozenTrial, kind: str, max_epochs: int, *, legend: bool) -> Any:
-    """A trial's line, broken between two folds."""
+    """The curve of a trial, interrupted between folds."""
     from plotly.graph_objects import Scatter
 
     steps: list[int | None] = []
@@ -174,7 +174,7 @@ def _curve(trial: FrozenTrial, kind: str, max_epochs: int, *, legend: bool) -> A
 
 
 def _folds(trials: list[FrozenTrial], max_epochs: int) -> Iterator[tuple[int, int]]:
-    """Number and first step of each fold that a trial reached."""
+    """Number and first step of each fold that any trial reached."""
     last = max(max(trial.intermediate_values) for trial in trials)
     if max_epochs:
         yield from enumerate(range(1, last + 1, max_epochs), start=1)

@@ -1,4 +1,4 @@
-"""The search itself, drawn: scores, learning curves, parameters, and when which trial ran."""
+"""The search section of a report: history, learning curves, parameters, and timeline."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 
 from search.config.objectives import SCORE
 from search.reports.charts import Cut
-from search.reports.objectives import Objective, complete_trials, objectives
 from search.reports.page import chart, paragraph, wide
 from search.reports.search.history import curves_cut, curves_figure, history_cut, history_figure
-from search.reports.search.importance import METHOD, Importance, importance, importance_figure, limits
-from search.reports.search.parameters import alone_figure, together_figure
-from search.reports.search.pareto import pareto_figure
+from search.reports.search.objectives import Objective, complete_trials, objectives, pareto_figure
+from search.reports.search.parameters import (
+    METHOD,
+    Importance,
+    alone_figure,
+    importance,
+    importance_figure,
+    limits,
+    together_figure,
+)
 from search.reports.search.timeline import timeline, timeline_figure, timeline_text
 from search.study.records import StudyRecord
 
@@ -24,16 +30,16 @@ if TYPE_CHECKING:
 _HEIGHT, _SMALL_HEIGHT = 340, 230
 _BAR, _AROUND_BARS, _NARROWEST_BARS = 26, 70, 560
 _AXIS = 140
-"""Pixels from one parameter to the next in parallel coordinates."""
+"""Distance of two axes of the parallel coordinates, in pixels."""
 _MOST_BARS, _MOST_TOGETHER, _MOST_ALONE = 15, 7, 24
 
 
 def search_html(study: StudyRecord, optuna_study: Study, now: datetime) -> str:
-    """A chart of everything that the study has enough trials for, and a sentence where it has not.
+    """A chart of everything that the study has enough trials for, and a sentence where it does not.
 
     Args:
         study: The study.
-        optuna_study: The same, for Optuna.
+        optuna_study: The same study, as Optuna has it.
         now: Local time.
     """
     aims = objectives(optuna_study, study.metric)
@@ -47,7 +53,7 @@ def search_html(study: StudyRecord, optuna_study: Study, now: datetime) -> str:
         parts += _together(optuna_study, aims, found)
         parts += _alone(optuna_study, aims, found)
     else:
-        parts.append(paragraph("Scores and parameters are drawn as soon as a trial is complete."))
+        parts.append(paragraph("Scores and parameters will be drawn once a trial is complete."))
         parts += _curves(study, optuna_study)
     return "\n".join([*parts, *_timeline(study, now)])
 
@@ -55,10 +61,11 @@ def search_html(study: StudyRecord, optuna_study: Study, now: datetime) -> str:
 def _front(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...]) -> Iterator[str]:
     if len(aims) == 1:
         return
-    numbers = ", ".join(map(str, study.front)) or "there is none"
+    numbers = ", ".join(map(str, study.front)) or "none"
     yield "<h3>Pareto front</h3>"
     yield paragraph(
-        f"Trials within the bounds of which no other is as good in every objective and better in one: {numbers}."
+        "Trials within the bounds that no other trial dominates (at least as good in every objective and better in "
+        f"one): {numbers}."
     )
     first = _score(aims)
     for other in aims:
@@ -75,7 +82,7 @@ def _history(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...
         baseline = best if aim.name == SCORE else None
         hidden = history_cut(optuna_study, aim)
         yield paragraph(
-            "Every complete trial, in the order of their numbers; pruned and failed ones have no final value.",
+            "All complete trials, in order of their numbers; pruned and failed trials have no final value.",
             *(["The dashed line is the best baseline."] if baseline else []),
             *_left_out(hidden, "trial"),
         )
@@ -87,17 +94,17 @@ def _curves(study: StudyRecord, optuna_study: Study) -> Iterator[str]:
         yield "<h3>Intermediate values</h3>"
         hidden = curves_cut(optuna_study)
         yield paragraph(
-            "The mean of the best scores of the folds that a trial has finished and its best so far in the current "
-            "one: what the pruner compares.",
+            "The values that the pruner compares: the mean of a trial's best scores in its finished folds and its best "
+            "score so far in the current fold.",
             *_left_out(hidden, "value"),
         )
         yield chart(curves_figure(study, optuna_study, study.best.number if study.best else None), height=_HEIGHT + 40)
 
 
 def _importance(found: Importance) -> Iterator[str]:
-    yield "<h3>Which parameters matter</h3>"
+    yield "<h3>Parameter importance</h3>"
     if not found.shares:
-        yield paragraph(f"Importances cannot be told: {found.reason}.")
+        yield paragraph(f"Importances cannot be computed: {found.reason}.")
         return
     yield paragraph(METHOD)
     bars = min(len(found.shares), _MOST_BARS)
@@ -112,10 +119,10 @@ def _together(optuna_study: Study, aims: tuple[Objective, ...], found: Importanc
     if found.n_trials < 2 or not names:
         return
     score = _score(aims)
-    yield "<h3>Parameters together</h3>"
+    yield "<h3>Parallel coordinates</h3>"
     yield paragraph(
-        f"A line is a complete trial, the darker the better its {score.label}; None stands where it does not have the "
-        "parameter.",
+        f"Each line is a complete trial; the darker, the better its {score.label}. None marks a parameter that the "
+        "trial does not have.",
         *_shown(len(names), found),
     )
     width = _AXIS * (len(names) + len(aims))
@@ -128,9 +135,9 @@ def _alone(optuna_study: Study, aims: tuple[Objective, ...], found: Importance) 
         return
     score = _score(aims)
     hidden = history_cut(optuna_study, score)
-    yield "<h3>Parameters one by one</h3>"
+    yield "<h3>Individual parameters</h3>"
     yield paragraph(
-        "A point is a complete trial; later ones are darker. The axes show all that could be chosen.",
+        "Each point is a complete trial; later trials are darker. The axes span the search space.",
         *_left_out(hidden, "trial"),
         *_shown(len(names), found),
     )
@@ -139,7 +146,7 @@ def _alone(optuna_study: Study, aims: tuple[Objective, ...], found: Importance) 
 
 
 def _left_out(hidden: Cut, thing: str) -> list[str]:
-    """The sentence on what a chart does not show, if there is any."""
+    """A sentence on what a chart does not show, if there is any."""
     return [hidden.sentence(thing if hidden.hidden == 1 else f"{thing}s")] if hidden.hidden else []
 
 

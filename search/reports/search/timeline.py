@@ -1,4 +1,4 @@
-"""When which trial ran: a lane for each that ran at the same time, without the pauses between two runs."""
+"""Timeline of the trials: concurrent trials in separate lanes, pauses between runs cut out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from search.reports.charts import BLUE, GREEN, ORANGE, RED, style
+from search.reports.formatting import duration
 from search.study.records import TrialRecord
 
 if TYPE_CHECKING:
@@ -22,14 +23,10 @@ _LOOKS = {
     "RUNNING": ("running", GREEN),
 }
 _PAUSE_SHARE, _PAUSE_LEAST = 0.1, 60.0
-"""A gap is a pause when it is longer than this share of the busy time, and than so many seconds."""
+"""A gap counts as a pause if it is longer than this share of the busy time and this number of seconds."""
 _STILL_RUNNING = 5
-"""A trial marked as running that takes this many times the longest one was left behind by a killed process."""
+"""A running trial that takes this many times as long as the longest one was left behind by a killed process."""
 _UNITS = ((2 * 3600, 3600, "hours"), (300, 60, "minutes"), (0, 1, "seconds"))
-
-_LARGE_UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
-_TENTHS = 9.95
-"""Seconds from which tenths are not told."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +35,9 @@ class Span:
 
     Attributes:
         trial: The trial.
-        start: Seconds from the first start, without pauses.
+        start: Seconds since the first start, pauses excluded.
         end: Likewise.
-        lane: From 1.
+        lane: Number of its lane, from 1.
     """
 
     trial: TrialRecord
@@ -51,11 +48,11 @@ class Span:
 
 @dataclass(frozen=True)
 class Timeline:
-    """All trials that ran.
+    """The spans of all trials that have started.
 
     Attributes:
-        spans: In the order of their starts.
-        pauses: Where pauses were cut out, in seconds as in a span, and how long each was in seconds.
+        spans: In order of their start.
+        pauses: Position of each removed pause, in seconds as in a span, and its length in seconds.
     """
 
     spans: tuple[Span, ...]
@@ -63,27 +60,27 @@ class Timeline:
 
     @property
     def lanes(self) -> int:
-        """Most trials at the same time."""
+        """Largest number of concurrent trials."""
         return max((span.lane for span in self.spans), default=0)
 
     @property
     def seconds(self) -> float:
-        """From the first start to the last end, without pauses."""
+        """Seconds from the first start to the last end, pauses excluded."""
         return max((span.end for span in self.spans), default=0.0)
 
     @property
     def busy(self) -> float:
-        """Share of the lanes' time in which a trial ran, in [0, 1]."""
+        """Share of the lanes' time in which a trial was running, in [0, 1]."""
         whole = self.lanes * self.seconds
         return sum(span.end - span.start for span in self.spans) / whole if whole else 1.0
 
 
 def timeline(trials: Sequence[TrialRecord], now: datetime) -> Timeline:
-    """Lay the trials out.
+    """Arrange the trials in lanes.
 
     Args:
-        trials: Those that have not started are left out.
-        now: Local time; where trials end that still run.
+        trials: Trials; those that have not started are left out.
+        now: Local time, at which running trials end.
     """
     timed = sorted(_times(trials, now), key=lambda item: (item[1], item[0].number))
     if not timed:
@@ -106,7 +103,7 @@ def timeline(trials: Sequence[TrialRecord], now: datetime) -> Timeline:
 
 
 def _times(trials: Sequence[TrialRecord], now: datetime) -> list[tuple[TrialRecord, datetime, datetime]]:
-    """Start and end of each trial that has begun."""
+    """Start and end of each trial that has started."""
     ended = [(trial, trial.started, trial.completed) for trial in trials if trial.started and trial.completed]
     longest = max((end - start for _, start, end in ended), default=None)
     running = []
@@ -119,7 +116,7 @@ def _times(trials: Sequence[TrialRecord], now: datetime) -> list[tuple[TrialReco
 
 
 def _pauses(times: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
-    """Gaps in which nothing ran, of those that are long."""
+    """Long gaps in which no trial was running."""
     gaps, busy, end = [], timedelta(), times[0][0]
     for start, stop in times:
         if start > end:
@@ -175,26 +172,13 @@ def _about(span: Span) -> str:
 
 
 def timeline_text(line: Timeline) -> list[str]:
-    """Sentences about it."""
-    sentences = ["A lane is room for one trial at a time; which process ran it is not recorded."]
+    """Sentences that describe the timeline."""
+    sentences = ["A lane holds one trial at a time; the process that ran it is not recorded."]
     ended = [span.end - span.start for span in line.spans if span.trial.state != "RUNNING"]
     if ended:
         sentences.append(f"The median trial took {duration(statistics.median(ended))}.")
     if line.lanes > 1:
-        sentences.append(f"Of the lanes' time, {line.busy:.0%} was used.")
+        sentences.append(f"The lanes were busy {line.busy:.0%} of the time.")
     if line.pauses:
-        sentences.append("Pauses between two runs are cut out, at the dotted lines.")
+        sentences.append("Pauses between runs are cut out at the dotted lines.")
     return sentences
-
-
-def duration(seconds: float) -> str:
-    """``43 s``, ``5 min 10 s``, ``3 h 20 min``, ``2 d 4 h``; a line is not broken before a unit."""
-    if seconds < _TENTHS:
-        return f"{seconds:.1f}\N{NO-BREAK SPACE}s"
-    if round(seconds) < 60:
-        return f"{seconds:.0f}\N{NO-BREAK SPACE}s"
-    for size, name, small_size, small_name in _LARGE_UNITS:
-        whole, rest = divmod(round(seconds / small_size), size // small_size)
-        if whole:
-            return f"{whole}\N{NO-BREAK SPACE}{name}" + (f" {rest}\N{NO-BREAK SPACE}{small_name}" if rest else "")
-    raise AssertionError(seconds)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from search.config.space_config import FamilyConfig
     from search.config.study_config import StudyConfig
+    from search.reports.task_pages import TaskPages
     from search.tasks.base import Words
     from search.tasks.forecasting.compare import ComparedForecasts
     from search.tasks.forecasting.plan import ForecastPlan
@@ -45,6 +46,13 @@ class ForecastingTask(Task[Any, Any, Any]):
         from search.tasks.forecasting import words
 
         return words
+
+    @property
+    def pages(self) -> TaskPages:
+        """The task-specific parts of a study's report."""
+        from search.tasks.forecasting.report import PAGES
+
+        return PAGES
 
     def compare(self, plan: ForecastPlan) -> ComparedForecasts:
         """How families of networks are compared."""

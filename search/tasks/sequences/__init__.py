@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from search.config.space_config import FamilyConfig
     from search.config.study_config import StudyConfig
+    from search.reports.task_pages import TaskPages
     from search.tasks.base import Words
     from search.tasks.sequences.compare import ComparedSequences
     from search.tasks.sequences.plan import SequencePlan
@@ -45,6 +46,13 @@ class SequenceTask(Task[Any, Any, Any]):
         from search.tasks.sequences import words
 
         return words
+
+    @property
+    def pages(self) -> TaskPages:
+        """The task-specific parts of a study's report."""
+        from search.tasks.sequences.report import PAGES
+
+        return PAGES
 
     def compare(self, plan: SequencePlan) -> ComparedSequences:
         """How families of networks are compared."""

@@ -1,12 +1,16 @@
-"""What a diagram says of a labeling network: its steps in words, in the order of the computation."""
+"""The diagram of a sequence classifier or regressor: its steps in words, in the order of the computation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
+from lstmgru.data.formatting import counted
 from lstmgru.specs import SequenceModelSpec
-from search.reports.diagram.boxes import Box, Network, Roles
-from search.reports.diagram.layer_boxes import (
+from search.reports.diagram.boxes import (
+    Box,
+    Network,
     cut_name,
     dropout_words,
     embedding_box,
@@ -15,13 +19,49 @@ from search.reports.diagram.layer_boxes import (
     pooling_boxes,
     reading_arrow,
     stack_boxes,
-    steps,
 )
 
 
-def describe_predictor(model: SequenceModelSpec, roles: Roles) -> Network:
+@dataclass(frozen=True)
+class SequenceRoles:
+    """What a sequence classifier or regressor reads and predicts.
+
+    Attributes:
+        target: Column of the labels.
+        channel_names: Names of the channels, if the study gives them.
+        n_channels: Number of channels; 0 for texts.
+        text: Column of the texts.
+        n_classes: C; 0 for regression.
+    """
+
+    target: str
+    channel_names: tuple[str, ...] = ()
+    n_channels: int = 0
+    text: str | None = None
+    n_classes: int = 0
+
+    @classmethod
+    def of_study(cls, config: Mapping[str, Any], found: Mapping[str, Any]) -> Self:
+        """The roles of a study.
+
+        Args:
+            config: Its study file, every default filled in.
+            found: What its record says about the data.
+        """
+        data, n_channels = config["data"], found.get("channels", 0)
+        named = len(data["channels"]) == n_channels  # the columns of a wide table are steps
+        return cls(
+            target=data["target"] or "the label",
+            channel_names=tuple(data["channels"]) if named else (),
+            n_channels=n_channels,
+            text=data["text"],
+            n_classes=found.get("classes", 0),
+        )
+
+
+def describe_predictor(model: SequenceModelSpec, roles: SequenceRoles) -> Network:
     """The boxes of an architecture."""
-    # Tokens' vectors are dropped in part, before they are put together to segments.
+    # Dropout is applied to the token embeddings, before they are joined into segments.
     dropped = model.dropout if model.tokens else 0.0
     first = dropped if model.segment_length == 1 else 0.0
     return Network(
@@ -29,21 +69,21 @@ def describe_predictor(model: SequenceModelSpec, roles: Roles) -> Network:
         branches=tuple(stack_boxes(model, stack, first_dropout=first) for stack in model.branches),
         merge=tuple(merge_boxes(model)),
         after=(
-            *pooling_boxes(model, [f"over all {_unit(model)}s that are there"], arrow="all outputs"),
+            *pooling_boxes(model, [f"over all {_unit(model)}s of the input"], arrow="all outputs"),
             _head(model, roles),
-            Box("softmax") if roles.classes else Box("back to original units", ("× deviation, + mean",)),
+            Box("softmax") if roles.n_classes else Box("back to original units", ("× deviation, + mean",)),
             _label(roles),
         ),
     )
 
 
-def _data(model: SequenceModelSpec, roles: Roles) -> Box:
+def _data(model: SequenceModelSpec, roles: SequenceRoles) -> Box:
     if model.tokens is not None:
         lines = (f"of {cut_name(roles.text)}",) if roles.text else ()
-        return Box(f"up to {steps(model.max_length, model.tokens)} of a text", lines, "data")
-    channels = [steps(roles.channels, "channel")] if roles.channels else []
-    of_names = [names(roles.past)] if roles.past else []
-    return Box(f"up to {steps(model.max_length)} of a sequence", (*channels, *of_names), "data")
+        return Box(f"up to {counted(model.max_length, model.tokens)} of a text", lines, "data")
+    channels = [counted(roles.n_channels, "channel")] if roles.n_channels else []
+    of_names = [names(roles.channel_names)] if roles.channel_names else []
+    return Box(f"up to {counted(model.max_length, 'step')} of a sequence", (*channels, *of_names), "data")
 
 
 def _numbers(model: SequenceModelSpec) -> Iterator[Box]:
@@ -59,9 +99,9 @@ def _tokens(model: SequenceModelSpec) -> Iterator[Box]:
         return
     lines = [f"{model.embedding_size} learned features for each {model.tokens}"]
     if model.min_count > 1:
-        lines.append(f"that the training part has {model.min_count} times or more")
+        lines.append(f"that occurs at least {model.min_count} times in training")
     if model.token_dropout:
-        lines.append(f"in training {100 * model.token_dropout:.2g} % are hidden")
+        lines.append(f"{100 * model.token_dropout:.2g} % are masked during training")
     yield Box("embedding", tuple(lines))
 
 
@@ -69,7 +109,7 @@ def _segments(model: SequenceModelSpec, dropped: float) -> Iterator[Box]:
     length = model.segment_length
     if length > 1:
         unit, count = model.tokens or "step", -(-model.max_length // length)
-        lines = (f"up to {steps(model.max_length, unit)} → {count} segments",)
+        lines = (f"up to {counted(model.max_length, unit)} → {count} segments",)
         yield Box(f"segments of {length} {unit}s", lines, arrow=dropout_words(dropped))
         yield embedding_box(model)
 
@@ -78,14 +118,14 @@ def _unit(model: SequenceModelSpec) -> str:
     return "segment" if model.segment_length > 1 else model.tokens or "step"
 
 
-def _head(model: SequenceModelSpec, roles: Roles) -> Box:
+def _head(model: SequenceModelSpec, roles: SequenceRoles) -> Box:
     title = "linear" if model.head == "linear" else "linear, ReLU, linear"
-    gives = f"a number for each of {roles.classes} classes" if roles.classes else "one number"
+    gives = f"a logit for each of {roles.n_classes} classes" if roles.n_classes else "one number"
     return Box(title, (gives,), arrow=reading_arrow(model))
 
 
-def _label(roles: Roles) -> Box:
-    target = cut_name(roles.targets[0])
-    if roles.classes:
-        return Box(f"probabilities of {roles.classes} classes", (f"of {target}",), "data")
+def _label(roles: SequenceRoles) -> Box:
+    target = cut_name(roles.target)
+    if roles.n_classes:
+        return Box(f"probabilities of {roles.n_classes} classes", (f"of {target}",), "data")
     return Box(target, (), "data")

@@ -38,7 +38,7 @@ _FEW = 1000
 _RARE = 2
 """How often less frequent than the mean a class must be for its weight to be searched."""
 OF_TEXTS = ("tokens", "embedding_size", "min_count", "token_dropout")
-_OF_CLASSES = ("label_smoothing", "class_weights")
+OF_CLASSES = ("label_smoothing", "class_weights")
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def _problems(space: SearchSpace, given: set[str], labels: LabelSpec, data: Sequ
         problems["tokens"] = "must be word, since data.vectors holds vectors of words; leave it or the vectors out"
     problems = {key: text for key, text in problems.items() if key in given}
     if labels.task == "regression":
-        wrong = dict.fromkeys(_OF_CLASSES, "is for classes, but the labels are numbers; leave it out")
+        wrong = dict.fromkeys(OF_CLASSES, "is for classes, but the labels are numbers; leave it out")
         problems |= {key: text for key, text in wrong.items() if key in given}
     losses = set(space["loss"].values or ())
     if (labels.task == "classification") != (losses == {"cross_entropy"}):

@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
-from search.reports.search.importance import importance, importance_figure, limits
+from search.reports.search.parameters import importance, importance_figure, limits
 
 # Of Optuna's, about what is experimental and about few trials.
 pytestmark = pytest.mark.filterwarnings("ignore:Argument ``normalize``", "ignore:Some regimes")
@@ -91,10 +91,10 @@ def test_trials_as_good_as_the_last_of_the_best_are_among_them() -> None:
 @pytest.mark.parametrize(
     ("study", "reason"),
     [
-        (make_study(0, bowl), "of complete trials there are 0, and at least 4 are needed"),
-        (make_study(3, bowl), "of complete trials there are 3, and at least 4 are needed"),
-        (make_study(8, bowl, states="PPPPP"), "of complete trials there are 3, and at least 4 are needed"),
-        (make_study(6, lambda trial: trial.number), "no parameter is searched"),
+        (make_study(0, bowl), "at least 4 complete trials are needed, and there are 0"),
+        (make_study(3, bowl), "at least 4 complete trials are needed, and there are 3"),
+        (make_study(8, bowl, states="PPPPP"), "at least 4 complete trials are needed, and there are 3"),
+        (make_study(6, lambda trial: trial.number), "the study searches no parameter"),
         (make_study(8, lambda trial: 0 * trial.suggest_float("x", 0, 1)), "too many trials have the same score"),
         (
             make_study(8, lambda trial: 0 * trial.suggest_float("x", 0, 1) - (trial.number == 3)),
@@ -102,7 +102,7 @@ def test_trials_as_good_as_the_last_of_the_best_are_among_them() -> None:
         ),
         (
             make_study(8, lambda trial: trial.number + trial.suggest_categorical("x", ["only"]).count("z")),
-            "the values of the best trials are spread as those of all are",
+            "values are distributed in the best trials as they are in all trials",
         ),
     ],
     ids=["none", "three", "pruned", "no parameter", "all equal", "nearly all equal", "one choice"],
@@ -122,12 +122,12 @@ def test_pruned_trials_do_not_count() -> None:
 @pytest.mark.parametrize(
     ("study", "said", "unsaid"),
     [
-        (make_study(8, bowl), ["the best 4 of 8", "8 trials are few for 2 parameters"], ["number stands", "bound"]),
-        (make_study(60, bowl), ["the best 6 of 60"], ["few", "number stands", "objective"]),
-        (make_study(60, conditional), ["their number stands beside its name"], ["few"]),
+        (make_study(8, bowl), ["the best 4 of 8", "8 trials are few for 2 parameters"], ["weighted", "bound"]),
+        (make_study(60, bowl), ["the best 6 of 60"], ["few", "weighted", "objective"]),
+        (make_study(60, conditional), ["weighted by their number"], ["few"]),
         (
             make_study(60, lambda trial: (bowl(trial), 1.0), n_objectives=2),
-            ["the fewest others beat in every objective"],
+            ["dominated by the fewest other trials"],
             ["bound"],
         ),
     ],
@@ -146,7 +146,7 @@ def test_trials_that_break_a_bound_are_counted() -> None:
     trial.set_constraint("latency", 1.0)
     study.tell(trial, 0.5)
 
-    assert "1 of them break a bound" in " ".join(limits(importance(study)))
+    assert "1 of them violate a bound" in " ".join(limits(importance(study)))
 
 
 def test_a_bar_says_how_many_trials_have_its_parameter() -> None:

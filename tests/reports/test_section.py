@@ -1,4 +1,4 @@
-"""Optuna's plots on the page: which there are, what they are called, and what they show."""
+"""The search section of a report: which plots there are, their names, and what they show."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import optuna
 import pytest
 from helpers.report_study import MAX_EPOCHS, START, Made, make_label_store, make_store
 
-from search.reports.objectives import objectives
 from search.reports.search.history import curves_figure, history_figure
+from search.reports.search.objectives import objectives, pareto_figure
 from search.reports.search.parameters import alone_figure, together_figure
-from search.reports.search.pareto import pareto_figure
 from search.reports.search.section import search_html
 from search.study.store import StudyStore
 
@@ -26,9 +25,9 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 EVERYTHING = [
     "Optimization history",
     "Intermediate values",
-    "Which parameters matter",
-    "Parameters together",
-    "Parameters one by one",
+    "Parameter importance",
+    "Parallel coordinates",
+    "Individual parameters",
     "Timeline",
 ]
 
@@ -61,7 +60,7 @@ def several(folder: Path, values: Sequence[tuple[float, ...]], **made: Any) -> S
         ([Made("RUNNING")], ["Intermediate values", "Timeline"]),
         ([Made("FAIL", reason="x")] * 3, ["Intermediate values", "Timeline"]),
         ([Made("PRUNED", reason="x")] * 3, ["Intermediate values", "Timeline"]),
-        ([Made()], [name for name in EVERYTHING if not name.startswith("Parameters")]),
+        ([Made()], [name for name in EVERYTHING if name not in ("Parallel coordinates", "Individual parameters")]),
         ([Made(), Made()], EVERYTHING),
         ([Made()] * 8, EVERYTHING),
     ],
@@ -73,20 +72,20 @@ def test_a_study_gets_the_plots_that_it_has_enough_trials_for(
     page = page_of(tmp_path, trials)
 
     assert headings(page) == expected
-    assert ("drawn as soon as a trial is complete" in page) == ("Optimization history" not in expected)
+    assert ("will be drawn once a trial is complete" in page) == ("Optimization history" not in expected)
 
 
 def test_importances_that_cannot_be_told_are_a_sentence(tmp_path: Path) -> None:
     page = page_of(tmp_path, [Made(), Made()])
 
-    assert "Importances cannot be told: of complete trials there are 2, and at least 4 are needed." in page
+    assert "Importances cannot be computed: at least 4 complete trials are needed, and there are 2." in page
 
 
 def test_equal_scores_have_no_importances_but_plots(tmp_path: Path) -> None:
     page = page_of(tmp_path, [Made(values=(3.0,))] * 8)
 
     assert headings(page) == EVERYTHING
-    assert "Importances cannot be told: too many trials have the same score" in page
+    assert "Importances cannot be computed: too many trials have the same score" in page
 
 
 def test_every_axis_has_a_name_of_the_field(tmp_path: Path) -> None:
@@ -128,7 +127,7 @@ def test_the_history_shows_complete_trials_the_best_so_far_and_a_baseline(tmp_pa
     assert list(traces["trial"].y) == [3.0, 2.5, 2.8]
     assert list(traces["best so far"].y) == [3.0, 3.0, 2.5, 2.5, 2.5]
     assert list(traces["baseline: seasonal naive"].y) == [2.9, 2.9]
-    assert not traces["breaks a bound"].showlegend
+    assert not traces["violates a bound"].showlegend
 
 
 def test_a_trial_that_went_astray_is_left_out_and_counted(tmp_path: Path) -> None:
@@ -138,8 +137,8 @@ def test_a_trial_that_went_astray_is_left_out_and_counted(tmp_path: Path) -> Non
     page = search_html(store.record(), store.study, START)
     figure = history_figure(store.study, objectives(store.study, "mae")[0], ("linear", 2.5))
 
-    assert page.count("1 trial lies above what is drawn.") == 2  # the history, the parameters one by one
-    assert "6 values lie above what is drawn." in page  # its intermediate values
+    assert page.count("1 trial lies above the plotted range.") == 2  # the history, the individual parameters
+    assert "6 values lie above the plotted range." in page  # its intermediate values
     low, high = figure.layout.yaxis.range
     assert low < 2.5  # the baseline is seen
     assert 3.08 < high < 4
@@ -159,8 +158,8 @@ def test_of_a_score_that_is_better_the_larger_the_history_goes_up(tmp_path: Path
     low, high = figure.layout.yaxis.range
     assert 0.4 < low < 0.5
     assert high > 0.9
-    assert page.count("1 trial lies below what is drawn.") == 2
-    assert "6 values lie below what is drawn." in page
+    assert page.count("1 trial lies below the plotted range.") == 2
+    assert "6 values lie below the plotted range." in page
     assert "baseline: ridge" in page  # of 0.6; the other one has 0.4
     assert "baseline: majority" not in page
 
@@ -170,8 +169,8 @@ def test_trials_that_break_a_bound_are_marked(tmp_path: Path) -> None:
 
     traces = {trace.name: trace for trace in history_figure(study, objectives(study, "mae")[0], None).data}
 
-    assert list(traces["breaks a bound"].x) == [1]
-    assert traces["breaks a bound"].showlegend
+    assert list(traces["violates a bound"].x) == [1]
+    assert traces["violates a bound"].showlegend
 
 
 # --- learning curves --------------------------------------------------------------------------------------------------
@@ -271,7 +270,7 @@ def test_each_objective_is_drawn_against_the_score_and_over_time(tmp_path: Path,
         *(f"Optimization history: {name}" for name in ("latency (s)", "parameters")[: count - 1]),
     ]
     assert page.partition("<h3>Optimization")[0].count('class="plotly-graph-div"') == count - 1
-    assert "the fewest others beat in every objective" in page
+    assert "dominated by the fewest other trials" in page
     assert "Intermediate values" not in page  # Optuna takes none of several objectives
 
 
@@ -284,7 +283,7 @@ def test_the_front_is_that_of_all_objectives(tmp_path: Path) -> None:
     assert sorted(zip(traces["Pareto front"].x, traces["Pareto front"].y, strict=True)) == [(4, 2), (5, 1), (6, 3)]
     assert list(zip(traces["other trials"].x, traces["other trials"].y, strict=True)) == [(7, 4)]
     assert sorted(traces["Pareto front"].customdata) == [0, 1, 2]
-    assert "better in one: 0, 1, 2." in search_html(store.record(), store.study, START)
+    assert "better in one): 0, 1, 2." in search_html(store.record(), store.study, START)
 
 
 def test_on_the_front_of_a_score_that_is_better_the_larger_costs_are_still_small(tmp_path: Path) -> None:
@@ -308,8 +307,8 @@ def test_the_front_keeps_the_bounds(tmp_path: Path) -> None:
     traces = {trace.name: trace for trace in pareto_figure(store.study, score, latency).data}
 
     assert list(traces["Pareto front"].y) == [2]
-    assert list(traces["breaks a bound"].y) == [1]
-    assert "better in one: 1." in search_html(store.record(), store.study, START)
+    assert list(traces["violates a bound"].y) == [1]
+    assert "better in one): 1." in search_html(store.record(), store.study, START)
 
 
 def test_what_optuna_knows_of_a_trial_does_not_go_into_the_page(tmp_path: Path) -> None:

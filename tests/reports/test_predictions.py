@@ -25,22 +25,22 @@ from lstmgru.errors import DataError
 from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec
 from search.cli.tables import print_study
-from search.reports.holdout.class_scores import ClassScore, read_classes
-from search.reports.holdout.confusion import confusion_html
-from search.reports.holdout.label_tables import (
+from search.reports.holdout.classes import classes_html, confusion_html, reliability_html
+from search.reports.holdout.prediction_tables import (
+    ClassScore,
     PredictedClasses,
     PredictedValues,
+    read_class_scores,
     read_confusion,
     read_predicted_classes,
     read_predicted_values,
 )
-from search.reports.holdout.labels import classes_html, values_html
-from search.reports.holdout.reliability import reliability_html
-from search.reports.holdout.values_chart import values_figure, values_text
+from search.reports.holdout.values import values_figure, values_html, values_text
 from search.reports.report import report_html
 from search.study.paths import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE, report_path
 from search.study.records import HoldoutRecord
 from search.study.store import StudyStore
+from search.tasks import find_task
 from search.tasks.sequences.data import SequenceData
 from search.tasks.sequences.refit import confusion_table, predictions
 
@@ -93,7 +93,7 @@ def labels_of(actual: list[int], predicted: list[int], certainty: list[float]) -
 def test_tables_of_classes_are_read_as_they_were_written(tmp_path: Path, classes: tuple[Any, ...]) -> None:
     evaluation, outputs = write_tables(tmp_path, classes)
 
-    scores = read_classes(tmp_path / CLASSES_TABLE)
+    scores = read_class_scores(tmp_path / CLASSES_TABLE)
     names = [score.name for score in scores]
     labels = read_predicted_classes(tmp_path / PREDICTIONS_TABLE, names)
 
@@ -125,28 +125,44 @@ HEAD = "sequence,actual,predicted,p_a,p_b\n"
 @pytest.mark.parametrize(
     ("table", "text", "message"),
     [
-        (CLASSES_TABLE, "", "is no table of classes: its columns are not class, support, precision, recall, f1"),
-        (CLASSES_TABLE, "class,support,precision,recall,f1\na,many,1,1,1\n", "is no table of classes: invalid literal"),
-        (CLASSES_TABLE, "class,support,precision,recall,f1\na,1\n", "is no table of classes: not enough values"),
-        (CONFUSION_TABLE, "actual,a,b\na,1,x\nb,1,1\n", "is no table of counts: invalid literal"),
-        (CONFUSION_TABLE, "actual,a,b\na,1\nb,1,1\n", "is no table of counts: .*inhomogeneous"),
-        (CONFUSION_TABLE, "actual,a\na,1\n", "is no table of counts of 2 classes: it has 1 rows"),
-        (PREDICTIONS_TABLE, "", "is no table of labels: No columns to parse"),
-        (PREDICTIONS_TABLE, HEAD, "is no table of labels: it has no rows"),
-        (PREDICTIONS_TABLE, "sequence,actual,predicted\n1,a,a\n", "is no table of labels: it has no column 'p_a'"),
-        (PREDICTIONS_TABLE, HEAD + "1,a,c,0.5,0.5\n", "is no table of labels: 'c' is none of the classes"),
-        (PREDICTIONS_TABLE, HEAD + "1,a,a,,0.5\n", "is no table of labels: could not convert string to float"),
+        (
+            CLASSES_TABLE,
+            "",
+            "table of class scores: its columns are not class, support, precision, recall, f1",
+        ),
+        (
+            CLASSES_TABLE,
+            "class,support,precision,recall,f1\na,many,1,1,1\n",
+            "table of class scores: invalid literal",
+        ),
+        (
+            CLASSES_TABLE,
+            "class,support,precision,recall,f1\na,1\n",
+            "table of class scores: not enough values",
+        ),
+        (CONFUSION_TABLE, "actual,a,b\na,1,x\nb,1,1\n", "confusion matrix: invalid literal"),
+        (CONFUSION_TABLE, "actual,a,b\na,1\nb,1,1\n", "confusion matrix: .*inhomogeneous"),
+        (CONFUSION_TABLE, "actual,a\na,1\n", "confusion matrix of 2 classes: it has 1 rows"),
+        (PREDICTIONS_TABLE, "", "table of predictions: No columns to parse"),
+        (PREDICTIONS_TABLE, HEAD, "table of predictions: it has no rows"),
+        (
+            PREDICTIONS_TABLE,
+            "sequence,actual,predicted\n1,a,a\n",
+            "table of predictions: it has no column 'p_a'",
+        ),
+        (PREDICTIONS_TABLE, HEAD + "1,a,c,0.5,0.5\n", "table of predictions: 'c' is not one of the classes"),
+        (PREDICTIONS_TABLE, HEAD + "1,a,a,,0.5\n", "table of predictions: could not convert string to float"),
     ],
 )
-def test_what_is_no_such_table_is_refused(tmp_path: Path, table: str, text: str, message: str) -> None:
+def test_any_other_file_is_refused(tmp_path: Path, table: str, text: str, message: str) -> None:
     path = tmp_path / table
     path.write_text(text)
     readers: dict[str, Any] = {
-        CLASSES_TABLE: lambda: read_classes(path),
+        CLASSES_TABLE: lambda: read_class_scores(path),
         CONFUSION_TABLE: lambda: read_confusion(path, 2),
         PREDICTIONS_TABLE: lambda: read_predicted_classes(path, ["a", "b"]),
     }
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=f"is not a {message}"):
         readers[table]()
 
 
@@ -202,7 +218,7 @@ def test_of_very_many_classes_the_most_frequent_mistakes_are_listed() -> None:
 
     made = confusion_html(counts, names, "text")
 
-    assert "34 texts got the label of another class" in made
+    assert "34 texts were misclassified" in made
     assert re.findall(r"<tr><td>(.*?)</tr>", made) == [
         'c4</td><td>c7</td><td class="number">30</td><td class="number">75 %</td>',
         'c1</td><td>c2</td><td class="number">2</td><td class="number">17 %</td>',
@@ -230,10 +246,10 @@ def test_probabilities_are_compared_with_what_is_right_in_five_parts(tmp_path: P
     ("n_right", "said"),
     [
         # Of 100 labels with a probability of 0.8, 80 ± 4 are right.
-        (73, "as far as 100 sequences can tell, they mean what they say."),
-        (87, "as far as 100 sequences can tell, they mean what they say."),
-        (71, "it is right less often than it says"),
-        (89, "it is right more often than it says"),
+        (73, "no significant miscalibration on 100 sequences."),
+        (87, "no significant miscalibration on 100 sequences."),
+        (71, "the model is overconfident"),
+        (89, "the model is underconfident"),
     ],
 )
 def test_a_difference_counts_from_two_standard_errors_on(n_right: int, said: str) -> None:
@@ -241,7 +257,7 @@ def test_a_difference_counts_from_two_standard_errors_on(n_right: int, said: str
 
     text = text_of(reliability_html(labels, "sequence"))
 
-    assert text.startswith(f"The labels were given with a mean probability of 0.800, and {n_right / 100:.3f} of them")
+    assert text.startswith(f"The mean probability of the predicted classes is 0.800, and {n_right / 100:.3f} of the")
     assert said in text
 
 
@@ -258,7 +274,7 @@ def test_the_most_confident_mistakes_come_first_and_are_ten_at_most(tmp_path: Pa
     expected = sorted(wrong, key=lambda row: -outputs[row].max())[:10]
     assert len(wrong) > 10
 
-    section = classes_html(tmp_path, "text").partition("The most confident mistakes")[2]
+    section = classes_html(tmp_path, "text").partition("Most confident mistakes")[2]
 
     assert cells(section) == [
         [
@@ -281,15 +297,15 @@ def test_where_everything_is_right_there_are_no_mistakes(tmp_path: Path) -> None
 
     section = text_of(classes_html(tmp_path, "sequence"))
 
-    assert section.startswith("Each of the 2 sequences got the right label.")
+    assert section.startswith("All 2 sequences were classified correctly.")
     assert "mistakes" not in section
 
 
 def test_of_many_classes_the_worst_are_shown_and_the_others_folded_away(tmp_path: Path) -> None:
     write_tables(tmp_path, tuple(f"c{number:02d}" for number in range(40)), 400)
-    scores = sorted(read_classes(tmp_path / CLASSES_TABLE), key=lambda score: score.f1)
+    scores = sorted(read_class_scores(tmp_path / CLASSES_TABLE), key=lambda score: score.f1)
 
-    section = classes_html(tmp_path, "sequence").partition("Class by class")[2].partition("<h3>")[0]
+    section = classes_html(tmp_path, "sequence").partition("Scores by class")[2].partition("<h3>")[0]
 
     shown, _, folded = section.partition("<details>")
     assert [row[0] for row in cells(shown)] == [score.name for score in scores[:30]]
@@ -319,7 +335,7 @@ def test_of_very_many_numbers_some_are_drawn(count: int, drawn: int, said: bool)
     labels = values_of([*range(count)], [*range(count)])
 
     assert len(values_figure(labels, "text").data[1].x) == drawn
-    assert ("One in 2 is drawn." in values_text(labels, "text")) == said
+    assert ("One point in 2 is drawn." in values_text(labels, "text")) == said
 
 
 def test_the_errors_are_said_and_the_largest_listed(tmp_path: Path) -> None:
@@ -328,8 +344,8 @@ def test_the_errors_are_said_and_the_largest_listed(tmp_path: Path) -> None:
 
     section = values_html(tmp_path, "sequence")
 
-    assert "half are predicted with an error of at most 10, nine in ten of at most 18." in section
-    listed = cells(section.partition("The largest errors")[2])
+    assert "are predicted with an absolute error of at most 10, 90 % with one of at most 18." in section
+    listed = cells(section.partition("Largest errors")[2])
     assert [row[0] for row in listed] == [f"s{number}" for number in range(20, 10, -1)]
     assert listed[:2] == [["s20", "100", "120", "20"], ["s19", "100", "81", "-19"]]
 
@@ -341,7 +357,9 @@ VALUES = HoldoutRecord(0, 3.0, {"mae": 3.0, "r2": 0.5}, "It wins.", True)
 
 
 def page_of(store: StudyStore, **changes: Any) -> str:
-    return report_html(dataclasses.replace(store.record(), **changes), store.study)
+    return report_html(
+        dataclasses.replace(store.record(), **changes), store.study, find_task(store.record().task).pages
+    )
 
 
 def section_of(page: str, title: str) -> str:
@@ -358,10 +376,10 @@ def exported(folder: Path, classes: tuple[str, ...] = ("a", "b", "c")) -> str:
 
 
 CLASS_PARTS = [
-    "What was taken for what",
-    "Class by class",
-    "What its probabilities mean",
-    "The most confident mistakes",
+    "Confusion matrix",
+    "Scores by class",
+    "Reliability of the probabilities",
+    "Most confident mistakes",
 ]
 
 
@@ -371,8 +389,8 @@ CLASS_PARTS = [
         (
             (), 0.9, HOLDOUT, ("a", "b", "c"), CLASS_PARTS,
             [
-                "Sorts sequences into 3 classes of state, scored by accuracy (larger is better).",
-                "score accuracy, larger is better", "judged by score (maximized)", "sequences 60", "channels 2",
+                "Classifies sequences into 3 classes of state, scored by accuracy (larger is better).",
+                "score accuracy, larger is better", "objectives score (maximized)", "sequences 60", "channels 2",
                 "up to 10 steps of a sequence 2 channels heat, load", "class weights none",
                 "2 folds, seed 0; the holdout is the test part of the data, or a share if there is none",
             ],
@@ -380,14 +398,14 @@ CLASS_PARTS = [
         (
             TEXTS, 0.9, HOLDOUT, ("bad", "good"), CLASS_PARTS,
             [
-                "Sorts texts into 2 classes of mood, scored by accuracy (larger is better).", "words of a text of text",
-                "min count", "texts of 200 got a wrong label.",
+                "Classifies texts into 2 classes of mood, scored by accuracy (larger is better).",
+                "words of a text of text", "min count", "of 200 texts were misclassified.",
             ],
         ),
         (
-            NUMBERS, 3.0, VALUES, (), ["Predicted and actual", "The largest errors"],
+            NUMBERS, 3.0, VALUES, (), ["Predicted and actual", "Largest errors"],
             [
-                "Tells wear of sequences, scored by mae (smaller is better).", "judged by score (minimized)",
+                "Predicts wear from sequences, scored by mae (smaller is better).", "objectives score (minimized)",
                 "one number", "back to original units",
             ],
         ),
@@ -408,8 +426,8 @@ def test_a_finished_study_has_everything(
     page = page_of(store, holdout=holdout, bundle=exported(tmp_path, classes))
 
     titles = re.findall(r"<h2 id=.*?>(.*?)</h2>", page)
-    assert titles == ["Leaderboard", "Best architecture", "The holdout", "The search", "What was run"]
-    assert re.findall(r"<h3>(.*?)</h3>", section_of(page, "The holdout")) == parts
+    assert titles == ["Leaderboard", "Best architecture", "Holdout predictions", "Search", "Setup"]
+    assert re.findall(r"<h3>(.*?)</h3>", section_of(page, "Holdout predictions")) == parts
     text = text_of(page)
     assert [part for part in said if part not in text] == []
     unsaid = ["interval", "horizon", "forecast", "cannot be drawn", "cannot be shown", "cannot be listed"]
@@ -417,24 +435,24 @@ def test_a_finished_study_has_everything(
         unsaid += ["label smoothing", "class weights", "of a text"]
     elif not kind:
         unsaid += ["min count", "tokens", "embedding size"]
-    before_settings = text.partition("The study file, every default filled in")[0]
+    before_settings = text.partition("The study file, defaults filled in")[0]
     assert [part for part in unsaid if part in before_settings] == []
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "The holdout has not been labeled yet"),
+        ({}, "The holdout has not been scored yet"),
         (
             {"holdout": HOLDOUT, "bundle": "nowhere.bundle"},
-            "The labels are not here any more: there is no nowhere.report",
+            "The predictions are no longer available: nowhere.report",
         ),
     ],
 )
 def test_a_study_without_labels_of_its_holdout_says_so(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     store = make_label_store(tmp_path, [Made(values=(0.9,))])
 
-    assert said in text_of(section_of(page_of(store, **changes), "The holdout"))
+    assert said in text_of(section_of(page_of(store, **changes), "Holdout predictions"))
 
 
 def test_labels_that_cannot_be_shown_are_explained(tmp_path: Path) -> None:
@@ -444,8 +462,8 @@ def test_labels_that_cannot_be_shown_are_explained(tmp_path: Path) -> None:
 
     page = page_of(store, holdout=HOLDOUT, bundle=bundle)
 
-    assert "The labels cannot be shown:" in section_of(page, "The holdout")
-    assert "is no table of counts of 3 classes" in page
+    assert "The predictions cannot be shown:" in section_of(page, "Holdout predictions")
+    assert "is not a confusion matrix of 3 classes" in page
 
 
 def test_the_leaderboard_begins_with_the_largest_score(tmp_path: Path) -> None:
@@ -467,7 +485,7 @@ def test_the_leaderboard_begins_with_the_largest_score(tmp_path: Path) -> None:
         (["splits.holdout=0.25", "splits.seed=7", "splits.folds=1"], "1 fold, seed 7; the holdout is 0.25 of the data"),
         (
             ["splits.holdout=0.25", "data.group=engine", "data.id=null", "data.layout=wide"],
-            "the holdout is 0.25 of the data, each engine on one side only",
+            "the holdout is 0.25 of the data; each engine is on one side of a split",
         ),
     ],
 )
@@ -479,7 +497,7 @@ def test_the_page_says_how_the_data_were_cut(tmp_path: Path, splits: list[str], 
         section, name = key.split(".")
         config[section][name] = json.loads(value) if re.fullmatch(r"[\d.]+|null", value) else value
 
-    assert said in text_of(section_of(page_of(store, config=config), "What was run"))
+    assert said in text_of(section_of(page_of(store, config=config), "Setup"))
 
 
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "<b>bold</b> & co"])
@@ -491,7 +509,7 @@ def test_names_of_classes_cannot_break_out_of_the_page(tmp_path: Path, name: str
 
     assert name not in page
     assert page.count("<script") == page.count("</script>")
-    assert name in text_of(section_of(page, "The holdout"))
+    assert name in text_of(section_of(page, "Holdout predictions"))
 
 
 # --- a terminal -------------------------------------------------------------------------------------------------------
@@ -509,7 +527,7 @@ def test_a_terminal_shows_the_classes_where_they_are_few(tmp_path: Path, n_class
     store = make_label_store(tmp_path, [Made(values=(0.9,))])
     classes = tuple(f"[kind {number}]" for number in range(n_classes))
     bundle = exported(tmp_path, classes)
-    [first, *_] = read_classes(report_path(Path(bundle)) / CLASSES_TABLE)
+    [first, *_] = read_class_scores(report_path(Path(bundle)) / CLASSES_TABLE)
 
     text = printed(store, holdout=HOLDOUT, bundle=bundle)
 
@@ -531,7 +549,7 @@ def test_a_terminal_says_what_is_wrong_with_the_table_of_classes(tmp_path: Path)
 
     text = " ".join(printed(store, holdout=HOLDOUT, bundle=bundle).split())
 
-    assert "is no table of classes: its columns are not class, support, precision, recall, f1" in text
+    assert "is not a table of class scores: its columns are not class, support, precision, recall, f1" in text
     assert "It wins." in text
 
 

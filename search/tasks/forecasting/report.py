@@ -1,0 +1,94 @@
+"""The task-specific parts of the report of a forecasting study."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lstmgru.data.formatting import shorten
+from search.reports.formatting import counted, number
+from search.reports.page import Line, paragraph, table
+from search.reports.task_pages import scored, searched_space
+from search.study.paths import ATTENTION_TABLE, FORECASTS_TABLE
+from search.tasks.forecasting.diagram import ForecastRoles, describe_forecaster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from lstmgru.specs import ModelSpec
+    from search.reports.diagram.boxes import Network
+    from search.reports.holdout.prediction_tables import ClassScore
+    from search.space.space import ForecastSpace, Settings
+    from search.study.records import HoldoutRecord, StudyRecord
+
+_MOST_TARGETS = 5
+_DRAWN = "Of all forecasts, consecutive ones that do not overlap are drawn; the scores above cover all of them."
+
+
+class ForecastPages:
+    """See :class:`search.reports.task_pages.TaskPages`."""
+
+    outputs = "forecasts"
+
+    def summary(self, study: StudyRecord) -> str:
+        """One sentence on what is forecast and how it is scored."""
+        targets = study.config.get("data", {}).get("target") or []
+        names = shorten([targets] if isinstance(targets, str) else targets, _MOST_TARGETS)
+        horizon = counted(study.config.get("forecast", {}).get("horizon", 0), "step")
+        return f"Forecasts of {names}, {horizon} ahead, {scored(study)}"
+
+    def settings(self, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Horizon, season and splits."""
+        forecast, splits = config.get("forecast", {}), config.get("splits", {})
+        if forecast:
+            yield "forecast", f"{forecast.get('horizon')} steps, season of {forecast.get('season_length')}"
+        if splits:
+            gap = f", {splits['gap']} steps left out before each" if splits.get("gap") else ""
+            folds = f"{splits.get('folds')} folds ({splits.get('window')})"
+            yield "splits", f"{folds}, then a holdout of {splits.get('holdout')} steps{gap}"
+
+    def search_space(self, identity: Mapping[str, Any]) -> ForecastSpace:
+        """The search space of a study, presets filled in."""
+        from search.space.space import ForecastSpace
+        from search.tasks.forecasting.config import ForecastSpaceConfig
+
+        return searched_space(identity, ForecastSpaceConfig, ForecastSpace)
+
+    def network(self, model: ModelSpec, study: StudyRecord) -> Network:
+        """The boxes of a network's diagram."""
+        return describe_forecaster(model, ForecastRoles.of_study(study.config))
+
+    def unused_settings(self, model: ModelSpec, settings: Settings) -> frozenset[str]:
+        """Settings of classifiers."""
+        return frozenset({"label_smoothing", "class_weights"})
+
+    def holdout_metrics(self, holdout: HoldoutRecord) -> str:
+        """Coverage and width of the prediction intervals."""
+        if not holdout.intervals:
+            return paragraph("There are no prediction intervals whose coverage could be measured.")
+        lines = [
+            Line((f"{100 * each.level:g} %", f"{100 * each.coverage:.1f} %", number(each.width)))
+            for each in holdout.intervals
+        ]
+        head = ("interval", "coverage", "mean width")
+        return table(head, lines, numbers=head) + paragraph(
+            "The intervals were calibrated on the folds and are evaluated on the holdout, which was not used for "
+            "calibration. An interval that covers less than its level is too narrow. The errors of neighboring "
+            "forecasts are correlated, so a difference of a few percentage points is to be expected."
+        )
+
+    def holdout_section(self, study: StudyRecord, folder: Path) -> str:
+        """Forecasts against actual values, and attention weights."""
+        from search.reports.holdout.attention import attention_charts
+        from search.reports.holdout.forecast_table import read_forecasts
+        from search.reports.holdout.forecasts import forecast_charts
+
+        drawn = forecast_charts(read_forecasts(folder / FORECASTS_TABLE))
+        return paragraph(_DRAWN) + drawn + attention_charts(folder / ATTENTION_TABLE)
+
+    def class_scores(self, study: StudyRecord) -> tuple[ClassScore, ...]:
+        """Forecasts have no classes."""
+        return ()
+
+
+PAGES = ForecastPages()
