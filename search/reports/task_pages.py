@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lstmgru.errors import SpecError
 from lstmgru.specs.registry import cell_names
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from search.study.records import HoldoutRecord, StudyRecord
 
 _SPACE = "space."
-
-Space = TypeVar("Space", bound="SearchSpace")
 
 
 class TaskPages(Protocol):
@@ -85,18 +83,13 @@ def scored(study: StudyRecord) -> str:
 
 
 def searched_space(
-    identity: Mapping[str, Any],
-    config: type[SpaceConfig],
-    space: type[Space],
-    *,
-    unset: Mapping[str, Values] | None = None,
-) -> Space:
+    identity: Mapping[str, Any], config: type[SpaceConfig], *, unset: Mapping[str, Values] | None = None
+) -> SearchSpace:
     """The search space of a study, presets filled in.
 
     Args:
         identity: What must not change in a study, by dotted key.
         config: The section of a study file that describes the space.
-        space: The kind of space.
         unset: Keys that may be ``None``, and their values in that case.
 
     Raises:
@@ -104,10 +97,12 @@ def searched_space(
     """
     from pydantic import ValidationError
 
+    from search.space.space import SearchSpace
+
     flat = {key.removeprefix(_SPACE): value for key, value in identity.items() if key.startswith(_SPACE)}
     _check_cells(flat.get("cell", []))
     try:
-        values: dict[str, Any] = dict(config.model_validate(_nested(flat)))
+        values: dict[str, Any] = dict(iter(config.model_validate(_nested(flat))))
     except ValidationError as error:
         first = error.errors()[0]
         raise SpecError(f"space.{first['loc'][0]} of the study is unknown to this version: {first['msg']}") from error
@@ -115,7 +110,7 @@ def searched_space(
     missing = [name for name, value in values.items() if value is None]
     if missing:
         raise SpecError(f"the study does not record its search space: space.{missing[0]} is missing")
-    return space(**{name: value for name, value in values.items() if name != "preset"})
+    return SearchSpace(config, **{name: value for name, value in values.items() if name != "preset"})
 
 
 def candidate(space: SearchSpace, params: Mapping[str, Any]) -> tuple[Model, Settings]:

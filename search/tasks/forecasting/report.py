@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lstmgru.specs import ModelSpec
     from search.reports.diagram.boxes import Network
     from search.reports.holdout.prediction_tables import ClassScore
-    from search.space.space import ForecastSpace, Settings
+    from search.space.space import SearchSpace, Settings
     from search.study.records import HoldoutRecord, StudyRecord
 
 _MOST_TARGETS = 5
@@ -47,12 +47,11 @@ class ForecastPages:
             folds = f"{splits.get('folds')} folds ({splits.get('window')})"
             yield "splits", f"{folds}, then a holdout of {splits.get('holdout')} steps{gap}"
 
-    def search_space(self, identity: Mapping[str, Any]) -> ForecastSpace:
+    def search_space(self, identity: Mapping[str, Any]) -> SearchSpace:
         """The search space of a study, presets filled in."""
-        from search.space.space import ForecastSpace
         from search.tasks.forecasting.config import ForecastSpaceConfig
 
-        return searched_space(identity, ForecastSpaceConfig, ForecastSpace)
+        return searched_space(identity, ForecastSpaceConfig)
 
     def network(self, model: ModelSpec, study: StudyRecord) -> Network:
         """The boxes of a network's diagram."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lstmgru.specs import SequenceModelSpec
     from search.reports.diagram.boxes import Network
-    from search.space.space import SequenceSpace, Settings
+    from search.space.space import SearchSpace, Settings
     from search.study.records import HoldoutRecord, StudyRecord
 
 
@@ -43,14 +43,13 @@ class SequencePages:
             groups = f"; each {data['group']} is on one side of a split" if data.get("group") else ""
             yield "splits", f"{folds}; the holdout is {_holdout(splits, data)}{groups}"
 
-    def search_space(self, identity: Mapping[str, Any]) -> SequenceSpace:
+    def search_space(self, identity: Mapping[str, Any]) -> SearchSpace:
         """The search space of a study, presets filled in."""
-        from search.space.space import SequenceSpace
         from search.tasks.sequences.config import SequenceSpaceConfig
 
         # Sequences of numbers have no tokens.
         unset = {"tokens": Choices((None,))}
-        return searched_space(identity, SequenceSpaceConfig, SequenceSpace, unset=unset)
+        return searched_space(identity, SequenceSpaceConfig, unset=unset)
 
     def network(self, model: SequenceModelSpec, study: StudyRecord) -> Network:
         """The boxes of a network's diagram."""
