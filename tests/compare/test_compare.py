@@ -11,20 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.drivers import NUMBERS, Notes, drive, plan_of
+from helpers.drivers import NUMBERS, Notes, drive, in_process, plan_of
 from helpers.studies import search, start, write_study
 
 from search.api import run_comparison
 from search.compare.families import family_plan, study_families
 from search.compare.runner import compare
-from search.compare.search import Rounds
+from search.compare.search import FamilySearch
 from search.compare.seeds import Retraining
 from search.compare.store import ORIGIN, ComparisonStore, open_comparison
 from search.compare.summary import best_trials, summarize
 from search.compare.time_budget import Options
 from search.errors import ComparisonUnfinished, StudyBusy, StudyMismatch
-from search.executors.in_process import InProcessExecutor
-from search.run.trial import warm_up
 from search.study.journal import exclusive
 from search.study.paths import StudyPaths
 from search.study.records import TrialRecord
@@ -37,7 +35,7 @@ TWO = (
 """Two families whose trials take a tenth of a second."""
 
 
-class StoppedRounds(Rounds):
+class StoppedSearch(FamilySearch):
     """Is interrupted in the first epoch of a trial of a family."""
 
     stop_in: tuple[str, int] | None = None
@@ -73,12 +71,12 @@ def searched(
 ) -> ComparisonStore:
     """The comparison after its search, or a part of it."""
     _, store = opened(folder, *overrides, text=text)
-    with InProcessExecutor(lambda: warm_up({}, {})) as executor:
-        rounds = StoppedRounds(
+    with in_process() as executor:
+        families = StoppedSearch(
             store.families, executor, limit=limit, time_left=time_left, note_time=lambda: None, listener=Notes()
         )
-        rounds.stop_in = stop_in
-        rounds.run()
+        families.stop_in = stop_in
+        families.run()
     return store
 
 
@@ -254,8 +252,8 @@ class StoppedRetraining(Retraining):
 
     stop_after = 10**9
 
-    def _take(self, outcome: Any) -> None:
-        super()._take(outcome)
+    def on_outcome(self, outcome: Any) -> None:
+        super().on_outcome(outcome)
         self.stop_after -= 1
         self.interrupted = self.stop_after <= 0
 
@@ -270,7 +268,7 @@ def retrained(
         def on_phase(self, text: str) -> None:
             trained.append(text.partition(":")[0])
 
-    with InProcessExecutor(lambda: warm_up({}, {})) as executor:
+    with in_process() as executor:
         retraining = StoppedRetraining(
             plan,
             best_trials(store),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.comparisons import JobContext, suggested
-from helpers.drivers import Notes, drive, plan_of
+from helpers.drivers import Notes, drive, in_process, plan_of
 from helpers.sequence_studies import NOTES, SUMS, WAVES, write_label_study
 from helpers.studies import search
 from optuna.trial import FixedTrial
@@ -28,14 +28,13 @@ from lstmgru.training.fit_sequences import predict_sequences
 from search.api import load_plan
 from search.compare.costs import measure
 from search.compare.families import family_of, family_plan, study_families
-from search.compare.search import Rounds
+from search.compare.search import FamilySearch
 from search.compare.seeds import Retraining
 from search.compare.significance import differences, standing
 from search.compare.store import ORIGIN, ComparisonStore, open_comparison
 from search.compare.summary import best_trials, summarize
 from search.errors import StudyFileError
-from search.executors.in_process import InProcessExecutor
-from search.run.trial import run_trial, warm_up
+from search.run.trial import run_trial
 from search.space.space import Settings
 from search.study.journal import open_storage
 from search.study.paths import StudyPaths
@@ -363,8 +362,8 @@ def compared(folder: Path, trials: int, seeds: int, text: str = TWO) -> tuple[Pl
     """The comparison after its trials and seeds, in this process."""
     plan, store = opened(folder, text)
     common: dict[str, Any] = {"time_left": lambda: math.inf, "note_time": lambda: None, "listener": Notes()}
-    with InProcessExecutor(lambda: warm_up({}, {})) as executor:
-        Rounds(store.families, executor, limit=trials, **common).run()
+    with in_process() as executor:
+        FamilySearch(store.families, executor, limit=trials, **common).run()
         Retraining(plan, best_trials(store), executor, seeds=seeds, **common).run()
     return plan, store
 
