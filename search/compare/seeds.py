@@ -1,15 +1,17 @@
-"""Retrains the best candidate of each family with new seeds, all families with one seed before the next."""
+"""The best candidate of each family is trained again with fresh seeds, all families with one seed before the next."""
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from search.compare.store import FamilyStore
-from search.executors.base import Executor, Failure, Job, Outcome
-from search.executors.loop import JobSource, run_jobs
+from search.executors.base import Executor, Job, Outcome
+from search.run.driver import GRACE_SECONDS
+from search.run.trial import INTERRUPTED
 from search.study.samplers import derive_seed
 from search.tasks.retrain import Candidate, SeedResult, train_again
 
@@ -23,11 +25,13 @@ FEWEST_SEEDS = 2
 """Seeds that are trained even if the time is up: a single one has no spread."""
 
 _FIRST_SEED = 1_000_000
-"""Number of the first new seed in the study's sequence, far behind those of the trials."""
+"""Number of the first fresh seed in the study's sequence, far behind those of the trials."""
+_POLL_SECONDS = 0.2
+_ATTEMPTS = 2
 
 
-class Retraining(JobSource):
-    """Runs the trainings that are missing.
+class Retraining:
+    """Runs the trainings that are not there yet.
 
     Args:
         plan: The study's.
@@ -36,7 +40,7 @@ class Retraining(JobSource):
         seeds: How many.
         time_left: Seconds until the time of the comparison is up.
         note_time: Called when a training ended.
-        listener: Is told about it.
+        listener: Watches.
     """
 
     def __init__(
@@ -50,31 +54,61 @@ class Retraining(JobSource):
         note_time: Callable[[], None],
         listener: Listener,
     ) -> None:
+        self.interrupted = False
         self._plan, self._best, self._executor, self._listener = plan, best, executor, listener
         self._time_left, self._note_time = time_left, note_time
-        self._trainings = [
+        waiting = [
             (family, number)
             for number in range(seeds)
             for family, trial in best.items()
             if number not in family.seeds(trial.number)
         ]
-        self._waiting = deque(range(len(self._trainings)))
-        # The same for all families.
-        self._data: Any = executor.data.share(plan.whole_data()) if self._trainings else None
+        self._waiting = deque(enumerate(waiting))
+        self._data: Any = executor.share(plan.whole_data()) if waiting else None  # the same for all families
+        self._running: dict[int, tuple[FamilyStore, int]] = {}
+        self._attempts: dict[int, int] = {}
 
     def run(self) -> None:
-        """Train. Interrupted trainings are left to the next run."""
-        run_jobs(self._executor, self)
+        """Train. What was interrupted is trained by the next run."""
+        give_up = float("inf")
+        while time.monotonic() < give_up:
+            while self._executor.free and self._may_begin():
+                self._begin(*self._waiting.popleft())
+            if not self._running:
+                return
+            for outcome in self._executor.poll(self, _POLL_SECONDS):
+                self._take(outcome)
+            if self.interrupted:
+                give_up = min(give_up, time.monotonic() + GRACE_SECONDS)
 
-    def next_job(self) -> Job | None:
-        """The next training, unless the time is up."""
-        return self._job(self._waiting.popleft()) if self._waiting and self._may_start(self._waiting[0]) else None
+    def on_report(self, key: int, message: object) -> None:
+        """A training reports nothing."""
 
-    def on_outcome(self, outcome: Outcome) -> None:
-        """Record the result of a training, or why there is none."""
-        family, number = self._trainings[outcome.key]
+    def stop_reason(self, key: int) -> str | None:
+        """Only Ctrl-C stops one."""
+        return INTERRUPTED if self.interrupted else None
+
+    def _may_begin(self) -> bool:
+        if self.interrupted or not self._waiting:
+            return False
+        _, (_, number) = self._waiting[0]
+        return number < FEWEST_SEEDS or self._time_left() > 0
+
+    def _begin(self, key: int, training: tuple[FamilyStore, int]) -> None:
+        family, number = training
+        self._running[key] = training
+        self._attempts[key] = self._attempts.get(key, 0) + 1
+        task = replace(candidate(family, self._best[family]), data=self._data)
+        seed = derive_seed(self._plan.config.search.seed, _FIRST_SEED + number)
+        self._executor.submit(Job(key, train_again, (task, seed)))
+
+    def _take(self, outcome: Outcome) -> None:
+        training = self._running.pop(outcome.key)
+        family, number = training
         failure, trial = outcome.failure, self._best[family].number
-        if failure is not None and not self.interrupted:
+        if failure is not None and failure.died and self._attempts[outcome.key] < _ATTEMPTS:
+            self._waiting.appendleft((outcome.key, training))
+        elif failure is not None and not self.interrupted:
             family.set_seed(trial, number, failure.reason)
             self._listener.on_message(f"{family.name}, seed {number + 1}: {failure.reason}")
         elif isinstance(outcome.result, SeedResult):
@@ -84,26 +118,13 @@ class Retraining(JobSource):
             self._listener.on_phase(text)
         self._note_time()
 
-    def on_retry(self, job: Job, failure: Failure) -> Job | None:
-        """Train it again, unless the time is up."""
-        return job if self._may_start(job.key) else None
-
-    def _may_start(self, key: int) -> bool:
-        return self._trainings[key][1] < FEWEST_SEEDS or self._time_left() > 0
-
-    def _job(self, key: int) -> Job:
-        family, number = self._trainings[key]
-        task = replace(candidate(family, self._best[family]), data=self._data)
-        seed = derive_seed(self._plan.config.search.seed, _FIRST_SEED + number)
-        return Job(key, train_again, (task, seed), retries=1)
-
 
 def candidate(family: FamilyStore, trial: FrozenTrial) -> Candidate:
-    """The candidate of a family's trial, to be retrained.
+    """What a family's best trial tried, to be trained again.
 
     Args:
-        family: Of the trial.
-        trial: A trial of the family.
+        family: Whose trial it is.
+        trial: The trial.
     """
     from optuna.trial import FixedTrial
 

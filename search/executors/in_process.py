@@ -1,11 +1,12 @@
-"""One job at a time, in this process: exactly reproducible and easy to debug."""
+"""One job at a time, in this process: exactly reproducible, and easy to debug."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, Self
 
-from search.executors.base import Job, JobCallback, Outcome, WorkerSettings, run_job
+from search.executors.base import Job, JobCallback, Outcome, run_job
 
 
 class _DirectContext:
@@ -19,30 +20,18 @@ class _DirectContext:
         return self._callback.stop_reason(self._key)
 
 
-class InMemory:
-    """The data store of jobs that run in this process: values stay where they are."""
-
-    def share(self, value: Any) -> Any:
-        """The value itself."""
-        return value
-
-    def offload(self, value: object) -> None:
-        """Does nothing: jobs read the value here."""
-
-
 class InProcessExecutor:
-    """Runs the submitted job inside :meth:`poll`, with one torch thread, as a worker does.
+    """Runs the submitted job inside :meth:`poll`, with one torch thread as a worker has.
 
     Args:
-        settings: Of these, only ``warm_up`` is used.
+        warm_up: Called first, to import what jobs need.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
-        self._warm_up = settings.warm_up
+    def __init__(self, warm_up: Callable[[], None]) -> None:
+        self._warm_up = warm_up
         self._job: Job | None = None
         self._threads = 1
         self._startup_seconds: float | None = None
-        self._data = InMemory()
 
     @property
     def free(self) -> int:
@@ -51,17 +40,22 @@ class InProcessExecutor:
 
     @property
     def startup_seconds(self) -> float | None:
-        """How long the imports took; ``None`` before :meth:`__enter__`."""
+        """What the imports took; ``None`` before :meth:`__enter__`."""
         return self._startup_seconds
 
-    @property
-    def data(self) -> InMemory:
-        """This process's memory."""
-        return self._data
+    def share(self, value: Any) -> Any:
+        """The value itself."""
+        return value
+
+    def offload(self, value: object) -> None:
+        """Nothing: jobs read it here."""
 
     def submit(self, job: Job) -> None:
         """Keep the job for the next :meth:`poll`."""
         self._job = job
+
+    def scale_down(self, jobs: int) -> None:
+        """Nothing: there is one process."""
 
     def poll(self, callback: JobCallback, timeout: float) -> list[Outcome]:
         """Run the job to its end."""
@@ -70,11 +64,8 @@ class InProcessExecutor:
         job, self._job = self._job, None
         return [run_job(job, _DirectContext(job.key, callback))]
 
-    def scale_down(self, jobs: int) -> None:
-        """Does nothing: there is one process."""
-
     def __enter__(self) -> Self:
-        """Limit torch to one thread, as in workers, so that results are the same."""
+        """Take one torch thread, as every worker has, so that the numbers are the same."""
         start = time.monotonic()
         import torch
 
@@ -85,7 +76,7 @@ class InProcessExecutor:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """Restore the number of threads."""
+        """Give the threads back."""
         import torch
 
         torch.set_num_threads(self._threads)

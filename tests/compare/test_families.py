@@ -1,31 +1,26 @@
-"""Families: what belongs to which, how mixed ones are suggested, and what a study may name."""
+"""Families: what belongs to which, and what a study may name."""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers.comparisons import suggested
 from helpers.drivers import plan_of
+from helpers.running_comparisons import LABEL_STUDIES, label_plan_of
+from helpers.sequence_studies import WAVES, write_label_study
 from helpers.studies import TINY, write_study
 from optuna.trial import FixedTrial
 
 from lstmgru.specs import ModelSpec, parse_branches
 from search.api import load_plan
-from search.compare.families import (
-    Family,
-    default_families,
-    family_of,
-    family_plan,
-    parameters_of,
-    study_families,
-)
+from search.compare.families import Family, default_families, family_of, family_plan, parameters_of, study_families
 from search.errors import StudyFileError
 from search.space.mixed_space import MixedSpace
 from search.tasks.forecasting.presets import PRESETS
 from search.tasks.plan import Plan
+from search.tasks.sequences.presets import LABEL_PRESETS
 
 WIDE = TINY.replace("preset: small", "preset: standard\n  n_branches: [1, 2, 3]").replace(
     "[1, 2]\n  hidden", "[1, 2, 3]\n  hidden"
@@ -41,116 +36,75 @@ def model(branches: str, **changes: Any) -> ModelSpec:
     return ModelSpec(parse_branches(branches), **{"context_length": 14, "pooling": "last", **changes})
 
 
+@pytest.fixture(scope="module")
+def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Family]:
+    """The default families of a space with all cells, up to three layers and up to three branches."""
+    return families_of(tmp_path_factory.mktemp("wide"))[1]
+
+
+BELONGS: dict[str | None, tuple[str, ...]] = {
+    "lstm": ("lstm(8)", "lstm(8) > lstm(4)", "lstm(8) | lstm(4)"),
+    "gru": ("gru(8)", "gru(8) | gru(4) > gru(4)"),
+    "stacked": ("lstm(8) > gru(4)", "gru(8) > lstm(4)", "gru(8) > gru(8) > lstm(4)"),
+    "parallel": (
+        "lstm(8) | gru(8)", "lstm(8) > gru(8) | lstm(8)", "gru(8) | fused(8)", "lstm(8) | lstm(8) | fused(4)",
+    ),
+    "fused": ("fused(8)", "fused(8) | fused(4)"),
+    None: (
+        "fused(8) > lstm(8)", "gru(8) > fused(8)", "lstm(16)", "lstm(8) > lstm(8) > lstm(8) > lstm(8)", "bi-lstm(8)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BELONGS)
+def test_a_network_belongs_to_one_family_or_to_none(name: str | None, families: dict[str, Family]) -> None:
+    for branches in BELONGS[name]:
+        found = family_of(model(branches), list(families.values()))
+
+        assert (found.name if found else None) == name, branches
+        assert sum(each.holds(model(branches)) for each in families.values()) == (name is not None), branches
+
+
+def test_what_a_family_does_not_replace_must_be_in_the_space(families: dict[str, Family]) -> None:
+    inside: list[dict[str, Any]] = [
+        {},
+        {"context_length": 7},
+        {"pooling": "additive"},
+        {"n_heads": 9},  # there is no attention with heads
+        {"merge": "sum"},  # there is one branch
+        {"dropout": 0.4},
+    ]
+    outside: list[dict[str, Any]] = [{"context_length": 10}, {"pooling": "max"}, {"dropout": 0.6}]
+
+    assert [families["gru"].holds(model("gru(8)", **changes)) for changes in inside] == [True] * 6
+    assert [families["gru"].holds(model("gru(8)", **changes)) for changes in outside] == [False] * 3
+
+
 @pytest.mark.parametrize(
-    ("branches", "family"),
+    ("study", "preset"),
     [
-        ("lstm(8)", "lstm"),
-        ("lstm(8) > lstm(4)", "lstm"),
-        ("lstm(8) | lstm(4)", "lstm"),
-        ("gru(8)", "gru"),
-        ("gru(8) | gru(4) > gru(4)", "gru"),
-        ("lstm(8) > gru(4)", "stacked"),
-        ("gru(8) > lstm(4)", "stacked"),
-        ("gru(8) > gru(8) > lstm(4)", "stacked"),
-        ("lstm(8) | gru(8)", "parallel"),
-        ("lstm(8) > gru(8) | lstm(8)", "parallel"),
-        ("gru(8) | fused(8)", "parallel"),
-        ("lstm(8) | lstm(8) | fused(4)", "parallel"),
-        ("fused(8)", "fused"),
-        ("fused(8) | fused(4)", "fused"),
-        ("fused(8) > lstm(8)", None),
-        ("gru(8) > fused(8)", None),
-        ("lstm(16)", None),
-        ("lstm(8) > lstm(8) > lstm(8) > lstm(8)", None),
-        ("bi-lstm(8)", None),
+        *(("forecast", preset) for preset in PRESETS),
+        *zip(LABEL_STUDIES, LABEL_PRESETS["texts"], strict=True),
+        *zip(LABEL_STUDIES, reversed(LABEL_PRESETS["texts"]), strict=True),
     ],
 )
-def test_a_network_belongs_to_one_family_or_to_none(branches: str, family: str | None, tmp_path: Path) -> None:
-    _, families = families_of(tmp_path)
+def test_every_family_can_be_expressed_in_every_preset(study: str, preset: str, tmp_path: Path) -> None:
+    if study == "forecast":
+        families = study_families(plan_of(tmp_path, f"space.preset={preset}", "space.n_layers=null", text=TINY))
+    else:
+        families = study_families(label_plan_of(tmp_path, LABEL_STUDIES[study], f"space.preset={preset}"))
 
-    found = family_of(model(branches), list(families.values()))
-
-    assert (found.name if found else None) == family
-    assert sum(each.holds(model(branches)) for each in families.values()) == (family is not None)
-
-
-@pytest.mark.parametrize(
-    ("changes", "belongs"),
-    [
-        ({}, True),
-        ({"context_length": 7}, True),
-        ({"context_length": 10}, False),
-        ({"pooling": "additive"}, True),
-        ({"pooling": "max"}, False),
-        ({"n_heads": 9}, True),  # there is no attention with heads
-        ({"merge": "sum"}, True),  # there is one branch
-        ({"dropout": 0.4}, True),
-        ({"dropout": 0.6}, False),
-    ],
-)
-def test_what_a_family_does_not_replace_must_be_in_the_space(
-    changes: dict[str, Any], belongs: bool, tmp_path: Path
-) -> None:
-    _, families = families_of(tmp_path)
-
-    assert families["gru"].holds(model("gru(8)", **changes)) == belongs
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("name", ["lstm", "gru", "stacked", "parallel", "fused"])
-def test_every_family_can_be_expressed_in_every_preset(preset: str, name: str, tmp_path: Path) -> None:
-    _, families = families_of(tmp_path, TINY, f"space.preset={preset}", "space.n_layers=null")
-
-    models = [found for found, _ in suggested(families[name], 30)]
-
-    assert all(families[name].holds(found) for found in models)
-    assert all(family_of(found, list(families.values())) is families[name] for found in models)
-
-
-def test_stacks_come_in_both_orders_and_parallel_ones_in_all_pairs(tmp_path: Path) -> None:
-    _, families = families_of(tmp_path)
-
-    orders = Counter(
-        str([layer.cell for layer in found.branches[0]]) for found, _ in suggested(families["stacked"], 60)
-    )
-    pairs = {
-        frozenset(layer.cell for stack in found.branches for layer in stack)
-        for found, _ in suggested(families["parallel"], 60)
-    }
-
-    assert {"['lstm', 'gru']", "['gru', 'lstm']"} <= orders.keys()
-    assert {frozenset({"lstm", "gru"}), frozenset({"lstm", "fused"}), frozenset({"gru", "fused"})} <= pairs
-    assert all(len(pair) > 1 for pair in pairs)
-
-
-def test_a_cell_that_follows_from_the_others_is_no_parameter(tmp_path: Path) -> None:
-    _, families = families_of(tmp_path, WIDE, "space.n_layers=2")
-
-    for found, parameters in suggested(families["stacked"], 20):
-        first, second = (layer.cell for layer in found.branches[0])
-        assert parameters["cell_1"] == first != second
-        assert not any(name.startswith("cell_2") for name in parameters)
-
-
-def test_of_several_other_cells_one_is_chosen(tmp_path: Path) -> None:
-    _, families = families_of(tmp_path, WIDE, "space.n_layers=1", "space.n_branches=2")
-
-    for found, parameters in suggested(families["parallel"], 20):
-        first, second = (stack[0].cell for stack in found.branches)
-        assert parameters[f"branch_2_cell_1_not_{first}"] == second
-
-
-def test_suggestions_of_a_mixed_family_are_reproducible(tmp_path: Path) -> None:
-    _, families = families_of(tmp_path)
-
-    assert suggested(families["parallel"], 25, seed=3) == suggested(families["parallel"], 25, seed=3)
+    assert [family.name for family in families] == ["lstm", "gru", "stacked", "parallel", "fused"]
+    for family in families:
+        for found, parameters in suggested(family.space, 20):
+            assert family_of(found, families) is family
+            assert family.space.suggest(FixedTrial(parameters))[0] == found
 
 
 @pytest.mark.parametrize("name", ["lstm", "stacked", "parallel", "fused"])
-def test_the_parameters_of_a_candidate_suggest_it_again(name: str, tmp_path: Path) -> None:
-    _, families = families_of(tmp_path)
+def test_the_parameters_of_a_candidate_suggest_it_again(name: str, families: dict[str, Family]) -> None:
     space = families[name].space
-    for _, parameters in suggested(families[name], 40):
+    for _, parameters in suggested(space, 40):
         found, settings = space.suggest(FixedTrial(parameters))
         trial = FixedTrial(parameters_of(found, settings))
 
@@ -163,7 +117,7 @@ def test_default_families_leave_the_rest_of_the_space_alone(tmp_path: Path) -> N
 
     assert list(families) == list(default_families(plan)) == ["lstm", "gru", "stacked", "parallel", "fused"]
     for family in families.values():
-        same = {key for key, values in family.space.items() if values == getattr(plan.space, key)}
+        same = {key for key, values in family.space.items() if values == plan.space[key]}
         assert {key for key, _ in plan.space.items()} - same <= {"cell", "n_branches", "n_layers"}
     assert [name for name, family in families.items() if isinstance(family.space, MixedSpace)] == [
         "stacked",
@@ -190,7 +144,7 @@ def test_families_of_a_study_replace_the_default_ones(tmp_path: Path) -> None:
     [
         ("{a: {cell: lst}, b: {}}", r"compare.families.a.cell must be one of .* but got 'lst'; did you mean 'lstm'\?"),
         ("{a: {n_layer: 2}, b: {}}", r"compare.families.a.n_layer is not a known key; did you mean 'n_layers'\?"),
-        ("{a: {fruit: red}, b: {}}", "families.a.fruit is not a known key; a family may hold the keys of space"),
+        ("{a: {xyz: red}, b: {}}", "families.a.xyz is not a known key; a family may hold the keys of space"),
         ("{a: {preset: full}, b: {}}", "compare.families.a.preset is one for all families; set space.preset: full"),
         ("{a: {}}", "compare.families must be 2 to 12 families but got 1; name them by what differs"),
         ("{a b: {}, c: {}}", "compare.families must have names of 1 to 24 letters .* but one is 'a b'; rename it"),
@@ -209,6 +163,15 @@ def test_a_family_that_cannot_be_searched_is_an_error_that_names_it(
     path = write_study(tmp_path, TINY + f"compare: {{families: {families}}}\n")
 
     with pytest.raises(StudyFileError, match=message) as caught:
+        load_plan(path)
+
+    assert len(caught.value.problems) == 1
+
+
+def test_a_key_that_the_data_do_not_have_is_an_error_of_its_family_alone(tmp_path: Path) -> None:
+    path = write_label_study(tmp_path, WAVES + "compare: {families: {a: {tokens: word}, b: {hidden_size: 8}}}\n")
+
+    with pytest.raises(StudyFileError, match=r"compare.families.a.tokens is for texts") as caught:
         load_plan(path)
 
     assert len(caught.value.problems) == 1

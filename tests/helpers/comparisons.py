@@ -7,9 +7,8 @@ from typing import Any
 
 import optuna
 
-from search.compare.families import Family
 from search.compare.results import Advice, Comparison, Counts, Difference, FamilyResult, Score, Trait
-from search.space.space import Model
+from search.space.space import Model, SearchSpace
 from search.tasks.compare import ClassScore, ContextScore, LengthScore
 
 
@@ -28,13 +27,13 @@ class JobContext:
         return "enough" if self._patience < 0 else None
 
 
-def suggested(family: Family, count: int, seed: int = 0) -> list[tuple[Model, dict[str, Any]]]:
+def suggested(space: SearchSpace, count: int, seed: int = 0) -> list[tuple[Model, dict[str, Any]]]:
     """Candidates that TPE suggests, each told a score, and their parameters."""
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
     found = []
     for number in range(count):
         trial = study.ask()
-        model, _ = family.space.suggest(trial)
+        model, _ = space.suggest(trial)
         found.append((model, trial.params))
         study.tell(trial, float(number % 7))
     return found
@@ -50,6 +49,11 @@ def make_score(*by_seed: float, folds_sd: float | None = 0.1) -> Score:
 def make_counts(total: int = 4, *, failed: int = 0, pruned: int = 1, diverged: int = 0) -> Counts:
     """Trials that ended so."""
     return Counts(total, total - failed - pruned, pruned, failed, diverged, inherited=1)
+
+
+def unscored() -> FamilyResult:
+    """A family none of whose trials was complete."""
+    return FamilyResult("fused", "only fused layers", make_counts(2, failed=2, pruned=0))
 
 
 def make_family(name: str = "lstm", **changes: Any) -> FamilyResult:

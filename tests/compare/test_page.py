@@ -1,0 +1,194 @@
+"""The files of a comparison: Markdown, the JSON with its documented keys, and the page, which a browser opens."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.comparisons import (
+    make_comparison,
+    make_family,
+    make_label_comparison,
+    make_label_family,
+    make_score,
+    unscored,
+)
+from helpers.mlflow_ui import CHROMIUM, browser_page
+
+from search.compare.page import brief, comparison_html, markdown, write_files
+from search.compare.tables import all_tables
+from search.study.paths import COMPARISON_FILES, COMPARISON_JSON
+from search.tasks.compare import ClassScore
+
+WRITTEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+DOCS = (Path(__file__).parents[2] / "docs" / "compare.md").read_text(encoding="utf-8")
+
+
+def test_markdown_holds_the_words_and_every_table() -> None:
+    comparison = make_comparison(make_family("gru", words="a|b *c* <script>", standing="best", difference=None))
+
+    text = markdown(comparison)
+
+    assert text.startswith("# weather: strengths and weaknesses of each family\n\n**gru is better than fused.**\n")
+    assert "a\\|b \\*c\\* \\<script\\>" in text
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [each.title for each in all_tables(comparison)]
+    assert "Baselines on the folds: naive 3.5, seasonal naive 2.5." in text
+    tables = [block for block in text.split("\n\n") if block.startswith("|")]
+    for block in tables:
+        cells = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
+        assert len(cells) == 1, block
+
+
+def test_the_brief_form_has_no_tables_of_numbers() -> None:
+    text = brief(make_comparison())
+
+    assert "gru is better than fused." in text
+    assert "Strength: quick" in text
+    assert "##" not in text
+
+
+@pytest.mark.parametrize(
+    ("make", "make_one"), [(make_comparison, make_family), (make_label_comparison, make_label_family)]
+)
+def test_the_page_holds_every_table_and_loads_nothing(make: Any, make_one: Any) -> None:
+    comparison = make(make_one("gru", words="<b>bold</b>", standing="best", difference=None), unscored())
+
+    page = comparison_html(comparison, WRITTEN)
+
+    assert all(f"<h2>{each.title}</h2>" in page for each in all_tables(comparison))
+    assert "&lt;b&gt;bold&lt;/b&gt;" in page
+    assert "<b>bold" not in page
+    assert page.count("plotly.js v") == 1
+    outside = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", outside)
+
+
+def test_the_page_says_how_far_is_forecast_and_nothing_of_it_for_labels() -> None:
+    assert "for the study weather, 3 steps ahead, scored by MAE: 4 trials each" in comparison_html(
+        make_comparison(), WRITTEN
+    )
+    assert "for the study vowels, scored by accuracy: 4 trials each" in comparison_html(
+        make_label_comparison(), WRITTEN
+    )
+
+
+def test_bad_trials_that_are_not_drawn_are_those_with_a_small_accuracy() -> None:
+    astray = make_label_family("gru", trial_scores=(0.1, 0.8, 0.81, 0.82, 0.83))
+
+    page = comparison_html(make_label_comparison(astray, make_label_family()), WRITTEN)
+
+    assert "1 trial lies below the plotted range." in page
+
+
+def test_a_class_is_not_marked_as_the_best_family_of_that_name() -> None:
+    classes = (ClassScore("gru", 30, 0.9, 0.8), ClassScore("lstm", 30, 0.9, 0.8))
+
+    page = comparison_html(make_label_comparison(make_label_family("gru", classes=classes)), WRITTEN)
+
+    assert page.count('class="winner"') == 6  # in the advice, and in each table with a row for a family
+
+
+def test_a_page_without_any_score_says_so() -> None:
+    nothing = make_comparison(unscored(), best=None, verdict="No family has a score.", advice=(), baselines={})
+
+    page = comparison_html(nothing, WRITTEN)
+
+    assert "No family has a score." in page
+    assert "No score." in page
+
+
+def test_the_files_stand_side_by_side(tmp_path: Path) -> None:
+    comparison = make_comparison()
+
+    write_files(comparison, tmp_path / "weather.report")
+
+    assert sorted(path.name for path in (tmp_path / "weather.report").iterdir()) == sorted(COMPARISON_FILES)
+    written = json.loads((tmp_path / "weather.report" / COMPARISON_JSON).read_text())
+    assert written == json.loads(json.dumps(comparison.to_json()))
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(
+    CHROMIUM is None and not os.environ.get("REQUIRE_BROWSER"), reason="there is no chromium on this machine"
+)
+@pytest.mark.parametrize("width", [1200, 400])
+@pytest.mark.parametrize("make", [make_comparison, make_label_comparison])
+def test_a_browser_draws_the_comparison_within_its_width(make: Any, width: int, tmp_path: Path) -> None:
+    path = tmp_path / "compare.html"
+    path.write_text(comparison_html(make(), WRITTEN), encoding="utf-8")
+    asked: list[str] = []
+    with browser_page() as page:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: asked.append(str(error)))
+        page.on("console", lambda message: asked.append(message.caption))
+        page.goto(path.as_uri())
+        charts = page.locator(".js-plotly-plot")
+        charts.last.locator(".trace").first.wait_for(state="attached")
+        assert charts.count() == 6
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert [entry for entry in asked if not entry.startswith(path.as_uri())] == []
+
+
+TYPES = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    list: "array",
+    dict: "object",
+    type(None): "null",
+}
+
+
+OPEN = ("families[].params", "baselines")
+
+
+def walk(value: Any, path: str = "") -> list[tuple[str, str]]:
+    """Path and JSON type of everything in a document."""
+    found = [(path, TYPES[type(value)])] if path else []
+    if isinstance(value, list):
+        for item in value:
+            found += walk(item, f"{path}[]")
+    elif isinstance(value, dict) and path not in OPEN:
+        for key, inner in value.items():
+            found += walk(inner, f"{path}.{key}" if path else key)
+    return found
+
+
+def documented() -> dict[str, set[str]]:
+    rows = re.findall(
+        r"^\| `([\w.\[\]]+)` \| ([a-z, ]+) \|[^|]*\| .+ \|$", DOCS.partition("## `compare --json`")[2], re.MULTILINE
+    )
+    assert len(rows) == len(dict(rows)), "a key stands twice"
+    return {key: set(kinds.split(", ")) for key, kinds in rows}
+
+
+def test_the_page_of_the_json_names_exactly_its_keys_and_types() -> None:
+    family = make_family("gru", contexts=(), memory=None, sensitivity=None, folds=make_score(2.0, folds_sd=None))
+    comparisons = (
+        make_comparison(),
+        make_comparison(family, unscored(), best=None),
+        make_comparison(seconds=3.0),
+        make_label_comparison(),
+    )
+    found: dict[str, set[str]] = {}
+    for comparison in comparisons:
+        for path, kind in walk(json.loads(json.dumps(comparison.to_json()))):
+            if not path.endswith("[]"):
+                found.setdefault(path, set()).add(kind)
+
+    assert {key: kinds - {"null"} for key, kinds in documented().items()} == {
+        key: kinds - {"null"} for key, kinds in found.items()
+    }
+    assert {key for key, kinds in found.items() if "null" in kinds} <= {
+        key for key, kinds in documented().items() if "null" in kinds
+    }

@@ -1,0 +1,90 @@
+"""The results of a comparison: which trials count, which family is best, and what has no score."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from helpers.drivers import drive
+from helpers.running_comparisons import TWO, TWO_OF_WAVES, opened, retrained, searched
+from helpers.sequence_studies import WAVES, write_label_study
+
+from search.compare.summary import best_trials, summarize
+
+
+def test_only_the_trials_that_all_families_have_count(tmp_path: Path) -> None:
+    drive(tmp_path, "search.trials=6", text=TWO)
+    searched(tmp_path, 2)
+    plan, store, _ = retrained(tmp_path, 1)
+
+    comparison = summarize(plan, store, seeds=1, seconds=1.0)
+
+    records = store.records()
+    assert comparison.trials == min(map(len, records.values())) < max(map(len, records.values()))
+    for family in comparison.families:
+        counted = records[family.name][: comparison.trials]
+        assert family.trials.total == comparison.trials
+        best = min(counted, key=lambda trial: trial.value or math.inf)
+        assert (family.trial, family.layers) == (best.number, best.layers)
+        assert family.trial_scores == tuple(trial.value for trial in counted)
+
+
+def test_a_family_whose_trials_fail_has_no_score_and_the_others_have(tmp_path: Path) -> None:
+    text = TWO.replace("{cell: lstm}", "{cell: lstm, learning_rate: 1.0e+30, normalization: fold}")
+    store = searched(tmp_path, 2, "training.ema_decay=null", "training.gradient_clip=null", text=text)
+    plan, _ = opened(tmp_path, "training.ema_decay=null", "training.gradient_clip=null", text=text)
+    assert {trial.state for trial in store.records()["lstm"]} == {"FAIL"}
+
+    comparison = summarize(plan, store, seeds=1, seconds=1.0)
+
+    lstm = next(family for family in comparison.families if family.name == "lstm")
+    assert (lstm.trials.failed, lstm.trials.diverged, lstm.trial, lstm.folds) == (2, 2, None, None)
+    assert "Without a score: " in " ".join(comparison.notes)
+
+
+def test_the_best_of_a_family_and_of_all_is_that_with_the_largest_accuracy(tmp_path: Path) -> None:
+    write_label_study(tmp_path, TWO_OF_WAVES)
+    searched(tmp_path, 3, text=TWO_OF_WAVES)
+    plan, store, _ = retrained(tmp_path, 2, text=TWO_OF_WAVES)
+
+    assert {each.store.direction for each in store.families} == {store.whole.direction} == {"maximize"}
+    records = store.records()
+    assert {name: len(trials) for name, trials in records.items()} == {"lstm": 3, "gru": 3}
+    for each, trial in best_trials(store).items():
+        assert trial.value == max(record.value or 0.0 for record in records[each.name])
+    comparison = summarize(plan, store, seeds=2, seconds=1.0)
+    assert (comparison.task, comparison.metric, comparison.direction) == ("classification", "accuracy", "maximize")
+    assert (comparison.cases, comparison.horizon) == ("sequences", None)
+    means = [family.folds.mean for family in comparison.families if family.folds]
+    assert means == sorted(means, reverse=True)
+    assert comparison.best == comparison.families[0].name
+    first, second = comparison.families
+    assert second.difference is not None
+    assert first.holdout is not None
+    assert second.holdout is not None
+    assert second.difference.mean == pytest.approx(second.holdout.mean - first.holdout.mean)
+    assert [each.name for each in second.classes] == ["fast", "flat", "slow"]
+    assert len(second.lengths) > 1
+    assert (second.steps, second.contexts) == ((), ())
+    assert json.loads(json.dumps(comparison.to_json(), allow_nan=False))
+
+
+def test_a_family_that_learns_nothing_is_worse(tmp_path: Path) -> None:
+    families = "{able: {cell: gru}, stuck: {cell: gru, learning_rate: 1.0e-07}}"
+    text = WAVES + f"tracking: {{enabled: false}}\ncompare: {{families: {families}}}\n"
+
+    write_label_study(tmp_path, text)
+    searched(tmp_path, 1, text=text)
+    plan, store, _ = retrained(tmp_path, 3, text=text)
+
+    comparison = summarize(plan, store, seeds=3, seconds=1.0)
+    assert {family.name: family.standing for family in comparison.families} == {"able": "best", "stuck": "worse"}
+    stuck = comparison.families[1]
+    assert stuck.difference is not None
+    assert stuck.difference.high is not None
+    assert stuck.difference.high < 0
+    assert comparison.verdict.startswith(
+        "able is the best family: its accuracy on the holdout is higher than that of stuck."
+    )

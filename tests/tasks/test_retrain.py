@@ -1,0 +1,166 @@
+"""Retraining a candidate: the same training as a trial's, scores that fit each other, and a clean stop."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.comparisons import JobContext
+from helpers.drivers import plan_of
+from helpers.running_comparisons import LABEL_STUDIES, forecast_candidate_of, label_candidate_of, label_plan_of
+from sklearn import metrics as reference
+
+from lstmgru.errors import DataError
+from lstmgru.evaluation.forecasts import ForecastEvaluation
+from lstmgru.evaluation.sequences import SequenceEvaluation
+from lstmgru.specs import LabelSpec
+from lstmgru.training.callbacks import SilentObserver
+from lstmgru.training.fit_sequences import predict_sequences
+from search.run.trial import run_trial
+from search.tasks.forecasting.compare import step_scores
+from search.tasks.forecasting.plan import ForecastPlan
+from search.tasks.retrain import Candidate, train_again
+from search.tasks.sequences.compare import SequenceCandidate, drawn_scores
+
+STUDIES = ("forecast", *LABEL_STUDIES)
+
+
+@pytest.fixture(scope="module")
+def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    labels = {name: label_plan_of(tmp_path_factory.mktemp(name), text) for name, text in LABEL_STUDIES.items()}
+    return {"forecast": plan_of(tmp_path_factory.mktemp("again")), **labels}
+
+
+def candidate_of(plan: Any, refit: str = "all") -> Candidate:
+    return forecast_candidate_of(plan, refit) if isinstance(plan, ForecastPlan) else label_candidate_of(plan, refit)
+
+
+def result_of(candidate: Candidate, seed: int = 5) -> Any:
+    result = train_again(candidate, seed, JobContext())
+    assert isinstance(result, candidate.result)
+    return result
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_seed_scores_on_the_folds_what_a_trial_with_it_scores(study: str, plans: dict[str, Any]) -> None:
+    candidate = candidate_of(plans[study])
+
+    result = result_of(candidate)
+
+    trial = run_trial(plans[study].search_data(), candidate.model, replace(candidate.train, seed=5), JobContext())
+    assert (result.fold_scores, result.best_epochs) == (trial.fold_scores, trial.best_epochs)
+
+
+def test_the_scores_on_the_holdout_fit_each_other(plans: dict[str, Any]) -> None:
+    result = result_of(candidate_of(plans["forecast"]))
+
+    assert len(result.steps) == plans["forecast"].forecast.horizon
+    assert np.mean(result.steps) == pytest.approx(result.holdout)
+    assert np.mean(result.by_time) == pytest.approx(result.holdout)  # one series: a window for each cutoff
+    assert result.by_series == pytest.approx((result.holdout,))
+    assert 0 < result.epoch_seconds <= result.best_seconds
+    assert result.fold_scores != result_of(candidate_of(plans["forecast"]), seed=6).fold_scores
+
+
+@pytest.mark.parametrize("study", LABEL_STUDIES)
+def test_the_holdout_is_scored_as_the_end_of_a_study_scores_it(study: str, plans: dict[str, Any]) -> None:
+    plan = plans[study]
+    candidate = label_candidate_of(plan, refit="last_fold")
+
+    result = result_of(candidate)
+
+    fitted = candidate.data.fit(plan.n_folds - 1, candidate.model, replace(candidate.train, seed=5), SilentObserver())
+    outputs = predict_sequences(fitted.network, fitted.encoding, plan.sequences, plan.holdout.evaluation, plan.labels)
+    evaluation = SequenceEvaluation.of(plan.sequences, plan.holdout.evaluation, plan.labels)
+    assert result.holdout == evaluation.score(plan.labels.metric, outputs)
+    assert result.drawn == drawn_scores(evaluation, outputs)
+    assert len(result.drawn) == (0 if study == "notes" else 1000)  # three groups of authors are too few
+    if plan.labels.classes:
+        predicted = outputs.argmax(axis=1)
+        codes = range(len(plan.labels.classes))
+        for found, score in ((result.recall, reference.recall_score), (result.f1, reference.f1_score)):
+            assert found == pytest.approx(score(evaluation.labels, predicted, labels=codes, average=None))
+    else:
+        assert (result.recall, result.f1) == ((), ())
+
+
+@pytest.mark.parametrize("study", ["forecast", "waves"])
+def test_a_result_is_kept_as_json(study: str, plans: dict[str, Any]) -> None:
+    plan = plans[study]
+    result = result_of(candidate_of(plan))
+
+    assert plan.task.compare(plan).read(json.loads(json.dumps(result.to_dict()))) == result
+
+
+@pytest.mark.parametrize("study", ["forecast", "sums"])
+def test_the_last_fold_is_not_trained_twice(study: str, plans: dict[str, Any]) -> None:
+    result = result_of(candidate_of(plans[study], refit="last_fold"))
+    whole = result_of(candidate_of(plans[study]))
+
+    assert result.fold_scores == whole.fold_scores
+    assert result.holdout != whole.holdout
+
+
+@pytest.mark.parametrize(
+    ("study", "questions"), [("forecast", 0), ("forecast", 4), ("forecast", 7), ("waves", 4), ("waves", 9)]
+)
+def test_a_stop_gives_no_result(study: str, questions: int, plans: dict[str, Any]) -> None:
+    assert train_again(candidate_of(plans[study]), 5, JobContext(questions)) is None
+
+
+def changed_holdout(candidate: Any) -> Candidate:
+    """The candidate with other targets in its holdout."""
+    data, holdout = candidate.data, candidate.holdout.evaluation
+    if isinstance(candidate, SequenceCandidate):
+        labels = data.sequences.labels.copy()
+        labels[holdout] += 100
+        return replace(candidate, data=replace(data, sequences=replace(data.sequences, labels=labels)))
+    values = data.panel.values.copy()
+    values[int(holdout[0, 0]) :, 0] += 100
+    return replace(candidate, data=replace(data, panel=replace(data.panel, values=values)))
+
+
+@pytest.mark.parametrize("study", ["forecast", "sums"])
+def test_what_happens_in_the_holdout_changes_no_score_of_a_fold(study: str, plans: dict[str, Any]) -> None:
+    candidate = candidate_of(plans[study])
+
+    before, after = result_of(candidate), result_of(changed_holdout(candidate))
+
+    assert before.fold_scores == after.fold_scores
+    assert before.holdout != after.holdout
+
+
+def test_a_metric_without_a_value_on_the_holdout_is_an_error(plans: dict[str, Any]) -> None:
+    candidate = label_candidate_of(plans["waves"], epochs=1)
+    data = replace(candidate.data, labels=LabelSpec("classification", "auroc", ("fast", "flat", "slow")))
+    same = candidate.holdout.evaluation[data.sequences.labels[candidate.holdout.evaluation] == 0]
+    alone = replace(candidate, data=data, holdout=replace(candidate.holdout, evaluation=same))
+
+    with pytest.raises(DataError, match=r"auroc has no value where all \d+ labels that are scored are the same"):
+        train_again(alone, 5, JobContext())
+
+
+def test_a_step_is_scored_as_a_forecast_of_one_step() -> None:
+    generator = np.random.default_rng(0)
+    target = generator.normal(5, 1, (30, 4, 2)).astype(np.float32)
+    point = (target + generator.normal(0, 1, target.shape)).astype(np.float32)
+    quantiles = np.stack([point - 1, point, point + 1], axis=-1)
+    windows = ForecastEvaluation(
+        cutoffs=np.arange(30),
+        target=target,
+        season_scale=np.full((30, 2), 2.0, np.float32),
+        deviation=np.full(2, 3.0, np.float32),
+        series=np.zeros(30, np.int64),
+        probabilities=(0.1, 0.5, 0.9),
+    )
+    metrics: tuple[Any, ...] = ("mae", "mse", "rmse", "smape", "mase", "scaled_mae", "scaled_mse", "wql")
+    for metric in metrics:
+        scores = step_scores(windows, metric, point, quantiles)
+
+        for step, found in enumerate(scores):
+            alone = replace(windows, target=target[:, [step]])
+            assert found == pytest.approx(alone.score(metric, point[:, [step]], quantiles[:, [step]])), metric
+        assert len(set(scores)) == 4
