@@ -24,7 +24,8 @@ from typing import Any, Self
 import psutil
 from driving import drive, planned
 
-from search.executors.base import Job, JobCallback, Outcome
+from search.executors.base import Job, JobCallback, Outcome, WorkerSettings
+from search.executors.in_process import InMemory
 from search.executors.processes import ProcessExecutor
 from search.run.driver import Driver
 from search.run.trial import PRELOAD, TrialReport, TrialResult, warm_up
@@ -55,13 +56,7 @@ class SimulatedWorkers:
         self._running: set[int] = set()
         self.free = workers
         self.startup_seconds = 1.0
-
-    def share(self, value: Any) -> Any:
-        """The value itself."""
-        return value
-
-    def offload(self, value: object) -> None:
-        """Nothing."""
+        self.data = InMemory()
 
     def scale_down(self, jobs: int) -> None:
         """Nothing."""
@@ -147,7 +142,9 @@ def per_minute(jobs: int, trials: int) -> float:
     """Trials per minute of one search, from the start of the first that counts to the last one's end."""
     overrides = (f"search.trials={trials}", f"search.jobs={jobs}", "search.pruner=none", *LONGER)
     with planned(*overrides, rows=_ROWS) as (plan, folder):
-        record, _ = drive(plan, folder, ProcessExecutor(jobs, partial(warm_up, {}, apart=True), preload=PRELOAD))
+        record, _ = drive(
+            plan, folder, ProcessExecutor(WorkerSettings(partial(warm_up, {}, {}, worker=True), jobs, PRELOAD))
+        )
     counted = record.trials[_FIRST:]
     start = min(trial.started for trial in counted if trial.started)
     end = max(trial.completed for trial in counted if trial.completed)
@@ -159,13 +156,13 @@ def driver_busy(trials: int, sampler: str, epochs: int, workers: int = 64) -> di
     marks: list[tuple[int, float, float]] = []
 
     def watch(driver: Driver) -> None:
-        take = driver.take
+        take = driver.on_outcome
 
         def marked(outcome: Outcome) -> None:
             marks.append((len(marks), time.perf_counter(), time.process_time()))
             take(outcome)
 
-        driver.take = marked  # type: ignore[method-assign]
+        driver.on_outcome = marked  # type: ignore[method-assign]
 
     others = _OtherProcesses()
     chosen = (f"search.trials={trials}", f"search.sampler={sampler}", f"search.jobs={workers}", "search.pruner=none")

@@ -25,6 +25,7 @@ from typing import Any
 import psutil
 from driving import STUDY, write_table
 
+from search.executors.base import WorkerSettings
 from search.executors.processes import ProcessExecutor
 from search.run.trial import PRELOAD, warm_up
 
@@ -72,7 +73,7 @@ def workers(count: int, *, forked: bool) -> dict[str, Any]:
             """No job runs."""
 
     start = time.perf_counter()
-    pool = ProcessExecutor(count, partial(warm_up, {}, apart=True), preload=PRELOAD if forked else ())
+    pool = ProcessExecutor(WorkerSettings(partial(warm_up, {}, {}, worker=True), count, PRELOAD if forked else ()))
     with pool:
         while pool.ready < count:
             pool.poll(Nobody(), 0.05)

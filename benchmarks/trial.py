@@ -25,7 +25,7 @@ from typing import Any, Self
 
 from driving import drive, planned
 
-from search.executors.base import Executor, Job, JobCallback, Outcome
+from search.executors.base import Executor, Job, JobCallback, Outcome, WorkerSettings
 from search.executors.in_process import InProcessExecutor
 from search.executors.processes import ProcessExecutor
 from search.run.trial import PRELOAD, warm_up
@@ -51,7 +51,7 @@ WORKER = {
 DRIVER = {
     "asking": ("search.run.driver:Driver.ask",),
     "taking reports": ("search.run.driver:Driver.on_report",),
-    "telling": ("search.run.driver:Driver.take",),
+    "telling": ("search.run.driver:Driver.on_outcome",),
 }
 
 
@@ -102,9 +102,9 @@ class Stopwatch:
 WATCH = Stopwatch()
 
 
-def warm_up_and_measure(*, apart: bool) -> None:
+def warm_up_and_measure(*, worker: bool) -> None:
     """What a worker does first."""
-    warm_up({}, apart=apart)
+    warm_up({}, {}, worker=worker)
     WATCH.install(WORKER)
 
 
@@ -166,8 +166,9 @@ def measure(trials: int, in_process: bool, overrides: list[str]) -> dict[str, An
     """Medians over the trials but the first ones and the last, in milliseconds."""
     driving = Stopwatch()
     driving.install(DRIVER)
-    ready = partial(warm_up_and_measure, apart=not in_process)
-    kind = InProcessExecutor(ready) if in_process else ProcessExecutor(1, ready, preload=PRELOAD)
+    ready = partial(warm_up_and_measure, worker=not in_process)
+    settings = WorkerSettings(ready, preload=PRELOAD)
+    kind = InProcessExecutor(settings) if in_process else ProcessExecutor(settings)
     executor = Measuring(kind)
     with planned(f"search.trials={trials}", *overrides) as (plan, folder):
         record, _ = drive(plan, folder, executor)

@@ -320,7 +320,7 @@ def create_study(folder: Path) -> None:
     attributes = {
         "task": plan.config.task,
         "config": plan.config.to_dict(),
-        "identity": identity(plan),
+        "identity": identity(plan).values,
         "data": plan.describe_data(),
     }
     (folder / "studies").mkdir()

@@ -1,4 +1,4 @@
-"""The story of a comparison: search every family in turn, train the best of each again, measure, and say what it is."""
+"""Run a comparison end to end: search all families, retrain the best of each, measure its costs, summarize."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from search.compare.costs import Costs, measure
 from search.compare.families import EVERYWHERE, Family, family_plan, study_families
 from search.compare.page import write_files
 from search.compare.results import Comparison
-from search.compare.run_one import run_one
-from search.compare.search import Rounds
+from search.compare.search import FamilySearch
 from search.compare.seeds import Retraining, candidate
 from search.compare.store import ComparisonStore, open_comparison, refuse_study
 from search.compare.summary import best_trials, summarize
@@ -20,8 +19,9 @@ from search.compare.tracking import track
 from search.config.values import Choices
 from search.errors import ComparisonUnfinished, TrackingError
 from search.executors.base import Executor, Job
+from search.executors.loop import run_one
 from search.run.progress import Listener
-from search.run.runner import check_registered, interruptible, make_executor
+from search.run.runner import check_registered, interruptible, make_study_executor
 from search.run.trial import score_baselines
 from search.study.journal import exclusive
 from search.study.paths import StudyPaths
@@ -45,19 +45,19 @@ class CompareOutcome:
 
 
 def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener: Listener) -> CompareOutcome:
-    """Compare the families of a study, or go on with it.
+    """Compare the families of a study, or resume the comparison.
 
     Args:
         plan: The study.
         options: What it may spend.
         folder: Where ``studies/`` is.
-        fresh: Forget what is there of the comparison first; the study stays.
-        listener: Watches. A run that MLflow cannot show is a note.
+        fresh: Delete an existing comparison first; the study stays.
+        listener: Is told about it, also if MLflow cannot be reached.
 
     Raises:
         StudyBusy: Another process compares the families of this study.
         StudyFileError: A family cannot be searched.
-        StudyMismatch: What is there was made with other data or settings.
+        StudyMismatch: The existing comparison has other data or settings.
         ComparisonUnfinished: The time was up before every family had a trial.
         SearchError: Workers cannot import a registered cell.
     """
@@ -75,8 +75,7 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
         study = StudyStore.find(paths)
         store = open_comparison(plan, plans, study, path, listener)
         _say_what_differs(plan, listener)
-        story = _Story(plan, everything, store, options, listener)
-        comparison = story.tell()
+        comparison = _Comparing(plan, everything, store, options, listener).run()
         files = paths.report
         if comparison is None:
             return CompareOutcome(None, files)
@@ -84,7 +83,7 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
         return CompareOutcome(comparison, files, _track(comparison, plan, folder, files, study, listener))
 
 
-class _Story:
+class _Comparing:
     """One run of a comparison.
 
     Args:
@@ -105,13 +104,13 @@ class _Story:
         self._executor: Executor | None = None
         self._reserve = 0.0
 
-    def tell(self) -> Comparison | None:
-        """Everything that is not there yet; ``None`` if someone interrupted."""
+    def run(self) -> Comparison | None:
+        """Run all steps that are missing; ``None`` if it was interrupted."""
         try:
-            with make_executor(self._everything) as executor:
+            with make_study_executor(self._everything) as executor:
                 self._executor = executor
                 self._reserve = self._reserved()
-                if not (self._search(executor) and self._train_again(executor)):
+                if not (self._search(executor) and self._retrain(executor)):
                     return None
                 self._score_baselines(executor)
             self._measure()
@@ -123,7 +122,7 @@ class _Story:
         each = "as many trials as fit" if self._options.trials is None else f"{self._options.trials} trials"
         limit = "" if self._time.timeout is None else f" into {self._time.timeout:g} s in all"
         self._listener.on_phase(f"searching {len(self._store.families)} families, {each} for each{limit}")
-        rounds = Rounds(
+        search = FamilySearch(
             self._store.families,
             executor,
             limit=self._options.trials,
@@ -131,9 +130,9 @@ class _Story:
             note_time=self._note_time,
             listener=self._listener,
         )
-        with interruptible(rounds):
-            rounds.run()
-        if rounds.interrupted:
+        with interruptible(search):
+            search.run()
+        if search.interrupted:
             return False
         without = [family.name for family in self._store.families if not family.ended()]
         if without:
@@ -144,7 +143,7 @@ class _Story:
             )
         return True
 
-    def _train_again(self, executor: Executor) -> bool:
+    def _retrain(self, executor: Executor) -> bool:
         best = best_trials(self._store)
         self._listener.on_phase(f"training the best of each family again, with {self._options.seeds} fresh seeds")
         retraining = Retraining(
@@ -175,7 +174,7 @@ class _Story:
             self._listener.on_phase(f"measuring memory and {self._task.terms.output}s, one family after the other")
         for family, trial in missing.items():
             # A process of its own for each: what one needed would hide what the next one needs.
-            with make_executor(replace(self._everything, jobs=1), apart=True) as executor:
+            with make_study_executor(replace(self._everything, jobs=1), separate=True) as executor:
                 outcome = run_one(executor, Job(0, measure, (candidate(family, trial),)))
             if isinstance(outcome.result, Costs):
                 family.set_costs(trial.number, outcome.result)

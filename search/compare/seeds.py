@@ -1,17 +1,15 @@
-"""The best candidate of each family is trained again with fresh seeds, all families with one seed before the next."""
+"""Retrains the best candidate of each family with new seeds, all families with one seed before the next."""
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from search.compare.store import FamilyStore
-from search.executors.base import Executor, Job, Outcome
-from search.run.driver import GRACE_SECONDS
-from search.run.trial import INTERRUPTED
+from search.executors.base import Executor, Failure, Job, Outcome
+from search.executors.loop import JobSource, run_jobs
 from search.study.samplers import derive_seed
 from search.tasks.retrain import Candidate, SeedResult, train_again
 
@@ -25,13 +23,11 @@ FEWEST_SEEDS = 2
 """Seeds that are trained even if the time is up: a single one has no spread."""
 
 _FIRST_SEED = 1_000_000
-"""Number of the first fresh seed in the study's sequence, far behind those of the trials."""
-_POLL_SECONDS = 0.2
-_ATTEMPTS = 2
+"""Number of the first new seed in the study's sequence, far behind those of the trials."""
 
 
-class Retraining:
-    """Runs the trainings that are not there yet.
+class Retraining(JobSource):
+    """Runs the trainings that are missing.
 
     Args:
         plan: The study's.
@@ -40,7 +36,7 @@ class Retraining:
         seeds: How many.
         time_left: Seconds until the time of the comparison is up.
         note_time: Called when a training ended.
-        listener: Watches.
+        listener: Is told about it.
     """
 
     def __init__(
@@ -54,61 +50,31 @@ class Retraining:
         note_time: Callable[[], None],
         listener: Listener,
     ) -> None:
-        self.interrupted = False
         self._plan, self._best, self._executor, self._listener = plan, best, executor, listener
         self._time_left, self._note_time = time_left, note_time
-        waiting = [
+        self._trainings = [
             (family, number)
             for number in range(seeds)
             for family, trial in best.items()
             if number not in family.seeds(trial.number)
         ]
-        self._waiting = deque(enumerate(waiting))
-        self._data: Any = executor.share(plan.whole_data()) if waiting else None  # the same for all families
-        self._running: dict[int, tuple[FamilyStore, int]] = {}
-        self._attempts: dict[int, int] = {}
+        self._waiting = deque(range(len(self._trainings)))
+        # The same for all families.
+        self._data: Any = executor.data.share(plan.whole_data()) if self._trainings else None
 
     def run(self) -> None:
-        """Train. What was interrupted is trained by the next run."""
-        give_up = float("inf")
-        while time.monotonic() < give_up:
-            while self._executor.free and self._may_begin():
-                self._begin(*self._waiting.popleft())
-            if not self._running:
-                return
-            for outcome in self._executor.poll(self, _POLL_SECONDS):
-                self._take(outcome)
-            if self.interrupted:
-                give_up = min(give_up, time.monotonic() + GRACE_SECONDS)
+        """Train. Interrupted trainings are left to the next run."""
+        run_jobs(self._executor, self)
 
-    def on_report(self, key: int, message: object) -> None:
-        """A training reports nothing."""
+    def next_job(self) -> Job | None:
+        """The next training, unless the time is up."""
+        return self._job(self._waiting.popleft()) if self._waiting and self._may_start(self._waiting[0]) else None
 
-    def stop_reason(self, key: int) -> str | None:
-        """Only Ctrl-C stops one."""
-        return INTERRUPTED if self.interrupted else None
-
-    def _may_begin(self) -> bool:
-        if self.interrupted or not self._waiting:
-            return False
-        _, (_, number) = self._waiting[0]
-        return number < FEWEST_SEEDS or self._time_left() > 0
-
-    def _begin(self, key: int, training: tuple[FamilyStore, int]) -> None:
-        family, number = training
-        self._running[key] = training
-        self._attempts[key] = self._attempts.get(key, 0) + 1
-        task = replace(candidate(family, self._best[family]), data=self._data)
-        seed = derive_seed(self._plan.config.search.seed, _FIRST_SEED + number)
-        self._executor.submit(Job(key, train_again, (task, seed)))
-
-    def _take(self, outcome: Outcome) -> None:
-        training = self._running.pop(outcome.key)
-        family, number = training
+    def on_outcome(self, outcome: Outcome) -> None:
+        """Record the result of a training, or why there is none."""
+        family, number = self._trainings[outcome.key]
         failure, trial = outcome.failure, self._best[family].number
-        if failure is not None and failure.died and self._attempts[outcome.key] < _ATTEMPTS:
-            self._waiting.appendleft((outcome.key, training))
-        elif failure is not None and not self.interrupted:
+        if failure is not None and not self.interrupted:
             family.set_seed(trial, number, failure.reason)
             self._listener.on_message(f"{family.name}, seed {number + 1}: {failure.reason}")
         elif isinstance(outcome.result, SeedResult):
@@ -118,13 +84,26 @@ class Retraining:
             self._listener.on_phase(text)
         self._note_time()
 
+    def on_retry(self, job: Job, failure: Failure) -> Job | None:
+        """Train it again, unless the time is up."""
+        return job if self._may_start(job.key) else None
+
+    def _may_start(self, key: int) -> bool:
+        return self._trainings[key][1] < FEWEST_SEEDS or self._time_left() > 0
+
+    def _job(self, key: int) -> Job:
+        family, number = self._trainings[key]
+        task = replace(candidate(family, self._best[family]), data=self._data)
+        seed = derive_seed(self._plan.config.search.seed, _FIRST_SEED + number)
+        return Job(key, train_again, (task, seed), retries=1)
+
 
 def candidate(family: FamilyStore, trial: FrozenTrial) -> Candidate:
-    """What a family's best trial tried, to be trained again.
+    """The candidate of a family's trial, to be retrained.
 
     Args:
-        family: Whose trial it is.
-        trial: The trial.
+        family: Of the trial.
+        trial: A trial of the family.
     """
     from optuna.trial import FixedTrial
 

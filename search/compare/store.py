@@ -171,13 +171,13 @@ def open_comparison(
 
 def _open(storage: JournalStorage, plan: Plan, more: Mapping[str, Any]) -> StudyStore:
     """Create or load a study of the journal."""
-    own = {**identity(plan), **more}
+    own = identity(plan).with_values(**more)
     store = StudyStore.load(storage, plan.name)
     if store is None:
         attributes = {
             "task": plan.config.task,
             "config": plan.config.to_dict(),
-            "identity": own,
+            "identity": own.values,
             "data": plan.describe_data(),
             "metric": plan.metric,
         }
@@ -194,14 +194,9 @@ def _reuse_trials(plan: Plan, comparison: ComparisonStore, study: StudyStore | N
     """Reuse the trials of the study if its settings are the same; returns a message."""
     if study is None:
         return f"study '{plan.name}' has not been run here; the comparison starts without trials"
-    then, now = study.get("identity", {}), identity(plan)
-    differs = [key for key in sorted({*then, *now}) if then.get(key) != now.get(key)]
-    if differs:
-        first = differs[0]
-        return (
-            f"the trials of study '{plan.name}' are not reused, because it was run with other settings: {first} was "
-            f"{then.get(first, 'absent')}, is {now.get(first, 'absent')}"
-        )
+    if differences := identity(plan).differences(study.get("identity", {})):
+        why = f"it was run with other settings: {differences[0]}"
+        return f"the trials of study '{plan.name}' are not reused, because {why}"
     families = [each.family for each in comparison.families]
     stores = {each.name: each.store for each in comparison.families}
     inside, outside = reuse_trials(study, plan.space, families, stores)

@@ -27,8 +27,8 @@ RESERVED_SUFFIXES = (COMPARISON_SUFFIX, ".journal")
 """Names of studies cannot end in them; the lock of a study ``x.journal`` would be that of the journal of ``x``."""
 
 NAME = (
-    "Name of the study, its journal and its model: letters, digits, `-`, `_` and `.`. "
-    "Default: the file name without `.yaml`."
+    "Name of the study, its journal and its model: letters, digits, `-`, `_` and `.`, not ending in `.compare` or "
+    "`.journal`. Default: the file name without `.yaml`."
 )
 DATA = "The table and the roles of its columns."
 SEARCH = "Sampler, pruner, objectives and budget."

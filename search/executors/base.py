@@ -1,4 +1,8 @@
-"""The contract of an executor: jobs in, outcomes out, reports in between."""
+"""The contract of an executor: submit jobs, poll for reports and outcomes, ask how many more it can take.
+
+An executor is one file with a class that takes a :class:`WorkerSettings`, and one line in
+:data:`search.executors.EXECUTORS`.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
+INTERRUPTED = "interrupted"
+"""The stop reason of a job that will be run again from its beginning."""
+
 
 class JobContext(Protocol):
-    """What a running job talks to; given to it by the executor."""
+    """What a running job talks to; the executor passes it to the job."""
 
     def report(self, message: Any) -> None:
         """Send a picklable message to the callback."""
 
     def stop_reason(self) -> str | None:
-        """Why the job should stop now, or ``None``; cheap enough to ask several times a second."""
+        """Why the job should stop now, or ``None``; cheap enough to be called several times a second."""
 
 
 class JobCallback(Protocol):
-    """Who owns the jobs: hears their reports and may ask them to stop."""
+    """Receives the reports of running jobs and may ask them to stop."""
 
     def on_report(self, key: int, message: Any) -> None:
         """A running job reported."""
@@ -33,14 +40,16 @@ class Job:
     """A picklable piece of work.
 
     Attributes:
-        key: Tells the jobs apart.
+        key: Identifies the job; unique among those that run.
         function: Module-level; called as ``function(*arguments, context)``.
         arguments: Picklable.
+        retries: How often :func:`search.executors.loop.run_jobs` runs it again if its worker dies.
     """
 
     key: int
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
+    retries: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,8 +58,8 @@ class Failure:
 
     Attributes:
         reason: One line.
-        details: The traceback, where there is one.
-        died: Whether the worker process died, so that the job itself may be innocent.
+        details: The traceback, if there is one.
+        died: Whether the worker died, which need not be the job's fault.
     """
 
     reason: str
@@ -67,8 +76,44 @@ class Outcome:
     failure: Failure | None = None
 
 
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What every executor is made from.
+
+    Attributes:
+        warm_up: Picklable; each worker calls it first, to import what jobs need.
+        jobs: How many jobs may run at once.
+        preload: Modules that an executor may import once for all of its workers; empty: workers must not be forked, as
+            where a GPU is used or the system's own libraries do not survive a fork.
+        gpu_share: Fraction of a GPU's memory that each worker may use, see :func:`search.executors.devices.gpu_share`;
+            ``None``: no limit.
+    """
+
+    warm_up: Callable[[], None]
+    jobs: int = 1
+    preload: tuple[str, ...] = ()
+    gpu_share: float | None = None
+
+
+class DataStore(Protocol):
+    """Where large values that many jobs read live: in one copy per node."""
+
+    def share(self, value: Any) -> Any:
+        """A handle to use in the arguments of jobs in place of a large value.
+
+        A job receives the value itself. It is available as long as the handle is alive, and jobs must not modify it.
+        """
+
+    def offload(self, value: object) -> None:
+        """Move a large value out of this process's memory if jobs run elsewhere; references to it stay valid."""
+
+
 class Executor(Protocol):
-    """Runs jobs. Use it as a context manager: leaving it ends all workers."""
+    """Runs jobs. Use it as a context manager: leaving it ends all workers.
+
+    A worker that dies costs its job, whose outcome is then a failure that ``died``, and is replaced. An executor may
+    end a worker that ignores a stop request, with the same outcome.
+    """
 
     @property
     def free(self) -> int:
@@ -76,46 +121,43 @@ class Executor(Protocol):
 
     @property
     def startup_seconds(self) -> float | None:
-        """What it took to get ready for the first job; ``None`` while that is not known."""
+        """How long it took until the first worker was ready; ``None`` before that."""
 
-    def share(self, value: Any) -> Any:
-        """What to put into the arguments of jobs in place of a large value that many of them read.
-
-        Workers find the value there, in one copy for all of them, as long as this object lives. They must not write to
-        it.
-        """
-
-    def offload(self, value: object) -> None:
-        """Have a large value out of this process's memory, if jobs run elsewhere; whoever refers to it still has it."""
+    @property
+    def data(self) -> DataStore:
+        """Where the data of its jobs live."""
 
     def submit(self, job: Job) -> None:
         """Start a job; only while :attr:`free` is positive."""
 
-    def scale_down(self, jobs: int) -> None:
-        """Do with ``jobs`` workers from now on; those that are idle end, and their memory is free."""
-
     def poll(self, callback: JobCallback, timeout: float) -> list[Outcome]:
-        """Pass on reports and stop requests, and return the jobs that ended, within ``timeout`` seconds or so."""
+        """Forward reports and stop requests, and return the jobs that ended; waits about ``timeout`` seconds for one.
+
+        An executor without workers of its own runs the submitted job in here.
+        """
+
+    def scale_down(self, jobs: int) -> None:
+        """Keep at most ``jobs`` workers from now on; idle ones end and free their memory."""
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start the workers."""
 
     def __exit__(self, *exc_info: object) -> None:
-        """End every worker, whatever it is doing."""
+        """End all workers, including busy ones."""
 
 
 def run_job(job: Job, context: JobContext) -> Outcome:
-    """Run a job here; whatever it raises becomes a failure."""
+    """Run a job in this process; any exception that it raises becomes a failure."""
     try:
         return Outcome(job.key, result=job.function(*job.arguments, context))
-    except SystemExit as error:  # what Lightning makes of a Ctrl-C
+    except SystemExit as error:  # what Lightning turns a Ctrl-C into
         raise KeyboardInterrupt from error
-    except Exception as error:  # a candidate may fail in any way; the search goes on
+    except Exception as error:  # a candidate may fail in any way, and the search continues
         return Outcome(job.key, failure=Failure(failure_reason(error), traceback.format_exc(limit=-12)))
 
 
 def failure_reason(error: BaseException) -> str:
-    """One line that says what went wrong: the kind of error and its first line."""
+    """One line that says what went wrong: the type of the error and the first line of its message."""
     text = str(error).strip().splitlines()
     message = text[0] if text else ""
     lowered = message.lower()

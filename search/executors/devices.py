@@ -1,4 +1,4 @@
-"""What this machine trains on, found without importing torch."""
+"""The devices of this machine, found without importing torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def cpu_count() -> int:
 
 
 def resolve_accelerator(accelerator: str) -> str:
-    """The device behind ``auto``: ``gpu``, ``mps`` or ``cpu``; any other name stays."""
+    """Resolve ``auto`` to ``gpu``, ``mps`` or ``cpu``; any other name is returned as it is."""
     if accelerator != "auto":
         return accelerator
     if _cuda_devices() > 0:
@@ -27,24 +27,22 @@ def resolve_accelerator(accelerator: str) -> str:
 
 
 def resolve_jobs(jobs: int | str, accelerator: str) -> int:
-    """How many trials run at once behind ``auto``: one a core, or one alone on a GPU."""
+    """Resolve ``auto`` to the number of trials that run at once: one per core, or a single one on a GPU."""
     if isinstance(jobs, int):
         return jobs
     return cpu_count() if resolve_accelerator(accelerator) == "cpu" else 1
 
 
 def gpu_share(accelerator: str, jobs: int) -> float | None:
-    """The part of a GPU's memory that each of several jobs may use; ``None``: there is no limit to keep to.
+    """The fraction of a GPU's memory that each of several jobs may use; ``None``: no limit.
 
-    A tenth is left for what every process needs there besides.
-
-    Only CUDA keeps the memory of processes apart; on Apple's devices they share it with everything else.
+    A tenth is reserved for what every process needs in addition. Only CUDA can limit the memory of a process.
     """
     return 0.9 / jobs if accelerator == "gpu" and jobs > 1 else None
 
 
 def _cuda_devices() -> int:
-    """Devices that NVIDIA's driver offers; 0 where torch is a CPU build or there is no driver."""
+    """Number of devices that NVIDIA's driver reports; 0 if torch is a CPU build or there is no driver."""
     from importlib.metadata import version
 
     if version("torch").endswith("+cpu"):

@@ -1,12 +1,11 @@
-"""One job at a time, in this process: exactly reproducible, and easy to debug."""
+"""One job at a time, in this process: exactly reproducible and easy to debug."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any, Self
 
-from search.executors.base import Job, JobCallback, Outcome, run_job
+from search.executors.base import Job, JobCallback, Outcome, WorkerSettings, run_job
 
 
 class _DirectContext:
@@ -20,18 +19,30 @@ class _DirectContext:
         return self._callback.stop_reason(self._key)
 
 
+class InMemory:
+    """The data store of jobs that run in this process: values stay where they are."""
+
+    def share(self, value: Any) -> Any:
+        """The value itself."""
+        return value
+
+    def offload(self, value: object) -> None:
+        """Does nothing: jobs read the value here."""
+
+
 class InProcessExecutor:
-    """Runs the submitted job inside :meth:`poll`, with one torch thread as a worker has.
+    """Runs the submitted job inside :meth:`poll`, with one torch thread, as a worker does.
 
     Args:
-        warm_up: Called first, to import what jobs need.
+        settings: Of these, only ``warm_up`` is used.
     """
 
-    def __init__(self, warm_up: Callable[[], None]) -> None:
-        self._warm_up = warm_up
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._warm_up = settings.warm_up
         self._job: Job | None = None
         self._threads = 1
         self._startup_seconds: float | None = None
+        self._data = InMemory()
 
     @property
     def free(self) -> int:
@@ -40,22 +51,17 @@ class InProcessExecutor:
 
     @property
     def startup_seconds(self) -> float | None:
-        """What the imports took; ``None`` before :meth:`__enter__`."""
+        """How long the imports took; ``None`` before :meth:`__enter__`."""
         return self._startup_seconds
 
-    def share(self, value: Any) -> Any:
-        """The value itself."""
-        return value
-
-    def offload(self, value: object) -> None:
-        """Nothing: jobs read it here."""
+    @property
+    def data(self) -> InMemory:
+        """This process's memory."""
+        return self._data
 
     def submit(self, job: Job) -> None:
         """Keep the job for the next :meth:`poll`."""
         self._job = job
-
-    def scale_down(self, jobs: int) -> None:
-        """Nothing: there is one process."""
 
     def poll(self, callback: JobCallback, timeout: float) -> list[Outcome]:
         """Run the job to its end."""
@@ -64,8 +70,11 @@ class InProcessExecutor:
         job, self._job = self._job, None
         return [run_job(job, _DirectContext(job.key, callback))]
 
+    def scale_down(self, jobs: int) -> None:
+        """Does nothing: there is one process."""
+
     def __enter__(self) -> Self:
-        """Take one torch thread, as every worker has, so that the numbers are the same."""
+        """Limit torch to one thread, as in workers, so that results are the same."""
         start = time.monotonic()
         import torch
 
@@ -76,7 +85,7 @@ class InProcessExecutor:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """Give the threads back."""
+        """Restore the number of threads."""
         import torch
 
         torch.set_num_threads(self._threads)

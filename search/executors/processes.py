@@ -1,8 +1,8 @@
 """Long-lived worker processes, one torch thread each.
 
 Workers live as long as the search, because importing torch and Lightning takes seconds. Where a process can be forked
-safely, one process imports them for all, and its memory is theirs as long as nobody writes to it. Each worker has a
-duplex pipe: jobs and stop requests go in, reports and outcomes come out. A worker that dies costs its job and is
+safely, one process imports them for all workers, which share its memory as long as they do not write to it. Each worker
+has a duplex pipe: jobs and stop requests go in, reports and outcomes come out. A worker that dies costs its job and is
 replaced.
 """
 
@@ -13,7 +13,7 @@ import os
 import pickle
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
@@ -23,9 +23,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Self
 
 from search.errors import WorkersCannotStart
-from search.executors.base import Failure, Job, JobCallback, Outcome
-from search.executors.memory import give_back_memory
-from search.executors.sharing import Shared, offload
+from search.executors.base import Failure, Job, JobCallback, Outcome, WorkerSettings
+from search.executors.sharing import SharedFiles
 from search.executors.worker import READY, STOP, Parcel, worker_main
 
 _MOST_FAILED_STARTS = 3
@@ -34,11 +33,11 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 
 @contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Hold Ctrl-C back while a worker is started: it inherits that, and so is never hit before it can ignore it."""
+    """Block Ctrl-C while a worker is started: it inherits this, and so is never hit before it can ignore the signal."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # multiprocessing's own, which ends any blocking when it begins
+    resource_tracker.ensure_running()  # multiprocessing's own, which unblocks signals when it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -56,26 +55,17 @@ class _Worker:
 
 
 class ProcessExecutor:
-    """Runs up to ``jobs`` jobs at once.
+    """Runs up to ``jobs`` jobs at once, each in a worker process.
 
     Args:
-        jobs: Number of workers.
-        warm_up: Module-level function that each worker calls first, to import what jobs need.
-        preload: Modules that are imported once for all workers, which are then forked; empty: each worker begins as a
-            new interpreter, as it must where a GPU is used or the system's own libraries do not survive a fork.
-        gpu_share: Part of a GPU's memory that each worker keeps to, see :func:`search.executors.devices.gpu_share`.
+        settings: With ``preload``, workers are forked from a process that has imported these modules; without, each
+            worker starts as a new interpreter.
     """
 
-    def __init__(
-        self,
-        jobs: int,
-        warm_up: Callable[[], None],
-        *,
-        preload: Sequence[str] = (),
-        gpu_share: float | None = None,
-    ) -> None:
-        self._jobs, self._warm_up, self._gpu_share = jobs, warm_up, gpu_share
-        self._context = _context(preload)
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings, self._jobs = settings, settings.jobs
+        self._context = _context(settings.preload)
+        self._data = SharedFiles()
         self._workers: list[_Worker] = []
         self._entered = 0.0
         self._failed_starts = 0
@@ -88,8 +78,13 @@ class ProcessExecutor:
 
     @property
     def startup_seconds(self) -> float | None:
-        """What the first worker took to get ready; ``None`` before it is."""
+        """How long it took until the first worker was ready; ``None`` before that."""
         return self._startup_seconds
+
+    @property
+    def data(self) -> SharedFiles:
+        """Files that the workers map into their memory."""
+        return self._data
 
     @property
     def ready(self) -> int:
@@ -101,15 +96,6 @@ class ProcessExecutor:
         """Process ids of the workers."""
         return [worker.process.pid or -1 for worker in self._workers]
 
-    def share(self, value: Any) -> Any:
-        """The value in a file, which the workers map."""
-        return Shared(value)
-
-    def offload(self, value: object) -> None:
-        """Put it into a file, of which only what is read comes into memory."""
-        offload(value)
-        give_back_memory()
-
     def submit(self, job: Job) -> None:
         """Give the job to a free worker; one that is still starting takes it as soon as it is ready."""
         worker = next(worker for worker in self._workers if worker.job is None)
@@ -119,17 +105,17 @@ class ProcessExecutor:
             worker.pipe.send(parcel)
 
     def scale_down(self, jobs: int) -> None:
-        """End idle workers but for so many, and what they hold in memory; from now on there are no more."""
+        """End all idle workers but ``jobs``, which frees their memory."""
         self._jobs = jobs
         for worker in [worker for worker in self._workers if worker.job is None][jobs:]:
             self._workers.remove(worker)
             _end([worker])
 
     def poll(self, callback: JobCallback, timeout: float) -> list[Outcome]:
-        """Pass on reports and stop requests; return jobs that ended.
+        """Forward reports and stop requests; return the jobs that ended.
 
         Raises:
-            WorkersCannotStart: No worker ever got ready, or several in a row did not.
+            WorkersCannotStart: No worker was ever ready, or several in a row died before they were.
         """
         self._send_stops(callback)
         pipes: dict[Any, _Worker] = {worker.pipe: worker for worker in self._workers}
@@ -154,11 +140,11 @@ class ProcessExecutor:
                 else:
                     callback.on_report(message[1], message[2])
         except (EOFError, ConnectionResetError):
-            outcomes.extend(self._bury(worker))
+            outcomes.extend(self._replace(worker))
         return outcomes
 
-    def _bury(self, worker: _Worker) -> list[Outcome]:
-        """Replace a worker that died; its job, if any, has failed."""
+    def _replace(self, worker: _Worker) -> list[Outcome]:
+        """Replace a worker that died; its job, if any, failed."""
         worker.process.join()
         self._failed_starts += not worker.ready
         if self._startup_seconds is None or self._failed_starts > _MOST_FAILED_STARTS:
@@ -188,8 +174,8 @@ class ProcessExecutor:
         before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
         os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
         try:
-            # A process that is forked has the environment of when its server began.
-            arguments = (there, self._warm_up, dict(os.environ), self._gpu_share)
+            # A forked process has the environment of the time when its server was started.
+            arguments = (there, self._settings.warm_up, dict(os.environ), self._settings.gpu_share)
             process = self._context.Process(target=worker_main, args=arguments, daemon=True)
             self._start(process)
         finally:
@@ -206,22 +192,22 @@ class ProcessExecutor:
             if self._context.get_start_method() == "spawn":
                 process.start()
                 return
-            forkserver.ensure_running()  # what is forked from it inherits that
-        process.start()  # waits until all is imported there; Ctrl-C need not
+            forkserver.ensure_running()  # processes that are forked from it inherit the blocking
+        process.start()  # waits for the imports there, and Ctrl-C must not wait for them
 
     def __enter__(self) -> Self:
-        """Start the workers; they warm up while the caller goes on."""
+        """Start the workers; they warm up in the background."""
         self._entered = time.monotonic()
         self._workers = [self._spawn() for _ in range(self._jobs)]
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """End the workers: closing its pipe ends an idle one, a busy one is terminated."""
+        """End the workers: closing the pipe ends an idle one, a busy one is terminated."""
         _end(self._workers)
 
 
-def _context(preload: Sequence[str]) -> SpawnContext | ForkServerContext:
-    """How workers begin."""
+def _context(preload: tuple[str, ...]) -> SpawnContext | ForkServerContext:
+    """How workers are started."""
     if not preload:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

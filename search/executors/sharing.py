@@ -1,15 +1,17 @@
-"""Values that many processes read: kept once, in a file that each of them maps into its memory.
+"""Values that many processes read: stored once, in a file that each process maps into its memory.
 
-A value is pickled into the file with its arrays beside it, so that reading it maps them and copies nothing. The mapping
-is private to a process and copied on write: pages are one copy for all as long as nobody writes to them, and who does
-write changes his own copy alone.
+A value is pickled into the file with its arrays out of band, so that reading it maps the arrays and copies nothing. The
+mapping is private and copy-on-write: all processes share the pages as long as none writes to them, and a process that
+writes changes only its own copy.
 
-The files lie in a folder of the process below the system's folder for temporary files. It goes when the process ends;
-what a killed process left behind goes when the next one makes its own.
+Each process has a folder for its files in the system's temporary folder. It is removed when the process ends; the
+folder of a killed process is removed by the next process that creates one.
 """
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import io
 import mmap
 import os
@@ -35,21 +37,42 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 _PREFIX, _LOCK = "lstmgru-search-", "lock"
-# A folder that young may be about to be locked.
+# A younger folder may not be locked yet.
 _SECONDS_TO_LOCK = 60.0
 _PAGE = 4096
 
 
-class Shared(Generic[Value]):
-    """A value in a file. Pickled, it is the path alone, and unpickled elsewhere it is the value itself.
+class SharedFiles:
+    """The data store of processes on one machine: values live in files that each of them maps."""
 
-    The file goes with this object.
+    def share(self, value: Value) -> Shared[Value]:
+        """The value in a file.
+
+        Raises:
+            NoRoom: The temporary folder cannot hold it.
+        """
+        return Shared(value)
+
+    def offload(self, value: object) -> None:
+        """Move the value into a file, of which only the parts that are read are in memory.
+
+        Raises:
+            NoRoom: The temporary folder cannot hold it.
+        """
+        offload(value)
+        give_back_memory()
+
+
+class Shared(Generic[Value]):
+    """A value in a file. It pickles to the path alone, and unpickles elsewhere to the value itself.
+
+    The file is removed with this object.
 
     Args:
         value: Picklable; arrays in it should be contiguous.
 
     Raises:
-        NoRoom: The folder for temporary files cannot hold it.
+        NoRoom: The temporary folder cannot hold it.
     """
 
     def __init__(self, value: Value) -> None:
@@ -75,42 +98,42 @@ class Shared(Generic[Value]):
 
 
 def offload(value: object) -> None:
-    """Have what a value holds lie in a file from now on, wherever the value is referred to, and no longer in memory.
+    """Move the content of a value from memory into a file, wherever the value is referred to.
 
-    A value of which it is a part refers to that file when it is shared.
+    When a value that contains it is shared, it refers to the same file.
 
     Args:
-        value: Of a class of ours: picklable, and never changed.
+        value: Picklable, of a class with a ``__dict__``, and never modified.
     """
-    if id(value) not in _settled:
+    if id(value) not in _offloaded:
         shared = Shared(value)
         vars(value).update(vars(shared.get()))
-        _settled[id(value)] = shared
-        weakref.finalize(value, _settled.pop, id(value))
+        _offloaded[id(value)] = shared
+        weakref.finalize(value, _offloaded.pop, id(value))
 
 
-_settled: dict[int, Shared[Any]] = {}
+_offloaded: dict[int, Shared[Any]] = {}
 _latest: tuple[Path, Any] | None = None
 
 
 def _load(path: Path) -> Any:
-    """The value in a file; of the latest one there is one object in a process, so that it can keep what it works out.
+    """The value in a file; a process keeps the latest one as a single object, which can cache what it derives.
 
-    Only of the latest: a process that goes on to other data has no use for those before.
+    Only the latest: a process that moves on to other data no longer needs the data before.
     """
     global _latest  # noqa: PLW0603  # a cache
     if _latest is None or _latest[0] != path:
-        _latest = None  # before the next one is read
+        _latest = None  # frees it before the next one is read
         _latest = (path, _read(path))
     return _latest[1]
 
 
 class _Pickler(pickle.Pickler):
-    """Leaves out what is in a file already, and arrays of times, which are no buffers to numpy."""
+    """Refers to values that already are in a file, and stores arrays of times as integers, which numpy can map."""
 
     def reducer_override(self, value: object) -> Any:
-        if id(value) in _settled:
-            return _settled[id(value)].__reduce__()
+        if id(value) in _offloaded:
+            return _offloaded[id(value)].__reduce__()
         if isinstance(value, np.ndarray) and value.dtype.kind in "mM":
             return _times, (value.view(np.int64), value.dtype)
         return NotImplemented
@@ -121,7 +144,7 @@ def _times(numbers: npt.NDArray[np.int64], dtype: np.dtype[Any]) -> npt.NDArray[
 
 
 def _write(value: object, path: Path) -> None:
-    """Write a value: where the index begins, then the arrays from whole pages on, then the index."""
+    """Write the offset of the index, then the arrays, each at the start of a page, then the index."""
     buffers: list[pickle.PickleBuffer] = []
     stream = io.BytesIO()
     _Pickler(stream, protocol=5, buffer_callback=buffers.append).dump(value)
@@ -152,7 +175,7 @@ _folder: tuple[Path, int, BaseFileLock] | None = None
 
 
 def _own_folder() -> Path:
-    """The folder of this process, locked as long as it lives; of a process that was forked, another one."""
+    """The folder of this process, locked as long as it lives; a forked process has its own."""
     global _folder  # noqa: PLW0603  # one for the process
     if _folder is None or _folder[1] != os.getpid():
         from filelock import FileLock
@@ -169,7 +192,7 @@ def _own_folder() -> Path:
 
 
 def _keep(folder: Path) -> None:
-    """Lock the folder itself: what clears away old temporary files leaves it alone then, as systemd-tmpfiles does."""
+    """Lock the folder itself, so that cleaners of old temporary files, such as systemd-tmpfiles, leave it alone."""
     if sys.platform != "win32":
         import fcntl
 
@@ -177,7 +200,7 @@ def _keep(folder: Path) -> None:
 
 
 def _left_behind() -> Iterator[Path]:
-    """Folders of processes that were killed: nobody holds their lock."""
+    """Folders of killed processes: their locks are free."""
     from filelock import FileLock, Timeout
 
     for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
@@ -190,10 +213,26 @@ def _left_behind() -> Iterator[Path]:
 
 def _remove_file(path: Path, owner: int) -> None:
     if os.getpid() == owner:
-        with suppress(OSError):  # on Windows, while it is mapped: it goes with the folder
+        with suppress(OSError):  # on Windows, while it is mapped: it is removed with the folder
             path.unlink()
 
 
 def _remove_folder(path: Path, owner: int) -> None:
     if os.getpid() == owner:
         shutil.rmtree(path, ignore_errors=True)
+
+
+_C_LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def give_back_memory() -> None:
+    """Return unused memory of the C library, and of Arrow if it is loaded, to the system.
+
+    They would keep it for later, which adds up over many processes.
+    """
+    gc.collect()  # networks and their trainers refer to each other
+    trim = getattr(_C_LIBRARY, "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+    if (arrow := sys.modules.get("pyarrow")) is not None:
+        arrow.default_memory_pool().release_unused()

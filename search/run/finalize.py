@@ -1,8 +1,7 @@
-"""The end of a study as the driver sees it: have the winner refitted, scored and exported, and note the outcome."""
+"""The end of a study: has a worker refit the winner, score the holdout and export the model, and records the result."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from search.config.objectives import measure_text
 from search.errors import RefitFailed
-from search.executors.base import Executor, Job, Outcome
-from search.run.driver import GRACE_SECONDS
+from search.executors.base import Executor, Failure, Job, Outcome
+from search.executors.loop import JobSource, run_jobs
 from search.run.progress import Listener
-from search.run.trial import INTERRUPTED
 from search.study.budget import Budget
 from search.study.paths import report_path
 from search.study.records import BaselineRecord, HoldoutRecord, StudyRecord
@@ -25,19 +23,16 @@ from search.tasks.refit import FinalResult, FinalTask, Winner, refit_epochs
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-_JOB = 0
-_POLL_SECONDS = 0.2
 
-
-class Ending:
-    """Refits the winner, scores the holdout, exports the model.
+class Finalizer:
+    """Refits the winner, scores the holdout and exports the model.
 
     Args:
         plan: The study's.
-        store: Where the outcome is noted.
+        store: Where the result is recorded.
         executor: Idle; runs the job.
         budget: What the refit may take.
-        listener: Watches.
+        listener: Is told about it.
         bundle: Directory of the exported model.
         interrupted: Whether someone pressed Ctrl-C.
     """
@@ -57,7 +52,7 @@ class Ending:
         self._interrupted = interrupted
 
     def run(self, trial: FrozenTrial) -> bool:
-        """Bring the study to its end; ``False`` if someone interrupted it first.
+        """Finish the study; ``False`` if it was interrupted first.
 
         Args:
             trial: The winner.
@@ -68,38 +63,18 @@ class Ending:
         winner = self._winner(trial)
         architecture = winner.model.architecture
         self._listener.on_phase(f"refitting trial {winner.number}, {architecture}, and scoring the holdout")
-        outcome = self._outcome(winner)
-        if outcome is not None and outcome.failure is not None and outcome.failure.died and not self._interrupted():
-            self._listener.on_message(f"the refit: {outcome.failure.reason}; it is tried once more")
-            outcome = self._outcome(winner)
+        self._executor.scale_down(1)  # the other workers have nothing left to do, and their data take memory
+        refit = _Refit(lambda: self._task(winner), self._executor, self._listener, self._interrupted)
+        run_jobs(self._executor, refit)
+        outcome = refit.outcome
         if outcome is None or (outcome.failure is not None and self._interrupted()):
             return False
         if outcome.failure is not None:
             raise RefitFailed(f"the refit of trial {winner.number} failed: {outcome.failure.reason}")
-        self._note(winner, outcome.result)
+        self._record(winner, outcome.result)
         for note in outcome.result.notes:
             self._listener.on_message(note)
         return True
-
-    def on_report(self, key: int, message: object) -> None:
-        """The job reports nothing."""
-
-    def stop_reason(self, key: int) -> str | None:
-        """Only Ctrl-C stops it."""
-        return INTERRUPTED if self._interrupted() else None
-
-    def _outcome(self, winner: Winner) -> Outcome | None:
-        """What became of the job; ``None`` if it did not stop in time after Ctrl-C."""
-        task = self._executor.share(self._task(winner))
-        self._executor.scale_down(1)  # the others have nothing left to do, and hold what they read
-        self._executor.submit(Job(_JOB, finalize, (task,)))
-        give_up = float("inf")
-        while time.monotonic() < give_up:
-            for outcome in self._executor.poll(self, _POLL_SECONDS):
-                return outcome
-            if self._interrupted():
-                give_up = min(give_up, time.monotonic() + GRACE_SECONDS)
-        return None
 
     def _task(self, winner: Winner) -> FinalTask[Any, Any]:
         plan = self._plan
@@ -117,20 +92,20 @@ class Ending:
         )
 
     def _winner(self, trial: FrozenTrial) -> Winner:
-        """The trial's specs, with the epochs that its refit takes."""
+        """The trial's specs, with the number of epochs of its refit."""
         from optuna.trial import FixedTrial
 
         model, settings = self._plan.space.suggest(FixedTrial(trial.params))
         train = self._plan.train_spec(settings, seed=trial.user_attrs["seed"])
         result = trial.user_attrs["result"]
-        # A trial that was stopped within its first fold has no finished fold: its best epoch so far stands in.
+        # A trial that was stopped within its first fold has no finished fold: use its best epoch so far.
         best_epochs = result["best_epochs"] or [self._best_epoch(result["curve"])]
         if self._plan.config.training.refit == "all":
             train = replace(train, max_epochs=refit_epochs(best_epochs))
         return Winner(trial.number, model, train, trial.user_attrs.get("calibration"))
 
     def _best_epoch(self, curve: list[list[Any]]) -> int:
-        """The epoch with the best score, of the epochs as a study keeps them."""
+        """The epoch with the best score, of the rows of a trial's curve."""
         best = min if self._plan.direction == "minimize" else max
         return int(best(curve, key=lambda epoch: epoch[3])[1])
 
@@ -145,7 +120,7 @@ class Ending:
             "refit": self._plan.config.training.refit,
         }
 
-    def _note(self, winner: Winner, result: FinalResult) -> None:
+    def _record(self, winner: Winner, result: FinalResult) -> None:
         if result.cut:
             self._listener.on_message(
                 f"the time budget cut the refit to {result.epochs} of {winner.train.max_epochs} epochs; "
@@ -164,12 +139,54 @@ class Ending:
         baselines = {name: BaselineRecord(folds.get(name), score) for name, score in result.baselines.items()}
         self._store.set("baselines", {name: asdict(baseline) for name, baseline in baselines.items()})
         self._store.set("bundle", str(self._bundle))
-        # Last: a study that has it has come to its end.
+        # Last: a study that has it is finished.
         self._store.set("holdout", asdict(holdout))
 
 
+class _Refit(JobSource):
+    """The job that refits the winner.
+
+    Args:
+        make_task: What to refit; called again for a retry, which has less time left.
+        executor: Runs the job.
+        listener: Is told about a retry.
+        interrupted: Whether to stop.
+    """
+
+    def __init__(
+        self,
+        make_task: Callable[[], FinalTask[Any, Any]],
+        executor: Executor,
+        listener: Listener,
+        interrupted: Callable[[], bool],
+    ) -> None:
+        self.outcome: Outcome | None = None
+        self._make_task, self._executor, self._listener = make_task, executor, listener
+        self._interrupted = interrupted
+        self._submitted = False
+
+    def next_job(self) -> Job | None:
+        if self._submitted:
+            return None
+        self._submitted = True
+        return self._job()
+
+    def on_retry(self, job: Job, failure: Failure) -> Job:
+        self._listener.on_message(f"the refit: {failure.reason}; it is tried once more")
+        return self._job()
+
+    def on_outcome(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+    def stopping(self) -> bool:
+        return self._interrupted()
+
+    def _job(self) -> Job:
+        return Job(0, finalize, (self._executor.data.share(self._make_task()),), retries=1)
+
+
 def why_nothing_to_export(record: StudyRecord) -> str:
-    """Why a study that came to its end has no winner."""
+    """Why a finished study has no winner."""
     if record.complete:
         return _why_none_keeps_the_bounds(record)
     reasons = [trial.reason for trial in record.trials if trial.reason]
@@ -180,7 +197,7 @@ def why_nothing_to_export(record: StudyRecord) -> str:
 
 
 def _why_none_keeps_the_bounds(record: StudyRecord) -> str:
-    """It names the trial that comes nearest, and what it would take."""
+    """Names the trial that comes nearest to the bounds."""
     goal = record.goal
     nearest = min(
         record.complete,

@@ -30,7 +30,7 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> StudyStore:
             "task": plan.config.task,
             "metric": plan.metric,
             "config": plan.config.to_dict(),
-            "identity": identity(plan),
+            "identity": identity(plan).values,
             "data": plan.describe_data(),
         }
         known = warm_start(plan, paths.folder)  # before anything is written, should there be no such study

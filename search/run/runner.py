@@ -1,4 +1,4 @@
-"""The story of a run: plan, open the study, search, refit, score the holdout, export, track."""
+"""Run a study end to end: open it, search, refit the winner, score the holdout, export, track."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from search.errors import NotAJournal, NoTrialCompleted, SearchError
-from search.executors.base import Executor
+from search.executors import make_executor
+from search.executors.base import Executor, WorkerSettings
 from search.executors.devices import gpu_share
+from search.executors.loop import JobSource
 from search.run.driver import Driver
-from search.run.finalize import Ending, why_nothing_to_export
+from search.run.finalize import Finalizer, why_nothing_to_export
 from search.run.progress import Listener
 from search.run.resume import open_study
 from search.run.trial import PRELOAD, warm_up
@@ -47,27 +49,21 @@ class RunOutcome:
     interrupted: bool
 
 
-class Interruptible(Protocol):
-    """Stops cleanly soon after it is told that it was interrupted."""
-
-    interrupted: bool
-
-
 def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutcome:
-    """Run a study, or go on with it, until its budget is spent.
+    """Run or resume a study until its budget is spent.
 
     Args:
         plan: The study.
         folder: Where ``studies/`` and ``mlruns/`` are written.
-        fresh: Forget what is there of the study first.
-        listener: Watches.
+        fresh: Delete an existing study of that name first.
+        listener: Is told about it.
 
     Raises:
         StudyBusy: Another process runs the study.
-        StudyMismatch: What is there of the study has other data or settings.
-        NoTrialCompleted: Every trial failed, or none keeps the bounds.
-        StudyNotFound: The study that it is to be warmed with is not there.
-        TrackingError: The study names a store that MLflow cannot use.
+        StudyMismatch: The existing study has other data or settings.
+        NoTrialCompleted: Every trial failed, or none is within the bounds.
+        StudyNotFound: The study named by ``search.warm_start`` does not exist.
+        TrackingError: MLflow cannot use the store that the study names.
         SearchError: The folder cannot be written to, or workers cannot import a registered cell.
     """
     from search.tracking import make_tracker
@@ -113,8 +109,8 @@ def delete_study(paths: StudyPaths) -> None:
 def _run(
     plan: Plan, store: StudyStore, budget: Budget, tracker: Tracker, listener: Listener, bundle: Path
 ) -> RunOutcome:
-    ended_now = False
-    with make_executor(plan) as executor:
+    finished_now = False
+    with make_study_executor(plan) as executor:
         driver = Driver(plan, store, executor, budget, tracker, listener)
         with interruptible(driver):
             driver.run()
@@ -123,15 +119,15 @@ def _run(
             if winner is None and not driver.interrupted:
                 raise NoTrialCompleted(why_nothing_to_export(store.record()))
             if winner is not None and not driver.interrupted and not _is_exported(store, winner.number, bundle):
-                ending = Ending(plan, store, executor, budget, listener, bundle, lambda: driver.interrupted)
-                ended_now = ending.run(winner)
+                finalizer = Finalizer(plan, store, executor, budget, listener, bundle, driver.stopping)
+                finished_now = finalizer.run(winner)
     if bundle.exists():
         store.set("bundle", str(bundle))
-    if ended_now:
+    if finished_now:
         if plan.config.tracking.enabled:
             listener.on_phase("logging the model to MLflow")
         tracker.log_model(bundle, store.record())
-    status: RunStatus = "KILLED" if driver.interrupted and not ended_now else "FINISHED"
+    status: RunStatus = "KILLED" if driver.interrupted and not finished_now else "FINISHED"
     links = tracker.finish(store.record(), status=status, optuna_study=store.study)
     if links is not None:
         store.set_links(links)
@@ -140,7 +136,7 @@ def _run(
 
 
 def _say_why_it_ended(plan: Plan, store: StudyStore, budget: Budget, driver: Driver, listener: Listener) -> None:
-    """A search that its time budget ended before all trials says so."""
+    """Say so if the time budget ended the search before all trials were run."""
     counted, waiting = store.counts()
     if budget.timeout is not None and not driver.interrupted and counted - waiting < plan.trials:
         ended = counted - waiting
@@ -151,34 +147,33 @@ def _say_why_it_ended(plan: Plan, store: StudyStore, budget: Budget, driver: Dri
 
 
 def _is_exported(store: StudyStore, winner: int, bundle: Path) -> bool:
-    """Whether the study already ended with that winner, and its model is there."""
+    """Whether the study was already finished with that winner, and its model exists."""
     return store.get("holdout", {}).get("trial") == winner and bundle.exists()
 
 
-def make_executor(plan: Plan, *, apart: bool = False) -> Executor:
-    """Where the jobs of a study run: in workers, or one at a time in this process.
+def make_study_executor(plan: Plan, *, separate: bool = False) -> Executor:
+    """Where the jobs of a study run: in worker processes, or in this process if it runs one job at a time.
 
     Args:
-        plan: Says how many at once.
-        apart: Whether they run in workers even if it is one at a time.
+        plan: Says how many jobs run at once.
+        separate: Use a worker process even for one job at a time.
     """
-    from search.executors.in_process import InProcessExecutor
-    from search.executors.processes import ProcessExecutor
-
-    ready = partial(warm_up, plan.registered_cells(), plan.registered_metrics())
-    if plan.jobs == 1 and not apart:
-        return InProcessExecutor(ready)
-    # What CUDA and the libraries of other systems have begun does not survive a fork.
-    preload = PRELOAD if plan.accelerator == "cpu" and sys.platform == "linux" else ()
-    share = gpu_share(plan.accelerator, plan.jobs)
-    return ProcessExecutor(plan.jobs, partial(ready, apart=True), preload=preload, gpu_share=share)
+    workers = plan.jobs > 1 or separate
+    settings = WorkerSettings(
+        warm_up=partial(warm_up, plan.registered_cells(), plan.registered_metrics(), worker=workers),
+        jobs=plan.jobs,
+        # The state of CUDA, and of the libraries of other systems, does not survive a fork.
+        preload=PRELOAD if plan.accelerator == "cpu" and sys.platform == "linux" else (),
+        gpu_share=gpu_share(plan.accelerator, plan.jobs),
+    )
+    return make_executor("processes" if workers else "in_process", settings)
 
 
 def check_registered(plan: Plan) -> None:
-    """Refuse cells and metrics that worker processes could not import.
+    """Reject registered cells and metrics that worker processes could not import.
 
     Raises:
-        SearchError: It says which.
+        SearchError: It names the cell.
     """
     own: list[tuple[str, str, str, Any]] = [
         ("cell", name, "class", cell) for name, cell in plan.registered_cells().items()
@@ -195,18 +190,18 @@ def check_registered(plan: Plan) -> None:
 
 
 @contextmanager
-def interruptible(driver: Interruptible) -> Iterator[None]:
-    """Ctrl-C asks the driver to stop cleanly; a second one ends the process at once.
+def interruptible(source: JobSource) -> Iterator[None]:
+    """Make Ctrl-C stop a source of jobs cleanly, and a second one end the process at once.
 
-    Outside the main thread, where Python takes no signals, nothing changes.
+    Has no effect outside the main thread, where Python handles no signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(signum: int, frame: FrameType | None) -> None:
-        # A handler may run in the middle of a print: it sets a flag, and the driver says so.
-        driver.interrupted = True
+        # A handler may run in the middle of a print, so it only sets a flag; the source prints.
+        source.interrupted = True
         signal.signal(signal.SIGINT, before)
 
     before = signal.signal(signal.SIGINT, stop)

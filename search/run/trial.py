@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from search.executors.base import INTERRUPTED
 from search.study.records import EpochRecord
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from search.executors.base import JobContext
     from search.space.space import Model
     from search.tasks.base import BaselineResult, TaskData
-
-INTERRUPTED = "interrupted"
-"""The reason of a stop after which a trial is run again from its beginning."""
 
 
 @dataclass(frozen=True)
@@ -165,13 +163,13 @@ PRELOAD = ("lstmgru.training.fit_forecasts", "numba")
 """The modules that every worker needs."""
 
 
-def warm_up(cells: Mapping[str, type[Any]], metrics: Mapping[str, Metric], *, apart: bool = False) -> None:
-    """Import what every job needs, register cells and metrics, and keep to one torch thread.
+def warm_up(cells: Mapping[str, type[Any]], metrics: Mapping[str, Metric], *, worker: bool = False) -> None:
+    """Import what every job needs, register cells and metrics, and limit torch to one thread.
 
     Args:
         cells: Those that a user registered in the driver's process, by name.
         metrics: Likewise.
-        apart: Whether this process does nothing else.
+        worker: Whether this is a worker process, which does nothing else.
     """
     import torch
 
@@ -180,9 +178,8 @@ def warm_up(cells: Mapping[str, type[Any]], metrics: Mapping[str, Metric], *, ap
     from lstmgru.specs.registry import register_cell
     from lstmgru.training.training import look_for_plugins_once
 
-    if apart:
+    if worker:
         look_for_plugins_once()
-
     for name, cell in cells.items():
         register_cell(name, cell)
     for metric in metrics.values():

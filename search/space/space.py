@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
-from lstmgru.specs import LayerSpec, RecurrentSpec, Stack
+from lstmgru.specs import LayerSpec, RecurrentSpec, Stack, TrainSpec
 from search.config.values import Choices, FloatRange, IntRange
 
 if TYPE_CHECKING:
@@ -163,6 +163,11 @@ class SearchSpace:
     def to_dict(self) -> dict[str, Any]:
         """Every key as a study file would hold it."""
         return self.as_config().model_dump(mode="json", exclude={"preset"})
+
+    def spec_defaults(self) -> dict[str, Any]:
+        """The value of every key that has a default as a field: what a candidate has without the key."""
+        known = {field.name: field.default for spec in (self.kind.spec, LayerSpec, TrainSpec) for field in fields(spec)}
+        return {name: known[name] for name in self._values if known.get(name, MISSING) is not MISSING}
 
     def describe(self) -> dict[str, str]:
         """Every key in words: ``16, 32, 64`` or ``0.0005 to 0.01 (log)``."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from search.config.objectives import SCORE, Goal
 from search.errors import StudyMismatch
+from search.study.identity import Identity
 from search.study.journal import open_storage
 from search.study.paths import StudyPaths
 from search.study.records import (
@@ -143,22 +144,13 @@ class StudyStore:
         runs = {str(number): run for number, run in links.trial_run_ids.items()}
         self.set("mlflow", dataclasses.asdict(links) | {"trial_run_ids": runs})
 
-    def check_identity(self, identity: dict[str, Any]) -> None:
+    def check_identity(self, identity: Identity) -> None:
         """Make sure that the study on disk is the one that is asked for.
-
-        Args:
-            identity: What makes trials comparable, by dotted key.
 
         Raises:
             StudyMismatch: It says what differs, and the way out.
         """
-        stored = self.get("identity", {})
-        differences = [
-            f"{key} was {stored.get(key, 'absent')}, is {identity.get(key, 'absent')}"
-            for key in sorted({*stored, *identity})
-            if stored.get(key) != identity.get(key)
-        ]
-        if differences:
+        if differences := identity.differences(self.get("identity", {})):
             raise StudyMismatch(
                 f"study '{self.study.study_name}' exists with other settings: {'; '.join(differences)}; "
                 "run it as it was, start over with --fresh, or give it another name with --set name=..."

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
 from lstmgru.evaluation.metrics import Metric, find_metric, registered_metrics
 from lstmgru.specs import TrainSpec
 from lstmgru.specs.registry import registered_cells
-from search.config.objectives import SCORE
 from search.config.study_config import StudyConfig
 from search.config.training_config import TrainingConfig
 from search.errors import Problem, StudyFileError
 from search.executors.devices import resolve_accelerator, resolve_jobs
 from search.space.configurations import Parameters, known_configurations
 from search.space.space import SearchSpace, Settings
+from search.study.identity import Identity
 from search.tasks import find_task
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from search.config.space_config import SpaceConfig
     from search.tasks.base import Task, TaskData
 
@@ -209,34 +211,38 @@ def accelerator_of(training: TrainingConfig, file: str) -> str:
     return accelerator
 
 
-def identity(plan: Plan) -> dict[str, Any]:
-    """What must not change while a study goes on, by dotted key: only then are its trials comparable."""
-    dumped = plan.config.to_dict()
-    sections = ("task", "forecast", "labels", "splits", "training")
-    kept = {section: dumped[section] for section in sections if section in dumped} | {
-        "space": plan.space.to_dict(),
-        "data": {**dumped["data"], "digest": plan.digest()[:16]},
-    }
+def identity(plan: Plan) -> Identity:
+    """What must not change while the study goes on: only then are its trials comparable."""
+    config = plan.config
+    sections = {name: getattr(config, name) for name in type(config).model_fields if name not in _OTHER}
+    values: dict[str, Any] = {name: _kept(name, section.model_dump(mode="json")) for name, section in sections.items()}
+    defaults = {name: _kept(name, section_defaults(section)) for name, section in sections.items()}
+    values["data"]["digest"] = plan.digest()[:16]
     if own := {name: f"{cell.__module__}.{cell.__qualname__}" for name, cell in plan.registered_cells().items()}:
-        kept["registered_cells"] = own
+        values["registered_cells"] = own
     if metric := plan.registered_metrics().get(plan.metric):
-        kept["registered_metric"] = f"{metric.function.__module__}.{metric.function.__qualname__}"
-    for place in ("path", "test", "vectors"):
-        kept["data"].pop(place, None)
-    kept["training"].pop("accelerator", None)
-    if kept["training"]["precision"] == "32-true":  # studies from before there was a choice do not mention it
-        del kept["training"]["precision"]
-    # What the sampler has learnt with them cannot be taken back. A study of the score alone does not mention them.
-    search = {key: dumped["search"][key] for key in ("objectives", "bounds")}
-    kept["search"] = {key: value for key, value in search.items() if value not in ([SCORE], [])}
-    return dict(_flatten(kept))
+        values["registered_metric"] = f"{metric.function.__module__}.{metric.function.__qualname__}"
+    return Identity.of_sections(
+        {"task": config.task, "space": plan.space.to_dict(), **values},
+        {"space": plan.space.spec_defaults(), **defaults},
+    )
 
 
-def _flatten(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    flat: list[tuple[str, Any]] = []
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat += _flatten(value, f"{prefix}{key}.")
-        else:
-            flat.append((f"{prefix}{key}", list(value) if isinstance(value, tuple) else value))
-    return flat
+_OTHER = ("name", "task", "space", "tracking", "compare")
+"""Sections that trials do not depend on, and those that are added in another form."""
+_LEFT_OUT = {"data": ("path", "test", "vectors"), "training": ("accelerator",)}
+"""Places of files, whose contents are in the digest, and the hardware."""
+_KEPT = {"search": ("objectives", "bounds")}
+"""What the sampler learned with them cannot be undone; the other settings of the search may change."""
+
+
+def _kept(section: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a section that trials depend on."""
+    names = _KEPT.get(section, tuple(values))
+    return {name: values[name] for name in names if name not in _LEFT_OUT.get(section, ())}
+
+
+def section_defaults(section: BaseModel) -> dict[str, Any]:
+    """Defaults of the keys of a section that have one, as JSON values."""
+    defaults: dict[str, Any] = type(section).model_construct().model_dump(mode="json", warnings=False)
+    return defaults

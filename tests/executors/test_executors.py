@@ -15,11 +15,11 @@ import psutil
 import pytest
 
 from search.errors import WorkersCannotStart
-from search.executors.base import Executor, Job, JobContext, Outcome, failure_reason
+from search.executors.base import Executor, Job, JobContext, Outcome, WorkerSettings, failure_reason
 from search.executors.devices import gpu_share
-from search.executors.gpu import keep_gpu_share
 from search.executors.in_process import InProcessExecutor
 from search.executors.processes import ProcessExecutor
+from search.executors.worker import limit_gpu_memory
 
 
 class Watcher:
@@ -96,11 +96,11 @@ def preload(request: pytest.FixtureRequest) -> tuple[str, ...]:
 @pytest.fixture(params=["in process", "spawned", "forked"])
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     kinds: dict[str, Executor] = {
-        "in process": InProcessExecutor(no_warm_up),
-        "spawned": ProcessExecutor(1, no_warm_up),
+        "in process": InProcessExecutor(WorkerSettings(no_warm_up)),
+        "spawned": ProcessExecutor(WorkerSettings(no_warm_up, 1)),
     }
     if sys.platform == "linux":
-        kinds["forked"] = ProcessExecutor(1, no_warm_up, preload=NEVER_USED)
+        kinds["forked"] = ProcessExecutor(WorkerSettings(no_warm_up, 1, NEVER_USED))
     with kinds[request.param] as chosen:
         yield chosen
 
@@ -144,7 +144,7 @@ def total(box: Box, context: JobContext) -> tuple[float, int]:
 
 
 def test_what_is_shared_is_the_value_itself_to_a_job_and_one_object_to_all_jobs_of_a_worker(executor: Executor) -> None:
-    shared = executor.share(Box(np.arange(5.0)))
+    shared = executor.data.share(Box(np.arange(5.0)))
     results = []
     for key in range(2):
         executor.submit(Job(key, total, (shared,)))
@@ -155,14 +155,14 @@ def test_what_is_shared_is_the_value_itself_to_a_job_and_one_object_to_all_jobs_
 
 def test_a_value_that_settles_stays_what_it_is(executor: Executor) -> None:
     box = Box(np.arange(5.0))
-    executor.offload(box)
-    executor.submit(Job(0, total, (executor.share(box),)))
+    executor.data.offload(box)
+    executor.submit(Job(0, total, (executor.data.share(box),)))
     assert end(executor, Watcher())[0].result[0] == 10
     assert box.numbers.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_idle_workers_may_end_and_the_others_go_on(preload: tuple[str, ...]) -> None:
-    with ProcessExecutor(3, no_warm_up, preload=preload) as pool:
+    with ProcessExecutor(WorkerSettings(no_warm_up, 3, preload)) as pool:
         watcher = Watcher()
         pool.submit(Job(0, count_until_stopped))
         while not watcher.reports:
@@ -199,12 +199,12 @@ def test_a_worker_keeps_to_its_part_where_there_is_a_gpu(
     found: list[float] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
     monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", found.append)
-    keep_gpu_share(share)
+    limit_gpu_memory(share)
     assert found == kept
 
 
 def test_jobs_run_at_the_same_time_in_workers_that_live_on(preload: tuple[str, ...]) -> None:
-    with ProcessExecutor(2, no_warm_up, preload=preload) as pool:
+    with ProcessExecutor(WorkerSettings(no_warm_up, 2, preload)) as pool:
         watcher = Watcher()
         for first_key in (0, 2):
             pool.submit(Job(first_key, sleep, (0.3,)))
@@ -216,13 +216,13 @@ def test_jobs_run_at_the_same_time_in_workers_that_live_on(preload: tuple[str, .
 
 
 def test_a_worker_has_one_thread_and_leaves_ctrl_c_to_the_driver(preload: tuple[str, ...]) -> None:
-    with ProcessExecutor(1, no_warm_up, preload=preload) as pool:
+    with ProcessExecutor(WorkerSettings(no_warm_up, 1, preload)) as pool:
         pool.submit(Job(0, torch_threads))
         assert end(pool, Watcher())[0].result == ("1", str(signal.SIG_IGN))
 
 
 def test_a_killed_worker_costs_its_job_only_and_is_replaced(preload: tuple[str, ...]) -> None:
-    with ProcessExecutor(2, no_warm_up, preload=preload) as pool:
+    with ProcessExecutor(WorkerSettings(no_warm_up, 2, preload)) as pool:
         watcher = Watcher()
         pool.submit(Job(0, kill_yourself))
         pool.submit(Job(1, sleep, (0.5,)))
@@ -237,7 +237,7 @@ def test_a_killed_worker_costs_its_job_only_and_is_replaced(preload: tuple[str, 
 
 
 def test_an_idle_worker_that_is_killed_is_replaced_too(preload: tuple[str, ...]) -> None:
-    with ProcessExecutor(1, no_warm_up, preload=preload) as pool:
+    with ProcessExecutor(WorkerSettings(no_warm_up, 1, preload)) as pool:
         watcher = Watcher()
         pool.submit(Job(0, add, (1, 1)))
         end(pool, watcher)
@@ -261,7 +261,7 @@ def test_workers_that_cannot_start_are_an_error_and_not_an_endless_loop(
     preload: tuple[str, ...], capfd: pytest.CaptureFixture[str]
 ) -> None:
     with (
-        ProcessExecutor(1, broken_warm_up, preload=preload) as pool,
+        ProcessExecutor(WorkerSettings(broken_warm_up, 1, preload)) as pool,
         pytest.raises(WorkersCannotStart, match="--jobs 1"),
     ):
         end(pool, Watcher())
@@ -270,7 +270,7 @@ def test_workers_that_cannot_start_are_an_error_and_not_an_endless_loop(
 
 
 def test_a_replacement_that_dies_before_it_is_ready_costs_its_job_only(preload: tuple[str, ...]) -> None:
-    with ProcessExecutor(1, no_warm_up, preload=preload) as pool:
+    with ProcessExecutor(WorkerSettings(no_warm_up, 1, preload)) as pool:
         watcher = Watcher()
         pool.submit(Job(0, kill_yourself))
         assert end(pool, watcher)[0].failure is not None
@@ -284,7 +284,7 @@ def test_a_replacement_that_dies_before_it_is_ready_costs_its_job_only(preload: 
 
 
 def test_leaving_ends_workers_that_are_busy(preload: tuple[str, ...]) -> None:
-    with ProcessExecutor(2, no_warm_up, preload=preload) as pool:
+    with ProcessExecutor(WorkerSettings(no_warm_up, 2, preload)) as pool:
         watcher = Watcher()
         pool.submit(Job(0, sleep, (60,)))
         while not watcher.reports:
@@ -318,6 +318,6 @@ def test_workers_have_the_environment_of_now_and_forked_ones_what_was_imported_f
 ) -> None:
     for value in ("first", "second"):  # the server of the second began with the first
         monkeypatch.setenv("LSTMGRU_OF_A_TEST", value)
-        with ProcessExecutor(1, no_warm_up, preload=preload) as pool:
+        with ProcessExecutor(WorkerSettings(no_warm_up, 1, preload)) as pool:
             pool.submit(Job(0, environment_and_modules, ("LSTMGRU_OF_A_TEST",)))
             assert end(pool, Watcher())[0].result == (value, bool(preload))

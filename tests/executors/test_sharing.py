@@ -21,7 +21,7 @@ from helpers.panels import make_panel
 from helpers.studies import program_environment
 
 from lstmgru.data.forecasting.series import SeriesPanel
-from search.executors.base import Job, JobContext
+from search.executors.base import Job, JobContext, WorkerSettings
 from search.executors.processes import ProcessExecutor
 from search.executors.sharing import Shared, offload
 
@@ -151,11 +151,11 @@ def own_memory_before(context: JobContext) -> int:
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux says what a process shares")
 def test_two_workers_read_one_copy() -> None:
     array = np.ones(LARGE // 8)
-    with ProcessExecutor(2, no_warm_up) as pool:
+    with ProcessExecutor(WorkerSettings(no_warm_up, 2)) as pool:
         watcher = Watcher()
         pool.submit(Job(0, own_memory_before))
         before = end(pool, watcher)[0].result
-        shared = pool.share(array)
+        shared = pool.data.share(array)
         watcher.stop_after = {1: 2, 2: 2}
         for key in (1, 2):
             pool.submit(Job(key, read, (shared,)))
@@ -167,8 +167,8 @@ def test_two_workers_read_one_copy() -> None:
 
 
 def test_a_job_whose_data_are_gone_fails_and_says_so_and_the_worker_goes_on() -> None:
-    with ProcessExecutor(1, no_warm_up) as pool:
-        shared = pool.share(np.ones(LARGE // 8))
+    with ProcessExecutor(WorkerSettings(no_warm_up, 1)) as pool:
+        shared = pool.data.share(np.ones(LARGE // 8))
         shared._path.unlink()
         watcher = Watcher()
         pool.submit(Job(0, read, (shared,)))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from helpers.studies import write_study
+from search.executors.base import WorkerSettings
 from search.executors.in_process import InProcessExecutor
 from search.run.driver import Driver
 from search.run.progress import SilentListener
@@ -39,6 +40,11 @@ training: {max_epochs: 1, min_epoch_windows: 1, accelerator: cpu}
 tracking: {enabled: false}
 """
 """Three ranges of numbers: hidden size, dropout, learning rate. A trial takes less than a tenth of a second."""
+
+
+def in_process() -> InProcessExecutor:
+    """An executor that runs jobs in this process."""
+    return InProcessExecutor(WorkerSettings(lambda: warm_up({}, {})))
 
 
 class Notes(SilentListener):
@@ -92,7 +98,7 @@ def drive(
         if trial.number == stop_in and trial.curve:
             driver.interrupted = True
 
-    with InProcessExecutor(lambda: warm_up({}, {})) as executor:
+    with in_process() as executor:
         driver = Driver(plan, store, executor, Budget(plan.trials, None), _Watch(interrupt), listener)
         driver.run()
     return store

@@ -129,7 +129,7 @@ def _store(
         "task": plan.config.task,
         "metric": plan.metric,
         "config": plan.config.to_dict() | {"name": name},
-        "identity": identity(plan),
+        "identity": identity(plan).values,
         "data": plan.describe_data(),
         "elapsed": 75.0,
         "baselines": {name: {"folds": score, "holdout": None} for name, score in baselines.items()},

@@ -73,20 +73,15 @@ def test_without_padding_a_late_series_is_refused_with_the_way_out(tmp_path: Pat
 
 
 def test_what_makes_trials_comparable_includes_names_static_covariates_and_padding(tmp_path: Path) -> None:
-    kept = identity(load_plan(str(write(tmp_path))))
+    kept = identity(load_plan(str(write(tmp_path)))).values
 
     assert kept["data.static_covariates"] == ["region", "size"]
     assert kept["data.categorical"] == ["grade", "region"]
     assert kept["data.short_series"] == "pad"
 
 
-def test_a_precision_reaches_the_training_and_is_mentioned_only_when_it_is_chosen(tmp_path: Path) -> None:
-    """A study from before there was a choice goes on."""
-    study = str(write(tmp_path))
-    assert "training.precision" not in identity(load_plan(study))
-
-    plan = load_plan(study, overrides=["training.precision=bf16-mixed"])
-    assert identity(plan)["training.precision"] == "bf16-mixed"
+def test_a_precision_reaches_the_training(tmp_path: Path) -> None:
+    plan = load_plan(str(write(tmp_path)), overrides=["training.precision=bf16-mixed"])
     assert plan.train_spec(Settings(0.01, 32, 0.0, "adamw", "constant", "mae"), seed=0).precision == "bf16-mixed"
 
 

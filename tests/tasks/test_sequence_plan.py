@@ -167,13 +167,13 @@ def test_a_class_too_small_for_the_folds_is_refused_with_the_way_out(tmp_path: P
 
 
 def test_what_makes_trials_comparable_is_labels_splits_and_data_but_not_their_place(tmp_path: Path) -> None:
-    kept = identity(plan_of(tmp_path))
+    kept = identity(plan_of(tmp_path)).values
 
     assert kept["task"] == "classification"
     assert kept["labels.metric"] == "auto"
     assert kept["splits.folds"] == 2
     assert not {"data.path", "data.test", "data.vectors"} & set(kept)
-    assert kept["data.digest"] != identity(plan_of(tmp_path, table=wave_table(57)))["data.digest"]
+    assert kept["data.digest"] != identity(plan_of(tmp_path, table=wave_table(57))).values["data.digest"]
 
 
 def test_the_facts_look_at_training_sequences_only(tmp_path: Path) -> None:

@@ -141,9 +141,11 @@ class LabeledSequences:
     def digest(self) -> str:
         """SHA-256 of all of it: two with the same digest hold the same data."""
         sha = hashlib.sha256()
-        parts = (self.schema, self.ids.tolist(), self.classes, self.texts.tolist(), self.group_names)
-        for part in parts:
-            sha.update(repr(part).encode(errors="surrogatepass"))
+        # Studies and bundles keep digests, so the schema is written under the name that its class had at first.
+        schema = f"LabelSchema{repr(self.schema).removeprefix(type(self.schema).__name__)}"
+        parts = (self.ids.tolist(), self.classes, self.texts.tolist(), self.group_names)
+        for part in (schema, *map(repr, parts)):
+            sha.update(part.encode(errors="surrogatepass"))
         for array in (self.offsets, self.values, self.labels, *(() if self.groups is None else (self.groups,))):
             sha.update(np.ascontiguousarray(array).tobytes())
         return sha.hexdigest()

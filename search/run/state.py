@@ -1,0 +1,185 @@
+"""The state of a search: asks Optuna for trials, and reports and tells their results; without executor and clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from search.config.objectives import SCORE
+from search.study.pruners import make_pruner, pass_last_rungs, prune_reason, should_prune
+from search.study.records import EpochRecord, TrialRecord
+from search.study.samplers import derive_seed, make_sampler, search_spaces
+from search.study.store import StudyStore, curve_rows, longest_fold_seconds, trial_record
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+    from lstmgru.specs import TrainSpec
+    from search.executors.base import Failure
+    from search.run.trial import TrialReport, TrialResult
+    from search.space.space import Model
+    from search.study.budget import Budget
+    from search.tasks.plan import Plan
+
+
+@dataclass(frozen=True)
+class AskedTrial:
+    """What a trial trains.
+
+    Attributes:
+        number: The trial's.
+        model: The architecture.
+        train: The training settings.
+    """
+
+    number: int
+    model: Model
+    train: TrainSpec
+
+
+@dataclass
+class _Running:
+    """A trial that runs."""
+
+    trial: Trial
+    curve: list[EpochRecord] = field(default_factory=list)
+    value: float | None = None
+    stop: str | None = None
+    record: TrialRecord | None = None
+
+
+class SearchState:
+    """The trials of a study, those that run and those that ended.
+
+    Args:
+        plan: What to search.
+        store: The study.
+    """
+
+    def __init__(self, plan: Plan, store: StudyStore) -> None:
+        self._plan, self._store = plan, store
+        self._running: dict[int, _Running] = {}
+        self._grid = plan.space.grid() if plan.config.search.sampler == "grid" else None
+        self._spaces = search_spaces()
+        search, epochs = plan.config.search, plan.max_epochs * plan.n_folds
+        store.study.pruner = make_pruner(search.pruner, percentile=search.percentile, epochs=epochs)
+
+    def running(self) -> tuple[TrialRecord, ...]:
+        """The trials that run, by number."""
+        return tuple(each.record or self.record(number) for number, each in sorted(self._running.items()))
+
+    def record(self, number: int) -> TrialRecord:
+        """A trial as it is now."""
+        running = self._running.get(number)
+        if running is None:
+            return trial_record(self._store.trial(number))
+        running.record = trial_record(self._store.trial(number), curve=tuple(running.curve))
+        return running.record
+
+    def may_ask(self, budget: Budget) -> bool:
+        """Whether the budget allows another trial."""
+        counted, waiting = self._store.counts()
+        return counted - waiting < budget.trials and self.seconds_left(budget) > 0
+
+    def seconds_left(self, budget: Budget) -> float:
+        """Seconds until the search must stop for the refit and the export to fit into the budget."""
+        # This is called all the time, and only a limit requires a look at the trials.
+        return budget.search_seconds_left(0.0 if budget.timeout is None else self._refit_seconds())
+
+    def ask(self) -> AskedTrial:
+        """Start the next trial: the first one that waits, or a new one."""
+        study, plan, search = self._store.study, self._plan, self._plan.config.search
+        study.sampler = make_sampler(
+            search.sampler, seed=search.seed, number=self._store.next_number(), grid=self._grid, spaces=self._spaces
+        )
+        trial = study.ask()
+        suggested = "seed" in trial.user_attrs  # then it is run again as it was
+        if not suggested:
+            self._store.discard_params(trial)
+        model, settings = plan.space.suggest(trial)
+        if not suggested:
+            trial.set_user_attr("layers", model.architecture)
+            trial.set_user_attr("seed", derive_seed(search.seed, trial.number))
+        self._running[trial.number] = _Running(trial)
+        return AskedTrial(trial.number, model, plan.train_spec(settings, seed=trial.user_attrs["seed"]))
+
+    def report(self, number: int, report: TrialReport) -> None:
+        """Keep an epoch of a running trial, and decide whether to prune it."""
+        running = self._running[number]
+        running.curve.append(report.epoch)
+        running.value = report.value
+        if not self._store.goal.single:  # Optuna takes no intermediate values of several objectives
+            return
+        # A trial that is resumed after a crash repeats the steps that it had reported before it.
+        if report.step not in self._store.trial(number).intermediate_values:
+            running.trial.report(report.value, report.step)
+        search, max_epochs = self._plan.config.search, self._plan.max_epochs
+        if should_prune(self._store.study, self._store.trial(number), step=report.step, max_epochs=max_epochs):
+            running.stop = prune_reason(search.pruner, percentile=search.percentile)
+
+    def stop_reason(self, number: int) -> str | None:
+        """Why a running trial was pruned; ``None``: it was not."""
+        running = self._running.get(number)
+        return running.stop if running else None
+
+    def requeue(self, number: int) -> None:
+        """Put a running trial back into the queue: the next :meth:`ask` returns it again."""
+        del self._running[number]
+        self._store.requeue(number)
+
+    def tell(self, number: int, result: TrialResult, seconds: float) -> None:
+        """A trial came to its end or was stopped.
+
+        Args:
+            number: Of the trial.
+            result: What it found.
+            seconds: How long it took.
+        """
+        from optuna.trial import TrialState
+
+        running, study, goal = self._running.pop(number), self._store.study, self._store.goal
+        trial, stopped = running.trial, result.stopped is not None
+        details = _details(running, seconds) | result.details()
+        if not goal.single:
+            details[SCORE] = running.value if stopped else result.score
+        trial.set_user_attr("result", details)
+        # Apart from the rest, which is read again and again: this is read once, for the winner.
+        trial.set_user_attr("calibration", result.calibration)
+        for bound in goal.bounds:
+            if bound.name not in trial.constraints:  # a run that was killed here may have set it
+                trial.set_constraint(bound.name, bound.violation(result.measures[bound.name]))
+        if stopped:
+            study.tell(trial, state=TrialState.PRUNED)
+            return
+        folds, max_epochs = len(result.fold_scores), self._plan.max_epochs
+        pass_last_rungs(study, self._store.trial(number), folds=folds, max_epochs=max_epochs)
+        values = {SCORE: result.score, **result.measures}
+        study.tell(trial, [values[name] for name in goal.objectives])
+
+    def fail(self, number: int, failure: Failure, seconds: float) -> bool:
+        """A trial failed.
+
+        Args:
+            number: Of the trial.
+            failure: Why.
+            seconds: How long it took.
+
+        Returns:
+            Whether its parameters are queued once more, because its worker died.
+        """
+        from optuna.trial import TrialState
+
+        running = self._running.pop(number)
+        reason = {"reason": failure.reason, "traceback": failure.details}
+        running.trial.set_user_attr("result", _details(running, seconds) | reason)
+        self._store.study.tell(running.trial, state=TrialState.FAIL)
+        return failure.died and self._store.retry(number)
+
+    def _refit_seconds(self) -> float:
+        """Expected duration of a refit: the longest fold of the winner or, before there is one, of a running trial."""
+        known = self._store.longest_fold_seconds()
+        return known or max((longest_fold_seconds(trial.curve) for trial in self._running.values()), default=0.0)
+
+
+def _details(running: _Running, seconds: float) -> dict[str, Any]:
+    return {"seconds": round(seconds, 3), "curve": curve_rows(running.curve)}
