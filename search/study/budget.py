@@ -64,12 +64,3 @@ class Budget:
     def refit_seconds_left(self) -> float:
         """Seconds that a refit may take so that the export still fits."""
         return float("inf") if self.timeout is None else self.timeout - self.elapsed - self.export_seconds
-
-    def allows_trial(self, counted: int, refit_seconds: float) -> bool:
-        """Whether another trial may start.
-
-        Args:
-            counted: Trials that count against the budget so far.
-            refit_seconds: The longest fold of the best trial so far.
-        """
-        return counted < self.trials and self.search_seconds_left(refit_seconds) > 0

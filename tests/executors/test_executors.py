@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from search.errors import WorkersCannotStart
+from search.executors import make_executor
 from search.executors.base import Executor, Job, JobContext, Outcome, WorkerSettings, failure_reason
 from search.executors.devices import gpu_share
-from search.executors.in_process import InProcessExecutor
 from search.executors.processes import ProcessExecutor
 from search.executors.worker import limit_gpu_memory
 
@@ -84,24 +84,27 @@ def end(executor: Executor, watcher: Watcher, count: int = 1, seconds: float = 2
 
 NEVER_USED = ("colorsys",)
 """A module that no worker would import of itself."""
-forks = pytest.param(NEVER_USED, id="forked", marks=pytest.mark.skipif(sys.platform != "linux", reason="not forked"))
+LINUX = sys.platform == "linux"
+FORKED = pytest.param(NEVER_USED, id="forked", marks=pytest.mark.skipif(not LINUX, reason="not forked"))
 
 
-@pytest.fixture(params=[pytest.param((), id="spawned"), forks])
-def preload(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    """Both ways in which workers begin."""
+@pytest.fixture(params=[pytest.param((), id="spawned"), FORKED])
+def either(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The modules to preload, for both ways to start workers."""
     return request.param  # type: ignore[no-any-return]
 
 
-@pytest.fixture(params=["in process", "spawned", "forked"])
+@pytest.fixture(params=[pytest.param((), id="spawned", marks=[pytest.mark.slow] if LINUX else []), FORKED])
+def preload(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The modules to preload, for the usual way to start workers here."""
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module", params=["in process", "spawned", "forked"])
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    kinds: dict[str, Executor] = {
-        "in process": InProcessExecutor(WorkerSettings(no_warm_up)),
-        "spawned": ProcessExecutor(WorkerSettings(no_warm_up, 1)),
-    }
-    if sys.platform == "linux":
-        kinds["forked"] = ProcessExecutor(WorkerSettings(no_warm_up, 1, NEVER_USED))
-    with kinds[request.param] as chosen:
+    """Every kind of executor, for what all of them have in common."""
+    settings = WorkerSettings(no_warm_up, preload=NEVER_USED if LINUX and request.param == "forked" else ())
+    with make_executor("in_process" if request.param == "in process" else "processes", settings) as chosen:
         yield chosen
 
 
@@ -153,7 +156,7 @@ def test_what_is_shared_is_the_value_itself_to_a_job_and_one_object_to_all_jobs_
     assert results[0] == results[1]
 
 
-def test_a_value_that_settles_stays_what_it_is(executor: Executor) -> None:
+def test_an_offloaded_value_is_unchanged(executor: Executor) -> None:
     box = Box(np.arange(5.0))
     executor.data.offload(box)
     executor.submit(Job(0, total, (executor.data.share(box),)))
@@ -161,7 +164,7 @@ def test_a_value_that_settles_stays_what_it_is(executor: Executor) -> None:
     assert box.numbers.tolist() == [0, 1, 2, 3, 4]
 
 
-def test_idle_workers_may_end_and_the_others_go_on(preload: tuple[str, ...]) -> None:
+def test_scaling_down_ends_idle_workers_only(preload: tuple[str, ...]) -> None:
     with ProcessExecutor(WorkerSettings(no_warm_up, 3, preload)) as pool:
         watcher = Watcher()
         pool.submit(Job(0, count_until_stopped))
@@ -215,14 +218,14 @@ def test_jobs_run_at_the_same_time_in_workers_that_live_on(preload: tuple[str, .
     assert {pids[2], pids[3]} == {pids[0], pids[1]}
 
 
-def test_a_worker_has_one_thread_and_leaves_ctrl_c_to_the_driver(preload: tuple[str, ...]) -> None:
-    with ProcessExecutor(WorkerSettings(no_warm_up, 1, preload)) as pool:
+def test_a_worker_has_one_thread_and_leaves_ctrl_c_to_the_driver(either: tuple[str, ...]) -> None:
+    with ProcessExecutor(WorkerSettings(no_warm_up, 1, either)) as pool:
         pool.submit(Job(0, torch_threads))
         assert end(pool, Watcher())[0].result == ("1", str(signal.SIG_IGN))
 
 
-def test_a_killed_worker_costs_its_job_only_and_is_replaced(preload: tuple[str, ...]) -> None:
-    with ProcessExecutor(WorkerSettings(no_warm_up, 2, preload)) as pool:
+def test_a_killed_worker_costs_its_job_only_and_is_replaced(either: tuple[str, ...]) -> None:
+    with ProcessExecutor(WorkerSettings(no_warm_up, 2, either)) as pool:
         watcher = Watcher()
         pool.submit(Job(0, kill_yourself))
         pool.submit(Job(1, sleep, (0.5,)))
@@ -258,15 +261,15 @@ def broken_warm_up() -> None:
 
 
 def test_workers_that_cannot_start_are_an_error_and_not_an_endless_loop(
-    preload: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+    either: tuple[str, ...], capfd: pytest.CaptureFixture[str]
 ) -> None:
     with (
-        ProcessExecutor(WorkerSettings(broken_warm_up, 1, preload)) as pool,
+        ProcessExecutor(WorkerSettings(broken_warm_up, 1, either)) as pool,
         pytest.raises(WorkersCannotStart, match="--jobs 1"),
     ):
         end(pool, Watcher())
     # A forked worker writes to where its server did when it began.
-    assert preload or "no such library" in capfd.readouterr().err
+    assert either or "no such library" in capfd.readouterr().err
 
 
 def test_a_replacement_that_dies_before_it_is_ready_costs_its_job_only(preload: tuple[str, ...]) -> None:
@@ -314,10 +317,10 @@ def environment_and_modules(name: str, context: JobContext) -> tuple[str | None,
 
 
 def test_workers_have_the_environment_of_now_and_forked_ones_what_was_imported_for_all(
-    preload: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    either: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for value in ("first", "second"):  # the server of the second began with the first
         monkeypatch.setenv("LSTMGRU_OF_A_TEST", value)
-        with ProcessExecutor(WorkerSettings(no_warm_up, 1, preload)) as pool:
+        with ProcessExecutor(WorkerSettings(no_warm_up, 1, either)) as pool:
             pool.submit(Job(0, environment_and_modules, ("LSTMGRU_OF_A_TEST",)))
-            assert end(pool, Watcher())[0].result == (value, bool(preload))
+            assert end(pool, Watcher())[0].result == (value, bool(either))

@@ -108,7 +108,7 @@ def test_the_file_goes_with_the_object() -> None:
     assert not path.exists()
 
 
-def test_what_is_settled_is_equal_in_every_place_and_out_of_memory() -> None:
+def test_an_offloaded_value_is_equal_in_every_place_and_out_of_memory() -> None:
     panel = make_panel((40,))
     holder, digest, values = Part(panel, 1), panel.digest(), panel.values.copy()
     offload(panel)
@@ -118,7 +118,7 @@ def test_what_is_settled_is_equal_in_every_place_and_out_of_memory() -> None:
     np.testing.assert_array_equal(panel.values, values)
 
 
-def test_what_is_settled_is_not_written_once_more() -> None:
+def test_an_offloaded_value_is_not_written_again() -> None:
     panel = make_panel((10_000,))
     offload(panel)
     shared = Shared(Part(panel, 2))

@@ -1,0 +1,219 @@
+"""The decisions of a search as tables: trials and budget in, what is asked, pruned, told and queued out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.drivers import plan_of
+from optuna.storages import InMemoryStorage
+from optuna.trial import TrialState, create_trial
+
+from search.executors.base import Failure
+from search.run.state import SearchState
+from search.run.trial import TrialReport, TrialResult
+from search.study.budget import EXPORT_SECONDS, REFIT_FACTOR, Budget
+from search.study.records import EpochRecord
+from search.study.store import StudyStore
+from search.tasks.plan import Plan
+
+DIED, RAISED = Failure("the worker process was killed", died=True), Failure("ValueError: bad", "traceback")
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """A study with the median pruner and ten epochs for each trial."""
+    return plan_of(tmp_path_factory.mktemp("study"), "search.sampler=random", "training.max_epochs=10")
+
+
+@pytest.fixture
+def store(plan: Plan) -> StudyStore:
+    """A new study in memory."""
+    attributes = {"config": plan.config.to_dict(), "metric": plan.metric}
+    return StudyStore.create(InMemoryStorage(), plan.name, direction=plan.direction, attributes=attributes)
+
+
+@pytest.fixture
+def state(plan: Plan, store: StudyStore) -> SearchState:
+    """The search of that study."""
+    return SearchState(plan, store)
+
+
+def result(score: float = 1.0, stopped: str | None = None) -> TrialResult:
+    """What a trial of one fold found."""
+    folds: tuple[Any, ...] = () if stopped else (score,)
+    return TrialResult(folds, tuple(1 for _ in folds), folds, 100, 0.001, 2.0, 3.0, None, stopped)
+
+
+def report(epoch: int, value: float, seconds: float = 1.0) -> TrialReport:
+    """An epoch of the first fold."""
+    return TrialReport(epoch, value, EpochRecord(1, epoch, 1.0, value, seconds))
+
+
+def states(store: StudyStore) -> list[str]:
+    return [trial.state.name for trial in store.study.get_trials(deepcopy=False)]
+
+
+class Clock:
+    """Seconds that a test sets."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("ended", "timeout", "spent", "passed", "fold_seconds", "allowed"),
+    [
+        (0, None, 0, 0, 0, True),
+        (9, None, 0, 1e9, 0, True),
+        (10, None, 0, 0, 0, False),
+        (11, None, 0, 0, 0, False),
+        (0, 100, 0, 0, 0, True),
+        (0, 100, 0, 100 - EXPORT_SECONDS - 1, 0, True),
+        (0, 100, 0, 100 - EXPORT_SECONDS, 0, False),  # time is reserved for the export
+        (1, 100, 0, 80 - EXPORT_SECONDS, 20 / REFIT_FACTOR, False),  # and for the refit
+        (1, 100, 0, 79 - EXPORT_SECONDS, 20 / REFIT_FACTOR, True),
+        (0, 100, 0, 80 - EXPORT_SECONDS, 20 / REFIT_FACTOR, False),  # a running trial tells how long that is
+        (0, 100, 0, 79 - EXPORT_SECONDS, 20 / REFIT_FACTOR, True),
+        (0, 100, 100 - EXPORT_SECONDS, 0, 0, False),  # earlier runs of the study count
+        (0, 100, 50, 49 - EXPORT_SECONDS, 0, True),
+    ],
+)
+def test_a_trial_may_start_while_trials_and_seconds_are_left(
+    state: SearchState,
+    store: StudyStore,
+    ended: int,
+    timeout: float | None,
+    spent: float,
+    passed: float,
+    fold_seconds: float,
+    allowed: bool,
+) -> None:
+    for _ in range(ended):
+        details = {"curve": [(1, 1, 1.0, 1.0, fold_seconds)]}
+        store.study.add_trial(create_trial(value=1.0, user_attrs={"result": details}))
+    if not ended and fold_seconds:
+        state.report(state.ask().number, report(1, 1.0, fold_seconds))
+    clock = Clock()
+    budget = Budget(10, timeout, spent, clock)
+    clock.now += passed
+    assert state.may_ask(budget) is allowed
+
+
+@pytest.mark.parametrize(
+    ("trials", "counted"),
+    [
+        (["tell", "fail", "prune"], 3),
+        (["tell", "run"], 2),
+        (["tell", "requeue"], 1),
+        (["tell", "die"], 1),  # its retry counts in its place, and waits
+    ],
+)
+def test_trials_count_when_they_run_or_ended(
+    state: SearchState, store: StudyStore, trials: list[str], counted: int
+) -> None:
+    for what in trials:
+        number = state.ask().number
+        if what == "tell":
+            state.tell(number, result(), 1.0)
+        elif what == "prune":
+            state.report(number, report(1, 1.0))
+            state.tell(number, result(stopped="median"), 1.0)
+        elif what in ("fail", "die"):
+            state.fail(number, DIED if what == "die" else RAISED, 1.0)
+        elif what == "requeue":
+            state.requeue(number)
+    assert [state.may_ask(Budget(total, None)) for total in (counted, counted + 1)] == [False, True]
+
+
+def test_a_result_is_told_with_what_the_trial_cost_and_its_curve(state: SearchState, store: StudyStore) -> None:
+    number = state.ask().number
+    state.report(number, report(1, 2.0))
+    state.report(number, report(2, 1.5))
+    assert [trial.number for trial in state.running()] == [number]
+    state.tell(number, result(1.5), 4.0)
+    record = state.record(number)
+    assert (record.state, record.value, record.n_parameters, record.train_seconds) == ("COMPLETE", 1.5, 100, 2.0)
+    assert [epoch.value for epoch in record.curve] == [2.0, 1.5]
+    assert store.trial(number).intermediate_values == {1: 2.0, 2: 1.5}
+    assert state.running() == ()
+
+
+def test_a_trial_that_was_stopped_has_its_last_value_and_the_reason(state: SearchState) -> None:
+    number = state.ask().number
+    state.report(number, report(1, 2.0))
+    state.tell(number, result(stopped="the time budget ended"), 4.0)
+    record = state.record(number)
+    assert (record.state, record.value, record.reason) == ("PRUNED", 2.0, "the time budget ended")
+
+
+def test_a_trial_that_is_worse_than_the_median_is_pruned(state: SearchState) -> None:
+    for _ in range(8):
+        number = state.ask().number
+        for epoch in range(1, 11):
+            state.report(number, report(epoch, 1.0))
+        assert state.stop_reason(number) is None
+        state.tell(number, result(1.0), 1.0)
+    number = state.ask().number
+    reasons = []
+    for epoch in range(1, 11):
+        state.report(number, report(epoch, 5.0))
+        reasons.append(state.stop_reason(number))
+    assert reasons[0] is None
+    assert "median" in str(reasons[-1])
+
+
+def test_an_interrupted_trial_waits_and_is_asked_again_as_it_was(state: SearchState, store: StudyStore) -> None:
+    first = state.ask()
+    state.requeue(first.number)
+    assert states(store) == ["WAITING"]
+    assert state.running() == ()
+    assert state.ask() == first
+
+
+@pytest.mark.parametrize(
+    ("failures", "told", "left"),
+    [
+        ([RAISED], [False], ["FAIL"]),
+        ([DIED], [True], ["FAIL", "WAITING"]),
+        ([DIED, DIED], [True, False], ["FAIL", "FAIL"]),
+        ([DIED, RAISED], [True, False], ["FAIL", "FAIL"]),
+    ],
+)
+def test_the_parameters_of_a_trial_whose_worker_died_are_tried_once_more(
+    state: SearchState, store: StudyStore, failures: list[Failure], told: list[bool], left: list[str]
+) -> None:
+    asked = []
+    for failure, retried in zip(failures, told, strict=True):
+        asked.append(state.ask())
+        assert state.fail(asked[-1].number, failure, 1.0) is retried
+    assert states(store) == left
+    assert all(trial.model == asked[0].model for trial in asked)
+    assert state.record(0).reason == failures[0].reason
+    assert store.trial(0).state == TrialState.FAIL
+
+
+def test_steps_that_were_reported_before_a_crash_are_not_reported_twice(
+    plan: Plan, state: SearchState, store: StudyStore
+) -> None:
+    number = state.ask().number
+    state.report(number, report(1, 2.0))
+    store.requeue_orphans()
+    again = SearchState(plan, store)
+    assert again.ask().number == number
+    for epoch in (1, 2):
+        again.report(number, report(epoch, 3.0 - epoch))
+    assert store.trial(number).intermediate_values == {1: 2.0, 2: 1.0}
+
+
+def test_a_grid_is_asked_without_a_sampler(tmp_path: Path) -> None:
+    space = ("space.hidden_size=[2, 3]", "space.dropout=0", "space.learning_rate=0.01")
+    plan = plan_of(tmp_path, "search.sampler=grid", *space)
+    attributes = {"config": plan.config.to_dict(), "metric": plan.metric}
+    store = StudyStore.create(InMemoryStorage(), plan.name, direction=plan.direction, attributes=attributes)
+    state = SearchState(plan, store)
+    sizes = [state.ask().model.branches[0][0].hidden_size for _ in range(plan.trials)]
+    assert sorted(sizes) == [2, 3]
