@@ -38,13 +38,13 @@ def measure(candidate: Candidate, channel: JobContext) -> Costs:
     is trained on one example first, so that imports, compiled kernels and the data are loaded before the first reading.
     """
     from lstmgru.nn.latency import network_latency
-    from lstmgru.training.callbacks import SilentObserver
 
     del channel  # it takes seconds, and is not stopped
     one_epoch = replace(candidate.train, max_epochs=1)
-    candidate.narrow().fit(candidate.last_fold, replace(one_epoch, epoch_windows=1, min_epoch_windows=1))
-    before = peak_memory()
-    network = candidate.data.fit(candidate.data.n_folds - 1, candidate.model, one_epoch, SilentObserver()).network
+    small, tiny = candidate.smallest(), replace(one_epoch, epoch_windows=1, min_epoch_windows=1)
+    small.task.fit(small.data, small.data.folds[-1], small.model, tiny, validate=False)
+    before, data = peak_memory(), candidate.data
+    network = candidate.task.fit(data, data.folds[-1], candidate.model, one_epoch).network
     after = peak_memory()
     return Costs(
         latency=network_latency(network, 1),

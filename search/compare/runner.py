@@ -161,7 +161,7 @@ class _Comparing:
 
     def _score_baselines(self, executor: Executor) -> None:
         if self._store.whole.get("baselines") is None:
-            outcome = run_one(executor, Job(0, score_baselines, (self._plan.search_data(),)))
+            outcome = run_one(executor, Job(0, score_baselines, (self._plan.task, self._plan.search_data())))
             if outcome.failure is not None:
                 self._listener.on_message(f"the baselines could not be scored: {outcome.failure.reason}")
             else:

@@ -11,7 +11,7 @@ from search.compare.store import FamilyStore
 from search.executors.base import Executor, Failure, Job, Outcome
 from search.executors.loop import JobSource, run_jobs
 from search.study.samplers import derive_seed
-from search.tasks.retrain import Candidate, SeedResult, train_again
+from search.tasks.retrain import Candidate, SeedResult, retrain
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -95,7 +95,7 @@ class Retraining(JobSource):
         family, number = self._trainings[key]
         task = replace(candidate(family, self._best[family]), data=self._data)
         seed = derive_seed(self._plan.config.search.seed, _FIRST_SEED + number)
-        return Job(key, train_again, (task, seed), retries=1)
+        return Job(key, retrain, (task, seed), retries=1)
 
 
 def candidate(family: FamilyStore, trial: FrozenTrial) -> Candidate:
@@ -108,4 +108,4 @@ def candidate(family: FamilyStore, trial: FrozenTrial) -> Candidate:
     from optuna.trial import FixedTrial
 
     model, settings = family.plan.space.suggest(FixedTrial(trial.params))
-    return family.task.candidate(model, family.plan.train_spec(settings, seed=trial.user_attrs["seed"]))
+    return Candidate.of_plan(family.plan, model, family.plan.train_spec(settings, seed=trial.user_attrs["seed"]))

@@ -98,7 +98,9 @@ class FamilyStore:
         prefix = f"again.{trial}."
         found = {key: value for key, value in self.store.study.user_attrs.items() if key.startswith(prefix)}
         return {
-            int(key.removeprefix(prefix)): value if isinstance(value, str) else self.task.read(value)
+            int(key.removeprefix(prefix)): value
+            if isinstance(value, str)
+            else self.plan.task.seed_result.from_dict(value)
             for key, value in found.items()
         }
 

@@ -66,7 +66,7 @@ class Driver(JobSource):
         """The baselines if they are not scored yet, then trials while the budget allows."""
         if self._baselines_missing:
             self._baselines_missing = False
-            return Job(_BASELINES, score_baselines, (self._data,), retries=1)
+            return Job(_BASELINES, score_baselines, (self._plan.task, self._data), retries=1)
         return self.ask() if self._state.may_ask(self._budget) else None
 
     def ask(self) -> Job:
@@ -74,7 +74,7 @@ class Driver(JobSource):
         trial = self._state.ask()
         self._began[trial.number] = time.monotonic()
         self._tracker.update(self._state.record(trial.number))
-        return Job(trial.number, run_trial, (self._data, trial.model, trial.train))
+        return Job(trial.number, run_trial, (self._plan.task, self._data, trial.model, trial.train))
 
     def on_report(self, key: int, message: TrialReport) -> None:
         """An epoch of a trial ended."""

@@ -16,9 +16,9 @@ from search.study.budget import Budget
 from search.study.paths import report_path
 from search.study.records import BaselineRecord, HoldoutRecord, StudyRecord
 from search.study.store import StudyStore
-from search.tasks.finalize import finalize
 from search.tasks.plan import Plan
-from search.tasks.refit import FinalResult, FinalTask, Winner, refit_epochs
+from search.tasks.base import Task
+from search.tasks.refit import FinalJob, FinalResult, Winner, finalize, refit_epochs
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -64,7 +64,9 @@ class Finalizer:
         architecture = winner.model.architecture
         self._listener.on_phase(f"refitting trial {winner.number}, {architecture}, and scoring the holdout")
         self._executor.scale_down(1)  # the other workers have nothing left to do, and their data take memory
-        refit = _Refit(lambda: self._task(winner), self._executor, self._listener, self._interrupted)
+        refit = _Refit(
+            self._plan.task, lambda: self._job(winner), self._executor, self._listener, self._interrupted
+        )
         run_jobs(self._executor, refit)
         outcome = refit.outcome
         if outcome is None or (outcome.failure is not None and self._interrupted()):
@@ -76,9 +78,9 @@ class Finalizer:
             self._listener.on_message(note)
         return True
 
-    def _task(self, winner: Winner) -> FinalTask[Any, Any]:
+    def _job(self, winner: Winner[Any]) -> FinalJob[Any, Any, Any]:
         plan = self._plan
-        return FinalTask(
+        return FinalJob(
             data=plan.whole_data(),
             holdout=plan.holdout,
             winner=winner,
@@ -91,7 +93,7 @@ class Finalizer:
             provenance=self._provenance(winner),
         )
 
-    def _winner(self, trial: FrozenTrial) -> Winner:
+    def _winner(self, trial: FrozenTrial) -> Winner[Any]:
         """The trial's specs, with the number of epochs of its refit."""
         from optuna.trial import FixedTrial
 
@@ -109,7 +111,7 @@ class Finalizer:
         best = min if self._plan.direction == "minimize" else max
         return int(best(curve, key=lambda epoch: epoch[3])[1])
 
-    def _provenance(self, winner: Winner) -> dict[str, Any]:
+    def _provenance(self, winner: Winner[Any]) -> dict[str, Any]:
         return {
             "study": self._plan.name,
             "study_uid": self._store.get("uid"),
@@ -120,7 +122,7 @@ class Finalizer:
             "refit": self._plan.config.training.refit,
         }
 
-    def _record(self, winner: Winner, result: FinalResult) -> None:
+    def _record(self, winner: Winner[Any], result: FinalResult) -> None:
         if result.cut:
             self._listener.on_message(
                 f"the time budget cut the refit to {result.epochs} of {winner.train.max_epochs} epochs; "
@@ -147,7 +149,8 @@ class _Refit(JobSource):
     """The job that refits the winner.
 
     Args:
-        make_task: What to refit; called again for a retry, which has less time left.
+        task: Of the study.
+        make_job: What to refit, after its task; called again for a retry, which has less time left.
         executor: Runs the job.
         listener: Is told about a retry.
         interrupted: Whether to stop.
@@ -155,13 +158,15 @@ class _Refit(JobSource):
 
     def __init__(
         self,
-        make_task: Callable[[], FinalTask[Any, Any]],
+        task: Task[Any, Any, Any],
+        make_job: Callable[[], FinalJob[Any, Any, Any]],
         executor: Executor,
         listener: Listener,
         interrupted: Callable[[], bool],
     ) -> None:
         self.outcome: Outcome | None = None
-        self._make_task, self._executor, self._listener = make_task, executor, listener
+        self._task, self._make_job = task, make_job
+        self._executor, self._listener = executor, listener
         self._interrupted = interrupted
         self._submitted = False
 
@@ -182,7 +187,7 @@ class _Refit(JobSource):
         return self._interrupted()
 
     def _job(self) -> Job:
-        return Job(0, finalize, (self._executor.data.share(self._make_task()),), retries=1)
+        return Job(0, finalize, (self._task, self._executor.data.share(self._make_job())), retries=1)
 
 
 def why_nothing_to_export(record: StudyRecord) -> str:

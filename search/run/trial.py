@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lstmgru.training.callbacks import EpochResult
     from search.executors.base import JobContext
     from search.space.space import Model
-    from search.tasks.base import BaselineResult, TaskData
+    from search.tasks.base import BaselineResult, Task, TaskData
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,9 @@ class _FoldObserver:
         return self.reason is not None
 
 
-def run_trial(data: TaskData, model: Model, train: TrainSpec, channel: JobContext) -> TrialResult:
+def run_trial(
+    task: Task[Any, Any, Any], data: TaskData, model: Model, train: TrainSpec, channel: JobContext
+) -> TrialResult:
     """Train one candidate on every fold, reporting each epoch, and measure what it costs.
 
     Raises:
@@ -128,11 +130,11 @@ def run_trial(data: TaskData, model: Model, train: TrainSpec, channel: JobContex
     scores: list[float] = []
     best_epochs: list[int] = []
     seconds: list[float] = []
-    backtest = data.backtest(model)
+    backtest = task.backtest(data, model)
     train_seconds = 0.0
-    for fold in range(data.n_folds):
+    for fold, split in enumerate(data.folds):
         observer = _FoldObserver(channel, data, fold, train.max_epochs, scores, start)
-        fitted = data.fit(fold, model, train, observer)
+        fitted = task.fit(data, split, model, train, observer)
         train_seconds += fitted.seconds
         if fitted.outputs is not None:
             backtest.add(fold, fitted.outputs)
@@ -154,9 +156,9 @@ def run_trial(data: TaskData, model: Model, train: TrainSpec, channel: JobContex
     )
 
 
-def score_baselines(data: TaskData, channel: JobContext) -> dict[str, BaselineResult] | None:
+def score_baselines(task: Task[Any, Any, Any], data: TaskData, channel: JobContext) -> dict[str, BaselineResult] | None:
     """Every baseline on the folds, by name; ``None`` if it was stopped."""
-    return data.score_baselines(lambda: channel.stop_reason() is not None)
+    return task.score_baselines(data, lambda: channel.stop_reason() is not None)
 
 
 PRELOAD = ("lstmgru.training.fit_forecasts", "numba")

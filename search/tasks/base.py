@@ -1,4 +1,4 @@
-"""The contract of a task: what the search, the reports and the command line ask of it."""
+"""The contract of a task: what the search, the reports, the command line and a comparison ask of it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from lstmgru.evaluation.metrics import find_metric
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lstmgru.specs import RecurrentSpec, TrainSpec
+    from lstmgru.bundle import AnyBundle
+    from lstmgru.specs import TrainSpec
     from lstmgru.training.callbacks import Observer
     from lstmgru.training.training import Trained
     from search.config.space_config import FamilyConfig
@@ -18,19 +21,21 @@ if TYPE_CHECKING:
     from search.reports.task_pages import TaskPages
     from search.tasks.compare import ComparedTask
     from search.tasks.plan import Plan
+    from search.tasks.refit import FinalJob, HoldoutScores
+    from search.tasks.retrain import SeedResult
 
 Data = TypeVar("Data", bound="TaskData")
 Split = TypeVar("Split")
-Spec = TypeVar("Spec")
+Model = TypeVar("Model")
 
 
 @dataclass(frozen=True)
 class BaselineResult:
-    """What a simple method found.
+    """Scores of a baseline.
 
     Attributes:
         score: Mean over the folds.
-        calibration: What its outputs of the folds say of its intervals, as plain values; ``None``: it has none.
+        calibration: Of its prediction intervals, as plain values; ``None``: it has none.
     """
 
     score: float
@@ -38,20 +43,20 @@ class BaselineResult:
 
 
 class Backtest(Protocol):
-    """Collects what a method gives for the folds."""
+    """Collects the outputs of a candidate for the folds."""
 
     def add(self, fold: int, outputs: Any) -> None:
-        """The outputs for the scored part of a fold, counted from 0."""
+        """Outputs for the scored part of a fold, counted from 0."""
 
     def calibration(self) -> dict[str, Any] | None:
-        """What they say of intervals, as plain values; ``None`` where there are none."""
+        """Calibration of prediction intervals, as plain values; ``None`` where there are none."""
 
 
 class NoBacktest:
-    """Of a task without intervals: nothing is kept."""
+    """The backtest of a task without prediction intervals: nothing is kept."""
 
     def add(self, fold: int, outputs: Any) -> None:
-        """Nothing to keep."""
+        """Ignored."""
 
     def calibration(self) -> dict[str, Any] | None:
         """There is none."""
@@ -61,43 +66,27 @@ class NoBacktest:
 class TaskData(ABC):
     """What every trial of a study shares; the holdout is hidden in it.
 
-    A worker gets it once, so it must be picklable; it is read only.
+    A worker receives it once, so it must be picklable; it is read only. Tasks add ``folds``, a tuple of their splits.
     """
 
-    @property
-    @abstractmethod
-    def n_folds(self) -> int:
-        """Folds that every candidate is trained on."""
+    if TYPE_CHECKING:
+
+        @property
+        def folds(self) -> tuple[Any, ...]:
+            """First to last."""
 
     @property
     @abstractmethod
-    def larger_is_better(self) -> bool:
-        """Whether the score is maximized."""
-
-    @abstractmethod
-    def fit(self, fold: int, model: RecurrentSpec, train: TrainSpec, observer: Observer) -> Trained[Any]:
-        """Train a candidate on a fold, counted from 0, scoring every epoch.
-
-        Raises:
-            TrainingDiverged: A loss or score is not finite.
-            DataError: The fold has nothing to learn from for this candidate.
-        """
-
-    @abstractmethod
-    def score_baselines(self, should_stop: Callable[[], bool]) -> dict[str, BaselineResult] | None:
-        """Every baseline on the folds, by name; ``None`` if it was stopped."""
-
-    def backtest(self, model: RecurrentSpec) -> Backtest:
-        """Where the outputs of a candidate go."""
-        return NoBacktest()
+    def metric(self) -> str:
+        """Name of the score."""
 
     def better(self, score: float, other: float) -> float:
         """The better of two scores."""
-        return max(score, other) if self.larger_is_better else min(score, other)
+        return max(score, other) if find_metric(self.metric).larger_is_better else min(score, other)
 
 
 class Words(Protocol):
-    """What the command line says of a plan, as plain text."""
+    """What the command line and MLflow say of a task, as plain text."""
 
     def subject(self, plan: Any) -> str:
         """What is predicted, after the name of the study: ``forecast temp_max 7 steps ahead``."""
@@ -106,10 +95,10 @@ class Words(Protocol):
         """The size of the data."""
 
     def holdout_line(self, plan: Any) -> str:
-        """What the holdout is."""
+        """The holdout."""
 
     def size_line(self, plan: Any) -> str:
-        """What candidates read at most."""
+        """The most that a candidate reads."""
 
     def data_lines(self, plan: Any) -> list[tuple[str, str]]:
         """The data in detail: names and texts."""
@@ -118,18 +107,25 @@ class Words(Protocol):
         """Folds and holdout: names and texts."""
 
 
-class Task(ABC, Generic[Data, Split, Spec]):
-    """A kind of problem that can be searched. It has no state, so that it travels to workers at no cost."""
+class Task(ABC, Generic[Data, Split, Model]):
+    """A kind of problem that can be searched: how it is planned, fitted, scored, refitted, described and compared.
+
+    A task has no state: workers receive it with every job, and what its methods read is passed to them.
+    """
+
+    # What a study file holds
 
     @property
     @abstractmethod
     def config(self) -> type[StudyConfig]:
-        """What a study file of the task holds."""
+        """The study file."""
 
     @property
     @abstractmethod
     def family(self) -> type[FamilyConfig]:
-        """What a family of a comparison may hold."""
+        """A family of a comparison."""
+
+    # Plan
 
     @abstractmethod
     def plan(self, config: StudyConfig, *, study_file: Path | None = None) -> Plan:
@@ -144,16 +140,109 @@ class Task(ABC, Generic[Data, Split, Spec]):
             StudyFileError: The study does not fit its data.
         """
 
+    # Fit and score
+
+    @abstractmethod
+    def fit(
+        self,
+        data: Data,
+        split: Split,
+        model: Model,
+        train: TrainSpec,
+        observer: Observer | None = None,
+        *,
+        validate: bool = True,
+    ) -> Trained[Any]:
+        """Train a candidate on the training part of a split.
+
+        Args:
+            data: Of the study.
+            split: A fold or the holdout.
+            model: The architecture.
+            train: The training settings.
+            observer: Told about every epoch; may stop the training.
+            validate: Score every epoch on the scored part, stop early and keep the best weights. Never on the holdout.
+
+        Raises:
+            TrainingDiverged: A loss or score is not finite.
+            DataError: The split has nothing to learn from for this candidate.
+        """
+
+    @abstractmethod
+    def score_baselines(self, data: Data, should_stop: Callable[[], bool]) -> dict[str, BaselineResult] | None:
+        """Every baseline on the folds, by name; ``None`` if it was stopped."""
+
+    def backtest(self, data: Data, model: Model) -> Backtest:
+        """Collects the outputs of a candidate for the folds."""
+        del data, model
+        return NoBacktest()
+
+    # Refit
+
+    def refit(
+        self, data: Data, holdout: Split, model: Model, train: TrainSpec, observer: Observer, *, part: str
+    ) -> Trained[Any]:
+        """Train a candidate once more, for the holdout.
+
+        Args:
+            data: Of the study.
+            holdout: Its training part is everything before the holdout.
+            model: The architecture.
+            train: The training settings; ``max_epochs`` is the number of epochs where nothing validates.
+            observer: May stop the training.
+            part: ``all``: on everything but the holdout; ``last_fold``: as in the last fold, with early stopping there.
+        """
+        if part == "last_fold":
+            return self.fit(data, data.folds[-1], model, train, observer)
+        return self.fit(data, holdout, model, train, observer, validate=False)
+
+    @abstractmethod
+    def score_holdout(self, job: FinalJob[Data, Split, Model], fitted: Trained[Any]) -> HoldoutScores:
+        """Score a refitted candidate and every baseline on the holdout.
+
+        Raises:
+            NoTrialCompleted: The metric needs intervals, and the winner was stopped before they could be calibrated.
+        """
+
+    @abstractmethod
+    def bundle(self, job: FinalJob[Data, Split, Model], fitted: Trained[Any], metrics: dict[str, Any]) -> AnyBundle:
+        """The model to export, with its origin and its metrics."""
+
+    @abstractmethod
+    def write_holdout(self, job: FinalJob[Data, Split, Model], scores: HoldoutScores, bundle: AnyBundle) -> None:
+        """Write the tables of the holdout from which the report is made; those of an earlier winner are replaced."""
+
+    # Describe
+
     @property
     @abstractmethod
     def words(self) -> Words:
-        """What the command line says of a plan."""
+        """What the command line and MLflow say of a study."""
 
     @property
     @abstractmethod
     def pages(self) -> TaskPages:
-        """The task-specific parts of a study's report."""
+        """What a report shows of a study."""
+
+    # Compare
 
     @abstractmethod
     def compare(self, plan: Any) -> ComparedTask:
         """How families of networks are compared."""
+
+    @property
+    @abstractmethod
+    def seed_result(self) -> type[SeedResult]:
+        """The scores of one seed, see :meth:`score_seed`."""
+
+    @abstractmethod
+    def score_seed(self, data: Data, holdout: Split, fitted: Trained[Any]) -> dict[str, Any]:
+        """The scores of a retrained candidate on the holdout, as :attr:`seed_result` holds them.
+
+        Raises:
+            DataError: The metric is undefined there.
+        """
+
+    def smallest(self, data: Data, model: Model) -> tuple[Data, Model]:
+        """An architecture of layers with one unit, and the data to train it on: its memory is next to nothing."""
+        return data, model

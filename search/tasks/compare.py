@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,11 +11,8 @@ from lstmgru.evaluation.metrics import find_metric
 
 if TYPE_CHECKING:
     from lstmgru.evaluation.significance import Interval
-    from lstmgru.specs import TrainSpec
-    from search.space.space import Model
     from search.study.records import TrialRecord
     from search.tasks.plan import Plan
-    from search.tasks.retrain import Candidate, SeedResult
 
 
 Cases = Literal["windows", "sequences", "texts"]
@@ -181,14 +178,6 @@ class ComparedTask(ABC):
     def horizon(self) -> int | None:
         """Steps that are forecast; ``None`` where labels are given."""
         return None
-
-    @abstractmethod
-    def candidate(self, model: Model, train: TrainSpec) -> Candidate:
-        """What is trained again."""
-
-    @abstractmethod
-    def read(self, values: Mapping[str, Any]) -> SeedResult:
-        """What a seed gave, as it was kept."""
 
     @abstractmethod
     def interval(self, ours: Sequence[Any], theirs: Sequence[Any]) -> Interval:

@@ -1,28 +1,29 @@
-"""What the end of a study needs and gives, whatever its task."""
+"""The end of a study, whatever its task: refit the winner, score the holdout once, judge, export."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic
 
+import numpy as np
+
+from lstmgru.evaluation.metrics import find_metric
 from lstmgru.specs import TrainSpec
-from search.space.space import Model
 from search.study.records import IntervalRecord
+from search.tasks.base import Data, Model, Split, Task
 
 if TYPE_CHECKING:
+    from lstmgru.evaluation.significance import Interval
     from lstmgru.training.callbacks import EpochResult
-    from lstmgru.training.training import Trained
     from search.executors.base import JobContext
-
-Data = TypeVar("Data")
-Split = TypeVar("Split")
 
 
 @dataclass(frozen=True)
-class Winner:
+class Winner(Generic[Model]):
     """The trial that is exported.
 
     Attributes:
@@ -39,25 +40,25 @@ class Winner:
 
 
 @dataclass(frozen=True)
-class FinalTask(Generic[Data, Split]):
+class FinalJob(Generic[Data, Split, Model]):
     """Everything that the end of a study needs.
 
     Attributes:
         data: What the trials saw, and the holdout, too.
         holdout: The split that is scored.
-        winner: What is refitted.
+        winner: The trial to refit.
         refit: ``all``: on everything but the holdout; ``last_fold``: as in the last fold.
         baseline_calibrations: Of the intervals of the baselines, by name.
-        seconds: What the refit may take.
-        bundle: Directory to write.
-        report: Directory for what was said of the holdout.
-        gaps: What the bundle does about missing rows and cells.
-        provenance: What the bundle says about its origin.
+        seconds: Time limit of the refit.
+        bundle: Directory of the exported model.
+        report: Directory of the tables of the holdout.
+        gaps: How the bundle treats missing rows and cells.
+        provenance: Origin of the model, for the bundle.
     """
 
     data: Data
     holdout: Split
-    winner: Winner
+    winner: Winner[Model]
     refit: str
     baseline_calibrations: dict[str, Any]
     seconds: float
@@ -65,6 +66,27 @@ class FinalTask(Generic[Data, Split]):
     report: Path
     gaps: Any
     provenance: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class HoldoutScores:
+    """The winner and the baselines on the holdout.
+
+    Attributes:
+        metrics: Every metric of the winner, by name.
+        baselines: The study's metric of every baseline, by name.
+        difference: Interval of the difference between the winner's errors and those of a baseline, given its name.
+        outputs: Of the winner, as the task's tables hold them.
+        intervals: Coverage of the winner's prediction intervals.
+        details: What else the bundle keeps, by name.
+    """
+
+    metrics: dict[str, float]
+    baselines: dict[str, float]
+    difference: Callable[[str], Interval]
+    outputs: Any
+    intervals: tuple[IntervalRecord, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,53 +114,102 @@ class FinalResult:
     notes: tuple[str, ...] = ()
 
 
-class Deadline:
-    """Stops the refit when its time is up, or when it is asked to."""
-
-    def __init__(self, seconds: float, channel: JobContext) -> None:
-        self._end, self._channel = time.monotonic() + seconds, channel
-        self.epochs = 0
-
-    def on_epoch(self, result: EpochResult) -> None:
-        """Count it."""
-        self.epochs = result.epoch
-
-    def should_stop(self) -> bool:
-        """Whether to stop now."""
-        return time.monotonic() > self._end or self._channel.stop_reason() is not None
-
-
-def check_interrupted(channel: JobContext) -> None:
-    """Go no further where the refit was interrupted.
+def finalize(task: Task[Data, Split, Model], job: FinalJob[Data, Split, Model], context: JobContext) -> FinalResult:
+    """Refit the winner, score it and the baselines on the holdout, save the bundle and the tables of the holdout.
 
     Raises:
-        InterruptedError: It was.
+        InterruptedError: The refit was asked to stop.
+        NoTrialCompleted: The winner has no score on the holdout.
     """
-    if channel.stop_reason() is not None:
+    from lstmgru.bundle import save_bundle
+
+    winner, metric = job.winner, job.data.metric
+    deadline = Deadline(job.seconds, context)
+    fitted = task.refit(job.data, job.holdout, winner.model, winner.train, deadline, part=job.refit)
+    if context.stop_reason() is not None:
         raise InterruptedError("the refit was interrupted")
-
-
-def final_result(
-    metrics: dict[str, float],
-    baselines: dict[str, float],
-    verdict: tuple[str, bool],
-    fitted: Trained[Any],
-    onnx_problem: str | None,
-    intervals: tuple[IntervalRecord, ...] = (),
-) -> FinalResult:
-    """What a study notes of its end."""
+    scores = task.score_holdout(job, fitted)
+    best = best_baseline(metric, scores.baselines)
+    verdict, beats = judge(metric, scores.metrics[metric], best, scores.baselines[best], scores.difference(best))
+    known = {"holdout": scores.metrics, "baselines": scores.baselines, "verdict": verdict, **scores.details}
+    bundle = task.bundle(job, fitted, known)
+    saved = save_bundle(job.bundle, bundle, onnx="try")
+    task.write_holdout(job, scores, bundle)
+    problem = saved.onnx_problem
     return FinalResult(
-        metrics=metrics,
-        baselines=baselines,
-        verdict=verdict[0],
-        beats_baselines=verdict[1],
-        intervals=intervals,
+        metrics=scores.metrics,
+        baselines=scores.baselines,
+        verdict=verdict,
+        beats_baselines=beats,
+        intervals=scores.intervals,
         epochs=len(fitted.epochs),
         cut=fitted.stopped,
-        notes=(f"the model was exported without ONNX: {onnx_problem}",) if onnx_problem else (),
+        notes=(f"the model was exported without ONNX: {problem}",) if problem else (),
     )
 
 
+class Deadline:
+    """Stops a training when its time is up, or when it is asked to.
+
+    Args:
+        seconds: Time limit; ``inf``: none.
+        context: Of the job.
+    """
+
+    def __init__(self, seconds: float, context: JobContext) -> None:
+        self._end, self._context = time.monotonic() + seconds, context
+
+    def on_epoch(self, result: EpochResult) -> None:
+        """Ignored."""
+
+    def should_stop(self) -> bool:
+        """Whether to stop now."""
+        return time.monotonic() > self._end or self._context.stop_reason() is not None
+
+
 def refit_epochs(best_epochs: list[int]) -> int:
-    """How long the refit trains, having no validation part: the median of the folds' best epochs."""
+    """Epochs of a refit, which has no validation part: the median of the folds' best epochs."""
     return max(1, round(statistics.median(best_epochs)))
+
+
+def best_baseline(metric: str, scores: dict[str, float]) -> str:
+    """The name of the best of several scores."""
+    choose = max if find_metric(metric).larger_is_better else min
+    return choose(scores, key=scores.__getitem__)
+
+
+def judge(metric: str, winner: float, baseline_name: str, baseline: float, interval: Interval) -> tuple[str, bool]:
+    """One sentence on whether the winner really beats the best baseline, and that as a truth value.
+
+    Args:
+        metric: Name of the score.
+        winner: Its score on the holdout.
+        baseline_name: The best baseline.
+        baseline: Its score.
+        interval: Of the difference of their errors, winner less baseline, case by case.
+    """
+    name = baseline_name.replace("_", " ")
+    direction = "lower" if winner < baseline else "higher"
+    scored = find_metric(metric)
+    larger = scored.larger_is_better
+    better, worse = (winner > baseline, winner < baseline) if larger else (winner < baseline, winner > baseline)
+    numbers = f"{scored.label} {winner:.4g} against {baseline:.4g}, {_change(winner, baseline, larger)} {direction}"
+    if interval.high < 0 and better:
+        return f"The winner beats the best baseline ({name}) on the holdout: {numbers}.", True
+    if interval.low > 0 and worse:
+        return f"A simple baseline is better: {name} beats the winner on the holdout ({numbers}). Use {name}.", False
+    known = bool(np.isfinite(interval.low))
+    why = "a difference that these data cannot tell from chance" if known else "in too few cases to tell from chance"
+    if better:
+        return f"The winner does not clearly beat the best baseline ({name}) on the holdout: {numbers}, {why}.", False
+    return (
+        f"The winner does not beat the best baseline ({name}) on the holdout: {numbers}, {why}. Prefer {name}.",
+        False,
+    )
+
+
+def _change(score: float, other: float, of_one: bool) -> str:
+    """By how much two scores differ: errors by a share, those of which 1 is the best by themselves."""
+    if of_one:
+        return f"{abs(score - other):.4g}"
+    return f"{abs(score - other) / other:.1%}" if other else "infinitely"

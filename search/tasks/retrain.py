@@ -1,22 +1,20 @@
-"""What a worker does for a family: train its best candidate again with a fresh seed, and score the holdout."""
+"""Retrain the best candidate of a family with a new seed and score the holdout: a job for a worker."""
 
 from __future__ import annotations
 
 import statistics
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from lstmgru.specs import TrainSpec
-from search.space.space import Model
-from search.tasks.base import TaskData
-from search.tasks.refit import refit_epochs
+from lstmgru.specs import RecurrentSpec, TrainSpec
+from search.tasks.base import Task
+from search.tasks.refit import Deadline, refit_epochs
 
 if TYPE_CHECKING:
-    from lstmgru.training.callbacks import EpochResult, Observer
     from lstmgru.training.training import Trained
     from search.executors.base import JobContext
+    from search.tasks.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,11 @@ class SeedResult:
 
 
 @dataclass(frozen=True)
-class Candidate(ABC):
-    """What is trained again.
+class Candidate:
+    """A candidate to retrain.
 
     Attributes:
+        task: Of the study.
         data: What the trials saw, and the holdout, too.
         holdout: The split that is scored last.
         model: The architecture.
@@ -64,57 +63,45 @@ class Candidate(ABC):
         refit: ``all``: on everything but the holdout; ``last_fold``: as in the last fold.
     """
 
-    result: ClassVar[type[SeedResult]]
-    """What a seed gives."""
-
-    data: TaskData
+    task: Task[Any, Any, Any]
+    data: Any
     holdout: Any
-    model: Model
+    model: RecurrentSpec
     train: TrainSpec
     refit: str
 
-    @property
-    @abstractmethod
-    def last_fold(self) -> Any:
-        """The split of that name."""
+    @classmethod
+    def of_plan(cls, plan: Plan, model: RecurrentSpec, train: TrainSpec) -> Self:
+        """A candidate of a study."""
+        return cls(plan.task, plan.whole_data(), plan.holdout, model, train, plan.config.training.refit)
 
-    @abstractmethod
-    def fit(self, split: Any, train: TrainSpec, observer: Observer | None = None) -> Trained[Any]:
-        """Train on the training part of a split, without a score for each epoch.
-
-        Raises:
-            TrainingDiverged: The loss is not finite.
-        """
-
-    @abstractmethod
-    def score(self, fitted: Trained[Any]) -> dict[str, Any]:
-        """The score on the holdout and what else it says, as :attr:`result` has them."""
-
-    def narrow(self) -> Self:
-        """The same with the smallest layers."""
+    def smallest(self) -> Self:
+        """The same with layers of one unit."""
         branches = tuple(tuple(replace(layer, hidden_size=1) for layer in stack) for stack in self.model.branches)
-        return replace(self, model=replace(self.model, branches=branches))
+        data, model = self.task.smallest(self.data, replace(self.model, branches=branches))
+        return replace(self, data=data, model=model)
 
 
-def train_again(candidate: Candidate, seed: int, channel: JobContext) -> SeedResult | None:
+def retrain(candidate: Candidate, seed: int, context: JobContext) -> SeedResult | None:
     """Train on every fold, refit, and score the holdout; ``None`` if it was stopped.
 
     Raises:
         TrainingDiverged: A loss or score is not finite.
     """
-    data, train, stop = candidate.data, replace(candidate.train, seed=seed), _Stop(channel)
+    task, data, model = candidate.task, candidate.data, candidate.model
+    train, stop = replace(candidate.train, seed=seed), Deadline(float("inf"), context)
     fits: list[Trained[Any]] = []
-    for fold in range(data.n_folds):
-        fits.append(data.fit(fold, candidate.model, train, stop))
+    for fold in data.folds:
+        fits.append(task.fit(data, fold, model, train, stop))
         if fits[-1].stopped:
             return None
     best_epochs = [each.best_epoch for each in fits]
+    fitted = fits[-1]  # with ``last_fold``, a refit would repeat it: the same training part, the same seed
     if candidate.refit == "all":
-        fitted = candidate.fit(candidate.holdout, replace(train, max_epochs=refit_epochs(best_epochs)), stop)
+        train = replace(train, max_epochs=refit_epochs(best_epochs))
+        fitted = task.refit(data, candidate.holdout, model, train, stop, part="all")
         if fitted.stopped:
             return None
-    else:
-        fitted = fits[-1]  # the same training part, the same seed
     folds = {
         "seed": seed,
         "fold_scores": [each.score for each in fits],
@@ -122,17 +109,4 @@ def train_again(candidate: Candidate, seed: int, channel: JobContext) -> SeedRes
         "epoch_seconds": statistics.mean(each.epochs[-1].seconds / len(each.epochs) for each in fits),
         "best_seconds": statistics.mean(each.epochs[each.best_epoch - 1].seconds for each in fits),
     }
-    return candidate.result.from_dict(folds | candidate.score(fitted))
-
-
-class _Stop:
-    """Stops a training when the channel says so."""
-
-    def __init__(self, channel: JobContext) -> None:
-        self._channel = channel
-
-    def on_epoch(self, result: EpochResult) -> None:
-        """Nothing to tell."""
-
-    def should_stop(self) -> bool:
-        return self._channel.stop_reason() is not None
+    return task.seed_result.from_dict(folds | task.score_seed(data, candidate.holdout, fitted))

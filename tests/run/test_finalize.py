@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from lstmgru.evaluation.significance import Interval
-from search.tasks.refit import refit_epochs
-from search.tasks.verdict import describe
+from search.tasks.refit import judge, refit_epochs
 
 
 @pytest.mark.parametrize(
@@ -39,4 +38,4 @@ def test_the_refit_trains_for_the_median_of_the_best_epochs(best_epochs: list[in
 def test_the_verdict_claims_what_the_interval_allows(
     winner: float, interval: Interval, beats: bool, sentence: str
 ) -> None:
-    assert describe("mae", winner, "seasonal_naive", 2.5, interval) == (sentence, beats)
+    assert judge("mae", winner, "seasonal_naive", 2.5, interval) == (sentence, beats)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -12,21 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lstmgru.evaluation.significance import Interval, paired_interval
-from lstmgru.specs import ModelSpec
 from search.tasks.compare import ComparedTask, ContextScore
 from search.tasks.forecasting.data import ForecastData
-from search.tasks.retrain import Candidate, SeedResult
+from search.tasks.retrain import SeedResult
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.evaluation.forecasts import Array, ForecastEvaluation
-    from lstmgru.specs import TrainSpec
-    from lstmgru.training.callbacks import Observer
     from lstmgru.training.fit_forecasts import FitResult
-    from lstmgru.training.training import Trained
-    from search.space.space import Model
     from search.study.records import TrialRecord
     from search.tasks.forecasting.plan import ForecastPlan
 
@@ -51,45 +46,20 @@ class ForecastSeed(SeedResult):
     by_series: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class ForecastCandidate(Candidate):
-    """A network that forecasts."""
+def score_seed(data: ForecastData, holdout: Split, fitted: FitResult) -> dict[str, Any]:
+    """The scores on the holdout, as :class:`ForecastSeed` holds them."""
+    from lstmgru.training.fit_forecasts import point_forecast, predict, quantile_forecast
 
-    result = ForecastSeed
-
-    data: ForecastData
-    holdout: Split
-    model: ModelSpec
-
-    @property
-    def last_fold(self) -> Split:
-        """The split of that name."""
-        return self.data.folds[-1]
-
-    def fit(self, split: Split, train: TrainSpec, observer: Observer | None = None) -> FitResult:
-        """Train on the training part of a split, without a score for each epoch.
-
-        Raises:
-            TrainingDiverged: The loss is not finite.
-        """
-        return self.data.fit_split(split, self.model, train, observer, None)
-
-    def score(self, fitted: Trained[Any]) -> dict[str, Any]:
-        """The scores on the holdout, as :class:`ForecastSeed` has them."""
-        from lstmgru.training.fit_forecasts import FitResult, point_forecast, predict, quantile_forecast
-
-        assert isinstance(fitted, FitResult)  # as it was fitted above
-        data, metric = self.data, self.data.forecast.metric
-        evaluation = data.evaluation(self.holdout)
-        forecast = predict(fitted.network, fitted.scaler, data.panel, evaluation.cutoffs, data.forecast)
-        point, quantiles = point_forecast(forecast), quantile_forecast(forecast)
-        errors = evaluation.window_errors(metric, point, quantiles)
-        return {
-            "holdout": evaluation.score(metric, point, quantiles),
-            "steps": step_scores(evaluation, metric, point, quantiles),
-            "by_time": _means(errors, data.panel.times[evaluation.cutoffs].astype("int64")),
-            "by_series": _means(errors, evaluation.series),
-        }
+    metric, evaluation = data.metric, data.evaluation(holdout)
+    forecast = predict(fitted.network, fitted.scaler, data.panel, evaluation.cutoffs, data.forecast)
+    point, quantiles = point_forecast(forecast), quantile_forecast(forecast)
+    errors = evaluation.window_errors(metric, point, quantiles)
+    return {
+        "holdout": evaluation.score(metric, point, quantiles),
+        "steps": step_scores(evaluation, metric, point, quantiles),
+        "by_time": _means(errors, data.panel.times[evaluation.cutoffs].astype("int64")),
+        "by_series": _means(errors, evaluation.series),
+    }
 
 
 class ComparedForecasts(ComparedTask):
@@ -107,16 +77,6 @@ class ComparedForecasts(ComparedTask):
     def horizon(self) -> int:
         """Steps that are forecast."""
         return self._plan.forecast.horizon
-
-    def candidate(self, model: Model, train: TrainSpec) -> ForecastCandidate:
-        """What is trained again."""
-        assert isinstance(model, ModelSpec)  # a forecasting space suggests no other
-        plan = self._plan
-        return ForecastCandidate(plan.whole_data(), plan.holdout, model, train, plan.config.training.refit)
-
-    def read(self, values: Mapping[str, Any]) -> ForecastSeed:
-        """What a seed gave, as it was kept."""
-        return ForecastSeed.from_dict(values)
 
     def interval(self, ours: Sequence[ForecastSeed], theirs: Sequence[ForecastSeed]) -> Interval:
         """The difference of the errors on the holdout between two families, the first minus the second."""

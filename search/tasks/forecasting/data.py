@@ -6,19 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.specs import ForecastSpec, ModelSpec
-from search.tasks.base import BaselineResult, TaskData
+from lstmgru.specs import ForecastSpec
+from search.tasks.base import TaskData
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.evaluation.forecasts import ForecastEvaluation
-    from lstmgru.specs import TrainSpec
-    from lstmgru.training.callbacks import Observer
-    from lstmgru.training.fit_forecasts import FitResult
-    from search.space.space import Model
 
 
 @dataclass(frozen=True)
@@ -42,14 +36,9 @@ class ForecastData(TaskData):
     short_series: ShortSeries = "error"
 
     @property
-    def n_folds(self) -> int:
-        """Folds that every candidate is trained on."""
-        return len(self.folds)
-
-    @property
-    def larger_is_better(self) -> bool:
-        """Every metric of forecasts is an error."""
-        return False
+    def metric(self) -> str:
+        """Name of the score."""
+        return self.forecast.metric
 
     @cached_property
     def _evaluations(self) -> dict[str, ForecastEvaluation]:
@@ -73,68 +62,6 @@ class ForecastData(TaskData):
             stride=self.stride,
             short_series=self.short_series,
         )
-
-    def fit(self, fold: int, model: Model, train: TrainSpec, observer: Observer) -> FitResult:
-        """Train a candidate on a fold, counted from 0, scoring every epoch.
-
-        Raises:
-            TrainingDiverged: A loss or score is not finite.
-            DataError: A fold has no window for this context length.
-        """
-        return self.fit_split(self.folds[fold], model, train, observer, self.evaluation(self.folds[fold]))
-
-    def fit_split(
-        self,
-        split: Split,
-        model: Model,
-        train: TrainSpec,
-        observer: Observer | None,
-        evaluation: ForecastEvaluation | None,
-    ) -> FitResult:
-        """Train a candidate on the training part of any split, with or without a score for each epoch."""
-        from lstmgru.training.fit_forecasts import fit
-
-        assert isinstance(model, ModelSpec)  # a forecasting space suggests no other
-        return fit(
-            self.panel,
-            split,
-            model,
-            train,
-            self.forecast,
-            evaluation=evaluation,
-            observer=observer,
-            short_series=self.short_series,
-        )
-
-    def backtest(self, model: Model) -> ForecastBacktest:
-        """Where the forecasts of a candidate go."""
-        assert isinstance(model, ModelSpec)
-        return ForecastBacktest(self, model.context_length)
-
-    def score_baselines(self, should_stop: Callable[[], bool]) -> dict[str, BaselineResult] | None:
-        """Every baseline on the folds, by name; ``None`` if it was stopped.
-
-        A metric of quantiles is taken of intervals that are calibrated on the same forecasts, which favors them.
-        """
-        from lstmgru.evaluation.baselines import BASELINES
-
-        evaluations = [self.evaluation(fold) for fold in self.folds]
-        results = {}
-        for name, baseline in BASELINES.items():
-            backtest, forecasts = ForecastBacktest(self, self.context_length), []
-            for fold, evaluation in zip(self.folds, evaluations, strict=True):
-                if should_stop():
-                    return None
-                forecaster = baseline(self.panel, fold, self.forecast, self.context_length, self.short_series)
-                forecasts.append(forecaster(evaluation.cutoffs))
-                backtest.add_forecast(evaluation, forecasts[-1])
-            calibration = backtest.calibration()
-            scores = [
-                evaluation.score(self.forecast.metric, forecast, backtest.quantiles(evaluation, forecast, calibration))
-                for evaluation, forecast in zip(evaluations, forecasts, strict=True)
-            ]
-            results[name] = BaselineResult(sum(scores) / len(scores), calibration)
-        return results
 
 
 class ForecastBacktest:

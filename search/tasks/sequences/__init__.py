@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from search.tasks.base import Task
+from search.tasks.base import BaselineResult, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from lstmgru.bundle import AnyBundle, SequenceBundle
+    from lstmgru.data.sequences.splits import SequenceSplit
+    from lstmgru.specs import SequenceModelSpec, TrainSpec
+    from lstmgru.training.callbacks import Observer
+    from lstmgru.training.fit_sequences import SequenceFitResult
+    from lstmgru.training.training import Trained
     from search.config.space_config import FamilyConfig
     from search.config.study_config import StudyConfig
     from search.reports.task_pages import TaskPages
     from search.tasks.base import Words
-    from search.tasks.sequences.compare import ComparedSequences
+    from search.tasks.refit import HoldoutScores
+    from search.tasks.sequences.compare import ComparedSequences, SequenceSeed
+    from search.tasks.sequences.config import SequenceStudyConfig
+    from search.tasks.sequences.data import SequenceData
     from search.tasks.sequences.plan import SequencePlan
+    from search.tasks.sequences.refit import SequenceJob
 
 
-class SequenceTask(Task[Any, Any, Any]):
+class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
     """Labels of whole sequences or texts."""
 
     @property
     def config(self) -> type[StudyConfig]:
-        """What a study file of the task holds."""
+        """The study file."""
         from search.tasks.sequences.config import SequenceStudyConfig
 
         return SequenceStudyConfig
 
     @property
     def family(self) -> type[FamilyConfig]:
-        """What a family of a comparison may hold."""
+        """A family of a comparison."""
         from search.tasks.sequences.config import SequenceFamilyConfig
 
         return SequenceFamilyConfig
@@ -38,7 +50,70 @@ class SequenceTask(Task[Any, Any, Any]):
         """See :meth:`search.tasks.base.Task.plan`."""
         from search.tasks.sequences.plan import sequence_plan
 
-        return sequence_plan(cast("Any", config), study_file=study_file)
+        return sequence_plan(cast("SequenceStudyConfig", config), study_file=study_file)
+
+    def fit(
+        self,
+        data: SequenceData,
+        split: SequenceSplit,
+        model: SequenceModelSpec,
+        train: TrainSpec,
+        observer: Observer | None = None,
+        *,
+        validate: bool = True,
+    ) -> SequenceFitResult:
+        """See :meth:`search.tasks.base.Task.fit`."""
+        from lstmgru.training.fit_sequences import fit_sequences
+
+        return fit_sequences(
+            data.sequences,
+            split,
+            model,
+            train,
+            data.labels,
+            validate=validate,
+            observer=observer,
+            vectors=data.vectors,
+        )
+
+    def score_baselines(self, data: SequenceData, should_stop: Callable[[], bool]) -> dict[str, BaselineResult] | None:
+        """Every baseline on the folds, by name; ``None`` if it was stopped."""
+        from lstmgru.evaluation.sequence_baselines import sequence_baselines
+
+        results = {}
+        for name, baseline in sequence_baselines(data.sequences, data.labels).items():
+            scores = []
+            for fold in data.folds:
+                if should_stop():
+                    return None
+                outputs = baseline(data.sequences, fold.train, data.labels)(fold.evaluation)
+                scores.append(data.evaluation(fold).score(data.metric, outputs))
+            results[name] = BaselineResult(sum(scores) / len(scores))
+        return results
+
+    def smallest(self, data: SequenceData, model: SequenceModelSpec) -> tuple[SequenceData, SequenceModelSpec]:
+        """The same with vectors of one feature for the tokens of texts."""
+        if model.tokens is None:
+            return data, model
+        return replace(data, vectors=None), replace(model, embedding_size=1)
+
+    def score_holdout(self, job: SequenceJob, fitted: Trained[Any]) -> HoldoutScores:
+        """See :meth:`search.tasks.base.Task.score_holdout`."""
+        from search.tasks.sequences.refit import score_holdout
+
+        return score_holdout(job, cast("SequenceFitResult", fitted))
+
+    def bundle(self, job: SequenceJob, fitted: Trained[Any], metrics: dict[str, Any]) -> SequenceBundle:
+        """The model to export, with its origin and its metrics."""
+        from search.tasks.sequences.refit import make_bundle
+
+        return make_bundle(job, cast("SequenceFitResult", fitted), metrics)
+
+    def write_holdout(self, job: SequenceJob, scores: HoldoutScores, bundle: AnyBundle) -> None:
+        """See :meth:`search.tasks.base.Task.write_holdout`."""
+        from search.tasks.sequences.refit import write_holdout
+
+        write_holdout(job, scores, bundle)
 
     @property
     def words(self) -> Words:
@@ -59,6 +134,19 @@ class SequenceTask(Task[Any, Any, Any]):
         from search.tasks.sequences.compare import ComparedSequences
 
         return ComparedSequences(plan)
+
+    @property
+    def seed_result(self) -> type[SequenceSeed]:
+        """The scores of one seed."""
+        from search.tasks.sequences.compare import SequenceSeed
+
+        return SequenceSeed
+
+    def score_seed(self, data: SequenceData, holdout: SequenceSplit, fitted: Trained[Any]) -> dict[str, Any]:
+        """See :meth:`search.tasks.base.Task.score_seed`."""
+        from search.tasks.sequences.compare import score_seed
+
+        return score_seed(data, holdout, cast("SequenceFitResult", fitted))
 
 
 TASK = SequenceTask()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lstmgru.evaluation.significance import Interval, bootstrap_interval, bootstrap_scores
-from lstmgru.specs import SequenceModelSpec
 from search.tasks.compare import ClassScore, ComparedTask, LengthScore
-from search.tasks.retrain import Candidate, SeedResult
+from search.tasks.retrain import SeedResult
 from search.tasks.sequences.data import SequenceData
 
 if TYPE_CHECKING:
@@ -20,11 +19,7 @@ if TYPE_CHECKING:
     from lstmgru.data.sequences.sequences import Indices, LabeledSequences
     from lstmgru.data.sequences.splits import SequenceSplit
     from lstmgru.evaluation.sequences import SequenceEvaluation
-    from lstmgru.specs import TrainSpec
-    from lstmgru.training.callbacks import Observer
     from lstmgru.training.fit_sequences import SequenceFitResult
-    from lstmgru.training.training import Trained
-    from search.space.space import Model
     from search.tasks.sequences.plan import SequencePlan
 
     Floats = npt.NDArray[np.float64]
@@ -50,59 +45,26 @@ class SequenceSeed(SeedResult):
     f1: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class SequenceCandidate(Candidate):
-    """A network that gives labels."""
+def score_seed(data: SequenceData, holdout: SequenceSplit, fitted: SequenceFitResult) -> dict[str, Any]:
+    """The scores on the holdout, as :class:`SequenceSeed` holds them.
 
-    result = SequenceSeed
+    Raises:
+        DataError: The metric is undefined there.
+    """
+    from lstmgru.training.fit_sequences import predict_sequences
 
-    data: SequenceData
-    holdout: SequenceSplit
-    model: SequenceModelSpec
-
-    @property
-    def last_fold(self) -> SequenceSplit:
-        """The split of that name."""
-        return self.data.folds[-1]
-
-    def narrow(self) -> SequenceCandidate:
-        """The same with the smallest layers, and of texts the smallest vectors."""
-        narrow = super().narrow()
-        if self.model.tokens is None:
-            return narrow
-        model = replace(narrow.model, embedding_size=1)
-        return replace(narrow, model=model, data=replace(self.data, vectors=None))
-
-    def fit(self, split: SequenceSplit, train: TrainSpec, observer: Observer | None = None) -> SequenceFitResult:
-        """Train on the training part of a split, without a score for each epoch.
-
-        Raises:
-            TrainingDiverged: The loss is not finite.
-        """
-        return self.data.fit_split(split, self.model, train, observer, validate=False)
-
-    def score(self, fitted: Trained[Any]) -> dict[str, Any]:
-        """The scores on the holdout, as :class:`SequenceSeed` has them.
-
-        Raises:
-            DataError: The metric has no value there.
-        """
-        from lstmgru.training.fit_sequences import SequenceFitResult, predict_sequences
-
-        assert isinstance(fitted, SequenceFitResult)  # as it was fitted above
-        data, numbers = self.data, self.holdout.evaluation
-        metric, evaluation = data.labels.metric, data.evaluation(self.holdout)
-        evaluation.check(metric)
-        outputs = predict_sequences(fitted.network, fitted.encoding, data.sequences, numbers, data.labels)
-        groups = length_groups(case_lengths(data.sequences, numbers))
-        classes = evaluation.per_class(outputs) if data.labels.classes else None
-        return {
-            "holdout": evaluation.score(metric, outputs),
-            "drawn": drawn_scores(evaluation, outputs),
-            "by_length": tuple(_part_score(evaluation, outputs, group) for group in groups),
-            "recall": () if classes is None else tuple(classes["recall"].tolist()),
-            "f1": () if classes is None else tuple(classes["f1"].tolist()),
-        }
+    metric, evaluation, numbers = data.metric, data.evaluation(holdout), holdout.evaluation
+    evaluation.check(metric)
+    outputs = predict_sequences(fitted.network, fitted.encoding, data.sequences, numbers, data.labels)
+    groups = length_groups(case_lengths(data.sequences, numbers))
+    classes = evaluation.per_class(outputs) if data.labels.classes else None
+    return {
+        "holdout": evaluation.score(metric, outputs),
+        "drawn": drawn_scores(evaluation, outputs),
+        "by_length": tuple(_part_score(evaluation, outputs, group) for group in groups),
+        "recall": () if classes is None else tuple(classes["recall"].tolist()),
+        "f1": () if classes is None else tuple(classes["f1"].tolist()),
+    }
 
 
 class ComparedSequences(ComparedTask):
@@ -115,16 +77,6 @@ class ComparedSequences(ComparedTask):
     def __init__(self, plan: SequencePlan) -> None:
         super().__init__(plan, "texts" if plan.sequences.is_text else "sequences")
         self._plan = plan
-
-    def candidate(self, model: Model, train: TrainSpec) -> SequenceCandidate:
-        """What is trained again."""
-        assert isinstance(model, SequenceModelSpec)  # a space of labels suggests no other
-        plan = self._plan
-        return SequenceCandidate(plan.whole_data(), plan.holdout, model, train, plan.config.training.refit)
-
-    def read(self, values: Mapping[str, Any]) -> SequenceSeed:
-        """What a seed gave, as it was kept."""
-        return SequenceSeed.from_dict(values)
 
     def interval(self, ours: Sequence[SequenceSeed], theirs: Sequence[SequenceSeed]) -> Interval:
         """The difference of the scores on the holdout between two families, the first minus the second.
