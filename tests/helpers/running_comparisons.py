@@ -22,10 +22,10 @@ from search.space.space import Settings
 from search.study.journal import open_storage
 from search.study.paths import StudyPaths
 from search.study.store import StudyStore
-from search.tasks.forecasting.compare import ForecastCandidate
+from search.tasks.forecasting.compare import Candidate
 from search.tasks.forecasting.plan import ForecastPlan
 from search.tasks.plan import Plan
-from search.tasks.sequences.compare import SequenceCandidate
+from search.tasks.sequences.compare import Candidate
 from search.tasks.sequences.plan import SequencePlan
 
 LABEL_STUDIES = {"waves": WAVES, "notes": NOTES, "sums": SUMS}
@@ -48,7 +48,7 @@ def label_plan_of(folder: Path, text: str = WAVES, *overrides: str) -> SequenceP
     return plan
 
 
-def label_candidate_of(plan: SequencePlan, refit: str = "all", epochs: int = 3, **spec: Any) -> SequenceCandidate:
+def label_candidate_of(plan: SequencePlan, refit: str = "all", epochs: int = 3, **spec: Any) -> Candidate:
     """A small network for a study of labels, trained for a few epochs."""
     usual: dict[str, Any] = {"max_length": 14, "pooling": "max"}
     if plan.sequences.is_text:
@@ -57,16 +57,16 @@ def label_candidate_of(plan: SequencePlan, refit: str = "all", epochs: int = 3, 
     loss = "cross_entropy" if plan.labels.classes else "mse"
     train = replace(plan.train_spec(Settings(0.02, 8, 0.0, "adamw", "constant", loss), seed=0), max_epochs=epochs)
     candidate = plan.task.compare(plan).candidate(model, train)
-    assert isinstance(candidate, SequenceCandidate)
+    assert isinstance(candidate, Candidate)
     return replace(candidate, refit=refit)
 
 
-def forecast_candidate_of(plan: ForecastPlan, refit: str = "all") -> ForecastCandidate:
+def forecast_candidate_of(plan: ForecastPlan, refit: str = "all") -> Candidate:
     """A small network for a forecasting study, trained for a few epochs."""
     model = ModelSpec(parse_branches("gru(4)"), context_length=7)
     train = replace(plan.train_spec(Settings(0.01, 32, 0.0, "adamw", "constant", "mae"), seed=0), max_epochs=3)
     candidate = plan.task.compare(plan).candidate(model, train)
-    assert isinstance(candidate, ForecastCandidate)
+    assert isinstance(candidate, Candidate)
     return replace(candidate, refit=refit)
 
 

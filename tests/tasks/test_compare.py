@@ -20,10 +20,9 @@ from lstmgru.specs import LabelSpec
 from search.compare.significance import differences, standing
 from search.tasks.compare import ContextScore
 from search.tasks.forecasting.compare import context_scores
-from search.tasks.retrain import train_again
+from search.tasks.retrain import Candidate, retrain
 from search.tasks.sequences.compare import (
     ComparedSequences,
-    SequenceCandidate,
     SequenceSeed,
     case_lengths,
     drawn_scores,
@@ -37,8 +36,8 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SequencePlan]:
     return {name: label_plan_of(tmp_path_factory.mktemp(name), text) for name, text in LABEL_STUDIES.items()}
 
 
-def result_of(candidate: SequenceCandidate, seed: int = 5) -> SequenceSeed:
-    result = train_again(candidate, seed, JobContext())
+def result_of(candidate: seed: int = 5) -> SequenceSeed:
+    result = retrain(candidate, seed, JobContext())
     assert isinstance(result, SequenceSeed)
     return result
 

@@ -17,13 +17,12 @@ from lstmgru.errors import DataError
 from lstmgru.evaluation.forecasts import ForecastEvaluation
 from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec
-from lstmgru.training.callbacks import SilentObserver
 from lstmgru.training.fit_sequences import predict_sequences
 from search.run.trial import run_trial
 from search.tasks.forecasting.compare import step_scores
 from search.tasks.forecasting.plan import ForecastPlan
-from search.tasks.retrain import Candidate, train_again
-from search.tasks.sequences.compare import SequenceCandidate, drawn_scores
+from search.tasks.retrain import Candidate
+from search.tasks.sequences.compare import drawn_scores
 
 STUDIES = ("forecast", *LABEL_STUDIES)
 
@@ -39,7 +38,7 @@ def candidate_of(plan: Any, refit: str = "all") -> Candidate:
 
 
 def result_of(candidate: Candidate, seed: int = 5) -> Any:
-    result = train_again(candidate, seed, JobContext())
+    result = retrain(candidate, seed, JobContext())
     assert isinstance(result, candidate.result)
     return result
 
@@ -72,7 +71,7 @@ def test_the_holdout_is_scored_as_the_end_of_a_study_scores_it(study: str, plans
 
     result = result_of(candidate)
 
-    fitted = candidate.data.fit(plan.n_folds - 1, candidate.model, replace(candidate.train, seed=5), SilentObserver())
+    fitted = plan.task.fit(candidate.data, candidate.data.folds[-1], candidate.model, replace(candidate.train, seed=5))
     outputs = predict_sequences(fitted.network, fitted.encoding, plan.sequences, plan.holdout.evaluation, plan.labels)
     evaluation = SequenceEvaluation.of(plan.sequences, plan.holdout.evaluation, plan.labels)
     assert result.holdout == evaluation.score(plan.labels.metric, outputs)
@@ -108,13 +107,13 @@ def test_the_last_fold_is_not_trained_twice(study: str, plans: dict[str, Any]) -
     ("study", "questions"), [("forecast", 0), ("forecast", 4), ("forecast", 7), ("waves", 4), ("waves", 9)]
 )
 def test_a_stop_gives_no_result(study: str, questions: int, plans: dict[str, Any]) -> None:
-    assert train_again(candidate_of(plans[study]), 5, JobContext(questions)) is None
+    assert retrain(candidate_of(plans[study]), 5, JobContext(questions)) is None
 
 
 def changed_holdout(candidate: Any) -> Candidate:
     """The candidate with other targets in its holdout."""
     data, holdout = candidate.data, candidate.holdout.evaluation
-    if isinstance(candidate, SequenceCandidate):
+    if isinstance(candidate, Candidate):
         labels = data.sequences.labels.copy()
         labels[holdout] += 100
         return replace(candidate, data=replace(data, sequences=replace(data.sequences, labels=labels)))
@@ -140,7 +139,7 @@ def test_a_metric_without_a_value_on_the_holdout_is_an_error(plans: dict[str, An
     alone = replace(candidate, data=data, holdout=replace(candidate.holdout, evaluation=same))
 
     with pytest.raises(DataError, match=r"auroc has no value where all \d+ labels that are scored are the same"):
-        train_again(alone, 5, JobContext())
+        retrain(alone, 5, JobContext())
 
 
 def test_a_step_is_scored_as_a_forecast_of_one_step() -> None:
