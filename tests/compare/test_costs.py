@@ -30,7 +30,7 @@ def test_costs_of_every_kind_of_data_are_measured(study: str, plans: dict[str, S
 def test_what_warms_a_process_up_is_the_smallest_network_of_the_architecture(plans: dict[str, SequencePlan]) -> None:
     candidate = label_candidate_of(plans["notes"])
     vectors = WordVectors(("walk",), np.ones((1, 4), np.float32))
-    narrow = replace(candidate, data=replace(candidate.data, vectors=vectors)).narrow()
+    narrow = replace(candidate, data=replace(candidate.data, vectors=vectors)).smallest()
 
     assert narrow.model.architecture == "word(1) > gru(1) > max"
     assert narrow.data.vectors is None  # they are of another size

@@ -22,10 +22,9 @@ from search.space.space import Settings
 from search.study.journal import open_storage
 from search.study.paths import StudyPaths
 from search.study.store import StudyStore
-from search.tasks.forecasting.compare import Candidate
 from search.tasks.forecasting.plan import ForecastPlan
 from search.tasks.plan import Plan
-from search.tasks.sequences.compare import Candidate
+from search.tasks.retrain import Candidate
 from search.tasks.sequences.plan import SequencePlan
 
 LABEL_STUDIES = {"waves": WAVES, "notes": NOTES, "sums": SUMS}
@@ -56,18 +55,14 @@ def label_candidate_of(plan: SequencePlan, refit: str = "all", epochs: int = 3, 
     model = SequenceModelSpec(parse_branches("gru(6)"), **(usual | spec))
     loss = "cross_entropy" if plan.labels.classes else "mse"
     train = replace(plan.train_spec(Settings(0.02, 8, 0.0, "adamw", "constant", loss), seed=0), max_epochs=epochs)
-    candidate = plan.task.compare(plan).candidate(model, train)
-    assert isinstance(candidate, Candidate)
-    return replace(candidate, refit=refit)
+    return replace(Candidate.of_plan(plan, model, train), refit=refit)
 
 
 def forecast_candidate_of(plan: ForecastPlan, refit: str = "all") -> Candidate:
     """A small network for a forecasting study, trained for a few epochs."""
     model = ModelSpec(parse_branches("gru(4)"), context_length=7)
     train = replace(plan.train_spec(Settings(0.01, 32, 0.0, "adamw", "constant", "mae"), seed=0), max_epochs=3)
-    candidate = plan.task.compare(plan).candidate(model, train)
-    assert isinstance(candidate, Candidate)
-    return replace(candidate, refit=refit)
+    return replace(Candidate.of_plan(plan, model, train), refit=refit)
 
 
 class StoppedRounds(Rounds):

@@ -36,7 +36,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SequencePlan]:
     return {name: label_plan_of(tmp_path_factory.mktemp(name), text) for name, text in LABEL_STUDIES.items()}
 
 
-def result_of(candidate: seed: int = 5) -> SequenceSeed:
+def result_of(candidate: Candidate, seed: int = 5) -> SequenceSeed:
     result = retrain(candidate, seed, JobContext())
     assert isinstance(result, SequenceSeed)
     return result

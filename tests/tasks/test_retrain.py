@@ -21,8 +21,9 @@ from lstmgru.training.fit_sequences import predict_sequences
 from search.run.trial import run_trial
 from search.tasks.forecasting.compare import step_scores
 from search.tasks.forecasting.plan import ForecastPlan
-from search.tasks.retrain import Candidate
+from search.tasks.retrain import Candidate, retrain
 from search.tasks.sequences.compare import drawn_scores
+from search.tasks.sequences.data import SequenceData
 
 STUDIES = ("forecast", *LABEL_STUDIES)
 
@@ -39,7 +40,7 @@ def candidate_of(plan: Any, refit: str = "all") -> Candidate:
 
 def result_of(candidate: Candidate, seed: int = 5) -> Any:
     result = retrain(candidate, seed, JobContext())
-    assert isinstance(result, candidate.result)
+    assert isinstance(result, candidate.task.seed_result)
     return result
 
 
@@ -49,7 +50,9 @@ def test_a_seed_scores_on_the_folds_what_a_trial_with_it_scores(study: str, plan
 
     result = result_of(candidate)
 
-    trial = run_trial(plans[study].search_data(), candidate.model, replace(candidate.train, seed=5), JobContext())
+    trial = run_trial(
+        plans[study].task, plans[study].search_data(), candidate.model, replace(candidate.train, seed=5), JobContext()
+    )
     assert (result.fold_scores, result.best_epochs) == (trial.fold_scores, trial.best_epochs)
 
 
@@ -91,7 +94,7 @@ def test_a_result_is_kept_as_json(study: str, plans: dict[str, Any]) -> None:
     plan = plans[study]
     result = result_of(candidate_of(plan))
 
-    assert plan.task.compare(plan).read(json.loads(json.dumps(result.to_dict()))) == result
+    assert plan.task.seed_result.from_dict(json.loads(json.dumps(result.to_dict()))) == result
 
 
 @pytest.mark.parametrize("study", ["forecast", "sums"])
@@ -113,7 +116,7 @@ def test_a_stop_gives_no_result(study: str, questions: int, plans: dict[str, Any
 def changed_holdout(candidate: Any) -> Candidate:
     """The candidate with other targets in its holdout."""
     data, holdout = candidate.data, candidate.holdout.evaluation
-    if isinstance(candidate, Candidate):
+    if isinstance(data, SequenceData):
         labels = data.sequences.labels.copy()
         labels[holdout] += 100
         return replace(candidate, data=replace(data, sequences=replace(data.sequences, labels=labels)))
