@@ -1,9 +1,11 @@
-"""The application: its commands, and how an error ends it."""
+"""The application: its commands, ``--version``, and exit codes."""
 
 from __future__ import annotations
 
+import platform
 import sys
-from typing import NoReturn
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -22,26 +24,50 @@ from search.errors import SearchError
 
 app = typer.Typer(
     name="search",
-    help="Search LSTM and GRU architectures for your sequence data: run a study, look at it in MLflow, export the best "
-    "model.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (run, check, show, report, compare, export, predict, ui, sync, schema):
     app.command()(command)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        python, torch = platform.python_version(), _version("torch")
+        print(f"lstmgru-search {_version('lstmgru-search')} (Python {python}, torch {torch})")
+        raise typer.Exit
+
+
+def _version(package: str) -> str:
+    """The installed version, read without importing the package."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+@app.callback()
+def search(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the versions and exit."),
+    ] = False,
+) -> None:
+    """AutoML for LSTM and GRU networks: search architectures, track trials in MLflow, and export the best model."""
+
+
 def main() -> NoReturn:
-    """Run a command; bad input ends in one message on standard error and exit code 2, without a traceback."""
+    """Run a command; invalid input ends with one message on standard error and exit code 2, without a traceback."""
     try:
         app()
     except (SearchError, LstmGruError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 2))
     except OSError as error:
-        # Whatever the system refuses in the folder of the user: a full disk, a missing permission.
+        # Anything that the system refuses in the user's folder, such as a full disk or a missing permission.
         if error.filename is None:
             raise
         print(f"error: {error.filename} cannot be read or written: {error.strerror}", file=sys.stderr)

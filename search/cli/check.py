@@ -1,4 +1,4 @@
-"""``search check``: everything that can be known without training."""
+"""``search check``: everything that is known before training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check(study: options.Study = None, set_: options.Set = None, data: options.Data = None) -> None:
-    """Validate a study and its data, and show what a run would do. Trains nothing.
+    """Validate a study and its data, and show the folds and the search space. Trains nothing.
 
     Example: python -m search check weather --set splits.folds=5
     """
@@ -45,7 +45,7 @@ def _space_lines(plan: Plan) -> list[str]:
 
 
 def _first_lines(plan: Plan) -> list[str]:
-    """What would be tried before anything else."""
+    """Configurations that are tried before the sampler suggests any."""
     from search.run.warm_start import warm_start
 
     warm = warm_start(plan, Path.cwd())

@@ -1,7 +1,9 @@
-"""How a run looks: live progress in a terminal, plain lines elsewhere."""
+"""Output of a run: live progress in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
@@ -25,8 +27,19 @@ def make_console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=160)
 
 
+def print_json(value: object) -> None:
+    """Print one JSON object."""
+    print(json.dumps(value, indent=2))
+
+
+def short_path(path: Path) -> str:
+    """The path, relative to the current folder if it is below it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 class RunListener:
-    """Shows a run as it goes; use it as a context manager."""
+    """Shows the progress of a run; use it as a context manager."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -1,4 +1,4 @@
-"""``search export``: the best model as a directory."""
+"""``search export``: a copy of the best model."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from search.cli import options
 
 def export(
     study: options.Study = None,
-    to: Annotated[Path | None, typer.Option("--to", metavar="DIR", help="Directory to create.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Directory to create.", show_default="<name>-model")
+    ] = None,
 ) -> None:
-    """Copy the best model of a study: weights, ONNX, settings and model card.
+    """Copy the best model of a study to a new directory: weights, ONNX graph, settings and model card.
 
     Example: python -m search export weather --to models/weather
     """

@@ -1,4 +1,4 @@
-"""``search predict``: forecasts or labels from an exported model."""
+"""``search predict``: outputs of an exported model for new data."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ def predict(
         typer.Option(
             "--data",
             metavar="PATH",
-            help="Table with at least one context per series; of a model that labels, a table or archive file (.ts) of "
-            "sequences or texts.",
+            help="Table to forecast or label: CSV, Parquet or Arrow; .ts for sequences.",
         ),
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", metavar="PATH", help="CSV or Parquet file to write; without it, CSV is printed."),
+        typer.Option(
+            "--output", metavar="PATH", help="CSV or Parquet file to write.", show_default="CSV on standard output"
+        ),
     ] = None,
-    delimiter: Annotated[str, typer.Option(help="Separates the columns of a CSV file.")] = ",",
+    delimiter: Annotated[str, typer.Option(help="Column delimiter of a CSV file.")] = ",",
     decimal: Annotated[str, typer.Option(help="Decimal mark of a CSV file.")] = ".",
 ) -> None:
-    """Forecast the steps after the end of each series of a table, or label each of its sequences or texts.
+    """Forecast the steps after the end of each series of a table, or label its sequences or texts.
 
-    Forecasts come with the model's prediction intervals, classes with their probabilities.
+    Forecasts include the prediction intervals of the model, and labels the probabilities of the classes.
 
     Example: python -m search predict studies/weather.bundle --data new.csv --output forecasts.csv
     """
-    from lstmgru.bundle import ForecastBundle, load_bundle
+    from lstmgru.bundle import load_bundle
     from lstmgru.bundle.reading import read_data
     from lstmgru.data.tables.readers import write_table
 
@@ -44,4 +45,4 @@ def predict(
         results.to_csv(sys.stdout, index=False)
         return
     write_table(results, output)
-    print(f"{len(results)} {'forecasts' if isinstance(bundle, ForecastBundle) else 'labels'} written to {output}")
+    print(f"{len(results)} rows written to {output}")

@@ -1,4 +1,4 @@
-"""``search report``: everything that is known of a study on one page."""
+"""``search report``: a study on one page."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Write one HTML page: verdict, leaderboard, architecture, holdout, Optuna's plots, versions; also while it runs.
+    """Write a self-contained HTML report of a study, also while it is running.
+
+    It has the verdict, the leaderboard, the best architecture, the holdout, Optuna's plots and the package versions.
 
     Example: python -m search report weather --output weather.html
     """
     from search.api import load_record
+    from search.cli.console import short_path
     from search.reports.report import write_report
     from search.tasks import find_task
 
     folder = Path.cwd()
     record = load_record(study, folder)
     path = write_report(record.study, folder, find_task(record.task).pages, output)
-    print(f"report written to {path.relative_to(folder) if path.is_relative_to(folder) else path}")
+    print(f"report written to {short_path(path)}")

@@ -1,4 +1,4 @@
-"""``search run``: the main job."""
+"""``search run``: search, track and export."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from search.cli import options
 def run(
     study: options.Study = None,
     trials: Annotated[
-        str | None, typer.Option(metavar="N", help="Trials of the study in total; those already there count.")
+        str | None, typer.Option(metavar="N", help="Total number of trials of the study, including earlier runs.")
     ] = None,
     timeout: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Time of the study in total, refit and export included: 90s, 5m, 2h."),
+        typer.Option(metavar="TIME", help="Total time of the study, including refit and export: 90s, 5m, 2h."),
     ] = None,
     jobs: Annotated[
-        str | None, typer.Option(metavar="N|auto", help="Trials at the same time; auto: one a core.")
+        str | None, typer.Option(metavar="N|auto", help="Number of parallel trials; auto: one per core.")
     ] = None,
     set_: options.Set = None,
     data: options.Data = None,
-    seed: Annotated[str | None, typer.Option(metavar="N", help="Seed of the search and of every training.")] = None,
+    seed: Annotated[str | None, typer.Option(metavar="N", help="Seed of the search and of all training runs.")] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start over: forget the study's trials and its model.")
+        bool, typer.Option("--fresh", help="Start over: delete the trials and the model of the study.")
     ] = False,
 ) -> None:
-    """Search, track and export: run a study, or go on with it.
+    """Search the best architecture, track the trials and export the model.
 
-    Running the same command again resumes: finished trials stay, interrupted ones are run again.
+    Running the command again resumes the study: finished trials are kept and interrupted trials run again.
 
     Example: python -m search run weather --trials 40 --timeout 5m
     """

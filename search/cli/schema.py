@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 
 def schema() -> None:
-    """Print the JSON Schema of a study file; editors complete and check from it.
+    """Print the JSON Schema of a study file, which editors use to complete and check keys.
 
     Example: python -m search schema > study.schema.json
     """
+    from search.cli.console import print_json
     from search.tasks.study_file import schema as study_schema
 
-    print(json.dumps(study_schema(), indent=2))
+    print_json(study_schema())

@@ -1,4 +1,4 @@
-"""``search sync``: bring MLflow up to date."""
+"""``search sync``: copy a study to MLflow."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def sync(
     study: options.Study = None,
     tracking_uri: Annotated[
         str | None,
-        typer.Option("--tracking-uri", metavar="URI", help="Another store or server than the study's."),
+        typer.Option("--tracking-uri", metavar="URI", help="Store or server to use instead of the study's."),
     ] = None,
 ) -> None:
-    """Bring everything that a study holds to MLflow, without doubling what is there.
+    """Copy all data of a study to MLflow, including the model. Existing runs are not duplicated.
 
-    Useful after the tracking server was away, or to copy a study to another server.
+    Use it after an outage of the tracking server, or to copy a study to another server.
 
     Example: python -m search sync weather --tracking-uri http://127.0.0.1:5000
     """

@@ -1,27 +1,34 @@
-"""The leaderboard and the outcome of a study in a terminal."""
+"""The outcome of a study and of a comparison in a terminal."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from lstmgru.errors import DataError
+from search.cli.console import short_path
 from search.errors import TrackingError
 from search.reports.holdout.prediction_tables import CLASS_HEAD
 from search.reports.leaderboard import Row, leaderboard, leaderboard_columns
-from search.study.paths import FORECASTS_PAGE, report_path
+from search.study.paths import report_path
 from search.study.records import HoldoutRecord, StudyRecord
 from search.tasks import find_task
 
+if TYPE_CHECKING:
+    from search.compare.results import Comparison
+    from search.compare.tables import TextTable
+
 _SHOWN_TRIALS = 10
 _MOST_CLASSES = 12
+_COMPARISON_WIDTH = 80
 
 
 def print_study(console: Console, study: StudyRecord) -> None:
-    """Leaderboard, holdout, verdict, and where everything is."""
+    """Leaderboard, holdout, verdict, and the files and commands that follow."""
     console.print()
     rows, hidden = _shown_rows(study)
     console.print(_leaderboard_table(study, rows))
@@ -37,8 +44,8 @@ def print_study(console: Console, study: StudyRecord) -> None:
             console.print(line)
         if study.holdout.looks > 1:
             console.print(
-                f"The holdout has now been scored for {study.holdout.looks} winners of this study: "
-                "the last score is no longer quite untouched."
+                f"The holdout has been scored for {study.holdout.looks} winners of this study, so the last score is "
+                "no longer unbiased."
             )
         _print_classes(console, study)
     console.print()
@@ -47,24 +54,23 @@ def print_study(console: Console, study: StudyRecord) -> None:
 
 
 def _places(study: StudyRecord) -> dict[str, str]:
-    """Where everything is, and the commands that lead there."""
+    """Files and commands that follow, by the first word of their line."""
     places = {}
     if study.bundle:
-        model, forecasts = _short(study.bundle), study.task == "forecast"
+        model, words = short_path(Path(study.bundle)), find_task(study.task).words
         places["model"] = model
-        places["forecast" if forecasts else "label"] = f"python -m search predict {model} --data new.csv"
-        page = report_path(Path(study.bundle)) / FORECASTS_PAGE
-        if not forecasts:
+        places[words.predict] = f"python -m search predict {model} --data new.csv"
+        if words.drawn is None:
             places["report"] = f"python -m search report {study.study}"
-        elif page.exists():
-            places["drawn"] = _short(str(page))
+        elif (page := report_path(Path(study.bundle)) / words.drawn).exists():
+            places["drawn"] = short_path(page)
     if study.mlflow:
         places["look"] = _look(study)
     return places
 
 
 def _print_classes(console: Console, study: StudyRecord) -> None:
-    """How well each class was recognized, where they are few."""
+    """Scores of each class, if there are few."""
     try:
         classes = find_task(study.task).pages.class_scores(study)
     except DataError as error:
@@ -72,7 +78,7 @@ def _print_classes(console: Console, study: StudyRecord) -> None:
         return
     if not 0 < len(classes) <= _MOST_CLASSES:
         return
-    table = Table(title="holdout, class by class", title_justify="left", title_style="bold")
+    table = Table(title="holdout, by class", title_justify="left", title_style="bold")
     for name in CLASS_HEAD:
         table.add_column(name, overflow="fold", justify="left" if name == CLASS_HEAD[0] else "right")
     for each in classes:
@@ -82,11 +88,11 @@ def _print_classes(console: Console, study: StudyRecord) -> None:
 
 
 def _interval_lines(holdout: HoldoutRecord) -> list[str]:
-    """What the prediction intervals cover."""
+    """Coverage of the prediction intervals."""
     if not holdout.intervals:
         return []
     covered = [f"{100 * each.coverage:.1f} % in the {100 * each.level:g} % interval" for each in holdout.intervals]
-    return [f"True values of the holdout within the intervals: {', '.join(covered)}."]
+    return [f"Coverage on the holdout: {', '.join(covered)}."]
 
 
 _COUNTED = {
@@ -99,7 +105,7 @@ _COUNTED = {
 
 
 def _shown_rows(study: StudyRecord) -> tuple[list[Row], int]:
-    """Baselines, the best trials and all of the front; and how many trials are left out."""
+    """Baselines, the best trials and the whole front; and the number of trials left out."""
     shown: list[Row] = []
     hidden = 0
     for row in leaderboard(study):
@@ -124,7 +130,7 @@ def _leaderboard_table(study: StudyRecord, rows: list[Row]) -> Table:
 
 
 def _goal_lines(study: StudyRecord) -> list[str]:
-    """What was asked of the winner beside a good score, and which trial that makes the best."""
+    """Bounds and objectives other than the score, and the trial that they make the best."""
     goal, best = study.goal, study.best
     lines = []
     if goal.bounds:
@@ -146,13 +152,47 @@ def _look(study: StudyRecord) -> str:
     try:
         uri, default = study_tracking_uri(study, Path.cwd()), default_tracking_uri(None, Path.cwd())
     except TrackingError:
-        return named  # That command says what is wrong with the environment; it is no reason not to show the study.
+        return named  # that command reports the error; the study can be shown without it
     if is_server(uri):
         return without_password(uri)
     return "python -m search ui" if uri == default else named
 
 
-def _short(path: str) -> str:
-    """The path from here, where it lies below."""
-    full = Path(path)
-    return str(full.relative_to(Path.cwd())) if full.is_relative_to(Path.cwd()) else path
+def print_comparison(comparison: Comparison) -> None:
+    """Tables, strengths and weaknesses, verdict and recommendations, the most important last."""
+    from search.compare.tables import advice_table, all_tables
+
+    console = Console(highlight=False)
+    # The tables are made for 80 columns: a narrower terminal breaks their lines, and a file has them whole.
+    if not (console.is_terminal and console.width > _COMPARISON_WIDTH):
+        console = Console(highlight=False, width=_COMPARISON_WIDTH)
+    console.print()
+    for each in all_tables(comparison):
+        console.print(_text_table(each, comparison.best))
+        console.print(escape(each.caption), style="dim")
+        console.print()
+    for family in comparison.families:
+        if not family.strengths and not family.weaknesses:
+            continue
+        console.print(f"[bold]{escape(family.name)}[/]")
+        listed = Table.grid(padding=(0, 1))
+        for mark, traits in (("[green]+[/]", family.strengths), ("[red]-[/]", family.weaknesses)):
+            for trait in traits:
+                listed.add_row(mark, escape(trait.text))
+        console.print(listed)
+    console.print()
+    for note in comparison.notes:
+        console.print(escape(note), style="dim")
+    console.print()
+    console.print(f"[bold]{escape(comparison.verdict)}[/]")
+    console.print()
+    console.print(_text_table(advice_table(comparison), None))
+
+
+def _text_table(shown: TextTable, best: str | None) -> Table:
+    table = Table(title=shown.title, title_justify="left", title_style="bold", padding=(0, 0), pad_edge=False)
+    for name in shown.head:
+        table.add_column(name, justify="left" if name in shown.words else "right", overflow="fold")
+    for row in shown.rows:
+        table.add_row(*map(escape, row), style="bold" if row[0] == best else None)
+    return table

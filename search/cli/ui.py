@@ -1,4 +1,4 @@
-"""``search ui``: the MLflow UI on the right store."""
+"""``search ui``: the MLflow UI on the store of a study."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def ui(
         str | None,
         typer.Argument(
             metavar="STUDY",
-            help="Open the store that this study is tracked in: path of a study file, or name of a study.",
+            help="Study whose store is opened: path of a study file, or name of a study.",
             show_default="the store of this folder",
         ),
     ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
 ) -> None:
-    """Open the MLflow UI on the studies of this folder; it listens on 127.0.0.1 only.
+    """Open the MLflow UI on the studies of this folder. It listens on 127.0.0.1 only.
 
     Example: python -m search ui weather --port 5001
     """
@@ -36,17 +36,17 @@ def ui(
         print(f"the runs are on the MLflow server {without_password(uri)}")
         return
     if _is_taken(port):
-        raise SearchError(f"--port {port} is used by another program: give another one, as in --port {port + 1}")
+        raise SearchError(f"--port {port} is in use by another program; choose another one, as in --port {port + 1}")
     # Without the workflow type, MLflow opens on its pages for language models.
     address = f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning"
-    print(f"MLflow UI on {address} (Ctrl-C ends it)", flush=True)
+    print(f"MLflow UI on {address} (press Ctrl-C to stop)", flush=True)
     command = server_command(uri, folder, port)
     environment = {**server_environment(), **os.environ}
     raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
 
 
 def _store(study: str | None, folder: Path) -> str:
-    """The URI of the store or server to look at.
+    """The URI of the store or server to open.
 
     Raises:
         TrackingError: It is a database that is not there.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from lstmgru.evaluation.metrics import find_metric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from lstmgru.bundle import AnyBundle
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from search.config.space_config import FamilyConfig
     from search.config.study_config import StudyConfig
     from search.reports.task_pages import TaskPages
+    from search.study.records import StudyRecord
     from search.tasks.compare import ComparedTask
     from search.tasks.plan import Plan
     from search.tasks.refit import FinalJob, HoldoutScores
     from search.tasks.retrain import SeedResult
 
+OutputType = Literal["any", "string", "long", "float"]
 Data = TypeVar("Data", bound="TaskData")
 Split = TypeVar("Split")
 Model = TypeVar("Model")
@@ -85,8 +87,39 @@ class TaskData(ABC):
         return max(score, other) if find_metric(self.metric).larger_is_better else min(score, other)
 
 
+@dataclass(frozen=True)
+class ModelColumns:
+    """What an exported model reads and writes.
+
+    Attributes:
+        inputs: Columns that it reads.
+        outputs: Columns that it writes, with MLflow's types; ``any`` where that depends on the table.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: dict[str, OutputType]
+
+
 class Words(Protocol):
     """What the command line and MLflow say of a task, as plain text."""
+
+    @property
+    def predict(self) -> str:
+        """What a model of the task does: ``forecast``, ``label``."""
+
+    @property
+    def drawn(self) -> str | None:
+        """File of the report folder that draws the holdout's outputs; ``None``: only the report draws them."""
+
+    def data_columns(self, study: StudyRecord) -> list[tuple[str, str]]:
+        """The columns that a study reads, with MLflow's types: ``("temp_max", "double")``."""
+
+    def model_columns(self, description: Mapping[str, Any]) -> ModelColumns:
+        """The columns of an exported model.
+
+        Args:
+            description: Content of its ``bundle.json``.
+        """
 
     def subject(self, plan: Any) -> str:
         """What is predicted, after the name of the study: ``forecast temp_max 7 steps ahead``."""

@@ -22,9 +22,10 @@ def description(study: StudyRecord, *, tracking_uri: str, model_uri: str | None)
         model_uri: The registered model, if there is one.
     """
     states = [trial.state for trial in study.trials]
+    pages = find_task(study.task).pages
     parts = [
         *([f"> {_escape(study.holdout.verdict)}"] if study.holdout else []),
-        f"**{_escape(study.study)}**: {_escape(find_task(study.task).pages.summary(study))}",
+        f"**{_escape(study.study)}**: {_escape(pages.summary(study))}",
         *_goal(study),
         f"Data: {_escape(_data(study.data))}.",
         f"Trials: {len(states)}, of which {states.count('COMPLETE')} complete, "
@@ -32,8 +33,7 @@ def description(study: StudyRecord, *, tracking_uri: str, model_uri: str | None)
     ]
     parts.append(leaderboard_table(study, rows=_ROWS))
     if model_uri:
-        gives = "forecasts" if study.task == "forecast" else "labels"
-        parts.append(_usage(tracking_uri, model_uri, gives))
+        parts.append(_usage(tracking_uri, model_uri, pages.outputs))
     return "\n\n".join(parts) + "\n"
 
 
@@ -102,11 +102,11 @@ def _data(data: dict[str, Any]) -> str:
     return ", ".join(facts)
 
 
-def _usage(tracking_uri: str, model_uri: str, gives: str) -> str:
+def _usage(tracking_uri: str, model_uri: str, outputs: str) -> str:
     return (
         f"The best model is registered as `{model_uri}`:\n\n```python\nimport mlflow\nimport pandas as pd\n\n"
         f"mlflow.set_tracking_uri({tracking_uri!r})\nmodel = mlflow.pyfunc.load_model({model_uri!r})\n"
-        f"{gives} = model.predict(pd.read_csv('new.csv'))\n```"
+        f"{outputs} = model.predict(pd.read_csv('new.csv'))\n```"
     )
 
 

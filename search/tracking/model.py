@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from lstmgru.data.sequences.sequences import SequenceSchema
 from search.errors import TrackingError
+from search.tasks import DEFAULT_TASK, find_task
+from search.tasks.base import ModelColumns, OutputType
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,9 +30,6 @@ CHAMPION = "champion"
 _REQUIREMENTS = ("numpy", "pandas", "safetensors", "torch")
 
 
-OutputType = Literal["any", "string", "long", "float"]
-
-
 @dataclass(frozen=True)
 class Export:
     """An exported model, as far as one can know it without loading it.
@@ -40,16 +38,14 @@ class Export:
         folder: The bundle.
         digest: Of its weights, in hexadecimal: unlike the other files they hold no dates and versions, so a model
             that is exported once more has the same.
-        inputs: Columns that it reads.
-        outputs: Columns that it writes, and what they hold; ``any`` where that depends on the table.
+        columns: What it reads and writes.
         trial: The trial that it is of, or ``None``.
         example: A raw table that it can be tried with, or ``None``.
     """
 
     folder: Path
     digest: str
-    inputs: tuple[str, ...]
-    outputs: dict[str, OutputType]
+    columns: ModelColumns
     trial: int | None
     example: pd.DataFrame | None
 
@@ -63,29 +59,9 @@ class Export:
         with _usable(folder / "bundle.json") as path:
             description = json.loads(path.read_text(encoding="utf-8"))
             digest = description["weights"]["sha256"][:16]
-            labels = description.get("task", "forecast") != "forecast"
-            inputs, outputs = (_label_columns if labels else _forecast_columns)(description)
+            columns = find_task(description.get("task", DEFAULT_TASK)).words.model_columns(description)
             trial = description["provenance"].get("trial")
-        return cls(folder, digest, inputs, outputs, trial, _example(folder / "example.json"))
-
-
-def _forecast_columns(description: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, OutputType]]:
-    """Of a model that forecasts: ids and times stand in both, then come the target's name and numbers."""
-    schema = description["data"]["schema"]
-    parts = ("targets", "past_covariates", "future_covariates", "static_covariates")
-    keys = (*((schema["id"],) if schema["id"] else ()), schema["time"])
-    inputs = (*keys, *(column for part in parts for column in schema[part]))
-    target, *numbers = description["forecast_columns"][len(keys) :]
-    return inputs, {**dict.fromkeys(keys, "any"), target: "string", **dict.fromkeys(numbers, "float")}
-
-
-def _label_columns(description: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, OutputType]]:
-    """Of a model that labels: what names the sequence, the label, and probabilities of the classes."""
-    schema = SequenceSchema.from_dict(description["data"]["schema"])
-    key, label, *numbers = description["label_columns"]
-    classes = description["labels"]["classes"]
-    kind: OutputType = "float" if not classes else "string" if isinstance(classes[0], str) else "long"
-    return schema.inputs, {key: "any" if schema.id else "long", label: kind, **dict.fromkeys(numbers, "float")}
+        return cls(folder, digest, columns, trial, _example(folder / "example.json"))
 
 
 @contextmanager
@@ -146,8 +122,8 @@ def signature(export: Export) -> ModelSignature:
         return ColSpec(AnyType() if kind == "any" else DataType[kind], name)  # type: ignore[no-untyped-call]
 
     return ModelSignature(
-        inputs=Schema([column(name, "any") for name in export.inputs]),
-        outputs=Schema([column(name, kind) for name, kind in export.outputs.items()]),
+        inputs=Schema([column(name, "any") for name in export.columns.inputs]),
+        outputs=Schema([column(name, kind) for name, kind in export.columns.outputs.items()]),
     )
 
 

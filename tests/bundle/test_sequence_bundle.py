@@ -544,7 +544,7 @@ def test_predict_labels_a_table_from_the_command_line(
         assert ended.value.code == 0
     printed = capsys.readouterr().out
     assert printed.startswith("engine,label,p_a,p_b,p_c\ne0,")
-    assert printed.endswith(f"8 labels written to {tmp_path / 'labels.csv'}\n")
+    assert printed.endswith(f"8 rows written to {tmp_path / 'labels.csv'}\n")
     pd.testing.assert_frame_equal(
         pd.read_csv(tmp_path / "labels.csv"), bundle.predict(frame), check_dtype=False, rtol=1e-6
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import typer.main
-from helpers.studies import search, write_study
+from helpers.studies import program_environment, search, write_study
 from helpers.synthetic_study import finished_study
 from rich.console import Console
 
@@ -59,6 +61,35 @@ def test_every_command_has_help_that_ends_with_an_example(
     example = re.search(rf"Example: python -m search {name}\b", text)
     assert example
     assert re.search(r"[A-Z][^.]+[.:;]", text[: example.start()])
+
+
+@pytest.mark.parametrize("arguments", [("-h",), *((name, "-h") for name in NAMES)])
+def test_the_short_option_shows_the_same_help(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = output_of(arguments, monkeypatch, capsys)
+    assert short == output_of((*arguments[:-1], "--help"), monkeypatch, capsys)
+
+
+def test_the_version_is_that_of_the_package_with_python_and_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['search', '--version']; from search.cli.app import app; app(standalone_mode=False); "
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code + "sys.exit(int('torch' in sys.modules or 'mlflow' in sys.modules))"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=program_environment(),
+    )
+    assert result.returncode == 0, result.stderr
+    assert re.fullmatch(r"lstmgru-search \S+.* \(Python 3\.\d+\.\d+\S*, torch \d+\.\d+\S*\)\n", result.stdout)
+
+
+def test_the_console_script_is_the_program() -> None:
+    project = tomllib.loads((README.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["scripts"] == {"lstmgru-search": "search.cli.app:main"}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -74,7 +74,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
         output = process.stdout.read()
 
     assert process.returncode == 130
-    assert "interrupted: what is done is kept, and the same command goes on from here" in output
+    assert "interrupted: finished trials are kept, and the same command resumes the comparison" in output
     assert "Traceback" not in output
     _, store = opened(tmp_path)
     found = states(store)

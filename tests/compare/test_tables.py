@@ -15,7 +15,7 @@ from helpers.comparisons import (
     unscored,
 )
 
-from search.cli.comparison_table import print_comparison
+from search.cli.tables import print_comparison
 from search.compare.results import Comparison, FamilyResult, Trait
 from search.compare.tables import TextTable, all_tables, megabytes, number, probability, score, seconds, signed
 from search.tasks.compare import ClassScore

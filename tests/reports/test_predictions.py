@@ -532,7 +532,7 @@ def test_a_terminal_shows_the_classes_where_they_are_few(tmp_path: Path, n_class
     text = printed(store, holdout=HOLDOUT, bundle=bundle)
 
     assert "It wins." in text
-    assert ("holdout, class by class" in text) == shown
+    assert ("holdout, by class" in text) == shown
     row = " ".join(re.sub("│", " ", text).split())
     assert (
         f"[kind 0] {first.support} {first.precision:.3f} {first.recall:.3f} {first.f1:.3f} [kind 1]" in row

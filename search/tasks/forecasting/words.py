@@ -1,15 +1,24 @@
-"""A study of forecasts in words: what ``run`` and ``check`` say of it."""
+"""A study of forecasts in words: what the command line and MLflow say of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lstmgru.data.forecasting.splits import time_span
 from lstmgru.data.formatting import show_time
+from search.study.paths import FORECASTS_PAGE
+from search.tasks.base import ModelColumns
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lstmgru.data.forecasting.splits import Split
+    from search.study.records import StudyRecord
     from search.tasks.forecasting.plan import ForecastPlan
+
+
+predict = "forecast"
+drawn = FORECASTS_PAGE
 
 
 def subject(plan: ForecastPlan) -> str:
@@ -81,3 +90,27 @@ def _split_line(plan: ForecastPlan, split: Split) -> tuple[str, str]:
         for parts in (split.train, split.evaluation)
     )
     return (split.name, f"train {train}, score {evaluation}")
+
+
+def data_columns(study: StudyRecord) -> list[tuple[str, str]]:
+    """The columns of the study file, with MLflow's types."""
+    data = study.config.get("data", {})
+    columns = [(data.get("time"), "datetime"), (data.get("id"), "string")]
+    categorical = data.get("categorical") or []
+    for role in ("target", "past_covariates", "future_covariates", "static_covariates"):
+        names = data.get(role) or []
+        for name in [names] if isinstance(names, str) else names:
+            columns.append((name, "string" if name in categorical else "double"))
+    return [(name, kind) for name, kind in columns if name]
+
+
+def model_columns(description: Mapping[str, Any]) -> ModelColumns:
+    """Id and time are columns of inputs and outputs; the outputs also have the target's name and numbers."""
+    schema = description["data"]["schema"]
+    parts = ("targets", "past_covariates", "future_covariates", "static_covariates")
+    keys = (*((schema["id"],) if schema["id"] else ()), schema["time"])
+    target, *numbers = description["forecast_columns"][len(keys) :]
+    return ModelColumns(
+        inputs=(*keys, *(column for part in parts for column in schema[part])),
+        outputs={**dict.fromkeys(keys, "any"), target: "string", **dict.fromkeys(numbers, "float")},
+    )

@@ -1,18 +1,27 @@
-"""A study of labels in words: what ``run`` and ``check`` say of it."""
+"""A study of labels in words: what the command line and MLflow say of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lstmgru.data.formatting import counted, shorten
+from lstmgru.data.sequences.sequences import SequenceSchema
+from search.tasks.base import ModelColumns, OutputType
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lstmgru.data.sequences.splits import SequenceSplit
+    from search.study.records import StudyRecord
     from search.tasks.sequences.plan import SequencePlan
 
 _MOST_CLASSES = 20
+
+
+predict = "label"
+drawn = None
 
 
 def subject(plan: SequencePlan) -> str:
@@ -75,3 +84,26 @@ def split_lines(plan: SequencePlan) -> list[tuple[str, str]]:
 
 def _split_line(split: SequenceSplit) -> tuple[str, str]:
     return split.name, f"learn from {len(split.train)}, score {len(split.evaluation)}"
+
+
+def data_columns(study: StudyRecord) -> list[tuple[str, str]]:
+    """The columns that the data turned out to have, with MLflow's types; numbers are the channels and a value."""
+    if "columns" not in study.data:
+        return []
+    *inputs, target = study.data["columns"]
+    data = study.config.get("data", {})
+    names = {data.get(part) for part in ("id", "time", "text")}
+    return [
+        *((name, "string" if name in names else "double") for name in inputs),
+        (target, "double" if study.task == "regression" else "string"),
+    ]
+
+
+def model_columns(description: Mapping[str, Any]) -> ModelColumns:
+    """The outputs are the name of the sequence, its label, and the probabilities of the classes."""
+    schema = SequenceSchema.from_dict(description["data"]["schema"])
+    key, label, *numbers = description["label_columns"]
+    classes = description["labels"]["classes"]
+    kind: OutputType = "float" if not classes else "string" if isinstance(classes[0], str) else "long"
+    outputs: dict[str, OutputType] = {key: "any" if schema.id else "long", label: kind}
+    return ModelColumns(schema.inputs, {**outputs, **dict.fromkeys(numbers, "float")})
