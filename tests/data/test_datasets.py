@@ -170,7 +170,7 @@ def test_the_file_holds_what_the_package_itself_would_give(name: str) -> None:
 def test_reading_a_dataset_imports_no_heavy_package(name: str) -> None:
     heavy = {dataset.package for dataset in EVERY.values()} | {"statsmodels", "sklearn", "shapely", "torch"}
     heavy -= {"babel"}  # it reads its own files
-    function = "datasets import load_dataset" if name in DATASETS else "labeled_datasets import load_labeled"
+    function = "tables.datasets import load_dataset" if name in DATASETS else "sequences.datasets import load_labeled"
     program = (
         f"import sys; from lstmgru.data.{function} as load; load(sys.argv[1]);"
         f"print(*sorted({heavy!r} & {{name.partition('.')[0] for name in sys.modules}}))"
