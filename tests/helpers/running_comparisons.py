@@ -8,16 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from helpers.drivers import NUMBERS, Notes, plan_of
+from helpers.drivers import NUMBERS, Notes, in_process, plan_of
 from helpers.sequence_studies import NOTES, SUMS, WAVES, write_label_study
 from lstmgru.specs import ModelSpec, SequenceModelSpec, parse_branches
 from search.compare.families import family_plan, study_families
-from search.compare.search import Rounds
+from search.compare.search import FamilySearch
 from search.compare.seeds import Retraining
 from search.compare.store import ComparisonStore, open_comparison
 from search.compare.summary import best_trials
-from search.executors.in_process import InProcessExecutor
-from search.run.trial import warm_up
 from search.space.space import Settings
 from search.study.journal import open_storage
 from search.study.paths import StudyPaths
@@ -65,7 +63,7 @@ def forecast_candidate_of(plan: ForecastPlan, refit: str = "all") -> Candidate:
     return replace(Candidate.of_plan(plan, model, train), refit=refit)
 
 
-class StoppedRounds(Rounds):
+class StoppedSearch(FamilySearch):
     """Is interrupted in the first epoch of a trial of a family."""
 
     stop_in: tuple[str, int] | None = None
@@ -83,8 +81,9 @@ class StoppedRetraining(Retraining):
 
     stop_after = 10**9
 
-    def _take(self, outcome: Any) -> None:
-        super()._take(outcome)
+    def on_outcome(self, outcome: Any) -> None:
+        """Passed on."""
+        super().on_outcome(outcome)
         self.stop_after -= 1
         self.interrupted = self.stop_after <= 0
 
@@ -121,12 +120,12 @@ def searched(
 ) -> ComparisonStore:
     """The comparison after its search, or a part of it."""
     _, store = opened(folder, *overrides, text=text)
-    with InProcessExecutor(lambda: warm_up({}, {})) as executor:
-        rounds = StoppedRounds(
+    with in_process() as executor:
+        families = StoppedSearch(
             store.families, executor, limit=limit, time_left=time_left, note_time=lambda: None, listener=Notes()
         )
-        rounds.stop_in = stop_in
-        rounds.run()
+        families.stop_in = stop_in
+        families.run()
     return store
 
 
@@ -136,7 +135,7 @@ def retrained(
     """The comparison after its retraining, or a part of it, and which trainings ended."""
     plan, store = opened(folder, text=text)
     watch = _Trained()
-    with InProcessExecutor(lambda: warm_up({}, {})) as executor:
+    with in_process() as executor:
         retraining = StoppedRetraining(
             plan,
             best_trials(store),
