@@ -15,7 +15,7 @@ from search.run.driver import Driver
 from search.run.progress import Listener, Progress, SilentListener
 from search.study.budget import Budget
 from search.study.records import TrialRecord
-from search.tracking.null import NullTracker
+from search.tracking.base import NullTracker
 
 _STRIDE = 10_000_000
 """Distance of the job keys of one family from those of the next."""

@@ -52,3 +52,32 @@ class Tracker(Protocol):
 
     def __exit__(self, *exc_info: object) -> None:
         """Deliver what can be delivered soon, and end."""
+
+
+class NullTracker:
+    """The tracker of a study that is not tracked."""
+
+    def start(self, study: StudyRecord) -> None:
+        """Do nothing."""
+
+    def update(self, trial: TrialRecord) -> None:
+        """Do nothing."""
+
+    def log_model(self, bundle: Path, study: StudyRecord) -> None:
+        """Do nothing."""
+
+    def finish(
+        self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None
+    ) -> TrackingLinks | None:
+        """Do nothing."""
+        return None
+
+    def links(self) -> TrackingLinks | None:
+        """Nowhere."""
+        return None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass

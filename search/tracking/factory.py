@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from search.errors import TrackingError
 from search.study.records import StudyRecord, TrackingLinks
 from search.tracking.background import BackgroundTracker
-from search.tracking.base import RunStatus, Tracker
+from search.tracking.base import NullTracker, RunStatus, Tracker
 from search.tracking.mlflow_projection import MlflowProjection
-from search.tracking.null import NullTracker
 from search.tracking.store import default_tracking_uri
 from search.tracking.tracker_process import TrackerProcess
 

@@ -11,7 +11,7 @@ from search.errors import TrackingError
 from search.study.records import StudyRecord, TrackingLinks, TrialRecord
 from search.tracking import store
 from search.tracking.base import RunStatus
-from search.tracking.files import write_holdout, write_leaderboard, write_report, write_settings
+from search.tracking.describe import write_holdout, write_leaderboard, write_report, write_settings
 from search.tracking.model import Export
 from search.tracking.runs import open_experiment
 from search.tracking.session import Session

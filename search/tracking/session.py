@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.study.records import StudyRecord, TrialRecord
+from search.tasks import find_task
 from search.tracking import entries
 from search.tracking.base import RunStatus
-from search.tracking.dataset import dataset_input
 from search.tracking.describe import description
 from search.tracking.model import Export, register
 from search.tracking.runs import Runs, RunState
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput
 
 _ENDED = ("COMPLETE", "PRUNED", "FAIL")
 # Between two points of the best score: where trials end faster, several are shown at once.
 _BEST_SECONDS = 2.0
+# MLflow takes 36 characters and shows them all; the profile has the whole digest.
+_DIGEST = 16
+# Facts that have a name of their own in MLflow.
+_PROFILE = {"rows": "num_rows", "series": "num_series"}
 
 
 class Session:
@@ -59,7 +65,7 @@ class Session:
             # A parameter can be logged only once; the tag tells what a resumed study changed.
             tags["settings_changed"] = entries.clip("; ".join(changed), entries.MAX_TAG)
         self._runs.write(self.parent, params=params, points=[], tags=tags)
-        self.client.log_inputs(self.parent.run_id, [dataset_input(self.study)])
+        self.client.log_inputs(self.parent.run_id, [_dataset(self.study)])
         if running:
             self._runs.set_status(self.parent, "RUNNING")
 
@@ -152,3 +158,21 @@ class Session:
 def _first_start(study: StudyRecord) -> int | None:
     starts = [entries.milliseconds(trial.started) for trial in study.trials if trial.started]
     return min(starts, default=None)
+
+
+def _dataset(study: StudyRecord) -> DatasetInput:
+    """The data as an input of the study's run."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    found = find_task(study.task).words.data_columns(study)
+    columns = [{"type": kind, "name": name, "required": True} for name, kind in found]
+    source = str(study.data.get("source", ""))
+    dataset = Dataset(
+        name=entries.clip(source.replace("\\", "/").rsplit("/", 1)[-1] or study.study, 500),
+        digest=str(study.data.get("digest", ""))[:_DIGEST],
+        source_type="local",
+        source=json.dumps({"uri": source}),
+        schema=json.dumps({"mlflow_colspec": columns}),
+        profile=json.dumps({_PROFILE.get(key, key): value for key, value in study.data.items() if key != "columns"}),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "search")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,6 +119,27 @@ def without_password(uri: str) -> str:
     if not parts.password:
         return uri
     return uri.replace(f":{parts.password}@", ":***@", 1)
+
+
+def server_command(tracking_uri: str, folder: Path, port: int) -> list[str]:
+    """An MLflow server on that store, for this machine only; run it with :func:`server_environment`.
+
+    Args:
+        tracking_uri: A database.
+        folder: The working folder.
+        port: On 127.0.0.1.
+    """
+    files = artifact_location(tracking_uri, folder)
+    return [
+        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+        *("--backend-store-uri", tracking_uri),
+        *(("--artifacts-destination", files) if files else ()),
+    ]
+
+
+def server_environment() -> dict[str, str]:
+    """Environment variables that such a server should have unless the user has set them: it calls nobody."""
+    return {**ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def connect(tracking_uri: str) -> MlflowClient:

@@ -19,7 +19,7 @@ from search.study.store import StudyStore
 from search.tasks import make_plan
 from search.tasks.plan import Plan
 from search.tasks.study_file import load_study
-from search.tracking.null import NullTracker
+from search.tracking.base import NullTracker
 
 NUMBERS = """\
 name: tiny
