@@ -1,4 +1,4 @@
-"""The leaderboard: trials and baselines in one list, best first, and what is shown of each."""
+"""The leaderboard: trials and baselines in one list, best first, and its columns."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """One line.
+    """One row of the leaderboard.
 
     Attributes:
         name: Architecture of a trial, name of a baseline.
         trial: Its number; ``None`` for a baseline.
-        folds: Mean score over the folds; ``None`` where it is not known.
+        folds: Mean score over the folds; ``None`` if unknown.
         holdout: Score on the holdout, of the winner and the baselines only.
-        n_parameters: Trainable numbers.
+        n_parameters: Number of trainable parameters.
         seconds: Wall time of the trial.
-        latency: Seconds of one forecast.
+        latency: Seconds of one prediction.
         train_seconds: Seconds of training on all folds.
-        broken: Bounds of the study that it breaks.
+        broken: Bounds of the study that it violates.
         pareto: Whether it is on the Pareto front.
     """
 
@@ -48,8 +48,8 @@ class Row:
 def leaderboard(study: StudyRecord) -> list[Row]:
     """Complete trials and baselines, best fold score first.
 
-    A winner that was stopped by the time budget, because no trial was complete, stands there too. Trials that break a
-    bound come last: they cannot win.
+    Includes a winner that the time budget stopped before any trial was complete. Trials that violate a bound come last,
+    because they cannot win.
     """
     front = set(study.front)
     winner = study.holdout.trial if study.holdout else None
@@ -76,12 +76,12 @@ def leaderboard(study: StudyRecord) -> list[Row]:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the leaderboard as people see it.
+    """A displayed column of the leaderboard.
 
     Attributes:
         name: Its title.
-        cell: What it says of a row.
-        is_text: Whether it holds words rather than numbers.
+        cell: Text of its cell in a row.
+        is_text: Whether it holds text rather than numbers.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Column:
 
 
 def leaderboard_columns(goal: Goal) -> tuple[Column, ...]:
-    """The columns of a study with such a goal; measured times are shown where the study is about them."""
+    """The columns for a goal; measured times are shown if they are objectives or bounds."""
     judged = {*goal.objectives, *(bound.name for bound in goal.bounds)}
     shown = (
         (Column("model", _model, is_text=True), True),
@@ -120,10 +120,10 @@ def _seconds(value: float | None) -> str:
 
 
 def leaderboard_frame(study: StudyRecord) -> pd.DataFrame:
-    """The leaderboard as a table.
+    """The leaderboard as a data frame.
 
-    Its columns are ``model, trial, folds, holdout, n_parameters, latency, train_seconds, seconds``, ``pareto`` where
-    there are several objectives, and ``broken`` where there are bounds.
+    Its columns are ``model, trial, folds, holdout, n_parameters, latency, train_seconds, seconds``, ``pareto`` if there
+    are several objectives, and ``broken`` if there are bounds.
     """
     import pandas as pd
 

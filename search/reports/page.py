@@ -1,4 +1,4 @@
-"""The frame of a page: its style, tables and charts, in one file that loads nothing from elsewhere."""
+"""A self-contained HTML page: its frame and style, tables, charts, and text blocks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-# The browser is told to refuse whatever would be fetched, should an escape ever be forgotten.
+# The browser refuses to load anything external, in case a text is ever not escaped.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
 _STYLE = """
@@ -77,7 +77,7 @@ _PAGE = """<!doctype html>
 """
 
 _CHART = "plotly-graph-div"
-"""The class of a chart, as plotly writes it."""
+"""CSS class of a chart, set by plotly."""
 _CONFIG = {
     "responsive": True,
     "displaylogo": False,
@@ -86,11 +86,11 @@ _CONFIG = {
 
 
 def html_page(title: str, body: str) -> str:
-    """A whole page; plotly is in it once, if there is a chart.
+    """A whole page, which includes plotly once if there is a chart.
 
     Args:
-        title: Its heading, as text.
-        body: What follows, as HTML.
+        title: Heading, as text.
+        body: Content, as HTML.
     """
     script = ""
     if _CHART in body:
@@ -101,52 +101,52 @@ def html_page(title: str, body: str) -> str:
 
 
 def chart(figure: Figure, *, height: int) -> str:
-    """A figure of plotly as HTML.
+    """A plotly figure as HTML.
 
     Args:
-        figure: What is drawn.
-        height: In pixels; the width is that of the page.
+        figure: The figure.
+        height: Height in pixels; the width is that of the page.
     """
     drawn = figure.to_html(full_html=False, include_plotlyjs=False, default_height=f"{height}px", config=_CONFIG)
     return str(drawn)
 
 
 def wide(content: str, *, width: int) -> str:
-    """HTML that is at least so many pixels wide; a narrower page scrolls it sideways."""
+    """HTML with a minimum width in pixels; a narrower page scrolls it horizontally."""
     return f'<div class="scroll"><div style="min-width: {width}px">{content}</div></div>'
 
 
 def paragraph(*sentences: str) -> str:
-    """Sentences, as text, in one paragraph; nothing if there are none."""
+    """A paragraph of sentences, given as text; empty if there are none."""
     return f"<p>{html.escape(' '.join(sentences))}</p>\n" if sentences else ""
 
 
 def details(summary: str, content: str) -> str:
-    """HTML that a click on its summary opens."""
+    """HTML that is folded away behind a summary."""
     return f"<details><summary>{html.escape(summary)}</summary>\n{content}\n</details>\n"
 
 
 def preformatted(text: str) -> str:
-    """Text whose lines and spaces stay as they are."""
+    """Text with its line breaks and spaces preserved."""
     return f"<pre>{html.escape(text)}</pre>"
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a table: its cells, as text, and how it is marked (``winner``, ``baseline``, ``outside``)."""
+    """A row of a table: its cells, as text, and its mark (``winner``, ``baseline``, ``outside``)."""
 
     cells: tuple[str, ...]
     mark: str = ""
 
 
 def table(head: Sequence[str], lines: Sequence[Line], *, numbers: Sequence[str] = (), compact: bool = False) -> str:
-    """A table, everything in it escaped.
+    """A table as HTML, with every text escaped.
 
     Args:
         head: Names of the columns.
-        lines: In the order of the columns.
+        lines: Rows, their cells in the order of the columns.
         numbers: Names of the columns that hold numbers.
-        compact: Whether short words may share little room, as on a phone.
+        compact: Whether columns of short words may be narrow.
     """
     kinds = [_class("number" if name in numbers else "") for name in head]
 

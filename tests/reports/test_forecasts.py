@@ -332,7 +332,7 @@ def test_the_page_holds_plotly_once_and_loads_nothing() -> None:
     assert not re.search(r"<script[^>]+src=", page)
 
 
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "<b>bold</b> & co", '"><img src=x onerror=alert(1)>'])
+@pytest.mark.parametrize("name", ["<script>alert(1)</script> & co", '"><img src=x onerror=alert(1)>'])
 def test_names_cannot_break_out_of_the_page(name: str) -> None:
     page = forecasts_html(long_table([1, 2], names=[name, "b"], target=name), title=name)
 

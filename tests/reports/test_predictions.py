@@ -500,7 +500,7 @@ def test_the_page_says_how_the_data_were_cut(tmp_path: Path, splits: list[str], 
     assert said in text_of(section_of(page_of(store, config=config), "Setup"))
 
 
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "<b>bold</b> & co"])
+@pytest.mark.parametrize("name", ["<script>alert(1)</script> & co", '"><img src=x onerror=alert(1)>'])
 def test_names_of_classes_cannot_break_out_of_the_page(tmp_path: Path, name: str) -> None:
     store = make_label_store(tmp_path, [Made(values=(0.9,))] * 5)
     config = json.loads(json.dumps(store.record().config).replace('"state"', json.dumps(name)))
