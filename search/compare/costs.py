@@ -31,7 +31,7 @@ class Costs:
     memory: int | None
 
 
-def measure(candidate: Candidate, channel: JobContext) -> Costs:
+def measure(candidate: Candidate, context: JobContext) -> Costs:
     """Train one epoch on the last fold and measure; a job for a new process.
 
     The peak resident size never shrinks, so nothing large may have run before. The same network with layers of one unit
@@ -39,7 +39,7 @@ def measure(candidate: Candidate, channel: JobContext) -> Costs:
     """
     from lstmgru.nn.latency import network_latency
 
-    del channel  # it takes seconds, and is not stopped
+    del context  # it takes seconds, and is not stopped
     one_epoch = replace(candidate.train, max_epochs=1)
     small, tiny = candidate.smallest(), replace(one_epoch, epoch_windows=1, min_epoch_windows=1)
     small.task.fit(small.data, small.data.folds[-1], small.model, tiny, validate=False)

@@ -1,1 +1,1 @@
-"""One study, from the first trial to the exported model."""
+"""Run one study, from the first trial to the exported model."""

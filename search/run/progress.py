@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it; the command line shows it, the library shows nothing."""
+"""What a run reports while it runs; the command line prints it, the Python API does not."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Progress:
     """How far a study is.
 
     Attributes:
-        done: Trials that ended, of all runs of the study.
-        total: Trials that the study is to have.
+        done: Trials that ended, over all runs of the study.
+        total: Number of trials that the study should have.
         running: Trials running now.
         best: The best complete trial.
         elapsed: Seconds of this run.
@@ -33,13 +33,13 @@ class Progress:
 
 
 class Listener(Protocol):
-    """Hears of a run; every method returns quickly."""
+    """Is told about a run; every method returns quickly."""
 
     def on_plan(self, plan: Plan, study: StudyRecord) -> None:
-        """The study is open: what is about to happen, and what is already there."""
+        """The study is open: what will be run, and the trials that already exist."""
 
     def on_phase(self, text: str) -> None:
-        """A step that is not a trial begins: ``refitting lstm(64) …``."""
+        """A step other than a trial starts: ``refitting lstm(64) …``."""
 
     def on_progress(self, progress: Progress) -> None:
         """Called several times a second while trials run."""
@@ -48,11 +48,11 @@ class Listener(Protocol):
         """A trial ended."""
 
     def on_message(self, text: str) -> None:
-        """Something that the user should know and need not act on at once."""
+        """A note to the user that requires no immediate action."""
 
 
 class SilentListener:
-    """Hears nothing."""
+    """Ignores everything."""
 
     def on_plan(self, plan: Plan, study: StudyRecord) -> None:
         """Ignored."""

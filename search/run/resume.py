@@ -1,4 +1,4 @@
-"""The beginning of a run: open the study, take up what was left, queue what is to be tried first."""
+"""Open a study, new or existing, and queue its interrupted trials and known configurations."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from search.tasks.plan import Plan, identity
 
 
 def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> StudyStore:
-    """The study, new or resumed: nothing is left running by a dead driver, and what is to be tried first is queued.
+    """Create or resume a study; trials that a dead driver left running are put back into the queue.
 
     Call it under :func:`search.study.journal.exclusive`.
 
     Raises:
-        StudyMismatch: What is there of the study has other data or settings.
-        StudyNotFound: The study that it is to be warmed with is not there.
-        NotAJournal: The file in the place of the journal is something else.
+        StudyMismatch: The existing study has other data or settings.
+        StudyNotFound: The study named by ``search.warm_start`` does not exist.
+        NotAJournal: The file is not a journal.
     """
     if cut := repair(paths.journal):
         listener.on_message(f"repaired {paths.journal}: an unfinished last line of {cut} bytes was cut off")
@@ -33,7 +33,7 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> StudyStore:
             "identity": identity(plan).values,
             "data": plan.describe_data(),
         }
-        known = warm_start(plan, paths.folder)  # before anything is written, should there be no such study
+        known = warm_start(plan, paths.folder)  # before anything is written, because it may not exist
         objectives = plan.config.search.objectives
         store = StudyStore.create(
             storage, plan.name, direction=plan.direction, attributes=attributes, objectives=objectives
@@ -49,12 +49,12 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> StudyStore:
         listener.on_message(f"trials {_numbers(given_up)} failed: the search ended several times while they ran")
     warmed = store.get("warm_start") == plan.config.search.warm_start
     _enqueue(plan, store, None if warmed else warm_start(plan, paths.folder), listener)
-    _say_what_is_not_learnt(plan, store, listener)
+    _warn_of_unused_trials(plan, store, listener)
     return store
 
 
 def _enqueue(plan: Plan, store: StudyStore, warm: WarmStart | None, listener: Listener) -> None:
-    """Queue what is to be tried first, once in the life of a study."""
+    """Queue the configurations to try first, each once in the lifetime of a study."""
     for parameters in plan.try_first:
         store.enqueue(parameters, origin="search.try_first")
     if warm is not None:
@@ -65,8 +65,8 @@ def _enqueue(plan: Plan, store: StudyStore, warm: WarmStart | None, listener: Li
         store.set("warm_start", plan.config.search.warm_start)
 
 
-def _say_what_is_not_learnt(plan: Plan, store: StudyStore, listener: Listener) -> None:
-    """A sampler that a study is resumed with may have no use for what is there."""
+def _warn_of_unused_trials(plan: Plan, store: StudyStore, listener: Listener) -> None:
+    """Say so if the sampler cannot learn from some of the existing trials."""
     sampler = plan.config.search.sampler
     stopped = [trial.number for trial in store.record().trials if trial.state == "PRUNED"]
     if sampler in COMPLETE_ONLY and stopped:

@@ -92,10 +92,10 @@ class _FoldObserver:
     """Turns the epochs of one fold into reports about the trial."""
 
     def __init__(
-        self, channel: JobContext, data: TaskData, fold: int, max_epochs: int, earlier: list[float], start: float
+        self, context: JobContext, data: TaskData, fold: int, max_epochs: int, earlier: list[float], start: float
     ) -> None:
         self.reason: str | None = None
-        self._channel, self._data, self._fold, self._max_epochs = channel, data, fold, max_epochs
+        self._context, self._data, self._fold, self._max_epochs = context, data, fold, max_epochs
         self._earlier, self._start = earlier, start
         self._best: float | None = None
 
@@ -107,15 +107,15 @@ class _FoldObserver:
         seconds = time.perf_counter() - self._start
         epoch = EpochRecord(self._fold + 1, result.epoch, result.train_loss, result.score, seconds)
         step = self._fold * self._max_epochs + result.epoch
-        self._channel.report(TrialReport(step, sum(scores) / len(scores), epoch))
+        self._context.report(TrialReport(step, sum(scores) / len(scores), epoch))
 
     def should_stop(self) -> bool:
-        self.reason = self.reason or self._channel.stop_reason()
+        self.reason = self.reason or self._context.stop_reason()
         return self.reason is not None
 
 
 def run_trial(
-    task: Task[Any, Any, Any], data: TaskData, model: Model, train: TrainSpec, channel: JobContext
+    task: Task[Any, Any, Any], data: TaskData, model: Model, train: TrainSpec, context: JobContext
 ) -> TrialResult:
     """Train one candidate on every fold, reporting each epoch, and measure what it costs.
 
@@ -133,7 +133,7 @@ def run_trial(
     backtest = task.backtest(data, model)
     train_seconds = 0.0
     for fold, split in enumerate(data.folds):
-        observer = _FoldObserver(channel, data, fold, train.max_epochs, scores, start)
+        observer = _FoldObserver(context, data, fold, train.max_epochs, scores, start)
         fitted = task.fit(data, split, model, train, observer)
         train_seconds += fitted.seconds
         if fitted.outputs is not None:
@@ -156,9 +156,9 @@ def run_trial(
     )
 
 
-def score_baselines(task: Task[Any, Any, Any], data: TaskData, channel: JobContext) -> dict[str, BaselineResult] | None:
+def score_baselines(task: Task[Any, Any, Any], data: TaskData, context: JobContext) -> dict[str, BaselineResult] | None:
     """Every baseline on the folds, by name; ``None`` if it was stopped."""
-    return task.score_baselines(data, lambda: channel.stop_reason() is not None)
+    return task.score_baselines(data, lambda: context.stop_reason() is not None)
 
 
 PRELOAD = ("lstmgru.training.fit_forecasts", "numba")

@@ -1,4 +1,4 @@
-"""What an earlier study found, for a new one to begin with: its best configurations, not their scores."""
+"""Warm start: a new study first tries the best configurations of an earlier one; it does not take over their scores."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from search.tasks.plan import Plan
 
 MOST_CONFIGURATIONS = 5
-"""As many are taken: enough to begin well, few enough to leave the search to the study."""
+"""Enough for a good start, few enough to leave the search to the study."""
 
 
 @dataclass(frozen=True)
 class WarmStart:
-    """What is taken over.
+    """The configurations to try first.
 
     Attributes:
-        study: The name of the earlier study.
-        configurations: Different candidates of this study's space, the best first.
-        note: What a user should know of it.
+        study: Name of the earlier study.
+        configurations: Distinct configurations of the new study's space, the best first.
+        note: A message to the user.
     """
 
     study: str
@@ -37,18 +37,18 @@ class WarmStart:
 
 
 def warm_start(plan: Plan, folder: Path) -> WarmStart | None:
-    """The best configurations of the study that a study names; ``None`` if it names none.
+    """The best configurations of the study named by ``search.warm_start``; ``None`` without one.
 
-    A score belongs to its data, metric and folds, so no score is taken over: the candidates are trained anew.
+    Scores depend on the data, the metric and the folds, so the configurations are trained again.
 
     Args:
         plan: The new study.
-        folder: Where studies were run.
+        folder: The working folder of the earlier study.
 
     Raises:
-        StudyNotFound: The earlier study has not been run there.
-        StudyMismatch: It has no complete trial, or none that is a candidate of this space.
-        NotAJournal: The file is no journal.
+        StudyNotFound: The earlier study does not exist there.
+        StudyMismatch: It has no complete trial, or none whose configuration is in this space.
+        NotAJournal: The file is not a journal.
     """
     reference = plan.config.search.warm_start
     if reference is None:
