@@ -199,7 +199,7 @@ def judge(metric: str, winner: float, baseline_name: str, baseline: float, inter
     if interval.low > 0 and worse:
         return f"A simple baseline is better: {name} beats the winner on the holdout ({numbers}). Use {name}.", False
     known = bool(np.isfinite(interval.low))
-    why = "a difference that these data cannot tell from chance" if known else "in too few cases to tell from chance"
+    why = "a difference that is not significant" if known else "with too few cases for a significance test"
     if better:
         return f"The winner does not clearly beat the best baseline ({name}) on the holdout: {numbers}, {why}.", False
     return (

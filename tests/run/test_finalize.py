@@ -22,17 +22,17 @@ def test_the_refit_trains_for_the_median_of_the_best_epochs(best_epochs: list[in
         (2.0, Interval(-0.5, -0.7, -0.3), True, "The winner beats the best baseline (seasonal naive) on the holdout: "
          "MAE 2 against 2.5, 20.0% lower."),
         (2.4, Interval(-0.1, -0.3, 0.1), False, "The winner does not clearly beat the best baseline (seasonal naive) "
-         "on the holdout: MAE 2.4 against 2.5, 4.0% lower, a difference that these data cannot tell from chance."),
+         "on the holdout: MAE 2.4 against 2.5, 4.0% lower, a difference that is not significant."),
         (2.6, Interval(0.1, -0.1, 0.3), False, "The winner does not beat the best baseline (seasonal naive) on the "
-         "holdout: MAE 2.6 against 2.5, 4.0% higher, a difference that these data cannot tell from chance. Prefer "
+         "holdout: MAE 2.6 against 2.5, 4.0% higher, a difference that is not significant. Prefer "
          "seasonal naive."),
         (25.0, Interval(22.5, -np.inf, np.inf), False, "The winner does not beat the best baseline (seasonal naive) on "
-         "the holdout: MAE 25 against 2.5, 900.0% higher, in too few cases to tell from chance. Prefer seasonal "
+         "the holdout: MAE 25 against 2.5, 900.0% higher, with too few cases for a significance test. Prefer seasonal "
          "naive."),
         (3.0, Interval(0.5, 0.3, 0.7), False, "A simple baseline is better: seasonal naive beats the winner on the "
          "holdout (MAE 3 against 2.5, 20.0% higher). Use seasonal naive."),
         (2.0, Interval(-0.5, -np.inf, np.inf), False, "The winner does not clearly beat the best baseline (seasonal "
-         "naive) on the holdout: MAE 2 against 2.5, 20.0% lower, in too few cases to tell from chance."),
+         "naive) on the holdout: MAE 2 against 2.5, 20.0% lower, with too few cases for a significance test."),
     ],
 )  # fmt: skip
 def test_the_verdict_claims_what_the_interval_allows(
