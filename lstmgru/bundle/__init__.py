@@ -1,18 +1,18 @@
-"""Trained models as directories: saved, loaded, exported to ONNX, described in a model card.
+"""Trained models as directories: save, load, predict, export to ONNX, and describe in a model card.
 
 A bundle is data, never code: weights in safetensors, everything else in JSON.
 """
 
+from lstmgru.bundle.base import Bundle
 from lstmgru.bundle.forecasting.bundle import ForecastBundle
-from lstmgru.bundle.forecasting.example import example_frame
-from lstmgru.bundle.format import AnyBundle
+from lstmgru.bundle.forecasting.tables import example_frame
 from lstmgru.bundle.load import load_bundle
 from lstmgru.bundle.save import SavedBundle, save_bundle
 from lstmgru.bundle.sequences.bundle import SequenceBundle
-from lstmgru.bundle.sequences.example import example_sequences
+from lstmgru.bundle.sequences.tables import example_sequences
 
 __all__ = [
-    "AnyBundle",
+    "Bundle",
     "ForecastBundle",
     "SavedBundle",
     "SequenceBundle",

@@ -1,35 +1,229 @@
-"""The model card: what a model gives, what it needs, how good it is, how to use it."""
+"""The model card: its sections, what the cards of all tasks share, and safe Markdown."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from lstmgru.bundle.card_parts import Card
-from lstmgru.bundle.forecasting.bundle import ForecastBundle
-from lstmgru.bundle.forecasting.card import forecast_card
-from lstmgru.bundle.format import AnyBundle
-from lstmgru.bundle.sequences.card import sequence_card
+from lstmgru.bundle.directory import EXAMPLE
+from lstmgru.evaluation.metrics import find_metric
+from lstmgru.specs import TrainSpec
+
+# Characters with a meaning inside a line; foreign text never starts one. The last two would become links.
+_SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$@#]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+
+_UNITS = {"target": " in original units", "target squared": " in squared original units", "percent": "", "none": ""}
+_INTEGERS = ("series", "lengths", "tokens")
+_AXES = {
+    "past": "batch, context, channel",
+    "future": "batch, horizon, channel",
+    "static": "batch, static covariate",
+    "series": "batch",
+    "lengths": "batch",
+    "forecast": "batch, horizon, target",
+    "quantiles": "batch, horizon, target, quantile",
+    "values": "batch, step, channel",
+    "tokens": "batch, step",
+    "label": "batch",
+    "probabilities": "batch, class",
+    "value": "batch",
+}
 
 
-def model_card(bundle: AnyBundle, description: dict[str, Any]) -> str:
-    """Markdown.
+@dataclass(frozen=True)
+class Card:
+    """The content of a card: title and summary, and the lines of each section."""
+
+    title: str
+    summary: str
+    inputs: list[str]
+    scores: list[str]
+    training: list[str]
+    limits: list[str]
+    usage: list[str]
+
+    def to_markdown(self) -> str:
+        """The card as a Markdown document."""
+        sections = {
+            "What it needs": self.inputs,
+            "How good it is": self.scores,
+            "Architecture and training": self.training,
+            "Limits": self.limits,
+            "How to use it": self.usage,
+        }
+        parts = ["\n".join([f"## {name}", "", *lines]).rstrip() for name, lines in sections.items()]
+        return "\n\n".join([f"# {self.title}", self.summary, *parts]) + "\n"
+
+
+def score_lines(metrics: dict[str, Any], metric: str) -> Iterator[str]:
+    """Verdict and holdout scores of the model and the baselines.
 
     Args:
-        bundle: The model.
-        description: What its ``bundle.json`` holds.
+        metrics: ``holdout``, ``baselines`` and ``verdict``, as far as they are known.
+        metric: The metric of the task.
     """
-    card = (
-        forecast_card(bundle, description) if isinstance(bundle, ForecastBundle) else sequence_card(bundle, description)
+    scores, baselines = metrics.get("holdout") or {}, metrics.get("baselines") or {}
+    if not scores:
+        yield "The model has not been scored on held-out data."
+        return
+    if metrics.get("verdict"):
+        yield f"**Verdict:** {escape(metrics['verdict'])}"
+        yield ""
+    scored = find_metric(metric)
+    what = f"{metric}{_UNITS[scored.unit]}, {'larger' if scored.larger_is_better else 'smaller'} is better"
+    yield f"Scores on a holdout that neither the search nor the training used; {what}:"
+    yield ""
+    yield f"| model | {metric} |"
+    yield "|---|---|"
+    rows = [("**this model**", scores.get(metric)), *((escape(name), score) for name, score in baselines.items())]
+    sign = -1 if scored.larger_is_better else 1
+    for name, score in sorted(rows, key=lambda row: float("inf") if row[1] is None else sign * row[1]):
+        yield f"| {name} | {number(score)} |"
+    yield ""
+    others = [f"{escape(name)} {number(score)}" for name, score in scores.items() if name != metric]
+    yield f"Other scores of this model: {', '.join(others)}." if others else "No other metrics were computed."
+
+
+def number(value: float | None) -> str:
+    """A score as a card shows it."""
+    return "undefined" if value is None else f"{value:.4g}"
+
+
+def training_line(train: TrainSpec, *more: str) -> str:
+    """The training settings."""
+    settings = [
+        f"{train.max_epochs} epochs",
+        f"loss {train.loss}",
+        *more,
+        train.optimizer,
+        f"{train.schedule} learning rate {train.learning_rate:.3g}",
+        f"batch size {train.batch_size}",
+        f"weight decay {train.weight_decay:.3g}",
+        f"seed {train.seed}",
+    ]
+    return f"- {', '.join(settings)}"
+
+
+def origin_lines(provenance: dict[str, Any]) -> Iterator[str]:
+    """Where the model is from."""
+    for name, value in provenance.items():
+        parts = value.items() if isinstance(value, dict) else ()
+        shown = ", ".join(f"{escape(part)} {code(item)}" for part, item in parts) if parts else code(value)
+        yield f"- {escape(name)}: {shown}"
+
+
+def onnx_limit(description: dict[str, Any], takes: str, unit: str) -> Iterator[str]:
+    """The limits of the ONNX model, or why there is none.
+
+    Args:
+        description: The content of ``bundle.json``.
+        takes: The only inputs that it accepts.
+        unit: Of the difference from PyTorch.
+    """
+    if description["onnx"] is not None:
+        parity = description["onnx"]["parity"]
+        worst = max(batch["relative"] for batch in parity)
+        sizes = ", ".join(str(batch["batch_size"]) for batch in parity)
+        yield (
+            f"- The ONNX model accepts only {takes}. It differs from PyTorch by up to {worst:.1e} {unit} (batches of "
+            f"{sizes})."
+        )
+    elif description["onnx_problem"]:
+        yield f"- There is no ONNX model: {escape(description['onnx_problem'])}."
+
+
+def usage(results: str, *, example: bool, options: str = "", more: Iterable[str] = ()) -> Iterator[str]:
+    """How to use the model on the command line, from Python and from MLflow.
+
+    Args:
+        results: Noun for the predictions, such as ``forecasts``.
+        example: Whether the bundle has an example.
+        options: Further arguments for ``pd.read_csv``.
+        more: Further lines of Python.
+    """
+    yield "On the command line:"
+    yield from _block("sh", f"python -m search predict path/to/this/bundle --data new.csv --output {results}.csv")
+    yield "From Python:"
+    yield from _block(
+        "python",
+        "import pandas as pd",
+        "from lstmgru.bundle import load_bundle",
+        "",
+        'bundle = load_bundle("path/to/this/bundle")',
+        f'{results} = bundle.predict(pd.read_csv("new.csv"{options}))',
+        *more,
     )
-    parts = ["\n".join([f"## {name}", "", *lines]).rstrip() for name, lines in _sections(card).items()]
-    return "\n\n".join([f"# {card.title}", card.summary, *parts]) + "\n"
+    if example:
+        yield f"`{EXAMPLE}` holds a table to try the model with; a loaded bundle has it as `bundle.example`."
+        yield ""
+    yield (
+        'If the model is registered in MLflow, `mlflow.pyfunc.load_model("models:/<name>@champion")` loads it, and '
+        "`predict` of the loaded model accepts the same table."
+    )
+    yield ""
 
 
-def _sections(card: Card) -> dict[str, list[str]]:
-    return {
-        "What it needs": card.needs,
-        "How good it is": card.scores,
-        "Architecture and training": card.training,
-        "Limits": card.limits,
-        "How to use it": card.usage,
-    }
+def onnx_usage(onnx: dict[str, Any] | None, arrays: Iterable[str]) -> Iterator[str]:
+    """How to use the ONNX file; nothing if there is none.
+
+    Args:
+        onnx: The description of the file in ``bundle.json``; ``None`` if there is none.
+        arrays: A line about each array.
+    """
+    if onnx is None:
+        return
+    yield "With ONNX Runtime alone. Values are float32 in original units; the batch can have any size."
+    yield ""
+    yield from (f"- {line}" for line in arrays)
+    inputs = [
+        f'"{name}": np.ones({_shape(shape)}, np.{"int64" if name in _INTEGERS else "float32"}),  # {_AXES[name]}'
+        for name, shape in onnx["inputs"].items()
+    ]
+    outputs = list(onnx["outputs"])
+    names = ", ".join(outputs) if len(outputs) > 1 else f"({outputs[0]},)"
+    asked = ", ".join(f'"{name}"' for name in outputs)
+    yield from _block(
+        "python",
+        "import numpy as np",
+        "import onnxruntime",
+        "",
+        f'session = onnxruntime.InferenceSession("{onnx["file"]}")',
+        "inputs = {",
+        *(f"    {line}" for line in inputs),
+        "}",
+        f"{names} = session.run([{asked}], inputs)  # {'; '.join(_AXES[name] for name in outputs)}",
+    )
+
+
+def escape(text: object) -> str:
+    """Foreign text for use within a line: Markdown is escaped, control characters become spaces."""
+    return _SPECIAL.sub(r"\\\g<0>", _one_line(text))
+
+
+def code(text: object) -> str:
+    """Foreign text as a code span, for use within a line outside of tables; control characters become spaces."""
+    line = _one_line(text)
+    fence = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
+    pad = " " if line.startswith("`") or line.endswith("`") or not line else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def codes(texts: tuple[str, ...] | list[str], *, most: int = 12) -> str:
+    """Code spans separated by commas, at most ``most`` of them."""
+    shown = ", ".join(code(text) for text in texts[:most])
+    return shown if len(texts) <= most else f"{shown} and {len(texts) - most} more"
+
+
+def _shape(shape: list[Any]) -> str:
+    sizes = ["1" if size == "batch" else str(size) for size in shape]
+    return sizes[0] if len(sizes) == 1 else f"({', '.join(sizes)})"
+
+
+def _block(language: str, *lines: str) -> Iterator[str]:
+    yield from ("", f"```{language}", *lines, "```", "")
+
+
+def _one_line(text: object) -> str:
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in str(text)).split())

@@ -1,4 +1,4 @@
-"""A directory that is written as a whole: after a kill there is the old one or the new one, never half of one."""
+"""The directory of a bundle: its files, and replacing it atomically even if the process is killed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from pathlib import Path
 
 from lstmgru.errors import BundleError
 
+FORMAT_VERSION = 3
+READABLE_VERSIONS = (2, 3)
+"""Version 2 had no ``task``: every model was a forecasting model."""
+
 DESCRIPTION = "bundle.json"
 """The file that makes a directory a bundle."""
 WEIGHTS = "weights.safetensors"
@@ -22,21 +26,21 @@ EXAMPLE = "example.json"
 
 @contextmanager
 def replacing(directory: Path) -> Iterator[Path]:
-    """Give an empty directory to fill, and put it in the place of ``directory`` at the end.
+    """Yield an empty directory to fill, and move it to ``directory`` at the end.
 
-    What a killed process left behind is removed first. One writer at a time.
+    Leftovers of killed processes are removed first. There must be one writer at a time.
 
     Args:
-        directory: An earlier bundle there is replaced; parents are created.
+        directory: An existing bundle is replaced; parents are created.
 
     Raises:
-        BundleError: Something that is no bundle stands there.
+        BundleError: Something other than a bundle exists there.
     """
     directory = directory.resolve()
     directory.parent.mkdir(parents=True, exist_ok=True)
     _clean(directory)
     if directory.exists() and not _replaceable(directory):
-        raise BundleError(f"{directory} exists and is no bundle: remove it or choose another directory")
+        raise BundleError(f"{directory} exists but is not a bundle; remove it or choose another directory")
     partial = directory.with_name(f".{directory.name}.partial-{os.getpid()}")
     partial.mkdir()
     try:
@@ -47,7 +51,7 @@ def replacing(directory: Path) -> Iterator[Path]:
 
 
 def present(directory: Path) -> Path:
-    """Where a bundle is: the directory, or the one aside whose replacement was killed between its two renames."""
+    """Where a bundle is: usually ``directory``; its backup if a process was killed between the two renames."""
     previous = _previous(directory.resolve())
     return previous if not directory.exists() and previous.exists() else directory
 
@@ -82,7 +86,7 @@ def _replaceable(directory: Path) -> bool:
 
 
 def _runs(pid: int) -> bool:
-    """Whether another process has that number."""
+    """Whether another process with this ID is running."""
     if pid == os.getpid():
         return False
     if os.name == "nt":

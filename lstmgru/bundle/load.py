@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pkgutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
-from lstmgru.bundle.directory import DESCRIPTION, EXAMPLE, VOCABULARY, WEIGHTS, present
-from lstmgru.bundle.forecasting.format import build_forecaster
-from lstmgru.bundle.format import READABLE_VERSIONS, AnyBundle, BundleTask
-from lstmgru.bundle.sequences.format import build_predictor
+from lstmgru.bundle.base import Bundle
+from lstmgru.bundle.directory import DESCRIPTION, EXAMPLE, READABLE_VERSIONS, VOCABULARY, WEIGHTS, present
 from lstmgru.errors import BundleError, LstmGruError
 from lstmgru.specs.checks import one_of
 from lstmgru.specs.registry import cell_names
@@ -23,23 +23,28 @@ from lstmgru.specs.registry import cell_names
 if TYPE_CHECKING:
     import pandas as pd
 
-_AGAIN = "export the model again"
-_RENAMED = {"direct.": "decoder.", "going_on.": "decoder."}
-"""Prefixes of weights in files of earlier versions, and their names today."""
+_BUNDLES = {
+    "forecast": "lstmgru.bundle.forecasting.bundle:ForecastBundle",
+    "classification": "lstmgru.bundle.sequences.bundle:SequenceBundle",
+    "regression": "lstmgru.bundle.sequences.bundle:SequenceBundle",
+}
+"""Task → the class of its bundles, which is imported when one is loaded."""
+
+_EXPORT = "export the model again"
 
 
-def load_bundle(directory: Path | str) -> AnyBundle:
-    """The bundle that :func:`~lstmgru.bundle.save_bundle` wrote.
+def load_bundle(directory: Path | str) -> Bundle:
+    """Load a bundle that :func:`~lstmgru.bundle.save_bundle` wrote.
 
     Raises:
-        BundleError: The directory or a file is missing or damaged, the format is another version's, a cell of the
+        BundleError: The directory or a file is missing or damaged, its format version is unknown, a custom cell of the
             model is not registered, or the weights do not fit the architecture.
     """
     given = Path(directory)
     folder = present(given)
     if not folder.is_dir():
         what = "is a file, not the directory of a bundle" if folder.exists() else "does not exist"
-        raise BundleError(f"{given} {what}: give a directory that an export wrote")
+        raise BundleError(f"{given} {what}; pass the directory of an exported model")
     description = _read_description(folder / DESCRIPTION)
     weights = _read(folder / WEIGHTS)
     try:
@@ -48,10 +53,10 @@ def load_bundle(directory: Path | str) -> AnyBundle:
     except BundleError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, LstmGruError) as error:
-        what = f"lacks {error}" if isinstance(error, KeyError) else f"holds what it cannot ({_one_line(error)})"
-        raise BundleError(f"{folder / DESCRIPTION} {what}; {_AGAIN}") from error
+        what = f"lacks {error}" if isinstance(error, KeyError) else f"holds an invalid value ({_one_line(error)})"
+        raise BundleError(f"{folder / DESCRIPTION} {what}; {_EXPORT}") from error
     _check_digest(folder / WEIGHTS, weights, digest)
-    _load_weights(bundle.network, weights, folder / WEIGHTS)
+    _load_weights(bundle, weights, folder / WEIGHTS)
     return replace(bundle, example=_read_example(folder / EXAMPLE))
 
 
@@ -59,24 +64,24 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise BundleError(f"{path.parent} is no complete bundle: {path.name} is missing; {_AGAIN}") from error
+        raise BundleError(f"{path.parent} is not a complete bundle: {path.name} is missing; {_EXPORT}") from error
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _check_digest(path: Path, content: bytes, digest: object) -> None:
     if hashlib.sha256(content).hexdigest() != digest:
-        raise BundleError(f"{path} is not the file that {DESCRIPTION} describes (SHA-256); {_AGAIN}")
+        raise BundleError(f"{path} is not the file that {DESCRIPTION} describes (SHA-256); {_EXPORT}")
 
 
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
-    """A file's JSON object."""
+    """The JSON object in a file."""
     try:
         parsed = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise BundleError(f"{path} is damaged: {_one_line(error)}; {_AGAIN}") from error
+        raise BundleError(f"{path} is damaged: {_one_line(error)}; {_EXPORT}") from error
     if not isinstance(parsed, dict):
-        raise BundleError(f"{path} must hold a JSON object but holds a {type(parsed).__name__}; {_AGAIN}")
+        raise BundleError(f"{path} must hold a JSON object but holds a {type(parsed).__name__}; {_EXPORT}")
     return parsed
 
 
@@ -85,15 +90,14 @@ def _read_description(path: Path) -> dict[str, Any]:
     version = description.get("format_version")
     if version not in READABLE_VERSIONS:
         raise BundleError(
-            f"{path} has the format version {version!r} but this program reads "
-            f"{' and '.join(map(str, READABLE_VERSIONS))}; load it with the program's version that wrote it, or export "
-            "the model again"
+            f"{path} has format version {version!r}, but this version of lstmgru reads "
+            f"{' and '.join(map(str, READABLE_VERSIONS))}; load it with the version that wrote it, or {_EXPORT}"
         )
     return {"task": "forecast", **description} if version == 2 else description
 
 
 def _read_example(path: Path) -> pd.DataFrame | None:
-    """The table, or ``None``: a bundle need not have one."""
+    """The example table; ``None`` if there is no file, as it is optional."""
     import pandas as pd
 
     if not path.exists():
@@ -102,24 +106,25 @@ def _read_example(path: Path) -> pd.DataFrame | None:
         content = _parse(path, _read(path))
         return pd.DataFrame(content["data"], columns=content["columns"])
     except (ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{path} is damaged: {_one_line(error)}; {_AGAIN}") from error
+        raise BundleError(f"{path} is damaged: {_one_line(error)}; {_EXPORT}") from error
 
 
-def _build(folder: Path, description: dict[str, Any]) -> AnyBundle:
-    """The bundle, its network with random weights."""
+def _build(folder: Path, description: dict[str, Any]) -> Bundle:
+    """The bundle, with random weights."""
     _check_cells(description, folder / DESCRIPTION)
     task = description["task"]
-    one_of("task", task, get_args(BundleTask))
-    if task == "forecast":
-        return build_forecaster(description)
-    described = description.get("vocabulary")
-    return build_predictor(description, None if described is None else _read_vocabulary(folder, described["sha256"]))
+    one_of("task", task, tuple(_BUNDLES))
+    bundle_class: type[Bundle] = pkgutil.resolve_name(_BUNDLES[task])
+    with torch.random.fork_rng(devices=[]):
+        return bundle_class.from_description(description, _read_vocabulary(folder, description.get("vocabulary")))
 
 
-def _read_vocabulary(folder: Path, digest: str) -> dict[str, Any]:
+def _read_vocabulary(folder: Path, described: dict[str, str] | None) -> dict[str, Any] | None:
+    if described is None:
+        return None
     path = folder / VOCABULARY
     content = _read(path)
-    _check_digest(path, content, digest)
+    _check_digest(path, content, described["sha256"])
     return _parse(path, content)
 
 
@@ -127,34 +132,36 @@ def _check_cells(description: dict[str, Any], path: Path) -> None:
     """Refuse a model with a cell that is not registered in this process.
 
     Raises:
-        BundleError: Names it, and the class that it was.
+        BundleError: Names the cell and its class.
     """
     for name, cell in description["registered_cells"].items():
         if name not in cell_names():
             raise BundleError(
-                f"{path} has the cell {name!r}, which is not registered here; call "
+                f"{path} uses the cell {name!r}, which is not registered; call "
                 f"lstmgru.register_cell({name!r}, …) with its class, which was {cell}, before loading"
             )
 
 
-def _load_weights(network: torch.nn.Module, content: bytes, path: Path) -> None:
+def _load_weights(bundle: Bundle, content: bytes, path: Path) -> None:
     try:
-        weights = {_renamed(name): tensor for name, tensor in load_tensors(content).items()}
+        tensors = load_tensors(content)
     except SafetensorError as error:
-        raise BundleError(f"{path} is damaged: {_one_line(error)}; {_AGAIN}") from error
-    expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in network.state_dict().items()}
+        raise BundleError(f"{path} is damaged: {_one_line(error)}; {_EXPORT}") from error
+    weights = {_renamed(name, bundle.renamed_weights): tensor for name, tensor in tensors.items()}
+    expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in bundle.network.state_dict().items()}
     found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in weights.items()}
     if found != expected:
         name = min(key for key in {*expected, *found} if expected.get(key) != found.get(key))
         raise BundleError(
             f"{path} does not fit the architecture: {name} is {_shape(found.get(name))} but must be "
-            f"{_shape(expected.get(name))}; {_AGAIN}"
+            f"{_shape(expected.get(name))}; {_EXPORT}"
         )
-    network.load_state_dict(weights)
+    bundle.network.load_state_dict(weights)
 
 
-def _renamed(name: str) -> str:
-    for old, new in _RENAMED.items():
+def _renamed(name: str, prefixes: Mapping[str, str]) -> str:
+    """The current name of a weight."""
+    for old, new in prefixes.items():
         if name.startswith(old):
             return new + name.removeprefix(old)
     return name

@@ -1,14 +1,15 @@
-"""The bundle as an MLflow model of the flavor ``python_function``; MLflow itself is not needed."""
+"""The bundle as an MLflow model of the flavor ``python_function``; MLflow itself is not needed.
+
+Exported models name this module as their loader, so its path and ``_load_pyfunc`` must stay.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.bundle.forecasting.bundle import ForecastBundle
+from lstmgru.bundle.base import Bundle
 from lstmgru.bundle.load import load_bundle
-from lstmgru.bundle.sequences.bundle import SequenceBundle
-from lstmgru.data.tables.aliases import STEP
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,75 +17,49 @@ if TYPE_CHECKING:
 _OFFSET = r":\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)$"
 
 
-class ForecastModel:
-    """What ``mlflow.pyfunc.load_model`` gives for a model that forecasts.
+class PyfuncModel:
+    """The model that ``mlflow.pyfunc.load_model`` wraps.
 
     Args:
         bundle: The model.
     """
 
-    def __init__(self, bundle: ForecastBundle) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Forecast the steps after the last known value of each series, see :meth:`ForecastBundle.predict`.
+        """Predict from a raw table, see :meth:`Bundle.predict`.
 
         Args:
-            model_input: A raw table. What MLflow and JSON make of one is undone: times may be text, with offsets that
-                differ over the year where the model has a time zone, and whole numbers may have become floats.
-            params: There are none; MLflow passes them.
+            model_input: A raw table. Changes by MLflow and JSON are undone: timestamps may be text, with UTC offsets
+                that differ over the year if the model has a time zone, and integers may have become floats.
+            params: Ignored; MLflow passes them.
 
         Raises:
-            DataError: Columns, frequency or length do not fit.
+            DataError: The table does not fit the model.
         """
-        schema = self.bundle.schema
-        frame = _whole(model_input, schema.id) if schema.id else model_input
-        frame = _whole(frame, schema.time) if self.bundle.frequency == STEP else frame
-        frame = _in_utc(frame, schema.time) if self.bundle.timezone else frame
+        frame = model_input
+        for column in self.bundle.integer_columns:
+            frame = _integers(frame, column)
+        for column in self.bundle.timestamp_columns:
+            frame = _in_utc(frame, column)
         return self.bundle.predict(frame, source="model input")
 
 
-class SequenceModel:
-    """What ``mlflow.pyfunc.load_model`` gives for a model that labels.
-
-    Args:
-        bundle: The model.
-    """
-
-    def __init__(self, bundle: SequenceBundle) -> None:
-        self.bundle = bundle
-
-    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Label sequences or texts, see :meth:`SequenceBundle.predict`.
-
-        Args:
-            model_input: A raw table. What MLflow and JSON make of one is undone, as in :class:`ForecastModel`.
-            params: There are none; MLflow passes them.
-
-        Raises:
-            DataError: Columns or values do not fit.
-        """
-        schema = self.bundle.schema
-        frame = _whole(model_input, schema.id) if schema.id else model_input
-        frame = _in_utc(frame, schema.time) if schema.time else frame
-        return self.bundle.predict(frame, source="model input")
+def _load_pyfunc(path: str) -> PyfuncModel:
+    """Load the model; MLflow calls this with the directory that was logged."""
+    return PyfuncModel(load_bundle(Path(path)))
 
 
-def _load_pyfunc(path: str) -> ForecastModel | SequenceModel:
-    """MLflow calls this with the directory that was logged."""
-    bundle = load_bundle(Path(path))
-    return ForecastModel(bundle) if isinstance(bundle, ForecastBundle) else SequenceModel(bundle)
-
-
-def _whole(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The table with a column of floats that are all whole as integers."""
+def _integers(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The table with a column of floats as integers, if all of them are whole numbers."""
     if column not in frame.columns or frame[column].dtype.kind != "f" or not (frame[column] % 1 == 0).all():
         return frame
     return frame.assign(**{column: frame[column].astype("int64")})
 
 
 def _in_utc(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The table with a column of times as text in UTC, if each has its offset."""
+    """The table with a column of text as timestamps in UTC, if each has its offset."""
     import pandas as pd
 
     if column not in frame.columns or not pd.api.types.is_string_dtype(frame[column]):

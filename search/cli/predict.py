@@ -35,14 +35,13 @@ def predict(
     Example: python -m search predict studies/weather.bundle --data new.csv --output forecasts.csv
     """
     from lstmgru.bundle import load_bundle
-    from lstmgru.bundle.reading import read_data
     from lstmgru.data.tables.readers import write_table
 
     bundle = load_bundle(model)
-    frame = read_data(bundle, data, delimiter=delimiter, decimal=decimal)
+    frame = bundle.read_table(data, delimiter=delimiter, decimal=decimal)
     results = bundle.predict(frame, source=str(data))
     if output is None:
         results.to_csv(sys.stdout, index=False)
         return
     write_table(results, output)
-    print(f"{len(results)} rows written to {output}")
+    print(f"{len(results)} {bundle.results} written to {output}")

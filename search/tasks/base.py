@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from lstmgru.bundle import AnyBundle
+    from lstmgru.bundle import Bundle
     from lstmgru.specs import TrainSpec
     from lstmgru.training.callbacks import Observer
     from lstmgru.training.training import Trained
@@ -238,11 +238,11 @@ class Task(ABC, Generic[Data, Split, Model]):
         """
 
     @abstractmethod
-    def bundle(self, job: FinalJob[Data, Split, Model], fitted: Trained[Any], metrics: dict[str, Any]) -> AnyBundle:
+    def bundle(self, job: FinalJob[Data, Split, Model], fitted: Trained[Any], metrics: dict[str, Any]) -> Bundle:
         """The model to export, with its origin and its metrics."""
 
     @abstractmethod
-    def write_holdout(self, job: FinalJob[Data, Split, Model], scores: HoldoutScores, bundle: AnyBundle) -> None:
+    def write_holdout(self, job: FinalJob[Data, Split, Model], scores: HoldoutScores, bundle: Bundle) -> None:
         """Write the tables of the holdout from which the report is made; those of an earlier winner are replaced."""
 
     # Describe

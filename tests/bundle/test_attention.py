@@ -17,8 +17,8 @@ def weights_of(bundle: Any, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     """(series, channels, parts of the horizon, parts of the context), from the network itself."""
     context = bundle._context(frame, "table")
     arrays = bundle._arrays(context, "table")
-    tensors = {name: torch.from_numpy(arrays[name]) for name in bundle.forecaster.shapes}
-    return bundle.network.attention(bundle.forecaster.scaled(**tensors)).numpy()
+    tensors = {name: torch.from_numpy(arrays[name]) for name in bundle.servable.shapes}
+    return bundle.network.attention(bundle.servable.scaled(**tensors)).numpy()
 
 
 @pytest.mark.parametrize("pooling", ["additive", "multihead"])

@@ -25,7 +25,7 @@ from helpers.sequence_bundles import label_bundle_of, long_table, sequences_of, 
 from markdown_it import MarkdownIt
 
 from lstmgru.bundle import example_frame
-from lstmgru.bundle.markdown import code, escape
+from lstmgru.bundle.card import code, escape
 from lstmgru.data.forecasting.panel import build_panel
 from lstmgru.specs import ForecastSpec
 
@@ -105,11 +105,11 @@ def test_the_card_says_what_each_column_must_hold(tmp_path: Path) -> None:
     for line in (
         "A table with at least one row for each series, of which the last 6 are read, without gaps, and these columns:",
         "| shop | the name of the series |",
-        r"| sales 0 | positive numbers: what is forecast, and what is known of it so far |",
+        r"| sales 0 | positive numbers: the values to forecast, up to the last known one |",
         "| visits | numbers: known up to the last value of the targets |",
-        "| weather | names (rain, snow, sun): known ahead: over the forecast too, ",
-        "| kind | names (kiosk, market): the same in all rows of a series |",
-        "| area | numbers: the same in all rows of a series |",
+        "| weather | categories (rain, snow, sun): also known over the horizon, ",
+        "| kind | categories (kiosk, market): constant within a series |",
+        "| area | numbers: constant within a series |",
     ):
         assert line in card, line
 
@@ -118,7 +118,7 @@ def test_the_card_shows_a_few_of_many_names(tmp_path: Path) -> None:
     frame = table().assign(visits=[f"day {n}" for n in range(24)])
     panel = panel_of(frame, categorical=["visits"])
     card = (save(tmp_path / "bundle", bundle_of(panel)) / "MODEL_CARD.md").read_text()
-    assert "| visits | names (day 0, day 1, day 2, day 3, day 4 and 19 more): known up to" in card
+    assert "| visits | categories (day 0, day 1, day 2, day 3, day 4 and 19 more): known up to" in card
 
 
 COVERAGE = [{"level": 0.8, "coverage": 0.7812, "width": 3.25}, {"level": 0.95, "coverage": 1.0, "width": 7.0}]
@@ -128,11 +128,11 @@ def test_the_card_says_what_intervals_cover(tmp_path: Path) -> None:
     metrics = {"holdout": {"rmse": 1.5}, "baselines": {}, "intervals": COVERAGE}
     card = card_of(tmp_path, calibration=calibration_of(2), metrics=metrics)
     for line in (
-        ", from the last 6, with prediction intervals of 80 % and 95 %. Architecture: ",
-        "| interval | true values within | mean width |",
+        " from the last 6, with prediction intervals of 80 % and 95 %. Architecture: ",
+        "| interval | coverage | mean width |",
         "| 80 % | 78.1 % | 3.25 |",
         "| 95 % | 100.0 % | 7 |",
-        "no more. Its intervals are calibrated on 12 forecasts of a backtest: they are as wide as its errors were then",
+        "no more. Its intervals are calibrated on 12 forecasts of a backtest: they reflect the errors of that time",
     ):
         assert line in card, line
     assert "no prediction intervals" not in card
@@ -141,7 +141,7 @@ def test_the_card_says_what_intervals_cover(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({}, "- It forecasts 3 steps of `D`, no more, as single values without an interval."),
+        ({}, "- It forecasts 3 steps of `D` and no more, as point forecasts without intervals."),
         (
             {"calibration": calibration_of(2, missing=True)},
             "on 12 forecasts of a backtest, too few for intervals of 95 %: ",
@@ -157,9 +157,9 @@ def test_the_card_says_which_intervals_there_are_not(settings: dict[str, Any], l
 )
 def test_the_card_says_which_series_can_be_forecast(normalization: str, says: bool, tmp_path: Path) -> None:
     card = card_of(tmp_path, model_of(normalization=normalization))
-    assert ("- It forecasts only the 3 series that it learnt from: it keeps numbers for each." in card) == says
-    assert "- learnt from 3 series: `a`, `b`, `c`" in card
-    assert "- Names that its data did not hold all count as one, of which it knows nothing." in card
+    assert ("- It forecasts only the 3 training series, as it has parameters for each of them." in card) == says
+    assert "- trained on 3 series: `a`, `b`, `c`" in card
+    assert "- Categories that are not in the training data all count as the same unknown one." in card
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_the_card_names_the_example(tmp_path: Path) -> None:
     panel = panel_of(table())
     bundle = bundle_of(panel, example=example_frame(panel, CONTEXT, HORIZON))
     card = (save(tmp_path / "bundle", bundle) / "MODEL_CARD.md").read_text()
-    assert "A table to try it with, `bundle.example`, is in `example.json`." in card
+    assert "`example.json` holds a table to try the model with" in card
 
 
 # --- of models that label ---------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def test_the_card_of_a_model_of_classes_says_what_it_is_and_how_good(tmp_path: P
     card = label_card_of(tmp_path, label_bundle_of(sequences_of(long_table()), metrics=metrics))
     for line in (
         "# Classification: `state`",
-        "One of the 3 classes of `state` for each sequence, from its first 7 steps. Architecture: `gru(5) > lstm(4)`, ",
+        "Predicts one of the 3 classes of `state` for each sequence from its first 7 steps. Architecture: `gru(5) > ",
         "A table with a row for each step of each sequence, without gaps, and these columns:",
         "| engine | the name of the sequence |",
         "| minute | times or numbers that order the steps of a sequence |",
@@ -223,13 +223,13 @@ def test_the_card_of_a_model_of_classes_says_what_it_is_and_how_good(tmp_path: P
         "**Verdict:** It is worse.",
         "; accuracy, larger is better:",
         "| ridge | 0.9 |\n| **this model** | 0.875 |\n| majority | 0.5 |\n| odd | undefined |",
-        "Further scores of this model: macro\\_f1 0.8.",
+        "Other scores of this model: macro\\_f1 0.8.",
         "| class | support | precision | recall | f1 |",
         "| a | 12 | 0.9123 | 1 | 0.95 |",
         r"| b\|c | 3 | undefined | 0 | 0 |",
         ", loss cross_entropy, label smoothing 0, class weights none, adamw, ",
-        "- It knows `a`, `b`, `c`, and gives one of them to everything, also to what is none of them.",
-        "- It reads the first 7 steps: what comes after them changes nothing.",
+        "- It only knows the classes `a`, `b`, `c` and assigns one of them to every input.",
+        "- It reads the first 7 steps and ignores the rest.",
         'labels = bundle.predict(pd.read_csv("new.csv"))',
         "`mlflow.pyfunc.load_model(",
     ):
@@ -241,11 +241,11 @@ def test_the_card_of_a_model_of_texts_says_what_a_token_is(tmp_path: Path) -> No
     model = sequence_bundles.model_of(tokens="character", min_count=2, token_dropout=0.1)
     card = label_card_of(tmp_path, label_bundle_of(sequences_of(text_table()), model))
     for line in (
-        "One of the 2 classes of `mood` for each text, from its first 7 characters. Architecture: `character(3) > ",
+        "Predicts one of the 2 classes of `mood` for each text from its first 7 characters. Architecture: `chara",
         "A table with a row for each text, and these columns:",
         "| text | the text |",
-        "characters, each 2 times or more in the training texts; token dropout 0.1",
-        "- A character that its data did not hold often enough counts as unknown, like any other.",
+        "characters, each at least 2 times in the training texts; token dropout 0.1",
+        "- Every character that is too rare in the training data counts as the same unknown one.",
         'labels = bundle.predict(["a text", "another one"])',
     ):
         assert line in card, line
@@ -255,9 +255,9 @@ def test_the_card_of_a_model_of_texts_says_what_a_token_is(tmp_path: Path) -> No
 def test_the_card_of_a_wide_table_names_the_first_and_the_last_of_many_steps(tmp_path: Path) -> None:
     card = label_card_of(tmp_path, label_bundle_of(sequences_of(wide_table()), gaps="fill"))
     for line in (
-        "A table with a row for each sequence, gaps filled as in training (fill), and these columns:",
+        "A table with a row for each sequence, with gaps filled as in training (fill), and these columns:",
         r"| step\_1 to step\_6 | numbers: the 6 steps, in order |",
-        "A sequence may be shorter: its last cells are empty then.",
+        "The last cells of a shorter sequence are empty.",
     ):
         assert line in card, line
 
@@ -266,12 +266,12 @@ def test_the_card_of_a_model_of_numbers_has_no_classes(tmp_path: Path) -> None:
     card = label_card_of(tmp_path, label_bundle_of(sequences_of(long_table(), "regression", time=None)))
     for line in (
         "# Regression: `wear`",
-        "The number `wear` for each sequence, ",
+        "Predicts the number `wear` for each sequence from ",
         "A table with a row for each step of each sequence, the steps in order, without gaps, ",
         "; mae in original units, smaller is better:",
     ):
         assert line in card, line
-    assert "It knows `" not in card
+    assert "It only knows" not in card
     assert "label smoothing" not in card
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers.bundle_files import edit, flip_a_bit, write
 from helpers.forecast_bundles import (
     HORIZON,
     bundle_of,
@@ -35,7 +36,7 @@ from torch import Tensor, nn
 
 from lstmgru.bundle import load_bundle
 from lstmgru.bundle.directory import replacing
-from lstmgru.bundle.plain import plain
+from lstmgru.bundle.serialization import plain
 from lstmgru.errors import BundleError
 from lstmgru.specs import TrainSpec, registry
 
@@ -123,33 +124,6 @@ def test_what_json_cannot_hold_is_refused_with_its_place() -> None:
         plain({"list": [1, 2j]}, "provenance")
 
 
-def edit(*path: str, to: Any) -> Callable[[Path], None]:
-    """A change of one key of ``bundle.json``."""
-
-    def change(folder: Path) -> None:
-        document = json.loads((folder / "bundle.json").read_text())
-        inner = document
-        for key in path[:-1]:
-            inner = inner[key]
-        if to is None:
-            del inner[path[-1]]
-        else:
-            inner[path[-1]] = to
-        (folder / "bundle.json").write_text(json.dumps(document))
-
-    return change
-
-
-def write(name: str, content: bytes) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_bytes(content) and None
-
-
-def flip_a_bit(folder: Path) -> None:
-    content = bytearray((folder / "weights.safetensors").read_bytes())
-    content[-1] ^= 1
-    (folder / "weights.safetensors").write_bytes(content)
-
-
 def replace_weights(content: bytes) -> Callable[[Path], None]:
     """Other weights, with their true digest."""
 
@@ -166,27 +140,27 @@ PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
 @pytest.mark.parametrize(
     ("damage", "match"),
     [
-        (shutil.rmtree, "shops.bundle does not exist: give a directory"),
-        (lambda folder: (folder / "bundle.json").unlink(), "no complete bundle: bundle.json is missing"),
+        (shutil.rmtree, "shops.bundle does not exist; pass the directory"),
+        (lambda folder: (folder / "bundle.json").unlink(), "not a complete bundle: bundle.json is missing"),
         (lambda folder: (folder / "weights.safetensors").unlink(), "weights.safetensors is missing"),
         (write("bundle.json", b""), "bundle.json is damaged: Expecting value"),
         (write("bundle.json", b'{"format_version": 2, '), "bundle.json is damaged"),
         (write("bundle.json", b"\xff\xfe"), "bundle.json is damaged"),
         (write("bundle.json", b"[" * 100_000), "bundle.json is damaged"),
         (write("bundle.json", b"[]"), "must hold a JSON object but holds a list"),
-        (edit("format_version", to=1), "has the format version 1 but this program reads 2 and 3; load it with"),
-        (edit("format_version", to=None), "has the format version None"),
+        (edit("format_version", to=1), "has format version 1, but this version of lstmgru reads 2 and 3; load it with"),
+        (edit("format_version", to=None), "has format version None"),
         (edit("task", to=None), "bundle.json lacks 'task'"),
         (edit("task", to="forecasts"), "task must be one of forecast, .* but got 'forecasts'; did you mean 'forecast'"),
         (edit("task", to="regression"), "bundle.json lacks '"),
         (edit("forecast", to=None), "bundle.json lacks 'forecast'; export the model again"),
-        (edit("forecast", to=[]), "bundle.json holds what it cannot"),
-        (edit("forecast", "horizon", to="3"), "bundle.json holds what it cannot"),
-        (edit("forecast", "hroizon", to=3), "holds what it cannot .*hroizon"),
+        (edit("forecast", to=[]), "bundle.json holds an invalid value"),
+        (edit("forecast", "horizon", to="3"), "bundle.json holds an invalid value"),
+        (edit("forecast", "hroizon", to=3), "holds an invalid value .*hroizon"),
         (edit("model", "branches", to="lstn(5) > gru(4)"), "did you mean 'lstm'"),
         (edit("training", "loss", to="maee"), "did you mean 'mae'"),
-        (edit("data", "frequency", to="fortnight"), "holds what it cannot"),
-        (edit("data", "gaps", to="ignore"), "holds what it cannot"),
+        (edit("data", "frequency", to="fortnight"), "holds an invalid value"),
+        (edit("data", "gaps", to="ignore"), "holds an invalid value"),
         (
             edit("data", "schema", "targets", to=["sales 0", "sales 1"]),
             r"mean of the scaler must have the shape \(2, 7\) but has \(2, 6\)",
@@ -199,12 +173,12 @@ PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
         ),
         (edit("scaler", "scale", to=[[0.0] * 6] * 2), "scales of the scaler must be positive"),
         (edit("scaler", "mean", to=[[float("nan")] * 6] * 2), "mean of the scaler must be finite"),
-        (edit("scaler", "mean", to=["x"] * 6), "holds what it cannot"),
-        (edit("scaler", "static_mean", to=None), "holds what it cannot"),
-        (edit("scaler", "log", to=True), "a scaler of 1 targets, log True, for a model of 1 targets, log False"),
+        (edit("scaler", "mean", to=["x"] * 6), "holds an invalid value"),
+        (edit("scaler", "static_mean", to=None), "holds an invalid value"),
+        (edit("scaler", "log", to=True), "the scaler has 1 targets and log True, but the model has 1 and log False"),
         (edit("calibration", to=None), "lacks 'calibration'"),
-        (edit("calibration", "offsets", to=[1.0]), "holds what it cannot"),
-        (edit("calibration", "offsets", to=["x"] * 6), "holds what it cannot"),
+        (edit("calibration", "offsets", to=[1.0]), "holds an invalid value"),
+        (edit("calibration", "offsets", to=["x"] * 6), "holds an invalid value"),
         (edit("calibration", "offsets", to=[float("inf")] * 6), "offsets of the calibration must not be infinite"),
         (edit("calibration", "shape", to=[2, 1, 3]), r"must be of \(3, 1\) steps and targets but are of \(1, 3\)"),
         (edit("calibration", "season_length", to=0), "season_length of the calibration must be at least 1 but is 0"),
@@ -214,8 +188,8 @@ PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
         ),
         (
             edit("registered_cells", to={"peephole": "shop.cells.Peephole"}),
-            r"has the cell 'peephole', which is not registered here; call "
-            r"lstmgru.specs.registry.register_cell\('peephole', …\) with its class, "
+            r"uses the cell 'peephole', which is not registered; call "
+            r"lstmgru.register_cell\('peephole', …\) with its class, "
             r"which was shop.cells.Peephole, before loading$",
         ),
         (edit("weights", "sha256", to="0" * 64), "is not the file that bundle.json describes"),
@@ -260,9 +234,7 @@ def test_a_registered_cell_must_be_registered_where_it_is_loaded(
     bundle = bundle_of(panel_of(frame), model_of("elman(4) > gru(3)"))
     folder = save(tmp_path / "bundle", bundle)
     monkeypatch.setattr(registry, "_registered", {})
-    with pytest.raises(
-        BundleError, match=r"the cell 'elman', which is not registered here; .*test_forecast_bundle.Elman, "
-    ):
+    with pytest.raises(BundleError, match=r"the cell 'elman', which is not registered; .*test_forecast_bundle.Elman, "):
         load_bundle(folder)
     registry.register_cell("elman", Elman)
     pd.testing.assert_frame_equal(load_bundle(folder).predict(frame), bundle.predict(frame), check_exact=True)
@@ -308,10 +280,10 @@ def test_saving_replaces_an_earlier_bundle(copy: Path) -> None:
 
 def test_saving_replaces_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(BundleError, match="exists and is no bundle: remove it or choose another directory"):
+    with pytest.raises(BundleError, match="exists but is not a bundle; remove it or choose another directory"):
         save(tmp_path, bundle_of(make_panel((40,))))
     assert os.listdir(tmp_path) == ["thesis.tex"]
-    with pytest.raises(BundleError, match="exists and is no bundle"):
+    with pytest.raises(BundleError, match="exists but is not a bundle"):
         save(tmp_path / "thesis.tex", bundle_of(make_panel((40,))))
 
 

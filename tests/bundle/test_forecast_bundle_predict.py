@@ -154,16 +154,16 @@ def panel_future(panel: SeriesPanel) -> Any:
 @pytest.mark.parametrize(
     ("spec", "keeps"),
     [
-        ({"normalization": "last"}, r"the scale \(normalization last\)"),
-        ({"normalization": "series"}, r"the scale \(normalization series\)"),
+        ({"normalization": "last"}, r"a scale \(normalization last\)"),
+        ({"normalization": "series"}, r"a scale \(normalization series\)"),
         ({"normalization": "fold", "series_embedding": 2}, "an embedding"),
     ],
 )
 def test_a_model_that_keeps_numbers_for_its_series_refuses_others(spec: dict[str, Any], keeps: str) -> None:
     bundle = bundle_of(panel_of(table(shops=("north", "south"))), model_of(**spec))
     match = (
-        rf"^new.csv: the model keeps {keeps} of each series that it learnt from, and 'sooth' is none of them; did you "
-        r"mean 'south'\? \(series: north, south\); leave it out, or train with space.normalization fold, window or "
+        rf"^new.csv: the model has {keeps} for each training series, and 'sooth' is not one of them; did you "
+        r"mean 'south'\? \(series: north, south\); remove it, or train with space.normalization fold, window or "
         "mean and space.series_embedding 0$"
     )
     with pytest.raises(DataError, match=match):
@@ -215,7 +215,7 @@ def test_what_has_no_logarithm_is_refused_where_the_model_takes_it(
     bundle = bundle_of(panel_of(frame), model_of(transform="log"))
     frame.loc[len(frame) - 3, "sales 0"] = value
     match = (
-        rf"^new.csv: column 'sales 0' must be positive, for the model takes logarithms \(transform log\), but is "
+        rf"^new.csv: column 'sales 0' must be positive, as the model takes logarithms \(transform log\), but is "
         rf"{value:g} at {place}; correct it, or train with space.transform none or difference$"
     )
     with pytest.raises(DataError, match=match):
@@ -275,16 +275,19 @@ ARRAYS: dict[str, tuple[int, ...]] = {
         ({"static": None}, r"static must be given: .* covariates static_0, static_1; its shape is \(2, 2\)$"),
         (
             {"series": None},
-            r"series must be given: the model keeps numbers for each of its series; its shape is \(2,\)$",
+            r"series must be given: the model has parameters for each series; its shape is \(2,\)$",
         ),
-        ({"series": np.array([0, 1])}, "series must hold codes .* learnt from, 1 to 3, but holds 0"),
-        ({"series": np.array([1, 4])}, "series must hold codes .* learnt from, 1 to 3, but holds 4"),
+        ({"series": np.array([0, 1])}, "series must hold codes of the training series, 1 to 3, but holds 0"),
+        ({"series": np.array([1, 4])}, "series must hold codes of the training series, 1 to 3, but holds 4"),
         ({"lengths": None}, r"lengths must be given: contexts of the model may be padded; its shape is \(2,\)$"),
         ({"lengths": np.array([0, 6])}, "lengths must hold rows of a context, 1 to 6, but holds 0"),
         ({"lengths": np.array([1, 7])}, "lengths must hold rows of a context, 1 to 6, but holds 7"),
-        ({"past": np.full((2, 6, 5), 3)}, "past must hold codes of names, 0 to 2, in 'future_1' but holds 3"),
-        ({"future": np.full((2, 3, 2), -1)}, "future must hold codes of names, 0 to 2, in 'future_1' but holds -1"),
-        ({"static": np.full((2, 2), 1.5)}, "static must hold codes of names, 0 to 3, in 'static_0' but holds 1.5"),
+        ({"past": np.full((2, 6, 5), 3)}, "past must hold codes of categories, 0 to 2, in 'future_1' but holds 3"),
+        (
+            {"future": np.full((2, 3, 2), -1)},
+            "future must hold codes of categories, 0 to 2, in 'future_1' but holds -1",
+        ),
+        ({"static": np.full((2, 2), 1.5)}, "static must hold codes of categories, 0 to 3, in 'static_0' but holds 1.5"),
         (
             {"past": np.zeros((2, 6, 5))},
             "past must be positive in target 'target_0', .* but is 0 at step 4 of window 0",

@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,16 @@ import onnxruntime
 import pytest
 import torch
 from helpers.forecast_bundles import HORIZON, bundle_of, calibration_of, model_of
-from helpers.networks import EVERYTHING, FUTURE, make_network
+from helpers.networks import EVERYTHING, FUTURE
+from helpers.onnx_models import MANY, PLAIN, STATIC, Elman, Unexportable, forecaster, operators, run
 from helpers.panels import make_panel
-from torch import Tensor, nn
+from torch import Tensor
 
 from lstmgru.bundle import load_bundle, save_bundle
-from lstmgru.bundle.forecasting.forecaster import UnscaledForecaster
+from lstmgru.bundle.forecasting.servable import UnscaledForecaster
 from lstmgru.bundle.onnx.export import export_onnx
 from lstmgru.bundle.onnx.layers import OnnxAutoregressiveDecoder, OnnxCell, OnnxRecurrence, with_onnx_layers
 from lstmgru.bundle.onnx.parity import BATCH_SIZES, TOLERANCE, compare
-from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.errors import BundleError
 from lstmgru.specs import (
     CHANNELS,
@@ -38,14 +37,10 @@ from lstmgru.specs import (
     TRANSFORMS,
     ForecastSpec,
     InputSpec,
-    ModelSpec,
     registry,
 )
 from lstmgru.specs.registry import BUILT_IN_CELLS, register_cell
 
-PLAIN = InputSpec(n_targets=1, n_inputs=2)
-STATIC = InputSpec(n_targets=1, n_inputs=1, n_static=1, padded=True)
-MANY = InputSpec(n_targets=2, n_inputs=3, n_future=1, n_series=5)
 INTERVALS, SCALED, MISSING = (
     {"calibration": {"scaled": False}}, {"calibration": {"scaled": True}}, {"calibration": {"missing": True}},
 )  # fmt: skip
@@ -89,49 +84,6 @@ SLOW: list[tuple[str, InputSpec, dict[str, Any]]] = [
     ("gru(4)", EVERYTHING, {"channels": "independent", "decoder": "mlp", "normalization": "series", **SCALED}),
     ("gru(4)", MANY, {"series_embedding": 4, "normalization": "fold", **QUANTILES, **INTERVALS}),
 ]  # fmt: skip
-
-
-def forecaster(
-    branches: str = "gru(4)",
-    inputs: InputSpec = PLAIN,
-    *,
-    context_length: int = 9,
-    horizon: int = HORIZON,
-    mean: float = 16.0,
-    calibration: dict[str, Any] | None = None,
-    **settings: Any,
-) -> UnscaledForecaster:
-    """A forecaster with random weights, as large as training makes them, so that one in the wrong place would show."""
-    settings = {"context_length": context_length, "horizon": horizon, "dropout": 0.3, **settings}
-    network = make_network(branches, inputs=inputs, **settings).float()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.mul_(2)
-    intervals = None if calibration is None else calibration_of(inputs.n_targets, **calibration)
-    return UnscaledForecaster(network, scaler(network.spec, inputs, mean), intervals)
-
-
-def scaler(spec: ModelSpec, inputs: InputSpec, mean: float) -> Scaler:
-    """A scaler that treats every channel and series in another way; names pass as they are."""
-    rows = inputs.n_series if spec.normalization in ("series", "last") else 1
-    number = np.arange(rows)[:, None] + np.arange(inputs.n_inputs, dtype=np.float32)
-    means, scales = mean + 10 * number, 7 / (1 + number)
-    if spec.log:
-        means[:, : inputs.n_targets], scales[:, : inputs.n_targets] = np.log(means[:, : inputs.n_targets]), 0.5
-    for channel, _ in inputs.categories:
-        means[:, channel], scales[:, channel] = 0, 1
-    static_mean, static_scale = np.full(inputs.n_static, 2, np.float32), np.full(inputs.n_static, 3, np.float32)
-    for channel, _ in inputs.static_categories:
-        static_mean[channel], static_scale[channel] = 0, 1
-    return Scaler(means, scales, inputs.n_targets, spec.log, static_mean, static_scale)
-
-
-def run(path: Path, inputs: dict[str, Tensor]) -> dict[str, np.ndarray[Any, Any]]:
-    """What ONNX Runtime gives, by the names of the outputs."""
-    session = onnxruntime.InferenceSession(path)
-    names = [node.name for node in session.get_outputs()]
-    feeds = {name: tensor.numpy() for name, tensor in inputs.items()}
-    return dict(zip(names, session.run(names, feeds), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -187,15 +139,6 @@ def test_a_series_that_the_model_does_not_know_has_no_forecast(tmp_path: Path) -
         assert np.isnan(values).any(axis=tuple(range(1, values.ndim))).tolist() == [False, True, False]
 
 
-def operators(graph: Any) -> Iterator[Any]:
-    """The nodes of a graph and of those within it."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:
-                yield from operators(attribute.g)
-
-
 def test_the_file_stands_alone_and_says_nothing_of_its_maker(exported: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     export_onnx(forecaster("lstm(4) > fused(4)"), path)
@@ -213,14 +156,16 @@ def test_the_file_stands_alone_and_says_nothing_of_its_maker(exported: Path, tmp
 def test_the_export_is_silent(tmp_path: Path) -> None:
     script = """
 from pathlib import Path
-from bundle.test_onnx import FUTURE, export_onnx, forecaster
+from helpers.networks import FUTURE
+from helpers.onnx_models import forecaster
+from lstmgru.bundle.onnx.export import export_onnx
 export_onnx(forecaster("lstm(4) > gru(4)", FUTURE, normalization="last", decoder="recurrent"), Path("model.onnx"))
 """
     command = [sys.executable, "-W", "always:::torch", "-c", script]
     done = subprocess.run(
         command,
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": f"{Path(__file__).parent}"},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         check=False,
     )
@@ -307,25 +252,6 @@ def test_a_model_with_other_weights_is_found_out(name: str, value: float, export
         compare(model, exported)
 
 
-class Elman(nn.Module):
-    """A cell of a user's own, on torch's layer."""
-
-    def __init__(self, input_size: int, hidden_size: int, recurrent_dropout: float) -> None:
-        super().__init__()
-        self.layer = nn.RNN(input_size, hidden_size, batch_first=True)
-
-    def forward(self, x: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        outputs, h = self.layer(x, None if state is None else state[0][None])
-        return outputs, (h[0],)
-
-
-class Unexportable(Elman):
-    """One that no tracing can follow."""
-
-    def forward(self, x: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        return super().forward(x * float(x.sum().tanh()), state)
-
-
 class LooksAhead(Elman):
     """One that breaks the contract: a sequence step by step is another thing to it than the sequence."""
 
@@ -406,7 +332,7 @@ def test_a_bundle_holds_its_onnx_file_and_how_far_it_is_from_torch(saved: Path) 
     assert [batch["batch_size"] for batch in described["parity"]] == [1, 7, 64]
     assert all(0 <= batch["relative"] <= TOLERANCE and batch["absolute"] < 1e-3 for batch in described["parity"])
     bundle = load_bundle(saved)
-    inputs = bundle.forecaster.random_inputs(3)
+    inputs = bundle.servable.random_inputs(3)
     arrays = {name: tensor.numpy() for name, tensor in inputs.items()}
     found = run(saved / "model.onnx", inputs)
     np.testing.assert_allclose(found["forecast"], bundle.forecast_array(**arrays), rtol=1e-5)
@@ -428,10 +354,10 @@ def test_the_card_says_what_the_arrays_of_the_onnx_model_hold(saved: Path) -> No
     card = (saved / "MODEL_CARD.md").read_text()
     for line in (
         "- The channels of `past` are `target_0`, `past_0`, `future_0`, `future_1`; those of `future` are the last 2",
-        "- A name is its code: its place in `data.schema.categories` of `bundle.json`, from 1.",
+        "- A category is represented by its code, its position in `data.schema.categories` of `bundle.json`, from 1.",
         "- `static` holds `static_0`, `static_1`.",
-        "- `series` (int64) is the place of the series in `data.ids` of `bundle.json`, from 1.",
-        "- `lengths` (int64) says how many rows of each context are real",
+        "- `series` (int64) is the position of the series in `data.ids` of `bundle.json`, from 1.",
+        "- `lengths` (int64) is the number of real rows",
         "- `quantiles` are those of the probabilities 0.025, 0.1, 0.5, 0.9, 0.975.",
     ):
         assert line in card, line

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from bundle.test_forecast_bundle import edit, flip_a_bit, write
+from helpers.bundle_files import edit, flip_a_bit, write
 from helpers.sequence_bundles import (
     LENGTH,
     TEXTS,
@@ -31,8 +31,7 @@ from helpers.sequence_bundles import (
 
 from lstmgru.bundle import SequenceBundle, example_sequences, load_bundle
 from lstmgru.bundle.pyfunc import _load_pyfunc
-from lstmgru.bundle.reading import read_data
-from lstmgru.bundle.sequences import arrays as label_arrays
+from lstmgru.bundle.sequences import batches as sequence_batches
 from lstmgru.data.sequences.encoding import ChannelScaler, Encoding
 from lstmgru.data.sequences.vocabulary import Vocabulary
 from lstmgru.errors import BundleError, DataError, SpecError
@@ -112,7 +111,7 @@ def test_what_comes_after_the_most_steps_that_it_reads_changes_nothing() -> None
 def test_sequences_in_many_batches_are_labeled_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     frame, bundle = made("sequences")
     labels = bundle.predict(frame)
-    monkeypatch.setattr(label_arrays, "_BATCH_STEPS", 10)
+    monkeypatch.setattr(sequence_batches, "_BATCH_STEPS", 10)
     pd.testing.assert_frame_equal(bundle.predict(frame), labels)
 
 
@@ -120,17 +119,17 @@ def test_sequences_in_many_batches_are_labeled_as_in_one(monkeypatch: pytest.Mon
 def test_batches_hold_every_sequence_once_and_not_too_much(
     sizes: int, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(label_arrays, "_BATCH_SIZE", sizes)
-    monkeypatch.setattr(label_arrays, "_BATCH_STEPS", steps)
+    monkeypatch.setattr(sequence_batches, "_BATCH_SIZE", sizes)
+    monkeypatch.setattr(sequence_batches, "_BATCH_STEPS", steps)
     lengths = np.random.default_rng(0).integers(1, 12, 50)
     lengths[7] = 30
-    parts = list(label_arrays.batches(lengths))
+    parts = list(sequence_batches.batches(lengths))
     assert sorted(np.concatenate(parts)) == list(range(50))
     assert all(len(part) <= sizes for part in parts)
     assert all(len(part) * lengths[part].max() <= steps for part in parts if len(part) > 1)
     longest = [int(lengths[part].max()) for part in parts]
     assert longest == sorted(longest)
-    assert list(label_arrays.batches(np.array([], np.int64))) == []
+    assert list(sequence_batches.batches(np.array([], np.int64))) == []
 
 
 @pytest.mark.parametrize(
@@ -177,8 +176,8 @@ def test_texts_alone_will_do_for_a_model_of_texts() -> None:
 @pytest.mark.parametrize(
     ("kind", "data", "match"),
     [
-        ("words", "a text", "the model labels a list of texts or a table but got a str; give it a list of texts or a"),
-        ("sequences", ["a text"], "the model labels a table but got a list; give it a table$"),
+        ("words", "a text", "the model predicts from a list of texts or a table, but got a str$"),
+        ("sequences", ["a text"], "the model predicts from a table, but got a list$"),
         ("words", ["a", None], r"new.csv: column 'text' \(data.text\) is empty in row 2"),
         ("words", ["a", 2], r"new.csv: column 'text' \(data.text\) must hold texts but row 2 is 2"),
         ("words", ["a", "\ud800"], r"new.csv: column 'text' .* half of a character .* in row 2"),
@@ -255,19 +254,19 @@ def test_codes_are_labeled_as_the_texts_that_they_are_of() -> None:
             "sequences",
             np.ones((2, 5, 2)),
             np.array([1, 0]),
-            "lengths must hold steps .*, 1 to 5, but holds 0",
+            "lengths must hold numbers of steps, 1 to 5, but holds 0",
         ),
         (
             "sequences",
             np.ones((2, 5, 2)),
             np.array([6, 1]),
-            "lengths must hold steps .*, 1 to 5, but holds 6",
+            "lengths must hold numbers of steps, 1 to 5, but holds 6",
         ),
         (
             "sequences",
             np.ones((1, 5, 2)),
             np.array([1.5]),
-            "lengths must hold steps .*, 1 to 5, but holds 1.5",
+            "lengths must hold numbers of steps, 1 to 5, but holds 1.5",
         ),
         ("sequences", np.full((1, 5, 2), np.inf), np.array([2]), "values must be finite .* but 4 are not"),
         ("words", np.zeros((1, 5), int), None, "tokens must hold codes of tokens, 1 to 17, but holds 0"),
@@ -281,9 +280,9 @@ def test_arrays_that_do_not_fit_are_refused(kind: str, inputs: Any, lengths: Any
 
 def test_classes_have_probabilities_and_numbers_are_values() -> None:
     values = np.ones((1, 3, 2), np.float32)
-    with pytest.raises(DataError, match="the model gives numbers, which have no probabilities: use value_array"):
+    with pytest.raises(DataError, match="the model predicts numbers, which have no probabilities; use value_array"):
         made("numbers")[1].probability_array(values)
-    with pytest.raises(DataError, match="the model gives classes and no numbers: use probability_array"):
+    with pytest.raises(DataError, match="the model predicts classes, not numbers; use probability_array"):
         made("sequences")[1].value_array(values)
 
 
@@ -308,21 +307,27 @@ SCALER = SEQUENCES.encoding.scaler
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (changed(SEQUENCES, task=TWO), "a network of 3 outputs for labels of 2 classes"),
-        (changed(SEQUENCES, task=LabelSpec("regression", "mae")), "a network of 3 outputs for labels of one number"),
+        (changed(SEQUENCES, task=TWO), "the network has 3 outputs, but labels are 2 classes"),
+        (
+            changed(SEQUENCES, task=LabelSpec("regression", "mae")),
+            "the network has 3 outputs, but labels are one number",
+        ),
         (changed(SEQUENCES, model_spec=model_of("gru(3)")), r"the network must be gru\(3\) but is .*lstm\(4\)"),
-        (changed(SEQUENCES, schema=replace(SEQUENCES.schema, channels=("heat",))), "of 2 channels for a table of 1"),
-        (changed(WORDS, schema=SEQUENCES.schema), "a model of tokens word for a table of layout long"),
-        (changed(SEQUENCES, schema=WORDS.schema), "a model of tokens None for a table of layout text"),
+        (
+            changed(SEQUENCES, schema=replace(SEQUENCES.schema, channels=("heat",))),
+            "the network has 2 channels, but the table has 1",
+        ),
+        (changed(WORDS, schema=SEQUENCES.schema), "the model reads tokens word, but the table has the layout long"),
+        (changed(SEQUENCES, schema=WORDS.schema), "the model reads tokens None, but the table has the layout text"),
         (changed(SEQUENCES, encoding=WORDS.encoding), "must have a scaler but has none"),
         (changed(WORDS, encoding=SEQUENCES.encoding), "must have a vocabulary but has none"),
         (
             changed(WORDS, encoding=Encoding(None, Vocabulary("word", ("a", "b")))),
-            "a vocabulary of 4 codes for an embedding of 18",
+            "the vocabulary has 4 codes, but the embedding has 18",
         ),
         (
             changed(WORDS, encoding=Encoding(None, Vocabulary("character", ("a",)))),
-            "a vocabulary of characters for a network that reads words",
+            "the vocabulary is of characters, but the network reads words",
         ),
         (
             changed(SEQUENCES, encoding=Encoding(ChannelScaler(np.zeros(3, np.float32), np.ones(3, np.float32)), None)),
@@ -366,24 +371,27 @@ def rewrite_vocabulary(content: bytes) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ("damage", "match"),
     [
-        (lambda folder: (folder / "vocabulary.json").unlink(), "no complete bundle: vocabulary.json is missing"),
+        (lambda folder: (folder / "vocabulary.json").unlink(), "not a complete bundle: vocabulary.json is missing"),
         (write("vocabulary.json", b"{}"), "vocabulary.json is not the file that bundle.json describes"),
         (rewrite_vocabulary(b"{"), "vocabulary.json is damaged: .*; export the model again"),
         (rewrite_vocabulary(b"[]"), "vocabulary.json must hold a JSON object but holds a list"),
-        (rewrite_vocabulary(b"{}"), "holds what it cannot|lacks 'kind'"),
+        (rewrite_vocabulary(b"{}"), "holds an invalid value|lacks 'kind'"),
         (rewrite_vocabulary(b'{"kind": "word", "tokens": ["a"]}'), "does not fit the architecture: .*embedding"),
-        (rewrite_vocabulary(b'{"kind": "character", "tokens": ["a"]}'), "a vocabulary of characters for a network"),
-        (edit("vocabulary", to=None), "holds what it cannot .*vocabulary"),
+        (
+            rewrite_vocabulary(b'{"kind": "character", "tokens": ["a"]}'),
+            "the vocabulary is of characters, but the network",
+        ),
+        (edit("vocabulary", to=None), "holds an invalid value .*vocabulary"),
         (edit("task", to=None), "lacks 'task'"),
         (edit("task", to="regression"), "classes must be empty for regression"),
-        (edit("task", to="forecast"), "holds what it cannot|lacks '"),
+        (edit("task", to="forecast"), "holds an invalid value|lacks '"),
         (edit("labels", "classes", to=["bad"]), "classes must be at least 2"),
         (edit("labels", "classes", to=["a", "b", "c"]), r"does not fit the architecture: head.*\[2\b.*\[3\b"),
         (edit("labels", to=None), "lacks 'labels'"),
-        (edit("encoding", to=[]), "holds what it cannot"),
+        (edit("encoding", to=[]), "holds an invalid value"),
         (edit("encoding", "label_scale", to=None), "lacks 'label_scale'"),
-        (edit("data", "schema", "layout", to="long"), "a model of tokens word for a table of layout long"),
-        (edit("data", "gaps", to="ignore"), "holds what it cannot"),
+        (edit("data", "schema", "layout", to="long"), "the model reads tokens word, but the table has the layout long"),
+        (edit("data", "gaps", to="ignore"), "holds an invalid value"),
         (edit("model", "max_length", to=0), "max_length must be at least 1 but got 0"),
         (flip_a_bit, "weights.safetensors is not the file that bundle.json describes"),
     ],
@@ -514,20 +522,20 @@ def archive(folder: Path, name: str, content: str) -> tuple[Path, SequenceBundle
 @pytest.mark.parametrize(("name", "content"), [("x.ts", TS), ("x.tsv", "1\t0.5\t2\n2\t1\t0.5\n1\t3\tNaN\n2\t4\t5\n")])
 def test_a_file_of_an_archive_is_read_as_in_training(name: str, content: str, tmp_path: Path) -> None:
     path, bundle = archive(tmp_path, name, content)
-    labels = bundle.predict(read_data(bundle, path))
+    labels = bundle.predict(bundle.read_table(path))
     assert len(labels) == len(content.splitlines()) - content.count("@")
     named = pd.DataFrame({"step_1": [0.5, 1.0, 3.0, 4.0], "step_2": [2.0, 0.5, np.nan, 5.0]})
     if name == "x.tsv":
         named.to_csv(tmp_path / "table.tsv", sep="\t", index=False)
-        pd.testing.assert_frame_equal(bundle.predict(read_data(bundle, tmp_path / "table.tsv")), labels)
+        pd.testing.assert_frame_equal(bundle.predict(bundle.read_table(tmp_path / "table.tsv")), labels)
 
 
 def test_texts_of_a_table_stay_text(tmp_path: Path) -> None:
     bundle = made("words")[1]
     (tmp_path / "new.csv").write_text("text\n1\n2.50\n")
-    assert read_data(bundle, tmp_path / "new.csv")["text"].tolist() == ["1", "2.50"]
+    assert bundle.read_table(tmp_path / "new.csv")["text"].tolist() == ["1", "2.50"]
     with pytest.raises(DataError, match=r"new2\.csv does not exist; did you mean 'new\.csv'"):
-        read_data(bundle, tmp_path / "new2.csv")
+        bundle.read_table(tmp_path / "new2.csv")
 
 
 def test_predict_labels_a_table_from_the_command_line(
@@ -544,7 +552,7 @@ def test_predict_labels_a_table_from_the_command_line(
         assert ended.value.code == 0
     printed = capsys.readouterr().out
     assert printed.startswith("engine,label,p_a,p_b,p_c\ne0,")
-    assert printed.endswith(f"8 rows written to {tmp_path / 'labels.csv'}\n")
+    assert printed.endswith(f"8 labels written to {tmp_path / 'labels.csv'}\n")
     pd.testing.assert_frame_equal(
         pd.read_csv(tmp_path / "labels.csv"), bundle.predict(frame), check_dtype=False, rtol=1e-6
     )

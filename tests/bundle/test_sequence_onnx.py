@@ -12,7 +12,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from bundle.test_onnx import Unexportable, operators, run
+from helpers.onnx_models import Unexportable, operators, run
 from helpers.sequence_bundles import LENGTH, label_bundle_of, long_table, model_of, sequences_of, text_table, wide_table
 
 from lstmgru.bundle import SequenceBundle, load_bundle, save_bundle
@@ -54,7 +54,7 @@ def bundle_of(kind: str, branches: str, **spec: Any) -> SequenceBundle:
 )
 def test_onnx_runtime_labels_as_torch_does(kind: str, branches: str, spec: dict[str, Any], tmp_path: Path) -> None:
     bundle = bundle_of(kind, branches, **spec)
-    model, path = bundle.predictor, tmp_path / "model.onnx"
+    model, path = bundle.servable, tmp_path / "model.onnx"
     parity = export_onnx(model, path)
     assert [batch.batch_size for batch in parity.batches] == list(BATCH_SIZES) == [1, 7, 64]
     # Labels of about 1000 with a deviation of 7 are rounded to 1e-5 deviations by single precision.
@@ -75,7 +75,7 @@ def test_onnx_runtime_labels_as_torch_does(kind: str, branches: str, spec: dict[
 def check_nodes(path: Path, bundle: SequenceBundle) -> None:
     """The inputs and outputs of the file are those that the predictor names."""
     session = onnxruntime.InferenceSession(path)
-    model = bundle.predictor
+    model = bundle.servable
     for nodes, shapes in ((session.get_inputs(), model.shapes), (session.get_outputs(), model.output_shapes)):
         assert {node.name: node.shape for node in nodes} == {name: ["batch", *shape] for name, shape in shapes.items()}
         types = {node.name: node.type for node in nodes}
@@ -108,7 +108,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of ``bundle_of("classes", "bi-gru(4)")``."""
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"
-    export_onnx(bundle_of("classes", "bi-gru(4)").predictor, path)
+    export_onnx(bundle_of("classes", "bi-gru(4)").servable, path)
     return path
 
 
@@ -128,7 +128,7 @@ def test_the_file_labels_a_table_as_the_bundle_does(exported: Path) -> None:
 
 @pytest.mark.parametrize("rest", [np.nan, np.inf, -1e30])
 def test_what_stands_after_a_sequence_changes_nothing(rest: float, exported: Path) -> None:
-    inputs = bundle_of("classes", "bi-gru(4)").predictor.random_inputs(9)
+    inputs = bundle_of("classes", "bi-gru(4)").servable.random_inputs(9)
     padding = torch.arange(LENGTH) >= inputs["lengths"].unsqueeze(1)
     other = inputs | {"values": inputs["values"].masked_fill(padding.unsqueeze(-1), rest)}
     for first, second in zip(run(exported, inputs).values(), run(exported, other).values(), strict=True):
@@ -171,7 +171,7 @@ def test_long_sequences_take_no_longer_to_export(tmp_path: Path) -> None:
     counts = []
     for length in (LENGTH, 336):
         bundle = bundle_of("classes", "bi-fused(4) > lstm(4)", max_length=length, pooling="additive")
-        export_onnx(bundle.predictor, tmp_path / "model.onnx")
+        export_onnx(bundle.servable, tmp_path / "model.onnx")
         counts.append(len(list(operators(onnx.load(tmp_path / "model.onnx").graph))))
     assert counts[0] == counts[1]
 
@@ -179,7 +179,7 @@ def test_long_sequences_take_no_longer_to_export(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [1e-2, float("nan")])
 @pytest.mark.parametrize("name", ["encoder.branches.0.layers.0.backwards.weight_hh", "head.1.bias"])
 def test_a_model_with_other_weights_is_found_out(name: str, value: float, exported: Path) -> None:
-    model = bundle_of("classes", "bi-gru(4)").predictor
+    model = bundle_of("classes", "bi-gru(4)").servable
     compare(model, exported)
     with torch.no_grad():
         model.network.get_parameter(name).view(-1)[0] += value
@@ -188,7 +188,7 @@ def test_a_model_with_other_weights_is_found_out(name: str, value: float, export
 
 
 def test_a_label_may_differ_only_where_two_classes_are_as_likely() -> None:
-    model = bundle_of("classes", "gru(4)").predictor
+    model = bundle_of("classes", "gru(4)").servable
     own = torch.tensor([1, 2]), torch.tensor([[0.1, 0.45, 0.45], [0.3, 0.3, 0.4]])
     assert model.distance((torch.tensor([2, 2]), own[1]), own, {}) == (0, 0)
     assert model.distance((torch.tensor([2, 1]), own[1]), own, {}) == pytest.approx((0.1, 0.1))
@@ -196,7 +196,7 @@ def test_a_label_may_differ_only_where_two_classes_are_as_likely() -> None:
 
 
 def test_a_distance_of_numbers_is_one_of_standard_deviations() -> None:
-    model = bundle_of("numbers", "gru(4)").predictor
+    model = bundle_of("numbers", "gru(4)").servable
     found = model.distance((torch.tensor([1.0, 5.0]),), (torch.tensor([1.0, 3.0]),), {})
     assert found == pytest.approx((2, 2 / model.label_scale))
 

@@ -292,8 +292,8 @@ COMMANDS = [
     (("schema", "weather"), ("unexpected extra argument", "weather")),
     (("predict",), ("Missing argument",)),
     (("predict", "studies/tiny.bundle"), ("Missing option '--data'",)),
-    (("predict", "none", "--data", "shop.csv"), ("none does not exist", "give a directory that an export wrote")),
-    (("predict", ".", "--data", "shop.csv"), ("is no complete bundle: bundle.json is missing", "export the model")),
+    (("predict", "none", "--data", "shop.csv"), ("none does not exist", "pass the directory of an exported model")),
+    (("predict", ".", "--data", "shop.csv"), ("is not a complete bundle: bundle.json is missing", "export the model")),
     (("predict", "shop.csv", "--data", "shop.csv"), ("shop.csv is a file, not the directory of a bundle",)),
 ]  # fmt: skip
 

@@ -1,50 +1,69 @@
-"""The model card of a model that forecasts."""
+"""The model card of a forecasting model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lstmgru.bundle.card_parts import Card, number, onnx_limit, origin_lines, score_lines, training_line
-from lstmgru.bundle.card_usage import onnx_usage, usage
-from lstmgru.bundle.forecasting.bundle import ForecastBundle
-from lstmgru.bundle.forecasting.notes import array_notes
-from lstmgru.bundle.markdown import code, codes, escape
+from lstmgru.bundle.card import (
+    Card,
+    code,
+    codes,
+    escape,
+    number,
+    onnx_limit,
+    onnx_usage,
+    origin_lines,
+    score_lines,
+    training_line,
+    usage,
+)
+from lstmgru.bundle.directory import DESCRIPTION
+from lstmgru.bundle.forecasting.model import ForecastModel
+from lstmgru.data.forecasting.series import SeriesSchema
 from lstmgru.nn.network import count_parameters
 
+_ROLES = {
+    "targets": "the values to forecast, up to the last known one",
+    "past_covariates": "known up to the last value of the targets",
+    "future_covariates": "also known over the horizon, in rows after the last value of the targets",
+    "static_covariates": "constant within a series",
+}
+_MOST_NAMES = 5
 
-def forecast_card(bundle: ForecastBundle, description: dict[str, Any]) -> Card:
+
+def forecast_card(model: ForecastModel, description: dict[str, Any]) -> Card:
     """The content of the card.
 
     Args:
-        bundle: The model.
-        description: What its ``bundle.json`` holds.
+        model: The model.
+        description: The content of ``bundle.json``.
     """
     onnx = description["onnx"]
-    how = usage("forecasts", example=bundle.example is not None)
+    how = usage(model.results, example=model.example is not None)
     return Card(
-        title=f"Forecasts of {codes(list(bundle.schema.targets))}",
-        summary=_summary(bundle),
-        needs=list(_needs(bundle)),
-        scores=list(_scores(bundle, description["metrics"])),
-        training=[*_architecture(bundle), *origin_lines(description["provenance"])],
-        limits=list(_limits(bundle, description)),
-        usage=[*how, *onnx_usage(onnx, array_notes(bundle, list(onnx["inputs"]) if onnx else []))],
+        title=f"Forecasts of {codes(list(model.schema.targets))}",
+        summary=_summary(model),
+        inputs=list(_inputs(model)),
+        scores=list(_scores(model, description["metrics"])),
+        training=[*_training(model), *origin_lines(description["provenance"])],
+        limits=list(_limits(model, description)),
+        usage=[*how, *onnx_usage(onnx, _arrays(model, list(onnx["inputs"]) if onnx else []))],
     )
 
 
-def _steps(bundle: ForecastBundle, count: int) -> str:
-    unit = f"steps of {bundle.step}" if bundle.frequency == "step" else f"steps of {code(bundle.frequency)}"
-    return f"{count} {unit}"
-
-
-def _summary(bundle: ForecastBundle) -> str:
-    intervals = f", with prediction intervals of {_levels(bundle.levels)}" if bundle.levels else ""
+def _summary(model: ForecastModel) -> str:
+    intervals = f", with prediction intervals of {_levels(model.levels)}" if model.levels else ""
     return (
-        f"The next {_steps(bundle, bundle.forecast.horizon)} of {codes(list(bundle.schema.targets))}, from the last "
-        f"{bundle.model_spec.context_length}{intervals}. Architecture: {code(bundle.model_spec.architecture)}, "
-        f"{count_parameters(bundle.network):,} parameters."
+        f"Forecasts the next {_steps(model, model.forecast.horizon)} of {codes(list(model.schema.targets))} from the "
+        f"last {model.model_spec.context_length}{intervals}. Architecture: {code(model.model_spec.architecture)}, "
+        f"{count_parameters(model.network):,} parameters."
     )
+
+
+def _steps(model: ForecastModel, count: int) -> str:
+    unit = f"steps of {model.step}" if model.frequency == "step" else f"steps of {code(model.frequency)}"
+    return f"{count} {unit}"
 
 
 def _levels(levels: Sequence[float]) -> str:
@@ -53,98 +72,133 @@ def _levels(levels: Sequence[float]) -> str:
     return " and ".join([*([", ".join(shown[:-1])] if shown[1:] else []), shown[-1]])
 
 
-_PARTS = {
-    "targets": "what is forecast, and what is known of it so far",
-    "past_covariates": "known up to the last value of the targets",
-    "future_covariates": "known ahead: over the forecast too, in rows after the last value of the targets",
-    "static_covariates": "the same in all rows of a series",
-}
-_MOST_NAMES = 5
-
-
-def _needs(bundle: ForecastBundle) -> Iterator[str]:
-    schema, length = bundle.schema, bundle.model_spec.context_length
-    gaps = "without gaps" if bundle.gaps == "error" else f"gaps filled as in training ({bundle.gaps})"
+def _inputs(model: ForecastModel) -> Iterator[str]:
+    schema, length = model.schema, model.model_spec.context_length
+    gaps = "without gaps" if model.gaps == "error" else f"with gaps filled as in training ({model.gaps})"
     rows, read = f"at least {length} rows", ""
-    if bundle.short_series == "pad":
+    if model.short_series == "pad":
         rows, read = "at least one row", f" of which the last {length} are read,"
     yield f"A table with {rows} for each series,{read} {gaps}, and these columns:"
     yield ""
-    yield "| column | holds |"
+    yield "| column | content |"
     yield "|---|---|"
     if schema.id is not None:
         yield f"| {escape(schema.id)} | the name of the series |"
-    yield f"| {escape(schema.time)} | {_times(bundle)} |"
-    for part, meaning in _PARTS.items():
-        for column in getattr(schema, part):
-            positive = "positive " if part == "targets" and bundle.model_spec.log else ""
-            what = _names(schema.categories[column]) if column in schema.categories else f"{positive}numbers"
+    yield f"| {escape(schema.time)} | {_times(model)} |"
+    for role, meaning in _ROLES.items():
+        for column in getattr(schema, role):
+            positive = "positive " if role == "targets" and model.model_spec.log else ""
+            what = _categories(schema.categories[column]) if column in schema.categories else f"{positive}numbers"
             yield f"| {escape(column)} | {what}: {meaning} |"
     if schema.calendar:
         yield ""
-        yield f"Features of the calendar are derived from the times: {codes(list(schema.calendar))}."
+        yield f"Calendar features are derived from the times: {codes(list(schema.calendar))}."
 
 
-def _names(names: tuple[str, ...]) -> str:
+def _categories(names: tuple[str, ...]) -> str:
     shown = ", ".join(escape(name) for name in names[:_MOST_NAMES])
-    return f"names ({shown}{f' and {len(names) - _MOST_NAMES} more' if len(names) > _MOST_NAMES else ''})"
+    return f"categories ({shown}{f' and {len(names) - _MOST_NAMES} more' if len(names) > _MOST_NAMES else ''})"
 
 
-def _times(bundle: ForecastBundle) -> str:
-    if bundle.frequency == "step":
-        return f"whole numbers, {bundle.step} apart"
-    zone = f"with the time zone {escape(bundle.timezone)}" if bundle.timezone else "without a time zone"
-    return f"dates, {escape(bundle.frequency)} apart (a pandas frequency), {zone}"
+def _times(model: ForecastModel) -> str:
+    if model.frequency == "step":
+        return f"integers, {model.step} apart"
+    zone = f"with the time zone {escape(model.timezone)}" if model.timezone else "without a time zone"
+    return f"dates of the pandas frequency {escape(model.frequency)}, {zone}"
 
 
-def _scores(bundle: ForecastBundle, metrics: dict[str, Any]) -> Iterator[str]:
-    yield from score_lines(metrics, bundle.forecast.metric)
+def _scores(model: ForecastModel, metrics: dict[str, Any]) -> Iterator[str]:
+    yield from score_lines(metrics, model.forecast.metric)
     if metrics.get("intervals"):
         yield ""
         yield "Prediction intervals on the same holdout:"
         yield ""
-        yield "| interval | true values within | mean width |"
+        yield "| interval | coverage | mean width |"
         yield "|---|---|---|"
         for interval in metrics["intervals"]:
-            within = f"{100 * interval['coverage']:.1f} %"
-            yield f"| {_levels([interval['level']])} | {within} | {number(interval['width'])} |"
+            coverage = f"{100 * interval['coverage']:.1f} %"
+            yield f"| {_levels([interval['level']])} | {coverage} | {number(interval['width'])} |"
 
 
-def _architecture(bundle: ForecastBundle) -> Iterator[str]:
-    model = bundle.model_spec
+def _training(model: ForecastModel) -> Iterator[str]:
+    spec = model.model_spec
     yield (
-        f"- architecture {code(model.architecture)}, normalization {model.normalization}, transform {model.transform}, "
-        f"dropout {model.dropout:g}, recurrent dropout {model.recurrent_dropout:g}"
-        + (f", series embedding {model.series_embedding}" if model.series_embedding else "")
+        f"- architecture {code(spec.architecture)}, normalization {spec.normalization}, transform {spec.transform}, "
+        f"dropout {spec.dropout:g}, recurrent dropout {spec.recurrent_dropout:g}"
+        + (f", series embedding {spec.series_embedding}" if spec.series_embedding else "")
     )
-    yield training_line(bundle.train_spec)
-    if bundle.schema.id is not None and bundle.ids:
-        count = f"{len(bundle.ids)} series: " if len(bundle.ids) > 1 else "one series: "
-        yield f"- learnt from {count}{codes([str(name) for name in bundle.ids], most=5)}"
+    yield training_line(model.train_spec)
+    if model.schema.id is not None and model.ids:
+        count = f"{len(model.ids)} series" if len(model.ids) > 1 else "one series"
+        yield f"- trained on {count}: {codes([str(name) for name in model.ids], most=5)}"
 
 
-def _limits(bundle: ForecastBundle, description: dict[str, Any]) -> Iterator[str]:
-    yield f"- It forecasts {_steps(bundle, bundle.forecast.horizon)}, no more{_intervals(bundle)}"
-    yield "- It knows what its data showed: after a change of regime, or for series unlike those, it may be far off."
-    if bundle.forecaster.tells_series:
-        yield f"- It forecasts only the {len(bundle.ids)} series that it learnt from: it keeps numbers for each."
-    if bundle.schema.categories:
-        yield "- Names that its data did not hold all count as one, of which it knows nothing."
-    yield "- The holdout is one stretch of time; the error on another may differ."
-    takes = f"contexts of {bundle.model_spec.context_length} steps only"
-    yield from onnx_limit(description, takes, bundle.forecaster.unit)
+def _limits(model: ForecastModel, description: dict[str, Any]) -> Iterator[str]:
+    yield f"- It forecasts {_steps(model, model.forecast.horizon)} and no more{_intervals(model)}"
+    yield "- It may be far off after a change of regime, or for series that differ from the training data."
+    if model.servable.tells_series:
+        yield f"- It forecasts only the {len(model.ids)} training series, as it has parameters for each of them."
+    if model.schema.categories:
+        yield "- Categories that are not in the training data all count as the same unknown one."
+    yield "- The holdout is a single period; the error in another one may differ."
+    takes = f"contexts of {model.model_spec.context_length} steps"
+    yield from onnx_limit(description, takes, model.servable.unit)
 
 
-def _intervals(bundle: ForecastBundle) -> str:
+def _intervals(model: ForecastModel) -> str:
     """The end of a sentence."""
-    if bundle.calibration is None:
-        return ", as single values without an interval."
-    none = [level for level in bundle.forecast.levels if level not in bundle.levels]
-    windows = f"{bundle.calibration.n_windows:,} forecasts of a backtest"
-    if not bundle.levels:
-        return f". {windows} are too few for intervals of {_levels(none)}: it has none."
+    if model.calibration is None:
+        return ", as point forecasts without intervals."
+    none = [level for level in model.forecast.levels if level not in model.levels]
+    windows = f"{model.calibration.n_windows:,} forecasts of a backtest"
+    if not model.levels:
+        return f", without intervals: {windows} are too few for intervals of {_levels(none)}."
     missing = f", too few for intervals of {_levels(none)}" if none else ""
     return (
-        f". Its intervals are calibrated on {windows}{missing}: they are as wide as its errors were then, and cover "
-        "less where the data has changed since."
+        f". Its intervals are calibrated on {windows}{missing}: they reflect the errors of that time, and cover less "
+        "if the data have changed since."
     )
+
+
+def _arrays(model: ForecastModel, inputs: list[str]) -> Iterator[str]:
+    """A line about each array of the ONNX model.
+
+    Args:
+        model: The model.
+        inputs: Names of the inputs.
+    """
+    schema = model.schema
+    yield f"The channels of `past` are {codes(list(model.channels), most=50)}" + (
+        f"; those of `future` are the last {model.n_future} of them." if model.n_future else "."
+    )
+    if schema.calendar:
+        yield _calendar(schema)
+    if schema.categories:
+        yield (
+            "A category is represented by its code, its position in `data.schema.categories` of "
+            f"`{DESCRIPTION}`, from 1. Any other category has the code 0."
+        )
+    if "static" in inputs:
+        yield f"`static` holds {codes(list(schema.static_covariates), most=50)}."
+    if "series" in inputs:
+        yield (
+            f"`series` (int64) is the position of the series in `data.ids` of `{DESCRIPTION}`, from 1. Any other "
+            "series has the code 0, and its forecasts are NaN."
+        )
+    if "lengths" in inputs:
+        yield "`lengths` (int64) is the number of real rows at the end of each context; the rows before them hold 0."
+    if model.calibration is not None:
+        missing = "; NaN for a level without an interval" if len(model.levels) < len(model.forecast.levels) else ""
+        probabilities = ", ".join(f"{probability:g}" for probability in model.forecast.quantiles)
+        yield f"`quantiles` are those of the probabilities {probabilities}{missing}."
+
+
+def _calendar(schema: SeriesSchema) -> str:
+    pairs = [channel.removesuffix("_sin") for channel in schema.calendar if channel.endswith("_sin")]
+    explained = [
+        f"A pair such as {code(pairs[0] + '_sin')}, {code(pairs[0] + '_cos')} is the sine and cosine of 2π times the "
+        "elapsed fraction of the period, in the local time of the time column."
+    ] if pairs else []  # fmt: skip
+    if "year" in schema.calendar:
+        explained.append("`year` is the number of years since the start of 2000, with their fraction.")
+    return " ".join(explained)

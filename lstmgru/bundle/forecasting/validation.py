@@ -1,60 +1,152 @@
-"""Whether a model knows what it would have to know of a table's series, and can read their values."""
+"""Checks of what a forecasting model is given: arrays, and the series of a table."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
 
-from lstmgru.bundle.forecasting.arrays import Codes, first_not_positive
+from lstmgru.bundle.forecasting.model import ForecastModel
+from lstmgru.bundle.forecasting.servable import Categories, UnscaledForecaster
 from lstmgru.data.forecasting.context import ForecastContext
+from lstmgru.data.forecasting.series import SeriesSchema
 from lstmgru.data.formatting import shorten, show_time
 from lstmgru.data.tables.aliases import parse_frequency
 from lstmgru.data.tables.grid import times_at
 from lstmgru.errors import DataError, did_you_mean
 
-if TYPE_CHECKING:
-    from lstmgru.bundle.forecasting.bundle import ForecastBundle
+Array = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.int64]
+
+_INTEGERS = ("series", "lengths")
+_REASONS = {
+    "series": "the model has parameters for each series",
+    "lengths": "contexts of the model may be padded",
+}
 
 
-def series_codes(bundle: ForecastBundle, context: ForecastContext, source: str) -> Codes:
-    """(series,) codes of a table's series, for a model that keeps numbers for each of those that it learnt from.
+def check_arrays(forecaster: UnscaledForecaster, arrays: dict[str, Any], schema: SeriesSchema) -> dict[str, Tensor]:
+    """The tensors that a forecaster reads, from arrays by name; others are ignored.
+
+    Args:
+        forecaster: The model.
+        arrays: ``past``, ``future``, ``static``, ``series``, ``lengths``; ``None`` if not given.
+        schema: Names of the columns.
 
     Raises:
-        DataError: It has not learnt from a series.
+        DataError: An array is missing, or its shape or a value is invalid.
     """
-    code = {name: number for number, name in enumerate(bundle.ids, start=1)}
+    count, inputs = len(arrays["past"]), forecaster.network.inputs
+    if not inputs.n_future:  # there is no covariate, but the number of windows must agree
+        _check_shape("future", arrays["future"], (count, forecaster.network.horizon, 0))
+    tensors = {}
+    for name, shape in forecaster.shapes.items():
+        array = arrays[name]
+        if array is None:
+            reason = _REASONS.get(name, f"the model reads the static covariates {shorten(schema.static_covariates)}")
+            raise DataError(f"{name} must be given: {reason}; its shape is {(count, *shape)}")
+        _check_shape(name, array, (count, *shape))
+        tensors[name] = torch.from_numpy(np.asarray(array, np.int64 if name in _INTEGERS else np.float32))
+    _check_codes(tensors, forecaster.categories, schema)
+    if "lengths" in tensors:
+        _check_range("lengths", tensors["lengths"], forecaster.network.spec.context_length, "rows of a context")
+    if "series" in tensors:
+        n_series = len(forecaster.mean) - 1 if forecaster.by_series else inputs.n_series
+        _check_range("series", tensors["series"], n_series, "codes of the training series")
+    if forecaster.log:
+        found = _first_not_positive(arrays["past"], len(schema.targets), arrays["lengths"] if inputs.padded else None)
+        if found is not None:
+            window, step, target = found
+            raise DataError(
+                f"past must be positive in target {schema.targets[target]!r}, as the model takes logarithms, but "
+                f"is {arrays['past'][window, step, target]:g} at step {step} of window {window}"
+            )
+    return tensors
+
+
+def series_codes(model: ForecastModel, context: ForecastContext, source: str) -> Codes:
+    """(series,) codes of a table's series, for a model with parameters for each training series.
+
+    Raises:
+        DataError: A series is not one of the training series.
+    """
+    code = {name: number for number, name in enumerate(model.ids, start=1)}
     for name in context.ids:
         if name not in code:
-            spec = bundle.model_spec
-            keeps = "an embedding" if spec.series_embedding else f"the scale (normalization {spec.normalization})"
+            spec = model.model_spec
+            has = "an embedding" if spec.series_embedding else f"a scale (normalization {spec.normalization})"
             near = did_you_mean(str(name), [str(known) for known in code])
             raise DataError(
-                f"{source}: the model keeps {keeps} of each series that it learnt from, and {name!r} is none of them"
-                f"{near} (series: {shorten(list(code))}); leave it out, or train with space.normalization fold, window "
+                f"{source}: the model has {has} for each training series, and {name!r} is not one of them"
+                f"{near} (series: {shorten(list(code))}); remove it, or train with space.normalization fold, window "
                 "or mean and space.series_embedding 0"
             )
     return np.array([code[name] for name in context.ids], np.int64)
 
 
-def check_logarithms(bundle: ForecastBundle, context: ForecastContext, source: str) -> None:
+def check_logarithms(model: ForecastModel, context: ForecastContext, source: str) -> None:
     """Refuse contexts with a target that is not positive, for a model that takes logarithms.
 
     Raises:
         DataError: Names the first such value.
     """
-    if not bundle.model_spec.log:
+    if not model.model_spec.log:
         return
-    found = first_not_positive(context.past, len(bundle.schema.targets), context.lengths)
+    found = _first_not_positive(context.past, len(model.schema.targets), context.lengths)
     if found is None:
         return
     series, step, target = found
-    grid = parse_frequency(bundle.frequency, step=bundle.step)
+    grid = parse_frequency(model.frequency, step=model.step)
     back = np.array([step + 1 - context.past.shape[1]])
     (when,) = times_at(grid, context.last_times[series : series + 1], back, context.timezone)
-    of_series = f" of series {context.ids[series]!r}" if bundle.schema.id else ""
+    of_series = f" of series {context.ids[series]!r}" if model.schema.id else ""
     raise DataError(
-        f"{source}: column {bundle.schema.targets[target]!r} must be positive, for the model takes logarithms "
-        f"(transform {bundle.model_spec.transform}), but is {context.past[series, step, target]:g} at "
+        f"{source}: column {model.schema.targets[target]!r} must be positive, as the model takes logarithms "
+        f"(transform {model.model_spec.transform}), but is {context.past[series, step, target]:g} at "
         f"{show_time(when)}{of_series}; correct it, or train with space.transform none or difference"
     )
+
+
+def _first_not_positive(past: Array, n_targets: int, lengths: Codes | None) -> tuple[int, int, int] | None:
+    """Window, step and target of the first value without a logarithm; ``None`` if there is none.
+
+    Args:
+        past: (n, T, F) contexts, targets first.
+        n_targets: Y.
+        lengths: (n,) number of real rows at the end of each context; ``None`` if all are.
+    """
+    wrong = ~(past[..., :n_targets] > 0)
+    if lengths is not None:
+        wrong &= (np.arange(past.shape[1]) >= past.shape[1] - lengths[:, None])[..., None]
+    if not wrong.any():
+        return None
+    window, step, target = (int(index) for index in np.argwhere(wrong)[0])
+    return window, step, target
+
+
+def _check_shape(name: str, array: npt.NDArray[Any], expected: tuple[int, ...]) -> None:
+    if array.shape != expected:
+        raise DataError(f"{name} must have the shape {expected} but has {array.shape}")
+
+
+def _check_codes(tensors: dict[str, Tensor], categories: dict[str, Categories], schema: SeriesSchema) -> None:
+    """Refuse values of categorical columns that are not codes of their categories."""
+    columns = {"past": schema.value_columns, "future": schema.future_covariates, "static": schema.static_covariates}
+    for name, pairs in categories.items():
+        for channel, names in pairs:
+            values = tensors[name][..., channel]
+            wrong = ~((values >= 0) & (values <= names) & (values == values.floor()))
+            if wrong.any():
+                raise DataError(
+                    f"{name} must hold codes of categories, 0 to {names}, in {columns[name][channel]!r} but holds "
+                    f"{float(values[wrong][0]):g}"
+                )
+
+
+def _check_range(name: str, values: Tensor, highest: int, what: str) -> None:
+    wrong = (values < 1) | (values > highest)
+    if wrong.any():
+        raise DataError(f"{name} must hold {what}, 1 to {highest}, but holds {int(values[wrong][0])}")

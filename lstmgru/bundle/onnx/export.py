@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lstmgru.bundle.base import Servable
 from lstmgru.bundle.onnx.layers import with_onnx_layers
 from lstmgru.bundle.onnx.parity import Parity, compare
-from lstmgru.bundle.servable import Servable
 from lstmgru.errors import BundleError
 
 _METADATA = ("metadata_props", "doc_string")

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lstmgru.bundle.servable import Outputs, Servable
+from lstmgru.bundle.base import Outputs, Servable
 from lstmgru.errors import BundleError
 from lstmgru.nn import kernels
 from lstmgru.specs.registry import BUILT_IN_CELLS
@@ -31,7 +31,7 @@ class BatchParity:
 
     Attributes:
         batch_size: Windows or sequences.
-        absolute: As of :class:`~lstmgru.bundle.servable.Distance`.
+        absolute: As of :class:`~lstmgru.bundle.base.Distance`.
         relative: Likewise.
     """
 

@@ -1,22 +1,28 @@
-"""A trained model with everything that it takes to label the sequences or texts of a raw table."""
+"""A trained sequence model that predicts from raw tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from lstmgru.bundle.sequences.arrays import batches, check_sequences, padded
-from lstmgru.bundle.sequences.checks import check_encoding, check_network
-from lstmgru.bundle.sequences.predictor import SequencePredictor
-from lstmgru.data.forecasting.series import GapPolicy
+from lstmgru.bundle.card import Card
+from lstmgru.bundle.sequences.batches import batches, check_sequences, padded
+from lstmgru.bundle.sequences.card import sequence_card
+from lstmgru.bundle.sequences.model import SequenceModel
+from lstmgru.bundle.sequences.tables import label_columns, label_frame
+from lstmgru.bundle.serialization import plain
 from lstmgru.data.sequences.encoding import Encoding
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences, SequenceSchema
+from lstmgru.data.sequences.table import read_sequences
+from lstmgru.data.tables.archives import is_archive, read_archive
+from lstmgru.data.tables.gaps import check_policy
+from lstmgru.data.tables.readers import check_exists, read_table
 from lstmgru.errors import DataError
 from lstmgru.nn import kernels
 from lstmgru.nn.sequence_network import SequenceNetwork
@@ -31,117 +37,156 @@ Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class SequenceBundle:
-    """A trained model and its origin.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SequenceBundle(SequenceModel):
+    """A trained sequence model with its origin and everything needed to predict from a raw table.
 
-    Attributes:
-        network: On the CPU.
-        encoding: Of sequences and labels, fitted on what the network learnt from.
-        model_spec: The architecture.
-        train_spec: How it was trained.
-        task: What a label is, and the metric.
-        schema: Which column of a table plays which part.
-        gaps: What becomes of missing cells within a sequence, as in training.
-        metrics: ``holdout`` (metric → value), ``baselines`` (name → value of the task's metric), ``verdict`` and
-            ``classes`` (a list of rows, such as ``class``, ``support``, ``precision``), as far as they are known.
-        provenance: Data and its digest, study, trial, seed, versions, time, as far as they are known.
-        example: A raw table that it can label. ``None``: there is none.
-
-    Raises:
-        SpecError: Encoding, schema, task and network do not fit together.
+    Its parts are the attributes of :class:`~lstmgru.bundle.base.Bundle` and
+    :class:`~lstmgru.bundle.sequences.model.SequenceModel`.
     """
 
-    network: SequenceNetwork
-    encoding: Encoding
-    model_spec: SequenceModelSpec
-    train_spec: TrainSpec
-    task: LabelSpec
-    schema: SequenceSchema
-    gaps: GapPolicy = "error"
-    metrics: dict[str, Any] = field(default_factory=dict)
-    provenance: dict[str, Any] = field(default_factory=dict)
-    example: pd.DataFrame | None = None
+    @classmethod
+    def from_description(cls, description: dict[str, Any], vocabulary: dict[str, Any] | None) -> Self:
+        """Build a bundle from its description, see :meth:`Bundle.from_description`."""
+        data = description["data"]
+        schema = SequenceSchema.from_dict(data["schema"])
+        model, train = SequenceModelSpec.from_dict(description["model"]), TrainSpec(**description["training"])
+        task = LabelSpec.from_dict({**description["labels"], "task": description["task"]})
+        encoding = Encoding.from_dict({**description["encoding"], "vocabulary": vocabulary})
+        check_policy(data["gaps"])
+        network = SequenceNetwork(
+            model,
+            n_channels=schema.n_channels,
+            n_outputs=task.n_outputs,
+            vocabulary_size=encoding.vocabulary_size,
+        )
+        return cls(
+            network=network,
+            encoding=encoding,
+            model_spec=model,
+            train_spec=train,
+            task=task,
+            schema=schema,
+            gaps=data["gaps"],
+            metrics=dict(description["metrics"]),
+            provenance=dict(description["provenance"]),
+        )
 
-    def __post_init__(self) -> None:
-        check_network(self.network, self.model_spec, self.task, self.schema)
-        check_encoding(self.encoding, self.network)
+    def describe(self) -> dict[str, Any]:
+        """The part of ``bundle.json`` that is specific to sequences, see :meth:`Bundle.describe`.
 
-    @cached_property
-    def predictor(self) -> SequencePredictor:
-        """The network with the encoding inside, in evaluation mode."""
-        return SequencePredictor(self.network, self.encoding, self.task.task)
+        The vocabulary is left out, as it has its own file.
+        """
+        task, encoding = self.task.to_dict(), self.encoding.to_dict()
+        return {
+            "labels": {name: plain(task[name], name) for name in ("metric", "classes")},
+            "data": {"schema": self.schema.to_dict(), "gaps": self.gaps},
+            "label_columns": label_columns(self.schema, self.task),
+            "encoding": {name: value for name, value in encoding.items() if name != "vocabulary"},
+        }
+
+    def card(self, description: dict[str, Any]) -> Card:
+        """The content of the model card, see :meth:`Bundle.card`."""
+        return sequence_card(self, description)
+
+    @property
+    def integer_columns(self) -> tuple[str, ...]:
+        """The id column."""
+        return (self.schema.id,) if self.schema.id else ()
+
+    @property
+    def timestamp_columns(self) -> tuple[str, ...]:
+        """The time column, if there is one."""
+        return (self.schema.time,) if self.schema.time else ()
+
+    def read_table(self, path: Path, *, delimiter: str = ",", decimal: str = ".") -> pd.DataFrame:
+        """Read a table or an archive file to predict from, see :meth:`Bundle.read_table`.
+
+        A file of an archive, see :func:`~lstmgru.data.tables.archives.read_archive`, ends in ``.ts``, or has no header
+        if the model was trained on such a file.
+        """
+        check_exists(path)
+        if is_archive(path) or self._lacks_header(path):
+            return read_archive(path)[0]
+        text = () if self.schema.text is None else (self.schema.text,)
+        return read_table(path, delimiter=delimiter, decimal=decimal, text=text)
 
     def predict(self, data: Table, *, source: str = "table") -> pd.DataFrame:
-        """Label sequences or texts.
+        """Predict the labels of sequences or texts.
 
         Args:
-            data: A table with the columns of ``schema.inputs``; others are ignored. For a model of texts, the texts
-                alone will do. Of a sequence longer than ``model_spec.max_length`` the first steps are read, as in
-                training.
-            source: What messages call the table.
+            data: A table with the columns of ``schema.inputs``; others are ignored. A text model also accepts the texts
+                alone. A sequence longer than ``model_spec.max_length`` is truncated, as in training.
+            source: Name of the table in error messages.
 
         Returns:
-            A row for each sequence, in the order of the table: the id column under its own name, or ``row``, from 1,
-            where the table has none; ``label``, the name of the likeliest class, or a number in original units; and for
-            classes ``p_<class>``, the probability of each. Should the id column have one of our names, an underscore
-            is added to ours.
+            A row for each sequence, in the order of the table: the id column under its own name, or ``row``, from 1, if
+            there is none; ``label``, the most probable class, or a number in original units; and for classes
+            ``p_<class>``, the probability of each. If the id column already has one of these names, an underscore is
+            appended to the new one.
 
         Raises:
             DataError: Columns or values do not fit.
         """
-        from lstmgru.bundle.sequences.output import label_frame
-        from lstmgru.data.sequences.table import read_sequences
-
         frame, schema = self._table(data)
         sequences = read_sequences(frame, schema, gaps=self.gaps, source=source)
-        return label_frame(sequences.ids, self._label(sequences), schema, self.task)
+        return label_frame(sequences.ids, self._predict_sequences(sequences), schema, self.task)
 
     def probability_array(self, inputs: Array | Codes, lengths: Codes | None = None) -> Array:
         """Probabilities of the classes, from arrays.
 
         Args:
             inputs: (n, T', F) sequences in original units, or (n, T') codes of the vocabulary; T' is at most
-                ``model_spec.max_length``. What stands after the end of a sequence is not read.
-            lengths: (n,) steps or tokens of each, from 1; ``None``: all have T'.
+                ``model_spec.max_length``. Values after the end of a sequence are ignored.
+            lengths: (n,) number of steps or tokens of each sequence, from 1; ``None`` if all have T'.
 
         Returns:
             (n, C) in the order of ``task.classes``.
 
         Raises:
-            DataError: Labels are numbers, or the shape or a value of an array does not fit.
+            DataError: The labels are numbers, or the shape or a value of an array is invalid.
         """
         if not self.task.classes:
-            raise DataError("the model gives numbers, which have no probabilities: use value_array")
-        return self._label_arrays(inputs, lengths)[1]
+            raise DataError("the model predicts numbers, which have no probabilities; use value_array")
+        return self._predict_arrays(inputs, lengths)[1]
 
     def value_array(self, inputs: Array | Codes, lengths: Codes | None = None) -> Array:
-        """Labels that are numbers, from the arrays of :meth:`probability_array`.
+        """Numeric labels, from the arrays of :meth:`probability_array`.
 
         Returns:
             (n,) in original units.
 
         Raises:
-            DataError: Labels are classes, or the shape or a value of an array does not fit.
+            DataError: The labels are classes, or the shape or a value of an array is invalid.
         """
         if self.task.classes:
-            raise DataError("the model gives classes and no numbers: use probability_array")
-        return self._label_arrays(inputs, lengths)[0]
+            raise DataError("the model predicts classes, not numbers; use probability_array")
+        return self._predict_arrays(inputs, lengths)[0]
+
+    def _lacks_header(self, path: Path) -> bool:
+        """Whether the schema has the column names of a file without a header, and the file does not contain them."""
+        channels = self.schema.channels
+        if self.schema.layout != "wide" or path.suffix.lower() not in (".tsv", ".txt", ".csv"):
+            return False
+        if channels != tuple(f"step_{number + 1}" for number in range(len(channels))):
+            return False
+        with path.open("rb") as file:
+            return channels[0].encode() not in file.readline()
 
     def _table(self, data: Table) -> tuple[pd.DataFrame, SequenceSchema]:
-        """What was given as a table, and the parts that its columns play."""
+        """The data as a table, and the roles of its columns."""
         import pandas as pd
 
         if isinstance(data, pd.DataFrame):
             return data, self.schema
         if self.schema.text is None or isinstance(data, str):
             wanted = "a list of texts or a table" if self.schema.text else "a table"
-            raise DataError(f"the model labels {wanted} but got a {type(data).__name__}; give it {wanted}")
-        texts = pd.Series(list(data), dtype=object)  # as they are, whatever is wrong with them
+            raise DataError(f"the model predicts from {wanted}, but got a {type(data).__name__}")
+        texts = pd.Series(list(data), dtype=object)  # unconverted, so that the reader can report what is wrong
         return pd.DataFrame({self.schema.text: texts}), replace(self.schema, id=None)
 
-    def _label(self, sequences: LabeledSequences) -> list[npt.NDArray[Any]]:
-        """Outputs of the sequences of a table."""
+    def _predict_sequences(self, sequences: LabeledSequences) -> list[npt.NDArray[Any]]:
+        """Outputs for the sequences of a table."""
         rows: npt.NDArray[Any] = sequences.values
         offsets = sequences.offsets
         if self.encoding.vocabulary is not None:
@@ -149,23 +194,23 @@ class SequenceBundle:
         lengths = np.minimum(np.diff(offsets), self.model_spec.max_length)
         return self._run(lambda indices: padded(rows, offsets[indices], lengths[indices]), lengths)
 
-    def _label_arrays(self, inputs: Array | Codes, lengths: Codes | None) -> list[npt.NDArray[Any]]:
-        """Outputs of the sequences of an array."""
-        checked, real = check_sequences(self.predictor, inputs, lengths)
+    def _predict_arrays(self, inputs: Array | Codes, lengths: Codes | None) -> list[npt.NDArray[Any]]:
+        """Outputs for the sequences of an array."""
+        checked, real = check_sequences(self.servable, inputs, lengths)
         return self._run(lambda indices: checked[indices, : real[indices].max()], real)
 
     def _run(self, gather: Callable[[Indices], npt.NDArray[Any]], lengths: Indices) -> list[npt.NDArray[Any]]:
-        """Outputs of all sequences, in their order; ``gather`` gives those with some numbers as (B, T', …)."""
-        predictor, count = self.predictor, len(lengths)
+        """Outputs for all sequences, in their order; ``gather`` returns those at some indices as (B, T', …)."""
+        servable, count = self.servable, len(lengths)
         types = {"label": np.int64}
-        shapes = predictor.output_shapes.items()
+        shapes = servable.output_shapes.items()
         outputs = [np.empty((count, *shape), types.get(name, np.float32)) for name, shape in shapes]
-        name = next(iter(predictor.shapes))
-        # Compiled kernels would be read from a cache, which unpickles.
+        name = next(iter(servable.shapes))
+        # Compiled kernels are loaded from a cache, which unpickles.
         with torch.inference_mode(), kernels.enabled(False):
             for indices in batches(lengths):
                 arrays = {name: gather(indices), "lengths": lengths[indices]}
-                results = predictor(**{key: torch.from_numpy(array) for key, array in arrays.items()})
+                results = servable(**{key: torch.from_numpy(array) for key, array in arrays.items()})
                 for output, result in zip(outputs, results, strict=True):
                     output[indices] = result.numpy()
         return outputs

@@ -1,77 +1,99 @@
-"""The model card of a model that labels sequences or texts."""
+"""The model card of a sequence model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from lstmgru.bundle.card_parts import Card, number, onnx_limit, origin_lines, score_lines, training_line
-from lstmgru.bundle.card_usage import onnx_usage, usage
-from lstmgru.bundle.markdown import code, codes, escape
-from lstmgru.bundle.sequences.bundle import SequenceBundle
-from lstmgru.bundle.sequences.notes import array_notes
+from lstmgru.bundle.card import (
+    Card,
+    code,
+    codes,
+    escape,
+    number,
+    onnx_limit,
+    onnx_usage,
+    origin_lines,
+    score_lines,
+    training_line,
+    usage,
+)
+from lstmgru.bundle.directory import DESCRIPTION, VOCABULARY
+from lstmgru.bundle.sequences.model import SequenceModel
 from lstmgru.data.formatting import counted
+from lstmgru.data.sequences.vocabulary import PADDING, UNKNOWN, Vocabulary
 from lstmgru.nn.network import count_parameters
 
-# An empty text is a text; pandas would take it for a missing one.
-_TEXTS: dict[str, Any] = {
+# An empty text is valid, but pandas would read it as missing.
+_TEXT: dict[str, Any] = {
     "options": ", keep_default_na=False",
     "more": ['labels = bundle.predict(["a text", "another one"])'],
 }
-
-
-def sequence_card(bundle: SequenceBundle, description: dict[str, Any]) -> Card:
-    """The content of the card.
-
-    Args:
-        bundle: The model.
-        description: What its ``bundle.json`` holds.
-    """
-    how = usage("labels", example=bundle.example is not None, **(_TEXTS if bundle.schema.layout == "text" else {}))
-    return Card(
-        title=f"{bundle.task.task.capitalize()}: {code(bundle.schema.target)}",
-        summary=_summary(bundle),
-        needs=list(_needs(bundle)),
-        scores=list(_scores(bundle, description["metrics"])),
-        training=[*_architecture(bundle), *origin_lines(description["provenance"])],
-        limits=list(_limits(bundle, description)),
-        usage=[*how, *onnx_usage(description["onnx"], array_notes(bundle))],
-    )
-
-
-def _read(bundle: SequenceBundle) -> str:
-    """``29 steps``."""
-    return counted(bundle.model_spec.max_length, bundle.model_spec.tokens or "step")
-
-
-def _summary(bundle: SequenceBundle) -> str:
-    target, classes = code(bundle.schema.target), bundle.task.classes
-    gives = f"One of the {len(classes)} classes of {target}" if classes else f"The number {target}"
-    what = "text" if bundle.schema.layout == "text" else "sequence"
-    return (
-        f"{gives} for each {what}, from its first {_read(bundle)}. Architecture: "
-        f"{code(bundle.model_spec.architecture)}, {count_parameters(bundle.network):,} parameters."
-    )
-
-
 _ROWS = {
     "long": "a row for each step of each sequence",
     "wide": "a row for each sequence",
     "text": "a row for each text",
 }
+_TOKENIZERS = {
+    "word": (
+        "A text is casefolded, normalized to Unicode NFC, and split, from left to right, into numbers (digits, with "
+        "single `.` or `,` between them), words (a letter, then letters, digits and combining marks) and all other "
+        "characters, each a token of its own; white space only separates."
+    ),
+    "character": "A text is normalized to Unicode NFC; each of its characters, including white space, is a token.",
+}
 _MOST_STEPS = 5
+_MOST_CLASSES = 20
 
 
-def _needs(bundle: SequenceBundle) -> Iterator[str]:
-    schema = bundle.schema
+def sequence_card(model: SequenceModel, description: dict[str, Any]) -> Card:
+    """The content of the card.
+
+    Args:
+        model: The model.
+        description: The content of ``bundle.json``.
+    """
+    how = usage(model.results, example=model.example is not None, **(_TEXT if model.schema.layout == "text" else {}))
+    return Card(
+        title=f"{model.task.task.capitalize()}: {code(model.schema.target)}",
+        summary=_summary(model),
+        inputs=list(_inputs(model)),
+        scores=list(_scores(model, description["metrics"])),
+        training=[*_training(model), *origin_lines(description["provenance"])],
+        limits=list(_limits(model, description)),
+        usage=[*how, *onnx_usage(description["onnx"], _arrays(model))],
+    )
+
+
+def _unit(model: SequenceModel) -> str:
+    """``sequence`` or ``text``."""
+    return "text" if model.schema.layout == "text" else "sequence"
+
+
+def _read(model: SequenceModel) -> str:
+    """``29 steps``."""
+    return counted(model.model_spec.max_length, model.model_spec.tokens or "step")
+
+
+def _summary(model: SequenceModel) -> str:
+    target, classes = code(model.schema.target), model.task.classes
+    label = f"one of the {len(classes)} classes of {target}" if classes else f"the number {target}"
+    return (
+        f"Predicts {label} for each {_unit(model)} from its first {_read(model)}. Architecture: "
+        f"{code(model.model_spec.architecture)}, {count_parameters(model.network):,} parameters."
+    )
+
+
+def _inputs(model: SequenceModel) -> Iterator[str]:
+    schema = model.schema
     order = ", the steps in order" if schema.layout == "long" and schema.time is None else ""
-    gaps = "" if schema.layout == "text" else f", {_gaps(bundle)}"
+    gaps = "" if schema.layout == "text" else f", {_gaps(model)}"
     yield f"A table with {_ROWS[schema.layout]}{order}{gaps}, and these columns:"
     yield ""
-    yield "| column | holds |"
+    yield "| column | content |"
     yield "|---|---|"
     if schema.id is not None:
-        yield f"| {escape(schema.id)} | the name of the {'text' if schema.text else 'sequence'} |"
+        yield f"| {escape(schema.id)} | the name of the {_unit(model)} |"
     if schema.time is not None:
         yield f"| {escape(schema.time)} | times or numbers that order the steps of a sequence |"
     if schema.layout == "wide" and len(schema.channels) > _MOST_STEPS:
@@ -83,19 +105,19 @@ def _needs(bundle: SequenceBundle) -> Iterator[str]:
         yield f"| {escape(schema.text)} | the text |"
     if schema.layout == "wide":
         yield ""
-        yield "A sequence may be shorter: its last cells are empty then."
+        yield "The last cells of a shorter sequence are empty."
 
 
-def _gaps(bundle: SequenceBundle) -> str:
-    return "without gaps" if bundle.gaps == "error" else f"gaps filled as in training ({bundle.gaps})"
+def _gaps(model: SequenceModel) -> str:
+    return "without gaps" if model.gaps == "error" else f"with gaps filled as in training ({model.gaps})"
 
 
-def _scores(bundle: SequenceBundle, metrics: dict[str, Any]) -> Iterator[str]:
-    yield from score_lines(metrics, bundle.task.metric)
+def _scores(model: SequenceModel, metrics: dict[str, Any]) -> Iterator[str]:
+    yield from score_lines(metrics, model.task.metric)
     rows = metrics.get("classes")
     if rows:
         yield ""
-        yield "Of each class on the same holdout:"
+        yield "Scores by class on the same holdout:"
         yield ""
         yield f"| {' | '.join(escape(name) for name in rows[0])} |"
         yield "|---" * len(rows[0]) + "|"
@@ -106,31 +128,69 @@ def _cell(value: Any) -> str:
     return number(value) if value is None or isinstance(value, float) else escape(value)
 
 
-def _architecture(bundle: SequenceBundle) -> Iterator[str]:
-    model, train, vocabulary = bundle.model_spec, bundle.train_spec, bundle.encoding.vocabulary
-    normalization = f", normalization {model.normalization}" if vocabulary is None else ""
+def _training(model: SequenceModel) -> Iterator[str]:
+    spec, train, vocabulary = model.model_spec, model.train_spec, model.encoding.vocabulary
+    normalization = f", normalization {spec.normalization}" if vocabulary is None else ""
     yield (
-        f"- architecture {code(model.architecture)}{normalization}, dropout {model.dropout:g}, recurrent dropout "
-        f"{model.recurrent_dropout:g}"
+        f"- architecture {code(spec.architecture)}{normalization}, dropout {spec.dropout:g}, recurrent dropout "
+        f"{spec.recurrent_dropout:g}"
     )
     if vocabulary is not None:
-        often = f", each {model.min_count} times or more in the training texts" if model.min_count > 1 else ""
-        yield f"- {counted(len(vocabulary.tokens), vocabulary.kind)}{often}; token dropout {model.token_dropout:g}"
+        often = f", each at least {spec.min_count} times in the training texts" if spec.min_count > 1 else ""
+        yield f"- {counted(len(vocabulary.tokens), vocabulary.kind)}{often}; token dropout {spec.token_dropout:g}"
     more = [f"label smoothing {train.label_smoothing:g}", f"class weights {train.class_weights}"]
-    yield training_line(train, *(more if bundle.task.classes else ()))
+    yield training_line(train, *(more if model.task.classes else ()))
 
 
-def _limits(bundle: SequenceBundle, description: dict[str, Any]) -> Iterator[str]:
-    model, classes = bundle.model_spec, bundle.task.classes
+def _limits(model: SequenceModel, description: dict[str, Any]) -> Iterator[str]:
+    spec, classes, unit = model.model_spec, model.task.classes, _unit(model)
     if classes:
         yield (
-            f"- It knows {codes([str(name) for name in classes])}, and gives one of them to everything, also to what "
-            "is none of them. Its probabilities are as they come out of the network, not calibrated."
+            f"- It only knows the classes {codes([str(name) for name in classes])} and assigns one of them to every "
+            "input. Its probabilities are not calibrated."
         )
-    yield f"- It reads the first {_read(bundle)}: what comes after them changes nothing."
-    what = "text" if bundle.schema.layout == "text" else "sequence"
-    yield f"- It knows what its data showed: with a {what} unlike those, it may be far off."
-    if model.tokens:
-        yield f"- A {model.tokens} that its data did not hold often enough counts as unknown, like any other."
-    yield f"- The holdout is one sample of {what}s; the score on another may differ."
-    yield from onnx_limit(description, f"arrays of {_read(bundle)} only, with their lengths", bundle.predictor.unit)
+    yield f"- It reads the first {_read(model)} and ignores the rest."
+    yield f"- It may be far off for a {unit} that differs from the training data."
+    if spec.tokens:
+        yield f"- Every {spec.tokens} that is too rare in the training data counts as the same unknown one."
+    yield f"- The holdout is a single sample of {unit}s; the score on another one may differ."
+    takes = f"arrays of {_read(model)}, with their lengths"
+    yield from onnx_limit(description, takes, model.servable.unit)
+
+
+def _arrays(model: SequenceModel) -> Iterator[str]:
+    """A line about each array of the ONNX model."""
+    steps, vocabulary = model.model_spec.max_length, model.encoding.vocabulary
+    if vocabulary is None:
+        channels = codes(list(model.schema.channels), most=50)
+        of_channels = f"; its channels are {channels}" if model.schema.layout == "long" else ""
+        yield f"`values` holds the first {steps} steps of each sequence{of_channels}."
+    else:
+        yield from _tokens(vocabulary, steps)
+    yield (
+        f"`lengths` (int64) is the number of real ones among the {steps}, at least 1; the values after them have no "
+        "effect."
+    )
+    if model.task.classes:
+        yield (
+            "`label` (int64) is the number of the most probable class, `probabilities` holds those of all classes. "
+            f"{_classes(model)}"
+        )
+    else:
+        yield "`value` is the label."
+
+
+def _tokens(vocabulary: Vocabulary, steps: int) -> Iterator[str]:
+    yield f"{_TOKENIZERS[vocabulary.kind]} A text without tokens is a single unknown token."
+    first = vocabulary.size - len(vocabulary.tokens)
+    yield (
+        f"`tokens` (int64) holds the codes of the first {steps} tokens of each text: their positions in `tokens` of "
+        f"`{VOCABULARY}`, from {first}. Any other token has the code {UNKNOWN}; {PADDING} is padding."
+    )
+
+
+def _classes(model: SequenceModel) -> str:
+    names = [str(name) for name in model.task.classes]
+    if len(names) > _MOST_CLASSES:
+        return f"The numbers are positions in `labels.classes` of `{DESCRIPTION}`, from 0."
+    return f"The classes, numbered from 0, are {codes(names, most=_MOST_CLASSES)}."

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lstmgru.bundle import AnyBundle, ForecastBundle
+    from lstmgru.bundle import Bundle, ForecastBundle
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.specs import ModelSpec, TrainSpec
     from lstmgru.training.callbacks import Observer
@@ -120,7 +120,7 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
 
         return make_bundle(job, cast("FitResult", fitted), metrics)
 
-    def write_holdout(self, job: ForecastJob, scores: HoldoutScores, bundle: AnyBundle) -> None:
+    def write_holdout(self, job: ForecastJob, scores: HoldoutScores, bundle: Bundle) -> None:
         """See :meth:`search.tasks.base.Task.write_holdout`."""
         from search.tasks.forecasting.refit import write_holdout
 

@@ -17,7 +17,7 @@ from search.tasks.refit import FinalJob, HoldoutScores
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from lstmgru.bundle import AnyBundle, ForecastBundle
+    from lstmgru.bundle import Bundle, ForecastBundle
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.evaluation.forecasts import ForecastEvaluation
     from lstmgru.evaluation.intervals import Calibration
@@ -75,7 +75,7 @@ def score_holdout(job: ForecastJob, fitted: FitResult) -> HoldoutScores:
     )
 
 
-def write_holdout(job: ForecastJob, scores: HoldoutScores, bundle: AnyBundle) -> None:
+def write_holdout(job: ForecastJob, scores: HoldoutScores, bundle: Bundle) -> None:
     """Write the forecasts of the holdout, as a table and drawn, and the weights of an attention if there is one."""
     _write_forecasts(job, job.data.evaluation(job.holdout), scores.outputs)
     _write_attention(job, cast("ForecastBundle", bundle))

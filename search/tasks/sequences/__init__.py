@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lstmgru.bundle import AnyBundle, SequenceBundle
+    from lstmgru.bundle import Bundle, SequenceBundle
     from lstmgru.data.sequences.splits import SequenceSplit
     from lstmgru.specs import SequenceModelSpec, TrainSpec
     from lstmgru.training.callbacks import Observer
@@ -109,7 +109,7 @@ class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
 
         return make_bundle(job, cast("SequenceFitResult", fitted), metrics)
 
-    def write_holdout(self, job: SequenceJob, scores: HoldoutScores, bundle: AnyBundle) -> None:
+    def write_holdout(self, job: SequenceJob, scores: HoldoutScores, bundle: Bundle) -> None:
         """See :meth:`search.tasks.base.Task.write_holdout`."""
         from search.tasks.sequences.refit import write_holdout
 

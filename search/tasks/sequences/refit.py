@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from lstmgru.bundle import AnyBundle, SequenceBundle
+    from lstmgru.bundle import Bundle, SequenceBundle
     from lstmgru.data.sequences.splits import SequenceSplit
     from lstmgru.evaluation.sequences import SequenceEvaluation
     from lstmgru.specs import SequenceModelSpec
@@ -41,7 +41,7 @@ def score_holdout(job: SequenceJob, fitted: SequenceFitResult) -> HoldoutScores:
     )
 
 
-def write_holdout(job: SequenceJob, scores: HoldoutScores, bundle: AnyBundle) -> None:
+def write_holdout(job: SequenceJob, scores: HoldoutScores, bundle: Bundle) -> None:
     """Write the labels of the holdout, and of classes the confusion matrix and the scores of each class."""
     del bundle
     _write_tables(job, job.data.evaluation(job.holdout), scores.outputs)

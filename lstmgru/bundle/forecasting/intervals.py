@@ -1,4 +1,4 @@
-"""Calibrated quantiles in torch: what :mod:`lstmgru.evaluation.intervals` computes, as a layer that can be exported."""
+"""Calibrated quantiles as a PyTorch layer that can be exported, equal to :mod:`lstmgru.evaluation.intervals`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from lstmgru.evaluation.intervals import Calibration
 
-# As in lstmgru.data.forecasting.window_scale, which a test compares this with.
+# As in lstmgru.data.forecasting.window_scale; a test compares the two.
 _SMALLEST_CHANGE = 1e-3
 
 
@@ -15,7 +15,7 @@ class CalibratedQuantiles(nn.Module):
     """Widens the intervals of a forecast by a calibration, see :func:`lstmgru.evaluation.intervals.quantile_forecast`.
 
     Args:
-        calibration: Of forecasts of the same kind.
+        calibration: Of forecasts of this horizon and these targets.
     """
 
     offsets: Tensor
@@ -34,7 +34,7 @@ class CalibratedQuantiles(nn.Module):
         Args:
             forecast: (B, H, Y, Q) in original units, ascending in Q, the median in the middle.
             context: (B, T, Y) targets in original units.
-            lengths: (B,) real rows of each context, its last; ``None``: all.
+            lengths: (B,) number of real rows at the end of each context; ``None`` if all are.
 
         Returns:
             (B, H, Y, 2 · levels + 1) in the order of ``ForecastSpec.quantiles``; NaN at a level without an interval.
@@ -65,7 +65,7 @@ def window_scale(context: Tensor, season_length: int, lengths: Tensor | None) ->
     Args:
         context: (B, T, Y) targets in original units.
         season_length: Steps in one season.
-        lengths: (B,) real rows of each context, its last; ``None``: all.
+        lengths: (B,) number of real rows at the end of each context; ``None`` if all are.
     """
     steps = context.shape[1]
     real = None if lengths is None else real_rows(lengths, steps)

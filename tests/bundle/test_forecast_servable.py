@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bundle.test_onnx import MANY, PLAIN, STATIC, forecaster
 from helpers.forecast_bundles import HORIZON, bundle_of, calibration_of, model_of
 from helpers.networks import EVERYTHING, FUTURE
+from helpers.onnx_models import MANY, PLAIN, STATIC, forecaster
 from helpers.panels import make_panel
 
-from lstmgru.bundle.forecasting import interval_layer
-from lstmgru.bundle.forecasting.interval_layer import CalibratedQuantiles
+from lstmgru.bundle.forecasting import intervals as layers
 from lstmgru.data.forecasting.window_scale import window_scale
 from lstmgru.evaluation import intervals
 from lstmgru.specs import ForecastSpec, InputSpec
@@ -46,8 +45,16 @@ def test_it_needs_what_its_network_and_its_scaler_read(
     assert forecast.isfinite().all()
 
 
-@pytest.mark.parametrize("normalization", ["fold", "series", "last", "window"])
-@pytest.mark.parametrize("transform", ["none", "log_difference"])
+@pytest.mark.parametrize(
+    ("normalization", "transform"),
+    [
+        ("fold", "none"),
+        ("fold", "log_difference"),
+        ("series", "log_difference"),
+        ("last", "none"),
+        ("window", "log_difference"),
+    ],
+)
 def test_it_scales_as_the_scaler_does(normalization: str, transform: str) -> None:
     categories = {"past_0": ("a", "b", "c"), "static_1": ("x", "y")}
     panel = make_panel((40, 30, 50), targets=2, past=2, future=1, static=2, categories=categories)
@@ -55,7 +62,7 @@ def test_it_scales_as_the_scaler_does(normalization: str, transform: str) -> Non
     series = np.array([0, 2])
     rows = np.stack([np.arange(20, 26), np.arange(100, 106)])
     past, static = panel.values[rows], panel.static[series]
-    scaler, model = bundle.scaler, bundle.forecaster
+    scaler, model = bundle.scaler, bundle.servable
     future = panel.values[rows[:, :HORIZON] + 6][..., -1:]
     codes = torch.from_numpy(series + 1)
     inputs = model.scaled(torch.from_numpy(past), torch.from_numpy(future), torch.from_numpy(static), codes)
@@ -72,7 +79,7 @@ def test_it_scales_as_the_scaler_does(normalization: str, transform: str) -> Non
 def test_padding_has_no_logarithm_and_leaves_no_trace() -> None:
     model = forecaster("gru(4)", STATIC, transform="log", pooling="mean", normalization="window", calibration={})
     inputs = model.random_inputs(5) | {"lengths": torch.tensor([1, 2, 5, 8, 9])}
-    real = interval_layer.real_rows(inputs["lengths"], 9).unsqueeze(-1)
+    real = layers.real_rows(inputs["lengths"], 9).unsqueeze(-1)
     assert real.sum(dim=(1, 2)).tolist() == [1, 2, 5, 8, 9]
     outputs = []
     for padding in (0.0, -3.0, 1e6):
@@ -103,24 +110,38 @@ def test_networks_of_quantiles_forecast_their_median() -> None:
     )
 
 
-@pytest.mark.parametrize("steps", [1, 2, 4, 5, 12])
-@pytest.mark.parametrize("season_length", [1, 2, 7])
-@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize(
+    ("steps", "season_length", "padded"),
+    [
+        (1, 1, False), (1, 7, True),
+        (2, 2, False), (2, 1, True),
+        (4, 2, False), (4, 7, True),
+        (5, 2, True), (5, 1, False),
+        (12, 7, False), (12, 2, True),
+    ],
+)  # fmt: skip
 def test_a_windows_scale_is_that_of_the_backtest(steps: int, season_length: int, padded: bool) -> None:
     generator = np.random.default_rng(0)
     context = generator.normal(50, 4, (9, steps, 2)).astype(np.float32)
     context[0], context[1] = 0, 7
     lengths = np.arange(9) % steps + 1 if padded else None
-    found = interval_layer.window_scale(
+    found = layers.window_scale(
         torch.from_numpy(context), season_length, None if lengths is None else torch.from_numpy(lengths)
     )
     np.testing.assert_allclose(found, window_scale(context, season_length, lengths), rtol=1e-5)
 
 
-@pytest.mark.parametrize("n_quantiles", [1, 5])
-@pytest.mark.parametrize("scaled", [False, True])
-@pytest.mark.parametrize("missing", [False, True])
-@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize(
+    ("n_quantiles", "scaled", "missing", "padded"),
+    [
+        (1, False, False, False),
+        (1, True, True, False),
+        (1, True, False, True),
+        (5, True, False, False),
+        (5, False, True, True),
+        (5, True, True, True),
+    ],
+)
 def test_intervals_are_those_of_the_backtest(n_quantiles: int, scaled: bool, missing: bool, padded: bool) -> None:
     generator = np.random.default_rng(1)
     calibration = calibration_of(2, scaled=scaled, missing=missing)
@@ -130,7 +151,9 @@ def test_intervals_are_those_of_the_backtest(n_quantiles: int, scaled: bool, mis
     forecast = np.sort(generator.normal(20, 3, (8, HORIZON, 2, n_quantiles)).astype(np.float32), axis=-1)
     lengths = np.arange(8) % 6 + 1 if padded else None
     given = None if lengths is None else torch.from_numpy(lengths)
-    found = CalibratedQuantiles(calibration)(torch.from_numpy(forecast), torch.from_numpy(context), given).numpy()
+    found = layers.CalibratedQuantiles(calibration)(
+        torch.from_numpy(forecast), torch.from_numpy(context), given
+    ).numpy()
 
     scale = window_scale(context, calibration.season_length, lengths) if scaled else np.ones((8, 2), np.float32)
     plain = forecast if n_quantiles > 1 else forecast[..., 0]

@@ -1,29 +1,65 @@
-"""A raw table of a few sequences that a model can label, cut from what it learnt from."""
+"""Tables of a sequence model: its predictions, and an example to predict from."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lstmgru.bundle.forecasting.example import shortest_decimals
-from lstmgru.data.sequences.sequences import Indices, LabeledSequences
+from lstmgru.bundle.serialization import free_name, shortest_decimals
+from lstmgru.data.sequences.sequences import Indices, LabeledSequences, SequenceSchema
+from lstmgru.specs import LabelSpec
+
+ROW = "row"
+"""Column of sequence numbers, from 1, for a table without an id column."""
+
+
+def label_columns(schema: SequenceSchema, task: LabelSpec) -> list[str]:
+    """Names of the columns of :func:`label_frame`.
+
+    Args:
+        schema: Names of the columns of the input table.
+        task: Names of the classes.
+    """
+    columns = [schema.id or ROW]
+    for name in ("label", *(f"p_{name}" for name in task.classes)):
+        columns.append(free_name(name, columns))
+    return columns
+
+
+def label_frame(
+    ids: npt.NDArray[np.object_], outputs: Sequence[npt.NDArray[Any]], schema: SequenceSchema, task: LabelSpec
+) -> pd.DataFrame:
+    """Predictions, a row for each sequence.
+
+    Args:
+        ids: (n,) names of the sequences.
+        outputs: (n,) numbers of classes and (n, C) probabilities; or (n,) values.
+        schema: Names of the columns of the input table.
+        task: Names of the classes.
+    """
+    labels: list[Any] | npt.NDArray[Any] = outputs[0]
+    if task.classes:
+        labels = [task.classes[number] for number in outputs[0]]
+    values = [ids.tolist(), labels, *(outputs[-1].T if task.classes else ())]
+    return pd.DataFrame(dict(zip(label_columns(schema, task), values, strict=True)))
 
 
 def example_sequences(
     sequences: LabeledSequences, train: Indices, *, max_length: int | None = None, count: int = 3
 ) -> pd.DataFrame:
-    """The first sequences of different labels, as a table of the columns that a model reads.
+    """A raw table to predict from: the first sequences of different labels, with the columns that a model reads.
 
-    The times of a long table are not kept with its sequences; in the example they are numbers from 1.
+    Sequences do not keep the times of a long table; the times of the example are numbers from 1.
 
     Args:
         sequences: The data.
-        train: (sequences,) numbers of those to choose from.
-        max_length: Steps that are kept of each; ``None``: all.
-        count: Sequences at most.
+        train: (sequences,) indices to choose from.
+        max_length: Number of steps to keep of each; ``None`` to keep all.
+        count: Most sequences in the example.
     """
     _, firsts = np.unique(sequences.labels[train], return_index=True)
     chosen = train[np.sort(firsts)[:count]]
@@ -37,7 +73,7 @@ def example_sequences(
 
 
 def _wide(sequences: LabeledSequences, chosen: Indices, most: int | None) -> pd.DataFrame:
-    """A row for each; cells after its end are empty."""
+    """A row for each sequence; cells after its end are empty."""
     columns = sequences.schema.channels
     cells = np.full((len(chosen), len(columns)), np.nan)
     for row, values in enumerate(_values(sequences, chosen, most)):

@@ -1,4 +1,4 @@
-"""A network that takes and gives values in their original units, so that a server needs nothing else."""
+"""A forecasting network with inputs and outputs in original units, so that a server needs nothing else."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lstmgru.bundle.forecasting.interval_layer import CalibratedQuantiles, real_rows
-from lstmgru.bundle.servable import Distance, Outputs, Servable
+from lstmgru.bundle.base import Distance, Outputs, Servable
+from lstmgru.bundle.forecasting.intervals import CalibratedQuantiles, real_rows
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.evaluation.intervals import Calibration
 from lstmgru.nn.network import ForecastNetwork, Inputs
@@ -19,12 +19,12 @@ Categories = tuple[tuple[int, int], ...]
 
 
 class UnscaledForecaster(Servable):
-    """Scales its inputs, runs the network, unscales the forecasts and adds their intervals, all in single precision.
+    """Scales the inputs, runs the network, restores the units of the forecasts and adds quantiles, in single precision.
 
     Args:
-        network: Is put in evaluation mode.
+        network: Is set to evaluation mode.
         scaler: Of all input channels.
-        calibration: Of the intervals; ``None``: there are none.
+        calibration: Of the prediction intervals; ``None`` if there are none.
     """
 
     mean: Tensor
@@ -39,7 +39,7 @@ class UnscaledForecaster(Servable):
         self.by_series = scaler.by_series
         for name in ("mean", "scale", "static_mean", "static_scale"):
             self.register_buffer(name, torch.tensor(getattr(scaler, name), dtype=torch.float32))
-        if self.by_series:  # codes count from 1; 0 has any scale, and its forecasts become NaN
+        if self.by_series:  # codes start at 1; the scale of code 0 is arbitrary, as its forecasts become NaN
             for name in ("mean", "scale"):
                 table = getattr(self, name)
                 setattr(self, name, torch.cat([table[:1], table]))
@@ -48,7 +48,7 @@ class UnscaledForecaster(Servable):
 
     @property
     def tells_series(self) -> bool:
-        """Whether it keeps numbers for each series, and so needs their codes."""
+        """Whether it has parameters for each series, and so needs their codes."""
         return self.by_series or self.network.spec.series_embedding > 0
 
     @property
@@ -58,12 +58,12 @@ class UnscaledForecaster(Servable):
 
     @property
     def unit(self) -> str:
-        """The unit of a relative distance; where logarithms are taken, it is theirs."""
+        """The unit of a relative distance, of logarithms if the model takes them."""
         return "standard deviations of a target"
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The inputs that :meth:`forward` needs, with their shapes after the batch; the last two are ``int64``."""
+        """The inputs of :meth:`forward` with their shapes, without the batch; the last two are ``int64``."""
         inputs, steps, horizon = self.network.inputs, self.network.spec.context_length, self.network.horizon
         shapes: dict[str, tuple[int, ...]] = {"past": (steps, inputs.n_inputs)}
         if inputs.n_future:
@@ -76,7 +76,7 @@ class UnscaledForecaster(Servable):
 
     @property
     def categories(self) -> dict[str, Categories]:
-        """The categorical ones among the channels of each input, as in :class:`~lstmgru.specs.InputSpec`."""
+        """The categorical channels of each input, as in :class:`~lstmgru.specs.InputSpec`."""
         inputs = self.network.inputs
         first = inputs.n_inputs - inputs.n_future
         ahead = tuple((channel - first, names) for channel, names in inputs.categories if channel >= first)
@@ -84,7 +84,7 @@ class UnscaledForecaster(Servable):
 
     @property
     def output_shapes(self) -> dict[str, tuple[int, ...]]:
-        """What :meth:`forward` gives, with the shapes after the batch."""
+        """The outputs of :meth:`forward` with their shapes, without the batch."""
         forecast = (self.network.horizon, self.network.inputs.n_targets)
         if self.quantiles is None:
             return {"forecast": forecast}
@@ -101,15 +101,16 @@ class UnscaledForecaster(Servable):
         """Forecast.
 
         Args:
-            past: (B, T, F) contexts in original units; names are codes.
-            future: (B, H, K) what is known of the horizon, in original units; ``None`` where K is 0.
-            static: (B, S) static covariates in original units; ``None`` where S is 0.
-            series: (B,) ``int64`` codes of the series, from 1; ``None`` where it does not tell them apart. A series
-                with the code 0 is unknown, and its forecasts are NaN.
-            lengths: (B,) ``int64`` real rows of each context, its last; ``None`` where contexts are never padded.
+            past: (B, T, F) contexts in original units; categories are codes.
+            future: (B, H, K) covariates known over the horizon, in original units; ``None`` if K is 0.
+            static: (B, S) static covariates in original units; ``None`` if S is 0.
+            series: (B,) ``int64`` codes of the series, from 1; ``None`` if :attr:`tells_series` is false. A series with
+                the code 0 is unknown, and its forecasts are NaN.
+            lengths: (B,) ``int64`` number of real rows at the end of each context; ``None`` if contexts are never
+                padded.
 
         Returns:
-            (B, H, Y) forecasts in original units and, with a calibration, (B, H, Y, 2 · levels + 1) quantiles.
+            Forecasts (B, H, Y) in original units and, with a calibration, quantiles (B, H, Y, 2 · levels + 1).
         """
         n_targets = self.network.inputs.n_targets
         mean, scale = (table[..., :n_targets].unsqueeze(-1) for table in self.moments(series))
@@ -131,7 +132,7 @@ class UnscaledForecaster(Servable):
         series: Tensor | None = None,
         lengths: Tensor | None = None,
     ) -> Inputs:
-        """What the network reads of the arguments of :meth:`forward`."""
+        """The inputs of the network for the arguments of :meth:`forward`."""
         inputs = self.network.inputs
         if future is None:
             future = past.new_zeros(past.shape[0], self.network.horizon, 0)
@@ -157,7 +158,7 @@ class UnscaledForecaster(Servable):
         return self.mean[series].unsqueeze(1), self.scale[series].unsqueeze(1)
 
     def random_inputs(self, batch_size: int, seed: int = 0) -> dict[str, Tensor]:
-        """Inputs with the mean and deviation of the training data, any names, known series and any lengths."""
+        """Inputs with the mean and deviation of the training data, and random categories, known series and lengths."""
         generator = torch.Generator().manual_seed(seed)
         inputs, steps = self.network.inputs, self.network.spec.context_length
 
@@ -184,7 +185,7 @@ class UnscaledForecaster(Servable):
         return {name: drawn[name] for name in self.shapes}
 
     def distance(self, found: Outputs, expected: Outputs, inputs: dict[str, Tensor]) -> Distance:
-        """How far other forecasts and quantiles are from its own, see :meth:`Servable.distance`."""
+        """The difference between other forecasts and its own, see :meth:`Servable.distance`."""
         absolute, relative = 0.0, 0.0
         for other, own in zip(found, expected, strict=True):
             difference = _difference(other, own)
@@ -193,7 +194,7 @@ class UnscaledForecaster(Servable):
         return Distance(absolute, relative)
 
     def _scale_of(self, output: Tensor, series: Tensor | None) -> Tensor:
-        """(B, H, Y) the scale of the targets in original units; of logarithms, that of what is forecast."""
+        """(B, H, Y) the scale of the targets in original units; with logarithms, times the size of the forecast."""
         _, scale = self.moments(series)
         scale = scale[..., : self.network.inputs.n_targets]
         size = _largest(output.abs().nan_to_num())
@@ -201,11 +202,11 @@ class UnscaledForecaster(Servable):
 
 
 def _difference(found: Tensor, expected: Tensor) -> Tensor:
-    """(B, H, Y) largest of the quantiles, if there are any; infinite where one of the two alone is NaN."""
+    """(B, H, Y) largest difference over the quantiles; infinite where only one of the two is NaN."""
     same = (found == expected) | (found.isnan() & expected.isnan())
     return _largest((found - expected).abs().masked_fill(same, 0.0).nan_to_num(torch.inf))
 
 
 def _largest(values: Tensor) -> Tensor:
-    """The largest of (B, H, Y, Q) over Q; (B, H, Y) as they are."""
+    """The maximum of (B, H, Y, Q) over Q; (B, H, Y) is returned unchanged."""
     return values.amax(dim=-1) if values.ndim == 4 else values

@@ -1,4 +1,4 @@
-"""Arrays of sequences that a model is given: padded and checked."""
+"""Batches of sequences: checked, sorted by length and padded."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstmgru.bundle.sequences.predictor import SequencePredictor
+from lstmgru.bundle.sequences.servable import UnscaledSequenceNetwork
 from lstmgru.data.sequences.sequences import Indices
 from lstmgru.errors import DataError
 
-# Sequences that are labeled at once, or fewer where they have more than so many steps, padding included.
+# Most sequences in a batch, and most steps, including padding.
 _BATCH_SIZE, _BATCH_STEPS = 1024, 65536
 
 
 def padded(rows: npt.NDArray[Any], starts: Indices, lengths: Indices) -> npt.NDArray[Any]:
-    """Sequences that lie end to end as one array, with 0 after the end of the shorter ones.
+    """Concatenated sequences as one padded array, with 0 after the end of the shorter ones.
 
     Args:
         rows: (rows, …) of all sequences.
-        starts: (B,) the first row of each.
-        lengths: (B,) rows of each, from 1.
+        starts: (B,) first row of each.
+        lengths: (B,) number of rows of each, from 1.
 
     Returns:
         (B, longest, …).
@@ -35,15 +35,15 @@ def padded(rows: npt.NDArray[Any], starts: Indices, lengths: Indices) -> npt.NDA
 
 
 def batches(lengths: Indices) -> Iterator[Indices]:
-    """Numbers of sequences, those of similar lengths together: short ones do not pay for long ones.
+    """Indices of sequences, grouped by similar length, so that little is padded.
 
     Args:
-        lengths: (n,) steps of each.
+        lengths: (n,) number of steps of each.
     """
     order = np.argsort(lengths, kind="stable")
     start = 0
     while start < len(order):
-        # The last one is the longest: as many as are no more than the limit with its length.
+        # The last one is the longest, and the others are padded to its length.
         sorted_lengths = lengths[order[start : start + _BATCH_SIZE]]
         sizes = sorted_lengths * np.arange(1, len(sorted_lengths) + 1)
         stop = start + max(1, int(np.searchsorted(sizes, _BATCH_STEPS, side="right")))
@@ -52,19 +52,19 @@ def batches(lengths: Indices) -> Iterator[Indices]:
 
 
 def check_sequences(
-    predictor: SequencePredictor, inputs: npt.NDArray[Any], lengths: npt.NDArray[Any] | None
+    servable: UnscaledSequenceNetwork, inputs: npt.NDArray[Any], lengths: npt.NDArray[Any] | None
 ) -> tuple[npt.NDArray[Any], Indices]:
-    """Arrays as the predictor reads them: float32 values or int64 codes, and int64 lengths.
+    """Arrays as the network reads them: float32 values or int64 codes, and int64 lengths.
 
     Args:
-        predictor: What reads them.
+        servable: The network.
         inputs: (n, T', F) values in original units or (n, T') codes.
-        lengths: (n,) steps of each sequence; ``None``: all have T'.
+        lengths: (n,) number of steps of each sequence; ``None`` if all have T'.
 
     Raises:
-        DataError: A shape or a value does not fit.
+        DataError: A shape or a value is invalid.
     """
-    name, (most, *rest) = next(iter(predictor.shapes.items()))
+    name, (most, *rest) = next(iter(servable.shapes.items()))
     if inputs.ndim != 2 + len(rest) or list(inputs.shape[2:]) != rest or not 1 <= inputs.shape[1] <= most:
         shape = ", ".join(["n", f"1 to {most}", *map(str, rest)])
         raise DataError(f"{name} must have the shape ({shape}) but has {inputs.shape}")
@@ -72,10 +72,10 @@ def check_sequences(
     lengths = np.full(count, steps) if lengths is None else lengths
     if lengths.shape != (count,):
         raise DataError(f"lengths must have the shape ({count},) but has {lengths.shape}")
-    _check_range("lengths", lengths, 1, steps, "steps of a sequence")
+    _check_range("lengths", lengths, 1, steps, "numbers of steps")
     real = np.arange(steps) < lengths[:, None]
-    if predictor.reads_texts:
-        _check_range("tokens", inputs[real], 1, predictor.network.vocabulary_size - 1, "codes of tokens")
+    if servable.reads_text:
+        _check_range("tokens", inputs[real], 1, servable.network.vocabulary_size - 1, "codes of tokens")
         return inputs.astype(np.int64), lengths.astype(np.int64)
     values = inputs.astype(np.float32)
     if not np.isfinite(values[real]).all():

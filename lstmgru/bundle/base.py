@@ -1,0 +1,179 @@
+"""The interfaces of trained models: :class:`Bundle`, and :class:`Servable`, the module in it that is exported."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+from torch import Tensor, nn
+
+from lstmgru.bundle.card import Card
+from lstmgru.specs import RecurrentSpec, Stack, TrainSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Outputs = tuple[Tensor, ...]
+
+
+class Distance(NamedTuple):
+    """The difference between two results for the same inputs.
+
+    Attributes:
+        absolute: Largest difference in original units, or of a probability.
+        relative: Largest difference relative to a typical size, see :attr:`Servable.unit`.
+    """
+
+    absolute: float
+    relative: float
+
+
+class Servable(nn.Module, ABC):
+    """A module from named raw inputs to named results, each with the batch as its first axis."""
+
+    @property
+    @abstractmethod
+    def branches(self) -> tuple[Stack, ...]:
+        """The recurrent layers of its network."""
+
+    @property
+    @abstractmethod
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The inputs of ``forward`` with their shapes, without the batch."""
+
+    @property
+    @abstractmethod
+    def output_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The outputs of ``forward``, in order, with their shapes, without the batch."""
+
+    @property
+    @abstractmethod
+    def unit(self) -> str:
+        """The unit of a relative distance, for messages."""
+
+    @abstractmethod
+    def random_inputs(self, batch_size: int, seed: int = 0) -> dict[str, Tensor]:
+        """Random inputs that resemble the training data."""
+
+    @abstractmethod
+    def distance(self, found: Outputs, expected: Outputs, inputs: dict[str, Tensor]) -> Distance:
+        """The difference between the results of another implementation and its own.
+
+        Args:
+            found: Results of the other implementation.
+            expected: Its own results.
+            inputs: The inputs of both.
+        """
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Bundle(ABC):
+    """A trained model with its origin and everything needed to predict from a raw table.
+
+    A subclass for a new task is registered by name in :mod:`lstmgru.bundle.load`.
+
+    Attributes:
+        network: On the CPU.
+        model_spec: The architecture.
+        train_spec: How it was trained.
+        metrics: ``holdout`` (metric → value), ``baselines`` (name → value of the task's metric) and ``verdict``, as far
+            as they are known; for forecasts also ``intervals`` (rows of ``level``, ``coverage``, ``width``), for
+            classes ``classes`` (rows such as ``class``, ``support``, ``precision``).
+        provenance: Data and its digest, study, trial, seed, versions, time, as far as they are known.
+        example: A raw table that the model can predict from; in a loaded bundle, its dates are ISO text.
+    """
+
+    results: ClassVar[str]
+    """Plural noun for the predictions, such as ``forecasts``."""
+    renamed_weights: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Prefixes of weights in files of earlier versions → their current names."""
+
+    network: nn.Module
+    model_spec: RecurrentSpec
+    train_spec: TrainSpec
+    metrics: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    example: pd.DataFrame | None = None
+
+    @classmethod
+    @abstractmethod
+    def from_description(cls, description: dict[str, Any], vocabulary: dict[str, Any] | None) -> Self:
+        """Build a bundle from its description, with random weights; the inverse of :meth:`describe`.
+
+        Args:
+            description: The content of ``bundle.json``.
+            vocabulary: The content of ``vocabulary.json``; ``None`` if there is no such file.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError, LstmGruError: A key is missing or a value is invalid.
+        """
+
+    @property
+    @abstractmethod
+    def task_name(self) -> str:
+        """The task under which the bundle is registered, such as ``forecast``."""
+
+    @property
+    @abstractmethod
+    def servable(self) -> Servable:
+        """The network with all scaling inside, in evaluation mode."""
+
+    @property
+    def vocabulary(self) -> dict[str, Any] | None:
+        """The content of ``vocabulary.json``; ``None`` for a model that does not read text."""
+        return None
+
+    @property
+    @abstractmethod
+    def integer_columns(self) -> tuple[str, ...]:
+        """Columns of integers that transport may have turned into floats."""
+
+    @property
+    @abstractmethod
+    def timestamp_columns(self) -> tuple[str, ...]:
+        """Columns of timestamps that transport may have turned into text with UTC offsets."""
+
+    @abstractmethod
+    def predict(self, data: Any, *, source: str = "table") -> pd.DataFrame:
+        """Predict from a raw table.
+
+        Args:
+            data: A table; additional columns are ignored.
+            source: Name of the table in error messages.
+
+        Raises:
+            DataError: The table does not fit the model.
+        """
+
+    @abstractmethod
+    def read_table(self, path: Path, *, delimiter: str = ",", decimal: str = ".") -> pd.DataFrame:
+        """Read a file that the model is to predict from, in the same way as the training data.
+
+        Args:
+            path: A file of a format that :func:`~lstmgru.data.tables.readers.read_table` reads.
+            delimiter: Between the fields of a text file.
+            decimal: Decimal mark of a text file.
+
+        Raises:
+            DataError: The file is missing, damaged, empty or of an unknown format.
+        """
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """The part of ``bundle.json`` that is specific to the task, as plain values.
+
+        Raises:
+            BundleError: A value cannot be represented in JSON.
+        """
+
+    @abstractmethod
+    def card(self, description: dict[str, Any]) -> Card:
+        """The content of the model card.
+
+        Args:
+            description: The whole content of ``bundle.json``.
+        """

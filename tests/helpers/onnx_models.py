@@ -1,0 +1,94 @@
+"""Forecasters with random weights to export, and what their ONNX files hold and compute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from helpers.forecast_bundles import HORIZON, calibration_of
+from helpers.networks import make_network
+from lstmgru.bundle.forecasting.servable import UnscaledForecaster
+from lstmgru.data.forecasting.scaling import Scaler
+from lstmgru.specs import InputSpec, ModelSpec
+
+PLAIN = InputSpec(n_targets=1, n_inputs=2)
+STATIC = InputSpec(n_targets=1, n_inputs=1, n_static=1, padded=True)
+MANY = InputSpec(n_targets=2, n_inputs=3, n_future=1, n_series=5)
+
+
+def forecaster(
+    branches: str = "gru(4)",
+    inputs: InputSpec = PLAIN,
+    *,
+    context_length: int = 9,
+    horizon: int = HORIZON,
+    mean: float = 16.0,
+    calibration: dict[str, Any] | None = None,
+    **settings: Any,
+) -> UnscaledForecaster:
+    """A forecaster with random weights, as large as training makes them, so that one in the wrong place would show."""
+    settings = {"context_length": context_length, "horizon": horizon, "dropout": 0.3, **settings}
+    network = make_network(branches, inputs=inputs, **settings).float()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(2)
+    intervals = None if calibration is None else calibration_of(inputs.n_targets, **calibration)
+    return UnscaledForecaster(network, scaler(network.spec, inputs, mean), intervals)
+
+
+def scaler(spec: ModelSpec, inputs: InputSpec, mean: float) -> Scaler:
+    """A scaler that treats every channel and series in another way; names pass as they are."""
+    rows = inputs.n_series if spec.normalization in ("series", "last") else 1
+    number = np.arange(rows)[:, None] + np.arange(inputs.n_inputs, dtype=np.float32)
+    means, scales = mean + 10 * number, 7 / (1 + number)
+    if spec.log:
+        means[:, : inputs.n_targets], scales[:, : inputs.n_targets] = np.log(means[:, : inputs.n_targets]), 0.5
+    for channel, _ in inputs.categories:
+        means[:, channel], scales[:, channel] = 0, 1
+    static_mean, static_scale = np.full(inputs.n_static, 2, np.float32), np.full(inputs.n_static, 3, np.float32)
+    for channel, _ in inputs.static_categories:
+        static_mean[channel], static_scale[channel] = 0, 1
+    return Scaler(means, scales, inputs.n_targets, spec.log, static_mean, static_scale)
+
+
+def run(path: Path, inputs: dict[str, Tensor]) -> dict[str, np.ndarray[Any, Any]]:
+    """What ONNX Runtime gives, by the names of the outputs."""
+    session = onnxruntime.InferenceSession(path)
+    names = [node.name for node in session.get_outputs()]
+    feeds = {name: tensor.numpy() for name, tensor in inputs.items()}
+    return dict(zip(names, session.run(names, feeds), strict=True))
+
+
+def operators(graph: Any) -> Iterator[Any]:
+    """The nodes of a graph and of those within it."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from operators(attribute.g)
+
+
+class Elman(nn.Module):
+    """A cell of a user's own, on torch's layer."""
+
+    def __init__(self, input_size: int, hidden_size: int, recurrent_dropout: float) -> None:
+        super().__init__()
+        self.layer = nn.RNN(input_size, hidden_size, batch_first=True)
+
+    def forward(self, x: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        outputs, h = self.layer(x, None if state is None else state[0][None])
+        return outputs, (h[0],)
+
+
+class Unexportable(Elman):
+    """One that no tracing can follow."""
+
+    def forward(self, x: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        return super().forward(x * float(x.sum().tanh()), state)
