@@ -20,6 +20,7 @@ from search.config.values import Choices
 from search.errors import ComparisonUnfinished, TrackingError
 from search.executors.base import Executor, Job
 from search.executors.loop import run_one
+from search.reports.formatting import counted
 from search.run.progress import Listener
 from search.run.runner import check_registered, interruptible, make_study_executor
 from search.run.trial import score_baselines
@@ -119,9 +120,10 @@ class _Comparing:
             self._note_time()
 
     def _search(self, executor: Executor) -> bool:
-        each = "as many trials as fit" if self._options.trials is None else f"{self._options.trials} trials"
-        limit = "" if self._time.timeout is None else f" into {self._time.timeout:g} s in all"
-        self._listener.on_phase(f"searching {len(self._store.families)} families, {each} for each{limit}")
+        families, trials = len(self._store.families), self._options.trials
+        each = "as many trials as fit" if trials is None else f"{counted(trials, 'trial')} each"
+        limit = "" if self._time.timeout is None else f"; time limit {self._time.timeout:g} s"
+        self._listener.on_phase(f"searching {families} families, {each}{limit}")
         search = FamilySearch(
             self._store.families,
             executor,
@@ -137,15 +139,15 @@ class _Comparing:
         without = [family.name for family in self._store.families if not family.ended()]
         if without:
             raise ComparisonUnfinished(
-                f"the time of {self._time.timeout:g} s was up before {', '.join(without)} had a trial: about "
-                f"{self._reserved():.0f} s of it are kept for training and measuring the best of each family; give the "
-                "comparison more --timeout, and it goes on from here"
+                f"the time limit of {self._time.timeout:g} s was reached before {', '.join(without)} had a trial; "
+                f"about {self._reserved():.0f} s are reserved for retraining and measuring the best of each family; "
+                "resume with a larger --timeout"
             )
         return True
 
     def _retrain(self, executor: Executor) -> bool:
         best = best_trials(self._store)
-        self._listener.on_phase(f"training the best of each family again, with {self._options.seeds} fresh seeds")
+        self._listener.on_phase(f"retraining the best of each family with {counted(self._options.seeds, 'new seed')}")
         retraining = Retraining(
             self._plan,
             best,
@@ -171,7 +173,7 @@ class _Comparing:
         best = best_trials(self._store)
         missing = {family: trial for family, trial in best.items() if family.costs(trial.number) is None}
         if missing:
-            self._listener.on_phase(f"measuring memory and {self._task.terms.output}s, one family after the other")
+            self._listener.on_phase("measuring memory and latency, one family after the other")
         for family, trial in missing.items():
             # A process of its own for each: what one needed would hide what the next one needs.
             with make_study_executor(replace(self._everything, jobs=1), separate=True) as executor:
@@ -183,7 +185,7 @@ class _Comparing:
             self._note_time()
 
     def _reserved(self) -> float:
-        """Seconds that what follows the search will take."""
+        """Seconds to reserve for the steps after the search."""
         best = [None if (trial := family.best()) is None else trial_record(trial) for family in self._store.families]
         startup = None if self._executor is None else self._executor.startup_seconds
         return reserved_seconds(best, seeds=self._options.seeds, jobs=self._plan.jobs, startup_seconds=startup)
@@ -207,7 +209,7 @@ def _track(
     try:
         return track(comparison, settings.model_dump(), folder, files, record)
     except TrackingError as error:
-        listener.on_message(f"{error}; the comparison is complete, and the same command shows it there later")
+        listener.on_message(f"{error}; the comparison is complete, and running the command again logs it to MLflow")
         return None
 
 
@@ -218,11 +220,11 @@ def _with_all_cells(plan: Plan, families: Iterable[Family]) -> Plan:
 
 
 def _say_what_differs(plan: Plan, listener: Listener) -> None:
-    """What of the study's way to search does not hold for its families."""
+    """Report the search settings of the study that do not apply to its families."""
     search = plan.config.search
     if search.sampler not in EVERYWHERE:
         listener.on_message(
-            f"the families are searched with {EVERYWHERE[0]}, because {search.sampler} cannot search each of them"
+            f"families are searched by the sampler {EVERYWHERE[0]}, because {search.sampler} cannot search all of them"
         )
     if len(search.objectives) > 1:
         listener.on_message(f"families are compared by the score alone, not by {', '.join(search.objectives)}")
