@@ -28,7 +28,7 @@ from search.study.paths import FORECASTS_TABLE, REPORT_PAGE, report_path
 from search.study.records import HoldoutRecord, IntervalRecord, StudyRecord
 from search.study.store import StudyStore
 from search.tasks import find_task
-from search.tracking import files, sync_study
+from search.tracking import describe, sync_study
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -357,7 +357,7 @@ def test_a_report_that_cannot_be_drawn_is_an_error_of_tracking(tmp_path: Path) -
     broken = dataclasses.replace(study, config={**study.config, "training": 3})
 
     with pytest.raises(TrackingError, match="the report of study 'weather' cannot be drawn"):
-        files.write_report(tmp_path, broken, store.study)
+        describe.write_report(tmp_path, broken, store.study)
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
