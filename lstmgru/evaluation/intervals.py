@@ -1,7 +1,7 @@
 """Prediction intervals calibrated on backtest forecasts: split conformal prediction.
 
 Every backtest forecast gets a *score* for each step and target: how far the true value y lay from it, in units of the
-window's scale s (:mod:`lstmgru.data.forecasting.window_scale`; 1 where there is a single series):
+window's scale s (:mod:`lstmgru.data.forecasting.windows`; 1 where there is a single series):
 
 - of a point forecast ŷ: |y - ŷ| / s, whatever the level (Vovk et al. 2005; Lei et al. 2018);
 - of the interval [l, u] of a level in a quantile forecast: max(l - y, y - u) / s, negative inside (conformalized
@@ -44,7 +44,7 @@ class Calibration:
         levels: Shares of true values that the intervals shall cover, ascending.
         offsets: (levels, H, Y) in units of the window's scale; NaN where the backtest is too small for a level: there
             is no such interval then.
-        scaled: Whether a window's scale is that of :mod:`lstmgru.data.forecasting.window_scale`; else it is 1, and
+        scaled: Whether a window's scale is that of :mod:`lstmgru.data.forecasting.windows`; else it is 1, and
             offsets are in original units.
         season_length: Steps in one season, for the scale.
         n_windows: Backtest forecasts that were scored.
@@ -93,7 +93,7 @@ def conformity(target: Array, forecast: Array, scale: Array) -> Array:
     Args:
         target: (windows, H, Y) true values in original units.
         forecast: Of the same windows.
-        scale: (windows, Y), see :func:`~lstmgru.data.forecasting.window_scale.panel_scale`.
+        scale: (windows, Y), see :func:`~lstmgru.data.forecasting.windows.panel_scale`.
     """
     if forecast.ndim == target.ndim:
         distance: Array = np.abs(target - forecast)
@@ -149,7 +149,7 @@ def apply(calibration: Calibration, forecast: Array, scale: Array) -> tuple[Arra
     Args:
         calibration: From forecasts of the same kind.
         forecast: Of any windows, in original units.
-        scale: (windows, Y), see :func:`~lstmgru.data.forecasting.window_scale.panel_scale`.
+        scale: (windows, Y), see :func:`~lstmgru.data.forecasting.windows.panel_scale`.
     """
     reach = calibration.offsets[:, None] * scale[:, None]
     point = _point(forecast)
@@ -166,7 +166,7 @@ def quantile_forecast(calibration: Calibration, forecast: Array, scale: Array) -
     Args:
         calibration: From forecasts of the same kind.
         forecast: Of any windows, in original units.
-        scale: (windows, Y), see :func:`~lstmgru.data.forecasting.window_scale.panel_scale`.
+        scale: (windows, Y), see :func:`~lstmgru.data.forecasting.windows.panel_scale`.
     """
     lower, upper = apply(calibration, forecast, scale)
     return np.moveaxis(np.concatenate([lower[::-1], _point(forecast)[None], upper]), 0, -1)
@@ -183,23 +183,6 @@ def mean_width(lower: Array, upper: Array) -> _Float:
     """(levels,) mean widths of intervals in original units; NaN where a level has none."""
     widths: _Float = (upper - lower).mean(axis=(1, 2, 3), dtype=np.float64)
     return widths
-
-
-def interval_score(target: Array, lower: Array, upper: Array, levels: tuple[float, ...]) -> _Float:
-    """(levels,) mean interval scores in original units; NaN where a level has none (Gneiting & Raftery 2007, eq. 43).
-
-    The width of an interval, plus 2 / (1 - level) times the distance of a true value outside: smaller is better, and
-    no other interval than that of the true distribution does better on average.
-
-    Args:
-        target: (windows, H, Y) true values.
-        lower: (levels, windows, H, Y) lower ends.
-        upper: (levels, windows, H, Y) upper ends.
-        levels: Of the intervals.
-    """
-    outside = np.maximum(lower - target, 0) + np.maximum(target - upper, 0)
-    penalties: _Float = 2 / (1 - np.array(levels)) * outside.mean(axis=(1, 2, 3), dtype=np.float64)
-    return mean_width(lower, upper) + penalties
 
 
 def _step_offsets(scores: Array, level: float) -> _Float:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lstmgru.data.forecasting.inputs import input_spec
 from lstmgru.data.forecasting.scaling import Scaler
-from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
+from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries, input_spec
 from lstmgru.data.forecasting.splits import Rows, Split
 from lstmgru.data.forecasting.windows import training_runs
 from lstmgru.evaluation.forecasts import Array, ForecastEvaluation

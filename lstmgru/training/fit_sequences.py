@@ -11,7 +11,7 @@ from torch import Tensor
 from lstmgru.data.sequences.encoding import Encoding
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences
 from lstmgru.data.sequences.splits import SequenceSplit
-from lstmgru.data.sequences.word_vectors import WordVectors
+from lstmgru.data.sequences.vocabulary import WordVectors
 from lstmgru.errors import SpecError
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.evaluation.sequences import Array, SequenceEvaluation

@@ -29,7 +29,7 @@ from lstmgru.bundle.pyfunc import _load_pyfunc
 from lstmgru.data.forecasting.calendar import calendar_values, channel_features
 from lstmgru.data.forecasting.panel import build_panel
 from lstmgru.data.forecasting.series import SeriesPanel
-from lstmgru.data.forecasting.window_scale import window_scale
+from lstmgru.data.forecasting.windows import window_scale
 from lstmgru.errors import DataError
 from lstmgru.evaluation import intervals
 from lstmgru.evaluation.intervals import Calibration

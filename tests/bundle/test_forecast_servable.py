@@ -13,7 +13,7 @@ from helpers.onnx_models import MANY, PLAIN, STATIC, forecaster
 from helpers.panels import make_panel
 
 from lstmgru.bundle.forecasting import intervals as layers
-from lstmgru.data.forecasting.window_scale import window_scale
+from lstmgru.data.forecasting.windows import window_scale
 from lstmgru.evaluation import intervals
 from lstmgru.specs import ForecastSpec, InputSpec
 

@@ -9,7 +9,7 @@ import pytest
 from helpers.comparisons import JobContext
 from helpers.running_comparisons import LABEL_STUDIES, label_candidate_of, label_plan_of
 
-from lstmgru.data.sequences.word_vectors import WordVectors
+from lstmgru.data.sequences.vocabulary import WordVectors
 from search.compare.costs import measure
 from search.tasks.sequences.plan import SequencePlan
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.panels import training_cutoffs
 
 from lstmgru.data.forecasting.panel import build_panel
 from lstmgru.data.forecasting.series import SeriesPanel, SeriesSchema
 from lstmgru.data.forecasting.splits import SplitSpec, make_splits
-from lstmgru.data.forecasting.windows import training_cutoffs
-from lstmgru.data.tables.names import read_names
+from lstmgru.data.tables.columns import read_names
 from lstmgru.errors import DataError
 
 WEATHER = ("sun", "rain", "fog", "snow", "hail", "sleet")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.datasets import installed
 
-from lstmgru.data.sequences.input import load_labeled_data
+from lstmgru.data.sequences.datasets import load_labeled_data
 from lstmgru.errors import DataError
 
 LONG = "who,second,x,y,kind\na,2,1,5,run\nb,1,2,6,walk\na,1,3,7,run\nc,1,4,8,walk\nd,1,5,9,run\n"

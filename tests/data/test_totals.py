@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from helpers.panels import make_panel
 
-from lstmgru.data.forecasting import totals
-from lstmgru.data.forecasting.totals import TrainingRows
+from lstmgru.data.forecasting import scaling
+from lstmgru.data.forecasting.scaling import TrainingRows
 
 PANEL = make_panel((70, 1, 300, 40), targets=2, past=1)
 TRAIN = np.array([[0, 60], [70, 71], [80, 371], [371, 371]])
@@ -17,7 +17,7 @@ TRAIN = np.array([[0, 60], [70, 71], [80, 371], [371, 371]])
 @pytest.fixture(params=[7, 64, 16_384])
 def rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> TrainingRows:
     """With blocks that cut series, with some that hold several, and with one for all."""
-    monkeypatch.setattr(totals, "_BLOCK_ROWS", request.param)
+    monkeypatch.setattr(scaling, "_BLOCK_ROWS", request.param)
     return TrainingRows(PANEL, TRAIN, lambda numbers: numbers)
 
 

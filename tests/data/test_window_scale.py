@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.panels import make_panel
 
-from lstmgru.data.forecasting.window_scale import panel_scale, window_scale
+from lstmgru.data.forecasting.windows import panel_scale, window_scale
 
 
 def contexts(*rows: list[float]) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.panels import make_panel
+from helpers.panels import make_panel, training_cutoffs
 
 from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
 from lstmgru.data.forecasting.splits import Split
@@ -17,7 +17,6 @@ from lstmgru.data.forecasting.windows import (
     history,
     horizon_rows,
     targets_at,
-    training_cutoffs,
     training_runs,
 )
 from lstmgru.errors import DataError

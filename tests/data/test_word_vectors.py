@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstmgru.data.sequences.word_vectors import read_vectors
+from lstmgru.data.sequences.vocabulary import read_vectors
 from lstmgru.errors import DataError
 
 PLAIN = "the 0.5 -1 2e-1\nsun 1 2 3\n. . 7 8 9\nété 4 5 6\nsun 0 0 0\n"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import RidgeCV
 
-from lstmgru.evaluation.ridge import fit_ridge
+from lstmgru.evaluation.baselines import fit_ridge
 
 ALPHAS = np.logspace(5, -1, 13).tolist()
 

@@ -11,10 +11,9 @@ import torch
 from torch import nn
 
 from lstmgru.bundle import ForecastBundle, save_bundle
-from lstmgru.data.forecasting.inputs import input_spec
 from lstmgru.data.forecasting.panel import build_panel
 from lstmgru.data.forecasting.scaling import Scaler
-from lstmgru.data.forecasting.series import SeriesPanel
+from lstmgru.data.forecasting.series import SeriesPanel, input_spec
 from lstmgru.evaluation.intervals import Calibration
 from lstmgru.nn.network import MEDIAN, ForecastNetwork
 from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec, parse_branches

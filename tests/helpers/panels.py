@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lstmgru.data.forecasting.series import SeriesPanel, SeriesSchema
+from lstmgru.data.forecasting.splits import Rows, Split
+from lstmgru.data.forecasting.windows import training_runs
 
 
 def make_panel(
@@ -51,3 +55,9 @@ def make_panel(
         observed=np.ones(rows, bool),
         static=statics.astype(np.float32),
     )
+
+
+def training_cutoffs(panel: SeriesPanel, split: Split, **options: Any) -> Rows:
+    """(windows,) all rows of ``training_runs``."""
+    runs = training_runs(panel, split, **options)
+    return runs.at(np.arange(len(runs)))

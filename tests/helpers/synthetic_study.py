@@ -87,8 +87,8 @@ def save_small_bundle(folder: Path, *, trial: int = 0) -> Path:
 
     from helpers.panels import make_panel
     from lstmgru.bundle import ForecastBundle, example_frame, save_bundle
-    from lstmgru.data.forecasting.inputs import input_spec
     from lstmgru.data.forecasting.scaling import Scaler
+    from lstmgru.data.forecasting.series import input_spec
     from lstmgru.nn.network import ForecastNetwork
     from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec, parse_branches
 

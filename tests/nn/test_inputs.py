@@ -7,7 +7,7 @@ import torch
 from helpers.networks import EVERYTHING, assert_same, make_network, random_inputs
 from helpers.panels import make_panel
 
-from lstmgru.data.forecasting.inputs import input_spec
+from lstmgru.data.forecasting.series import input_spec
 from lstmgru.nn.inputs import CategoryEmbedding, Segments, StaticFeatures
 from lstmgru.specs import InputSpec
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers.panels import make_panel
 
-from lstmgru.data.forecasting.inputs import input_spec
+from lstmgru.data.forecasting.series import input_spec
 from lstmgru.nn import latency
 from lstmgru.nn.latency import FEWEST, MOST, WARM_UP, network_latency
 from lstmgru.nn.network import ForecastNetwork

@@ -10,9 +10,8 @@ import pytest
 import torch
 from helpers.panels import make_panel
 
-from lstmgru.data.forecasting.inputs import input_spec
 from lstmgru.data.forecasting.scaling import Scaler
-from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
+from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries, input_spec
 from lstmgru.errors import DataError
 from lstmgru.specs import ModelSpec, parse_branches
 from lstmgru.training import batches

@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.panels import make_panel
+from helpers.panels import make_panel, training_cutoffs
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
-from lstmgru.data.forecasting.inputs import input_spec
 from lstmgru.data.forecasting.scaling import Scaler
-from lstmgru.data.forecasting.series import SeriesPanel
+from lstmgru.data.forecasting.series import SeriesPanel, input_spec
 from lstmgru.data.forecasting.splits import Splits, SplitSpec, make_splits
-from lstmgru.data.forecasting.windows import training_cutoffs
 from lstmgru.errors import SpecError, TrainingDiverged
 from lstmgru.evaluation.forecasts import ForecastEvaluation, make_evaluation
 from lstmgru.nn.network import ForecastNetwork

@@ -12,7 +12,7 @@ from helpers.sequences import CLASSES, NUMBERS, make_sequences, make_texts, sequ
 from sklearn.utils.class_weight import compute_class_weight
 
 from lstmgru.data.sequences.sequences import LabeledSequences
-from lstmgru.data.sequences.word_vectors import WordVectors
+from lstmgru.data.sequences.vocabulary import WordVectors
 from lstmgru.errors import DataError, SpecError
 from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec, SequenceModelSpec, TrainSpec, parse_branches

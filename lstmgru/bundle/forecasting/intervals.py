@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from lstmgru.evaluation.intervals import Calibration
 
-# As in lstmgru.data.forecasting.window_scale; a test compares the two.
+# As in lstmgru.data.forecasting.windows; a test compares the two.
 _SMALLEST_CHANGE = 1e-3
 
 
@@ -60,7 +60,7 @@ def real_rows(lengths: Tensor, steps: int) -> Tensor:
 
 
 def window_scale(context: Tensor, season_length: int, lengths: Tensor | None) -> Tensor:
-    """(B, Y) scale of the targets of each context, see :func:`lstmgru.data.forecasting.window_scale.window_scale`.
+    """(B, Y) scale of the targets of each context, see :func:`lstmgru.data.forecasting.windows.window_scale`.
 
     Args:
         context: (B, T, Y) targets in original units.

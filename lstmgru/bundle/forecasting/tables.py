@@ -13,7 +13,7 @@ from lstmgru.bundle.forecasting.model import ForecastModel
 from lstmgru.bundle.serialization import free_name, shortest_decimals
 from lstmgru.data.forecasting.context import ForecastContext
 from lstmgru.data.forecasting.series import SeriesPanel, SeriesSchema, ShortSeries
-from lstmgru.data.tables.aliases import parse_frequency
+from lstmgru.data.tables.frequency import parse_frequency
 from lstmgru.data.tables.grid import times_at
 from lstmgru.errors import DataError
 

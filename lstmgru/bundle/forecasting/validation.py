@@ -14,7 +14,7 @@ from lstmgru.bundle.forecasting.servable import Categories, UnscaledForecaster
 from lstmgru.data.forecasting.context import ForecastContext
 from lstmgru.data.forecasting.series import SeriesSchema
 from lstmgru.data.formatting import shorten, show_time
-from lstmgru.data.tables.aliases import parse_frequency
+from lstmgru.data.tables.frequency import parse_frequency
 from lstmgru.data.tables.grid import times_at
 from lstmgru.errors import DataError, did_you_mean
 

@@ -21,7 +21,7 @@ from lstmgru.data.sequences.encoding import Encoding
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences, SequenceSchema
 from lstmgru.data.sequences.table import read_sequences
 from lstmgru.data.tables.archives import is_archive, read_archive
-from lstmgru.data.tables.gaps import check_policy
+from lstmgru.data.forecasting.table import check_policy
 from lstmgru.data.tables.readers import check_exists, read_table
 from lstmgru.errors import DataError
 from lstmgru.nn import kernels

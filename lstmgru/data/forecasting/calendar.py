@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstmgru.data.tables.aliases import parse_frequency
+from lstmgru.data.tables.frequency import parse_frequency
 from lstmgru.data.tables.grid import DAY_NS, Times, wall_clock
 from lstmgru.errors import DataError, did_you_mean
 

@@ -11,10 +11,15 @@ import pandas as pd
 
 from lstmgru.data.forecasting.calendar import auto_calendar, calendar_channels, calendar_values
 from lstmgru.data.forecasting.series import GapPolicy, SeriesPanel, SeriesSchema
-from lstmgru.data.forecasting.table import SeriesTable, read_table_of_series
-from lstmgru.data.tables.aliases import parse_frequency
-from lstmgru.data.tables.frequency import infer_frequency
-from lstmgru.data.tables.gaps import check_cells, check_policy, complete_rows, fill_cells
+from lstmgru.data.forecasting.table import (
+    SeriesTable,
+    check_cells,
+    check_policy,
+    complete_rows,
+    fill_cells,
+    read_table_of_series,
+)
+from lstmgru.data.tables.frequency import infer_frequency, parse_frequency
 from lstmgru.errors import DataError, did_you_mean
 
 

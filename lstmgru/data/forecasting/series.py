@@ -1,4 +1,4 @@
-"""A panel: one or many regular series with their covariates, end to end in one array."""
+"""A panel: one or many regular series with their covariates, concatenated in one array."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstmgru.errors import DataError, did_you_mean
+from lstmgru.specs import InputSpec
 
 GapPolicy = Literal["error", "fill", "interpolate"]
 ShortSeries = Literal["error", "pad"]
@@ -168,3 +169,23 @@ class SeriesPanel:
         for array in (self.offsets, self.times, self.values, self.observed, self.static):
             sha.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         return sha.hexdigest()
+
+
+def input_spec(schema: SeriesSchema, *, n_series: int, short_series: ShortSeries) -> InputSpec:
+    """The inputs of a network for data of a schema.
+
+    Args:
+        schema: The parts that the columns play.
+        n_series: Series that it learns from.
+        short_series: Whether contexts may be padded.
+    """
+    return InputSpec(
+        n_targets=len(schema.targets),
+        n_inputs=len(schema.value_columns) + len(schema.calendar),
+        n_future=len(schema.future_covariates) + len(schema.calendar),
+        categories=schema.channel_categories,
+        n_static=len(schema.static_covariates),
+        static_categories=schema.static_categories,
+        n_series=n_series,
+        padded=short_series == "pad",
+    )

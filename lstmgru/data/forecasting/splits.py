@@ -172,7 +172,7 @@ def _rows_before_end(panel: SeriesPanel, steps: int, align: str) -> Rows:
 
 def _moment_before_end(panel: SeriesPanel, steps: int) -> np.generic | None:
     """The time at which the last ``steps`` steps of the panel begin; ``None``: before all of its rows."""
-    from lstmgru.data.tables.aliases import parse_frequency
+    from lstmgru.data.tables.frequency import parse_frequency
     from lstmgru.data.tables.grid import positions, times_at
 
     ends = panel.offsets[1:] - 1

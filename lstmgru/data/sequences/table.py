@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from lstmgru.data.forecasting.series import GapPolicy
+from lstmgru.data.forecasting.table import check_policy
 from lstmgru.data.sequences.columns import Classes, check_classes, check_targets, read_classes, read_targets, read_texts
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences, Layout, SequenceSchema
 from lstmgru.data.sequences.steps import fill_gaps, read_long, read_row_ids, read_wide
 from lstmgru.data.tables.columns import check_columns, read_ids, read_numbers
-from lstmgru.data.tables.gaps import check_policy
 from lstmgru.errors import DataError, did_you_mean
 from lstmgru.specs.sequences import SEQUENCE_TASKS, SequenceTask
 

@@ -90,7 +90,7 @@ class ForecastBacktest:
 
     def scale(self, evaluation: ForecastEvaluation) -> Any:
         """(windows, Y) units of the scores."""
-        from lstmgru.data.forecasting.window_scale import panel_scale
+        from lstmgru.data.forecasting.windows import panel_scale
 
         season_length = self._data.forecast.season_length
         return panel_scale(

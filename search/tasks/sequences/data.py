@@ -12,7 +12,7 @@ from search.tasks.base import TaskData
 if TYPE_CHECKING:
     from lstmgru.data.sequences.sequences import LabeledSequences
     from lstmgru.data.sequences.splits import SequenceSplit
-    from lstmgru.data.sequences.word_vectors import WordVectors
+    from lstmgru.data.sequences.vocabulary import WordVectors
     from lstmgru.evaluation.sequences import SequenceEvaluation
 
 

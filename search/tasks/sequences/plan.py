@@ -22,9 +22,9 @@ from search.tasks.sequences.presets import SequenceFacts, resolve_sequence_space
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from lstmgru.data.sequences.input import LabeledData
+    from lstmgru.data.sequences.datasets import LabeledData
     from lstmgru.data.sequences.sequences import Indices, LabeledSequences
-    from lstmgru.data.sequences.word_vectors import WordVectors
+    from lstmgru.data.sequences.vocabulary import WordVectors
 
 _USUAL_HOLDOUT = 0.2
 _READ_SEQUENCES, _FEWEST_EPOCHS, _MOST_EPOCHS = 50_000, {"texts": 10, "numbers": 20}, 60
@@ -196,7 +196,7 @@ def _split_spec(config: SequenceStudyConfig, test: npt.NDArray[np.bool_] | None)
 
 def _read_data(config: SequenceStudyConfig, study_file: Path | None) -> LabeledData:
     """The sequences, which of them are the test part of the data, and where they came from."""
-    from lstmgru.data.sequences.input import load_labeled_data
+    from lstmgru.data.sequences.datasets import load_labeled_data
 
     data = config.data
     return load_labeled_data(
@@ -223,8 +223,7 @@ def _read_vectors(
     """The vectors of the words that stand outside the holdout."""
     if config.data.vectors is None:
         return None
-    from lstmgru.data.sequences.vocabulary import tokenize
-    from lstmgru.data.sequences.word_vectors import read_vectors
+    from lstmgru.data.sequences.vocabulary import read_vectors, tokenize
 
     words = Counter(word for text in sequences.texts[train] for word in tokenize(text, "word"))
     return read_vectors(config.data.resolve_path(study_file, "vectors"), words)
