@@ -17,11 +17,11 @@ from lstmgru.bundle.sequences.card import sequence_card
 from lstmgru.bundle.sequences.model import SequenceModel
 from lstmgru.bundle.sequences.tables import label_columns, label_frame
 from lstmgru.bundle.serialization import plain
+from lstmgru.data.forecasting.table import check_policy
 from lstmgru.data.sequences.encoding import Encoding
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences, SequenceSchema
 from lstmgru.data.sequences.table import read_sequences
 from lstmgru.data.tables.archives import is_archive, read_archive
-from lstmgru.data.forecasting.table import check_policy
 from lstmgru.data.tables.readers import check_exists, read_table
 from lstmgru.errors import DataError
 from lstmgru.nn import kernels
