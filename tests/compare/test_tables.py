@@ -20,34 +20,19 @@ from search.compare.results import Comparison, FamilyResult, Trait
 from search.compare.tables import TextTable, all_tables, megabytes, number, probability, score, seconds, signed
 from search.tasks.compare import ClassScore
 
+READABLE: dict[Any, dict[float | None, str]] = {
+    number: {0.012345: "0.0123", 12345.6: "12,346", None: ""},
+    score: {2.5: "2.500", 0.9611: "0.9611", 123.45678: "123.5", 1234.5: "1234", 54321.0: "54,321"},
+    signed: {0.5: "+0.5", -1234.5: "-1,234", 0.0: "0"},
+    seconds: {0.00082: "0.82 ms", 0.9996: "1 s", 12.34: "12.3 s", None: ""},
+    megabytes: {12_340_000: "12.3 MB", 0: "< 1 MB", None: ""},
+    probability: {0.0341: "0.034", 0.0004: "< 0.001"},
+}
 
-@pytest.mark.parametrize(
-    ("function", "value", "text"),
-    [
-        (number, 0.012345, "0.0123"),
-        (number, 12345.6, "12,346"),
-        (number, None, ""),
-        (score, 2.5, "2.500"),
-        (score, 0.9611, "0.9611"),
-        (score, 123.45678, "123.5"),
-        (score, 1234.5, "1234"),
-        (score, 54321.0, "54,321"),
-        (signed, 0.5, "+0.5"),
-        (signed, -1234.5, "-1,234"),
-        (signed, 0.0, "0"),
-        (seconds, 0.00082, "0.82 ms"),
-        (seconds, 0.9996, "1 s"),
-        (seconds, 12.34, "12.3 s"),
-        (seconds, None, ""),
-        (megabytes, 12_340_000, "12.3 MB"),
-        (megabytes, 0, "< 1 MB"),
-        (megabytes, None, ""),
-        (probability, 0.0341, "0.034"),
-        (probability, 0.0004, "< 0.001"),
-    ],
-)
-def test_numbers_are_readable(function: Any, value: float | None, text: str) -> None:
-    assert function(value) == text
+
+@pytest.mark.parametrize("function", READABLE)
+def test_numbers_are_readable(function: Any) -> None:
+    assert {value: function(value) for value in READABLE[function]} == READABLE[function]
 
 
 def sheet(comparison: Comparison, title: str) -> TextTable:
