@@ -1,4 +1,4 @@
-"""Tracking: a study is mirrored to MLflow, which the search never waits for."""
+"""Mirrors studies to MLflow; the search never waits for it."""
 
 from search.tracking.background import BackgroundTracker
 from search.tracking.base import NullTracker, RunStatus, Tracker

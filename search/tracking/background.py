@@ -1,4 +1,4 @@
-"""A tracker that works in the background: the search never waits for it and never sees it fail."""
+"""A tracker that works in the background: the search neither waits for it nor sees it fail."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ if TYPE_CHECKING:
     from optuna import Study
 
 _LONGEST_PAUSE = 30.0
-# Whoever pressed Ctrl-C wants the prompt back; `sync` brings the rest.
+# After Ctrl-C the prompt should return soon; `sync` delivers the rest.
 _PATIENCE_AFTER_INTERRUPT = 3.0
 
 
 class BackgroundTracker:
-    """Passes on to another tracker, in a thread of its own, and leaves it once everything arrived.
+    """Forwards to another tracker in a separate thread, and leaves it once everything was delivered.
 
-    Of each trial only the newest record is passed on. When the other tracker fails, the newest records are
-    kept, it is started again after a pause, and it is told everything once more; it must therefore be
-    idempotent.
+    Only the newest record of each trial is forwarded. When the other tracker fails, the newest records are kept, and
+    after a pause it is started again and receives everything once more; it must therefore be idempotent.
 
     Args:
-        tracker: Who does the work; it raises ``TrackingError`` when it cannot.
-        on_message: Told once, in the thread, when an outage begins, and once when it is over.
+        tracker: The tracker that does the work; it raises ``TrackingError`` on an outage.
+        on_message: Called in the thread, once when an outage begins and once when it ends.
         interval: Seconds between two deliveries.
-        patience: Seconds that :meth:`finish` and leaving together wait for the last delivery, if there is no outage;
-            after an interruption 3 at most.
+        patience: Seconds that :meth:`finish` and leaving together wait for the last delivery if there is no outage;
+            at most 3 after an interruption.
     """
 
     def __init__(
@@ -60,7 +59,7 @@ class BackgroundTracker:
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
 
     def start(self, study: StudyRecord) -> None:
-        """Begin to show the study."""
+        """Show the study as running, in the background."""
         with self._changed:
             self._study = study
             self._latest = {trial.number: trial for trial in study.trials}
@@ -69,7 +68,7 @@ class BackgroundTracker:
         self._thread.start()
 
     def update(self, trial: TrialRecord) -> None:
-        """Show this record of the trial, unless a newer one comes before the next delivery."""
+        """Show this record of the trial, unless a newer one arrives before the next delivery."""
         with self._changed:
             self._latest[trial.number] = trial
             self._pending.add(trial.number)
@@ -82,7 +81,7 @@ class BackgroundTracker:
     def finish(
         self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None
     ) -> TrackingLinks | None:
-        """Show how the study ended, and wait until that arrived or will clearly not arrive soon."""
+        """Show the outcome of the study, and wait until it is delivered or an outage prevents it."""
         patience = min(self._patience, _PATIENCE_AFTER_INTERRUPT) if status == "KILLED" else self._patience
         self._deadline = time.monotonic() + patience
         self._add(lambda: self._tracker.finish(study, status=status, optuna_study=optuna_study))
@@ -91,16 +90,16 @@ class BackgroundTracker:
         return self.links()
 
     def links(self) -> TrackingLinks | None:
-        """Where to look, as far as it is known."""
+        """Links to the runs, as far as they are known."""
         return self._tracker.links()
 
     def wait(self, timeout: float) -> bool:
-        """Deliver now; return whether everything arrived.
+        """Deliver now; return whether everything was delivered.
 
-        In an outage one more attempt is waited for, otherwise two: a database may be locked for a moment.
+        Waits for one more attempt during an outage, otherwise for two: a database may be locked for a moment.
 
         Args:
-            timeout: Seconds at most.
+            timeout: Maximum number of seconds.
         """
         with self._changed:
             enough = self._failures + (1 if self._failures_in_a_row else 2)
@@ -112,10 +111,10 @@ class BackgroundTracker:
             return self._idle()
 
     def close(self, timeout: float) -> bool:
-        """Deliver what can be delivered in that time, and end; return whether everything arrived.
+        """Deliver what can be delivered in that time, then stop; return whether everything was delivered.
 
         Args:
-            timeout: Seconds at most.
+            timeout: Maximum number of seconds.
         """
         delivered = self.wait(timeout)
         with self._changed:
@@ -125,7 +124,9 @@ class BackgroundTracker:
             self._tracker.__exit__(None, None, None)
         elif self._study is not None:
             name = self._study.study
-            self._on_message(f"MLflow lacks a part of the study; bring it there with: python -m search sync {name}")
+            self._on_message(
+                f"MLflow does not have the whole study yet; copy the rest with: python -m search sync {name}"
+            )
         return delivered
 
     def __enter__(self) -> Self:
@@ -157,7 +158,7 @@ class BackgroundTracker:
                 self._on_success()
 
     def _wait_for_work(self) -> bool:
-        """Sleep until the next delivery is due; ``False`` when there will be none."""
+        """Sleep until the next delivery is due; return ``False`` when there will be none."""
         pause = min(self._interval * 2 ** max(0, self._failures_in_a_row - 1), _LONGEST_PAUSE)
         due = time.monotonic() + pause
         with self._changed:
@@ -170,10 +171,10 @@ class BackgroundTracker:
             return False
 
     def _deliver(self) -> None:
-        """Pass on all that is new.
+        """Forward everything that is new.
 
         Raises:
-            TrackingError: From the other tracker; what did not arrive is still to be delivered.
+            TrackingError: From the other tracker; what was not delivered stays pending.
         """
         if not self._begun:
             self._begin()
@@ -185,10 +186,10 @@ class BackgroundTracker:
         self._do_tasks()
 
     def _do_tasks(self) -> None:
-        """Do every task that can be done: a model that cannot be logged must not keep the study from ending.
+        """Do every task that can be done: a model that cannot be logged must not prevent the end of the study.
 
         Raises:
-            TrackingError: The first that a task raised.
+            TrackingError: The first error of a task.
         """
         problem: TrackingError | None = None
         for task in list(self._tasks):
@@ -205,7 +206,7 @@ class BackgroundTracker:
     def _begin(self) -> None:
         with self._changed:
             if self._study is None:
-                raise RuntimeError("a tracker is used before its start()")
+                raise RuntimeError("start() must be called before any other method of a tracker")
             study = self._newest(self._study)
         self._tracker.start(study)
         with self._changed:
@@ -230,7 +231,7 @@ class BackgroundTracker:
             self._begun = False
             self._changed.notify_all()
         if self._failures_in_a_row == 1:
-            self._on_message(f"{error}; the search goes on, and what MLflow lacks is tried again")
+            self._on_message(f"{error}; the search continues, and delivery is retried")
 
     def _on_success(self) -> None:
         with self._changed:
@@ -238,4 +239,4 @@ class BackgroundTracker:
             self._failures_in_a_row = 0
             self._changed.notify_all()
         if recovered:
-            self._on_message("MLflow answers again, and nothing is missing there")
+            self._on_message("MLflow is available again and up to date")

@@ -1,4 +1,4 @@
-"""The contract of a tracker: it is told about the study, and shows it elsewhere."""
+"""The interface of a tracker, which mirrors a study elsewhere."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ RunStatus = Literal["RUNNING", "FINISHED", "KILLED", "FAILED"]
 
 
 class Tracker(Protocol):
-    """Shows a study. Use it as a context manager: leaving it without ``finish`` marks the study as failed."""
+    """Mirrors a study. A context manager; leaving it without :meth:`finish` marks the study as failed."""
 
     def start(self, study: StudyRecord) -> None:
-        """Show the study as running, with the trials it has."""
+        """Show the study as running, with its trials so far."""
 
     def update(self, trial: TrialRecord) -> None:
-        """Show a trial as it is now; cheap enough to call after every epoch."""
+        """Show the current state of a trial; cheap enough to call after every epoch."""
 
     def log_model(self, bundle: Path, study: StudyRecord) -> None:
         """Show and register the exported model.
 
         Args:
-            bundle: Directory of the exported model; only that of ``study.holdout.trial`` is shown.
-            study: The study it is of.
+            bundle: Directory of the exported model of trial ``study.holdout.trial``.
+            study: The study.
         """
 
     def finish(
         self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None
     ) -> TrackingLinks | None:
-        """Show how the study ended.
+        """Show the outcome of the study.
 
         Args:
-            study: The study as it is now.
+            study: The study as it ended.
             status: FINISHED, KILLED (interrupted) or FAILED.
-            optuna_study: Its plots are shown, too.
+            optuna_study: The same study, for Optuna's plots.
 
         Returns:
-            Where to look, or ``None`` if nothing was shown.
+            Links to the runs, or ``None`` if nothing is shown.
         """
 
     def links(self) -> TrackingLinks | None:
-        """Where to look, as far as it is known."""
+        """Links to the runs, as far as they are known."""
 
     def __enter__(self) -> Self:
         """Start."""
 
     def __exit__(self, *exc_info: object) -> None:
-        """Deliver what can be delivered soon, and end."""
+        """Deliver what can be delivered soon, then stop."""
 
 
 class NullTracker:
@@ -73,7 +73,7 @@ class NullTracker:
         return None
 
     def links(self) -> TrackingLinks | None:
-        """Nowhere."""
+        """There are no links."""
         return None
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""A comparison of families in MLflow: a run of its own below that of the study, found again and never doubled."""
+"""The run of a comparison in MLflow: one per comparison, nested below the run of its study."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 COMPARISON_UID = "comparison_uid"
-"""Tag by which the run is found again. It has no ``study_uid``, which is how the runs of the study itself are found."""
+"""Tag that identifies the run. It has no ``study_uid``, which identifies the runs of the study itself."""
 _KIND = "comparison"
 _PARENT = "mlflow.parentRunId"
 
 
 @dataclass(frozen=True)
 class ComparisonRun:
-    """What the run shows.
+    """The contents of the run.
 
     Attributes:
         study: Name of the study.
-        uid: Of the comparison.
-        tags: What it says in words.
-        params: Its settings.
+        uid: Identifies the comparison.
+        tags: Results as text.
+        params: Settings.
         metrics: Values by name.
-        step: Of the metrics: it counts what they are made of, so that a later state stands beside an earlier one.
-        files: Folder of its artifacts.
-        names: Those of the files that are shown.
-        note: Its description, Markdown.
+        step: Step of the metrics; it grows with the number of trials and seeds, so a later state does not replace an
+            earlier one.
+        files: Folder of the artifacts.
+        names: Names of the artifacts in that folder.
+        note: Description in Markdown.
     """
 
     study: str
@@ -50,16 +51,16 @@ class ComparisonRun:
 
 
 def show_comparison(run: ComparisonRun, settings: Mapping[str, Any], folder: Path, study: StudyRecord | None) -> str:
-    """Show a comparison; returns the id of its run.
+    """Create or update the run of a comparison; return its id.
 
     Args:
-        run: What is shown.
+        run: Contents of the run.
         settings: The study's ``tracking`` section.
         folder: The working folder.
-        study: The study, whose run becomes the parent; ``None``: it was not run, and there is none yet.
+        study: The study whose run becomes the parent; ``None`` if it was not run.
 
     Raises:
-        TrackingError: MLflow does not do its part.
+        TrackingError: MLflow failed.
     """
     uri = store.default_tracking_uri(settings.get("uri"), folder)
     with store.talking_to(uri):
@@ -84,7 +85,7 @@ def show_comparison(run: ComparisonRun, settings: Mapping[str, Any], folder: Pat
 
 
 def _find(client: MlflowClient, experiment: str, uid: str) -> RunState | None:
-    """The run of a comparison, if there is one; of several, as a lost answer may leave behind, the first."""
+    """The run of a comparison, or ``None``; of several, which a lost response may leave behind, the first."""
     found = client.search_runs([experiment], f"tags.{COMPARISON_UID} = '{uid}'", order_by=["attributes.start_time ASC"])
     if not found:
         return None

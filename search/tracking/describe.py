@@ -1,4 +1,4 @@
-"""What the run of a study shows beside its metrics: a description in Markdown, and files."""
+"""The description of a study's run in Markdown, and its files."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _COUNTED = ("series", "sequences", "rows", "channels", "classes", "groups")
 
 
 def description(study: StudyRecord, *, tracking_uri: str, model_uri: str | None) -> str:
-    """What one wants to know of a study first.
+    """The description of a study's run: verdict, data, trials, leaderboard, and how to use the model.
 
     Args:
         study: The study.
-        tracking_uri: What to connect to.
-        model_uri: The registered model, if there is one.
+        tracking_uri: Store or server that the description tells readers to connect to.
+        model_uri: The registered model, or ``None``.
     """
     states = [trial.state for trial in study.trials]
     pages = find_task(study.task).pages
@@ -50,7 +50,7 @@ def leaderboard_table(study: StudyRecord, *, rows: int | None = None) -> str:
 
     Args:
         study: The study.
-        rows: How many trials at most; baselines are always in it. ``None`` means all.
+        rows: Maximum number of trials; baselines are always included. ``None``: all trials.
     """
     measured = _measured(study)
     heads = [f"{study.metric}, folds", f"{study.metric}, holdout", "parameters", *measured.values()]
@@ -64,7 +64,7 @@ def leaderboard_table(study: StudyRecord, *, rows: int | None = None) -> str:
 
 
 def _measured(study: StudyRecord) -> dict[str, str]:
-    """What else of a row the study is about, with its title."""
+    """Further columns that the objectives and bounds call for, with their titles."""
     goal = study.goal
     judged = {*goal.objectives, *(bound.name for bound in goal.bounds)}
     titles = {"latency": "latency, s", "train_seconds": "training, s"}
@@ -73,7 +73,7 @@ def _measured(study: StudyRecord) -> dict[str, str]:
 
 
 def _goal(study: StudyRecord) -> list[str]:
-    """What the winner is chosen by, where that is not the score alone."""
+    """How the winner is chosen, if not by the score alone."""
     goal = study.goal
     if goal.single and not goal.bounds:
         return []
@@ -119,7 +119,7 @@ def _usage(tracking_uri: str, model_uri: str, outputs: str) -> str:
 
 
 def _escape(text: str) -> str:
-    """Keep a name from being read as Markdown or HTML, or from ending a cell of a table."""
+    """Escape Markdown, HTML and the ends of table cells."""
     return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
@@ -140,7 +140,7 @@ def write_leaderboard(folder: Path, study: StudyRecord) -> None:
 
 
 def write_holdout(folder: Path, study: StudyRecord) -> None:
-    """Write the tables of what was said of the holdout, if the study has them; the report draws what is in them."""
+    """Copy the tables of the holdout, as far as the study has them."""
     if study.bundle is None:
         return
     for name in HOLDOUT_TABLES:
@@ -152,11 +152,11 @@ def write_report(folder: Path, study: StudyRecord, optuna_study: Study) -> None:
     """Write ``report.html``.
 
     Raises:
-        TrackingError: It cannot be drawn.
+        TrackingError: The report failed.
     """
     try:
         page = report_html(study, optuna_study, find_task(study.task).pages)
-    except Exception as error:  # a study that Optuna cannot draw must not lose anything else
+    except Exception as error:  # a plot that fails must not cost the rest of the run
         reason = f"{type(error).__name__}: {error}"
-        raise TrackingError(f"the report of study '{study.study}' cannot be drawn: {reason}") from error
+        raise TrackingError(f"the report of study '{study.study}' cannot be written: {reason}") from error
     (folder / REPORT_PAGE).write_text(page, encoding="utf-8")

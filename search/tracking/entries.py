@@ -1,7 +1,7 @@
-"""What a record looks like in MLflow: parameters, points of metrics, tags. Plain values, the same every time.
+"""A study record as MLflow entries: parameters, points of metrics, and tags. Plain values, the same every time.
 
-Timestamps come from the record and never from the clock: MLflow keeps one copy of a point that is logged
-twice with the same key, step, timestamp and value, so a study can be projected again and again.
+Timestamps come from the record and never from the clock: MLflow stores a point that is logged twice with the same key,
+step, timestamp and value only once, so a study can be projected repeatedly.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from search.tasks import find_task
 
 # MLflow's limits on the text of a parameter and of a tag, and on the name of a metric.
 MAX_PARAM, MAX_TAG, MAX_METRIC_NAME = 6000, 8000, 250
-# More classes than these have their scores in classes.csv only.
+# With more classes, their scores are in classes.csv only.
 MOST_CLASSES = 50
 
 STATUS = {
@@ -32,7 +32,7 @@ STATUS = {
     "FAIL": "FAILED",
 }
 
-# Tags by which a run is found again, and tags that tell how far it is.
+# Tags that identify a run, and tags of its progress.
 STUDY_UID, TRIAL, STARTED = "study_uid", "trial", "started"
 STATE, LOGGED_EPOCHS, MODEL_URI = "state", "logged_epochs", "model_uri"
 
@@ -55,12 +55,12 @@ class Point:
 
 
 def milliseconds(time: datetime) -> int:
-    """A local time without zone, as records keep it, in milliseconds since 1970."""
+    """Milliseconds since 1970 of a local time without zone, as in records."""
     return round(time.timestamp() * 1000)
 
 
 def clip(text: str, limit: int) -> str:
-    """The text, cut to ``limit`` characters and then marked as cut."""
+    """The text, truncated to ``limit`` characters with an ellipsis."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
@@ -70,13 +70,13 @@ def trial_name(trial: TrialRecord) -> str:
 
 
 def trial_params(trial: TrialRecord) -> dict[str, str]:
-    """Everything that was suggested, and the architecture."""
+    """The suggested parameters, and the architecture."""
     params = trial.params | ({"layers": trial.layers} if trial.layers else {})
     return {key: clip(str(value), MAX_PARAM) for key, value in params.items()}
 
 
 def trial_identity(study: StudyRecord, trial: TrialRecord) -> dict[str, str]:
-    """The tags by which a trial's run is found again, and known to be of this attempt at the trial."""
+    """Tags that identify the run of a trial and the attempt."""
     return {
         "study": study.study,
         STUDY_UID: study.uid,
@@ -86,7 +86,7 @@ def trial_identity(study: StudyRecord, trial: TrialRecord) -> dict[str, str]:
 
 
 def trial_tags(trial: TrialRecord) -> dict[str, str]:
-    """How the trial stands. They are written last: a run that has the state of an ended trial has everything of it."""
+    """State of the trial. Written last: a run with the state of a finished trial is complete."""
     tags: dict[str, str] = {STATE: trial.state}
     if trial.reason:
         tags["reason"] = clip(trial.reason, MAX_TAG)
@@ -96,7 +96,7 @@ def trial_tags(trial: TrialRecord) -> dict[str, str]:
 
 
 def standing_tags(study: StudyRecord, trial: TrialRecord, *, on_front: bool) -> dict[str, str]:
-    """How a complete trial stands: unlike the rest of it, that may change as the study goes on."""
+    """Rank of a complete trial, which later trials may change."""
     tags = {}
     if study.goal.bounds:
         tags["breaks"] = ", ".join(study.broken(trial)) or "nothing"
@@ -106,13 +106,13 @@ def standing_tags(study: StudyRecord, trial: TrialRecord, *, on_front: bool) -> 
 
 
 def trial_curve(study: StudyRecord, trial: TrialRecord, *, start: int, skip: int = 0) -> list[Point]:
-    """The points of every epoch but the first ``skip``.
+    """The points of all epochs after the first ``skip``.
 
     Args:
-        study: Its metric names the curve.
+        study: The study, whose metric names the curve.
         trial: The trial.
-        start: When it started, in milliseconds since 1970.
-        skip: Epochs that are already there.
+        start: Start of the trial, in milliseconds since 1970.
+        skip: Number of epochs that are already logged.
     """
     points = []
     for epoch in trial.curve[skip:]:
@@ -123,7 +123,7 @@ def trial_curve(study: StudyRecord, trial: TrialRecord, *, start: int, skip: int
 
 
 def trial_summary(trial: TrialRecord, *, time: int) -> list[Point]:
-    """The final metrics of a trial that ended; a pruned one has no ``score`` to compare others with."""
+    """The final metrics of a finished trial; a pruned trial has ``last_value`` instead of ``score``."""
     values = {
         "score" if trial.state == "COMPLETE" else "last_value": trial.value,
         "n_parameters": trial.n_parameters,
@@ -137,12 +137,12 @@ def trial_summary(trial: TrialRecord, *, time: int) -> list[Point]:
 
 
 def study_params(study: StudyRecord) -> dict[str, str]:
-    """The study file, flat: ``forecast.horizon`` and so on."""
+    """The study file by dotted key: ``forecast.horizon``."""
     return {key: clip(value, MAX_PARAM) for key, value in _flatten(study.config)}
 
 
 def study_tags(study: StudyRecord) -> dict[str, str]:
-    """What tells the study from others, and what came of it."""
+    """Tags that identify the study, and its results."""
     tags = {
         "study": study.study,
         STUDY_UID: study.uid,
@@ -163,7 +163,7 @@ def study_tags(study: StudyRecord) -> dict[str, str]:
 
 
 def best_so_far(study: StudyRecord) -> list[Point]:
-    """``best_score`` after the first, second, … complete trial that keeps the bounds."""
+    """``best_score`` after each complete trial that satisfies the bounds."""
     choose = min if study.direction == "minimize" else max
     done = sorted(
         (trial.completed, trial.number, trial.value)
@@ -178,16 +178,16 @@ def best_so_far(study: StudyRecord) -> list[Point]:
 
 
 def study_outcome(study: StudyRecord, *, time: int) -> list[Point]:
-    """Scores on the holdout, of each class too where they are not many, and of the baselines.
+    """Scores on the holdout, of each class if there are few, and of the baselines.
 
-    The step counts how often the holdout was looked at, so a later winner's score stands beside an earlier one.
+    The step counts how often the holdout was scored, so a later winner's score does not replace an earlier one.
 
     Args:
-        study: As it ended.
-        time: In milliseconds since 1970.
+        study: The study as it ended.
+        time: Timestamp, in milliseconds since 1970.
 
     Raises:
-        TrackingError: The table of the classes is damaged.
+        TrackingError: The table of class scores is damaged.
     """
     looks = study.holdout.looks if study.holdout else 0
     metrics = (study.holdout.metrics if study.holdout else {}) | _class_scores(study)
@@ -206,7 +206,7 @@ def _class_scores(study: StudyRecord) -> dict[str, float]:
         classes = find_task(study.task).pages.class_scores(study)
     except DataError as error:
         raise TrackingError(
-            f"the classes of study '{study.study}' cannot be shown: {error}; remove the file to go on"
+            f"the classes of study '{study.study}' cannot be shown: {error}; delete the file to continue"
         ) from error
     shown = classes if len(classes) <= MOST_CLASSES else ()
     names = metric_names([f"holdout_f1.{each.name}" for each in shown])
@@ -214,10 +214,10 @@ def _class_scores(study: StudyRecord) -> dict[str, float]:
 
 
 def metric_names(texts: Sequence[str]) -> list[str]:
-    """A name for each text that MLflow takes for a metric: no two are the same.
+    """A unique name for each text that is valid for a metric in MLflow.
 
-    Letters, digits, ``_``, ``-``, ``.`` and blanks stay; anything else, also what MLflow takes on some systems only or
-    as a path, becomes ``_``.
+    Letters, digits, ``_``, ``-``, ``.`` and spaces are kept; everything else, including what MLflow accepts on some
+    systems only or as a path, becomes ``_``.
     """
     names: list[str] = []
     for text in texts:

@@ -1,4 +1,4 @@
-"""The tracker that a study asks for, and the projection of a study that is there already."""
+"""The tracker of a study, and the one-time projection of an existing study."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 def make_tracker(config: StudyConfig, folder: Path, *, on_problem: Callable[[str], None]) -> Tracker:
-    """The tracker that the study asks for.
+    """The tracker that a study configures.
 
     Args:
         config: The study.
         folder: The working folder.
-        on_problem: Told, from another thread, what one should know: an outage and its end.
+        on_problem: Called from another thread with messages for the user, such as the begin and end of an outage.
 
     Raises:
-        TrackingError: The study names a store that MLflow cannot use.
+        TrackingError: MLflow cannot use the configured store.
     """
     settings = config.tracking
     if not settings.enabled:
@@ -49,13 +49,13 @@ def sync_study(
     folder: Path,
     tracking_uri: str | None = None,
 ) -> TrackingLinks:
-    """Bring a study to MLflow; what is there already stays as it is, and nothing is doubled.
+    """Copy a study to MLflow. Idempotent: existing runs are updated and not duplicated.
 
     Args:
         study: The study.
-        optuna_study: Its plots are shown, too.
+        optuna_study: The same study, for Optuna's plots.
         folder: The working folder.
-        tracking_uri: Another store or server than the study's own.
+        tracking_uri: Store or server to use instead of the study's.
 
     Raises:
         TrackingError: It cannot be reached.
@@ -76,7 +76,7 @@ def sync_study(
 
 
 def _status(study: StudyRecord) -> RunStatus:
-    """How a study stands that nobody told us about: running, ended with a result, or given up before that."""
+    """State of a study, derived from its record: running, finished, or stopped before its end."""
     if any(trial.state == "RUNNING" for trial in study.trials):
         return "RUNNING"
     return "FINISHED" if study.holdout else "KILLED"

@@ -1,4 +1,4 @@
-"""The projection of a study into MLflow: one parent run, one run a trial; at once, in the caller's thread."""
+"""Projects a study into MLflow, synchronously: one parent run, and one child run per trial."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 class MlflowProjection:
-    """Shows a study in MLflow; what is there already is found again and left as it is.
+    """Shows a study in MLflow. Idempotent: existing runs are found and extended.
 
-    Every method raises :class:`~search.errors.TrackingError` if MLflow does not do its part. After such an
-    error begin again with :meth:`start`, which reads what did arrive.
+    Every method raises :class:`~search.errors.TrackingError` if MLflow fails. After such an error begin again with
+    :meth:`start`, which reads what was delivered.
 
     Args:
         tracking_uri: Store or server.
         folder: The working folder.
-        experiment: Name of the experiment; ``None`` means that of the study.
-        registered_model: Name of the registered model; ``None`` means that of the study.
+        experiment: Name of the experiment; ``None``: the name of the study.
+        registered_model: Name of the registered model; ``None``: the name of the study.
     """
 
     def __init__(
@@ -46,20 +46,20 @@ class MlflowProjection:
         self._session: Session | None = None
 
     def start(self, study: StudyRecord) -> None:
-        """Show the study as running; its runs are found again or created."""
+        """Show the study as running; find or create its runs."""
         self._begin(study, running=True)
 
     def update(self, trial: TrialRecord) -> None:
-        """Show one trial as it is now."""
+        """Show the current state of a trial."""
         with store.talking_to(self._uri):
             self._open.show_trial(trial)
 
     def log_model(self, bundle: Path, study: StudyRecord) -> None:
-        """Log and register the exported model, unless that was done.
+        """Log and register the exported model, unless it already is.
 
         Raises:
-            TrackingError: Also if the directory holds no model, or not that of the trial whose holdout score the study
-                shows.
+            TrackingError: Also if the directory has no model, or that of another trial than the one whose holdout score
+                the study shows.
         """
         export = Export.read(bundle)
         winner = study.holdout.trial if study.holdout else None
@@ -75,7 +75,7 @@ class MlflowProjection:
     def finish(
         self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None
     ) -> TrackingLinks | None:
-        """Show how the study ended: scores, description, status, files, report; the model too, if it is missing."""
+        """Show the outcome: scores, description, status, files and report, and the model if it is missing."""
         for trial in study.trials:
             self.update(trial)
         self._show_outcome(study)
@@ -91,12 +91,12 @@ class MlflowProjection:
         return self.links()
 
     def sync(self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None) -> TrackingLinks | None:
-        """Show a study as it is, all at once."""
+        """Show the current state of a study at once."""
         self._begin(study, running=False)
         return self.finish(study, status=status, optuna_study=optuna_study)
 
     def links(self) -> TrackingLinks | None:
-        """Where to look, as far as it is known."""
+        """Links to the runs, as far as they are known."""
         session = self._session
         if session is None:
             return None
@@ -134,11 +134,11 @@ class MlflowProjection:
             self._session.show_study(running=running)
         for trial in study.trials:
             self.update(trial)
-        # After the trials: where files cannot be written, these are to be seen all the same.
+        # After the trials, which are visible even if files cannot be written.
         self._show_files(lambda folder: write_settings(folder, study))
 
     @property
     def _open(self) -> Session:
         if self._session is None:
-            raise RuntimeError("a projection is used before its start()")
+            raise RuntimeError("start() must be called before any other method of a projection")
         return self._session

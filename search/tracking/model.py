@@ -1,4 +1,4 @@
-"""The exported model in MLflow: a pyfunc model that loads the bundle, registered once for every winner."""
+"""The exported model in MLflow: a pyfunc model that loads the bundle, registered once per winner."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 LOADER = "lstmgru.bundle.pyfunc"
 CHAMPION = "champion"
 
-# What the loader imports, directly or not.
+# Direct and indirect imports of the loader.
 _REQUIREMENTS = ("numpy", "pandas", "safetensors", "torch")
 
 
 @dataclass(frozen=True)
 class Export:
-    """An exported model, as far as one can know it without loading it.
+    """An exported model, as far as it is known without loading it.
 
     Attributes:
         folder: The bundle.
-        digest: Of its weights, in hexadecimal: unlike the other files they hold no dates and versions, so a model
-            that is exported once more has the same.
-        columns: What it reads and writes.
-        trial: The trial that it is of, or ``None``.
-        example: A raw table that it can be tried with, or ``None``.
+        digest: Hexadecimal digest of the weights. They contain no dates or versions, unlike the other files, so the
+            digest of a model does not change when it is exported again.
+        columns: Columns of its inputs and outputs.
+        trial: Number of its trial, or ``None``.
+        example: A raw input table, or ``None``.
     """
 
     folder: Path
@@ -51,10 +51,10 @@ class Export:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read what the bundle says of itself.
+        """Read the description of a bundle.
 
         Raises:
-            TrackingError: There is no bundle, or a file of it is damaged.
+            TrackingError: There is no bundle, or one of its files is damaged.
         """
         with _usable(folder / "bundle.json") as path:
             description = json.loads(path.read_text(encoding="utf-8"))
@@ -66,7 +66,7 @@ class Export:
 
 @contextmanager
 def _usable(path: Path) -> Iterator[Path]:
-    """Read a file of a bundle; what is wrong with it is a :class:`TrackingError`."""
+    """Read a file of a bundle; raise a :class:`TrackingError` if it is damaged."""
     try:
         yield path
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -75,7 +75,7 @@ def _usable(path: Path) -> Iterator[Path]:
 
 
 def _example(path: Path) -> pd.DataFrame | None:
-    """The example, read without the library, which would load torch."""
+    """The example, read without the library to avoid loading torch."""
     import pandas as pd
 
     if not path.exists():
@@ -86,14 +86,14 @@ def _example(path: Path) -> pd.DataFrame | None:
 
 
 def register(client: MlflowClient, run_id: str, export: Export, *, name: str, tags: dict[str, str]) -> str:
-    """Log a model below a run, register it and make it the champion; nothing happens twice.
+    """Log a model in a run, register it and give it the alias ``champion``. Idempotent.
 
     Args:
-        client: Of the server.
-        run_id: The study's run.
+        client: Client of the server.
+        run_id: Run of the study.
         export: The model.
-        name: Of the registered model.
-        tags: Where the model is from; together with its digest they tell versions apart.
+        name: Name of the registered model.
+        tags: Origin of the model; together with the digest they identify a version.
 
     Returns:
         Its URI, ``models:/weather@champion``.
@@ -109,10 +109,10 @@ def register(client: MlflowClient, run_id: str, export: Export, *, name: str, ta
 
 
 def signature(export: Export) -> ModelSignature:
-    """The columns that the model reads and writes.
+    """Columns of the inputs and outputs of the model.
 
-    The types of those that it reads are left open: it takes dates as text and whole numbers as well, and says
-    itself what is wrong with a value, where MLflow would refuse a column of numbers that happen to be whole.
+    The types of the inputs are left open: the model also accepts dates as text and integers, and reports invalid values
+    itself, whereas MLflow would reject a numeric column that happens to have integers only.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
@@ -128,9 +128,9 @@ def signature(export: Export) -> ModelSignature:
 
 
 def requirements() -> list[str]:
-    """What an environment that serves the model has to install: the versions that are installed here.
+    """Requirements of an environment that serves the model: the installed versions.
 
-    A build label, as in ``2.13.0+cpu``, is left out, for package indexes do not know it.
+    A local version label, as in ``2.13.0+cpu``, is left out, because package indexes do not have it.
     """
     return [f"{package}=={version(package).split('+')[0]}" for package in ("mlflow", *_REQUIREMENTS)]
 
@@ -146,7 +146,7 @@ def _find_version(client: MlflowClient, name: str, tags: dict[str, str]) -> Mode
 
 
 def _register_version(client: MlflowClient, model: LoggedModel, name: str, tags: dict[str, str]) -> ModelVersion:
-    # Not by models:/<id>, which a database store looks up in the process's own tracking URI.
+    # Not by models:/<id>, which a database store resolves with the tracking URI of the process.
     version = client.create_model_version(
         name, model.artifact_location, model.source_run_id, tags=tags, model_id=model.model_id
     )
@@ -159,8 +159,7 @@ def _register_version(client: MlflowClient, model: LoggedModel, name: str, tags:
 def _log(client: MlflowClient, run_id: str, export: Export, name: str, tags: dict[str, str]) -> LoggedModel:
     """Log the bundle as an MLflow model.
 
-    ``mlflow.pyfunc.log_model`` writes to the process's own tracking URI, and loads the model to try the
-    example.
+    ``mlflow.pyfunc.log_model`` would write to the tracking URI of the process, and load the model to try the example.
     """
     from mlflow.entities import LoggedModelOutput
 
@@ -174,7 +173,7 @@ def _log(client: MlflowClient, run_id: str, export: Export, name: str, tags: dic
 
 
 def prepare() -> None:
-    """Import what logging a model needs; it takes a second or two that nobody has to wait for."""
+    """Import what logging a model needs, which takes a second or two."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about MLflow's own type hints
         import mlflow.models
@@ -204,7 +203,7 @@ def _save(path: Path, model: LoggedModel, export: Export) -> None:
 
 
 def _logged_model(client: MlflowClient, run_id: str, *, name: str, tags: dict[str, str]) -> LoggedModel:
-    """A logged model to be filled, new or left by an upload that was cut off."""
+    """A logged model without files: a new one, or one left by an interrupted upload."""
     experiment_id = client.get_run(run_id).info.experiment_id
     same = " AND ".join(f"tags.{key} = '{value}'" for key, value in tags.items())
     found = client.search_logged_models([experiment_id], filter_string=same)

@@ -1,4 +1,4 @@
-"""The runs of one study on a server: what is there, and how to add to it."""
+"""The runs of a study on a server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ONE_REQUEST = 800
 
 @dataclass
 class RunState:
-    """What a run is known to hold.
+    """The known contents of a run.
 
     Attributes:
         run_id: MLflow's.
@@ -38,7 +38,7 @@ class RunState:
 
     @property
     def logged_epochs(self) -> int:
-        """How many epochs of the trial's curve are there."""
+        """Number of epochs of the trial's curve that are logged."""
         return int(self.tags.get(LOGGED_EPOCHS, 0))
 
 
@@ -46,8 +46,8 @@ class Runs:
     """Reads and writes the runs of one experiment.
 
     Args:
-        client: Of the server.
-        experiment_id: MLflow's.
+        client: Client of the server.
+        experiment_id: Id of the experiment.
     """
 
     def __init__(self, client: MlflowClient, experiment_id: str) -> None:
@@ -56,8 +56,8 @@ class Runs:
     def read(self, study: StudyRecord) -> tuple[RunState | None, dict[int, RunState]]:
         """The study's parent run, or ``None``, and its trials' runs by trial number.
 
-        Of several runs of one trial, as a lost answer of a server may leave them behind, the fullest is kept;
-        the others are deleted.
+        Of several runs of one trial, which a lost response may leave behind, the fullest is kept and the others are
+        deleted.
         """
         kept: dict[str | None, RunState] = {}
         for run in self._search(f"tags.{STUDY_UID} = '{study.uid}'"):
@@ -71,21 +71,21 @@ class Runs:
         return parent, {int(number): state for number, state in kept.items() if number is not None}
 
     def create(self, name: str, *, start: int, tags: dict[str, str], parent: RunState | None = None) -> RunState:
-        """A new run, below ``parent`` if there is one."""
+        """Create a run, nested below ``parent`` if there is one."""
         family = {"mlflow.parentRunId": parent.run_id} if parent else {}
         origin = {"mlflow.source.name": "search", "mlflow.source.type": "LOCAL"}
         run = self._client.create_run(self._experiment_id, start, {**tags, **origin, **family}, name)
         return RunState(run.info.run_id, run.info.status, start, tags=dict(tags))
 
     def write(self, run: RunState, *, params: dict[str, str], points: list[Point], tags: dict[str, str]) -> None:
-        """Add what the run lacks: parameters never change, tags do, and points are added as they are."""
+        """Add what is missing in the run: parameters never change, tags may, and points are appended."""
         from mlflow.entities import Metric, Param, RunTag
 
         params = {key: value for key, value in params.items() if key not in run.params}
         tags = {key: value for key, value in tags.items() if run.tags.get(key) != value}
         metrics = [Metric(point.key, point.value, point.timestamp, point.step) for point in points]
         if len(metrics) > _ONE_REQUEST:
-            # MLflow would send the tags with the first part of the points, but they say that all of them are there.
+            # MLflow would send the tags with the first points, but the tags mark the points as complete.
             self._client.log_batch(run.run_id, metrics)
             metrics = []
         if metrics or params or tags:
@@ -99,7 +99,7 @@ class Runs:
         run.tags |= tags
 
     def set_status(self, run: RunState, status: str, *, end: int | None = None) -> None:
-        """Make it so, with the time of the end (milliseconds since 1970) of a run that ended."""
+        """Set the status of a run, and the end of a finished one in milliseconds since 1970."""
         if run.status == status:
             return
         if end is None:
@@ -109,7 +109,7 @@ class Runs:
         run.status = status
 
     def delete(self, run: RunState) -> None:
-        """Take a run out of sight; MLflow keeps it among the deleted ones."""
+        """Delete a run; it can be restored in MLflow."""
         self._client.delete_run(run.run_id)
 
     def _search(self, condition: str) -> Iterator[Run]:
@@ -123,15 +123,15 @@ class Runs:
 
 
 def open_experiment(client: MlflowClient, name: str, location: str | None) -> str:
-    """The id of the experiment, created if there is none.
+    """Find or create an experiment; return its id.
 
     Args:
-        client: Of the server.
-        name: Of the experiment.
-        location: Where the files of a new one go; ``None`` leaves that to the server.
+        client: Client of the server.
+        name: Name of the experiment.
+        location: Artifact location of a new experiment; ``None``: the server decides.
 
     Raises:
-        TrackingError: It is in MLflow's bin.
+        TrackingError: The experiment was deleted.
     """
     experiment = client.get_experiment_by_name(name)
     if experiment is None:

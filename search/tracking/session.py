@@ -1,4 +1,4 @@
-"""A study's runs while they are being projected: what MLflow has, what it lacks."""
+"""Writes the runs of one study, as far as MLflow does not have them yet."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
 
 _ENDED = ("COMPLETE", "PRUNED", "FAIL")
-# Between two points of the best score: where trials end faster, several are shown at once.
+# Minimum interval between two updates of the best score.
 _BEST_SECONDS = 2.0
-# MLflow takes 36 characters and shows them all; the profile has the whole digest.
+# MLflow accepts 36 characters and shows all of them; the profile has the whole digest.
 _DIGEST = 16
-# Facts that have a name of their own in MLflow.
+# Facts that MLflow has its own names for.
 _PROFILE = {"rows": "num_rows", "series": "num_series"}
 
 
@@ -33,9 +33,9 @@ class Session:
     """Writes one study to one server.
 
     Args:
-        client: Of the server.
-        experiment_id: Where the runs are.
-        study: The study; its runs are looked up now, and its parent run is created if there is none.
+        client: Client of the server.
+        experiment_id: Experiment of the runs.
+        study: The study. Its runs are looked up, and its parent run is created if there is none.
     """
 
     def __init__(self, client: MlflowClient, experiment_id: str, study: StudyRecord) -> None:
@@ -53,7 +53,7 @@ class Session:
         self.study = study
 
     def show_study(self, *, running: bool) -> None:
-        """The parent run: settings, data, status."""
+        """Write the parent run: settings, data, status."""
         params = entries.study_params(self.study)
         changed = [
             f"{key}: {self.parent.params[key]} → {value}"
@@ -62,7 +62,7 @@ class Session:
         ]
         tags = entries.study_tags(self.study)
         if changed:
-            # A parameter can be logged only once; the tag tells what a resumed study changed.
+            # A parameter can be logged only once; the tag records what changed when the study was resumed.
             tags["settings_changed"] = entries.clip("; ".join(changed), entries.MAX_TAG)
         self._runs.write(self.parent, params=params, points=[], tags=tags)
         self.client.log_inputs(self.parent.run_id, [_dataset(self.study)])
@@ -70,7 +70,7 @@ class Session:
             self._runs.set_status(self.parent, "RUNNING")
 
     def show_trial(self, trial: TrialRecord) -> None:
-        """A trial's run, as far as it lacks something."""
+        """Write the run of a trial, as far as something is missing."""
         self._trials[trial.number] = trial
         run = self._run_of(trial)
         if run is None:
@@ -89,11 +89,11 @@ class Session:
             self._show_best()
 
     def show_outcome(self, study: StudyRecord, *, tracking_uri: str) -> None:
-        """Scores and description of the study.
+        """Write scores and description of the study.
 
         Args:
-            study: As it ended.
-            tracking_uri: What the description tells people to connect to.
+            study: The study as it ended.
+            tracking_uri: Store or server that the description tells readers to connect to.
         """
         self.study = study
         self._show_best()
@@ -108,23 +108,23 @@ class Session:
                 self._runs.write(run, params={}, points=[], tags=standing)
 
     def show_files(self, folder: Path) -> None:
-        """The files of the folder, as artifacts of the study."""
+        """Log the files of a folder as artifacts of the study."""
         self.client.log_artifacts(self.parent.run_id, str(folder))
 
     def show_model(self, export: Export, *, name: str, trial: int) -> None:
-        """The exported model, logged and registered once.
+        """Log and register the exported model once.
 
         Args:
             export: The model.
-            name: Of the registered model.
-            trial: The number of the trial that it is from.
+            name: Name of the registered model.
+            trial: Number of its trial.
         """
         origin = {entries.STUDY_UID: self.study.uid, entries.TRIAL: str(trial)}
         self.model_uri = register(self.client, self.parent.run_id, export, name=name, tags=origin)
         self._runs.write(self.parent, params={}, points=[], tags={entries.MODEL_URI: self.model_uri})
 
     def end(self, status: RunStatus) -> None:
-        """The status of the study; unless it runs, it ended with its last trial."""
+        """Set the status of the study; one that is not running ended with its last trial."""
         if status == "RUNNING":
             self._runs.set_status(self.parent, status)
             return
@@ -132,13 +132,13 @@ class Session:
         self._runs.set_status(self.parent, status, end=max(ends, default=self.parent.start))
 
     def _run_of(self, trial: TrialRecord) -> RunState | None:
-        """The trial's run, created if need be; ``None`` for a trial that never ran."""
+        """The run of a trial, created if necessary; ``None`` for a trial that never ran."""
         run = self.trial_runs.get(trial.number)
         if trial.state == "WAITING":
             return run
         identity = entries.trial_identity(self.study, trial)
         if run is not None and run.tags.get(entries.STARTED) != identity[entries.STARTED]:
-            # The trial was taken up again from its beginning, and points of a curve cannot be taken back.
+            # The trial was restarted, and points of a curve cannot be deleted.
             self._runs.delete(run)
             run = None
         if run is None:
@@ -161,7 +161,7 @@ def _first_start(study: StudyRecord) -> int | None:
 
 
 def _dataset(study: StudyRecord) -> DatasetInput:
-    """The data as an input of the study's run."""
+    """The data as an input of the study's run; the table itself is not needed."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     found = find_task(study.task).words.data_columns(study)

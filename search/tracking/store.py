@@ -1,4 +1,4 @@
-"""Where MLflow keeps things, and how it is talked to without side effects on the rest of the process."""
+"""MLflow's stores and servers, and how to use them without side effects on the rest of the process."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 _SQLITE = "sqlite:///"
 
-# In force while MLflow works for us, unless the user has set them: no calls home, no chatter, and an outage
-# is noticed in seconds. A request is never sent twice by the transport, for the first one may have created a
-# run.
+# Set while MLflow is used, unless the user has set them: no telemetry, no messages, and outages are detected within
+# seconds. The transport never repeats a request, because the first one may have created a run.
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -35,15 +34,14 @@ _CHATTY_LOGGERS = ("mlflow", "alembic", "optuna", "sqlalchemy.engine", "urllib3.
 
 
 def default_tracking_uri(configured: str | None, folder: Path) -> str:
-    """The configured store or server, or that of ``MLFLOW_TRACKING_URI``, or the database of the folder.
+    """The configured store or server, or else ``MLFLOW_TRACKING_URI``, or else the database of the folder.
 
     Args:
-        configured: What the study or the command line says.
-        folder: The working folder: ``mlruns/mlflow.db`` in it is the default, and relative databases lie
-            below it.
+        configured: URI from the study or the command line.
+        folder: The working folder. The default is its ``mlruns/mlflow.db``, and paths of databases are relative to it.
 
     Raises:
-        TrackingError: MLflow cannot use that URI.
+        TrackingError: MLflow cannot use the URI.
     """
     uri = configured or os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
@@ -54,16 +52,16 @@ def default_tracking_uri(configured: str | None, folder: Path) -> str:
     if not is_server(uri) and urlsplit(uri).scheme in ("", "file"):
         source = "tracking.uri" if configured else "MLFLOW_TRACKING_URI"
         raise TrackingError(
-            f"{source} is {uri!r}, but MLflow keeps runs no longer in plain folders; use a database, as in "
+            f"{source} is {uri!r}, but MLflow no longer supports plain folders; use a database, as in "
             "sqlite:///mlruns/mlflow.db, or a server, as in http://127.0.0.1:5000"
         )
     return uri
 
 
 def study_tracking_uri(study: StudyRecord, folder: Path) -> str:
-    """The store or server that shows the study: that of its last run, or else that of its next one.
+    """The store or server that shows the study: that of its last run, or else that of its next run.
 
-    A database that is gone was moved along with the folder: then it is that of the next run, too.
+    A database that no longer exists was moved with the folder, so the store of the next run is used.
 
     Args:
         study: The study.
@@ -80,7 +78,7 @@ def study_tracking_uri(study: StudyRecord, folder: Path) -> str:
 
 
 def sqlite_path(uri: str) -> Path | None:
-    """The file of a SQLite database; ``None`` for anything else."""
+    """The file of a SQLite database; ``None`` for other URIs."""
     if not uri.startswith(_SQLITE):
         return None
     from sqlalchemy.engine import make_url
@@ -99,7 +97,7 @@ def sqlite_uri(path: Path) -> str:
 
 
 def artifact_location(tracking_uri: str, folder: Path) -> str | None:
-    """Where the files of a new experiment go: beside a SQLite database; where a server says (``None``)."""
+    """Artifact location of a new experiment: beside a SQLite database; ``None`` if a server decides."""
     if is_server(tracking_uri):
         return None
     database = sqlite_path(tracking_uri)
@@ -109,12 +107,12 @@ def artifact_location(tracking_uri: str, folder: Path) -> str | None:
 
 
 def is_server(uri: str) -> bool:
-    """Whether MLflow asks a server for it, and does not open a database itself."""
+    """Whether the URI is that of a server, and not of a database that MLflow opens itself."""
     return uri.startswith(("http://", "https://", "databricks"))
 
 
 def without_password(uri: str) -> str:
-    """The URI as it may be shown and stored: a password in it is replaced by ``***``."""
+    """The URI with its password replaced by ``***``, so that it can be shown and stored."""
     parts = urlsplit(uri)
     if not parts.password:
         return uri
@@ -122,12 +120,12 @@ def without_password(uri: str) -> str:
 
 
 def server_command(tracking_uri: str, folder: Path, port: int) -> list[str]:
-    """An MLflow server on that store, for this machine only; run it with :func:`server_environment`.
+    """The command that starts an MLflow server on 127.0.0.1; run it with :func:`server_environment`.
 
     Args:
-        tracking_uri: A database.
+        tracking_uri: Database of the runs.
         folder: The working folder.
-        port: On 127.0.0.1.
+        port: Port of the server.
     """
     files = artifact_location(tracking_uri, folder)
     return [
@@ -138,12 +136,12 @@ def server_command(tracking_uri: str, folder: Path, port: int) -> list[str]:
 
 
 def server_environment() -> dict[str, str]:
-    """Environment variables that such a server should have unless the user has set them: it calls nobody."""
+    """Environment variables of the server, unless the user has set them: no telemetry, no jobs."""
     return {**ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def connect(tracking_uri: str) -> MlflowClient:
-    """A client for that store or server; a new database gets its tables now, which takes seconds."""
+    """A client of a store or server; creating the tables of a new database takes seconds."""
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
@@ -151,22 +149,22 @@ def connect(tracking_uri: str) -> MlflowClient:
 
 @contextmanager
 def talking_to(tracking_uri: str) -> Iterator[None]:
-    """Do something with MLflow, quietly; whatever goes wrong is a :class:`TrackingError`.
+    """Use MLflow quietly; every failure becomes a :class:`TrackingError`.
 
     Raises:
-        TrackingError: In place of any exception; one line that says what happened.
+        TrackingError: In place of any exception, with a message of one line.
     """
     try:
         with _environment(), _quiet():
             yield
     except TrackingError:
         raise
-    except Exception as error:  # a store, a network or a disk can fail in any way, and none may end a search
+    except Exception as error:  # no failure of a store, a network or a disk may end a search
         raise TrackingError(f"MLflow at {without_password(tracking_uri)} failed: {_reason(error)}") from error
 
 
 def _reason(error: BaseException) -> str:
-    """What went wrong, in one line: the system's own words if it was the system."""
+    """The cause in one line: the message of the operating system if there is one."""
     link: BaseException | None = error
     while link is not None:
         if isinstance(link, OSError) and link.strerror:
@@ -188,7 +186,7 @@ def _environment() -> Iterator[None]:
 
 
 class _ThreadFilter(logging.Filter):
-    """Drops what one thread logs."""
+    """Drops the messages of one thread."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -200,7 +198,7 @@ class _ThreadFilter(logging.Filter):
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    import mlflow  # noqa: F401  # it installs its log handlers when it is first imported
+    import mlflow  # noqa: F401  # installs its log handlers when it is first imported
 
     silence = _ThreadFilter()
     loggers = [logging.getLogger(name) for name in _CHATTY_LOGGERS]

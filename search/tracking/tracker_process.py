@@ -1,8 +1,8 @@
-"""A tracker in a process of its own: what it computes and imports costs the driver and its trials nothing.
+"""A tracker in a separate process, so that its imports and computations do not slow down the driver and its trials.
 
-The process is a plain interpreter, not one of :mod:`multiprocessing`, which would run the main module of the user's
-program once more. Requests go to its standard input and answers come from its standard output, pickled, one after the
-other. It ends as soon as its input does, so also with a driver that is killed.
+The process is a plain interpreter and not one of :mod:`multiprocessing`, which would import the main module of the
+user's program again. Requests are pickled to its standard input, and responses come from its standard output, one at a
+time. The process ends when its input does, hence also when the driver is killed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _IDLE_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class _Request:
-    """A call of a tracker's method."""
+    """A method call."""
 
     method: str
     arguments: tuple[Any, ...]
@@ -46,7 +46,7 @@ class _Request:
 
 @dataclass(frozen=True)
 class _Answer:
-    """What went wrong, if anything, and what the tracker now says of where to look."""
+    """The error of a call, if any, and the current links."""
 
     problem: TrackingError | None
     links: TrackingLinks | None
@@ -54,7 +54,7 @@ class _Answer:
 
 @dataclass(frozen=True)
 class _StudyPlace:
-    """Where a study of Optuna's is; its sampler stays where it was."""
+    """Location of an Optuna study, without its sampler."""
 
     name: str
     storage: BaseStorage
@@ -66,10 +66,10 @@ class _StudyPlace:
 
 
 class TrackerProcess:
-    """Passes on to a tracker in another process, which begins with the first call. A call returns when it is done.
+    """Forwards to a tracker in another process, which starts with the first call. Calls are synchronous.
 
     Args:
-        make: Makes the tracker there; picklable.
+        make: Creates the tracker in the process; must be picklable.
     """
 
     def __init__(self, make: Callable[[], Tracker]) -> None:
@@ -82,7 +82,7 @@ class TrackerProcess:
         self._call("start", study)
 
     def update(self, trial: TrialRecord) -> None:
-        """Show a trial as it is now."""
+        """Show the current state of a trial."""
         self._call("update", trial)
 
     def log_model(self, bundle: Path, study: StudyRecord) -> None:
@@ -92,37 +92,37 @@ class TrackerProcess:
     def finish(
         self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None
     ) -> TrackingLinks | None:
-        """Show how the study ended."""
+        """Show the outcome of the study."""
         place = None if optuna_study is None else _StudyPlace(optuna_study.study_name, optuna_study._storage)
         self._call("finish", study, status=status, optuna_study=place)
         return self._links
 
     def links(self) -> TrackingLinks | None:
-        """Where to look, as it was known after the last call."""
+        """Links to the runs, as of the last call."""
         return self._links
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """End the process; what it shows stays as it is."""
+        """End the process; the runs stay as they are."""
         process, self._process = self._process, None
         if process is not None:
             _end(process)
 
     def _call(self, method: str, *arguments: Any, **options: Any) -> None:
-        """Have a method of the tracker called.
+        """Call a method of the tracker in the process.
 
         Raises:
-            TrackingError: What it raised, or that the process is gone; the next call begins another one.
+            TrackingError: From the method, or because the process ended; the next call starts a new one.
         """
         try:
             if self._process is None:
                 self._process = _begin()
                 _send(self._process.stdin, self._make)
             _send(self._process.stdin, _Request(method, arguments, options))
-            answer: _Answer = pickle.load(_there(self._process.stdout))
-        except Exception as error:  # of an answer that was cut off, pickle raises whatever it stumbles over
+            answer: _Answer = pickle.load(_pipe(self._process.stdout))
+        except Exception as error:  # pickle raises anything for a truncated response
             self.__exit__()
             raise TrackingError(f"the process that writes to MLflow ended ({type(error).__name__})") from error
         self._links = answer.links
@@ -131,10 +131,10 @@ class TrackerProcess:
 
 
 def serve() -> None:
-    """The life of the process: make the tracker, then do what is asked until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
+    """Main function of the process: create the tracker, then serve requests until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver handles Ctrl-C
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever is printed must not stand between the answers
+    os.dup2(2, 1)  # printed text must not mix with the responses
     requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(requests,), daemon=True).start()
     tracker: Tracker = requests.get()()
@@ -143,14 +143,14 @@ def serve() -> None:
         try:
             request = requests.get(timeout=_IDLE_SECONDS)
         except queue.Empty:
-            with suppress(Exception):  # logging the model will say what is wrong
+            with suppress(Exception):  # an error will be reported when the model is logged
                 prepare()  # while there is nothing else to do
             request = requests.get()
         _send(answers, _answer(tracker, request))
 
 
 def _receive(requests: queue.SimpleQueue[Any]) -> None:
-    """Queue what comes in; when the input ends there is nobody left to work for."""
+    """Queue requests; end the process when the input ends."""
     try:
         while True:
             requests.put(pickle.load(sys.stdin.buffer))
@@ -170,7 +170,7 @@ def _answer(tracker: Tracker, request: _Request) -> _Answer:
         getattr(tracker, request.method)(*request.arguments, **options)
     except TrackingError as error:
         problem = TrackingError(str(error))
-    except Exception as error:  # a mistake of ours in there must not look like a process that was killed
+    except Exception as error:  # a bug must not look like a killed process
         traceback.print_exc()
         problem = TrackingError(f"{type(error).__name__}: {error}")
     return _Answer(problem, tracker.links())
@@ -178,23 +178,23 @@ def _answer(tracker: Tracker, request: _Request) -> _Answer:
 
 def _begin() -> subprocess.Popen[bytes]:
     program = [sys.executable, "-c", _PROGRAM.format(path=sys.path)]
-    # Apart from the terminal it is not hit by Ctrl-C even before it can ignore it.
-    group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # of Windows
+    # In its own session it does not receive Ctrl-C, even before it ignores the signal.
+    group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # on Windows
     return subprocess.Popen(
         program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, creationflags=group
     )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    with suppress(OSError):  # what it did not take before it died is flushed once more
-        _there(process.stdin).close()
+    with suppress(OSError):  # closing flushes what a dead process did not read
+        _pipe(process.stdin).close()
     try:
         process.wait(_SECONDS_TO_END)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
     finally:
-        _there(process.stdout).close()
+        _pipe(process.stdout).close()
 
 
 def _send(file: BinaryIO | Any, message: object) -> None:
@@ -202,7 +202,7 @@ def _send(file: BinaryIO | Any, message: object) -> None:
     file.flush()
 
 
-def _there(pipe: Any) -> BinaryIO:
+def _pipe(pipe: Any) -> BinaryIO:
     assert pipe is not None  # both are pipes, see _begin
     file: BinaryIO = pipe
     return file

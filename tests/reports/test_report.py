@@ -356,7 +356,7 @@ def test_a_report_that_cannot_be_drawn_is_an_error_of_tracking(tmp_path: Path) -
     store = make_store(tmp_path, [Made()])
     broken = dataclasses.replace(study, config={**study.config, "training": 3})
 
-    with pytest.raises(TrackingError, match="the report of study 'weather' cannot be drawn"):
+    with pytest.raises(TrackingError, match="the report of study 'weather' cannot be written"):
         describe.write_report(tmp_path, broken, store.study)
 
 

@@ -121,8 +121,8 @@ def test_an_outage_is_told_once_loses_nothing_and_its_end_is_told() -> None:
         tracker.finish(finished_study(2), status="FINISHED")
     assert recorder.calls == [("start", [0]), ("start", [0, 1]), ("finish", ("FINISHED", 2))]
     assert notes == [
-        "MLflow at here failed: Connection refused; the search goes on, and what MLflow lacks is tried again",
-        "MLflow answers again, and nothing is missing there",
+        "MLflow at here failed: Connection refused; the search continues, and delivery is retried",
+        "MLflow is available again and up to date",
     ]
 
 
@@ -135,7 +135,7 @@ def test_the_end_of_a_study_does_not_wait_for_a_server_that_is_down() -> None:
         began = time.monotonic()
         tracker.finish(finished_study(2), status="FINISHED")
     assert time.monotonic() - began < 2
-    assert notes[-1] == "MLflow lacks a part of the study; bring it there with: python -m search sync weather"
+    assert notes[-1] == "MLflow does not have the whole study yet; copy the rest with: python -m search sync weather"
     assert recorder.calls == []
 
 
@@ -177,7 +177,7 @@ def test_the_end_and_leaving_wait_for_a_server_that_hangs_once(status: Any, pati
         tracker.start(make_study())
         tracker.finish(finished_study(1), status=status)
     assert seconds <= time.monotonic() - began < seconds + 0.4
-    assert notes == ["MLflow lacks a part of the study; bring it there with: python -m search sync weather"]
+    assert notes == ["MLflow does not have the whole study yet; copy the rest with: python -m search sync weather"]
     recorder.answers.set()
 
 

@@ -394,7 +394,7 @@ def test_a_damaged_table_of_classes_is_an_error_with_the_way_out(tmp_path: Path)
     (report_path(tmp_path / "weather.bundle") / CLASSES_TABLE).write_text("nothing")
 
     with pytest.raises(
-        TrackingError, match=r"classes of study 'weather' cannot be shown: .*; remove the file to go on"
+        TrackingError, match=r"classes of study 'weather' cannot be shown: .*; delete the file to continue"
     ):
         study_outcome(study, time=0)
 

@@ -78,13 +78,13 @@ def test_a_server_that_is_killed_and_comes_back_misses_nothing_and_doubles_nothi
             show(tracker, trial)
         assert time.monotonic() - began < 0.5
         wait_for(notes, 1)
-        assert notes[0].startswith(f"MLflow at {server.uri} failed: Connection refused; the search goes on")
+        assert notes[0].startswith(f"MLflow at {server.uri} failed: Connection refused; the search continues")
         server.start()
         wait_for(notes, 2)
         for trial in study.trials[6:]:
             show(tracker, trial)
         links = tracker.finish(study, status="FINISHED")
-    assert notes[1:] == ["MLflow answers again, and nothing is missing there"]
+    assert notes[1:] == ["MLflow is available again and up to date"]
     mlflow = connect(server.uri)
     assert picture(mlflow) == expected_picture(study, tmp_path / "reference")
     assert len(links.trial_run_ids) == 9
@@ -103,7 +103,7 @@ def test_a_study_that_ended_without_its_server_is_brought_there_later(server: Ml
         began = time.monotonic()
         tracker.finish(study, status="FINISHED")
     assert time.monotonic() - began < 8
-    assert notes[-1] == "MLflow lacks a part of the study; bring it there with: python -m search sync weather"
+    assert notes[-1] == "MLflow does not have the whole study yet; copy the rest with: python -m search sync weather"
     server.start()
     first = sync_study(study, folder=tmp_path, tracking_uri=server.uri)
     mlflow = connect(server.uri)

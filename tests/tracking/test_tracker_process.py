@@ -137,7 +137,7 @@ def test_the_search_outlives_a_process_that_was_killed_and_tells_of_it_once(path
         tracker.finish(make_study(), status="FINISHED")
     assert len(notes) == 2
     assert "ended" in notes[0]
-    assert "nothing is missing" in notes[1]
+    assert "up to date" in notes[1]
     assert lines(path)[-1].startswith("finish")
 
 
