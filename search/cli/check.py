@@ -46,7 +46,7 @@ def _space_lines(plan: Plan) -> list[str]:
 
 def _first_lines(plan: Plan) -> list[str]:
     """Configurations that are tried before the sampler suggests any."""
-    from search.run.warm_start import warm_start
+    from search.run.resume import warm_start
 
     warm = warm_start(plan, Path.cwd())
     words = (", ".join(f"{name} {value}" for name, value in given.items()) for given in plan.try_first)

@@ -11,8 +11,7 @@ from search.config.objectives import SCORE
 from search.config.space_config import FamilyConfig
 from search.config.values import Choices, IntRange
 from search.errors import Problem, StudyFileError
-from search.space.mixed_space import MixedSpace, mixed
-from search.space.space import LAYER_KEYS, SearchSpace, Settings, Values, absent_keys
+from search.space.space import LAYER_KEYS, MixedSpace, SearchSpace, Settings, Values, absent_keys, mixed
 from search.tasks.plan import Plan
 
 if TYPE_CHECKING:

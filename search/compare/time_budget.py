@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from search.config.durations import parse_duration
+from search.config.types import parse_duration
 from search.config.yaml_file import parse_value
 from search.errors import SearchError, shown
 from search.study.budget import REFIT_FACTOR

@@ -9,14 +9,13 @@ from pydantic import ValidationError, ValidationInfo, field_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from search.config.search_config import FIRST_RUNG, RUNGS, SearchConfig
-from search.config.searchable import grid_problems
-from search.config.space_config import CompareConfig, SpaceConfig
-from search.config.training_config import TrackingConfig, TrainingConfig
+from search.config.sections import TrackingConfig, TrainingConfig
+from search.config.space_config import CompareConfig, SpaceConfig, grid_problems
 from search.config.types import Strict
 from search.errors import shown
 
 if TYPE_CHECKING:
-    from search.config.data_config import SplitsConfig, TableConfig
+    from search.config.sections import SplitsConfig, TableConfig
 
 CROSS_SECTION = "cross_section"
 """Type of the pydantic errors that come from a rule between two sections."""

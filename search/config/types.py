@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,8 +12,37 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
-from search.config.durations import PATTERN, parse_duration
 from search.errors import shown
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhd])\s*")
+_FORMS = "a number of seconds, or like 90s, 5m, 2h or 1h30m"
+
+PATTERN = r"^\s*(\d+(\.\d+)?\s*[smhd]\s*)+$"
+"""Regular expression of the text that :func:`parse_duration` takes."""
+
+
+def parse_duration(value: object) -> float:
+    """Seconds of ``90``, ``"90s"``, ``"5m"``, ``"2h"`` or ``"1h30m"``.
+
+    Raises:
+        ValueError: The value has another form, or is not above zero; the message is the predicate of a key.
+    """
+    seconds = _seconds(value)
+    if seconds is None:
+        raise ValueError(f"must be {_FORMS} but got {shown(value)}")
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"must be a time above zero ({_FORMS}) but got {shown(value)}")
+    return seconds
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, str):
+        # What is left between the parts, an unknown unit or a stray word, makes the text no time.
+        parts = _PART.findall(value)
+        return sum(float(number) * _SECONDS[unit] for number, unit in parts) if re.match(PATTERN, value) else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
 
 MOST = 1_000_000
 """Largest whole number of a study: far beyond any use, and small enough to reckon with everywhere."""

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lstmgru.errors import did_you_mean
 from search.config.search_config import COMPLETE_ONLY
+from search.errors import StudyMismatch, StudyNotFound
 from search.run.progress import Listener
-from search.run.warm_start import WarmStart, warm_start
+from search.space.configurations import Parameters, complete
 from search.study.journal import open_storage, repair
-from search.study.paths import StudyPaths
+from search.study.paths import StudyPaths, studies_in
 from search.study.store import StudyStore
 from search.tasks.plan import Plan, identity
+
+if TYPE_CHECKING:
+    from search.study.records import StudyRecord
+    from search.tasks.plan import Plan
 
 
 def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> StudyStore:
@@ -78,3 +88,103 @@ def _warn_of_unused_trials(plan: Plan, store: StudyStore, listener: Listener) ->
 
 def _numbers(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers))
+
+
+MOST_CONFIGURATIONS = 5
+"""Enough for a good start, few enough to leave the search to the study."""
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """The configurations to try first.
+
+    Attributes:
+        study: Name of the earlier study.
+        configurations: Distinct configurations of the new study's space, the best first.
+        note: A message to the user.
+    """
+
+    study: str
+    configurations: tuple[Parameters, ...]
+    note: str
+
+
+def warm_start(plan: Plan, folder: Path) -> WarmStart | None:
+    """The best configurations of the study named by ``search.warm_start``; ``None`` without one.
+
+    Scores depend on the data, the metric and the folds, so the configurations are trained again.
+
+    Args:
+        plan: The new study.
+        folder: The working folder of the earlier study.
+
+    Raises:
+        StudyNotFound: The earlier study does not exist there.
+        StudyMismatch: It has no complete trial, or none whose configuration is in this space.
+        NotAJournal: The file is not a journal.
+    """
+    reference = plan.config.search.warm_start
+    if reference is None:
+        return None
+    store = _load(reference, plan.name, folder)
+    earlier = store.record()
+    fixed = {key.removeprefix("space."): value for key, value in store.get("identity", {}).items()}
+    found: list[Parameters] = []
+    reason = "it has no complete trial"
+    for trial in earlier.complete:
+        parameters, problems = complete(plan.space, trial.params, fixed)
+        if problems:
+            first, text = next(iter(problems.items()))
+            reason = f"of its trial {trial.number}, {first} {text}"
+        elif parameters not in found:
+            found.append(parameters)
+    if not found:
+        raise StudyMismatch(
+            f"search.warm_start is {reference!r}, but no trial of that study is a candidate of this space: {reason}; "
+            "leave it out, or widen the space"
+        )
+    chosen = tuple(found[:MOST_CONFIGURATIONS])
+    return WarmStart(earlier.study, chosen, _note(plan, earlier, len(chosen)))
+
+
+def _load(reference: str, name: str, folder: Path) -> StudyStore:
+    """The earlier study.
+
+    Raises:
+        StudyNotFound: There is none, or it is the new one itself.
+    """
+    import optuna
+
+    named = Path(reference).name == reference and not reference.endswith(".journal")
+    path = StudyPaths(folder, reference).journal if named else folder / Path(reference).expanduser()
+    own = StudyPaths(folder, name)
+    if path.absolute() == own.journal.absolute():
+        raise StudyNotFound(f"search.warm_start is {reference!r}, which is this study itself; name another one")
+    if not path.is_file():
+        there = studies_in(folder)
+        hint = did_you_mean(reference if named else Path(reference).stem, there)
+        raise StudyNotFound(
+            f"search.warm_start is {reference!r}, but there is no {path}{hint}; run that study here, or name a journal"
+        )
+    storage = open_storage(path)
+    for found in optuna.study.get_all_study_names(storage):
+        if (store := StudyStore.load(storage, found)) is not None:
+            return store
+    raise StudyNotFound(f"search.warm_start is {reference!r}, but {path} holds no study yet; run that study first")
+
+
+def _note(plan: Plan, earlier: StudyRecord, count: int) -> str:
+    differs = [f"{what} was {then}" for what, then, now in _compared(plan, earlier) if then != now]
+    why = f", where {' and '.join(differs)}," if differs else ""
+    which = f"the best {count} configurations" if count > 1 else "the best configuration"
+    return f"{which} of study '{earlier.study}'{why} will be tried first; their scores there do not count here"
+
+
+def _compared(plan: Plan, earlier: StudyRecord) -> list[tuple[str, Any, Any]]:
+    """What makes two scores comparable: name, the earlier study's value, this study's."""
+    horizons = (config.get("forecast", {}).get("horizon") for config in (earlier.config, plan.config.to_dict()))
+    return [
+        ("the metric", earlier.metric, plan.metric),
+        ("the horizon", *horizons),
+        ("the data", earlier.data.get("source"), plan.source),
+    ]

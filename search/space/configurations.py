@@ -9,7 +9,7 @@ from typing import Any
 from lstmgru.errors import did_you_mean
 from search.config.values import Choices, FloatRange, IntRange
 from search.errors import Problem, shown
-from search.space.space import LAYER_KEYS, SearchSpace, Values
+from search.space.space import LAYER_KEYS, SearchSpace, Values, key_of
 
 Parameters = dict[str, Any]
 """Values by parameter, as a trial has them."""
@@ -93,13 +93,6 @@ def complete(
                 return {}, {name: "is not among its parameters"}
             values[name] = elsewhere[key_of(name)]
     return fit(space, values)
-
-
-def key_of(name: str) -> str:
-    """The key of the space that the values of a parameter come from: ``hidden_size`` of ``branch_2_hidden_size_1``."""
-    stem = name.split("_", 2)[2] if name.startswith("branch_") else name
-    key, _, number = stem.rpartition("_")
-    return key if number.isdigit() and key in LAYER_KEYS else stem
 
 
 def _parameters(space: SearchSpace) -> Iterator[tuple[str, _Parameter]]:

@@ -7,9 +7,9 @@ and the number of heads exists with multi-head attention only.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from lstmgru.specs import LayerSpec, RecurrentSpec, Stack, TrainSpec
 from search.config.values import Choices, FloatRange, IntRange
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
     from search.config.space_config import SpaceConfig
+
 
 Values = Choices[Any] | IntRange | FloatRange
 Model = RecurrentSpec
@@ -140,7 +141,7 @@ class SearchSpace:
         return total
 
     def grid(self) -> dict[str, list[Any]]:
-        """All values of every parameter of a trial; requires no :func:`search.config.searchable.grid_problems`."""
+        """All values of every parameter of a trial; requires no :func:`search.config.space_config.grid_problems`."""
         n_branches, depth = (int(max(values.values or (1,))) for values in (self["n_branches"], self["n_layers"]))
         absent = {
             "merge": n_branches == 1,
@@ -189,6 +190,13 @@ def absent_keys(branches: tuple[Stack, ...], pooling: str) -> tuple[str, ...]:
     return tuple(key for key, is_absent in absent.items() if is_absent)
 
 
+def key_of(name: str) -> str:
+    """The key of the space that the values of a parameter come from: ``hidden_size`` of ``branch_2_hidden_size_1``."""
+    stem = name.split("_", 2)[2] if name.startswith("branch_") else name
+    key, _, number = stem.rpartition("_")
+    return key if number.isdigit() and key in LAYER_KEYS else stem
+
+
 def suggest_value(trial: BaseTrial, name: str, values: Values) -> Any:
     """A parameter of a trial; a fixed value is none."""
     if isinstance(values, Choices):
@@ -203,3 +211,67 @@ def _words(values: Values) -> str:
         return ", ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in values.values)
     how = " (log)" if values.log else f" in steps of {values.step:g}" if values.step else ""
     return f"{values.low:g} to {values.high:g}{how}"
+
+
+_CELL = "cell"
+
+
+class MixedSpace(SearchSpace):
+    """A space without the networks whose layers all have the same cell.
+
+    Cells are suggested layer by layer. If all layers but the last have the same cell, the last layer gets a different
+    one: a single alternative is no parameter of the trial, several alternatives are the choices of the parameter
+    ``cell_2_not_lstm``. No suggestion is rejected, so the sampler learns from all of them and trials are reproducible.
+    """
+
+    def suggest(self, trial: BaseTrial) -> tuple[RecurrentSpec, Settings]:
+        """Suggest a candidate; with a :class:`optuna.trial.FixedTrial`, the candidate of given parameters."""
+        return super().suggest(cast("BaseTrial", _MixingTrial(trial, self)))
+
+
+def mixed(space: SearchSpace) -> MixedSpace:
+    """The part of a space in which every candidate has at least two different cells."""
+    return MixedSpace(space.kind, **dict(space.items()))
+
+
+class _MixingTrial:
+    """Passes suggestions on to a trial, except for the cell of the last layer if it has to differ."""
+
+    def __init__(self, trial: BaseTrial, space: SearchSpace) -> None:
+        self._trial, self._space = trial, space
+        self._known: dict[str, Any] = {}
+        self._cells: list[str] = []
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        self._known[name] = value = self._trial.suggest_int(name, low, high, step=step, log=log)
+        return value
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        return self._trial.suggest_float(name, low, high, step=step, log=log)
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        if key_of(name) == _CELL:
+            self._cells.append(self._suggest_cell(name, choices))
+            return self._cells[-1]
+        self._known[name] = value = self._trial.suggest_categorical(name, choices)
+        return value
+
+    def _suggest_cell(self, name: str, choices: Sequence[str]) -> str:
+        if name != self._last_cell() or len(set(self._cells)) != 1:
+            return self._trial.suggest_categorical(name, choices)
+        others = [cell for cell in choices if cell != self._cells[0]]
+        if len(others) == 1:
+            return others[0]
+        # Optuna requires the same choices for a parameter in all trials, and these depend on the other layers.
+        return self._trial.suggest_categorical(f"{name}_not_{self._cells[0]}", others)
+
+    def _last_cell(self) -> str:
+        """Name of the parameter of the last layer's cell, as far as it is known yet."""
+        n_branches = self._value("n_branches", self._space["n_branches"])
+        prefix = "" if n_branches == 1 else f"branch_{n_branches}_"
+        return f"{prefix}{_CELL}_{self._value(f'{prefix}n_layers', self._space['n_layers'])}"
+
+    def _value(self, name: str, values: Any) -> Any:
+        return values.values[0] if isinstance(values, Choices) and values.count == 1 else self._known.get(name)

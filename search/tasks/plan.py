@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
 from lstmgru.evaluation.metrics import Metric, find_metric, registered_metrics
 from lstmgru.specs import TrainSpec
 from lstmgru.specs.registry import registered_cells
+from search.config.sections import TrainingConfig
 from search.config.study_config import StudyConfig
-from search.config.training_config import TrainingConfig
 from search.errors import Problem, StudyFileError
 from search.executors.devices import resolve_accelerator, resolve_jobs
 from search.space.configurations import Parameters, known_configurations

@@ -17,7 +17,7 @@ from lstmgru.specs import ModelSpec, parse_branches
 from search.api import load_plan
 from search.compare.families import Family, default_families, family_of, family_plan, parameters_of, study_families
 from search.errors import StudyFileError
-from search.space.mixed_space import MixedSpace
+from search.space.space import MixedSpace
 from search.tasks.forecasting.presets import PRESETS
 from search.tasks.plan import Plan
 from search.tasks.sequences.presets import LABEL_PRESETS

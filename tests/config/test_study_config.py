@@ -14,11 +14,10 @@ from pydantic import BaseModel, ValidationError
 
 from lstmgru.errors import DataError
 from lstmgru.specs import ForecastSpec, LayerSpec, ModelSpec, SequenceModelSpec, TrainSpec
-from search.config.durations import parse_duration
 from search.config.problems import config_fields
-from search.config.searchable import grid_problems
-from search.config.space_config import SpaceConfig
-from search.config.training_config import TrainingConfig
+from search.config.sections import TrainingConfig
+from search.config.space_config import SpaceConfig, grid_problems
+from search.config.types import parse_duration
 from search.config.values import (
     BranchRange,
     Choices,

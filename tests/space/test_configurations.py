@@ -9,8 +9,8 @@ import optuna
 import pytest
 
 from search.config.values import Choices, FloatRange, IntRange
-from search.space.configurations import complete, fit, key_of, known_configurations
-from search.space.space import SearchSpace
+from search.space.configurations import complete, fit, known_configurations
+from search.space.space import SearchSpace, key_of
 from search.tasks.forecasting.presets import PRESETS
 
 SPACE = PRESETS["full"].replacing(

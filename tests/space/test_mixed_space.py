@@ -9,7 +9,7 @@ from helpers.comparisons import suggested
 from helpers.drivers import plan_of
 from helpers.studies import TINY
 
-from search.space.mixed_space import MixedSpace, mixed
+from search.space.space import MixedSpace, mixed
 
 WIDE = TINY.replace("preset: small", "preset: standard")
 

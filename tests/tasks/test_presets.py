@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from lstmgru.specs import CHANNELS, DECODERS, MERGES, NORMALIZATIONS, OPTIMIZERS, POOLINGS, SCHEDULES, ForecastSpec
-from search.config.searchable import grid_problems
+from search.config.space_config import grid_problems
 from search.config.values import Choices
 from search.errors import StudyFileError
 from search.space.space import SearchSpace

@@ -9,7 +9,7 @@ from pydantic.config import JsonDict
 
 from lstmgru.errors import did_you_mean
 from lstmgru.specs import ForecastSpec
-from search.config.data_config import SplitsConfig, TableConfig
+from search.config.sections import SplitsConfig, TableConfig
 from search.config.types import (
     ByShape,
     Columns,

@@ -17,7 +17,7 @@ from lstmgru.specs import (
     TRANSFORMS,
     ForecastSpec,
 )
-from search.config.searchable import sampler_problems
+from search.config.space_config import sampler_problems
 from search.config.values import Choices, FloatRange, IntRange
 from search.errors import Problem, StudyFileError
 from search.space.space import SearchSpace

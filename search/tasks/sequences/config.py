@@ -9,9 +9,9 @@ from pydantic import Field, ValidationInfo, field_validator
 from lstmgru.errors import did_you_mean
 from lstmgru.specs import SequenceModelSpec
 from search.config.search_config import SearchConfig
+from search.config.sections import TrackingConfig, TrainingConfig
 from search.config.space_config import FAMILIES, CompareConfig, FamilyConfig, SpaceConfig
 from search.config.study_config import COMPARE, DATA, NAME, SEARCH, SPACE, TRACKING, TRAINING, StudyConfig, raise_all
-from search.config.training_config import TrackingConfig, TrainingConfig
 from search.config.types import CountOrAuto
 from search.config.values import (
     ClassWeightings,

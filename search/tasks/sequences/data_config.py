@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic.config import JsonDict
 
-from search.config.data_config import SplitsConfig, TableConfig
+from search.config.sections import SplitsConfig, TableConfig
 from search.config.types import ColumnsOrNone, Folds, Strict, Text
 
 SequenceDatasetName = Literal["vowels", "languages"]

@@ -16,7 +16,7 @@ from lstmgru.specs import (
     TOKENS,
     LabelSpec,
 )
-from search.config.searchable import sampler_problems
+from search.config.space_config import sampler_problems
 from search.config.values import Choices, FloatRange, IntRange
 from search.errors import Problem, StudyFileError
 from search.space.space import SearchSpace
