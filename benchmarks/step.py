@@ -41,9 +41,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from lstmgru.nn.network import ForecastNetwork, Inputs
 from lstmgru.specs import InputSpec, ModelSpec, TrainSpec, parse_branches
-from lstmgru.training.callbacks import EpochResult
-from lstmgru.training.chunks import Chunks, ChunksDataModule
-from lstmgru.training.training import train_network
+from lstmgru.training.batches import Chunks, ChunksDataModule
+from lstmgru.training.training import EpochResult, train_network
 
 # Windows in a step, steps of a window, channels, hidden size, steps of an epoch.
 SHAPES = ((32, 24, 1, 32, 256), (64, 96, 7, 64, 64), (64, 96, 7, 128, 32))

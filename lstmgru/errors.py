@@ -1,4 +1,6 @@
-"""Errors that a user of the library can act on; each message is one complete line."""
+"""Errors that users can act on, each message one complete line, and the checks that raise them."""
+
+from __future__ import annotations
 
 
 class LstmGruError(Exception):
@@ -33,3 +35,23 @@ def did_you_mean(name: str, valid: list[str]) -> str:
     by_lower = {candidate.lower(): candidate for candidate in valid}
     close = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.5)
     return f"; did you mean '{by_lower[close[0]]}'?" if close else ""
+
+
+def one_of(name: str, value: str, valid: tuple[str, ...]) -> None:
+    """Refuse a value that is none of the valid ones."""
+    if value not in valid:
+        raise SpecError(
+            f"{name} must be one of {', '.join(valid)} but got {value!r}{did_you_mean(str(value), list(valid))}"
+        )
+
+
+def at_least(name: str, value: float, minimum: float) -> None:
+    """Refuse a number below a minimum."""
+    if not value >= minimum:
+        raise SpecError(f"{name} must be at least {minimum:g} but got {value!r}")
+
+
+def probability(name: str, value: float) -> None:
+    """Refuse a number outside [0, 1)."""
+    if not 0 <= value < 1:
+        raise SpecError(f"{name} must be in [0, 1) but got {value!r}")

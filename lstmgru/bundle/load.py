@@ -16,9 +16,8 @@ from safetensors.torch import load as load_tensors
 
 from lstmgru.bundle.base import Bundle
 from lstmgru.bundle.directory import DESCRIPTION, EXAMPLE, READABLE_VERSIONS, VOCABULARY, WEIGHTS, present
-from lstmgru.errors import BundleError, LstmGruError
-from lstmgru.specs.checks import one_of
-from lstmgru.specs.registry import cell_names
+from lstmgru.errors import BundleError, LstmGruError, one_of
+from lstmgru.specs.layers import cell_names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,7 +26,7 @@ from lstmgru.bundle.directory import (
 from lstmgru.bundle.serialization import plain, plain_table, write_json
 from lstmgru.errors import BundleError
 from lstmgru.specs import Stack
-from lstmgru.specs.registry import registered_cells
+from lstmgru.specs.layers import registered_cells
 
 _PACKAGES = ("lstmgru-search", "torch", "lightning", "numpy", "pandas", "safetensors", "onnx", "onnxruntime")
 

@@ -15,9 +15,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from lstmgru.errors import SpecError
+from lstmgru.errors import SpecError, one_of
 from lstmgru.specs import ForecastLoss, Loss
-from lstmgru.specs.checks import one_of
 
 MetricTask = Literal["forecast", "classification", "regression"]
 Unit = Literal["target", "target squared", "percent", "none"]

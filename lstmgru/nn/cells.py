@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lstmgru.nn import kernels
-from lstmgru.specs.registry import registered_cells
+from lstmgru.specs.layers import registered_cells
 
 State = tuple[Tensor, ...]
 

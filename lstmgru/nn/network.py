@@ -11,8 +11,7 @@ from torch.nn import functional as F
 from lstmgru.errors import SpecError
 from lstmgru.nn.decoders import DECODER_CLASSES, Decoder, DecoderSizes
 from lstmgru.nn.encoder import Encoder
-from lstmgru.nn.inputs import CategoryEmbedding, Segments, StaticFeatures
-from lstmgru.nn.normalization import Level, WindowNormalization, denormalize
+from lstmgru.nn.inputs import CategoryEmbedding, Level, Segments, StaticFeatures, WindowNormalization, denormalize
 from lstmgru.specs import InputSpec, Loss, ModelSpec
 
 MEDIAN = (0.5,)

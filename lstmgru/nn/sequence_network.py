@@ -14,8 +14,7 @@ from torch.nn import functional as F
 
 from lstmgru.errors import SpecError
 from lstmgru.nn.encoder import Encoder
-from lstmgru.nn.inputs import Segments
-from lstmgru.nn.normalization import SequenceNormalization
+from lstmgru.nn.inputs import Segments, SequenceNormalization
 from lstmgru.nn.pooling import make_pooling
 from lstmgru.specs import SequenceModelSpec, TrainSpec
 

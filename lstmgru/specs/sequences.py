@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, get_args
 
-from lstmgru.errors import SpecError
-from lstmgru.specs.checks import at_least, one_of, probability
+from lstmgru.errors import SpecError, at_least, one_of, probability
 from lstmgru.specs.layers import Merge, Pooling, RecurrentSpec, Stack
 
 SequenceTask = Literal["classification", "regression"]

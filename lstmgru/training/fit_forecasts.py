@@ -15,9 +15,8 @@ from lstmgru.evaluation.forecasts import Array, ForecastEvaluation
 from lstmgru.nn.network import MEDIAN, ForecastNetwork
 from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
 from lstmgru.training.batches import WindowsDataModule, WindowTensor, evaluation_batch_size
-from lstmgru.training.callbacks import Observer
 from lstmgru.training.module import Validation
-from lstmgru.training.training import Trained, train_network
+from lstmgru.training.training import Observer, Trained, train_network
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,10 @@ from lstmgru.evaluation.metrics import find_metric
 from lstmgru.evaluation.sequences import Array, SequenceEvaluation
 from lstmgru.nn.sequence_network import SequenceNetwork
 from lstmgru.specs import LabelSpec, SequenceModelSpec, TrainSpec
-from lstmgru.training.callbacks import Observer
-from lstmgru.training.chunks import ChunksDataModule
+from lstmgru.training.batches import ChunksDataModule
 from lstmgru.training.module import Validation
 from lstmgru.training.sequence_batches import Bucketed, ByLength, SequenceTensor
-from lstmgru.training.training import Trained, train_network
+from lstmgru.training.training import Observer, Trained, train_network
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from lstmgru.errors import TrainingDiverged
 from lstmgru.specs import TrainSpec
-from lstmgru.training.averaging import MovingAverage
-from lstmgru.training.optimization import Optimization
+from lstmgru.training.optimization import MovingAverage, Optimization
 
 Array = npt.NDArray[np.float32]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lstmgru.data.sequences.sequences import Indices
 from lstmgru.nn.sequence_network import SequenceInputs
-from lstmgru.training.chunks import CHUNK_BATCHES, Chunks
+from lstmgru.training.batches import CHUNK_BATCHES, Chunks
 
 # Training sequences are sorted by length among so many batches, drawn at random: few enough that batches differ from
 # epoch to epoch, many enough that most of the padding goes.

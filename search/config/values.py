@@ -25,7 +25,7 @@ from lstmgru.specs import (
     Tokens,
     Transform,
 )
-from lstmgru.specs.registry import cell_names
+from lstmgru.specs.layers import cell_names
 from search.config.types import MOST, ByShape, Strict, each_once
 from search.errors import shown
 

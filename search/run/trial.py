@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from lstmgru.evaluation.metrics import Metric
     from lstmgru.specs import TrainSpec
-    from lstmgru.training.callbacks import EpochResult
+    from lstmgru.training.training import EpochResult
     from search.executors.base import JobContext
     from search.space.space import Model
     from search.tasks.base import BaselineResult, Task, TaskData
@@ -177,7 +177,7 @@ def warm_up(cells: Mapping[str, type[Any]], metrics: Mapping[str, Metric], *, wo
 
     import lstmgru.training.fit_forecasts  # noqa: F401
     from lstmgru.evaluation.metrics import add_metric
-    from lstmgru.specs.registry import register_cell
+    from lstmgru.specs.layers import register_cell
     from lstmgru.training.training import look_for_plugins_once
 
     if worker:

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from lstmgru.bundle import Bundle
     from lstmgru.specs import TrainSpec
-    from lstmgru.training.callbacks import Observer
-    from lstmgru.training.training import Trained
+    from lstmgru.training.training import Observer, Trained
     from search.config.space_config import FamilyConfig
     from search.config.study_config import StudyConfig
     from search.reports.task_pages import TaskPages

@@ -18,7 +18,7 @@ from search.tasks.base import Data, Model, Split, Task
 
 if TYPE_CHECKING:
     from lstmgru.evaluation.significance import Interval
-    from lstmgru.training.callbacks import EpochResult
+    from lstmgru.training.training import EpochResult
     from search.executors.base import JobContext
 
 

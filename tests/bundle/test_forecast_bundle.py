@@ -38,7 +38,7 @@ from lstmgru.bundle import load_bundle
 from lstmgru.bundle.directory import replacing
 from lstmgru.bundle.serialization import plain
 from lstmgru.errors import BundleError
-from lstmgru.specs import TrainSpec, registry
+from lstmgru.specs import TrainSpec, layers
 
 FILES = ["MODEL_CARD.md", "bundle.json", "weights.safetensors"]
 
@@ -228,15 +228,15 @@ class Elman(nn.Module):
 def test_a_registered_cell_must_be_registered_where_it_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "_registered", {})
-    registry.register_cell("elman", Elman)
+    monkeypatch.setattr(layers, "_registered", {})
+    layers.register_cell("elman", Elman)
     frame = table()
     bundle = bundle_of(panel_of(frame), model_of("elman(4) > gru(3)"))
     folder = save(tmp_path / "bundle", bundle)
-    monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setattr(layers, "_registered", {})
     with pytest.raises(BundleError, match=r"the cell 'elman', which is not registered; .*test_forecast_bundle.Elman, "):
         load_bundle(folder)
-    registry.register_cell("elman", Elman)
+    layers.register_cell("elman", Elman)
     pd.testing.assert_frame_equal(load_bundle(folder).predict(frame), bundle.predict(frame), check_exact=True)
 
 

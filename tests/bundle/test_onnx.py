@@ -37,9 +37,9 @@ from lstmgru.specs import (
     TRANSFORMS,
     ForecastSpec,
     InputSpec,
-    registry,
+    layers,
 )
-from lstmgru.specs.registry import BUILT_IN_CELLS, register_cell
+from lstmgru.specs.layers import BUILT_IN_CELLS, register_cell
 
 INTERVALS, SCALED, MISSING = (
     {"calibration": {"scaled": False}}, {"calibration": {"scaled": True}}, {"calibration": {"missing": True}},
@@ -261,7 +261,7 @@ class LooksAhead(Elman):
 
 @pytest.fixture
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setattr(layers, "_registered", {})
     for name, cell in (("elman", Elman), ("unexportable", Unexportable), ("looks_ahead", LooksAhead)):
         register_cell(name, cell)
 

@@ -19,8 +19,8 @@ from lstmgru.bundle import SequenceBundle, load_bundle, save_bundle
 from lstmgru.bundle.onnx.export import export_onnx
 from lstmgru.bundle.onnx.parity import BATCH_SIZES, TOLERANCE, compare
 from lstmgru.errors import BundleError
-from lstmgru.specs import HEADS, MERGES, POOLINGS, SEQUENCE_NORMALIZATIONS, TOKENS, SequenceModelSpec, registry
-from lstmgru.specs.registry import BUILT_IN_CELLS
+from lstmgru.specs import HEADS, MERGES, POOLINGS, SEQUENCE_NORMALIZATIONS, TOKENS, SequenceModelSpec, layers
+from lstmgru.specs.layers import BUILT_IN_CELLS
 
 FAST: list[tuple[str, str, dict[str, Any]]] = [
     ("classes", "bi-lstm(4) > gru(5)", {"pooling": "additive", "segment_length": 3, "normalization": "sequence"}),
@@ -202,7 +202,7 @@ def test_a_distance_of_numbers_is_one_of_standard_deviations() -> None:
 
 
 def test_a_bundle_without_its_onnx_file_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_registered", {"unexportable": Unexportable})
+    monkeypatch.setattr(layers, "_registered", {"unexportable": Unexportable})
     saved = save_bundle(tmp_path / "bundle", bundle_of("classes", "unexportable(4)"), onnx="try")
     assert str(saved.onnx_problem).startswith("the model cannot be exported to ONNX: ")
     card = (saved.directory / "MODEL_CARD.md").read_text()

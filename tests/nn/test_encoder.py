@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from lstmgru.nn.cells import GRU, LSTM, FusedCell
 from lstmgru.nn.encoder import Concat, Encoder, Gate, RecurrentLayer, RecurrentStack, Sum, make_merge
-from lstmgru.specs import LayerSpec, ModelSpec, parse_branches, parse_layers, registry
+from lstmgru.specs import LayerSpec, ModelSpec, layers, parse_branches, parse_layers
 
 CELLS = {"lstm": LSTM, "gru": GRU, "fused": FusedCell}
 TORCHS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -218,7 +218,7 @@ ENCODERS = [
 
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_registered", {"running_mean": RunningMean})
+    monkeypatch.setattr(layers, "_registered", {"running_mean": RunningMean})
 
 
 @pytest.mark.parametrize("options", [{}, {"residual": True, "layer_norm": True}], ids=["plain", "residual and norm"])

@@ -9,8 +9,8 @@ import torch
 from helpers.networks import assert_same, make_network, random_inputs
 from torch import Tensor
 
+from lstmgru.nn.inputs import WindowNormalization, denormalize
 from lstmgru.nn.network import ForecastNetwork
-from lstmgru.nn.normalization import WindowNormalization, denormalize
 from lstmgru.specs import DECODERS, NORMALIZATIONS, ModelSpec, parse_branches
 
 WINDOW = torch.tensor([[[1.0, 10.0], [4.0, -10.0], [-2.0, 30.0], [5.0, 10.0]]], dtype=torch.float64)

@@ -20,8 +20,8 @@ from lstmgru.evaluation.forecasts import ForecastEvaluation, make_evaluation
 from lstmgru.nn.network import ForecastNetwork
 from lstmgru.specs import OPTIMIZERS, SCHEDULES, ForecastSpec, ModelSpec, TrainSpec, parse_branches
 from lstmgru.training.batches import WindowsDataModule, WindowTensor
-from lstmgru.training.callbacks import EpochResult
 from lstmgru.training.fit_forecasts import FitResult, fit, point_forecast, predict, quantile_forecast
+from lstmgru.training.training import EpochResult
 
 FORECAST = ForecastSpec(horizon=3, season_length=7)
 MODEL = ModelSpec(parse_branches("gru(6)"), context_length=8, dropout=0.1)

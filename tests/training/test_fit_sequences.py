@@ -16,8 +16,8 @@ from lstmgru.data.sequences.vocabulary import WordVectors
 from lstmgru.errors import DataError, SpecError
 from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec, SequenceModelSpec, TrainSpec, parse_branches
-from lstmgru.training.callbacks import EpochResult
 from lstmgru.training.fit_sequences import SequenceFitResult, balanced_weights, fit_sequences, predict_sequences
+from lstmgru.training.training import EpochResult
 
 MODEL = SequenceModelSpec(parse_branches("bi-gru(6)"), max_length=8, pooling="mean")
 WORDS = replace(MODEL, tokens="word", embedding_size=6, normalization="none", pooling="max")

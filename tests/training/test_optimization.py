@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lstmgru.specs import TrainSpec
-from lstmgru.training.averaging import MovingAverage
-from lstmgru.training.optimization import Optimization, clip
+from lstmgru.training.optimization import MovingAverage, Optimization, clip
 
 
 def make_network() -> nn.Module:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lstmgru.training import sequence_batches as label_batches
-from lstmgru.training.chunks import CHUNK_BATCHES
+from lstmgru.training.batches import CHUNK_BATCHES
 from lstmgru.training.sequence_batches import Bucketed, ByLength, SequenceTensor
 
 LENGTHS = np.random.default_rng(0).integers(1, 60, 200)

@@ -14,7 +14,7 @@ from torch import Tensor
 from lstmgru.bundle.base import Outputs, Servable
 from lstmgru.errors import BundleError
 from lstmgru.nn import kernels
-from lstmgru.specs.registry import BUILT_IN_CELLS
+from lstmgru.specs.layers import BUILT_IN_CELLS
 
 BATCH_SIZES = (1, 7, 64)
 TOLERANCE = 1e-5

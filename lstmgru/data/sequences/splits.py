@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from lstmgru.data.formatting import counted
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences
-from lstmgru.errors import DataError, SpecError
-from lstmgru.specs.checks import at_least
+from lstmgru.errors import DataError, SpecError, at_least
 
 _Flags = npt.NDArray[np.bool_]
 

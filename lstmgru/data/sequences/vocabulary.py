@@ -17,9 +17,8 @@ import numpy.typing as npt
 from lstmgru.data.formatting import counted
 from lstmgru.data.sequences.sequences import Indices
 from lstmgru.data.tables.readers import check_exists
-from lstmgru.errors import DataError
+from lstmgru.errors import DataError, at_least, one_of
 from lstmgru.specs import Tokens
-from lstmgru.specs.checks import at_least, one_of
 from lstmgru.specs.sequences import TOKENS
 
 PADDING = 0

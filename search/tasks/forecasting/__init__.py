@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from lstmgru.bundle import Bundle, ForecastBundle
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.specs import ModelSpec, TrainSpec
-    from lstmgru.training.callbacks import Observer
     from lstmgru.training.fit_forecasts import FitResult
-    from lstmgru.training.training import Trained
+    from lstmgru.training.training import Observer, Trained
     from search.config.space_config import FamilyConfig
     from search.config.study_config import StudyConfig
     from search.reports.task_pages import TaskPages

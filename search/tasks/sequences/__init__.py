@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from lstmgru.bundle import Bundle, SequenceBundle
     from lstmgru.data.sequences.splits import SequenceSplit
     from lstmgru.specs import SequenceModelSpec, TrainSpec
-    from lstmgru.training.callbacks import Observer
     from lstmgru.training.fit_sequences import SequenceFitResult
-    from lstmgru.training.training import Trained
+    from lstmgru.training.training import Observer, Trained
     from search.config.space_config import FamilyConfig
     from search.config.study_config import StudyConfig
     from search.reports.task_pages import TaskPages

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from lstmgru.errors import SpecError
 from lstmgru.nn.cells import make_cell
-from lstmgru.specs import DECODERS, POOLINGS, LayerSpec, registry
-from lstmgru.specs.registry import cell_names, register_cell, registered_cells
+from lstmgru.specs import DECODERS, POOLINGS, LayerSpec, layers
+from lstmgru.specs.layers import cell_names, register_cell, registered_cells
 from search import run_study
 from search.config.values import Choices
 from search.errors import SearchError, StudyFileError
@@ -39,7 +39,7 @@ class Elman(nn.Module):
 
 @pytest.fixture(autouse=True)
 def _nothing_stays_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setattr(layers, "_registered", {})
 
 
 def test_a_registered_cell_stands_beside_the_librarys() -> None:
@@ -62,7 +62,7 @@ def test_registering_a_class_again_changes_nothing() -> None:
     [
         ("gru", "there is a cell 'gru' already; register yours under another name"),
         ("taken", "there is a cell 'taken' already"),
-        ("Elman", "the name of a cell must be small letters, digits and '_', a letter first, but got 'Elman'"),
+        ("Elman", "the name of a cell must be lowercase letters, digits and '_', a letter first, but got 'Elman'"),
         ("2nd", "a letter first, but got '2nd'"),
         ("my-cell", "but got 'my-cell'"),
         ("", "but got ''"),
