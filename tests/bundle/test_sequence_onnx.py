@@ -12,7 +12,8 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from helpers.onnx_models import Unexportable, operators, run
+from helpers.custom_cells import Unexportable
+from helpers.onnx_models import operators, run
 from helpers.sequence_bundles import LENGTH, label_bundle_of, long_table, model_of, sequences_of, text_table, wide_table
 
 from lstmgru.bundle import SequenceBundle, load_bundle, save_bundle
@@ -183,7 +184,7 @@ def test_a_model_with_other_weights_is_found_out(name: str, value: float, export
     compare(model, exported)
     with torch.no_grad():
         model.network.get_parameter(name).view(-1)[0] += value
-    with pytest.raises(BundleError, match=r"something else than torch: a batch of \d+ differs by up to .* of a prob"):
+    with pytest.raises(BundleError, match=r"differs from PyTorch: a batch of \d+ by up to .* of a prob"):
         compare(model, exported)
 
 

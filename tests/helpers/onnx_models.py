@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from helpers.forecast_bundles import HORIZON, calibration_of
 from helpers.networks import make_network
@@ -73,22 +73,3 @@ def operators(graph: Any) -> Iterator[Any]:
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.GRAPH:
                 yield from operators(attribute.g)
-
-
-class Elman(nn.Module):
-    """A cell of a user's own, on torch's layer."""
-
-    def __init__(self, input_size: int, hidden_size: int, recurrent_dropout: float) -> None:
-        super().__init__()
-        self.layer = nn.RNN(input_size, hidden_size, batch_first=True)
-
-    def forward(self, x: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        outputs, h = self.layer(x, None if state is None else state[0][None])
-        return outputs, (h[0],)
-
-
-class Unexportable(Elman):
-    """One that no tracing can follow."""
-
-    def forward(self, x: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        return super().forward(x * float(x.sum().tanh()), state)

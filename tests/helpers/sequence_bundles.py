@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,22 @@ def label_bundle_of(
         "provenance": {"study": "engines", "seed": 3, "data": {"rows": 50}},
     }
     return SequenceBundle(**(values | settings))
+
+
+KINDS: dict[str, tuple[Callable[[], pd.DataFrame], str, dict[str, Any]]] = {
+    "sequences": (long_table, "classification", {"pooling": "additive", "segment_length": 2}),
+    "numbers": (long_table, "regression", {"normalization": "sequence"}),
+    "wide": (wide_table, "classification", {"branches": "bi-gru(3) | fused(2)"}),
+    "words": (text_table, "classification", {"tokens": "word"}),
+    "characters": (text_table, "classification", {"tokens": "character", "pooling": "max"}),
+}
+
+
+def made(kind: str, **settings: Any) -> tuple[pd.DataFrame, SequenceBundle]:
+    """A table, and a model for it."""
+    table, task, spec = KINDS[kind]
+    frame = table()
+    return frame, label_bundle_of(sequences_of(frame, task), model_of(**spec), **settings)
 
 
 def save(folder: Path, bundle: SequenceBundle) -> Path:

@@ -1,4 +1,4 @@
-"""Export to ONNX: one file that standard runtimes read, without operators of our own."""
+"""Export to ONNX: one file that standard runtimes can read, without custom operators."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _METADATA = ("metadata_props", "doc_string")
 
 
 def export_onnx(servable: Servable, path: Path) -> Parity:
-    """Write what a bundle serves as one ONNX file and compare the two.
+    """Write the servable module of a bundle as one ONNX file and compare the two.
 
     The graph has the inputs of ``servable.shapes`` and the outputs of ``servable.output_shapes``, in original units,
-    each with the batch as its first axis: that one is dynamic, context and sequence are as long as they may be.
+    each with the batch as its first axis. Only the batch is dynamic; contexts and sequences have their maximum length.
 
     Args:
         servable: On the CPU.
         path: File to write.
 
     Raises:
-        BundleError: torch cannot export it, or the exported model computes something else.
+        BundleError: The export failed, or the results of the exported model differ.
     """
     import onnx
 
@@ -45,7 +45,7 @@ def export_onnx(servable: Servable, path: Path) -> Parity:
         parity = compare(servable, content)
     except BundleError:
         raise
-    except Exception as error:  # a cell of the user's own can fail anywhere in torch, onnx and onnxruntime
+    except Exception as error:  # a custom cell can fail anywhere in torch, onnx and onnxruntime
         cause = error.__cause__ or error  # torch wraps it in a page of advice
         reason = next(iter(str(cause).strip().splitlines()), "")
         raise BundleError(f"the model cannot be exported to ONNX: {type(cause).__name__}: {reason}") from error
@@ -60,7 +60,7 @@ def _export(
     input_names: list[str] | None,
     output_names: list[str] | None,
 ) -> Any:
-    """What torch makes of a module, as an ``onnx.ModelProto``; the first axis of every tensor is dynamic."""
+    """Export a module as an ``onnx.ModelProto``; the first axis of every tensor is dynamic."""
     axis = {0: torch.export.Dim("batch", min=1)}
     with _quiet():
         program = torch.onnx.export(
@@ -73,14 +73,14 @@ def _export(
             dynamo=True,
             verbose=False,
         )
-    assert program is not None  # it is with dynamo=True
+    assert program is not None  # never with dynamo=True
     model = program.model_proto
     _strip(model.graph)
     return model
 
 
 def _strip(graph: Any) -> None:
-    """Remove what torch notes of its tracing: stack traces with the paths of this machine."""
+    """Remove the traces of the export: stack traces with local paths."""
     for part in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         for field in _METADATA:
             part.ClearField(field)
@@ -88,7 +88,7 @@ def _strip(graph: Any) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence what the exporter says of itself: deprecations within torch, operators of packages that are not there."""
+    """Silence the exporter: deprecations within torch, and operators of packages that are not installed."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

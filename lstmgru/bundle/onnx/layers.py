@@ -1,8 +1,8 @@
-"""Layers and decoders that export quickly, whatever the lengths of context and horizon.
+"""Layers and decoders that export quickly for any length of context and horizon.
 
 ``torch.onnx.export`` traces a recurrence step by step, several times: 7 s for a context of 28 steps, 49 s for 336. LSTM
-and GRU become ONNX's own operators here; every other cell, and the decoder that reads its own forecasts, a loop over
-time (:mod:`lstmgru.bundle.onnx.scan`).
+and GRU are replaced by ONNX's own operators; every other cell and the autoregressive decoder by a loop over time
+(:mod:`lstmgru.bundle.onnx.scan`).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _Module = TypeVar("_Module", bound=nn.Module)
 
 
 class OnnxRecurrence(nn.Module):
-    """An operator ``LSTM`` or ``GRU`` with the weights of a layer; it can be exported, not run.
+    """An operator ``LSTM`` or ``GRU`` with the weights of a layer; it can be exported but not run.
 
     Args:
-        layer: What it stands for.
+        layer: The layer to replace.
     """
 
     weight: Tensor
@@ -70,11 +70,11 @@ class OnnxRecurrence(nn.Module):
 
 
 class OnnxCell(nn.Module):
-    """Any other cell in a loop over time; it can be exported, not run.
+    """Any other cell in a loop over time; it can be exported but not run.
 
     Args:
-        cell: What it stands for.
-        loops: Where its loop is kept.
+        cell: The cell to replace.
+        loops: Collects its loop.
     """
 
     def __init__(self, cell: nn.Module, loops: Loops) -> None:
@@ -83,7 +83,7 @@ class OnnxCell(nn.Module):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """(B, T, inputs) → (B, T, hidden size), and the state after it."""
-        first, after = self.cell(x[:, :1], state)  # the cell alone knows its initial state
+        first, after = self.cell(x[:, :1], state)  # only the cell knows its initial state
         if x.shape[1] == 1:
             return first, after
         states, outputs = self._loops.emit(_CellStep(self.cell), after, x[:, 1:], output_shape=first.shape[2:])
@@ -91,7 +91,7 @@ class OnnxCell(nn.Module):
 
 
 class _CellStep(nn.Module):
-    """One step of a cell, as a loop takes it."""
+    """One step of a cell, as the body of a loop."""
 
     def __init__(self, cell: nn.Module) -> None:
         super().__init__()
@@ -104,11 +104,11 @@ class _CellStep(nn.Module):
 
 
 class OnnxAutoregressiveDecoder(nn.Module):
-    """A decoder that reads its own forecasts, in a loop over the horizon; it can be exported, not run.
+    """An autoregressive decoder in a loop over the horizon; it can be exported but not run.
 
     Args:
-        decoder: What it stands for.
-        loops: Where its loop is kept.
+        decoder: The decoder to replace.
+        loops: Collects its loop.
     """
 
     def __init__(self, decoder: AutoregressiveDecoder, loops: Loops) -> None:
@@ -116,25 +116,25 @@ class OnnxAutoregressiveDecoder(nn.Module):
         self.decoder, self._loops = decoder, loops
 
     def forward(
-        self, encoder: Encoder, read: Encoded, real: Tensor | None, future: Tensor, static: Tensor, last: Tensor
+        self, encoder: Encoder, encoded: Encoded, real: Tensor | None, future: Tensor, static: Tensor, last: Tensor
     ) -> Pooled:
-        """Decode; the attention's weights are not exported."""
+        """Decode; attention weights are not exported."""
         sizes, segments = self.decoder.sizes, self.decoder.segments
         steps = segments.count(sizes.horizon)
-        known = future.new_zeros(future.shape[0], steps, segments.length, 1)  # a loop needs something to run over
+        known = future.new_zeros(future.shape[0], steps, segments.length, 1)  # a loop needs a sequence
         if future.shape[-1]:
             known = segments.from_start(future).reshape(-1, steps, segments.length, future.shape[-1])
         seen = [static] if static.shape[-1] else []
         if self.decoder.pooling is not None:
-            seen += [read.outputs] if real is None else [read.outputs, real]
-        step = _DecoderStep(self.decoder, encoder, read.state)
+            seen += [encoded.outputs] if real is None else [encoded.outputs, real]
+        step = _DecoderStep(self.decoder, encoder, encoded.state)
         shape = (segments.length, sizes.n_targets, sizes.n_quantiles)
-        _, forecasts = self._loops.emit(step, [*_flat(read.state), last], known, seen, output_shape=shape)
+        _, forecasts = self._loops.emit(step, [*_flat(encoded.state), last], known, seen, output_shape=shape)
         return forecasts.flatten(1, 2)[:, : sizes.horizon], None
 
 
 class _DecoderStep(nn.Module):
-    """One step of a decoder, as a loop takes it: the decoder itself, for a horizon of one segment."""
+    """One step of a decoder, as the body of a loop: the decoder itself, for a horizon of one segment."""
 
     def __init__(self, decoder: AutoregressiveDecoder, encoder: Encoder, state: EncoderState) -> None:
         super().__init__()
@@ -156,8 +156,8 @@ class _DecoderStep(nn.Module):
             return after[-1]
 
         known = known if sizes.n_future else last.new_zeros(batch, self.decoder.segments.length, 0)
-        read = Encoded(outputs, outputs[:, -1], state)
-        forecast, _ = self.decoder(cast(Encoder, encode), read, real, known, static, last)
+        encoded = Encoded(outputs, outputs[:, -1], state)
+        forecast, _ = self.decoder(cast(Encoder, encode), encoded, real, known, static, last)
         return (*_flat(after[0].state), forecast[..., sizes.n_quantiles // 2], forecast)
 
 
@@ -166,7 +166,7 @@ def _flat(state: EncoderState) -> list[Tensor]:
 
 
 def with_onnx_layers(module: _Module) -> tuple[_Module, Loops]:
-    """A copy of a module with everything that loops over time replaced, and its loops."""
+    """A copy of a module in which everything that loops over time is replaced, and its loops."""
     module, loops = copy.deepcopy(module), Loops()
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):

@@ -1,4 +1,4 @@
-"""The proof that an exported model computes what torch computes."""
+"""Verify that an exported model computes the same results as PyTorch."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ BATCH_SIZES = (1, 7, 64)
 TOLERANCE = 1e-5
 """Largest relative difference: in standard deviations of a target or label, or of a probability."""
 
-# Where a mean dwarfs the scale, or a layer normalizes small differences, torch itself is farther off in single
-# precision: then two ways of computing the same differ by a few times of that, within reason.
+# If a mean is much larger than the scale, or a layer normalizes small differences, torch itself has a larger rounding
+# error in single precision. Two implementations then differ by a small multiple of it, up to a limit.
 _ROUNDINGS, _MOST_ROUNDING = 4, 1e-3
 
 
 @dataclass(frozen=True)
 class BatchParity:
-    """How far ONNX Runtime is from torch on one batch.
+    """The difference between ONNX Runtime and PyTorch on one batch.
 
     Attributes:
-        batch_size: Windows or sequences.
+        batch_size: Number of windows or sequences.
         absolute: As of :class:`~lstmgru.bundle.base.Distance`.
         relative: Likewise.
     """
@@ -42,7 +42,7 @@ class BatchParity:
 
 @dataclass(frozen=True)
 class Parity:
-    """How far ONNX Runtime is from torch, one batch size after the other."""
+    """The difference between ONNX Runtime and PyTorch for each batch size."""
 
     batches: tuple[BatchParity, ...]
 
@@ -52,14 +52,14 @@ class Parity:
 
 
 def compare(servable: Servable, model: Path | bytes) -> Parity:
-    """Compare an ONNX model with what it was exported from, on random inputs.
+    """Compare an ONNX model with the module it was exported from, on random inputs.
 
     Args:
         servable: On the CPU.
         model: The file, or its content.
 
     Raises:
-        BundleError: They differ by more than rounding explains.
+        BundleError: They differ by more than rounding errors.
     """
     import onnxruntime
 
@@ -71,7 +71,7 @@ def compare(servable: Servable, model: Path | bytes) -> Parity:
     batches = []
     for size in BATCH_SIZES:
         inputs = servable.random_inputs(size, seed=size)
-        # The allowance is a measure of torch's own rounding, so torch's own operations are what is compared.
+        # The tolerance depends on the rounding of torch's own operations, so those are compared, not the kernels.
         with torch.inference_mode(), kernels.enabled(False):
             expected, truth = servable(**inputs), exact(inputs)
         arrays = session.run(list(servable.output_shapes), {name: tensor.numpy() for name, tensor in inputs.items()})
@@ -80,15 +80,15 @@ def compare(servable: Servable, model: Path | bytes) -> Parity:
         allowed = TOLERANCE + _ROUNDINGS * min(rounding, _MOST_ROUNDING)
         if not distance.relative <= allowed:
             raise BundleError(
-                f"the ONNX model computes something else than torch: a batch of {size} differs by up to "
-                f"{distance.relative:.2g} {servable.unit}, {allowed:.2g} would be rounding"
+                f"the ONNX model differs from PyTorch: a batch of {size} by up to {distance.relative:.2g} "
+                f"{servable.unit}, where {allowed:.2g} can be rounding"
             )
         batches.append(BatchParity(size, *distance))
     return Parity(tuple(batches))
 
 
 def _exact(servable: Servable) -> Callable[[dict[str, Tensor]], Outputs]:
-    """The module in double precision; with a cell of the user's own, which need not know it, as it is."""
+    """The module in double precision; unchanged if it has a custom cell, which may not support that."""
     if not all(layer.cell in BUILT_IN_CELLS for stack in servable.branches for layer in stack):
         return lambda inputs: servable(**inputs)
     double = copy.deepcopy(servable).double()

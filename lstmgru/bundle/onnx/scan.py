@@ -1,7 +1,7 @@
-"""Loops in ONNX: a ``Scan`` over time, in the place of the operator that an export leaves for it.
+"""Loops in ONNX: a ``Scan`` over time, in place of the placeholder in an export.
 
-``torch.onnx.export`` unrolls a loop, several times over. So a loop is exported as one made-up operator, and its step by
-itself; then the step becomes the body of a ``Scan``, an operator of the standard.
+``torch.onnx.export`` unrolls a loop, several times over. Therefore a loop is exported as a placeholder operator, and
+its step separately; the step then becomes the body of a ``Scan``, a standard operator.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Loop:
 
 @dataclass(frozen=True)
 class Loops:
-    """The loops that were met while a model was traced."""
+    """The loops found while a model was traced."""
 
     _found: list[_Loop] = field(default_factory=list)
 
@@ -41,14 +41,14 @@ class Loops:
         *,
         output_shape: tuple[int, ...],
     ) -> tuple[list[Tensor], Tensor]:
-        """Stand for a loop over a sequence; it can be exported, not run.
+        """A placeholder for a loop over a sequence; it can be exported but not run.
 
         Args:
             step: ``(*states, element, *constants)`` → ``(*states, output)``, all with the batch as their first axis.
-            states: Before the first step, each (B, …).
-            sequence: (B, steps, …), of which each step reads one.
-            constants: What every step reads, each (B, …).
-            output_shape: Of a step's output, after the batch.
+            states: States before the first step, each (B, …).
+            sequence: (B, steps, …), one element for each step.
+            constants: Read by every step, each (B, …).
+            output_shape: Of the output of a step, without the batch.
 
         Returns:
             The states after the last step, and the outputs (B, steps, …).
@@ -68,11 +68,11 @@ class Loops:
         return after, outputs
 
     def fill(self, model: ModelProto, export: Callable[[nn.Module, tuple[Tensor, ...]], ModelProto]) -> None:
-        """Put a ``Scan`` in the place of every loop of a model.
+        """Replace every placeholder in a model with a ``Scan``.
 
         Args:
-            model: What the export gave.
-            export: Of a step with example arguments, whose first axis is dynamic.
+            model: The exported model.
+            export: Exports a step with example arguments, whose first axis is dynamic.
         """
         from onnx import compose, helper
 
@@ -87,11 +87,11 @@ class Loops:
 
 
 def _scan(node: NodeProto, body: GraphProto, n_states: int) -> NodeProto:
-    """A ``Scan`` with the inputs and outputs of a loop's node, and its step as body."""
+    """A ``Scan`` with the inputs and outputs of a placeholder, and its step as body."""
     from onnx import helper
 
     outer, inner = node.input[n_states + 1 :], [value.name for value in body.input[n_states + 1 :]]
-    del body.input[n_states + 1 :]  # a body sees the graph around it
+    del body.input[n_states + 1 :]  # a body can read from the graph around it
     constants = [helper.make_node("Identity", [seen], [name]) for seen, name in zip(outer, inner, strict=True)]
     nodes = [*constants, *body.node]
     del body.node[:]
