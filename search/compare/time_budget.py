@@ -11,8 +11,7 @@ from search.config.types import parse_duration
 from search.config.yaml_file import parse_value
 from search.errors import SearchError, shown
 from search.study.budget import REFIT_FACTOR
-from search.study.records import TrialRecord
-from search.study.store import longest_fold_seconds
+from search.study.records import TrialRecord, longest_fold_seconds
 
 DEFAULT_SEEDS = 5
 DEFAULT_SECONDS = 1200.0

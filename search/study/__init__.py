@@ -1,1 +1,1 @@
-"""The Optuna study on disk."""
+"""A study on disk: journal, records, samplers, pruners and budget."""

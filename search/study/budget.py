@@ -1,4 +1,4 @@
-"""How much a study may still spend: trials and seconds, both totals over all of its runs."""
+"""The budget of a study in trials and seconds, both totals over all of its runs."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-# ONNX export with its parity check, MLflow's model and its registration, before the machine's speed is known…
+# ONNX export with parity check, logging and registration of the model, before the speed of the machine is known.
 EXPORT_SECONDS = 12.0
-# … and then in units of the time that a worker took to start, which is importing, as most of an export is.
+# Afterwards in units of the startup time of a worker, because both consist mostly of imports.
 EXPORT_STARTUPS = 1.5
-# In a process that has imported everything before, starting takes no time, but exporting does.
+# In a process that has already imported everything, the startup takes no time, but the export does.
 FEWEST_EXPORT_SECONDS = 6.0
-# A refit sees more data than any fold; the longest fold of the best trial, and this much more.
+# A refit takes this multiple of the longest fold of the best trial, because it has more data than any fold.
 REFIT_FACTOR = 1.5
 
 
 @dataclass
 class Budget:
-    """What is left of a study's budget.
+    """The remaining budget of a study.
 
     Attributes:
-        trials: Trials of the study in total.
-        timeout: Seconds of the study in total, refit and export included; ``None``: no limit.
-        spent: Seconds that earlier runs of the study took.
-        export_seconds: What the export is expected to take, see :meth:`calibrate`.
-        clock: Seconds; monotonic.
+        trials: Total number of trials.
+        timeout: Total seconds, including refit and export; ``None``: no limit.
+        spent: Seconds of earlier runs of the study.
+        clock: Monotonic clock, in seconds.
+        export_seconds: Expected duration of the export, see :meth:`calibrate`.
     """
 
     trials: int
@@ -44,23 +44,23 @@ class Budget:
         return self.spent + self.clock() - self._start
 
     def calibrate(self, startup_seconds: float) -> None:
-        """Expect the export to take as long as this machine lets it.
+        """Adapt the expected duration of the export to the speed of this machine.
 
         Args:
-            startup_seconds: What a worker took to start.
+            startup_seconds: Startup time of a worker.
         """
         self.export_seconds = max(FEWEST_EXPORT_SECONDS, EXPORT_STARTUPS * startup_seconds)
 
     def search_seconds_left(self, refit_seconds: float) -> float:
-        """Seconds until the search must stop so that refit and export still fit.
+        """Seconds until the search must stop to leave time for refit and export.
 
         Args:
-            refit_seconds: The longest fold of the best trial so far.
+            refit_seconds: Seconds of the longest fold of the best trial so far.
         """
         if self.timeout is None:
             return float("inf")
         return self.timeout - self.elapsed - self.export_seconds - REFIT_FACTOR * refit_seconds
 
     def refit_seconds_left(self) -> float:
-        """Seconds that a refit may take so that the export still fits."""
+        """Seconds that a refit may take to leave time for the export."""
         return float("inf") if self.timeout is None else self.timeout - self.elapsed - self.export_seconds

@@ -1,4 +1,4 @@
-"""The study's file: one driver at a time writes it, a torn last line is repaired, old trials are taken up again."""
+"""The journal of a study: the lock of its only writer, repair after a kill, and Optuna's storage on top of it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 _SECONDS = 1.0
-"""Between two ends of trials that are forced to the disk."""
+"""Minimum interval between two flushes to disk at the end of a trial."""
 
 
 @contextmanager
 def exclusive(lock_file: Path, study: str) -> Iterator[None]:
-    """Hold the lock of a study's journal; the system releases it when the process ends, however it ends.
+    """Hold the lock of a study's journal; the system releases it when the process ends, even by a kill.
 
     Args:
         lock_file: ``studies/weather.lock``.
-        study: What the error calls it.
+        study: Name of the study, for the error.
 
     Raises:
-        StudyBusy: Another process runs the study.
+        StudyBusy: Another process is running the study.
     """
     from filelock import FileLock, Timeout
 
@@ -50,13 +50,13 @@ def exclusive(lock_file: Path, study: str) -> Iterator[None]:
 
 
 def repair(path: Path) -> int:
-    """Cut off a last line that a killed process left unfinished; return the number of bytes cut.
+    """Remove an unfinished last line that a killed process left; return the number of bytes removed.
 
-    Call it under :func:`exclusive`. Optuna would append to such a line, and could not read the file from then on.
-    The lock of a process that was killed while appending goes too.
+    Call it under :func:`exclusive`. Optuna would append to such a line and could not read the file afterwards. The lock
+    of a process that was killed while appending is removed, too.
 
     Raises:
-        NotAJournal: The file is something else; it is left as it is.
+        NotAJournal: The file is not a journal; it is not changed.
     """
     if not path.exists():
         return 0
@@ -70,21 +70,20 @@ def repair(path: Path) -> int:
 
 
 class JournalFile:
-    """The file behind Optuna's journal storage, for the only process that writes it; see :func:`exclusive`.
+    """Backend of Optuna's journal storage for a file with a single writer; see :func:`exclusive`.
 
-    Optuna's own backend locks the file, forces it to the disk and reads it again with every entry, for there may be
-    other writers. Here an entry is in the file, where every process sees it and no kill can take it back, when
-    :meth:`append_logs` returns. What is said of the study is forced to the disk, with all before it, and so is the end
-    of a trial, though no more than once a second: a machine that loses power costs the trials that run, which are run
-    again anyway, and perhaps the last one.
+    Optuna's own backend supports several writers, so it locks, flushes and rereads the file with every entry. Here an
+    entry is in the file when :meth:`append_logs` returns: other processes see it, and it survives a kill. Entries about
+    the study are flushed to disk together with all entries before them. So are ends of trials, at most once per second:
+    a power failure costs the running trials, which run again anyway, and possibly the last finished one.
 
-    A process that only reads has the entries that were there when it opened the file.
+    A process that only reads has the entries that existed when it opened the file.
 
     Args:
-        path: The file, made if there is none.
+        path: The file; created if it does not exist.
 
     Raises:
-        NotAJournal: The file is something else, or damaged.
+        NotAJournal: The file is not a journal, or damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -96,7 +95,7 @@ class JournalFile:
         self._entries = _entries(path.read_bytes(), path)
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        """The entries from a number on; those before it are not asked for again."""
+        """Entries starting at a number; earlier ones cannot be read again."""
         del self._entries[: log_number_from - self._first]
         self._first = log_number_from
         return iter(tuple(self._entries))
@@ -114,7 +113,7 @@ class JournalFile:
         self._entries += map(json.loads, lines)
 
     def _opened(self) -> BinaryIO:
-        """The file, opened with the first entry and closed with this object."""
+        """The file, opened at the first entry and closed with this object."""
         if self._file is None:
             self._file = self._path.open("ab")
             weakref.finalize(self, self._file.close)
@@ -125,7 +124,7 @@ class JournalFile:
 
 
 def _is_of_study(entry: Mapping[str, Any]) -> bool:
-    return "study_id" in entry and "datetime_start" not in entry  # else it creates a trial
+    return "study_id" in entry and "datetime_start" not in entry  # otherwise it creates a trial
 
 
 def _ends_trial(entry: Mapping[str, Any]) -> bool:
@@ -133,26 +132,26 @@ def _ends_trial(entry: Mapping[str, Any]) -> bool:
 
 
 def open_storage(path: Path) -> JournalStorage:
-    """The Optuna storage in that file; to write to it, hold :func:`exclusive`.
+    """The Optuna storage in a journal; hold :func:`exclusive` to write to it.
 
     Raises:
-        NotAJournal: The file is something else, or damaged.
+        NotAJournal: The file is not a journal, or damaged.
     """
     import optuna
     from optuna.storages import JournalStorage
 
-    # Optuna announces every new study on standard error; who watches a search is told by its listener.
+    # Optuna announces every new study on standard error; the listener of a search reports instead.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return JournalStorage(JournalFile(path))  # type: ignore[arg-type]  # has the methods of Optuna's backend
+    return JournalStorage(JournalFile(path))  # type: ignore[arg-type]  # implements the methods of Optuna's backend
 
 
 def _entries(content: bytes, path: Path) -> list[dict[str, Any]]:
-    """The finished lines of a journal; the last one may be unfinished.
+    """The complete lines of a journal; the last one may be unfinished.
 
-    Optuna would not notice a last line that is no entry, append to it, and never read the file again.
+    Optuna would append to a last line that is not an entry, and could not read the file afterwards.
 
     Raises:
-        NotAJournal: A line is no entry.
+        NotAJournal: A line is not an entry.
     """
     *finished, last = content.split(b"\n")
     entries = [_entry(line) for line in finished]
@@ -161,8 +160,8 @@ def _entries(content: bytes, path: Path) -> list[dict[str, Any]]:
         wrong = 1
     if wrong is not None:
         raise NotAJournal(
-            f"{path} cannot be read as the trials of a study: line {wrong} is no entry of such a file; "
-            "move it away, or start over with --fresh"
+            f"{path} is not a valid journal of a study: line {wrong} is not an entry; move the file away, or start "
+            "over with --fresh"
         )
     return [entry for entry in entries if entry is not None]
 

@@ -1,4 +1,4 @@
-"""Pruning across folds: a trial is compared with others that keep the bounds, at the same epoch of the same fold."""
+"""Pruning across folds: a trial is compared at the same fold and epoch, with trials that satisfy the bounds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from search.config.search_config import PrunerName
 
-# A few complete trials give the median its meaning; the first epochs of a network say little about its last ones.
+# The median needs a few complete trials, and the first epochs of a network say little about its last ones.
 STARTUP_TRIALS = 5
 WARMUP_EPOCHS = 3
 
@@ -35,8 +35,8 @@ def make_pruner(name: PrunerName, *, percentile: float | None = None, epochs: in
     Args:
         name: ``median``; ``percentile``; ``hyperband`` (Li et al. 2018); ``successive_halving`` (Li et al. 2020, the
             asynchronous kind); ``none``.
-        percentile: Best trials that go on, in per cent, for ``percentile``.
-        epochs: Most epochs of a trial, all folds together, for ``hyperband``.
+        percentile: Percentage of the best trials that continue, for ``percentile``.
+        epochs: Maximum number of epochs of a trial over all folds, for ``hyperband``.
     """
     from optuna import pruners
 
@@ -54,23 +54,23 @@ def make_pruner(name: PrunerName, *, percentile: float | None = None, epochs: in
 
 
 def prune_reason(name: str, *, percentile: float | None = None) -> str:
-    """What is said of a trial that the pruner of that name stopped."""
+    """Why the pruner of that name stopped a trial."""
     return _REASONS[name].format(percentile=percentile or PERCENTILE)
 
 
 def should_prune(study: Study, trial: FrozenTrial, *, step: int, max_epochs: int) -> bool:
     """Whether the study's pruner would stop the trial after a step.
 
-    Steps are ``fold * max_epochs + epoch`` with folds from 0 and epochs from 1. Optuna's pruners look at the best value
-    of all steps, so a trial with one easy fold would never be pruned in a harder one: they are shown the steps of the
-    current fold only. Others are looked up at the same step, hence at the same fold and epoch. Those that break a bound
-    are no standard: where only small networks will do, they need not be as good as the large ones.
+    Steps are ``fold * max_epochs + epoch`` with folds from 0 and epochs from 1. Optuna's pruners use the best value of
+    all steps, so a trial with one easy fold would never be pruned in a harder one; therefore they only see the steps of
+    the current fold. Other trials are compared at the same step, hence at the same fold and epoch. Trials that violate
+    a bound are excluded: where only small networks are allowed, they need not be as good as large ones.
 
     Args:
-        study: Its pruner decides; its other trials are the standard.
+        study: The study with its pruner and the other trials.
         trial: A running trial with its intermediate values.
-        step: The last one; a trial that is run again holds values of later steps from its first attempt.
-        max_epochs: Steps of one fold.
+        step: The last step; a restarted trial may have values of later steps from its first attempt.
+        max_epochs: Number of steps of a fold.
     """
     if _has_rungs(study.pruner):
         return _misses_a_rung(study, trial, step, max_epochs)
@@ -84,33 +84,33 @@ def should_prune(study: Study, trial: FrozenTrial, *, step: int, max_epochs: int
 
 
 def pass_last_rungs(study: Study, trial: FrozenTrial, *, folds: int, max_epochs: int) -> None:
-    """Let a trial that has come to its end count at the rungs that its last fold, ended by patience, did not reach.
+    """Count a finished trial at the rungs that its last fold did not reach because of early stopping.
 
-    Without it, only the slow learners would be the standard there.
+    Otherwise only slow learners would be compared there.
 
     Args:
-        study: With its pruner.
-        trial: Still running, as Optuna sees it.
-        folds: How many it was trained on.
-        max_epochs: Steps of one fold.
+        study: The study with its pruner.
+        trial: The trial, which Optuna still counts as running.
+        folds: Number of folds that it was trained on.
+        max_epochs: Number of steps of a fold.
     """
     if _has_rungs(study.pruner):
         _misses_a_rung(study, trial, folds * max_epochs, max_epochs)
 
 
 def _has_rungs(pruner: BasePruner) -> bool:
-    """Whether it is one of those that compare trials at certain epochs only."""
+    """Whether the pruner compares trials at certain epochs only."""
     from optuna.pruners import HyperbandPruner, SuccessiveHalvingPruner
 
     return isinstance(pruner, HyperbandPruner | SuccessiveHalvingPruner)
 
 
 def _misses_a_rung(study: Study, trial: FrozenTrial, step: int, max_epochs: int) -> bool:
-    """Whether it is not among the best at a rung that it has reached.
+    """Whether the trial is not among the best at a rung that it has reached.
 
-    Rungs are numbers of epochs, fold after fold: a ladder in each fold would halve the halved again. What was reported
-    last stands for the epochs that patience left out, so that all trials are compared at the same epoch of the same
-    fold; the pruner is asked at the end of the fold before, too.
+    Rungs count epochs over all folds, because separate rungs in each fold would halve the trials repeatedly. The last
+    value stands for epochs that early stopping skipped, so that all trials are compared at the same fold and epoch;
+    therefore the pruner is also asked at the end of the previous fold.
     """
     last_of_previous = (step - 1) // max_epochs * max_epochs
     return any(
@@ -130,7 +130,7 @@ def _prunes_at(study: Study, trial: FrozenTrial, step: int) -> bool:
 
 
 class _WithinBounds:
-    """A study as a pruner may see it: its trials that are not known to break a bound."""
+    """A view of a study for pruners, without the trials that violate a bound."""
 
     def __init__(self, study: Study) -> None:
         self._study = study

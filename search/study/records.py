@@ -1,11 +1,12 @@
-"""What a study holds, as plain values: the one picture that the command line, the reports and tracking read.
+"""The contents of a study as plain values, which the command line, the reports and tracking read.
 
 A record is built from Optuna's storage alone (see :mod:`search.study.store`); it needs neither torch nor MLflow.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -22,7 +23,7 @@ class EpochRecord:
     Attributes:
         fold: 1 for the first.
         epoch: 1 for the first.
-        train_loss: Mean loss over the epoch's batches, on scaled values.
+        train_loss: Mean loss of the epoch's batches, on scaled values.
         value: The metric on the fold's evaluation windows, in original units.
         seconds: Since the trial started.
     """
@@ -41,20 +42,20 @@ class TrialRecord:
     Attributes:
         number: Optuna's, from 0.
         state: Optuna's state name.
-        value: Mean of the folds' scores; of a pruned trial its last intermediate value; ``None`` where there is none.
+        value: Mean score of the folds; of a pruned trial, its last intermediate value; ``None`` if there is none.
         layers: The architecture, ``lstm(64) > gru(32)``; ``None`` before it is known.
-        params: What was suggested, by parameter name.
-        n_parameters: Trainable numbers of the network.
-        epochs: Epochs trained, all folds together.
-        seconds: Wall time.
+        params: Suggested values by parameter name.
+        n_parameters: Number of trainable parameters of the network.
+        epochs: Number of epochs over all folds.
+        seconds: Wall-clock time.
         reason: Why it was pruned or failed.
         fold_scores: Best score of each finished fold.
         curve: Every epoch.
         started: Local time without zone, as Optuna keeps it.
         completed: Likewise.
-        mlflow_run_id: Its run, once tracked.
-        latency: Seconds of one forecast; ``None`` before the trial ended.
-        train_seconds: Seconds of training, of all folds that it came to.
+        mlflow_run_id: Its run in MLflow, once tracked.
+        latency: Seconds per prediction; ``None`` before the trial ended.
+        train_seconds: Seconds of training over all folds that were trained.
     """
 
     number: int
@@ -76,7 +77,7 @@ class TrialRecord:
 
     @property
     def measures(self) -> dict[str, float]:
-        """What is known of it, by objective."""
+        """The known values, by objective."""
         known = {
             SCORE: self.value,
             "latency": self.latency,
@@ -88,7 +89,7 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class BaselineRecord:
-    """A simple method: its mean score over the folds, and its score on the holdout; ``None`` before it was scored."""
+    """A baseline: its mean score over the folds, and its score on the holdout; ``None`` before it was scored."""
 
     folds: float | None
     holdout: float | None = None
@@ -99,8 +100,8 @@ class IntervalRecord:
     """Prediction intervals of one level on the holdout.
 
     Attributes:
-        level: Share of the true values that they shall cover.
-        coverage: Share that they cover.
+        level: Nominal coverage.
+        coverage: Share of the true values that the intervals cover.
         width: Mean width in original units.
     """
 
@@ -111,16 +112,16 @@ class IntervalRecord:
 
 @dataclass(frozen=True)
 class HoldoutRecord:
-    """What the winner scored on the holdout.
+    """Scores of the winner on the holdout.
 
     Attributes:
         trial: Number of the winner.
         score: The study's metric.
         metrics: Every metric by name.
-        verdict: One sentence: whether the winner really beats the best baseline.
-        beats_baselines: True only if the paired interval of the differences lies below zero.
-        intervals: Of each level that the backtest was large enough for.
-        looks: How often a winner of this study has been scored on the holdout; more than once weakens the claim.
+        verdict: One sentence on whether the winner beats the best baseline.
+        beats_baselines: Whether the paired interval of the differences excludes zero in favor of the winner.
+        intervals: One for each level that the backtest was large enough for.
+        looks: How often a winner of this study was scored on the holdout; more than once weakens the verdict.
     """
 
     trial: int
@@ -140,12 +141,12 @@ class HoldoutRecord:
 
 @dataclass(frozen=True)
 class TrackingLinks:
-    """Where MLflow shows the study.
+    """Where MLflow has the study.
 
     Attributes:
         tracking_uri: The store or server.
-        experiment_id: MLflow's.
-        parent_run_id: The study's run.
+        experiment_id: Id of the experiment.
+        parent_run_id: Id of the study's run.
         trial_run_ids: Trial number → run id.
         model_uri: ``models:/weather@champion`` once the best model is registered.
     """
@@ -163,18 +164,18 @@ class StudyRecord:
 
     Attributes:
         study: Its name.
-        uid: Tells two studies of the same name apart (after ``--fresh``).
+        uid: Identifies the study; another one of the same name, after ``--fresh``, has another.
         task: ``forecast``, ``classification`` or ``regression``.
         metric: Name of the score.
         direction: ``minimize`` or ``maximize``.
-        config: The study file as it was run, every default filled in.
+        config: The study file as it was run, with all defaults filled in.
         data: ``source``, ``digest`` and, as the task has it, ``series``, ``rows``, ``start``, ``end``, ``frequency``,
             or ``sequences``, ``classes`` and the like.
         trials: By number.
         baselines: By name.
-        holdout: Once scored.
+        holdout: Scores on the holdout, once it was scored.
         bundle: Directory of the exported model.
-        mlflow: Once tracked.
+        mlflow: Links to MLflow, once the study is tracked.
     """
 
     study: str
@@ -199,22 +200,22 @@ class StudyRecord:
 
     @cached_property
     def goal(self) -> Goal:
-        """What makes a trial the best one."""
+        """Objectives, bounds and preference, which determine the best trial."""
         return Goal.of_study(self.config)
 
     @property
     def best(self) -> TrialRecord | None:
-        """The COMPLETE trial that the study exports: of those within the bounds the best, or the preferred one."""
+        """The COMPLETE trial that the study exports: the best or preferred one that satisfies the bounds."""
         number = self.goal.best(self._judged)
         return None if number is None else next(trial for trial in self.trials if trial.number == number)
 
     @property
     def front(self) -> list[int]:
-        """Numbers of the COMPLETE trials within the bounds that no other one is better than in every objective."""
+        """Numbers of the COMPLETE trials on the Pareto front, among those that satisfy the bounds."""
         return self.goal.front(self._judged)
 
     def broken(self, trial: TrialRecord) -> list[str]:
-        """The bounds that a trial is known to break: ``["latency <= 2ms"]``."""
+        """The bounds that a trial violates: ``["latency <= 2ms"]``."""
         return [str(bound) for bound in self.goal.broken(trial.measures)]
 
     @property
@@ -268,3 +269,15 @@ class StudyRecord:
 _TRIAL_KEYS = (
     "number", "state", "value", "layers", "params", "n_parameters", "latency", "epochs", "seconds", "train_seconds",
 )  # fmt: skip
+
+
+def longest_fold_seconds(curve: Sequence[EpochRecord]) -> float:
+    """Seconds of the longest fold of a trial so far; 0 before its first epoch ended."""
+    ends: dict[int, float] = {epoch.fold: epoch.seconds for epoch in curve}
+    starts = [0.0, *ends.values()]
+    return max((end - start for start, end in zip(starts, ends.values(), strict=False)), default=0.0)
+
+
+def curve_rows(curve: list[EpochRecord]) -> list[tuple[Any, ...]]:
+    """Epochs as JSON rows, which :func:`~search.study.store.trial_record` reads."""
+    return [astuple(epoch) for epoch in curve]

@@ -1,4 +1,4 @@
-"""Samplers by name, seeded so that a trial's suggestion depends on the seed, its number and the history alone."""
+"""Samplers by name. A suggestion depends only on the seed, the number of the trial and the history."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from search.config.search_config import SamplerName
 
 POPULATION = 10
-"""Trials of a generation of NSGA-II; Optuna's 50 would be more than most studies have."""
+"""Population size of NSGA-II; most studies have fewer trials than Optuna's default of 50."""
 
 
 def make_sampler(
@@ -30,19 +30,19 @@ def make_sampler(
 ) -> BaseSampler:
     """The sampler that suggests trial ``number``.
 
-    A sampler's own random state is lost when a study is interrupted. One that is made anew for each trial, from the
-    study's seed and the trial's number, suggests the same after a resume as without the interruption. What else a
-    sampler must know is in the study: a trial's generation, the state of CMA-ES.
+    The random state of a sampler is lost when a study is interrupted. A new sampler for each trial, seeded with the
+    study's seed and the trial's number, suggests the same with and without an interruption. Other state is stored in
+    the study, such as the generation of a trial or the state of CMA-ES.
 
     Args:
         name: ``tpe`` (Bergstra et al. 2011; multivariate, constant liar), ``random``, ``grid``, ``qmc`` (a scrambled
             Sobol sequence), ``gp`` (a Gaussian process with log expected improvement, Ament et al. 2023), ``cmaes``
             (Hansen 2016) or ``nsga2`` (Deb et al. 2002).
-        seed: Of the study.
-        number: Of the trial.
+        seed: Seed of the study.
+        number: Number of the trial.
         grid: Values by parameter, for ``grid``.
-        spaces: Of :func:`search_spaces`, the same one for all trials of a study; ``None``: ``tpe`` looks through all
-            trials anew for the parameters that they have in common, with the same result.
+        spaces: Result of :func:`search_spaces`, shared by all trials of a study; ``None``: ``tpe`` computes the
+            parameters that all trials have in common each time, with the same result.
     """
     from optuna import samplers
 
@@ -53,7 +53,7 @@ def make_sampler(
         case "random":
             return samplers.RandomSampler(seed=trial_seed)
         case "grid":
-            assert grid is not None  # SearchSpace.grid() gives it
+            assert grid is not None  # from SearchSpace.grid()
             return _ask_tell_grid(grid, seed)
         case "qmc":
             return _sobol(seed, number, first=samplers.RandomSampler(seed=trial_seed))
@@ -66,7 +66,7 @@ def make_sampler(
 
 
 def search_spaces() -> IntersectionSearchSpace:
-    """Remembers which parameters all trials of a study have, so that only new trials are looked at."""
+    """Cache of the parameters that all trials of a study have in common; only new trials are read."""
     from optuna.search_space import IntersectionSearchSpace
 
     return IntersectionSearchSpace(include_pruned=True)
@@ -74,7 +74,7 @@ def search_spaces() -> IntersectionSearchSpace:
 
 @cache
 def _remembering_tpe() -> Callable[[int, IntersectionSearchSpace], BaseSampler]:
-    """Optuna's TPE, which remembers the same for itself and forgets it with the sampler."""
+    """Optuna's TPE with a shared cache; its own is lost with each sampler."""
     from optuna.samplers import TPESampler
 
     class RememberingTPESampler(TPESampler):
@@ -83,7 +83,7 @@ def _remembering_tpe() -> Callable[[int, IntersectionSearchSpace], BaseSampler]:
             self._spaces = spaces
 
         def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-            if len(study.directions) > 1:  # then it looks at each parameter alone
+            if len(study.directions) > 1:  # then parameters are sampled independently
                 return super().infer_relative_search_space(study, trial)
             common = self._spaces.calculate(study, use_cache=True)
             return {name: distribution for name, distribution in common.items() if not distribution.single()}
@@ -92,20 +92,20 @@ def _remembering_tpe() -> Callable[[int, IntersectionSearchSpace], BaseSampler]:
 
 
 def derive_seed(seed: int, number: int) -> int:
-    """A seed for trial ``number`` of a study, independent of those of the other trials."""
+    """The seed of trial ``number``, independent of those of other trials."""
     import numpy as np
 
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 def _sobol(seed: int, number: int, *, first: BaseSampler) -> BaseSampler:
-    """Optuna's scrambled Sobol sequence: one for the study, so it has one seed; only trial 0 is drawn by ``first``."""
+    """Optuna's scrambled Sobol sequence with one seed per study; trial 0 is drawn by ``first``."""
     from optuna.exceptions import ExperimentalWarning
     from optuna.samplers import QMCSampler
 
     class NumberedQMCSampler(QMCSampler):
         def _find_sample_id(self, *_: object) -> int:
-            """The trial's number says which point it is. Optuna's count goes on when a killed driver asks again."""
+            """The trial's number is that of the point; Optuna's counter advances when a killed driver asks again."""
             return max(0, number - 1)
 
     with warnings.catch_warnings():
@@ -114,11 +114,11 @@ def _sobol(seed: int, number: int, *, first: BaseSampler) -> BaseSampler:
 
 
 def _ask_tell_grid(grid: dict[str, list[Any]], seed: int) -> BaseSampler:
-    """Optuna's grid, without its request to stop after the last point: that is an error outside ``optimize``."""
+    """Optuna's grid sampler without its request to stop, which is an error outside ``optimize``."""
     from optuna.samplers import GridSampler
 
     class AskTellGridSampler(GridSampler):
         def after_trial(self, *_: object) -> None:
-            """The driver knows the size of the grid and stops by itself."""
+            """Do nothing: the driver knows the size of the grid and stops by itself."""
 
     return AskTellGridSampler(grid, seed=seed)

@@ -1,8 +1,8 @@
-"""One study: open or resume it in Optuna's storage, ask, tell, and read it back as a record.
+"""A study in Optuna's storage: create or resume it, queue trials, and read it as a record.
 
-What is written where: a trial's parameters, intermediate values and state are Optuna's own; ``result`` (a user
-attribute of the trial) holds what else is known of it; user attributes of the study hold its configuration, data,
-baselines and outcome. Nothing is kept anywhere else.
+Parameters, intermediate values and states of trials are stored as Optuna stores them. The user attribute ``result`` of
+a trial has its other results; user attributes of the study have its configuration, data, baselines and outcome. Nothing
+is stored elsewhere.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from search.study.records import (
     StudyRecord,
     TrackingLinks,
     TrialRecord,
+    longest_fold_seconds,
 )
 
 if TYPE_CHECKING:
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial, Trial
 
-# A trial whose driver died is taken up again this often before it counts as failed.
+# A trial whose driver died is restarted this often before it counts as failed.
 MAX_RESTARTS = 2
 
-# Written last when a study is created: without it, the creation was cut short.
+# Written last when a study is created; without it, the creation was interrupted.
 _CREATED = "uid"
 
 
@@ -43,8 +44,8 @@ class StudyStore:
     """A study in Optuna's storage.
 
     Args:
-        study: Optuna's study.
-        storage: The storage it lives in.
+        study: The Optuna study.
+        storage: Its storage.
     """
 
     def __init__(self, study: Study, storage: BaseStorage) -> None:
@@ -58,7 +59,7 @@ class StudyStore:
 
     @classmethod
     def load(cls, storage: BaseStorage, name: str) -> StudyStore | None:
-        """The study of that name, or ``None``, also where a process was killed while it created it."""
+        """The study of that name, or ``None`` if there is none or its creation was interrupted."""
         import optuna
 
         if name not in optuna.study.get_all_study_names(storage):
@@ -71,7 +72,7 @@ class StudyStore:
         """The study in its journal, or ``None`` if it was not run.
 
         Raises:
-            NotAJournal: The file in the place of the journal is something else, or damaged.
+            NotAJournal: The file is not a journal, or damaged.
         """
         return cls.load(open_storage(paths.journal), paths.study) if paths.journal.exists() else None
 
@@ -85,11 +86,10 @@ class StudyStore:
         attributes: dict[str, Any],
         objectives: Sequence[str] = (SCORE,),
     ) -> StudyStore:
-        """A new study; ``attributes`` are ``config``, ``identity``, ``data``, ``task`` and ``metric``.
+        """Create a study; what an interrupted creation left is removed first.
 
-        ``direction`` is that of the score; every other objective is minimized.
-
-        What a process left that was killed in here is removed first.
+        ``direction`` is that of the score, and every other objective is minimized; ``attributes`` are ``config``,
+        ``identity``, ``data``, ``task`` and ``metric``.
         """
         import optuna
 
@@ -111,57 +111,57 @@ class StudyStore:
 
     @property
     def _attributes(self) -> dict[str, Any]:
-        """As the storage has them: Optuna's ``user_attrs`` is a deep copy, of calibrations and links too."""
+        """Without a copy: Optuna's ``user_attrs`` copies everything, including calibrations and links."""
         return self._storage.get_study_user_attrs(self.study._study_id)
 
     def set(self, key: str, value: Any) -> None:
-        """Write a study attribute, if it is not already so."""
+        """Write a study attribute, unless it already has the value."""
         if self._attributes.get(key) != value:
             self.study.set_user_attr(key, value)
-            if key == "config":  # it has the preference and the bounds
+            if key == "config":  # has the preference and the bounds
                 self._goal, self._best = None, None
                 self._judged.clear()
 
     @property
     def goal(self) -> Goal:
-        """What makes a trial the best one."""
+        """Objectives, bounds and preference, which determine the best trial."""
         if self._goal is None:
             self._goal = Goal.of_study(self.get("config", {}))
         return self._goal
 
     @property
     def direction(self) -> str:
-        """``minimize`` or ``maximize``: which way the score is better."""
+        """Direction of the score: ``minimize`` or ``maximize``."""
         return self.study.directions[self.goal.objectives.index(SCORE)].name.lower()
 
     def _measures(self, trial: TrialRecord) -> dict[str, float]:
-        """What a trial is judged by, all of it the better the smaller."""
+        """Values by objective, all of them to be minimized."""
         sign = 1 if self.direction == "minimize" else -1
         return trial.measures | {SCORE: sign * (trial.value or 0.0)}
 
     def set_links(self, links: TrackingLinks) -> None:
-        """Note where MLflow shows the study."""
+        """Store the links to MLflow."""
         runs = {str(number): run for number, run in links.trial_run_ids.items()}
         self.set("mlflow", dataclasses.asdict(links) | {"trial_run_ids": runs})
 
     def check_identity(self, identity: Identity) -> None:
-        """Make sure that the study on disk is the one that is asked for.
+        """Check that the stored study has the same data and settings.
 
         Raises:
-            StudyMismatch: It says what differs, and the way out.
+            StudyMismatch: The message lists the differences.
         """
         if differences := identity.differences(self.get("identity", {})):
             raise StudyMismatch(
                 f"study '{self.study.study_name}' exists with other settings: {'; '.join(differences)}; "
-                "run it as it was, start over with --fresh, or give it another name with --set name=..."
+                "restore the settings, start over with --fresh, or choose another name with --set name=..."
             )
 
     def discard_params(self, trial: Trial) -> None:
-        """Have all parameters of a running trial suggested, also those that it has.
+        """Discard the parameters of a running trial, so that all of them are suggested again.
 
-        A driver that is killed while it asks leaves a trial with some of them. Its successor's random numbers begin
-        anew, so they lead to the same candidate only from the first parameter on, and only if a Gaussian process does
-        not take what the trial was to become for another trial that runs.
+        A driver that is killed while it asks leaves a trial with some of its parameters. The random state of its
+        successor starts anew, so it suggests the same candidate only from the first parameter on, and only if a
+        Gaussian process does not count the partial trial as another running trial.
         """
         frozen = trial._cached_frozen_trial
         for key in [key for key in frozen.system_attrs if key.startswith("gp:relative_params")]:
@@ -169,13 +169,13 @@ class StudyStore:
         frozen.params, frozen.distributions = {}, {}
 
     def requeue(self, number: int) -> None:
-        """Put a running trial back into the queue: the next ask takes it up under its own number."""
+        """Put a running trial back into the queue; the next ask returns it under its own number."""
         from optuna.trial import TrialState
 
         self._storage.set_trial_state_values(self._trial_id(number), TrialState.WAITING)
 
     def requeue_orphans(self) -> tuple[list[int], list[int]]:
-        """Queue the trials that a dead driver left running; return the numbers queued and the numbers given up."""
+        """Queue the trials that a dead driver left running; return the numbers of queued and of failed ones."""
         from optuna.trial import TrialState
 
         queued, given_up = [], []
@@ -187,18 +187,18 @@ class StudyStore:
                 self.requeue(trial.number)
                 queued.append(trial.number)
             else:
-                reason = f"the search ended {restarts} times while it ran"
+                reason = f"the search ended {restarts} times during the trial"
                 self._storage.set_trial_user_attr(trial_id, "result", {"reason": reason})
                 self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
                 given_up.append(trial.number)
         return queued, given_up
 
     def enqueue(self, params: dict[str, Any], *, origin: str) -> bool:
-        """Queue a known configuration; ``False`` if it was queued before, by this or an earlier run.
+        """Queue a known configuration; return ``False`` if this or an earlier run already queued it.
 
         Args:
-            params: Values by parameter; those that are left out will be suggested.
-            origin: Where it is from.
+            params: Values by parameter; missing ones will be suggested.
+            origin: Where the configuration comes from.
         """
         known = [
             trial.user_attrs["known"] for trial in self.study.get_trials(deepcopy=False) if "known" in trial.user_attrs
@@ -209,7 +209,7 @@ class StudyStore:
         return True
 
     def retry(self, number: int) -> bool:
-        """Queue the parameters of a failed trial once more; ``False`` if it was itself such a retry."""
+        """Queue the parameters of a failed trial again; return ``False`` if the trial already was a retry."""
         trial = self.trial(number)
         if "retry_of" in trial.user_attrs:
             return False
@@ -217,19 +217,19 @@ class StudyStore:
         return True
 
     def trial(self, number: int) -> FrozenTrial:
-        """A trial as it is now; not to be changed."""
+        """The current state of a trial; read-only."""
         return self._storage.get_trial(self._trial_id(number))
 
     def best(self) -> TrialRecord | None:
-        """The complete trial that would be exported now: the best, or the preferred one, within the bounds."""
+        """The complete trial that would be exported now: the best or preferred one that satisfies the bounds."""
         from optuna.trial import TrialState
 
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        # It is asked for many times a second, and what has ended does not change.
+        # Called many times per second; finished trials do not change.
         if len(complete) != len(self._judged):
             new = {t.number: self._measures(trial_record(t)) for t in complete if t.number not in self._judged}
             self._judged |= new
-            # Of one objective the best is the best so far or a new one; of several, every trial may count.
+            # With one objective, the best is the best so far or a new one; with several, any trial may be.
             asked = {self._best, *new} - {None} if self.goal.single else self._judged.keys()
             self._best = self.goal.best(
                 {number: measures for number, measures in self._judged.items() if number in asked}
@@ -237,9 +237,9 @@ class StudyStore:
         return None if self._best is None else trial_record(self.trial(self._best))
 
     def winner(self) -> FrozenTrial | None:
-        """The trial to export: the best complete one, or, where none is complete, the best of the stopped ones.
+        """The trial to export: the best complete one, or, if there is none, the best pruned one.
 
-        Only trials within the bounds come into question, as far as they are known to be.
+        Trials that are known to violate a bound are excluded.
         """
         from optuna.trial import TrialState
 
@@ -257,30 +257,30 @@ class StudyStore:
         return self.trial(choose(values, key=values.__getitem__)) if values else None
 
     def longest_fold_seconds(self) -> float:
-        """How long the winner so far trained on its longest fold; 0 before there is one."""
+        """Seconds of the longest fold of the winner so far; 0 before there is one."""
         winner = self.winner()
         return longest_fold_seconds(trial_record(winner).curve) if winner else 0.0
 
     def next_number(self) -> int:
-        """The number that the next ask will have: that of the first trial that waits, or a new one."""
+        """The number of the next trial: that of the first waiting trial, or a new one."""
         from optuna.trial import TrialState
 
         trials = self.study.get_trials(deepcopy=False)
         return next((trial.number for trial in trials if trial.state == TrialState.WAITING), len(trials))
 
     def counts(self) -> tuple[int, int]:
-        """How many trials count against the budget (a failed one that is tried again does not), and how many wait."""
+        """Number of trials that count against the budget (not failed ones that are retried), and of waiting ones."""
         from optuna.trial import TrialState
 
         trials = self.study.get_trials(deepcopy=False)
-        # It is asked for many times a second, and a trial says when it is made whether another one is tried again.
+        # Called many times per second; whether a trial is a retry is known when it is created.
         new, self._looked_at = trials[self._looked_at :], len(trials)
         self._retried |= {trial.user_attrs["retry_of"] for trial in new if "retry_of" in trial.user_attrs}
         waiting = [trial.state for trial in trials].count(TrialState.WAITING)
         return len(trials) - len(self._retried), waiting
 
     def record(self) -> StudyRecord:
-        """The whole study as plain values."""
+        """The study as plain values."""
         links = self.get("mlflow")
         runs = (links or {}).get("trial_run_ids", {})
         tracked = TrackingLinks(**{**links, "trial_run_ids": {int(n): r for n, r in runs.items()}}) if links else None
@@ -313,16 +313,16 @@ def trial_record(
     """A trial as plain values.
 
     Args:
-        trial: Optuna's.
-        mlflow_run_id: Its run.
-        curve: The epochs so far of a running trial; a finished one has them in its ``result``.
+        trial: The Optuna trial.
+        mlflow_run_id: Its run in MLflow.
+        curve: Epochs of a running trial so far; a finished one has them in its ``result``.
     """
     from optuna.trial import TrialState
 
     result = trial.user_attrs.get("result", {})
     value = None
     if trial.state == TrialState.COMPLETE:
-        # Of several objectives, the score need not be the first.
+        # With several objectives, the score need not be the first.
         value = trial.values[0] if len(trial.values) == 1 else result["score"]
     elif trial.state == TrialState.PRUNED:
         last = trial.last_step
@@ -331,7 +331,7 @@ def trial_record(
         curve = tuple(EpochRecord(*epoch) for epoch in result.get("curve", ()))
     return TrialRecord(
         number=trial.number,
-        state=trial.state.name,  # type: ignore[arg-type]  # Optuna's state names are TrialStateName
+        state=trial.state.name,  # type: ignore[arg-type]  # the names of Optuna's states are TrialStateName
         value=value,
         layers=trial.user_attrs.get("layers"),
         params=dict(trial.params),
@@ -347,15 +347,3 @@ def trial_record(
         completed=trial.datetime_complete,
         mlflow_run_id=mlflow_run_id,
     )
-
-
-def longest_fold_seconds(curve: Sequence[EpochRecord]) -> float:
-    """The longest time that a trial spent in one fold so far; 0 before its first epoch ended."""
-    ends: dict[int, float] = {epoch.fold: epoch.seconds for epoch in curve}
-    starts = [0.0, *ends.values()]
-    return max((end - start for start, end in zip(starts, ends.values(), strict=False)), default=0.0)
-
-
-def curve_rows(curve: list[EpochRecord]) -> list[tuple[Any, ...]]:
-    """Epochs as JSON rows; :func:`trial_record` reads them."""
-    return [dataclasses.astuple(epoch) for epoch in curve]

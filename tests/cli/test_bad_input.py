@@ -541,7 +541,9 @@ def test_a_file_that_is_no_journal_is_left_alone_unless_it_is_to_go(
     journal.write_bytes(b"".join([*entries[:2], b"damaged\n", *entries[3:]]) if content is None else content)
     for arguments in (("run", "tiny.yaml", *UNTRACKED), ("show", "tiny.yaml"), ("export", "tiny"), ("sync", "tiny")):
         message = refused(tmp_path, arguments, monkeypatch, capsys)
-        assert_holds(message, ("tiny.journal cannot", f"{line} is no entry", "move it away", "--fresh"))
+        assert_holds(
+            message, ("tiny.journal is not a valid journal", f"{line} is not an entry", "move the file away", "--fresh")
+        )
     paths = StudyPaths(tmp_path, "tiny")
     assert contents(paths).startswith(f"the unreadable {journal}")
     delete_study(paths)

@@ -16,8 +16,8 @@ from search.errors import StudyBusy, StudyMismatch
 from search.study.identity import Identity
 from search.study.journal import exclusive, open_storage, repair
 from search.study.paths import StudyPaths
-from search.study.records import EpochRecord
-from search.study.store import MAX_RESTARTS, StudyStore, curve_rows, trial_record
+from search.study.records import EpochRecord, curve_rows
+from search.study.store import MAX_RESTARTS, StudyStore, trial_record
 
 ATTRIBUTES: dict[str, Any] = {
     "task": "forecast",
@@ -124,7 +124,7 @@ def test_other_data_or_settings_under_the_same_name_are_an_error(tmp_path: Path)
     same = ATTRIBUTES["identity"]
     new_store(tmp_path).check_identity(Identity(same, {}))
     message = (
-        r"study 'demo' exists with other settings: data\.digest was abc, is xyz; run it .* --fresh, or give .* name="
+        r"study 'demo' exists with other settings: data\.digest was abc, is xyz; restore .* --fresh, or give .* name="
     )
     with pytest.raises(StudyMismatch, match=message):
         reopen(tmp_path).check_identity(Identity({**same, "data.digest": "xyz"}, {}))
@@ -156,7 +156,7 @@ def test_a_trial_that_kills_every_driver_fails_in_the_end(tmp_path: Path) -> Non
     store = reopen(tmp_path)
     assert store.requeue_orphans() == ([], [0])
     trial = store.record().trials[0]
-    assert (trial.state, trial.reason) == ("FAIL", f"the search ended {MAX_RESTARTS + 1} times while it ran")
+    assert (trial.state, trial.reason) == ("FAIL", f"the search ended {MAX_RESTARTS + 1} times during the trial")
 
 
 def test_a_trial_whose_worker_died_is_tried_once_more_and_counts_once(tmp_path: Path) -> None:
