@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+from helpers.lazy import LazyModule
 
 from lstmgru.evaluation.significance import holm, paired_interval
 from search.compare.results import Difference, Standing
@@ -22,6 +22,8 @@ from search.compare.significance import (
 )
 from search.tasks.compare import Terms
 from search.tasks.forecasting.compare import ForecastSeed, error_interval
+
+stats = LazyModule("scipy.stats")
 
 WINDOWS = Terms("mae", "windows")
 

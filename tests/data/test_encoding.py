@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.preprocessing import StandardScaler
 
 from lstmgru.data.sequences.encoding import ChannelScaler, Encoding
 from lstmgru.data.sequences.sequences import LabeledSequences
@@ -53,6 +52,8 @@ def steps_of(sequences: LabeledSequences, indices: np.ndarray) -> np.ndarray:
 
 
 def test_channels_have_mean_0_and_deviation_1_over_the_steps_of_training_sequences() -> None:
+    from sklearn.preprocessing import StandardScaler
+
     sequences = numbers()
     encoding = Encoding.fit(sequences, TRAIN, NUMBERS, CLASSES)
 

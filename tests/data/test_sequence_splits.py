@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from lstmgru.data.sequences.sequences import LabeledSequences, SequenceSchema
 from lstmgru.data.sequences.splits import SequenceSplits, SequenceSplitSpec, make_sequence_splits
@@ -81,6 +80,8 @@ def test_a_large_holdout_leaves_what_the_folds_need(folds: int) -> None:
 
 
 def test_folds_are_as_even_as_those_of_scikit_learn() -> None:
+    from sklearn.model_selection import StratifiedKFold
+
     sequences = make(unbalanced())
     splits = make_sequence_splits(sequences, SequenceSplitSpec(None, 4), np.arange(150) < 30)
 
@@ -127,6 +128,8 @@ def test_a_group_that_is_larger_than_the_holdout_stays_out_of_it() -> None:
 
 
 def test_groups_are_spread_more_evenly_than_by_scikit_learn() -> None:
+    from sklearn.model_selection import StratifiedGroupKFold
+
     spreads = []
     for seed in range(10):
         sequences = grouped(seed)

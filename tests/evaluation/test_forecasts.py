@@ -7,14 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.lazy import LazyModule
 from helpers.panels import make_panel
-from utilsforecast import losses
 
 from lstmgru.data.forecasting.splits import SplitSpec, make_splits
 from lstmgru.errors import SpecError
 from lstmgru.evaluation.forecasts import ForecastEvaluation, make_evaluation, season_scale
 from lstmgru.evaluation.metrics import metric_names
 from lstmgru.specs import ForecastSpec
+
+losses = LazyModule("utilsforecast.losses")
 
 FORECAST = ForecastSpec(5, 7)
 METRICS = metric_names("forecast")

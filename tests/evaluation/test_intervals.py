@@ -8,8 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom
-from utilsforecast import losses
+from helpers.lazy import LazyModule
 
 from lstmgru.data.forecasting.windows import window_scale
 from lstmgru.errors import SpecError
@@ -24,6 +23,8 @@ from lstmgru.evaluation.intervals import (
     quantile_forecast,
 )
 from lstmgru.specs import ForecastSpec
+
+losses = LazyModule("utilsforecast.losses")
 
 LEVELS = (0.8, 0.95)
 
@@ -118,6 +119,8 @@ def test_few_windows_cover_at_least_the_level_on_average(n_windows: int, persist
 
 def binomial_bounds(draws: int, level: float) -> tuple[float, float]:
     """Bounds of a share that are missed once in a million times."""
+    from scipy.stats import binom
+
     low, high = binom.interval(1 - 1e-6, draws, level)
     return low / draws, high / draws
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from sklearn.linear_model import RidgeCV
 
 from lstmgru.evaluation.baselines import fit_ridge
 
@@ -23,6 +22,8 @@ def blocks(x: np.ndarray, y: np.ndarray, size: int) -> Iterator[tuple[np.ndarray
 def test_it_finds_the_penalty_and_the_coefficients_of_scikit_learn(
     examples: int, width: int, noise: float, size: int
 ) -> None:
+    from sklearn.linear_model import RidgeCV
+
     generator = np.random.default_rng(width)
     # Columns that depend on each other and lie far from zero, as the steps of a series do.
     x = 5 + generator.normal(size=(examples, 3)) @ generator.normal(size=(3, width))

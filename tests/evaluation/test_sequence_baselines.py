@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.sequences import CLASSES, NUMBERS, make_sequences, make_texts, sequences_of, split_of
-from sklearn.linear_model import RidgeCV
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.preprocessing import StandardScaler
 
 from lstmgru.data.sequences.sequences import LabeledSequences
 from lstmgru.errors import DataError
@@ -105,6 +102,8 @@ def test_the_mean_is_that_of_the_training_labels() -> None:
 
 
 def test_the_nearest_neighbor_is_that_of_scikit_learn() -> None:
+    from sklearn.neighbors import KNeighborsClassifier
+
     train, evaluation = split_of(EQUAL).train, split_of(EQUAL).evaluation
     cube = EQUAL.values.astype(np.float64).reshape(len(EQUAL), 6, 2)
     moments = cube[train].reshape(-1, 2)
@@ -141,6 +140,9 @@ def test_a_stretched_sequence_is_interpolated_from_its_first_to_its_last_step(le
 
 
 def test_ridge_is_that_of_scikit_learn_on_all_values_where_lengths_are_equal() -> None:
+    from sklearn.linear_model import RidgeCV
+    from sklearn.preprocessing import StandardScaler
+
     data = make_sequences(shortest=6, longest=6, n_classes=0)
     train, evaluation = split_of(data).train, split_of(data).evaluation
     flat = data.values.astype(np.float64).reshape(len(data), -1)

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.lazy import LazyModule
 from helpers.sequences import CLASSES, NUMBERS, make_sequences
-from sklearn import metrics as reference
 
 from lstmgru.errors import DataError
 from lstmgru.evaluation.metrics import find_metric, metric_names
 from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec
+
+reference = LazyModule("sklearn.metrics")
 
 CLASS_METRICS, VALUE_METRICS = metric_names("classification"), metric_names("regression")
 TWO = LabelSpec("classification", "auroc", ("no", "yes"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
+from helpers.lazy import LazyModule
 
 from lstmgru.evaluation.significance import Interval, holm, paired_bootstrap, paired_interval
+
+stats = LazyModule("scipy.stats")
 
 
 def interval(difference: np.ndarray, overlap: int = 1, series: np.ndarray | None = None) -> tuple[float, float]:

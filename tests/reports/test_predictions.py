@@ -18,7 +18,6 @@ from helpers.mlflow_ui import CHROMIUM, browser_page
 from helpers.report_study import NUMBERS, TEXTS, Made, make_label_store
 from helpers.sequences import sequences_of
 from rich.console import Console
-from sklearn.calibration import calibration_curve
 
 from lstmgru.data.sequences.splits import SequenceSplit
 from lstmgru.errors import DataError
@@ -231,6 +230,8 @@ def test_of_very_many_classes_the_most_frequent_mistakes_are_listed() -> None:
 
 
 def test_probabilities_are_compared_with_what_is_right_in_five_parts(tmp_path: Path) -> None:
+    from sklearn.calibration import calibration_curve
+
     write_tables(tmp_path, ("a", "b", "c"), 500)
     labels = read_predicted_classes(tmp_path / PREDICTIONS_TABLE, ["a", "b", "c"])
 

@@ -18,7 +18,6 @@ from helpers.mlflow_ui import CHROMIUM, browser_page
 from helpers.report_study import Made, make_store
 from helpers.studies import TINY, search, write_study
 from helpers.synthetic_study import finished_study, make_study, make_trial
-from mlflow import MlflowClient
 
 from search.api import load_record
 from search.errors import StudyNotFound, TrackingError
@@ -332,6 +331,8 @@ def test_the_page_loads_nothing(tmp_path: Path) -> None:
 
 
 def artifacts(folder: Path, run: str) -> dict[str, Path]:
+    from mlflow import MlflowClient
+
     client = MlflowClient(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
     return {
         file.path: folder / "mlruns" / "artifacts" / run / "artifacts" / file.path

@@ -10,7 +10,6 @@ import pytest
 from helpers.drivers import NUMBERS, Notes, drive, plan_of
 from optuna.trial import TrialState
 
-from lstmgru.training import fit_forecasts as fitting
 from search.errors import NotAJournal, StudyFileError, StudyMismatch, StudyNotFound
 from search.run.finalize import why_nothing_to_export
 from search.study.paths import StudyPaths
@@ -36,6 +35,8 @@ def test_every_trial_measures_what_its_network_costs(tmp_path: Path) -> None:
 
 
 def test_train_seconds_are_those_of_all_folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lstmgru.training import fit_forecasts as fitting
+
     seen: list[float] = []
     fit = fitting.fit
 

@@ -10,20 +10,21 @@ import numpy as np
 import pytest
 from helpers.comparisons import JobContext
 from helpers.drivers import plan_of
+from helpers.lazy import LazyModule
 from helpers.running_comparisons import LABEL_STUDIES, forecast_candidate_of, label_candidate_of, label_plan_of
-from sklearn import metrics as reference
 
 from lstmgru.errors import DataError
 from lstmgru.evaluation.forecasts import ForecastEvaluation
 from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec
-from lstmgru.training.fit_sequences import predict_sequences
 from search.run.trial import run_trial
 from search.tasks.forecasting.compare import step_scores
 from search.tasks.forecasting.plan import ForecastPlan
 from search.tasks.retrain import Candidate, retrain
 from search.tasks.sequences.compare import drawn_scores
 from search.tasks.sequences.data import SequenceData
+
+reference = LazyModule("sklearn.metrics")
 
 STUDIES = ("forecast", *LABEL_STUDIES)
 
@@ -69,6 +70,8 @@ def test_the_scores_on_the_holdout_fit_each_other(plans: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("study", LABEL_STUDIES)
 def test_the_holdout_is_scored_as_the_end_of_a_study_scores_it(study: str, plans: dict[str, Any]) -> None:
+    from lstmgru.training.fit_sequences import predict_sequences
+
     plan = plans[study]
     candidate = label_candidate_of(plan, refit="last_fold")
 

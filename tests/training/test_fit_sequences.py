@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from helpers.sequences import CLASSES, NUMBERS, make_sequences, make_texts, sequences_of, split_of
-from sklearn.utils.class_weight import compute_class_weight
 
 from lstmgru.data.sequences.sequences import LabeledSequences
 from lstmgru.data.sequences.vocabulary import WordVectors
@@ -209,6 +208,8 @@ def test_a_metric_without_a_value_is_refused_before_the_training() -> None:
 
 
 def test_balanced_weights_are_those_of_scikit_learn() -> None:
+    from sklearn.utils.class_weight import compute_class_weight
+
     labels = np.array([0] * 7 + [1] * 2 + [2])
     expected = compute_class_weight("balanced", classes=np.arange(3), y=labels)
     assert balanced_weights(labels, CLASSES).tolist() == pytest.approx(expected.tolist())
