@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 import torch
 from helpers.custom_cells import Elman, Unexportable
 from helpers.forecast_bundles import HORIZON, bundle_of, calibration_of, model_of
+from helpers.lazy import LazyModule
 from helpers.networks import EVERYTHING, FUTURE
 from helpers.onnx_models import MANY, PLAIN, STATIC, forecaster, operators, run
 from helpers.panels import make_panel
@@ -41,6 +40,10 @@ from lstmgru.specs import (
     layers,
 )
 from lstmgru.specs.layers import BUILT_IN_CELLS, register_cell
+
+onnx = LazyModule("onnx")
+onnxruntime = LazyModule("onnxruntime")
+
 
 INTERVALS, SCALED, MISSING = (
     {"calibration": {"scaled": False}}, {"calibration": {"scaled": True}}, {"calibration": {"missing": True}},

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 import torch
 from helpers.custom_cells import Unexportable
+from helpers.lazy import LazyModule
 from helpers.onnx_models import operators, run
 from helpers.sequence_bundles import LENGTH, label_bundle_of, long_table, model_of, sequences_of, text_table, wide_table
 
@@ -22,6 +21,10 @@ from lstmgru.bundle.onnx.parity import BATCH_SIZES, TOLERANCE, compare
 from lstmgru.errors import BundleError
 from lstmgru.specs import HEADS, MERGES, POOLINGS, SEQUENCE_NORMALIZATIONS, TOKENS, SequenceModelSpec, layers
 from lstmgru.specs.layers import BUILT_IN_CELLS
+
+onnx = LazyModule("onnx")
+onnxruntime = LazyModule("onnxruntime")
+
 
 FAST: list[tuple[str, str, dict[str, Any]]] = [
     ("classes", "bi-lstm(4) > gru(5)", {"pooling": "additive", "segment_length": 3, "normalization": "sequence"}),

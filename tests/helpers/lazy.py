@@ -13,4 +13,6 @@ class LazyModule:
         self._name = name
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "pytest_mock_example_attribute_that_shouldnt_exist":
+            raise AttributeError(name)  # pytest asks every object in a test module what it is
         return getattr(import_module(self._name), name)

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 from torch import Tensor
 
 from helpers.forecast_bundles import HORIZON, calibration_of
+from helpers.lazy import LazyModule
 from helpers.networks import make_network
 from lstmgru.bundle.forecasting.servable import UnscaledForecaster
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.specs import InputSpec, ModelSpec
+
+onnx = LazyModule("onnx")
+onnxruntime = LazyModule("onnxruntime")
+
 
 PLAIN = InputSpec(n_targets=1, n_inputs=2)
 STATIC = InputSpec(n_targets=1, n_inputs=1, n_static=1, padded=True)

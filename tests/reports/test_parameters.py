@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import optuna
 import pytest
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from search.reports.search.parameters import importance, importance_figure, limits
 
@@ -52,6 +51,8 @@ def test_the_parameter_that_matters_comes_first() -> None:
 
 
 def test_the_shares_are_those_of_optuna() -> None:
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
     study = make_study(60, conditional)
 
     expected = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(target_quantile=0.1))

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
+from helpers.lazy import LazyModule
 from helpers.panels import make_panel
 
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries, input_spec
 from lstmgru.errors import DataError
 from lstmgru.specs import ModelSpec, parse_branches
-from lstmgru.training import batches
-from lstmgru.training.batches import CHUNK_BATCHES, WindowsDataModule, WindowTensor, evaluation_batch_size
+
+if TYPE_CHECKING:
+    from lstmgru.training.batches import WindowTensor
+
+batching = LazyModule("lstmgru.training.batches")
 
 
 def windows_of(
@@ -32,7 +36,7 @@ def windows_of(
     every = np.stack([panel.offsets[:-1], panel.offsets[1:]], axis=1)
     scaler = Scaler.fit(panel, every if train is None else train, model)
     inputs = input_spec(panel.schema, n_series=len(panel), short_series=short_series)
-    return WindowTensor(panel, scaler, inputs, context_length=4, horizon=3, tell_series=tell_series), scaler
+    return batching.WindowTensor(panel, scaler, inputs, context_length=4, horizon=3, tell_series=tell_series), scaler
 
 
 def test_a_batch_is_gathered_as_the_window_convention_says() -> None:
@@ -93,7 +97,7 @@ def test_with_and_without_views_the_windows_are_the_same(monkeypatch: pytest.Mon
     panel = make_panel((60, 40), targets=2, past=1)
     cutoffs = torch.tensor([97, 4, 57, 64])
     with_views = windows_of(panel)[0].gather(cutoffs)
-    monkeypatch.setattr(batches, "_WITH_VIEWS", ())
+    monkeypatch.setattr("lstmgru.training.batches._WITH_VIEWS", ())
     without = windows_of(panel)[0].gather(cutoffs)
     assert torch.equal(with_views.inputs.past, without.inputs.past)
     assert torch.equal(with_views.target, without.target)
@@ -111,7 +115,7 @@ def passes(
 ) -> list[list[int]]:
     """The cutoffs of each epoch, in order; the windows of each series begin 1000 rows after those of the one before."""
     cutoffs = np.concatenate([1000 * series + np.arange(count) for series, count in enumerate(lengths)])
-    data = WindowsDataModule(
+    data = batching.WindowsDataModule(
         cutoffs,
         None,
         1000 * np.arange(len(lengths) + 1),
@@ -204,7 +208,7 @@ def test_the_order_depends_on_the_seed_alone() -> None:
 
 
 def test_evaluation_goes_through_all_windows_in_order_many_at_once() -> None:
-    data = WindowsDataModule(
+    data = batching.WindowsDataModule(
         np.arange(5),
         np.arange(20),
         np.array([0, 30]),
@@ -219,15 +223,15 @@ def test_evaluation_goes_through_all_windows_in_order_many_at_once() -> None:
 
 
 def test_a_chunk_is_many_batches() -> None:
-    data = WindowsDataModule(
+    data = batching.WindowsDataModule(
         np.arange(1000), None, np.array([0, 1000]), batch_size=4, evaluation_batch_size=8, epoch_windows=None, seed=0
     )
     chunks = [len(chunk) for chunk in data.train_dataloader()]
-    assert set(chunks[:-1]) == {4 * CHUNK_BATCHES}
+    assert set(chunks[:-1]) == {4 * batching.CHUNK_BATCHES}
     assert sum(chunks) == 1000
     assert data.val_dataloader() == []
 
 
 @pytest.mark.parametrize(("context_length", "n_inputs", "size"), [(10, 2, 1024), (6000, 100, 1), (1000, 6, 100)])
 def test_evaluation_batches_are_as_large_as_memory_allows(context_length: int, n_inputs: int, size: int) -> None:
-    assert evaluation_batch_size(context_length, n_inputs) == size
+    assert batching.evaluation_batch_size(context_length, n_inputs) == size

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
+from helpers.lazy import LazyModule
 from helpers.panels import make_panel, training_cutoffs
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
@@ -19,15 +20,19 @@ from lstmgru.errors import SpecError, TrainingDiverged
 from lstmgru.evaluation.forecasts import ForecastEvaluation, make_evaluation
 from lstmgru.nn.network import ForecastNetwork
 from lstmgru.specs import OPTIMIZERS, SCHEDULES, ForecastSpec, ModelSpec, TrainSpec, parse_branches
-from lstmgru.training.batches import WindowsDataModule, WindowTensor
-from lstmgru.training.fit_forecasts import FitResult, fit, point_forecast, predict, quantile_forecast
-from lstmgru.training.training import EpochResult
 
 FORECAST = ForecastSpec(horizon=3, season_length=7)
 MODEL = ModelSpec(parse_branches("gru(6)"), context_length=8, dropout=0.1)
 TRAIN = TrainSpec(
     learning_rate=1e-2, batch_size=16, max_epochs=4, patience=None, ema_decay=None, accelerator="cpu", seed=3
 )
+
+if TYPE_CHECKING:
+    from lstmgru.training.fit_forecasts import FitResult
+    from lstmgru.training.training import EpochResult
+
+batching = LazyModule("lstmgru.training.batches")
+training = LazyModule("lstmgru.training.fit_forecasts")
 
 
 def setting(panel: SeriesPanel | None = None) -> tuple[SeriesPanel, Splits, ForecastEvaluation]:
@@ -40,7 +45,7 @@ def fit_fold(
     panel: SeriesPanel | None = None, train: TrainSpec = TRAIN, model: ModelSpec = MODEL, **options: Any
 ) -> FitResult:
     panel, splits, evaluation = setting(panel)
-    return fit(panel, splits.folds[0], model, train, FORECAST, **{"evaluation": evaluation, **options})
+    return training.fit(panel, splits.folds[0], model, train, FORECAST, **{"evaluation": evaluation, **options})
 
 
 def weights(result: FitResult) -> list[np.ndarray]:
@@ -89,9 +94,9 @@ def test_the_weights_are_those_of_the_best_epoch() -> None:
     assert result.score == min(scores)
     assert result.best_epoch == scores.index(min(scores)) + 1 < 12
     panel, _, evaluation = setting()
-    forecast = predict(result.network, result.scaler, panel, evaluation.cutoffs, FORECAST)
+    forecast = training.predict(result.network, result.scaler, panel, evaluation.cutoffs, FORECAST)
     assert forecast.shape == (len(evaluation.cutoffs), 3, 1, 1)
-    assert evaluation.score("mae", point_forecast(forecast)) == pytest.approx(result.score, rel=1e-6)
+    assert evaluation.score("mae", training.point_forecast(forecast)) == pytest.approx(result.score, rel=1e-6)
     assert result.outputs is not None, "and so are the forecasts that are kept"
     np.testing.assert_allclose(result.outputs, forecast, rtol=1e-5)
 
@@ -146,8 +151,8 @@ def test_nothing_after_the_training_part_reaches_the_weights() -> None:
     end = splits.folds[0].train[0, 1]
     changed = panel.values.copy()
     changed[end:] = 1e6
-    before = fit(panel, splits.folds[0], MODEL, TRAIN, FORECAST)
-    after = fit(replace(panel, values=changed), splits.folds[0], MODEL, TRAIN, FORECAST)
+    before = training.fit(panel, splits.folds[0], MODEL, TRAIN, FORECAST)
+    after = training.fit(replace(panel, values=changed), splits.folds[0], MODEL, TRAIN, FORECAST)
     assert all(np.array_equal(a, b) for a, b in zip(weights(before), weights(after), strict=True))
     assert np.array_equal(before.scaler.mean, after.scaler.mean)
 
@@ -156,10 +161,10 @@ def test_nothing_after_a_cutoff_reaches_its_forecast_but_what_is_known_ahead() -
     panel, _, evaluation = setting()
     result = fit_fold()
     cutoff = evaluation.cutoffs[:1]
-    before = predict(result.network, result.scaler, panel, cutoff, FORECAST)
+    before = training.predict(result.network, result.scaler, panel, cutoff, FORECAST)
     changed = panel.values.copy()
     changed[cutoff[0] :, :-1] = 1e6  # the last channel is known over the horizon
-    after = predict(result.network, result.scaler, replace(panel, values=changed), cutoff, FORECAST)
+    after = training.predict(result.network, result.scaler, replace(panel, values=changed), cutoff, FORECAST)
     assert np.array_equal(before, after)
 
 
@@ -177,7 +182,7 @@ def plain_loop(
     torch.manual_seed(train.seed)
     inputs = input_spec(panel.schema, n_series=1, short_series="error")
     network = ForecastNetwork(model or PLAIN, inputs, horizon=3)
-    windows = WindowTensor(panel, scaler, inputs, context_length=8, horizon=3)
+    windows = batching.WindowTensor(panel, scaler, inputs, context_length=8, horizon=3)
     optimizer = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[train.optimizer](
         network.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay, fused=True
     )
@@ -213,7 +218,7 @@ def test_chunked_lightning_training_is_a_plain_loop(optimizer: str, schedule: st
     panel, splits, _ = setting()
     changes: dict[str, Any] = {"optimizer": optimizer, "schedule": schedule, "ema_decay": ema_decay}
     train = replace(TRAIN, max_epochs=2, weight_decay=0.01, **changes)
-    result = fit(panel, splits.folds[0], PLAIN, train, FORECAST)
+    result = training.fit(panel, splits.folds[0], PLAIN, train, FORECAST)
     cutoffs = torch.from_numpy(training_cutoffs(panel, splits.folds[0], context_length=8, horizon=3))
     generator = torch.Generator().manual_seed(train.seed)
     epochs = [cutoffs[torch.randperm(len(cutoffs), generator=generator)] for _ in range(2)]
@@ -233,7 +238,7 @@ def test_mixed_precision_is_a_plain_loop_with_automatic_casts(cell: str) -> None
     generator = torch.Generator().manual_seed(train.seed)
     epochs = [cutoffs[torch.randperm(len(cutoffs), generator=generator)] for _ in range(2)]
     batches = [batch for epoch in epochs for batch in epoch.split(train.batch_size)]
-    result = fit(panel, splits.folds[0], model, train, FORECAST)
+    result = training.fit(panel, splits.folds[0], model, train, FORECAST)
     for name, value in plain_loop(panel, train, batches, result.scaler, model).items():
         assert value.dtype == torch.float32
         torch.testing.assert_close(result.network.state_dict()[name], value, rtol=0, atol=0)
@@ -258,9 +263,9 @@ def test_a_precision_that_the_device_does_not_know_is_an_error_and_not_another_p
 def test_a_schedule_spans_the_windows_that_are_drawn_in_all_epochs(schedule: str) -> None:
     panel, splits, _ = setting()
     train = replace(TRAIN, max_epochs=3, schedule=schedule, epoch_windows=40)  # type: ignore[arg-type]
-    result = fit(panel, splits.folds[0], PLAIN, train, FORECAST)
+    result = training.fit(panel, splits.folds[0], PLAIN, train, FORECAST)
     cutoffs = training_cutoffs(panel, splits.folds[0], context_length=8, horizon=3)
-    data = WindowsDataModule(
+    data = batching.WindowsDataModule(
         cutoffs, None, panel.offsets, batch_size=16, evaluation_batch_size=1, epoch_windows=40, seed=train.seed
     )
     chunks = [chunk for _ in range(3) for chunk in data.train_dataloader()]
@@ -278,17 +283,17 @@ def test_the_quantile_loss_trains_quantiles_that_cover_what_they_say() -> None:
     _, splits, _ = setting(panel)
     evaluation = make_evaluation(panel, splits.folds[0], spec, context_length=8, stride=1)
     train = replace(TRAIN, loss="quantile", max_epochs=12, batch_size=32, ema_decay=0.95)
-    result = fit(panel, splits.folds[0], MODEL, train, spec, evaluation=evaluation)
-    training = training_cutoffs(panel, splits.folds[0], context_length=8, horizon=3)
-    forecast = predict(result.network, result.scaler, panel, training, spec)
+    result = training.fit(panel, splits.folds[0], MODEL, train, spec, evaluation=evaluation)
+    cutoffs = training_cutoffs(panel, splits.folds[0], context_length=8, horizon=3)
+    forecast = training.predict(result.network, result.scaler, panel, cutoffs, spec)
     assert result.network.quantiles == spec.quantiles
     assert (np.diff(forecast, axis=-1) >= 0).all()
-    truth = panel.values[training[:, None] + np.arange(3), :1]
+    truth = panel.values[cutoffs[:, None] + np.arange(3), :1]
     below = (truth[..., None] <= forecast).mean(axis=(0, 1, 2))
     np.testing.assert_allclose(below, spec.quantiles, atol=0.06)
-    assert quantile_forecast(forecast) is forecast
+    assert training.quantile_forecast(forecast) is forecast
     assert result.outputs is not None
-    score = evaluation.score("wql", point_forecast(result.outputs), result.outputs)
+    score = evaluation.score("wql", training.point_forecast(result.outputs), result.outputs)
     assert result.score == pytest.approx(score)
 
 
@@ -296,7 +301,7 @@ def test_other_losses_train_a_point_forecast() -> None:
     result = fit_fold()
     assert result.network.quantiles == (0.5,)
     assert result.outputs is not None
-    assert quantile_forecast(result.outputs) is None
+    assert training.quantile_forecast(result.outputs) is None
 
 
 @pytest.mark.parametrize("normalization", ["series", "last", "window", "mean"])
@@ -312,9 +317,9 @@ def test_one_network_learns_series_of_very_different_sizes(normalization: str) -
     evaluation = make_evaluation(panel, splits.folds[0], FORECAST, context_length=8, stride=1)
     model = replace(MODEL, normalization=normalization, dropout=0.0)  # type: ignore[arg-type]
     train = replace(TRAIN, max_epochs=25, learning_rate=0.03)
-    result = fit(panel, splits.folds[0], model, train, FORECAST, evaluation=evaluation)
+    result = training.fit(panel, splits.folds[0], model, train, FORECAST, evaluation=evaluation)
     assert result.outputs is not None
-    errors = np.abs(evaluation.target - point_forecast(result.outputs)).mean(axis=(1, 2))
+    errors = np.abs(evaluation.target - training.point_forecast(result.outputs)).mean(axis=(1, 2))
     size = [np.abs(values[s] - values[s].mean()).mean() for s in (slice(0, 160), slice(160, 280))]
     for series in range(2):
         assert errors[evaluation.series == series].mean() < 0.5 * size[series]
@@ -326,14 +331,14 @@ def test_short_series_are_learnt_from_where_they_are_padded() -> None:
         panel, SplitSpec(holdout=5, folds=1, align="end"), horizon=3, context_length=40, short_series="pad"
     )
     model = replace(MODEL, context_length=40, series_embedding=2)
-    result = fit(panel, splits.folds[0], model, replace(TRAIN, epoch_windows=50), FORECAST, short_series="pad")
+    result = training.fit(panel, splits.folds[0], model, replace(TRAIN, epoch_windows=50), FORECAST, short_series="pad")
     assert result.network.inputs.padded
     series = result.network.static.series
     assert series is not None
     assert (series.weight[1:] != 0).all(), "both series were met"
     assert (series.weight[0] == 0).all()
     cutoffs = np.array([201, 210, 242])  # one row of context, ten, and 42 of which it reads 40
-    assert np.isfinite(predict(result.network, result.scaler, panel, cutoffs, FORECAST)).all()
+    assert np.isfinite(training.predict(result.network, result.scaler, panel, cutoffs, FORECAST)).all()
 
 
 @pytest.mark.parametrize("validated", [False, True])
@@ -345,6 +350,6 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_windows(validated: bool) -> N
     panel, splits, _ = setting()
     cutoffs = torch.from_numpy(training_cutoffs(panel, splits.folds[0], context_length=8, horizon=3))
     assert len(cutoffs) % 50
-    windows = WindowTensor(panel, result.scaler, result.network.inputs, context_length=8, horizon=3)
+    windows = batching.WindowTensor(panel, result.scaler, result.network.inputs, context_length=8, horizon=3)
     expected = result.network.loss(*windows.gather(cutoffs), "mae").item()
     assert [epoch.train_loss for epoch in result.epochs] == pytest.approx([expected] * 2, rel=1e-5)

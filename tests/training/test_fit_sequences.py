@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
+from helpers.lazy import LazyModule
 from helpers.sequences import CLASSES, NUMBERS, make_sequences, make_texts, sequences_of, split_of
 
 from lstmgru.data.sequences.sequences import LabeledSequences
@@ -15,13 +16,17 @@ from lstmgru.data.sequences.vocabulary import WordVectors
 from lstmgru.errors import DataError, SpecError
 from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec, SequenceModelSpec, TrainSpec, parse_branches
-from lstmgru.training.fit_sequences import SequenceFitResult, balanced_weights, fit_sequences, predict_sequences
-from lstmgru.training.training import EpochResult
 
 MODEL = SequenceModelSpec(parse_branches("bi-gru(6)"), max_length=8, pooling="mean")
 WORDS = replace(MODEL, tokens="word", embedding_size=6, normalization="none", pooling="max")
 TRAIN = TrainSpec(learning_rate=0.02, batch_size=8, max_epochs=12, loss="cross_entropy", accelerator="cpu")
 FEW = replace(TRAIN, max_epochs=2)
+
+if TYPE_CHECKING:
+    from lstmgru.training.fit_sequences import SequenceFitResult
+    from lstmgru.training.training import EpochResult
+
+training = LazyModule("lstmgru.training.fit_sequences")
 
 
 def fit(
@@ -32,7 +37,7 @@ def fit(
     **options: Any,
 ) -> SequenceFitResult:
     data = make_sequences() if data is None else data
-    return fit_sequences(data, split_of(data), model, train, task, **options)
+    return training.fit_sequences(data, split_of(data), model, train, task, **options)
 
 
 def test_classes_of_sequences_of_numbers_are_learnt() -> None:
@@ -89,11 +94,12 @@ def test_outputs_are_what_the_best_network_predicts_in_the_order_of_the_split(
     data: LabeledSequences, model: SequenceModelSpec
 ) -> None:
     result, split = fit(data, model), split_of(data)
-    predicted = predict_sequences(result.network, result.encoding, data, split.evaluation, CLASSES)
+    predicted = training.predict_sequences(result.network, result.encoding, data, split.evaluation, CLASSES)
     assert result.outputs == pytest.approx(predicted, abs=1e-6)
     assert SequenceEvaluation.of(data, split.evaluation, CLASSES).score("accuracy", predicted) == result.score
     one_by_one = [
-        predict_sequences(result.network, result.encoding, data, split.evaluation[[n]], CLASSES) for n in range(15)
+        training.predict_sequences(result.network, result.encoding, data, split.evaluation[[n]], CLASSES)
+        for n in range(15)
     ]
     assert np.concatenate(one_by_one) == pytest.approx(predicted, abs=1e-6)
 
@@ -127,7 +133,8 @@ def test_a_longer_sequence_is_cut_at_its_end() -> None:
     long = np.random.default_rng(0).standard_normal((20, 2))
     short, whole = (sequences_of([values], [0]) for values in (long[:8], long))
     predicted = [
-        predict_sequences(result.network, result.encoding, data, np.array([0]), CLASSES) for data in (short, whole)
+        training.predict_sequences(result.network, result.encoding, data, np.array([0]), CLASSES)
+        for data in (short, whole)
     ]
     assert np.array_equal(*predicted)
 
@@ -137,11 +144,14 @@ def test_a_table_without_labels_is_predicted() -> None:
     data = make_sequences()
     unlabeled = replace(data, labels=np.zeros(0, np.int64))
     expected, predicted = (
-        predict_sequences(result.network, result.encoding, each, np.array([3, 1]), CLASSES)
+        training.predict_sequences(result.network, result.encoding, each, np.array([3, 1]), CLASSES)
         for each in (data, unlabeled)
     )
     assert np.array_equal(predicted, expected)
-    assert predict_sequences(result.network, result.encoding, data, np.zeros(0, np.int64), CLASSES).shape == (0, 3)
+    assert training.predict_sequences(result.network, result.encoding, data, np.zeros(0, np.int64), CLASSES).shape == (
+        0,
+        3,
+    )
 
 
 def test_the_observer_hears_of_every_epoch_and_may_stop_it() -> None:
@@ -212,8 +222,8 @@ def test_balanced_weights_are_those_of_scikit_learn() -> None:
 
     labels = np.array([0] * 7 + [1] * 2 + [2])
     expected = compute_class_weight("balanced", classes=np.arange(3), y=labels)
-    assert balanced_weights(labels, CLASSES).tolist() == pytest.approx(expected.tolist())
-    assert balanced_weights(labels[:9], CLASSES).tolist() == pytest.approx([9 / 14, 9 / 4, 0])
+    assert training.balanced_weights(labels, CLASSES).tolist() == pytest.approx(expected.tolist())
+    assert training.balanced_weights(labels[:9], CLASSES).tolist() == pytest.approx([9 / 14, 9 / 4, 0])
 
 
 def test_balanced_weights_find_a_rare_class() -> None:
@@ -228,7 +238,7 @@ def test_balanced_weights_find_a_rare_class() -> None:
     for weights in ("none", "balanced"):
         train = replace(TRAIN, class_weights=weights, batch_size=32)  # type: ignore[arg-type]
         result = fit(data, train=train, task=task, validate=False)
-        predicted = predict_sequences(result.network, result.encoding, data, np.arange(400), task)
+        predicted = training.predict_sequences(result.network, result.encoding, data, np.arange(400), task)
         shares[weights] = predicted.argmax(1).mean()
     assert shares["none"] < 0.1
     assert shares["balanced"] > 0.2
