@@ -22,7 +22,9 @@ from search.study.records import StudyRecord
 from search.tasks import make_plan
 from search.tasks.plan import Plan
 from search.tasks.study_file import load_study
-from search.tracking import BackgroundTracker, Tracker, make_tracker
+from search.tracking.background import BackgroundTracker
+from search.tracking.base import Tracker
+from search.tracking.factory import make_tracker
 
 _LONGEST_DELIVERY = 900.0
 """Seconds for what MLflow lacks when a search ends; a tracker does not usually wait for hundreds of instant trials."""

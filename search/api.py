@@ -237,7 +237,7 @@ def sync_to_mlflow(
         TrackingError: The store or server cannot be reached.
     """
     from search.study.store import StudyStore
-    from search.tracking import sync_study
+    from search.tracking.factory import sync_study
 
     folder = folder or Path.cwd()
     name = _load_store(study, folder).study.study_name

@@ -27,8 +27,7 @@ def ui(
     Example: python -m search ui weather --port 5001
     """
     from search.errors import SearchError
-    from search.tracking import server_command, server_environment
-    from search.tracking.store import is_server, without_password
+    from search.tracking.store import is_server, server_command, server_environment, without_password
 
     folder = Path.cwd()
     uri = _store(study, folder)

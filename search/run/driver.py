@@ -16,7 +16,7 @@ from search.tasks.base import BaselineResult
 if TYPE_CHECKING:
     from search.study.budget import Budget
     from search.tasks.plan import Plan
-    from search.tracking import Tracker
+    from search.tracking.base import Tracker
 
 TIME_IS_UP = "the time budget ended"
 

@@ -33,7 +33,7 @@ from search.study.store import StudyStore
 from search.tasks.plan import Plan
 
 if TYPE_CHECKING:
-    from search.tracking import RunStatus, Tracker
+    from search.tracking.base import RunStatus, Tracker
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
         TrackingError: MLflow cannot use the store that the study names.
         SearchError: The folder cannot be written to, or workers cannot import a registered cell.
     """
-    from search.tracking import make_tracker
+    from search.tracking.factory import make_tracker
 
     check_registered(plan)
     paths = StudyPaths(folder, plan.name)

@@ -27,7 +27,8 @@ from search.study.paths import FORECASTS_TABLE, REPORT_PAGE, report_path
 from search.study.records import HoldoutRecord, IntervalRecord, StudyRecord
 from search.study.store import StudyStore
 from search.tasks import find_task
-from search.tracking import describe, sync_study
+from search.tracking import describe
+from search.tracking.factory import sync_study
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

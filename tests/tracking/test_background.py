@@ -15,7 +15,7 @@ from helpers.synthetic_study import finished_study, make_study, make_trial
 
 from search.errors import TrackingError
 from search.study.records import StudyRecord, TrackingLinks, TrialRecord
-from search.tracking import BackgroundTracker
+from search.tracking.background import BackgroundTracker
 
 
 class Recorder:

@@ -18,8 +18,9 @@ from helpers.synthetic_study import finished_study, save_small_bundle
 
 from search.errors import TrackingError
 from search.study.records import HoldoutRecord, StudyRecord
-from search.tracking import default_tracking_uri, sync_study
+from search.tracking.factory import sync_study
 from search.tracking.model import Export, signature
+from search.tracking.store import default_tracking_uri
 
 
 @pytest.fixture

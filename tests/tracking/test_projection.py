@@ -20,7 +20,6 @@ from helpers.synthetic_study import START, finished_study, make_study, make_tria
 from search.errors import TrackingError
 from search.study.paths import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE, report_path
 from search.study.records import EpochRecord, HoldoutRecord, StudyRecord
-from search.tracking import sync_study
 from search.tracking.describe import description
 from search.tracking.entries import (
     MAX_METRIC_NAME,
@@ -31,6 +30,7 @@ from search.tracking.entries import (
     study_params,
     trial_summary,
 )
+from search.tracking.factory import sync_study
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ from helpers.mlflow_store import history, make_store, runs
 from helpers.synthetic_study import finished_study, make_study, make_trial, save_small_bundle
 
 from search.study.records import EpochRecord, StudyRecord, TrialRecord
-from search.tracking import BackgroundTracker, MlflowProjection, sync_study
+from search.tracking.background import BackgroundTracker
+from search.tracking.factory import sync_study
+from search.tracking.mlflow_projection import MlflowProjection
 from search.tracking.store import connect
 
 pytestmark = pytest.mark.slow

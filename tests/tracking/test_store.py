@@ -13,8 +13,10 @@ from helpers.synthetic_study import finished_study, make_study, make_trial
 
 from search.errors import TrackingError
 from search.study.records import TrackingLinks
-from search.tracking import MlflowProjection, NullTracker, default_tracking_uri, make_tracker, sync_study
-from search.tracking.store import artifact_location, study_tracking_uri, without_password
+from search.tracking.base import NullTracker
+from search.tracking.factory import make_tracker, sync_study
+from search.tracking.mlflow_projection import MlflowProjection
+from search.tracking.store import artifact_location, default_tracking_uri, study_tracking_uri, without_password
 
 URIS = [
     (None, None, "sqlite:////home/user/mlruns/mlflow.db"),
@@ -91,7 +93,7 @@ def test_any_folder_can_hold_the_store(tmp_path: Path, name: str) -> None:
 def test_a_new_store_is_made_without_a_sound(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from synthetic_study import finished_study\n"
-        "from search.tracking import sync_study\n"
+        "from search.tracking.factory import sync_study\n"
         "sync_study(finished_study(2), folder=Path('.'))"
     )
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "PYTEST"))}

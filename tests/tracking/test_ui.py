@@ -17,7 +17,7 @@ from helpers.studies import search, write_study
 
 from search.api import load_record
 from search.study.records import StudyRecord, TrackingLinks
-from search.tracking import server_command, server_environment
+from search.tracking.store import server_command, server_environment
 
 pytestmark = [
     pytest.mark.slow,

@@ -8,8 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 from lstmgru.data.formatting import shorten
-from lstmgru.specs import LayerSpec, Stack
-from search.space.space import Model
+from lstmgru.specs import LayerSpec, RecurrentSpec, Stack
 
 Skip = Literal["", "same", "linear"]
 """Skip connection around a layer: none, the identity, or a linear map."""
@@ -74,7 +73,7 @@ _LONGEST = 26
 """Letters after which a name is truncated."""
 
 
-def stack_boxes(model: Model, stack: Stack, *, first_dropout: float = 0.0) -> tuple[LayerBox, ...]:
+def stack_boxes(model: RecurrentSpec, stack: Stack, *, first_dropout: float = 0.0) -> tuple[LayerBox, ...]:
     """The layers of a stack.
 
     Args:
@@ -90,7 +89,7 @@ def stack_boxes(model: Model, stack: Stack, *, first_dropout: float = 0.0) -> tu
     )
 
 
-def merge_boxes(model: Model) -> Iterator[Box]:
+def merge_boxes(model: RecurrentSpec) -> Iterator[Box]:
     """How the outputs of several stacks are merged."""
     widths = [stack[-1].n_outputs for stack in model.branches]
     if len(widths) == 1:
@@ -113,7 +112,7 @@ _POOLINGS = {
 }
 
 
-def pooling_boxes(model: Model, lines: Sequence[str], *, arrow: str, recalls: bool = False) -> Iterator[Box]:
+def pooling_boxes(model: RecurrentSpec, lines: Sequence[str], *, arrow: str, recalls: bool = False) -> Iterator[Box]:
     """The pooling of the outputs, unless only the last one is read.
 
     Args:
@@ -127,7 +126,7 @@ def pooling_boxes(model: Model, lines: Sequence[str], *, arrow: str, recalls: bo
         yield Box(title.format(n_heads=model.n_heads), (what, *lines), arrow=arrow, recalls=recalls)
 
 
-def embedding_box(model: Model) -> Box:
+def embedding_box(model: RecurrentSpec) -> Box:
     """The embedding that computes the first layers' input features."""
     return Box("linear, ReLU", (f"→ {model.branches[0][0].hidden_size} features",))
 
@@ -137,7 +136,7 @@ def dropout_words(probability: float) -> str:
     return f"dropout {probability:.2g}" if probability else ""
 
 
-def reading_arrow(model: Model) -> str:
+def reading_arrow(model: RecurrentSpec) -> str:
     """Label of the arrow to the layers that read the outputs at once."""
     last = "last output" if model.pooling == "last" else ""
     return ", ".join(filter(None, (last, dropout_words(model.dropout))))
