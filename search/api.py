@@ -1,4 +1,4 @@
-"""The search from Python: run a study in a script or a notebook, and read what came out."""
+"""The Python interface of the search: run, compare, read and export studies in a script or a notebook."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class StudyResult:
     """A study after a run.
 
     Attributes:
-        study: Everything that is known of it.
-        interrupted: Whether it was stopped with Ctrl-C.
+        study: The record of the study.
+        interrupted: Whether the run was stopped with Ctrl-C.
     """
 
     study: StudyRecord
@@ -39,7 +39,7 @@ class StudyResult:
 
     @property
     def leaderboard(self) -> pd.DataFrame:
-        """Trials and baselines, best first, as :func:`search.reports.leaderboard.leaderboard_frame` makes it."""
+        """Trials and baselines, best first; see :func:`search.reports.leaderboard.leaderboard_frame`."""
         from search.reports.leaderboard import leaderboard_frame
 
         return leaderboard_frame(self.study)
@@ -49,23 +49,23 @@ class StudyResult:
         """The exported model.
 
         Raises:
-            SearchError: The study has not exported one.
+            SearchError: The study has no exported model.
         """
         from lstmgru.bundle import load_bundle
 
         if self.study.bundle is None:
-            raise SearchError(f"study '{self.study.study}' has no exported model yet: run it to its end")
+            raise SearchError(f"study '{self.study.study}' has no exported model yet; run it to completion")
         return load_bundle(Path(self.study.bundle))
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Forecast the steps after the end of each series, or label each sequence.
 
         Args:
-            frame: A table with the columns that the model reads; for forecasts, with at least one context of rows for
-                each series.
+            frame: A table with the input columns of the model; for forecasts, with at least one context of rows per
+                series.
 
         Raises:
-            DataError: Columns, frequency or length do not fit.
+            DataError: Columns, frequency or length do not match.
         """
         return self.model.predict(frame)
 
@@ -82,25 +82,25 @@ def run_study(
     fresh: bool = False,
     folder: str | os.PathLike[str] = ".",
 ) -> StudyResult:
-    """Run a study, or go on with it; what ``python -m search run`` does, in silence.
+    """Run or resume a study, as ``python -m search run`` does, without output.
 
-    With more than one job, a script must call it under ``if __name__ == "__main__":``, because each worker imports
-    the script; a notebook need not.
+    With more than one job, a script must call it under ``if __name__ == "__main__":``, because each worker imports the
+    script. A notebook need not.
 
     Args:
-        study: Path of a study file or name of one in ``studies/``; ``None``: the weather study.
-        trials: Trials in total.
-        timeout: Time in total, seconds or ``"5m"``.
-        jobs: Trials at the same time, or ``"auto"``.
-        overrides: ``["training.max_epochs=10", …]``.
-        data: Another table than the study's.
-        seed: Of the search and of every training.
+        study: Path of a study file or name of a study in ``studies/``; ``None``: the weather study.
+        trials: Total number of trials, including earlier runs.
+        timeout: Total time, in seconds or as ``"5m"``.
+        jobs: Number of parallel trials, or ``"auto"``.
+        overrides: Keys of the study to override: ``["training.max_epochs=10", …]``.
+        data: Table to read instead of the study's table.
+        seed: Seed of the search and of all training runs.
         fresh: Start over.
-        folder: Where ``studies/`` and ``mlruns/`` are written.
+        folder: Directory in which ``studies/`` and ``mlruns/`` are written.
 
     Raises:
-        SearchError: The study is wrong, is being run elsewhere, or no trial completed.
-        DataError: The data break a rule.
+        SearchError: The study is invalid, another process is running it, or no trial completed.
+        DataError: The data are invalid.
     """
     from search.run.progress import SilentListener
     from search.run.runner import run
@@ -121,25 +121,25 @@ def run_comparison(
     fresh: bool = False,
     folder: str | os.PathLike[str] = ".",
 ) -> Comparison:
-    """Compare the families of a study, or go on with it; what ``python -m search compare`` does, in silence.
+    """Start or resume a comparison of families, as ``python -m search compare`` does, without output.
 
-    A script must call it under ``if __name__ == "__main__":``, also with one job: memory is measured in processes of
-    their own. A notebook need not.
+    A script must call it under ``if __name__ == "__main__":``, even with one job, because memory is measured in
+    separate processes. A notebook need not.
 
     Args:
-        study: Path of a study file or name of one in ``studies/``; ``None``: the weather study.
-        seeds: With how many fresh seeds the best of each family is trained again.
-        trials: Trials of each family in total, those of the study included.
-        timeout: Time in total, seconds or ``"5m"``; ``None``: no limit if ``trials`` is given, else 20 minutes.
-        overrides: ``["training.max_epochs=10", …]``.
-        data: Another table than the study's.
-        fresh: Start over; the study stays.
-        folder: Where ``studies/`` and ``mlruns/`` are written.
+        study: Path of a study file or name of a study in ``studies/``; ``None``: the weather study.
+        seeds: Number of new seeds with which the best candidate of each family is retrained.
+        trials: Total number of trials of each family, including those of the study.
+        timeout: Total time, in seconds or as ``"5m"``; ``None``: no limit if ``trials`` is given, else 20 minutes.
+        overrides: Keys of the study to override: ``["training.max_epochs=10", …]``.
+        data: Table to read instead of the study's table.
+        fresh: Start over; the study is not changed.
+        folder: Directory in which ``studies/`` and ``mlruns/`` are written.
 
     Raises:
-        SearchError: The study or a family is wrong, it is being compared elsewhere, the time was too short, or Ctrl-C
-            ended it.
-        DataError: The data break a rule.
+        SearchError: The study or a family is invalid, another process is comparing it, the time was too short, or it
+            was interrupted with Ctrl-C.
+        DataError: The data are invalid.
     """
     from search.compare.runner import compare
     from search.compare.time_budget import Options
@@ -149,7 +149,7 @@ def run_comparison(
     plan = load_plan(study, overrides=overrides, data=data)
     outcome = compare(plan, options, folder=Path(folder).absolute(), fresh=fresh, listener=SilentListener())
     if outcome.comparison is None:
-        raise SearchError(f"the comparison of study '{plan.name}' was interrupted; the same call goes on with it")
+        raise SearchError(f"the comparison of study '{plan.name}' was interrupted; the same call resumes it")
     return outcome.comparison
 
 
@@ -160,19 +160,19 @@ def load_plan(
     data: str | os.PathLike[str] | None = None,
     **search: Any,
 ) -> Plan:
-    """A validated study with its data.
+    """Load and validate a study and its data.
 
     Args:
-        study: Path or name.
+        study: Path or name of the study.
         overrides: ``key=value`` for any key.
-        data: Another table.
-        search: Keys of the study's ``search`` section; ``None`` leaves them.
+        data: Table to read instead of the study's table.
+        search: Keys of the study's ``search`` section; ``None`` leaves a key unchanged.
 
     Raises:
-        StudyFileError: The study is wrong.
-        DataError: The data break a rule.
+        StudyFileError: The study is invalid.
+        DataError: The data are invalid.
     """
-    # An empty value, of an unset shell variable perhaps, is a mistake and not YAML's null.
+    # An empty value, perhaps of an unset shell variable, is an error and not YAML's null.
     given = [
         f"search.{key}={value if value != '' else repr(value)}" for key, value in search.items() if value is not None
     ]
@@ -184,14 +184,14 @@ def load_plan(
         from search.compare.families import study_families
 
         try:
-            study_families(plan)  # whatever is done with the study, what is wrong with its families is said
+            study_families(plan)  # every command reports invalid families
         except StudyFileError as error:
             raise StudyFileError(str(loaded.path), error.problems) from error
     return plan
 
 
 def load_record(study: str | os.PathLike[str] | None, folder: Path | None = None) -> StudyRecord:
-    """What is there of a study, also while it runs.
+    """Read the record of a study, also while it is running.
 
     Raises:
         StudyNotFound: It has not been run in this folder.
@@ -203,13 +203,13 @@ def export_bundle(study: str | os.PathLike[str] | None, to: Path | None, folder:
     """Copy a study's model to a new directory; without ``to``, ``<study>-model`` in the current folder.
 
     Raises:
-        SearchError: There is no model, the directory is there already, or it cannot be written.
+        SearchError: There is no model, or the directory exists or cannot be written.
     """
     folder = folder or Path.cwd()
     record = load_record(study, folder)
     bundle = StudyPaths(folder, record.study).find_bundle(record.bundle)
     if bundle is None:
-        raise SearchError(f"study '{record.study}' has no exported model: run it to its end first")
+        raise SearchError(f"study '{record.study}' has no exported model; run it to completion first")
     target = to or Path(f"{record.study}-model")
     if target.exists():
         raise SearchError(f"{target} exists: remove it or give another directory with --to")
@@ -229,10 +229,10 @@ def export_bundle(study: str | os.PathLike[str] | None, to: Path | None, folder:
 def sync_to_mlflow(
     study: str | os.PathLike[str] | None, tracking_uri: str | None, folder: Path | None = None
 ) -> TrackingLinks:
-    """Bring a study to MLflow, to its own store or another one.
+    """Copy a study to MLflow, to its own store or another one.
 
     Raises:
-        StudyBusy: The study is running, and its run keeps MLflow up to date.
+        StudyBusy: The study is running, and the run keeps MLflow up to date.
         StudyNotFound: It has not been run in this folder.
         TrackingError: The store or server cannot be reached.
     """
@@ -245,7 +245,7 @@ def sync_to_mlflow(
     with exclusive(paths.lock, name):
         repair(paths.journal)
         store = StudyStore.find(paths)
-        assert store is not None  # it was there before the lock was, and is deleted under the lock only
+        assert store is not None  # it existed before the lock was taken, and is only deleted under the lock
         record = store.record()
         if bundle := paths.find_bundle(record.bundle):
             record = replace(record, bundle=str(bundle))

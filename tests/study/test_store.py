@@ -124,7 +124,7 @@ def test_other_data_or_settings_under_the_same_name_are_an_error(tmp_path: Path)
     same = ATTRIBUTES["identity"]
     new_store(tmp_path).check_identity(Identity(same, {}))
     message = (
-        r"study 'demo' exists with other settings: data\.digest was abc, is xyz; restore .* --fresh, or give .* name="
+        r"study 'demo' exists with other settings: data\.digest was abc, is xyz; restore .* --fresh, or choose .* name="
     )
     with pytest.raises(StudyMismatch, match=message):
         reopen(tmp_path).check_identity(Identity({**same, "data.digest": "xyz"}, {}))
