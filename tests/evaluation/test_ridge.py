@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pytest
+from helpers.combinations import every_pair
 
 from lstmgru.evaluation.baselines import fit_ridge
 
@@ -16,14 +16,13 @@ def blocks(x: np.ndarray, y: np.ndarray, size: int) -> Iterator[tuple[np.ndarray
     return ((x[start : start + size], y[start : start + size]) for start in range(0, len(x), size))
 
 
-@pytest.mark.parametrize(("examples", "width"), [(400, 20), (60, 50), (2_000, 3)])
-@pytest.mark.parametrize("noise", [0.01, 0.5, 30.0])
-@pytest.mark.parametrize("size", [7, 10_000])
+@every_pair(shape=[(400, 20), (60, 50), (2_000, 3)], noise=[0.01, 0.5, 30.0], size=[7, 10_000])
 def test_it_finds_the_penalty_and_the_coefficients_of_scikit_learn(
-    examples: int, width: int, noise: float, size: int
+    shape: tuple[int, int], noise: float, size: int
 ) -> None:
     from sklearn.linear_model import RidgeCV
 
+    examples, width = shape
     generator = np.random.default_rng(width)
     # Columns that depend on each other and lie far from zero, as the steps of a series do.
     x = 5 + generator.normal(size=(examples, 3)) @ generator.normal(size=(3, width))

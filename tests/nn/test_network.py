@@ -83,11 +83,11 @@ def test_every_combination_forecasts_and_learns_with_all_its_parameters() -> Non
         check_that_it_forecasts_and_learns(**options)
 
 
-@pytest.mark.parametrize("transform", TRANSFORMS)
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
-def test_every_normalisation_goes_with_every_transform(normalization: str, transform: str) -> None:
-    network = make_network(normalization=normalization, transform=transform)
-    assert network(*random_inputs(network)).isfinite().all()
+def test_every_normalisation_goes_with_every_transform(normalization: str) -> None:
+    for transform in TRANSFORMS:
+        network = make_network(normalization=normalization, transform=transform)
+        assert network(*random_inputs(network)).isfinite().all()
 
 
 def spread(network: ForecastNetwork, inputs: Inputs, changed: Tensor) -> list[bool]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import optuna
 import pytest
+from helpers.combinations import every_pair
 from pydantic import ValidationError
 
 from lstmgru.specs import CHANNELS, DECODERS, MERGES, NORMALIZATIONS, OPTIMIZERS, POOLINGS, SCHEDULES, ForecastSpec
@@ -100,9 +101,11 @@ def test_the_loss_is_the_kin_of_the_metric(metric: str, losses: tuple[str, ...])
     assert resolve(ForecastSpec(7, 7, metric))["loss"].values == losses  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("data", [ONE, PANEL, DataFacts(3, 1, positive=True)], ids=["one", "panel", "several"])
-@pytest.mark.parametrize("forecast", [WEEKS, ForecastSpec(1), ForecastSpec(3, 365), ForecastSpec(96, 24, "wql")])
-@pytest.mark.parametrize("preset", PRESETS)
+@every_pair(
+    preset=PRESETS,
+    forecast=[WEEKS, ForecastSpec(1), ForecastSpec(3, 365), ForecastSpec(96, 24, "wql")],
+    data=[ONE, PANEL, DataFacts(3, 1, positive=True)],
+)
 def test_every_preset_fits_every_data(preset: str, forecast: ForecastSpec, data: DataFacts) -> None:
     space = resolve(forecast, data, preset=preset)
     assert all(values.count != 0 for _, values in space.items())
