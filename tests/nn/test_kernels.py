@@ -30,7 +30,7 @@ from lstmgru.nn import kernels
 from lstmgru.nn.cells import State, make_cell
 from lstmgru.nn.encoder import RecurrentLayer
 from lstmgru.nn.kernels import switch
-from lstmgru.nn.kernels.threads import in_threads, rows_of_threads
+from lstmgru.nn.kernels.sequence import in_threads, rows_of_threads
 from lstmgru.specs import LayerSpec
 
 CELLS = ("lstm", "gru", "fused")
@@ -762,7 +762,7 @@ def test_what_is_compiled_for_another_processor_has_another_name(tmp_path: Path)
 INTERRUPTED = """
 import signal, torch
 from lstmgru.nn.cells import GRU
-from lstmgru.nn.kernels.threads import _threads
+from lstmgru.nn.kernels.sequence import _threads
 def interrupt(*_): raise KeyboardInterrupt
 signal.signal(signal.SIGALRM, interrupt)
 cell, steps = GRU(8, 64), 10_000

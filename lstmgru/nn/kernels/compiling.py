@@ -22,10 +22,8 @@ from numba import types
 from numba.core.registry import cpu_target
 
 from lstmgru.nn.kernels import fused, gru, lstm
-from lstmgru.nn.kernels.backward import backward_of
-from lstmgru.nn.kernels.calls import Backward, Forward
-from lstmgru.nn.kernels.forward import forward_of
-from lstmgru.nn.kernels.layout import LAYOUTS, CellName
+from lstmgru.nn.kernels.layout import LAYOUTS, Backward, CellName, Forward
+from lstmgru.nn.kernels.recurrence import backward_of, forward_of
 from lstmgru.nn.kernels.tiles import ROWS, wide
 from lstmgru.nn.kernels.vectors import BYTES, REGISTERS, lanes_of
 
