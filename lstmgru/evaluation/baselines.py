@@ -1,4 +1,4 @@
-"""Simple methods that every search is measured against."""
+"""The baselines of forecasts: naive, seasonal naive and ridge regression."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _NUMBERS_AT_ONCE = 1_000_000
 
 @dataclass(frozen=True)
 class ForecastEvaluation:
-    """The windows that a split is scored on, the same for every candidate and every baseline.
+    """The windows that a split is scored on, the same for all candidates and baselines.
 
     Attributes:
         cutoffs: (windows,) rows.
@@ -106,7 +106,7 @@ class ForecastEvaluation:
             yield _of_shape(metric.function(target, forecast[part] / by), target.shape, metric.name)
 
     def _divisor(self, metric: Metric) -> _Float:
-        """What values are divided by: (windows, 1, Y), (Y,) or ()."""
+        """The divisor of values: (windows, 1, Y), (Y,) or ()."""
         if metric.divisor == "season":
             return np.where(self.season_scale > 0, self.season_scale, np.nan).astype(np.float64)[:, None]
         return np.asarray(self.deviation if metric.divisor == "deviation" else 1, np.float64)

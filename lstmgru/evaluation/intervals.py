@@ -130,7 +130,7 @@ def calibrate(
 
 
 def enough_windows(n_windows: int, horizon: int, level: float) -> bool:
-    """Whether so many backtest forecasts give a level an interval, see :func:`calibrate`.
+    """Whether the number of backtest forecasts is enough for an interval of a level, see :func:`calibrate`.
 
     Args:
         n_windows: Of all folds.

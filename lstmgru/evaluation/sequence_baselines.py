@@ -57,7 +57,7 @@ def sequence_baselines(sequences: LabeledSequences, task: LabelSpec) -> dict[str
 
 
 def constant(sequences: LabeledSequences, train: Indices, task: LabelSpec) -> SequencePredictor:
-    """The frequencies of the classes, or the mean label, whatever the sequence."""
+    """The frequencies of the classes, or the mean label, for every sequence."""
     mean = _targets(sequences, train, task).mean(axis=0, keepdims=True)
     return lambda indices: np.repeat(mean, len(indices), axis=0).astype(np.float32)
 
@@ -168,7 +168,7 @@ def _values(sequences: LabeledSequences, index: int) -> _Floats:
 
 
 def _moments(values: _Floats) -> tuple[_Floats, _Floats]:
-    """(F,) mean and deviation of (rows, F); 1 for the deviation of what is constant."""
+    """(F,) mean and standard deviation of (rows, F); constant features have a deviation of 1."""
     deviation = values.std(axis=0)
     return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
 
@@ -195,7 +195,7 @@ def _summary(values: _Floats) -> _Floats:
 
 
 def _outputs(predicted: _Floats, task: LabelSpec) -> Array:
-    """What a linear model says → numbers, or probabilities: the nearest ones to its own, and none of them 0."""
+    """Outputs of a linear model → numbers, or the nearest probabilities to them, none of which is 0."""
     if task.task == "regression":
         return predicted.reshape(-1, 1).astype(np.float32)
     n_classes = predicted.shape[1]

@@ -21,12 +21,12 @@ _Labels = npt.NDArray[np.int64] | npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class SequenceEvaluation:
-    """The labels that a split is scored on, the same for every candidate and every baseline.
+    """The labels that a split is scored on, the same for all candidates and baselines.
 
     Attributes:
         labels: (k,) codes of the classes, or numbers in original units.
-        task: What they are.
-        groups: (k,) which of them belong together; ``None``: each stands by itself.
+        task: Their task.
+        groups: (k,) groups of labels; ``None``: there are none.
     """
 
     labels: _Labels
@@ -35,7 +35,7 @@ class SequenceEvaluation:
 
     @classmethod
     def of(cls, sequences: LabeledSequences, indices: Indices, task: LabelSpec) -> Self:
-        """Of (k,) numbers of sequences."""
+        """The evaluation of (k,) sequences, given by their numbers."""
         groups = None if sequences.groups is None else sequences.groups[indices]
         return cls(sequences.labels[indices], task, groups)
 
@@ -75,7 +75,7 @@ class SequenceEvaluation:
         return {name: value for name, value in values.items() if np.isfinite(value)}
 
     def confusion(self, outputs: Array) -> Indices:
-        """(C, C) how often a label (row) is predicted as what (column).
+        """(C, C) confusion matrix: labels in rows, predictions in columns.
 
         Args:
             outputs: (k, C) probabilities.
@@ -85,7 +85,7 @@ class SequenceEvaluation:
     def per_class(self, outputs: Array) -> pd.DataFrame:
         """A row for each class: ``class``, ``support`` (labels of it), ``precision``, ``recall`` and ``f1``.
 
-        What would be divided by 0 is 0.
+        Ratios with a denominator of 0 are 0.
 
         Args:
             outputs: (k, C) probabilities.
@@ -103,9 +103,9 @@ class SequenceEvaluation:
         )
 
     def difference(self, metric: str, outputs: Array, others: Array) -> Interval:
-        """The error of one method minus the error of another: below 0, the first is better.
+        """The error of one method minus the error of another; negative if the first is better.
 
-        A metric that is to be large counts as an error with the sign changed.
+        Maximized metrics count with the opposite sign.
 
         Args:
             metric: Its name.

@@ -45,7 +45,7 @@ class RecurrentDropout(nn.Module):
 
 
 class _TorchLayer(nn.Module):
-    """What LSTM and GRU share: weights as torch has them, with dropout on the recurrent connections.
+    """The base of LSTM and GRU: torch's weights, with dropout on the recurrent connections.
 
     Args:
         input_size: Features of the input.

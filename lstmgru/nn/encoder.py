@@ -24,7 +24,7 @@ EncoderState = tuple[StackState, ...]
 
 
 class Encoded(NamedTuple):
-    """What an encoder gives.
+    """The outputs of an encoder.
 
     Attributes:
         outputs: (B, T, width) after each step.
@@ -38,7 +38,7 @@ class Encoded(NamedTuple):
 
 
 class RecurrentLayer(nn.Module):
-    """One layer in one direction or in both (Schuster & Paliwal 1997), whose outputs are put side by side."""
+    """One layer in one direction or in both, with concatenated outputs (Schuster & Paliwal 1997)."""
 
     def __init__(self, spec: LayerSpec, n_inputs: int, recurrent_dropout: float) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class RecurrentStack(nn.Module):
         return x, self._last(x, lengths), tuple(states)
 
     def _last(self, outputs: Tensor, lengths: Tensor | None) -> Tensor:
-        """What the last layer ends with, in each direction."""
+        """The final outputs of the last layer, in each direction."""
         last = outputs[:, -1] if lengths is None else _rows(outputs, lengths.unsqueeze(1) - 1).squeeze(1)
         if outputs.shape[-1] == self._n_forwards:
             return last
@@ -153,7 +153,7 @@ class Encoder(nn.Module):
 
 
 class _Reversal:
-    """Turns sequences round within their lengths, and back; the padding stays where it is.
+    """Reverses sequences within their lengths, and back; the padding stays in place.
 
     Args:
         x: (B, T, …) what is to be turned round.

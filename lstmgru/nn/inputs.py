@@ -1,4 +1,4 @@
-"""What comes before the recurrences: embeddings of categories and series, segments, and normalization.
+"""Modules before the recurrences: embeddings of categories and series, segments, and normalization.
 
 The normalization of a window's targets is undone after the recurrences.
 """
@@ -48,7 +48,7 @@ class CategoryEmbedding(nn.Module):
 
 
 class StaticFeatures(nn.Module):
-    """What does not change within a series: static covariates and, if asked for, a learned vector for each series.
+    """Features that are constant within a series: static covariates and, optionally, a learned vector for each series.
 
     Args:
         inputs: What there is.
@@ -100,7 +100,7 @@ class Segments(nn.Module):
         return None if real is None else self(real.unsqueeze(-1)).any(-1)
 
     def count(self, steps: int) -> int:
-        """Segments that so many steps make."""
+        """The number of segments of a number of steps."""
         return -(-steps // self.length)
 
 
@@ -112,14 +112,14 @@ _ROUNDING = 1e-6
 
 
 class Level(NamedTuple):
-    """What a window was normalized by: ``(value - shift) / scale``, each (B, 1, Y)."""
+    """Shift and scale of a normalized window, ``(value - shift) / scale``, each (B, 1, Y)."""
 
     shift: Tensor
     scale: Tensor
 
 
 class WindowNormalization(nn.Module):
-    """Normalizes each window by what its own context shows.
+    """Normalizes each window by statistics of its own context.
 
     ``last``: the last value becomes 0. ``window``: mean 0 and deviation 1 over the context (Kim et al. 2022, without
     their learned factors). ``mean``: mean absolute value 1 (Salinas et al. 2020). With differences, the network reads

@@ -1,4 +1,4 @@
-"""How long a trained network takes for its outputs."""
+"""The latency of a trained network."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ WARM_UP = 3
 FEWEST, MOST = 7, 200
 """Passes that are counted."""
 ENOUGH_SECONDS = 0.005
-"""After so long no further pass is begun, once there are :data:`FEWEST`."""
+"""Seconds after which no further pass starts, once there are :data:`FEWEST`."""
 
 
 class Measurable(Protocol):
-    """A network that can say what it reads."""
+    """A network with example inputs."""
 
     def example_input(self, batch_size: int) -> tuple[Any, ...]:
         """Arguments of a call."""
@@ -32,8 +32,8 @@ class Measurable(Protocol):
 def network_latency(network: Measurable, batch_size: int = 1) -> float:
     """Seconds of a forward pass: the median of several, after a warm-up.
 
-    It is that of the caller's threads and of a machine that does whatever else it does; a median forgives single
-    interruptions, not a machine that is busy all the time.
+    It uses the threads of the caller. The median is robust to single interruptions, but not to a machine that is busy
+    all the time.
 
     Args:
         network: Where it is measured; left in evaluation mode.

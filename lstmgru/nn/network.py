@@ -18,7 +18,7 @@ MEDIAN = (0.5,)
 
 
 class Inputs(NamedTuple):
-    """A batch of what a network reads.
+    """A batch of inputs of a network.
 
     Attributes:
         past: (B, T, F) contexts, scaled; categorical channels hold codes.
@@ -36,7 +36,7 @@ class Inputs(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """A forecast (B, H, Y, Q) as the network made it, what undoes its normalization, and the attention's weights."""
+    """A normalized forecast (B, H, Y, Q), its level, and the weights of the attention."""
 
     forecast: Tensor
     level: Level
@@ -138,7 +138,7 @@ class ForecastNetwork(nn.Module):
 
     @torch.no_grad()
     def attention(self, inputs: Inputs) -> Tensor:
-        """What the forecasts look at.
+        """The attention weights of the forecasts.
 
         Returns:
             (B, C, M, L) weights with sum 1 over L, the segments of the context (steps, for a segment length of 1). C is

@@ -1,4 +1,4 @@
-"""What is made of an encoder's outputs: means, maxima, and attention whose weights can be read.
+"""Pooling of an encoder's outputs: last, mean, maximum, and attention with readable weights.
 
 A pooling looks at the outputs (B, T, size) for a number of queries (B, M, size), the last output or those of a decoder,
 and gives each a summary (B, M, size). Attention gives its weights as well, (B, M, T) with rows of sum 1. Steps that are

@@ -1,4 +1,4 @@
-"""The labeling network: read a sequence of numbers or tokens with recurrent layers, pool it, say what its label is.
+"""The sequence network: recurrent layers over numbers or tokens, pooling, and a head for the label.
 
 Sequences of a batch are padded at their ends to the longest of them. Whatever stands in the padding, it changes neither
 an output nor a gradient.
@@ -26,7 +26,7 @@ _EMBEDDING_DEVIATION = 0.1
 
 
 class SequenceInputs(NamedTuple):
-    """A batch of what a network reads.
+    """A batch of inputs of a network.
 
     Attributes:
         values: (B, T, F) numbers, scaled, or (B, T) codes of tokens; T is the longest length or more.
@@ -118,7 +118,7 @@ class SequenceNetwork(nn.Module):
 
     @torch.no_grad()
     def attention(self, inputs: SequenceInputs) -> Tensor:
-        """What the labels look at.
+        """The attention weights of the labels.
 
         Returns:
             (B, segments) weights with sum 1, 0 in the padding; of steps or tokens, for a segment length of 1.
@@ -164,7 +164,7 @@ class _Numbers(nn.Module):
         self.normalization = SequenceNormalization() if spec.normalization == "sequence" else None
 
     def forward(self, values: Tensor, real: Tensor) -> Tensor:
-        """Read; ``real`` (B, T) tells which steps are."""
+        """Embed; ``real`` (B, T) masks the steps that are not padding."""
         values = values.masked_fill(~real.unsqueeze(-1), 0.0)
         return values if self.normalization is None else self.normalization(values, real)
 
@@ -185,7 +185,7 @@ class _Tokens(nn.Module):
             self.embedding.weight[: UNKNOWN + 1] = 0.0
 
     def forward(self, codes: Tensor, real: Tensor) -> Tensor:
-        """Read; ``real`` (B, T) tells which tokens are."""
+        """Embed; ``real`` (B, T) masks the tokens that are not padding."""
         if self.training and self.token_dropout > 0:
             dropped = torch.rand(codes.shape, device=codes.device) < self.token_dropout
             codes = codes.masked_fill(dropped, UNKNOWN)

@@ -1,4 +1,4 @@
-"""What a model is, how it is trained and what it is to tell: frozen, validated, serializable."""
+"""Specifications of models, training and tasks: frozen, validated, serializable."""
 
 from lstmgru.specs.forecast import (
     CHANNELS,

@@ -1,4 +1,4 @@
-"""What a forecasting network is, what it reads and what it forecasts."""
+"""Specifications of forecasting: the architecture, the inputs and the task."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ class ModelSpec(RecurrentSpec):
         layer_norm: Whether each layer's output is normalized over its features (Ba et al. 2016).
         segment_length: Steps that are read at once; 1 reads step by step. A context that is no multiple repeats its
             first step at its start.
-        pooling: What is made of the encoder's outputs: ``last`` output, ``mean``, ``max``, ``additive`` attention
+        pooling: Pooling of the encoder's outputs: ``last`` output, ``mean``, ``max``, ``additive`` attention
             (Bahdanau et al. 2015) or ``multihead`` attention (Vaswani et al. 2017).
         n_heads: Heads of multi-head attention.
         decoder: ``linear`` or ``mlp``: all steps at once from the pooled outputs; ``recurrent``: the recurrences go on
             over the horizon and read their own forecasts; ``parallel``: they make one step for each segment of the
             horizon from its position's embedding, all at once (SegRNN, Lin et al. 2023).
-        channels: ``joint``: all targets are read and forecast together; ``independent``: each by itself, with the same
-            weights and an embedding of its own.
+        channels: ``joint``: all targets are read and forecast together; ``independent``: each separately, with the same
+            weights and its own embedding.
         normalization: ``fold``: values have mean 0 and deviation 1 over the training part; ``series``: over each
             series' training part; ``last``: each series by its deviation, and the last value of a context is subtracted
             from it and added to its forecast; ``window``: each context has mean 0 and deviation 1; ``mean``: each
             context is divided by its mean absolute value (Salinas et al. 2020).
-        transform: What is done to the targets first, and undone last: ``log``; ``difference``: the network reads
-            changes from step to step and forecasts the change since the cutoff; ``log_difference``: both.
+        transform: Transform of the targets before everything else, undone at the end: ``log``; ``difference``: the
+            network reads changes from step to step and forecasts the change since the cutoff; ``log_difference``: both.
         series_embedding: Size of a learned vector for each series of a panel; 0: none.
         dropout: Probability of dropping a feature between layers and before the head, in [0, 1).
         recurrent_dropout: Probability of dropping a unit of a layer's own state, the same unit at all steps (Gal &
@@ -88,7 +88,7 @@ class ModelSpec(RecurrentSpec):
 
     @property
     def architecture(self) -> str:
-        """The readable form, in the order of the computation; what is as usual is left out.
+        """The readable form, in the order of the computation, without defaults.
 
         ``lstm(64) > gru(32)`` reads step by step and forecasts all steps from its last output;
         ``independent > last > segments(48) > gru(128) > parallel`` is a SegRNN.
@@ -106,13 +106,13 @@ class ModelSpec(RecurrentSpec):
 
 @dataclass(frozen=True)
 class ForecastSpec:
-    """What is forecast and how a forecast is scored.
+    """The task: what to forecast, and how to score it.
 
     Attributes:
         horizon: H, how many steps ahead.
         season_length: Steps in one season (7 for daily data with a weekly season); 1 means none.
         metric: Name of a metric in :mod:`lstmgru.evaluation.metrics`, the score of a model.
-        levels: Shares of true values that prediction intervals shall cover, ascending.
+        levels: Coverage of the prediction intervals, ascending.
     """
 
     horizon: int
@@ -148,7 +148,7 @@ class ForecastSpec:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a network reads.
+    """The inputs of a network.
 
     Attributes:
         n_targets: Y, the first channels.

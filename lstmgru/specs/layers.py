@@ -1,4 +1,4 @@
-"""The cells of a recurrent layer, also those that users register; layers, stacks of them, and what networks share."""
+"""The cells of recurrent layers, including registered ones; layers, stacks, and the base of all architectures."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ Stack = tuple[LayerSpec, ...]
 
 
 class RecurrentSpec(ABC):
-    """What the architectures of all tasks share; see :class:`lstmgru.specs.ModelSpec` for the attributes.
+    """The base of the architectures of all tasks; see :class:`lstmgru.specs.ModelSpec` for the attributes.
 
     The classes derived from it are dataclasses, each with the fields in its own order.
     """
@@ -140,11 +140,11 @@ class RecurrentSpec(ABC):
 
     @property
     def _branches(self) -> str:
-        """What :func:`parse_branches` reads."""
+        """The inverse of :func:`parse_branches`."""
         return " | ".join(" > ".join(map(str, stack)) for stack in self.branches)
 
     def _check(self, length_name: str, length: int) -> None:
-        """Check what is shared; segments are parts of so many steps."""
+        """Check the shared attributes."""
         if not self.branches or not all(self.branches):
             raise SpecError("branches must hold at least one stack of at least one layer but one is empty")
         at_least(length_name, length, 1)
@@ -158,7 +158,7 @@ class RecurrentSpec(ABC):
         probability("recurrent_dropout", self.recurrent_dropout)
 
     def _architecture(self, before: Sequence[str], after: Sequence[str]) -> str:
-        """The readable form: what is done before the stacks, the stacks, the pooling, what is done after it."""
+        """The readable form: steps before the stacks, the stacks, the pooling, steps after it."""
         stacks = self.stacks + (" +residual" if self.residual else "") + (" +norm" if self.layer_norm else "")
         if self.pooling != "last":
             after = [f"multihead({self.n_heads})" if self.pooling == "multihead" else self.pooling, *after]

@@ -1,4 +1,4 @@
-"""What a network is that labels whole sequences or texts, and what its labels are."""
+"""Specifications of sequence classification and regression: the architecture and the labels."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ TOKENS: tuple[str, ...] = get_args(Tokens)
 
 @dataclass(frozen=True)
 class SequenceModelSpec(RecurrentSpec):
-    """The architecture of a network that gives a sequence or a text its label.
+    """The architecture of a network that predicts the label of a sequence or a text.
 
     Attributes:
         branches: As of :class:`~lstmgru.specs.ModelSpec`, like ``merge``, ``residual``, ``layer_norm``, ``n_heads``,
             ``dropout`` and ``recurrent_dropout``.
         max_length: T, steps or tokens that are read at most; a longer sequence is cut at its end.
-        segment_length: Steps that are read at once; a last segment that is not full is filled with 0.
-        pooling: What is made of the encoder's outputs at the steps that are real.
+        segment_length: Steps that are read at once; the last segment is padded with 0.
+        pooling: Pooling of the encoder's outputs over the steps that are not padding.
         head: From the pooled outputs to the label: ``linear``, or ``mlp``, with a hidden layer.
         normalization: Of numbers: ``none``; ``fold``: each channel has mean 0 and deviation 1 over the training part;
             ``sequence``: over each sequence. Texts have ``none``.
-        tokens: What a text is cut into, ``word`` or ``character``; ``None``: sequences of numbers are read.
+        tokens: Tokens of a text, ``word`` or ``character``; ``None``: the model reads sequences of numbers.
         embedding_size: Features of a token's learned vector; 0 for numbers.
-        min_count: How often the training part must hold a token for it to be one of the vocabulary.
-        token_dropout: Probability that a token of a training text is read as an unknown one, in [0, 1).
+        min_count: Fewest occurrences of a token in the training part to be in the vocabulary.
+        token_dropout: Probability of replacing a token of a training text by the unknown token, in [0, 1).
     """
 
     branches: tuple[Stack, ...]
@@ -72,7 +72,7 @@ class SequenceModelSpec(RecurrentSpec):
 
     @property
     def architecture(self) -> str:
-        """The readable form, in the order of the computation; what is as usual is left out.
+        """The readable form, in the order of the computation, without defaults.
 
         ``word(64) > bi-lstm(64) > max`` reads words as 64 features and pools the maxima of both directions.
         """
@@ -87,7 +87,7 @@ class SequenceModelSpec(RecurrentSpec):
 
 @dataclass(frozen=True)
 class LabelSpec:
-    """What a label is and how labels are scored.
+    """The task: what a label is, and how to score it.
 
     Attributes:
         task: ``classification``: a label is one of several classes; ``regression``: a number.

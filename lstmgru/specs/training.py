@@ -1,4 +1,4 @@
-"""How a network is trained."""
+"""The training settings of a network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 @dataclass(frozen=True)
 class TrainSpec:
-    """How one network is trained.
+    """The training settings of one network.
 
     Attributes:
         learning_rate: The optimizer's step size; of a schedule, the largest.
@@ -42,10 +42,10 @@ class TrainSpec:
         gradient_clip: Largest norm of all gradients together; ``None`` leaves them as they are.
         ema_decay: Decay of the moving average of the weights that is scored and kept, per optimizer step;
             ``None``: the weights themselves are.
-        loss: What is minimized, on the values that the network gives: ``mae``, ``mse``, ``huber`` with its corner
+        loss: The loss, on the outputs of the network: ``mae``, ``mse``, ``huber`` with its corner
             at 1; of forecasts also ``quantile``: the mean pinball loss of all their quantiles (Koenker & Bassett 1978);
             of classes ``cross_entropy``.
-        label_smoothing: Share of the probability of a class that is spread over all (Szegedy et al. 2016), in [0, 1).
+        label_smoothing: Label smoothing of the cross entropy (Szegedy et al. 2016), in [0, 1).
         class_weights: Weights of the classes in the loss: ``none``, or ``balanced``: inverse to their frequency.
         precision: Of the numbers in training: ``32-true``; ``bf16-mixed`` and ``16-mixed``: products in half precision,
             weights and sums in single (Micikevicius et al. 2018), the latter with a scaled loss and on a GPU only.

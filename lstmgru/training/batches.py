@@ -82,7 +82,7 @@ _WITH_VIEWS = ("cpu", "cuda")
 
 
 class Window(NamedTuple):
-    """A batch of windows, scaled: what the network reads, and target (batch, H, Y)."""
+    """A batch of scaled windows: inputs of the network, and target (batch, H, Y)."""
 
     inputs: Inputs
     target: Tensor
@@ -229,7 +229,7 @@ class ShuffledWindows(Chunks):
 
 
 class WindowsDataModule(ChunksDataModule):
-    """Cutoffs for training, shuffled anew each epoch, and for evaluation.
+    """Cutoffs for training, reshuffled each epoch, and for evaluation.
 
     Args:
         training: Cutoffs to learn from, series after series: (windows,) rows, or their runs.

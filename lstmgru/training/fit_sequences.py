@@ -1,4 +1,4 @@
-"""Fit one labeling network on one split."""
+"""Fit one sequence network on one split."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def fit_sequences(
         split: Where to learn, and what is scored.
         model: The architecture.
         train: The training settings.
-        task: What the labels are, and the metric.
+        task: The labels and the metric.
         validate: Whether the evaluation part is scored after each epoch, for early stopping and the best weights; if
             not, ``train.max_epochs`` epochs are trained and the last weights kept.
         observer: Follows the training and may stop it.
-        vectors: What the vectors of words begin with; ``None``: with random numbers.
+        vectors: Initial vectors of words; ``None``: random ones.
 
     Raises:
         DataError: The metric has no value on the evaluation part.
@@ -102,14 +102,14 @@ def fit_sequences(
 def predict_sequences(
     network: SequenceNetwork, encoding: Encoding, sequences: LabeledSequences, indices: Indices, task: LabelSpec
 ) -> Array:
-    """What a network says of some sequences.
+    """The predictions of a network for some sequences.
 
     Args:
         network: Trained, in evaluation mode.
-        encoding: With which it was trained.
+        encoding: The encoding that it was trained with.
         sequences: The data.
         indices: (k,) numbers of sequences.
-        task: What the labels are.
+        task: The labels.
 
     Returns:
         (k, O) probabilities of the classes, or numbers in original units.

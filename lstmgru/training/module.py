@@ -20,7 +20,7 @@ Array = npt.NDArray[np.float32]
 
 
 class Batch(Protocol):
-    """Examples: what a network's ``forward`` takes, and what it is to give."""
+    """Examples: the arguments of a network's ``forward``, and the targets."""
 
     @property
     def inputs(self) -> tuple[Any, ...]:
@@ -43,7 +43,7 @@ class ResidentData(Protocol):
 
 @dataclass(frozen=True)
 class Validation:
-    """What becomes of a network's outputs after an epoch.
+    """The validation of a network's outputs after an epoch.
 
     Attributes:
         restore: (examples, …) outputs in the order of the evaluation's chunks → in original order and units.

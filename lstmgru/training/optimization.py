@@ -15,7 +15,7 @@ _OPTIMIZERS: dict[Optimizer, type[torch.optim.Adam]] = {"adamw": torch.optim.Ada
 
 
 class Optimization:
-    """The optimizer of a training, the schedule of its learning rate, and what a step does besides.
+    """The optimizer, the learning rate schedule, gradient clipping and loss scaling.
 
     Args:
         parameters: What is optimized.
@@ -35,7 +35,7 @@ class Optimization:
         self._schedule = _schedule(spec, self.optimizer, n_steps)
 
     def step(self, loss: Tensor) -> None:
-        """Optimize by a loss."""
+        """Take an optimizer step."""
         for parameter in self._parameters:
             parameter.grad = None
         (loss if self.scaler is None else self.scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
@@ -68,7 +68,7 @@ def clip(parameters: Iterable[Tensor], largest: float) -> None:
 
 
 def _schedule(spec: TrainSpec, optimizer: torch.optim.Optimizer, n_steps: int) -> LRScheduler | None:
-    """The schedule of a training of so many steps; ``None`` where the learning rate stays."""
+    """The learning rate schedule over a number of steps; ``None`` if it is constant."""
     match spec.schedule:
         case "constant":
             return None

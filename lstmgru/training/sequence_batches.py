@@ -24,7 +24,7 @@ _EVALUATION_NUMBERS = 600_000
 
 
 class SequenceBatch(NamedTuple):
-    """A batch of sequences: what the network reads, and target (batch,) classes or scaled numbers."""
+    """A batch of sequences: inputs of the network, and target (batch,) classes or scaled numbers."""
 
     inputs: SequenceInputs
     target: Tensor
@@ -131,7 +131,7 @@ class ByLength(Chunks):
 
 
 def _batch_sizes(numbers: Indices) -> list[int]:
-    """Sizes of the batches of sequences with so many numbers, ascending: as large as they may be, at least 1."""
+    """Largest batch sizes for sequences of ascending sizes, at least 1."""
     sizes, start = [], 0
     for end, largest in enumerate(numbers.tolist()):
         if end - start == _EVALUATION_SEQUENCES or (end > start and largest * (end - start + 1) > _EVALUATION_NUMBERS):

@@ -36,7 +36,7 @@ class EpochResult:
 
 
 class Observer(Protocol):
-    """Follows a training as it runs."""
+    """Observes a training as it runs."""
 
     def on_epoch(self, result: EpochResult) -> None:
         """Called after every epoch."""
@@ -46,7 +46,7 @@ class Observer(Protocol):
 
 
 class SilentObserver:
-    """Follows nothing and never stops."""
+    """Observes nothing and never stops."""
 
     def on_epoch(self, result: EpochResult) -> None:
         """Nothing to tell."""
@@ -57,10 +57,10 @@ class SilentObserver:
 
 
 class BestWeights(Callback):
-    """Keeps the weights and outputs of the best epoch in memory, the weights on the device; stops when none is better.
+    """Keeps the weights and outputs of the best epoch, the weights on the device, and stops early.
 
     Args:
-        patience: Epochs without a better one after which training stops; ``None``: it goes on.
+        patience: Epochs without a better score before training stops; ``None``: it never does.
     """
 
     def __init__(self, patience: int | None = None) -> None:
@@ -83,12 +83,12 @@ class BestWeights(Callback):
             trainer.should_stop = True
 
     def restore(self, module: TrainingModule) -> None:
-        """Load the best weights into the network; without any validation, the last ones that would be scored."""
+        """Load the best weights into the network, or the last ones without validation."""
         module.network.load_state_dict(self._weights or module.scored_network.state_dict())
 
 
 class Watch(Callback):
-    """Tells the observer of every epoch, and stops the training when it asks."""
+    """Reports every epoch to the observer, and stops the training on its request."""
 
     def __init__(self, observer: Observer) -> None:
         self.epochs: list[EpochResult] = []
@@ -234,7 +234,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence what Lightning says once per ``Trainer``: a search makes hundreds of them."""
+    """Silence the messages of each ``Trainer``: a search creates hundreds of them."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)

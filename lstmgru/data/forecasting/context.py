@@ -1,4 +1,4 @@
-"""From a new table to what a model reads: the last rows of every series, and their known future."""
+"""The inputs of a forecast from a new table: the last rows of each series, and their known future."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _found(table: SeriesTable) -> str:
 
 @dataclass(frozen=True)
 class ForecastContext:
-    """What a model is given to forecast the steps after the last known values.
+    """The inputs of a model for a forecast of the steps after the last known values.
 
     Attributes:
         ids: (series,) names of the series.

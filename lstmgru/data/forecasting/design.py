@@ -1,4 +1,4 @@
-"""Windows as rows of a design matrix, for methods that are linear in what they read."""
+"""Windows as rows of a design matrix, for linear models."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class WindowDesign:
         return _expand(self.scaler.transform(self.panel.values[rows]), channels, self.names)
 
     def units(self, cutoffs: Rows) -> tuple[Array, Array]:
-        """What targets are shifted by, then divided by, in original units: twice (windows, 1, Y)."""
+        """Shift and scale of the targets, in original units: twice (windows, 1, Y)."""
         if len(self.panel) == 1:
             shape = (len(cutoffs), 1, self.panel.n_targets)
             mean, scale = (part[0, : shape[-1]] for part in (self.scaler.mean, self.scaler.scale))

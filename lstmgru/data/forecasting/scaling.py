@@ -167,7 +167,7 @@ class Scaler:
 
     @property
     def by_series(self) -> bool:
-        """Whether each series is scaled by itself."""
+        """Whether each series has its own scale."""
         return len(self.mean) > 1
 
     def check(self, values: Array) -> None:
@@ -279,7 +279,7 @@ def _one_for_none(size: _Float) -> _Float:
 
 
 def moments(values: _Float) -> tuple[_Float, _Float]:
-    """(channels,) mean and deviation of (rows, channels); 1 for the deviation of what is constant."""
+    """(channels,) mean and standard deviation of (rows, channels); constant channels have a deviation of 1."""
     mean = values.mean(axis=0)
     return mean, _unless_constant(mean, values.std(axis=0))
 

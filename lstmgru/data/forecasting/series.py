@@ -14,7 +14,7 @@ from lstmgru.specs import InputSpec
 
 GapPolicy = Literal["error", "fill", "interpolate"]
 ShortSeries = Literal["error", "pad"]
-"""What becomes of a series with less history than a model reads: it is refused, or its contexts are padded."""
+"""Series with less history than a model reads are refused, or their contexts are padded."""
 
 
 def check_short_series(short_series: str) -> None:

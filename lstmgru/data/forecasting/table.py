@@ -26,7 +26,7 @@ Rows = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class SeriesTable:
-    """Series end to end, sorted by time, with whatever is missing still missing.
+    """Concatenated series, sorted by time; missing cells are NaN.
 
     Attributes:
         source: File or data set, for messages.
@@ -248,7 +248,7 @@ def _missing_rows(
 
 
 def fill_cells(table: SeriesTable, gaps: GapPolicy) -> SeriesTable:
-    """The table with its missing cells filled where a value of the same series stands before and after them.
+    """The table with missing cells filled between observed values of the same series.
 
     Args:
         table: Complete rows.

@@ -1,4 +1,4 @@
-"""Windows by cutoff: a window is one row number, its context lies before it and its horizon at and after it.
+"""Windows by cutoff: a window is one row number; its context ends before that row, its horizon starts there.
 
 With cutoff row ``c``, context length T and horizon H, the context is rows ``c - T … c - 1`` and the horizon is rows
 ``c … c + H - 1``. Windows are never materialized: a batch is gathered from the panel by index.
@@ -64,7 +64,7 @@ class Runs:
 def training_runs(
     panel: SeriesPanel, split: Split, *, context_length: int, horizon: int, short_series: ShortSeries = "error"
 ) -> Runs:
-    """The cutoffs whose context and horizon both lie in the training part of one series.
+    """The cutoffs whose context and horizon are both within the training part of one series.
 
     Only cutoffs after an observed row count: the last rows of a filled stretch may be interpolated from the very values
     that are to be forecast.
@@ -107,7 +107,7 @@ def evaluation_cutoffs(
     stride: int,
     short_series: ShortSeries = "error",
 ) -> Rows:
-    """(windows,) cutoffs whose horizon lies in the evaluation part; contexts may reach back before it.
+    """(windows,) cutoffs whose horizon is within the evaluation part; contexts may start before it.
 
     Only cutoffs after an observed row count, and only horizons that were observed throughout: a filled value is
     neither known at the cutoff nor a truth to score against.

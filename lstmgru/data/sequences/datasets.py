@@ -45,7 +45,7 @@ def _read_vowels(path: Path) -> LabeledTable:
 
 
 def _read_languages(path: Path) -> LabeledTable:
-    """The names that one language alone has: of a name that several share nobody could tell whose it is."""
+    """Only the names that are unique to one language: shared names have no single correct label."""
     # The files are pickled objects of the package, so that only the package can read them; it is small.
     from babel import Locale
 
@@ -110,7 +110,7 @@ def load_labeled(name: str) -> LabeledTable:
 
 
 FileLayout = Layout | Literal["archive"]
-"""What a row of a file is; ``archive``: a sequence, in a file without a header, the label first."""
+"""The meaning of a row of a file; ``archive``: a sequence in a file without a header, the label first."""
 
 _FILE_LAYOUTS = (*get_args(Layout), "archive")
 

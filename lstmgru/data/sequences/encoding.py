@@ -1,4 +1,4 @@
-"""What a network reads of sequences: scaled numbers or codes of tokens, learnt from training sequences only."""
+"""The inputs of a sequence network: scaled numbers or token codes, fitted on training sequences only."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class ChannelScaler:
 
 @dataclass(frozen=True)
 class Encoding:
-    """How sequences and labels become what a network reads and gives.
+    """The encoding of sequences and labels for a network, and its inverse for labels.
 
     Attributes:
         scaler: Of numbers; ``None`` for texts.
@@ -99,7 +99,7 @@ class Encoding:
 
     @classmethod
     def fit(cls, sequences: LabeledSequences, train: Indices, model: SequenceModelSpec, task: LabelSpec) -> Self:
-        """What the training sequences say.
+        """Fit on training sequences.
 
         Args:
             sequences: The data.

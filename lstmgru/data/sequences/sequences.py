@@ -1,4 +1,4 @@
-"""Labeled sequences or texts: many short ones end to end in one array, with a label each."""
+"""Labeled sequences or texts, concatenated in one array, with a label each."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class SequenceSplitSpec:
 
 @dataclass(frozen=True)
 class SequenceSplit:
-    """What may be learnt from, and what is scored.
+    """The sequences to train on, and those to score.
 
     Attributes:
         name: ``fold 1``, … or ``holdout``.
@@ -116,7 +116,7 @@ def make_sequence_splits(
 
 
 def _strata(sequences: LabeledSequences, spec: SequenceSplitSpec) -> Indices:
-    """(n,) codes of what has its share in every part: the classes, or quantiles of numbers."""
+    """(n,) strata: the classes, or quantiles of numbers."""
     labels = sequences.labels
     if labels.dtype.kind != "f":
         return labels.astype(np.int64)
@@ -216,7 +216,7 @@ def _check_test(sequences: LabeledSequences, test: _Flags) -> None:
 
 
 def _check_learnable(sequences: LabeledSequences, splits: SequenceSplits) -> None:
-    """Refuse a split whose training part lacks a class, as when all of one are in the same group."""
+    """Refuse a split whose training part lacks a class, for example because one group holds all of it."""
     for split in (*splits.folds, splits.holdout):
         lacking = np.setdiff1d(np.arange(len(sequences.classes)), sequences.labels[split.train])
         if len(lacking):

@@ -1,4 +1,4 @@
-"""Sequences of numbers from a table: whose step a row or a cell is, and what becomes of missing ones."""
+"""Sequences of numbers from a table: rows or cells become steps, and missing ones are filled or refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Float = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Steps:
-    """Sequences end to end, whatever is missing still missing.
+    """Concatenated sequences; missing values are NaN.
 
     Attributes:
         ids: (n,) names of the sequences, in the order of their first rows.

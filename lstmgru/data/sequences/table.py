@@ -93,7 +93,7 @@ def build_sequences(
 
 
 def no_target(source: str) -> DataError:
-    """What to say when nothing names the labels."""
+    """The error if no column of labels is named."""
     return DataError(
         f"{source}: data.target must name the column of the labels; for a file without a header whose first column "
         "they are set data.layout: archive"

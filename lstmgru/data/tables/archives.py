@@ -85,13 +85,13 @@ def read_archive(path: Path) -> tuple[pd.DataFrame, Roles]:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the name of a file tells that it is one of an archive."""
+    """Whether the file name is that of an archive."""
     return path.suffix.lower() == ".ts"
 
 
 @dataclass(frozen=True)
 class _Header:
-    """What the header of a ``.ts`` file says.
+    """The header of a ``.ts`` file.
 
     Attributes:
         labeled: Whether each line ends in a label.
@@ -151,7 +151,7 @@ def _read_rows(path: Path) -> tuple[pd.DataFrame, Roles]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Where a line stands, for messages, and the line; comments, in whatever encoding, and empty lines are left out."""
+    """The position of each line, for messages, and the line, without comments (in any encoding) and empty lines."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             stripped = line.removeprefix(b"\xef\xbb\xbf").strip()
@@ -164,7 +164,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _header(lines: Iterator[tuple[str, str]], path: Path) -> _Header:
-    """Read the lines up to ``@data``; case does not count, and what is not needed is passed over."""
+    """Read the lines up to ``@data``, ignoring case and unknown keys."""
     settings: dict[str, list[str]] = {}
     for where, line in lines:
         key, *values = line.split()

@@ -157,7 +157,7 @@ def find_dataset(name: str, datasets: Mapping[str, Dataset[Table]]) -> Dataset[T
 
 
 def locate(dataset: Dataset[Any]) -> Path:
-    """Where the file of a data set lies on this machine.
+    """The path of a dataset's file.
 
     Raises:
         DataError: The package is not installed, or its version lacks the file.

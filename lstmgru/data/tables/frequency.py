@@ -26,7 +26,7 @@ from lstmgru.errors import DataError, did_you_mean
 
 STEP = "step"
 _MOST_UNITS = 2**63 - 1
-"""Units between two neighboring times: distances are reckoned with in 64 bits."""
+"""Most units between two neighboring times, which are 64-bit integers."""
 
 _COMMON = [
     "D",
@@ -247,7 +247,7 @@ def _month_candidates(day: Times, offsets: Integers) -> Iterator[Grid]:
 
 
 def _skips_weekends(day: Times) -> bool:
-    """True if no row lies on a weekend although a Monday follows a Friday."""
+    """True if no row is on a weekend although a Monday follows a Friday."""
     friday_to_monday = (np.diff(day.astype(np.int64)) == 3) & ((day[:-1].astype(np.int64) + 3) % 7 == 4)
     return bool(np.is_busday(day).all() and friday_to_monday.any())
 

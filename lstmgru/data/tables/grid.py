@@ -52,7 +52,7 @@ class Grid:
 
     @property
     def counts_elapsed_time(self) -> bool:
-        """True where neighbors are always equally far apart, whatever the wall clock shows."""
+        """True if neighbors are always equally far apart, regardless of the wall clock."""
         return self.unit in ("step", "ns")
 
 
@@ -123,7 +123,7 @@ def times_at(grid: Grid, origin: Times, steps: Integers, timezone: str | None) -
 
 
 def wall_clock(times: Times, timezone: str | None) -> Times:
-    """UTC times → what the clocks of a time zone show, without the zone."""
+    """UTC times → local times of a time zone, without the zone."""
     if timezone is None:
         return times
     local = pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(timezone).tz_localize(None)
@@ -139,14 +139,14 @@ def _utc(wall: Times, timezone: str | None) -> Times:
 
 
 def _unit_numbers(grid: Grid, times: Times, timezone: str | None) -> tuple[Integers, Times]:
-    """(rows,) number of the unit that a time lies in, and (rows,) time since midnight."""
+    """(rows,) number of the unit that contains a time, and (rows,) time since midnight."""
     wall = wall_clock(times, timezone)
     day = wall.astype("datetime64[D]")
     return unit_number(grid.unit, day), wall - day
 
 
 def unit_number(unit: Unit, day: Times) -> Integers:
-    """(rows,) ``datetime64[D]`` → number of the unit that the day lies in; months count from January 1970."""
+    """(rows,) ``datetime64[D]`` → number of the unit that contains the day; months count from January 1970."""
     if unit == "day":
         return day.astype(np.int64)
     if unit == "business day":

@@ -214,7 +214,7 @@ def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".", text: Co
 
 @contextmanager
 def _returning_memory() -> Iterator[None]:
-    """Have Arrow give back to the system what it no longer needs: its own pool would keep it, a large table's too."""
+    """Release Arrow's unused memory to the system; its pool would otherwise keep it, also that of a large table."""
     before = pa.default_memory_pool()
     pa.set_memory_pool(pa.system_memory_pool())
     try:
