@@ -5,15 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from lstmgru.nn.encoder import Encoded, Encoder, EncoderState
 from lstmgru.nn.inputs import Segments
 from lstmgru.nn.pooling import Pooled, make_pooling
-from lstmgru.specs import ModelSpec
+
+if TYPE_CHECKING:
+    from lstmgru.nn.encoder import Encoded, Encoder, EncoderState
+    from lstmgru.specs import ModelSpec
 
 # Features between the future covariates and a forecast.
 _FUTURE_FEATURES = 32

@@ -6,9 +6,9 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from search.tasks.retrain import Candidate
 
 if TYPE_CHECKING:
+    from search.tasks.retrain import Candidate
     from search.executors.base import JobContext
 
 BATCH = 64

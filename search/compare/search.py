@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
-from search.compare.store import FamilyStore
 from search.compare.time_budget import next_family
-from search.executors.base import Executor, Job, Outcome
 from search.executors.loop import JobSource, run_jobs
 from search.run.driver import Driver
 from search.run.progress import Listener, Progress, SilentListener
 from search.study.budget import Budget
-from search.study.records import TrialRecord
 from search.tracking.base import NullTracker
+
+if TYPE_CHECKING:
+    from search.executors.base import Executor, Job, Outcome
+    from search.study.records import TrialRecord
+    from search.compare.store import FamilyStore
 
 _STRIDE = 10_000_000
 """Distance of the job keys of one family from those of the next."""

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from search.compare.store import FamilyStore
 from search.executors.base import Executor, Failure, Job, Outcome
 from search.executors.loop import JobSource, run_jobs
 from search.study.samplers import derive_seed
 from search.tasks.retrain import Candidate, SeedResult, retrain
 
 if TYPE_CHECKING:
+    from search.compare.store import FamilyStore
     from optuna.trial import FrozenTrial
 
     from search.run.progress import Listener

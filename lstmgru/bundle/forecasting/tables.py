@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lstmgru.bundle.forecasting.model import ForecastModel
 from lstmgru.bundle.serialization import free_name, shortest_decimals
-from lstmgru.data.forecasting.context import ForecastContext
-from lstmgru.data.forecasting.series import SeriesPanel, SeriesSchema, ShortSeries
 from lstmgru.data.tables.frequency import parse_frequency
 from lstmgru.data.tables.grid import times_at
 from lstmgru.errors import DataError
+
+if TYPE_CHECKING:
+    from lstmgru.data.forecasting.context import ForecastContext
+    from lstmgru.data.forecasting.series import SeriesPanel, SeriesSchema, ShortSeries
+    from lstmgru.bundle.forecasting.model import ForecastModel
 
 Array = npt.NDArray[np.float32]
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lstmgru.bundle.forecasting.model import ForecastModel
-from lstmgru.bundle.forecasting.servable import Categories, UnscaledForecaster
-from lstmgru.data.forecasting.context import ForecastContext
-from lstmgru.data.forecasting.series import SeriesSchema
 from lstmgru.data.formatting import shorten, show_time
 from lstmgru.data.tables.frequency import parse_frequency
 from lstmgru.data.tables.grid import times_at
 from lstmgru.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from lstmgru.data.forecasting.series import SeriesSchema
+    from lstmgru.data.forecasting.context import ForecastContext
+    from lstmgru.bundle.forecasting.model import ForecastModel
+    from lstmgru.bundle.forecasting.servable import Categories, UnscaledForecaster
 
 Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]

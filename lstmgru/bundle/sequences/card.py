@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from lstmgru.bundle.card import (
     Card,
@@ -19,10 +19,12 @@ from lstmgru.bundle.card import (
     usage,
 )
 from lstmgru.bundle.directory import DESCRIPTION, VOCABULARY
-from lstmgru.bundle.sequences.model import SequenceModel
 from lstmgru.data.formatting import counted
 from lstmgru.data.sequences.vocabulary import PADDING, UNKNOWN, Vocabulary
 from lstmgru.nn.network import count_parameters
+
+if TYPE_CHECKING:
+    from lstmgru.bundle.sequences.model import SequenceModel
 
 # An empty text is valid, but pandas would read it as missing.
 _TEXT: dict[str, Any] = {
