@@ -51,7 +51,7 @@ class StudyResult:
         Raises:
             SearchError: The study has no exported model.
         """
-        from lstmgru.bundle import load_bundle
+        from lstmgru.bundle.load import load_bundle
 
         if self.study.bundle is None:
             raise SearchError(f"study '{self.study.study}' has no exported model yet; run it to completion")

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lstmgru.nn import kernels
+from lstmgru.nn.kernels.memory import Memory
+from lstmgru.nn.kernels.sequence import sequence
+from lstmgru.nn.kernels.switch import should_use
 from lstmgru.specs.layers import registered_cells
 
 State = tuple[Tensor, ...]
@@ -59,7 +61,7 @@ class _TorchLayer(nn.Module):
         super().__init__()
         self.hidden_size = hidden_size
         self.recurrent_dropout = RecurrentDropout(recurrent_dropout)
-        self._memory = kernels.Memory()
+        self._memory = Memory()
         rows = self.n_gates * hidden_size
         self.weight_ih = nn.Parameter(torch.empty(rows, input_size))
         self.weight_hh = nn.Parameter(torch.empty(rows, hidden_size))
@@ -79,8 +81,8 @@ class LSTM(_TorchLayer):
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """(B, T, inputs) → (B, T, hidden size), and the state after it."""
         weights = self._weights(state)
-        if kernels.should_use("lstm", x, *weights, *(state or ())):
-            return kernels.sequence("lstm", _plain_lstm, self._memory, x, weights, state)
+        if should_use("lstm", x, *weights, *(state or ())):
+            return sequence("lstm", _plain_lstm, self._memory, x, weights, state)
         outputs, *after = _plain_lstm(x, *weights, *(state or ()))
         return outputs, tuple(after)
 
@@ -100,8 +102,8 @@ class GRU(_TorchLayer):
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """(B, T, inputs) → (B, T, hidden size), and the state after it."""
         weights = self._weights(state)
-        if kernels.should_use("gru", x, *weights, *(state or ())):
-            return kernels.sequence("gru", _plain_gru, self._memory, x, weights, state)
+        if should_use("gru", x, *weights, *(state or ())):
+            return sequence("gru", _plain_gru, self._memory, x, weights, state)
         outputs, *after = _plain_gru(x, *weights, *(state or ()))
         return outputs, tuple(after)
 
@@ -139,7 +141,7 @@ class FusedCell(nn.Module):
         super().__init__()
         self.hidden_size = hidden_size
         self.recurrent_dropout = RecurrentDropout(recurrent_dropout)
-        self._memory = kernels.Memory()
+        self._memory = Memory()
         self.weight_ih = nn.Parameter(torch.empty(4 * hidden_size, input_size))  # r, z, o, g
         self.weight_hh = nn.Parameter(torch.empty(4 * hidden_size, hidden_size))
         self.bias = nn.Parameter(torch.empty(4 * hidden_size))
@@ -149,8 +151,8 @@ class FusedCell(nn.Module):
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """(B, T, inputs) → (B, T, hidden size), and the state after it."""
         weights = [self.weight_ih, self.recurrent_dropout(self.weight_hh, state), self.bias, self.bias_u]
-        if kernels.should_use("fused", x, *weights, *(state or ())):
-            return kernels.sequence("fused", _plain_fused, self._memory, x, weights, state)
+        if should_use("fused", x, *weights, *(state or ())):
+            return sequence("fused", _plain_fused, self._memory, x, weights, state)
         outputs, *after = _plain_fused(x, *weights, *(state or ()))
         return outputs, tuple(after)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -17,9 +17,11 @@ from torch import Tensor, nn
 
 from lstmgru.errors import SpecError
 from lstmgru.nn import kernels
-from lstmgru.specs import TrainSpec
-from lstmgru.training.batches import ChunksDataModule
 from lstmgru.training.module import Array, ResidentData, TrainingModule, Validation
+
+if TYPE_CHECKING:
+    from lstmgru.specs import TrainSpec
+    from lstmgru.training.batches import ChunksDataModule
 
 
 @dataclass(frozen=True)

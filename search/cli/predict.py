@@ -34,7 +34,7 @@ def predict(
 
     Example: python -m search predict studies/weather.bundle --data new.csv --output forecasts.csv
     """
-    from lstmgru.bundle import load_bundle
+    from lstmgru.bundle.load import load_bundle
     from lstmgru.data.tables.readers import write_table
 
     bundle = load_bundle(model)

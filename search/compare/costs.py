@@ -6,10 +6,9 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-
 if TYPE_CHECKING:
-    from search.tasks.retrain import Candidate
     from search.executors.base import JobContext
+    from search.tasks.refit import Candidate
 
 BATCH = 64
 """Batch size for which latency is measured in addition to 1."""

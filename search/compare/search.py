@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search.compare.time_budget import next_family
 from search.executors.loop import JobSource, run_jobs
@@ -15,9 +15,9 @@ from search.study.budget import Budget
 from search.tracking.base import NullTracker
 
 if TYPE_CHECKING:
+    from search.compare.store import FamilyStore
     from search.executors.base import Executor, Job, Outcome
     from search.study.records import TrialRecord
-    from search.compare.store import FamilyStore
 
 _STRIDE = 10_000_000
 """Distance of the job keys of one family from those of the next."""

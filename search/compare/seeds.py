@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from search.executors.base import Executor, Failure, Job, Outcome
 from search.executors.loop import JobSource, run_jobs
 from search.study.samplers import derive_seed
-from search.tasks.retrain import Candidate, SeedResult, retrain
+from search.tasks.refit import Candidate, SeedResult, retrain
 
 if TYPE_CHECKING:
-    from search.compare.store import FamilyStore
     from optuna.trial import FrozenTrial
 
+    from search.compare.store import FamilyStore
     from search.run.progress import Listener
     from search.tasks.plan import Plan
 

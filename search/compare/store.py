@@ -12,12 +12,12 @@ from search.compare.families import Family, family_of, parameters_of
 from search.config.objectives import SCORE
 from search.config.study_config import COMPARISON_SUFFIX
 from search.errors import NotAJournal, StudyMismatch
-from search.run.driver import TIME_IS_UP
+from search.executors.base import TIME_IS_UP
 from search.study.journal import open_storage, repair
 from search.study.paths import StudyPaths
 from search.study.store import StudyStore, trial_record
 from search.tasks.plan import Plan, identity
-from search.tasks.retrain import SeedResult
+from search.tasks.refit import SeedResult
 
 if TYPE_CHECKING:
     from optuna.storages import JournalStorage

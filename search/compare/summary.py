@@ -17,7 +17,7 @@ from search.compare.time_budget import common_trials
 from search.reports.formatting import counted
 from search.study.store import trial_record
 from search.tasks.compare import Terms
-from search.tasks.retrain import SeedResult
+from search.tasks.refit import SeedResult
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

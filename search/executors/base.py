@@ -13,6 +13,8 @@ from typing import Any, Protocol, Self
 
 INTERRUPTED = "interrupted"
 """The stop reason of a job that will be run again from its beginning."""
+TIME_IS_UP = "the time budget ended"
+"""The stop reason of a job that the study has no time for."""
 
 
 class JobContext(Protocol):

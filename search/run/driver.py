@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from search.executors.base import INTERRUPTED, Executor, Failure, Job, Outcome
+from search.executors.base import INTERRUPTED, TIME_IS_UP, Executor, Failure, Job, Outcome
 from search.executors.loop import JobSource, run_jobs
 from search.run.progress import Listener, Progress
 from search.run.state import SearchState
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from search.tasks.plan import Plan
     from search.tracking.base import Tracker
 
-TIME_IS_UP = "the time budget ended"
 
 _BASELINES = -1
 _SHOW_SECONDS = 0.1

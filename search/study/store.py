@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from search.config.objectives import SCORE, Goal
 from search.errors import StudyMismatch
-from search.study.identity import Identity
 from search.study.journal import open_storage
-from search.study.paths import StudyPaths
 from search.study.records import (
     BaselineRecord,
     EpochRecord,
@@ -32,6 +30,9 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial, Trial
+
+    from search.study.identity import Identity
+    from search.study.paths import StudyPaths
 
 # A trial whose driver died is restarted this often before it counts as failed.
 MAX_RESTARTS = 2

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from search.study.records import StudyRecord
     from search.tasks.compare import ComparedTask
     from search.tasks.plan import Plan
-    from search.tasks.refit import FinalJob, HoldoutScores
-    from search.tasks.retrain import SeedResult
+    from search.tasks.refit import FinalJob, HoldoutScores, SeedResult
 
 OutputType = Literal["any", "string", "long", "float"]
 Data = TypeVar("Data", bound="TaskData")

@@ -22,7 +22,7 @@ from search.study.paths import StudyPaths
 from search.study.store import StudyStore
 from search.tasks.forecasting.plan import ForecastPlan
 from search.tasks.plan import Plan
-from search.tasks.retrain import Candidate
+from search.tasks.refit import Candidate
 from search.tasks.sequences.plan import SequencePlan
 
 LABEL_STUDIES = {"waves": WAVES, "notes": NOTES, "sums": SUMS}

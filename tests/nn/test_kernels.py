@@ -226,9 +226,9 @@ def test_inputs_and_gradients_may_lie_in_memory_as_they_like() -> None:
 def test_gates_are_exact_to_a_few_units_in_the_last_place(name: str, dtype: Any) -> None:
     import numba
 
-    from lstmgru.nn.kernels import arrays, gates, vectors
+    from lstmgru.nn.kernels import gates, vectors
 
-    function, load, store, zeros = getattr(gates, name), arrays.load, arrays.store, vectors.zeros
+    function, load, store, zeros = getattr(gates, name), vectors.load, vectors.store, vectors.zeros
     lanes = vectors.lanes_of(numba.from_dtype(np.dtype(dtype)))
 
     @numba.njit(error_model="numpy", fastmath={"contract"})

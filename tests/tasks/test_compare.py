@@ -20,7 +20,7 @@ from lstmgru.specs import LabelSpec
 from search.compare.significance import differences, standing
 from search.tasks.compare import ContextScore
 from search.tasks.forecasting.compare import context_scores
-from search.tasks.retrain import Candidate, retrain
+from search.tasks.refit import Candidate, retrain
 from search.tasks.sequences.compare import (
     ComparedSequences,
     SequenceSeed,

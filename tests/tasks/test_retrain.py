@@ -20,7 +20,7 @@ from lstmgru.specs import LabelSpec
 from search.run.trial import run_trial
 from search.tasks.forecasting.compare import step_scores
 from search.tasks.forecasting.plan import ForecastPlan
-from search.tasks.retrain import Candidate, retrain
+from search.tasks.refit import Candidate, retrain
 from search.tasks.sequences.compare import drawn_scores
 from search.tasks.sequences.data import SequenceData
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lstmgru.bundle.card import (
     Card,
@@ -22,8 +22,8 @@ from lstmgru.bundle.directory import DESCRIPTION
 from lstmgru.nn.network import count_parameters
 
 if TYPE_CHECKING:
-    from lstmgru.data.forecasting.series import SeriesSchema
     from lstmgru.bundle.forecasting.model import ForecastModel
+    from lstmgru.data.forecasting.series import SeriesSchema
 
 _ROLES = {
     "targets": "the values to forecast, up to the last known one",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,9 @@ from lstmgru.data.tables.grid import times_at
 from lstmgru.errors import DataError
 
 if TYPE_CHECKING:
+    from lstmgru.bundle.forecasting.model import ForecastModel
     from lstmgru.data.forecasting.context import ForecastContext
     from lstmgru.data.forecasting.series import SeriesPanel, SeriesSchema, ShortSeries
-    from lstmgru.bundle.forecasting.model import ForecastModel
 
 Array = npt.NDArray[np.float32]
 

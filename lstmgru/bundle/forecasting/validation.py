@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,10 @@ from lstmgru.data.tables.grid import times_at
 from lstmgru.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
-    from lstmgru.data.forecasting.series import SeriesSchema
-    from lstmgru.data.forecasting.context import ForecastContext
     from lstmgru.bundle.forecasting.model import ForecastModel
     from lstmgru.bundle.forecasting.servable import Categories, UnscaledForecaster
+    from lstmgru.data.forecasting.context import ForecastContext
+    from lstmgru.data.forecasting.series import SeriesSchema
 
 Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]

@@ -7,14 +7,16 @@ With cutoff row ``c``, context length T and horizon H, the context is rows ``c -
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
-from lstmgru.data.forecasting.splits import Rows, Split
 from lstmgru.errors import DataError
+
+if TYPE_CHECKING:
+    from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
+    from lstmgru.data.forecasting.splits import Rows, Split
 
 Array = npt.NDArray[np.float32]
 _Float = npt.NDArray[np.float64]

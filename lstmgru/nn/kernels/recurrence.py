@@ -8,22 +8,23 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from lstmgru.nn.kernels.arrays import add_rows, array_at, copy_rows, lanes_in, load, load_part, store
 from lstmgru.nn.kernels.layout import Backward, Forward, Layout, padded
 from lstmgru.nn.kernels.tiles import (
     ROWS,
     TOGETHER,
     VECTORS,
+    add_rows,
     add_tile,
     biases_of,
     columns_of,
+    copy_rows,
     fill_sums,
     give_biases,
     give_weights,
     rows_of,
     wide,
 )
-from lstmgru.nn.kernels.vectors import lanes_of, sum_each, zeros
+from lstmgru.nn.kernels.vectors import array_at, lanes_in, lanes_of, load, load_part, store, sum_each, zeros
 
 
 @register_jitable

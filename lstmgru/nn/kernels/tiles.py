@@ -14,9 +14,24 @@ from llvmlite import ir
 from numba import types
 from numba.extending import register_jitable
 
-from lstmgru.nn.kernels.arrays import lanes_in, pointer, read, write
 from lstmgru.nn.kernels.layout import padded
-from lstmgru.nn.kernels.vectors import REGISTERS, Vector, instruction, multiply_add, spread
+from lstmgru.nn.kernels.vectors import (
+    REGISTERS,
+    Vector,
+    instruction,
+    lanes_in,
+    load,
+    load_part,
+    multiply_add,
+    pointer,
+    read,
+    spread,
+    store,
+    store_part,
+    sum_each,
+    write,
+    zeros,
+)
 
 ROWS = 4 if REGISTERS >= 32 else 2
 """Rows of a tile: with four vectors each, and what they are added up from, they fill the registers."""
@@ -252,3 +267,29 @@ def give_biases(to_ih: Any, to_hh: Any, biases: Any, n_gates: int, n_parts: int,
                 to_hh[k * size + j] = biases[at + (shift + k) * lanes]
         if shift:
             to_hh[n_biases - size + j] = biases[at]
+
+
+@register_jitable
+def copy_rows(to: Any, to_at: int, to_row: int, source: Any, at: int, row: int, n_rows: int, n: int) -> None:
+    """Copy the first n numbers of rows: they begin at ``at`` and so many numbers apart, ``row``."""
+    one = zeros(to, 1, 1)
+    lanes = lanes_in(source)
+    for b in range(n_rows):
+        for i in range(0, n, lanes):
+            there, here = to_at + b * to_row + i, at + b * row + i
+            if n - i >= lanes:
+                store(to, there, 0, load(source, here, 0, one))
+            else:
+                store_part(to, there, n - i, load_part(source, here, n - i))
+
+
+@register_jitable
+def add_rows(to: Any, to_row: int, source: Any, at: int, row: int, n_rows: int, n: int) -> None:
+    """Add the n numbers of rows to rows that are filled up to whole vectors."""
+    one = zeros(to, 1, 1)
+    lanes = lanes_in(source)
+    for b in range(n_rows):
+        for i in range(0, n, lanes):
+            there, here = b * to_row + i, at + b * row + i
+            more = load(source, here, 0, one) if n - i >= lanes else load_part(source, here, n - i)
+            store(to, there, 0, sum_each(load(to, there, 0, one), more))
