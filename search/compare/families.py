@@ -136,9 +136,8 @@ def _space(plan: Plan, config: FamilyConfig) -> tuple[SearchSpace | None, dict[s
     """The space of a family, and its problems by key; a message is the predicate of its key."""
     replaced = {key: values for key, _ in plan.space.items() if (values := getattr(config, key)) is not None}
     whole = plan.space_config.model_copy(update=replaced)
-    study = plan.config.model_copy(update={"space": whole, "search": _search(plan.config.search)})
     try:
-        space = plan.resolved(study)
+        space = plan.resolved(whole, _search(plan.config.search))
     except StudyFileError as error:
         return None, {problem.key.removeprefix("space."): problem.message for problem in error.problems}
     problems = _problems(plan, space, mixed=config.mixed)

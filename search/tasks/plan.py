@@ -25,6 +25,7 @@ from search.tasks import find_task
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from search.config.search_config import SearchConfig
     from search.config.space_config import SpaceConfig
     from search.tasks.base import Task, TaskData
 
@@ -95,8 +96,8 @@ class Plan(ABC):
         """The data in a few words, for people and for MLflow."""
 
     @abstractmethod
-    def resolved(self, config: StudyConfig) -> SearchSpace:
-        """The space that another study of the same data and labels would search.
+    def resolved(self, space: SpaceConfig, search: SearchConfig) -> SearchSpace:
+        """The space that the study would search with another section ``space`` and ``search``.
 
         Raises:
             StudyFileError: Its values do not fit each other or the data.

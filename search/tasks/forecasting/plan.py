@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lstmgru.data.forecasting.series import SeriesPanel
+    from search.config.search_config import SearchConfig
+    from search.config.space_config import SpaceConfig
 
 OWN_SCALES = ("series", "last")
 """Normalizations by which each series of a panel has mean and deviation of its own."""
@@ -120,13 +122,13 @@ class ForecastPlan(Plan):
             "frequency": panel.frequency,
         }
 
-    def resolved(self, config: StudyConfig) -> SearchSpace:
-        """The space that another study of the same data would search.
+    def resolved(self, space: SpaceConfig, search: SearchConfig) -> SearchSpace:
+        """The space that the study would search with another section ``space`` and ``search``.
 
         Raises:
             StudyFileError: Its values do not fit each other or the data.
         """
-        assert isinstance(config, ForecastStudyConfig)  # as that of this plan
+        config = self.config.model_copy(update={"space": space, "search": search})
         return resolve_space(config, self.forecast, facts_of(self.panel))
 
     @property

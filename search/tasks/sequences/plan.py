@@ -11,7 +11,6 @@ import numpy as np
 
 from lstmgru.data.sequences.splits import SequenceSplit, SequenceSplits, SequenceSplitSpec, make_sequence_splits
 from lstmgru.specs import LabelSpec
-from search.config.study_config import StudyConfig
 from search.errors import StudyFileError
 from search.space.space import SearchSpace
 from search.tasks.plan import Plan, accelerator_of, shared
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from lstmgru.data.sequences.datasets import LabeledData
     from lstmgru.data.sequences.sequences import Indices, LabeledSequences
     from lstmgru.data.sequences.vocabulary import WordVectors
+    from search.config.search_config import SearchConfig
+    from search.config.space_config import SpaceConfig
 
 _USUAL_HOLDOUT = 0.2
 _READ_SEQUENCES, _FEWEST_EPOCHS, _MOST_EPOCHS = 50_000, {"texts": 10, "numbers": 20}, 60
@@ -119,13 +120,13 @@ class SequencePlan(Plan):
         """The section ``space`` as the study gives it: some keys must not be given for some data."""
         return self.config.space
 
-    def resolved(self, config: StudyConfig) -> SearchSpace:
-        """The space that another study of the same data would search.
+    def resolved(self, space: SpaceConfig, search: SearchConfig) -> SearchSpace:
+        """The space that the study would search with another section ``space`` and ``search``.
 
         Raises:
             StudyFileError: Its values do not fit each other or the data.
         """
-        assert isinstance(config, SequenceStudyConfig)  # as that of this plan
+        config = self.config.model_copy(update={"space": space, "search": search})
         facts = facts_of(self.sequences, self.splits.holdout.train, self.vectors)
         return resolve_sequence_space(config, self.labels, facts)
 
