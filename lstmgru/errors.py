@@ -1,6 +1,9 @@
-"""Errors that users can act on, each message one complete line, and the checks that raise them."""
+"""Errors that users can act on, the checks that raise them, and the wording of their one-line messages."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
 
 
 class LstmGruError(Exception):
@@ -8,11 +11,11 @@ class LstmGruError(Exception):
 
 
 class DataError(LstmGruError):
-    """The data breaks a rule: the message names the source, the column, the rule, the value and the way out."""
+    """The data breaks a rule: the message names the source, the column, the rule, the value and a remedy."""
 
 
 class SpecError(LstmGruError, ValueError):
-    """A specification has a value that it cannot have."""
+    """A specification has an invalid value."""
 
 
 class TrainingDiverged(LstmGruError):
@@ -28,7 +31,7 @@ def did_you_mean(name: str, valid: list[str]) -> str:
 
     Args:
         name: What the user wrote.
-        valid: The names that would have been right.
+        valid: The valid names.
     """
     import difflib
 
@@ -38,7 +41,7 @@ def did_you_mean(name: str, valid: list[str]) -> str:
 
 
 def one_of(name: str, value: str, valid: tuple[str, ...]) -> None:
-    """Refuse a value that is none of the valid ones."""
+    """Refuse a value that is not one of the valid ones."""
     if value not in valid:
         raise SpecError(
             f"{name} must be one of {', '.join(valid)} but got {value!r}{did_you_mean(str(value), list(valid))}"
@@ -55,3 +58,23 @@ def probability(name: str, value: float) -> None:
     """Refuse a number outside [0, 1)."""
     if not 0 <= value < 1:
         raise SpecError(f"{name} must be in [0, 1) but got {value!r}")
+
+
+def show_time(time: object) -> str:
+    """A time as messages show it: without midnight, or the number of a step."""
+    if isinstance(time, Integral):
+        return str(time)
+    import pandas as pd
+
+    return str(pd.Timestamp(time)).removesuffix(" 00:00:00")  # type: ignore[arg-type]  # a datetime64
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def shorten(names: Sequence[object], most: int = 12) -> str:
+    """``a, b, c``, at most ``most`` names."""
+    shown = ", ".join(str(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lstmgru.bundle.directory import EXAMPLE
+from lstmgru.bundle.files import EXAMPLE
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.specs import TrainSpec
 

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 
 from lstmgru.bundle.base import Bundle
-from lstmgru.bundle.directory import DESCRIPTION, EXAMPLE, READABLE_VERSIONS, VOCABULARY, WEIGHTS, present
+from lstmgru.bundle.files import DESCRIPTION, EXAMPLE, READABLE_VERSIONS, VOCABULARY, WEIGHTS, present
 from lstmgru.errors import BundleError, LstmGruError, one_of
 from lstmgru.specs.layers import cell_names
 

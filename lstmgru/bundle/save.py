@@ -13,7 +13,7 @@ from typing import Any, Literal
 from safetensors.torch import save as save_tensors
 
 from lstmgru.bundle.base import Bundle
-from lstmgru.bundle.directory import (
+from lstmgru.bundle.files import (
     CARD,
     DESCRIPTION,
     EXAMPLE,
@@ -21,9 +21,11 @@ from lstmgru.bundle.directory import (
     ONNX,
     VOCABULARY,
     WEIGHTS,
+    plain,
+    plain_table,
     replacing,
+    write_json,
 )
-from lstmgru.bundle.serialization import plain, plain_table, write_json
 from lstmgru.errors import BundleError
 from lstmgru.specs import Stack
 from lstmgru.specs.layers import registered_cells

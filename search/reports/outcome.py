@@ -6,8 +6,7 @@ import html
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.data.formatting import shorten
-from lstmgru.errors import SpecError
+from lstmgru.errors import SpecError, shorten
 from search.reports.diagram.draw import network_svg
 from search.reports.formatting import better, counted, number
 from search.reports.leaderboard import Row, leaderboard, leaderboard_columns

@@ -123,8 +123,7 @@ def run_trial(
         TrainingDiverged: A loss or score is not finite.
         DataError: A fold has nothing to learn from for this candidate.
     """
-    from lstmgru.nn.latency import network_latency
-    from lstmgru.nn.network import count_parameters
+    from lstmgru.nn.network import count_parameters, network_latency
 
     start = time.perf_counter()
     scores: list[float] = []

@@ -12,7 +12,7 @@ from helpers.networks import EVERYTHING, FUTURE
 from helpers.onnx_models import MANY, PLAIN, STATIC, forecaster
 from helpers.panels import make_panel
 
-from lstmgru.bundle.forecasting import intervals as layers
+from lstmgru.bundle.forecasting import servable as layers
 from lstmgru.data.forecasting.windows import window_scale
 from lstmgru.evaluation import intervals
 from lstmgru.specs import ForecastSpec, InputSpec

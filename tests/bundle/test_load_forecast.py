@@ -35,8 +35,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from lstmgru.bundle import Bundle, load_bundle
+from lstmgru.bundle.files import plain
 from lstmgru.bundle.load import _BUNDLES
-from lstmgru.bundle.serialization import plain
 from lstmgru.errors import BundleError
 from lstmgru.specs import TrainSpec, layers
 

@@ -24,9 +24,8 @@ from torch import Tensor
 
 from lstmgru.bundle import load_bundle, save_bundle
 from lstmgru.bundle.forecasting.servable import UnscaledForecaster
-from lstmgru.bundle.onnx.export import export_onnx
+from lstmgru.bundle.onnx.export import BATCH_SIZES, TOLERANCE, compare, export_onnx
 from lstmgru.bundle.onnx.layers import OnnxAutoregressiveDecoder, OnnxCell, OnnxRecurrence, with_onnx_layers
-from lstmgru.bundle.onnx.parity import BATCH_SIZES, TOLERANCE, compare
 from lstmgru.errors import BundleError
 from lstmgru.specs import (
     CHANNELS,

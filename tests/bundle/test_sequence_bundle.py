@@ -25,7 +25,7 @@ from helpers.sequence_bundles import (
 )
 
 from lstmgru.bundle import SequenceBundle, example_sequences, load_bundle
-from lstmgru.bundle.sequences import batches as sequence_batches
+from lstmgru.bundle.sequences import servable as sequence_batches
 from lstmgru.errors import DataError
 from search.cli.app import main
 

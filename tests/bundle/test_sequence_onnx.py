@@ -16,8 +16,7 @@ from helpers.onnx_models import operators, run
 from helpers.sequence_bundles import LENGTH, label_bundle_of, long_table, model_of, sequences_of, text_table, wide_table
 
 from lstmgru.bundle import SequenceBundle, load_bundle, save_bundle
-from lstmgru.bundle.onnx.export import export_onnx
-from lstmgru.bundle.onnx.parity import BATCH_SIZES, TOLERANCE, compare
+from lstmgru.bundle.onnx.export import BATCH_SIZES, TOLERANCE, compare, export_onnx
 from lstmgru.errors import BundleError
 from lstmgru.specs import HEADS, MERGES, POOLINGS, SEQUENCE_NORMALIZATIONS, TOKENS, SequenceModelSpec, layers
 from lstmgru.specs.layers import BUILT_IN_CELLS

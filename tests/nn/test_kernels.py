@@ -735,7 +735,7 @@ COMPILES_ON_A_FULL_DISK = (
     """
 import resource, warnings
 warnings.simplefilter("error")
-warnings.filterwarnings("ignore", "numba cannot keep what it compiles.*: File too large; NUMBA_CACHE_DIR")
+warnings.filterwarnings("ignore", "numba cannot cache compiled code.*: File too large; set NUMBA_CACHE_DIR")
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # an error of the system, as a full disk is, for larger files
 """
     + COMPILES

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from lstmgru.bundle.card import Card
+from lstmgru.bundle.files import plain
 from lstmgru.bundle.forecasting.card import forecast_card
 from lstmgru.bundle.forecasting.model import ForecastModel
 from lstmgru.bundle.forecasting.tables import attention_frame, forecast_columns, forecast_frame
 from lstmgru.bundle.forecasting.validation import Array, Codes, check_arrays, check_logarithms, series_codes
-from lstmgru.bundle.serialization import plain
 from lstmgru.data.forecasting.context import ForecastContext, build_context
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.data.forecasting.series import SeriesSchema, check_short_series, input_spec

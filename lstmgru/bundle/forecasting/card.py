@@ -18,7 +18,7 @@ from lstmgru.bundle.card import (
     training_line,
     usage,
 )
-from lstmgru.bundle.directory import DESCRIPTION
+from lstmgru.bundle.files import DESCRIPTION
 from lstmgru.nn.network import count_parameters
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lstmgru.bundle.serialization import free_name, shortest_decimals
+from lstmgru.bundle.files import free_name, shortest_decimals
 from lstmgru.data.tables.frequency import parse_frequency
 from lstmgru.data.tables.grid import times_at
 from lstmgru.errors import DataError

@@ -9,10 +9,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lstmgru.data.formatting import shorten, show_time
 from lstmgru.data.tables.frequency import parse_frequency
 from lstmgru.data.tables.grid import times_at
-from lstmgru.errors import DataError, did_you_mean
+from lstmgru.errors import DataError, did_you_mean, shorten, show_time
 
 if TYPE_CHECKING:
     from lstmgru.bundle.forecasting.model import ForecastModel

@@ -12,11 +12,11 @@ import numpy.typing as npt
 import torch
 
 from lstmgru.bundle.card import Card
-from lstmgru.bundle.sequences.batches import batches, check_sequences, padded
+from lstmgru.bundle.files import plain
 from lstmgru.bundle.sequences.card import sequence_card
 from lstmgru.bundle.sequences.model import SequenceModel
+from lstmgru.bundle.sequences.servable import batches, check_sequences, padded
 from lstmgru.bundle.sequences.tables import label_columns, label_frame
-from lstmgru.bundle.serialization import plain
 from lstmgru.data.forecasting.table import check_policy
 from lstmgru.data.sequences.encoding import Encoding
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences, SequenceSchema

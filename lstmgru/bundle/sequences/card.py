@@ -18,9 +18,9 @@ from lstmgru.bundle.card import (
     training_line,
     usage,
 )
-from lstmgru.bundle.directory import DESCRIPTION, VOCABULARY
-from lstmgru.data.formatting import counted
+from lstmgru.bundle.files import DESCRIPTION, VOCABULARY
 from lstmgru.data.sequences.vocabulary import PADDING, UNKNOWN, Vocabulary
+from lstmgru.errors import counted
 from lstmgru.nn.network import count_parameters
 
 if TYPE_CHECKING:

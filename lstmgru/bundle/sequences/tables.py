@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lstmgru.bundle.serialization import free_name, shortest_decimals
+from lstmgru.bundle.files import free_name, shortest_decimals
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences, SequenceSchema
 from lstmgru.specs import LabelSpec
 

@@ -20,10 +20,9 @@ from lstmgru.data.forecasting.table import (
     keep_rows,
     read_table_of_series,
 )
-from lstmgru.data.formatting import counted, shorten, show_time
 from lstmgru.data.tables.frequency import STEP, infer_frequency, parse_frequency
 from lstmgru.data.tables.grid import Grid, Integers, positions, times_at
-from lstmgru.errors import DataError, did_you_mean
+from lstmgru.errors import DataError, counted, did_you_mean, shorten, show_time
 
 
 def conforming_zone(table: SeriesTable, timezone: str | None) -> str | None:

@@ -14,11 +14,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema
-from lstmgru.data.formatting import counted, show_time
 from lstmgru.data.tables.columns import Names, check_columns, read_ids, read_names, read_numbers
 from lstmgru.data.tables.grid import Grid, positions, times_at
 from lstmgru.data.tables.timestamps import read_times
-from lstmgru.errors import DataError, did_you_mean
+from lstmgru.errors import DataError, counted, did_you_mean, show_time
 
 Numbers = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]

@@ -7,10 +7,9 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
-from lstmgru.data.formatting import counted, shorten
 from lstmgru.data.sequences.sequences import Indices
 from lstmgru.data.tables.columns import MISSING, more_rows, read_numbers
-from lstmgru.errors import DataError, did_you_mean
+from lstmgru.errors import DataError, counted, did_you_mean, shorten
 
 Classes = tuple[str | int, ...]
 Objects = npt.NDArray[np.object_]

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lstmgru.data.formatting import counted
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences
-from lstmgru.errors import DataError, SpecError, at_least
+from lstmgru.errors import DataError, SpecError, at_least, counted
 
 _Flags = npt.NDArray[np.bool_]
 

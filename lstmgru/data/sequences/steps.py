@@ -11,11 +11,10 @@ import pandas as pd
 from pandas.api import types
 
 from lstmgru.data.forecasting.series import GapPolicy
-from lstmgru.data.formatting import counted, show_time
 from lstmgru.data.sequences.sequences import Indices, SequenceSchema
 from lstmgru.data.tables.columns import more_rows, read_ids, read_numbers
 from lstmgru.data.tables.timestamps import read_times
-from lstmgru.errors import DataError
+from lstmgru.errors import DataError, counted, show_time
 
 _Float = npt.NDArray[np.float64]
 

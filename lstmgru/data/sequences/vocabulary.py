@@ -14,10 +14,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from lstmgru.data.formatting import counted
 from lstmgru.data.sequences.sequences import Indices
 from lstmgru.data.tables.readers import check_exists
-from lstmgru.errors import DataError, at_least, one_of
+from lstmgru.errors import DataError, at_least, counted, one_of
 from lstmgru.specs import Tokens
 from lstmgru.specs.sequences import TOKENS
 

@@ -18,10 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lstmgru.data.formatting import counted, shorten
 from lstmgru.data.sequences.table import Roles
 from lstmgru.data.tables.readers import check_exists
-from lstmgru.errors import DataError
+from lstmgru.errors import DataError, counted, shorten
 
 _Float = npt.NDArray[np.float64]
 _LEADING_ZERO = re.compile(r"[+-]?0\d")

@@ -15,8 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
-from lstmgru.data.formatting import shorten
-from lstmgru.errors import DataError, did_you_mean
+from lstmgru.errors import DataError, did_you_mean, shorten
 
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "null", "NULL", "None")
 """Texts that stand for a missing number."""

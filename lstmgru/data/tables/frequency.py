@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
-from lstmgru.data.formatting import show_time
 from lstmgru.data.tables.grid import (
     DAY_NS,
     Grid,
@@ -22,7 +21,7 @@ from lstmgru.data.tables.grid import (
     unit_number,
     wall_clock,
 )
-from lstmgru.errors import DataError, did_you_mean
+from lstmgru.errors import DataError, did_you_mean, show_time
 
 STEP = "step"
 _MOST_UNITS = 2**63 - 1

@@ -18,9 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from lstmgru.data.formatting import counted
 from lstmgru.data.tables.columns import MISSING
-from lstmgru.errors import DataError, did_you_mean
+from lstmgru.errors import DataError, counted, did_you_mean
 
 _DELIMITERS = {",": '","', ";": '";"', "\t": r'"\t"', "|": '"|"'}  # as YAML writes them
 

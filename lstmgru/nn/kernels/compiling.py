@@ -1,9 +1,9 @@
-"""From the cells' formulas to machine code, once a machine.
+"""Compile the cells' formulas to machine code, once per machine.
 
-numba keeps what it compiled in the folder of the source, or in the user's cache folder where that is not writable. It
-finds it by the name of a function, which therefore carries the cell, the number type and a digest of all the files
-here, of numba's version and of the machine: numba itself looks at the change time of one file only, and two processes,
-or machines that share a folder, that compile for two types or processors at once could otherwise mix up their files.
+numba caches compiled code next to the source, or in the user's cache folder if that is not writable, under the name of
+the function. The name therefore contains the cell, the number type, and a digest of all files here, numba's version and
+the machine: numba itself only checks the modification time of a single file, and processes that compile for different
+types, or machines that share a folder, could otherwise overwrite each other's files.
 """
 
 from __future__ import annotations
@@ -21,26 +21,30 @@ import torch
 from numba import types
 from numba.core.registry import cpu_target
 
-from lstmgru.nn.kernels import fused, gru, lstm
+from lstmgru.nn.kernels import gates
 from lstmgru.nn.kernels.layout import LAYOUTS, Backward, CellName, Forward
 from lstmgru.nn.kernels.recurrence import backward_of, forward_of
 from lstmgru.nn.kernels.tiles import ROWS, wide
 from lstmgru.nn.kernels.vectors import BYTES, REGISTERS, lanes_of
 
-# A product may fuse with an addition. All else is as IEEE says, so that NaN stays NaN.
+# A multiplication may fuse with an addition. Otherwise IEEE rules apply, so NaN stays NaN.
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
 _NUMBERS: dict[torch.dtype, Any] = {torch.float32: numba.float32, torch.float64: numba.float64}
-_FORMULAS: dict[CellName, Any] = {"lstm": lstm, "gru": gru, "fused": fused}
+_FORMULAS: dict[CellName, tuple[Any, Any]] = {
+    "lstm": (gates.lstm_forward, gates.lstm_backward),
+    "gru": (gates.gru_forward, gates.gru_backward),
+    "fused": (gates.fused_forward, gates.fused_backward),
+}
 
 
 class Compiled(NamedTuple):
-    """A cell's two ways, for one number type, and what rows and units are filled up to.
+    """The compiled passes of a cell for one number type.
 
     Attributes:
-        forward: The way forwards.
-        backward: The way back.
-        rows: A batch is filled up to a multiple of it.
-        units: A layer is.
+        forward: The forward pass.
+        backward: The backward pass.
+        rows: The batch is padded to a multiple of this.
+        units: The layer is padded to a multiple of this.
     """
 
     forward: Callable[[Forward], None]
@@ -51,12 +55,12 @@ class Compiled(NamedTuple):
 
 @cache
 def compiled(cell: CellName, dtype: torch.dtype) -> Compiled:
-    """Compile a cell, or load what was compiled before: seconds the first time, then milliseconds."""
-    real, layout, formulas = _NUMBERS[dtype], LAYOUTS[cell], _FORMULAS[cell]
+    """Compile a cell, which takes seconds, or load it from the cache, which takes milliseconds."""
+    real, layout, (forward, backward) = _NUMBERS[dtype], LAYOUTS[cell], _FORMULAS[cell]
     suffix = f"{cell}_{real}_{_digest()}"
     return Compiled(
-        _compile(forward_of(layout, real, formulas.forward), Forward, suffix),
-        _compile(backward_of(layout, real, formulas.backward), Backward, suffix),
+        _compile(forward_of(layout, real, forward), Forward, suffix),
+        _compile(backward_of(layout, real, backward), Backward, suffix),
         ROWS,
         wide(1, lanes_of(real)),
     )
@@ -72,17 +76,17 @@ def _compile(function: Callable[[Any], None], call: Any, suffix: str) -> Callabl
         made: Callable[[Any], None] = numba.njit(types.void(kind), cache=True, **_OPTIONS)(named)
     except Exception as error:
         made = numba.njit(types.void(kind), **_OPTIONS)(named)
-        _warn(error)  # it compiles, so what failed is to keep it, or to read what was kept
+        _warn(error)  # it compiles, so the cache cannot be written or read
     return made
 
 
 def _warn(error: Exception) -> None:
-    """Say why what is compiled is not kept: no home, a full disk, a damaged file."""
+    """Report why the cache does not work: no home folder, a full disk, a damaged file."""
     nowhere = "no locator available" in str(error)
     reason = "no folder is writable" if nowhere else getattr(error, "strerror", None) or type(error).__name__
     warnings.warn(
-        f"numba cannot keep what it compiles, so that each process takes seconds to compile it again: {reason}; "
-        "NUMBA_CACHE_DIR names another folder for it",
+        f"numba cannot cache compiled code, so every process spends seconds on compiling it again: {reason}; "
+        "set NUMBA_CACHE_DIR to another folder",
         RuntimeWarning,
         stacklevel=2,
     )
@@ -90,7 +94,7 @@ def _warn(error: Exception) -> None:
 
 @cache
 def _digest() -> str:
-    """Of everything that what is compiled depends on."""
+    """Digest of everything that the compiled code depends on."""
     machine = (numba.__version__, *cpu_target.target_context.codegen().magic_tuple(), BYTES, REGISTERS, ROWS)
     sources = sorted(Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join((repr(machine).encode(), *(path.read_bytes() for path in sources)))).hexdigest()[:12]

@@ -65,7 +65,7 @@ def forward_of(layout: Layout, real: Any, formula: Callable[..., Any]) -> Callab
     Args:
         layout: Of the cell.
         real: Type of the numbers.
-        formula: A step of it on a vector, such as :func:`lstmgru.nn.kernels.gru.forward`.
+        formula: One step on a vector, such as :func:`lstmgru.nn.kernels.gates.gru_forward`.
     """
     n_gates, n_parts, n_states = layout
     lanes = lanes_of(real)

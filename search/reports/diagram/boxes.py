@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from lstmgru.data.formatting import shorten
+from lstmgru.errors import shorten
 from lstmgru.specs import LayerSpec, RecurrentSpec, Stack
 
 Skip = Literal["", "same", "linear"]

@@ -108,7 +108,7 @@ class ForecastPlan(Plan):
 
     def describe_data(self) -> dict[str, Any]:
         """The data in a few words, for people and for MLflow."""
-        from lstmgru.data.formatting import show_time
+        from lstmgru.errors import show_time
 
         panel = self.panel
         first, last = panel.times[panel.offsets[:-1]].min(), panel.times[panel.offsets[1:] - 1].max()
@@ -308,7 +308,7 @@ def _check_windows(n_windows: int, forecast: ForecastSpec, file: str) -> None:
     Raises:
         StudyFileError: They have not, so the holdout would have no score.
     """
-    from lstmgru.data.formatting import counted
+    from lstmgru.errors import counted
     from lstmgru.evaluation.intervals import enough_windows
 
     for level in forecast.levels:

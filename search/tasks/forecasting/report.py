@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.data.formatting import shorten
+from lstmgru.errors import shorten
 from search.reports.formatting import counted, number
 from search.reports.page import Line, paragraph, table
 from search.reports.task_pages import scored, searched_space

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.data.forecasting.splits import time_span
-from lstmgru.data.formatting import show_time
+from lstmgru.errors import show_time
 from search.study.paths import FORECASTS_PAGE
 from search.tasks.base import ModelColumns
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from lstmgru.data.formatting import counted
+from lstmgru.errors import counted
 from lstmgru.specs import SequenceModelSpec
 from search.reports.diagram.boxes import (
     Box,

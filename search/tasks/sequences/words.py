@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lstmgru.data.formatting import counted, shorten
 from lstmgru.data.sequences.sequences import SequenceSchema
+from lstmgru.errors import counted, shorten
 from search.tasks.base import ModelColumns, OutputType
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from helpers.forecast_bundles import (
 from helpers.panels import make_panel
 
 from lstmgru.bundle import load_bundle
-from lstmgru.bundle.directory import replacing
+from lstmgru.bundle.files import replacing
 from lstmgru.errors import BundleError
 
 FILES = ["MODEL_CARD.md", "bundle.json", "weights.safetensors"]
