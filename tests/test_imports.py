@@ -112,9 +112,7 @@ def test_the_architecture_page_shows_the_row(package: str) -> None:
     assert f"- `{' › '.join(ROWS[package])}`\n" in page
 
 
-@pytest.mark.parametrize(
-    "package", [pytest.param("search", marks=pytest.mark.xfail(strict=True, reason="being tidied")), "lstmgru"]
-)
+@pytest.mark.parametrize("package", ROWS)
 def test_a_folder_imports_only_from_those_to_its_right(package: str) -> None:
     place = {name: number for number, name in enumerate(ROWS[package])}
     offenders = [

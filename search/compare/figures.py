@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.compare.results import Comparison, FamilyResult
 from search.compare.tables import shown_classes, span
-from search.reports.charts import (
+from search.reports.page import (
     BLUE,
     GREEN,
     GREY,

@@ -1,54 +1,87 @@
-"""A comparison as a run in MLflow."""
+"""The run of a comparison in MLflow: one per comparison, nested below the run of its study."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.compare.page import brief
 from search.compare.results import Comparison, FamilyResult
 from search.study.paths import COMPARISON_FILES
-from search.tracking.comparison import ComparisonRun, show_comparison
+from search.tracking import store
+from search.tracking.entries import MAX_TAG, Point, clip
+from search.tracking.runs import Runs, RunState, open_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mlflow import MlflowClient
+
     from search.study.records import StudyRecord
+
+_UID = "comparison_uid"
+"""Tag that identifies the run. It has no ``study_uid``, which identifies the runs of the study itself."""
 
 
 def track(
     comparison: Comparison, settings: Mapping[str, Any], folder: Path, files: Path, study: StudyRecord | None
 ) -> str:
-    """Log a comparison as a run below that of the study.
+    """Create or update the run of a comparison; return its id.
 
     Args:
         comparison: The results.
         settings: The ``tracking`` section of the study.
         folder: The working folder.
         files: Folder of the files of the comparison.
-        study: The study; ``None``: it has not been run.
-
-    Returns:
-        The id of the run.
+        study: The study whose run becomes the parent; ``None`` if it was not run.
 
     Raises:
         TrackingError: MLflow failed.
     """
-    names = ", ".join(sorted(each.name for each in comparison.families))
-    tags = {"verdict": comparison.verdict, "best_family": comparison.best or "", "families": names}
-    tags |= {f"best_for_{each.preference}": each.family for each in comparison.advice}
-    run = ComparisonRun(
-        study=comparison.study,
-        uid=comparison.uid,
-        tags=tags,
-        params={"metric": comparison.metric},
-        metrics={name: float(value) for family in comparison.families for name, value in _metrics(family)},
-        step=comparison.trials * 1000 + comparison.seeds,
-        files=files,
-        names=COMPARISON_FILES,
-        note=brief(comparison),
-    )
-    return show_comparison(run, settings, folder, study)
+    uri = store.default_tracking_uri(settings.get("uri"), folder)
+    with store.talking_to(uri):
+        client = store.connect(uri)
+        location = store.artifact_location(uri, folder)
+        experiment = open_experiment(client, settings.get("experiment") or comparison.study, location)
+        runs = Runs(client, experiment)
+        state = _find(client, experiment, comparison.uid)
+        if state is None:
+            identity = {"kind": "comparison", "study": comparison.study, _UID: comparison.uid}
+            state = runs.create(f"{comparison.study}: comparison", start=time.time_ns() // 1_000_000, tags=identity)
+        tags = {name: clip(text, MAX_TAG) for name, text in _tags(comparison).items()}
+        parent = None if study is None else runs.read(study)[0]
+        if parent is not None:
+            tags["mlflow.parentRunId"] = parent.run_id
+        # The step grows with the number of trials and seeds, so a later state does not replace an earlier one.
+        step = comparison.trials * 1000 + comparison.seeds
+        metrics = [metric for family in comparison.families for metric in _metrics(family)]
+        points = [Point(name, float(value), state.start, step) for name, value in metrics]
+        runs.write(state, params={"metric": comparison.metric}, points=points, tags=tags)
+        for name in COMPARISON_FILES:
+            client.log_artifact(state.run_id, str(files / name))
+        runs.set_status(state, "FINISHED", end=time.time_ns() // 1_000_000)
+    return state.run_id
+
+
+def _find(client: MlflowClient, experiment: str, uid: str) -> RunState | None:
+    """The run of a comparison, or ``None``; of several, which a lost response may leave behind, the first."""
+    found = client.search_runs([experiment], f"tags.{_UID} = '{uid}'", order_by=["attributes.start_time ASC"])
+    if not found:
+        return None
+    run = found[0]
+    return RunState(run.info.run_id, run.info.status, run.info.start_time, dict(run.data.params), dict(run.data.tags))
+
+
+def _tags(comparison: Comparison) -> dict[str, str]:
+    """The results as text, with a description in Markdown."""
+    return {
+        "verdict": comparison.verdict,
+        "best_family": comparison.best or "",
+        "families": ", ".join(sorted(each.name for each in comparison.families)),
+        **{f"best_for_{each.preference}": each.family for each in comparison.advice},
+        "mlflow.note.content": brief(comparison),
+    }
 
 
 def _metrics(family: FamilyResult) -> Iterator[tuple[str, float]]:

@@ -5,8 +5,8 @@ A record is built from Optuna's storage alone (see :mod:`search.study.store`); i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -281,3 +281,46 @@ def longest_fold_seconds(curve: Sequence[EpochRecord]) -> float:
 def curve_rows(curve: list[EpochRecord]) -> list[tuple[Any, ...]]:
     """Epochs as JSON rows, which :func:`~search.study.store.trial_record` reads."""
     return [astuple(epoch) for epoch in curve]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Data and settings that trials depend on, as flat JSON values.
+
+    An absent key equals a key at its default, on either side, so a study resumes that was begun before a key existed.
+
+    Attributes:
+        values: By dotted key: ``forecast.horizon``.
+        defaults: Of the keys that have one.
+    """
+
+    values: dict[str, Any]
+    defaults: dict[str, Any]
+
+    @classmethod
+    def of_sections(cls, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Self:
+        """From values and defaults by section and key, as in a study file."""
+        return cls(dict(_flatten(values)), dict(_flatten(defaults)))
+
+    def differences(self, stored: Mapping[str, Any]) -> list[str]:
+        """What differs from an identity that a study was stored with: ``["forecast.horizon was 7, is 14"]``."""
+        absent = "absent"
+        pairs = {
+            key: [side.get(key, self.defaults.get(key, absent)) for side in (stored, self.values)]
+            for key in sorted({*stored, *self.values})
+        }
+        return [f"{key} was {then}, is {now}" for key, (then, now) in pairs.items() if then != now]
+
+    def with_values(self, **more: Any) -> Self:
+        """The same with more values."""
+        return replace(self, values={**self.values, **more})
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    flat: list[tuple[str, Any]] = []
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat += _flatten(value, f"{prefix}{key}.")
+        else:
+            flat.append((f"{prefix}{key}", list(value) if isinstance(value, tuple) else value))
+    return flat

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial, Trial
 
-    from search.study.identity import Identity
     from search.study.paths import StudyPaths
+    from search.study.records import Identity
 
 # A trial whose driver died is restarted this often before it counts as failed.
 MAX_RESTARTS = 2

@@ -12,7 +12,7 @@ from helpers.forecast_bundles import CONTEXT, HORIZON, bundle_of, model_of, pane
 
 from lstmgru.bundle import example_frame
 from lstmgru.errors import DataError
-from search.reports.holdout.attention import attention_charts, attention_figure, attention_table
+from search.reports.holdout.forecasts import attention_charts, attention_figure, attention_table
 
 
 def rows(*, parts: int, steps: int = 4) -> pd.DataFrame:

@@ -7,8 +7,19 @@ import re
 import pytest
 from plotly.graph_objects import Figure, Scatter
 
-from search.reports.charts import Cut, cut, whole_numbers
-from search.reports.page import Line, chart, details, html_page, paragraph, preformatted, table, wide
+from search.reports.page import (
+    Cut,
+    Line,
+    chart,
+    cut,
+    details,
+    html_page,
+    paragraph,
+    preformatted,
+    table,
+    whole_numbers,
+    wide,
+)
 
 NASTY = "<script>alert(1)</script> & \"'"
 

@@ -11,8 +11,7 @@ import optuna
 import pytest
 from helpers.report_study import MAX_EPOCHS, START, Made, make_label_store, make_store
 
-from search.reports.search.history import curves_figure, history_figure
-from search.reports.search.objectives import objectives, pareto_figure
+from search.reports.search.history import curves_figure, history_figure, objectives, pareto_figure
 from search.reports.search.parameters import alone_figure, together_figure
 from search.reports.search.section import search_html
 from search.study.store import StudyStore

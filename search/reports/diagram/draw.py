@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from search.reports.charts import INK
 from search.reports.diagram.boxes import Box, LayerBox, Network
+from search.reports.page import INK
 
 _STROKE = "#555555"
 _TITLE, _LINE = 17, 15

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.reports.charts import BLUE, GREY, NUMBER, style
 from search.reports.formatting import counted, number
 from search.reports.holdout.prediction_tables import PredictedValues, read_predicted_values
-from search.reports.page import Line, chart, paragraph, table
+from search.reports.page import BLUE, GREY, NUMBER, Line, chart, paragraph, style, table
 from search.study.paths import PREDICTIONS_TABLE
 
 if TYPE_CHECKING:

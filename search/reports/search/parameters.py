@@ -7,9 +7,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from search.reports.charts import BLUE, GREY, NUMBER, axis_title, style
-from search.reports.search.history import history_cut
-from search.reports.search.objectives import Objective, complete_trials
+from search.reports.page import BLUE, GREY, NUMBER, axis_title, style
+from search.reports.search.history import Objective, complete_trials, history_cut
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -6,10 +6,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from search.config.objectives import SCORE
-from search.reports.charts import Cut
-from search.reports.page import chart, paragraph, wide
-from search.reports.search.history import curves_cut, curves_figure, history_cut, history_figure
-from search.reports.search.objectives import Objective, complete_trials, objectives, pareto_figure
+from search.reports.page import Cut, chart, paragraph, wide
+from search.reports.search.history import (
+    Objective,
+    complete_trials,
+    curves_cut,
+    curves_figure,
+    history_cut,
+    history_figure,
+    objectives,
+    pareto_figure,
+)
 from search.reports.search.parameters import (
     METHOD,
     Importance,

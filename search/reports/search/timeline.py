@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from search.reports.charts import BLUE, GREEN, ORANGE, RED, style
 from search.reports.formatting import duration
+from search.reports.page import BLUE, GREEN, ORANGE, RED, style
 from search.study.records import TrialRecord
 
 if TYPE_CHECKING:

@@ -198,7 +198,7 @@ def _write_forecasts(job: ForecastJob, evaluation: ForecastEvaluation, winner: F
 
 def _write_attention(job: ForecastJob, bundle: ForecastBundle) -> None:
     """What a forecast looks at, if the winner has an attention; the table of an earlier winner goes."""
-    from search.reports.holdout.attention import attention_table
+    from search.reports.holdout.forecasts import attention_table
 
     path = job.report / ATTENTION_TABLE
     path.unlink(missing_ok=True)

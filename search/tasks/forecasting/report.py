@@ -78,9 +78,8 @@ class ForecastPages:
 
     def holdout_section(self, study: StudyRecord, folder: Path) -> str:
         """Forecasts against actual values, and attention weights."""
-        from search.reports.holdout.attention import attention_charts
         from search.reports.holdout.forecast_table import read_forecasts
-        from search.reports.holdout.forecasts import forecast_charts
+        from search.reports.holdout.forecasts import attention_charts, forecast_charts
 
         drawn = forecast_charts(read_forecasts(folder / FORECASTS_TABLE))
         return paragraph(_DRAWN) + drawn + attention_charts(folder / ATTENTION_TABLE)

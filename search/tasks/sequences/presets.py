@@ -6,16 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.evaluation.metrics import find_metric
-from lstmgru.specs import (
-    HEADS,
-    MERGES,
-    OPTIMIZERS,
-    POOLINGS,
-    SCHEDULES,
-    SEQUENCE_NORMALIZATIONS,
-    TOKENS,
-    LabelSpec,
-)
+from lstmgru.specs import HEADS, MERGES, OPTIMIZERS, POOLINGS, SCHEDULES, SEQUENCE_NORMALIZATIONS, TOKENS, LabelSpec
 from search.config.space_config import sampler_problems
 from search.config.values import Choices, FloatRange, IntRange
 from search.errors import Problem, StudyFileError
