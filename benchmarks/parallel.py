@@ -30,7 +30,7 @@ from search.executors.processes import ProcessExecutor
 from search.run.driver import Driver
 from search.run.trial import PRELOAD, TrialReport, TrialResult, warm_up
 from search.study.records import EpochRecord
-from search.tasks.base import BaselineResult
+from search.tasks.data import BaselineResult
 
 LONGER = ("training.max_epochs=8", "training.patience=null", "space.context_length=28", "space.hidden_size=32")
 """Trainings that take a second or so: much longer than what surrounds them, as real ones are."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from search.cli import options
+from search.tasks import task_of
 
 if TYPE_CHECKING:
     from search.tasks.plan import Plan
@@ -33,14 +34,14 @@ def _line(name: str, text: str) -> str:
 
 
 def _detail_lines(plan: Plan) -> list[str]:
-    words = plan.task.words
+    words = task_of(plan).words
     return [_line(name, escape(text)) for name, text in (*words.data_lines(plan), *words.split_lines(plan))]
 
 
 def _space_lines(plan: Plan) -> list[str]:
     size = plan.space.size
     known = "infinitely many candidates (a continuous range)" if size is None else f"{size:,} candidates"
-    lines = [_line("space", f"{known}, {plan.task.words.size_line(plan)}")]
+    lines = [_line("space", f"{known}, {task_of(plan).words.size_line(plan)}")]
     return [*lines, *(_line(f"  {name}", values) for name, values in plan.space.describe().items())]
 
 

@@ -14,6 +14,7 @@ from rich.progress import Progress as Bar
 from search.config.objectives import SCORE, Goal
 from search.run.progress import Progress
 from search.study.records import StudyRecord, TrialRecord
+from search.tasks import task_of
 
 if TYPE_CHECKING:
     from search.tasks.plan import Plan
@@ -100,7 +101,7 @@ class RunListener:
 
 def plan_lines(plan: Plan) -> list[str]:
     """What a run is about to do, in four lines."""
-    config, words = plan.config, plan.task.words
+    config, words = plan.config, task_of(plan).words
     timeout = "" if config.search.timeout is None else f", at most {config.search.timeout:g} s"
     return [
         f"[bold]{escape(plan.name)}[/]: {escape(words.subject(plan))}, {_aims(plan)}",

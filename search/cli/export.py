@@ -24,4 +24,4 @@ def export(
 
     directory = export_bundle(study, to)
     print(f"exported to {directory}")
-    print(f"forecast with: python -m search predict {directory} --data new.csv")
+    print(f"predict with: python -m search predict {directory} --data new.csv")

@@ -12,6 +12,7 @@ from search.config.space_config import FamilyConfig
 from search.config.values import Choices, IntRange
 from search.errors import Problem, StudyFileError
 from search.space.space import LAYER_KEYS, MixedSpace, SearchSpace, Settings, Values, absent_keys, mixed
+from search.tasks import task_of
 from search.tasks.plan import Plan
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def default_families(plan: Plan) -> dict[str, FamilyConfig]:
         },
         "fused": {"cell": "fused"},
     }
-    return {name: plan.task.family.model_validate(replaced) for name, replaced in values.items()}
+    return {name: task_of(plan).family.model_validate(replaced) for name, replaced in values.items()}
 
 
 def family_plan(plan: Plan, family: Family) -> Plan:

@@ -27,6 +27,7 @@ from search.run.trial import score_baselines
 from search.study.journal import exclusive
 from search.study.paths import StudyPaths
 from search.study.store import StudyStore, trial_record
+from search.tasks import task_of
 from search.tasks.plan import Plan
 
 
@@ -100,7 +101,7 @@ class _Comparing:
     ) -> None:
         self._plan, self._everything, self._store = plan, everything, store
         self._options, self._listener = options, listener
-        self._task = plan.task.compare(plan)
+        self._task = task_of(plan).compare(plan)
         self._time = TimeBudget(options.timeout, store.whole.get("elapsed", 0.0))
         self._executor: Executor | None = None
         self._reserve = 0.0
@@ -163,7 +164,7 @@ class _Comparing:
 
     def _score_baselines(self, executor: Executor) -> None:
         if self._store.whole.get("baselines") is None:
-            outcome = run_one(executor, Job(0, score_baselines, (self._plan.task, self._plan.search_data())))
+            outcome = run_one(executor, Job(0, score_baselines, (task_of(self._plan), self._plan.search_data())))
             if outcome.failure is not None:
                 self._listener.on_message(f"the baselines could not be scored: {outcome.failure.reason}")
             else:

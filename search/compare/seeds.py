@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from search.executors.base import Executor, Failure, Job, Outcome
 from search.executors.loop import JobSource, run_jobs
 from search.study.samplers import derive_seed
-from search.tasks.refit import Candidate, SeedResult, retrain
+from search.tasks.data import SeedResult
+from search.tasks.refit import Candidate, retrain
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

@@ -12,7 +12,7 @@ from search.compare.results import Difference, Standing
 from search.tasks.compare import Terms
 
 if TYPE_CHECKING:
-    from search.tasks.refit import SeedResult
+    from search.tasks.data import SeedResult
 
 LEVEL = 0.05
 """Significance level of all tests."""

@@ -16,8 +16,9 @@ from search.executors.base import TIME_IS_UP
 from search.study.journal import open_storage, repair
 from search.study.paths import StudyPaths
 from search.study.store import StudyStore, trial_record
+from search.tasks import task_of
+from search.tasks.data import SeedResult
 from search.tasks.plan import Plan, identity
-from search.tasks.refit import SeedResult
 
 if TYPE_CHECKING:
     from optuna.storages import JournalStorage
@@ -63,7 +64,7 @@ class FamilyStore:
 
     def __init__(self, family: Family, plan: Plan, store: StudyStore) -> None:
         self.family, self.plan, self.store = family, plan, store
-        self.task = plan.task.compare(plan)
+        self.task = task_of(plan).compare(plan)
 
     @property
     def name(self) -> str:
@@ -100,7 +101,7 @@ class FamilyStore:
         return {
             int(key.removeprefix(prefix)): value
             if isinstance(value, str)
-            else self.plan.task.seed_result.from_dict(value)
+            else task_of(self.plan).seed_result.from_dict(value)
             for key, value in found.items()
         }
 

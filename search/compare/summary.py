@@ -16,8 +16,9 @@ from search.compare.strengths import advise, with_traits
 from search.compare.time_budget import common_trials
 from search.reports.formatting import counted
 from search.study.store import trial_record
+from search.tasks import task_of
 from search.tasks.compare import Terms
-from search.tasks.refit import SeedResult
+from search.tasks.data import SeedResult
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -39,7 +40,7 @@ def summarize(plan: Plan, store: ComparisonStore, *, seeds: int, seconds: float)
         seeds: Number of seeds with which the best trial of each family was to be retrained.
         seconds: Time of the comparison so far.
     """
-    task = plan.task.compare(plan)
+    task = task_of(plan).compare(plan)
     larger_is_better = task.terms.larger_is_better
     count = common_trials(len(each.ended()) for each in store.families)
     results = {each.name: _seeds(each, count, seeds) for each in store.families}

@@ -15,11 +15,13 @@ EXECUTORS = {
 """Name of an executor → its class, which is imported when it is used."""
 
 
-def make_executor(name: str, settings: WorkerSettings) -> Executor:
-    """The executor of that name; enter it to start its workers.
+def make_executor(settings: WorkerSettings, *, separate: bool = False) -> Executor:
+    """The executor of a number of jobs; enter it to start its workers.
 
-    Raises:
-        KeyError: There is none.
+    Args:
+        settings: Of its workers.
+        separate: Use a worker process even for one job at a time.
     """
+    name = "processes" if settings.jobs > 1 or separate else "in_process"
     executor: Executor = resolve_name(EXECUTORS[name])(settings)
     return executor

@@ -11,7 +11,8 @@ from search.run.progress import Listener, Progress
 from search.run.state import SearchState
 from search.run.trial import TrialReport, run_trial, score_baselines
 from search.study.store import StudyStore
-from search.tasks.base import BaselineResult
+from search.tasks import task_of
+from search.tasks.data import BaselineResult
 
 if TYPE_CHECKING:
     from search.study.budget import Budget
@@ -65,7 +66,7 @@ class Driver(JobSource):
         """The baselines if they are not scored yet, then trials while the budget allows."""
         if self._baselines_missing:
             self._baselines_missing = False
-            return Job(_BASELINES, score_baselines, (self._plan.task, self._data), retries=1)
+            return Job(_BASELINES, score_baselines, (task_of(self._plan), self._data), retries=1)
         return self.ask() if self._state.may_ask(self._budget) else None
 
     def ask(self) -> Job:
@@ -73,7 +74,7 @@ class Driver(JobSource):
         trial = self._state.ask()
         self._began[trial.number] = time.monotonic()
         self._tracker.update(self._state.record(trial.number))
-        return Job(trial.number, run_trial, (self._plan.task, self._data, trial.model, trial.train))
+        return Job(trial.number, run_trial, (task_of(self._plan), self._data, trial.model, trial.train))
 
     def on_report(self, key: int, message: TrialReport) -> None:
         """An epoch of a trial ended."""

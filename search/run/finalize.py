@@ -16,9 +16,11 @@ from search.study.budget import Budget
 from search.study.paths import report_path
 from search.study.records import BaselineRecord, HoldoutRecord, StudyRecord
 from search.study.store import StudyStore
+from search.tasks import task_of
 from search.tasks.base import Task
+from search.tasks.data import FinalJob, Winner
 from search.tasks.plan import Plan
-from search.tasks.refit import FinalJob, FinalResult, Winner, finalize, refit_epochs
+from search.tasks.refit import FinalResult, finalize, refit_epochs
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -64,7 +66,9 @@ class Finalizer:
         architecture = winner.model.architecture
         self._listener.on_phase(f"refitting trial {winner.number}, {architecture}, and scoring the holdout")
         self._executor.scale_down(1)  # the other workers have nothing left to do, and their data take memory
-        refit = _Refit(self._plan.task, lambda: self._job(winner), self._executor, self._listener, self._interrupted)
+        refit = _Refit(
+            task_of(self._plan), lambda: self._job(winner), self._executor, self._listener, self._interrupted
+        )
         run_jobs(self._executor, refit)
         outcome = refit.outcome
         if outcome is None or (outcome.failure is not None and self._interrupted()):

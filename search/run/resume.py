@@ -14,6 +14,7 @@ from search.space.configurations import Parameters, complete
 from search.study.journal import open_storage, repair
 from search.study.paths import StudyPaths, studies_in
 from search.study.store import StudyStore
+from search.tasks import task_of
 from search.tasks.plan import Plan, identity
 
 if TYPE_CHECKING:
@@ -182,9 +183,9 @@ def _note(plan: Plan, earlier: StudyRecord, count: int) -> str:
 
 def _compared(plan: Plan, earlier: StudyRecord) -> list[tuple[str, Any, Any]]:
     """What makes two scores comparable: name, the earlier study's value, this study's."""
-    horizons = (config.get("forecast", {}).get("horizon") for config in (earlier.config, plan.config.to_dict()))
+    words, config = task_of(plan).words, plan.config.to_dict()
     return [
         ("the metric", earlier.metric, plan.metric),
-        ("the horizon", *horizons),
+        *((name, words.compared(earlier.config).get(name), value) for name, value in words.compared(config).items()),
         ("the data", earlier.data.get("source"), plan.source),
     ]

@@ -166,7 +166,7 @@ def make_study_executor(plan: Plan, *, separate: bool = False) -> Executor:
         preload=PRELOAD if plan.accelerator == "cpu" and sys.platform == "linux" else (),
         gpu_share=gpu_share(plan.accelerator, plan.jobs),
     )
-    return make_executor("processes" if workers else "in_process", settings)
+    return make_executor(settings, separate=separate)
 
 
 def check_registered(plan: Plan) -> None:

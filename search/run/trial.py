@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from lstmgru.training.training import EpochResult
     from search.executors.base import JobContext
     from search.space.space import Model
-    from search.tasks.base import BaselineResult, Task, TaskData
+    from search.tasks.base import Task
+    from search.tasks.data import BaselineResult, TaskData
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,6 @@ PREDICTIONS_TABLE, CONFUSION_TABLE, CLASSES_TABLE = "predictions.csv", "confusio
 COMPARISON_PAGE, COMPARISON_MARKDOWN, COMPARISON_JSON = "compare.html", "compare.md", "compare.json"
 """Names of the files in the report folder of a study."""
 
-HOLDOUT_TABLES = (FORECASTS_TABLE, PREDICTIONS_TABLE, CONFUSION_TABLE, CLASSES_TABLE)
-"""Predictions on the holdout and their scores; a study has those of its task."""
 COMPARISON_FILES = (COMPARISON_PAGE, COMPARISON_MARKDOWN, COMPARISON_JSON)
 
 _JOURNAL, _LOCK, _BUNDLE, _REPORT = ".journal", ".lock", ".bundle", ".report"

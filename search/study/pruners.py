@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
+from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from search.config.search_config import FIRST_RUNG, PERCENTILE
@@ -21,12 +23,26 @@ if TYPE_CHECKING:
 STARTUP_TRIALS = 5
 WARMUP_EPOCHS = 3
 
-_REASONS = {
-    "median": "worse than the median at the same fold and epoch",
-    "percentile": "not among the best {percentile:g} % at the same fold and epoch",
-    "hyperband": "not among the best third of its bracket at that epoch",
-    "successive_halving": "not among the best quarter at that epoch",
+PRUNERS: dict[PrunerName, tuple[Callable[[ModuleType, float, int], BasePruner], str]] = {
+    "median": (
+        lambda pruners, percentile, epochs: pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS),
+        "worse than the median at the same fold and epoch",
+    ),
+    "percentile": (
+        lambda pruners, percentile, epochs: pruners.PercentilePruner(percentile, n_startup_trials=STARTUP_TRIALS),
+        "not among the best {percentile:g} % at the same fold and epoch",
+    ),
+    "hyperband": (
+        lambda pruners, percentile, epochs: pruners.HyperbandPruner(min_resource=FIRST_RUNG, max_resource=epochs),
+        "not among the best third of its bracket at that epoch",
+    ),
+    "successive_halving": (
+        lambda pruners, percentile, epochs: pruners.SuccessiveHalvingPruner(min_resource=FIRST_RUNG),
+        "not among the best quarter at that epoch",
+    ),
+    "none": (lambda pruners, percentile, epochs: pruners.NopPruner(), "never"),
 }
+"""How a pruner is made (of Optuna's pruners, the percentage and the epochs of a trial), and why it stops a trial."""
 
 
 def make_pruner(name: PrunerName, *, percentile: float | None = None, epochs: int = FIRST_RUNG) -> BasePruner:
@@ -40,22 +56,12 @@ def make_pruner(name: PrunerName, *, percentile: float | None = None, epochs: in
     """
     from optuna import pruners
 
-    match name:
-        case "median":
-            return pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS)
-        case "percentile":
-            return pruners.PercentilePruner(percentile or PERCENTILE, n_startup_trials=STARTUP_TRIALS)
-        case "hyperband":
-            return pruners.HyperbandPruner(min_resource=FIRST_RUNG, max_resource=epochs)
-        case "successive_halving":
-            return pruners.SuccessiveHalvingPruner(min_resource=FIRST_RUNG)
-        case "none":
-            return pruners.NopPruner()
+    return PRUNERS[name][0](pruners, percentile or PERCENTILE, epochs)
 
 
-def prune_reason(name: str, *, percentile: float | None = None) -> str:
+def prune_reason(name: PrunerName, *, percentile: float | None = None) -> str:
     """Why the pruner of that name stopped a trial."""
-    return _REASONS[name].format(percentile=percentile or PERCENTILE)
+    return PRUNERS[name][1].format(percentile=percentile or PERCENTILE)
 
 
 def should_prune(study: Study, trial: FrozenTrial, *, step: int, max_epochs: int) -> bool:

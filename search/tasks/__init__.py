@@ -35,6 +35,11 @@ def find_task(name: str) -> Task[Any, Any, Any]:
     return task
 
 
+def task_of(plan: Plan) -> Task[Any, Any, Any]:
+    """The task of a plan."""
+    return find_task(plan.config.task)
+
+
 def make_plan(config: StudyConfig, *, study_file: Path | None = None) -> Plan:
     """Read the data of a study and work out everything else that is known before training.
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol
 
-from lstmgru.evaluation.metrics import find_metric
+from search.tasks.data import Backtest, BaselineResult, Data, Model, NoBacktest, Split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,82 +19,8 @@ if TYPE_CHECKING:
     from search.reports.task_pages import TaskPages
     from search.study.records import StudyRecord
     from search.tasks.compare import ComparedTask
+    from search.tasks.data import FinalJob, HoldoutScores, ModelColumns, SeedResult
     from search.tasks.plan import Plan
-    from search.tasks.refit import FinalJob, HoldoutScores, SeedResult
-
-OutputType = Literal["any", "string", "long", "float"]
-Data = TypeVar("Data", bound="TaskData")
-Split = TypeVar("Split")
-Model = TypeVar("Model")
-
-
-@dataclass(frozen=True)
-class BaselineResult:
-    """Scores of a baseline.
-
-    Attributes:
-        score: Mean over the folds.
-        calibration: Of its prediction intervals, as plain values; ``None``: it has none.
-    """
-
-    score: float
-    calibration: dict[str, Any] | None = None
-
-
-class Backtest(Protocol):
-    """Collects the outputs of a candidate for the folds."""
-
-    def add(self, fold: int, outputs: Any) -> None:
-        """Outputs for the scored part of a fold, counted from 0."""
-
-    def calibration(self) -> dict[str, Any] | None:
-        """Calibration of prediction intervals, as plain values; ``None`` where there are none."""
-
-
-class NoBacktest:
-    """The backtest of a task without prediction intervals: nothing is kept."""
-
-    def add(self, fold: int, outputs: Any) -> None:
-        """Ignored."""
-
-    def calibration(self) -> dict[str, Any] | None:
-        """There is none."""
-        return None
-
-
-class TaskData(ABC):
-    """What every trial of a study shares; the holdout is hidden in it.
-
-    A worker receives it once, so it must be picklable; it is read only. Tasks add ``folds``, a tuple of their splits.
-    """
-
-    if TYPE_CHECKING:
-
-        @property
-        def folds(self) -> tuple[Any, ...]:
-            """First to last."""
-
-    @property
-    @abstractmethod
-    def metric(self) -> str:
-        """Name of the score."""
-
-    def better(self, score: float, other: float) -> float:
-        """The better of two scores."""
-        return max(score, other) if find_metric(self.metric).larger_is_better else min(score, other)
-
-
-@dataclass(frozen=True)
-class ModelColumns:
-    """What an exported model reads and writes.
-
-    Attributes:
-        inputs: Columns that it reads.
-        outputs: Columns that it writes, with MLflow's types; ``any`` where that depends on the table.
-    """
-
-    inputs: tuple[str, ...]
-    outputs: dict[str, OutputType]
 
 
 class Words(Protocol):
@@ -118,6 +43,13 @@ class Words(Protocol):
         Args:
             description: Content of its ``bundle.json``.
         """
+
+    def compared(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """What scores of two studies must have in common besides metric and data: names and values of a study file."""
+
+    @property
+    def holdout_tables(self) -> tuple[str, ...]:
+        """File names of the tables of the holdout."""
 
     def subject(self, plan: Any) -> str:
         """What is predicted, after the name of the study: ``forecast temp_max 7 steps ahead``."""

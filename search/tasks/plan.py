@@ -20,14 +20,13 @@ from search.executors.devices import resolve_accelerator, resolve_jobs
 from search.space.configurations import Parameters, known_configurations
 from search.space.space import SearchSpace, Settings
 from search.study.records import Identity
-from search.tasks import find_task
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from search.config.search_config import SearchConfig
     from search.config.space_config import SpaceConfig
-    from search.tasks.base import Task, TaskData
+    from search.tasks.data import TaskData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +52,6 @@ class Plan(ABC):
     jobs: int
     accelerator: str
     try_first: tuple[Parameters, ...] = ()
-
-    @property
-    def task(self) -> Task[Any, Any, Any]:
-        """What handles the study."""
-        return find_task(self.config.task)
 
     @property
     @abstractmethod

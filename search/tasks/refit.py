@@ -4,90 +4,23 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.specs import RecurrentSpec, TrainSpec
 from search.study.records import IntervalRecord
-from search.tasks.base import Data, Model, Split, Task
+from search.tasks import task_of
+from search.tasks.base import Task
+from search.tasks.data import Data, FinalJob, Model, SeedResult, Split
 
 if TYPE_CHECKING:
     from lstmgru.evaluation.significance import Interval
     from lstmgru.training.training import EpochResult, Trained
     from search.executors.base import JobContext
     from search.tasks.plan import Plan
-
-
-@dataclass(frozen=True)
-class Winner(Generic[Model]):
-    """The trial that is exported.
-
-    Attributes:
-        number: Its trial number.
-        model: The architecture.
-        train: Its training settings; ``max_epochs`` is what the refit takes at most.
-        calibration: Of its intervals, as plain values; ``None``: it has none.
-    """
-
-    number: int
-    model: Model
-    train: TrainSpec
-    calibration: dict[str, Any] | None
-
-
-@dataclass(frozen=True)
-class FinalJob(Generic[Data, Split, Model]):
-    """Everything that the end of a study needs.
-
-    Attributes:
-        data: What the trials saw, and the holdout, too.
-        holdout: The split that is scored.
-        winner: The trial to refit.
-        refit: ``all``: on everything but the holdout; ``last_fold``: as in the last fold.
-        baseline_calibrations: Of the intervals of the baselines, by name.
-        seconds: Time limit of the refit.
-        bundle: Directory of the exported model.
-        report: Directory of the tables of the holdout.
-        gaps: How the bundle treats missing rows and cells.
-        provenance: Origin of the model, for the bundle.
-    """
-
-    data: Data
-    holdout: Split
-    winner: Winner[Model]
-    refit: str
-    baseline_calibrations: dict[str, Any]
-    seconds: float
-    bundle: Path
-    report: Path
-    gaps: Any
-    provenance: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class HoldoutScores:
-    """The winner and the baselines on the holdout.
-
-    Attributes:
-        metrics: Every metric of the winner, by name.
-        baselines: The study's metric of every baseline, by name.
-        difference: Interval of the difference between the winner's errors and those of a baseline, given its name.
-        outputs: Of the winner, as the task's tables hold them.
-        intervals: Coverage of the winner's prediction intervals.
-        details: What else the bundle keeps, by name.
-    """
-
-    metrics: dict[str, float]
-    baselines: dict[str, float]
-    difference: Callable[[str], Interval]
-    outputs: Any
-    intervals: tuple[IntervalRecord, ...] = ()
-    details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -217,39 +150,6 @@ def _change(score: float, other: float, of_one: bool) -> str:
 
 
 @dataclass(frozen=True)
-class SeedResult:
-    """What one seed gave; what else the holdout says stands in the classes derived from this one.
-
-    Attributes:
-        seed: Of the training.
-        fold_scores: Best score of each fold.
-        best_epochs: The epochs of those scores.
-        epoch_seconds: Mean over the folds of the seconds of an epoch.
-        best_seconds: Mean over the folds of the seconds until the best epoch was over.
-        holdout: Score on the holdout.
-    """
-
-    seed: int
-    fold_scores: tuple[float, ...]
-    best_epochs: tuple[int, ...]
-    epoch_seconds: float
-    best_seconds: float
-    holdout: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; :meth:`from_dict` is the inverse."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The result that :meth:`to_dict` wrote."""
-        plain: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-        }
-        return cls(**plain)
-
-
-@dataclass(frozen=True)
 class Candidate:
     """A candidate to retrain.
 
@@ -272,7 +172,7 @@ class Candidate:
     @classmethod
     def of_plan(cls, plan: Plan, model: RecurrentSpec, train: TrainSpec) -> Self:
         """A candidate of a study."""
-        return cls(plan.task, plan.whole_data(), plan.holdout, model, train, plan.config.training.refit)
+        return cls(task_of(plan), plan.whole_data(), plan.holdout, model, train, plan.config.training.refit)
 
     def smallest(self) -> Self:
         """The same with layers of one unit."""

@@ -10,7 +10,7 @@ from search.errors import TrackingError
 from search.reports.formatting import aims
 from search.reports.leaderboard import Row, leaderboard, leaderboard_frame
 from search.reports.report import report_html
-from search.study.paths import HOLDOUT_TABLES, REPORT_PAGE, report_path
+from search.study.paths import REPORT_PAGE, report_path
 from search.study.records import StudyRecord
 from search.tasks import find_task
 
@@ -143,7 +143,7 @@ def write_holdout(folder: Path, study: StudyRecord) -> None:
     """Copy the tables of the holdout, as far as the study has them."""
     if study.bundle is None:
         return
-    for name in HOLDOUT_TABLES:
+    for name in find_task(study.task).words.holdout_tables:
         if (table := report_path(Path(study.bundle)) / name).is_file():
             shutil.copy(table, folder / name)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from search.errors import TrackingError
 from search.tasks import DEFAULT_TASK, find_task
-from search.tasks.base import ModelColumns, OutputType
+from search.tasks.data import ModelColumns, OutputType
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -104,7 +104,7 @@ def preload(request: pytest.FixtureRequest) -> tuple[str, ...]:
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     """Every kind of executor, for what all of them have in common."""
     settings = WorkerSettings(no_warm_up, preload=NEVER_USED if LINUX and request.param == "forked" else ())
-    with make_executor("in_process" if request.param == "in process" else "processes", settings) as chosen:
+    with make_executor(settings, separate=request.param != "in process") as chosen:
         yield chosen
 
 

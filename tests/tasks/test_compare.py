@@ -18,6 +18,7 @@ from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.evaluation.significance import paired_bootstrap
 from lstmgru.specs import LabelSpec
 from search.compare.significance import differences, standing
+from search.tasks import task_of
 from search.tasks.compare import ContextScore
 from search.tasks.forecasting.compare import context_scores
 from search.tasks.refit import Candidate, retrain
@@ -181,7 +182,7 @@ def test_sequences_of_one_length_and_numbers_have_no_parts(plans: dict[str, Sequ
 
 
 def test_the_task_of_a_plan_is_known(plans: dict[str, SequencePlan], tmp_path: Path) -> None:
-    cases = {name: plan.task.compare(plan).terms.cases for name, plan in plans.items()}
+    cases = {name: task_of(plan).compare(plan).terms.cases for name, plan in plans.items()}
 
     assert cases == {"waves": "sequences", "notes": "texts", "sums": "sequences"}
     assert plan_of(tmp_path).task.compare(plan_of(tmp_path)).terms.cases == "windows"

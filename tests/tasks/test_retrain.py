@@ -18,6 +18,7 @@ from lstmgru.evaluation.forecasts import ForecastEvaluation
 from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec
 from search.run.trial import run_trial
+from search.tasks import task_of
 from search.tasks.forecasting.compare import step_scores
 from search.tasks.forecasting.plan import ForecastPlan
 from search.tasks.refit import Candidate, retrain
@@ -52,7 +53,11 @@ def test_a_seed_scores_on_the_folds_what_a_trial_with_it_scores(study: str, plan
     result = result_of(candidate)
 
     trial = run_trial(
-        plans[study].task, plans[study].search_data(), candidate.model, replace(candidate.train, seed=5), JobContext()
+        task_of(plans[study]),
+        plans[study].search_data(),
+        candidate.model,
+        replace(candidate.train, seed=5),
+        JobContext(),
     )
     assert (result.fold_scores, result.best_epochs) == (trial.fold_scores, trial.best_epochs)
 
@@ -77,7 +82,9 @@ def test_the_holdout_is_scored_as_the_end_of_a_study_scores_it(study: str, plans
 
     result = result_of(candidate)
 
-    fitted = plan.task.fit(candidate.data, candidate.data.folds[-1], candidate.model, replace(candidate.train, seed=5))
+    fitted = task_of(plan).fit(
+        candidate.data, candidate.data.folds[-1], candidate.model, replace(candidate.train, seed=5)
+    )
     outputs = predict_sequences(fitted.network, fitted.encoding, plan.sequences, plan.holdout.evaluation, plan.labels)
     evaluation = SequenceEvaluation.of(plan.sequences, plan.holdout.evaluation, plan.labels)
     assert result.holdout == evaluation.score(plan.labels.metric, outputs)
@@ -97,7 +104,7 @@ def test_a_result_is_kept_as_json(study: str, plans: dict[str, Any]) -> None:
     plan = plans[study]
     result = result_of(candidate_of(plan))
 
-    assert plan.task.seed_result.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+    assert task_of(plan).seed_result.from_dict(json.loads(json.dumps(result.to_dict()))) == result
 
 
 @pytest.mark.parametrize("study", ["forecast", "sums"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from search.tasks.base import BaselineResult, Task
+from search.tasks.base import Task
+from search.tasks.data import BaselineResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
     from search.config.study_config import StudyConfig
     from search.reports.task_pages import TaskPages
     from search.tasks.base import Words
+    from search.tasks.data import HoldoutScores
     from search.tasks.forecasting.compare import ComparedForecasts, ForecastSeed
     from search.tasks.forecasting.config import ForecastStudyConfig
     from search.tasks.forecasting.data import ForecastBacktest, ForecastData
     from search.tasks.forecasting.plan import ForecastPlan
     from search.tasks.forecasting.refit import ForecastJob
-    from search.tasks.refit import HoldoutScores
 
 
 class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):

@@ -13,8 +13,8 @@ import numpy as np
 
 from lstmgru.evaluation.significance import Interval, paired_interval
 from search.tasks.compare import ComparedTask, ContextScore
+from search.tasks.data import SeedResult
 from search.tasks.forecasting.data import ForecastData
-from search.tasks.refit import SeedResult
 
 if TYPE_CHECKING:
     import numpy.typing as npt

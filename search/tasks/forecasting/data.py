@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.specs import ForecastSpec
-from search.tasks.base import TaskData
+from search.tasks.data import TaskData
 
 if TYPE_CHECKING:
     from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries

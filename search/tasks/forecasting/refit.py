@@ -11,8 +11,8 @@ import numpy as np
 from search.errors import NoTrialCompleted
 from search.study.paths import ATTENTION_TABLE, FORECASTS_PAGE, FORECASTS_TABLE
 from search.study.records import IntervalRecord
+from search.tasks.data import FinalJob, HoldoutScores
 from search.tasks.forecasting.data import ForecastBacktest, ForecastData
-from search.tasks.refit import FinalJob, HoldoutScores
 
 if TYPE_CHECKING:
     import numpy.typing as npt

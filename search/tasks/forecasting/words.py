@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from lstmgru.data.forecasting.splits import time_span
 from lstmgru.errors import show_time
-from search.study.paths import FORECASTS_PAGE
-from search.tasks.base import ModelColumns
+from search.study.paths import FORECASTS_PAGE, FORECASTS_TABLE
+from search.tasks.data import ModelColumns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 
 predict = "forecast"
+holdout_tables = (FORECASTS_TABLE,)
 drawn = FORECASTS_PAGE
+
+
+def compared(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What scores of two studies must have in common besides metric and data."""
+    return {"the horizon": config.get("forecast", {}).get("horizon")}
 
 
 def subject(plan: ForecastPlan) -> str:

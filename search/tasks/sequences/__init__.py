@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from search.tasks.base import BaselineResult, Task
+from search.tasks.base import Task
+from search.tasks.data import BaselineResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from search.config.study_config import StudyConfig
     from search.reports.task_pages import TaskPages
     from search.tasks.base import Words
-    from search.tasks.refit import HoldoutScores
+    from search.tasks.data import HoldoutScores
     from search.tasks.sequences.compare import ComparedSequences, SequenceSeed
     from search.tasks.sequences.config import SequenceStudyConfig
     from search.tasks.sequences.data import SequenceData

@@ -10,7 +10,7 @@ import numpy as np
 
 from lstmgru.evaluation.significance import Interval, bootstrap_interval, bootstrap_scores
 from search.tasks.compare import ClassScore, ComparedTask, LengthScore
-from search.tasks.refit import SeedResult
+from search.tasks.data import SeedResult
 from search.tasks.sequences.data import SequenceData
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lstmgru.specs import LabelSpec
-from search.tasks.base import TaskData
+from search.tasks.data import TaskData
 
 if TYPE_CHECKING:
     from lstmgru.data.sequences.sequences import LabeledSequences

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from search.study.paths import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE
-from search.tasks.refit import FinalJob, HoldoutScores
+from search.tasks.data import FinalJob, HoldoutScores
 from search.tasks.sequences.data import SequenceData
 
 if TYPE_CHECKING:

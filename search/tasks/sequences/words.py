@@ -8,7 +8,8 @@ import numpy as np
 
 from lstmgru.data.sequences.sequences import SequenceSchema
 from lstmgru.errors import counted, shorten
-from search.tasks.base import ModelColumns, OutputType
+from search.study.paths import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE
+from search.tasks.data import ModelColumns, OutputType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,14 @@ _MOST_CLASSES = 20
 
 
 predict = "label"
+holdout_tables = (PREDICTIONS_TABLE, CONFUSION_TABLE, CLASSES_TABLE)
 drawn = None
+
+
+def compared(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What scores of two studies must have in common besides metric and data."""
+    del config
+    return {}
 
 
 def subject(plan: SequencePlan) -> str:
