@@ -10,6 +10,14 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import pytest
 
+LONGEST = ("tests/run/", "tests/bundle/", "tests/nn/test_kernels.py", "tests/cli/", "tests/test_specimens.py")
+"""Where the tests are that take longest."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first, so that two processes end at about the same time."""
+    items.sort(key=lambda item: next((n for n, path in enumerate(LONGEST) if item.nodeid.startswith(path)), 99))
+
 
 @pytest.fixture(autouse=True)
 def _one_torch_thread() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
-from helpers.studies import program_environment, search, write_study
+from helpers.studies import program_environment, search, search_here, write_study
 from helpers.synthetic_study import finished_study
 from rich.console import Console
 
@@ -175,7 +175,7 @@ def test_check_says_how_many_candidates_a_finite_space_has_and_how_many_rows_wer
     ],
 )
 def test_before_a_run_there_is_nothing_to_look_at(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
-    result = search(tmp_path, *arguments)
+    result = search_here(tmp_path, *arguments)
     assert result.returncode == 2
     assert re.match(f"error: .*{message}", result.stderr)
     assert list(tmp_path.iterdir()) == []
@@ -223,7 +223,7 @@ def test_the_ui_of_a_study_is_that_of_its_store(
 
 
 def test_the_ui_of_a_study_that_was_not_run_is_an_error(tmp_path: Path) -> None:
-    result = search(tmp_path, "ui", "weather")
+    result = search_here(tmp_path, "ui", "weather")
     assert (result.returncode, result.stdout) == (2, "")
     assert "study 'weather' has not been run" in result.stderr
 

@@ -11,7 +11,7 @@ import pytest
 from helpers.drivers import Notes, plan_of
 from helpers.running_comparisons import LABEL_STUDIES, TWO, opened, states
 from helpers.sequence_studies import write_label_study
-from helpers.studies import search, start, write_study
+from helpers.studies import search, search_here, start, write_study
 
 from search.api import run_comparison
 from search.compare.runner import compare
@@ -57,7 +57,7 @@ def test_wrong_input_ends_with_exit_code_2_and_one_message(
 ) -> None:
     write_study(tmp_path, TWO)
 
-    result = search(tmp_path, "compare", "tiny.yaml", *arguments)
+    result = search_here(tmp_path, "compare", "tiny.yaml", *arguments)
 
     assert (result.returncode, result.stdout) == (2, "")
     assert message in result.stderr
@@ -128,7 +128,8 @@ def test_the_run_stands_below_that_of_the_study(tmp_path: Path) -> None:
     parent = _client(tmp_path).get_run(run.data.tags["mlflow.parentRunId"])
     assert parent.info.run_name == "tiny"
     assert sum(family.trials.inherited for family in result.families) > 0
-    assert search(tmp_path, "sync", "tiny").returncode == 0  # finds the study's own runs, and leaves this one alone
+    # It finds the study's own runs, and leaves this one alone.
+    assert search_here(tmp_path, "sync", "tiny").returncode == 0
     assert [each.info.run_id for each in _runs(tmp_path)] == [run.info.run_id]
 
 
@@ -156,11 +157,11 @@ def test_a_study_of_labels_is_compared_by_the_command(study: str, tmp_path: Path
     assert "By class" in page
     assert "By length" in page
 
-    second = search(tmp_path, *command, timeout=240)
+    second = search_here(tmp_path, *command)
 
     assert second.returncode == 0, second.stderr
     assert {**json.loads(second.stdout), "seconds": 0} == {**found, "seconds": 0}
-    told = search(tmp_path, *command[:-1], timeout=240)
+    told = search_here(tmp_path, *command[:-1])
     assert told.returncode == 0, told.stderr
     assert "larger is better" in told.stdout
     assert max(map(len, told.stdout.splitlines())) <= 80

@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -74,6 +77,25 @@ def search(folder: Path, *arguments: str, timeout: float = 120, **environment: s
     )
 
 
+def search_here(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same in this process, which has imported everything already."""
+    from search.cli.app import main
+
+    out, error, code = StringIO(), StringIO(), 0
+    with (
+        patch.dict(os.environ, program_environment(), clear=True),
+        patch.object(sys, "argv", ["search", *arguments]),
+        chdir(folder),
+        redirect_stdout(out),
+        redirect_stderr(error),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), error.getvalue())
+
+
 def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     """The same in the background, in a process group of its own."""
     return subprocess.Popen(
@@ -94,7 +116,7 @@ def program_environment(**more: str) -> dict[str, str]:
 
 def shown(folder: Path, study: str = "tiny") -> dict[str, Any]:
     """What ``show --json`` prints."""
-    result = search(folder, "show", study, "--json")
+    result = search_here(folder, "show", study, "--json")
     assert result.returncode == 0, result.stderr
     document: dict[str, Any] = json.loads(result.stdout)
     return document

@@ -651,6 +651,7 @@ for cell in (LSTM(3, 4), GRU(3, 4), FusedCell(3, 4)):
 """
 
 
+@pytest.mark.slow
 def test_without_numba_the_cells_run_in_the_operations_of_torch(tmp_path: Path) -> None:
     assert printed(python(WITHOUT_NUMBA, tmp_path)) == "True\nTrue\nTrue"
 
@@ -672,7 +673,7 @@ print(*(warning.message for warning in caught), sep="\\n")
 """
 
 
-@pytest.mark.parametrize("fails", ["to be imported", "compiles nothing"])
+@pytest.mark.parametrize("fails", ["to be imported", pytest.param("compiles nothing", marks=pytest.mark.slow)])
 def test_where_numba_does_not_work_a_warning_says_so_and_the_cells_run_in_torch(tmp_path: Path, fails: str) -> None:
     if fails == "to be imported":
         (tmp_path / "numba").mkdir()
@@ -750,6 +751,7 @@ def test_a_full_disk_does_not_stop_the_training(tmp_path: Path) -> None:
     assert printed(python(COMPILES, tmp_path, **folder)) == "0", "nothing was kept"
 
 
+@pytest.mark.slow
 def test_what_is_compiled_for_another_processor_has_another_name(tmp_path: Path) -> None:
     from lstmgru.nn.kernels.compiling import _digest
 
@@ -783,6 +785,7 @@ print("alive")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer that interrupts")
 def test_an_interrupt_does_not_take_the_memory_from_threads_that_still_compute(tmp_path: Path) -> None:
     assert printed(python(INTERRUPTED, tmp_path)) == "alive"

@@ -16,7 +16,7 @@ import optuna
 import pytest
 from helpers.mlflow_ui import CHROMIUM, browser_page
 from helpers.report_study import Made, make_store
-from helpers.studies import TINY, search, write_study
+from helpers.studies import TINY, search_here, write_study
 from helpers.synthetic_study import finished_study, make_study, make_trial
 
 from search.api import load_record
@@ -368,7 +368,7 @@ def test_a_report_that_cannot_be_drawn_is_an_error_of_tracking(tmp_path: Path) -
 def test_a_study_that_was_never_run_has_no_report(tmp_path: Path) -> None:
     write_study(tmp_path)
 
-    result = search(tmp_path, "report", "tiny.yaml")
+    result = search_here(tmp_path, "report", "tiny.yaml")
 
     assert result.returncode == 2
     assert result.stderr.startswith("error: study 'tiny' has not been run in")
@@ -387,14 +387,14 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a small study has been run."""
     folder = tmp_path_factory.mktemp("run")
     write_study(folder, TINY)
-    result = search(folder, "run", "tiny.yaml")
+    result = search_here(folder, "run", "tiny.yaml")
     assert result.returncode == 0, result.stderr
     return folder
 
 
 @pytest.mark.slow
 def test_the_command_writes_the_page_beside_the_forecasts(run_folder: Path) -> None:
-    result = search(run_folder, "report", "tiny")
+    result = search_here(run_folder, "report", "tiny")
 
     assert result.returncode == 0, result.stderr
     assert result.stdout == "report written to studies/tiny.report/report.html\n"
@@ -408,11 +408,11 @@ def test_the_command_writes_the_page_beside_the_forecasts(run_folder: Path) -> N
 
 @pytest.mark.slow
 def test_the_page_can_be_written_elsewhere(run_folder: Path, tmp_path: Path) -> None:
-    result = search(run_folder, "report", "tiny", "--output", str(tmp_path / "page.html"))
+    result = search_here(run_folder, "report", "tiny", "--output", str(tmp_path / "page.html"))
 
     assert result.stdout == f"report written to {tmp_path / 'page.html'}\n"
     assert (tmp_path / "page.html").exists()
-    missing = search(run_folder, "report", "tiny", "--output", str(tmp_path / "no" / "page.html"))
+    missing = search_here(run_folder, "report", "tiny", "--output", str(tmp_path / "no" / "page.html"))
     assert (missing.returncode, missing.stderr.count("\n")) == (2, 1)
     assert "page.html cannot be read or written: No such file or directory" in missing.stderr
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.studies import TINY, search, shop_table, shown, write_study
+from helpers.studies import TINY, search, search_here, shop_table, shown, write_study
 
 from lstmgru.bundle import load_bundle
 from search import run_study
@@ -81,7 +81,7 @@ def test_the_holdout_score_is_the_one_of_the_exported_model(folder: Path) -> Non
 def test_predict_writes_the_days_after_the_table(folder: Path, tmp_path: Path) -> None:
     bundle = shown(folder)["bundle"]
     shop_table().tail(30).to_csv(tmp_path / "new.csv", index=False)
-    result = search(tmp_path, "predict", bundle, "--data", "new.csv", "--output", "forecasts.csv")
+    result = search_here(tmp_path, "predict", bundle, "--data", "new.csv", "--output", "forecasts.csv")
     assert result.returncode == 0, result.stderr
     forecasts = pd.read_csv(tmp_path / "forecasts.csv")
     levels = ["lower_80", "upper_80", "lower_95", "upper_95"]
@@ -92,17 +92,18 @@ def test_predict_writes_the_days_after_the_table(folder: Path, tmp_path: Path) -
 
 def test_export_copies_the_model_and_refuses_to_overwrite(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "models" / "tiny"
-    result = search(folder, "export", "tiny", "--to", str(target))
+    result = search_here(folder, "export", "tiny", "--to", str(target))
     assert result.returncode == 0, result.stderr
     assert load_bundle(target).forecast.horizon == 3
-    again = search(folder, "export", "tiny", "--to", str(target))
+    again = search_here(folder, "export", "tiny", "--to", str(target))
     assert again.returncode == 2
     assert "exists" in again.stderr
 
 
+@pytest.mark.slow
 def test_running_a_finished_study_again_changes_nothing(folder: Path) -> None:
     before = shown(folder)
-    result = search(folder, "run", "tiny.yaml")
+    result = search_here(folder, "run", "tiny.yaml")
     assert result.returncode == 0, result.stderr
     assert "refitting" not in result.stdout
     assert shown(folder) == before
@@ -111,7 +112,7 @@ def test_running_a_finished_study_again_changes_nothing(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_larger_total_adds_trials_and_keeps_the_old_ones(folder: Path) -> None:
     before = shown(folder)
-    result = search(folder, "run", "tiny.yaml", "--trials", "5")
+    result = search_here(folder, "run", "tiny.yaml", "--trials", "5")
     assert result.returncode == 0, result.stderr
     assert "resuming: 4 trials are there, 5 are asked for in total" in result.stdout
     after = shown(folder)
@@ -132,7 +133,7 @@ def test_the_same_name_with_other_data_or_space_is_refused(
 ) -> None:
     shop_table(rows=210).to_csv(folder / "other.csv", index=False)
     before = shown(folder)
-    result = search(folder, "run", "tiny.yaml", *changes)
+    result = search_here(folder, "run", "tiny.yaml", *changes)
     (folder / "other.csv").unlink()
     assert result.returncode == 2
     assert fragment in result.stderr
@@ -143,7 +144,7 @@ def test_the_same_name_with_other_data_or_space_is_refused(
 
 def test_the_same_seed_with_one_job_gives_the_same_trials_and_scores(folder: Path, tmp_path: Path) -> None:
     write_study(tmp_path)
-    assert search(tmp_path, "run", "tiny.yaml", *UNTRACKED).returncode == 0
+    assert search_here(tmp_path, "run", "tiny.yaml", *UNTRACKED).returncode == 0
     keys = ("number", "state", "value", "params", "n_parameters", "epochs")
 
     def fingerprint(of: Path) -> list[list[object]]:
@@ -170,8 +171,8 @@ def test_from_python_in_silence(
 @pytest.mark.slow
 def test_fresh_says_what_goes_and_starts_over(tmp_path: Path) -> None:
     write_study(tmp_path)
-    assert search(tmp_path, "run", "tiny.yaml", "--trials", "1", *UNTRACKED).returncode == 0
-    result = search(tmp_path, "run", "tiny.yaml", "--trials", "1", "--fresh", "--seed", "7", *UNTRACKED)
+    assert search_here(tmp_path, "run", "tiny.yaml", "--trials", "1", *UNTRACKED).returncode == 0
+    result = search_here(tmp_path, "run", "tiny.yaml", "--trials", "1", "--fresh", "--seed", "7", *UNTRACKED)
     assert result.returncode == 0, result.stderr
     assert "starting over: 1 trials in" in result.stdout
     assert len(shown(tmp_path)["trials"]) == 1
@@ -190,7 +191,7 @@ def test_the_other_samplers_run_a_study(tmp_path: Path, sampler: str) -> None:
         "context_length=7",
     )
     space = [argument for value in grid for argument in ("--set", f"space.{value}")]
-    result = search(tmp_path, "run", "tiny.yaml", "--set", f"search.sampler={sampler}", *space, *UNTRACKED)
+    result = search_here(tmp_path, "run", "tiny.yaml", "--set", f"search.sampler={sampler}", *space, *UNTRACKED)
     assert result.returncode == 0, result.stderr
     params = [json.dumps(trial["params"], sort_keys=True) for trial in shown(tmp_path)["trials"]]
     assert len(params) == 4
@@ -211,12 +212,13 @@ search:
 """Two objectives and two bounds; the first trial keeps them, the second breaks one."""
 
 
+@pytest.mark.slow
 def test_several_objectives_and_bounds_from_the_file_to_mlflow(tmp_path: Path) -> None:
     write_study(tmp_path, TINY.replace("search:\n  trials: 4\n  jobs: 1\n", GOAL))
-    checked = search(tmp_path, "check", "tiny.yaml")
+    checked = search_here(tmp_path, "check", "tiny.yaml")
     assert "minimize mae and n_parameters, with latency <= 10000ms and n_parameters <= 600" in checked.stdout
     assert "tried first        n_layers 1, hidden_size_1 4, cell_1 gru" in checked.stdout
-    result = search(tmp_path, "run", "tiny.yaml")
+    result = search_here(tmp_path, "run", "tiny.yaml")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr
     assert "note:" not in result.stdout
@@ -253,7 +255,7 @@ def test_several_objectives_and_bounds_from_the_file_to_mlflow(tmp_path: Path) -
 def test_a_study_whose_trials_break_its_bounds_ends_with_exit_code_1_and_the_nearest_one(tmp_path: Path) -> None:
     write_study(tmp_path)
     bounds = ("--set", "search.bounds=n_parameters <= 10", "--trials", "2")
-    result = search(tmp_path, "run", "tiny.yaml", *bounds, *UNTRACKED)
+    result = search_here(tmp_path, "run", "tiny.yaml", *bounds, *UNTRACKED)
     assert result.returncode == 1
     assert "no complete trial of 2 keeps n_parameters <= 10: the nearest is trial " in result.stderr
     assert "Traceback" not in result.stderr
@@ -261,14 +263,16 @@ def test_a_study_whose_trials_break_its_bounds_ends_with_exit_code_1_and_the_nea
     document = shown(tmp_path)
     assert document["best"] is None
     assert [trial["feasible"] for trial in document["trials"]] == [False, False]
-    told = search(tmp_path, "show", "tiny").stdout
+    told = search_here(tmp_path, "show", "tiny").stdout
     assert "Bounds: n_parameters <= 10; 2 of 2 break one." in told
 
 
 def test_a_trial_that_fails_says_why_and_the_study_goes_on(tmp_path: Path) -> None:
     write_study(tmp_path)
     wild = ("--set", "space.learning_rate=[0.01, 1e30]", "--set", "training.gradient_clip=null")
-    result = search(tmp_path, "run", "tiny.yaml", "--set", "search.sampler=random", "--trials", "6", *wild, *UNTRACKED)
+    result = search_here(
+        tmp_path, "run", "tiny.yaml", "--set", "search.sampler=random", "--trials", "6", *wild, *UNTRACKED
+    )
     assert result.returncode == 0, result.stderr
     failed = [trial for trial in shown(tmp_path)["trials"] if trial["state"] == "FAIL"]
     assert failed
@@ -278,7 +282,7 @@ def test_a_trial_that_fails_says_why_and_the_study_goes_on(tmp_path: Path) -> No
 def test_a_study_of_failures_ends_with_exit_code_1_and_the_reason(tmp_path: Path) -> None:
     write_study(tmp_path)
     wild = ("--set", "space.learning_rate=1e30", "--set", "training.gradient_clip=null")
-    result = search(tmp_path, "run", "tiny.yaml", "--trials", "2", *wild, *UNTRACKED)
+    result = search_here(tmp_path, "run", "tiny.yaml", "--trials", "2", *wild, *UNTRACKED)
     assert result.returncode == 1
     assert "no trial of 2 completed" in result.stderr
     assert "Traceback" not in result.stderr

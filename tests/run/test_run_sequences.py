@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.sequence_studies import NOTES, SUMS, WAVES, note_table, sum_table, wave_table, write_label_study
-from helpers.studies import search, shown
+from helpers.studies import search_here, shown
 
 from lstmgru.bundle import SequenceBundle, load_bundle
 from search import run_study
@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the study of waves has been run by a command, with MLflow."""
     folder = tmp_path_factory.mktemp("labels")
     write_label_study(folder, WAVES)
-    result = search(folder, "run", "waves.yaml")
+    result = search_here(folder, "run", "waves.yaml")
     assert result.returncode == 0, result.stderr
     (folder / "output.txt").write_text(result.stdout + result.stderr)
     return folder
@@ -109,7 +109,7 @@ def test_the_champion_labels_a_raw_table(folder: Path) -> None:
 
 def test_predict_writes_a_row_for_each_sequence(folder: Path) -> None:
     wave_table(9).drop(columns="kind").to_csv(folder / "new.csv", index=False)
-    result = search(folder, "predict", "studies/waves.bundle", "--data", "new.csv", "--output", "labels.csv")
+    result = search_here(folder, "predict", "studies/waves.bundle", "--data", "new.csv", "--output", "labels.csv")
     assert result.returncode == 0, result.stderr
     assert list(pd.read_csv(folder / "labels.csv").columns) == ["wave", "label", "p_fast", "p_flat", "p_slow"]
 
@@ -117,10 +117,10 @@ def test_predict_writes_a_row_for_each_sequence(folder: Path) -> None:
 @pytest.mark.slow
 def test_running_again_changes_nothing_and_more_trials_go_on(folder: Path) -> None:
     before = shown(folder, "waves")
-    assert search(folder, "run", "waves.yaml").returncode == 0
+    assert search_here(folder, "run", "waves.yaml").returncode == 0
     assert shown(folder, "waves")["trials"] == before["trials"]
 
-    assert search(folder, "run", "waves.yaml", "--trials", "4").returncode == 0
+    assert search_here(folder, "run", "waves.yaml", "--trials", "4").returncode == 0
     after = shown(folder, "waves")
     assert after["trials"][:3] == before["trials"]
     assert len(after["trials"]) == 4
@@ -162,7 +162,7 @@ def test_numbers_are_told_in_their_own_units(tmp_path: Path) -> None:
 
 def test_a_wrong_column_is_one_line_and_nothing_is_written(tmp_path: Path) -> None:
     write_label_study(tmp_path, NOTES)
-    result = search(tmp_path, "run", "notes.yaml", "--set", "data.text=nota")
+    result = search_here(tmp_path, "run", "notes.yaml", "--set", "data.text=nota")
     assert result.returncode == 2
     assert "there is no such column; did you mean 'note'?" in result.stderr
     assert "Traceback" not in result.stderr
