@@ -27,7 +27,7 @@ ROWS = {
 PLACES = {
     "babel": ("lstmgru.data.sequences.datasets",),
     "lightning": ("lstmgru.training",),
-    "mlflow": ("search.tracking",),
+    "mlflow": ("search.tracking", "search.compare.tracking"),
     "numba": ("lstmgru.nn.kernels",),
     "onnx": ("lstmgru.bundle",),
     "onnxruntime": ("lstmgru.bundle",),
