@@ -11,12 +11,10 @@ from search.compare.results import Comparison, FamilyResult
 from search.study.paths import COMPARISON_FILES
 from search.tracking import store
 from search.tracking.entries import MAX_TAG, Point, clip
-from search.tracking.runs import Runs, RunState, open_experiment
+from search.tracking.runs import Runs, open_experiment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from mlflow import MlflowClient
 
     from search.study.records import StudyRecord
 
@@ -45,7 +43,7 @@ def track(
         location = store.artifact_location(uri, folder)
         experiment = open_experiment(client, settings.get("experiment") or comparison.study, location)
         runs = Runs(client, experiment)
-        state = _find(client, experiment, comparison.uid)
+        state = runs.find(_UID, comparison.uid)
         if state is None:
             identity = {"kind": "comparison", "study": comparison.study, _UID: comparison.uid}
             state = runs.create(f"{comparison.study}: comparison", start=time.time_ns() // 1_000_000, tags=identity)
@@ -62,15 +60,6 @@ def track(
             client.log_artifact(state.run_id, str(files / name))
         runs.set_status(state, "FINISHED", end=time.time_ns() // 1_000_000)
     return state.run_id
-
-
-def _find(client: MlflowClient, experiment: str, uid: str) -> RunState | None:
-    """The run of a comparison, or ``None``; of several, which a lost response may leave behind, the first."""
-    found = client.search_runs([experiment], f"tags.{_UID} = '{uid}'", order_by=["attributes.start_time ASC"])
-    if not found:
-        return None
-    run = found[0]
-    return RunState(run.info.run_id, run.info.status, run.info.start_time, dict(run.data.params), dict(run.data.tags))
 
 
 def _tags(comparison: Comparison) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Generic, Protocol
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from search.tasks.data import Backtest, BaselineResult, Data, Model, NoBacktest, Split
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from search.tasks.compare import ComparedTask
     from search.tasks.data import FinalJob, HoldoutScores, ModelColumns, SeedResult
     from search.tasks.plan import Plan
+
+Part = TypeVar("Part")
 
 
 class Words(Protocol):
@@ -70,6 +73,26 @@ class Words(Protocol):
         """Folds and holdout: names and texts."""
 
 
+class Lazy(Generic[Part]):
+    """An attribute of a task that is imported when it is read."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def __get__(self, task: object, owner: type[object]) -> Part:
+        part: Part = resolve_name(self._place)
+        return part
+
+
+def lazy(place: str) -> Any:
+    """A :class:`Lazy` attribute of the type that :class:`Task` declares.
+
+    Args:
+        place: Its module, or ``module:name``.
+    """
+    return Lazy(place)
+
+
 class Task(ABC, Generic[Data, Split, Model]):
     """A kind of problem that can be searched: how it is planned, fitted, scored, refitted, described and compared.
 
@@ -78,15 +101,10 @@ class Task(ABC, Generic[Data, Split, Model]):
 
     # What a study file holds
 
-    @property
-    @abstractmethod
-    def config(self) -> type[StudyConfig]:
-        """The study file."""
-
-    @property
-    @abstractmethod
-    def family(self) -> type[FamilyConfig]:
-        """A family of a comparison."""
+    config: Lazy[type[StudyConfig]]
+    """The study file."""
+    family: Lazy[type[FamilyConfig]]
+    """A family of a comparison."""
 
     # Plan
 
@@ -159,52 +177,35 @@ class Task(ABC, Generic[Data, Split, Model]):
             return self.fit(data, data.folds[-1], model, train, observer)
         return self.fit(data, holdout, model, train, observer, validate=False)
 
-    @abstractmethod
-    def score_holdout(self, job: FinalJob[Data, Split, Model], fitted: Trained[Any]) -> HoldoutScores:
-        """Score a refitted candidate and every baseline on the holdout.
+    score_holdout: Lazy[Callable[[FinalJob[Data, Split, Model], Trained[Any]], HoldoutScores]]
+    """Scores a refitted candidate and every baseline on the holdout.
 
-        Raises:
-            NoTrialCompleted: The metric needs intervals, and the winner was stopped before they could be calibrated.
-        """
-
-    @abstractmethod
-    def bundle(self, job: FinalJob[Data, Split, Model], fitted: Trained[Any], metrics: dict[str, Any]) -> Bundle:
-        """The model to export, with its origin and its metrics."""
-
-    @abstractmethod
-    def write_holdout(self, job: FinalJob[Data, Split, Model], scores: HoldoutScores, bundle: Bundle) -> None:
-        """Write the tables of the holdout from which the report is made; those of an earlier winner are replaced."""
+    Raises ``NoTrialCompleted`` if the metric needs intervals, and the winner was stopped before they could be
+    calibrated.
+    """
+    bundle: Lazy[Callable[[FinalJob[Data, Split, Model], Trained[Any], dict[str, Any]], Bundle]]
+    """Makes the model to export, with its origin and its metrics."""
+    write_holdout: Lazy[Callable[[FinalJob[Data, Split, Model], HoldoutScores, Bundle], None]]
+    """Writes the tables of the holdout from which the report is made; those of an earlier winner are replaced."""
 
     # Describe
 
-    @property
-    @abstractmethod
-    def words(self) -> Words:
-        """What the command line and MLflow say of a study."""
-
-    @property
-    @abstractmethod
-    def pages(self) -> TaskPages:
-        """What a report shows of a study."""
+    words: Lazy[Words]
+    """What the command line and MLflow say of a study."""
+    pages: Lazy[TaskPages]
+    """What a report shows of a study."""
 
     # Compare
 
-    @abstractmethod
-    def compare(self, plan: Any) -> ComparedTask:
-        """How families of networks are compared."""
+    compare: Lazy[Callable[[Any], ComparedTask]]
+    """Makes the comparison of families of networks, of a plan."""
+    seed_result: Lazy[type[SeedResult]]
+    """The scores of one seed, see :attr:`score_seed`."""
+    score_seed: Lazy[Callable[[Data, Split, Trained[Any]], dict[str, Any]]]
+    """Scores a retrained candidate on the holdout, as :attr:`seed_result` holds the scores.
 
-    @property
-    @abstractmethod
-    def seed_result(self) -> type[SeedResult]:
-        """The scores of one seed, see :meth:`score_seed`."""
-
-    @abstractmethod
-    def score_seed(self, data: Data, holdout: Split, fitted: Trained[Any]) -> dict[str, Any]:
-        """The scores of a retrained candidate on the holdout, as :attr:`seed_result` holds them.
-
-        Raises:
-            DataError: The metric is undefined there.
-        """
+    Raises ``DataError`` if the metric is undefined there.
+    """
 
     def smallest(self, data: Data, model: Model) -> tuple[Data, Model]:
         """An architecture of layers with one unit, and the data to train it on: its memory is next to nothing."""

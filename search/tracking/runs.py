@@ -70,6 +70,11 @@ class Runs:
         parent = kept.pop(None, None)
         return parent, {int(number): state for number, state in kept.items() if number is not None}
 
+    def find(self, tag: str, value: str) -> RunState | None:
+        """The run with that tag, or ``None``; of several, which a lost response may leave behind, the first."""
+        found = [_state(run) for run in self._search(f"tags.{tag} = '{value}'")]
+        return min(found, key=lambda run: run.start, default=None)
+
     def create(self, name: str, *, start: int, tags: dict[str, str], parent: RunState | None = None) -> RunState:
         """Create a run, nested below ``parent`` if there is one."""
         family = {"mlflow.parentRunId": parent.run_id} if parent else {}
