@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lstmgru.evaluation.metrics import register_metric
-    from lstmgru.specs.layers import register_cell
+    from lstmgru.specs.cells import register_cell
 
 __all__ = ["register_cell", "register_metric"]
 
-_HOME = {"register_cell": "lstmgru.specs.layers", "register_metric": "lstmgru.evaluation.metrics"}
+_HOME = {"register_cell": "lstmgru.specs.cells", "register_metric": "lstmgru.evaluation.metrics"}
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,7 @@ from safetensors.torch import load as load_tensors
 from lstmgru.bundle.base import Bundle
 from lstmgru.bundle.files import DESCRIPTION, EXAMPLE, READABLE_VERSIONS, VOCABULARY, WEIGHTS, present
 from lstmgru.errors import BundleError, LstmGruError, one_of
-from lstmgru.specs.layers import cell_names
+from lstmgru.specs.cells import cell_names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -28,7 +28,7 @@ from lstmgru.bundle.files import (
 )
 from lstmgru.errors import BundleError
 from lstmgru.specs import Stack
-from lstmgru.specs.layers import registered_cells
+from lstmgru.specs.cells import registered_cells
 
 _PACKAGES = ("lstmgru-search", "torch", "lightning", "numpy", "pandas", "safetensors", "onnx", "onnxruntime")
 

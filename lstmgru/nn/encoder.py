@@ -15,7 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lstmgru.nn.cells import State, make_cell
+from lstmgru.nn.cells import make_cell
+from lstmgru.nn.cells.base import State
 from lstmgru.specs import LayerSpec, Merge, RecurrentSpec, Stack
 
 StackState = tuple[State, ...]

@@ -1,4 +1,4 @@
-"""The cells of recurrent layers, including registered ones; layers, stacks, and the base of all architectures."""
+"""Recurrent layers, stacks, and the base of all architectures."""
 
 from __future__ import annotations
 
@@ -9,47 +9,10 @@ from dataclasses import Field, asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from lstmgru.errors import SpecError, at_least, one_of, probability
+from lstmgru.specs.cells import cell_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-BUILT_IN_CELLS = ("lstm", "gru", "fused")
-
-_registered: dict[str, type[Any]] = {}
-
-
-def register_cell(name: str, cell: type[Any]) -> None:
-    """Make a recurrent layer of your own searchable, next to those of the library.
-
-    The class is an :class:`torch.nn.Module` made by ``cell(input_size, hidden_size, recurrent_dropout=p)``. Its
-    ``forward(x, state)`` takes x: (batch, time, input_size) and the state that an earlier call returned, or ``None``
-    for the initial one, and returns the outputs (batch, time, hidden_size) with the new state: a tuple of tensors whose
-    first axis is the batch.
-
-    Args:
-        name: What study files and architecture strings call it: lowercase letters, digits and ``_``.
-        cell: The class. Worker processes import it, so it must be defined at the top level of a module.
-
-    Raises:
-        SpecError: The name is taken, or not of that form.
-    """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        rule = "must be lowercase letters, digits and '_', a letter first"
-        raise SpecError(f"the name of a cell {rule}, but got {name!r}")
-    if name in BUILT_IN_CELLS or _registered.get(name, cell) is not cell:
-        raise SpecError(f"there is a cell {name!r} already; register yours under another name")
-    _registered[name] = cell
-
-
-def cell_names() -> tuple[str, ...]:
-    """The names of all cells, the library's first."""
-    return (*BUILT_IN_CELLS, *_registered)
-
-
-def registered_cells() -> Mapping[str, type[Any]]:
-    """The cells that were registered, by name."""
-    return dict(_registered)
-
+    pass
 
 Merge = Literal["concat", "sum", "gate"]
 Pooling = Literal["last", "mean", "max", "additive", "multihead"]

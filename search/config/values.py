@@ -9,23 +9,11 @@ from typing import Annotated, Any, Generic, TypeVar, get_args
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from lstmgru.errors import did_you_mean
-from lstmgru.specs import (
-    Channels,
-    ClassWeights,
-    Decoder,
-    ForecastLoss,
-    Head,
-    Merge,
-    Normalization,
-    Optimizer,
-    Pooling,
-    Schedule,
-    SequenceLoss,
-    SequenceNormalization,
-    Tokens,
-    Transform,
-)
-from lstmgru.specs.layers import cell_names
+from lstmgru.specs.cells import cell_names
+from lstmgru.specs.forecast import Channels, Decoder, Normalization, Transform
+from lstmgru.specs.layers import Merge, Pooling
+from lstmgru.specs.sequences import Head, SequenceNormalization, Tokens
+from lstmgru.specs.training import ClassWeights, ForecastLoss, Optimizer, Schedule, SequenceLoss
 from search.config.types import MOST, ByShape, Strict, each_once
 from search.errors import shown
 

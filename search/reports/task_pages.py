@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lstmgru.errors import SpecError
-from lstmgru.specs.layers import cell_names
+from lstmgru.specs.cells import cell_names
 from search.reports.formatting import better
 
 if TYPE_CHECKING:

@@ -177,7 +177,7 @@ def warm_up(cells: Mapping[str, type[Any]], metrics: Mapping[str, Metric], *, wo
 
     import lstmgru.training.fit_forecasts  # noqa: F401
     from lstmgru.evaluation.metrics import add_metric
-    from lstmgru.specs.layers import register_cell
+    from lstmgru.specs.cells import register_cell
     from lstmgru.training.training import look_for_plugins_once
 
     if worker:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
 
 from lstmgru.evaluation.metrics import Metric, find_metric, registered_metrics
 from lstmgru.specs import TrainSpec
-from lstmgru.specs.layers import registered_cells
+from lstmgru.specs.cells import registered_cells
 from search.config.sections import TrainingConfig
 from search.config.study_config import StudyConfig
 from search.errors import Problem, StudyFileError

@@ -38,7 +38,7 @@ from lstmgru.bundle import Bundle, load_bundle
 from lstmgru.bundle.files import plain
 from lstmgru.bundle.load import _BUNDLES
 from lstmgru.errors import BundleError
-from lstmgru.specs import TrainSpec, layers
+from lstmgru.specs import TrainSpec, cells
 
 
 @pytest.fixture(scope="module")
@@ -234,12 +234,12 @@ def test_a_damaged_bundle_is_refused_in_one_line(copy: Path, damage: Callable[[P
 def test_a_registered_cell_must_be_registered_where_it_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layers, "_registered", {})
+    monkeypatch.setattr(cells, "_registered", {})
     layers.register_cell("elman", Elman)
     frame = table()
     bundle = bundle_of(panel_of(frame), model_of("elman(4) > gru(3)"))
     folder = save(tmp_path / "bundle", bundle)
-    monkeypatch.setattr(layers, "_registered", {})
+    monkeypatch.setattr(cells, "_registered", {})
     with pytest.raises(BundleError, match=r"'elman', which is not registered; .* was helpers\.custom_cells\.Elman"):
         load_bundle(folder)
     layers.register_cell("elman", Elman)

@@ -36,9 +36,9 @@ from lstmgru.specs import (
     TRANSFORMS,
     ForecastSpec,
     InputSpec,
-    layers,
+    cells,
 )
-from lstmgru.specs.layers import BUILT_IN_CELLS, register_cell
+from lstmgru.specs.cells import CELLS, register_cell
 
 onnx = LazyModule("onnx")
 onnxruntime = LazyModule("onnxruntime")
@@ -130,7 +130,7 @@ def test_the_architectures_of_that_table_have_every_option() -> None:
     ):  # fmt: skip
         assert {getattr(spec, name) for spec in specs} == set(valid), name
     layers = {(layer.cell, layer.bidirectional) for spec in specs for stack in spec.branches for layer in stack}
-    assert layers == {(cell, both) for cell in BUILT_IN_CELLS for both in (True, False)}
+    assert layers == {(cell, both) for cell in CELLS for both in (True, False)}
 
 
 @pytest.mark.slow
@@ -269,7 +269,7 @@ class LooksAhead(Elman):
 
 @pytest.fixture
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layers, "_registered", {})
+    monkeypatch.setattr(cells, "_registered", {})
     for name, cell in (("elman", Elman), ("unexportable", Unexportable), ("looks_ahead", LooksAhead)):
         register_cell(name, cell)
 

@@ -18,8 +18,8 @@ from helpers.sequence_bundles import LENGTH, label_bundle_of, long_table, model_
 from lstmgru.bundle import SequenceBundle, load_bundle, save_bundle
 from lstmgru.bundle.onnx.export import BATCH_SIZES, TOLERANCE, compare, export_onnx
 from lstmgru.errors import BundleError
-from lstmgru.specs import HEADS, MERGES, POOLINGS, SEQUENCE_NORMALIZATIONS, TOKENS, SequenceModelSpec, layers
-from lstmgru.specs.layers import BUILT_IN_CELLS
+from lstmgru.specs import HEADS, MERGES, POOLINGS, SEQUENCE_NORMALIZATIONS, TOKENS, SequenceModelSpec, cells
+from lstmgru.specs.cells import CELLS
 
 onnx = LazyModule("onnx")
 onnxruntime = LazyModule("onnxruntime")
@@ -96,7 +96,7 @@ def test_the_architectures_of_that_table_have_every_option() -> None:
     ):  # fmt: skip
         assert {getattr(spec, name) for spec in specs} == set(valid), name
     layers = {(layer.cell, layer.bidirectional) for spec in specs for stack in spec.branches for layer in stack}
-    assert layers == {(cell, both) for cell in BUILT_IN_CELLS for both in (True, False)}
+    assert layers == {(cell, both) for cell in CELLS for both in (True, False)}
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ def test_a_distance_of_numbers_is_one_of_standard_deviations() -> None:
 
 
 def test_a_bundle_without_its_onnx_file_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layers, "_registered", {"unexportable": Unexportable})
+    monkeypatch.setattr(cells, "_registered", {"unexportable": Unexportable})
     saved = save_bundle(tmp_path / "bundle", bundle_of("classes", "unexportable(4)"), onnx="try")
     assert str(saved.onnx_problem).startswith("the model cannot be exported to ONNX: ")
     card = (saved.directory / "MODEL_CARD.md").read_text()

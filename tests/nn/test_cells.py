@@ -9,7 +9,11 @@ import torch
 from helpers.networks import assert_same, copy_weights
 from torch import Tensor, nn
 
-from lstmgru.nn.cells import GRU, LSTM, FusedCell, RecurrentDropout, State, fused_step, make_cell
+from lstmgru.nn.cells import make_cell
+from lstmgru.nn.cells.base import RecurrentDropout, State
+from lstmgru.nn.cells.fused import FusedCell, fused_step
+from lstmgru.nn.cells.gru import GRU
+from lstmgru.nn.cells.lstm import LSTM
 
 BATCH, STEPS, INPUTS, SIZE = 3, 6, 4, 5
 CELLS = ("lstm", "gru", "fused")

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from lstmgru.nn.cells import GRU, LSTM, FusedCell
+from lstmgru.nn.cells.fused import FusedCell
+from lstmgru.nn.cells.gru import GRU
+from lstmgru.nn.cells.lstm import LSTM
 from lstmgru.nn.encoder import Concat, Encoder, Gate, RecurrentLayer, RecurrentStack, Sum, make_merge
-from lstmgru.specs import LayerSpec, ModelSpec, layers, parse_branches, parse_layers
+from lstmgru.specs import LayerSpec, ModelSpec, cells, parse_branches, parse_layers
 
 CELLS = {"lstm": LSTM, "gru": GRU, "fused": FusedCell}
 TORCHS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -218,7 +220,7 @@ ENCODERS = [
 
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layers, "_registered", {"running_mean": RunningMean})
+    monkeypatch.setattr(cells, "_registered", {"running_mean": RunningMean})
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lstmgru.errors import SpecError
 from lstmgru.nn import kernels
-from lstmgru.nn.cells import State, make_cell
+from lstmgru.nn.cells import make_cell
+from lstmgru.nn.cells.base import State
 from lstmgru.nn.encoder import RecurrentLayer
 from lstmgru.nn.kernels import switch
 from lstmgru.nn.kernels.sequence import in_threads, rows_of_threads
@@ -643,7 +644,9 @@ def printed(process: subprocess.Popen[str]) -> str:
 WITHOUT_NUMBA = """
 import sys, torch
 sys.modules["numba"] = None
-from lstmgru.nn.cells import GRU, LSTM, FusedCell
+from lstmgru.nn.cells.gru import GRU
+from lstmgru.nn.cells.lstm import LSTM
+from lstmgru.nn.cells.fused import FusedCell
 for cell in (LSTM(3, 4), GRU(3, 4), FusedCell(3, 4)):
     outputs, _ = cell(torch.randn(5, 6, 3))
     outputs.sum().backward()
@@ -658,7 +661,9 @@ def test_without_numba_the_cells_run_in_the_operations_of_torch(tmp_path: Path) 
 
 NUMBA_FAILS = """
 import sys, torch, warnings
-from lstmgru.nn.cells import GRU, LSTM, FusedCell
+from lstmgru.nn.cells.gru import GRU
+from lstmgru.nn.cells.lstm import LSTM
+from lstmgru.nn.cells.fused import FusedCell
 if sys.argv[1:] == ["compiles nothing"]:
     from numba.core.dispatcher import Dispatcher
     def compile(*_): raise OSError("libLLVM is broken\\nand more")
@@ -688,7 +693,7 @@ def test_where_numba_does_not_work_a_warning_says_so_and_the_cells_run_in_torch(
 def test_numba_is_loaded_by_the_first_sequence_and_not_before(tmp_path: Path) -> None:
     code = """
 import sys, torch
-from lstmgru.nn.cells import GRU
+from lstmgru.nn.cells.gru import GRU
 import lstmgru.nn.network
 cell, x = GRU(3, 4), torch.randn(5, 6, 3)
 print("numba" in sys.modules)
@@ -701,7 +706,7 @@ print("numba" in sys.modules)
 COMPILES = """
 import torch
 from lstmgru.nn import kernels
-from lstmgru.nn.cells import GRU
+from lstmgru.nn.cells.gru import GRU
 from lstmgru.nn.kernels.compiling import compiled
 torch.manual_seed(0)
 cell, x = GRU(3, 4), torch.randn(5, 6, 3)
@@ -763,7 +768,7 @@ def test_what_is_compiled_for_another_processor_has_another_name(tmp_path: Path)
 
 INTERRUPTED = """
 import signal, torch
-from lstmgru.nn.cells import GRU
+from lstmgru.nn.cells.gru import GRU
 from lstmgru.nn.kernels.sequence import _threads
 def interrupt(*_): raise KeyboardInterrupt
 signal.signal(signal.SIGALRM, interrupt)

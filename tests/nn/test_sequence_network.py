@@ -17,7 +17,7 @@ from lstmgru.data.sequences import vocabulary
 from lstmgru.errors import SpecError
 from lstmgru.nn import sequence_network as label_network
 from lstmgru.nn.sequence_network import PADDING, UNKNOWN, SequenceInputs, SequenceNetwork
-from lstmgru.specs import MERGES, POOLINGS, SequenceModelSpec, TrainSpec, layers, parse_branches
+from lstmgru.specs import MERGES, POOLINGS, SequenceModelSpec, TrainSpec, cells, parse_branches
 
 STEPS, CHANNELS, TOKENS = 7, 3, 11
 LENGTHS = torch.tensor([4, 7, 1, 2, 5])
@@ -27,7 +27,7 @@ CELLS = ["lstm", "gru", "fused", "running_mean"]
 
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layers, "_registered", {"running_mean": RunningMean})
+    monkeypatch.setattr(cells, "_registered", {"running_mean": RunningMean})
 
 
 def network_of(branches: str = "bi-gru(4)", *, n_outputs: int = 3, **spec: Any) -> SequenceNetwork:

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from lstmgru.errors import SpecError
 from lstmgru.nn.cells import make_cell
-from lstmgru.specs import DECODERS, POOLINGS, LayerSpec, layers
-from lstmgru.specs.layers import cell_names, register_cell, registered_cells
+from lstmgru.specs import DECODERS, POOLINGS, LayerSpec, cells
+from lstmgru.specs.cells import cell_names, register_cell, registered_cells
 from search import run_study
 from search.config.values import Choices
 from search.errors import SearchError, StudyFileError
@@ -40,7 +40,7 @@ class Elman(nn.Module):
 
 @pytest.fixture(autouse=True)
 def _nothing_stays_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layers, "_registered", {})
+    monkeypatch.setattr(cells, "_registered", {})
 
 
 def test_a_registered_cell_stands_beside_the_librarys() -> None:

@@ -18,7 +18,7 @@ from lstmgru.bundle.base import Outputs, Servable
 from lstmgru.bundle.onnx.layers import with_onnx_layers
 from lstmgru.errors import BundleError
 from lstmgru.nn import kernels
-from lstmgru.specs.layers import BUILT_IN_CELLS
+from lstmgru.specs.cells import CELLS
 
 _METADATA = ("metadata_props", "doc_string")
 
@@ -176,7 +176,7 @@ def compare(servable: Servable, model: Path | bytes) -> Parity:
 
 def _exact(servable: Servable) -> Callable[[dict[str, Tensor]], Outputs]:
     """The module in double precision; unchanged if it has a custom cell, which may not support that."""
-    if not all(layer.cell in BUILT_IN_CELLS for stack in servable.branches for layer in stack):
+    if not all(layer.cell in CELLS for stack in servable.branches for layer in stack):
         return lambda inputs: servable(**inputs)
     double = copy.deepcopy(servable).double()
 

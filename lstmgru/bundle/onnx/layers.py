@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from lstmgru.bundle.onnx.scan import Loops
-from lstmgru.nn.cells import GRU, LSTM, State
+from lstmgru.nn.cells.base import State
+from lstmgru.nn.cells.gru import GRU
+from lstmgru.nn.cells.lstm import LSTM
 from lstmgru.nn.decoders import AutoregressiveDecoder
 from lstmgru.nn.encoder import Encoded, Encoder, EncoderState, RecurrentLayer
 from lstmgru.nn.pooling import Pooled
