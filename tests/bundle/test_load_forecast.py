@@ -235,14 +235,14 @@ def test_a_registered_cell_must_be_registered_where_it_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cells, "_registered", {})
-    layers.register_cell("elman", Elman)
+    cells.register_cell("elman", Elman)
     frame = table()
     bundle = bundle_of(panel_of(frame), model_of("elman(4) > gru(3)"))
     folder = save(tmp_path / "bundle", bundle)
     monkeypatch.setattr(cells, "_registered", {})
     with pytest.raises(BundleError, match=r"'elman', which is not registered; .* was helpers\.custom_cells\.Elman"):
         load_bundle(folder)
-    layers.register_cell("elman", Elman)
+    cells.register_cell("elman", Elman)
     pd.testing.assert_frame_equal(load_bundle(folder).predict(frame), bundle.predict(frame), check_exact=True)
 
 
