@@ -87,6 +87,8 @@ class Bundle(ABC):
         example: A raw table that the model can predict from; in a loaded bundle, its dates are ISO text.
     """
 
+    axes: ClassVar[Mapping[str, str]]
+    """The axes of every input and output of the ONNX model, by name: ``batch, step``."""
     results: ClassVar[str]
     """Plural noun for the predictions, such as ``forecasts``."""
     renamed_weights: ClassVar[Mapping[str, str]] = MappingProxyType({})

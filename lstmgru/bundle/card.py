@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,20 +16,6 @@ _SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$@#]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 _UNITS = {"target": " in original units", "target squared": " in squared original units", "percent": "", "none": ""}
 _INTEGERS = ("series", "lengths", "tokens")
-_AXES = {
-    "past": "batch, context, channel",
-    "future": "batch, horizon, channel",
-    "static": "batch, static covariate",
-    "series": "batch",
-    "lengths": "batch",
-    "forecast": "batch, horizon, target",
-    "quantiles": "batch, horizon, target, quantile",
-    "values": "batch, step, channel",
-    "tokens": "batch, step",
-    "label": "batch",
-    "probabilities": "batch, class",
-    "value": "batch",
-}
 
 
 @dataclass(frozen=True)
@@ -165,11 +151,12 @@ def usage(results: str, *, example: bool, options: str = "", more: Iterable[str]
     yield ""
 
 
-def onnx_usage(onnx: dict[str, Any] | None, arrays: Iterable[str]) -> Iterator[str]:
+def onnx_usage(onnx: dict[str, Any] | None, axes: Mapping[str, str], arrays: Iterable[str]) -> Iterator[str]:
     """How to use the ONNX file; nothing if there is none.
 
     Args:
         onnx: The description of the file in ``bundle.json``; ``None`` if there is none.
+        axes: The axes of each input and output, by name.
         arrays: A line about each array.
     """
     if onnx is None:
@@ -178,7 +165,7 @@ def onnx_usage(onnx: dict[str, Any] | None, arrays: Iterable[str]) -> Iterator[s
     yield ""
     yield from (f"- {line}" for line in arrays)
     inputs = [
-        f'"{name}": np.ones({_shape(shape)}, np.{"int64" if name in _INTEGERS else "float32"}),  # {_AXES[name]}'
+        f'"{name}": np.ones({_shape(shape)}, np.{"int64" if name in _INTEGERS else "float32"}),  # {axes[name]}'
         for name, shape in onnx["inputs"].items()
     ]
     outputs = list(onnx["outputs"])
@@ -193,7 +180,7 @@ def onnx_usage(onnx: dict[str, Any] | None, arrays: Iterable[str]) -> Iterator[s
         "inputs = {",
         *(f"    {line}" for line in inputs),
         "}",
-        f"{names} = session.run([{asked}], inputs)  # {'; '.join(_AXES[name] for name in outputs)}",
+        f"{names} = session.run([{asked}], inputs)  # {'; '.join(axes[name] for name in outputs)}",
     )
 
 

@@ -18,16 +18,10 @@ from lstmgru.bundle.base import Bundle
 from lstmgru.bundle.files import DESCRIPTION, EXAMPLE, READABLE_VERSIONS, VOCABULARY, WEIGHTS, present
 from lstmgru.errors import BundleError, LstmGruError, one_of
 from lstmgru.specs.cells import cell_names
+from lstmgru.specs.tasks import TASKS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_BUNDLES = {
-    "forecast": "lstmgru.bundle.forecasting.bundle:ForecastBundle",
-    "classification": "lstmgru.bundle.sequences.bundle:SequenceBundle",
-    "regression": "lstmgru.bundle.sequences.bundle:SequenceBundle",
-}
-"""Task → the class of its bundles, which is imported when one is loaded."""
 
 _EXPORT = "export the model again"
 
@@ -112,8 +106,8 @@ def _build(folder: Path, description: dict[str, Any]) -> Bundle:
     """The bundle, with random weights."""
     _check_cells(description, folder / DESCRIPTION)
     task = description["task"]
-    one_of("task", task, tuple(_BUNDLES))
-    bundle_class: type[Bundle] = pkgutil.resolve_name(_BUNDLES[task])
+    one_of("task", task, tuple(TASKS))
+    bundle_class: type[Bundle] = pkgutil.resolve_name(TASKS[task].bundle)
     with torch.random.fork_rng(devices=[]):
         return bundle_class.from_description(description, _read_vocabulary(folder, description.get("vocabulary")))
 

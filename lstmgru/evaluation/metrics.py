@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lstmgru.errors import SpecError, one_of
-from lstmgru.specs import ForecastLoss, Loss
+from lstmgru.specs import Loss
+from lstmgru.specs.tasks import TASKS
 
-MetricTask = Literal["forecast", "classification", "regression"]
 Unit = Literal["target", "target squared", "percent", "none"]
 Direction = Literal["minimize", "maximize"]
 Divisor = Literal["season", "deviation"]
-Losses = Mapping[MetricTask, tuple[Loss, ...]]
+Losses = Mapping[str, tuple[Loss, ...]]
 
 Floats = npt.NDArray[np.float64]
 Probabilities = npt.NDArray[np.float32]
@@ -32,7 +32,6 @@ _CLASSES: Losses = {"classification": ("cross_entropy",)}
 _NUMBERS: Losses = {"regression": ("mse", "mae", "huber")}
 _ABSOLUTE: Losses = {"forecast": ("mae",)}
 _SQUARED: Losses = {"forecast": ("mse", "mae", "huber")}
-_ALL_LOSSES = {"forecast": get_args(ForecastLoss), **_CLASSES, **_NUMBERS}
 _SMALLEST = float(np.finfo(np.float32).eps)
 
 
@@ -52,7 +51,7 @@ class Metric:
     needs_variation: bool = False
 
     @property
-    def tasks(self) -> tuple[MetricTask, ...]:
+    def tasks(self) -> tuple[str, ...]:
         """The tasks that have this metric."""
         return tuple(self.losses)
 
@@ -70,7 +69,7 @@ def register_metric(
     name: str,
     function: Callable[..., Any],
     *,
-    tasks: Sequence[MetricTask],
+    tasks: Sequence[str],
     losses: Sequence[Loss],
     label: str | None = None,
     unit: Unit = "none",
@@ -142,12 +141,12 @@ def registered_metrics() -> Mapping[str, Metric]:
     return dict(_registered)
 
 
-def metric_names(task: MetricTask) -> tuple[str, ...]:
+def metric_names(task: str) -> tuple[str, ...]:
     """The names of all metrics of a task, the library's first."""
     return tuple(name for name, metric in (_built_in | _registered).items() if task in metric.losses)
 
 
-def find_metric(name: str, task: MetricTask | None = None) -> Metric:
+def find_metric(name: str, task: str | None = None) -> Metric:
     """The metric of a name.
 
     Args:
@@ -170,10 +169,10 @@ def _check(metric: Metric) -> None:
     if not hasattr(metric.function, "__qualname__"):
         raise SpecError(f"the metric {metric.name!r} must be a function but is {metric.function!r}")
     if not metric.tasks:
-        raise SpecError(f"tasks of the metric {metric.name!r} must be one of {', '.join(_ALL_LOSSES)} at least")
+        raise SpecError(f"tasks of the metric {metric.name!r} must be one of {', '.join(TASKS)} at least")
     for task, losses in metric.losses.items():
-        one_of("tasks", task, tuple(_ALL_LOSSES))
-        valid = ("quantile",) if metric.of_quantiles else _ALL_LOSSES[task]
+        one_of("tasks", task, tuple(TASKS))
+        valid = ("quantile",) if metric.of_quantiles else TASKS[task].losses
         if not losses:
             raise SpecError(f"losses of the metric {metric.name!r} must be one of {', '.join(valid)} at least")
         for loss in losses:

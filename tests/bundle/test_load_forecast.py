@@ -36,9 +36,9 @@ from safetensors.torch import save as save_tensors
 
 from lstmgru.bundle import Bundle, load_bundle
 from lstmgru.bundle.files import plain
-from lstmgru.bundle.load import _BUNDLES
 from lstmgru.errors import BundleError
 from lstmgru.specs import TrainSpec, cells
+from lstmgru.specs.tasks import TASKS
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +148,8 @@ def test_weights_of_earlier_versions_are_renamed(decoder: str, prefix: str, tmp_
 
 
 def test_every_task_has_a_class_of_bundles() -> None:
-    assert list(_BUNDLES) == ["forecast", "classification", "regression"]
-    assert all(issubclass(pkgutil.resolve_name(path), Bundle) for path in _BUNDLES.values())
+    assert list(TASKS) == ["forecast", "classification", "regression"]
+    assert all(issubclass(pkgutil.resolve_name(task.bundle), Bundle) for task in TASKS.values())
 
 
 PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
@@ -266,7 +266,7 @@ def watch(event, arguments):
     if event == "pickle.find_class":
         raise SystemExit(f"unpickled {{arguments}}")
 from lstmgru.bundle import Bundle, load_bundle
-from lstmgru.bundle.load import _BUNDLES
+from lstmgru.specs.tasks import TASKS
 import pandas
 sys.addaudithook(watch)
 assert len(load_bundle({str(saved)!r}).predict(pandas.read_csv({str(tmp_path / "new.csv")!r}))) == {2 * HORIZON}

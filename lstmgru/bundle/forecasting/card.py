@@ -50,7 +50,7 @@ def forecast_card(model: ForecastModel, description: dict[str, Any]) -> Card:
         scores=list(_scores(model, description["metrics"])),
         training=[*_training(model), *origin_lines(description["provenance"])],
         limits=list(_limits(model, description)),
-        usage=[*how, *onnx_usage(onnx, _arrays(model, list(onnx["inputs"]) if onnx else []))],
+        usage=[*how, *onnx_usage(onnx, model.axes, _arrays(model, list(onnx["inputs"]) if onnx else []))],
     )
 
 

@@ -40,6 +40,15 @@ class ForecastModel(Bundle):
         SpecError: Scaler, calibration, forecast and network do not fit together.
     """
 
+    axes = {  # noqa: RUF012 as it is never changed
+        "past": "batch, context, channel",
+        "future": "batch, horizon, channel",
+        "static": "batch, static covariate",
+        "series": "batch",
+        "lengths": "batch",
+        "forecast": "batch, horizon, target",
+        "quantiles": "batch, horizon, target, quantile",
+    }
     results = "forecasts"
     renamed_weights = {"direct.": "decoder.", "going_on.": "decoder."}  # noqa: RUF012 as it is never changed
 

@@ -63,7 +63,7 @@ def sequence_card(model: SequenceModel, description: dict[str, Any]) -> Card:
         scores=list(_scores(model, description["metrics"])),
         training=[*_training(model), *origin_lines(description["provenance"])],
         limits=list(_limits(model, description)),
-        usage=[*how, *onnx_usage(description["onnx"], _arrays(model))],
+        usage=[*how, *onnx_usage(description["onnx"], model.axes, _arrays(model))],
     )
 
 

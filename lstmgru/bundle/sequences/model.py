@@ -36,6 +36,14 @@ class SequenceModel(Bundle):
         SpecError: Encoding, schema, task and network do not fit together.
     """
 
+    axes = {  # noqa: RUF012 as it is never changed
+        "values": "batch, step, channel",
+        "tokens": "batch, step",
+        "lengths": "batch",
+        "label": "batch",
+        "probabilities": "batch, class",
+        "value": "batch",
+    }
     results = "labels"
 
     network: SequenceNetwork
