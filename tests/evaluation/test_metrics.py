@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from lstmgru.evaluation.forecasts import ForecastEvaluation, make_evaluation
 from lstmgru.evaluation.metrics import add_metric, find_metric, metric_names, register_metric
 from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import ForecastSpec
+from lstmgru.specs.tasks import TASKS
 from search import run_study
 from search.errors import SearchError, StudyFileError
 from search.tasks.study_file import load_study
@@ -47,7 +48,7 @@ def evaluation() -> ForecastEvaluation:
     return make_evaluation(panel, splits.holdout, ForecastSpec(5, 7), context_length=10, stride=1)
 
 
-@pytest.mark.parametrize("task", get_args(MetricTask))
+@pytest.mark.parametrize("task", list(TASKS))
 def test_every_entry_has_a_formula_and_valid_losses(task: str) -> None:
     for name in metric_names(task):
         metric = find_metric(name, task)
