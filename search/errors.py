@@ -70,7 +70,7 @@ class StudyNotFound(SearchError):
 
 
 class StudyMismatch(SearchError):
-    """A study cannot go on because its data, its space or its scoring is no longer what it began with."""
+    """A study cannot be resumed because its data, its space or its scoring has changed."""
 
 
 class StudyBusy(SearchError):
@@ -78,11 +78,11 @@ class StudyBusy(SearchError):
 
 
 class NotAJournal(SearchError):
-    """The file in the place of a study's journal is none, or is damaged."""
+    """The file at the path of a study's journal is not a journal, or is damaged."""
 
 
 class WorkersCannotStart(SearchError):
-    """A worker process ended before it could take its first trial."""
+    """A worker process exited before it could run its first trial."""
 
 
 class NoTrialCompleted(SearchError):
@@ -92,13 +92,13 @@ class NoTrialCompleted(SearchError):
 
 
 class ComparisonUnfinished(SearchError):
-    """The time of a comparison was up before there was anything to compare; what was done is there."""
+    """The time of a comparison was up before there was anything to compare; finished trials are kept."""
 
     exit_code = 1
 
 
 class RefitFailed(SearchError):
-    """The winner of a study could not be trained again or exported; its trials are there."""
+    """The winner of a study could not be refitted or exported; its trials are kept."""
 
     exit_code = 1
 

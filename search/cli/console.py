@@ -60,16 +60,16 @@ class RunListener:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """Take the display away."""
+        """Remove the display."""
         self._bar.stop()
 
     def on_plan(self, plan: Plan, study: StudyRecord) -> None:
-        """Say what is about to happen."""
+        """Print the plan of the run."""
         for line in plan_lines(plan):
             self._console.print(line)
         ended = sum(trial.state in _STATE_WORDS for trial in study.trials)
         if ended:
-            self._console.print(f"resuming: {ended} trials are there, {plan.trials} are asked for in total")
+            self._console.print(f"resuming: {ended} trials have ended, {plan.trials} are requested in total")
         self._bar.update(self._task, completed=ended, total=plan.trials, description="starting workers", visible=True)
 
     def on_phase(self, text: str) -> None:
@@ -100,7 +100,7 @@ class RunListener:
 
 
 def plan_lines(plan: Plan) -> list[str]:
-    """What a run is about to do, in four lines."""
+    """The plan of a run in four lines."""
     config, words = plan.config, task_of(plan).words
     timeout = "" if config.search.timeout is None else f", at most {config.search.timeout:g} s"
     return [
@@ -113,7 +113,7 @@ def plan_lines(plan: Plan) -> list[str]:
 
 
 def _aims(plan: Plan) -> str:
-    """What makes a trial the best one: ``maximize accuracy, minimize latency, with n_parameters <= 50000``."""
+    """The goal of the search: ``maximize accuracy, minimize latency, with n_parameters <= 50000``."""
     goal = Goal(plan.config.search.objectives, plan.config.search.bounds)
     if plan.direction == "minimize":
         return f"minimize {goal.describe().replace(SCORE, plan.metric, 1)}"

@@ -63,9 +63,9 @@ def _places(study: StudyRecord) -> dict[str, str]:
         if words.drawn is None:
             places["report"] = f"python -m search report {study.study}"
         elif (page := report_path(Path(study.bundle)) / words.drawn).exists():
-            places["drawn"] = short_path(page)
+            places["plot"] = short_path(page)
     if study.mlflow:
-        places["look"] = _look(study)
+        places["MLflow UI"] = _mlflow_ui(study)
     return places
 
 
@@ -144,7 +144,7 @@ def _goal_lines(study: StudyRecord) -> list[str]:
     return lines
 
 
-def _look(study: StudyRecord) -> str:
+def _mlflow_ui(study: StudyRecord) -> str:
     """The command that opens MLflow where the study is, or the address of its server."""
     from search.tracking.store import default_tracking_uri, is_server, study_tracking_uri, without_password
 

@@ -51,10 +51,10 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
 
     Args:
         plan: The study.
-        options: What it may spend.
+        options: Its budget.
         folder: Where ``studies/`` is.
         fresh: Delete an existing comparison first; the study stays.
-        listener: Is told about it, also if MLflow cannot be reached.
+        listener: Receives progress and messages.
 
     Raises:
         StudyBusy: Another process compares the families of this study.
@@ -66,13 +66,13 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
     families = study_families(plan)
     plans = {family: family_plan(plan, family) for family in families}
     everything = _with_all_cells(plan, families)
-    check_registered(replace(everything, jobs=max(2, plan.jobs)))  # memory is measured in a process of its own
+    check_registered(replace(everything, jobs=max(2, plan.jobs)))  # memory is measured in a separate process
     paths = StudyPaths(folder, plan.name)
     path = paths.comparison_journal
     with exclusive(paths.comparison_lock, f"{plan.name}.compare"):
         refuse_study(paths)
         if fresh and path.exists():
-            listener.on_message(f"starting over: {path} is removed; the trials of the study stay")
+            listener.on_message(f"starting over: {path} is removed; the trials of the study are kept")
             path.unlink()
         study = StudyStore.find(paths)
         store = open_comparison(plan, plans, study, path, listener)
@@ -92,8 +92,8 @@ class _Comparing:
         plan: The study's.
         everything: The same with the cells of all families.
         store: The comparison.
-        options: What it may spend.
-        listener: Watches.
+        options: Its budget.
+        listener: Receives progress and messages.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class _Comparing:
         if missing:
             self._listener.on_phase("measuring memory and latency, one family after the other")
         for family, trial in missing.items():
-            # A process of its own for each: what one needed would hide what the next one needs.
+            # A new process for each, because the peak memory of a process never shrinks.
             with make_study_executor(replace(self._everything, jobs=1), separate=True) as executor:
                 outcome = run_one(executor, Job(0, measure, (candidate(family, trial),)))
             if isinstance(outcome.result, Costs):

@@ -33,7 +33,7 @@ class FamilySearch(JobSource):
         limit: Number of trials of each family; ``None``: as many as fit into the time.
         time_left: Seconds that the search may still take.
         note_time: Called when a trial ended, to record the time spent, should the process be killed.
-        listener: Is told about it.
+        listener: Receives progress and messages.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class FamilySearch(JobSource):
         return replace(job, key=key)
 
     def on_report(self, key: int, message: Any) -> None:
-        """An epoch of a trial ended."""
+        """Record an epoch of a trial."""
         self._driver(key).on_report(key % _STRIDE, message)
 
     def on_outcome(self, outcome: Outcome) -> None:
@@ -115,7 +115,7 @@ def _driver(family: FamilyStore, executor: Executor, listener: Listener) -> Driv
 
 
 class _FamilyListener(SilentListener):
-    """Says to which family a trial belongs."""
+    """Adds the family of a trial to its messages."""
 
     def __init__(self, family: str, listener: Listener) -> None:
         self._family, self._listener = family, listener

@@ -37,7 +37,7 @@ class Retraining(JobSource):
         seeds: How many.
         time_left: Seconds until the time of the comparison is up.
         note_time: Called when a training ended.
-        listener: Is told about it.
+        listener: Receives progress and messages.
     """
 
     def __init__(

@@ -136,7 +136,7 @@ def against_baselines(baselines: Mapping[str, float], scores: Mapping[str, float
 
 
 def _undecided(best: str, by: Mapping[Standing, list[str]], terms: Terms) -> str:
-    """What is known of the families that are neither better nor worse than the best one."""
+    """What is known about the families that are neither better nor worse than the best one."""
     parts = []
     if by["equal"]:
         parts.append(

@@ -35,7 +35,7 @@ _KEPT = ("seed", "layers", "result")
 
 
 def refuse_study(paths: StudyPaths) -> None:
-    """Leave a study alone whose journal stands in the place of the comparison's: names were once not reserved.
+    """Refuse to overwrite a study at the path of the comparison's journal: the name was not always reserved.
 
     Raises:
         StudyMismatch: There is such a study.

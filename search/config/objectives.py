@@ -83,7 +83,7 @@ def parse_bound(text: str) -> Bound:
 
 
 Measures = Mapping[str, float]
-"""What is known of a trial, by objective."""
+"""What is known about a trial, by objective."""
 
 
 @dataclass(frozen=True)

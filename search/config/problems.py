@@ -130,7 +130,7 @@ _RULES: dict[str, Callable[[dict[str, Any]], str]] = {
     "string_too_short": lambda _: "text of at least one character",
     "too_short": lambda _: "a list of at least one value",
     "dict_type": lambda _: "a mapping of names to sections",
-    "model_type": lambda _: "a section with keys of its own",
+    "model_type": lambda _: "a section with its own keys",
 }
 
 

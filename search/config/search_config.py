@@ -15,7 +15,7 @@ SamplerName = Literal["tpe", "random", "grid", "qmc", "gp", "cmaes", "nsga2"]
 PrunerName = Literal["median", "percentile", "hyperband", "successive_halving", "none"]
 
 COMPLETE_ONLY = ("gp", "cmaes", "nsga2")
-"""Samplers that learn from complete trials only: a pruned one would teach them nothing."""
+"""Samplers that use complete trials only and ignore pruned ones."""
 RUNGS = ("hyperband", "successive_halving")
 """Pruners that let the best of those pass who have come as far."""
 FIRST_RUNG = 3
@@ -206,7 +206,7 @@ class SearchConfig(Strict):
         sampler = info.data.get("sampler")
         if sampler in COMPLETE_ONLY and pruner != "none":
             raise ValueError(
-                f"must be none for search.sampler: {sampler}, which learns from complete trials only, but is {pruner}; "
+                f"must be none for search.sampler: {sampler}, which uses complete trials only, but is {pruner}; "
                 "set it to none, or the sampler to tpe"
             )
         return pruner
@@ -248,8 +248,8 @@ class SearchConfig(Strict):
             )
         if bounds and info.data.get("pruner") in RUNGS:
             raise ValueError(
-                f"cannot stand beside search.pruner: {info.data['pruner']}, which compares trials before it is known "
-                f"whether they keep {shown(str(bounds[0]))}; set the pruner to median, percentile or none"
+                f"cannot be combined with search.pruner: {info.data['pruner']}, which compares trials "
+                f"before it is known whether they satisfy {shown(str(bounds[0]))}; set the pruner to median, percentile or none"
             )
         return bounds
 
@@ -283,15 +283,19 @@ class SearchConfig(Strict):
         if len(configurations) > trials:
             raise ValueError(
                 f"must be at most search.trials ({trials}) configurations but got {len(configurations)}; leave some "
-                "out or ask for more trials"
+                "out or run more trials"
             )
         if configurations and info.data.get("sampler") == "grid":
-            raise ValueError("cannot stand beside search.sampler: grid, which tries every combination; leave it out")
+            raise ValueError(
+                "cannot be combined with search.sampler: grid, which tries every combination; leave it out"
+            )
         return configurations
 
     @field_validator("warm_start")
     @classmethod
     def _something_can_be_learnt(cls, study: str | None, info: ValidationInfo) -> str | None:
         if study is not None and info.data.get("sampler") == "grid":
-            raise ValueError("cannot stand beside search.sampler: grid, which tries every combination; leave it out")
+            raise ValueError(
+                "cannot be combined with search.sampler: grid, which tries every combination; leave it out"
+            )
         return study

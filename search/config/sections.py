@@ -33,7 +33,7 @@ class TableConfig(Strict):
             if path is None and dataset is None:
                 raise ValueError("is missing, and so is data.path: name a built-in data set or a file")
             if path is not None and dataset is not None:
-                raise ValueError(f"cannot stand beside data.path ({path!r}); leave one of the two out")
+                raise ValueError(f"cannot be combined with data.path ({path!r}); leave one of the two out")
         return dataset
 
     @field_validator("decimal")

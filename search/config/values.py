@@ -80,7 +80,7 @@ class _Range(Strict):
         if step is None:
             return step
         if info.data.get("log"):
-            raise ValueError("cannot stand beside log: true; leave one of the two out")
+            raise ValueError("cannot be combined with log: true; leave one of the two out")
         if {"low", "high"} <= info.data.keys():
             low, high = info.data["low"], info.data["high"]
             steps = (high - low) / step

@@ -18,7 +18,7 @@ TIME_IS_UP = "the time budget ended"
 
 
 class JobContext(Protocol):
-    """What a running job talks to; the executor passes it to the job."""
+    """The connection of a running job to the driver, passed to the job by the executor."""
 
     def report(self, message: Any) -> None:
         """Send a picklable message to the callback."""
@@ -80,7 +80,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What every executor is made from.
+    """Settings of an executor.
 
     Attributes:
         warm_up: Picklable; each worker calls it first, to import what jobs need.
@@ -98,7 +98,7 @@ class WorkerSettings:
 
 
 class DataStore(Protocol):
-    """Where large values that many jobs read live: in one copy per node."""
+    """Storage for large values that many jobs read: one copy per node."""
 
     def share(self, value: Any) -> Any:
         """A handle to use in the arguments of jobs in place of a large value.
@@ -127,7 +127,7 @@ class Executor(Protocol):
 
     @property
     def data(self) -> DataStore:
-        """Where the data of its jobs live."""
+        """Storage for the data of its jobs."""
 
     def submit(self, job: Job) -> None:
         """Start a job; only while :attr:`free` is positive."""
@@ -135,7 +135,7 @@ class Executor(Protocol):
     def poll(self, callback: JobCallback, timeout: float) -> list[Outcome]:
         """Forward reports and stop requests, and return the jobs that ended; waits about ``timeout`` seconds for one.
 
-        An executor without workers of its own runs the submitted job in here.
+        An executor without workers of its own runs the submitted job in this process.
         """
 
     def scale_down(self, jobs: int) -> None:
@@ -159,7 +159,7 @@ def run_job(job: Job, context: JobContext) -> Outcome:
 
 
 def failure_reason(error: BaseException) -> str:
-    """One line that says what went wrong: the type of the error and the first line of its message."""
+    """The type of an error and the first line of its message."""
     text = str(error).strip().splitlines()
     message = text[0] if text else ""
     lowered = message.lower()

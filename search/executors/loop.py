@@ -16,17 +16,17 @@ _POLL_SECONDS = 0.2
 
 
 class JobSource(ABC):
-    """What a loop runs: gives jobs, and receives what becomes of them.
+    """A source of jobs that also receives their outcomes.
 
     Attributes:
-        interrupted: Set by whoever wants everything to stop, such as a signal handler.
+        interrupted: Set to stop everything, for example by a signal handler.
     """
 
     interrupted = False
 
     @abstractmethod
     def next_job(self) -> Job | None:
-        """The next job, when there is room for one; ``None``: there is none until another one ended."""
+        """The next job; ``None``: there is none until another job ends."""
 
     @abstractmethod
     def on_outcome(self, outcome: Outcome) -> None:
@@ -37,11 +37,11 @@ class JobSource(ABC):
         return
 
     def on_retry(self, job: Job, failure: Failure) -> Job | None:
-        """The worker of a job that has ``retries`` left died; returns the job to run in its place, if any."""
+        """Return the job to run after the worker of a job with ``retries`` left died, if any."""
         return job
 
     def on_interrupted(self, key: int) -> None:
-        """A job did not end because everything stops: its worker died, or the grace period is over."""
+        """A job did not finish before the loop stopped: its worker died, or the grace period is over."""
         return
 
     def stop_reason(self, key: int) -> str | None:
@@ -49,7 +49,7 @@ class JobSource(ABC):
         return None
 
     def stopping(self) -> bool:
-        """Whether all jobs should stop now, to be run again later."""
+        """Whether all jobs should stop now and be run again later."""
         return self.interrupted
 
     def tick(self) -> None:

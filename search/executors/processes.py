@@ -149,8 +149,8 @@ class ProcessExecutor:
         self._failed_starts += not worker.ready
         if self._startup_seconds is None or self._failed_starts > _MOST_FAILED_STARTS:
             raise WorkersCannotStart(
-                f"a worker process ended with exit code {worker.process.exitcode} before it could take a trial; "
-                "run with --jobs 1 to see the error; in a script of your own, call run_study under "
+                f"a worker process exited with code {worker.process.exitcode} before it could run a trial; "
+                "run with --jobs 1 to see the error; in your own script, call run_study under "
                 'if __name__ == "__main__":'
             )
         worker.pipe.close()
@@ -233,4 +233,4 @@ def _death(exitcode: int | None) -> str:
         name = signal.Signals(-exitcode).name
         hint = " (out of memory?)" if -exitcode == signal.SIGKILL else ""
         return f"the worker process was killed by {name}{hint}"
-    return f"the worker process ended with exit code {exitcode}"
+    return f"the worker process exited with code {exitcode}"

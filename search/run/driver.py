@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _BASELINES = -1
 _SHOW_SECONDS = 0.1
 _NOTE_SECONDS = 10.0
-_STOPPING = "stopping: running trials are put back into the queue (Ctrl-C again ends at once)"
+_STOPPING = "stopping: running trials go back into the queue (press Ctrl-C again to quit immediately)"
 
 
 class Driver(JobSource):
@@ -33,9 +33,9 @@ class Driver(JobSource):
         plan: What to search.
         store: The study.
         executor: Runs the trials.
-        budget: What may be spent.
+        budget: Time and number of trials.
         tracker: Mirrors the study.
-        listener: Is told about it.
+        listener: Receives progress and messages.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Driver(JobSource):
         return Job(trial.number, run_trial, (task_of(self._plan), self._data, trial.model, trial.train))
 
     def on_report(self, key: int, message: TrialReport) -> None:
-        """An epoch of a trial ended."""
+        """Record an epoch of a trial."""
         self._state.report(key, message)
         self._tracker.update(self._state.record(key))
         self._show_progress()
@@ -95,7 +95,7 @@ class Driver(JobSource):
         if failure is None:
             self._state.tell(number, result, seconds)
         elif self._state.fail(number, failure, seconds):
-            self._listener.on_message(f"trial {number}: {failure.reason}; its parameters are tried once more")
+            self._listener.on_message(f"trial {number}: {failure.reason}; retrying its parameters")
         self._seconds.append(seconds)
         record = self._state.record(number)
         self._tracker.update(record)
@@ -130,7 +130,7 @@ class Driver(JobSource):
         self._show_progress()
 
     def progress(self) -> Progress:
-        """How far the search is."""
+        """The progress of the search."""
         counted, waiting = self._store.counts()
         running = self._state.running()
         total = self._plan.trials

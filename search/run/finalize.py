@@ -33,10 +33,10 @@ class Finalizer:
         plan: The study's.
         store: Where the result is recorded.
         executor: Idle; runs the job.
-        budget: What the refit may take.
-        listener: Is told about it.
+        budget: Remaining time.
+        listener: Receives progress and messages.
         bundle: Directory of the exported model.
-        interrupted: Whether someone pressed Ctrl-C.
+        interrupted: Whether Ctrl-C was pressed.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Finalizer:
         if result.cut:
             self._listener.on_message(
                 f"the time budget cut the refit to {result.epochs} of {winner.train.max_epochs} epochs; "
-                "give the study more --timeout"
+                "rerun with a longer --timeout"
             )
         folds = {name: baseline.folds for name, baseline in self._store.record().baselines.items()}
         holdout = HoldoutRecord(
@@ -154,7 +154,7 @@ class _Refit(JobSource):
         task: Of the study.
         make_job: What to refit, after its task; called again for a retry, which has less time left.
         executor: Runs the job.
-        listener: Is told about a retry.
+        listener: Receives a message about a retry.
         interrupted: Whether to stop.
     """
 
@@ -179,7 +179,7 @@ class _Refit(JobSource):
         return self._job()
 
     def on_retry(self, job: Job, failure: Failure) -> Job:
-        self._listener.on_message(f"the refit: {failure.reason}; it is tried once more")
+        self._listener.on_message(f"the refit failed: {failure.reason}; retrying")
         return self._job()
 
     def on_outcome(self, outcome: Outcome) -> None:
@@ -193,18 +193,18 @@ class _Refit(JobSource):
 
 
 def why_nothing_to_export(record: StudyRecord) -> str:
-    """Why a finished study has no winner."""
+    """The reason a finished study has no winner."""
     if record.complete:
-        return _why_none_keeps_the_bounds(record)
+        return _why_none_is_within_the_bounds(record)
     reasons = [trial.reason for trial in record.trials if trial.reason]
     if not reasons:
-        return "no trial ended within the budget; give the study more time with --timeout"
+        return "no trial ended within the budget; rerun with a longer --timeout"
     most = max(set(reasons), key=reasons.count)
     return f"no trial of {len(reasons)} completed; the most frequent reason ({reasons.count(most)} times): {most}"
 
 
-def _why_none_keeps_the_bounds(record: StudyRecord) -> str:
-    """Names the trial that comes nearest to the bounds."""
+def _why_none_is_within_the_bounds(record: StudyRecord) -> str:
+    """The reason, with the trial closest to the bounds."""
     goal = record.goal
     nearest = min(
         record.complete,
@@ -214,8 +214,8 @@ def _why_none_keeps_the_bounds(record: StudyRecord) -> str:
     bounds = " and ".join(map(str, broken))
     has = " and ".join(f"{bound.name} {measure_text(bound.name, nearest.measures[bound.name])}" for bound in broken)
     return (
-        f"no complete trial of {len(record.complete)} keeps {bounds}: the nearest is trial {nearest.number}, "
-        f"{nearest.layers}, with {has}; ask for more --trials, search smaller networks, or loosen search.bounds under "
+        f"none of {len(record.complete)} complete trials satisfies {bounds}: the closest is trial {nearest.number}, "
+        f"{nearest.layers}, with {has}; run more --trials, search smaller networks, or relax search.bounds under "
         "another name (--set name=... --set search.warm_start="
         f"{record.study})"
     )

@@ -1,4 +1,4 @@
-"""What a run reports while it runs; the command line prints it, the Python API does not."""
+"""Progress of a run: printed by the command line, ignored by the Python API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a study is.
+    """The progress of a study.
 
     Attributes:
         done: Trials that ended, over all runs of the study.
@@ -21,7 +21,7 @@ class Progress:
         running: Trials running now.
         best: The best complete trial.
         elapsed: Seconds of this run.
-        seconds_left: Estimate until the end of the search; ``None`` before the first trial ended.
+        seconds_left: Estimated time to the end of the search; ``None`` before the first trial ended.
     """
 
     done: int
@@ -33,7 +33,7 @@ class Progress:
 
 
 class Listener(Protocol):
-    """Is told about a run; every method returns quickly."""
+    """Receives the progress of a run; every method returns quickly."""
 
     def on_plan(self, plan: Plan, study: StudyRecord) -> None:
         """The study is open: what will be run, and the trials that already exist."""

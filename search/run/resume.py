@@ -55,7 +55,7 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> StudyStore:
     store.set("config", plan.config.to_dict())
     queued, given_up = store.requeue_orphans()
     if queued:
-        listener.on_message(f"trials {_numbers(queued)} were running when the last run ended; they are run again")
+        listener.on_message(f"trials {_numbers(queued)} were running when the last run ended; they will run again")
     if given_up:
         listener.on_message(f"trials {_numbers(given_up)} failed: the search ended several times while they ran")
     warmed = store.get("warm_start") == plan.config.search.warm_start
@@ -77,12 +77,12 @@ def _enqueue(plan: Plan, store: StudyStore, warm: WarmStart | None, listener: Li
 
 
 def _warn_of_unused_trials(plan: Plan, store: StudyStore, listener: Listener) -> None:
-    """Say so if the sampler cannot learn from some of the existing trials."""
+    """Report existing trials that the sampler cannot use."""
     sampler = plan.config.search.sampler
     stopped = [trial.number for trial in store.record().trials if trial.state == "PRUNED"]
     if sampler in COMPLETE_ONLY and stopped:
         listener.on_message(
-            f"{len(stopped)} trials of this study were stopped before their end; the sampler {sampler} learns from "
+            f"{len(stopped)} trials of this study were stopped before their end; the sampler {sampler} uses "
             "complete trials only"
         )
 

@@ -41,8 +41,8 @@ class RunOutcome:
     """How a run ended.
 
     Attributes:
-        study: The study as it is now.
-        interrupted: Whether someone pressed Ctrl-C.
+        study: The current state of the study.
+        interrupted: Whether Ctrl-C was pressed.
     """
 
     study: StudyRecord
@@ -56,7 +56,7 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
         plan: The study.
         folder: Where ``studies/`` and ``mlruns/`` are written.
         fresh: Delete an existing study of that name first.
-        listener: Is told about it.
+        listener: Receives progress and messages.
 
     Raises:
         StudyBusy: Another process runs the study.
@@ -136,13 +136,13 @@ def _run(
 
 
 def _say_why_it_ended(plan: Plan, store: StudyStore, budget: Budget, driver: Driver, listener: Listener) -> None:
-    """Say so if the time budget ended the search before all trials were run."""
+    """Report that the time budget ended the search before all trials were run."""
     counted, waiting = store.counts()
     if budget.timeout is not None and not driver.interrupted and counted - waiting < plan.trials:
         ended = counted - waiting
         listener.on_message(
             f"the time budget of {budget.timeout:g} s ended the search after {ended} of {plan.trials} trials; "
-            "a longer --timeout goes on from here"
+            "rerun with a longer --timeout to resume"
         )
 
 
@@ -184,14 +184,14 @@ def check_registered(plan: Plan) -> None:
             pickle.dumps(value)
         except (pickle.PicklingError, AttributeError) as error:
             raise SearchError(
-                f"the {kind} {name!r} cannot be sent to worker processes: its {what} {value.__qualname__} must stand "
-                "at the top level of a module; move it there, or search with one job"
+                f"the {kind} {name!r} cannot be sent to worker processes: its {what} {value.__qualname__} must be "
+                "defined at the top level of a module; move it there, or search with one job"
             ) from error
 
 
 @contextmanager
 def interruptible(source: JobSource) -> Iterator[None]:
-    """Make Ctrl-C stop a source of jobs cleanly, and a second one end the process at once.
+    """Make Ctrl-C stop a source of jobs cleanly, and a second one end the process immediately.
 
     Has no effect outside the main thread, where Python handles no signals.
     """

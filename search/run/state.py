@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AskedTrial:
-    """What a trial trains.
+    """A trial to train.
 
     Attributes:
         number: The trial's.
@@ -39,7 +39,7 @@ class AskedTrial:
 
 @dataclass
 class _Running:
-    """A trial that runs."""
+    """A running trial."""
 
     trial: Trial
     curve: list[EpochRecord] = field(default_factory=list)
@@ -49,7 +49,7 @@ class _Running:
 
 
 class SearchState:
-    """The trials of a study, those that run and those that ended.
+    """The running and finished trials of a study.
 
     Args:
         plan: What to search.
@@ -65,11 +65,11 @@ class SearchState:
         store.study.pruner = make_pruner(search.pruner, percentile=search.percentile, epochs=epochs)
 
     def running(self) -> tuple[TrialRecord, ...]:
-        """The trials that run, by number."""
+        """The running trials, by number."""
         return tuple(each.record or self.record(number) for number, each in sorted(self._running.items()))
 
     def record(self, number: int) -> TrialRecord:
-        """A trial as it is now."""
+        """The current state of a trial."""
         running = self._running.get(number)
         if running is None:
             return trial_record(self._store.trial(number))
@@ -83,7 +83,7 @@ class SearchState:
 
     def seconds_left(self, budget: Budget) -> float:
         """Seconds until the search must stop for the refit and the export to fit into the budget."""
-        # This is called all the time, and only a limit requires a look at the trials.
+        # This is called often, and the trials are only read if there is a limit.
         return budget.search_seconds_left(0.0 if budget.timeout is None else self._refit_seconds())
 
     def ask(self) -> AskedTrial:
@@ -128,11 +128,11 @@ class SearchState:
         self._store.requeue(number)
 
     def tell(self, number: int, result: TrialResult, seconds: float) -> None:
-        """A trial came to its end or was stopped.
+        """Record a trial that finished or was stopped.
 
         Args:
             number: Of the trial.
-            result: What it found.
+            result: Its result.
             seconds: How long it took.
         """
         from optuna.trial import TrialState

@@ -1,4 +1,4 @@
-"""What a worker does: run one trial over the folds, score the baselines."""
+"""The jobs of a worker: run one trial over the folds, score the baselines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrialReport:
-    """One epoch as the driver hears of it.
+    """One epoch, as reported to the driver.
 
     Attributes:
         step: ``fold * max_epochs + epoch``, both counted from 0, plus 1.
@@ -38,7 +38,7 @@ class TrialReport:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What a trial found.
+    """The result of a trial.
 
     Attributes:
         fold_scores: Best score of each fold that was trained to its end.
@@ -48,7 +48,7 @@ class TrialResult:
         latency: Seconds of one forecast of the last fold's network.
         train_seconds: Wall time of all folds, also of one that was not finished.
         seconds: Wall time of the whole trial in its worker.
-        calibration: What its outputs for the folds, also for one that was not finished, say of its intervals
+        calibration: Calibration of its intervals on the outputs for the folds, finished or not
             (:class:`lstmgru.evaluation.intervals.Calibration` as plain values); ``None`` where it has none.
         stopped: Why the trial was stopped early, or ``None``.
     """
@@ -70,7 +70,7 @@ class TrialResult:
 
     @property
     def measures(self) -> dict[str, float]:
-        """What the network costs, by objective; of a trial that was stopped, as far as it came."""
+        """Costs of the network by objective; of a stopped trial, up to the point where it stopped."""
         return {
             "latency": self.latency,
             "n_parameters": self.n_parameters,
@@ -78,7 +78,7 @@ class TrialResult:
         }
 
     def details(self) -> dict[str, Any]:
-        """What a study keeps of it beside the score."""
+        """What a study stores besides the score."""
         return {
             **self.measures,
             "seconds": round(self.seconds, 3),

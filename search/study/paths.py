@@ -1,4 +1,4 @@
-"""Where the files of a study are. Every path of a study and of its comparison comes from here."""
+"""Paths of the files of a study and of its comparison."""
 
 from __future__ import annotations
 

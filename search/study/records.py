@@ -287,7 +287,8 @@ def curve_rows(curve: list[EpochRecord]) -> list[tuple[Any, ...]]:
 class Identity:
     """Data and settings that trials depend on, as flat JSON values.
 
-    An absent key equals a key at its default, on either side, so a study resumes that was begun before a key existed.
+    An absent key equals a key at its default, on either side, so a study that was created before a key existed can be
+    resumed.
 
     Attributes:
         values: By dotted key: ``forecast.horizon``.
@@ -303,7 +304,7 @@ class Identity:
         return cls(dict(_flatten(values)), dict(_flatten(defaults)))
 
     def differences(self, stored: Mapping[str, Any]) -> list[str]:
-        """What differs from an identity that a study was stored with: ``["forecast.horizon was 7, is 14"]``."""
+        """The differences from the identity stored in a study: ``["forecast.horizon was 7, is 14"]``."""
         absent = "absent"
         pairs = {
             key: [side.get(key, self.defaults.get(key, absent)) for side in (stored, self.values)]

@@ -161,7 +161,7 @@ class StudyStore:
         """Discard the parameters of a running trial, so that all of them are suggested again.
 
         A driver that is killed while it asks leaves a trial with some of its parameters. The random state of its
-        successor starts anew, so it suggests the same candidate only from the first parameter on, and only if a
+        successor starts over, so it suggests the same candidate only from the first parameter on, and only if a
         Gaussian process does not count the partial trial as another running trial.
         """
         frozen = trial._cached_frozen_trial

@@ -1,4 +1,4 @@
-"""The contract of a task: what the search, the reports, the command line and a comparison ask of it."""
+"""The contract of a task: the interface for the search, the reports, the command line and comparisons."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Part = TypeVar("Part")
 
 
 class Words(Protocol):
-    """What the command line and MLflow say of a task, as plain text."""
+    """Descriptions of a task for the command line and MLflow, as plain text."""
 
     @property
     def predict(self) -> str:
@@ -163,7 +163,7 @@ class Task(ABC, Generic[Data, Split, Model]):
     def refit(
         self, data: Data, holdout: Split, model: Model, train: TrainSpec, observer: Observer, *, part: str
     ) -> Trained[Any]:
-        """Train a candidate once more, for the holdout.
+        """Refit a candidate for the holdout.
 
         Args:
             data: Of the study.
@@ -191,7 +191,7 @@ class Task(ABC, Generic[Data, Split, Model]):
     # Describe
 
     words: Lazy[Words]
-    """What the command line and MLflow say of a study."""
+    """Descriptions of a study for the command line and MLflow."""
     pages: Lazy[TaskPages]
     """What a report shows of a study."""
 

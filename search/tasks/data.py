@@ -159,7 +159,7 @@ class HoldoutScores:
 
 @dataclass(frozen=True)
 class SeedResult:
-    """What one seed gave; what else the holdout says stands in the classes derived from this one.
+    """The result of one seed; subclasses add further scores of the holdout.
 
     Attributes:
         seed: Of the training.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(ABC):
-    """A validated study with its data; what is particular to a task stands in the classes derived from this one.
+    """A validated study with its data; subclasses add what is specific to a task.
 
     Attributes:
         name: Of the study.
@@ -207,7 +207,7 @@ def accelerator_of(training: TrainingConfig, file: str) -> str:
 
 
 def identity(plan: Plan) -> Identity:
-    """What must not change while the study goes on: only then are its trials comparable."""
+    """The data and settings that must not change between runs, so that all trials are comparable."""
     config = plan.config
     sections = {name: getattr(config, name) for name in type(config).model_fields if name not in _OTHER}
     values: dict[str, Any] = {name: _kept(name, section.model_dump(mode="json")) for name, section in sections.items()}

@@ -199,13 +199,13 @@ def _set(values: dict[str, Any], keys: Keys, value: Any) -> None:
             values[parent] = {}
         if not isinstance(values[parent], dict):
             where, what = dotted(keys[:depth]), shown(values[parent])
-            raise ValueError(f"{dotted(keys)} cannot be set, because {where} is {what}, which has no keys of its own")
+            raise ValueError(f"{dotted(keys)} cannot be set, because {where} is {what}, which has no keys")
         values = values[parent]
     values[last] = value
 
 
 def _copy(value: Any) -> Any:
-    """Mappings anew, with text for keys: an override of one reaches no other that shares it by an alias."""
+    """Copy mappings, with text for keys, so that an override does not change an alias of the same mapping."""
     return {str(key): _copy(inner) for key, inner in value.items()} if isinstance(value, dict) else value
 
 

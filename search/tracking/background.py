@@ -90,7 +90,7 @@ class BackgroundTracker:
         return self.links()
 
     def links(self) -> TrackingLinks | None:
-        """Links to the runs, as far as they are known."""
+        """Links to the known runs."""
         return self._tracker.links()
 
     def wait(self, timeout: float) -> bool:

@@ -45,7 +45,7 @@ class Tracker(Protocol):
         """
 
     def links(self) -> TrackingLinks | None:
-        """Links to the runs, as far as they are known."""
+        """Links to the known runs."""
 
     def __enter__(self) -> Self:
         """Start."""

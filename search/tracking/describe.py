@@ -140,7 +140,7 @@ def write_leaderboard(folder: Path, study: StudyRecord) -> None:
 
 
 def write_holdout(folder: Path, study: StudyRecord) -> None:
-    """Copy the tables of the holdout, as far as the study has them."""
+    """Copy the existing tables of the holdout."""
     if study.bundle is None:
         return
     for name in find_task(study.task).words.holdout_tables:

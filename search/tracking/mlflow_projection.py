@@ -75,7 +75,7 @@ class Session:
             self._runs.set_status(self.parent, "RUNNING")
 
     def show_trial(self, trial: TrialRecord) -> None:
-        """Write the run of a trial, as far as something is missing."""
+        """Write what is missing in the run of a trial."""
         self._trials[trial.number] = trial
         run = self._run_of(trial)
         if run is None:
@@ -259,7 +259,7 @@ class MlflowProjection:
         return self.finish(study, status=status, optuna_study=optuna_study)
 
     def links(self) -> TrackingLinks | None:
-        """Links to the runs, as far as they are known."""
+        """Links to the known runs."""
         session = self._session
         if session is None:
             return None

@@ -32,7 +32,7 @@ _REQUIREMENTS = ("numpy", "pandas", "safetensors", "torch")
 
 @dataclass(frozen=True)
 class Export:
-    """An exported model, as far as it is known without loading it.
+    """The facts about an exported model that are known without loading it.
 
     Attributes:
         folder: The bundle.

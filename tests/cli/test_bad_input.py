@@ -108,7 +108,7 @@ KEYS = [
     Case("three problems at once", ("tiny.yaml: 3 problems", "data.tme is not a known key; did you mean 'time'?",
                                     "data.time is missing", "search.trials must be at least 1 but got 0"),
          edited("time: day", "tme: day").replace("trials: 4", "trials: 0")),
-    Case("section without keys", ("forecast must be a section with keys of its own but got nothing",),
+    Case("section without keys", ("forecast must be a section with its own keys but got nothing",),
          edited("  horizon: 3\n  season_length: 7\n", "")),
     Case("text for a number", ("line 9: forecast.horizon must be a whole number but got 'three'",),
          edited("horizon: 3", "horizon: three")),

@@ -246,7 +246,7 @@ def test_the_outcome_says_where_to_look(
     console = Console(record=True, width=200, quiet=False)
     links = TrackingLinks(tracked.format(folder=tmp_path), "1", "parent")
     print_study(console, replace(finished_study(2), mlflow=links))
-    assert re.search(r"^look +(.*)$", console.export_text(), re.MULTILINE)[1] == look  # type: ignore[index]
+    assert re.search(r"^MLflow UI +(.*)$", console.export_text(), re.MULTILINE)[1] == look  # type: ignore[index]
 
 
 def test_a_useless_store_in_the_environment_does_not_keep_a_study_from_being_shown(

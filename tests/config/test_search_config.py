@@ -20,7 +20,7 @@ TWO = {"objectives": ["score", "latency"], "pruner": "none"}
 @pytest.mark.parametrize(
     ("search", "key", "message"),
     [
-        ({"sampler": "gp"}, "pruner", "must be none for search.sampler: gp, which learns from complete trials only"),
+        ({"sampler": "gp"}, "pruner", "must be none for search.sampler: gp, which uses complete trials only"),
         ({"sampler": "nsga2", "pruner": "hyperband"}, "pruner", "must be none for search.sampler: nsga2"),
         ({"sampler": "cmaes", "pruner": "percentile"}, "pruner", "set it to none, or the sampler to tpe"),
         ({"pruner": "halving"}, "pruner", "'median', 'percentile', 'hyperband', 'successive_halving' or 'none'"),
@@ -49,14 +49,14 @@ TWO = {"objectives": ["score", "latency"], "pruner": "none"}
         ({"bounds": "latency < 2"}, "bounds", "must look like 'latency <= 2ms'"),
         ({"bounds": ["latency <= 2", "latency <= 1"]}, "bounds", "must bound latency once but does so 2 times"),
         ({"bounds": "latency <= 2", "sampler": "cmaes", "pruner": "none"}, "bounds", "cannot be learnt by"),
-        ({"bounds": "latency <= 2", "pruner": "hyperband"}, "bounds", "cannot stand beside search.pruner: hyperband"),
+        ({"bounds": "latency <= 2", "pruner": "hyperband"}, "bounds", "be combined with search.pruner: hyperband"),
         ({"bounds": "latency <= 2", "pruner": "successive_halving"}, "bounds", "set the pruner to median, percent"),
         ({"try_first": [{"a": 1}] * 3, "trials": 2}, "try_first", r"must be at most search.trials \(2\) .* but got 3"),
         ({"try_first": [3]}, "try_first", "must be a list of configurations, like .*, but holds 3"),
         ({"try_first": [{}]}, "try_first", "must be a list of configurations"),
         ({"try_first": [{"n_layers": [1, 2]}]}, "try_first", "must give each parameter one value but gives n_layers"),
-        ({"try_first": [{"a": 1}], "sampler": "grid"}, "try_first", "cannot stand beside search.sampler: grid"),
-        ({"warm_start": "old", "sampler": "grid"}, "warm_start", "cannot stand beside search.sampler: grid"),
+        ({"try_first": [{"a": 1}], "sampler": "grid"}, "try_first", "cannot be combined with search.sampler: grid"),
+        ({"warm_start": "old", "sampler": "grid"}, "warm_start", "cannot be combined with search.sampler: grid"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_says_why_and_what_to_use_instead(

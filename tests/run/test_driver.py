@@ -294,8 +294,8 @@ def test_where_no_trial_keeps_the_bounds_there_is_no_winner_and_the_nearest_is_n
     assert record.best is None
     nearest = min(record.complete, key=lambda trial: trial.n_parameters or 0)
     assert why_nothing_to_export(record).startswith(
-        f"no complete trial of 4 keeps n_parameters <= 20: the nearest is trial {nearest.number}, {nearest.layers}, "
-        f"with n_parameters {nearest.n_parameters}; ask for more --trials"
+        f"none of 4 complete trials satisfies n_parameters <= 20: the closest is trial {nearest.number}, "
+        f"{nearest.layers}, with n_parameters {nearest.n_parameters}; run more --trials"
     )
 
 
@@ -329,7 +329,7 @@ def test_a_sampler_that_cannot_learn_from_what_was_pruned_says_so(tmp_path: Path
     notes = Notes()
     drive(tmp_path, "search.sampler=gp", "search.pruner=none", "search.trials=10", wide, text=text, notes=notes)
     assert notes.notes == [
-        f"{pruned} trials of this study were stopped before their end; the sampler gp learns from complete trials only"
+        f"{pruned} trials of this study were stopped before their end; the sampler gp uses complete trials only"
     ]
 
 

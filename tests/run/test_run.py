@@ -114,7 +114,7 @@ def test_a_larger_total_adds_trials_and_keeps_the_old_ones(folder: Path) -> None
     before = shown(folder)
     result = search_here(folder, "run", "tiny.yaml", "--trials", "5")
     assert result.returncode == 0, result.stderr
-    assert "resuming: 4 trials are there, 5 are asked for in total" in result.stdout
+    assert "resuming: 4 trials have ended, 5 are requested in total" in result.stdout
     after = shown(folder)
     assert after["trials"][:4] == before["trials"]
     assert len(after["trials"]) == 5
@@ -257,7 +257,7 @@ def test_a_study_whose_trials_break_its_bounds_ends_with_exit_code_1_and_the_nea
     bounds = ("--set", "search.bounds=n_parameters <= 10", "--trials", "2")
     result = search_here(tmp_path, "run", "tiny.yaml", *bounds, *UNTRACKED)
     assert result.returncode == 1
-    assert "no complete trial of 2 keeps n_parameters <= 10: the nearest is trial " in result.stderr
+    assert "none of 2 complete trials satisfies n_parameters <= 10: the closest is trial " in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "studies" / "tiny.bundle").exists()
     document = shown(tmp_path)

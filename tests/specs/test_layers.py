@@ -123,7 +123,7 @@ def test_a_class_that_workers_cannot_import_is_refused(tmp_path: Path) -> None:
     overrides = ["space.cell=hidden", "tracking.enabled=false"]
     with pytest.raises(
         SearchError,
-        match=r"the cell 'hidden' cannot be sent to worker processes: its class .*Hidden must stand at the top level",
+        match=r"the cell 'hidden' cannot be sent to worker processes: its class .*Hidden must be defined",
     ):
         run_study(path, jobs=2, overrides=overrides, folder=tmp_path)
 

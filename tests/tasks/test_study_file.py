@@ -73,8 +73,8 @@ BAD_VALUES = [
     ("+", "1: 3", ["line 9: 1 is not a known key"]),
     ("+", '"a\\nb": 3', ["line 9: 'a\\nb' is not a known key"]),
     # Sections.
-    ("+", "search:", ["line 9: search must be a section with keys of its own but got nothing"]),
-    ("+", "space: [1, 2]", ["line 9: space must be a section with keys of its own but got [1, 2]"]),
+    ("+", "search:", ["line 9: search must be a section with its own keys but got nothing"]),
+    ("+", "space: [1, 2]", ["line 9: space must be a section with its own keys but got [1, 2]"]),
     # Names and choices.
     ("+", "name: my shop", ["line 9: name must be 1 to 100 letters (A to Z), digits", "for example name: my-shop"]),
     ("+", "name: ../x", ["line 9: name must be", "but got '../x'; for example name: x"]),
@@ -151,7 +151,7 @@ BAD_VALUES = [
      ["line 5: data.dataset must be one of seattle_weather, traffic_hourly, us_employment, stocks or null but got",
       "did you mean 'seattle_weather'?"]),
     ("  target: units", "  target: units\n  dataset: seattle_weather",
-     ["line 5: data.dataset cannot stand beside data.path ('shop.csv')"]),
+     ["line 5: data.dataset cannot be combined with data.path ('shop.csv')"]),
     ("  target: units", "  target: units\n  delimiter: ';;'", ["line 5: data.delimiter must be one character but got"]),
     ("  target: units", "  target: units\n  delimiter: \\t", [r'write a tab as "\t"']),
     ("  target: units", "  target: units\n  decimal: ','", ["line 5: data.decimal must differ from data.delimiter"]),
@@ -178,7 +178,7 @@ BAD_VALUES = [
     ("+", "space: {hidden_size: {low: 8, high: 32, q: 1}}",
      ["space.hidden_size.q is no key of a range; it may have low, high, log, step"]),
     ("+", "space: {hidden_size: {low: 8, high: 32, log: true, step: 8}}",
-     ["line 9: space.hidden_size.step cannot stand beside log: true"]),
+     ["line 9: space.hidden_size.step cannot be combined with log: true"]),
     ("+", "space: {hidden_size: {low: 8, high: 30, step: 8}}",
      ["line 9: space.hidden_size.step must lead from low to high, but steps of 8 from 8 stop at 24, short of 30"]),
     ("+", "space: {learning_rate: {low: 1e-300, high: 1e300, step: 1e-300}}",
@@ -439,7 +439,7 @@ def test_the_last_override_of_a_key_counts_and_one_reaches_into_a_range(write: W
         ),
         ("data.time.x=1", "override: data.time.x cannot be set, because data.time is 'day', which has no keys"),
         ("data.time=units", "line 4: data.target names 'units', which is data.time already"),
-        ("search=3", "override: search must be a section with keys of its own but got 3"),
+        ("search=3", "override: search must be a section with its own keys but got 3"),
     ],
 )
 def test_a_wrong_override_is_told_apart_from_the_file(override: str, expected: str, write: Write) -> None:

@@ -1,4 +1,4 @@
-"""What the file of a forecasting study may hold."""
+"""The configuration of a forecasting study."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from search.tasks.forecasting.data_config import DataConfig, ForecastConfig, For
 
 
 class ForecastSpaceConfig(SpaceConfig):
-    """What is searched: a preset, and what replaces its values."""
+    """The search space: a preset, and overrides of its values."""
 
     spec = ModelSpec
 
@@ -63,13 +63,13 @@ class ForecastFamilyConfig(ForecastSpaceConfig, FamilyConfig):
 
 
 class ForecastCompareConfig(CompareConfig):
-    """What ``compare`` compares."""
+    """The families of a comparison."""
 
     families: dict[str, ForecastFamilyConfig] | None = Field(None, description=FAMILIES)
 
 
 class ForecastTrainingConfig(TrainingConfig):
-    """How every candidate is trained."""
+    """Training settings of all candidates."""
 
     max_epochs: Count = Field(30, description="Maximum number of epochs per fold.")
     patience: Count | None = Field(
@@ -91,7 +91,7 @@ class ForecastTrainingConfig(TrainingConfig):
 
 
 class ForecastStudyConfig(StudyConfig):
-    """A study of forecasts: data, what to forecast, how to score, and what to search."""
+    """A forecasting study."""
 
     name: str = Field(description=NAME)
     task: Literal["forecast"] = Field(

@@ -143,7 +143,7 @@ class ForecastPlan(Plan):
             return {}
         message = (
             f"must be at most {longest}, the longest of space.context_length, because all families are scored on the "
-            f"windows that have so many steps before them, but reaches {reached}; lengthen the study's"
+            f"windows with that many steps before them, but reaches {reached}; lengthen the study's"
         )
         return {"context_length": message}
 

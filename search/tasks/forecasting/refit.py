@@ -61,7 +61,7 @@ def score_holdout(job: ForecastJob, fitted: FitResult) -> HoldoutScores:
     if metric not in metrics:
         raise NoTrialCompleted(
             f"trial {job.winner.number} was stopped before it had forecast enough of the folds for its "
-            f"{metric}; give the study more --timeout"
+            f"{metric}; rerun with a longer --timeout"
         )
     baselines, errors = _score_baselines(job, evaluation)
     intervals = _coverage(data.forecast, evaluation, winner)
@@ -197,7 +197,7 @@ def _write_forecasts(job: ForecastJob, evaluation: ForecastEvaluation, winner: F
 
 
 def _write_attention(job: ForecastJob, bundle: ForecastBundle) -> None:
-    """What a forecast looks at, if the winner has an attention; the table of an earlier winner goes."""
+    """Write the attention weights of the winner, if it has any; the table of an earlier winner is removed."""
     from search.reports.holdout.forecasts import attention_table
 
     path = job.report / ATTENTION_TABLE

@@ -1,4 +1,4 @@
-"""A study of forecasts in words: what the command line and MLflow say of it."""
+"""A forecasting study in words, for the command line and MLflow."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ def compared(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def subject(plan: ForecastPlan) -> str:
-    """What is learnt."""
+    """What is predicted."""
     return f"forecast {', '.join(plan.panel.schema.targets)} {plan.forecast.horizon} steps ahead"
 
 
 def data_line(plan: ForecastPlan) -> str:
-    """How much data there is."""
+    """The size of the data."""
     panel = plan.panel
     return f"{len(panel)} series, {len(panel.times)} rows, frequency {panel.frequency}"
 
 
 def holdout_line(plan: ForecastPlan) -> str:
-    """What the holdout is."""
+    """The holdout."""
     first, last = time_span(plan.panel, plan.splits.holdout.evaluation)
     return f"a holdout from {show_time(first)} to {show_time(last)}"
 
 
 def size_line(plan: ForecastPlan) -> str:
-    """What candidates read at most."""
+    """The longest input of a candidate."""
     return f"context of at most {plan.longest_context} steps"
 
 

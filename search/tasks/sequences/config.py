@@ -1,4 +1,4 @@
-"""What the file of a study of sequences or texts may hold."""
+"""The configuration of a study of sequences or texts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from search.tasks.sequences.data_config import LabelsConfig, SequenceDataConfig,
 
 
 class SequenceSpaceConfig(SpaceConfig):
-    """What is searched: a preset, and what replaces its values."""
+    """The search space: a preset, and overrides of its values."""
 
     spec = SequenceModelSpec
 
@@ -82,17 +82,17 @@ class SequenceSpaceConfig(SpaceConfig):
 
 
 class SequenceFamilyConfig(SequenceSpaceConfig, FamilyConfig):
-    """A family of networks that give labels."""
+    """A family of sequence networks."""
 
 
 class SequenceCompareConfig(CompareConfig):
-    """What ``compare`` compares."""
+    """The families of a comparison."""
 
     families: dict[str, SequenceFamilyConfig] | None = Field(None, description=FAMILIES)
 
 
 class SequenceTrainingConfig(TrainingConfig):
-    """How every candidate is trained."""
+    """Training settings of all candidates."""
 
     max_epochs: CountOrAuto = Field(
         "auto",
@@ -107,7 +107,7 @@ class SequenceTrainingConfig(TrainingConfig):
 
 
 class SequenceStudyConfig(StudyConfig):
-    """A study of labels: sequences or texts, how to score, and what to search."""
+    """A study of labeled sequences or texts."""
 
     name: str = Field(description=NAME)
     task: Literal["classification", "regression"] = Field(
@@ -142,7 +142,7 @@ class SequenceStudyConfig(StudyConfig):
     def _one_holdout(cls, splits: SequenceSplitsConfig, info: ValidationInfo) -> SequenceSplitsConfig:
         data = info.data.get("data")
         if data is not None and data.test is not None and splits.holdout is not None:
-            text = f"cannot stand beside data.test ({data.test!r}), which is the holdout; leave one of the two out"
+            text = f"cannot be combined with data.test ({data.test!r}), which is the holdout; leave one of the two out"
             raise_all({"holdout": text})
         return splits
 

@@ -94,7 +94,7 @@ class SequenceDataConfig(TableConfig):
     def _texts_have_no_numbers(cls, text: str | None, info: ValidationInfo) -> str | None:
         if text is not None and info.data.get("channels"):
             raise ValueError(
-                f"cannot stand beside data.channels ({info.data['channels'][0]!r}); a study is of texts or of numbers"
+                f"cannot be combined with data.channels ({info.data['channels'][0]!r}); use texts or numbers"
             )
         return text
 

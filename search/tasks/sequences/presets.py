@@ -103,7 +103,7 @@ _TEXTS = _NUMBERS.replacing(
 
 
 def _small(space: SearchSpace) -> SearchSpace:
-    """For a first look."""
+    """A small space for a first try."""
     return space.replacing(
         n_branches=Choices((1,)),
         n_layers=Choices((1,)),

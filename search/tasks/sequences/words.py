@@ -1,4 +1,4 @@
-"""A study of labels in words: what the command line and MLflow say of it."""
+"""A study of sequence labels in words, for the command line and MLflow."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def compared(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def subject(plan: SequencePlan) -> str:
-    """What is learnt."""
+    """What is predicted."""
     what = "texts" if plan.sequences.is_text else "sequences"
     target = plan.sequences.schema.target
     if plan.labels.classes:
-        return f"sort {what} into {len(plan.labels.classes)} classes of {target}"
-    return f"tell {target} of {what}"
+        return f"classify {what} into {len(plan.labels.classes)} classes of {target}"
+    return f"predict {target} of {what}"
 
 
 def data_line(plan: SequencePlan) -> str:
-    """How much data there is."""
+    """The size of the data."""
     sequences = plan.sequences
     if sequences.is_text:
         return counted(len(sequences), "text")
@@ -52,14 +52,14 @@ def data_line(plan: SequencePlan) -> str:
 
 
 def holdout_line(plan: SequencePlan) -> str:
-    """What the holdout is."""
+    """The holdout."""
     what = "texts" if plan.sequences.is_text else "sequences"
     where = ", the test part of the data" if plan.has_test_part else ""
     return f"a holdout of {len(plan.holdout.evaluation)} {what}{where}"
 
 
 def size_line(plan: SequencePlan) -> str:
-    """What candidates read at most."""
+    """The longest input of a candidate."""
     values = plan.space["max_length"]
     longest = max(values.values or (1,))
     return f"at most {longest} {'tokens' if plan.sequences.is_text else 'steps'} read"
@@ -91,7 +91,7 @@ def split_lines(plan: SequencePlan) -> list[tuple[str, str]]:
 
 
 def _split_line(split: SequenceSplit) -> tuple[str, str]:
-    return split.name, f"learn from {len(split.train)}, score {len(split.evaluation)}"
+    return split.name, f"train on {len(split.train)}, score {len(split.evaluation)}"
 
 
 def data_columns(study: StudyRecord) -> list[tuple[str, str]]:
