@@ -89,7 +89,7 @@ def drive(
         with make_tracker(plan.config, folder, on_problem=problems.append) as tracker, executor as running:
             tracker.start(store.record())
             _wait_for(tracker, running)
-            driver = Driver(plan, store, running, Budget(plan.trials, None), tracker, SilentListener())
+            driver = Driver(plan, store, running, Budget(None, trials=plan.trials), tracker, SilentListener())
             on_ready(driver)
             start = time.perf_counter()
             driver.run()

@@ -14,7 +14,7 @@ from search.compare.search import FamilySearch
 from search.compare.seeds import Retraining, candidate
 from search.compare.store import ComparisonStore, open_comparison, refuse_study
 from search.compare.summary import best_trials, summarize
-from search.compare.time_budget import Options, TimeBudget, reserved_seconds
+from search.compare.time_budget import Options, reserved_seconds
 from search.compare.tracking import track
 from search.config.values import Choices
 from search.errors import ComparisonUnfinished, TrackingError
@@ -24,6 +24,7 @@ from search.reports.formatting import counted
 from search.run.progress import Listener
 from search.run.runner import check_registered, interruptible, make_study_executor
 from search.run.trial import score_baselines
+from search.study.budget import TimeBudget
 from search.study.journal import exclusive
 from search.study.paths import StudyPaths
 from search.study.store import StudyStore, trial_record

@@ -111,7 +111,7 @@ class FamilySearch(JobSource):
 def _driver(family: FamilyStore, executor: Executor, listener: Listener) -> Driver:
     """The driver of a family's study; the limits are those of the comparison."""
     watch = _FamilyListener(family.name, listener)
-    return Driver(family.plan, family.store, executor, Budget(_UNLIMITED, timeout=None), NullTracker(), watch)
+    return Driver(family.plan, family.store, executor, Budget(timeout=None, trials=_UNLIMITED), NullTracker(), watch)
 
 
 class _FamilyListener(SilentListener):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Self
 
 from search.config.types import parse_duration
@@ -68,35 +67,6 @@ def _value(given: object) -> object:
         return parse_value(given) if isinstance(given, str) and given else given
     except ValueError:
         return given
-
-
-@dataclass
-class TimeBudget:
-    """The time of a comparison, summed over all runs.
-
-    Attributes:
-        timeout: Limit in seconds; ``None``: no limit.
-        spent: Seconds that earlier runs took.
-        clock: Monotonic clock in seconds.
-    """
-
-    timeout: float | None
-    spent: float = 0.0
-    clock: Callable[[], float] = time.monotonic
-    _start: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._start = self.clock()
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds that all runs took so far."""
-        return self.spent + self.clock() - self._start
-
-    @property
-    def left(self) -> float:
-        """Remaining seconds; infinite without a limit."""
-        return float("inf") if self.timeout is None else self.timeout - self.elapsed
 
 
 def next_family(begun: Mapping[str, int], limit: int | None) -> str | None:

@@ -249,7 +249,8 @@ class SearchConfig(Strict):
         if bounds and info.data.get("pruner") in RUNGS:
             raise ValueError(
                 f"cannot be combined with search.pruner: {info.data['pruner']}, which compares trials "
-                f"before it is known whether they satisfy {shown(str(bounds[0]))}; set the pruner to median, percentile or none"
+                f"before it is known whether they satisfy {shown(str(bounds[0]))}; set the pruner to median, "
+                "percentile or none"
             )
         return bounds
 

@@ -67,6 +67,27 @@ class TableConfig(Strict):
         return found[0] if found else path
 
 
+def one_part(value: object, info: ValidationInfo, parts: tuple[str, ...]) -> object:
+    """Check that no column of a key is named by another key of the section.
+
+    Args:
+        value: A column, a tuple of columns or ``None``.
+        info: The keys that are validated already.
+        parts: The keys that name columns.
+
+    Raises:
+        ValueError: A column is named twice.
+    """
+    columns = value if isinstance(value, tuple) else (value,)
+    for part in parts:
+        taken = info.data.get(part)
+        taken = taken if isinstance(taken, tuple) else (taken,)
+        both = [column for column in columns if column is not None and column in taken]
+        if both:
+            raise ValueError(f"names {both[0]!r}, which is data.{part} already; a column plays one part")
+    return value
+
+
 class SplitsConfig(Strict):
     """How the data are cut into folds and a holdout; each task declares the fields."""
 

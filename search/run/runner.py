@@ -82,7 +82,7 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
             delete_study(paths)
         store = open_study(plan, paths, listener)
         listener.on_plan(plan, store.record())
-        budget = Budget(plan.trials, plan.config.search.timeout, store.get("elapsed", 0.0))
+        budget = Budget(plan.config.search.timeout, store.get("elapsed", 0.0), trials=plan.trials)
         with tracker:
             tracker.start(store.record())
             return _run(plan, store, budget, tracker, listener, paths.bundle)

@@ -17,22 +17,18 @@ REFIT_FACTOR = 1.5
 
 
 @dataclass
-class Budget:
-    """The remaining budget of a study.
+class TimeBudget:
+    """A total time over all runs of a study or a comparison.
 
     Attributes:
-        trials: Total number of trials.
-        timeout: Total seconds, including refit and export; ``None``: no limit.
-        spent: Seconds of earlier runs of the study.
+        timeout: Total seconds; ``None``: no limit.
+        spent: Seconds of earlier runs.
         clock: Monotonic clock, in seconds.
-        export_seconds: Expected duration of the export, see :meth:`calibrate`.
     """
 
-    trials: int
     timeout: float | None
     spent: float = 0.0
     clock: Callable[[], float] = time.monotonic
-    export_seconds: float = EXPORT_SECONDS
     _start: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,8 +36,26 @@ class Budget:
 
     @property
     def elapsed(self) -> float:
-        """Seconds over all runs of the study."""
+        """Seconds over all runs."""
         return self.spent + self.clock() - self._start
+
+    @property
+    def left(self) -> float:
+        """Remaining seconds; infinite without a limit."""
+        return float("inf") if self.timeout is None else self.timeout - self.elapsed
+
+
+@dataclass
+class Budget(TimeBudget):
+    """The remaining budget of a study, including refit and export.
+
+    Attributes:
+        trials: Total number of trials.
+        export_seconds: Expected duration of the export, see :meth:`calibrate`.
+    """
+
+    trials: int = field(kw_only=True)
+    export_seconds: float = field(default=EXPORT_SECONDS, kw_only=True)
 
     def calibrate(self, startup_seconds: float) -> None:
         """Adapt the expected duration of the export to the speed of this machine.
@@ -57,10 +71,8 @@ class Budget:
         Args:
             refit_seconds: Seconds of the longest fold of the best trial so far.
         """
-        if self.timeout is None:
-            return float("inf")
-        return self.timeout - self.elapsed - self.export_seconds - REFIT_FACTOR * refit_seconds
+        return self.left - self.export_seconds - REFIT_FACTOR * refit_seconds
 
     def refit_seconds_left(self) -> float:
         """Seconds that a refit may take to leave time for the export."""
-        return float("inf") if self.timeout is None else self.timeout - self.elapsed - self.export_seconds
+        return self.left - self.export_seconds

@@ -41,14 +41,5 @@ def task_of(plan: Plan) -> Task[Any, Any, Any]:
 
 
 def make_plan(config: StudyConfig, *, study_file: Path | None = None) -> Plan:
-    """Read the data of a study and work out everything else that is known before training.
-
-    Args:
-        config: The study.
-        study_file: Where it was read from; a relative ``data.path`` may be relative to its folder.
-
-    Raises:
-        DataError: The data break a rule.
-        StudyFileError: The study does not fit its data.
-    """
+    """Plan a study with its task; see :meth:`search.tasks.base.Task.plan`."""
     return find_task(config.task).plan(config, study_file=study_file)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search.compare.time_budget import Options, TimeBudget, common_trials, next_family, reserved_seconds
+from search.compare.time_budget import Options, common_trials, next_family, reserved_seconds
 from search.errors import SearchError
+from search.study.budget import TimeBudget
 from search.study.records import EpochRecord, TrialRecord
 
 

@@ -99,6 +99,6 @@ def drive(
             driver.interrupted = True
 
     with in_process() as executor:
-        driver = Driver(plan, store, executor, Budget(plan.trials, None), _Watch(interrupt), listener)
+        driver = Driver(plan, store, executor, Budget(None, trials=plan.trials), _Watch(interrupt), listener)
         driver.run()
     return store

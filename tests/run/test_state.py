@@ -98,7 +98,7 @@ def test_a_trial_may_start_while_trials_and_seconds_are_left(
     if not ended and fold_seconds:
         state.report(state.ask().number, report(1, 1.0, fold_seconds))
     clock = Clock()
-    budget = Budget(10, timeout, spent, clock)
+    budget = Budget(timeout, spent, clock, trials=10)
     clock.now += passed
     assert state.may_ask(budget) is allowed
 
@@ -126,7 +126,7 @@ def test_trials_count_when_they_run_or_ended(
             state.fail(number, DIED if what == "die" else RAISED, 1.0)
         elif what == "requeue":
             state.requeue(number)
-    assert [state.may_ask(Budget(total, None)) for total in (counted, counted + 1)] == [False, True]
+    assert [state.may_ask(Budget(None, trials=total)) for total in (counted, counted + 1)] == [False, True]
 
 
 def test_a_result_is_told_with_what_the_trial_cost_and_its_curve(state: SearchState, store: StudyStore) -> None:

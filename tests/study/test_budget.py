@@ -19,7 +19,7 @@ class Clock:
 
 def budget(trials: int = 10, timeout: float | None = None, spent: float = 0.0) -> tuple[Budget, Clock]:
     clock = Clock()
-    return Budget(trials, timeout, spent, clock), clock
+    return Budget(timeout, spent, clock, trials=trials), clock
 
 
 def test_a_slow_machine_reserves_more_for_the_export() -> None:

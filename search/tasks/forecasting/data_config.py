@@ -9,7 +9,7 @@ from pydantic.config import JsonDict
 
 from lstmgru.errors import did_you_mean
 from lstmgru.specs import ForecastSpec
-from search.config.sections import SplitsConfig, TableConfig
+from search.config.sections import SplitsConfig, TableConfig, one_part
 from search.config.types import (
     ByShape,
     Columns,
@@ -112,14 +112,9 @@ class DataConfig(TableConfig):
     @field_validator("target", "id", "past_covariates", "future_covariates", "static_covariates")
     @classmethod
     def _one_part_each(cls, value: object, info: ValidationInfo) -> object:
-        columns = value if isinstance(value, tuple) else (value,)
-        for part in ("time", "target", "id", "past_covariates", "future_covariates", "static_covariates"):
-            taken = info.data.get(part)
-            taken = taken if isinstance(taken, tuple) else (taken,)
-            both = [column for column in columns if column is not None and column in taken]
-            if both:
-                raise ValueError(f"names {both[0]!r}, which is data.{part} already; a column plays one part")
-        return value
+        return one_part(
+            value, info, ("time", "target", "id", "past_covariates", "future_covariates", "static_covariates")
+        )
 
     @field_validator("static_covariates")
     @classmethod

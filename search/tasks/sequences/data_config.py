@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic.config import JsonDict
 
-from search.config.sections import SplitsConfig, TableConfig
+from search.config.sections import SplitsConfig, TableConfig, one_part
 from search.config.types import ColumnsOrNone, Folds, Strict, Text
 
 SequenceDatasetName = Literal["vowels", "languages"]
@@ -80,14 +80,7 @@ class SequenceDataConfig(TableConfig):
     @field_validator("id", "time", "text", "group", "channels")
     @classmethod
     def _one_part_each(cls, value: object, info: ValidationInfo) -> object:
-        columns = value if isinstance(value, tuple) else (value,)
-        for part in ("target", "channels", "id", "time", "text", "group"):
-            taken = info.data.get(part)
-            taken = taken if isinstance(taken, tuple) else (taken,)
-            both = [column for column in columns if column is not None and column in taken]
-            if both:
-                raise ValueError(f"names {both[0]!r}, which is data.{part} already; a column plays one part")
-        return value
+        return one_part(value, info, ("target", "channels", "id", "time", "text", "group"))
 
     @field_validator("text")
     @classmethod
