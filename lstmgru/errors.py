@@ -40,12 +40,11 @@ def did_you_mean(name: str, valid: list[str]) -> str:
     return f"; did you mean '{by_lower[close[0]]}'?" if close else ""
 
 
-def one_of(name: str, value: str, valid: tuple[str, ...]) -> None:
+def one_of(name: str, value: str, valid: Sequence[str], error: type[LstmGruError] = SpecError) -> None:
     """Refuse a value that is not one of the valid ones."""
     if value not in valid:
-        raise SpecError(
-            f"{name} must be one of {', '.join(valid)} but got {value!r}{did_you_mean(str(value), list(valid))}"
-        )
+        hint = did_you_mean(str(value), list(valid))
+        raise error(f"{name} must be one of {', '.join(valid)} but got {value!r}{hint}")
 
 
 def at_least(name: str, value: float, minimum: float) -> None:

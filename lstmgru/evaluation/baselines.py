@@ -17,7 +17,7 @@ from lstmgru.specs import ForecastSpec
 
 _Float = npt.NDArray[np.float64]
 Blocks = Callable[[], Iterable[tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]]]
-"""Gives (examples, width) inputs and (examples, outputs) targets, a block at a time, the same ones each time."""
+"""Yields blocks of (examples, width) inputs and (examples, outputs) targets, the same ones in each call."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Ridge:
 
 
 def fit_ridge(blocks: Blocks, alphas: Sequence[float]) -> Ridge:
-    """Fit the regression with the penalty of the smallest mean squared leave-one-out error.
+    """Fit ridge regression with the penalty that minimizes the mean squared leave-one-out error.
 
     Args:
         blocks: More examples than inputs.
-        alphas: Penalties above 0; of equally good ones the first.
+        alphas: Positive penalties; ties are resolved in favor of the first.
     """
     count, center, of_targets = _means(blocks)
     squares, products = _products(blocks, center, of_targets)
@@ -58,7 +58,7 @@ def fit_ridge(blocks: Blocks, alphas: Sequence[float]) -> Ridge:
         for number, alpha in enumerate(alphas):
             shrunk = 1 / (values + alpha)
             left = 1 - 1 / count - z_squared @ shrunk
-            with np.errstate(divide="ignore", invalid="ignore"):  # an example that is interpolated; see below
+            with np.errstate(divide="ignore", invalid="ignore"):  # interpolated examples, see _ALPHAS
                 errors[number] += (((y - z @ (shrunk[:, None] * turned)) / left[:, None]) ** 2).sum()
     alpha = float(alphas[int(np.argmin(np.where(np.isnan(errors), np.inf, errors)))])
     coefficients: _Float = vectors @ (turned / (values + alpha)[:, None])
@@ -66,7 +66,7 @@ def fit_ridge(blocks: Blocks, alphas: Sequence[float]) -> Ridge:
 
 
 def _means(blocks: Blocks) -> tuple[int, _Float, _Float]:
-    """How many examples there are, and the (width,) and (outputs,) means of their inputs and targets."""
+    """The number of examples, and the (width,) and (outputs,) means of inputs and targets."""
     sums = [(len(x), x.sum(axis=0, dtype=np.float64), y.sum(axis=0, dtype=np.float64)) for x, y in blocks()]
     counts, inputs, targets = zip(*sums, strict=True)
     count = sum(counts)
@@ -88,12 +88,12 @@ Array = npt.NDArray[np.float32]
 Forecaster = Callable[[Rows], Array]
 """(windows,) cutoffs → (windows, H, Y) forecasts in original units."""
 
-# The design matrices of the linear baseline stay below this many numbers in all: a few seconds of one core.
+# Maximum size of the whole design matrix of the linear baseline: a few seconds on one core.
 _MAX_DESIGN_NUMBERS = 6_000_000
-# So many of them are there at the same time, unless there are fewer windows than numbers in one.
+# Maximum size of a block of it, if there are more windows than columns.
 _NUMBERS_AT_ONCE = 250_000
-# Largest first: where a small penalty interpolates the training windows its leave-one-out errors are 0/0, and
-# RidgeCV never prefers a NaN to what it has, but keeps one that comes first.
+# Largest first: a small penalty that interpolates the training windows has leave-one-out errors of 0/0, and RidgeCV
+# never replaces a finite error by NaN, but would keep a NaN that comes first.
 _ALPHAS = np.logspace(5, -1, 13)
 
 
@@ -108,26 +108,22 @@ class Baseline(Protocol):
         context_length: int,
         short_series: ShortSeries = "error",
     ) -> Forecaster:
-        """The fitted method, which forecasts at any cutoff with at least one row before it.
+        """Fit the method; the result forecasts at any cutoff with at least one row before it.
 
         Args:
             panel: The data.
-            split: Only its training part is learnt from.
+            split: Its training part is used.
             forecast: Horizon and season.
             context_length: T, rows that are read before a cutoff.
-            short_series: Whether windows with fewer rows before the cutoff are learnt from.
+            short_series: With ``pad``, windows with fewer rows before the cutoff are also used for training.
 
         Raises:
-            DataError: Nothing can be learnt from.
+            DataError: No training window fits.
         """
 
 
 def naive(
-    panel: SeriesPanel,
-    split: Split,
-    forecast: ForecastSpec,
-    context_length: int,
-    short_series: ShortSeries = "error",
+    panel: SeriesPanel, split: Split, forecast: ForecastSpec, context_length: int, short_series: ShortSeries = "error"
 ) -> Forecaster:
     """The last observed value, for every step."""
 
@@ -139,15 +135,11 @@ def naive(
 
 
 def seasonal_naive(
-    panel: SeriesPanel,
-    split: Split,
-    forecast: ForecastSpec,
-    context_length: int,
-    short_series: ShortSeries = "error",
+    panel: SeriesPanel, split: Split, forecast: ForecastSpec, context_length: int, short_series: ShortSeries = "error"
 ) -> Forecaster:
-    """The value one season earlier; beyond one season the last season repeats.
+    """The value one season earlier; for longer horizons the last season repeats.
 
-    A cutoff less than one season after the start of its series has no earlier season: its last value stands in.
+    Within the first season of a series, the last value is used instead.
     """
     steps = np.arange(forecast.horizon) % forecast.season_length - forecast.season_length
 
@@ -159,17 +151,12 @@ def seasonal_naive(
 
 
 def linear(
-    panel: SeriesPanel,
-    split: Split,
-    forecast: ForecastSpec,
-    context_length: int,
-    short_series: ShortSeries = "error",
+    panel: SeriesPanel, split: Split, forecast: ForecastSpec, context_length: int, short_series: ShortSeries = "error"
 ) -> Forecaster:
-    """Ridge regression (Hoerl & Kennard 1970) from everything a network reads to the whole horizon.
+    """Ridge regression (Hoerl & Kennard 1970) from all inputs of a network to the whole horizon.
 
-    What it reads, and how series of different sizes are treated alike, is described in
-    :class:`~lstmgru.data.forecasting.design.WindowDesign`. The penalty is chosen by leave-one-out error on the training
-    windows. When there are more windows than fit in memory, evenly spaced ones are used.
+    For the features and the scaling of series, see :class:`~lstmgru.data.forecasting.design.WindowDesign`. The penalty
+    is chosen by the leave-one-out error on the training windows, which are evenly subsampled if they are too many.
     """
     design = WindowDesign.fit(panel, split, context_length=context_length, horizon=forecast.horizon)
     runs = training_runs(
@@ -204,15 +191,11 @@ def linear(
 
 
 def _ridge_of_few(inputs: Array, targets: Array) -> Any:
-    """The regression of fewer examples than inputs, by their products with each other."""
+    """Ridge regression with fewer examples than inputs, solved in the space of examples."""
     from sklearn.linear_model import RidgeCV
 
     with np.errstate(divide="ignore", invalid="ignore"):
         return RidgeCV(alphas=_ALPHAS).fit(inputs, targets)
 
 
-BASELINES: dict[str, Baseline] = {
-    "naive": naive,
-    "seasonal_naive": seasonal_naive,
-    "linear": linear,
-}
+BASELINES: dict[str, Baseline] = {"naive": naive, "seasonal_naive": seasonal_naive, "linear": linear}

@@ -1,4 +1,4 @@
-"""The windows that a split is scored on, and the scores of forecasts of them."""
+"""The windows that a split is scored on, and the scores of their forecasts."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ForecastEvaluation:
         return float(self.window_errors(metric, forecast, quantiles).mean())
 
     def window_errors(self, metric: str, forecast: Array, quantiles: Array | None = None) -> _Float:
-        """(windows,) errors whose mean is the score, or its square for a metric that is a root, such as RMSE.
+        """(windows,) errors whose mean is the score, or the squared score for root metrics such as RMSE.
 
         Args:
             metric: Its name.
@@ -115,7 +115,7 @@ class ForecastEvaluation:
         wanted = (*self.target.shape, len(self.probabilities))
         if quantiles is None:
             raise SpecError(
-                f"metric {metric} scores quantile forecasts but got none; give them, or choose another metric"
+                f"metric {metric} needs quantile forecasts but got none; pass them, or choose another metric"
             )
         if quantiles.shape != wanted:
             raise SpecError(f"quantile forecasts must have the shape {wanted} but got {quantiles.shape}")
@@ -146,12 +146,7 @@ def make_evaluation(
     """
     find_metric(forecast.metric, "forecast")
     cutoffs = evaluation_cutoffs(
-        panel,
-        split,
-        context_length=context_length,
-        horizon=forecast.horizon,
-        stride=stride,
-        short_series=short_series,
+        panel, split, context_length=context_length, horizon=forecast.horizon, stride=stride, short_series=short_series
     )
     series = np.searchsorted(panel.offsets, cutoffs, side="right") - 1
     return ForecastEvaluation(
@@ -181,7 +176,7 @@ def season_scale(panel: SeriesPanel, train: Rows, season_length: int) -> Array:
 
 
 def _of_shape(errors: _Float, shape: tuple[int, ...], metric: str) -> _Float:
-    """Refuse what a user's metric returns if it does not have the shape of errors."""
+    """Refuse errors of a registered metric that have the wrong shape."""
     if np.shape(errors) != shape:
         raise SpecError(f"metric {metric} must return errors of the shape {shape} but returned {np.shape(errors)}")
     return errors

@@ -1,20 +1,20 @@
 """Prediction intervals calibrated on backtest forecasts: split conformal prediction.
 
-Every backtest forecast gets a *score* for each step and target: how far the true value y lay from it, in units of the
-window's scale s (:mod:`lstmgru.data.forecasting.windows`; 1 where there is a single series):
+Every backtest forecast gets a *score* for each step and target: its distance from the true value y, in units of the
+window's scale s (:mod:`lstmgru.data.forecasting.windows`; 1 for a single series):
 
-- of a point forecast ŷ: |y - ŷ| / s, whatever the level (Vovk et al. 2005; Lei et al. 2018);
-- of the interval [l, u] of a level in a quantile forecast: max(l - y, y - u) / s, negative inside (conformalized
+- for a point forecast ŷ: |y - ŷ| / s, at any level (Vovk et al. 2005; Lei et al. 2018);
+- for the interval [l, u] of a level in a quantile forecast: max(l - y, y - u) / s, negative inside (conformalized
   quantile regression: Romano, Patterson & Candès 2019).
 
 The *offset* of a level is the ⌈(n + 1) level⌉-th smallest of n scores; the interval is ŷ ± offset s or
-[l - offset s, u + offset s]. If old and new windows are exchangeable it covers the true value with at least that
-probability, whatever the model is. Windows of a time series are not quite exchangeable: series drift, and windows that
-overlap repeat each other. Each counts as one here, so with much overlap the offsets are as uncertain as those of the
-few windows that do not overlap: right on average, but what is covered in the end varies more than n promises.
+[l - offset s, u + offset s]. If past and future windows are exchangeable, it covers the true value with at least that
+probability for any model. Windows of a time series are not exactly exchangeable: series drift, and overlapping windows
+are dependent. Each window counts fully here, so with much overlap the coverage is correct on average but varies more
+than n suggests.
 
-As an argument, a forecast is either (windows, H, Y) point forecasts or (windows, H, Y, Q) quantile forecasts, with the
-median in the middle as in ``ForecastSpec.quantiles``.
+Forecasts are passed as (windows, H, Y) point forecasts or (windows, H, Y, Q) quantile forecasts with the median in the
+middle, as in ``ForecastSpec.quantiles``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from lstmgru.errors import SpecError
 Array = npt.NDArray[np.float32]
 _Float = npt.NDArray[np.float64]
 
-# Of the mean absolute score of all steps: one that all other windows hit exactly would give a ratio without bounds.
+# Share of the mean absolute score of all steps; bounds the ratio of a score to scores of 0.
 _SMALLEST_SHARE = 1e-3
 
 
@@ -41,13 +41,13 @@ class Calibration:
     """How far the intervals of each level reach beyond a forecast.
 
     Attributes:
-        levels: Shares of true values that the intervals shall cover, ascending.
-        offsets: (levels, H, Y) in units of the window's scale; NaN where the backtest is too small for a level: there
-            is no such interval then.
-        scaled: Whether a window's scale is that of :mod:`lstmgru.data.forecasting.windows`; else it is 1, and
+        levels: Nominal coverage of the intervals, ascending.
+        offsets: (levels, H, Y) in units of the window's scale; NaN if the backtest is too small for a level, which
+            then has no interval.
+        scaled: Whether windows have the scale of :mod:`lstmgru.data.forecasting.windows`; otherwise it is 1, and
             offsets are in original units.
         season_length: Steps in one season, for the scale.
-        n_windows: Backtest forecasts that were scored.
+        n_windows: Number of scored backtest forecasts.
     """
 
     levels: tuple[float, ...]
@@ -64,7 +64,7 @@ class Calibration:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, ``None`` for NaN; :meth:`from_dict` is the inverse."""
-        # The shortest text of a float32 is read as the same float32, and half as long as that of its double.
+        # The shortest decimal of a float32 is exact, and half as long as that of its double.
         numbers = [None if np.isnan(value) else float(str(value)) for value in self.offsets.ravel()]
         return {
             "levels": list(self.levels),
@@ -92,7 +92,7 @@ def conformity(target: Array, forecast: Array, scale: Array) -> Array:
 
     Args:
         target: (windows, H, Y) true values in original units.
-        forecast: Of the same windows.
+        forecast: Forecasts of the same windows.
         scale: (windows, Y), see :func:`~lstmgru.data.forecasting.windows.panel_scale`.
     """
     if forecast.ndim == target.ndim:
@@ -108,13 +108,13 @@ def calibrate(
 ) -> Calibration:
     """Offsets from the scores of backtest forecasts, for each step and target.
 
-    A level needs level / (1 - level) windows: 4 for 80 %, 19 for 95 %. Where there are fewer, its offsets come from all
-    steps together: each score is divided by the mean absolute score of the *other* windows at its step, and the
-    quantile of these ratios is multiplied by the step's mean. Leaving the score out of its own divisor is what keeps
-    the intervals of few windows wide enough. That takes two windows and level / (1 - level) ratios.
+    A level needs level / (1 - level) windows: 4 for 80 %, 19 for 95 %. With fewer, its offsets are pooled over all
+    steps: each score is divided by the mean absolute score of the *other* windows at its step, and the quantile of
+    these ratios is multiplied by the mean of the step. Excluding the score from its own divisor keeps intervals wide
+    enough for few windows. This needs two windows and level / (1 - level) ratios.
 
     Args:
-        scores: Of each fold, what :func:`conformity` gave.
+        scores: Results of :func:`conformity` for each fold.
         levels: Ascending, each in (0, 1).
         scaled: Whether the scores are in units of the windows' scales.
         season_length: Steps in one season, for the scale.
@@ -124,7 +124,7 @@ def calibrate(
     offsets = np.full((len(levels), *together.shape[-2:]), np.nan)
     for number, level in enumerate(levels):
         offsets[number] = _step_offsets(per_level[number], level)
-    if together.ndim == 3:  # a wider level from other scores than a narrower one may come out smaller
+    if together.ndim == 3:  # levels may use different scores, so enforce that offsets ascend
         offsets = np.where(np.isnan(offsets), np.nan, np.fmax.accumulate(offsets, axis=0))
     return Calibration(levels, offsets.astype(np.float32), scaled, season_length, together.shape[-3])
 
@@ -133,7 +133,7 @@ def enough_windows(n_windows: int, horizon: int, level: float) -> bool:
     """Whether the number of backtest forecasts is enough for an interval of a level, see :func:`calibrate`.
 
     Args:
-        n_windows: Of all folds.
+        n_windows: Number of windows in all folds.
         horizon: H.
         level: In (0, 1).
     """
@@ -144,11 +144,11 @@ def enough_windows(n_windows: int, horizon: int, level: float) -> bool:
 def apply(calibration: Calibration, forecast: Array, scale: Array) -> tuple[Array, Array]:
     """Lower and upper ends (levels, windows, H, Y) of the intervals, in original units.
 
-    A wider level contains a narrower one, and every interval the point forecast; NaN where there is no interval.
+    Intervals are nested and contain the point forecast; NaN if a level has no interval.
 
     Args:
-        calibration: From forecasts of the same kind.
-        forecast: Of any windows, in original units.
+        calibration: Calibration of forecasts of the same kind.
+        forecast: Forecasts in original units.
         scale: (windows, Y), see :func:`~lstmgru.data.forecasting.windows.panel_scale`.
     """
     reach = calibration.offsets[:, None] * scale[:, None]
@@ -164,8 +164,8 @@ def quantile_forecast(calibration: Calibration, forecast: Array, scale: Array) -
     """(windows, H, Y, Q) calibrated quantiles in the order of ``ForecastSpec.quantiles``; the median is the forecast.
 
     Args:
-        calibration: From forecasts of the same kind.
-        forecast: Of any windows, in original units.
+        calibration: Calibration of forecasts of the same kind.
+        forecast: Forecasts in original units.
         scale: (windows, Y), see :func:`~lstmgru.data.forecasting.windows.panel_scale`.
     """
     lower, upper = apply(calibration, forecast, scale)
@@ -173,20 +173,20 @@ def quantile_forecast(calibration: Calibration, forecast: Array, scale: Array) -
 
 
 def coverage(target: Array, lower: Array, upper: Array) -> _Float:
-    """(levels,) shares of true values (windows, H, Y) within their intervals; NaN where a level has none."""
+    """(levels,) shares of true values (windows, H, Y) within their intervals; NaN for levels without intervals."""
     inside = np.where(np.isnan(upper - lower), np.nan, (lower <= target) & (target <= upper))
     shares: _Float = inside.mean(axis=(1, 2, 3))
     return shares
 
 
 def mean_width(lower: Array, upper: Array) -> _Float:
-    """(levels,) mean widths of intervals in original units; NaN where a level has none."""
+    """(levels,) mean widths of intervals in original units; NaN for levels without intervals."""
     widths: _Float = (upper - lower).mean(axis=(1, 2, 3), dtype=np.float64)
     return widths
 
 
 def _step_offsets(scores: Array, level: float) -> _Float:
-    """(H, Y) offsets of one level from (windows, H, Y) scores; NaN where they are too few."""
+    """(H, Y) offsets of one level from (windows, H, Y) scores; NaN if they are too few."""
     n_windows, horizon, n_targets = scores.shape
     if _rank(n_windows, level) <= n_windows:
         return _smallest(scores, _rank(n_windows, level))

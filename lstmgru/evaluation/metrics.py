@@ -1,7 +1,7 @@
-"""The metrics of all tasks: one entry each, and those that users register.
+"""The metrics of all tasks, built-in and registered.
 
-An entry is a function under the decorator ``@_metric``, which holds everything that the search, the reports and the
-model cards need to know about the metric; the docstring gives formula and source. In the formulas y are true values, ŷ
+A built-in metric is a function with the decorator ``@_metric``, whose arguments are everything that the search, the
+reports and the model cards need to know; the docstring gives formula and source. In the formulas y are true values, ŷ
 forecasts, and p probabilities. Metrics of forecasts are averaged over the targets.
 """
 
@@ -79,7 +79,7 @@ def register_metric(
     of_quantiles: bool = False,
     needs_variation: bool = False,
 ) -> None:
-    """Make a metric selectable in studies, next to those of the library.
+    """Register a metric, so that studies can choose it.
 
     The function takes true values and predictions:
 
@@ -125,14 +125,14 @@ def register_metric(
 
 
 def add_metric(metric: Metric) -> None:
-    """Register a metric that :func:`registered_metrics` gave, perhaps in another process.
+    """Register a metric from :func:`registered_metrics`, possibly of another process.
 
     Raises:
         SpecError: As :func:`register_metric`.
     """
     _check(metric)
     if metric.name in _built_in or _registered.get(metric.name, metric) != metric:
-        raise SpecError(f"there is a metric {metric.name!r} already; register yours under another name")
+        raise SpecError(f"the metric {metric.name!r} already exists; register yours under another name")
     _registered[metric.name] = metric
 
 
@@ -142,16 +142,16 @@ def registered_metrics() -> Mapping[str, Metric]:
 
 
 def metric_names(task: str) -> tuple[str, ...]:
-    """The names of all metrics of a task, the library's first."""
+    """The names of all metrics of a task, built-in ones first."""
     return tuple(name for name, metric in (_built_in | _registered).items() if task in metric.losses)
 
 
 def find_metric(name: str, task: str | None = None) -> Metric:
-    """The metric of a name.
+    """Find a metric by name.
 
     Args:
-        name: Of the metric.
-        task: The task that must have it; ``None``: any.
+        name: The name.
+        task: The task that must have the metric; ``None`` for any.
 
     Raises:
         SpecError: There is no such metric.
@@ -162,7 +162,7 @@ def find_metric(name: str, task: str | None = None) -> Metric:
 
 
 def _check(metric: Metric) -> None:
-    """Refuse a metric that contradicts itself."""
+    """Refuse an inconsistent metric."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", metric.name):
         rule = "the name of a metric must be lowercase letters, digits and '_', a letter first"
         raise SpecError(f"{rule}, but got {metric.name!r}")
@@ -181,13 +181,13 @@ def _check(metric: Metric) -> None:
     one_of("direction", metric.direction, get_args(Direction))
     one_of("divisor", metric.divisor or "season", get_args(Divisor))
     if "forecast" in metric.tasks and metric.larger_is_better:
-        raise SpecError(f"direction of the metric {metric.name!r} must be minimize, for forecasts are scored by errors")
+        raise SpecError(f"direction of the metric {metric.name!r} must be minimize, as forecasts are scored by errors")
     if metric.tasks != ("forecast",) and (metric.divisor is not None or metric.of_quantiles):
         raise SpecError(f"divisor and of_quantiles of the metric {metric.name!r} are for the task forecast only")
 
 
 def _metric(label: str, losses: Losses, **options: Any) -> Callable[..., Any]:
-    """Enter the decorated function as the metric of its name."""
+    """Register the decorated function as a built-in metric under its name."""
 
     def enter(function: Callable[..., Any]) -> Callable[..., Any]:
         metric = Metric(name=function.__name__, function=function, losses=losses, label=label, **options)
@@ -278,7 +278,7 @@ def r2(labels: Floats, predictions: Floats) -> float:
 
 @_metric("accuracy", _CLASSES, direction="maximize")
 def accuracy(labels: Codes, probabilities: Probabilities) -> float:
-    """Share of the labels whose class is the most probable one."""
+    """Share of labels whose class is the most probable one."""
     return float((probabilities.argmax(axis=1) == labels).mean())
 
 
@@ -310,7 +310,7 @@ def log_loss(labels: Codes, probabilities: Probabilities) -> float:
 def auroc(labels: Codes, probabilities: Probabilities) -> float:
     """Area under the ROC curve of the second of two classes (Fawcett 2006); NaN where all labels are the same.
 
-    Of more classes, the mean over those that occur, each against the rest.
+    For more classes, the mean over those that occur, each against the rest.
     """
     occurring = np.unique(labels).astype(np.int64)
     if len(occurring) < 2:

@@ -1,4 +1,4 @@
-"""Simple methods that every search for a labeling network is measured against."""
+"""The baselines of sequence classification and regression."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from lstmgru.specs import LabelSpec
 
 Array = npt.NDArray[np.float32]
 SequencePredictor = Callable[[Indices], Array]
-"""(k,) numbers of sequences → (k, C) probabilities of the classes, or (k, 1) numbers in original units."""
+"""(k,) indices of sequences → (k, C) class probabilities, or (k, 1) numbers in original units."""
 _Floats = npt.NDArray[np.float64]
 
-# No table, of flattened sequences or of distances, holds more numbers (48 MB in float64).
+# Maximum size of a matrix of features or distances (48 MB in float64).
 _MOST_NUMBERS = 6_000_000
 _ALPHAS = np.logspace(5, -3, 17)
-# Of a class that the linear model gives no probability.
+# Shared equally by all classes, so that no probability of the linear model is 0.
 _LEAST_PROBABILITY = 0.01
 
 
@@ -30,24 +30,24 @@ class SequenceBaseline(Protocol):
     """Fits a simple method to the training part of a split."""
 
     def __call__(self, sequences: LabeledSequences, train: Indices, task: LabelSpec) -> SequencePredictor:
-        """The fitted method.
+        """Fit the method.
 
         Args:
             sequences: The data.
-            train: (sequences,) numbers of those to learn from; of the others only what is asked for is read.
-            task: What the labels are.
+            train: (sequences,) indices of the training sequences; others are only read for prediction.
+            task: The labels.
 
         Raises:
-            DataError: Nothing can be learnt.
+            DataError: The training sequences have no usable features.
         """
 
 
 def sequence_baselines(sequences: LabeledSequences, task: LabelSpec) -> dict[str, SequenceBaseline]:
-    """The baselines that fit the data, by name, the simplest first.
+    """The baselines for the data by name, simplest first.
 
     Args:
         sequences: The data.
-        task: What the labels are.
+        task: The labels.
     """
     of_classes = task.task == "classification"
     found: dict[str, SequenceBaseline] = {"majority" if of_classes else "mean": constant}
@@ -65,8 +65,8 @@ def constant(sequences: LabeledSequences, train: Indices, task: LabelSpec) -> Se
 def nearest_neighbor(sequences: LabeledSequences, train: Indices, task: LabelSpec) -> SequencePredictor:
     """The label of the nearest training sequence, by Euclidean distance.
 
-    Each channel is scaled to mean 0 and deviation 1 over the training part. Where lengths are unequal, every sequence
-    is stretched to the median length of the training part by linear interpolation.
+    Each channel is scaled to mean 0 and deviation 1 over the training part. Sequences of other lengths are resampled to
+    the median length of the training part by linear interpolation.
     """
     steps = int(np.median(sequences.lengths[train]))
     mean, scale = _moments(np.concatenate([_values(sequences, at) for at in train]))
@@ -79,7 +79,7 @@ def nearest_neighbor(sequences: LabeledSequences, train: Indices, task: LabelSpe
     squares = (known**2).sum(axis=1)
 
     def predict(indices: Indices) -> Array:
-        # Without |x|², which is the same for all neighbors.
+        # |x|² is omitted, as it is the same for all neighbors.
         nearest = (squares - 2 * read(indices) @ known.T).argmin(axis=1)
         labels: Array = targets[nearest].astype(np.float32)
         return labels
@@ -88,11 +88,11 @@ def nearest_neighbor(sequences: LabeledSequences, train: Indices, task: LabelSpe
 
 
 def ridge(sequences: LabeledSequences, train: Indices, task: LabelSpec) -> SequencePredictor:
-    """A linear model with an L2 penalty chosen by leave-one-out, of all values in order or of their summaries.
+    """Ridge regression of all values or of summary statistics, with the penalty chosen by leave-one-out error.
 
-    Where all lengths are equal, every step of every channel is a feature; else, and where that would be too many
-    numbers, each channel's mean, deviation, minimum, maximum, first and last value and slope. Of classes it is the
-    linear probability model: a regression of each class's indicator, made probabilities by the nearest ones.
+    If all lengths are equal, the features are the values of all steps and channels, unless they are too many; otherwise
+    mean, deviation, minimum, maximum, first and last value, and slope of each channel. For classes, the indicators are
+    regressed (linear probability model), and the outputs are projected onto the probability simplex.
     """
     from sklearn.linear_model import RidgeCV
     from sklearn.pipeline import make_pipeline
@@ -113,8 +113,8 @@ def ridge(sequences: LabeledSequences, train: Indices, task: LabelSpec) -> Seque
 def tfidf(sequences: LabeledSequences, train: Indices, task: LabelSpec) -> SequencePredictor:
     """A linear model of a text's words, word pairs and parts of words, weighted by TF-IDF.
 
-    It is logistic regression, or ridge regression of numbers. Parts of words have up to four characters: of names and
-    other short texts they say more than the words.
+    Logistic regression for classes, ridge regression for numbers. Parts of words have up to four characters; for names
+    and other short texts they are more informative than words.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression, RidgeCV
@@ -137,9 +137,7 @@ def tfidf(sequences: LabeledSequences, train: Indices, task: LabelSpec) -> Seque
     except ValueError as error:
         if "empty vocabulary" not in str(error):
             raise
-        raise DataError(
-            f"none of the {len(train)} training texts holds a word, so TF-IDF has nothing to count"
-        ) from None
+        raise DataError(f"none of the {len(train)} training texts contains a word, so TF-IDF has no features") from None
 
     def predict(indices: Indices) -> Array:
         texts = sequences.texts[indices]
@@ -174,7 +172,7 @@ def _moments(values: _Floats) -> tuple[_Floats, _Floats]:
 
 
 def _stretched(values: _Floats, steps: int) -> _Floats:
-    """(T, F) → (steps, F) by linear interpolation, the first and the last step where they were."""
+    """(T, F) → (steps, F) by linear interpolation; first and last step are kept."""
     if len(values) == steps:
         return values
     place = np.linspace(0, len(values) - 1, steps)
@@ -195,7 +193,7 @@ def _summary(values: _Floats) -> _Floats:
 
 
 def _outputs(predicted: _Floats, task: LabelSpec) -> Array:
-    """Outputs of a linear model → numbers, or the nearest probabilities to them, none of which is 0."""
+    """Outputs of a linear model → numbers, or the nearest probabilities, none of which is 0."""
     if task.task == "regression":
         return predicted.reshape(-1, 1).astype(np.float32)
     n_classes = predicted.shape[1]
@@ -210,7 +208,7 @@ def _outputs(predicted: _Floats, task: LabelSpec) -> Array:
 
 
 def _in_parts(predict: SequencePredictor, n_train: int, task: LabelSpec) -> SequencePredictor:
-    """The same method, asked about so few sequences at once that a table against the training ones stays small."""
+    """The same method in batches, to limit the size of matrices against the training sequences."""
     at_once = max(1, _MOST_NUMBERS // n_train)
 
     def predict_all(indices: Indices) -> Array:

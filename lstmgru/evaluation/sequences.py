@@ -1,4 +1,4 @@
-"""The labels that a split is scored on, and the scores of predictions of them."""
+"""The labels that a split is scored on, and the scores of their predictions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SequenceEvaluation:
     Attributes:
         labels: (k,) codes of the classes, or numbers in original units.
         task: Their task.
-        groups: (k,) groups of labels; ``None``: there are none.
+        groups: (k,) groups of the labels, if there are any.
     """
 
     labels: _Labels
@@ -35,21 +35,21 @@ class SequenceEvaluation:
 
     @classmethod
     def of(cls, sequences: LabeledSequences, indices: Indices, task: LabelSpec) -> Self:
-        """The evaluation of (k,) sequences, given by their numbers."""
+        """The evaluation of the sequences with (k,) indices."""
         groups = None if sequences.groups is None else sequences.groups[indices]
         return cls(sequences.labels[indices], task, groups)
 
     def check(self, metric: str) -> None:
-        """Check that a metric has a value.
+        """Check that a metric is defined for the labels.
 
         Raises:
-            DataError: It has none.
+            DataError: It is not.
             SpecError: The task has no such metric.
         """
         if find_metric(metric, self.task.task).needs_variation and len(np.unique(self.labels)) < 2:
             raise DataError(
-                f"{metric} has no value where all {len(self.labels)} labels that are scored are the same; choose "
-                "another metric or other splits"
+                f"{metric} is undefined, because all {len(self.labels)} scored labels are the same; choose another "
+                "metric or other splits"
             )
 
     def score(self, metric: str, outputs: Array) -> float:

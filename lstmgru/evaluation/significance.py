@@ -1,4 +1,4 @@
-"""Is one method really better than another? Paired differences with an interval that respects their dependence."""
+"""Significance of paired differences between two methods, with intervals that account for dependence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean difference with its 95 % interval, infinite where the data are too few to tell, and the p-value of 0."""
+    """A mean difference with its 95 % interval, infinite with too few data, and the p-value of no difference."""
 
     mean: float
     low: float
@@ -30,16 +30,16 @@ class Interval:
 def paired_interval(difference: Floats, times: Integers, series: Integers, *, overlap: int) -> Interval:
     """The 95 % interval of a mean of paired differences between two forecasters.
 
-    Neighboring windows overlap and series move together. Differences are therefore averaged over the series at each
-    cutoff first, then over blocks of neighboring cutoffs, each twice as long as windows overlap; the means of the
-    blocks are nearly independent, and the interval is that of their t test (Ibragimov & Müller 2010). Where the cutoffs
-    are too few for that, the means of the series are tested.
+    Neighboring windows overlap and series are correlated. Differences are therefore averaged over the series at each
+    cutoff, and then over blocks of neighboring cutoffs that are twice as long as the overlap of windows; the block
+    means are nearly independent, and the interval is that of their t test (Ibragimov & Müller 2010). With too few
+    cutoffs, the means of the series are tested instead.
 
     Args:
         difference: (windows,) error of one forecaster minus error of the other.
-        times: (windows,) the moment of each cutoff, as an ordered number.
-        series: (windows,) the series of each window.
-        overlap: Neighboring cutoffs that share a target: the horizon over the stride; 1 if none do.
+        times: (windows,) time of each cutoff, as an ordered number.
+        series: (windows,) series of each window.
+        overlap: Number of neighboring cutoffs that share a target: horizon / stride, 1 without overlap.
     """
     by_time = _group_means(difference, times)
     blocks = len(by_time) if overlap == 1 else len(by_time) // (2 * overlap)
@@ -55,21 +55,20 @@ def paired_bootstrap(difference: Callable[[Integers], float], units: Integers) -
     """The 95 % percentile interval of a difference between two methods, from a bootstrap (Efron & Tibshirani 1993).
 
     Args:
-        difference: From the (n,) rows that were drawn, of which some come several times, the score of the one method
-            minus the score of the other.
+        difference: Maps (n,) drawn rows, with repetitions, to the score of one method minus that of the other.
         units: (k,) the unit of each row: rows of one unit depend on each other.
     """
     return bootstrap_interval(difference(np.arange(len(units))), bootstrap_scores(difference, units))
 
 
 def bootstrap_scores(score: Callable[[Integers], float], units: Integers) -> Floats:
-    """(draws,) scores of rows that were drawn; none where there are too few units to draw from.
+    """(draws,) scores of bootstrap samples; empty if there are too few units.
 
-    Whole units are drawn with replacement, as many as there are. The draws are the same every time, so that the scores
-    of two methods on the same units are paired, and their difference is that of each draw.
+    Whole units are drawn with replacement, as many as there are. The draws are the same in every call, so that the
+    scores of two methods on the same units are paired.
 
     Args:
-        score: From the (n,) rows that were drawn, of which some come several times.
+        score: Maps (n,) drawn rows, with repetitions, to a score.
         units: (k,) the unit of each row: rows of one unit depend on each other.
     """
     rows = np.argsort(units, kind="stable")
@@ -85,13 +84,13 @@ def bootstrap_scores(score: Callable[[Integers], float], units: Integers) -> Flo
 
 
 def bootstrap_interval(mean: float, values: Floats) -> Interval:
-    """The 95 % percentile interval of a difference, from those of the draws of a bootstrap.
+    """The 95 % percentile interval of a difference, from bootstrap draws.
 
-    Draws for which the difference has no value do not count; where they are most, nothing can be told.
+    Draws with an undefined difference are ignored; if they are the majority, the interval is infinite.
 
     Args:
-        mean: The difference itself.
-        values: (draws,) that of each draw, as :func:`bootstrap_scores` has them.
+        mean: The difference on all rows.
+        values: (draws,) differences, see :func:`bootstrap_scores`.
     """
     values = values[np.isfinite(values)]
     if len(values) < _RESAMPLES / 2:
@@ -102,11 +101,10 @@ def bootstrap_interval(mean: float, values: Floats) -> Interval:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values of several tests, corrected so that the chance of any false claim among them stays that of one (Holm
-    1979).
+    """p-values of several tests, corrected to control the family-wise error rate (Holm 1979).
 
-    A claim may be made where the corrected value is below the level. The smallest p-value is multiplied by the number
-    of tests, the next one by one less, and so on; none becomes smaller than one before it.
+    A difference is significant if its corrected value is below the level. The smallest p-value is multiplied by the
+    number of tests, the next one by one less, and so on; corrected values never decrease in this order.
     """
     corrected = [1.0] * len(p_values)
     largest = 0.0
@@ -135,7 +133,7 @@ def _group_means(values: Floats, keys: Integers) -> Floats:
 
 
 def _ranges(starts: Integers, sizes: Integers) -> Integers:
-    """The numbers ``starts[i]``, … of ranges with so many numbers each, one range after the other."""
+    """The concatenated ranges that start at ``starts[i]`` and have ``sizes[i]`` numbers."""
     ends = np.cumsum(sizes)
     numbers: Integers = np.arange(ends[-1]) + np.repeat(starts - (ends - sizes), sizes)
     return numbers

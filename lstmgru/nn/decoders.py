@@ -1,4 +1,4 @@
-"""From an encoded context to all steps of the horizon: one interface, :class:`Decoder`, and a class for each kind."""
+"""Decoders from an encoded context to all steps of the horizon, with the common interface :class:`Decoder`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from lstmgru.nn.encoder import Encoded, Encoder, EncoderState
     from lstmgru.specs import ModelSpec
 
-# Features between the future covariates and a forecast.
+# Hidden features between the future covariates and a forecast.
 _FUTURE_FEATURES = 32
 
 
 @dataclass(frozen=True)
 class DecoderSizes:
-    """Sizes of what a decoder reads and writes.
+    """Sizes of the inputs and outputs of a decoder.
 
     Attributes:
         horizon: H.
@@ -228,5 +228,5 @@ DECODER_CLASSES: dict[str, type[Decoder]] = {
 
 
 def _map_state(state: EncoderState, of: Callable[[Tensor], Tensor]) -> EncoderState:
-    """A function of every tensor of a state."""
+    """Apply a function to every tensor of a state."""
     return tuple(tuple(tuple(of(tensor) for tensor in layer) for layer in stack) for stack in state)

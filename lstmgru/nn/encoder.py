@@ -1,9 +1,8 @@
-"""The recurrent part of a network: layers one after the other, in any order and mix, and stacks side by side.
+"""The recurrent part of a network: stacks of layers of any cells, in parallel branches.
 
-Where ``lengths`` (B,) are given, sequence ``b`` ends after ``lengths[b]`` steps, at least 1, and what comes after them
-is padding. It changes nothing before it, whatever the cell, if it is finite: a layer that reads backwards begins at a
-sequence's own end, which is also where the last output is. The outputs at the padding mean nothing, nor does the state:
-no sequence can go on from it.
+If ``lengths`` (B,) are given, sequence ``b`` has ``lengths[b]`` steps, at least 1, followed by padding. Finite padding
+has no effect on the real steps, whatever the cell: a backward layer starts at the last real step, which also provides
+the last output. The outputs at padded steps and the state are meaningless, so a sequence cannot be continued from them.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ class Encoded(NamedTuple):
 
     Attributes:
         outputs: (B, T, width) after each step.
-        last: (B, width) the last output; of a layer that reads backwards, the one at the first step.
-        state: From which it would go on.
+        last: (B, width) the last output; for a backward layer, the one at the first step.
+        state: The final state, from which a sequence can be continued.
     """
 
     outputs: Tensor
@@ -48,7 +47,7 @@ class RecurrentLayer(nn.Module):
         self.backwards = make_cell(spec.cell, n_inputs, spec.hidden_size, recurrent_dropout) if backwards else None
 
     def forward(self, x: Tensor, state: State | None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """(B, T, inputs) → (B, T, outputs), and the state: that of the way forwards, then that of the way back."""
+        """(B, T, inputs) → (B, T, outputs), and the states of the forward and then the backward direction."""
         if self.backwards is None:
             outputs: tuple[Tensor, State] = self.forwards(x, state)
             return outputs
@@ -60,16 +59,16 @@ class RecurrentLayer(nn.Module):
 
 
 class RecurrentStack(nn.Module):
-    """Layer after layer, with dropout between two layers.
+    """Consecutive layers with dropout between them.
 
     Args:
         layers: First to last.
         n_inputs: Features of the input.
         dropout: Probability of dropping a feature between two layers.
         recurrent_dropout: Of each layer.
-        residual: Whether a layer's input is added to its output, but for the first; where the widths differ, after a
-            linear map.
-        layer_norm: Whether each output is normalized over its features.
+        residual: Whether to add each layer's input to its output, except for the first layer; if the widths differ,
+            the input passes a linear map first.
+        layer_norm: Whether to normalize each output over its features.
     """
 
     def __init__(
@@ -99,7 +98,7 @@ class RecurrentStack(nn.Module):
     def forward(
         self, x: Tensor, state: StackState | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, Tensor, StackState]:
-        """(B, T, inputs) → (B, T, width) outputs, the (B, width) last of them and the state, as in :class:`Encoded`."""
+        """(B, T, inputs) → outputs (B, T, width), the last output (B, width) and the state, as in :class:`Encoded`."""
         states = []
         for index, layer in enumerate(self.layers):
             read = x if index == 0 else self.dropout(x)
@@ -144,7 +143,7 @@ class Encoder(nn.Module):
         self.n_outputs = widths[0] if self.merge is None else self.merge.n_outputs
 
     def forward(self, x: Tensor, state: EncoderState | None = None, lengths: Tensor | None = None) -> Encoded:
-        """Read (B, T, inputs), from the start or from a state."""
+        """Encode (B, T, inputs), from the initial or a given state."""
         of_branches = [None] * len(self.branches) if state is None else state
         read = [branch(x, before, lengths) for branch, before in zip(self.branches, of_branches, strict=True)]
         outputs, lasts, states = zip(*read, strict=True)
@@ -157,8 +156,8 @@ class _Reversal:
     """Reverses sequences within their lengths, and back; the padding stays in place.
 
     Args:
-        x: (B, T, …) what is to be turned round.
-        lengths: (B,); ``None``: all sequences have T steps.
+        x: (B, T, …) a tensor of the shape to reverse.
+        lengths: (B,); ``None`` if all sequences have T steps.
     """
 
     def __init__(self, x: Tensor, lengths: Tensor | None) -> None:
@@ -169,19 +168,19 @@ class _Reversal:
             self._order = torch.where(mirrored < 0, steps, mirrored)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """(B, T, features) → the same, the other way round."""
+        """(B, T, features) → the same in reverse order."""
         return x.flip(1) if self._order is None else _rows(x, self._order)
 
 
 def _rows(x: Tensor, steps: Tensor) -> Tensor:
-    """(B, T, features) at (B, n) steps → (B, n, features); faster than ``gather``, which moves single numbers."""
+    """(B, T, features) at (B, n) steps → (B, n, features); faster than ``gather``, which copies single numbers."""
     starts = torch.arange(x.shape[0], device=x.device).unsqueeze(1) * x.shape[1]
     rows = x.flatten(0, 1).index_select(0, (starts + steps).flatten())
     return rows.reshape(*steps.shape, x.shape[2])
 
 
 class Concat(nn.Module):
-    """Branches side by side."""
+    """Concatenates the branches."""
 
     def __init__(self, widths: list[int]) -> None:
         super().__init__()
@@ -193,7 +192,7 @@ class Concat(nn.Module):
 
 
 class Sum(nn.Module):
-    """The sum of the branches, those of another width than the first after a linear map to its width."""
+    """Sums the branches; branches of another width than the first pass a linear map to its width."""
 
     def __init__(self, widths: list[int]) -> None:
         super().__init__()
@@ -228,5 +227,5 @@ _MERGES: dict[Merge, type[Concat | Sum]] = {"concat": Concat, "sum": Sum, "gate"
 
 
 def make_merge(name: Merge, widths: list[int]) -> Concat | Sum:
-    """The module that makes one sequence of several, of given widths."""
+    """The module that merges sequences of given widths into one."""
     return _MERGES[name](widths)

@@ -13,14 +13,14 @@ from torch.nn import functional as F
 
 from lstmgru.specs import InputSpec, ModelSpec
 
-# Half as many features as there are names, within reason.
+# Half as many features as names, up to this limit.
 _LARGEST_EMBEDDING = 16
 
 
 class CategoryEmbedding(nn.Module):
-    """Replaces categorical channels by learned vectors; numeric ones pass.
+    """Replaces categorical channels by learned vectors; numeric channels pass unchanged.
 
-    All vectors begin at 0, which stays that of an unknown name: one that training never met counts as unknown, too.
+    All vectors are initialized to 0, which remains the vector of unknown names and of names absent from training.
 
     Args:
         n_channels: C.
@@ -51,8 +51,8 @@ class StaticFeatures(nn.Module):
     """Features that are constant within a series: static covariates and, optionally, a learned vector for each series.
 
     Args:
-        inputs: What there is.
-        series_embedding: Size of the vector of a series; 0: none.
+        inputs: The inputs of the network.
+        series_embedding: Size of the vector of a series; 0 for none.
     """
 
     def __init__(self, inputs: InputSpec, series_embedding: int) -> None:
@@ -71,7 +71,7 @@ class StaticFeatures(nn.Module):
 
 
 class Segments(nn.Module):
-    """Puts neighboring steps together: one recurrent step reads a whole segment (Lin et al. 2023).
+    """Groups neighboring steps, so that a recurrent step reads a whole segment (Lin et al. 2023).
 
     Args:
         length: Steps of a segment.
@@ -82,32 +82,30 @@ class Segments(nn.Module):
         self.length = length
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, C) → (B, segments, length · C), cut from the last step back; a first one that is not full repeats its
-        first step.
-        """
+        """(B, T, C) → (B, segments, length · C), aligned to the end; the first step is repeated to fill a segment."""
         missing = -x.shape[1] % self.length
         if missing:
             x = torch.cat([x[:, :1].expand(-1, missing, -1), x], dim=1)
         return x.reshape(x.shape[0], self.count(x.shape[1]), self.length * x.shape[2])
 
     def from_start(self, x: Tensor) -> Tensor:
-        """(B, T, C) → (B, segments, length · C), cut from the first step on; a last one that is not full ends in 0."""
+        """(B, T, C) → (B, segments, length · C), aligned to the start; the last segment is padded with 0."""
         padded = F.pad(x, (0, 0, 0, -x.shape[1] % self.length))
         return padded.reshape(x.shape[0], self.count(x.shape[1]), self.length * x.shape[2])
 
     def real(self, real: Tensor | None) -> Tensor | None:
-        """(B, T) real steps → (B, segments): those that hold any."""
+        """(B, T) mask of real steps → (B, segments) mask of segments with at least one."""
         return None if real is None else self(real.unsqueeze(-1)).any(-1)
 
     def count(self, steps: int) -> int:
-        """The number of segments of a number of steps."""
+        """The number of segments for a number of steps."""
         return -(-steps // self.length)
 
 
-# A context that does not vary still needs a scale: this share of its mean absolute value, and of the training part's.
+# A constant context still needs a scale: this share of its mean absolute value, and of that of the training part.
 _FLOOR = 1e-3
 _SMALLEST = 1e-4
-# A deviation below this share of the mean absolute value is the rounding of float32.
+# A deviation below this share of the mean absolute value is a rounding error of float32.
 _ROUNDING = 1e-6
 
 
@@ -122,11 +120,11 @@ class WindowNormalization(nn.Module):
     """Normalizes each window by statistics of its own context.
 
     ``last``: the last value becomes 0. ``window``: mean 0 and deviation 1 over the context (Kim et al. 2022, without
-    their learned factors). ``mean``: mean absolute value 1 (Salinas et al. 2020). With differences, the network reads
-    the changes from one step to the next, and what it forecasts is the change since the last value.
+    learned factors). ``mean``: mean absolute value 1 (Salinas et al. 2020). With differences, the network reads the
+    changes between steps and forecasts the change since the last value.
 
     Args:
-        spec: Its ``normalization`` and ``transform`` are used.
+        spec: Provides ``normalization`` and ``transform``.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -139,10 +137,10 @@ class WindowNormalization(nn.Module):
 
         Args:
             past: (B, T, Y) contexts of the targets, scaled.
-            real: (B, T) False where a context is padded; ``None``: all are real.
+            real: (B, T) False where a context is padded; ``None`` if nothing is padded.
 
         Returns:
-            (B, T, Y) what the network reads, 0 where it is not real, and what a forecast is to be undone by.
+            (B, T, Y) normalized contexts, 0 in the padding, and the level that denormalizes forecasts.
         """
         last = past[:, -1:]
         read = past
@@ -172,17 +170,17 @@ class WindowNormalization(nn.Module):
 
 
 class SequenceNormalization(nn.Module):
-    """Gives each channel of a sequence mean 0 and deviation 1 over its own steps; a constant channel becomes 0."""
+    """Normalizes each channel of a sequence to mean 0 and deviation 1 over its steps; a constant channel becomes 0."""
 
     def forward(self, x: Tensor, real: Tensor) -> Tensor:
         """Normalize.
 
         Args:
-            x: (B, T, F), 0 where it is not real.
-            real: (B, T) which steps are.
+            x: (B, T, F), 0 in the padding.
+            real: (B, T) False in the padding.
 
         Returns:
-            (B, T, F), 0 where it is not real.
+            (B, T, F), 0 in the padding.
         """
         size = _mean(x.abs(), real)
         x = (x - _mean(x, real)) * real.unsqueeze(-1)

@@ -27,11 +27,11 @@ class Inputs(NamedTuple):
     """A batch of inputs of a network.
 
     Attributes:
-        past: (B, T, F) contexts, scaled; categorical channels hold codes.
-        future: (B, H, K) what is known of the horizon.
-        static: (B, S) what does not change within a series; ``None`` where S is 0.
-        series: (B,) codes of the series, from 1; ``None`` where the network does not tell them apart.
-        lengths: (B,) rows at the end of each context that are real; ``None``: all are.
+        past: (B, T, F) scaled contexts; categorical channels hold codes.
+        future: (B, H, K) covariates known over the horizon.
+        static: (B, S) static covariates; ``None`` if S is 0.
+        series: (B,) codes of the series, from 1; ``None`` if the network has no parameters for each series.
+        lengths: (B,) number of real rows at the end of each context; ``None`` if all are real.
     """
 
     past: Tensor
@@ -42,7 +42,7 @@ class Inputs(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """A normalized forecast (B, H, Y, Q), its level, and the weights of the attention."""
+    """A normalized forecast (B, H, Y, Q), its level, and the attention weights."""
 
     forecast: Tensor
     level: Level
@@ -50,13 +50,13 @@ class _Read(NamedTuple):
 
 
 class ForecastNetwork(nn.Module):
-    """Reads a context, forecasts all steps of the horizon.
+    """Forecasts all steps of the horizon from a context.
 
     Args:
         spec: The architecture.
-        inputs: What it reads.
+        inputs: Its inputs.
         horizon: H.
-        quantiles: (Q,) ascending probabilities, the median in the middle; the median alone is a point forecast.
+        quantiles: (Q,) ascending probabilities with the median in the middle; only the median for a point forecast.
     """
 
     probabilities: Tensor
@@ -75,7 +75,7 @@ class ForecastNetwork(nn.Module):
         self.covariates = CategoryEmbedding(n_past - n_targets, _from(inputs.categories, n_targets))
         self.future = CategoryEmbedding(inputs.n_future, _from(inputs.categories, first_future))
         self.static = StaticFeatures(inputs, spec.series_embedding)
-        # A decoder with positions has the channel's embedding beside them.
+        # The parallel decoder has its own channel embedding, next to that of positions.
         size = min(16, n_targets // 2 + 1) if independent and n_targets > 1 and spec.decoder != "parallel" else 0
         self.channel = nn.Embedding(n_targets, size) if size else None
         n_static = self.static.n_outputs + size
@@ -113,19 +113,19 @@ class ForecastNetwork(nn.Module):
         """
         read = self._read(Inputs(past, future, static, series, lengths))
         forecast = denormalize(read.forecast, read.level)
-        # Quantiles that crossed change places (Chernozhukov et al. 2010).
+        # Rearrange crossing quantiles (Chernozhukov et al. 2010).
         return forecast.sort(dim=-1).values if len(self.quantiles) > 1 else forecast
 
     def loss(self, inputs: Inputs, target: Tensor, kind: Loss) -> Tensor:
         """Mean loss of a batch on normalized values, a scalar.
 
         Args:
-            inputs: What is read.
+            inputs: The batch.
             target: (B, H, Y) scaled.
             kind: ``mae``, ``mse``, ``huber`` or ``quantile``.
 
         Raises:
-            SpecError: The loss is one of classes.
+            SpecError: The loss is not for forecasts.
         """
         read = self._read(inputs)
         goal = ((target - read.level.shift) / read.level.scale).unsqueeze(-1).expand_as(read.forecast)
@@ -148,10 +148,10 @@ class ForecastNetwork(nn.Module):
 
         Returns:
             (B, C, M, L) weights with sum 1 over L, the segments of the context (steps, for a segment length of 1). C is
-            Y where channels are independent, else 1; M is H / ``decoder.span``, rounded up.
+            Y if channels are independent, else 1; M is H / ``decoder.span``, rounded up.
 
         Raises:
-            SpecError: The pooling is no attention.
+            SpecError: The pooling is not an attention.
         """
         weights = self._read(inputs).weights
         if weights is None:
@@ -174,7 +174,7 @@ class ForecastNetwork(nn.Module):
         return static, series, lengths
 
     def _read(self, inputs: Inputs) -> _Read:
-        """Everything between the normalization and its undoing."""
+        """The normalized forecast."""
         n_targets = self.inputs.n_targets
         past, future = inputs.past, self.future(inputs.future)
         real = _real(inputs.lengths, past) if self.inputs.padded else None
@@ -188,7 +188,7 @@ class ForecastNetwork(nn.Module):
         )
 
         independent = self.spec.channels == "independent"
-        if independent:  # each channel is a row of the batch
+        if independent:  # each channel becomes a row of the batch
             targets = targets.transpose(1, 2).flatten(0, 1).unsqueeze(-1)
             covariates, future, static = (
                 values.repeat_interleave(n_targets, dim=0) for values in (covariates, future, static)
@@ -218,21 +218,21 @@ def _real(lengths: Tensor | None, past: Tensor) -> Tensor:
 
 
 def _from(categories: tuple[tuple[int, int], ...], first: int) -> tuple[tuple[int, int], ...]:
-    """The categories among the channels from ``first`` on, counted from there."""
+    """The categories of the channels from ``first`` on, with channel numbers relative to it."""
     return tuple((channel - first, names) for channel, names in categories if channel >= first)
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Trainable numbers of a network."""
+    """Number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
 WARM_UP = 3
-"""Passes that are not counted: the first ones allocate memory and choose kernels."""
+"""Passes that are not counted: the first ones allocate memory and select kernels."""
 FEWEST, MOST = 7, 200
-"""Passes that are counted."""
+"""Minimum and maximum number of timed passes."""
 ENOUGH_SECONDS = 0.005
-"""Seconds after which no further pass starts, once there are :data:`FEWEST`."""
+"""Total seconds after which no further pass starts, once :data:`FEWEST` are done."""
 
 
 class Measurable(Protocol):
@@ -251,12 +251,11 @@ class Measurable(Protocol):
 def network_latency(network: Measurable, batch_size: int = 1) -> float:
     """Seconds of a forward pass: the median of several, after a warm-up.
 
-    It uses the threads of the caller. The median is robust to single interruptions, but not to a machine that is busy
-    all the time.
+    Uses torch's current number of threads. The median is robust to single interruptions, but not to a busy machine.
 
     Args:
-        network: Where it is measured; left in evaluation mode.
-        batch_size: B, windows or sequences that are read at once.
+        network: The network, on its device; is set to evaluation mode.
+        batch_size: B, windows or sequences per pass.
     """
     network.eval()
     inputs = network.example_input(batch_size)

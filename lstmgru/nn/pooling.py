@@ -1,8 +1,8 @@
 """Pooling of an encoder's outputs: last, mean, maximum, and attention with readable weights.
 
-A pooling looks at the outputs (B, T, size) for a number of queries (B, M, size), the last output or those of a decoder,
-and gives each a summary (B, M, size). Attention gives its weights as well, (B, M, T) with rows of sum 1. Steps that are
-not real, where ``real`` (B, T) is given, do not count.
+A pooling summarizes the outputs (B, T, size) for each query (B, M, size), which is the last output or one of a decoder,
+as (B, M, size). Attention also returns its weights (B, M, T), whose rows sum to 1. Steps where ``real`` (B, T) is False
+are ignored.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from lstmgru.specs import RecurrentSpec
 
 Pooled = tuple[Tensor, Tensor | None]
-"""Summaries and, of an attention, its weights."""
+"""Summaries and, for attention, the weights."""
 
 
 class MeanPooling(nn.Module):
-    """The mean of the outputs, for every query the same."""
+    """The mean of the outputs, the same for every query."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class MeanPooling(nn.Module):
 
 
 class MaxPooling(MeanPooling):
-    """The maximum of each feature, for every query the same."""
+    """The maximum of each feature, the same for every query."""
 
     def forward(self, outputs: Tensor, query: Tensor, real: Tensor | None) -> Pooled:
         """Pool."""
@@ -67,7 +67,7 @@ class AdditiveAttention(nn.Module):
 
 
 class MultiHeadAttention(nn.Module):
-    """Scaled dot-product attention with several heads (Vaswani et al. 2017); its weights are the mean over the heads.
+    """Scaled dot-product attention with several heads (Vaswani et al. 2017); the weights are averaged over the heads.
 
     Args:
         size: Features of outputs and queries.
@@ -96,7 +96,7 @@ class MultiHeadAttention(nn.Module):
 
 
 def make_pooling(spec: RecurrentSpec, size: int) -> nn.Module | None:
-    """The pooling of an architecture; ``None`` where the last output alone counts."""
+    """The pooling of an architecture; ``None`` if only the last output is used."""
     match spec.pooling:
         case "last":
             return None
@@ -111,7 +111,7 @@ def make_pooling(spec: RecurrentSpec, size: int) -> nn.Module | None:
 
 
 def _softmax(scores: Tensor, real: Tensor | None) -> Tensor:
-    """Over the last axis, T; steps that are not real get no weight."""
+    """Softmax over the last axis, T; padded steps get weight 0."""
     if real is not None:
         scores = scores.masked_fill(~real.unsqueeze(-2), -math.inf)
     return scores.softmax(dim=-1)

@@ -1,7 +1,7 @@
 """The sequence network: recurrent layers over numbers or tokens, pooling, and a head for the label.
 
-Sequences of a batch are padded at their ends to the longest of them. Whatever stands in the padding, it changes neither
-an output nor a gradient.
+The sequences of a batch are padded at the end to the length of the longest. The content of the padding affects neither
+outputs nor gradients.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from lstmgru.nn.pooling import make_pooling
 from lstmgru.specs import SequenceModelSpec, TrainSpec
 
 PADDING, UNKNOWN = 0, 1
-"""Codes of no token, and of one that the vocabulary does not hold."""
+"""Codes of padding and of a token that is not in the vocabulary."""
 
-# Of the tokens' first vectors: so small that training soon shapes them. With torch's 1, those of rare ones stay noise.
+# Of the initial token vectors: small, so that training soon shapes them. With torch's default of 1, the vectors of rare
+# tokens remain noise.
 _EMBEDDING_DEVIATION = 0.1
 
 
@@ -29,8 +30,8 @@ class SequenceInputs(NamedTuple):
     """A batch of inputs of a network.
 
     Attributes:
-        values: (B, T, F) numbers, scaled, or (B, T) codes of tokens; T is the longest length or more.
-        lengths: (B,) steps of each that are real, at least 1.
+        values: (B, T, F) scaled numbers, or (B, T) codes of tokens; T is at least the longest length.
+        lengths: (B,) real steps of each sequence, at least 1.
     """
 
     values: Tensor
@@ -38,15 +39,15 @@ class SequenceInputs(NamedTuple):
 
 
 class SequenceNetwork(nn.Module):
-    """Reads a sequence, labels it.
+    """Predicts the label of a sequence.
 
     Args:
         spec: The architecture.
-        n_channels: F of sequences of numbers; 0 for texts.
-        n_outputs: O: the classes, or 1 for a number.
-        vocabulary_size: Codes of tokens, those of padding and of unknown tokens included; 0 for numbers.
-        vectors: (vocabulary_size, embedding size) what the tokens' vectors begin with, NaN in rows of tokens without
-            one; ``None``: with random numbers.
+        n_channels: F for sequences of numbers; 0 for texts.
+        n_outputs: O, the number of classes, or 1 for regression.
+        vocabulary_size: Number of token codes, including those of padding and unknown tokens; 0 for numbers.
+        vectors: (vocabulary_size, embedding size) initial token vectors, NaN in rows of tokens without one; ``None``
+            for random initialization.
 
     Raises:
         SpecError: The sizes do not fit the architecture.
@@ -78,7 +79,7 @@ class SequenceNetwork(nn.Module):
         self.head = nn.Sequential(nn.Dropout(spec.dropout), *hidden, nn.Linear(width, n_outputs))
 
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """Label; see :class:`SequenceInputs`.
+        """Predict, see :class:`SequenceInputs`.
 
         Returns:
             (B, O) logits of the classes, or scaled numbers.
@@ -91,18 +92,18 @@ class SequenceNetwork(nn.Module):
         """Mean loss of a batch, a scalar.
 
         Args:
-            inputs: What is read.
+            inputs: The batch.
             target: (B,) codes of the classes, or scaled numbers.
-            train: Its ``loss`` and ``label_smoothing`` are used.
-            class_weights: (C,) factors of ``cross_entropy``, with mean 1 over the training labels; ``None``: all are 1.
+            train: Provides ``loss`` and ``label_smoothing``.
+            class_weights: (C,) factors for ``cross_entropy``, with mean 1 over the training labels; ``None`` for 1.
 
         Raises:
-            SpecError: The loss is one of forecasts.
+            SpecError: The loss is only for forecasts.
         """
         outputs = self(*inputs)
         match train.loss:
             case "cross_entropy":
-                # torch's own mean divides by the weights of the batch, which takes them away where it is small.
+                # torch's weighted mean divides by the weights of the batch, which cancels them in small batches.
                 smoothing = train.label_smoothing
                 return F.cross_entropy(
                     outputs, target, class_weights, reduction="none", label_smoothing=smoothing
@@ -121,10 +122,10 @@ class SequenceNetwork(nn.Module):
         """The attention weights of the labels.
 
         Returns:
-            (B, segments) weights with sum 1, 0 in the padding; of steps or tokens, for a segment length of 1.
+            (B, segments) weights with sum 1, 0 in the padding; with segment length 1, a segment is a step or token.
 
         Raises:
-            SpecError: The pooling is no attention.
+            SpecError: The pooling is not an attention.
         """
         weights = self._read(inputs)[1]
         if weights is None:
@@ -134,7 +135,7 @@ class SequenceNetwork(nn.Module):
         return weights.squeeze(1)
 
     def example_input(self, batch_size: int = 2) -> SequenceInputs:
-        """Zeros, or unknown tokens, of the shapes that :meth:`forward` takes, as long as they may be."""
+        """Zeros or unknown tokens of the maximum length."""
         steps = self.spec.max_length
         lengths = torch.full((batch_size,), steps)
         if self.spec.tokens is None:
@@ -142,7 +143,7 @@ class SequenceNetwork(nn.Module):
         return SequenceInputs(torch.full((batch_size, steps), UNKNOWN), lengths)
 
     def _read(self, inputs: SequenceInputs) -> tuple[Tensor, Tensor | None]:
-        """The (B, O) outputs and, of an attention, its (B, 1, segments) weights."""
+        """The (B, O) outputs and, for attention, the (B, 1, segments) weights."""
         values, lengths = inputs
         x = self.segments.from_start(self.reader(values, _before(lengths, values.shape[1])))
         lengths = (lengths + self.segments.length - 1) // self.segments.length
@@ -181,7 +182,7 @@ class _Tokens(nn.Module):
         with torch.no_grad():
             if vectors is not None:
                 self.embedding.weight.copy_(torch.where(vectors.isnan(), self.embedding.weight, vectors))
-            # Where training meets no unknown token, an unknown one stays as good as none.
+            # If no unknown token occurs in training, it remains equivalent to padding.
             self.embedding.weight[: UNKNOWN + 1] = 0.0
 
     def forward(self, codes: Tensor, real: Tensor) -> Tensor:
@@ -194,12 +195,12 @@ class _Tokens(nn.Module):
 
 
 def _before(lengths: Tensor, steps: int) -> Tensor:
-    """(B, steps) whether a step comes before the end of its sequence."""
+    """(B, steps) True before the end of each sequence."""
     return torch.arange(steps, device=lengths.device) < lengths.unsqueeze(1)
 
 
 def _check_sizes(spec: SequenceModelSpec, n_channels: int, vocabulary_size: int) -> None:
-    """Numbers have channels, texts a vocabulary that holds more than padding."""
+    """Refuse numbers without channels, and texts whose vocabulary only holds padding."""
     if spec.tokens is None and (n_channels < 1 or vocabulary_size != 0):
         raise SpecError(
             "a network that reads numbers has at least 1 channel and a vocabulary_size of 0 but got "

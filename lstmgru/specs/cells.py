@@ -1,4 +1,4 @@
-"""The cells that a layer may have: those of the library, and those that users register."""
+"""The cells of recurrent layers, built-in and registered."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ CELLS = {
     "gru": "lstmgru.nn.cells.gru:GRU",
     "fused": "lstmgru.nn.cells.fused:FusedCell",
 }
-"""Name of a cell of the library → its class, which is imported when a network is built."""
+"""Name of a built-in cell → its class, which is imported when a network is built."""
 
 _registered: dict[str, type[Any]] = {}
 
 
 def register_cell(name: str, cell: type[Any]) -> None:
-    """Make a recurrent layer of your own searchable, next to those of the library.
+    """Register a custom recurrent layer, so that it can be searched.
 
     The class is an :class:`torch.nn.Module` made by ``cell(input_size, hidden_size, recurrent_dropout=p)``. Its
     ``forward(x, state)`` takes x: (batch, time, input_size) and the state that an earlier call returned, or ``None``
@@ -37,15 +37,15 @@ def register_cell(name: str, cell: type[Any]) -> None:
         rule = "must be lowercase letters, digits and '_', a letter first"
         raise SpecError(f"the name of a cell {rule}, but got {name!r}")
     if name in CELLS or _registered.get(name, cell) is not cell:
-        raise SpecError(f"there is a cell {name!r} already; register yours under another name")
+        raise SpecError(f"the cell {name!r} already exists; register yours under another name")
     _registered[name] = cell
 
 
 def cell_names() -> tuple[str, ...]:
-    """The names of all cells, the library's first."""
+    """The names of all cells, built-in ones first."""
     return (*CELLS, *_registered)
 
 
 def registered_cells() -> Mapping[str, type[Any]]:
-    """The cells that were registered, by name."""
+    """The registered cells by name."""
     return dict(_registered)

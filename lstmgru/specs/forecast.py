@@ -24,29 +24,29 @@ class ModelSpec(RecurrentSpec):
     """The architecture of one forecasting network.
 
     Attributes:
-        branches: Stacks of recurrent layers, side by side; one of them is an ordinary sequential network.
-        context_length: T, how many past steps the network reads.
-        merge: How branches become one: ``concat``; ``sum``; ``gate``: a sum with learned weights for each feature and
-            step. Widths that differ are brought to the first one's for ``sum`` and ``gate``.
-        residual: Whether a layer's input is added to its output, from the second layer of a stack on (He et al. 2016).
+        branches: Parallel stacks of recurrent layers; a single stack is an ordinary sequential network.
+        context_length: T, number of past steps that the network reads.
+        merge: How branches are merged: ``concat``; ``sum``; ``gate``, a sum with learned weights for each feature and
+            step. For ``sum`` and ``gate``, different widths are mapped to the first one.
+        residual: Whether each layer's input is added to its output, from the second layer of a stack (He et al. 2016).
         layer_norm: Whether each layer's output is normalized over its features (Ba et al. 2016).
-        segment_length: Steps that are read at once; 1 reads step by step. A context that is no multiple repeats its
-            first step at its start.
+        segment_length: Steps that are read at once; 1 reads step by step. A context that is not a multiple is padded
+            by repeating its first step.
         pooling: Pooling of the encoder's outputs: ``last`` output, ``mean``, ``max``, ``additive`` attention
             (Bahdanau et al. 2015) or ``multihead`` attention (Vaswani et al. 2017).
         n_heads: Heads of multi-head attention.
-        decoder: ``linear`` or ``mlp``: all steps at once from the pooled outputs; ``recurrent``: the recurrences go on
-            over the horizon and read their own forecasts; ``parallel``: they make one step for each segment of the
-            horizon from its position's embedding, all at once (SegRNN, Lin et al. 2023).
-        channels: ``joint``: all targets are read and forecast together; ``independent``: each separately, with the same
-            weights and its own embedding.
+        decoder: ``linear`` or ``mlp``: all steps at once from the pooled outputs; ``recurrent``: the recurrence
+            continues over the horizon and reads its own forecasts; ``parallel``: one recurrent step for each segment
+            of the horizon from a position embedding, all at once (SegRNN, Lin et al. 2023).
+        channels: ``joint``: all targets are read and forecast together; ``independent``: each one separately, with
+            shared weights and its own embedding.
         normalization: ``fold``: values have mean 0 and deviation 1 over the training part; ``series``: over each
             series' training part; ``last``: each series by its deviation, and the last value of a context is subtracted
             from it and added to its forecast; ``window``: each context has mean 0 and deviation 1; ``mean``: each
             context is divided by its mean absolute value (Salinas et al. 2020).
         transform: Transform of the targets before everything else, undone at the end: ``log``; ``difference``: the
             network reads changes from step to step and forecasts the change since the cutoff; ``log_difference``: both.
-        series_embedding: Size of a learned vector for each series of a panel; 0: none.
+        series_embedding: Size of a learned vector for each series of a panel; 0 for none.
         dropout: Probability of dropping a feature between layers and before the head, in [0, 1).
         recurrent_dropout: Probability of dropping a unit of a layer's own state, the same unit at all steps (Gal &
             Ghahramani 2016), drawn once for each batch, in [0, 1).
@@ -106,10 +106,10 @@ class ModelSpec(RecurrentSpec):
 
 @dataclass(frozen=True)
 class ForecastSpec:
-    """The task: what to forecast, and how to score it.
+    """The task: the forecast and its score.
 
     Attributes:
-        horizon: H, how many steps ahead.
+        horizon: H, number of steps to forecast.
         season_length: Steps in one season (7 for daily data with a weekly season); 1 means none.
         metric: Name of a metric in :mod:`lstmgru.evaluation.metrics`, the score of a model.
         levels: Coverage of the prediction intervals, ascending.
@@ -154,12 +154,12 @@ class InputSpec:
         n_targets: Y, the first channels.
         n_inputs: F, all channels of a context.
         n_future: K, the last channels: known over the horizon too.
-        categories: Number of names of each categorical channel: (channel, names) pairs; its values are codes from 1 to
-            that number, and 0 for an unknown name.
-        n_static: S, values of a series that do not change.
-        static_categories: Likewise among them.
-        n_series: Series that it learns from; their codes count from 1, and 0 is an unknown one.
-        padded: Whether contexts may begin before their series.
+        categories: (channel, number of names) of each categorical channel; its values are codes from 1, and 0 for an
+            unknown name.
+        n_static: S, number of static covariates.
+        static_categories: Likewise for the static covariates.
+        n_series: Number of training series; their codes start at 1, and 0 is an unknown series.
+        padded: Whether contexts may be padded.
     """
 
     n_targets: int

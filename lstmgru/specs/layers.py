@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 from lstmgru.errors import SpecError, at_least, one_of, probability
 from lstmgru.specs.cells import cell_names
 
-if TYPE_CHECKING:
-    pass
-
 Merge = Literal["concat", "sum", "gate"]
 Pooling = Literal["last", "mean", "max", "additive", "multihead"]
 
@@ -25,11 +22,11 @@ _LAYER = re.compile(r"^\s*(bi-)?([a-z][a-z0-9_]*)\s*\(\s*(\d+)\s*\)\s*$")
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """One recurrent layer; written ``lstm(64)``, or ``bi-lstm(64)`` where it reads in both directions.
+    """One recurrent layer, written ``lstm(64)``, or ``bi-lstm(64)`` if bidirectional.
 
     Attributes:
         cell: ``lstm``, ``gru``, ``fused``, or a registered one.
-        hidden_size: Features of its output; of each direction where there are two.
+        hidden_size: Output features per direction.
         bidirectional: Whether a second layer reads the sequence backwards (Schuster & Paliwal 1997).
     """
 
@@ -51,13 +48,13 @@ class LayerSpec:
 
 
 Stack = tuple[LayerSpec, ...]
-"""Layers one after the other, first to last."""
+"""Consecutive layers, first to last."""
 
 
 class RecurrentSpec(ABC):
     """The base of the architectures of all tasks; see :class:`lstmgru.specs.ModelSpec` for the attributes.
 
-    The classes derived from it are dataclasses, each with the fields in its own order.
+    Subclasses are dataclasses with the fields in their own order.
     """
 
     if TYPE_CHECKING:
@@ -109,7 +106,7 @@ class RecurrentSpec(ABC):
     def _check(self, length_name: str, length: int) -> None:
         """Check the shared attributes."""
         if not self.branches or not all(self.branches):
-            raise SpecError("branches must hold at least one stack of at least one layer but one is empty")
+            raise SpecError("branches must have at least one stack and at least one layer in each")
         at_least(length_name, length, 1)
         at_least("segment_length", self.segment_length, 1)
         if self.segment_length > length:

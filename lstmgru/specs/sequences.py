@@ -24,17 +24,17 @@ class SequenceModelSpec(RecurrentSpec):
     """The architecture of a network that predicts the label of a sequence or a text.
 
     Attributes:
-        branches: As of :class:`~lstmgru.specs.ModelSpec`, like ``merge``, ``residual``, ``layer_norm``, ``n_heads``,
+        branches: As in :class:`~lstmgru.specs.ModelSpec`, like ``merge``, ``residual``, ``layer_norm``, ``n_heads``,
             ``dropout`` and ``recurrent_dropout``.
-        max_length: T, steps or tokens that are read at most; a longer sequence is cut at its end.
+        max_length: T, maximum number of steps or tokens; longer sequences are truncated.
         segment_length: Steps that are read at once; the last segment is padded with 0.
-        pooling: Pooling of the encoder's outputs over the steps that are not padding.
+        pooling: Pooling of the encoder's outputs over the real steps.
         head: From the pooled outputs to the label: ``linear``, or ``mlp``, with a hidden layer.
         normalization: Of numbers: ``none``; ``fold``: each channel has mean 0 and deviation 1 over the training part;
             ``sequence``: over each sequence. Texts have ``none``.
         tokens: Tokens of a text, ``word`` or ``character``; ``None``: the model reads sequences of numbers.
         embedding_size: Features of a token's learned vector; 0 for numbers.
-        min_count: Fewest occurrences of a token in the training part to be in the vocabulary.
+        min_count: Minimum number of occurrences of a token in the training part.
         token_dropout: Probability of replacing a token of a training text by the unknown token, in [0, 1).
     """
 
@@ -87,7 +87,7 @@ class SequenceModelSpec(RecurrentSpec):
 
 @dataclass(frozen=True)
 class LabelSpec:
-    """The task: what a label is, and how to score it.
+    """The task: the labels and their score.
 
     Attributes:
         task: ``classification``: a label is one of several classes; ``regression``: a number.
@@ -108,7 +108,7 @@ class LabelSpec:
 
     @property
     def n_outputs(self) -> int:
-        """O, numbers that a network gives for a sequence: C, or 1 for regression."""
+        """O, network outputs per sequence: C, or 1 for regression."""
         return len(self.classes) or 1
 
     def to_dict(self) -> dict[str, Any]:

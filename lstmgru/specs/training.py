@@ -27,28 +27,29 @@ class TrainSpec:
     """The training settings of one network.
 
     Attributes:
-        learning_rate: The optimizer's step size; of a schedule, the largest.
+        learning_rate: The optimizer's step size, or the largest one of a schedule.
         batch_size: Windows or sequences per optimizer step.
         weight_decay: ``adamw``: decoupled (Loshchilov & Hutter 2019); ``adam``: an L2 penalty.
         optimizer: ``adamw`` or ``adam`` (Kingma & Ba 2015).
-        schedule: Of the learning rate over ``max_epochs``: ``constant``; ``cosine``, down to 0 (Loshchilov & Hutter
-            2017); ``one_cycle``, up first and then down (Smith & Topin 2019).
-        max_epochs: Most passes over the training part.
-        epoch_windows: Most windows in an epoch. Where there are more, or more of one series than of another, each epoch
-            draws so many anew, the same number from every series. ``None``: all of them.
-        min_epoch_windows: Of forecasts: where there are much fewer windows, an epoch repeats them until it has about so
-            many, but no more than ``epoch_windows``.
+        schedule: Schedule of the learning rate over ``max_epochs``: ``constant``; ``cosine``, down to 0 (Loshchilov &
+            Hutter 2017); ``one_cycle``, up and then down (Smith & Topin 2019).
+        max_epochs: Maximum number of passes over the training part.
+        epoch_windows: Maximum number of windows per epoch. If there are more, or series have different numbers of
+            them, each epoch draws a new sample with the same number from every series. ``None`` for all windows.
+        min_epoch_windows: For forecasts, approximate minimum number of windows per epoch, reached by repetition, but
+            no more than ``epoch_windows``.
         patience: Epochs without a better validation score before training stops; ``None`` never stops early.
-        gradient_clip: Largest norm of all gradients together; ``None`` leaves them as they are.
-        ema_decay: Decay of the moving average of the weights that is scored and kept, per optimizer step;
-            ``None``: the weights themselves are.
-        loss: The loss, on the outputs of the network: ``mae``, ``mse``, ``huber`` with its corner
-            at 1; of forecasts also ``quantile``: the mean pinball loss of all their quantiles (Koenker & Bassett 1978);
-            of classes ``cross_entropy``.
+        gradient_clip: Maximum norm of all gradients together; ``None`` for no clipping.
+        ema_decay: Decay per optimizer step of the moving average of the weights, which is scored and kept; ``None`` to
+            use the weights themselves.
+        loss: The loss on the outputs of the network: ``mae``, ``mse``, ``huber`` with delta 1; for forecasts also
+            ``quantile``, the mean pinball loss of all quantiles (Koenker & Bassett 1978); for classes
+            ``cross_entropy``.
         label_smoothing: Label smoothing of the cross entropy (Szegedy et al. 2016), in [0, 1).
         class_weights: Weights of the classes in the loss: ``none``, or ``balanced``: inverse to their frequency.
-        precision: Of the numbers in training: ``32-true``; ``bf16-mixed`` and ``16-mixed``: products in half precision,
-            weights and sums in single (Micikevicius et al. 2018), the latter with a scaled loss and on a GPU only.
+        precision: Numeric precision of training: ``32-true``; ``bf16-mixed`` and ``16-mixed`` compute products in half
+            precision, weights and sums in single (Micikevicius et al. 2018); the latter scales the loss and needs a
+            GPU.
         accelerator: Lightning's accelerator: ``auto``, ``cpu``, ``gpu`` or ``mps``.
         seed: Seeds the weights, dropout and the order of the windows.
     """

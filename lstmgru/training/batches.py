@@ -18,7 +18,7 @@ from lstmgru.data.forecasting.windows import Runs
 from lstmgru.nn.network import Inputs
 from lstmgru.specs import InputSpec
 
-# Batches in one training_step: enough to make Lightning's cost of a step vanish, few enough to stop within a second.
+# Batches per training_step: enough to amortize Lightning's overhead, few enough to stop within a second.
 CHUNK_BATCHES = 32
 
 
@@ -39,7 +39,7 @@ class Chunks:
 
     @property
     def size(self) -> int:
-        """Windows of a pass."""
+        """Windows per pass."""
         return len(self._cutoffs)
 
     def _epoch(self) -> Tensor:
@@ -53,56 +53,56 @@ class ChunksDataModule(LightningDataModule):
     """Chunks for training and for evaluation.
 
     Args:
-        training: Walked in each epoch; a training step takes a chunk batch by batch.
-        evaluation: Scored after each epoch; ``None``: there is no validation.
-        batch_size: Examples in an optimizer step.
+        training: Chunks of an epoch; a training step iterates over the batches of a chunk.
+        evaluation: Scored after each epoch; ``None`` for no validation.
+        batch_size: Examples per optimizer step.
     """
 
     def __init__(self, training: Chunks, evaluation: Chunks | None, *, batch_size: int) -> None:
         super().__init__()
         self._training, self._evaluation = training, evaluation
         self.n_steps = math.ceil(training.size / batch_size)
-        """Optimizer steps of an epoch."""
+        """Optimizer steps per epoch."""
 
     def train_dataloader(self) -> Chunks:
         """The chunks of the next epoch."""
         return self._training
 
     def val_dataloader(self) -> Chunks | list[Tensor]:
-        """Large batches; an empty list where there is no validation."""
+        """Large batches; an empty list without validation."""
         return self._evaluation if self._evaluation is not None else []
 
 
-# Without gradients a window costs little memory, so evaluation takes many at once: so many windows, or fewer where
-# their contexts hold more than so many numbers.
+# Without gradients a window needs little memory, so evaluation uses large batches: at most this many windows, and this
+# many numbers in their contexts.
 _EVALUATION_WINDOWS = 1024
 _EVALUATION_NUMBERS = 600_000
-# Devices on which a choice among overlapping views copies what is chosen and nothing else.
+# Devices on which indexing overlapping views copies only the selected windows.
 _WITH_VIEWS = ("cpu", "cuda")
 
 
 class Window(NamedTuple):
-    """A batch of scaled windows: inputs of the network, and target (batch, H, Y)."""
+    """A batch of scaled windows: network inputs, and targets (batch, H, Y)."""
 
     inputs: Inputs
     target: Tensor
 
 
 class WindowTensor:
-    """All rows of a panel on one device; windows are gathered from it by cutoff, and scaled then.
+    """All rows of a panel on one device; windows are gathered by cutoff and then scaled.
 
-    The rows stay as they are, so on a CPU they are those of the panel itself, also where processes share them.
+    The rows are stored unscaled, so on a CPU they share the memory of the panel, even across processes.
 
     Args:
         panel: The data.
         scaler: Fitted on the training part.
-        inputs: What the network reads.
+        inputs: The inputs of the network.
         context_length: T.
         horizon: H.
-        tell_series: Whether the network tells the series apart.
+        tell_series: Whether the network needs the codes of the series.
 
     Raises:
-        DataError: Logarithms are asked for, and a target has none.
+        DataError: A target whose logarithm is needed is not positive.
     """
 
     def __init__(
@@ -133,9 +133,9 @@ class WindowTensor:
         self._windows = self._views()
 
     def _views(self) -> Tensor | None:
-        """(rows - T - H + 1, T + H, F) every window as a view, also those across series, or ``None``.
+        """(rows - T - H + 1, T + H, F) view of all windows, even across series, or ``None``.
 
-        What is taken from it is copied in one piece, which is faster than row by row.
+        Selected windows are copied as a whole, which is faster than row by row.
         """
         span = len(self._span)
         if len(self.values) < span or self.values.device.type not in _WITH_VIEWS:
@@ -159,14 +159,14 @@ class WindowTensor:
         return Window(Inputs(past, future, static, series, lengths), ahead[..., : inputs.n_targets])
 
     def _rows(self, cutoffs: Tensor, start: Tensor | None) -> Tensor:
-        """(batch, T + H, F) in original units; before a ``start`` that row is repeated."""
+        """(batch, T + H, F) in original units; rows before ``start`` repeat the row at ``start``."""
         if start is None and self._windows is not None:
             return torch.index_select(self._windows, 0, cutoffs - self._context_length)
         rows = cutoffs[:, None] + self._span
         return self.values[rows if start is None else torch.maximum(rows, start[:, None])]
 
     def _scaled(self, rows: Tensor, series: Tensor | None) -> Tensor:
-        """The same (batch, T + H, F) rows, scaled in place."""
+        """Scale (batch, T + H, F) rows in place."""
         if self._log:
             rows[..., : self._inputs.n_targets].log_()
         if self._by_series:
@@ -176,20 +176,20 @@ class WindowTensor:
 
 
 def evaluation_batch_size(context_length: int, n_inputs: int) -> int:
-    """How many windows are forecast at once."""
+    """Number of windows that are forecast at once."""
     return max(1, min(_EVALUATION_WINDOWS, _EVALUATION_NUMBERS // (context_length * n_inputs)))
 
 
 class ShuffledWindows(Chunks):
-    """In each epoch a new order of all cutoffs, or of several copies; of too many a choice, as many from every series.
+    """A new random order of the cutoffs in each epoch, with repetition or balanced sampling to limit its length.
 
     Args:
-        runs: The cutoffs, series after series.
-        offsets: (series + 1,) rows at which the series begin.
+        runs: The cutoffs, series by series.
+        offsets: (series + 1,) first rows of the series.
         chunk_size: Windows in a chunk.
-        least: Windows of an epoch, about: fewer are repeated a whole number of times.
-        most: Windows of an epoch at most; ``None``: all of them.
-        seed: Of the orders.
+        least: Approximate minimum number of windows per epoch; fewer are repeated a whole number of times.
+        most: Maximum number of windows per epoch, of which each series gets an equal share; ``None`` for all.
+        seed: Seed of the orders.
     """
 
     def __init__(
@@ -204,19 +204,19 @@ class ShuffledWindows(Chunks):
         self._passes = max(1, round(least / len(runs)))
         windows = self._passes * len(runs)
         self._size = windows if most is None else min(most, windows)
-        # Where every series has equally many windows and all of them fit, each comes as often.
+        # Series with the same number of windows, all of which fit, are balanced anyway.
         self._balance = most is not None and (self._size < windows or len(set(counts[has])) > 1)
 
     @property
     def size(self) -> int:
-        """Windows of an epoch."""
+        """Windows per epoch."""
         return self._size
 
     def _epoch(self) -> Tensor:
         return torch.from_numpy(self._runs.at(self._places().numpy()))
 
     def _places(self) -> Tensor:
-        """Where in the runs the windows of an epoch are."""
+        """Positions in the runs of the windows of an epoch."""
         if not self._balance:
             orders = [torch.randperm(len(self._runs), generator=self._generator) for _ in range(self._passes)]
             return torch.cat(orders)
@@ -232,14 +232,14 @@ class WindowsDataModule(ChunksDataModule):
     """Cutoffs for training, reshuffled each epoch, and for evaluation.
 
     Args:
-        training: Cutoffs to learn from, series after series: (windows,) rows, or their runs.
-        evaluation: (windows,) cutoffs to score; ``None``: there is no validation.
-        offsets: (series + 1,) rows at which the series begin.
-        batch_size: Windows in an optimizer step.
+        training: Training cutoffs, series by series: (windows,) rows, or their runs.
+        evaluation: (windows,) cutoffs to score; ``None`` for no validation.
+        offsets: (series + 1,) first rows of the series.
+        batch_size: Windows per optimizer step.
         evaluation_batch_size: Windows that are forecast at once.
-        epoch_windows: Windows of an epoch at most, see :class:`~lstmgru.specs.TrainSpec`.
-        min_epoch_windows: And about at least, by repetition.
-        seed: Of the order.
+        epoch_windows: Maximum number of windows per epoch, see :class:`~lstmgru.specs.TrainSpec`.
+        min_epoch_windows: Approximate minimum, reached by repetition.
+        seed: Seed of the order.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ from lstmgru.training.training import Observer, Trained, train_network
 
 @dataclass(frozen=True)
 class FitResult(Trained[ForecastNetwork]):
-    """A trained forecasting network; its outputs are (windows, H, Y, Q) forecasts of the windows that were scored.
+    """A trained forecasting network; its outputs are (windows, H, Y, Q) forecasts of the scored windows.
 
     Attributes:
         scaler: Fitted on the training part.
@@ -44,8 +44,8 @@ def fit(
     """Train a network on the training part of a split.
 
     Args:
-        panel: The data; only the training part of ``split`` is learnt from.
-        split: Where to learn.
+        panel: The data; only the training part of ``split`` is used for training.
+        split: The split.
         model: The architecture.
         train: The training settings.
         forecast: Horizon and metric.
@@ -111,7 +111,7 @@ def point_forecast(forecast: Array) -> Array:
 
 
 def quantile_forecast(forecast: Array) -> Array | None:
-    """(…, Y, Q) as they are, or ``None`` where there is a point forecast only."""
+    """(…, Y, Q) unchanged; ``None`` for a point forecast."""
     return forecast if forecast.shape[-1] > 1 else None
 
 

@@ -48,8 +48,8 @@ def fit_sequences(
     """Train a network on the training part of a split.
 
     Args:
-        sequences: The data; only the training part of ``split`` is learnt from.
-        split: Where to learn, and what is scored.
+        sequences: The data; only the training part of ``split`` is used for training.
+        split: The split.
         model: The architecture.
         train: The training settings.
         task: The labels and the metric.
@@ -59,7 +59,7 @@ def fit_sequences(
         vectors: Initial vectors of words; ``None``: random ones.
 
     Raises:
-        DataError: The metric has no value on the evaluation part.
+        DataError: The metric is undefined on the evaluation part.
         SpecError: The loss or the architecture does not fit the labels.
         TrainingDiverged: The loss or the score is not finite.
     """
@@ -124,7 +124,7 @@ def predict_sequences(
 
 
 def balanced_weights(labels: Indices, task: LabelSpec) -> Tensor:
-    """(C,) weights inverse to the frequencies of the classes, with mean 1 over the labels; 0 for a class without any.
+    """(C,) weights inverse to the class frequencies, with mean 1 over the labels; 0 for a class without labels.
 
     Args:
         labels: (k,) codes of the classes.
@@ -136,10 +136,10 @@ def balanced_weights(labels: Indices, task: LabelSpec) -> Tensor:
 
 
 def _first_vectors(vectors: WordVectors, encoding: Encoding, model: SequenceModelSpec) -> Tensor:
-    """(vocabulary size, embedding size) of the words that have a vector; NaN in the rows of all others.
+    """(vocabulary size, embedding size) vectors of words, NaN for words without one.
 
     Raises:
-        SpecError: The network reads no words, or has vectors of another size.
+        SpecError: The network does not read words, or its vectors have another size.
     """
     if model.tokens != "word" or encoding.vocabulary is None:
         raise SpecError(f"vectors of words need tokens of word but got {model.tokens!r}")
@@ -152,7 +152,7 @@ def _first_vectors(vectors: WordVectors, encoding: Encoding, model: SequenceMode
 
 
 def _resident(sequences: LabeledSequences, encoding: Encoding, model: SequenceModelSpec) -> SequenceTensor:
-    """All sequences as the network reads them; tables that are to be labeled have no target."""
+    """The encoded sequences; without labels, there are no targets."""
     encoded = encoding.inputs(sequences, model.max_length)
     labels = sequences.labels
     target = encoding.scale_labels(labels) if labels.dtype.kind == "f" else labels
@@ -175,7 +175,7 @@ def _validation(evaluation: SequenceEvaluation, order: ByLength, encoding: Encod
 
 
 def _restored(outputs: Array, order: ByLength, encoding: Encoding, task: LabelSpec) -> Array:
-    """(k, O) outputs of the batches of a pass → in the order of the sequences, as :func:`predict_sequences` does."""
+    """(k, O) outputs in the order of a pass → the results of :func:`predict_sequences`."""
     outputs = outputs[order.restore]
     if task.task == "regression":
         return encoding.restore_labels(outputs)

@@ -1,4 +1,4 @@
-"""The Lightning shell of a network: chunked optimization steps, one score an epoch."""
+"""The Lightning module of a network: optimization in chunks of batches, and one score per epoch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Array = npt.NDArray[np.float32]
 
 
 class Batch(Protocol):
-    """Examples: the arguments of a network's ``forward``, and the targets."""
+    """A batch of examples: the arguments of a network's ``forward``, and the targets."""
 
     @property
     def inputs(self) -> tuple[Any, ...]:
@@ -32,10 +32,10 @@ class Batch(Protocol):
 
 
 class ResidentData(Protocol):
-    """All examples on one device; batches are gathered from it by index."""
+    """All examples on one device; batches are gathered by index."""
 
     def to(self, device: torch.device) -> None:
-        """Move it to the device that trains."""
+        """Move the data to the training device."""
 
     def gather(self, indices: Tensor) -> Batch:
         """The examples with (batch,) indices."""
@@ -46,11 +46,11 @@ class Validation:
     """The validation of a network's outputs after an epoch.
 
     Attributes:
-        restore: (examples, …) outputs in the order of the evaluation's chunks → in original order and units.
-        score: Those → the metric.
+        restore: Brings (examples, …) outputs of the evaluation chunks into original order and units.
+        score: Computes the metric of restored outputs.
         larger_is_better: Whether the metric is maximized.
-        tie_break: Those → what decides between epochs of the same score, smaller being better: a metric that counts
-            moves in steps, and an early epoch is seldom the best of its step. ``None``: the first epoch is.
+        tie_break: Computes a score that decides between epochs with the same metric, smaller being better: metrics
+            based on counts often tie, and the first such epoch is rarely the best. ``None`` to take the first epoch.
     """
 
     restore: Callable[[Array], Array]
@@ -59,11 +59,11 @@ class Validation:
     tie_break: Callable[[Array], float] | None = None
 
     def rank(self, score: float, outputs: Array) -> tuple[float, float]:
-        """How good an epoch is; the smaller the better.
+        """The sort key of an epoch; smaller is better.
 
         Args:
             score: Its metric.
-            outputs: In original order and units.
+            outputs: Its outputs in original order and units.
         """
         return -score if self.larger_is_better else score, 0.0 if self.tie_break is None else self.tie_break(outputs)
 
@@ -71,16 +71,16 @@ class Validation:
 class TrainingModule(LightningModule):
     """Trains a network on examples that are gathered by index.
 
-    Optimization is manual: one ``training_step`` walks a chunk of mini-batches, so that Lightning's cost per step is
-    paid once a chunk.
+    Optimization is manual: one ``training_step`` processes a chunk of mini-batches, so that Lightning's overhead occurs
+    once per chunk.
 
     Args:
-        network: What is trained; its ``forward`` takes the inputs of a batch.
-        loss: Mean loss of a batch, from its inputs and target.
-        spec: How it is trained.
-        data: The examples, moved to the device on start.
-        n_steps: Optimizer steps of the whole training, over which the learning rate follows its schedule.
-        validation: How an epoch is scored; ``None``: no validation.
+        network: The network; its ``forward`` takes the inputs of a batch.
+        loss: Mean loss of a batch, from its inputs and targets.
+        spec: The training settings.
+        data: The examples, moved to the training device at the start.
+        n_steps: Total number of optimizer steps, for the learning rate schedule.
+        validation: How an epoch is scored; ``None`` for no validation.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class TrainingModule(LightningModule):
         self.outputs: Array | None = None
         """(examples, …) outputs of the last validation, in original units."""
         self.rank = (float("inf"), float("inf"))
-        """Of the last validation, see :meth:`Validation.rank`."""
+        """Sort key of the last validation, see :meth:`Validation.rank`."""
         self.validation = validation
         self._loss, self._spec, self._data, self._n_steps = loss, spec, data, n_steps
         self._optimization: Optimization | None = None
@@ -111,7 +111,7 @@ class TrainingModule(LightningModule):
 
     @property
     def train_loss(self) -> float:
-        """Mean loss over the examples of this epoch so far; NaN before the first of them."""
+        """Mean loss over the examples of this epoch so far; NaN before the first."""
         return float(torch.stack(self._losses).sum()) / self._seen if self._losses else float("nan")
 
     @property
@@ -120,11 +120,11 @@ class TrainingModule(LightningModule):
         return self.network if self._average is None else self._average.network
 
     def on_fit_start(self) -> None:
-        """Put the examples where the network is."""
+        """Move the examples to the device of the network."""
         self._data.to(self.device)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The optimizer, for Lightning to know it; steps are :class:`Optimization`'s."""
+        """The optimizer, so that Lightning knows it; :class:`Optimization` takes the steps."""
         self._optimization = Optimization(self.network.parameters(), self._spec, self._n_steps)
         self._optimization.scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         return self._optimization.optimizer
@@ -143,12 +143,12 @@ class TrainingModule(LightningModule):
         self._seen += len(chunk)
 
     def on_train_epoch_start(self) -> None:
-        """Forget the last epoch's losses."""
+        """Reset the losses."""
         self._losses.clear()
         self._seen = 0
 
     def validation_step(self, indices: Tensor, batch_idx: int) -> None:
-        """Run a batch of (examples,) indices."""
+        """Run the network on (examples,) indices."""
         self._outputs.append(self.scored_network(*self._data.gather(indices).inputs))
 
     def on_validation_epoch_end(self) -> None:
@@ -167,7 +167,7 @@ class TrainingModule(LightningModule):
         self.rank = self.validation.rank(self.score, self.outputs)
 
     def on_train_epoch_end(self) -> None:
-        """Without validation, the epoch ends here.
+        """Check the loss if there is no validation.
 
         Raises:
             TrainingDiverged: The loss is not finite.

@@ -18,19 +18,19 @@ class Optimization:
     """The optimizer, the learning rate schedule, gradient clipping and loss scaling.
 
     Args:
-        parameters: What is optimized.
-        spec: How.
-        n_steps: Steps of the whole training, over which the learning rate follows its schedule.
+        parameters: The parameters to optimize.
+        spec: The training settings.
+        n_steps: Total number of steps, for the learning rate schedule.
     """
 
     def __init__(self, parameters: Iterable[Tensor], spec: TrainSpec, n_steps: int) -> None:
         self._parameters = list(parameters)
-        # One pass over all numbers of a parameter: a fifth of the time of torch's default on a CPU.
+        # A fused step takes a fifth of the time of torch's default on a CPU.
         self.optimizer = _OPTIMIZERS[spec.optimizer](
             self._parameters, lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True
         )
         self.scaler: torch.amp.GradScaler | None = None
-        """Scales the loss, where gradients in half precision would vanish without it."""
+        """Scales the loss, so that gradients in half precision do not vanish."""
         self._gradient_clip = spec.gradient_clip
         self._schedule = _schedule(spec, self.optimizer, n_steps)
 
@@ -56,11 +56,11 @@ class Optimization:
 def clip(parameters: Iterable[Tensor], largest: float) -> None:
     """Clip the norm of all gradients together (Pascanu et al. 2013), as ``torch.nn.utils.clip_grad_norm_`` does.
 
-    That sorts the gradients by device and type first, several times in each step: half of its time here.
+    torch's function spends half of its time here on grouping the gradients by device and type.
 
     Args:
-        parameters: All on one device, of one type.
-        largest: The norm that is left at most.
+        parameters: All on one device and of one type.
+        largest: Maximum norm.
     """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
@@ -68,7 +68,7 @@ def clip(parameters: Iterable[Tensor], largest: float) -> None:
 
 
 def _schedule(spec: TrainSpec, optimizer: torch.optim.Optimizer, n_steps: int) -> LRScheduler | None:
-    """The learning rate schedule over a number of steps; ``None`` if it is constant."""
+    """The learning rate schedule; ``None`` if it is constant."""
     match spec.schedule:
         case "constant":
             return None
@@ -81,11 +81,11 @@ def _schedule(spec: TrainSpec, optimizer: torch.optim.Optimizer, n_steps: int) -
 class MovingAverage(nn.Module):
     """A copy of a network that follows its weights as an exponential moving average (Polyak & Juditsky 1992).
 
-    Its buffers are those of the network. After n updates the decay is ``min(decay, (1 + n) / (10 + n))``, so that the
-    first weights are soon forgotten; the first update takes the weights as they are.
+    Buffers are copied from the network. After n updates the decay is ``min(decay, (1 + n) / (10 + n))``, so that the
+    initial weights are quickly forgotten; the first update copies the weights.
 
     Args:
-        network: Copied.
+        network: The network to copy.
         decay: Weight of the old average, in (0, 1).
     """
 
@@ -98,17 +98,17 @@ class MovingAverage(nn.Module):
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Bring the average one step further; to be called after each optimizer step.
+        """Update the average after an optimizer step.
 
         Args:
-            network: Followed, always the same one.
+            network: The network to follow, always the same one.
         """
-        if not self._updates:  # later than at the start, when both are on the device that trains
+        if not self._updates:  # not earlier, as both must be on the training device
             self._weights = list(self.network.parameters()), list(network.parameters())
             self._followed = list(zip(self.network.buffers(), network.buffers(), strict=True))
         n, (averages, weights) = self._updates, self._weights
         decay = min(self._decay, (1 + n) / (10 + n)) if n else 0.0
         torch._foreach_lerp_(averages, weights, 1 - decay)
-        for kept, buffer in self._followed:  # such as the running statistics of a cell of the user's own
+        for kept, buffer in self._followed:  # such as running statistics of a registered cell
             kept.copy_(buffer)
         self._updates += 1

@@ -1,4 +1,4 @@
-"""Sequences of unequal lengths as index batches over one resident tensor; neighbors in length share a batch."""
+"""Batches of sequences with similar lengths, gathered by index from one resident tensor."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from lstmgru.data.sequences.sequences import Indices
 from lstmgru.nn.sequence_network import SequenceInputs
 from lstmgru.training.batches import CHUNK_BATCHES, Chunks
 
-# Training sequences are sorted by length among so many batches, drawn at random: few enough that batches differ from
-# epoch to epoch, many enough that most of the padding goes.
+# Training sequences are sorted by length within random pools of this many batches: few enough for batches to differ
+# between epochs, many enough to avoid most of the padding.
 _POOL_BATCHES = 16
-# Without gradients a sequence costs little memory, so evaluation takes many at once: so many, or fewer where they hold
-# more than so many numbers, padding included.
+# Without gradients a sequence needs little memory, so evaluation uses large batches: at most this many sequences, and
+# this many numbers including padding.
 _EVALUATION_SEQUENCES = 1024
 _EVALUATION_NUMBERS = 600_000
 
 
 class SequenceBatch(NamedTuple):
-    """A batch of sequences: inputs of the network, and target (batch,) classes or scaled numbers."""
+    """A batch of sequences: network inputs, and targets (batch,), classes or scaled numbers."""
 
     inputs: SequenceInputs
     target: Tensor
 
 
 class SequenceTensor:
-    """All sequences end to end on one device, as the network reads them; batches are gathered by number.
+    """All encoded sequences, concatenated on one device; batches are gathered by index.
 
     Args:
         values: (rows, F) scaled numbers, or (rows,) codes of tokens.
         offsets: (n + 1,) rows of sequence ``i`` are ``offsets[i]:offsets[i + 1]``.
-        target: (n,) codes of the classes, or scaled numbers; (0,) where sequences are only read.
+        target: (n,) codes of the classes, or scaled numbers; (0,) for prediction.
     """
 
     def __init__(self, values: npt.NDArray[np.generic], offsets: Indices, target: npt.NDArray[np.generic]) -> None:
@@ -48,16 +48,16 @@ class SequenceTensor:
         self._steps = torch.arange(int(self.lengths.max()) if len(self.lengths) else 0)
 
     def to(self, device: torch.device) -> None:
-        """Move everything to the device that trains."""
+        """Move everything to the training device."""
         for name in ("values", "starts", "lengths", "target", "_steps"):
             setattr(self, name, getattr(self, name).to(device))
 
     def gather(self, indices: Tensor) -> SequenceBatch:
-        """The sequences with (batch,) numbers, and their targets."""
+        """The sequences with (batch,) indices, and their targets."""
         return SequenceBatch(self.read(indices), self.target[indices])
 
     def read(self, indices: Tensor) -> SequenceInputs:
-        """The sequences with (batch,) numbers, with zeros up to the longest of them."""
+        """The sequences with (batch,) indices, padded with zeros to the longest."""
         lengths = self.lengths[indices]
         steps = self._steps[: int(lengths.max())]
         rows = self.starts[indices].unsqueeze(1) + steps
@@ -66,17 +66,17 @@ class SequenceTensor:
 
 
 class Bucketed(Chunks):
-    """In each pass a new order, in which a batch holds sequences of similar lengths.
+    """A new order in each pass, with sequences of similar lengths in each batch.
 
-    The sequences are shuffled and cut into pools of a few batches, each pool is sorted by length, and the batches of
-    all pools are walked in random order.
+    The sequences are shuffled and divided into pools of a few batches, each pool is sorted by length, and the batches
+    of all pools are visited in random order.
 
     Args:
-        sequences: (sequences,) numbers.
+        sequences: (sequences,) indices.
         lengths: (n,) steps of every sequence.
-        batch_size: Sequences in an optimizer step.
-        most: Sequences of a pass at most; of more, each pass draws anew. ``None``: all of them.
-        seed: Of the orders.
+        batch_size: Sequences per optimizer step.
+        most: Maximum number of sequences per pass, drawn at random for each pass; ``None`` for all.
+        seed: Seed of the orders.
     """
 
     def __init__(self, sequences: Indices, lengths: Indices, *, batch_size: int, most: int | None, seed: int) -> None:
@@ -88,12 +88,12 @@ class Bucketed(Chunks):
 
     @property
     def size(self) -> int:
-        """Sequences of a pass."""
+        """Sequences per pass."""
         return self._most
 
     def _epoch(self) -> Tensor:
         shuffled = self._cutoffs[self._permutation(len(self._cutoffs))[: self._most]]
-        # A batch that is not full must come last, and must not always be that of the longest.
+        # An incomplete batch must come last, and must not always hold the longest sequences.
         n_full = self._most - self._most % self._batch_size
         full, rest = shuffled[:n_full], shuffled[n_full:]
         pools = torch.split(full, self._batch_size * _POOL_BATCHES)
@@ -111,16 +111,16 @@ class ByLength(Chunks):
     """The same batches in each pass, shortest sequences first, none with too many numbers.
 
     Args:
-        sequences: (sequences,) numbers.
+        sequences: (sequences,) indices.
         lengths: (n,) steps of every sequence.
-        n_features: Numbers of a step once it is read.
+        n_features: Numbers per encoded step.
     """
 
     def __init__(self, sequences: Indices, lengths: Indices, n_features: int) -> None:
         by_length = np.argsort(lengths[sequences], kind="stable")
         super().__init__(sequences[by_length], _EVALUATION_SEQUENCES)
         self.restore = np.argsort(by_length)
-        """(sequences,) where in a pass each of the sequences comes."""
+        """(sequences,) position of each sequence in a pass."""
         self._sizes = _batch_sizes(lengths[sequences][by_length] * n_features)
 
     def __len__(self) -> int:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class EpochResult:
     """One epoch: its number from 1, mean training loss (scaled), score (original units), seconds since the start.
 
-    ``score`` is NaN where there is no validation.
+    ``score`` is NaN without validation.
     """
 
     epoch: int
@@ -44,14 +44,14 @@ class Observer(Protocol):
         """Called after every epoch."""
 
     def should_stop(self) -> bool:
-        """Whether to stop now; asked between chunks of batches."""
+        """Whether to stop now; called between chunks of batches."""
 
 
 class SilentObserver:
     """Observes nothing and never stops."""
 
     def on_epoch(self, result: EpochResult) -> None:
-        """Nothing to tell."""
+        """Do nothing."""
 
     def should_stop(self) -> bool:
         """Never."""
@@ -59,10 +59,10 @@ class SilentObserver:
 
 
 class BestWeights(Callback):
-    """Keeps the weights and outputs of the best epoch, the weights on the device, and stops early.
+    """Keeps the weights (on the device) and outputs of the best epoch, and stops early.
 
     Args:
-        patience: Epochs without a better score before training stops; ``None``: it never does.
+        patience: Epochs without a better score before training stops; ``None`` never stops early.
     """
 
     def __init__(self, patience: int | None = None) -> None:
@@ -99,12 +99,12 @@ class Watch(Callback):
         self._start = time.perf_counter()
 
     def on_train_batch_end(self, trainer: Trainer, *_: object) -> None:
-        """Between two chunks: stop if asked."""
+        """Stop between two chunks if requested."""
         if self._observer.should_stop():
             self.stopped = trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """After the validation, if there is any."""
+        """Report the epoch."""
         assert isinstance(pl_module, TrainingModule)
         seconds = time.perf_counter() - self._start
         result = EpochResult(trainer.current_epoch + 1, pl_module.train_loss, pl_module.score, seconds)
@@ -125,7 +125,8 @@ class Trained(Generic[Network]):
         network: With its best weights, on the CPU, in evaluation mode.
         score: Best validation score; NaN without validation.
         best_epoch: The epoch of the weights, from 1.
-        outputs: Of that epoch on the validation examples, in original order and units; ``None`` without validation.
+        outputs: Outputs of that epoch on the validation examples, in original order and units; ``None`` without
+            validation.
         epochs: All epochs.
         seconds: Wall time.
         stopped: Whether the observer stopped it.
@@ -153,17 +154,17 @@ def train_network(
     """Train a network.
 
     Args:
-        make_network: Makes it, with weights from the seeded random state.
-        loss: Mean loss of a batch: from the network, the inputs and the target.
+        make_network: Creates the network, with weights from the seeded random state.
+        loss: Mean loss of a batch, from the network, the inputs and the targets.
         data: All examples.
         chunks: Their order.
         spec: The training settings.
-        validation: How an epoch is scored, for early stopping and the best weights; ``None``: train
+        validation: How an epoch is scored, for early stopping and the best weights; ``None`` to train for
             ``spec.max_epochs`` epochs and keep the last weights.
         observer: Follows the training and may stop it.
 
     Raises:
-        SpecError: The device does not know the precision.
+        SpecError: The device does not support the precision.
         TrainingDiverged: The loss or the score is not finite.
     """
     start = time.perf_counter()
@@ -207,17 +208,16 @@ def _trainer(spec: TrainSpec, best: BestWeights, watch: Watch, validation: Valid
         num_sanity_val_steps=0,
         limit_val_batches=None if validation is not None else 0,
     )
-    if trainer.precision != spec.precision:  # Lightning takes another one, with no more than a warning
+    if trainer.precision != spec.precision:  # Lightning falls back to another one with only a warning
         device = trainer.strategy.root_device.type
-        raise SpecError(f"precision {spec.precision!r} is not for a {device}; choose 'bf16-mixed' or '32-true'")
+        raise SpecError(f"precision {spec.precision!r} is not supported on {device}; choose 'bf16-mixed' or '32-true'")
     return trainer
 
 
 def look_for_plugins_once() -> None:
-    """Let every ``Trainer`` of this process take the callbacks that installed packages offer from the first one's look.
+    """Cache the entry points of installed packages, which every ``Trainer`` of this process would scan again.
 
-    Each would look through all packages again, which takes longer than all else that it does first: for a process that
-    trains many small networks and nothing else.
+    The scan dominates the startup time of a ``Trainer``, which matters for processes that train many small networks.
     """
     from lightning.fabric.utilities import registry
 
@@ -228,7 +228,7 @@ def look_for_plugins_once() -> None:
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seed torch inside, leave the caller's random state as it was."""
+    """Seed torch in the block, and restore the caller's random state afterwards."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield

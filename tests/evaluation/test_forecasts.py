@@ -137,7 +137,7 @@ def test_scores_hold_wql_where_there_are_quantile_forecasts() -> None:
 
 def test_wql_without_quantile_forecasts_is_an_error() -> None:
     scored = evaluation()
-    with pytest.raises(SpecError, match=r"^metric wql scores quantile forecasts but got none; give them"):
+    with pytest.raises(SpecError, match=r"^metric wql needs quantile forecasts but got none; pass them"):
         scored.score("wql", scored.target)
 
 

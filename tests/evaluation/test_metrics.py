@@ -112,7 +112,7 @@ def test_a_metric_of_quantiles_sees_them_all() -> None:
     quantiles = scored.target[..., None] + np.linspace(-2, 2, 5, dtype=np.float32)
     assert scored.score("width", scored.target, quantiles) == pytest.approx(4)
     assert "width" not in scored.scores(scored.target)
-    with pytest.raises(SpecError, match="metric width scores quantile forecasts but got none"):
+    with pytest.raises(SpecError, match="metric width needs quantile forecasts but got none"):
         scored.score("width", scored.target)
 
 
@@ -135,8 +135,8 @@ def test_errors_of_another_shape_are_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("mae", {}, "there is a metric 'mae' already; register yours under another name"),
-        ("taken", {}, "there is a metric 'taken' already"),
+        ("mae", {}, "the metric 'mae' already exists; register yours under another name"),
+        ("taken", {}, "the metric 'taken' already exists"),
         (
             "My-Metric",
             {},

@@ -214,5 +214,5 @@ def test_a_class_without_training_texts_has_no_probability() -> None:
 
 def test_texts_without_any_word_are_an_error() -> None:
     data = sequences_of([" ", "", "  "], [0, 1, 0])
-    with pytest.raises(DataError, match="none of the 2 training texts holds a word"):
+    with pytest.raises(DataError, match="none of the 2 training texts contains a word"):
         tfidf(data, np.arange(2), CLASSES)

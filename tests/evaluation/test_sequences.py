@@ -101,7 +101,7 @@ def test_outputs_that_are_not_finite_have_no_score(metric: str) -> None:
 
 @pytest.mark.parametrize(("metric", "task"), [("auroc", TWO), ("r2", NUMBERS)])
 def test_a_metric_without_a_value_is_refused_by_name(metric: Any, task: LabelSpec) -> None:
-    with pytest.raises(DataError, match=f"{metric} has no value where all 4 labels that are scored are the same"):
+    with pytest.raises(DataError, match=f"{metric} is undefined, because all 4 scored labels are the same"):
         SequenceEvaluation(np.ones(4, np.int64), task).check(metric)
     SequenceEvaluation(np.arange(4) % 2, task).check(metric)
 

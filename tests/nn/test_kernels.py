@@ -620,7 +620,7 @@ def test_an_environment_variable_switches_the_kernels(monkeypatch: pytest.Monkey
 
 def test_another_value_of_the_variable_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LSTMGRU_KERNELS", "no")
-    with pytest.raises(SpecError, match="LSTMGRU_KERNELS is 'on' or 'off', not 'no'"):
+    with pytest.raises(SpecError, match="LSTMGRU_KERNELS must be on or off but is 'no'"):
         make("gru", 3, 4)(draw(1, 5, 6, 3))
 
 
@@ -684,7 +684,7 @@ def test_where_numba_does_not_work_a_warning_says_so_and_the_cells_run_in_torch(
         (tmp_path / "numba").mkdir()
         (tmp_path / "numba" / "__init__.py").write_text('raise OSError("libLLVM is broken\\nand more")\n')
     expected = ["True"] * 4 + [
-        "recurrent layers run in torch's operations, which is slower, since numba does not work here: "
+        "recurrent layers run in torch's operations, which is slower, because numba does not work here: "
         "OSError: libLLVM is broken"
     ]
     assert printed(python(NUMBA_FAILS, tmp_path, fails)).splitlines() == expected

@@ -61,8 +61,8 @@ def test_registering_a_class_again_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("gru", "there is a cell 'gru' already; register yours under another name"),
-        ("taken", "there is a cell 'taken' already"),
+        ("gru", "the cell 'gru' already exists; register yours under another name"),
+        ("taken", "the cell 'taken' already exists"),
         ("Elman", "the name of a cell must be lowercase letters, digits and '_', a letter first, but got 'Elman'"),
         ("2nd", "a letter first, but got '2nd'"),
         ("my-cell", "but got 'my-cell'"),

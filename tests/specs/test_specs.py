@@ -104,8 +104,8 @@ def test_a_wrong_architecture_says_what_a_layer_looks_like(text: str, message: s
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"branches": ()}, "branches must hold at least one stack of at least one layer"),
-        ({"branches": (parse_layers("gru(4)"), ())}, "branches must hold at least one stack of at least one layer"),
+        ({"branches": ()}, "branches must have at least one stack and at least one layer"),
+        ({"branches": (parse_layers("gru(4)"), ())}, "branches must have at least one stack and at least one layer"),
         ({"context_length": 0}, "context_length must be at least 1 but got 0"),
         ({"segment_length": 0}, "segment_length must be at least 1 but got 0"),
         ({"segment_length": 5}, r"segment_length must be at most context_length \(4\) but got 5"),

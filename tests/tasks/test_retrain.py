@@ -151,7 +151,7 @@ def test_a_metric_without_a_value_on_the_holdout_is_an_error(plans: dict[str, An
     same = candidate.holdout.evaluation[data.sequences.labels[candidate.holdout.evaluation] == 0]
     alone = replace(candidate, data=data, holdout=replace(candidate.holdout, evaluation=same))
 
-    with pytest.raises(DataError, match=r"auroc has no value where all \d+ labels that are scored are the same"):
+    with pytest.raises(DataError, match=r"auroc is undefined, because all \d+ scored labels are the same"):
         retrain(alone, 5, JobContext())
 
 

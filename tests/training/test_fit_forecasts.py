@@ -255,7 +255,7 @@ def test_mixed_precision_is_validated_and_scores_nearly_as_single_does() -> None
 
 
 def test_a_precision_that_the_device_does_not_know_is_an_error_and_not_another_precision() -> None:
-    with pytest.raises(SpecError, match="precision '16-mixed' is not for a cpu; choose 'bf16-mixed' or '32-true'"):
+    with pytest.raises(SpecError, match="precision '16-mixed' is not supported on cpu; choose 'bf16-mixed'"):
         fit_fold(train=replace(TRAIN, precision="16-mixed"))
 
 

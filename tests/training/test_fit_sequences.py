@@ -213,7 +213,7 @@ def test_a_metric_without_a_value_is_refused_before_the_training() -> None:
     data = make_sequences()
     labels = data.labels.copy()
     labels[split_of(data).evaluation] = 1
-    with pytest.raises(DataError, match="auroc has no value where all 15 labels that are scored are the same"):
+    with pytest.raises(DataError, match="auroc is undefined, because all 15 scored labels are the same"):
         fit(replace(data, labels=labels), task=replace(CLASSES, metric="auroc"))
 
 

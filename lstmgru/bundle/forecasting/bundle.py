@@ -17,8 +17,7 @@ from lstmgru.bundle.forecasting.tables import attention_frame, forecast_columns,
 from lstmgru.bundle.forecasting.validation import Array, Codes, check_arrays, check_logarithms, series_codes
 from lstmgru.data.forecasting.context import ForecastContext, build_context
 from lstmgru.data.forecasting.scaling import Scaler
-from lstmgru.data.forecasting.series import SeriesSchema, check_short_series, input_spec
-from lstmgru.data.forecasting.table import check_policy
+from lstmgru.data.forecasting.series import SeriesSchema, check_policy, check_short_series, input_spec
 from lstmgru.data.tables.frequency import STEP, parse_frequency
 from lstmgru.data.tables.readers import read_table
 from lstmgru.errors import DataError, SpecError

@@ -23,10 +23,7 @@ Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
 
 _INTEGERS = ("series", "lengths")
-_REASONS = {
-    "series": "the model has parameters for each series",
-    "lengths": "contexts of the model may be padded",
-}
+_REASONS = {"series": "the model has parameters for each series", "lengths": "contexts of the model may be padded"}
 
 
 def check_arrays(forecaster: UnscaledForecaster, arrays: dict[str, Any], schema: SeriesSchema) -> dict[str, Tensor]:

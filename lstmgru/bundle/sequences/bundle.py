@@ -17,7 +17,7 @@ from lstmgru.bundle.sequences.card import sequence_card
 from lstmgru.bundle.sequences.model import SequenceModel
 from lstmgru.bundle.sequences.servable import batches, check_sequences, padded
 from lstmgru.bundle.sequences.tables import label_columns, label_frame
-from lstmgru.data.forecasting.table import check_policy
+from lstmgru.data.forecasting.series import check_policy
 from lstmgru.data.sequences.encoding import Encoding
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences, SequenceSchema
 from lstmgru.data.sequences.table import read_sequences
@@ -55,10 +55,7 @@ class SequenceBundle(SequenceModel):
         encoding = Encoding.from_dict({**description["encoding"], "vocabulary": vocabulary})
         check_policy(data["gaps"])
         network = SequenceNetwork(
-            model,
-            n_channels=schema.n_channels,
-            n_outputs=task.n_outputs,
-            vocabulary_size=encoding.vocabulary_size,
+            model, n_channels=schema.n_channels, n_outputs=task.n_outputs, vocabulary_size=encoding.vocabulary_size
         )
         return cls(
             network=network,

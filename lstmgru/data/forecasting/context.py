@@ -11,10 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from lstmgru.data.forecasting.calendar import calendar_values, channel_features
-from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema, ShortSeries, check_short_series
+from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema, ShortSeries, check_policy, check_short_series
 from lstmgru.data.forecasting.table import (
     SeriesTable,
-    check_policy,
     complete_rows,
     fill_cells,
     keep_rows,
@@ -240,12 +239,7 @@ def _history(
 
 
 def _complete_context(
-    table: SeriesTable,
-    in_context: npt.NDArray[np.bool_],
-    steps: Integers,
-    end: Integers,
-    grid: Grid,
-    lengths: Integers,
+    table: SeriesTable, in_context: npt.NDArray[np.bool_], steps: Integers, end: Integers, grid: Grid, lengths: Integers
 ) -> SeriesTable:
     counts = np.add.reduceat(in_context.astype(np.int64), table.offsets[:-1])
     incomplete = np.flatnonzero(counts < lengths)

@@ -10,11 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from lstmgru.data.forecasting.calendar import auto_calendar, calendar_channels, calendar_values
-from lstmgru.data.forecasting.series import GapPolicy, SeriesPanel, SeriesSchema
+from lstmgru.data.forecasting.series import GapPolicy, SeriesPanel, SeriesSchema, check_policy
 from lstmgru.data.forecasting.table import (
     SeriesTable,
     check_cells,
-    check_policy,
     complete_rows,
     fill_cells,
     read_table_of_series,

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 import numpy.typing as npt
 
-from lstmgru.errors import DataError, did_you_mean
+from lstmgru.errors import DataError, one_of
 from lstmgru.specs import InputSpec
 
 GapPolicy = Literal["error", "fill", "interpolate"]
@@ -18,32 +18,38 @@ ShortSeries = Literal["error", "pad"]
 
 
 def check_short_series(short_series: str) -> None:
-    """Refuse a policy for short series that there is not.
+    """Refuse an unknown policy for short series.
 
     Raises:
-        DataError: Names the valid ones.
+        DataError: The policy is unknown.
     """
-    valid = list(get_args(ShortSeries))
-    if short_series not in valid:
-        near = did_you_mean(short_series, valid)
-        raise DataError(f"data.short_series must be one of {', '.join(valid)} but got {short_series!r}{near}")
+    one_of("data.short_series", short_series, get_args(ShortSeries), DataError)
+
+
+def check_policy(gaps: str) -> None:
+    """Refuse an unknown policy for gaps.
+
+    Raises:
+        DataError: The policy is unknown.
+    """
+    one_of("data.gaps", gaps, get_args(GapPolicy), DataError)
 
 
 @dataclass(frozen=True)
 class SeriesSchema:
-    """Which column of a table plays which part.
+    """The roles of the columns of a table.
 
     Attributes:
         time: Column of the time stamps, or of integer steps.
         targets: Columns to forecast.
-        id: Column that tells the series apart; ``None`` for a single series.
-        past_covariates: Columns known up to the cutoff only.
-        future_covariates: Columns known ahead, over the horizon too.
+        id: Column of the names of the series; ``None`` for a single series.
+        past_covariates: Columns known only up to the cutoff.
+        future_covariates: Columns also known over the horizon.
         calendar: Channels derived from the time column (``day_of_year_sin``), see
             :mod:`lstmgru.data.forecasting.calendar`.
-        static_covariates: Columns that do not change within a series.
-        categories: Covariates that hold names: column → its names, in the order of their first appearance in time. The
-            code of a name is its place there, from 1; 0 is an unknown name.
+        static_covariates: Columns that are constant within a series.
+        categories: Names in categorical covariates: column → names in the order of their first appearance in time. The
+            code of a name is its position, from 1; 0 is an unknown name.
     """
 
     time: str
@@ -67,12 +73,12 @@ class SeriesSchema:
 
     @property
     def channel_categories(self) -> tuple[tuple[int, int], ...]:
-        """(channel, number of names) of every channel that holds codes of names."""
+        """(channel, number of names) of every categorical channel."""
         return self._categories_among(self.value_columns)
 
     @property
     def static_categories(self) -> tuple[tuple[int, int], ...]:
-        """(place among the static covariates, number of names) of those that hold codes of names."""
+        """(index, number of names) of every categorical static covariate."""
         return self._categories_among(self.static_covariates)
 
     def _categories_among(self, columns: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
@@ -94,13 +100,12 @@ class SeriesSchema:
 
 @dataclass(frozen=True)
 class SeriesPanel:
-    """One or many series on a regular time grid, stored end to end (series after series).
+    """One or many series on a regular time grid, concatenated.
 
     Attributes:
-        schema: The parts that the columns play.
-        frequency: pandas offset alias (``D``, ``h``, ``MS``…), or ``step`` for an integer time column, whose
-            step is then ``step``.
-        timezone: Name of the time zone of the time column; ``times`` are UTC then. ``None``: naive times.
+        schema: The roles of the columns.
+        frequency: pandas offset alias (``D``, ``h``, ``MS``…), or ``step`` for an integer time column.
+        timezone: Name of the time zone of the time column, with ``times`` in UTC; ``None`` for naive times.
         ids: (series,) names of the series; a single unnamed series is ``"series"``.
         offsets: (series + 1,) rows of series ``s`` are ``offsets[s]:offsets[s + 1]``.
         times: (rows,) ``datetime64[ns]`` or ``int64``.
@@ -108,7 +113,7 @@ class SeriesPanel:
             name is its code, see :attr:`SeriesSchema.categories`.
         observed: (rows,) False where a gap policy filled a missing row or cell.
         static: (series, S) float32, the static covariates in the schema's order; a name is its code.
-        step: Distance of two rows of an integer time column, else 1.
+        step: Distance between two rows of an integer time column, else 1.
     """
 
     schema: SeriesSchema
@@ -147,10 +152,10 @@ class SeriesPanel:
         return len(self.ids)
 
     def hiding(self, starts: npt.NDArray[np.int64]) -> Self:
-        """The panel with row ``starts[s]`` of each series and all after it replaced by NaN.
+        """The panel with the rows of each series from ``starts[s]`` on replaced by NaN.
 
-        Row numbers stay what they are, and whatever would read a hidden row becomes NaN: a leak cannot go unnoticed.
-        Static covariates stay, as they do not belong to any row.
+        Row numbers do not change, and any computation on a hidden row becomes NaN, so that leaks are noticed. Static
+        covariates are kept, as they do not belong to a row.
 
         Args:
             starts: (series,) absolute rows.
@@ -175,8 +180,8 @@ def input_spec(schema: SeriesSchema, *, n_series: int, short_series: ShortSeries
     """The inputs of a network for data of a schema.
 
     Args:
-        schema: The parts that the columns play.
-        n_series: Series that it learns from.
+        schema: The roles of the columns.
+        n_series: Number of training series.
         short_series: Whether contexts may be padded.
     """
     return InputSpec(

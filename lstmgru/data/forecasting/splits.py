@@ -48,15 +48,7 @@ class SplitSpec:
     align: Literal["time", "end"] = "time"
 
     def __post_init__(self) -> None:
-        minimums = {
-            "holdout": 1,
-            "folds": 1,
-            "fold_size": 1,
-            "step": 1,
-            "gap": 0,
-            "train_size": 1,
-            "stride": 1,
-        }
+        minimums = {"holdout": 1, "folds": 1, "fold_size": 1, "step": 1, "gap": 0, "train_size": 1, "stride": 1}
         for name, minimum in minimums.items():
             value = getattr(self, name)
             if value is not None and value < minimum:

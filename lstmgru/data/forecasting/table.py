@@ -1,13 +1,13 @@
 """The rows of a table by series and time, as numbers, and its gaps.
 
-Missing rows and cells are refused, or filled between observed values; nothing is filled at either end of a series.
+Missing rows and cells are refused, or filled between observed values; the ends of a series are never filled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema
 from lstmgru.data.tables.columns import Names, check_columns, read_ids, read_names, read_numbers
 from lstmgru.data.tables.grid import Grid, positions, times_at
 from lstmgru.data.tables.timestamps import read_times
-from lstmgru.errors import DataError, counted, did_you_mean, show_time
+from lstmgru.errors import DataError, counted, show_time
 
 Numbers = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -29,13 +29,13 @@ class SeriesTable:
 
     Attributes:
         source: File or data set, for messages.
-        schema: The parts that the columns play.
+        schema: The roles of the columns.
         ids: (series,) names.
         offsets: (series + 1,) rows of series ``s`` are ``offsets[s]:offsets[s + 1]``.
         times: (rows,) ``datetime64[ns]`` or ``int64``.
         values: (rows, columns) float64 in the order of ``schema.value_columns``; NaN where a cell is missing.
         static: (series, S) float64 in the order of ``schema.static_covariates``.
-        timezone: Name of the time zone; ``times`` are UTC then.
+        timezone: Name of the time zone, with ``times`` in UTC; ``None`` for naive times.
     """
 
     source: str
@@ -52,12 +52,12 @@ class SeriesTable:
         return int(np.searchsorted(self.offsets, row, side="right")) - 1
 
     def place(self, row: int) -> str:
-        """A row as a message shows it: its time, and its series where there are several."""
+        """A row in messages: its time, and its series if there are several."""
         of_series = f" of {self.name(self.series_of(row))}" if self.schema.id else ""
         return f"{show_time(self.times[row])}{of_series}"
 
     def name(self, series: int) -> str:
-        """A series as a message shows it."""
+        """A series in messages."""
         return f"series {self.ids[series]!r}" if self.schema.id else "the series"
 
 
@@ -68,14 +68,14 @@ def read_table_of_series(
 
     Args:
         frame: The table.
-        schema: The parts that its columns play.
+        schema: The roles of its columns.
         source: File or data set, for messages.
-        categorical: Columns whose names become the schema's categories. ``None``: the schema has its categories, and a
-            name that is not among them gets the code 0.
+        categorical: Columns whose names become the categories of the schema; ``None`` to use the schema's categories,
+            with code 0 for other names.
 
     Raises:
-        DataError: A column is missing or holds what it must not, a series has two rows for one time, or a static
-            covariate changes within one.
+        DataError: A column is missing or has an invalid value, a series has two rows for one time, or a static
+            covariate changes within a series.
     """
     keyed = [("data.time", schema.time), *((("data.id", schema.id),) if schema.id else ())]
     for key in ("targets", "past_covariates", "future_covariates", "static_covariates"):
@@ -104,7 +104,7 @@ def read_table_of_series(
 def _read_cells(
     frame: pd.DataFrame, schema: SeriesSchema, source: str, categorical: Sequence[str] | None
 ) -> dict[str, Names | Numbers]:
-    """Every column but times and ids, in the order of the frame's rows."""
+    """All columns except times and ids, in the order of the frame's rows."""
     named = schema.categories if categorical is None else categorical
     cells: dict[str, Names | Numbers] = {}
     for column in (*schema.value_columns, *schema.static_covariates):
@@ -121,7 +121,7 @@ def _numbers(cells: Names | Numbers, schema: SeriesSchema, column: str) -> Numbe
 
 
 def _with_static(table: SeriesTable, cells: dict[str, Names | Numbers], order: slice | Rows) -> SeriesTable:
-    """The table with its static covariates; ``order`` are the rows of the cells as the table has them."""
+    """The table with its static covariates; ``order`` sorts the rows of the cells like the table."""
     first = table.offsets[:-1]
     columns = []
     for column in table.schema.static_covariates:
@@ -131,7 +131,7 @@ def _with_static(table: SeriesTable, cells: dict[str, Names | Numbers], order: s
 
 
 def _check_static(table: SeriesTable, column: str, cells: Names | Numbers, order: slice | Rows) -> None:
-    # Places and not codes: two names that the schema does not know have the same code.
+    # Positions, not codes: all names unknown to the schema have the same code.
     values = (np.where(cells.places < 0, np.nan, cells.places) if isinstance(cells, Names) else cells)[order]
     at = f"{table.source}: static covariate {column!r}"
     missing = np.isnan(values)
@@ -153,7 +153,7 @@ def _check_static(table: SeriesTable, column: str, cells: Names | Numbers, order
 
 
 def _order(codes: npt.NDArray[np.int64], times: npt.NDArray[Any]) -> npt.NDArray[np.intp] | None:
-    """The order by series and time, or ``None`` for rows that are in order already."""
+    """The order by series and time; ``None`` if the rows are already sorted."""
     same = codes[1:] == codes[:-1]
     if ((codes[1:] > codes[:-1]) | (same & (times[1:] >= times[:-1]))).all():
         return None
@@ -174,11 +174,11 @@ def _check_duplicates(table: SeriesTable, codes: npt.NDArray[np.int64]) -> None:
 
 
 def keep_rows(table: SeriesTable, kept: npt.NDArray[np.bool_]) -> SeriesTable:
-    """The table with some of its rows; a series without any is left out.
+    """The table with some of its rows; series without rows are dropped.
 
     Args:
         table: The table.
-        kept: (rows,) True for the rows to keep.
+        kept: (rows,) True for rows to keep.
     """
     counts = np.add.reduceat(kept.astype(np.int64), table.offsets[:-1])
     remaining = counts > 0
@@ -196,27 +196,16 @@ _WAY_OUT = "set data.gaps to fill or interpolate, or complete the table"
 _MOST_FILLED = 10
 
 
-def check_policy(gaps: str) -> None:
-    """Refuse a policy that there is not.
-
-    Raises:
-        DataError: Names the valid ones.
-    """
-    valid = list(get_args(GapPolicy))
-    if gaps not in valid:
-        raise DataError(f"data.gaps must be one of {', '.join(valid)} but got {gaps!r}{did_you_mean(gaps, valid)}")
-
-
 def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> SeriesTable:
-    """The table with a row for every time of the grid between the first and the last of a series.
+    """The table with a row for every grid time between the first and the last row of a series.
 
     Args:
         table: Its times lie on the grid.
         grid: The frequency.
-        gaps: ``error`` refuses missing rows; otherwise they are added, their cells missing.
+        gaps: ``error`` refuses missing rows; otherwise they are added with missing cells.
 
     Raises:
-        DataError: Rows are missing and the policy is ``error``, or more than the frequency can mean.
+        DataError: Rows are missing and the policy is ``error``, or implausibly many are missing.
     """
     steps = positions(grid, table.times, table.offsets, table.timezone)[0]
     lengths = steps[table.offsets[1:] - 1] + 1
@@ -251,8 +240,8 @@ def fill_cells(table: SeriesTable, gaps: GapPolicy) -> SeriesTable:
 
     Args:
         table: Complete rows.
-        gaps: ``fill`` carries the last value forward, ``interpolate`` goes straight to the next one in time (between
-            names there is nothing, so the last one is carried forward), ``error`` leaves cells missing.
+        gaps: ``fill`` carries the last value forward, ``interpolate`` interpolates linearly in time (names are carried
+            forward), ``error`` leaves cells missing.
     """
     if gaps == "error" or not np.isnan(table.values).any():
         return table
@@ -279,7 +268,7 @@ def check_cells(table: SeriesTable, gaps: GapPolicy) -> None:
     """Refuse cells that are still missing.
 
     Raises:
-        DataError: Says which, and whether they start or end a series, where no policy fills.
+        DataError: A cell is missing.
     """
     missing = np.isnan(table.values)
     if not missing.any():
@@ -303,7 +292,7 @@ def check_cells(table: SeriesTable, gaps: GapPolicy) -> None:
 
 
 def _check_future_rows(table: SeriesTable, missing: npt.NDArray[np.bool_]) -> None:
-    """Refuse rows at the end of a series that have no targets: they are the future."""
+    """Refuse rows without targets at the end of a series, which belong to the future."""
     without: npt.NDArray[np.bool_] = np.all(missing[:, : len(table.schema.targets)], axis=1)
     last = table.offsets[1:] - 1
     if not without[last].any():

@@ -16,7 +16,7 @@ from lstmgru.data.sequences.table import Roles, build_sequences, no_target
 from lstmgru.data.tables.archives import LabeledTable, is_archive, read_archives
 from lstmgru.data.tables.datasets import Dataset, find_dataset, locate
 from lstmgru.data.tables.readers import read_table
-from lstmgru.errors import DataError, did_you_mean
+from lstmgru.errors import DataError, one_of
 from lstmgru.specs.sequences import SequenceTask
 
 LANGUAGES = {
@@ -170,9 +170,8 @@ def load_labeled_data(
     Raises:
         DataError: A file cannot be read, or a table breaks a rule; one line that says which, and the way out.
     """
-    if layout is not None and layout not in _FILE_LAYOUTS:
-        near = did_you_mean(layout, list(_FILE_LAYOUTS))
-        raise DataError(f"data.layout must be one of {', '.join(_FILE_LAYOUTS)} but got {layout!r}{near}")
+    if layout is not None:
+        one_of("data.layout", layout, _FILE_LAYOUTS, DataError)
     asked = Roles(id=id, time=time, text=text, group=group)
     if target is not None:
         asked["target"] = target

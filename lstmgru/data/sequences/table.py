@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lstmgru.data.forecasting.series import GapPolicy
-from lstmgru.data.forecasting.table import check_policy
+from lstmgru.data.forecasting.series import GapPolicy, check_policy
 from lstmgru.data.sequences.columns import Classes, check_classes, check_targets, read_classes, read_targets, read_texts
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences, Layout, SequenceSchema
 from lstmgru.data.sequences.steps import fill_gaps, read_long, read_row_ids, read_wide
 from lstmgru.data.tables.columns import check_columns, read_ids, read_numbers
-from lstmgru.errors import DataError, did_you_mean
+from lstmgru.errors import DataError, one_of
 from lstmgru.specs.sequences import SEQUENCE_TASKS, SequenceTask
 
 
@@ -70,7 +69,7 @@ def build_sequences(
     Raises:
         DataError: The table breaks a rule; one line that says which, where, and the way out.
     """
-    _check_choice("task", task, SEQUENCE_TASKS)
+    one_of("task", task, SEQUENCE_TASKS, DataError)
     check_policy(gaps)
     if target is None:
         raise no_target(source)
@@ -191,7 +190,7 @@ def _read_inputs(frame: pd.DataFrame, schema: SequenceSchema, gaps: GapPolicy, s
 def _check_parts(schema: SequenceSchema, source: str) -> None:
     """Refuse parts that the layout has no use for, and a layout without the parts that it needs."""
     layout = schema.layout
-    _check_choice("data.layout", layout, get_args(Layout))
+    one_of("data.layout", layout, get_args(Layout), DataError)
     needed = {"long": ("id", schema.id, "the sequences"), "text": ("text", schema.text, "the texts")}
     if layout in needed and needed[layout][1] is None:
         key, _, what = needed[layout]
@@ -201,11 +200,6 @@ def _check_parts(schema: SequenceSchema, source: str) -> None:
     for key, stands in useless:
         if stands:
             raise DataError(f"{source}: data.{key} has no meaning with data.layout: {layout}; leave one of them out")
-
-
-def _check_choice(key: str, value: str, valid: Sequence[str]) -> None:
-    if value not in valid:
-        raise DataError(f"{key} must be one of {', '.join(valid)} but got {value!r}{did_you_mean(value, list(valid))}")
 
 
 def _check_named(frame: pd.DataFrame, schema: SequenceSchema, source: str, *, labeled: bool = True) -> None:

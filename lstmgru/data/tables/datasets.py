@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
-from lstmgru.errors import DataError, did_you_mean
+from lstmgru.errors import DataError, one_of
 
 Table = TypeVar("Table")
 
@@ -150,9 +150,7 @@ def find_dataset(name: str, datasets: Mapping[str, Dataset[Table]]) -> Dataset[T
     Raises:
         DataError: The name is unknown.
     """
-    if name not in datasets:
-        valid = list(datasets)
-        raise DataError(f"data.dataset must be one of {', '.join(valid)} but got {name!r}{did_you_mean(name, valid)}")
+    one_of("data.dataset", name, list(datasets), DataError)
     return datasets[name]
 
 

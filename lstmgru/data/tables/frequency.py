@@ -10,41 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
-from lstmgru.data.tables.grid import (
-    DAY_NS,
-    Grid,
-    Integers,
-    Times,
-    Unit,
-    positions,
-    unit_day,
-    unit_number,
-    wall_clock,
-)
+from lstmgru.data.tables.grid import DAY_NS, Grid, Integers, Times, Unit, positions, unit_day, unit_number, wall_clock
 from lstmgru.errors import DataError, did_you_mean, show_time
 
 STEP = "step"
 _MOST_UNITS = 2**63 - 1
 """Most units between two neighboring times, which are 64-bit integers."""
 
-_COMMON = [
-    "D",
-    "h",
-    "min",
-    "s",
-    "W-SUN",
-    "B",
-    "MS",
-    "ME",
-    "BMS",
-    "BME",
-    "QS",
-    "QE",
-    "YS",
-    "YE",
-    "15min",
-    "30min",
-]
+_COMMON = ["D", "h", "min", "s", "W-SUN", "B", "MS", "ME", "BMS", "BME", "QS", "QE", "YS", "YE", "15min", "30min"]
 _TICKS = {"h": 3600 * 10**9, "min": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")

@@ -14,14 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 Unit = Literal[
-    "step",
-    "ns",
-    "day",
-    "business day",
-    "month start",
-    "month end",
-    "business month start",
-    "business month end",
+    "step", "ns", "day", "business day", "month start", "month end", "business month start", "business month end"
 ]
 Times = npt.NDArray[Any]
 Integers = npt.NDArray[np.int64]

@@ -257,11 +257,7 @@ def _ipc(path: Path) -> pa.Table:
             return ipc.open_stream(source).read_all()
 
 
-_ARROW_READERS: dict[str, Callable[[Path], pa.Table]] = {
-    ".parquet": _parquet,
-    ".feather": _ipc,
-    ".arrow": _ipc,
-}
+_ARROW_READERS: dict[str, Callable[[Path], pa.Table]] = {".parquet": _parquet, ".feather": _ipc, ".arrow": _ipc}
 
 
 def _read_arrow(path: Path, reader: Callable[[Path], pa.Table]) -> pa.Table:

@@ -1,30 +1,35 @@
-"""The interface of a cell, and what the cells of the library share.
+"""The interface of a cell, and the shared parts of the built-in cells.
 
 A cell is a recurrent layer in one direction: ``forward(x, state)`` takes x: (B, T, inputs) and the state after an
-earlier sequence, or ``None``, and returns the outputs (B, T, hidden size) with the new state, a tuple of
+earlier sequence, or ``None``, and returns the outputs (B, T, hidden size) and the new state, a tuple of
 (B, hidden size) tensors.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from lstmgru.nn.kernels.layout import CellName
 from lstmgru.nn.kernels.memory import Memory
+from lstmgru.nn.kernels.sequence import PlainCell, sequence
+from lstmgru.nn.kernels.switch import should_use
 
 State = tuple[Tensor, ...]
 
 
 class RecurrentDropout(nn.Module):
-    """Drops units of the state on their way into the gates, the same at all steps (Gal & Ghahramani 2016).
+    """Drops units of the state before the gates, the same units at all steps (Gal & Ghahramani 2016).
 
-    One mask for the whole batch is a mask on the columns of the weights: kernels read them like any others. It is drawn
-    where a sequence begins and kept where it goes on.
+    The mask is shared by the whole batch, so it can be applied to the columns of the weights, and kernels need no
+    special case. A new mask is drawn at the start of a sequence and kept when the sequence continues.
 
     Args:
-        probability: Of dropping a unit, in [0, 1).
+        probability: Probability of dropping a unit, in [0, 1).
     """
 
     def __init__(self, probability: float) -> None:
@@ -33,7 +38,7 @@ class RecurrentDropout(nn.Module):
         self._mask: Tensor | None = None
 
     def forward(self, weight: Tensor, state: State | None) -> Tensor:
-        """(gates, hidden size) recurrent weights; in training with some columns 0 and the others larger for it."""
+        """(gates, hidden size) recurrent weights; in training, some columns are 0 and the others are scaled up."""
         if not self.training or self.probability == 0:
             return weight
         if state is None or self._mask is None:
@@ -42,7 +47,40 @@ class RecurrentDropout(nn.Module):
         return weight * self._mask
 
 
-class TorchLayer(nn.Module):
+class BuiltInCell(nn.Module, ABC):
+    """The base of the built-in cells, which run in a kernel or in torch's operations.
+
+    Args:
+        hidden_size: Features of the output.
+        recurrent_dropout: Of :class:`RecurrentDropout`.
+    """
+
+    kernel: ClassVar[CellName]
+    plain: ClassVar[PlainCell]
+    """The cell in torch's operations."""
+
+    weight_hh: nn.Parameter
+
+    def __init__(self, hidden_size: int, recurrent_dropout: float) -> None:
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.recurrent_dropout = RecurrentDropout(recurrent_dropout)
+        self._memory = Memory()
+
+    @abstractmethod
+    def weights(self, recurrent: Tensor) -> list[Tensor]:
+        """All weights and biases in the order of :attr:`plain`, with the given recurrent weights."""
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """(B, T, inputs) → (B, T, hidden size), and the final state."""
+        weights, plain = self.weights(self.recurrent_dropout(self.weight_hh, state)), type(self).plain
+        if should_use(self.kernel, x, *weights, *(state or ())):
+            return sequence(self.kernel, plain, self._memory, x, weights, state)
+        outputs, *after = plain(x, *weights, *(state or ()))
+        return outputs, tuple(after)
+
+
+class TorchLayer(BuiltInCell):
     """The base of LSTM and GRU: torch's weights, with dropout on the recurrent connections.
 
     Args:
@@ -54,10 +92,7 @@ class TorchLayer(nn.Module):
     n_gates: int
 
     def __init__(self, input_size: int, hidden_size: int, recurrent_dropout: float = 0.0) -> None:
-        super().__init__()
-        self.hidden_size = hidden_size
-        self.recurrent_dropout = RecurrentDropout(recurrent_dropout)
-        self._memory = Memory()
+        super().__init__(hidden_size, recurrent_dropout)
         rows = self.n_gates * hidden_size
         self.weight_ih = nn.Parameter(torch.empty(rows, input_size))
         self.weight_hh = nn.Parameter(torch.empty(rows, hidden_size))
@@ -65,12 +100,13 @@ class TorchLayer(nn.Module):
         self.bias_hh = nn.Parameter(torch.empty(rows))
         initialize(self, hidden_size)
 
-    def _weights(self, state: State | None) -> list[Tensor]:
-        return [self.weight_ih, self.recurrent_dropout(self.weight_hh, state), self.bias_ih, self.bias_hh]
+    def weights(self, recurrent: Tensor) -> list[Tensor]:
+        """All weights and biases, see :meth:`BuiltInCell.weights`."""
+        return [self.weight_ih, recurrent, self.bias_ih, self.bias_hh]
 
 
 def initialize(layer: nn.Module, hidden_size: int) -> None:
-    """As torch initializes its recurrent layers."""
+    """Initialize all parameters as torch initializes its recurrent layers."""
     bound = 1 / math.sqrt(hidden_size)
     for parameter in layer.parameters():
         nn.init.uniform_(parameter, -bound, bound)

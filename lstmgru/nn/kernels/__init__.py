@@ -1,12 +1,11 @@
 """Compiled kernels of the recurrent cells, for the CPU.
 
-A cell asks :func:`should_use`, and either calls :func:`sequence` or computes in torch's own operations. Both give the
-same numbers but for rounding; of an infinite input, a gradient that is infinite in one may be NaN in the other, where
-0 times infinity is rounded to something first. ``LSTMGRU_KERNELS=off`` in the environment, or ``with enabled(False):``,
-switches the kernels off.
+A cell calls :func:`should_use` and then either :func:`sequence` or torch's own operations. The results are the same
+except for rounding; with infinite inputs, a gradient that is infinite in one may be NaN in the other. The environment
+variable ``LSTMGRU_KERNELS=off`` or ``with enabled(False):`` turns the kernels off.
 
-numba is imported, and what it compiles is compiled or loaded, when the first sequence runs that a kernel could take.
-Where that does not work, a warning says why, and everything runs in torch's operations.
+numba is imported, and kernels are compiled or loaded from the cache, when the first suitable sequence runs. If that
+fails, a warning gives the reason, and everything runs in torch's operations.
 """
 
 from lstmgru.nn.kernels.memory import Memory, forget

@@ -1,13 +1,12 @@
-"""How a cell's numbers lie in memory; read by the code that allocates and by the compiled code that fills.
+"""Memory layout of the kernels, shared by the code that allocates arrays and the compiled code that fills them.
 
-The *parts* of a cell are the sums in its gates, later their values: first those that read the state, last those that
-read the input. LSTM: i, f, g, o, all of which read both. GRU: u, r, z, n; u is the state's part of the sum in n, on
-which r acts. Fused: u, r, z, o, g, likewise.
+The *parts* of a cell are the pre-activations of its gates, later replaced by the activations. LSTM: i, f, g, o. GRU: u,
+r, z, n, where u is the recurrent term of n, which r multiplies. Fused: u, r, z, o, g, likewise. Parts that read the
+state come first, parts that read the input last.
 
-Units lie in *strips* as wide as a vector of the machine, the last one filled up with units that stay 0 while inputs are
-finite; the rows of a batch are filled up to whole pieces of a few rows. What a step gives is (strips, rows, parts,
-lanes): whatever the width of a layer is, a vector holds units of one gate, and the parts of a unit lie beside each
-other.
+Units are stored in *strips* as wide as a vector register; the last strip is padded with units that stay 0 while inputs
+are finite. The batch is padded to a multiple of a few rows. The result of a step is (strips, rows, parts, lanes):
+whatever the width of a layer, a vector holds units of one gate, and the parts of a unit are adjacent.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ CellName = Literal["lstm", "gru", "fused"]
 
 
 class Layout(NamedTuple):
-    """Of one cell.
+    """The layout of one cell.
 
     Attributes:
-        n_gates: Blocks of H rows in its weights.
-        n_parts: Its parts.
-        n_states: Tensors of its state: h, or h and c.
+        n_gates: Number of blocks of H rows in its weights.
+        n_parts: Number of parts.
+        n_states: Number of tensors in its state: h, or h and c.
     """
 
     n_gates: int
@@ -31,13 +30,13 @@ class Layout(NamedTuple):
     n_states: int
 
     def kept_size(self, batch: int, steps: int, units: int, *, keep: bool) -> int:
-        """Numbers of what is kept: the parts of all steps, and the states between them; without ``keep`` of one step.
+        """Size of the saved array: the parts of all steps and the states between them, or of a single step.
 
         Args:
-            batch: Rows, filled up.
+            batch: Padded number of rows.
             steps: T.
-            units: H, filled up.
-            keep: Whether the way back needs them.
+            units: Padded H.
+            keep: Whether all steps are saved for the backward pass.
         """
         n_steps, n_states = (steps, steps + 1) if keep else (1, 2)
         return batch * units * (n_steps * self.n_parts + n_states * self.n_states)
@@ -47,33 +46,33 @@ LAYOUTS: dict[CellName, Layout] = {"lstm": Layout(4, 4, 2), "gru": Layout(3, 4, 
 
 
 def padded(n: int, to: int) -> int:
-    """n, or the next multiple of a number."""
+    """n, rounded up to a multiple of ``to``."""
     return -(-n // to) * to
 
 
 class Forward(NamedTuple):
-    """What the way forwards reads and fills; C-contiguous, unless it says otherwise.
+    """Sizes, strides, and addresses of the arrays of a forward pass; arrays are C-contiguous unless stated otherwise.
 
     Attributes:
         batch: B, rows.
         steps: T.
-        inputs: I, features.
+        inputs: I, input features.
         size: H, units.
-        x: (B, T, I), each row contiguous.
-        x_batch: Numbers from one sequence to the next.
-        x_step: Numbers from one step to the next.
+        x: (B, T, I), with contiguous rows.
+        x_batch: Stride between sequences of x.
+        x_step: Stride between steps of x.
         w_ih: (gates · H, I).
         w_hh: (gates · H, H).
         b_ih: (gates · H).
-        b_hh: The bias of what reads the state.
-        n_biases: Its length: gates · H, or H: that of the candidate alone.
-        h0: (B, H); 0: from zero.
-        c0: (B, H); 0: from zero.
-        kept: What the way back needs; see :meth:`lstmgru.nn.kernels.layout.Layout.kept_size`.
-        keep: Whether all steps are kept.
-        outputs: (B, T, H), filled.
-        h: (B, H), filled.
-        c: (B, H), filled; 0 for a cell without memory.
+        b_hh: Recurrent bias.
+        n_biases: Its length: gates · H, or H if only the candidate has one.
+        h0: (B, H) initial h; address 0 for zeros.
+        c0: (B, H) initial c; address 0 for zeros.
+        kept: Array saved for the backward pass, see :meth:`Layout.kept_size`.
+        keep: Whether all steps are saved.
+        outputs: (B, T, H), written.
+        h: (B, H), written.
+        c: (B, H), written; address 0 for a cell without memory.
     """
 
     batch: int
@@ -98,32 +97,21 @@ class Forward(NamedTuple):
 
 
 class Backward(NamedTuple):
-    """What the way back reads and fills, as in :class:`Forward`.
+    """Sizes, strides, and addresses of the arrays of a backward pass; the first fields are those of :class:`Forward`.
 
     Attributes:
-        batch: B, rows.
-        steps: T.
-        inputs: I, features.
-        size: H, units.
-        x: (B, T, I), each row contiguous.
-        x_batch: Numbers from one sequence to the next.
-        x_step: Numbers from one step to the next.
-        w_ih: (gates · H, I).
-        w_hh: (gates · H, H).
-        n_biases: Length of the bias of what reads the state.
-        kept: From the way forwards.
-        d_outputs: (B, T, H) gradient of the outputs, each row contiguous; 0: none.
-        d_batch: Numbers from one sequence of it to the next.
-        d_step: Numbers from one step of it to the next.
-        dh_last: (B, H) gradient of the last h; 0: none.
-        dc_last: (B, H) gradient of the last c; 0: none.
-        dx: (B, T, I), filled; 0: not wanted, like all that follow.
-        d_ih: (gates · H, I), filled.
-        d_hh: (gates · H, H), filled.
-        db_ih: (gates · H), filled.
-        db_hh: (n_biases), filled.
-        dh: (B, H) gradient of h0, filled; may be 0.
-        dc: (B, H) gradient of c0, filled; may be 0.
+        d_outputs: (B, T, H) gradient of the outputs, with contiguous rows; address 0 for none.
+        d_batch: Stride between its sequences.
+        d_step: Stride between its steps.
+        dh_last: (B, H) gradient of the last h; address 0 for none.
+        dc_last: (B, H) gradient of the last c; address 0 for none.
+        dx: (B, T, I), written; address 0 if not needed.
+        d_ih: (gates · H, I), written.
+        d_hh: (gates · H, H), written.
+        db_ih: (gates · H), written.
+        db_hh: (n_biases), written.
+        dh: (B, H) gradient of h0, written; address 0 if not needed.
+        dc: (B, H) gradient of c0, written; address 0 if not needed.
     """
 
     batch: int

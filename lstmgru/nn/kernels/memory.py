@@ -1,4 +1,4 @@
-"""Memory that a layer uses again in its next training step."""
+"""Memory that a layer reuses in its next training step."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from torch import Tensor, nn
 
 _Array = npt.NDArray[Any]
 
-# A layer that runs several times before the way back needs as many; what more there is goes back to the system.
+# A layer that runs several times before the backward pass needs several arrays; more are released to the system.
 _MOST = 2
 _KINDS = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 
 
 class Memory:
-    """What a way forwards keeps for the way back is as large in each step, and fresh memory is slow at first touch.
+    """A pool of arrays for what the forward pass saves for the backward pass.
 
-    Without gradients nothing is kept, and nothing lent: the room that one step needs is then fresh for each sequence.
-    A tensor that was lent comes back when nothing refers to it any longer: autograd's graph, or whoever kept that.
-    A copy of a memory, and one that was pickled, is empty.
+    The arrays have the same size in every training step, and new memory is slow on first access. Without gradients,
+    nothing is saved and the pool is not used. A lent array returns to the pool when its tensor is garbage collected.
+    Copies and unpickled pools are empty.
     """
 
     def __init__(self) -> None:
         self._free: list[_Array] = []
-        self._lock = threading.RLock()  # the garbage collector may give something back while something is lent
+        self._lock = threading.RLock()  # the garbage collector may return an array during a call of lend
 
     def lend(self, size: int, dtype: torch.dtype) -> Tensor:
-        """A tensor of so many numbers, whatever they are."""
+        """An uninitialized tensor of ``size`` numbers."""
         with self._lock:
             fits = [i for i, array in enumerate(self._free) if array.size >= size and array.dtype == _KINDS[dtype]]
             array = self._free.pop(fits[-1]) if fits else torch.empty(size, dtype=dtype, device="cpu").numpy()
@@ -39,14 +39,14 @@ class Memory:
         return torch.from_numpy(lent)
 
     def take_back(self, array: _Array) -> None:
-        """Keep what was lent for the next time, unless there is enough that is larger."""
+        """Return a lent array to the pool; only the largest arrays are kept."""
         with self._lock:
             self._free.append(array)
             self._free.sort(key=len, reverse=True)
             del self._free[_MOST:]
 
     def clear(self) -> None:
-        """Give everything that is not lent back to the system."""
+        """Release all arrays that are not lent."""
         with self._lock:
             self._free.clear()
 
@@ -55,7 +55,7 @@ class Memory:
 
 
 class _Lent(np.ndarray[Any, Any]):
-    """The part of an array that is used; the array goes back to its owner at the end of its life."""
+    """The used part of an array; when deleted, it returns the array to its owner."""
 
     owner: Memory | None = None
     whole: _Array | None = None
@@ -66,7 +66,7 @@ class _Lent(np.ndarray[Any, Any]):
 
 
 def forget(network: nn.Module) -> None:
-    """Clear the memory of all layers of a network that is trained no more."""
+    """Clear the memory of all layers of a network after its training."""
     for module in network.modules():
         for value in vars(module).values():
             if isinstance(value, Memory):

@@ -29,7 +29,7 @@ from lstmgru.nn.kernels.vectors import array_at, lanes_in, lanes_of, load, load_
 
 @register_jitable
 def first_state(to: Any, given: int, real: Any, batch: int, units: int, size: int) -> None:
-    """Fill a state (rows, units): 0, or the (batch, size) that are given."""
+    """Fill a state (rows, units) with 0, or with a given (batch, size) array."""
     to[: padded(batch, ROWS) * units] = 0
     if given != 0:
         copy_rows(to, 0, units, array_at(given, real), 0, size, batch, size)
@@ -40,7 +40,7 @@ def _step(
     formula: Any, parts: Any, gates: Any, kept: Any, at: int, hs: Any, states: Any, now: int, then: int, xs: Any,
     x_wide: int, weights: Any, rows: int, units: int, inputs: int, size: int,
 ) -> None:  # fmt: skip
-    """From one state to the next, strip by strip. ``states`` is what the formula reads: c, or h itself."""
+    """Compute one step, strip by strip. ``states`` is the state that the formula reads: c, or h itself."""
     lanes, (biases, w, u), one = lanes_in(xs), weights, zeros(xs, TOGETHER, 1)
     of_parts, of_gates = len(parts) * lanes, len(gates) * lanes
     for strip in range(units // lanes):
@@ -60,11 +60,11 @@ def _step(
 
 
 def forward_of(layout: Layout, real: Any, formula: Callable[..., Any]) -> Callable[[Forward], None]:
-    """The way forwards of a cell, to be compiled.
+    """The forward pass of a cell, to be compiled.
 
     Args:
-        layout: Of the cell.
-        real: Type of the numbers.
+        layout: Layout of the cell.
+        real: Number type.
         formula: One step on a vector, such as :func:`lstmgru.nn.kernels.gates.gru_forward`.
     """
     n_gates, n_parts, n_states = layout
@@ -101,12 +101,12 @@ def forward_of(layout: Layout, real: Any, formula: Callable[..., Any]) -> Callab
     return forward
 
 
-# Rows, steps times batch, of the products over several steps: enough for a tile to be worth its loads and stores, few
-# enough to stay in the cache.
+# Rows (steps times batch) of a product over several steps: enough to amortize a tile's loads and stores, few enough to
+# stay in the cache.
 _ROWS_AT_ONCE = 128
-# Of a bias, a gradient for each row of each step is added up: in single precision for so many rows only.
+# Bias gradients are summed in single precision over this many rows, then in double precision.
 _ROWS_IN_SINGLE = 32
-# Strips whose weights are read again and again before the next ones are: so many stay in the cache.
+# Strips whose weights are reused before the next strips are read; they stay in the cache.
 _STRIPS_AT_ONCE = 8
 
 
@@ -114,7 +114,7 @@ _STRIPS_AT_ONCE = 8
 def _through_weights(
     to: Any, to_at: int, wide: int, d: Any, at: int, part: int, weights: Any, gates: int, rows: int, strips: int
 ) -> None:
-    """Add to rows what the gradients of the sums say of what the weights were multiplied with."""
+    """Add the gradients of the inputs of a product, from those of the pre-activations."""
     lanes = lanes_in(to)
     for first in range(0, wide, VECTORS * lanes):
         width = min(VECTORS * lanes, wide - first)
@@ -133,7 +133,7 @@ def _to_weights(
     to: Any, n_rows: int, inputs: Any, at: int, wide: int, d: Any, part: int, first: int, gates: int, rows: int,
     strips: int, steps: int,
 ) -> None:  # fmt: skip
-    """Add what some steps say of weights, in the form of ``columns_of`` with so many rows."""
+    """Add the gradients of the weights over some steps, in the layout of ``columns_of`` with ``n_rows`` rows."""
     lanes = lanes_in(to)
     for strip in range(strips):
         for k in range(0, n_rows, ROWS):
@@ -148,7 +148,7 @@ def _through_gates(
     formula: Any, no_parts: Any, kept: Any, at: int, states: Any, now: int, then: int, dh: Any, dc: Any, d: Any,
     to: int, db: Any, rows: int, strips: int,
 ) -> None:  # fmt: skip
-    """One step's gradients of the sums, from those of the state, which become those of the state before it."""
+    """Gradients of the pre-activations of one step; the gradients of the state are replaced by those of its input."""
     lanes, none = lanes_in(d), zeros(d, TOGETHER, 1)
     part, units = len(no_parts) * lanes, strips * lanes
     some = np.empty(TOGETHER * part, d.dtype)
@@ -173,9 +173,9 @@ def _through_gates(
 
 @register_jitable
 def _clear_filled(d: Any, at: int, part: int, rows: int, strips: int, size: int) -> None:
-    """Write 0 to gradients of units that only fill up a strip.
+    """Set the gradients of padding units to 0.
 
-    They are 0, but for an infinite input or gradient: 0 times that is no number, which the products would spread.
+    With infinite inputs or gradients they are NaN (0 times infinity), which the products would propagate.
     """
     lanes = lanes_in(d)
     for strip in range(size // lanes, strips):
@@ -188,7 +188,7 @@ def _clear_filled(d: Any, at: int, part: int, rows: int, strips: int, size: int)
 def _give(
     call: Backward, real: Any, d_ih: Any, d_hh: Any, db: Any, n_gates: int, n_parts: int, n_x: int, n_h: int
 ) -> None:
-    """Write the gradients of weights and biases, as torch has them."""
+    """Write the gradients of weights and biases in torch's layout."""
     size, inputs = call.size, call.inputs
     give_weights(array_at(call.d_ih, real), d_ih, n_gates, size, inputs, n_x, 0)
     give_weights(array_at(call.d_hh, real), d_hh, n_gates, size, size, n_h, n_parts - n_gates)
@@ -196,7 +196,7 @@ def _give(
 
 
 def backward_of(layout: Layout, real: Any, formula: Callable[..., Any]) -> Callable[[Backward], None]:
-    """The way back of a cell, to be compiled; see :func:`lstmgru.nn.kernels.recurrence.forward_of`."""
+    """The backward pass of a cell, to be compiled, see :func:`forward_of`."""
     n_gates, n_parts, n_states = layout
     lanes = lanes_of(real)
     part, gates, shift = n_parts * lanes, n_gates * lanes, (n_parts - n_gates) * lanes

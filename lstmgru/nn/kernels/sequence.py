@@ -1,4 +1,4 @@
-"""A cell over a whole sequence as one node of autograd's graph: memory, threads, and the calls of compiled code."""
+"""A cell over a whole sequence as one autograd node: memory, threads, and calls of compiled code."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from lstmgru.nn.kernels.switch import is_watched
 
 _Call = TypeVar("_Call")
 
-# So many multiplications are worth a thread: less is done before it has woken up.
+# Fewest multiplications for which another thread pays off.
 _FEWEST_PRODUCTS = 4_000_000
 
 
 def rows_of_threads(batch: int, products: int, rows: int) -> list[range]:
-    """The rows that each thread takes.
+    """Split a batch over threads.
 
     Args:
-        batch: Rows.
-        products: Multiplications of the whole batch.
-        rows: Each piece but the last is a multiple of it.
+        batch: Number of rows.
+        products: Multiplications in the whole batch.
+        rows: The size of every piece but the last is a multiple of this.
     """
     n = min(torch.get_num_threads(), products // _FEWEST_PRODUCTS, batch // rows)
     if n < 2:
@@ -38,22 +38,22 @@ def rows_of_threads(batch: int, products: int, rows: int) -> list[range]:
 
 
 def in_threads(run: Callable[[_Call], None], calls: Sequence[_Call], used: Sequence[Any]) -> None:
-    """Make all calls, each in a thread of its own; one alone in this thread.
+    """Run all calls, each in its own thread; a single call runs in this thread.
 
-    An interrupt (Ctrl-C) ends the waiting for them, not the calls themselves. What they read and write therefore lives
-    until the last of them is done, whether anybody still waits or not.
+    An interrupt (Ctrl-C) ends the wait but not the calls. The arrays are therefore kept alive until the last call has
+    finished.
 
     Args:
-        run: Makes a call.
+        run: Runs a call.
         calls: At least one.
-        used: Everything whose address is in the calls.
+        used: All arrays whose addresses are in the calls.
     """
     if len(calls) == 1:
         run(calls[0])
         return
     holder = list(used)
     list(_threads().map(partial(_make, run, holder), calls))
-    holder.clear()  # a thread forgets a call a moment after it is done, and memory that was lent should be back by then
+    holder.clear()  # threads drop a finished call a little later, but lent memory should be returned now
 
 
 def _make(run: Callable[[_Call], None], _holder: list[Any], call: _Call) -> None:
@@ -62,7 +62,7 @@ def _make(run: Callable[[_Call], None], _holder: list[Any], call: _Call) -> None
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    """For all calls: it begins with no threads and starts one when all it has are busy."""
+    """The pool for all calls; it starts a thread when all existing ones are busy."""
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="lstmgru-kernels")
 
 
@@ -71,17 +71,17 @@ if hasattr(os, "register_at_fork"):
 
 
 Pieces = list[tuple[range, int]]
-"""The rows of each thread, and where in what is kept theirs begins."""
+"""For each thread, its rows and the start of its part of the saved array."""
 
 
 def run_forward(
     cell: CellName, memory: Memory | None, x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor,
     *state: Tensor,
 ) -> tuple[list[Tensor], Tensor, Pieces]:  # fmt: skip
-    """The way forwards; see :func:`lstmgru.nn.kernels.sequence.sequence`.
+    """Run the forward pass, with the arguments of :func:`sequence`; without a memory, nothing is saved.
 
     Returns:
-        Outputs (B, T, H) and the state after them; what is kept in a memory, or left over without one; its pieces.
+        Outputs (B, T, H) and the final state; the saved array; its pieces.
     """
     (batch, steps, n_inputs), size, layout, ways = x.shape, w_hh.shape[1], LAYOUTS[cell], _compiled(cell, x.dtype)
     x, w_ih, w_hh, b_ih, b_hh = _rows(x), w_ih.contiguous(), w_hh.contiguous(), b_ih.contiguous(), b_hh.contiguous()
@@ -107,20 +107,9 @@ def run_backward(
     cell: CellName, kept: Tensor, pieces: Pieces, grads: Sequence[Tensor | None],
     x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor, *state: Tensor, x_too: bool,
 ) -> list[Tensor | None]:  # fmt: skip
-    """The way back.
+    """Run the backward pass, with the results and arguments of :func:`run_forward`.
 
-    Args:
-        cell: Which.
-        kept: From the way forwards.
-        pieces: Of it.
-        grads: Of outputs and state; ``None`` is 0.
-        x: As in the way forwards, like all that follow.
-        w_ih: See ``x``.
-        w_hh: See ``x``.
-        b_ih: See ``x``.
-        b_hh: See ``x``.
-        state: See ``x``.
-        x_too: Whether x needs a gradient.
+    ``grads`` are the gradients of outputs and state, ``None`` for 0; ``x_too`` tells whether x needs a gradient.
 
     Returns:
         Gradients of x, weights and state.
@@ -151,7 +140,7 @@ def run_backward(
 
 
 def _pieces(cell: CellName, x: Tensor, size: int, *, keep: bool) -> tuple[Pieces, int]:
-    """The pieces of what is kept, and its size."""
+    """The pieces of the saved array, and its size."""
     (batch, steps, n_inputs), layout, ways = x.shape, LAYOUTS[cell], _compiled(cell, x.dtype)
     pieces, end, units = [], 0, padded(size, ways.units)
     for rows in rows_of_threads(batch, batch * steps * layout.n_gates * size * (n_inputs + size), ways.rows):
@@ -161,17 +150,17 @@ def _pieces(cell: CellName, x: Tensor, size: int, *, keep: bool) -> tuple[Pieces
 
 
 def _rows(tensor: Tensor) -> Tensor:
-    """A tensor whose rows are contiguous; a copy, if they are not."""
+    """The tensor with contiguous rows, copied if necessary."""
     return tensor if tensor.stride(2) == 1 else tensor.contiguous()
 
 
 def _at(tensor: Tensor | None, rows: range) -> int:
-    """Address of the first of some rows; 0 for what there is not."""
+    """Address of the first of some rows; 0 for ``None``."""
     return 0 if tensor is None else tensor.data_ptr() + rows.start * tensor.stride(0) * tensor.element_size()
 
 
 def _two(state: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
-    """h and c; ``None`` for what there is not."""
+    """h and c, ``None`` if missing."""
     return (*state, None, None)[:2]
 
 
@@ -197,16 +186,17 @@ def sequence(
     """Run a cell.
 
     Args:
-        cell: Which.
-        plain: The same cell, for second derivatives, and for a way back that something watches or transforms.
-        memory: Lends what is kept for the way back.
+        cell: Name of the cell.
+        plain: The same cell in torch's operations, for second derivatives and for backward passes that are traced or
+            transformed.
+        memory: Provides memory for what is saved for the backward pass.
         x: (B, T, I), not empty.
-        weights: Of the input (gates · H, I) and the state (gates · H, H), and the biases: (gates · H), and of the
-            recurrent part, (gates · H) or that of the candidate alone, (H).
-        state: (B, H) each; ``None``: zeros.
+        weights: Input weights (gates · H, I), recurrent weights (gates · H, H), input bias (gates · H), and recurrent
+            bias, (gates · H) or (H) if only the candidate has one.
+        state: (B, H) each; ``None`` for zeros.
 
     Returns:
-        Outputs (B, T, H) and the state after them.
+        Outputs (B, T, H) and the final state.
     """
     inputs = (x, *weights, *(state or ()))
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs):
@@ -217,7 +207,7 @@ def sequence(
 
 
 class _Sequence(torch.autograd.Function):
-    """Reads a cell, its plain form, its memory, x (B, T, I), weights, state; gives outputs (B, T, H) and state."""
+    """The autograd function of :func:`sequence`."""
 
     @staticmethod
     def forward(ctx: Any, cell: CellName, plain: PlainCell, memory: Memory, *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -232,26 +222,22 @@ class _Sequence(torch.autograd.Function):
         *inputs, kept = ctx.saved_tensors
         if torch.is_grad_enabled() or is_watched() or any(map(_is_batched, grads)):  # create_graph=True, vmap, ...
             return None, None, None, *_backward_of_plain(ctx.plain, inputs, grads)
-        return (
-            None,
-            None,
-            None,
-            *run_backward(ctx.cell, kept, ctx.pieces, grads, *inputs, x_too=ctx.needs_input_grad[3]),
-        )
+        found = run_backward(ctx.cell, kept, ctx.pieces, grads, *inputs, x_too=ctx.needs_input_grad[3])
+        return None, None, None, *found
 
 
 def _is_batched(grad: Tensor | None) -> bool:
-    """Whether it is several in one: of ``is_grads_batched=True``, or a vectorized Jacobian."""
+    """Whether a gradient is batched, by ``is_grads_batched=True`` or a vectorized Jacobian."""
     return grad is not None and is_legacy_batchedtensor(grad)
 
 
 def _backward_of_plain(
     plain: PlainCell, inputs: Sequence[Tensor], grads: Sequence[Tensor | None]
 ) -> list[Tensor | None]:
-    """The same gradients from torch's operations, which can be differentiated again where that is wanted."""
+    """The same gradients from torch's operations, differentiable again if needed."""
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad(), torch.autocast("cpu", enabled=False):
-        aliases = [tensor.view_as(tensor) for tensor in inputs]  # one that is given twice has a gradient at each place
+        aliases = [tensor.view_as(tensor) for tensor in inputs]  # one gradient per use of a tensor
         results = plain(*aliases)
     given = [(result, grad) for result, grad in zip(results, grads, strict=True) if grad is not None]
     found = iter(

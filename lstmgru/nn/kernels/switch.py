@@ -28,8 +28,8 @@ def enabled(value: bool) -> Iterator[None]:
     """Switch the kernels on or off within a ``with`` block, in this thread.
 
     Args:
-        value: ``True``: a kernel runs wherever it can; ``False``: everything runs in torch's own operations. Without
-            a block, kernels run where they can and were measured to be faster.
+        value: ``True``: use a kernel wherever possible; ``False``: use torch's own operations. By default, kernels are
+            used where they are possible and known to be faster.
     """
     token = _enabled.set(value)
     try:
@@ -39,11 +39,11 @@ def enabled(value: bool) -> Iterator[None]:
 
 
 def should_use(cell: CellName, *tensors: Tensor) -> bool:
-    """Whether a cell runs in a kernel: it is on, numba is there, nothing about the call is unusual, and it pays.
+    """Whether to run a cell in a kernel: kernels are on, numba works, the inputs are supported, and it is faster.
 
     Args:
-        cell: Which.
-        tensors: Everything that it reads: input (B, T, I), weights, state.
+        cell: Name of the cell.
+        tensors: All its inputs: x (B, T, I), weights, state.
     """
     x = tensors[0]
     return (
@@ -59,7 +59,7 @@ def should_use(cell: CellName, *tensors: Tensor) -> bool:
 
 
 def _fits(layout: Layout, x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor, *state: Tensor) -> bool:
-    """Whether there is something to do, and nothing of which torch's own cells would say what is wrong."""
+    """Whether the input is not empty and all shapes are valid; torch's own cells report invalid shapes."""
     if x.dim() != 3 or x.numel() == 0:
         return False
     (batch, _, n_inputs), size = x.shape, w_hh.shape[1]
@@ -74,8 +74,8 @@ def _fits(layout: Layout, x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b
 def _pays(cell: CellName, batch: int, steps: int, size: int) -> bool:
     """Whether the kernel was measured to be faster (``docs/decisions/0021``).
 
-    Of a few steps, arranging the weights is most of the work, and grows with them. torch has a kernel of its own for
-    LSTM, which does not fill up rows and units: it is faster where that is much, or layers are wide.
+    For a few steps, rearranging the weights dominates. torch's own LSTM kernel does not pad rows and units, so it is
+    faster if the padding is large, and for wide layers.
     """
     if _vector_bytes() < 32 and (cell == "lstm" or size > 64):
         return False
@@ -92,15 +92,15 @@ def _vector_bytes() -> int:
     return BYTES
 
 
-_PLAIN = (Tensor, torch.nn.Parameter)  # not a fake tensor, nor one of a functional transformation
+_PLAIN = (Tensor, torch.nn.Parameter)  # no fake tensors or functorch wrappers
 _DTYPES = (torch.float32, torch.float64)
 
 
 def is_watched() -> bool:
-    """Whether something wants to see torch's operations.
+    """Whether something traces or transforms torch's operations.
 
-    A compiler, a tracer or exporter, a functional transformation, a forward derivative, or a mode that is told of each
-    operation, as it counts them or writes them down; not the one that says on which device tensors are made.
+    This is a compiler, tracer or exporter, a functional transformation, forward-mode differentiation, or a mode that
+    intercepts operations, except for the one that sets the default device.
     """
     return (
         torch.compiler.is_compiling()
@@ -123,20 +123,20 @@ def _is_on() -> bool:
 def _variable() -> bool:
     value = os.environ.get(VARIABLE, "on")
     if value not in ("on", "off"):
-        raise SpecError(f"The environment variable {VARIABLE} is 'on' or 'off', not '{value}'.")
+        raise SpecError(f"the environment variable {VARIABLE} must be on or off but is {value!r}")
     return value == "on"
 
 
 @cache
 def _numba_works() -> bool:
-    """Not where it is not installed; where it is and cannot be used, a warning says why."""
+    """Whether numba is installed and usable; if it is installed but fails, a warning gives the reason."""
     if importlib.util.find_spec("numba") is None:
         return False
     try:
         import numba
 
         _vector_bytes()
-    except Exception as error:  # a library of LLVM that does not load, a NumPy that numba does not know, ...
+    except Exception as error:  # for example, LLVM does not load or NumPy is too new
         _warn(error)
         return False
     return not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
@@ -144,7 +144,7 @@ def _numba_works() -> bool:
 
 @cache
 def _is_compiled(cell: CellName, dtype: torch.dtype) -> bool:
-    """Compile a cell; where that fails, a warning says why."""
+    """Compile a cell; if that fails, a warning gives the reason."""
     from lstmgru.nn.kernels.compiling import compiled
 
     try:
@@ -163,7 +163,7 @@ def _warn(error: Exception) -> None:
 @cache
 def _warn_once(reason: str) -> None:
     warnings.warn(
-        f"recurrent layers run in torch's operations, which is slower, since numba does not work here: {reason}",
+        f"recurrent layers run in torch's operations, which is slower, because numba does not work here: {reason}",
         RuntimeWarning,
         stacklevel=2,
     )

@@ -1,7 +1,7 @@
-"""Products of matrices, compiled, tile by tile: a few rows by a few vectors, which are added up in registers.
+"""Compiled matrix products, computed in tiles of a few rows by a few vectors that are accumulated in registers.
 
-A library's product of small matrices spends up to half of its time on arranging them. Here the weights are arranged
-once a sequence (:func:`columns_of`, :func:`rows_of`), and what is multiplied lies as it is needed already.
+For small matrices, BLAS spends up to half of the time on packing. Here the weights are packed once per sequence
+(:func:`columns_of`, :func:`rows_of`), and the other operand is already stored in the required order.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from lstmgru.nn.kernels.vectors import (
 )
 
 ROWS = 4 if REGISTERS >= 32 else 2
-"""Rows of a tile: with four vectors each, and what they are added up from, they fill the registers."""
+"""Rows of a tile: with four accumulators each, and the operands, they fill the registers."""
 VECTORS = 4
-"""Vectors of a tile at most."""
+"""Maximum number of vectors per row of a tile."""
 TOGETHER = 2
-"""Rows whose gates are computed as one: while one waits for a result the other goes on. It divides :data:`ROWS`."""
+"""Rows whose gates are computed together, to hide latency. It divides :data:`ROWS`."""
 
 _INT = ir.IntType(64)
 
@@ -47,12 +47,12 @@ register_jitable(padded)
 
 @register_jitable
 def wide(n: int, lanes: int) -> int:
-    """Numbers that a row of n takes: whole vectors, and whole tiles where it is what is multiplied from the left."""
+    """Padded length of a row of n: a multiple of the vector length and of the rows of a tile."""
     return padded(n, max(lanes, ROWS))
 
 
 def _repeat(builder: Any, count: Any, values: list[Any], body: Callable[[Any, list[Any]], list[Any]]) -> list[Any]:
-    """A loop of at least one round: ``body`` makes new values from the number of the round and those so far."""
+    """Emit a loop with at least one iteration; ``body`` maps the iteration number and the values to new values."""
     before, loop, after = builder.block, *(builder.append_basic_block(name) for name in ("loop", "after"))
     builder.branch(loop)
     builder.position_at_end(loop)
@@ -68,7 +68,7 @@ def _repeat(builder: Any, count: Any, values: list[Any], body: Callable[[Any, li
 
 
 def _add_products(builder: Any, sums: list[Any], a: Any, a_row: Any, a_step: Any, b: Any, b_row: Any, n: Any) -> Any:
-    """Add n columns of ``a`` times n rows of ``b`` to the vectors of a tile, row after row."""
+    """Add the product of n columns of ``a`` and n rows of ``b`` to the accumulators of a tile, in row-major order."""
     n_vectors, vector = len(sums) // ROWS, sums[0].type
     rows = [builder.gep(a, [builder.mul(a_row, _INT(i))]) for i in range(ROWS)]
 
@@ -123,26 +123,11 @@ def add_tile(
     n_vectors: int, c: Any, c_at: int, c_row: int, a: Any, a_at: int, a_row: int, a_step: int, a_skip: int,
     b: Any, b_at: int, b_row: int, b_skip: int, n_blocks: int, n: int,
 ) -> None:  # fmt: skip
-    """Add to a tile of c what blocks of n columns of a, times n rows of b each, give (compiled).
+    """Add the products of blocks of ``a`` and ``b`` to a tile of ``c`` (compiled).
 
-    Sums are rounded to what c holds once, at the end. All numbers but the counts are distances in flat arrays.
-
-    Args:
-        n_vectors: Of a row of the tile, from 1 to 4.
-        c: Added to.
-        c_at: Where the tile begins.
-        c_row: From a row of it to the next.
-        a: Left.
-        a_at: Where it begins.
-        a_row: From a row to the next.
-        a_step: From a column to the next.
-        a_skip: From a block to the next.
-        b: Right.
-        b_at: Where it begins.
-        b_row: From a row to the next.
-        b_skip: From a block to the next.
-        n_blocks: Blocks, at least one.
-        n: Columns of a and rows of b in a block, at least one.
+    A block is n columns of ``a`` and n rows of ``b``. In the flat arrays, ``at`` is the start; ``row``, ``step`` and
+    ``skip`` are the strides between rows, columns and blocks. The tile has ``n_vectors`` vectors per row, from 1 to 4;
+    ``n_blocks`` and ``n`` are at least 1. The sum is rounded to the type of ``c`` once, at the end.
     """
     if n_vectors == 4:
         _tile_4(c, c_at, c_row, a, a_at, a_row, a_step, a_skip, b, b_at, b_row, b_skip, n_blocks, n)
@@ -160,10 +145,10 @@ def fill_sums(
     h: Any, h_at: Any, h_row: Any, u: Any, u_at: Any, n_units: Any,
     x: Any, x_at: Any, x_row: Any, w: Any, w_at: Any, n_inputs: Any,
 ) -> Any:  # fmt: skip
-    """Write the parts of a strip, for the rows of a tile: bias, and what state and input give.
+    """Write the pre-activations of a strip for the rows of a tile: bias + u h + w x.
 
-    ``parts`` and ``gates`` are tuples of as many vectors as there are of these; ``at`` and all like it are where
-    something begins, ``row`` is from a row to the next. The columns of u and w are those of the gates, strip by strip.
+    ``parts`` and ``gates`` are tuples with as many vectors as there are parts and gates. ``at`` is the start in a flat
+    array, ``row`` the stride between rows. u and w are packed by :func:`columns_of`.
     """
     kind, index, n_parts, n_gates = Vector(sums.dtype), types.intp, parts.count, gates.count
 
@@ -192,7 +177,7 @@ def fill_sums(
 
 @register_jitable
 def columns_of(w: Any, n_gates: int, size: int, n_inputs: int, shift: int) -> Any:
-    """(gates · size, inputs) → (strips, inputs, gates, lanes): what a strip adds up, input after input."""
+    """Pack weights (gates · size, inputs) as (strips, inputs, gates, lanes), for products that yield the gates."""
     lanes = lanes_in(w)
     columns = np.zeros(wide(size, lanes) * n_inputs * n_gates, w.dtype)
     for k in range(n_gates):
@@ -206,9 +191,9 @@ def columns_of(w: Any, n_gates: int, size: int, n_inputs: int, shift: int) -> An
 
 @register_jitable
 def rows_of(w: Any, n_gates: int, size: int, n_inputs: int, shift: int) -> Any:
-    """(gates · size, inputs) → (panels of inputs, strips, gates, lanes, inputs of a panel): what a panel adds up.
+    """Pack weights (gates · size, inputs) as (panels, strips, gates, lanes, inputs of a panel), for the transpose.
 
-    A panel is as wide as a tile can be, the last one as the inputs that are left, filled up to whole vectors.
+    A panel is as wide as a tile; the last one holds the remaining inputs, padded to whole vectors.
     """
     lanes = lanes_in(w)
     n_rows, most = wide(size, lanes) * n_gates, VECTORS * lanes
@@ -227,7 +212,7 @@ def rows_of(w: Any, n_gates: int, size: int, n_inputs: int, shift: int) -> Any:
 
 @register_jitable
 def biases_of(b_ih: Any, b_hh: Any, n_gates: int, n_parts: int, size: int, n_biases: int) -> Any:
-    """(strips, parts, lanes) of both biases; the second is there for all gates, or for the candidate's u alone."""
+    """(strips, parts, lanes) sum of both biases; the recurrent one covers all gates, or only the u of the candidate."""
     lanes, shift = lanes_in(b_ih), n_parts - n_gates
     biases = np.zeros(wide(size, lanes) * n_parts, b_ih.dtype)
     for j in range(size):
@@ -244,7 +229,7 @@ def biases_of(b_ih: Any, b_hh: Any, n_gates: int, n_parts: int, size: int, n_bia
 
 @register_jitable
 def give_weights(to: Any, columns: Any, n_gates: int, size: int, n_inputs: int, n_rows: int, shift: int) -> None:
-    """The inverse of :func:`columns_of`, where a strip has so many rows of inputs."""
+    """The inverse of :func:`columns_of`, for strips with ``n_rows`` rows of inputs."""
     lanes = lanes_in(to)
     for k in range(n_gates):
         for start in range(0, size, lanes):
@@ -256,7 +241,7 @@ def give_weights(to: Any, columns: Any, n_gates: int, size: int, n_inputs: int, 
 
 @register_jitable
 def give_biases(to_ih: Any, to_hh: Any, biases: Any, n_gates: int, n_parts: int, size: int, n_biases: int) -> None:
-    """Gradients of both biases from those of the parts."""
+    """Write the gradients of both biases from those of the parts."""
     lanes, shift = lanes_in(to_ih), n_parts - n_gates
     for j in range(size):
         strip, lane = divmod(j, lanes)
@@ -271,7 +256,7 @@ def give_biases(to_ih: Any, to_hh: Any, biases: Any, n_gates: int, n_parts: int,
 
 @register_jitable
 def copy_rows(to: Any, to_at: int, to_row: int, source: Any, at: int, row: int, n_rows: int, n: int) -> None:
-    """Copy the first n numbers of rows: they begin at ``at`` and so many numbers apart, ``row``."""
+    """Copy the first n numbers of each row; ``at`` is the start of the first row, ``row`` the stride."""
     one = zeros(to, 1, 1)
     lanes = lanes_in(source)
     for b in range(n_rows):
@@ -285,7 +270,7 @@ def copy_rows(to: Any, to_at: int, to_row: int, source: Any, at: int, row: int, 
 
 @register_jitable
 def add_rows(to: Any, to_row: int, source: Any, at: int, row: int, n_rows: int, n: int) -> None:
-    """Add the n numbers of rows to rows that are filled up to whole vectors."""
+    """Add rows of n numbers to rows that are padded to whole vectors."""
     one = zeros(to, 1, 1)
     lanes = lanes_in(source)
     for b in range(n_rows):

@@ -1,7 +1,7 @@
-"""Vectors as wide as the machine's registers, in compiled code.
+"""SIMD vectors as wide as the machine's registers, in compiled code.
 
-numba has no type for them, and LLVM finds them by itself in the simplest loops only. Here they are values like any
-other, with arithmetic among each other and with numbers.
+numba has no type for them, and LLVM vectorizes only the simplest loops. Here they are ordinary values that support
+arithmetic with each other and with scalars.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ BYTES, REGISTERS = _registers()
 
 
 def instruction(build: Callable[..., Any]) -> Any:
-    """A function whose code is built for LLVM: from the types of its arguments to its signature and what builds it."""
+    """Decorate a function that maps argument types to a signature and a code generator for LLVM."""
     return intrinsic(build)
 
 
 def instruction_of_constants(build: Callable[..., Any]) -> Any:
-    """One that sees the values of its arguments where they are constants."""
+    """Likewise, but the function also sees the values of constant arguments."""
     return intrinsic(prefer_literal=True)(build)
 
 
 def lanes_of(real: Any) -> int:
-    """Numbers in a vector of a type of them."""
+    """Numbers per vector, for a number type."""
     return BYTES * 8 // int(real.bitwidth)
 
 
 class Vector(types.Type):
-    """The type of a vector of real numbers, or of several of them as one."""
+    """The type of one vector of real numbers, or of several that are joined."""
 
     def __init__(self, real: Any, n_vectors: int = 1) -> None:
         self.real, self.lanes = real, lanes_of(real) * n_vectors
@@ -62,25 +62,25 @@ class _VectorModel(models.PrimitiveModel):
 
 
 def tuple_of(kind: Vector, number: int) -> Any:
-    """The type of a tuple of so many vectors."""
+    """The type of a tuple of ``number`` vectors."""
     return types.UniTuple(kind, number)  # type: ignore[no-untyped-call]
 
 
 def unpacked(builder: Any, values: Any) -> list[Any]:
-    """LLVM's values in a tuple."""
+    """The LLVM values of a tuple."""
     found: list[Any] = cgutils.unpack_tuple(builder, values)  # type: ignore[no-untyped-call]
     return found
 
 
 def spread(builder: Any, number: Any, lanes: int) -> Any:
-    """LLVM's vector of one number."""
+    """Broadcast a scalar to an LLVM vector."""
     nothing = ir.Constant(ir.VectorType(number.type, lanes), ir.Undefined)
     one = builder.insert_element(nothing, number, ir.IntType(32)(0))
     return builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
 
 
 def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    """LLVM's a b + c, rounded once where the machine can."""
+    """LLVM code for a b + c, fused if the machine supports it."""
     return builder.fadd(builder.fmul(a, b, flags=("contract",)), c, flags=("contract",))
 
 
@@ -122,7 +122,7 @@ for _symbol, _name in (
 
 @instruction
 def clamp(context: Any, x: Any, least: Any, most: Any) -> Any:
-    """x, but at least and at most so much; NaN stays NaN."""
+    """x limited to [least, most]; NaN stays NaN."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         low, high = (_as_vector(context, builder, *each, x) for each in zip(arguments[1:], (least, most), strict=True))
@@ -134,7 +134,7 @@ def clamp(context: Any, x: Any, least: Any, most: Any) -> Any:
 
 @instruction
 def power_of_two(context: Any, shifted: Any) -> Any:
-    """2^n of numbers whose lowest bits are n + the bias of the exponent."""
+    """2^n for numbers whose lowest bits are n plus the bias of the exponent."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         width = shifted.real.bitwidth
@@ -148,7 +148,7 @@ def power_of_two(context: Any, shifted: Any) -> Any:
 
 @instruction
 def sum_each(context: Any, a: Any, b: Any) -> Any:
-    """Sums of the vectors of two tuples of one length."""
+    """Elementwise sums of two tuples of vectors."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pairs = zip(*(unpacked(builder, each) for each in arguments), strict=True)
@@ -159,7 +159,7 @@ def sum_each(context: Any, a: Any, b: Any) -> Any:
 
 @instruction_of_constants
 def zeros(context: Any, like: Any, n_rows: Any, number: Any) -> Any:
-    """A tuple of so many vectors of 0, of the numbers of an array, each of several rows; both counts are constants."""
+    """A tuple of ``number`` zero vectors of an array's type, each for ``n_rows`` rows; both counts are constants."""
     kind = Vector(like.dtype, n_rows.literal_value)
     result = tuple_of(kind, number.literal_value)
 
@@ -175,7 +175,7 @@ _ENDLESS = 1 << 60
 
 
 def pointer(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
-    """LLVM's pointer to an element of an array."""
+    """LLVM pointer to an element of an array."""
     return builder.gep(context.make_array(kind)(context, builder, array).data, [at])
 
 
@@ -184,14 +184,14 @@ def _vector_at(builder: Any, place: Any, kind: ir.VectorType, number: int) -> An
 
 
 def read(builder: Any, place: Any, kind: ir.VectorType, number: int = 0) -> Any:
-    """LLVM's vector at a pointer, or the one that lies so many vectors behind it."""
+    """Load the LLVM vector at a pointer, or the one ``number`` vectors after it."""
     value = builder.load(_vector_at(builder, place, kind, number))
     value.align = _alignment(kind)
     return value
 
 
 def write(builder: Any, value: Any, place: Any, number: int = 0) -> None:
-    """Write a vector to a pointer, or so many vectors behind it."""
+    """Store a vector at a pointer, or ``number`` vectors after it."""
     builder.store(value, _vector_at(builder, place, value.type, number)).align = _alignment(value.type)
 
 
@@ -201,7 +201,7 @@ def _alignment(kind: ir.VectorType) -> int:
 
 @instruction
 def array_at(context: Any, address: Any, real: Any) -> Any:
-    """The numbers of a type at an address, as an array without an end: who reads it knows how long it is."""
+    """The numbers at an address as an unbounded array; the caller knows its length."""
     kind = types.Array(real.dtype, 1, "C")
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -215,7 +215,7 @@ def array_at(context: Any, address: Any, real: Any) -> Any:
 
 
 def _joined(builder: Any, vectors: list[Any]) -> Any:
-    """LLVM's vector of several."""
+    """Concatenate LLVM vectors."""
     while len(vectors) > 1:
         count = 2 * vectors[0].type.count
         order = ir.Constant(ir.VectorType(_INDEX, count), list(range(count)))
@@ -224,7 +224,7 @@ def _joined(builder: Any, vectors: list[Any]) -> Any:
 
 
 def _part(builder: Any, vector: Any, kind: ir.VectorType, number: int) -> Any:
-    """One of the vectors that were joined."""
+    """One of the vectors that :func:`_joined` concatenated."""
     first = number * kind.count
     order = ir.Constant(ir.VectorType(_INDEX, kind.count), list(range(first, first + kind.count)))
     return builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), order)
@@ -232,9 +232,9 @@ def _part(builder: Any, vector: Any, kind: ir.VectorType, number: int) -> Any:
 
 @instruction
 def load(context: Any, array: Any, at: Any, row: Any, like: Any) -> Any:
-    """A tuple of vectors, as many and as long as those of another tuple.
+    """Load a tuple of vectors of the type of ``like``.
 
-    They lie behind each other from a place of the array on. One that is several vectors has them from as many rows.
+    They are consecutive from position ``at``. A joined vector takes its parts from consecutive rows.
     """
     one = Vector(array.dtype)
 
@@ -249,7 +249,7 @@ def load(context: Any, array: Any, at: Any, row: Any, like: Any) -> Any:
 
 @instruction
 def store(context: Any, array: Any, at: Any, row: Any, vectors: Any) -> Any:
-    """Write what :func:`load` reads."""
+    """Store a tuple of vectors where :func:`load` reads it."""
     one = Vector(array.dtype)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -264,7 +264,7 @@ def store(context: Any, array: Any, at: Any, row: Any, vectors: Any) -> Any:
 
 
 def _rows(context: Any, builder: Any, kind: Any, arguments: Any, count: int) -> list[Any]:
-    """Pointers to so many rows: of an array, from a place on, so far apart."""
+    """Pointers to ``count`` rows of an array; ``arguments`` are the array, the start and the stride."""
     array, at, row = arguments
     starts = [builder.add(at, builder.mul(row, _INT(i))) for i in range(count)]
     return [pointer(context, builder, kind, array, start) for start in starts]
@@ -285,7 +285,7 @@ def _masked(builder: Any, name: str, vector: ir.VectorType, result: Any, values:
 
 @instruction
 def load_part(context: Any, array: Any, at: Any, n: Any) -> Any:
-    """A tuple of one vector: the n numbers from a place of an array on, and 0."""
+    """Load n numbers, padded with 0, as a tuple of one vector."""
     kind = Vector(array.dtype)
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -300,7 +300,7 @@ def load_part(context: Any, array: Any, at: Any, n: Any) -> Any:
 
 @instruction
 def store_part(context: Any, array: Any, at: Any, n: Any, vectors: Any) -> Any:
-    """Write the first n numbers of a vector, a tuple of one, from a place of an array on."""
+    """Store the first n numbers of a vector, given as a tuple of one."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         (value,) = unpacked(builder, arguments[3])
@@ -313,7 +313,7 @@ def store_part(context: Any, array: Any, at: Any, n: Any, vectors: Any) -> Any:
 
 
 def lanes_in(array: Any) -> int:
-    """Numbers in a vector of an array (compiled)."""
+    """Numbers per vector, for an array (compiled)."""
     raise NotImplementedError
 
 
