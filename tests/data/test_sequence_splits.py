@@ -215,7 +215,7 @@ TWENTY = [0, 1] * 10
          "groups of its own; use fewer splits.folds or a smaller splits.holdout, or add some$"),
         ([0.0, 1.0, 2.0], None, SequenceSplitSpec(0.2, 5), "3 sequences cannot be cut into 6 parts; use fewer"),
         ([0] * 15 + [1] * 5, [0, 1, 2, 3, 4] * 3 + [5] * 5, SequenceSplitSpec(0.2, 3), "the class 'b' is in too few "
-         "groups: .* would score it without having learnt it; use fewer splits.folds, or add groups of it$"),
+         "groups: .* would score it without having learned it; use fewer splits.folds, or add groups of it$"),
         (TWENTY, [0, 0, 1, 1, 2, 2, 3, 3] + [4] * 12, SequenceSplitSpec(0.9, 4), "cannot be cut into 4 parts, each"),
     ],
 )  # fmt: skip

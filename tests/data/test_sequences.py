@@ -218,7 +218,7 @@ def assert_refused(message: str, frame: pd.DataFrame, parts: dict[str, Any], **c
         (["a"] * 4, "is 'a' throughout: there is nothing to tell apart; add other classes$"),
         (
             ["a", "a", "a", "b"],
-            "the class 'b' has a single sequence, which cannot be learnt from and scored; add others",
+            "the class 'b' has a single sequence, which cannot be learned from and scored; add others",
         ),
         (
             [3, 5, 1, 2],

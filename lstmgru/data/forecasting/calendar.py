@@ -1,8 +1,7 @@
-"""Features of the calendar: where in the hour, day, week or year a time lies, and which year it is.
+"""Calendar features: the position of a time in the hour, day, week or year, and the year itself.
 
-What comes round again is a point on a circle: it gives two channels, the sine and cosine of its angle, so that the end
-of a period lies next to its start. The year goes on and on, and gives one channel. Everything is read off the wall
-clock of the data's time zone.
+A periodic feature has two channels, the sine and cosine of its angle, so that the end of a period is next to its start.
+The year has a single channel. All features refer to local time in the time zone of the data.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from lstmgru.data.tables.grid import DAY_NS, Times, wall_clock
 from lstmgru.errors import DataError, did_you_mean
 
 Fractions = npt.NDArray[np.float64]
-# Of millions of times, what is worked out on the way would take several times the memory of the channels.
+# Limits the memory of intermediate results, which is several times that of the channels.
 _BLOCK_ROWS = 262_144
 
 
@@ -83,7 +82,7 @@ def _quarter_of_year(times: Times) -> Fractions:
 
 
 def _year(times: Times) -> Fractions:
-    """Years since the start of 2000; a time within a year is a fraction of it, in a leap year of 366 days."""
+    """Years since the start of 2000, with their fraction."""
     year = times.astype("datetime64[Y]")
     days = (year + 1).astype("datetime64[D]") - year.astype("datetime64[D]")
     fraction: Fractions = _since(times, "Y") / days
@@ -91,7 +90,7 @@ def _year(times: Times) -> Fractions:
 
 
 _YEAR_ZERO = 2000
-"""Near most data, so that single precision has digits to spare for the time within a year."""
+"""Near most data, so that single precision resolves the time within a year."""
 
 _FRACTIONS: dict[str, Callable[[Times], Fractions]] = {
     "minute_of_hour": _minute_of_hour,
@@ -135,7 +134,7 @@ def _channels(feature: str) -> tuple[str, ...]:
 
 
 def channel_features(channels: Sequence[str]) -> tuple[str, ...]:
-    """The features that :func:`calendar_channels` named."""
+    """The features of the names from :func:`calendar_channels`."""
     return tuple(channel.removesuffix("_sin") for channel in channels if not channel.endswith("_cos"))
 
 
@@ -145,7 +144,7 @@ def calendar_values(times: Times, features: Sequence[str], timezone: str | None 
     Args:
         times: (rows,) ``datetime64[ns]``, UTC if there is a time zone.
         features: Names from ``CALENDAR_FEATURES``.
-        timezone: Whose wall clock is read; ``None``: the times as they are.
+        timezone: Time zone of the features; ``None`` for naive times.
 
     Returns:
         (rows, channels) in the order of :func:`calendar_channels`; sines and cosines are in [-1, 1], years count from
@@ -175,15 +174,15 @@ def _columns(wall: Times, feature: str) -> tuple[Fractions, ...]:
     if feature in _LINEAR:
         return (_LINEAR[feature](wall),)
     angle = 2 * np.pi * _FRACTIONS[feature](wall)
-    # Rounded, so that the sine of half a turn is 0 and not 1e-16, which a scaler would blow up.
+    # Rounded, so that sin π is 0 and not 1e-16, which a scaler would amplify.
     return np.sin(angle).round(7), np.cos(angle).round(7)
 
 
 def auto_calendar(frequency: str) -> tuple[str, ...]:
     """The features that vary at a frequency and are worth a channel; none for integer steps.
 
-    The year itself is given to yearly data only, which have nothing else: it is a trend, and elsewhere a model would
-    have to go beyond the years that it learnt from.
+    Only yearly data get the year itself, as they have no other feature: it is a trend, and models would have to
+    extrapolate beyond the training years.
 
     Raises:
         DataError: The frequency is unknown.

@@ -53,7 +53,7 @@ def conforming_steps(table: SeriesTable, grid: Grid) -> Integers:
     if (table.times.dtype.kind == "i") == (grid.unit == STEP):
         steps, on_grid = positions(grid, table.times, table.offsets, table.timezone)
         apart = np.delete(np.diff(steps), table.offsets[1:-1] - 1)
-        # Gaps may widen some distances, but where neighbors are rare the rows have another frequency.
+        # Gaps widen some distances, but if most rows have no neighbor, the frequency differs.
         if on_grid.all() and (len(apart) == 0 or np.mean(apart == 1) >= 0.5):
             return steps
     expected = f"{STEP} of {grid.size}" if grid.unit == STEP else grid.alias
@@ -82,13 +82,13 @@ class ForecastContext:
     Attributes:
         ids: (series,) names of the series.
         past: (series, T, F) float32 in original units, channels as in a
-            :class:`~lstmgru.data.forecasting.series.SeriesPanel`. A name is its code, 0 if it is unknown.
+            :class:`~lstmgru.data.forecasting.series.SeriesPanel`. Categories are codes, 0 if unknown.
         future: (series, H, K) float32, the last K channels over the horizon.
         static: (series, S) float32, the static covariates.
-        lengths: (series,) real rows of each context, its last ones. The rows before them hold zeros.
-        times: (series, H) what is forecast: ``datetime64[ns]`` (UTC if there is a time zone) or ``int64``.
-        last_times: (series,) the last row of each context.
-        timezone: Name of the time zone of the times; ``None``: naive times.
+        lengths: (series,) number of real rows at the end of each context. Rows before them are 0.
+        times: (series, H) times of the forecast: ``datetime64[ns]`` (UTC if there is a time zone) or ``int64``.
+        last_times: (series,) time of the last row of each context.
+        timezone: Name of the time zone of the times; ``None`` for naive times.
     """
 
     ids: npt.NDArray[np.object_]
@@ -119,23 +119,23 @@ def build_context(
     short_series: ShortSeries = "error",
     source: str,
 ) -> ForecastContext:
-    """The end of every series of a table, as a model that was trained on other rows reads it.
+    """The model inputs at the end of every series of a table.
 
-    A series ends at its last row with a value in a target; rows after it are its future. A name that the schema does
-    not know has the code 0.
+    A series ends at its last row with a target value; later rows are its future. Names that are unknown to the schema
+    have the code 0.
 
     Args:
         frame: The table; it is not changed. Columns that the schema does not name are ignored.
-        schema: Of the panel that the model was trained on.
-        frequency: Of that panel.
-        timezone: Of that panel; a table with another zone is read in this one.
-        step: Of that panel.
+        schema: Schema of the training panel.
+        frequency: Frequency of the training panel.
+        timezone: Time zone of the training panel; tables with another zone are converted to it.
+        step: Step of the training panel.
         context_length: T.
         horizon: H.
-        ids: Series to forecast; ``None``: all.
-        gaps: What becomes of missing rows and cells before the end of a series, as in
-            :func:`~lstmgru.data.forecasting.panel.build_panel`. With ``error`` only those in the contexts count.
-        short_series: What becomes of a series with fewer than T rows: ``error`` refuses it, ``pad`` begins its context
+        ids: Series to forecast; ``None`` for all.
+        gaps: How missing rows and cells before the end of a series are handled, as in
+            :func:`~lstmgru.data.forecasting.panel.build_panel`. ``error`` only refuses those in the contexts.
+        short_series: How series with fewer than T rows are handled: ``error`` refuses them, ``pad`` pads their contexts
             with zeros.
         source: File or data set, for messages.
 

@@ -17,9 +17,9 @@ from lstmgru.data.forecasting.windows import context_rows, history, horizon_rows
 Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
 
-# Names of a column that get an indicator of their own; all others share one more.
+# Maximum number of names with their own indicator; all others share another one.
 _MOST_NAMES = 32
-# Of a context's mean absolute value: what changes less than that is taken to be constant.
+# Share of the mean absolute value of a context below which changes count as constant.
 _SMALLEST_CHANGE = 0.01
 
 
@@ -27,23 +27,23 @@ _SMALLEST_CHANGE = 0.01
 class WindowDesign:
     """Turns windows of a panel into rows of numbers of about unit size.
 
-    A row holds the context of all channels, the channels known over the horizon, and in a panel of several series their
-    static covariates. Numbers are standardized on the training part. A name becomes indicators: one for each of the 32
-    names that are most frequent in the training part, one for all others. Where a context would begin before its
-    series, the series' first row repeats.
+    A row contains the context of all channels, the channels known over the horizon, and for several series their static
+    covariates. Numbers are standardized on the training part. Names become indicators: one for each of the 32 most
+    frequent names in the training part, and one for all others. Contexts that start before their series repeat its
+    first row.
 
-    Targets are in *units*: those of a single series are standardized too. Those of a panel of several series are taken
-    relative to their window, so that large series do not drown small ones: the last value is subtracted, and the rest
-    divided by the mean absolute difference of the context from it (at least 1 % of the context's mean absolute value).
+    Targets of a single series are standardized as well. For several series, they are relative to their window, so that
+    large series do not dominate: the last value is subtracted, and the result is divided by the mean absolute
+    difference from it in the context (at least 1 % of the mean absolute value of the context).
 
-    Rows are made when they are asked for: there is no second copy of the data.
+    Rows are computed on demand, without a second copy of the data.
 
     Attributes:
         panel: The data.
         context_length: T.
         horizon: H.
-        scaler: Of the training part.
-        names: The indicators of each channel that holds names.
+        scaler: Scaler of the training part.
+        names: The indicators of each categorical channel.
         static: (series, static covariates and indicators).
     """
 
@@ -60,7 +60,7 @@ class WindowDesign:
 
         Args:
             panel: The data.
-            split: Only its training rows are learnt from.
+            split: Its training rows are used.
             context_length: T.
             horizon: H.
         """
@@ -74,7 +74,7 @@ class WindowDesign:
             place: _Indicators.of([panel.static[:, place]], n_names)
             for place, n_names in panel.schema.static_categories
         }
-        # Those of a single series never change.
+        # Static covariates of a single series are constant.
         n_static = panel.static.shape[1] if len(panel) > 1 else 0
         static = _expand(scaler.transform_static(panel.static), range(n_static), static_names)
         return cls(panel, context_length, horizon, scaler, names, static)
@@ -103,7 +103,7 @@ class WindowDesign:
 
     @property
     def _channels(self) -> range:
-        """Those of the covariates."""
+        """Channels of the covariates."""
         return range(self.panel.n_targets, self.panel.values.shape[1])
 
     def _columns(self, rows: Rows, channels: range) -> Array:
@@ -122,7 +122,7 @@ class WindowDesign:
         return last, np.where(scale == 0, np.float32(1), scale)[:, None]
 
     def _contexts(self, cutoffs: Rows) -> tuple[Array, Rows]:
-        """(windows, T, Y) targets and the (windows, T) rows where they stand."""
+        """(windows, T, Y) targets and their (windows, T) rows."""
         starts = cutoffs - history(self.panel, cutoffs)
         rows = np.maximum(context_rows(cutoffs, self.context_length), starts[:, None])
         return self.panel.values[rows, : self.panel.n_targets], rows
@@ -130,11 +130,11 @@ class WindowDesign:
 
 @dataclass(frozen=True)
 class _Indicators:
-    """A column of codes of names as columns of 0 and 1.
+    """Indicator columns for a column of category codes.
 
     Attributes:
-        own: (names,) codes that have a column of their own.
-        others: Whether all other names share one more.
+        own: (names,) codes with their own column.
+        others: Whether there is a column for all other names.
     """
 
     own: Codes
@@ -142,7 +142,7 @@ class _Indicators:
 
     @classmethod
     def of(cls, training: Iterable[Array], n_names: int) -> Self:
-        """Those of the names that are most frequent in (n,) codes, which may come in parts."""
+        """The indicators of the most frequent names in (n,) codes, given in parts."""
         counts = np.zeros(n_names + 1, np.int64)
         for codes in training:
             counts += np.bincount(codes.astype(np.int64), minlength=n_names + 1)
@@ -151,7 +151,7 @@ class _Indicators:
 
     @property
     def width(self) -> int:
-        """How many columns."""
+        """Number of columns."""
         return len(self.own) + self.others
 
     def __call__(self, codes: Array) -> Array:
@@ -159,7 +159,7 @@ class _Indicators:
         indicators = codes[..., None] == self.own
         if self.others:
             indicators = np.concatenate([indicators, ~indicators.any(axis=-1, keepdims=True)], axis=-1)
-        # A hidden row is NaN, and so it stays.
+        # Hidden rows stay NaN.
         return np.where(np.isnan(codes)[..., None], np.float32(np.nan), indicators.astype(np.float32))
 
 

@@ -1,4 +1,4 @@
-"""From a table to a panel: check everything, put it on a regular grid, add the calendar."""
+"""Build a panel from a table: validate it, complete the time grid, and add calendar features."""
 
 from __future__ import annotations
 
@@ -37,29 +37,28 @@ def build_panel(
     gaps: GapPolicy = "error",
     source: str,
 ) -> SeriesPanel:
-    """Make a table a panel of regular series.
+    """Build a panel of regular series from a table.
 
-    Rows may come in any order: they are sorted by series and time. Rows that are added, and rows with a
-    filled cell, count as not observed.
+    Rows are sorted by series and time. Added rows and rows with filled cells are marked as not observed.
 
     Args:
         frame: The table; it is not changed.
         time: Column of dates, of text in ISO 8601, or of integer steps.
         targets: Columns to forecast.
-        id: Column that tells the series apart; ``None`` for a single series.
-        past_covariates: Columns known up to the cutoff only.
-        future_covariates: Columns known ahead.
-        static_covariates: Columns that do not change within a series.
-        categorical: Those of the covariates that hold names, not numbers.
-        calendar: ``auto`` (what varies at the frequency), ``none``, or names of features.
+        id: Column of the names of the series; ``None`` for a single series.
+        past_covariates: Columns known only up to the cutoff.
+        future_covariates: Columns also known over the horizon.
+        static_covariates: Columns that are constant within a series.
+        categorical: Covariates that hold names instead of numbers.
+        calendar: ``auto`` (features that vary at the frequency), ``none``, or names of features.
         frequency: ``auto``, ``step``, or the pandas offset alias that the times must fit.
-        gaps: What becomes of missing rows and cells; ``fill`` carries the last value forward, ``interpolate``
-            goes straight to the next one in time, except for names, which it carries forward. Cells at the start or
-            end of a series are never filled, nor are static covariates.
+        gaps: How missing rows and cells are handled; ``error`` refuses them, ``fill`` carries the last value forward,
+            ``interpolate`` interpolates linearly in time (names are carried forward). Cells at the start or end of a
+            series and static covariates are never filled.
         source: File or data set, for messages.
 
     Raises:
-        DataError: The table breaks a rule; one line that says which, where, and the way out.
+        DataError: The table is invalid; the message names the rule, the place and a remedy.
     """
     check_policy(gaps)
     if not targets:
@@ -181,7 +180,7 @@ def _check_static_varies(table: SeriesTable) -> None:
 
 
 def _shown(schema: SeriesSchema, column: str, value: float) -> str:
-    """A value as a message shows it: a name for its code."""
+    """A value in messages: the name for a code."""
     return repr(schema.categories[column][int(value) - 1]) if column in schema.categories else f"{value:g}"
 
 

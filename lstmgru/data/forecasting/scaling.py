@@ -1,4 +1,4 @@
-"""Scaling of channels, fitted on training rows only: block by block, in double precision, without copying the data."""
+"""Scaling of channels, fitted on training rows only: in blocks, in double precision, without copying the data."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from lstmgru.errors import DataError, SpecError
 from lstmgru.specs import ModelSpec
 
 _Float = npt.NDArray[np.float64]
-# So few that a block stays in the processor's cache.
+# Rows of a block, which should fit in the cache.
 _BLOCK_ROWS = 16_384
 
 
 class TrainingRows:
-    """The rows of a panel that may be learnt from.
+    """Statistics of the training rows of a panel.
 
     Args:
         panel: The data.
         train: (series, 2) rows ``[start, end)``; no other row is read.
-        transform: What is taken of (rows, F) numbers before anything else.
+        transform: Applied to (rows, F) numbers first.
     """
 
     def __init__(self, panel: SeriesPanel, train: Rows, transform: Callable[[_Float], _Float]) -> None:
         self._panel, self._train, self._transform = panel, train, transform
         self.counts = train[:, 1] - train[:, 0]
-        """(series,) rows of each."""
+        """(series,) number of training rows."""
 
     def mean(self, *, by_series: bool = False) -> _Float:
-        """(1, F) means of all rows, or (series, F) of the rows of each series; 0 where there are none."""
+        """(1, F) means of all rows, or (series, F) means of each series; 0 without rows."""
         return self._mean(lambda rows, series: self._numbers(rows), by_series)
 
     def deviation(self, mean: _Float) -> _Float:
-        """(1, F) or (series, F) standard deviations from such means."""
+        """(1, F) or (series, F) standard deviations from given means."""
 
         def squares(rows: Rows, series: Rows) -> _Float:
             distance = self._numbers(rows)
@@ -65,12 +65,12 @@ class TrainingRows:
         return self._transform(self._panel.values[rows].astype(np.float64))
 
     def _mean(self, read: Callable[[Rows, Rows], _Float], by_series: bool, *, first: int = 0) -> _Float:
-        """Means of what is read, but of the first rows of each series.
+        """Means of what is read, optionally without the first rows of each series.
 
         Args:
-            read: (n,) rows and (n,) their series → (n, F).
-            by_series: Whether each series has its own.
-            first: Rows that are left out.
+            read: Maps (n,) rows and (n,) their series to (n, F) values.
+            by_series: Whether to compute the means of each series.
+            first: Number of rows to skip.
         """
         sums = np.zeros((len(self.counts), self._panel.values.shape[1]))
         starts, ends = self._train[:, 0] + first, self._train[:, 1]
@@ -86,7 +86,7 @@ class TrainingRows:
 
 
 def _blocks(starts: Rows, ends: Rows) -> Iterator[tuple[Rows, Rows, Rows]]:
-    """Ranges of rows cut and gathered into blocks of about as many rows: their series, starts and ends."""
+    """Split and group ranges of rows into blocks of similar size: their series, starts and ends."""
     pieces = np.maximum(-(-(ends - starts) // _BLOCK_ROWS), 0)
     series = np.repeat(np.arange(len(starts)), pieces)
     before = np.repeat(np.cumsum(pieces) - pieces, pieces)
@@ -100,22 +100,22 @@ def _blocks(starts: Rows, ends: Rows) -> Iterator[tuple[Rows, Rows, Rows]]:
 
 Array = npt.NDArray[np.float32]
 
-# A spread that is only the rounding of float32 would blow noise up to unit variance.
+# A deviation that is only a rounding error of float32 would amplify noise to unit variance.
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
 class Scaler:
-    """``(x - mean) / scale`` for each channel, after the logarithm of the targets if asked for.
+    """``(x - mean) / scale`` for each channel, optionally after the logarithm of the targets.
 
-    A constant channel has scale 1. Categorical channels pass as they are.
+    A constant channel has scale 1. Categorical channels are not changed.
 
     Attributes:
-        mean: (1, F), or (series, F) where each series is scaled by itself; in original units, or their logarithms.
+        mean: (1, F), or (series, F) if series are scaled separately; in original units, or their logarithms.
         scale: Likewise; never 0.
         n_targets: Y, the first channels.
-        log: Whether logarithms are taken of the targets.
-        static_mean: (S,) of the static covariates.
+        log: Whether the logarithm of the targets is taken.
+        static_mean: (S,) means of the static covariates.
         static_scale: (S,).
     """
 
@@ -128,19 +128,19 @@ class Scaler:
 
     @classmethod
     def fit(cls, panel: SeriesPanel, train: Rows, model: ModelSpec | None = None) -> Self:
-        """Mean and deviation of the training rows, as an architecture wants them.
+        """Fit the scaler for the normalization of an architecture.
 
-        ``fold``: over all of them. ``series`` and ``last``: the targets' over each series' own; a series without
-        training rows has those of all. ``window`` and ``mean``, which look at each window themselves, need an order of
-        magnitude only and keep 0 where it is. With differences, the scale is their root mean square.
+        ``fold``: mean and deviation of all training rows. ``series`` and ``last``: for targets, those of each series,
+        or of all rows if a series has no training rows. ``window`` and ``mean`` normalize each window themselves, so
+        that only the magnitude is scaled and 0 stays 0. With differences, the scale is their root mean square.
 
         Args:
             panel: The data.
-            train: (series, 2) rows ``[start, end)`` to learn from; no other row is read.
-            model: The architecture; ``None``: mean 0 and deviation 1 over all.
+            train: (series, 2) training rows ``[start, end)``; no other row is read.
+            model: The architecture; ``None`` for mean 0 and deviation 1 over all rows.
 
         Raises:
-            DataError: Logarithms are asked for, and a target has none.
+            DataError: A target whose logarithm is needed is not positive.
         """
         log, difference = (model.log, model.difference) if model else (False, False)
         kind = model.normalization if model else "fold"
@@ -171,10 +171,10 @@ class Scaler:
         return len(self.mean) > 1
 
     def check(self, values: Array) -> None:
-        """Make sure that (rows, F) values can be scaled.
+        """Check that (rows, F) values can be scaled.
 
         Raises:
-            DataError: Logarithms are asked for, and a target has none.
+            DataError: A target whose logarithm is needed is not positive.
         """
         if self.log:
             _check_positive(values[:, : self.n_targets])
@@ -184,10 +184,10 @@ class Scaler:
 
         Args:
             values: (rows, F).
-            series: (rows,) number of each row's series, from 0; needed where each is scaled by itself.
+            series: (rows,) number of each row's series, from 0; needed if series are scaled separately.
 
         Raises:
-            DataError: Logarithms are asked for, and a target has none.
+            DataError: A target whose logarithm is needed is not positive.
         """
         if self.log:
             values = _with_logarithms(values, self.n_targets)
@@ -254,7 +254,7 @@ def _moments(rows: TrainingRows, *, by_series: bool = False) -> tuple[_Float, _F
 
 
 def _with_own(mean: _Float, scale: _Float, n_targets: int, rows: TrainingRows) -> tuple[_Float, _Float]:
-    """(series, F) moments: of all rows, but those of the targets are of each series' own rows if it has some."""
+    """(series, F) moments: for targets those of each series, if it has enough rows, otherwise those of all rows."""
     own, enough = _moments(rows, by_series=True), rows.counts[:, None] > 1
     together = [np.repeat(each, len(rows.counts), axis=0) for each in (mean, scale)]
     for each, its in zip(together, own, strict=True):
@@ -263,9 +263,9 @@ def _with_own(mean: _Float, scale: _Float, n_targets: int, rows: TrainingRows) -
 
 
 def _size_of_changes(rows: TrainingRows, own: bool) -> _Float:
-    """(1, F) or (series, F) root mean squares, so that a steady trend's changes count as large as they are.
+    """(1, F) or (series, F) root mean squares of changes, not centered, to keep the size of a steady trend.
 
-    1 where nothing changes; those of all for a series without a change of its own to look at.
+    1 if nothing changes; series with fewer than two rows get the value of all series.
     """
     every = _one_for_none(np.sqrt(rows.mean_square_change()))
     if not own:
@@ -285,7 +285,7 @@ def moments(values: _Float) -> tuple[_Float, _Float]:
 
 
 def _unless_constant(mean: _Float, deviation: _Float) -> _Float:
-    """The deviation; 1 where nothing but rounding varies."""
+    """The deviation; 1 for channels that are constant up to rounding."""
     constant = deviation <= _ROUNDING * np.maximum(np.abs(mean), 1e-30)
     return np.where(constant, 1.0, deviation)
 

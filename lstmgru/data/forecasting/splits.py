@@ -1,7 +1,7 @@
 """Rolling-origin folds before a holdout at the end of the series.
 
-A split says which rows may be learnt from (``train``) and in which rows the scored targets lie (``evaluation``).
-Nothing at or after the first evaluation row of a split is ever part of its training rows.
+A split has training rows (``train``) and rows of scored targets (``evaluation``). Its training rows always precede its
+first evaluation row.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from lstmgru.errors import DataError, SpecError
 Rows = npt.NDArray[np.int64]
 
 MOST_STEPS = 1_000_000_000
-"""Longest length of a :class:`SplitSpec`: the product of two still is a row number of 64 bits."""
+"""Maximum of all lengths in a :class:`SplitSpec`, so that the product of two fits in 64 bits."""
 
 
 @dataclass(frozen=True)
 class SplitSpec:
-    """How a panel is cut; all lengths are in time steps.
+    """How a panel is split; all lengths are in time steps.
 
     Attributes:
         holdout: Steps at the end that the search never sees.
         folds: Number of rolling-origin folds before the holdout.
-        fold_size: Steps in which a fold's scored targets lie; ``None``: as long as the holdout.
-        step: Distance between the evaluation parts of two folds; ``None``: ``fold_size``.
-        gap: Steps left out between a training part and its evaluation part.
-        window: ``expanding``: training parts start at the first row; ``sliding``: all are ``train_size`` long.
-        train_size: Steps of a sliding training part; ``None``: as long as the first fold's.
+        fold_size: Steps of the evaluation part of a fold; ``None`` for the length of the holdout.
+        step: Distance between the evaluation parts of two folds; ``None`` for ``fold_size``.
+        gap: Steps between a training part and its evaluation part.
+        window: ``expanding``: training parts start at the first row; ``sliding``: they have ``train_size`` steps.
+        train_size: Steps of a sliding training part; ``None`` for that of the first fold.
         stride: Steps between two scored cutoffs.
-        align: ``time``: all series are cut at the same moments; ``end``: each is cut counting from its own end.
+        align: ``time``: all series are split at the same times; ``end``: each series is split relative to its end.
     """
 
     holdout: int
@@ -63,8 +63,8 @@ class Split:
 
     Attributes:
         name: ``fold 1``, ``fold 2``, … or ``holdout``.
-        train: (series, 2) absolute rows ``[start, end)`` that may be learnt from.
-        evaluation: (series, 2) absolute rows ``[start, end)`` in which the scored targets lie.
+        train: (series, 2) absolute rows ``[start, end)`` of the training part.
+        evaluation: (series, 2) absolute rows ``[start, end)`` of the scored targets.
     """
 
     name: str
@@ -74,11 +74,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Splits:
-    """The folds of the search, and the holdout that only the winner and the baselines are scored on.
+    """The folds of the search, and the holdout for the best model and the baselines.
 
     Attributes:
         folds: First to last in time.
-        holdout: Trains on everything before the holdout (and its gap), is evaluated on the holdout.
+        holdout: Its training part is everything before the holdout (and its gap).
         stride: Steps between two scored cutoffs.
     """
 
@@ -88,11 +88,11 @@ class Splits:
 
 
 def time_span(panel: SeriesPanel, parts: Rows) -> tuple[np.generic, np.generic]:
-    """The first and the last time of parts, some of which have rows.
+    """The first and the last time of parts, at least one of which has rows.
 
     Args:
         panel: The data.
-        parts: (series, 2) absolute rows ``[start, end)``; of a series that begins later there are none.
+        parts: (series, 2) absolute rows ``[start, end)``, which may be empty.
     """
     starts, ends = parts[parts[:, 1] > parts[:, 0]].T
     return panel.times[starts].min(), panel.times[ends - 1].max()
@@ -101,18 +101,18 @@ def time_span(panel: SeriesPanel, parts: Rows) -> tuple[np.generic, np.generic]:
 def make_splits(
     panel: SeriesPanel, spec: SplitSpec, *, horizon: int, context_length: int, short_series: ShortSeries = "error"
 ) -> Splits:
-    """Cut a panel into folds and a holdout.
+    """Split a panel into folds and a holdout.
 
     Args:
-        panel: The whole data.
-        spec: How to cut.
+        panel: All data.
+        spec: How to split.
         horizon: H, steps of one forecast.
-        context_length: The longest context that will be read; every training part must hold one window of it.
-        short_series: With ``pad`` one series with a row and a horizon to train on is enough; others may have less, or
-            begin after a training part. A sliding part then is at least one window long.
+        context_length: The longest context; every training part must have at least one window with it.
+        short_series: With ``pad``, it is enough that one series has one row and a horizon to train on; others may have
+            less, or start later. A sliding part then has at least the length of a window.
 
     Raises:
-        DataError: The series are too short for that many folds, that horizon or that context.
+        DataError: The series are too short for the folds, the horizon or the context.
     """
     check_short_series(short_series)
     size = spec.fold_size or spec.holdout
@@ -135,7 +135,7 @@ def make_splits(
         start_row, end_row = (_rows_before_end(panel, steps, spec.align) for steps in (end + size, end))
         return _split(f"fold {number}", panel, start_row, end_row, spec.gap, train_size)
 
-    # The first fold has the least to train on: before the others, of which there may be any number.
+    # The first fold has the smallest training part; check it before creating the others, which may be many.
     first = fold(1)
     reserved = spec.holdout + step * (spec.folds - 1) + size + spec.gap
     _check_first(panel, first, reserved, horizon, context_length, short_series)
@@ -148,7 +148,7 @@ def make_splits(
 
 
 def _rows_before_end(panel: SeriesPanel, steps: int, align: str) -> Rows:
-    """(series,) absolute rows at which the last ``steps`` steps begin."""
+    """(series,) absolute first rows of the last ``steps`` steps."""
     starts, ends = panel.offsets[:-1], panel.offsets[1:]
     if align == "end" or len(panel) == 1:
         return np.maximum(ends - steps, starts)
@@ -163,7 +163,7 @@ def _rows_before_end(panel: SeriesPanel, steps: int, align: str) -> Rows:
 
 
 def _moment_before_end(panel: SeriesPanel, steps: int) -> np.generic | None:
-    """The time at which the last ``steps`` steps of the panel begin; ``None``: before all of its rows."""
+    """The start time of the last ``steps`` steps of the panel; ``None`` if it is before all rows."""
     from lstmgru.data.tables.frequency import parse_frequency
     from lstmgru.data.tables.grid import positions, times_at
 
@@ -172,7 +172,7 @@ def _moment_before_end(panel: SeriesPanel, steps: int) -> np.generic | None:
     longest = last[np.argmax(panel.lengths[last])]
     if steps <= panel.lengths[longest]:
         return panel.times[ends[longest] + 1 - steps]  # type: ignore[no-any-return]  # times are of any type
-    # Every series that goes on to the end began later than that, so its grid has to be continued backwards.
+    # All series that reach the end start later, so the grid is extended backward.
     grid = parse_frequency(panel.frequency, step=panel.step)
     span = np.array([panel.times[panel.offsets[:-1]].min(), panel.times[ends[longest]]])
     before = int(positions(grid, span, np.array([0, 2]), panel.timezone)[0][1])
@@ -182,10 +182,9 @@ def _moment_before_end(panel: SeriesPanel, steps: int) -> np.generic | None:
 
 
 def _split(name: str, panel: SeriesPanel, start: Rows, end: Rows, gap: int, train_size: int | None) -> Split:
-    """The split whose evaluation rows are ``start:end``; a training part ends on an observed row.
+    """The split with evaluation rows ``start:end``; training parts end with an observed row.
 
-    A filled row may hold a value interpolated from a later one, so a training part that ended inside a filled
-    stretch would know what comes after it.
+    A filled row may be interpolated from a later value, which would leak into a training part that ends with it.
     """
     train_end = np.maximum(start - gap, panel.offsets[:-1])
     for series, first in enumerate(panel.offsets[:-1]):
@@ -208,7 +207,7 @@ def _check_first(
         reserved: Steps after its training part.
         horizon: H.
         context_length: T.
-        short_series: With ``error`` every series needs T + H rows, with ``pad`` one needs 1 + H.
+        short_series: With ``error``, all series need T + H rows; with ``pad``, one series needs 1 + H.
     """
     have = first.train[:, 1] - first.train[:, 0]
     padded = short_series == "pad"
@@ -231,7 +230,7 @@ def _check_first(
 
 
 def _at_least_a_window(train_size: int, context_length: int, horizon: int, *, chosen: bool) -> int:
-    """The length of a sliding training part: padding is for series that are short, not for parts that make them so."""
+    """The length of a sliding training part, which must not be shorter than a window itself."""
     needed = context_length + horizon
     if train_size < needed and not chosen:
         raise DataError(

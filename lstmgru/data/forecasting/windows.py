@@ -1,4 +1,4 @@
-"""Windows by cutoff: a window is one row number; its context ends before that row, its horizon starts there.
+"""Windows, represented by the row of their cutoff: the context ends before it, the horizon starts with it.
 
 With cutoff row ``c``, context length T and horizon H, the context is rows ``c - T … c - 1`` and the horizon is rows
 ``c … c + H - 1``. Windows are never materialized: a batch is gathered from the panel by index.
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float32]
 _Float = npt.NDArray[np.float64]
 
-# Small enough to leave alone what does change, as temperatures in kelvin do from hour to hour.
+# Small enough for hourly temperatures in kelvin to count as changing.
 _SMALLEST_CHANGE = 1e-3
 _WINDOWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Ascending rows as runs of neighbors: of millions of cutoffs, a few numbers.
+    """Ascending rows as runs of consecutive rows, a compact form of millions of cutoffs.
 
     Attributes:
         first: (runs,) first row of each.
-        ends: (runs,) how many rows there are up to the end of each; none is empty.
+        ends: (runs,) cumulative number of rows; no run is empty.
     """
 
     first: Rows
@@ -45,17 +45,17 @@ class Runs:
         return cls(rows[starts], np.append(starts[1:], len(rows))[: len(starts)])
 
     def __len__(self) -> int:
-        """How many rows."""
+        """Number of rows."""
         return int(self.ends[-1]) if len(self.ends) else 0
 
     def at(self, places: Rows) -> Rows:
-        """(n,) the rows at (n,) places, counted from 0."""
+        """(n,) rows at (n,) positions, from 0."""
         run = np.searchsorted(self.ends, places, side="right")
         rows: Rows = places - np.append(0, self.ends)[run] + self.first[run]
         return rows
 
     def before(self, rows: Rows) -> Rows:
-        """(n,) how many rows lie before each of (n,) rows."""
+        """(n,) number of rows of the runs before each of (n,) rows."""
         run = np.searchsorted(self.first, rows, side="right") - 1
         begins = np.append(0, self.ends)
         inside = begins[run] + np.minimum(rows - self.first[run], self.ends[run] - begins[run])
@@ -68,19 +68,18 @@ def training_runs(
 ) -> Runs:
     """The cutoffs whose context and horizon are both within the training part of one series.
 
-    Only cutoffs after an observed row count: the last rows of a filled stretch may be interpolated from the very values
-    that are to be forecast.
+    Cutoffs after filled rows are excluded, as these may be interpolated from the values to forecast.
 
     Args:
         panel: The data.
         split: Its training part is used.
         context_length: T.
         horizon: H.
-        short_series: With ``pad``, a series whose training part is shorter than T + H has windows with at least one
-            row of context and fewer than T; see :func:`history`. A longer one has whole windows only.
+        short_series: With ``pad``, series whose training part is shorter than T + H have windows with fewer than T
+            rows of context, at least one; see :func:`history`. Longer series only have full windows.
 
     Raises:
-        DataError: No series has a training part that long.
+        DataError: No training part is long enough.
     """
     starts, ends = split.train.T
 
@@ -111,13 +110,13 @@ def evaluation_cutoffs(
 ) -> Rows:
     """(windows,) cutoffs whose horizon is within the evaluation part; contexts may start before it.
 
-    Only cutoffs after an observed row count, and only horizons that were observed throughout: a filled value is
-    neither known at the cutoff nor a truth to score against.
+    Cutoffs after filled rows and horizons with filled rows are excluded: filled values are neither known at the cutoff
+    nor true values.
 
     Args:
         panel: The data.
         split: Its evaluation part is used.
-        context_length: Rows that must exist before a cutoff. Give the longest of all candidates, so that all are
+        context_length: Rows required before a cutoff. Use the longest context of all candidates, so that all are
             scored on the same windows.
         horizon: H.
         stride: Steps between two cutoffs of a series.
@@ -152,7 +151,7 @@ def _padding_helps(cutoffs: Rows | Runs) -> str:
 
 
 def rows_between(first: Rows, end: Rows, step: int = 1) -> Rows:
-    """Every ``step``-th row of each range ``[first, end)``, one range after the other; a range may be empty."""
+    """Every ``step``-th row of each range ``[first, end)``, concatenated; ranges may be empty."""
     counts = np.maximum(-(-(end - first) // step), 0)
     before = np.cumsum(counts) - counts
     rows: Rows = np.repeat(first - step * before, counts) + step * np.arange(counts.sum())
@@ -160,23 +159,23 @@ def rows_between(first: Rows, end: Rows, step: int = 1) -> Rows:
 
 
 def _unobserved(panel: SeriesPanel) -> Rows:
-    """(rows that were filled,) ascending: few, or none."""
+    """(filled rows,) ascending."""
     return np.flatnonzero(~panel.observed)
 
 
 def _runs_without(first: Rows, end: Rows, removed: Rows) -> Runs:
-    """The rows of ranges ``[first, end)``, ascending and apart, but for some; a range may be empty."""
+    """The rows of ascending, disjoint ranges ``[first, end)`` without some rows; ranges may be empty."""
     first, end = first[first < end], end[first < end]
     range_ = np.searchsorted(first, removed, side="right") - 1
     inside = removed[(range_ >= 0) & (removed < end[range_])] if len(first) else removed[:0]
-    # The n-th start belongs to the n-th end, for the pieces do not overlap.
+    # The n-th start belongs to the n-th end, as the pieces do not overlap.
     starts, stops = np.sort(np.concatenate([first, inside + 1])), np.sort(np.concatenate([end, inside]))
     filled = starts < stops
     return Runs(starts[filled], np.cumsum(stops[filled] - starts[filled]))
 
 
 def history(panel: SeriesPanel, cutoffs: Rows) -> Rows:
-    """(windows,) rows of a cutoff's series before it: where fewer than T, the context begins with padding."""
+    """(windows,) rows of the series before each cutoff; with fewer than T, the context is padded."""
     rows: Rows = cutoffs - panel.offsets[np.searchsorted(panel.offsets, cutoffs, side="right") - 1]
     return rows
 
@@ -197,20 +196,19 @@ def targets_at(panel: SeriesPanel, cutoffs: Rows, horizon: int) -> npt.NDArray[n
 
 
 def window_scale(context: Array, season_length: int, lengths: Rows | None = None) -> Array:
-    """(windows, Y) positive scales: how much the targets of each window change, in original units.
+    """(windows, Y) positive scales: the typical change of the targets of each window, in original units.
 
-    With n rows x_t of a context, m = ``season_length`` where n > 2 ``season_length`` and else 1::
+    For n rows x_t of a context, with m = ``season_length`` if n > 2 ``season_length``, else 1::
 
-        s = max(mean |x_t - x_{t-m}|, 0.001 mean |x_t|), and 1 where that is 0
+        s = max(mean |x_t - x_{t-m}|, 0.001 mean |x_t|), or 1 if that is 0
 
-    A context that never changes tells nothing about its spread, so a small share of its level stands in. One of zeros
-    does not even tell the level; 1, the scale of constant channels in
-    :class:`~lstmgru.data.forecasting.scaling.Scaler`, keeps the scores of such windows from drowning all others.
+    For a constant context, a small share of its level is used. For a context of zeros the scale is 1, as for constant
+    channels in :class:`~lstmgru.data.forecasting.scaling.Scaler`, so that the scores of such windows do not dominate.
 
     Args:
         context: (windows, T, Y) targets.
         season_length: Steps in one season.
-        lengths: (windows,) real rows of each context, its last; ``None``: all.
+        lengths: (windows,) number of real rows at the end of each context; ``None`` if all are.
     """
     values, steps = context.astype(np.float64), context.shape[1]
     known = np.full(len(values), steps) if lengths is None else lengths
@@ -231,12 +229,12 @@ def window_scale(context: Array, season_length: int, lengths: Rows | None = None
 
 
 def panel_scale(panel: SeriesPanel, cutoffs: Rows, *, context_length: int, season_length: int) -> Array:
-    """(windows, Y) scales of windows of a panel: :func:`window_scale`, or ones where there is a single series.
+    """(windows, Y) scales of windows of a panel: :func:`window_scale`, or 1 for a single series.
 
     Args:
         panel: The data; only rows before the cutoffs are read.
         cutoffs: (windows,) rows.
-        context_length: T of the model whose forecasts are scored; it may reach back before the start of a series.
+        context_length: T of the model whose forecasts are scored; contexts may start before their series.
         season_length: Steps in one season.
     """
     if len(panel) == 1:

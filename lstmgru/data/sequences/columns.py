@@ -1,4 +1,4 @@
-"""Columns of classes, of labels that are numbers, and of texts."""
+"""Columns of classes, numeric labels, and texts."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Objects = npt.NDArray[np.object_]
 def read_classes(column: pd.Series, source: str, known: Classes | None = None) -> tuple[Indices, Classes]:
     """(rows,) codes of the classes from 0, and the classes, ascending.
 
-    Whole numbers stay numbers, also where a column holds them as ``1.0``; beside text they are text. Text loses the
-    blanks around it. Booleans are the classes ``False`` and ``True``, as text.
+    Whole numbers stay numbers, even if written as ``1.0``, but become text if the column also contains text. Text is
+    stripped. Booleans become the texts ``False`` and ``True``.
 
     Args:
         column: The labels.
         source: File or data set, for messages.
-        known: Classes that the labels must be among; ``None``: those that the labels are.
+        known: Valid classes; ``None`` to take them from the labels.
 
     Raises:
-        DataError: A label is missing, a decimal number, no name, or none of the known classes.
+        DataError: A label is missing, a decimal number, not a name, or not a known class.
     """
     at = f"{source}: column {column.name!r} (data.target)"
     places, names = _names(_plain(column), at)
@@ -47,21 +47,21 @@ def read_classes(column: pd.Series, source: str, known: Classes | None = None) -
 
 
 def _plain(column: pd.Series) -> pd.Series:
-    """The column without categories, and numbers as numbers where they are held as objects."""
+    """The column without categorical dtype, and with numbers in objects as numbers."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     return column.infer_objects() if column.dtype == object else column
 
 
 def _names(column: pd.Series, at: str) -> tuple[Indices, list[str | int]]:
-    """(rows,) place of each cell's name in the distinct names, -1 for an empty cell, and those names."""
-    if column.dtype == object:  # of several types, among which pandas takes 1 and True for the same
+    """(rows,) index of each cell in the distinct names, -1 for an empty cell; and these names."""
+    if column.dtype == object:  # of mixed types; pandas would treat 1 and True as equal
         places, values = np.arange(len(column)), column.where(column.notna(), "").tolist()
     else:
         places, distinct = pd.factorize(column)
         values = distinct.tolist()
     place: dict[tuple[type, str | int], int] = {}
-    of_value = np.full(len(values) + 1, -1, np.int64)  # the last is that of an empty cell
+    of_value = np.full(len(values) + 1, -1, np.int64)  # the last one is for empty cells
     for index, value in enumerate(values):
         name = _name(value)
         if name is None:
@@ -73,7 +73,7 @@ def _names(column: pd.Series, at: str) -> tuple[Indices, list[str | int]]:
 
 
 def _name(value: object) -> str | int | None:
-    """A value as the name of a class; ``None``: it is none."""
+    """A value as the name of a class; ``None`` if it cannot be one."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool | np.bool_):
@@ -92,16 +92,16 @@ def _unknown_class(label: str | int, row: int, classes: Classes, at: str) -> Dat
 
 
 def check_classes(labels: Indices, classes: Classes, column: str, source: str) -> None:
-    """Refuse labels that nothing can be learnt from.
+    """Refuse labels that cannot be learned.
 
     Args:
-        labels: (n,) codes of the classes, of sequences.
+        labels: (n,) codes of the classes of sequences.
         classes: (C,) names of the classes.
-        column: Where the labels stand, for messages.
+        column: Column of the labels, for messages.
         source: File or data set, for messages.
 
     Raises:
-        DataError: All are of one class, most are the only one of their class, or one is.
+        DataError: There is a single class, there are too many classes, or a class has a single sequence.
     """
     at = f"{source}: column {column!r} (data.target)"
     if len(classes) == 1:
@@ -116,16 +116,16 @@ def check_classes(labels: Indices, classes: Classes, column: str, source: str) -
     if (counts < 2).any():
         name = classes[int(np.argmax(counts < 2))]
         raise DataError(
-            f"{at}: the class {name!r} has a single sequence, which cannot be learnt from and scored; add others, "
+            f"{at}: the class {name!r} has a single sequence, which cannot be learned from and scored; add others, "
             "join it with another class, or remove it"
         )
 
 
 def read_targets(column: pd.Series, source: str) -> npt.NDArray[np.float32]:
-    """(rows,) labels that are numbers.
+    """(rows,) numeric labels.
 
     Raises:
-        DataError: A label is missing, or no number.
+        DataError: A label is missing or not a number.
     """
     at = f"{source}: column {column.name!r} (data.target)"
     plain = _plain(column)
@@ -146,10 +146,10 @@ def _holds_no_number(column: pd.Series) -> bool:
 
 
 def check_targets(labels: npt.NDArray[np.float32], column: str, source: str) -> None:
-    """Refuse numbers that are all the same.
+    """Refuse constant labels.
 
     Raises:
-        DataError: They are.
+        DataError: All labels are the same.
     """
     if (labels == labels[0]).all():
         raise DataError(
@@ -162,7 +162,7 @@ def read_texts(column: pd.Series, source: str) -> Objects:
     """(rows,) texts, which may be empty but not missing.
 
     Raises:
-        DataError: A text is missing, or a cell holds something else or half of a character.
+        DataError: A text is missing, not a text, or contains a lone surrogate.
     """
     at = f"{source}: column {column.name!r} (data.text)"
     missing = column.isna().to_numpy()

@@ -119,8 +119,8 @@ class LabeledData(NamedTuple):
     """The data of a study.
 
     Attributes:
-        sequences: Those of the given test part, if there is one, are the last.
-        test: (n,) whether a sequence is of that part; ``None``: there is none.
+        sequences: All sequences; those of a given test part are the last.
+        test: (n,) True for sequences of the test part; ``None`` without one.
         source: File or data set, for messages.
     """
 
@@ -146,29 +146,30 @@ def load_labeled_data(
     delimiter: str = ",",
     decimal: str = ".",
 ) -> LabeledData:
-    """Read a table or a data set, and make it labeled sequences.
+    """Read labeled sequences from a table or a data set.
 
-    A file of an archive (``.ts``, or with the layout ``archive``) and a data set say themselves which part their
-    columns play; only some of their channels can be chosen.
+    Archive files (``.ts``, or the layout ``archive``) and data sets define the roles of their columns; only channels
+    can be selected.
 
     Args:
-        task: What a label is.
-        path: Table to read; ``None``: ``dataset`` is.
-        test: Table like it that is the test part.
-        dataset: Data set to read; it may come with a test part.
-        layout: What a row is. ``None``: ``text`` where ``text`` is named, ``long`` where ``time`` is, else ``wide``.
+        task: The task of the labels.
+        path: Table to read; ``None`` to read ``dataset``.
+        test: Table with the same columns for the test part.
+        dataset: Data set to read; it may have a test part.
+        layout: The meaning of a row; ``None`` for ``text`` if ``text`` is given, ``long`` if ``time`` is, else
+            ``wide``.
         target: Column of the labels.
-        channels: Columns of numbers; without any, all that play no other part.
-        id: Column that names the sequences.
+        channels: Columns of numbers; by default, all columns without another role.
+        id: Column of the names of the sequences.
         time: Column that orders the steps of a sequence.
         text: Column of the texts.
-        group: Column that tells which sequences belong together.
-        gaps: What becomes of missing numbers, as in :func:`~lstmgru.data.sequences.table.build_sequences`.
-        delimiter: Between the fields of a text file.
-        decimal: Its decimal point.
+        group: Column that identifies related sequences.
+        gaps: How missing numbers are handled, as in :func:`~lstmgru.data.sequences.table.build_sequences`.
+        delimiter: Field delimiter of a text file.
+        decimal: Decimal mark of a text file.
 
     Raises:
-        DataError: A file cannot be read, or a table breaks a rule; one line that says which, and the way out.
+        DataError: A file cannot be read, or a table is invalid; the message names the rule and a remedy.
     """
     if layout is not None:
         one_of("data.layout", layout, _FILE_LAYOUTS, DataError)
@@ -192,10 +193,10 @@ def load_labeled_data(
 def _with_own_roles(
     table: LabeledTable, asked: Roles, layout: FileLayout | None, channels: Sequence[str], source: str
 ) -> LabeledTable:
-    """The table of an archive or data set with the channels that are chosen.
+    """The table of an archive or data set with the selected channels.
 
     Raises:
-        DataError: A column shall play another part than it does.
+        DataError: A requested role contradicts those of the file.
     """
     own = {**table.roles, "layout": "archive" if layout == "archive" else table.roles["layout"]}
     for key, value in {"layout": layout, **asked}.items():
@@ -208,7 +209,7 @@ def _with_own_roles(
 
 
 def _read_tables(path: Path, test: Path | None, roles: Roles, delimiter: str, decimal: str) -> LabeledTable:
-    """The tables of two files that say nothing of their columns themselves."""
+    """The tables of files that do not define the roles of their columns."""
     if roles.get("target") is None:
         raise no_target(str(path))
     if test is not None and is_archive(test):

@@ -18,7 +18,7 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class EncodedSequences:
-    """Sequences as a network reads them, end to end.
+    """Encoded sequences, concatenated.
 
     Attributes:
         values: (rows, F) float32 scaled numbers, or (rows,) int64 codes of tokens.
@@ -52,12 +52,12 @@ class ChannelScaler:
 
     @classmethod
     def fit(cls, sequences: LabeledSequences, train: Indices, model: SequenceModelSpec) -> Self:
-        """The scaler that an architecture wants: with the normalization ``fold`` that of all training steps.
+        """Fit the scaler for an architecture: over all training steps with the normalization ``fold``.
 
         Args:
             sequences: Sequences of numbers.
-            train: (sequences,) those to learn from; no other one is read.
-            model: The architecture. One that normalizes otherwise gets mean 0 and scale 1.
+            train: (sequences,) indices of the training sequences; no other sequence is read.
+            model: The architecture. Other normalizations get mean 0 and scale 1.
         """
         channels = sequences.values.shape[1]
         if model.normalization != "fold":
@@ -103,9 +103,9 @@ class Encoding:
 
         Args:
             sequences: The data.
-            train: (sequences,) those to learn from; no other one is read.
+            train: (sequences,) indices of the training sequences; no other sequence is read.
             model: The architecture.
-            task: What the labels are.
+            task: The labels.
         """
         mean, scale = 0.0, 1.0
         if task.task == "regression":
@@ -122,11 +122,11 @@ class Encoding:
         return 0 if self.vocabulary is None else self.vocabulary.size
 
     def inputs(self, sequences: LabeledSequences, max_length: int) -> EncodedSequences:
-        """Sequences as a network reads them.
+        """Encode all sequences.
 
         Args:
-            sequences: All of them are encoded.
-            max_length: T; a longer one is cut at its end.
+            sequences: The data.
+            max_length: T; longer sequences are truncated.
         """
         if self.vocabulary is not None:
             return EncodedSequences(*self.vocabulary.encode(sequences.texts, max_length))

@@ -1,4 +1,4 @@
-"""Labeled sequences or texts, concatenated in one array, with a label each."""
+"""Labeled sequences or texts, concatenated in one array."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SequenceSchema:
-    """Which column of a table plays which part.
+    """The roles of the columns of a table.
 
     Attributes:
         layout: What a row is.
         target: Column of the labels.
-        channels: Columns of numbers. ``long``: (F,) one for each channel; ``wide``: one for each step, in order, of the
-            only channel; ``text``: none.
-        id: Column that names the sequences; only ``long`` tables need it. ``None``: rows are counted from 1.
-        time: Column that orders the steps of a sequence in a ``long`` table; ``None``: they stand in order.
+        channels: Columns of numbers. ``long``: (F,) one for each channel; ``wide``: the steps of a single channel, in
+            order; ``text``: none.
+        id: Column of the names of the sequences, required for ``long`` tables; ``None`` to number the rows from 1.
+        time: Column that orders the steps of a sequence in a ``long`` table; ``None`` if they are in order.
         text: Column of the texts.
-        group: Column that tells which sequences belong together (the same person, machine, source), if any.
+        group: Column that identifies related sequences (the same person, machine, source), if any.
     """
 
     layout: Layout
@@ -39,7 +39,7 @@ class SequenceSchema:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Columns that a table must have to be labeled: all but the labels and the groups."""
+        """Columns that are needed for prediction: all except labels and groups."""
         parts = (self.id, self.time, *self.channels, self.text)
         return tuple(column for column in parts if column is not None)
 
@@ -63,15 +63,14 @@ class LabeledSequences:
     """Sequences of numbers, or texts, in the order of their table.
 
     Attributes:
-        schema: The parts that the columns play.
+        schema: The roles of the columns.
         ids: (n,) names of the sequences: text or whole numbers.
         offsets: (n + 1,) rows of sequence ``i`` are ``offsets[i]:offsets[i + 1]``; all 0 for texts.
         values: (rows, F) float32 in original units; (0, 0) for texts.
         texts: (n,) the texts, or (0,) for numbers.
-        labels: (n,) codes of the classes from 0 (``int64``), or numbers (``float32``); (0,) where there are none, as in
-            a table that is to be labeled.
+        labels: (n,) codes of the classes from 0 (``int64``), or numbers (``float32``); (0,) for prediction.
         classes: (C,) names of the classes, ascending; empty for numbers.
-        groups: (n,) codes of the groups, from 0; ``None``: there are none.
+        groups: (n,) codes of the groups, from 0; ``None`` without groups.
         group_names: Names of the groups, by code.
     """
 
@@ -102,11 +101,10 @@ class LabeledSequences:
     def hiding(self, indices: Indices) -> Self:
         """The sequences with some of them hidden: their values are NaN, their texts empty, their labels -1 or NaN.
 
-        Numbers of sequences stay what they are, and whatever reads a hidden one becomes NaN or fails: a leak cannot
-        go unnoticed.
+        Indices do not change, and any use of a hidden sequence becomes NaN or fails, so that leaks are noticed.
 
         Args:
-            indices: (hidden,) numbers of sequences.
+            indices: (hidden,) indices of sequences.
         """
         hidden = np.zeros(len(self), bool)
         hidden[indices] = True
@@ -118,9 +116,9 @@ class LabeledSequences:
         return replace(self, values=values, texts=texts, labels=labels)
 
     def followed_by(self, others: Self) -> Self:
-        """These sequences, then others of the same schema and classes.
+        """These sequences, followed by others with the same schema and classes.
 
-        Groups are told apart by their names; sequences without names are counted on.
+        Groups are matched by name; unnamed sequences are numbered consecutively.
         """
         groups, names = self.groups, self.group_names
         if groups is not None and others.groups is not None:
@@ -139,7 +137,7 @@ class LabeledSequences:
         )
 
     def digest(self) -> str:
-        """SHA-256 of all of it: two with the same digest hold the same data."""
+        """SHA-256 of everything: equal digests mean equal data."""
         sha = hashlib.sha256()
         # Studies and bundles keep digests, so the schema is written under the name that its class had at first.
         schema = f"LabelSchema{repr(self.schema).removeprefix(type(self.schema).__name__)}"

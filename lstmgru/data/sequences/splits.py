@@ -14,19 +14,19 @@ from lstmgru.errors import DataError, SpecError, at_least, counted
 _Flags = npt.NDArray[np.bool_]
 
 _SINGLE = 5
-"""One fold holds back one part in five."""
+"""A single fold holds back one fifth."""
 _MOST_BINS = 10
-"""Numbers are stratified by their quantiles, at most ten."""
+"""Maximum number of quantile bins for the stratification of numbers."""
 
 
 @dataclass(frozen=True)
 class SequenceSplitSpec:
-    """How sequences are cut into folds and a holdout.
+    """How sequences are split into folds and a holdout.
 
     Attributes:
-        holdout: Share of the sequences, in (0, 1); ``None``: the test part is given.
-        folds: Number of folds; 1 holds a fifth back for validation.
-        seed: Of the choice.
+        holdout: Share of the sequences, in (0, 1); ``None`` if there is a given test part.
+        folds: Number of folds; a single fold holds back a fifth for validation.
+        seed: Seed of the random split.
     """
 
     holdout: float | None
@@ -42,13 +42,13 @@ class SequenceSplitSpec:
 
 @dataclass(frozen=True)
 class SequenceSplit:
-    """The sequences to train on, and those to score.
+    """The sequences to train on and to score.
 
     Attributes:
         name: ``fold 1``, … or ``holdout``.
-        train: (sequences,) numbers of sequences to learn from, ascending.
-        evaluation: (sequences,) numbers of those that are scored, ascending; none of them is in ``train``, nor, where
-            there are groups, any of their groups.
+        train: (sequences,) indices of the training sequences, ascending.
+        evaluation: (sequences,) indices of the scored sequences, ascending; disjoint from ``train``, and so are their
+            groups, if there are any.
     """
 
     name: str
@@ -61,7 +61,7 @@ class SequenceSplits:
     """Folds for the search, and the holdout that is scored once.
 
     Attributes:
-        folds: First to last; the holdout's evaluation part is in none of them.
+        folds: First to last; they do not contain the evaluation part of the holdout.
         holdout: Its training part is everything else.
     """
 
@@ -72,19 +72,19 @@ class SequenceSplits:
 def make_sequence_splits(
     sequences: LabeledSequences, spec: SequenceSplitSpec, test: npt.NDArray[np.bool_] | None = None
 ) -> SequenceSplits:
-    """Cut sequences into folds and a holdout: every class has its share of each, and no group is on two sides.
+    """Split sequences into folds and a holdout, stratified by class and without dividing groups.
 
-    The same data, spec and seed give the same splits, whatever versions of packages are installed.
+    The same data, spec and seed give the same splits with any versions of packages.
 
     Args:
-        sequences: The data. Labels that are numbers are stratified by their quantiles.
-        spec: How it is cut.
-        test: (n,) whether a sequence is of the given test part, which is the holdout then; ``None``: it is drawn.
+        sequences: The data. Numeric labels are stratified by quantiles.
+        spec: How to split.
+        test: (n,) True for sequences of the given test part, which becomes the holdout; ``None`` to draw one.
 
     Raises:
-        SpecError: There is both a test part and a share of the holdout, or neither.
-        DataError: A class has too few sequences, there are too few groups, a part would lack a class to learn, or a
-            group is in the given test part and in the rest.
+        SpecError: Both a test part and a share of the holdout are given, or neither.
+        DataError: A class has too few sequences, there are too few groups, a training part lacks a class, or a group
+            is both in the given test part and in the rest.
     """
     if (test is None) == (spec.holdout is None):
         both = "leave one of them out" if test is not None else "set one of them"
@@ -93,7 +93,7 @@ def make_sequence_splits(
         )
     generator = np.random.default_rng(spec.seed)
     strata = _strata(sequences, spec)
-    least = max(spec.folds, 2)  # a single fold has two sides too
+    least = max(spec.folds, 2)  # a single fold also has two parts
     if test is None:
         assert spec.holdout is not None
         _check_enough(sequences, np.ones(len(sequences), bool), least + 1)
@@ -126,7 +126,7 @@ def _strata(sequences: LabeledSequences, spec: SequenceSplitSpec) -> Indices:
 
 
 def _drawn(strata: Indices, groups: Indices | None, share: float, least: int, generator: np.random.Generator) -> _Flags:
-    """(n,) whether a sequence is in the holdout: a share of each stratum, but at least one, and ``least`` are left."""
+    """(n,) True in the holdout: a share of each stratum, at least one sequence, leaving at least ``least``."""
     if groups is None:
         order = _shuffled(strata, generator)
         counts = np.bincount(strata)
@@ -139,7 +139,7 @@ def _drawn(strata: Indices, groups: Indices | None, share: float, least: int, ge
 
 
 def _dealt(strata: Indices, groups: Indices | None, parts: int, generator: np.random.Generator) -> Indices:
-    """(n,) the part of each sequence, from 0: as good as the same share of each stratum in every part."""
+    """(n,) part of each sequence, from 0, with nearly the same share of each stratum in every part."""
     if groups is not None:
         return _parts_of_groups(strata, np.unique(groups, return_inverse=True)[1], (1 / parts,) * parts, generator)
     part = np.empty(len(strata), np.int64)
@@ -150,17 +150,17 @@ def _dealt(strata: Indices, groups: Indices | None, parts: int, generator: np.ra
 def _parts_of_groups(
     strata: Indices, groups: Indices, sizes: Sequence[float], generator: np.random.Generator
 ) -> Indices:
-    """(n,) the part of each sequence, those of a group in the same one.
+    """(n,) part of each sequence, the same for all sequences of a group.
 
-    The largest group is first, and each goes where it adds least to the sum over parts and strata of the square of the
-    share of the stratum that the part has, divided by the size of the part: what is full, or has much of the same
-    strata, is passed by.
+    Groups are assigned from the largest to the smallest, each to the part that minimizes the sum over parts and strata
+    of (share of the stratum)² / (size of the part). This avoids parts that are full or have many sequences of the same
+    strata.
 
     Args:
-        strata: (n,) codes of what each part shall have its share of.
-        groups: (n,) codes of the groups, each from 0 there.
-        sizes: Share of the sequences that each part shall have.
-        generator: Puts groups of the same size in order.
+        strata: (n,) codes of the strata.
+        groups: (n,) codes of the groups, consecutive from 0.
+        sizes: Intended share of the sequences in each part.
+        generator: Orders groups of the same size.
     """
     shares = np.zeros((int(groups.max()) + 1, int(strata.max()) + 1))
     np.add.at(shares, (groups, strata), 1.0)
@@ -175,13 +175,13 @@ def _parts_of_groups(
 
 
 def _shuffled(strata: Indices, generator: np.random.Generator) -> Indices:
-    """(n,) the order of the sequences by stratum, and at random within one."""
+    """(n,) order of the sequences by stratum, random within each."""
     order = generator.permutation(len(strata))
     return order[np.argsort(strata[order], kind="stable")]
 
 
 def _check_enough(sequences: LabeledSequences, among: _Flags, parts: int) -> None:
-    """Refuse a class, or data, that cannot have one sequence, or group, in each part."""
+    """Refuse data, or a class, with fewer sequences or groups than parts."""
     way_out = "use fewer splits.folds or a smaller splits.holdout, or add some"
     if sequences.groups is not None and (count := len(np.unique(sequences.groups[among]))) < parts:
         raise DataError(
@@ -215,11 +215,11 @@ def _check_test(sequences: LabeledSequences, test: _Flags) -> None:
 
 
 def _check_learnable(sequences: LabeledSequences, splits: SequenceSplits) -> None:
-    """Refuse a split whose training part lacks a class, for example because one group holds all of it."""
+    """Refuse a split whose training part lacks a class, for example because one group contains all of it."""
     for split in (*splits.folds, splits.holdout):
         lacking = np.setdiff1d(np.arange(len(sequences.classes)), sequences.labels[split.train])
         if len(lacking):
             raise DataError(
                 f"the class {sequences.classes[lacking[0]]!r} is in too few groups: {split.name} would score it "
-                "without having learnt it; use fewer splits.folds, or add groups of it"
+                "without having learned it; use fewer splits.folds, or add groups of it"
             )

@@ -24,10 +24,10 @@ class Steps:
     """Concatenated sequences; missing values are NaN.
 
     Attributes:
-        ids: (n,) names of the sequences, in the order of their first rows.
+        ids: (n,) names of the sequences, ordered by first row.
         offsets: (n + 1,) sequence ``i`` has the rows ``offsets[i]:offsets[i + 1]``, at least one.
-        values: (rows, F) numbers, NaN where one is missing.
-        table_rows: (rows,) the row of the table that each step stands in, from 0.
+        values: (rows, F) numbers, NaN if missing.
+        table_rows: (rows,) table row of each step, from 0.
         clock: (rows,) time of each step, ascending within a sequence.
     """
 
@@ -47,16 +47,16 @@ class Steps:
         return int(np.searchsorted(self.offsets, row, side="right")) - 1
 
     def named(self, sequence: int) -> str:
-        """A sequence as a message shows it."""
+        """A sequence in messages."""
         return f"sequence {self.ids[sequence]!r}"
 
 
 def read_long(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> Steps:
-    """The steps of a table with a row for each; they need not be in order, nor those of a sequence together.
+    """Read a table with a row for each step, in any order.
 
     Raises:
-        DataError: An id or a time is missing or no such thing, a cell holds no number, or a sequence has two rows for
-            one time.
+        DataError: An id or a time is missing or invalid, a cell is not a number, or a sequence has two rows for one
+            time.
     """
     assert schema.id is not None
     codes, ids = read_ids(frame[schema.id], source, noun="sequence", sort=False)
@@ -74,7 +74,7 @@ def read_long(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> Steps
 
 
 def _clock(column: pd.Series, source: str) -> npt.NDArray[Any]:
-    """(rows,) dates, text in ISO 8601, or numbers of any kind: they only order the steps."""
+    """(rows,) dates, text in ISO 8601, or any numbers; they only order the steps."""
     if not types.is_numeric_dtype(column.dtype) or types.is_bool_dtype(column.dtype):
         return read_times(column, source)[0]
     missing = column.isna().to_numpy()
@@ -102,10 +102,10 @@ def _check_duplicates(steps: Steps, codes: Indices, schema: SequenceSchema, sour
 
 
 def read_wide(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> Steps:
-    """The steps of a table with a row for each sequence; empty cells at the end of a row make it shorter.
+    """Read a table with a row for each sequence; empty cells at the end of a row are not part of the sequence.
 
     Raises:
-        DataError: A cell holds no number, or a row has none at all.
+        DataError: A cell is not a number, or a row has no numbers.
     """
     cells = np.column_stack([read_numbers(frame[column], source) for column in schema.channels])
     known = ~np.isnan(cells)
@@ -121,10 +121,10 @@ def read_wide(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> Steps
 
 
 def read_row_ids(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> npt.NDArray[np.object_]:
-    """(n,) names of the sequences of a table with a row for each; without an id they are counted from 1.
+    """(n,) names of the sequences of a table with a row for each; without an id column, numbers from 1.
 
     Raises:
-        DataError: A name is missing, a decimal number, or there twice.
+        DataError: A name is missing, a decimal number, or duplicated.
     """
     if schema.id is None:
         return np.arange(1, len(frame) + 1).astype(object)
@@ -139,17 +139,17 @@ def read_row_ids(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> np
 
 
 def fill_gaps(steps: Steps, schema: SequenceSchema, gaps: GapPolicy, source: str) -> _Float:
-    """(rows, F) the numbers, missing ones filled from the same sequence.
+    """(rows, F) numbers, with missing ones filled within their sequence.
 
     Args:
         steps: The sequences.
-        schema: The parts of the columns, for messages.
-        gaps: ``fill`` carries the last value forward; ``interpolate`` goes straight to the next one in time;
-            ``error`` refuses missing ones. None fills the start of a sequence, and only ``fill`` its end.
+        schema: The roles of the columns, for messages.
+        gaps: ``fill`` carries the last value forward; ``interpolate`` interpolates linearly in time; ``error`` refuses
+            missing numbers. The start of a sequence is never filled, its end only by ``fill``.
         source: File or data set, for messages.
 
     Raises:
-        DataError: A number is missing that is not to be filled.
+        DataError: A missing number cannot be filled.
     """
     if not np.isnan(steps.values).any():
         return steps.values

@@ -1,4 +1,4 @@
-"""From a table to labeled sequences or texts: check everything, and put the steps of each together."""
+"""Build labeled sequences or texts from a table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lstmgru.specs.sequences import SEQUENCE_TASKS, SequenceTask
 
 
 class Roles(TypedDict, total=False):
-    """The parts that the columns of a table play; see :class:`~lstmgru.data.sequences.sequences.SequenceSchema`."""
+    """The roles of the columns of a table, see :class:`~lstmgru.data.sequences.sequences.SequenceSchema`."""
 
     layout: Layout
     target: str
@@ -46,28 +46,28 @@ def build_sequences(
     source: str,
     classes: Classes | None = None,
 ) -> LabeledSequences:
-    """Make a table labeled sequences or texts, in the order of their first rows.
+    """Build labeled sequences or texts from a table, ordered by first row.
 
     Args:
         frame: The table; it is not changed.
         layout: What a row is: ``long``, a step of a sequence; ``wide``, a sequence; ``text``, a text.
-        target: Column of the labels. In a ``long`` table a sequence has the same one in all its rows.
-        channels: Columns of numbers: of a ``long`` table each a channel, of a ``wide`` one each a step, in order.
-            Without any, all columns that play no other part.
-        id: Column that names the sequences. A ``long`` table needs it, its rows may come in any order.
+        target: Column of the labels. In a ``long`` table, all rows of a sequence have the same label.
+        channels: Columns of numbers: the channels of a ``long`` table, or the steps of a ``wide`` one, in order. By
+            default, all columns without another role.
+        id: Column of the names of the sequences, required for ``long`` tables.
         time: Column that orders the steps of a sequence in a ``long`` table: numbers, dates, or text in ISO 8601.
-            ``None``: they stand in order.
+            ``None`` if they are in order.
         text: Column of the texts, which may be empty.
-        group: Column that tells which sequences belong together.
-        task: What a label is.
-        gaps: What becomes of missing numbers: ``error`` refuses them, ``fill`` carries the last value of the sequence
-            forward, ``interpolate`` goes straight to the next one in time. Empty cells at the end of a row of a
-            ``wide`` table are no missing numbers: the sequence is shorter.
+        group: Column that identifies related sequences.
+        task: The task of the labels.
+        gaps: How missing numbers are handled: ``error`` refuses them, ``fill`` carries the last value of the sequence
+            forward, ``interpolate`` interpolates linearly in time. Empty cells at the end of a row of a ``wide`` table
+            are not missing but end the sequence.
         source: File or data set, for messages.
-        classes: Classes that labels must be among, as in a test part; ``None``: those that the labels are.
+        classes: Valid classes, as for a test part; ``None`` to take them from the labels.
 
     Raises:
-        DataError: The table breaks a rule; one line that says which, where, and the way out.
+        DataError: The table is invalid; the message names the rule, the place and a remedy.
     """
     one_of("task", task, SEQUENCE_TASKS, DataError)
     check_policy(gaps)
@@ -92,7 +92,7 @@ def build_sequences(
 
 
 def no_target(source: str) -> DataError:
-    """The error if no column of labels is named."""
+    """The error for a missing column of labels."""
     return DataError(
         f"{source}: data.target must name the column of the labels; for a file without a header whose first column "
         "they are set data.layout: archive"
@@ -102,16 +102,16 @@ def no_target(source: str) -> DataError:
 def read_sequences(
     frame: pd.DataFrame, schema: SequenceSchema, *, gaps: GapPolicy = "error", source: str
 ) -> LabeledSequences:
-    """Make a table sequences or texts that are to be labeled; they have no labels and no groups.
+    """Build sequences or texts for prediction, without labels and groups.
 
     Args:
         frame: The table; it is not changed. Columns that are not among ``schema.inputs`` are ignored.
-        schema: Of the sequences that the model was trained on.
-        gaps: What becomes of missing numbers, as in :func:`build_sequences`.
+        schema: Schema of the training sequences.
+        gaps: How missing numbers are handled, as in :func:`build_sequences`.
         source: File or data set, for messages.
 
     Raises:
-        DataError: A column is missing or holds what it must not.
+        DataError: A column is missing or has an invalid value.
     """
     check_policy(gaps)
     _check_named(frame, replace(schema, group=None), source, labeled=False)
@@ -120,7 +120,7 @@ def read_sequences(
 
 @dataclass(frozen=True)
 class _Inputs:
-    """All of a table but labels and groups.
+    """A table without labels and groups.
 
     Attributes:
         source: File or data set, for messages.
@@ -140,10 +140,10 @@ class _Inputs:
     def of_sequences(
         self, cells: npt.NDArray[Any], column: str, key: str, names: Sequence[object] | None = None
     ) -> npt.NDArray[Any]:
-        """(rows of the table,) codes or numbers, the same in all rows of a sequence → (n,).
+        """Values of table rows, constant within a sequence → (n,) values of sequences.
 
         Raises:
-            DataError: They change within a sequence.
+            DataError: A value changes within a sequence.
         """
         ordered = cells[self.table_rows]
         firsts = ordered[self.starts[:-1]]
@@ -164,7 +164,7 @@ class _Inputs:
     def sequences(
         self, schema: SequenceSchema, labels: npt.NDArray[Any], classes: Classes, frame: pd.DataFrame | None
     ) -> LabeledSequences:
-        """The sequences with their labels, and their groups, where there are any, from the table."""
+        """The sequences with their labels and, if there are any, their groups from the table."""
         groups: Indices | None = None
         names: tuple[str, ...] = ()
         if frame is not None and schema.group is not None:
@@ -188,7 +188,7 @@ def _read_inputs(frame: pd.DataFrame, schema: SequenceSchema, gaps: GapPolicy, s
 
 
 def _check_parts(schema: SequenceSchema, source: str) -> None:
-    """Refuse parts that the layout has no use for, and a layout without the parts that it needs."""
+    """Refuse roles that do not apply to the layout, and missing ones that it needs."""
     layout = schema.layout
     one_of("data.layout", layout, get_args(Layout), DataError)
     needed = {"long": ("id", schema.id, "the sequences"), "text": ("text", schema.text, "the texts")}
@@ -210,10 +210,10 @@ def _check_named(frame: pd.DataFrame, schema: SequenceSchema, source: str, *, la
 
 
 def _other_columns(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> tuple[str, ...]:
-    """The columns that play no part yet, in the order of the table: all are channels.
+    """The columns without another role, in the order of the table.
 
     Raises:
-        DataError: There are none, or one holds something else than numbers.
+        DataError: There are none, or one does not hold numbers.
     """
     taken = (schema.target, schema.id, schema.time, schema.group)
     columns = [column for column in frame.columns if column not in taken]

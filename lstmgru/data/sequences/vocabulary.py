@@ -1,4 +1,4 @@
-"""Texts as codes: what a token is, the tokens of the training texts, and pretrained vectors of words."""
+"""Tokenization, vocabularies, and pretrained word vectors."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from lstmgru.specs import Tokens
 from lstmgru.specs.sequences import TOKENS
 
 PADDING = 0
-"""Code that fills up a batch."""
+"""Code of padding in a batch."""
 UNKNOWN = 1
-"""Code of a token that the training texts do not hold, and of a text without tokens."""
+"""Code of tokens that are not in the vocabulary, and of a text without tokens."""
 MOST_TOKENS = 50_000
-"""Tokens of a vocabulary at most, the most frequent ones."""
+"""Maximum size of a vocabulary; the most frequent tokens are kept."""
 
 _SPECIAL = 2  # PADDING and UNKNOWN
-_PLANES = 0x20000  # combining marks of words lie below it
+_PLANES = 0x20000  # upper bound of the code points of combining marks
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The tokens that have a code of their own.
+    """The tokens with their own code.
 
     Attributes:
-        kind: What a text is cut into.
-        tokens: By falling frequency, those of the same one by code point; the first has the code 2.
+        kind: Kind of the tokens.
+        tokens: By descending frequency, then by code point; the first has the code 2.
     """
 
     kind: Tokens
@@ -48,9 +48,9 @@ class Vocabulary:
         """The vocabulary of training texts.
 
         Args:
-            texts: The texts to learn from; no other may be among them.
-            kind: What a text is cut into.
-            min_count: How often the texts must hold a token.
+            texts: The training texts only.
+            kind: Kind of the tokens.
+            min_count: Minimum number of occurrences of a token.
 
         Raises:
             SpecError: ``kind`` or ``min_count`` is not valid.
@@ -64,15 +64,15 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        """Number of codes: the tokens, padding and the unknown one."""
+        """Number of codes, including those of padding and unknown tokens."""
         return len(self.tokens) + _SPECIAL
 
     def encode(self, texts: Iterable[str], max_length: int) -> tuple[Indices, Indices]:
-        """Texts as codes, end to end.
+        """Encode texts as concatenated codes.
 
         Args:
             texts: (n,) texts.
-            max_length: Tokens that are kept of a text; the others, at its end, are left out.
+            max_length: Maximum number of tokens; longer texts are truncated.
 
         Returns:
             (rows,) codes from 1, and (n + 1,) offsets: text ``i`` has the rows ``offsets[i]:offsets[i + 1]``, at least
@@ -106,11 +106,10 @@ class Vocabulary:
 
 
 def tokenize(text: str, kind: Tokens) -> list[str]:
-    """Cut a text into tokens.
+    """Split a text into tokens.
 
-    ``word``: words without regard to case, numbers (``1,000.5`` is one), and every other mark by itself; blanks only
-    separate. ``character``: every character, blanks too. Either way, one that can be written in several ways is written
-    in one (Unicode's NFC).
+    ``word``: casefolded words, numbers (``1,000.5`` is one), and every other symbol by itself, without white space.
+    ``character``: all characters, including white space. Texts are normalized to Unicode NFC.
 
     Raises:
         SpecError: There is no such kind.
@@ -124,9 +123,9 @@ def tokenize(text: str, kind: Tokens) -> list[str]:
 
 @cache
 def _words() -> re.Pattern[str]:
-    r"""The pattern of a number, a word, or a mark.
+    r"""The pattern of a number, a word, or a symbol.
 
-    Vowel signs, as Hindi has them, are combining marks: part of their word, though not of ``\w``.
+    Combining marks, such as the vowel signs of Hindi, belong to words but are not matched by ``\w``.
     """
     marks = "".join(chr(code) for code in range(_PLANES) if unicodedata.category(chr(code)).startswith("M"))
     return re.compile(rf"\d+(?:[.,]\d+)*|[^\W\d_][^\W_]*(?:[{marks}][^\W_]*)*|[^\w\s]|_")
@@ -139,10 +138,10 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class WordVectors:
-    """The vectors of some words.
+    """Pretrained vectors of words.
 
     Attributes:
-        size: Numbers of a vector.
+        size: Size of a vector.
         vectors: Word → (size,) float32.
     """
 
@@ -150,23 +149,23 @@ class WordVectors:
     vectors: dict[str, Array]
 
     def of(self, words: Sequence[str]) -> tuple[Array, npt.NDArray[np.bool_]]:
-        """(n, size) vectors of words, zeros for one that has none, and (n,) whether it has one."""
+        """(n, size) vectors of words, 0 for words without one, and (n,) True for words with one."""
         nothing = np.zeros(self.size, np.float32)
         table = np.array([self.vectors.get(word, nothing) for word in words], np.float32).reshape(-1, self.size)
         return table, np.array([word in self.vectors for word in words], bool)
 
 
 def read_vectors(path: Path, words: Collection[str]) -> WordVectors:
-    """The vectors of the words that are asked for; the rest of the file is passed over.
+    """Read the vectors of some words from a file.
 
     Args:
-        path: UTF-8 text: a word and its numbers in each line, separated by single blanks. A first line of two whole
-            numbers, how many words and how many numbers there are, may stand before them.
-        words: The words, as the tokens of a vocabulary are written. Of two lines for a word the first counts.
+        path: UTF-8 text with a word and its numbers in each line, separated by single spaces, optionally after a header
+            with the number of words and the size of a vector.
+        words: The words, written like tokens of a vocabulary. The first of several lines for a word is used.
 
     Raises:
-        DataError: The file is missing or no such file, a line has more or fewer numbers than the others or something
-            else, or none of the words is in it.
+        DataError: The file is missing or invalid, the number of values differs between lines, or the file has none of
+            the words.
     """
     check_exists(path)
     wanted = set(words)

@@ -1,4 +1,4 @@
-"""Files of the archives of time series classification, as tables.
+"""Files of the time series classification archives, as tables.
 
 ``.ts`` files (Bagnall et al. 2018, https://doi.org/10.48550/arXiv.1811.00075) have a header of lines that start with
 ``@`` and a line for each sequence: its channels, separated by colons, and its label. The archive of univariate series
@@ -31,9 +31,9 @@ class LabeledTable:
     """A table with labels.
 
     Attributes:
-        train: What may be learnt from.
+        train: The training part.
         test: The test part, if there is one; it has the same columns.
-        roles: The parts that the columns play.
+        roles: The roles of the columns.
     """
 
     train: pd.DataFrame
@@ -42,10 +42,10 @@ class LabeledTable:
 
 
 def read_archives(path: Path, test: Path | None) -> LabeledTable:
-    """The tables of a file of an archive and of its test part, in which sequences are counted on.
+    """Read an archive file and its test part, with sequences numbered consecutively.
 
     Raises:
-        DataError: As :func:`read_archive`, or the two are not alike, or without labels.
+        DataError: As :func:`read_archive`, or the columns differ, or there are no labels.
     """
     train_frame, roles = read_archive(path)
     if "target" not in roles:
@@ -65,17 +65,17 @@ def read_archives(path: Path, test: Path | None) -> LabeledTable:
 
 
 def read_archive(path: Path) -> tuple[pd.DataFrame, Roles]:
-    """The table that a file of an archive holds, and the parts that its columns play.
+    """Read the table of an archive file, and the roles of its columns.
 
     Args:
-        path: A ``.ts`` file becomes a ``long`` table: ``sequence`` and ``step``, counted from 1, ``channel_1`` and so
-            on (``value`` if there is one), and ``label`` unless its header says that there are none. Any other file has
-            no header: a label and numbers in each line, separated by tabs, commas or blanks. It becomes a ``wide`` one:
-            ``label``, ``step_1`` and so on. Missing numbers at the end of a sequence, ``NaN`` or ``?``, make it
-            shorter.
+        path: A ``.ts`` file becomes a ``long`` table: ``sequence`` and ``step``, from 1, ``channel_1`` and so on
+            (``value`` for a single channel), and ``label`` unless the header declares that there is none. Any other
+            file has no header, and a label and numbers in each line, separated by tabs, commas or spaces; it becomes a
+            ``wide`` table: ``label``, ``step_1`` and so on. Missing numbers (``NaN`` or ``?``) at the end of a sequence
+            are removed.
 
     Raises:
-        DataError: The file is missing, of another format, or damaged; the line is named.
+        DataError: The file is missing, has another format, or is damaged; the message names the line.
     """
     check_exists(path)
     if is_archive(path):
@@ -84,7 +84,7 @@ def read_archive(path: Path) -> tuple[pd.DataFrame, Roles]:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the file name is that of an archive."""
+    """Whether a path is a ``.ts`` file."""
     return path.suffix.lower() == ".ts"
 
 
@@ -94,8 +94,8 @@ class _Header:
 
     Attributes:
         labeled: Whether each line ends in a label.
-        classes: The labels that there may be; empty for numbers.
-        channels: F; ``None``: it is not said.
+        classes: The valid labels; empty for numbers.
+        channels: F; ``None`` if not declared.
     """
 
     labeled: bool
@@ -201,7 +201,7 @@ def _label(label: str, header: _Header, where: str) -> str:
 
 
 def _sequence(channels: list[str], header: _Header, where: str) -> _Float:
-    """(steps, F), without steps at the end that no channel has."""
+    """(steps, F), without trailing steps that are missing in all channels."""
     if header.channels is not None and len(channels) != header.channels:
         raise DataError(
             f"{where} has {counted(len(channels), 'channel')} but the header has {header.channels}; separate them by "
@@ -235,7 +235,7 @@ def _number(cell: str, where: str) -> float:
 
 
 def _typed(labels: list[str]) -> npt.NDArray[Any]:
-    """Labels as numbers, if all of them are and none would be another text then."""
+    """Labels as numbers, if all of them are numbers whose text is preserved."""
     texts = np.array(labels, dtype=object)
     if any(_LEADING_ZERO.match(label) for label in labels):
         return texts

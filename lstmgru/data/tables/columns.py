@@ -1,6 +1,6 @@
-"""Columns of a table as numbers, names of series, or categories; anything else is refused with its row.
+"""Columns of a table as numbers, names of series, or categories; errors name the row of an invalid value.
 
-Codes of categories are in an order that later rows cannot change.
+The codes of categories do not depend on later rows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pandas.api import types
 from lstmgru.errors import DataError, did_you_mean, shorten
 
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "null", "NULL", "None")
-"""Texts that stand for a missing number."""
+"""Texts that represent a missing number."""
 
 _DECIMAL_COMMA = re.compile(r"^\s*[+-]?\d+,\d+\s*$")
 
@@ -53,15 +53,15 @@ def check_columns(frame: pd.DataFrame, wanted: Sequence[tuple[str, str]], source
 
 
 def read_numbers(column: pd.Series, source: str, *, may_hold_names: bool = False) -> npt.NDArray[np.float64]:
-    """(rows,) the numbers of a column, NaN where one is missing; booleans are 0 and 1.
+    """(rows,) numbers of a column, NaN if missing; booleans are 0 and 1.
 
     Args:
         column: Numbers, booleans, or text that holds numbers.
         source: File or data set, for messages.
-        may_hold_names: Whether the column could be made categorical; messages then say so.
+        may_hold_names: Whether messages suggest to make the column categorical.
 
     Raises:
-        DataError: A value is no number, infinite, or too large for single precision; rows count from 1.
+        DataError: A value is not a number, infinite, or too large for single precision; rows count from 1.
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
@@ -106,7 +106,7 @@ def _parse_numbers(column: pd.Series, source: str, may_hold_names: bool) -> npt.
 
 
 def more_rows(bad: npt.NDArray[np.bool_]) -> str:
-    """What follows the first bad row of a message: `` and 3 more rows``, or nothing."""
+    """The end of a message that names the first bad row: `` and 3 more rows``, or nothing."""
     others = int(bad.sum()) - 1
     return f" and {others} more rows" if others > 1 else " and one more row" if others else ""
 
@@ -114,15 +114,15 @@ def more_rows(bad: npt.NDArray[np.bool_]) -> str:
 def read_ids(
     column: pd.Series, source: str, *, noun: str = "series", key: str = "data.id", sort: bool = True
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
-    """(rows,) number of the series that a row belongs to, and (series,) the names of the series.
+    """(rows,) number of each row's series, and (series,) names of the series.
 
-    Names stay integers or text; whatever else is a name becomes text.
+    Integers and text are kept; other names become text.
 
     Args:
         column: The names.
         source: File or data set, for messages.
-        noun: What has the names.
-        key: What names the column.
+        noun: What the names refer to, for messages.
+        key: The study key of the column, for messages.
         sort: Whether the names are sorted; otherwise they are in the order of their first appearance.
 
     Raises:
@@ -155,19 +155,19 @@ class Names:
     """A column whose cells are names.
 
     Attributes:
-        places: (rows,) place in ``distinct``; -1 where the cell is empty.
-        distinct: Every name once, in no order that means something.
+        places: (rows,) index in ``distinct``; -1 for an empty cell.
+        distinct: The distinct names, in arbitrary order.
     """
 
     places: npt.NDArray[np.int64]
     distinct: tuple[str, ...]
 
     def by_first_appearance(self, times: npt.NDArray[Any], series: npt.NDArray[np.int64]) -> tuple[str, ...]:
-        """The names in the order of their first appearance in time, so that later rows cannot renumber earlier ones.
+        """The names in the order of their first appearance in time, so that later rows do not change earlier codes.
 
         Args:
             times: (rows,) times.
-            series: (rows,) number of the row's series; of names that appear at the same time, the first one's is first.
+            series: (rows,) number of the row's series, which orders names that appear at the same time.
         """
         named = np.flatnonzero(self.places >= 0)
         places, clock, series = self.places[named], times[named].astype(np.int64), series[named]
@@ -178,18 +178,18 @@ class Names:
         return tuple(self.distinct[place] for place in np.lexsort((owner, first)) if owner[place] < _NEVER)
 
     def codes(self, known: Sequence[str]) -> npt.NDArray[np.float64]:
-        """(rows,) codes: the place in ``known`` from 1, 0 for a name that is not there, NaN for an empty cell."""
+        """(rows,) codes: the position in ``known`` from 1, 0 for an unknown name, NaN for an empty cell."""
         code = {name: number for number, name in enumerate(known, start=1)}
         of_place = np.array([*(code.get(name, 0) for name in self.distinct), np.nan])
-        return of_place[self.places]  # an empty cell has the place -1: the last
+        return of_place[self.places]  # -1, an empty cell, selects the last
 
 
 def read_names(column: pd.Series, source: str) -> Names:
-    """The names in a column; blanks around them do not count.
+    """The names in a column, stripped.
 
     Args:
-        column: Text, whole numbers, booleans or categories of them. A decimal number is taken as its text, a whole one
-            without its point: a cell that is missing makes a column of whole numbers decimal.
+        column: Text, whole numbers, booleans or categories of them. Floats are converted to text, integral ones without
+            decimal point, because missing cells turn integers into floats.
         source: File or data set, for messages.
 
     Raises:
@@ -200,7 +200,7 @@ def read_names(column: pd.Series, source: str) -> Names:
     else:
         if column.dtype == object:
             column = column.infer_objects()
-        if column.dtype == object:  # of several types, among which pandas takes 1 and True for the same
+        if column.dtype == object:  # of mixed types; pandas would treat 1 and True as equal
             column = _texts(column, source)
         places, values = pd.factorize(column)
     place = {"": -1}
@@ -214,7 +214,7 @@ def read_names(column: pd.Series, source: str) -> Names:
 
 
 def _name(value: object) -> str | None:
-    """A value as a name; ``None``: it is none."""
+    """A value as a name; ``None`` if it cannot be one."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool | np.bool_ | int | np.integer):

@@ -1,7 +1,7 @@
 """Data sets that ship with packages: real data without a download.
 
-In general only the file of a package is read. Importing the packages themselves would load all that they need for other
-purposes, statsmodels and scikit-learn among them.
+Usually only the file of a package is read, because importing the package would also load its dependencies, such as
+statsmodels and scikit-learn.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ Table = TypeVar("Table")
 
 @dataclass(frozen=True)
 class Dataset(Generic[Table]):
-    """A table that a package carries.
+    """A table that ships with a package.
 
     Attributes:
-        name: What a study calls it.
-        package: The module that carries it.
-        file: Where the table lies in the package.
-        license: Of the data.
-        description: What it holds, from when to when, in which units.
-        read: Makes the file a table.
-        extra: The optional dependencies that bring the package; ``None``: it is always installed.
+        name: Name in study files.
+        package: The package.
+        file: Path of the file in the package.
+        license: License of the data.
+        description: Content, period and units.
+        read: Reads the file as a table.
+        extra: The extra that installs the package; ``None`` for a required dependency.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Dataset(Generic[Table]):
 
     @property
     def install(self) -> str:
-        """The command that brings the package."""
+        """The command that installs the package."""
         return f"pip install {self.package}" if self.extra is None else f"pip install 'lstmgru-search[{self.extra}]'"
 
 
@@ -52,7 +52,7 @@ def _read_seattle_weather(path: Path) -> pd.DataFrame:
 
 
 def _read_us_employment(path: Path) -> pd.DataFrame:
-    """From a column for each series to a row for each series and month."""
+    """Convert a column for each series to a row for each series and month."""
     wide = pd.read_csv(path, parse_dates=["month"])
     return wide.melt(id_vars="month", var_name="series", value_name="jobs")[["series", "month", "jobs"]]
 

@@ -1,4 +1,4 @@
-"""Frequencies: pandas offset aliases as grids, and grids inferred from times that may have gaps."""
+"""Grids from pandas offset aliases, and from times that may have gaps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lstmgru.errors import DataError, did_you_mean, show_time
 
 STEP = "step"
 _MOST_UNITS = 2**63 - 1
-"""Most units between two neighboring times, which are 64-bit integers."""
+"""Maximum number of units between neighboring times, a 64-bit integer."""
 
 _COMMON = ["D", "h", "min", "s", "W-SUN", "B", "MS", "ME", "BMS", "BME", "QS", "QE", "YS", "YE", "15min", "30min"]
 _TICKS = {"h": 3600 * 10**9, "min": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
@@ -37,17 +37,17 @@ def parse_frequency(alias: str, *, step: int = 1) -> Grid:
 
     Args:
         alias: ``D``, ``15min``, ``W-SUN``, ``2MS``, …, or ``step`` for integer times.
-        step: Distance of two integer times; used with ``step`` only.
+        step: Distance between two integer times; only used with ``step``.
 
     Raises:
-        DataError: The alias is unknown, not positive, more than 64 bits can count, or its times are not one regular
-            grid (business hours).
+        DataError: The alias is unknown, not positive, too large for 64 bits, or not a single regular grid (business
+            hours).
     """
     if alias == STEP:
         return Grid(STEP, "step", step)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # an alias that pandas is about to drop is an alias that we do not take
+            warnings.simplefilter("error")  # refuse deprecated aliases
             offset = to_offset(alias)
         grid = _grid(offset) if offset is not None and offset.n > 0 else None
     except (ValueError, OverflowError, Warning) as error:
@@ -66,7 +66,7 @@ def _unknown(alias: str) -> DataError:
 
 def _grid(offset: pd.offsets.BaseOffset) -> Grid | None:
     n = int(offset.n)
-    if isinstance(offset, pd.offsets.Day):  # before Tick: pandas 2 counts it as one
+    if isinstance(offset, pd.offsets.Day):  # before Tick, which it is a subclass of in pandas 2
         return day_grid(n)
     if isinstance(offset, pd.offsets.Tick):
         return tick_grid(int(offset.nanos))
@@ -87,29 +87,29 @@ def _times(n: int, alias: str) -> str:
 
 
 def tick_grid(nanoseconds: int) -> Grid:
-    """A grid that counts elapsed time."""
+    """A grid of elapsed time."""
     unit = next(name for name, size in _TICKS.items() if nanoseconds % size == 0)
     return Grid(_times(nanoseconds // _TICKS[unit], unit), "ns", nanoseconds)
 
 
 def day_grid(days: int) -> Grid:
-    """A grid every ``days`` days of the wall clock."""
+    """A grid of every ``days`` calendar days."""
     return Grid(_times(days, "D"), "day", days)
 
 
 def week_grid(weeks: int, weekday: int) -> Grid:
-    """A grid every ``weeks`` weeks; ``weekday`` counts from Monday, 0."""
+    """A grid of every ``weeks`` weeks; ``weekday`` 0 is Monday."""
     # 1970-01-01 was a Thursday, so Mondays are days 4, 11, … since then.
     return Grid(_times(weeks, f"W-{_WEEKDAYS[weekday]}"), "day", 7 * weeks, modulus=7, phase=(weekday + 4) % 7)
 
 
 def month_grid(kind: str, months: int, modulus: int, phase: int) -> Grid:
-    """A grid every ``months`` months; ``modulus`` 1, 3 or 12 makes it monthly, quarterly or yearly."""
+    """A grid of every ``months`` months; ``modulus`` 1, 3 or 12 for monthly, quarterly or yearly aliases."""
     business, edge = kind[:-1], kind[-1]
     if modulus == 1:
         alias = f"{business}M{edge}"
     elif modulus == 3:
-        # Quarters that start in January also start in October: the names that pandas defaults to.
+        # Quarters that start in January also start in October; these are the default names of pandas.
         alias = f"{business}Q{edge}-{_MONTHS[phase if edge == 'S' else phase + 9]}"
     else:
         alias = f"{business}Y{edge}-{_MONTHS[phase]}"
@@ -125,13 +125,13 @@ def infer_frequency(
     ids: npt.NDArray[np.object_] | None = None,
     source: str = "the table",
 ) -> tuple[str, int]:
-    """The frequency of one or many series; missing rows do not hide it.
+    """Infer the frequency of one or many series, which may have missing rows.
 
     Args:
-        times: (rows,) ``datetime64[ns]`` (UTC if there is a time zone) or ``int64``, rising within a series.
+        times: (rows,) ``datetime64[ns]`` (UTC if there is a time zone) or ``int64``, ascending within a series.
         offsets: (series + 1,) rows of series ``s`` are ``offsets[s]:offsets[s + 1]``; at least two rows each.
         given: ``auto``, or the frequency that all times must fit.
-        timezone: Whose wall clock counts from a day on.
+        timezone: Time zone for frequencies of a day or longer.
         ids: (series,) names for messages; ``None`` for a single series.
         source: File or data set, for messages.
 
@@ -139,7 +139,7 @@ def infer_frequency(
         The alias as pandas writes it and 1, or ``("step", distance)`` for integer times.
 
     Raises:
-        DataError: No regular grid explains the times, or the given one does not.
+        DataError: The times do not fit a regular grid, or the given one.
     """
     integer = times.dtype.kind == "i"
     if given not in ("auto", STEP) and integer:
@@ -186,7 +186,7 @@ def _misfit(
 
 
 def _candidates(times: Times, offsets: Integers, timezone: str | None) -> Iterator[Grid]:
-    """Grids with the most common distance of neighboring rows, the most telling name first."""
+    """Grids with the most common distance between neighboring rows, most specific first."""
     if times.dtype.kind == "i":
         yield Grid(STEP, "step", _most_common(times.astype(np.int64), offsets))
         return
@@ -214,27 +214,27 @@ def _month_candidates(day: Times, offsets: Integers) -> Iterator[Grid]:
         months = _most_common(numbers, offsets)
         modulus = next(size for size in (12, 3, 1) if months % size == 0)
         yield month_grid(kind, months, modulus, int(numbers[0]) % modulus)
-        if modulus > 1:  # series that have their years or quarters start in different months
+        if modulus > 1:  # series whose years or quarters start in different months
             yield month_grid(kind, months, 1, 0)
 
 
 def _skips_weekends(day: Times) -> bool:
-    """True if no row is on a weekend although a Monday follows a Friday."""
+    """True if no row is on a weekend and a Monday follows a Friday."""
     friday_to_monday = (np.diff(day.astype(np.int64)) == 3) & ((day[:-1].astype(np.int64) + 3) % 7 == 4)
     return bool(np.is_busday(day).all() and friday_to_monday.any())
 
 
 def _most_common(numbers: Integers, offsets: Integers) -> int:
-    """The most common distance of neighboring rows; of equally common ones the smallest."""
+    """The most common distance between neighboring rows; the smallest one of ties."""
     inner = np.delete(np.diff(numbers), offsets[1:-1] - 1)
     values, counts = np.unique(inner, return_counts=True)
     return int(values[np.argmax(counts)])
 
 
 def default_season_length(frequency: str) -> int:
-    """Steps in the season that a frequency usually has; 1 where it has none.
+    """Steps in the usual season of a frequency; 1 if it has none.
 
-    A day for steps of 5 minutes to hours, an hour for shorter minutes, a minute for seconds, a week for days,
+    The season is a day for 5 minutes to hours, an hour for shorter minutes, a minute for seconds, a week for days, and
     a year for weeks, months and quarters.
 
     Raises:
@@ -258,4 +258,4 @@ def default_season_length(frequency: str) -> int:
 
 _MINUTE_NS = 60 * 10**9
 _TICK_SEASONS = ((5 * _MINUTE_NS, DAY_NS), (_MINUTE_NS, 60 * _MINUTE_NS), (10**9, _MINUTE_NS))
-"""Least distance of two rows, and the season that rows so far apart have, in nanoseconds."""
+"""Minimum distance between rows and their season, in nanoseconds."""

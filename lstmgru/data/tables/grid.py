@@ -1,7 +1,7 @@
-"""Regular grids of times: numbering grid times, and the times that numbers stand for, vectorized.
+"""Regular time grids: vectorized conversion between times and their numbers on a grid.
 
-A grid counts in units (nanoseconds, days, business days, months) and has a time every ``size`` units. Days
-and everything longer are counted on the wall clock: a daily series keeps its hour when summer time begins.
+A grid has a time every ``size`` units (nanoseconds, days, business days, months). Days and longer units refer to local
+time: a daily series keeps its hour when daylight saving time begins.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ Times = npt.NDArray[Any]
 Integers = npt.NDArray[np.int64]
 
 DAY_NS = 86_400 * 10**9
-# Of millions of times, what is worked out on the way would take many times the memory of the times themselves.
+# Limits the memory of intermediate results, which is many times that of the times.
 _BLOCK_ROWS = 262_144
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Times at a regular distance.
+    """A regular grid of times.
 
     Attributes:
         alias: pandas offset alias, or ``step`` for integers.
-        unit: What is counted.
+        unit: The unit.
         size: Units between two neighboring times.
-        modulus: Unit numbers on the grid leave the remainder ``phase`` when divided by ``modulus`` (7 days
-            for a weekly grid on Sundays); 1 where every series may start anywhere.
+        modulus: Unit numbers on the grid have the remainder ``phase`` modulo ``modulus`` (7 days for a weekly grid);
+            1 if series may start anywhere.
         phase: That remainder.
     """
 
@@ -45,23 +45,23 @@ class Grid:
 
     @property
     def counts_elapsed_time(self) -> bool:
-        """True if neighbors are always equally far apart, regardless of the wall clock."""
+        """True if times are equidistant regardless of local time."""
         return self.unit in ("step", "ns")
 
 
 def positions(
     grid: Grid, times: Times, offsets: Integers, timezone: str | None
 ) -> tuple[Integers, npt.NDArray[np.bool_]]:
-    """Where times lie on a grid, counted from the first time of their series.
+    """Positions of times on a grid, relative to the first time of their series.
 
     Args:
         grid: The grid.
         times: (rows,) ``datetime64[ns]`` (UTC if there is a time zone) or ``int64``, sorted within a series.
         offsets: (series + 1,) rows of series ``s`` are ``offsets[s]:offsets[s + 1]``; no series is empty.
-        timezone: Whose wall clock counts; ``None``: naive times.
+        timezone: Time zone of local time; ``None`` for naive times.
 
     Returns:
-        (rows,) positions, 0 for the first row of a series, and (rows,) False where a time is not on the grid.
+        (rows,) positions, 0 for the first row of a series, and (rows,) False for times that are not on the grid.
     """
     steps, on_grid = np.empty(len(times), np.int64), np.empty(len(times), bool)
     origins = times[offsets[:-1]]
@@ -79,7 +79,7 @@ def positions(
 def _positions(
     grid: Grid, times: Times, first: Integers, time_of_day: Times, timezone: str | None
 ) -> tuple[Integers, npt.NDArray[np.bool_]]:
-    """The same for some rows, from the (rows,) number of their series' first unit, and the time of day in there."""
+    """Likewise for some rows, from the (rows,) first unit of their series and its time of day."""
     if grid.counts_elapsed_time:
         distance = times.astype(np.int64) - first
         return distance // grid.size, distance % grid.size == 0
@@ -91,16 +91,16 @@ def _positions(
 
 
 def times_at(grid: Grid, origin: Times, steps: Integers, timezone: str | None) -> Times:
-    """The times that lie ``steps`` grid steps after ``origin``.
+    """The times ``steps`` grid steps after ``origin``.
 
     Args:
         grid: The grid.
         origin: Times on the grid, any shape.
-        steps: Steps to go, of a shape that broadcasts with ``origin``.
-        timezone: Whose wall clock counts; ``None``: naive times.
+        steps: Number of steps, broadcast with ``origin``.
+        timezone: Time zone of local time; ``None`` for naive times.
 
     Raises:
-        OverflowError: A time lies outside of what ``datetime64[ns]`` or ``int64`` can hold.
+        OverflowError: A time is outside the range of ``datetime64[ns]`` or ``int64``.
     """
     origin, steps = np.broadcast_arrays(origin, steps)
     shape, origin, steps = origin.shape, origin.ravel(), steps.ravel()
@@ -116,7 +116,7 @@ def times_at(grid: Grid, origin: Times, steps: Integers, timezone: str | None) -
 
 
 def wall_clock(times: Times, timezone: str | None) -> Times:
-    """UTC times → local times of a time zone, without the zone."""
+    """UTC times → naive local times of a time zone."""
     if timezone is None:
         return times
     local = pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(timezone).tz_localize(None)
@@ -126,7 +126,7 @@ def wall_clock(times: Times, timezone: str | None) -> Times:
 def _utc(wall: Times, timezone: str | None) -> Times:
     if timezone is None:
         return wall
-    summer = np.ones(len(wall), bool)  # of an hour that the clocks show twice, the first
+    summer = np.ones(len(wall), bool)  # the first of two ambiguous hours
     index = pd.DatetimeIndex(wall).tz_localize(timezone, ambiguous=summer, nonexistent="shift_forward")
     return index.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[ns]")
 
@@ -148,7 +148,7 @@ def unit_number(unit: Unit, day: Times) -> Integers:
 
 
 def unit_day(unit: Unit, numbers: Integers) -> Times:
-    """(rows,) numbers of units → the ``datetime64[D]`` that stands for the unit on a grid."""
+    """(rows,) numbers of units → the ``datetime64[D]`` of the unit on a grid."""
     if unit == "day":
         return numbers.astype("datetime64[D]")
     if unit == "business day":

@@ -1,4 +1,4 @@
-"""Tables from and to files: CSV, read strictly (no row is padded, no cell guessed), Parquet and Arrow."""
+"""Read and write tables: CSV (strictly, without padded rows or guessed cells), Parquet and Arrow."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_delimited(path: Path, *, delimiter: str, decimal: str, text: Collection
     """Read a text file; see :func:`read_table`.
 
     Raises:
-        DataError: The file is not UTF-8, has no rows, another delimiter, or a row with more or fewer fields.
+        DataError: The file is not UTF-8, has no rows, another delimiter, or rows with different numbers of fields.
     """
     if len(delimiter) != 1 or decimal not in (".", ",") or delimiter == decimal:
         raise DataError(
@@ -71,7 +71,7 @@ def _header(path: Path, delimiter: str) -> list[str]:
     """The names of the columns.
 
     Raises:
-        DataError: There is none, the delimiter is another one, or two are the same.
+        DataError: There are none, the delimiter is wrong, or two names are equal.
     """
     with _open(path) as file:
         try:
@@ -94,7 +94,7 @@ def _header(path: Path, delimiter: str) -> list[str]:
 
 
 def _rows(path: Path, names: list[str], delimiter: str) -> pa.Table:
-    """Every cell as text; an empty cell is null, an empty line is left out."""
+    """All cells as text; empty cells are null, empty lines are skipped."""
     ragged: list[Any] = []
 
     def on_ragged(row: Any) -> str:
@@ -128,17 +128,17 @@ def _rows(path: Path, names: list[str], delimiter: str) -> pa.Table:
 
 
 def _line_of(path: Path, number: int, delimiter: str) -> int:
-    """The line that the ``number``-th row that is not empty ends on, the header being row 1."""
+    """The last line of the ``number``-th non-empty row; the header is row 1."""
     with _open(path) as file:
         lines = csv.reader(file, delimiter=delimiter)
-        # A cell can be longer than the module takes: what is wrong is then on the line reached.
+        # A cell may exceed the limit of the csv module; the error is then on the current line.
         with suppress(csv.Error):
             deque(islice(filter(None, lines), number), maxlen=0)
         return lines.line_num
 
 
 def _check_last_row(path: Path, table: pa.Table) -> None:
-    """A quotation mark that is never closed makes all that follows one cell of the last row."""
+    """Refuse an unclosed quotation mark, which turns the rest of the file into a cell of the last row."""
     last = table.slice(table.num_rows - 1).to_pylist()[0].values()
     if not any("\n" in cell for cell in last if cell):
         return
@@ -149,7 +149,7 @@ def _check_last_row(path: Path, table: pa.Table) -> None:
 
 
 def _typed(column: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
-    """A column of text as whole numbers, decimal numbers or booleans, if every cell is one; else as it is."""
+    """Convert a column of text to integers, floats or booleans if all cells allow it."""
     text = pc.utf8_trim_whitespace(column)
     text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING)), pa.scalar(None, pa.string()), text)
     if text.null_count == len(text):
@@ -179,20 +179,20 @@ _DELIMITED = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 
 
 def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".", text: Collection[str] = ()) -> pd.DataFrame:
-    """Read a whole file into a frame; its format is told by its suffix.
+    """Read a file in the format of its suffix.
 
-    Whole numbers become ``int64``, other numbers ``float64``. Text stays text, and so do digits that a number
-    would not give back: ``007``, or more than 15 of them. Dates in text files stay text.
+    Integers become ``int64``, other numbers ``float64``. Text stays text, and so do digits that a number would not
+    preserve, such as ``007`` or more than 15 digits. Dates in text files stay text.
 
     Args:
         path: ``.csv``, ``.tsv`` or ``.txt`` (also with ``.gz``), ``.parquet``, ``.feather`` or ``.arrow``.
-        delimiter: Between the fields of a text file; a comma means a tab in ``.tsv``.
-        decimal: The decimal point of a text file, ``.`` or ``,``.
-        text: Columns of a text file that stay text whatever they hold: names are then the same in every file, though
-            ``1.0`` or ``NA`` stand alone in one and among words in another.
+        delimiter: Field delimiter of a text file; a comma means a tab in ``.tsv``.
+        decimal: Decimal mark of a text file, ``.`` or ``,``.
+        text: Columns of a text file that always stay text, so that names such as ``1.0`` or ``NA`` are read the same
+            way in every file.
 
     Raises:
-        DataError: The file is missing, of another kind, damaged, without rows, or its columns are ambiguous.
+        DataError: The file is missing, of an unknown format, damaged, without rows, or its columns are ambiguous.
     """
     name = path.name.lower()
     check_exists(path)
@@ -213,7 +213,7 @@ def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".", text: Co
 
 @contextmanager
 def _returning_memory() -> Iterator[None]:
-    """Release Arrow's unused memory to the system; its pool would otherwise keep it, also that of a large table."""
+    """Release Arrow's unused memory to the system instead of keeping it in Arrow's pool."""
     before = pa.default_memory_pool()
     pa.set_memory_pool(pa.system_memory_pool())
     try:
@@ -223,10 +223,10 @@ def _returning_memory() -> Iterator[None]:
 
 
 def check_exists(path: Path) -> None:
-    """Refuse a path that is no file, or an empty one.
+    """Refuse a path that is not a file, or an empty file.
 
     Raises:
-        DataError: Says which, and which file may have been meant.
+        DataError: The message suggests similar names.
     """
     if path.is_dir():
         raise DataError(f"{path} is a folder; name one file in it")
@@ -252,7 +252,7 @@ def _ipc(path: Path) -> pa.Table:
     try:
         with pa.memory_map(str(path)) as source:
             return ipc.open_file(source).read_all()
-    except pa.ArrowInvalid:  # the streaming format has the same suffix
+    except pa.ArrowInvalid:  # or the streaming format, with the same suffix
         with pa.OSFile(str(path)) as source:
             return ipc.open_stream(source).read_all()
 
@@ -277,7 +277,7 @@ def _frame(table: pa.Table, path: Path) -> pd.DataFrame:
     for index, field in enumerate(table.schema):
         if pa.types.is_decimal(field.type):
             table = table.set_column(index, field.name, table.column(index).cast(pa.float64()))
-    # Without pandas' own metadata, a time column that was the index is a column again.
+    # Ignoring pandas' metadata turns an index of times back into a column.
     frame: pd.DataFrame = table.to_pandas(
         ignore_metadata=True, date_as_object=False, split_blocks=True, self_destruct=True
     )
@@ -285,14 +285,14 @@ def _frame(table: pa.Table, path: Path) -> pd.DataFrame:
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame without its index; a file appears whole or not at all.
+    """Write a frame without its index, atomically.
 
     Args:
         frame: The table.
         path: Ends in ``.csv``, ``.csv.gz`` or ``.parquet``; an existing file is replaced.
 
     Raises:
-        DataError: The suffix is another one, or the file cannot be written.
+        DataError: The suffix is unknown, or the file cannot be written.
     """
     name = path.name.lower()
     if not name.endswith((".csv", ".csv.gz", ".parquet")):
@@ -302,7 +302,7 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     try:
         _write_whole(frame.to_parquet if name.endswith(".parquet") else frame.to_csv, path)
     except OSError as error:
-        # The text of the error names the temporary file.
+        # The message of the error would name the temporary file.
         reason = os.strerror(error.errno) if error.errno else type(error).__name__
         raise DataError(f"{path} cannot be written: {reason}; choose another place") from error
 

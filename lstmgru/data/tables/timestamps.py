@@ -1,4 +1,4 @@
-"""Time columns: dates, text in ISO 8601, or integer steps; anything ambiguous is refused."""
+"""Time columns: dates, text in ISO 8601, or integer steps; ambiguous times are refused."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def read_times(column: pd.Series, source: str) -> tuple[npt.NDArray[Any], str | 
     """The times of a column and the name of their time zone.
 
     Args:
-        column: Dates, text in ISO 8601, periods, or integers, which count steps.
+        column: Dates, text in ISO 8601, periods, or integer steps.
         source: File or data set, for messages.
 
     Returns:
-        (rows,) ``int64`` or ``datetime64[ns]``; with a time zone they are UTC, without one as written.
+        (rows,) ``int64`` or ``datetime64[ns]``, in UTC if there is a time zone.
 
     Raises:
-        DataError: A time is missing, unreadable, ambiguous (not ISO 8601), decimal or outside of the years
-            1678 to 2261, or the column mixes time zones; rows count from 1.
+        DataError: A time is missing, unreadable, ambiguous (not ISO 8601), decimal or not in the years 1678 to 2261,
+            or the column mixes time zones; rows count from 1.
     """
     where = f"{source}: column {column.name!r} (data.time)"
     missing = column.isna().to_numpy()
@@ -71,23 +71,23 @@ def _steps(column: pd.Series, where: str) -> npt.NDArray[np.int64]:
 
 
 def _parse(column: pd.Series, where: str) -> pd.Series:
-    """Text → times; only distinct texts are parsed."""
+    """Convert text to times; each distinct text is parsed once."""
     codes, uniques = pd.factorize(column.astype(str))
     texts = pd.Series(np.asarray(uniques, dtype=object)).str.strip()
-    # pandas would also take "now" and "today".
+    # pandas would also accept "now" and "today".
     year_first = texts.str.match(_YEAR_FIRST).to_numpy(bool)
     try:
         parsed = pd.to_datetime(texts.where(year_first, None), format="ISO8601", errors="coerce")
     except (ValueError, OverflowError) as error:
         raise _mixed_zones(texts, codes, where) from error
-    # pandas 2 raises in neither case: it returns objects, or takes a text without an offset as UTC.
+    # pandas 2 does not raise: it returns objects, or reads text without an offset as UTC.
     if parsed.dtype == object or (parsed.dt.tz is not None and not all(map(_zone, texts[year_first]))):
         raise _mixed_zones(texts, codes, where)
     unread = parsed.isna().to_numpy()
     if unread.any():
         index = int(np.argmax(unread))
         if year_first[index] and not pd.isna(pd.to_datetime(texts[index], format="ISO8601", errors="coerce")):
-            raise _mixed_zones(texts, codes, where)  # readable alone, so only its zone is in the way
+            raise _mixed_zones(texts, codes, where)  # readable by itself, so the time zones are mixed
         raise _unreadable(texts, index, codes, where)
     return parsed.take(codes)
 
@@ -100,7 +100,7 @@ def _unreadable(texts: pd.Series, index: int, codes: npt.NDArray[np.intp], where
 
 
 def _zone(text: str) -> str:
-    """``+0100``, or nothing where a text has no offset."""
+    """``+0100``, or an empty string without an offset."""
     match = _UTC_OFFSET.search(text)
     return match[1].upper().replace("Z", "+00").replace(":", "").ljust(5, "0") if match else ""
 
