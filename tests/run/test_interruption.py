@@ -54,7 +54,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path, 
         process.send_signal(signal.SIGINT)
         output = end(process)
     assert process.returncode == 130
-    assert "running trials are put back into the queue" in output
+    assert "running trials go back into the queue" in output
     before = finished(tmp_path)
     assert before
     assert states(tmp_path)["RUNNING"] == 0

@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_output_tells_the_whole_story(folder: Path) -> None:
     output = (folder / "output.txt").read_text()
     for fragment in (
-        "waves: sort sequences into 3 classes of kind, maximize accuracy",
+        "waves: classify sequences into 3 classes of kind, maximize accuracy",
         "60 sequences of 8 to 14 steps, 2 channels",
         "2, then a holdout of 12 sequences",
         "baseline: majority",
@@ -96,11 +96,11 @@ def test_mlflow_has_the_tables_and_the_model(folder: Path) -> None:
     assert client.get_model_version_by_alias("waves", "champion")
 
 
-def test_the_champion_labels_a_raw_table(folder: Path) -> None:
+def test_the_champion_labels_a_raw_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import mlflow
 
     document = shown(folder, "waves")["mlflow"]
-    mlflow.set_tracking_uri(document["tracking_uri"])
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", document["tracking_uri"])
     table = wave_table(6).drop(columns="kind")
     labels = mlflow.pyfunc.load_model("models:/waves@champion").predict(table)
     mine = load_bundle(folder / "studies" / "waves.bundle").predict(table)

@@ -185,7 +185,7 @@ def test_the_task_of_a_plan_is_known(plans: dict[str, SequencePlan], tmp_path: P
     cases = {name: task_of(plan).compare(plan).terms.cases for name, plan in plans.items()}
 
     assert cases == {"waves": "sequences", "notes": "texts", "sums": "sequences"}
-    assert plan_of(tmp_path).task.compare(plan_of(tmp_path)).terms.cases == "windows"
+    assert task_of(plan_of(tmp_path)).compare(plan_of(tmp_path)).terms.cases == "windows"
 
 
 @pytest.mark.parametrize(
