@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from helpers.studies import TINY, search, shown, start, write_study
+from helpers.studies import TINY, search, search_here, shown, start, write_study
 
 UNTRACKED = ("--set", "tracking.enabled=false")
 SLOWER = TINY.replace("max_epochs: 5", "max_epochs: 40").replace("patience: 3", "patience: null")
@@ -45,7 +45,8 @@ def end(process: subprocess.Popen[str]) -> str:
     return output
 
 
-@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path, jobs: str) -> None:
     write_study(tmp_path, SLOWER)
     command = ("run", "tiny.yaml", "--trials", "5", "--jobs", jobs, *UNTRACKED)
@@ -80,7 +81,7 @@ def test_kill_9_costs_nothing_that_was_finished_and_the_total_is_right(tmp_path:
     before = finished(tmp_path)
     journal = tmp_path / "studies" / "tiny.journal"
     journal.write_bytes(journal.read_bytes() + b'{"op_code":6,"trial_id":')
-    result = search(tmp_path, *command)
+    result = search_here(tmp_path, *command)
     assert result.returncode == 0, result.stderr
     assert "an unfinished last line of" in result.stdout
     after = shown(tmp_path)["trials"]
@@ -107,6 +108,7 @@ def test_a_crashed_study_goes_on_with_the_trials_it_would_have_had(tmp_path: Pat
     assert found("crashed") == found("whole")
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_its_trial_which_is_tried_once_more(tmp_path: Path) -> None:
     write_study(tmp_path, SLOWER)
     with start(tmp_path, "run", "tiny.yaml", "--trials", "6", "--jobs", "2", *UNTRACKED) as process:
@@ -128,7 +130,7 @@ def test_a_study_cannot_be_run_twice_at_once(tmp_path: Path) -> None:
     write_study(tmp_path, SLOWER)
     with start(tmp_path, "run", "tiny.yaml", "--trials", "20", *UNTRACKED) as process:
         wait_for_trials(tmp_path, 1, process)
-        second = search(tmp_path, "run", "tiny.yaml", *UNTRACKED)
+        second = search_here(tmp_path, "run", "tiny.yaml", *UNTRACKED)
         process.send_signal(signal.SIGINT)
         end(process)
     assert second.returncode == 2

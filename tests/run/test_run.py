@@ -142,6 +142,7 @@ def test_the_same_name_with_other_data_or_space_is_refused(
     assert shown(folder) == before
 
 
+@pytest.mark.slow
 def test_the_same_seed_with_one_job_gives_the_same_trials_and_scores(folder: Path, tmp_path: Path) -> None:
     write_study(tmp_path)
     assert search_here(tmp_path, "run", "tiny.yaml", *UNTRACKED).returncode == 0

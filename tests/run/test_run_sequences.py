@@ -21,10 +21,19 @@ STUDIES = {"waves": WAVES, "notes": NOTES, "sums": SUMS}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the study of waves has been run by a command, with MLflow."""
-    folder = tmp_path_factory.mktemp("labels")
+    """A folder in which the study of waves has been run by a command."""
+    return folder_of_a_run(tmp_path_factory.mktemp("labels"), "--set", "tracking.enabled=false")
+
+
+@pytest.fixture(scope="module")
+def tracked_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with MLflow."""
+    return folder_of_a_run(tmp_path_factory.mktemp("tracked"))
+
+
+def folder_of_a_run(folder: Path, *options: str) -> Path:
     write_label_study(folder, WAVES)
-    result = search_here(folder, "run", "waves.yaml")
+    result = search_here(folder, "run", "waves.yaml", *options)
     assert result.returncode == 0, result.stderr
     (folder / "output.txt").write_text(result.stdout + result.stderr)
     return folder
@@ -82,28 +91,29 @@ def test_what_was_said_of_the_holdout_is_written_down(folder: Path) -> None:
     np.testing.assert_allclose(predictions.filter(like="p_").sum(axis=1), 1, atol=1e-5)
 
 
-def test_mlflow_has_the_tables_and_the_model(folder: Path) -> None:
+@pytest.mark.slow
+def test_mlflow_has_the_tables_and_the_model(tracked_folder: Path) -> None:
     from mlflow import MlflowClient
 
-    document = shown(folder, "waves")["mlflow"]
+    document = shown(tracked_folder, "waves")["mlflow"]
     client = MlflowClient(document["tracking_uri"])
     run = client.get_run(document["parent_run_id"])
     names = {artifact.path for artifact in client.list_artifacts(document["parent_run_id"])}
 
     assert {"predictions.csv", "confusion.csv", "classes.csv", "leaderboard.csv", "report.html"} <= names
-    assert run.data.metrics["holdout_accuracy"] == shown(folder, "waves")["holdout"]["score"]
+    assert run.data.metrics["holdout_accuracy"] == shown(tracked_folder, "waves")["holdout"]["score"]
     assert run.data.tags["direction"] == "maximize"
     assert client.get_model_version_by_alias("waves", "champion")
 
 
-def test_the_champion_labels_a_raw_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+def test_the_champion_labels_a_raw_table(tracked_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import mlflow
 
-    document = shown(folder, "waves")["mlflow"]
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", document["tracking_uri"])
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", shown(tracked_folder, "waves")["mlflow"]["tracking_uri"])
     table = wave_table(6).drop(columns="kind")
     labels = mlflow.pyfunc.load_model("models:/waves@champion").predict(table)
-    mine = load_bundle(folder / "studies" / "waves.bundle").predict(table)
+    mine = load_bundle(tracked_folder / "studies" / "waves.bundle").predict(table)
     pd.testing.assert_frame_equal(labels, mine)
 
 
@@ -115,18 +125,19 @@ def test_predict_writes_a_row_for_each_sequence(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_running_again_changes_nothing_and_more_trials_go_on(folder: Path) -> None:
-    before = shown(folder, "waves")
-    assert search_here(folder, "run", "waves.yaml").returncode == 0
-    assert shown(folder, "waves")["trials"] == before["trials"]
+def test_running_again_changes_nothing_and_more_trials_go_on(tracked_folder: Path) -> None:
+    before = shown(tracked_folder, "waves")
+    assert search_here(tracked_folder, "run", "waves.yaml").returncode == 0
+    assert shown(tracked_folder, "waves")["trials"] == before["trials"]
 
-    assert search_here(folder, "run", "waves.yaml", "--trials", "4").returncode == 0
-    after = shown(folder, "waves")
+    assert search_here(tracked_folder, "run", "waves.yaml", "--trials", "4").returncode == 0
+    after = shown(tracked_folder, "waves")
     assert after["trials"][:3] == before["trials"]
     assert len(after["trials"]) == 4
 
 
-@pytest.mark.parametrize("name", ["waves", *(pytest.param(name, marks=pytest.mark.slow) for name in ("notes", "sums"))])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STUDIES)
 def test_the_same_seed_gives_the_same_study(name: str, tmp_path: Path) -> None:
     found = []
     for run in ("one", "two"):
