@@ -8,11 +8,11 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import psutil
 import pytest
+from helpers.executors import Watcher, end, no_warm_up
 
 from search.errors import WorkersCannotStart
 from search.executors import make_executor
@@ -20,25 +20,6 @@ from search.executors.base import Executor, Job, JobContext, Outcome, WorkerSett
 from search.executors.devices import gpu_share
 from search.executors.processes import ProcessExecutor
 from search.executors.worker import limit_gpu_memory
-
-
-class Watcher:
-    """A callback that keeps the reports and stops the jobs it is told to."""
-
-    def __init__(self) -> None:
-        self.reports: list[tuple[int, Any]] = []
-        self.stop_after: dict[int, int] = {}
-
-    def on_report(self, key: int, message: Any) -> None:
-        self.reports.append((key, message))
-
-    def stop_reason(self, key: int) -> str | None:
-        enough = self.stop_after.get(key)
-        return "enough" if enough is not None and len(self.reports) >= enough else None
-
-
-def no_warm_up() -> None:
-    """Workers of these tests need nothing."""
 
 
 def add(a: int, b: int, context: JobContext) -> int:
@@ -71,15 +52,6 @@ def kill_yourself(context: JobContext) -> None:
 
 def torch_threads(context: JobContext) -> tuple[str | None, str]:
     return os.environ.get("OMP_NUM_THREADS"), str(signal.getsignal(signal.SIGINT))
-
-
-def end(executor: Executor, watcher: Watcher, count: int = 1, seconds: float = 20) -> list[Outcome]:
-    outcomes: list[Outcome] = []
-    deadline = time.monotonic() + seconds
-    while len(outcomes) < count:
-        assert time.monotonic() < deadline, f"only {len(outcomes)} of {count} jobs ended"
-        outcomes += executor.poll(watcher, 0.1)
-    return outcomes
 
 
 NEVER_USED = ("colorsys",)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from executors.test_executors import Watcher, end, no_warm_up
+from helpers.executors import Watcher, end, no_warm_up
 from helpers.panels import make_panel
 from helpers.studies import program_environment
 
