@@ -67,7 +67,8 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path, 
     assert all(trial["state"] in ("COMPLETE", "PRUNED") for trial in after)
 
 
-@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
 def test_kill_9_costs_nothing_that_was_finished_and_the_total_is_right(tmp_path: Path, jobs: str) -> None:
     write_study(tmp_path, SLOWER)
     command = ("run", "tiny.yaml", "--trials", "5", "--jobs", jobs, *UNTRACKED)
