@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,16 @@ def test_a_curve_is_broken_between_folds_and_says_where_it_is(tmp_path: Path) ->
     assert list(curve.x) == [1, 2, 3, None, MAX_EPOCHS + 1, MAX_EPOCHS + 2, MAX_EPOCHS + 3]
     assert curve.y[:3] == (4.0, 3.5, 3 + 1 / 3)
     assert [*curve.customdata[0], *curve.customdata[-1]] == [1, 1, 2, 3]
+
+
+def test_a_curve_is_broken_at_the_same_place_if_the_study_leaves_the_epochs_open(tmp_path: Path) -> None:
+    store = make_store(tmp_path, [Made(values=(3.0,))])
+    record = store.record()
+    training = record.config["training"] | {"max_epochs": "auto"}
+
+    [curve] = curves_figure(replace(record, config=record.config | {"training": training}), store.study, None).data
+
+    assert list(curve.x) == [1, 2, 3, None, MAX_EPOCHS + 1, MAX_EPOCHS + 2, MAX_EPOCHS + 3]
 
 
 def test_the_best_trial_stands_out_and_each_state_has_one_entry_in_the_legend(tmp_path: Path) -> None:

@@ -176,8 +176,9 @@ def curves_figure(study: StudyRecord, optuna_study: Study, best: int | None) -> 
     """
     from plotly.graph_objects import Figure
 
-    max_epochs = int(study.config.get("training", {}).get("max_epochs", 0))
     trials = [trial for trial in optuna_study.get_trials(deepcopy=False) if trial.intermediate_values]
+    configured = study.config.get("training", {}).get("max_epochs", 0)
+    max_epochs = configured if isinstance(configured, int) else _max_epochs(trials)
     figure = Figure()
     shown: set[str] = set()
     for trial in sorted(trials, key=lambda trial: (trial.number == best, trial.state.name == "COMPLETE")):
@@ -251,6 +252,20 @@ def _curve(trial: FrozenTrial, kind: str, max_epochs: int, *, legend: bool) -> A
         hovertemplate=f"trial {trial.number}, fold %{{customdata[0]}}, epoch %{{customdata[1]}}: "
         f"%{{y:{NUMBER}}}<extra></extra>",
     )
+
+
+def _max_epochs(trials: list[FrozenTrial]) -> int:
+    """The steps of a fold, from a trial that reached a second one; 0 if none did.
+
+    A study with ``training.max_epochs: auto`` does not store the number, but the step of an epoch is
+    ``(fold - 1) * max_epochs + epoch``.
+    """
+    for trial in trials:
+        curve = trial.user_attrs.get("result", {}).get("curve", ())
+        for (fold, epoch, *_), step in zip(curve, sorted(trial.intermediate_values), strict=False):
+            if fold > 1:
+                return int((step - epoch) // (fold - 1))
+    return 0
 
 
 def _folds(trials: list[FrozenTrial], max_epochs: int) -> Iterator[tuple[int, int]]:
