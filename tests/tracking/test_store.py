@@ -92,12 +92,12 @@ def test_any_folder_can_hold_the_store(tmp_path: Path, name: str) -> None:
 @pytest.mark.slow
 def test_a_new_store_is_made_without_a_sound(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path; from synthetic_study import finished_study\n"
+        "from pathlib import Path; from helpers.synthetic_study import finished_study\n"
         "from search.tracking.factory import sync_study\n"
         "sync_study(finished_study(2), folder=Path('.'))"
     )
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "PYTEST"))}
-    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])])
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
