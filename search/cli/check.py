@@ -20,10 +20,13 @@ def check(study: options.Study = None, set_: options.Set = None, data: options.D
     Example: python -m search check weather --set splits.folds=5
     """
     from search.api import load_plan
+
+    plan = load_plan(study, overrides=set_ or (), data=data)
+
+    # Imported after the study is validated, so that an error in its file appears at once.
     from search.cli.console import make_console, plan_lines
 
     console = make_console()
-    plan = load_plan(study, overrides=set_ or (), data=data)
     for line in (*plan_lines(plan), *_detail_lines(plan), *_space_lines(plan), *_first_lines(plan)):
         console.print(line, soft_wrap=True)
     console.print("[green]the study is valid[/]")

@@ -54,15 +54,18 @@ def compare(
 
     Example: python -m search compare weather --timeout 20m
     """
-    from rich.console import Console
-
     from search.api import load_plan
-    from search.cli.console import RunListener, make_console, print_json
-    from search.compare.runner import compare as compare_families
     from search.compare.time_budget import Options
 
     budget = Options.checked(seeds=seeds, trials=trials, timeout=timeout)
     plan = load_plan(study, overrides=set_ or ())
+
+    # Imported after the study is validated, so that an error in its file appears at once.
+    from rich.console import Console
+
+    from search.cli.console import RunListener, make_console, print_json
+    from search.compare.runner import compare as compare_families
+
     # Messages must not mix with the JSON.
     console = Console(stderr=True, highlight=False) if json_ else make_console()
     with RunListener(console) as listener:

@@ -36,12 +36,15 @@ def run(
     Example: python -m search run weather --trials 40 --timeout 5m
     """
     from search.api import load_plan
+
+    plan = load_plan(study, overrides=set_ or (), data=data, trials=trials, timeout=timeout, jobs=jobs, seed=seed)
+
+    # Imported after the study is validated, so that an error in its file appears at once.
     from search.cli.console import RunListener, make_console
     from search.cli.tables import print_study
     from search.run.runner import run as run_study
 
     console = make_console()
-    plan = load_plan(study, overrides=set_ or (), data=data, trials=trials, timeout=timeout, jobs=jobs, seed=seed)
     folder = Path.cwd()
     with RunListener(console) as listener:
         outcome = run_study(plan, folder=folder, fresh=fresh, listener=listener)
