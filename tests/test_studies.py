@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 from lstmgru.data.forecasting.windows import evaluation_cutoffs
 from lstmgru.data.sequences.datasets import LABELLED_DATASETS
 from lstmgru.data.tables.datasets import DATASETS
-from search.config.problems import config_fields
+from search.config.validation import config_fields
 from search.errors import StudyFileError
 from search.tasks import make_plan
 from search.tasks.forecasting.config import ForecastStudyConfig

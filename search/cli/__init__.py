@@ -1,1 +1,1 @@
-"""The command line: a thin skin, one file a command. Only it prints."""
+"""The command line, a thin layer over the library. Only it prints."""

@@ -9,15 +9,11 @@ from typing import Annotated, NoReturn
 import typer
 
 from lstmgru.errors import LstmGruError
-from search.cli.check import check
+from search.cli.check import check, schema
 from search.cli.compare import compare
-from search.cli.export import export
 from search.cli.predict import predict
-from search.cli.report import report
 from search.cli.run import run
-from search.cli.schema import schema
-from search.cli.show import show
-from search.cli.sync import sync
+from search.cli.study import export, report, show, sync
 from search.cli.ui import ui
 from search.errors import SearchError
 

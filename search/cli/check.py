@@ -1,4 +1,4 @@
-"""``search check``: everything that is known before training."""
+"""``search check`` and ``search schema``: a study file before training."""
 
 from __future__ import annotations
 
@@ -30,6 +30,17 @@ def check(study: options.Study = None, set_: options.Set = None, data: options.D
     for line in (*plan_lines(plan), *_detail_lines(plan), *_space_lines(plan), *_first_lines(plan)):
         console.print(line, soft_wrap=True)
     console.print("[green]the study is valid[/]")
+
+
+def schema() -> None:
+    """Print the JSON Schema of a study file, which editors use to complete and check keys.
+
+    Example: python -m search schema > study.schema.json
+    """
+    from search.cli.console import print_json
+    from search.tasks.study_file import schema as study_schema
+
+    print_json(study_schema())
 
 
 def _line(name: str, text: str) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Union, cast
 
 from lstmgru.errors import did_you_mean
-from search.config.problems import Keys, dotted, find_problems
 from search.config.study_config import StudyConfig
+from search.config.validation import Keys, dotted, find_problems
 from search.config.yaml_file import Document, parse_value, read_yaml
 from search.errors import Problem, StudyFileError, StudyNotFound, shown
 from search.tasks import DEFAULT_TASK, TASKS, find_task

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ValidationError
 
 from lstmgru.errors import DataError
 from lstmgru.specs import ForecastSpec, LayerSpec, ModelSpec, SequenceModelSpec, TrainSpec
-from search.config.problems import config_fields
 from search.config.sections import TrainingConfig
 from search.config.space_config import SpaceConfig, grid_problems
 from search.config.types import parse_duration
+from search.config.validation import config_fields
 from search.config.values import (
     BranchRange,
     Choices,

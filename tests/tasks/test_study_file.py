@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from search.config.problems import config_fields
+from search.config.validation import config_fields
 from search.config.values import Choices, PositiveRange
 from search.errors import Problem, StudyFileError, StudyNotFound
 from search.tasks.forecasting.config import ForecastStudyConfig

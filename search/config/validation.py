@@ -1,4 +1,4 @@
-"""pydantic's errors as sentences about the keys of a study."""
+"""Validation of a study: pydantic's errors as sentences about its keys."""
 
 from __future__ import annotations
 

@@ -1,0 +1,94 @@
+"""The commands that read a study without running it: ``show``, ``report``, ``export`` and ``sync``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search.cli import options
+
+
+def show(
+    study: options.Study = None,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead, see docs/show-json.md.")
+    ] = False,
+) -> None:
+    """Show the leaderboard, the holdout score and the verdict of a study, also while it is running.
+
+    Example: python -m search show weather --json
+    """
+    from search.api import load_record
+    from search.cli.console import make_console, print_json
+
+    record = load_record(study)
+    if json_:
+        print_json(record.to_json())
+        return
+    from search.cli.tables import print_study
+
+    print_study(make_console(), record)
+
+
+def report(
+    study: options.Study = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", metavar="FILE", help="HTML file to write.", show_default="studies/<name>.report/report.html"
+        ),
+    ] = None,
+) -> None:
+    """Write a self-contained HTML report of a study, also while it is running.
+
+    It has the verdict, the leaderboard, the best architecture, the holdout, Optuna's plots and the package versions.
+
+    Example: python -m search report weather --output weather.html
+    """
+    from search.api import load_record
+    from search.cli.console import short_path
+    from search.reports.report import write_report
+    from search.tasks import find_task
+
+    folder = Path.cwd()
+    record = load_record(study, folder)
+    path = write_report(record.study, folder, find_task(record.task).pages, output)
+    print(f"report written to {short_path(path)}")
+
+
+def export(
+    study: options.Study = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Directory to create.", show_default="<name>-model")
+    ] = None,
+) -> None:
+    """Copy the best model of a study to a new directory: weights, ONNX graph, settings and model card.
+
+    Example: python -m search export weather --to models/weather
+    """
+    from search.api import export_bundle
+
+    directory = export_bundle(study, to)
+    print(f"exported to {directory}")
+    print(f"predict with: python -m search predict {directory} --data new.csv")
+
+
+def sync(
+    study: options.Study = None,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option("--tracking-uri", metavar="URI", help="Store or server to use instead of the study's."),
+    ] = None,
+) -> None:
+    """Copy all data of a study to MLflow, including the model. Existing runs are not duplicated.
+
+    Use it after an outage of the tracking server, or to copy a study to another server.
+
+    Example: python -m search sync weather --tracking-uri http://127.0.0.1:5000
+    """
+    from search.api import sync_to_mlflow
+
+    links = sync_to_mlflow(study, tracking_uri)
+    print(f"{len(links.trial_run_ids)} trials are in {links.tracking_uri}, experiment {links.experiment_id}")
