@@ -97,6 +97,7 @@ class ForecastNetwork(nn.Module):
             n_embedded=n_embedded,
         )
         self.decoder: Decoder = decoder(spec, self.encoder, sizes)
+        self.linear_path = _LinearPath(spec.context_length, horizon) if spec.linear_path else None
 
     def forward(
         self,
@@ -187,6 +188,7 @@ class ForecastNetwork(nn.Module):
             past.new_zeros(past.shape[0], 0) if inputs.static is None else inputs.static, inputs.series
         )
 
+        read = targets
         independent = self.spec.channels == "independent"
         if independent:  # each channel becomes a row of the batch
             targets = targets.transpose(1, 2).flatten(0, 1).unsqueeze(-1)
@@ -206,7 +208,29 @@ class ForecastNetwork(nn.Module):
         forecast, weights = self.decoder(self.encoder, encoded, real, future, static, last)
         if independent:  # (B · Y, H, 1, Q) → (B, H, Y, Q)
             forecast = forecast.squeeze(2).unflatten(0, (-1, n_targets)).transpose(1, 2)
+        if self.linear_path is not None:
+            forecast = forecast + self.linear_path(read)
         return _Read(forecast, level, weights)
+
+
+class _LinearPath(nn.Module):
+    """A linear map from a target's context to its horizon, the same for all targets, which is 0 before training.
+
+    Args:
+        context_length: T.
+        horizon: H.
+    """
+
+    def __init__(self, context_length: int, horizon: int) -> None:
+        super().__init__()
+        self.map = nn.Linear(context_length, horizon)
+        nn.init.zeros_(self.map.weight)
+        nn.init.zeros_(self.map.bias)
+
+    def forward(self, targets: Tensor) -> Tensor:
+        """(B, T, Y) normalized targets → (B, H, Y, 1), to be added to every quantile."""
+        forecast: Tensor = self.map(targets.transpose(1, 2))
+        return forecast.transpose(1, 2).unsqueeze(-1)
 
 
 def _real(lengths: Tensor | None, past: Tensor) -> Tensor:

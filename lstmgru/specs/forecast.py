@@ -38,6 +38,9 @@ class ModelSpec(RecurrentSpec):
         decoder: ``linear`` or ``mlp``: all steps at once from the pooled outputs; ``recurrent``: the recurrence
             continues over the horizon and reads its own forecasts; ``parallel``: one recurrent step for each segment
             of the horizon from a position embedding, all at once (SegRNN, Lin et al. 2023).
+        linear_path: Whether a linear map from the normalized targets of the context to the horizon, the same for all
+            targets, is added to the forecast of the recurrence and trained with it (the autoregressive part of LSTNet,
+            Lai et al. 2018).
         channels: ``joint``: all targets are read and forecast together; ``independent``: each one separately, with
             shared weights and its own embedding.
         normalization: ``fold``: values have mean 0 and deviation 1 over the training part; ``series``: over each
@@ -61,6 +64,7 @@ class ModelSpec(RecurrentSpec):
     pooling: Pooling = "last"
     n_heads: int = 1
     decoder: Decoder = "linear"
+    linear_path: bool = False
     channels: Channels = "joint"
     normalization: Normalization = "fold"
     transform: Transform = "none"
@@ -91,7 +95,8 @@ class ModelSpec(RecurrentSpec):
         """The readable form, in the order of the computation, without defaults.
 
         ``lstm(64) > gru(32)`` reads step by step and forecasts all steps from its last output;
-        ``independent > last > segments(48) > gru(128) > parallel`` is a SegRNN.
+        ``independent > last > segments(48) > gru(128) > parallel`` is a SegRNN; ``gru(64) > linear +linear`` has a
+        linear path as well.
         """
         before = (
             (f"series({self.series_embedding})", self.series_embedding > 0),
@@ -100,8 +105,9 @@ class ModelSpec(RecurrentSpec):
             (self.normalization, self.normalization != "fold"),
             (f"segments({self.segment_length})", self.segment_length > 1),
         )
-        after = [self.decoder] if self.decoder != "linear" else []
-        return self._architecture([text for text, shown in before if shown], after)
+        after = [self.decoder] if self.decoder != "linear" or self.linear_path else []
+        text = self._architecture([text for text, shown in before if shown], after)
+        return f"{text} +linear" if self.linear_path else text
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ def warm_start(plan: Plan, folder: Path) -> WarmStart | None:
         return None
     store = _load(reference, plan.name, folder)
     earlier = store.record()
-    fixed = {key.removeprefix("space."): value for key, value in store.get("identity", {}).items()}
+    fixed = _fixed_values(plan, store.get("identity", {}))
     found: list[Parameters] = []
     reason = "it has no complete trial"
     for trial in earlier.complete:
@@ -146,6 +146,13 @@ def warm_start(plan: Plan, folder: Path) -> WarmStart | None:
         )
     chosen = tuple(found[:MOST_CONFIGURATIONS])
     return WarmStart(earlier.study, chosen, _note(plan, earlier, len(chosen)))
+
+
+def _fixed_values(plan: Plan, identity: dict[str, Any]) -> dict[str, Any]:
+    """The values that the earlier space fixes, by key; a key that did not exist yet has its default."""
+    values = {key.removeprefix("space."): value for key, value in identity.items() if key.startswith("space.")}
+    known = {key.partition(".")[0] for key in values}
+    return {key: value for key, value in plan.space.spec_defaults().items() if key not in known} | values
 
 
 def _load(reference: str, name: str, folder: Path) -> StudyStore:

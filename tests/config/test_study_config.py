@@ -205,6 +205,7 @@ FULL: dict[str, dict[str, Any]] = {
         "pooling": ["max", "multihead"],
         "n_heads": 2,
         "decoder": "parallel",
+        "linear_path": [False, True],
         "channels": ["joint", "independent"],
         "normalization": ["last", "fold"],
         "transform": "difference",

@@ -36,6 +36,7 @@ OPTIONS: dict[str, Iterable[Any]] = {
     "decoder": DECODERS,
     "channels": CHANNELS,
     "segment_length": [1, 4],
+    "linear_path": [False, True],
 }
 
 
@@ -70,11 +71,10 @@ def check_that_it_forecasts_and_learns(topology: tuple[str, str], **options: Any
 
 @every_pair(**OPTIONS)
 def test_any_two_parts_together_forecast_and_learn_with_all_their_parameters(
-    topology: tuple[str, str], pooling: str, decoder: str, channels: str, segment_length: int
+    topology: tuple[str, str], pooling: str, decoder: str, channels: str, segment_length: int, linear_path: bool
 ) -> None:
-    check_that_it_forecasts_and_learns(
-        topology, pooling=pooling, decoder=decoder, channels=channels, segment_length=segment_length
-    )
+    options = {"pooling": pooling, "decoder": decoder, "channels": channels, "segment_length": segment_length}
+    check_that_it_forecasts_and_learns(topology, linear_path=linear_path, **options)
 
 
 @pytest.mark.slow
@@ -147,10 +147,12 @@ PADDED = InputSpec(n_targets=2, n_inputs=6, n_future=2, categories=((2, 4), (5, 
         *(("gru(4)", {"decoder": decoder, "segment_length": 4, "pooling": "additive"}) for decoder in DECODERS),
         *(("gru(4)", {"normalization": kind}) for kind in NORMALIZATIONS),
         *(("gru(4)", {"normalization": kind, "transform": "difference"}) for kind in NORMALIZATIONS),
+        *(("gru(4)", {"normalization": kind, "linear_path": True}) for kind in NORMALIZATIONS),
     ],
 )
 def test_what_stands_in_padded_rows_changes_no_forecast(branches: str, options: dict[str, Any]) -> None:
     network = make_network(branches, inputs=PADDED, **options)
+    network = weighted(network) if network.linear_path is not None else network
     inputs = random_inputs(network)._replace(lengths=torch.tensor([1, 4, 9]))
     before = network(*inputs)
     garbage = inputs.past.clone()
@@ -206,6 +208,41 @@ def test_the_quantile_loss_is_the_mean_pinball_loss() -> None:
         for error in (target - forecast[..., q]).flatten().tolist()
     ]
     assert network.loss(inputs, target, "quantile").item() == pytest.approx(np.mean(losses))
+
+
+def weighted(network: ForecastNetwork) -> ForecastNetwork:
+    """The network with random weights in its linear path, which are 0 at first."""
+    assert network.linear_path is not None
+    for parameter in network.linear_path.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_before_training_a_network_with_a_linear_path_is_one_without(decoder: str) -> None:
+    plain, network = (make_network(decoder=decoder, linear_path=on) for on in (False, True))
+    rest = {name: value for name, value in network.state_dict().items() if not name.startswith("linear_path.")}
+    assert rest.keys() == plain.state_dict().keys()
+    assert all(torch.equal(value, plain.state_dict()[name]) for name, value in rest.items())
+    assert torch.equal(network(*random_inputs(network)), plain(*random_inputs(plain)))
+
+
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("normalization", ["fold", "last", "mean"])
+def test_the_linear_path_maps_each_target_in_its_normalized_units(channels: str, normalization: str) -> None:
+    options = {"channels": channels, "normalization": normalization, "quantiles": QUANTILES}
+    network = weighted(make_network(linear_path=True, **options))
+    inputs = random_inputs(network)
+    past = inputs.past[..., :2].numpy()
+    last, size = past[:, -1:], np.abs(past).mean(axis=1, keepdims=True) + 1e-4
+    shift = last if normalization == "last" else np.zeros_like(last)
+    scale = size if normalization == "mean" else np.ones_like(last)
+    weight, bias = (parameter.detach().numpy() for parameter in network.linear_path.parameters())  # type: ignore[union-attr]
+    added = (np.einsum("ht,bty->bhy", weight, (past - shift) / scale) + bias[:, None]) * scale
+    plain = make_network(**options)
+    plain.load_state_dict(network.state_dict(), strict=False)
+    expected = plain(*inputs) + torch.from_numpy(added).unsqueeze(-1)
+    assert_same(network(*inputs), expected)
 
 
 def test_dropout_acts_in_training_only() -> None:

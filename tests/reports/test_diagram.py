@@ -79,6 +79,13 @@ def texts(svg: ElementTree.Element) -> list[str]:
             ],
         ),
         (
+            network("gru(8)", linear_path=True),
+            [
+                "28 steps of sales", "scale", "gru(8)", "linear", "+ linear path", "back to original units",
+                "7 steps of sales",
+            ],
+        ),
+        (
             network("gru(128)", segment_length=7, normalization="last", decoder="parallel"),
             [
                 "28 steps of sales", "subtract the last value", "segments of 7 steps", "linear, ReLU", "gru(128)",
@@ -95,7 +102,7 @@ def texts(svg: ElementTree.Element) -> list[str]:
             ],
         ),
     ],
-    ids=["sequential", "branches", "segrnn", "recurrent"],
+    ids=["sequential", "branches", "linear path", "segrnn", "recurrent"],
 )  # fmt: skip
 def test_the_boxes_are_in_the_order_of_the_computation(model: ModelSpec, expected: list[str]) -> None:
     assert words(model) == expected

@@ -173,6 +173,16 @@ def test_only_candidates_of_the_new_space_are_taken(tmp_path: Path) -> None:
     assert taken == fitting[:5]
 
 
+def test_candidates_of_a_study_from_before_a_key_existed_have_its_default(tmp_path: Path) -> None:
+    earlier = run_earlier(tmp_path, "search.trials=2")
+    known = {key: value for key, value in earlier.get("identity").items() if key != "space.linear_path"}
+    earlier.set("identity", known)
+    changes = ("space.linear_path=[false, true]", "search.warm_start=earlier", "search.trials=2")
+    store = drive(tmp_path, *RANDOM, *changes)
+    expected = [trial.params | {"linear_path": False} for trial in earlier.record().complete]
+    assert [trial.params for trial in store.study.trials] == expected
+
+
 @pytest.mark.parametrize(
     ("reference", "changes", "error", "message"),
     [

@@ -20,6 +20,7 @@ WIDE = ModelSpec(
     pooling="multihead",
     n_heads=4,
     decoder="recurrent",
+    linear_path=True,
     channels="independent",
     normalization="window",
     transform="log_difference",
@@ -66,6 +67,11 @@ def test_an_architecture_reads_back_as_it_is_written(text: str) -> None:
                 "decoder": "parallel",
             },
             "independent > last > segments(4) > gru(128) > parallel",
+        ),
+        ({"linear_path": True}, "lstm(8) > gru(4) > linear +linear"),
+        (
+            {"branches": parse_branches("lstm(8) | gru(4)"), "decoder": "parallel", "linear_path": True},
+            "[lstm(8) | gru(4)] > parallel +linear",
         ),
         ({"branches": parse_branches("lstm(8) | gru(4)"), "merge": "sum"}, "sum[lstm(8) | gru(4)]"),
         (
@@ -204,6 +210,12 @@ def test_specs_survive_json() -> None:
         assert ModelSpec.from_dict(json.loads(json.dumps(model.to_dict()))) == model
     assert TrainSpec(**json.loads(json.dumps(train.to_dict()))) == train
     assert ForecastSpec.from_dict(json.loads(json.dumps(forecast.to_dict()))) == forecast
+
+
+def test_a_spec_that_was_written_before_a_field_existed_has_its_default() -> None:
+    plain = ModelSpec(parse_branches("gru(4)"), 4)
+    earlier = {name: value for name, value in plain.to_dict().items() if name != "linear_path"}
+    assert ModelSpec.from_dict(earlier) == plain
 
 
 def test_the_branches_of_a_spec_are_text_where_it_is_written_down() -> None:

@@ -124,6 +124,7 @@ def test_full_holds_everything_that_there_is() -> None:
         assert full[key].values == values
     assert PRESETS["full"]["normalization"].values == NORMALIZATIONS
     assert (full["bidirectional"].values, full["residual"].values) == ((False, True), (False, True))
+    assert (full["linear_path"].values, resolve()["linear_path"].values) == ((False, True), (False,))
 
 
 def test_small_is_part_of_standard_and_standard_of_full() -> None:

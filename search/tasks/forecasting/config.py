@@ -12,7 +12,7 @@ from search.config.sections import TrackingConfig, TrainingConfig
 from search.config.space_config import FAMILIES, CompareConfig, FamilyConfig, SpaceConfig
 from search.config.study_config import COMPARE, DATA, NAME, SEARCH, SPACE, TRACKING, TRAINING, StudyConfig, raise_all
 from search.config.types import Count, CountOrAuto
-from search.config.values import ChannelModes, Decoders, Losses, Normalizations, Sizes, Transforms, Whole
+from search.config.values import ChannelModes, Decoders, Flags, Losses, Normalizations, Sizes, Transforms, Whole
 from search.tasks.forecasting.data_config import DataConfig, ForecastConfig, ForecastSplitsConfig
 
 
@@ -26,6 +26,11 @@ class ForecastSpaceConfig(SpaceConfig):
         description="Decoder of the horizon: `linear` or `mlp`, all steps at once; `recurrent`, autoregressive, "
         "step by step; `parallel`, all segments at once from embeddings of their positions. `null`: the "
         "values of the preset.",
+    )
+    linear_path: Flags | None = Field(
+        None,
+        description="Whether a linear map from the normalized targets of the context to the horizon is added to the "
+        "forecast of the recurrence (Lai et al. 2018). `null`: the values of the preset.",
     )
     channels: ChannelModes | None = Field(
         None,

@@ -71,6 +71,7 @@ def describe_forecaster(model: ModelSpec, roles: ForecastRoles) -> Network:
         merge=tuple(merge_boxes(model)),
         after=(
             *(_continued(model, roles) if autoregressive else _at_once(model, roles)),
+            *_linear_path(model, roles),
             _undoing(model),
             _forecast(roles),
         ),
@@ -149,6 +150,12 @@ def _continued(model: ModelSpec, roles: ForecastRoles) -> Iterator[Box]:
     yield from pooling_boxes(model, [_over(model), *anew], arrow="", recalls=True)
     made = "a step of the forecast" if length == 1 else f"{length} steps of the forecast"
     yield Box("linear", (f"{made} from each",), arrow=dropout_words(model.dropout))
+
+
+def _linear_path(model: ModelSpec, roles: ForecastRoles) -> Iterator[Box]:
+    if model.linear_path:
+        how = f"{_steps(model.context_length)} of the scaled targets → {_steps(roles.horizon)}"
+        yield Box("+ linear path", ("beside the recurrence", how))
 
 
 def _over(model: ModelSpec) -> str:
