@@ -26,7 +26,7 @@ def run(
     data: options.Data = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="Seed of the search and of all training runs.")] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start over: delete the trials and the model of the study.")
+        bool, typer.Option("--fresh", help="Start over: delete the trials, the predictions and the model of the study.")
     ] = False,
 ) -> None:
     """Search the best architecture, track the trials and export the model.

@@ -16,6 +16,7 @@ from search.tasks.data import BaselineResult
 
 if TYPE_CHECKING:
     from search.study.budget import Budget
+    from search.study.predictions import Candidate, Outputs, Predictions
     from search.tasks.plan import Plan
     from search.tracking.base import Tracker
 
@@ -36,6 +37,7 @@ class Driver(JobSource):
         budget: Time and number of trials.
         tracker: Mirrors the study.
         listener: Receives progress and messages.
+        predictions: Keeps the out-of-fold outputs, from which a blend is selected; ``None``: they are not needed.
     """
 
     def __init__(
@@ -46,9 +48,11 @@ class Driver(JobSource):
         budget: Budget,
         tracker: Tracker,
         listener: Listener,
+        predictions: Predictions | None = None,
     ) -> None:
         self._plan, self._store, self._executor = plan, store, executor
         self._budget, self._tracker, self._listener = budget, tracker, listener
+        self._predictions = predictions
         self._state = SearchState(plan, store)
         self._data = executor.data.share(plan.search_data())
         executor.data.offload(plan.large_data)
@@ -93,6 +97,8 @@ class Driver(JobSource):
             return
         seconds = time.monotonic() - self._began.pop(number)
         if failure is None:
+            # First: a trial that is complete has its outputs, whenever this process is killed.
+            self._keep(number, result.outputs)
             self._state.tell(number, result, seconds)
         elif self._state.fail(number, failure, seconds):
             self._listener.on_message(f"trial {number}: {failure.reason}; retrying its parameters")
@@ -147,9 +153,22 @@ class Driver(JobSource):
             self._say_baselines_failed(outcome.failure)
         elif outcome.result is not None:
             results: dict[str, BaselineResult] = outcome.result
+            for name, result in results.items():
+                self._keep(name, result.outputs)
             self._store.set("calibrations", {name: result.calibration for name, result in results.items()})
             # Last: a study that has it does not score the baselines again.
             self._store.set("baselines", {name: {"folds": result.score} for name, result in results.items()})
+
+    def _keep(self, candidate: Candidate, outputs: Outputs | None) -> None:
+        """Write the out-of-fold outputs of a trial or baseline; without them it cannot be a member of a blend."""
+        if self._predictions is None or outputs is None:
+            return
+        try:
+            self._predictions.write(candidate, outputs)
+        except OSError as error:
+            what = f"trial {candidate}" if isinstance(candidate, int) else f"the baseline {candidate}"
+            reason = error.strerror or str(error)
+            self._listener.on_message(f"the predictions of {what} cannot be kept, so no blend can hold it: {reason}")
 
     def _say_baselines_failed(self, failure: Failure) -> None:
         self._listener.on_message(f"the baselines could not be scored: {failure.reason}")

@@ -28,6 +28,7 @@ from search.run.trial import PRELOAD, warm_up
 from search.study.budget import Budget
 from search.study.journal import exclusive, repair
 from search.study.paths import StudyPaths
+from search.study.predictions import Predictions
 from search.study.records import StudyRecord
 from search.study.store import StudyStore
 from search.tasks.plan import Plan
@@ -85,7 +86,7 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
         budget = Budget(plan.config.search.timeout, store.get("elapsed", 0.0), trials=plan.trials)
         with tracker:
             tracker.start(store.record())
-            return _run(plan, store, budget, tracker, listener, paths.bundle)
+            return _run(plan, store, budget, tracker, listener, paths)
 
 
 def contents(paths: StudyPaths) -> str:
@@ -96,22 +97,25 @@ def contents(paths: StudyPaths) -> str:
         trials = f"{len(store.record().trials) if store else 0} trials in {paths.journal}"
     except NotAJournal:
         trials = f"the unreadable {paths.journal}"
-    return " and ".join([trials, *([f"the model in {paths.bundle}"] if paths.bundle.exists() else [])])
+    folders = {"the predictions": paths.predictions, "the model": paths.bundle}
+    there = [f"{what} in {folder}" for what, folder in folders.items() if folder.exists()]
+    return " and ".join([", ".join([trials, *there[:-1]]), *there[-1:]])
 
 
 def delete_study(paths: StudyPaths) -> None:
-    """Remove a study's journal, model and reports; its runs in MLflow stay."""
+    """Remove a study's journal, predictions, model and reports; its runs in MLflow stay."""
     paths.journal.unlink()
-    for folder in (paths.bundle, paths.report):
+    for folder in (paths.predictions, paths.bundle, paths.report):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(
-    plan: Plan, store: StudyStore, budget: Budget, tracker: Tracker, listener: Listener, bundle: Path
+    plan: Plan, store: StudyStore, budget: Budget, tracker: Tracker, listener: Listener, paths: StudyPaths
 ) -> RunOutcome:
-    finished_now = False
+    finished_now, bundle = False, paths.bundle
+    predictions = Predictions(paths.predictions, store.get("uid"))
     with make_study_executor(plan) as executor:
-        driver = Driver(plan, store, executor, budget, tracker, listener)
+        driver = Driver(plan, store, executor, budget, tracker, listener, predictions)
         with interruptible(driver):
             driver.run()
             _say_why_it_ended(plan, store, budget, driver, listener)

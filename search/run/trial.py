@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lstmgru.training.training import EpochResult
     from search.executors.base import JobContext
     from search.space.space import Model
+    from search.study.predictions import Outputs
     from search.tasks.base import Task
     from search.tasks.data import BaselineResult, TaskData
 
@@ -51,6 +52,7 @@ class TrialResult:
         calibration: Calibration of its intervals on the outputs for the folds, finished or not
             (:class:`lstmgru.evaluation.intervals.Calibration` as plain values); ``None`` where it has none.
         stopped: Why the trial was stopped early, or ``None``.
+        outputs: The kept outputs for the folds; ``None`` if it was stopped.
     """
 
     fold_scores: tuple[float, ...]
@@ -62,6 +64,7 @@ class TrialResult:
     seconds: float
     calibration: dict[str, Any] | None
     stopped: str | None
+    outputs: Outputs | None = None
 
     @property
     def score(self) -> float:
@@ -153,6 +156,7 @@ def run_trial(
         seconds=time.perf_counter() - start,
         calibration=backtest.calibration(),
         stopped=observer.reason,
+        outputs=backtest.outputs() if observer.reason is None else None,
     )
 
 

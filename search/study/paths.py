@@ -15,7 +15,7 @@ COMPARISON_PAGE, COMPARISON_MARKDOWN, COMPARISON_JSON = "compare.html", "compare
 
 COMPARISON_FILES = (COMPARISON_PAGE, COMPARISON_MARKDOWN, COMPARISON_JSON)
 
-_JOURNAL, _LOCK, _BUNDLE, _REPORT = ".journal", ".lock", ".bundle", ".report"
+_JOURNAL, _LOCK, _BUNDLE, _REPORT, _PREDICTIONS = ".journal", ".lock", ".bundle", ".report", ".predictions"
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class StudyPaths:
     def report(self) -> Path:
         """Directory of the holdout's predictions, the report and the files of the comparison."""
         return report_path(self.bundle)
+
+    @property
+    def predictions(self) -> Path:
+        """Directory of the out-of-fold outputs of trials and baselines."""
+        return self._named(_PREDICTIONS)
 
     @property
     def comparison_journal(self) -> Path:

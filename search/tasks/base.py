@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from search.tasks.data import Backtest, BaselineResult, Data, Model, NoBacktest, Split
+from search.tasks.data import Backtest, BaselineResult, Data, Model, Split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -153,10 +153,9 @@ class Task(ABC, Generic[Data, Split, Model]):
     def score_baselines(self, data: Data, should_stop: Callable[[], bool]) -> dict[str, BaselineResult] | None:
         """Every baseline on the folds, by name; ``None`` if it was stopped."""
 
+    @abstractmethod
     def backtest(self, data: Data, model: Model) -> Backtest:
         """Collects the outputs of a candidate for the folds."""
-        del data, model
-        return NoBacktest()
 
     # Refit
 

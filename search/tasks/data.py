@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, Self, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.specs import TrainSpec
+from search.study.predictions import Outputs
 from search.study.records import IntervalRecord
 
 if TYPE_CHECKING:
@@ -20,6 +24,9 @@ Split = TypeVar("Split")
 Model = TypeVar("Model")
 OutputType = Literal["any", "string", "long", "float"]
 
+MOST_KEPT = 1_000_000
+"""Numbers that are kept of the outputs of a trial or baseline for the folds."""
+
 
 @dataclass(frozen=True)
 class BaselineResult:
@@ -28,10 +35,12 @@ class BaselineResult:
     Attributes:
         score: Mean over the folds.
         calibration: Of its prediction intervals, as plain values; ``None``: it has none.
+        outputs: Its kept outputs for the folds.
     """
 
     score: float
     calibration: dict[str, Any] | None = None
+    outputs: Outputs | None = None
 
 
 class Backtest(Protocol):
@@ -43,16 +52,8 @@ class Backtest(Protocol):
     def calibration(self) -> dict[str, Any] | None:
         """Calibration of prediction intervals, as plain values; ``None`` where there are none."""
 
-
-class NoBacktest:
-    """The backtest of a task without prediction intervals: nothing is kept."""
-
-    def add(self, fold: int, outputs: Any) -> None:
-        """Ignored."""
-
-    def calibration(self) -> dict[str, Any] | None:
-        """There is none."""
-        return None
+    def outputs(self) -> Outputs:
+        """The kept outputs of the folds so far."""
 
 
 class TaskData(ABC):
@@ -72,9 +73,29 @@ class TaskData(ABC):
     def metric(self) -> str:
         """Name of the score."""
 
+    @property
+    @abstractmethod
+    def kept(self) -> tuple[npt.NDArray[np.int64], ...]:
+        """The scored cases of each fold whose outputs are kept, the same ones for every candidate: positions."""
+
     def better(self, score: float, other: float) -> float:
         """The better of two scores."""
         return max(score, other) if find_metric(self.metric).larger_is_better else min(score, other)
+
+
+def kept_cases(counts: Sequence[int], width: int, *, most: int = MOST_KEPT) -> tuple[npt.NDArray[np.int64], ...]:
+    """The cases of each fold to keep the outputs of: all, or evenly spaced ones if they are too many.
+
+    Args:
+        counts: Number of scored cases of each fold.
+        width: Numbers that the outputs of one case may have.
+        most: Numbers to keep in all; at least one case of each fold is kept.
+    """
+    share = min(1.0, most / (sum(counts) * width))
+    kept = [count if share == 1 else max(1, int(count * share)) for count in counts]
+    return tuple(
+        np.linspace(0, count - 1, some).round().astype(np.int64) for count, some in zip(counts, kept, strict=True)
+    )
 
 
 @dataclass(frozen=True)

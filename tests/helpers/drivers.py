@@ -14,6 +14,7 @@ from search.run.resume import open_study
 from search.run.trial import warm_up
 from search.study.budget import Budget
 from search.study.paths import StudyPaths
+from search.study.predictions import Predictions
 from search.study.records import TrialRecord
 from search.study.store import StudyStore
 from search.tasks import make_plan
@@ -98,7 +99,9 @@ def drive(
         if trial.number == stop_in and trial.curve:
             driver.interrupted = True
 
+    predictions = Predictions(paths.predictions, store.get("uid"))
+    budget = Budget(None, trials=plan.trials)
     with in_process() as executor:
-        driver = Driver(plan, store, executor, Budget(None, trials=plan.trials), _Watch(interrupt), listener)
+        driver = Driver(plan, store, executor, budget, _Watch(interrupt), listener, predictions)
         driver.run()
     return store

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from helpers.drivers import NUMBERS, Notes, drive, plan_of
@@ -12,7 +13,9 @@ from optuna.trial import TrialState
 
 from search.errors import NotAJournal, StudyFileError, StudyMismatch, StudyNotFound
 from search.run.finalize import why_nothing_to_export
+from search.run.state import SearchState
 from search.study.paths import StudyPaths
+from search.study.predictions import Predictions
 from search.study.samplers import derive_seed
 from search.study.store import StudyStore
 
@@ -68,6 +71,75 @@ def test_a_search_that_is_killed_while_it_notes_the_baselines_scores_them_again(
             drive(tmp_path, *RANDOM)
     store = drive(tmp_path, *RANDOM)
     assert set(store.get("baselines")) == set(store.get("calibrations")) == {"naive", "seasonal_naive", "linear"}
+
+
+# --- out-of-fold outputs ----------------------------------------------------------------------------------------------
+
+
+def kept_in(folder: Path) -> set[str]:
+    return {path.name for path in StudyPaths(folder, "tiny").predictions.iterdir()}
+
+
+def test_complete_trials_and_baselines_leave_their_outputs_and_pruned_ones_do_not(tmp_path: Path) -> None:
+    text = NUMBERS.replace("max_epochs: 1", "max_epochs: 9, patience: null")
+    wide = "space.learning_rate={low: 1e-5, high: 3e-2, log: true}"
+    store = drive(tmp_path, "search.sampler=random", "search.trials=10", wide, text=text)
+    complete = {trial.number for trial in store.record().complete}
+    assert 0 < len(complete) < 10
+    files = {f"trial-{number:05d}.npz" for number in complete}
+    assert kept_in(tmp_path) == files | {f"baseline-{name}.npz" for name in ("naive", "seasonal_naive", "linear")}
+
+
+def test_the_kept_outputs_have_the_scores_of_their_trials_and_baselines(tmp_path: Path) -> None:
+    store = drive(tmp_path, *RANDOM, "splits.folds=2")
+    record, plan = store.record(), plan_of(tmp_path, *RANDOM, "splits.folds=2")
+    kept = Predictions(StudyPaths(tmp_path, "tiny").predictions, record.uid)
+    rows = plan.whole_data().panel.values[:, 0]
+    cutoffs = [plan.whole_data().evaluation(fold).cutoffs for fold in plan.splits.folds]
+
+    def score(candidate: int | str) -> float:
+        outputs = kept.read(candidate)
+        assert outputs is not None
+        truth = [rows[each[:, None] + np.arange(3)] for each in cutoffs]
+        folds = [np.abs(values[:, :, 0] - actual) for values, actual in zip(outputs, truth, strict=True)]
+        return float(np.mean([fold.mean() for fold in folds]))
+
+    for trial in record.complete:
+        assert score(trial.number) == pytest.approx(trial.value, rel=1e-6)
+    for name, baseline in record.baselines.items():
+        assert score(name) == pytest.approx(baseline.folds, rel=1e-6)
+
+
+def test_a_search_that_is_killed_between_writing_and_telling_runs_the_trial_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell = SearchState.tell
+
+    def killed(state: SearchState, number: int, *arguments: Any) -> None:
+        if number == 1:
+            raise KeyboardInterrupt
+        tell(state, number, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SearchState, "tell", killed)
+        with pytest.raises(KeyboardInterrupt):
+            drive(tmp_path, *RANDOM)
+    path = StudyPaths(tmp_path, "tiny").predictions / "trial-00001.npz"
+    before, written = path.read_bytes(), path.stat().st_mtime_ns
+    store = drive(tmp_path, *RANDOM)
+    assert {trial.state for trial in store.record().trials} == {"COMPLETE"}
+    assert path.stat().st_mtime_ns > written
+    assert path.read_bytes() == before
+    assert len(kept_in(tmp_path)) == 4 + 3
+
+
+def test_a_full_disk_costs_a_note_and_no_trial(tmp_path: Path) -> None:
+    (tmp_path / "studies").mkdir()
+    StudyPaths(tmp_path, "tiny").predictions.write_text("in the way")
+    notes = Notes()
+    store = drive(tmp_path, *RANDOM, "search.trials=1", notes=notes)
+    assert len(store.record().complete) == 1
+    assert "the predictions of trial 0 cannot be kept, so no blend can hold it: File exists" in notes.notes
 
 
 # --- what is tried first ----------------------------------------------------------------------------------------------

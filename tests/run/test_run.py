@@ -173,9 +173,14 @@ def test_from_python_in_silence(
 def test_fresh_says_what_goes_and_starts_over(tmp_path: Path) -> None:
     write_study(tmp_path)
     assert search_here(tmp_path, "run", "tiny.yaml", "--trials", "1", *UNTRACKED).returncode == 0
+    (tmp_path / "studies" / "tiny.predictions" / "stray").touch()
     result = search_here(tmp_path, "run", "tiny.yaml", "--trials", "1", "--fresh", "--seed", "7", *UNTRACKED)
     assert result.returncode == 0, result.stderr
-    assert "starting over: 1 trials in" in result.stdout
+    assert (
+        "starting over: 1 trials in studies/tiny.journal, the predictions in studies/tiny.predictions and the model in "
+        "studies/tiny.bundle will be removed"
+    ) in result.stdout.replace(f"{tmp_path}/", "")
+    assert not (tmp_path / "studies" / "tiny.predictions" / "stray").exists()
     assert len(shown(tmp_path)["trials"]) == 1
 
 

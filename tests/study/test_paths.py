@@ -18,19 +18,28 @@ ATTRIBUTES = {"task": "forecast", "config": {}, "identity": {}, "data": {}, "met
 
 def files(name: str) -> list[Path]:
     paths = StudyPaths(Path(), name)
-    return [paths.journal, paths.lock, paths.bundle, paths.report, paths.comparison_journal, paths.comparison_lock]
+    own = [paths.journal, paths.lock, paths.bundle, paths.report, paths.predictions]
+    return [*own, paths.comparison_journal, paths.comparison_lock]
 
 
 def test_a_name_with_dots_is_kept_whole() -> None:
     assert [str(path) for path in files("x.v2")] == [
         f"studies/x.v2{ending}"
-        for ending in (".journal", ".lock", ".bundle", ".report", ".compare.journal", ".compare.lock")
+        for ending in (
+            ".journal",
+            ".lock",
+            ".bundle",
+            ".report",
+            ".predictions",
+            ".compare.journal",
+            ".compare.lock",
+        )
     ]
     assert report_path(Path("models/x.v2")) == Path("models/x.v2.report")
 
 
 def test_no_two_studies_share_a_file() -> None:
-    names = ["x", "x.v2", "x.bundle", "x.lock", "x.report", "x.v2.lock", "x-compare"]
+    names = ["x", "x.v2", "x.bundle", "x.lock", "x.report", "x.predictions", "x.v2.lock", "x-compare"]
     for one, other in combinations(names, 2):
         assert not {*files(one)} & {*files(other)}
 

@@ -78,18 +78,18 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
         results = {}
         for name, baseline in BASELINES.items():
             backtest, forecasts = ForecastBacktest(data, data.context_length), []
-            for fold, evaluation in zip(data.folds, evaluations, strict=True):
+            for number, (fold, evaluation) in enumerate(zip(data.folds, evaluations, strict=True)):
                 if should_stop():
                     return None
                 forecaster = baseline(data.panel, fold, data.forecast, data.context_length, data.short_series)
                 forecasts.append(forecaster(evaluation.cutoffs))
-                backtest.add_forecast(evaluation, forecasts[-1])
+                backtest.add(number, forecasts[-1])
             calibration = backtest.calibration()
             scores = [
                 evaluation.score(metric, forecast, backtest.quantiles(evaluation, forecast, calibration))
                 for evaluation, forecast in zip(evaluations, forecasts, strict=True)
             ]
-            results[name] = BaselineResult(sum(scores) / len(scores), calibration)
+            results[name] = BaselineResult(sum(scores) / len(scores), calibration, backtest.outputs())
         return results
 
     def backtest(self, data: ForecastData, model: ModelSpec) -> ForecastBacktest:

@@ -7,9 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.specs import ForecastSpec
-from search.tasks.data import TaskData
+from search.study.predictions import Outputs
+from search.tasks.data import TaskData, kept_cases
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.evaluation.forecasts import ForecastEvaluation
@@ -51,6 +55,13 @@ class ForecastData(TaskData):
             self._evaluations[split.name] = self._evaluation(split)
         return self._evaluations[split.name]
 
+    @cached_property
+    def kept(self) -> tuple[npt.NDArray[np.int64], ...]:
+        """The windows of each fold whose forecasts are kept, with all quantiles that a network may forecast."""
+        counts = [len(self.evaluation(fold).cutoffs) for fold in self.folds]
+        width = self.forecast.horizon * self.panel.n_targets * max(1, len(self.forecast.quantiles))
+        return kept_cases(counts, width)
+
     def _evaluation(self, split: Split) -> ForecastEvaluation:
         from lstmgru.evaluation.forecasts import make_evaluation
 
@@ -65,7 +76,7 @@ class ForecastData(TaskData):
 
 
 class ForecastBacktest:
-    """Collects the forecasts of the folds, to calibrate intervals with them.
+    """Collects the forecasts of the folds: some are kept, and intervals are calibrated with all of them.
 
     Args:
         data: Of the study.
@@ -75,18 +86,21 @@ class ForecastBacktest:
     def __init__(self, data: ForecastData, context_length: int) -> None:
         self._data, self._context_length = data, context_length
         self._scores: list[Any] = []
+        self._outputs: list[Any] = []
 
     def add(self, fold: int, outputs: Any) -> None:
-        """The forecasts of a fold, counted from 0."""
-        self.add_forecast(self._data.evaluation(self._data.folds[fold]), outputs)
-
-    def add_forecast(self, evaluation: ForecastEvaluation, forecast: Any) -> None:
         """A fold's (windows, H, Y) point forecasts, or (windows, H, Y, Q) quantiles, which for Q = 1 are points."""
         from lstmgru.evaluation.intervals import conformity
 
+        values = outputs[..., 0] if outputs.ndim == 4 and outputs.shape[-1] == 1 else outputs
+        self._outputs.append(values[self._data.kept[fold]])
         if self._data.forecast.levels:
-            values = forecast[..., 0] if forecast.ndim == 4 and forecast.shape[-1] == 1 else forecast
+            evaluation = self._data.evaluation(self._data.folds[fold])
             self._scores.append(conformity(evaluation.target, values, self.scale(evaluation)))
+
+    def outputs(self) -> Outputs:
+        """The kept forecasts of the folds so far."""
+        return tuple(self._outputs)
 
     def scale(self, evaluation: ForecastEvaluation) -> Any:
         """(windows, Y) units of the scores."""

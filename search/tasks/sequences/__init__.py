@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lstmgru.training.training import Observer
     from search.config.study_config import StudyConfig
     from search.tasks.sequences.config import SequenceStudyConfig
-    from search.tasks.sequences.data import SequenceData
+    from search.tasks.sequences.data import SequenceBacktest, SequenceData
     from search.tasks.sequences.plan import SequencePlan
 
 
@@ -69,17 +69,25 @@ class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
     def score_baselines(self, data: SequenceData, should_stop: Callable[[], bool]) -> dict[str, BaselineResult] | None:
         """Every baseline on the folds, by name; ``None`` if it was stopped."""
         from lstmgru.evaluation.sequence_baselines import sequence_baselines
+        from search.tasks.sequences.data import SequenceBacktest
 
         results = {}
         for name, baseline in sequence_baselines(data.sequences, data.labels).items():
-            scores = []
-            for fold in data.folds:
+            scores, backtest = [], SequenceBacktest(data)
+            for number, fold in enumerate(data.folds):
                 if should_stop():
                     return None
                 outputs = baseline(data.sequences, fold.train, data.labels)(fold.evaluation)
+                backtest.add(number, outputs)
                 scores.append(data.evaluation(fold).score(data.metric, outputs))
-            results[name] = BaselineResult(sum(scores) / len(scores))
+            results[name] = BaselineResult(sum(scores) / len(scores), outputs=backtest.outputs())
         return results
+
+    def backtest(self, data: SequenceData, model: SequenceModelSpec) -> SequenceBacktest:
+        """Collects the outputs of a candidate for the folds."""
+        from search.tasks.sequences.data import SequenceBacktest
+
+        return SequenceBacktest(data)
 
     def smallest(self, data: SequenceData, model: SequenceModelSpec) -> tuple[SequenceData, SequenceModelSpec]:
         """The same with vectors of one feature for the tokens of texts."""

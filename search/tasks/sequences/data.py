@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lstmgru.specs import LabelSpec
-from search.tasks.data import TaskData
+from search.study.predictions import Outputs
+from search.tasks.data import TaskData, kept_cases
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from lstmgru.data.sequences.sequences import LabeledSequences
     from lstmgru.data.sequences.splits import SequenceSplit
     from lstmgru.data.sequences.vocabulary import WordVectors
@@ -38,6 +42,11 @@ class SequenceData(TaskData):
         return self.labels.metric
 
     @cached_property
+    def kept(self) -> tuple[npt.NDArray[np.int64], ...]:
+        """The sequences of each fold whose outputs are kept."""
+        return kept_cases([len(fold.evaluation) for fold in self.folds], self.labels.n_outputs)
+
+    @cached_property
     def _evaluations(self) -> dict[str, SequenceEvaluation]:
         """By name of the split."""
         return {}
@@ -54,3 +63,27 @@ class SequenceData(TaskData):
                 groups=None if groups is None else groups[split.evaluation],
             )
         return self._evaluations[split.name]
+
+
+class SequenceBacktest:
+    """Collects the outputs of the folds, of which some are kept.
+
+    Args:
+        data: Of the study.
+    """
+
+    def __init__(self, data: SequenceData) -> None:
+        self._data = data
+        self._outputs: list[Any] = []
+
+    def add(self, fold: int, outputs: Any) -> None:
+        """A fold's (sequences, O) probabilities, or values in original units."""
+        self._outputs.append(outputs[self._data.kept[fold]])
+
+    def calibration(self) -> dict[str, Any] | None:
+        """Labels have no prediction intervals."""
+        return None
+
+    def outputs(self) -> Outputs:
+        """The kept outputs of the folds so far."""
+        return tuple(self._outputs)

@@ -1,0 +1,70 @@
+"""Out-of-fold outputs of the trials and baselines of a study: a file each, from which blends are selected.
+
+A file is written whole, under another name first, so a file that is there belongs to one training. Readers tolerate
+whatever else they find: a missing, damaged or foreign file only means that a candidate cannot be a member of a blend.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Candidate = int | str
+"""A candidate for a blend: the number of a trial, or the name of a baseline."""
+Outputs = tuple[npt.NDArray[np.float32], ...]
+"""The kept outputs of each fold, first to last."""
+
+_ENDING = ".npz"
+_STUDY = "study_uid"
+
+
+class Predictions:
+    """The out-of-fold outputs of one study.
+
+    Args:
+        folder: Directory of the files; created when the first one is written.
+        uid: Identifies the study: files that another study of the same name left are ignored.
+    """
+
+    def __init__(self, folder: Path, uid: str) -> None:
+        self._folder, self._uid = folder, uid
+
+    def write(self, candidate: Candidate, outputs: Outputs) -> None:
+        """Keep the outputs of a candidate; those of an earlier attempt are replaced.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._path(candidate)
+        partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+        arrays: dict[str, Any] = {_fold(number): values for number, values in enumerate(outputs)}
+        try:
+            with partial.open("wb") as file:
+                np.savez(file, **arrays | {_STUDY: np.array(self._uid)})
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def read(self, candidate: Candidate) -> Outputs | None:
+        """The outputs of a candidate; ``None`` if there are none that can be used."""
+        try:
+            with np.load(self._path(candidate), allow_pickle=False) as file:
+                if str(file[_STUDY]) != self._uid:
+                    return None
+                return tuple(file[_fold(number)] for number in range(len(file.files) - 1))
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+            return None
+
+    def _path(self, candidate: Candidate) -> Path:
+        name = f"trial-{candidate:05d}" if isinstance(candidate, int) else f"baseline-{candidate}"
+        return self._folder / f"{name}{_ENDING}"
+
+
+def _fold(number: int) -> str:
+    return f"fold_{number + 1}"
