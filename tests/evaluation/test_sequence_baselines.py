@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from helpers.sequences import CLASSES, NUMBERS, make_sequences, make_texts, sequences_of, split_of
+from safetensors.numpy import load_file, save_file
 
-from lstmgru.data.sequences.sequences import LabeledSequences
-from lstmgru.errors import DataError
-from lstmgru.evaluation import sequence_baselines as module
-from lstmgru.evaluation.sequence_baselines import constant, nearest_neighbor, ridge, sequence_baselines, tfidf
+from lstmgru.data.sequences.raw import RawSequences
+from lstmgru.data.sequences.sequences import Indices, LabeledSequences
+from lstmgru.data.sequences.vocabulary import tokenize
+from lstmgru.errors import DataError, SpecError
+from lstmgru.evaluation.sequence_baselines import (
+    base,
+    fit_sequence_baseline,
+    load_sequence_baseline,
+    ridge,
+    sequence_baseline_names,
+)
+from lstmgru.evaluation.sequence_baselines.linear import ALPHAS, simplex
+from lstmgru.evaluation.sequence_baselines.nearest_neighbor import stretched
 from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec
 
@@ -31,8 +44,13 @@ DATA: list[tuple[LabeledSequences, LabelSpec]] = [
 EVERY = [
     pytest.param(data, task, name, id=f"{name} {number}")
     for number, (data, task) in enumerate(DATA)
-    for name in sequence_baselines(data, task)
+    for name in sequence_baseline_names(data, task)
 ]
+
+
+def outputs_of(name: str, data: LabeledSequences, train: Indices, task: LabelSpec, asked: Indices) -> Any:
+    """Outputs of a fitted baseline for some sequences."""
+    return fit_sequence_baseline(name, data, train, task).predict(RawSequences.of(data, asked))
 
 
 @pytest.mark.parametrize(
@@ -45,44 +63,62 @@ EVERY = [
     ],
 )
 def test_the_baselines_are_those_that_fit_the_data(data: LabeledSequences, task: LabelSpec, names: list[str]) -> None:
-    assert list(sequence_baselines(data, task)) == names
+    assert list(sequence_baseline_names(data, task)) == names
 
 
 @pytest.mark.parametrize(("data", "task", "name"), EVERY)
 def test_outputs_are_probabilities_or_numbers(data: LabeledSequences, task: LabelSpec, name: str) -> None:
     split = split_of(data)
-    predict = sequence_baselines(data, task)[name](data, split.train, task)
-    outputs = predict(split.evaluation)
+    fitted, asked = fit_sequence_baseline(name, data, split.train, task), RawSequences.of(data, split.evaluation)
+    outputs = fitted.predict(asked)
     assert outputs.dtype == np.float32
     assert outputs.shape == (15, task.n_outputs)
     assert np.isfinite(outputs).all()
     if task.task == "classification":
         assert (outputs >= 0).all()
         assert outputs.sum(1) == pytest.approx(np.ones(15), abs=1e-6)
-    assert np.concatenate([predict(split.evaluation[[n]]) for n in range(15)]) == pytest.approx(outputs, abs=1e-6)
-    assert predict(np.zeros(0, np.int64)).shape == (0, task.n_outputs)
+    assert fitted.n_parameters > 0
+    single = [fitted.predict(asked.part(n, n + 1)) for n in range(15)]
+    assert np.concatenate(single) == pytest.approx(outputs, abs=1e-6)
+    assert fitted.predict(asked.part(0, 0)).shape == (0, task.n_outputs)
+
+
+@pytest.mark.parametrize(("data", "task", "name"), EVERY)
+def test_a_baseline_comes_back_from_json_and_arrays(
+    data: LabeledSequences, task: LabelSpec, name: str, tmp_path: Path
+) -> None:
+    split = split_of(data)
+    fitted, asked = fit_sequence_baseline(name, data, split.train, task), RawSequences.of(data, split.evaluation)
+    values, arrays = fitted.state()
+    save_file(arrays, tmp_path / "arrays")
+    loaded = load_sequence_baseline(name, json.loads(json.dumps(values)), load_file(tmp_path / "arrays"))
+    assert np.array_equal(loaded.predict(asked), fitted.predict(asked))
+    assert (loaded.name, loaded.n_parameters) == (name, fitted.n_parameters)
+
+
+def test_an_unknown_baseline_is_an_error() -> None:
+    with pytest.raises(SpecError, match=r"baseline must be one of .* but got 'rigde'; did you mean 'ridge'"):
+        load_sequence_baseline("rigde", {}, {})
 
 
 @pytest.mark.parametrize(("data", "task", "name"), EVERY)
 def test_only_what_is_given_is_read(data: LabeledSequences, task: LabelSpec, name: str) -> None:
     split = split_of(data)
     asked, others = split.evaluation[:5], split.evaluation[5:]
-    baseline = sequence_baselines(data, task)[name]
-    expected = baseline(data, split.train, task)(asked)
+    expected = outputs_of(name, data, split.train, task, asked)
     hidden = data.hiding(others)
     labels = hidden.labels.copy()
     labels[asked] = 0  # what is asked for
-    assert np.array_equal(baseline(replace(hidden, labels=labels), split.train, task)(asked), expected)
+    found = outputs_of(name, replace(hidden, labels=labels), split.train, task, asked)
+    assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize(("data", "task", "name"), EVERY)
 def test_what_looks_at_the_sequence_beats_what_does_not(data: LabeledSequences, task: LabelSpec, name: str) -> None:
     split = split_of(data, 20)
     evaluation = SequenceEvaluation.of(data, split.evaluation, task)
-    first, *_ = sequence_baselines(data, task)
-    outputs = {
-        each: sequence_baselines(data, task)[each](data, split.train, task)(split.evaluation) for each in (first, name)
-    }
+    first, *_ = sequence_baseline_names(data, task)
+    outputs = {each: outputs_of(each, data, split.train, task, split.evaluation) for each in (first, name)}
     metric = "accuracy" if task.task == "classification" else "r2"
     scores = {each: evaluation.score(metric, outputs[each]) for each in outputs}
     if name == first:
@@ -93,12 +129,12 @@ def test_what_looks_at_the_sequence_beats_what_does_not(data: LabeledSequences, 
 
 def test_the_majority_is_the_frequency_of_each_class() -> None:
     data = sequences_of([np.zeros((2, 1))] * 5, [0, 2, 2, 2, 1])
-    assert constant(data, np.arange(4), CLASSES)(np.array([4, 0])).tolist() == [[0.25, 0, 0.75]] * 2
+    assert outputs_of("majority", data, np.arange(4), CLASSES, np.array([4, 0])).tolist() == [[0.25, 0, 0.75]] * 2
 
 
 def test_the_mean_is_that_of_the_training_labels() -> None:
     data = sequences_of([np.zeros((2, 1))] * 3, [1.0, 4.0, 100.0], classes=())
-    assert constant(data, np.arange(2), NUMBERS)(np.array([2])).tolist() == [[2.5]]
+    assert outputs_of("mean", data, np.arange(2), NUMBERS, np.array([2])).tolist() == [[2.5]]
 
 
 def test_the_nearest_neighbor_is_that_of_scikit_learn() -> None:
@@ -109,7 +145,7 @@ def test_the_nearest_neighbor_is_that_of_scikit_learn() -> None:
     moments = cube[train].reshape(-1, 2)
     flat = ((cube - moments.mean(0)) / moments.std(0)).reshape(len(EQUAL), -1)
     reference = KNeighborsClassifier(1).fit(flat[train], EQUAL.labels[train])
-    outputs = nearest_neighbor(EQUAL, train, CLASSES)(evaluation)
+    outputs = outputs_of("nearest_neighbor", EQUAL, train, CLASSES, evaluation)
     assert outputs.argmax(1).tolist() == reference.predict(flat[evaluation]).tolist()
     assert sorted(set(outputs.ravel().tolist())) == [0, 1]
 
@@ -117,8 +153,8 @@ def test_the_nearest_neighbor_is_that_of_scikit_learn() -> None:
 def test_no_channel_counts_more_for_its_unit() -> None:
     train, evaluation = split_of(EQUAL).train, split_of(EQUAL).evaluation
     scaled = replace(EQUAL, values=EQUAL.values * np.array([1e4, 1e-4], np.float32) + np.array([0, 3], np.float32))
-    for baseline in (nearest_neighbor, ridge):
-        one, other = (baseline(data, train, CLASSES)(evaluation) for data in (EQUAL, scaled))
+    for name in ("nearest_neighbor", "ridge"):
+        one, other = (outputs_of(name, data, train, CLASSES, evaluation) for data in (EQUAL, scaled))
         assert other == pytest.approx(one, abs=1e-2)
 
 
@@ -127,16 +163,16 @@ def test_a_sequence_that_is_played_slower_is_the_nearest_of_all() -> None:
     slow = np.interp(np.linspace(0, 3, 10), np.arange(4), fast)
     other = np.array([5.0, 1.0, 3.0, 0.0])
     data = sequences_of([fast, other, np.ones(4), slow], [0, 1, 2, 0])
-    assert nearest_neighbor(data, np.arange(3), CLASSES)(np.array([3])).argmax() == 0
+    assert outputs_of("nearest_neighbor", data, np.arange(3), CLASSES, np.array([3])).argmax() == 0
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 8, 20])
 def test_a_stretched_sequence_is_interpolated_from_its_first_to_its_last_step(length: int) -> None:
     values = np.random.default_rng(0).standard_normal((length, 2))
-    stretched = module._stretched(values, 7)
+    found = stretched(values, 7)
     for channel in range(2):
         expected = np.interp(np.linspace(0, length - 1, 7), np.arange(length), values[:, channel])
-        assert stretched[:, channel] == pytest.approx(expected)
+        assert found[:, channel] == pytest.approx(expected)
 
 
 def test_ridge_is_that_of_scikit_learn_on_all_values_where_lengths_are_equal() -> None:
@@ -147,32 +183,32 @@ def test_ridge_is_that_of_scikit_learn_on_all_values_where_lengths_are_equal() -
     train, evaluation = split_of(data).train, split_of(data).evaluation
     flat = data.values.astype(np.float64).reshape(len(data), -1)
     scaler = StandardScaler().fit(flat[train])
-    reference = RidgeCV(module._ALPHAS).fit(scaler.transform(flat[train]), data.labels[train])
+    reference = RidgeCV(ALPHAS).fit(scaler.transform(flat[train]), data.labels[train])
     expected = reference.predict(scaler.transform(flat[evaluation]))
-    assert ridge(data, train, NUMBERS)(evaluation)[:, 0] == pytest.approx(expected, rel=1e-5)
+    assert outputs_of("ridge", data, train, NUMBERS, evaluation)[:, 0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_ridge_reads_summaries_where_lengths_are_unequal_or_the_table_would_be_large(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     read: list[int] = []
-    summary = module._summary
-    monkeypatch.setattr(module, "_summary", lambda values: read.append(1) or summary(values))
+    summary = ridge.summary
+    monkeypatch.setattr(ridge, "summary", lambda values: read.append(1) or summary(values))
     train = split_of(UNEQUAL).train
-    ridge(UNEQUAL, train, CLASSES)
+    fit_sequence_baseline("ridge", UNEQUAL, train, CLASSES)
     assert len(read) == len(train)
-    ridge(EQUAL, train, CLASSES)
+    fit_sequence_baseline("ridge", EQUAL, train, CLASSES)
     assert len(read) == len(train)
-    monkeypatch.setattr(module, "_MOST_NUMBERS", 100)
-    ridge(EQUAL, train, CLASSES)
+    monkeypatch.setattr(base, "MOST_NUMBERS", 100)
+    fit_sequence_baseline("ridge", EQUAL, train, CLASSES)
     assert len(read) == 2 * len(train)
 
 
 def test_a_summary_has_each_channels_moments_bounds_ends_and_slope() -> None:
     values = np.array([[1.0, 5], [3, 5], [8, 5]])
     expected = [4, 5, np.sqrt(26 / 3), 0, 1, 5, 8, 5, 1, 5, 8, 5, 3.5, 0]
-    assert module._summary(values) == pytest.approx(expected)
-    assert np.isfinite(module._summary(values[:1])).all()
+    assert ridge.summary(values) == pytest.approx(expected)
+    assert np.isfinite(ridge.summary(values[:1])).all()
 
 
 @pytest.mark.parametrize(
@@ -186,28 +222,29 @@ def test_a_summary_has_each_channels_moments_bounds_ends_and_slope() -> None:
     ],
 )
 def test_a_linear_models_numbers_become_the_nearest_probabilities(predicted: list[float], nearest: list[float]) -> None:
-    found = module._outputs(np.array([predicted]), CLASSES)[0]
+    found = simplex(np.array([predicted]))[0]
     assert found == pytest.approx(0.99 * np.array(nearest) + 0.01 / 3)
 
 
 def test_many_sequences_are_labeled_as_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     split = split_of(UNEQUAL)
-    together = {each: each(UNEQUAL, split.train, CLASSES)(split.evaluation) for each in (nearest_neighbor, ridge)}
-    monkeypatch.setattr(module, "_MOST_NUMBERS", 2 * len(split.train))
-    for baseline, expected in together.items():
-        assert baseline(UNEQUAL, split.train, CLASSES)(split.evaluation) == pytest.approx(expected, abs=1e-6)
+    asked = RawSequences.of(UNEQUAL, split.evaluation)
+    fitted = [fit_sequence_baseline(name, UNEQUAL, split.train, CLASSES) for name in ("nearest_neighbor", "ridge")]
+    together = [each.predict(asked) for each in fitted]
+    monkeypatch.setattr(base, "MOST_NUMBERS", 2 * len(split.train))
+    for each, expected in zip(fitted, together, strict=True):
+        assert each.predict(asked) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(("texts", "expected"), [(["no good", "good", "bad"], 1), (["bad", "not good", "good"], 0)])
 def test_word_pairs_are_counted(texts: list[str], expected: int) -> None:
     data = sequences_of(["good", "bad", "not bad", "not good"] * 5 + texts[:1], [1, 0, 1, 0] * 5 + [0])
-    predict = tfidf(data, np.arange(20), CLASSES)
-    assert predict(np.arange(4)).argmax(1).tolist() == [1, 0, 1, 0]
+    assert outputs_of("tfidf_logistic", data, np.arange(20), CLASSES, np.arange(4)).argmax(1).tolist() == [1, 0, 1, 0]
 
 
 def test_a_class_without_training_texts_has_no_probability() -> None:
     data = sequences_of(["red", "blue", "red", "blue"], [0, 2, 0, 2])
-    outputs: Any = tfidf(data, np.arange(4), CLASSES)(np.arange(2))
+    outputs = outputs_of("tfidf_logistic", data, np.arange(4), CLASSES, np.arange(2))
     assert outputs[:, 1].tolist() == [0, 0]
     assert outputs.argmax(1).tolist() == [0, 2]
 
@@ -215,4 +252,34 @@ def test_a_class_without_training_texts_has_no_probability() -> None:
 def test_texts_without_any_word_are_an_error() -> None:
     data = sequences_of([" ", "", "  "], [0, 1, 0])
     with pytest.raises(DataError, match="none of the 2 training texts contains a word"):
-        tfidf(data, np.arange(2), CLASSES)
+        fit_sequence_baseline("tfidf_logistic", data, np.arange(2), CLASSES)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_tfidf_is_that_of_scikit_learn(count: int) -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline, make_union
+
+    task = LabelSpec("classification", "accuracy", ("a", "b", "c")[:count])
+    kept = np.flatnonzero(TEXTS.labels < count)
+    train, evaluation = kept[:-10], kept[-10:]
+    words = TfidfVectorizer(
+        tokenizer=partial(tokenize, kind="word"),
+        token_pattern=None,
+        lowercase=False,
+        ngram_range=(1, 2),
+        sublinear_tf=True,
+    )
+    parts = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True)
+    reference = make_pipeline(make_union(words, parts), LogisticRegression(C=10, max_iter=1000))
+    reference.fit(TEXTS.texts[train], TEXTS.labels[train])
+    expected = reference.predict_proba(TEXTS.texts[evaluation])
+    assert outputs_of("tfidf_logistic", TEXTS, train, task, evaluation) == pytest.approx(expected, abs=1e-6)
+
+
+def test_ridge_resamples_sequences_of_another_length_than_all_it_has_seen() -> None:
+    data = sequences_of([np.linspace(0, level, 9) for level in range(1, 13)], np.arange(1, 13), classes=())
+    fitted = fit_sequence_baseline("ridge", data, np.arange(12), NUMBERS)
+    slow = sequences_of([np.linspace(0, 5, 17), np.linspace(0, 7, 5)], [0, 0], classes=())
+    assert fitted.predict(RawSequences.of(slow))[:, 0] == pytest.approx([5, 7], abs=0.1)

@@ -68,16 +68,18 @@ class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
 
     def score_baselines(self, data: SequenceData, should_stop: Callable[[], bool]) -> dict[str, BaselineResult] | None:
         """Every baseline on the folds, by name; ``None`` if it was stopped."""
-        from lstmgru.evaluation.sequence_baselines import sequence_baselines
+        from lstmgru.data.sequences.raw import RawSequences
+        from lstmgru.evaluation.sequence_baselines import fit_sequence_baseline, sequence_baseline_names
         from search.tasks.sequences.data import SequenceBacktest
 
         results = {}
-        for name, baseline in sequence_baselines(data.sequences, data.labels).items():
+        for name in sequence_baseline_names(data.sequences, data.labels):
             scores, backtest = [], SequenceBacktest(data)
             for number, fold in enumerate(data.folds):
                 if should_stop():
                     return None
-                outputs = baseline(data.sequences, fold.train, data.labels)(fold.evaluation)
+                fitted = fit_sequence_baseline(name, data.sequences, fold.train, data.labels)
+                outputs = fitted.predict(RawSequences.of(data.sequences, fold.evaluation))
                 backtest.add(number, outputs)
                 scores.append(data.evaluation(fold).score(data.metric, outputs))
             results[name] = BaselineResult(sum(scores) / len(scores), outputs=backtest.outputs())

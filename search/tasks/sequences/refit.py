@@ -49,13 +49,14 @@ def write_holdout(job: SequenceJob, scores: HoldoutScores, bundle: Bundle) -> No
 
 def _baseline_outputs(job: SequenceJob) -> dict[str, Outputs]:
     """Every baseline's outputs for the holdout, by name."""
-    from lstmgru.evaluation.sequence_baselines import sequence_baselines
+    from lstmgru.data.sequences.raw import RawSequences
+    from lstmgru.evaluation.sequence_baselines import fit_sequence_baseline, sequence_baseline_names
 
     data, split = job.data, job.holdout
-    baselines = sequence_baselines(data.sequences, data.labels)
+    scored = RawSequences.of(data.sequences, split.evaluation)
     return {
-        name: baseline(data.sequences, split.train, data.labels)(split.evaluation)
-        for name, baseline in baselines.items()
+        name: fit_sequence_baseline(name, data.sequences, split.train, data.labels).predict(scored)
+        for name in sequence_baseline_names(data.sequences, data.labels)
     }
 
 

@@ -1,0 +1,79 @@
+"""The baselines of sequence classification and regression."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+
+from lstmgru.data.sequences.sequences import Indices, LabeledSequences
+from lstmgru.errors import one_of
+from lstmgru.evaluation.sequence_baselines.base import FittedSequenceBaseline
+from lstmgru.evaluation.sequence_baselines.constant import Majority, Mean
+from lstmgru.evaluation.sequence_baselines.nearest_neighbor import NearestNeighbor
+from lstmgru.evaluation.sequence_baselines.ridge import Ridge
+from lstmgru.evaluation.sequence_baselines.tfidf import TfidfLogistic, TfidfRidge
+from lstmgru.specs import LabelSpec
+
+__all__ = [
+    "SEQUENCE_BASELINES",
+    "FittedSequenceBaseline",
+    "fit_sequence_baseline",
+    "load_sequence_baseline",
+    "sequence_baseline_names",
+]
+
+SEQUENCE_BASELINES: dict[str, type[FittedSequenceBaseline]] = {
+    kind.name: kind for kind in (Majority, Mean, NearestNeighbor, Ridge, TfidfLogistic, TfidfRidge)
+}
+"""The kinds of baselines by name."""
+
+
+def sequence_baseline_names(sequences: LabeledSequences, task: LabelSpec) -> tuple[str, ...]:
+    """The baselines for the data, simplest first.
+
+    Args:
+        sequences: The data.
+        task: The labels.
+    """
+    classifies = task.task == "classification"
+    constant = "majority" if classifies else "mean"
+    if sequences.is_text:
+        return constant, "tfidf_logistic" if classifies else "tfidf_ridge"
+    return constant, "nearest_neighbor", "ridge"
+
+
+def fit_sequence_baseline(
+    name: str, sequences: LabeledSequences, train: Indices, task: LabelSpec
+) -> FittedSequenceBaseline:
+    """Fit a baseline to the training part of a split.
+
+    Args:
+        name: One of :func:`sequence_baseline_names`.
+        sequences: The data.
+        train: (sequences,) indices of the training sequences; no other sequence is read.
+        task: The labels.
+
+    Raises:
+        DataError: The training sequences have no usable features.
+        SpecError: There is no such baseline.
+    """
+    one_of("baseline", name, list(SEQUENCE_BASELINES))
+    return SEQUENCE_BASELINES[name].fit(sequences, train, task)
+
+
+def load_sequence_baseline(
+    name: str, values: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]
+) -> FittedSequenceBaseline:
+    """The fitted baseline of a :meth:`~FittedSequenceBaseline.state`.
+
+    Args:
+        name: Its name.
+        values: The plain values.
+        arrays: The arrays.
+
+    Raises:
+        SpecError: There is no such baseline.
+    """
+    one_of("baseline", name, list(SEQUENCE_BASELINES))
+    return SEQUENCE_BASELINES[name].from_state(values, arrays)
