@@ -12,7 +12,7 @@ from search.compare.page import write_files
 from search.compare.results import Comparison
 from search.compare.search import FamilySearch
 from search.compare.seeds import Retraining, candidate
-from search.compare.store import ComparisonStore, open_comparison, refuse_study
+from search.compare.store import ComparisonStore, existing_comparison, open_comparison, refuse_study
 from search.compare.summary import best_trials, summarize
 from search.compare.time_budget import Options, reserved_seconds
 from search.compare.tracking import track
@@ -22,6 +22,7 @@ from search.executors.base import Executor, Job
 from search.executors.loop import run_one
 from search.reports.formatting import counted
 from search.run.progress import Listener
+from search.run.resume import as_begun
 from search.run.runner import check_registered, interruptible, make_study_executor
 from search.run.trial import score_baselines
 from search.study.budget import TimeBudget
@@ -76,6 +77,11 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
             listener.on_message(f"starting over: {path} is removed; the trials of the study are kept")
             path.unlink()
         study = StudyStore.find(paths)
+        if (begun := existing_comparison(path, plan.name) or study) is not None:
+            plan = as_begun(plan, begun)
+            families = study_families(plan)
+            plans = {family: family_plan(plan, family) for family in families}
+            everything = _with_all_cells(plan, families)
         store = open_comparison(plan, plans, study, path, listener)
         _say_what_differs(plan, listener)
         comparison = _Comparing(plan, everything, store, options, listener).run()

@@ -172,6 +172,18 @@ def open_comparison(
     return comparison
 
 
+def existing_comparison(path: Path, name: str) -> StudyStore | None:
+    """The settings of a comparison that was begun, under the name of its study; ``None``: there is none.
+
+    Raises:
+        NotAJournal: The file at the path is not a journal.
+    """
+    if not path.exists():
+        return None
+    repair(path)
+    return StudyStore.load(open_storage(path), name)
+
+
 def _open(storage: JournalStorage, plan: Plan, more: Mapping[str, Any]) -> StudyStore:
     """Create or load a study of the journal."""
     own = identity(plan).with_values(**more)
@@ -183,6 +195,7 @@ def _open(storage: JournalStorage, plan: Plan, more: Mapping[str, Any]) -> Study
             "identity": own.values,
             "data": plan.describe_data(),
             "metric": plan.metric,
+            "defaults": plan.defaults,
         }
         return StudyStore.create(storage, plan.name, direction=plan.direction, attributes=attributes)
     try:

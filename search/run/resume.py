@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from search.run.progress import Listener
 from search.space.configurations import Parameters, complete
 from search.study.journal import open_storage, repair
 from search.study.paths import StudyPaths, studies_in
+from search.study.records import nested
 from search.study.store import StudyStore
 from search.tasks import task_of
 from search.tasks.plan import Plan, identity
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
     from search.tasks.plan import Plan
 
 
-def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> StudyStore:
+def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> tuple[Plan, StudyStore]:
     """Create or resume a study; trials that a dead driver left running are put back into the queue.
 
     Call it under :func:`search.study.journal.exclusive`.
+
+    Returns:
+        The plan, of an existing study with its defaults (:func:`as_begun`), and the study.
 
     Raises:
         StudyMismatch: The existing study has other data or settings.
@@ -43,6 +47,7 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> StudyStore:
             "config": plan.config.to_dict(),
             "identity": identity(plan).values,
             "data": plan.describe_data(),
+            "defaults": plan.defaults,
         }
         known = warm_start(plan, paths.folder)  # before anything is written, because it may not exist
         objectives = plan.config.search.objectives
@@ -50,7 +55,8 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> StudyStore:
             storage, plan.name, direction=plan.direction, attributes=attributes, objectives=objectives
         )
         _enqueue(plan, store, known, listener)
-        return store
+        return plan, store
+    plan = as_begun(plan, store)
     store.check_identity(identity(plan))
     store.set("config", plan.config.to_dict())
     queued, given_up = store.requeue_orphans()
@@ -61,7 +67,29 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> StudyStore:
     warmed = store.get("warm_start") == plan.config.search.warm_start
     _enqueue(plan, store, None if warmed else warm_start(plan, paths.folder), listener)
     _warn_of_unused_trials(plan, store, listener)
-    return store
+    return plan, store
+
+
+def as_begun(plan: Plan, store: StudyStore) -> Plan:
+    """The plan with the defaults of the version with which a study was begun.
+
+    Presets improve from version to version. A study that leaves a key open keeps the values that it was begun with, so
+    that it can be resumed and its trials stay comparable.
+
+    Args:
+        plan: Of this version.
+        store: The study.
+    """
+    if store.get("config", {}).get("space", {}).get("preset") != plan.config.space.preset:
+        return plan
+    stored = nested(store.get("identity", {})).get("space", {})
+    known = plan.space.spec_defaults() | stored
+    own = plan.config.space.model_dump(exclude_none=True)
+    space = type(plan.config.space).model_validate(
+        {name: known[name] for name, _ in plan.space.items() if name in known} | own
+    )
+    begun = replace(plan, space=plan.resolved(space, plan.config.search))
+    return begun.with_defaults(store.get("defaults"))
 
 
 def _enqueue(plan: Plan, store: StudyStore, warm: WarmStart | None, listener: Listener) -> None:

@@ -81,7 +81,7 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
         if fresh and paths.journal.exists():
             listener.on_message(f"starting over: {contents(paths)} will be removed")
             delete_study(paths)
-        store = open_study(plan, paths, listener)
+        plan, store = open_study(plan, paths, listener)
         listener.on_plan(plan, store.record())
         budget = Budget(plan.config.search.timeout, store.get("elapsed", 0.0), trials=plan.trials)
         with tracker:

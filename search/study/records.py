@@ -317,6 +317,18 @@ class Identity:
         return replace(self, values={**self.values, **more})
 
 
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by dotted key as a tree: ``{"forecast": {"horizon": 7}}``."""
+    tree: dict[str, Any] = {}
+    for key, value in flat.items():
+        *sections, name = key.split(".")
+        place = tree
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[name] = value
+    return tree
+
+
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     flat: list[tuple[str, Any]] = []
     for key, value in tree.items():

@@ -22,6 +22,8 @@ from search.space.space import SearchSpace, Settings
 from search.study.records import Identity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
 
     from search.config.search_config import SearchConfig
@@ -149,6 +151,16 @@ class Plan(ABC):
     @abstractmethod
     def patience(self) -> int | None:
         """Epochs without a better score before the training of a fold stops; ``None``: it never stops early."""
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Values that the study leaves open and another version may choose differently; stored with the study."""
+        return {}
+
+    def with_defaults(self, stored: Mapping[str, Any] | None) -> Self:
+        """The plan with the :attr:`defaults` that a study was begun with; ``None``: before they were stored."""
+        del stored
+        return self
 
     @property
     def _epoch_size(self) -> dict[str, Any]:

@@ -263,7 +263,7 @@ def test_a_grid_visits_every_candidate_once(changes: dict[str, Any]) -> None:
 
 
 def test_the_longest_context_is_that_of_any_candidate() -> None:
-    assert STANDARD["context_length"].high == 28
+    assert STANDARD["context_length"].high == 56
     assert STANDARD.replacing(context_length=IntRange(low=5, high=50, step=5))["context_length"].high == 50
 
 

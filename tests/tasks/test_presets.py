@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -48,22 +49,34 @@ def problems(forecast: ForecastSpec = WEEKS, data: DataFacts = ONE, sampler: str
 
 
 @pytest.mark.parametrize(
-    ("forecast", "contexts", "segments"),
+    ("forecast", "room", "contexts", "segments"),
     [
-        (ForecastSpec(7, 7), (7, 14, 28), (1, 3, 7)),
-        (ForecastSpec(12, 24), (24, 48, 96), (1, 12, 24)),
-        (ForecastSpec(96, 24), (96, 192, 384), (1, 12, 24)),
-        (ForecastSpec(1, 1), (4, 8, 16), (1, 2)),
-        (ForecastSpec(30, 1), (30, 60, 120), (1, 15)),
-        (ForecastSpec(2, 4), (4, 8, 16), (1, 2, 4)),
+        (ForecastSpec(7, 7), None, (14, 28, 56), (1, 3, 7)),
+        (ForecastSpec(12, 24), None, (48, 96, 192), (6, 12, 24)),
+        (ForecastSpec(96, 24), None, (192, 384, 768), (12, 24, 48)),
+        (ForecastSpec(18, 12), None, (36, 72, 144), (3, 6, 12)),
+        (ForecastSpec(24, 12), None, (48, 96, 192), (3, 6, 12, 24)),
+        (ForecastSpec(4, 52), None, (104, 208, 416), (13, 26, 52)),
+        (ForecastSpec(1, 1), None, (8, 12), (1, 2, 4)),
+        (ForecastSpec(30, 1), None, (60, 120, 240), (7, 15, 30)),
+        (ForecastSpec(2, 4), None, (8, 16, 32), (1, 2, 4)),
+        (ForecastSpec(18, 12), 72, (36, 72), (1, 3, 6, 12)),
+        (ForecastSpec(18, 12), 20, (18,), (1, 3, 6)),
+        (ForecastSpec(7, 7), 1, (7,), (1, 3)),
     ],
 )
-def test_contexts_and_segments_follow_the_horizon_and_the_season(
-    forecast: ForecastSpec, contexts: tuple[int, ...], segments: tuple[int, ...]
+def test_contexts_and_segments_follow_the_horizon_the_season_and_the_length_of_the_data(
+    forecast: ForecastSpec, room: int | None, contexts: tuple[int, ...], segments: tuple[int, ...]
 ) -> None:
-    open_keys = defaults("standard", forecast, ONE)
+    open_keys = defaults("standard", forecast, replace(ONE, room=room))
     assert open_keys["context_length"].values == contexts
     assert open_keys["segment_length"].values == segments
+
+
+def test_the_calendar_has_a_season_where_the_study_has_none() -> None:
+    weekly = replace(ONE, calendar_season=52)
+    assert defaults("standard", ForecastSpec(13, 1), weekly)["context_length"].values == (104, 208, 416)
+    assert defaults("standard", ForecastSpec(13, 26), weekly)["context_length"].values == (52, 104, 208)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +89,7 @@ def test_contexts_and_segments_follow_the_horizon_and_the_season(
         ("full", PANEL, {"normalization": ("last", "window"), "series_embedding": (0, 4, 16)}),
         ("standard", ONE, {"transform": ("none",)}),
         ("standard", POSITIVE, {"transform": ("none", "log")}),
-        ("standard", DataFacts(1, 2, positive=True), {"transform": ("none",)}),
+        ("standard", DataFacts(1, 2, positive=True), {"transform": ("none", "log")}),
     ],
 )
 def test_what_else_is_open_follows_the_data(preset: str, data: DataFacts, expected: dict[str, tuple[Any, ...]]) -> None:
@@ -148,11 +161,12 @@ def test_what_a_study_gives_replaces_the_presets_values() -> None:
 @pytest.mark.parametrize(
     ("contexts", "segments"),
     [
-        (30, (1, 3, 7)),
-        ([5, 30], (1, 3)),
+        (30, (1, 3, 7, 14)),
+        ([7, 30], (1, 3)),
         (2, (1,)),
-        ({"low": 7, "high": 14}, (1, 3, 7)),
+        ({"low": 14, "high": 28}, (1, 3, 7)),
         ({"low": 6, "high": 14}, (1, 3)),
+        (200, (3, 7, 14)),
     ],
 )
 def test_the_presets_segments_are_no_longer_than_the_contexts_of_a_study(
@@ -169,8 +183,8 @@ def test_the_presets_segments_are_no_longer_than_the_contexts_of_a_study(
             ["space.segment_length must be at most the shortest space.context_length (7) but reaches 8; shorten"],
         ),
         (
-            {"segment_length": {"low": 1, "high": 9}},
-            ["space.segment_length must be at most the shortest space.context_length (7) but reaches 9"],
+            {"segment_length": {"low": 1, "high": 15}},
+            ["space.segment_length must be at most the shortest space.context_length (14) but reaches 15"],
         ),
         (
             {"transform": ["none", "log"]},

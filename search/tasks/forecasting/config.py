@@ -85,7 +85,7 @@ class ForecastTrainingConfig(TrainingConfig):
     epoch_windows: CountOrAuto | None = Field(
         "auto",
         description="Maximum number of windows per epoch. If there are more, or if the series have different "
-        "numbers of windows, each epoch samples the same number from every series. `auto`: 25600. "
+        "numbers of windows, each epoch samples the same number from every series. `auto`: 6400. "
         "`null`: all.",
     )
     min_epoch_windows: Count = Field(

@@ -11,6 +11,7 @@ import numpy as np
 
 from lstmgru.data.forecasting.splits import Rows, Split, Splits, make_splits
 from lstmgru.data.forecasting.windows import evaluation_cutoffs, training_runs
+from lstmgru.errors import DataError
 from lstmgru.specs import ForecastSpec
 from search.config.study_config import StudyConfig
 from search.config.values import Choices
@@ -22,6 +23,8 @@ from search.tasks.forecasting.presets import DataFacts, resolve_space
 from search.tasks.plan import Plan, accelerator_of, shared
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from lstmgru.data.forecasting.series import SeriesPanel
@@ -32,8 +35,10 @@ OWN_SCALES = ("series", "last")
 """Normalizations by which each series of a panel has mean and deviation of its own."""
 _SCALE_ROWS = 8
 """Training rows from which a series' own deviation says anything."""
-EPOCH_WINDOWS = 25_600
-"""Windows of an epoch where a study leaves them open: enough to learn from, few enough for frequent scores."""
+EPOCH_WINDOWS = 6_400
+"""Windows of an epoch where a study leaves them open: enough to learn from, few enough to try many candidates."""
+_FIRST_EPOCH_WINDOWS = 25_600
+"""The same in the first version, whose studies did not store it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,7 @@ class ForecastPlan(Plan):
         splits: Folds and holdout.
         forecast: Horizon, season, metric.
         scored_context: Steps that a scored window has before it; ``None``: as many as the longest context of the space.
+        epoch_windows: Windows of an epoch where the study leaves them open.
     """
 
     config: ForecastStudyConfig
@@ -52,6 +58,7 @@ class ForecastPlan(Plan):
     splits: Splits
     forecast: ForecastSpec
     scored_context: int | None = None
+    epoch_windows: int = EPOCH_WINDOWS
 
     @property
     def metric(self) -> str:
@@ -129,7 +136,7 @@ class ForecastPlan(Plan):
             StudyFileError: Its values do not fit each other or the data.
         """
         config = self.config.model_copy(update={"space": space, "search": search})
-        return resolve_space(config, self.forecast, facts_of(self.panel))
+        return resolve_space(config, self.forecast, facts_of(self.panel, self.config))
 
     @property
     def longest_context(self) -> int:
@@ -153,15 +160,51 @@ class ForecastPlan(Plan):
         return replace(plan, scored_context=self.scored_context or self.longest_context)
 
     @property
+    def defaults(self) -> dict[str, Any]:
+        """The size of an epoch, see :attr:`search.tasks.plan.Plan.defaults`."""
+        return {"epoch_windows": self.epoch_windows}
+
+    def with_defaults(self, stored: Mapping[str, Any] | None) -> Self:
+        """The plan with the epochs of a study, see :meth:`search.tasks.plan.Plan.with_defaults`."""
+        return replace(self, epoch_windows=(stored or {"epoch_windows": _FIRST_EPOCH_WINDOWS})["epoch_windows"])
+
+    @property
     def _epoch_size(self) -> dict[str, Any]:
         training = self.config.training
-        most = EPOCH_WINDOWS if training.epoch_windows == "auto" else training.epoch_windows
+        most = self.epoch_windows if training.epoch_windows == "auto" else training.epoch_windows
         return {"epoch_windows": most, "min_epoch_windows": training.min_epoch_windows}
 
 
-def facts_of(panel: SeriesPanel) -> DataFacts:
+def facts_of(panel: SeriesPanel, config: ForecastStudyConfig) -> DataFacts:
     """What a space depends on."""
-    return DataFacts(panel.n_targets, len(panel), bool((panel.values[:, : panel.n_targets] > 0).all()))
+    from lstmgru.data.tables.frequency import default_season_length
+
+    positive = bool((panel.values[:, : panel.n_targets] > 0).all())
+    season = default_season_length(panel.frequency)
+    return DataFacts(panel.n_targets, len(panel), positive, _room(panel, config), season)
+
+
+def _room(panel: SeriesPanel, config: ForecastStudyConfig) -> int | None:
+    """The longest context for which the first fold has enough training windows; ``None``: not even the shortest has.
+
+    A single series keeps two thirds of its training part for windows. Of a panel, every series has at least one window
+    or, with padding, one in ten.
+    """
+    horizon, padded = config.forecast.horizon, config.data.short_series == "pad"
+    try:
+        first = make_splits(
+            panel,
+            config.splits.to_spec(),
+            context_length=1,
+            horizon=horizon,
+            short_series=config.data.short_series,
+        ).folds[0]
+    except DataError:
+        return None  # the real contexts will say so, with their lengths
+    rows = first.train[:, 1] - first.train[:, 0]
+    if len(panel) == 1:
+        return max(1, int(rows[0] - horizon) // 3)
+    return max(1, int(np.quantile(rows, 0.9) if padded else rows.min()) - horizon)
 
 
 def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None) -> ForecastPlan:
@@ -175,7 +218,7 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
     season_length = default_season_length(panel.frequency) if season == "auto" else season
     forecast = config.forecast.to_spec(season_length=season_length)
     try:
-        space = resolve_space(config, forecast, facts_of(panel))
+        space = resolve_space(config, forecast, facts_of(panel, config))
     except StudyFileError as error:
         raise StudyFileError(file, error.problems) from error
     splits = make_splits(

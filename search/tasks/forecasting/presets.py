@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 _OPEN: Choices[Any] = Choices(())
 """Values that depend on the data, see :func:`defaults`."""
+_SHORTEST_BASE = 4
+_MOST_SEGMENTS = 96
+"""Most steps of a recurrence: a network that reads its context step by step is slow, and seldom better."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,15 @@ class DataFacts:
         n_targets: Y.
         n_series: Series of the panel.
         positive: Whether all targets are above 0, so that they have logarithms.
+        room: Longest context for which every fold has enough training windows; ``None``: any context is.
+        calendar_season: Steps in the usual season of the frequency, for studies without a season.
     """
 
     n_targets: int
     n_series: int
     positive: bool
+    room: int | None = None
+    calendar_season: int = 1
 
 
 _STANDARD = SearchSpace(
@@ -114,21 +122,20 @@ PRESETS: dict[str, SearchSpace] = {
 def defaults(preset: str, forecast: ForecastSpec, data: DataFacts) -> dict[str, Choices[Any]]:
     """The values of the open keys of a preset.
 
-    Contexts are one, two and four times the horizon or the season, whichever is longer. Segments are one step, a season
-    and its half. The loss matches the metric.
+    Contexts and segments follow the data, see :func:`context_lengths` and :func:`segment_lengths`. The loss matches the
+    metric.
 
     Args:
         preset: Its name.
         forecast: Horizon, season, metric.
         data: What is to be forecast.
     """
-    base = max(forecast.horizon, forecast.season_length, 4)
-    season = forecast.season_length
-    segments = {1, season, season // 2} if season > 3 else {1, max(1, base // 2)}
+    season = _season(forecast, data)
+    contexts = context_lengths(forecast.horizon, season, data.room)
     panel = data.n_series > 1
     return {
-        "context_length": Choices((base, 2 * base, 4 * base)),
-        "segment_length": Choices(tuple(sorted(segments))),
+        "context_length": Choices(contexts),
+        "segment_length": Choices(segment_lengths(contexts, forecast.horizon, season)),
         "channels": Choices(CHANNELS if data.n_targets > 1 else ("joint",)),
         "normalization": Choices(("last", "window") if panel else ("fold", "last")),
         "transform": Choices(_transforms(preset, data)),
@@ -137,11 +144,54 @@ def defaults(preset: str, forecast: ForecastSpec, data: DataFacts) -> dict[str, 
     }
 
 
+def _season(forecast: ForecastSpec, data: DataFacts) -> int:
+    """The season of the study or, if it has none, of the calendar."""
+    return forecast.season_length if forecast.season_length > 1 else data.calendar_season
+
+
+def context_lengths(horizon: int, season_length: int, room: int | None) -> tuple[int, ...]:
+    """The contexts of a preset, ascending.
+
+    They are two, four and eight times the horizon or the season, whichever is longer, up to twelve seasons or eight
+    horizons, and no longer than the data allow; if all are longer, the horizon or the season alone.
+
+    Args:
+        horizon: H.
+        season_length: Steps in a season; 1: there is none.
+        room: The longest possible context; ``None``: no limit.
+    """
+    base = max(horizon, season_length, _SHORTEST_BASE)
+    longest = max(12 * season_length, 8 * horizon, 2 * base)
+    contexts = sorted({min(times * base, longest) for times in (2, 4, 8)})
+    if room is None:
+        return tuple(contexts)
+    fitting = [context for context in contexts if context <= room]
+    return tuple(fitting or [base])
+
+
+def segment_lengths(contexts: Sequence[int], horizon: int, season_length: int) -> tuple[int, ...]:
+    """The segments of a preset, ascending.
+
+    They are a quarter, half, one and two seasons, and single steps; of these, the ones that divide the longest context
+    into at most 96 segments and the shortest into at least two.
+
+    Args:
+        contexts: Ascending.
+        horizon: H, in place of a season that is too short to be divided.
+        season_length: Steps in a season.
+    """
+    unit = season_length if season_length > 3 else max(horizon, _SHORTEST_BASE)
+    lengths = {1, unit // 4, unit // 2, unit, 2 * unit} - {0}
+    fitting = [length for length in sorted(lengths) if 2 * length <= contexts[0]]
+    short = [length for length in fitting if contexts[-1] <= _MOST_SEGMENTS * length]
+    return tuple(short or fitting[-1:] or [1])
+
+
 def _transforms(preset: str, data: DataFacts) -> tuple[str, ...]:
-    """``full`` has all that exist; the others logarithms of a single series: windows of a panel are scaled anyway."""
+    """``full`` has all that exist, the others logarithms."""
     if preset == "full":
         return TRANSFORMS if data.positive else ("none", "difference")
-    return ("none", "log") if data.positive and data.n_series == 1 else ("none",)
+    return ("none", "log") if data.positive else ("none",)
 
 
 def resolve_space(config: ForecastStudyConfig, forecast: ForecastSpec, data: DataFacts) -> SearchSpace:
@@ -157,18 +207,14 @@ def resolve_space(config: ForecastStudyConfig, forecast: ForecastSpec, data: Dat
     given = {name: values for name, _ in preset.items() if (values := getattr(config.space, name)) is not None}
     space = preset.replacing(**{**filled, **given})
     if "segment_length" not in given:
-        space = space.replacing(segment_length=_fitting(space))
+        contexts = space["context_length"]
+        lengths = segment_lengths((int(contexts.low), int(contexts.high)), forecast.horizon, _season(forecast, data))
+        space = space.replacing(segment_length=Choices(lengths))
     problems = {f"space.{key}": text for key, text in _problems(space, forecast, data).items()}
     problems |= sampler_problems(config.search.sampler, space.as_config())
     if problems:
         raise StudyFileError(config.name or "study", [Problem(key, text) for key, text in problems.items()])
     return space
-
-
-def _fitting(space: SearchSpace) -> Choices[int]:
-    """The preset's segments that are no longer than the shortest context that a study wants."""
-    shortest = space["context_length"].low
-    return Choices(tuple(length for length in map(int, space["segment_length"].values or ()) if length <= shortest))
 
 
 def _problems(space: SearchSpace, forecast: ForecastSpec, data: DataFacts) -> dict[str, str]:
