@@ -16,7 +16,7 @@ from dataclasses import replace
 import optuna
 import torch
 
-from lstmgru.evaluation.baselines import linear
+from lstmgru.evaluation.baselines import fit_baseline, forecaster
 from lstmgru.evaluation.forecasts import make_evaluation
 from lstmgru.specs import ModelSpec, TrainSpec
 from lstmgru.training.fit_forecasts import fit, point_forecast, predict
@@ -49,8 +49,8 @@ def score_linear(plan: Plan) -> float:
     """The linear baseline on the holdout."""
     longest = plan.longest_context
     holdout = make_evaluation(plan.panel, plan.splits.holdout, plan.forecast, context_length=longest, stride=1)
-    forecaster = linear(plan.panel, plan.splits.holdout, plan.forecast, longest)
-    return holdout.score(plan.forecast.metric, forecaster(holdout.cutoffs))
+    linear = fit_baseline("linear", plan.panel, plan.splits.holdout, plan.forecast, longest)
+    return holdout.score(plan.forecast.metric, forecaster(plan.panel, linear)(holdout.cutoffs))
 
 
 def refits(plan: Plan, candidates: int, seeds: int, ema_decay: float | None) -> Iterator[float]:

@@ -22,6 +22,10 @@ class TrainingDiverged(LstmGruError):
     """The loss or the validation score became NaN or infinite."""
 
 
+class BaselineTooSlow(LstmGruError):
+    """A baseline would take longer than its time limit."""
+
+
 class BundleError(LstmGruError):
     """A bundle directory is missing, incomplete or of another version."""
 

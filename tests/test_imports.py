@@ -35,9 +35,12 @@ PLACES = {
     "rich": ("search.cli",),
     "safetensors": ("lstmgru.bundle",),
     "sklearn": ("lstmgru.evaluation",),
-    "torch": ("lstmgru.nn", "lstmgru.training", "lstmgru.bundle", "search.run.trial", "search.executors"),
+    "torch": (
+        "lstmgru.nn", "lstmgru.training", "lstmgru.bundle", "lstmgru.evaluation.baselines",
+        "search.run.trial", "search.executors",
+    ),
     "typer": ("search.cli",),
-}
+}  # fmt: skip
 NOT_IN_LIBRARY = {"search", "optuna", "mlflow", "typer", "rich", "pydantic", "yaml"}
 TASKS = {"forecast", "classification", "regression"}
 # Their classes belong to one task.

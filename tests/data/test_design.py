@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers.panels import make_panel
 
+from lstmgru.data.forecasting.arrays import window_arrays
 from lstmgru.data.forecasting.design import WindowDesign
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.data.forecasting.splits import Split
@@ -15,11 +17,28 @@ from lstmgru.data.forecasting.splits import Split
 T, H = 4, 2
 
 
-def design(panel: SeriesPanel) -> WindowDesign:
+class Design:
     """Of a split that trains on the first 20 rows of each series."""
-    starts = panel.offsets[:-1]
-    split = Split("fold 1", np.stack([starts, starts + 20], axis=1), np.stack([starts + 20, starts + 30], axis=1))
-    return WindowDesign.fit(panel, split, context_length=T, horizon=H)
+
+    def __init__(self, panel: SeriesPanel) -> None:
+        starts = panel.offsets[:-1]
+        split = Split("fold 1", np.stack([starts, starts + 20], axis=1), np.stack([starts + 20, starts + 30], axis=1))
+        self.panel = panel
+        self.learned = WindowDesign.fit(panel, split, context_length=T, horizon=H)
+        self.width = self.learned.width
+
+    def inputs(self, cutoffs: np.ndarray) -> np.ndarray:
+        return self.learned.inputs(window_arrays(self.panel, cutoffs, context_length=T, horizon=H))
+
+    def units(self, cutoffs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.learned.units(window_arrays(self.panel, cutoffs, context_length=T, horizon=H))
+
+    def covariates(self, rows: np.ndarray) -> np.ndarray:
+        return self.learned.covariates(self.panel.values[rows])
+
+
+def design(panel: SeriesPanel) -> Design:
+    return Design(panel)
 
 
 def test_a_row_holds_the_context_of_all_channels_and_the_known_future() -> None:
@@ -114,3 +133,12 @@ def test_what_comes_after_the_training_part_changes_no_row_before() -> None:
     panel.values[20:30, :3] = 2
     panel.values[50:60, :3] = 2
     assert np.array_equal(before, design(panel).inputs(np.array([10, 40])))
+
+
+def test_it_is_the_same_after_json() -> None:
+    panel = make_panel((30, 30), future=2, static=2, categories={"future_1": ("a", "b"), "static_1": ("x", "y")})
+    made = design(panel)
+    again = WindowDesign.from_dict(json.loads(json.dumps(made.learned.to_dict())))
+    windows = window_arrays(panel, np.array([10, 40]), context_length=T, horizon=H)
+    assert np.array_equal(again.inputs(windows), made.learned.inputs(windows))
+    assert again.width == made.width == made.learned.inputs(windows).shape[1]

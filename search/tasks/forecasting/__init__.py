@@ -70,19 +70,19 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
 
         A metric of quantiles is taken of intervals that are calibrated on the same forecasts, which favors them.
         """
-        from lstmgru.evaluation.baselines import BASELINES
+        from lstmgru.evaluation.baselines import baseline_names, fit_baseline, forecaster
         from search.tasks.forecasting.data import ForecastBacktest
 
         metric = data.metric
         evaluations = [data.evaluation(fold) for fold in data.folds]
         results = {}
-        for name, baseline in BASELINES.items():
+        for name in baseline_names(data.panel, data.forecast):
             backtest, forecasts = ForecastBacktest(data, data.context_length), []
             for number, (fold, evaluation) in enumerate(zip(data.folds, evaluations, strict=True)):
                 if should_stop():
                     return None
-                forecaster = baseline(data.panel, fold, data.forecast, data.context_length, data.short_series)
-                forecasts.append(forecaster(evaluation.cutoffs))
+                fitted = fit_baseline(name, data.panel, fold, data.forecast, data.context_length, data.short_series)
+                forecasts.append(forecaster(data.panel, fitted)(evaluation.cutoffs))
                 backtest.add(number, forecasts[-1])
             calibration = backtest.calibration()
             scores = [

@@ -145,14 +145,14 @@ def _score_baselines(job: ForecastJob, evaluation: ForecastEvaluation) -> tuple[
 
     Their forecasts with all quantiles are let go of one after the other.
     """
-    from lstmgru.evaluation.baselines import BASELINES
+    from lstmgru.evaluation.baselines import baseline_names, fit_baseline, forecaster
 
     data, metric = job.data, job.data.forecast.metric
     scores: dict[str, float] = {}
     errors: dict[str, Errors] = {}
-    for name, baseline in BASELINES.items():
-        forecaster = baseline(data.panel, job.holdout, data.forecast, data.context_length, data.short_series)
-        forecast = forecaster(evaluation.cutoffs)
+    for name in baseline_names(data.panel, data.forecast):
+        fitted = fit_baseline(name, data.panel, job.holdout, data.forecast, data.context_length, data.short_series)
+        forecast = forecaster(data.panel, fitted)(evaluation.cutoffs)
         calibration = _calibration(job.baseline_calibrations.get(name))
         its = _forecasts(data, evaluation, forecast, calibration, data.context_length)
         scores[name] = evaluation.score(metric, its.point, its.quantiles)

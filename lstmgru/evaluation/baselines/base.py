@@ -1,0 +1,176 @@
+"""The contract of a baseline: fitted to a training part, it forecasts from arrays and is stored without code."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lstmgru.data.forecasting.arrays import WindowArrays, window_arrays
+from lstmgru.errors import BaselineTooSlow
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
+    from lstmgru.data.forecasting.splits import Rows, Split
+    from lstmgru.specs import ForecastSpec
+
+Array = npt.NDArray[np.float32]
+Forecaster = Callable[["Rows"], Array]
+"""(windows,) cutoffs → (windows, H, Y) forecasts in original units."""
+State = tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]
+"""Plain values for JSON, and arrays by name."""
+
+# Maximum size of a block of windows.
+_NUMBERS_AT_ONCE = 4_000_000
+
+
+@dataclass(frozen=True)
+class TimeLimit:
+    """Stops a baseline that would take too long.
+
+    Attributes:
+        seconds: Time limit, from the moment at which this object is made.
+        should_stop: Asks whether to stop for another reason, such as Ctrl-C.
+    """
+
+    seconds: float = float("inf")
+    should_stop: Callable[[], bool] = lambda: False
+    started: float = field(default_factory=time.monotonic)
+
+    def check(self, done: int = 0, total: int = 0) -> None:
+        """Stop if the time is up, or will be before the work is done.
+
+        Args:
+            done: Finished parts of the work that began with this object; 0: unknown.
+            total: All parts.
+
+        Raises:
+            BaselineTooSlow: The limit is exceeded, or will be.
+            InterruptedError: It should stop for another reason.
+        """
+        if self.should_stop():
+            raise InterruptedError("the baseline was interrupted")
+        elapsed = time.monotonic() - self.started
+        expected = elapsed * max(1.0, total / done) if done else elapsed
+        if expected > self.seconds:
+            raise BaselineTooSlow(f"it would take {expected:.0f} s, longer than its limit of {self.seconds:.0f} s")
+
+
+UNLIMITED = TimeLimit()
+
+
+@dataclass(frozen=True)
+class BaselineData:
+    """What a baseline is fitted to.
+
+    Attributes:
+        panel: The data.
+        split: Its training part is used.
+        forecast: Horizon and season.
+        context_length: T, rows that networks read before a cutoff.
+        short_series: With ``pad``, windows with fewer rows before the cutoff are also used for training.
+        limit: Of the time.
+    """
+
+    panel: SeriesPanel
+    split: Split
+    forecast: ForecastSpec
+    context_length: int
+    short_series: ShortSeries = "error"
+    limit: TimeLimit = UNLIMITED
+
+
+class FittedBaseline(ABC):
+    """A simple method, fitted to a training part.
+
+    It forecasts from windows with at least one real row of context.
+
+    Attributes:
+        name: What it is called everywhere.
+        slow: Whether it takes more than a few seconds on large data, so that a study scores it in a job of its own.
+        context_length: Rows of context that it reads at most.
+        horizon: H.
+    """
+
+    name: ClassVar[str]
+    slow: ClassVar[bool] = False
+    context_length: int
+    horizon: int
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, data: BaselineData) -> Self:
+        """Fit the method.
+
+        Args:
+            data: What to fit it to.
+
+        Raises:
+            DataError: No training window fits.
+            BaselineTooSlow: The time limit is exceeded.
+        """
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that it stores."""
+        return 0
+
+    @abstractmethod
+    def predict(self, windows: WindowArrays, limit: TimeLimit = UNLIMITED) -> Array:
+        """(n, H, Y) forecasts in original units.
+
+        Args:
+            windows: With at least :attr:`context_length` rows of context, real or not.
+            limit: Of the time.
+
+        Raises:
+            SpecError: An array that it reads is missing or too short.
+            BaselineTooSlow: The time limit is exceeded.
+        """
+
+    @abstractmethod
+    def state(self) -> State:
+        """Everything that was learned, as plain values and arrays."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, values: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """The baseline whose :meth:`state` this is."""
+
+    def module(self) -> nn.Module | None:
+        """The same function as a torch module, in single precision; ``None`` if there is none.
+
+        Its arguments are those of :meth:`lstmgru.bundle.forecasting.servable.UnscaledForecaster.forward`: past, future,
+        static, series and lengths, where all but the first may be ``None``. The context may be longer than
+        :attr:`context_length`. It returns (B, H, Y).
+        """
+        return None
+
+
+def forecaster(panel: SeriesPanel, baseline: FittedBaseline, limit: TimeLimit = UNLIMITED) -> Forecaster:
+    """Forecasts of the windows of a panel in blocks, so that memory is constant.
+
+    Args:
+        panel: The data.
+        baseline: Fitted to this panel, or another one with the same columns.
+        limit: Of the time.
+    """
+
+    def predict(cutoffs: Rows) -> Array:
+        horizon = baseline.horizon
+        at_once = max(1, _NUMBERS_AT_ONCE // ((baseline.context_length + horizon) * panel.values.shape[1]))
+        blocks = np.split(cutoffs, range(at_once, len(cutoffs), at_once))
+        parts = []
+        for block in blocks:
+            windows = window_arrays(panel, block, context_length=baseline.context_length, horizon=horizon)
+            parts.append(baseline.predict(windows, limit))
+        return np.concatenate(parts)
+
+    return predict
