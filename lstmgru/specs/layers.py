@@ -93,10 +93,8 @@ class RecurrentSpec(ABC):
     @property
     def stacks(self) -> str:
         """The recurrent layers: ``lstm(64) > gru(32)``, or ``lstm(64) | gru(64)`` side by side."""
-        stacks = self._branches
-        if len(self.branches) == 1:
-            return stacks
-        return stacks if self.merge == "concat" else f"{self.merge}[{stacks}]"
+        merged = len(self.branches) > 1 and self.merge != "concat"
+        return f"{self.merge}[{self._branches}]" if merged else self._branches
 
     @property
     def _branches(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from search.compare.results import Comparison, FamilyResult
@@ -186,25 +186,35 @@ def _families_axis(figure: Figure, families: Sequence[FamilyResult]) -> None:
     figure.update_yaxes(tickmode="array", range=[0.4, len(families) + 0.6], **ticks)
 
 
-def steps_figure(comparison: Comparison) -> Figure:
-    """Scores by step of the horizon."""
+def _lines_figure(comparison: Comparison, points: Callable[[FamilyResult], dict[str, Any]], hover: str) -> Figure:
+    """A line for each family.
+
+    Args:
+        comparison: The comparison.
+        points: The points of a family, as arguments of ``Scatter``; a family without any has no line.
+        hover: Template of the text of a point.
+    """
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure()
     lines = _lines(comparison)
     for family in comparison.families:
-        if family.steps:
-            figure.add_trace(
-                Scatter(
-                    x=list(range(1, len(family.steps) + 1)),
-                    y=list(family.steps),
-                    mode="lines+markers" if len(family.steps) <= 50 else "lines",
-                    name=family.name,
-                    line=lines[family.name],
-                    hovertemplate="step %{x}: %{y:.5g}<extra>" + family.name + "</extra>",
-                )
-            )
+        drawn = {"mode": "lines+markers", **points(family)}
+        if drawn["y"]:
+            text = f"{hover}<extra>{family.name}</extra>"
+            figure.add_trace(Scatter(name=family.name, line=lines[family.name], hovertemplate=text, **drawn))
     style(figure)
+    return figure
+
+
+def steps_figure(comparison: Comparison) -> Figure:
+    """Scores by step of the horizon."""
+
+    def points(family: FamilyResult) -> dict[str, Any]:
+        mode = "lines+markers" if len(family.steps) <= 50 else "lines"
+        return {"x": list(range(1, len(family.steps) + 1)), "y": list(family.steps), "mode": mode}
+
+    figure = _lines_figure(comparison, points, "step %{x}: %{y:.5g}")
     figure.update_xaxes(title="step of the horizon", **whole_numbers(comparison.horizon or 1))
     figure.update_yaxes(title=axis_title(f"{comparison.metric}, holdout"), tickformat=NUMBER)
     return figure
@@ -212,28 +222,19 @@ def steps_figure(comparison: Comparison) -> Figure:
 
 def contexts_figure(comparison: Comparison) -> Figure:
     """Median score of complete trials by context length; larger points stand for more trials."""
-    from plotly.graph_objects import Figure, Scatter
+    contexts = [each for family in comparison.families for each in family.contexts]
+    most = max(each.trials for each in contexts)
 
-    figure = Figure()
-    lines = _lines(comparison)
-    most = max(each.trials for family in comparison.families for each in family.contexts)
-    for family in comparison.families:
-        if family.contexts:
-            sizes = [6 + 10 * each.trials / most for each in family.contexts]
-            figure.add_trace(
-                Scatter(
-                    x=[(each.shortest + each.longest) / 2 for each in family.contexts],
-                    y=[each.median for each in family.contexts],
-                    mode="lines+markers",
-                    name=family.name,
-                    line=lines[family.name],
-                    marker={"size": sizes},
-                    text=[f"{each.trials} trials" for each in family.contexts],
-                    hovertemplate="%{x} steps: %{y:.5g}, %{text}<extra>" + family.name + "</extra>",
-                )
-            )
-    style(figure)
-    lengths = sorted({(each.shortest + each.longest) / 2 for family in comparison.families for each in family.contexts})
+    def points(family: FamilyResult) -> dict[str, Any]:
+        return {
+            "x": [(each.shortest + each.longest) / 2 for each in family.contexts],
+            "y": [each.median for each in family.contexts],
+            "marker": {"size": [6 + 10 * each.trials / most for each in family.contexts]},
+            "text": [f"{each.trials} trials" for each in family.contexts],
+        }
+
+    figure = _lines_figure(comparison, points, "%{x} steps: %{y:.5g}, %{text}")
+    lengths = sorted({(each.shortest + each.longest) / 2 for each in contexts})
     figure.update_layout(legend_itemsizing="constant")
     figure.update_xaxes(
         title="context length in steps", tickmode="array", tickvals=lengths[:_MOST_TICKS], tickformat=NUMBER
@@ -244,24 +245,15 @@ def contexts_figure(comparison: Comparison) -> Figure:
 
 def lengths_figure(comparison: Comparison) -> Figure:
     """Scores of short, middle and long cases of the holdout."""
-    from plotly.graph_objects import Figure, Scatter
 
-    figure = Figure()
-    lines = _lines(comparison)
-    for family in comparison.families:
-        if family.lengths:
-            figure.add_trace(
-                Scatter(
-                    x=[span(each.shortest, each.longest) for each in family.lengths],
-                    y=[each.score for each in family.lengths],
-                    mode="lines+markers",
-                    name=family.name,
-                    line=lines[family.name],
-                    text=[f"{each.cases} {comparison.cases}" for each in family.lengths],
-                    hovertemplate="%{x}: %{y:.5g}, %{text}<extra>" + family.name + "</extra>",
-                )
-            )
-    style(figure)
+    def points(family: FamilyResult) -> dict[str, Any]:
+        return {
+            "x": [span(each.shortest, each.longest) for each in family.lengths],
+            "y": [each.score for each in family.lengths],
+            "text": [f"{each.cases} {comparison.cases}" for each in family.lengths],
+        }
+
+    figure = _lines_figure(comparison, points, "%{x}: %{y:.5g}, %{text}")
     figure.update_xaxes(title=comparison.terms.length_unit, type="category")
     figure.update_yaxes(title=axis_title(f"{comparison.metric}, holdout"), tickformat=NUMBER)
     return figure

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lstmgru.errors import listed
 from lstmgru.evaluation.significance import Interval, holm
 from search.compare.results import Difference, Standing
 from search.tasks.compare import Terms
@@ -102,13 +103,13 @@ def verdict(best: str, standings: Mapping[str, Standing], terms: Terms) -> str:
         return f"Only {best} has a score, so there is nothing to compare."
     if by["better"]:
         return (
-            f"Folds and holdout disagree: {best} has the best score on the folds, but {_and(by['better'])} "
+            f"Folds and holdout disagree: {best} has the best score on the folds, but {listed(by['better'])} "
             f"{_verb(by['better'], 'has', 'have')} {terms.better} on the holdout. No family is the best one."
         )
     if len(by["worse"]) == len(standings):
-        return f"{best} is the best family: {terms.better_than} {_and(by['worse'])}."
+        return f"{best} is the best family: {terms.better_than} {listed(by['worse'])}."
     if by["worse"]:
-        return f"{best} is better than {_and(by['worse'])}; {_undecided(best, by, terms)}."
+        return f"{best} is better than {listed(by['worse'])}; {_undecided(best, by, terms)}."
     if by["equal"] or by["seeds"]:
         return f"No significant difference: {best} has the best score on the folds; {_undecided(best, by, terms)}."
     few = f"there are too few {terms.cases} or seeds to compare it with the others"
@@ -132,7 +133,7 @@ def against_baselines(baselines: Mapping[str, float], scores: Mapping[str, float
         return f"All families beat {baseline}."
     if not better:
         return f"No family beats {baseline}: use the baseline."
-    return f"Only {_and(better)} {_verb(better, 'beats', 'beat')} {baseline}."
+    return f"Only {listed(better)} {_verb(better, 'beats', 'beat')} {baseline}."
 
 
 def _undecided(best: str, by: Mapping[Standing, list[str]], terms: Terms) -> str:
@@ -140,18 +141,14 @@ def _undecided(best: str, by: Mapping[Standing, list[str]], terms: Terms) -> str
     parts = []
     if by["equal"]:
         parts.append(
-            f"{_and(by['equal'])} {_verb(by['equal'], 'is', 'are')} not significantly different on the holdout"
+            f"{listed(by['equal'])} {_verb(by['equal'], 'is', 'are')} not significantly different on the holdout"
         )
     if by["seeds"]:
         verb = _verb(by["seeds"], "differs", "differ")
-        parts.append(f"{_and(by['seeds'])} {verb} from {best} by no more than the variation between seeds")
+        parts.append(f"{listed(by['seeds'])} {verb} from {best} by no more than the variation between seeds")
     if by["unknown"]:
-        parts.append(f"there are too few {terms.cases} or seeds to compare {best} with {_and(by['unknown'])}")
+        parts.append(f"there are too few {terms.cases} or seeds to compare {best} with {listed(by['unknown'])}")
     return ", and ".join(parts)
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _verb(names: Sequence[str], one: str, many: str) -> str:

@@ -11,7 +11,7 @@ from search.compare.results import Comparison, FamilyResult
 from search.study.paths import COMPARISON_FILES
 from search.tracking import store
 from search.tracking.entries import MAX_TAG, Point, clip
-from search.tracking.runs import Runs, open_experiment
+from search.tracking.runs import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ def track(
     with store.talking_to(uri):
         client = store.connect(uri)
         location = store.artifact_location(uri, folder)
-        experiment = open_experiment(client, settings.get("experiment") or comparison.study, location)
+        experiment = store.open_experiment(client, settings.get("experiment") or comparison.study, location)
         runs = Runs(client, experiment)
         state = runs.find(_UID, comparison.uid)
         if state is None:

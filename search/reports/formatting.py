@@ -20,6 +20,11 @@ def better(study: StudyRecord) -> str:
     return f"{'larger' if study.direction == 'maximize' else 'smaller'} is better"
 
 
+def scored(study: StudyRecord) -> str:
+    """The end of the summary of a study: ``scored by mae (smaller is better).``"""
+    return f"scored by {study.metric} ({better(study)})."
+
+
 def aims(study: StudyRecord) -> str:
     """The objectives and bounds: ``score (maximized) and latency (minimized), with n_parameters <= 50000``."""
     goal = study.goal

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lstmgru.errors import SpecError
 from lstmgru.specs.cells import cell_names
-from search.reports.formatting import better
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,11 +74,6 @@ class TaskPages(Protocol):
         Raises:
             DataError: The file is not such a table.
         """
-
-
-def scored(study: StudyRecord) -> str:
-    """The end of :meth:`TaskPages.summary`: ``scored by mae (smaller is better).``"""
-    return f"scored by {study.metric} ({better(study)})."
 
 
 def searched_space(

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from lstmgru.evaluation.metrics import find_metric
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from lstmgru.evaluation.significance import Interval
     from search.study.records import TrialRecord
     from search.tasks.plan import Plan
-
 
 Cases = Literal["windows", "sequences", "texts"]
 """What is scored one by one: windows of forecasts, or sequences or texts that get a label."""
@@ -196,3 +199,9 @@ class ComparedTask(ABC):
         """Scores of complete trials by the length of their contexts; none where there are no contexts."""
         del trials
         return ()
+
+
+def seed_mean(rows: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:
+    """(values,) mean over the (seeds, values) of several seeds."""
+    means: npt.NDArray[np.float64] = np.array(rows, np.float64).mean(axis=0)
+    return means

@@ -38,10 +38,9 @@ def description(study: StudyRecord, *, tracking_uri: str, model_uri: str | None)
         f"Data: {_escape(_data(study.data))}.",
         f"Trials: {len(states)}, of which {states.count('COMPLETE')} complete, "
         f"{states.count('PRUNED')} pruned, {states.count('FAIL')} failed.",
+        leaderboard_table(study, rows=_ROWS),
+        *([_usage(tracking_uri, model_uri, pages.outputs)] if model_uri else []),
     ]
-    parts.append(leaderboard_table(study, rows=_ROWS))
-    if model_uri:
-        parts.append(_usage(tracking_uri, model_uri, pages.outputs))
     return "\n\n".join(parts) + "\n"
 
 
@@ -83,20 +82,15 @@ def _goal(study: StudyRecord) -> list[str]:
 
 def _line(rank: int, row: Row, measured: list[str]) -> str:
     name = f"`{_escape(row.name)}`" if row.trial is not None else f"*{_escape(row.name)}* (baseline)"
-    numbers = [_number(value) for value in (row.trial, row.folds, row.holdout, row.n_parameters)]
-    rest = [_cell(getattr(row, name)) for name in measured]
-    return "| " + " | ".join([str(rank), name, *numbers, *rest]) + " |"
+    values = (row.trial, row.folds, row.holdout, row.n_parameters, *(getattr(row, name) for name in measured))
+    return "| " + " | ".join([str(rank), name, *map(_cell, values)]) + " |"
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return "*" if value else ""
-    return ", ".join(map(_escape, value)) if isinstance(value, tuple) else _number(value)
-
-
-def _number(value: float | int | None) -> str:
-    if value is None:
-        return ""
+    if isinstance(value, tuple):
+        return ", ".join(map(_escape, value))
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 

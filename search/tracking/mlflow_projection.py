@@ -17,7 +17,7 @@ from search.tracking import entries, store
 from search.tracking.base import RunStatus
 from search.tracking.describe import description, write_holdout, write_leaderboard, write_report, write_settings
 from search.tracking.model import Export, register
-from search.tracking.runs import Runs, RunState, open_experiment
+from search.tracking.runs import Runs, RunState
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -292,7 +292,7 @@ class MlflowProjection:
         with store.talking_to(self._uri):
             client = store.connect(self._uri)
             location = store.artifact_location(self._uri, self._folder)
-            experiment_id = open_experiment(client, self._experiment or study.study, location)
+            experiment_id = store.open_experiment(client, self._experiment or study.study, location)
             self._session = Session(client, experiment_id, study)
             self._session.show_study(running=running)
         for trial in study.trials:

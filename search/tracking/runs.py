@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from search.errors import TrackingError
 from search.study.records import StudyRecord
 from search.tracking.entries import LOGGED_EPOCHS, STUDY_UID, TRIAL, Point
 
@@ -125,28 +124,6 @@ class Runs:
             token = page.token
             if not token:
                 return
-
-
-def open_experiment(client: MlflowClient, name: str, location: str | None) -> str:
-    """Find or create an experiment; return its id.
-
-    Args:
-        client: Client of the server.
-        name: Name of the experiment.
-        location: Artifact location of a new experiment; ``None``: the server decides.
-
-    Raises:
-        TrackingError: The experiment was deleted.
-    """
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        return str(client.create_experiment(name, location))
-    if experiment.lifecycle_stage != "active":
-        raise TrackingError(
-            f"MLflow's experiment '{name}' was deleted; restore it with 'mlflow experiments restore -x "
-            f"{experiment.experiment_id}', or choose another with --set tracking.experiment=..."
-        )
-    return str(experiment.experiment_id)
 
 
 def _state(run: Run) -> RunState:

@@ -163,6 +163,28 @@ def talking_to(tracking_uri: str) -> Iterator[None]:
         raise TrackingError(f"MLflow at {without_password(tracking_uri)} failed: {_reason(error)}") from error
 
 
+def open_experiment(client: MlflowClient, name: str, location: str | None) -> str:
+    """Find or create an experiment; return its id.
+
+    Args:
+        client: Client of the server.
+        name: Name of the experiment.
+        location: Artifact location of a new experiment; ``None``: the server decides.
+
+    Raises:
+        TrackingError: The experiment was deleted.
+    """
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        return str(client.create_experiment(name, location))
+    if experiment.lifecycle_stage != "active":
+        raise TrackingError(
+            f"MLflow's experiment '{name}' was deleted; restore it with 'mlflow experiments restore -x "
+            f"{experiment.experiment_id}', or choose another with --set tracking.experiment=..."
+        )
+    return str(experiment.experiment_id)
+
+
 def _reason(error: BaseException) -> str:
     """The cause in one line: the message of the operating system if there is one."""
     link: BaseException | None = error

@@ -19,6 +19,7 @@ from lstmgru.bundle.card import (
     usage,
 )
 from lstmgru.bundle.files import DESCRIPTION
+from lstmgru.errors import listed
 from lstmgru.nn.network import count_parameters
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ def _steps(model: ForecastModel, count: int) -> str:
 
 def _levels(levels: Sequence[float]) -> str:
     """``80 % and 95 %``."""
-    shown = [f"{100 * level:g} %" for level in levels]
-    return " and ".join([*([", ".join(shown[:-1])] if shown[1:] else []), shown[-1]])
+    return listed([f"{100 * level:g} %" for level in levels])
 
 
 def _inputs(model: ForecastModel) -> Iterator[str]:

@@ -67,8 +67,6 @@ class Network:
     after: tuple[Box, ...]
 
 
-_NAMED = 3
-"""Number of columns that are listed by name; the others are counted."""
 _LONGEST = 26
 """Letters after which a name is truncated."""
 
@@ -143,8 +141,8 @@ def reading_arrow(model: RecurrentSpec) -> str:
 
 
 def names(of_columns: Sequence[str]) -> str:
-    """The first names and the number of the others."""
-    return shorten([cut_name(name) for name in of_columns], _NAMED)
+    """The first three names and the number of the others."""
+    return shorten([cut_name(name) for name in of_columns], 3)
 
 
 def cut_name(name: str) -> str:

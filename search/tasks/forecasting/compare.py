@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lstmgru.evaluation.significance import Interval, paired_interval
-from search.tasks.compare import ComparedTask, ContextScore
+from search.tasks.compare import ComparedTask, ContextScore, seed_mean
 from search.tasks.data import SeedResult
 from search.tasks.forecasting.data import ForecastData
 
@@ -85,7 +85,7 @@ class ComparedForecasts(ComparedTask):
 
     def findings(self, seeds: Sequence[ForecastSeed]) -> dict[str, Any]:
         """The scores of each step of the horizon, mean over the seeds."""
-        return {"steps": tuple(_mean([each.steps for each in seeds]).tolist())}
+        return {"steps": tuple(seed_mean([each.steps for each in seeds]).tolist())}
 
     def contexts(self, trials: Sequence[TrialRecord]) -> tuple[ContextScore, ...]:
         """Scores of complete trials by the length of their contexts."""
@@ -111,11 +111,11 @@ def error_interval(ours: Sequence[ForecastSeed], theirs: Sequence[ForecastSeed],
         theirs: What those of the other gave.
         overlap: Neighboring cutoffs that share a target: the horizon over the stride.
     """
-    by_time = _mean([each.by_time for each in ours]) - _mean([each.by_time for each in theirs])
+    by_time = seed_mean([each.by_time for each in ours]) - seed_mean([each.by_time for each in theirs])
     interval = paired_interval(by_time, np.arange(len(by_time)), np.zeros(len(by_time), np.int64), overlap=overlap)
     if math.isfinite(interval.low):
         return interval
-    by_series = _mean([each.by_series for each in ours]) - _mean([each.by_series for each in theirs])
+    by_series = seed_mean([each.by_series for each in ours]) - seed_mean([each.by_series for each in theirs])
     one_time = np.zeros(len(by_series), np.int64)
     found = paired_interval(by_series, one_time, np.arange(len(by_series)), overlap=2)
     return found if math.isfinite(found.low) else interval
@@ -138,12 +138,6 @@ def step_scores(
         part = replace(evaluation, target=evaluation.target[:, alone])
         scores.append(part.score(metric, point[:, alone], None if quantiles is None else quantiles[:, alone]))
     return tuple(scores)
-
-
-def _mean(rows: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:
-    """(values,) mean over the seeds."""
-    means: npt.NDArray[np.float64] = np.array(rows, np.float64).mean(axis=0)
-    return means
 
 
 def _means(values: npt.NDArray[np.float64], keys: npt.NDArray[np.int64]) -> tuple[float, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import shorten
-from search.reports.formatting import counted, number
+from search.reports.formatting import counted, number, scored
 from search.reports.page import Line, paragraph, table
-from search.reports.task_pages import scored, searched_space
+from search.reports.task_pages import searched_space
 from search.study.paths import ATTENTION_TABLE, FORECASTS_TABLE
 from search.tasks.forecasting.diagram import ForecastRoles, describe_forecaster
 

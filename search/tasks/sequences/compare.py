@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lstmgru.evaluation.significance import Interval, bootstrap_interval, bootstrap_scores
-from search.tasks.compare import ClassScore, ComparedTask, LengthScore
+from search.tasks.compare import ClassScore, ComparedTask, LengthScore, seed_mean
 from search.tasks.data import SeedResult
 from search.tasks.sequences.data import SequenceData
 
@@ -84,7 +84,9 @@ class ComparedSequences(ComparedTask):
         Scores are averaged over the seeds first, those of each draw too.
         """
         mean = float(np.mean([each.holdout for each in ours]) - np.mean([each.holdout for each in theirs]))
-        return bootstrap_interval(mean, _mean([each.drawn for each in ours]) - _mean([each.drawn for each in theirs]))
+        return bootstrap_interval(
+            mean, seed_mean([each.drawn for each in ours]) - seed_mean([each.drawn for each in theirs])
+        )
 
     def findings(self, seeds: Sequence[SequenceSeed]) -> dict[str, Any]:
         """The scores of each class, and of short, middle and long ones, mean over the seeds."""
@@ -95,7 +97,7 @@ class ComparedSequences(ComparedTask):
         if not names:
             return ()
         support = np.bincount(self._plan.sequences.labels[self._plan.holdout.evaluation], minlength=len(names))
-        recall, f1 = _mean([each.recall for each in seeds]), _mean([each.f1 for each in seeds])
+        recall, f1 = seed_mean([each.recall for each in seeds]), seed_mean([each.f1 for each in seeds])
         return tuple(
             ClassScore(str(name), int(support[code]), float(recall[code]), float(f1[code]))
             for code, name in enumerate(names)
@@ -103,7 +105,7 @@ class ComparedSequences(ComparedTask):
 
     def _lengths(self, seeds: Sequence[SequenceSeed]) -> tuple[LengthScore, ...]:
         lengths = case_lengths(self._plan.sequences, self._plan.holdout.evaluation)
-        scores = _mean([each.by_length for each in seeds])
+        scores = seed_mean([each.by_length for each in seeds])
         return tuple(
             LengthScore(int(lengths[group].min()), int(lengths[group].max()), len(group), float(score))
             for group, score in zip(length_groups(lengths), scores, strict=True)
@@ -126,12 +128,6 @@ def _part_score(evaluation: SequenceEvaluation, outputs: Outputs, rows: Indices)
     """The score of some of the cases; NaN where they have none."""
     part = replace(evaluation, labels=evaluation.labels[rows], groups=None)
     return part.score(evaluation.task.metric, outputs[rows])
-
-
-def _mean(rows: Sequence[Sequence[float]]) -> Floats:
-    """(values,) mean over the seeds."""
-    means: Floats = np.array(rows, np.float64).mean(axis=0)
-    return means
 
 
 def case_lengths(sequences: LabeledSequences, numbers: Indices) -> Indices:

@@ -140,10 +140,9 @@ class SequenceStudyConfig(StudyConfig):
     @field_validator("splits")
     @classmethod
     def _one_holdout(cls, splits: SequenceSplitsConfig, info: ValidationInfo) -> SequenceSplitsConfig:
-        data = info.data.get("data")
-        if data is not None and data.test is not None and splits.holdout is not None:
-            text = f"cannot be combined with data.test ({data.test!r}), which is the holdout; leave one of the two out"
-            raise_all({"holdout": text})
+        test = getattr(info.data.get("data"), "test", None)
+        if test is not None and splits.holdout is not None:
+            raise_all({"holdout": f"cannot be combined with data.test ({test!r}), which is the holdout; set only one"})
         return splits
 
     @property

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.config.values import Choices
-from search.reports.formatting import counted
+from search.reports.formatting import counted, scored
 from search.reports.holdout.prediction_tables import ClassScore, read_class_scores
-from search.reports.task_pages import scored, searched_space
+from search.reports.task_pages import searched_space
 from search.study.paths import CLASSES_TABLE, report_path
 from search.tasks.sequences.diagram import SequenceRoles, describe_predictor
 from search.tasks.sequences.presets import OF_CLASSES, OF_TEXTS
