@@ -83,7 +83,8 @@ def test_what_does_not_go_together_says_why_and_what_to_use_instead(
     ],
 )
 def test_what_goes_together_is_taken(search: dict[str, Any]) -> None:
-    SearchConfig.model_validate(search)
+    taken = SearchConfig.model_validate(search)
+    assert all(getattr(taken, key) != getattr(SearchConfig(), key) for key in search)
 
 
 def test_values_have_one_form_however_they_are_written() -> None:

@@ -12,7 +12,12 @@ from typing import Any
 
 import psutil
 import pytest
+from helpers.drivers import plan_of
 from helpers.studies import TINY, search, search_here, shown, start, write_study
+
+from search.run.progress import Progress, SilentListener
+from search.run.runner import run
+from search.study.records import TrialRecord
 
 UNTRACKED = ("--set", "tracking.enabled=false")
 SLOWER = TINY.replace("max_epochs: 5", "max_epochs: 40").replace("patience: 3", "patience: null")
@@ -127,7 +132,30 @@ def test_a_killed_worker_costs_its_trial_which_is_tried_once_more(tmp_path: Path
     assert len(trials) == 6 + 1
 
 
-def test_a_study_cannot_be_run_twice_at_once(tmp_path: Path) -> None:
+class SecondRun(SilentListener):
+    """Runs the study once more while it runs, when a trial has ended, and breaks the first run off."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.result: subprocess.CompletedProcess[str] | None = None
+
+    def on_trial(self, trial: TrialRecord, progress: Progress) -> None:
+        """Another run."""
+        self.result = search_here(self._folder, "run", "tiny.yaml")
+        raise InterruptedError
+
+
+def test_a_study_cannot_be_run_while_it_runs(tmp_path: Path) -> None:
+    second = SecondRun(tmp_path)
+    with pytest.raises(InterruptedError):
+        run(plan_of(tmp_path), folder=tmp_path, fresh=False, listener=second)
+    assert second.result is not None
+    assert second.result.returncode == 2
+    assert "is being run by another process" in second.result.stderr
+
+
+@pytest.mark.slow
+def test_a_study_cannot_be_run_in_two_processes_at_once(tmp_path: Path) -> None:
     write_study(tmp_path, SLOWER)
     with start(tmp_path, "run", "tiny.yaml", "--trials", "20", *UNTRACKED) as process:
         wait_for_trials(tmp_path, 1, process)

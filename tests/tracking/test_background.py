@@ -15,6 +15,7 @@ from helpers.synthetic_study import finished_study, make_study, make_trial
 
 from search.errors import TrackingError
 from search.study.records import StudyRecord, TrackingLinks, TrialRecord
+from search.tracking import background as tracking
 from search.tracking.background import BackgroundTracker
 
 
@@ -102,6 +103,8 @@ def test_a_trial_is_passed_on_at_the_next_interval_without_being_asked() -> None
         tracker.update(make_trial(0))
         until(lambda: ("update", (0, 8, "COMPLETE")) in recorder.calls)
         tracker.finish(finished_study(1), status="FINISHED")
+    updates = [value for name, value in recorder.calls if name == "update"]
+    assert updates == [(0, 8, "RUNNING"), (0, 8, "COMPLETE")]
 
 
 def test_an_outage_is_told_once_loses_nothing_and_its_end_is_told() -> None:
@@ -166,9 +169,20 @@ def test_a_server_that_hangs_blocks_neither_updates_nor_the_end() -> None:
     recorder.answers.set()
 
 
+@pytest.fixture
+def _little_patience_after_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The prompt returns after 0.4 s instead of 3."""
+    monkeypatch.setattr(tracking, "_PATIENCE_AFTER_INTERRUPT", 0.4)
+
+
+def test_the_prompt_returns_soon_after_an_interrupt() -> None:
+    assert tracking._PATIENCE_AFTER_INTERRUPT <= 3
+
+
 @pytest.mark.parametrize(
-    ("status", "patience", "seconds"), [("FINISHED", 0.5, 0.5), ("KILLED", 0.5, 0.5), ("KILLED", 60, 3.0)]
+    ("status", "patience", "seconds"), [("FINISHED", 0.5, 0.5), ("KILLED", 0.3, 0.3), ("KILLED", 60, 0.4)]
 )
+@pytest.mark.usefixtures("_little_patience_after_an_interrupt")
 def test_the_end_and_leaving_wait_for_a_server_that_hangs_once(status: Any, patience: float, seconds: float) -> None:
     recorder, notes = Recorder(), []
     recorder.answers.clear()
@@ -181,6 +195,7 @@ def test_the_end_and_leaving_wait_for_a_server_that_hangs_once(status: Any, pati
     recorder.answers.set()
 
 
+@pytest.mark.usefixtures("_little_patience_after_an_interrupt")
 def test_a_search_that_is_interrupted_before_its_end_is_not_kept_by_a_server_that_hangs() -> None:
     recorder, notes = Recorder(), []
     recorder.answers.clear()
@@ -193,7 +208,7 @@ def test_a_search_that_is_interrupted_before_its_end_is_not_kept_by_a_server_tha
 
     with pytest.raises(KeyboardInterrupt):
         search()
-    assert time.monotonic() - began < 3.4
+    assert 0.4 <= time.monotonic() - began < 0.8
     assert len(notes) == 1
     recorder.answers.set()
 
