@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from published import HERE, exported, parser, run_study, show, summary
 
-TRAIN, VALIDATION, TEST, HORIZON = 8640, 11520, 14400, 96
+HORIZON = 96
 _WINDOWS_AT_ONCE = 512
 _STEP_BY_STEP = (
     "space.segment_length=1",
@@ -33,13 +33,24 @@ _STEP_BY_STEP = (
 )
 
 
+class Parts(NamedTuple):
+    """Rows at which the parts of the table end."""
+
+    train: int
+    validation: int
+    test: int
+
+
+PUBLISHED = Parts(8640, 11520, 14400)
+
+
 def main() -> None:
     """Run, score, print."""
     arguments = parser(__doc__, "ETTh1.csv")
     arguments.add_argument("--step-by-step", action="store_true", help="search stacks that read step by step only")
     options = arguments.parse_args()
     overrides = [part for text in _STEP_BY_STEP for part in ("--set", text)] if options.step_by_step else []
-    frame = pd.read_csv(options.data)[:TEST]
+    frame = pd.read_csv(options.data)[: PUBLISHED.test]
     with tempfile.TemporaryDirectory() as name:
         folder = options.folder or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,12 +60,18 @@ def main() -> None:
         show({**summary(record), **score(record, frame)}, as_json=options.json)
 
 
-def score(record: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
-    """Test errors of the exported model over all windows."""
+def score(record: dict[str, Any], frame: pd.DataFrame, parts: Parts = PUBLISHED) -> dict[str, Any]:
+    """Test errors of the exported model over all windows.
+
+    Args:
+        record: What ``show --json`` prints.
+        frame: The table.
+        parts: Its parts.
+    """
     bundle = exported(record)
     values = frame[list(bundle.schema.targets)].to_numpy(np.float64)
-    deviation = values[:TRAIN].std(axis=0)  # the mean cancels in the errors
-    cutoffs = np.arange(VALIDATION, TEST - HORIZON + 1)
+    deviation = values[: parts.train].std(axis=0)  # the mean cancels in the errors
+    cutoffs = np.arange(parts.validation, parts.test - HORIZON + 1)
     squared = absolute = 0.0
     for part in np.array_split(cutoffs, -(-len(cutoffs) // _WINDOWS_AT_ONCE)):
         rows = part[:, None] + np.arange(-bundle.model_spec.context_length, 0)

@@ -11,13 +11,13 @@ test part that stand in its training part too are left out of the training part.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from data_sets import texts
 from published import HERE, run_study, show, summary
 
 TIMEOUTS = {"italy": "5m", "vowels": "5m", "trec": "10m", "sms": "10m"}
@@ -72,18 +72,14 @@ def vowels(data: Path, folder: Path) -> tuple[Path, Path | None]:
 
 
 def trec(data: Path, folder: Path) -> tuple[Path, Path | None]:
-    """``label,text`` tables of lines like ``LABEL:fine text``."""
-    train, test = (_questions(data / "text" / f"TREC.{part}") for part in ("train", "test"))
-    asked = {text for _, text in test}
-    kept = [(label, text) for label, text in train if text not in asked]
-    return _table(folder / "train.csv", kept), _table(folder / "test.csv", test)
+    """``label,text`` tables of the given parts."""
+    train, test = texts.trec(data / "text", "test")
+    return texts.write_rows(folder / "train.csv", train), texts.write_rows(folder / "test.csv", test)
 
 
 def sms(data: Path, folder: Path) -> tuple[Path, Path | None]:
-    """A ``label,text`` table of lines with a label, a tab and a message; of messages that are the same the first."""
-    lines = (data / "text" / "sms.tsv").read_text(encoding="utf-8").splitlines()
-    messages = dict.fromkeys(tuple(line.split("\t", 1)) for line in lines)
-    return _table(folder / "sms.csv", messages), None
+    """A ``label,text`` table of the messages; of messages that are the same the first."""
+    return texts.write_rows(folder / "sms.csv", texts.messages(data / "text")), None
 
 
 TABLES: dict[str, Callable[[Path, Path], tuple[Path, Path | None]]] = {
@@ -92,19 +88,6 @@ TABLES: dict[str, Callable[[Path, Path], tuple[Path, Path | None]]] = {
     "trec": trec,
     "sms": sms,
 }
-
-
-def _questions(path: Path) -> list[tuple[str, str]]:
-    lines = (line.partition(" ") for line in path.read_text(encoding="latin-1").splitlines())
-    return [(kind.partition(":")[0], text) for kind, _, text in lines]
-
-
-def _table(path: Path, rows: Iterable[tuple[str, ...]]) -> Path:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["label", "text"])
-        writer.writerows(rows)
-    return path
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,27 @@ def parser(description: str | None, data: str) -> argparse.ArgumentParser:
     return made
 
 
-def run_study(study: Path, table: Path, folder: Path, timeout: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """Run a study in a folder, its output on standard error; what ``show --json`` says of it, and its seconds."""
+def run_study(
+    study: Path, table: Path, folder: Path, timeout: str, arguments: Sequence[str], log: Path | None = None
+) -> dict[str, Any]:
+    """Run a study in a folder; what ``show --json`` says of it, and its seconds.
+
+    Args:
+        study: The study file.
+        table: Its table.
+        folder: Where the study is run.
+        timeout: Of the whole study.
+        arguments: Further arguments of ``search run``.
+        log: File for all output of the run; ``None`` for standard error.
+
+    Raises:
+        CalledProcessError: The run failed.
+    """
     start = time.perf_counter()
     program = [sys.executable, "-m", "search"]
     command = [*program, "run", str(study), "--data", str(table), "--timeout", timeout, *arguments]
-    subprocess.run(command, cwd=folder, stdout=sys.stderr, check=True)
+    with nullcontext(sys.stderr) if log is None else log.open("w", encoding="utf-8") as output:
+        subprocess.run(command, cwd=folder, stdout=output, stderr=output, check=True)
     seconds = time.perf_counter() - start
     shown = subprocess.run([*program, "show", study.stem, "--json"], cwd=folder, capture_output=True, check=True)
     return {**json.loads(shown.stdout), "seconds": round(seconds, 1)}
