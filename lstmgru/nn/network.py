@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lstmgru.errors import SpecError
+from lstmgru.nn.convolutions import Convolution
 from lstmgru.nn.decoders import DECODER_CLASSES, Decoder, DecoderSizes
 from lstmgru.nn.encoder import Encoder
 from lstmgru.nn.inputs import CategoryEmbedding, Level, Segments, StaticFeatures, WindowNormalization, denormalize
@@ -81,6 +82,10 @@ class ForecastNetwork(nn.Module):
         n_static = self.static.n_outputs + size
         n_read = (1 if independent else n_targets) + self.covariates.n_outputs + inputs.padded
 
+        self.convolution = (
+            Convolution(n_read, spec.n_filters, spec.convolution, causal=True) if spec.convolution else None
+        )
+        n_read = spec.n_filters if spec.convolution else n_read
         self.segments = Segments(spec.segment_length)
         n_embedded = spec.branches[0][0].hidden_size
         n_segment = spec.segment_length * n_read + n_static
@@ -200,7 +205,8 @@ class ForecastNetwork(nn.Module):
                 of_channel = self.channel.weight.repeat(past.shape[0], 1)
                 static = torch.cat([static, of_channel], dim=-1)
 
-        x = self.segments(torch.cat([targets, covariates], dim=-1))
+        x = torch.cat([targets, covariates], dim=-1)
+        x = self.segments(x if self.convolution is None else self.convolution(x, real))
         x = torch.cat([x, static.unsqueeze(1).expand(-1, x.shape[1], -1)], dim=-1)
         encoded = self.encoder(x if self.embedding is None else self.embedding(x))
         real = self.segments.real(real)

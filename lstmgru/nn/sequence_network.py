@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lstmgru.errors import SpecError
+from lstmgru.nn.convolutions import Convolution
 from lstmgru.nn.encoder import Encoder
 from lstmgru.nn.inputs import Segments, SequenceNormalization
 from lstmgru.nn.pooling import make_pooling
@@ -67,8 +68,12 @@ class SequenceNetwork(nn.Module):
         self.vocabulary_size = vocabulary_size
         _check_sizes(spec, n_channels, vocabulary_size)
         self.reader = _Numbers(spec) if spec.tokens is None else _Tokens(spec, vocabulary_size, vectors)
+        n_features = n_channels + spec.embedding_size
+        self.convolution = (
+            Convolution(n_features, spec.n_filters, spec.convolution, causal=False) if spec.convolution else None
+        )
         self.segments = Segments(spec.segment_length)
-        n_read = spec.segment_length * (n_channels + spec.embedding_size)
+        n_read = spec.segment_length * (spec.n_filters if spec.convolution else n_features)
         n_embedded = spec.branches[0][0].hidden_size
         embeds = spec.segment_length > 1
         self.embedding = nn.Sequential(nn.Linear(n_read, n_embedded), nn.ReLU()) if embeds else None
@@ -145,7 +150,9 @@ class SequenceNetwork(nn.Module):
     def _read(self, inputs: SequenceInputs) -> tuple[Tensor, Tensor | None]:
         """The (B, O) outputs and, for attention, the (B, 1, segments) weights."""
         values, lengths = inputs
-        x = self.segments.from_start(self.reader(values, _before(lengths, values.shape[1])))
+        real = _before(lengths, values.shape[1])
+        x = self.reader(values, real)
+        x = self.segments.from_start(x if self.convolution is None else self.convolution(x, real))
         lengths = (lengths + self.segments.length - 1) // self.segments.length
         if self.embedding is not None:
             x = self.embedding(x)

@@ -30,6 +30,8 @@ class ModelSpec(RecurrentSpec):
             step. For ``sum`` and ``gate``, different widths are mapped to the first one.
         residual: Whether each layer's input is added to its output, from the second layer of a stack (He et al. 2016).
         layer_norm: Whether each layer's output is normalized over its features (Ba et al. 2016).
+        convolution: Neighboring steps that a convolution before the recurrence reads at once, its kernel size; 0 for
+            none. It is causal.
         segment_length: Steps that are read at once; 1 reads step by step. A context that is not a multiple is padded
             by repeating its first step.
         pooling: Pooling of the encoder's outputs: ``last`` output, ``mean``, ``max``, ``additive`` attention
@@ -60,6 +62,7 @@ class ModelSpec(RecurrentSpec):
     merge: Merge = "concat"
     residual: bool = False
     layer_norm: bool = False
+    convolution: int = 0
     segment_length: int = 1
     pooling: Pooling = "last"
     n_heads: int = 1
@@ -103,6 +106,7 @@ class ModelSpec(RecurrentSpec):
             (self.channels, self.channels != "joint"),
             (self.transform, self.transform != "none"),
             (self.normalization, self.normalization != "fold"),
+            (f"conv({self.convolution})", self.convolution > 0),
             (f"segments({self.segment_length})", self.segment_length > 1),
         )
         after = [self.decoder] if self.decoder != "linear" or self.linear_path else []

@@ -17,6 +17,7 @@ Pooling = Literal["last", "mean", "max", "additive", "multihead"]
 MERGES: tuple[str, ...] = get_args(Merge)
 POOLINGS: tuple[str, ...] = get_args(Pooling)
 
+_FEWEST_FILTERS = 8
 _LAYER = re.compile(r"^\s*(bi-)?([a-z][a-z0-9_]*)\s*\(\s*(\d+)\s*\)\s*$")
 
 
@@ -66,6 +67,7 @@ class RecurrentSpec(ABC):
     merge: Merge
     residual: bool
     layer_norm: bool
+    convolution: int
     segment_length: int
     pooling: Pooling
     n_heads: int
@@ -101,6 +103,11 @@ class RecurrentSpec(ABC):
         """The inverse of :func:`parse_branches`."""
         return " | ".join(" > ".join(map(str, stack)) for stack in self.branches)
 
+    @property
+    def n_filters(self) -> int:
+        """Features of the convolution's output: a segment has about as many as the first layer, a step at least 8."""
+        return max(_FEWEST_FILTERS, -(-self.branches[0][0].hidden_size // self.segment_length))
+
     def _check(self, length_name: str, length: int) -> None:
         """Check the shared attributes."""
         if not self.branches or not all(self.branches):
@@ -109,6 +116,7 @@ class RecurrentSpec(ABC):
         at_least("segment_length", self.segment_length, 1)
         if self.segment_length > length:
             raise SpecError(f"segment_length must be at most {length_name} ({length}) but got {self.segment_length}")
+        at_least("convolution", self.convolution, 0)
         at_least("n_heads", self.n_heads, 1)
         one_of("merge", self.merge, MERGES)
         one_of("pooling", self.pooling, POOLINGS)

@@ -27,6 +27,7 @@ class SequenceModelSpec(RecurrentSpec):
         branches: As in :class:`~lstmgru.specs.ModelSpec`, like ``merge``, ``residual``, ``layer_norm``, ``n_heads``,
             ``dropout`` and ``recurrent_dropout``.
         max_length: T, maximum number of steps or tokens; longer sequences are truncated.
+        convolution: As in :class:`~lstmgru.specs.ModelSpec`, but each step reads as many later steps as earlier ones.
         segment_length: Steps that are read at once; the last segment is padded with 0.
         pooling: Pooling of the encoder's outputs over the real steps.
         head: From the pooled outputs to the label: ``linear``, or ``mlp``, with a hidden layer.
@@ -43,6 +44,7 @@ class SequenceModelSpec(RecurrentSpec):
     merge: Merge = "concat"
     residual: bool = False
     layer_norm: bool = False
+    convolution: int = 0
     segment_length: int = 1
     pooling: Pooling = "last"
     n_heads: int = 1
@@ -79,6 +81,7 @@ class SequenceModelSpec(RecurrentSpec):
         before = (
             (f"{self.tokens}({self.embedding_size})", self.tokens is not None),
             (self.normalization, self.tokens is None and self.normalization != "fold"),
+            (f"conv({self.convolution})", self.convolution > 0),
             (f"segments({self.segment_length})", self.segment_length > 1),
         )
         after = [self.head] if self.head != "linear" else []

@@ -25,6 +25,7 @@ from search.config.values import (
     Positive,
     Probability,
     Schedules,
+    Sizes,
     Whole,
     Width,
 )
@@ -84,6 +85,11 @@ class SpaceConfig(Strict):
         None,
         description="Whether layer normalization is applied to the output of each layer. `null`: the values of the "
         "preset.",
+    )
+    convolution: Sizes | None = Field(
+        None,
+        description="Kernel size of a convolution over time before the recurrent layers, and before segments; 0 "
+        "disables it. `null`: the values of the preset.",
     )
     segment_length: Whole | None = Field(
         None,

@@ -56,7 +56,7 @@ FAST: list[tuple[str, InputSpec, dict[str, Any]]] = [
     }),
     ("gru(6)", MANY, {
         "channels": "independent", "normalization": "last", "segment_length": 4, "decoder": "parallel",
-        "linear_path": True,
+        "linear_path": True, "convolution": 3,
     }),
     ("gru(4)", FUTURE, {"decoder": "recurrent", "segment_length": 2, **QUANTILES, **INTERVALS}),
 ]  # fmt: skip
@@ -128,6 +128,7 @@ def test_the_architectures_of_that_table_have_every_option() -> None:
         ("merge", MERGES), ("pooling", POOLINGS), ("decoder", DECODERS), ("channels", CHANNELS),
         ("normalization", NORMALIZATIONS), ("transform", TRANSFORMS), ("residual", (True, False)),
         ("layer_norm", (True, False)), ("linear_path", (True, False)),
+        ("convolution", (0, 3)),
     ):  # fmt: skip
         assert {getattr(spec, name) for spec in specs} == set(valid), name
     layers = {(layer.cell, layer.bidirectional) for spec in specs for stack in spec.branches for layer in stack}

@@ -201,6 +201,7 @@ FULL: dict[str, dict[str, Any]] = {
         "merge": "gate",
         "residual": True,
         "layer_norm": [True],
+        "convolution": [0, 5],
         "segment_length": {"low": 1, "high": 4},
         "pooling": ["max", "multihead"],
         "n_heads": 2,

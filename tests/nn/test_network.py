@@ -37,6 +37,7 @@ OPTIONS: dict[str, Iterable[Any]] = {
     "channels": CHANNELS,
     "segment_length": [1, 4],
     "linear_path": [False, True],
+    "convolution": [0, 3],
 }
 
 
@@ -71,10 +72,16 @@ def check_that_it_forecasts_and_learns(topology: tuple[str, str], **options: Any
 
 @every_pair(**OPTIONS)
 def test_any_two_parts_together_forecast_and_learn_with_all_their_parameters(
-    topology: tuple[str, str], pooling: str, decoder: str, channels: str, segment_length: int, linear_path: bool
+    topology: tuple[str, str],
+    pooling: str,
+    decoder: str,
+    channels: str,
+    segment_length: int,
+    linear_path: bool,
+    convolution: int,
 ) -> None:
     options = {"pooling": pooling, "decoder": decoder, "channels": channels, "segment_length": segment_length}
-    check_that_it_forecasts_and_learns(topology, linear_path=linear_path, **options)
+    check_that_it_forecasts_and_learns(topology, linear_path=linear_path, convolution=convolution, **options)
 
 
 @pytest.mark.slow
@@ -148,6 +155,8 @@ PADDED = InputSpec(n_targets=2, n_inputs=6, n_future=2, categories=((2, 4), (5, 
         *(("gru(4)", {"normalization": kind}) for kind in NORMALIZATIONS),
         *(("gru(4)", {"normalization": kind, "transform": "difference"}) for kind in NORMALIZATIONS),
         *(("gru(4)", {"normalization": kind, "linear_path": True}) for kind in NORMALIZATIONS),
+        ("gru(4)", {"convolution": 3}),
+        ("gru(4)", {"convolution": 5, "segment_length": 4, "channels": "independent"}),
     ],
 )
 def test_what_stands_in_padded_rows_changes_no_forecast(branches: str, options: dict[str, Any]) -> None:

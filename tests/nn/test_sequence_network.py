@@ -105,6 +105,11 @@ def test_padding_changes_no_segment(pooling: str, segment_length: int, kind: str
     check_padding(kind, "bi-lstm(4) > gru(3)", pooling=pooling, segment_length=segment_length)
 
 
+@every_pair(convolution=[1, 2, 3, 5, 9], segment_length=[1, 3], kind=KINDS)
+def test_padding_changes_no_convolution(convolution: int, segment_length: int, kind: str) -> None:
+    check_padding(kind, "bi-gru(4)", pooling="mean", convolution=convolution, segment_length=segment_length)
+
+
 @every_pair(merge=MERGES, options=[{}, {"residual": True}, {"layer_norm": True}, {"head": "mlp"}], kind=KINDS)
 def test_padding_changes_no_mix_of_layers(merge: str, options: dict[str, Any], kind: str) -> None:
     check_padding(kind, "bi-gru(3) > lstm(4) > bi-fused(2) | lstm(4)", merge=merge, pooling="mean", **options)

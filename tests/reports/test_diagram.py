@@ -79,6 +79,13 @@ def texts(svg: ElementTree.Element) -> list[str]:
             ],
         ),
         (
+            network("lstm(64)", convolution=5, segment_length=7),
+            [
+                "28 steps of sales", "scale", "convolution, ReLU", "segments of 7 steps", "linear, ReLU", "lstm(64)",
+                "linear", "back to original units", "7 steps of sales",
+            ],
+        ),
+        (
             network("gru(8)", linear_path=True),
             [
                 "28 steps of sales", "scale", "gru(8)", "linear", "+ linear path", "back to original units",
@@ -102,7 +109,7 @@ def texts(svg: ElementTree.Element) -> list[str]:
             ],
         ),
     ],
-    ids=["sequential", "branches", "linear path", "segrnn", "recurrent"],
+    ids=["sequential", "branches", "convolution", "linear path", "segrnn", "recurrent"],
 )  # fmt: skip
 def test_the_boxes_are_in_the_order_of_the_computation(model: ModelSpec, expected: list[str]) -> None:
     assert words(model) == expected

@@ -103,7 +103,7 @@ def candidates(space: SearchSpace) -> Iterator[tuple[ModelSpec, Settings]]:
 def parameters_of(model: ModelSpec) -> set[str]:
     """The names of the parameters that a trial of ``full`` with this candidate must have."""
     names = {
-        "n_branches", "layer_norm", "segment_length", "pooling", "decoder", "linear_path", "channels",
+        "n_branches", "layer_norm", "convolution", "segment_length", "pooling", "decoder", "linear_path", "channels",
         "normalization", "transform", "series_embedding", "dropout", "recurrent_dropout", "context_length",
         "optimizer", "learning_rate", "schedule", "batch_size", "weight_decay",
     }  # fmt: skip

@@ -16,6 +16,7 @@ WIDE = ModelSpec(
     merge="gate",
     residual=True,
     layer_norm=True,
+    convolution=5,
     segment_length=7,
     pooling="multihead",
     n_heads=4,
@@ -68,6 +69,10 @@ def test_an_architecture_reads_back_as_it_is_written(text: str) -> None:
             },
             "independent > last > segments(4) > gru(128) > parallel",
         ),
+        (
+            {"normalization": "last", "convolution": 3, "segment_length": 4},
+            "last > conv(3) > segments(4) > lstm(8) > gru(4)",
+        ),
         ({"linear_path": True}, "lstm(8) > gru(4) > linear +linear"),
         (
             {"branches": parse_branches("lstm(8) | gru(4)"), "decoder": "parallel", "linear_path": True},
@@ -115,6 +120,7 @@ def test_a_wrong_architecture_says_what_a_layer_looks_like(text: str, message: s
         ({"context_length": 0}, "context_length must be at least 1 but got 0"),
         ({"segment_length": 0}, "segment_length must be at least 1 but got 0"),
         ({"segment_length": 5}, r"segment_length must be at most context_length \(4\) but got 5"),
+        ({"convolution": -1}, "convolution must be at least 0 but got -1"),
         ({"n_heads": 0}, "n_heads must be at least 1 but got 0"),
         ({"series_embedding": -1}, "series_embedding must be at least 0 but got -1"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\) but got 1.0"),
@@ -214,7 +220,7 @@ def test_specs_survive_json() -> None:
 
 def test_a_spec_that_was_written_before_a_field_existed_has_its_default() -> None:
     plain = ModelSpec(parse_branches("gru(4)"), 4)
-    earlier = {name: value for name, value in plain.to_dict().items() if name != "linear_path"}
+    earlier = {name: value for name, value in plain.to_dict().items() if name not in ("linear_path", "convolution")}
     assert ModelSpec.from_dict(earlier) == plain
 
 

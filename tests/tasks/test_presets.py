@@ -137,6 +137,7 @@ def test_full_holds_everything_that_there_is() -> None:
         assert full[key].values == values
     assert PRESETS["full"]["normalization"].values == NORMALIZATIONS
     assert (full["bidirectional"].values, full["residual"].values) == ((False, True), (False, True))
+    assert (full["convolution"].values, resolve()["convolution"].values) == ((0, 3, 5, 7), (0,))
     assert (full["linear_path"].values, resolve()["linear_path"].values) == ((False, True), (False,))
 
 

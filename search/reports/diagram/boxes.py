@@ -124,6 +124,17 @@ def pooling_boxes(model: RecurrentSpec, lines: Sequence[str], *, arrow: str, rec
         yield Box(title.format(n_heads=model.n_heads), (what, *lines), arrow=arrow, recalls=recalls)
 
 
+def convolution_boxes(model: RecurrentSpec, reads: str) -> Iterator[Box]:
+    """The convolution before segments and recurrent layers, if there is one.
+
+    Args:
+        model: The architecture.
+        reads: Description of the steps that a step reads.
+    """
+    if model.convolution:
+        yield Box("convolution, ReLU", (reads, f"→ {model.n_filters} features of each step"))
+
+
 def embedding_box(model: RecurrentSpec) -> Box:
     """The embedding that computes the first layers' input features."""
     return Box("linear, ReLU", (f"→ {model.branches[0][0].hidden_size} features",))

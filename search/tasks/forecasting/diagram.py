@@ -11,6 +11,7 @@ from lstmgru.specs import ModelSpec
 from search.reports.diagram.boxes import (
     Box,
     Network,
+    convolution_boxes,
     cut_name,
     dropout_words,
     embedding_box,
@@ -117,7 +118,8 @@ def _normalization(model: ModelSpec) -> Iterator[Box]:
 
 
 def _reading(model: ModelSpec, *, embeds: bool) -> Iterator[Box]:
-    length = model.segment_length
+    length, kernel_size = model.segment_length, model.convolution
+    yield from convolution_boxes(model, f"of a step and the {_steps(kernel_size - 1)} before it")
     if length > 1:
         count = -(-model.context_length // length)
         filled = (

@@ -11,6 +11,7 @@ from lstmgru.specs import SequenceModelSpec
 from search.reports.diagram.boxes import (
     Box,
     Network,
+    convolution_boxes,
     cut_name,
     dropout_words,
     embedding_box,
@@ -107,6 +108,7 @@ def _tokens(model: SequenceModelSpec) -> Iterator[Box]:
 
 def _segments(model: SequenceModelSpec, dropped: float) -> Iterator[Box]:
     length = model.segment_length
+    yield from convolution_boxes(model, f"of {counted(model.convolution, model.tokens or 'step')} at once")
     if length > 1:
         unit, count = model.tokens or "step", -(-model.max_length // length)
         lines = (f"up to {counted(model.max_length, unit)} → {count} segments",)
