@@ -60,7 +60,7 @@ def _store(study: str | None, folder: Path) -> str:
         way_out = "run a study in this folder first, or go to the folder of one"
     else:
         uri = study_tracking_uri(load_record(study, folder), folder)
-        way_out = f"bring the study to MLflow with: python -m search sync {study}"
+        way_out = f"copy the study to MLflow with: python -m search sync {study}"
     database = sqlite_path(uri)
     if database is not None and not database.exists():
         raise TrackingError(f"there is no {database}: {way_out}")

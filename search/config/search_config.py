@@ -29,7 +29,7 @@ Configuration = dict[str, bool | int | float | str]
 def _objectives(value: Any) -> tuple[str, ...]:
     names = each_once(value)
     if len(names) > MOST_OBJECTIVES:
-        raise ValueError(f"must be at most {MOST_OBJECTIVES} objectives but got {len(names)}; leave some out")
+        raise ValueError(f"must be at most {MOST_OBJECTIVES} objectives but got {len(names)}; remove some")
     if SCORE not in names:
         raise ValueError(f"must hold score but got {shown(list(names))}; a model that forecasts badly is of no use")
     return names
@@ -269,7 +269,7 @@ class SearchConfig(Strict):
                 )
             return prefer
         if len(objectives) == 1:
-            raise ValueError("is for several objectives, but search.objectives holds only score; leave it out")
+            raise ValueError("is for several objectives, but search.objectives holds only score; remove it")
         other = next((name for name in prefer if name not in objectives), None)
         if other is not None:
             raise ValueError(
@@ -287,16 +287,12 @@ class SearchConfig(Strict):
                 "out or run more trials"
             )
         if configurations and info.data.get("sampler") == "grid":
-            raise ValueError(
-                "cannot be combined with search.sampler: grid, which tries every combination; leave it out"
-            )
+            raise ValueError("cannot be combined with search.sampler: grid, which tries every combination; remove it")
         return configurations
 
     @field_validator("warm_start")
     @classmethod
     def _something_can_be_learnt(cls, study: str | None, info: ValidationInfo) -> str | None:
         if study is not None and info.data.get("sampler") == "grid":
-            raise ValueError(
-                "cannot be combined with search.sampler: grid, which tries every combination; leave it out"
-            )
+            raise ValueError("cannot be combined with search.sampler: grid, which tries every combination; remove it")
         return study

@@ -33,7 +33,7 @@ class TableConfig(Strict):
             if path is None and dataset is None:
                 raise ValueError("is missing, and so is data.path: name a built-in data set or a file")
             if path is not None and dataset is not None:
-                raise ValueError(f"cannot be combined with data.path ({path!r}); leave one of the two out")
+                raise ValueError(f"cannot be combined with data.path ({path!r}); set only one of them")
         return dataset
 
     @field_validator("decimal")
@@ -58,7 +58,7 @@ class TableConfig(Strict):
             path = Path(given).expanduser()
         except RuntimeError as error:
             home = Path(given).parts[0]
-            raise DataError(f"data.{key} is {given!r} but {home} is nobody's home folder; correct the path") from error
+            raise DataError(f"data.{key} is {given!r} but {home} is not a home directory; correct the path") from error
         folders = [Path()] if path.is_absolute() or study_file is None else [Path(), study_file.parent]
         found = [folder / path for folder in folders if (folder / path).exists()]
         if not found and len(folders) > 1:
@@ -84,7 +84,7 @@ def one_part(value: object, info: ValidationInfo, parts: tuple[str, ...]) -> obj
         taken = taken if isinstance(taken, tuple) else (taken,)
         both = [column for column in columns if column is not None and column in taken]
         if both:
-            raise ValueError(f"names {both[0]!r}, which is data.{part} already; a column plays one part")
+            raise ValueError(f"names {both[0]!r}, which is already data.{part}; a column has one role")
     return value
 
 
@@ -150,12 +150,12 @@ class TrackingConfig(Strict):
             return uri
         raise ValueError(
             f"must be a server (http://host:5000) or a database (sqlite:///mlflow.db) but got {shown(uri)}; "
-            "MLflow keeps no studies in plain folders any more"
+            "MLflow no longer supports plain folders"
         )
 
     @field_validator("registered_model")
     @classmethod
     def _has_no_separator(cls, name: str | None) -> str | None:
         if name is not None and re.search("[/:]", name):
-            raise ValueError(f"must not hold '/' or ':', which MLflow forbids there, but got {name!r}")
+            raise ValueError(f"must not contain '/' or ':', which MLflow forbids, but got {name!r}")
         return name

@@ -150,7 +150,7 @@ class FamilyConfig(SpaceConfig):
     @field_validator("preset")
     @classmethod
     def _has_the_preset_of_the_study(cls, preset: str) -> str:
-        raise ValueError(f"is one for all families; set space.preset: {preset} and leave it out here")
+        raise ValueError(f"is shared by all families; set space.preset: {preset} and remove it here")
 
     @model_serializer(mode="wrap")
     def _what_is_replaced(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -162,10 +162,10 @@ def _unknown_key(detail: ErrorDetails, study: type[StudyConfig]) -> str:
     *parents, name = _keys(detail)
     if _key_and_tag(detail)[1] == MAPPING:
         valid = list(IntRange.model_fields)
-        return f"is no key of a range{did_you_mean(str(name), valid) or '; it may have ' + ', '.join(valid)}"
+        return f"is not a key of a range{did_you_mean(str(name), valid) or '; it may have ' + ', '.join(valid)}"
     if tuple(parents[:2]) == _FAMILY:
         valid = [key for key in _section_of(study, "space").model_fields if key != "preset"] + ["mixed"]
-        hint = did_you_mean(str(name), valid) or "; a family may hold the keys of space and mixed"
+        hint = did_you_mean(str(name), valid) or "; a family may have the keys of space and mixed"
         return f"is not a known key{hint}"
     outer, dot, inner = str(name).partition(".")
     if dot and name in config_fields(study):
@@ -175,7 +175,7 @@ def _unknown_key(detail: ErrorDetails, study: type[StudyConfig]) -> str:
         return f"is not a known key; did you mean '{elsewhere[0]}'?"
     section = _section(study.model_fields[str(parents[0])]) if parents else study
     valid = list(section.model_fields) if section else []
-    place = f"{parents[0]} may hold" if parents else "a study may hold"
+    place = f"{parents[0]} may have" if parents else "a study may have"
     return f"is not a known key{did_you_mean(str(name), valid) or f'; {place} ' + ', '.join(valid)}"
 
 

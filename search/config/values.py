@@ -71,7 +71,7 @@ class _Range(Strict):
     @classmethod
     def _logarithms_need_positive_numbers(cls, log: bool, info: ValidationInfo) -> bool:
         if log and info.data.get("low", 1) <= 0:
-            raise ValueError("must be false where low is 0, which has no logarithm; raise low or leave log out")
+            raise ValueError("must be false where low is 0, which has no logarithm; raise low or remove log")
         return log
 
     @field_validator("step")
@@ -80,7 +80,7 @@ class _Range(Strict):
         if step is None:
             return step
         if info.data.get("log"):
-            raise ValueError("cannot be combined with log: true; leave one of the two out")
+            raise ValueError("cannot be combined with log: true; set only one of them")
         if {"low", "high"} <= info.data.keys():
             low, high = info.data["low"], info.data["high"]
             steps = (high - low) / step

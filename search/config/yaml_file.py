@@ -91,7 +91,7 @@ def parse_value(text: str) -> Any:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ValueError(_reason(error)) from error
     if problems:
-        raise ValueError(f"{problems[0].key} stands twice")
+        raise ValueError(f"{problems[0].key} is set twice")
     return value
 
 
@@ -170,7 +170,7 @@ def _repeated_keys(root: yaml.Node) -> Iterator[Problem]:
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             name, line = str(key.value), key.start_mark.line + 1
             if name in first and name != "<<":
-                yield Problem(".".join((*path, name)), f"stands twice, first in line {first[name]}; remove one", line)
+                yield Problem(".".join((*path, name)), f"is set twice, first in line {first[name]}; remove one", line)
             first.setdefault(name, line)
 
 

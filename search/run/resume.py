@@ -170,7 +170,7 @@ def warm_start(plan: Plan, folder: Path) -> WarmStart | None:
     if not found:
         raise StudyMismatch(
             f"search.warm_start is {reference!r}, but no trial of that study is a candidate of this space: {reason}; "
-            "leave it out, or widen the space"
+            "remove it, or widen the space"
         )
     chosen = tuple(found[:MOST_CONFIGURATIONS])
     return WarmStart(earlier.study, chosen, _note(plan, earlier, len(chosen)))

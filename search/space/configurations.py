@@ -64,7 +64,7 @@ def fit(space: SearchSpace, configuration: Mapping[str, Any]) -> tuple[Parameter
     problems: dict[str, str] = {}
     for name, value in configuration.items():
         if name not in parameters:
-            problems[name] = f"is no parameter of this space{_hint(name, parameters)}"
+            problems[name] = f"is not a parameter of this space{_hint(name, parameters)}"
             continue
         found = _find(parameters[name].values, value)
         if found is None:

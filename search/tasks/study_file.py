@@ -106,9 +106,9 @@ def find_study(reference: Reference = None) -> Path:
             return known[str(path)]
         hint = did_you_mean(str(path), list(known))
         raise StudyNotFound(f"there is no study '{path}'{hint}; known studies: {', '.join(known)}")
-    kind = "a folder" if path.is_dir() else "no file"
+    kind = "a folder" if path.is_dir() else "not a file"
     near = did_you_mean(path.stem, list(known)) if path.stem not in known else f"; did you mean '{path.stem}'?"
-    raise StudyNotFound(f"{path} is {kind}, so it is no study{near}; known studies: {', '.join(known)}")
+    raise StudyNotFound(f"{path} is {kind}, so it is not a study{near}; known studies: {', '.join(known)}")
 
 
 def known_studies() -> dict[str, Path]:

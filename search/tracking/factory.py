@@ -71,7 +71,7 @@ def sync_study(
     projection.sync(study, status=_status(study), optuna_study=optuna_study)
     links = projection.links()
     if links is None:
-        raise TrackingError(f"MLflow at {uri} shows nothing of study '{study.study}'")
+        raise TrackingError(f"MLflow at {uri} has no runs of study '{study.study}'")
     return links
 
 

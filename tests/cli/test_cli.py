@@ -203,9 +203,9 @@ def store_study(folder: Path, *, tracked: str | None = None, bundle: Path | None
         (
             "sqlite:////moved/mlflow.db",
             2,
-            r"there is no {folder}/mlruns/mlflow.db: bring .*: python -m search sync weather",
+            r"there is no {folder}/mlruns/mlflow.db: copy .*: python -m search sync weather",
         ),
-        (None, 2, r"there is no {folder}/mlruns/mlflow.db: bring .*: python -m search sync weather"),
+        (None, 2, r"there is no {folder}/mlruns/mlflow.db: copy .*: python -m search sync weather"),
     ],
 )
 def test_the_ui_of_a_study_is_that_of_its_store(

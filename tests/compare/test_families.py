@@ -144,8 +144,8 @@ def test_families_of_a_study_replace_the_default_ones(tmp_path: Path) -> None:
     [
         ("{a: {cell: lst}, b: {}}", r"compare.families.a.cell must be one of .* but got 'lst'; did you mean 'lstm'\?"),
         ("{a: {n_layer: 2}, b: {}}", r"compare.families.a.n_layer is not a known key; did you mean 'n_layers'\?"),
-        ("{a: {xyz: red}, b: {}}", "families.a.xyz is not a known key; a family may hold the keys of space"),
-        ("{a: {preset: full}, b: {}}", "compare.families.a.preset is one for all families; set space.preset: full"),
+        ("{a: {xyz: red}, b: {}}", "families.a.xyz is not a known key; a family may have the keys of space"),
+        ("{a: {preset: full}, b: {}}", "compare.families.a.preset is shared by all families; set space.preset: full"),
         ("{a: {}}", "compare.families must be 2 to 12 families but got 1; name them by what differs"),
         ("{a b: {}, c: {}}", "compare.families must have names of 1 to 24 letters .* but one is 'a b'; rename it"),
         ("{a: {hidden_size: {low: 3}}, b: {}}", "compare.families.a.hidden_size.high is missing: a range has low and"),

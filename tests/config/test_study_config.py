@@ -353,7 +353,7 @@ def test_a_relative_path_counts_from_the_current_folder_then_from_the_study_file
 def test_a_path_in_the_home_folder_of_nobody_is_refused(tmp_path: Path) -> None:
     data = make_config(data={"path": "~no-such-user/shop.csv"}).data
 
-    with pytest.raises(DataError, match=r"'~no-such-user/shop\.csv' but ~no-such-user is nobody's home folder"):
+    with pytest.raises(DataError, match=r"'~no-such-user/shop\.csv' but ~no-such-user is not a home directory"):
         data.resolve_path(tmp_path / "shop.yaml")
 
 

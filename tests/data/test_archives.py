@@ -123,7 +123,7 @@ def test_a_ts_file_without_labels_has_no_target(tmp_path: Path) -> None:
         ("@classLabel true a b\n@data\n1:2:a\n1:a\n", "line 4 has 1 channels but the first one has 2; separate"),
         ("@univariate true\n@classLabel true a b\n@data\n1:2:a\n", "line 4 has 2 channels but the header has 1"),
         ("a,b,c\n1,2,3\n", "line 1 must start with '@' as all lines before @data, but is 'a,b,c'$"),
-        ("@problemName x\n", "walks.ts is no .ts file: it has no line @data; give another kind of table"),
+        ("@problemName x\n", "walks.ts is not a .ts file: it has no line @data; give another kind of table"),
         (HEADER.encode("latin-1") + b"1:2:\xe9\n", "line 11 is not UTF-8 text; convert the file$"),
         ("", r"walks.ts is empty \(0 bytes\); write"),
     ],

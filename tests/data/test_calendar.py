@@ -165,7 +165,7 @@ def test_automatic_features_are_those_that_vary_at_the_frequency(frequency: str,
     ("features", "message"),
     [
         (["day_of_weak"], "got 'day_of_weak'; did you mean 'day_of_week'"),
-        (["hour_of_day", "hour_of_day"], "'hour_of_day' stands there twice"),
+        (["hour_of_day", "hour_of_day"], "'hour_of_day' is listed twice"),
     ],
 )
 def test_unknown_and_repeated_features_are_refused(features: list[str], message: str) -> None:

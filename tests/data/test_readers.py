@@ -206,8 +206,8 @@ def test_writing_elsewhere_is_refused_and_leaves_nothing_behind(tmp_path: Path) 
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "file").touch()
     for name, reason in [
-        ("nowhere/x.csv", "nowhere is no folder"),
-        ("file/x.parquet", "file is no folder"),
+        ("nowhere/x.csv", "nowhere is not a directory"),
+        ("file/x.parquet", "file is not a directory"),
         ("folder.csv", "Is a directory"),
         (f"{'x' * 300}.csv", "File name too long"),
         (f"{'x' * 300}.parquet", "File name too long"),

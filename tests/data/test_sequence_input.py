@@ -157,10 +157,10 @@ def test_groups_of_both_parts_are_told_apart_by_name(tmp_path: Path) -> None:
          "but got 'archiv'; did you mean 'archive'"),
         (WIDE, "d.csv", {"target": "kind", "layout": "archive"}, "archive, which has no header, must hold numbers but "
          "one is 't1'"),
-        (TS, "d.ts", {"layout": "wide"}, "d.ts says itself that data.layout is 'long', but the study sets 'wide'; "
-         "leave data.layout out$"),
-        (TS, "d.ts", {"group": "who"}, "says itself that there is no data.group, but the study sets 'who'; leave"),
-        (TS, "d.ts", {"target": "kind"}, "says itself that data.target is 'label', but the study sets 'kind'"),
+        (TS, "d.ts", {"layout": "wide"}, "d.ts declares that data.layout is 'long', but the study sets 'wide'; "
+         "remove data.layout$"),
+        (TS, "d.ts", {"group": "who"}, "declares that there is no data.group, but the study sets 'who'; remove"),
+        (TS, "d.ts", {"target": "kind"}, "declares that data.target is 'label', but the study sets 'kind'"),
         (TS, "d.ts", {"channels": ("channel_9",)}, "data.channels is 'channel_9' but there is no such column; did you"),
         (TS.encode("utf-16"), "d.csv", {"target": "label"}, "is not UTF-8 text; save it as 'CSV UTF-8'"),
         ("label,message\nham,caf\u00e9\n".encode("latin-1"), "d.csv", {"target": "label", "text": "message"}, "d.csv "
@@ -180,7 +180,7 @@ def test_a_file_that_does_not_fit_is_refused(
         (
             "kind,t1,t2,t3\njump,1,2,3\n",
             "test.csv",
-            "test.csv: column 'kind' .* is 'jump' in row 1, which is no class of the",
+            "test.csv: column 'kind' .* is 'jump' in row 1, which is not a class of the",
         ),
         ("kind,t1,t2\nrun,1,2\n", "test.csv", "test.csv: data.channels is 't3' but there is no such column"),
         ("kind,t1,t2,t3\nrun,1,x,3\n", "test.csv", "test.csv: column 't2' must hold numbers but row 1 is 'x'"),
@@ -208,7 +208,7 @@ def test_a_data_set_brings_its_parts_and_its_test_part(dataset: str) -> None:
     assert (len(sequences), int(test.sum()), sequences.schema.n_channels) == (640, 370, 12)
     assert sequences.ids.tolist() == list(range(1, 641))
     assert load(None, dataset=dataset, channels=("channel_3",)).sequences.values.shape[1] == 1
-    with pytest.raises(DataError, match=r"vowels says itself that data.id is 'sequence', but the study sets 'label'"):
+    with pytest.raises(DataError, match=r"vowels declares that data.id is 'sequence', but the study sets 'label'"):
         load(None, dataset=dataset, id="label")
 
 

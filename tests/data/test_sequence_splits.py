@@ -208,15 +208,15 @@ TWENTY = [0, 1] * 10
     ("labels", "groups", "spec", "message"),
     [
         ([0] * 18 + [1] * 2, None, SequenceSplitSpec(0.2, 2), "the class 'b' has 2 sequences but there are 3 parts, "
-         "each of which needs one; use fewer splits.folds, add some, or join it with another class$"),
+         "each of which needs one; use fewer splits.folds, add some, or merge it with another class$"),
         ([0] * 18 + [1] * 2, None, SequenceSplitSpec(0.2, 1), "the class 'b' has 2 sequences but"),
         ([0] * 19 + [1], None, SequenceSplitSpec(0.2, 1), "the class 'b' has 1 sequence but there are 3 parts"),
-        (TWENTY, [0] * 10 + [1] * 10, SequenceSplitSpec(0.2, 2), "2 groups cannot be cut into 3 parts, each with "
-         "groups of its own; use fewer splits.folds or a smaller splits.holdout, or add some$"),
-        ([0.0, 1.0, 2.0], None, SequenceSplitSpec(0.2, 5), "3 sequences cannot be cut into 6 parts; use fewer"),
+        (TWENTY, [0] * 10 + [1] * 10, SequenceSplitSpec(0.2, 2), "2 groups cannot be split into 3 parts with "
+         "separate groups; use fewer splits.folds or a smaller splits.holdout, or add some$"),
+        ([0.0, 1.0, 2.0], None, SequenceSplitSpec(0.2, 5), "3 sequences cannot be split into 6 parts; use fewer"),
         ([0] * 15 + [1] * 5, [0, 1, 2, 3, 4] * 3 + [5] * 5, SequenceSplitSpec(0.2, 3), "the class 'b' is in too few "
          "groups: .* would score it without having learned it; use fewer splits.folds, or add groups of it$"),
-        (TWENTY, [0, 0, 1, 1, 2, 2, 3, 3] + [4] * 12, SequenceSplitSpec(0.9, 4), "cannot be cut into 4 parts, each"),
+        (TWENTY, [0, 0, 1, 1, 2, 2, 3, 3] + [4] * 12, SequenceSplitSpec(0.9, 4), "into 4 parts with separate groups"),
     ],
 )  # fmt: skip
 def test_data_that_cannot_be_split_is_refused(
@@ -232,7 +232,7 @@ def test_data_that_cannot_be_split_is_refused(
         (None, [True] * 20, "the test part has all of the sequences; give one of each part$"),
         (None, [False] * 20, "the test part has none of the sequences"),
         ([0, 1, 2, 3] * 5, [True] * 5 + [False] * 15, r"the group 'group 0' is in the test part and in the rest \(4 "
-         r"such groups\); move its sequences to one side, or leave data.group out$"),
+         r"such groups\); move its sequences to one side, or remove data.group$"),
         (None, [False, False] * 3 + [True] * 14, "the class 'a' has 3 sequences but there are 5 parts"),
     ],
 )  # fmt: skip
@@ -252,11 +252,11 @@ def test_a_test_part_that_cannot_be_the_holdout_is_refused(
         (lambda: SequenceSplitSpec(0.2, seed=-1), "seed must be at least 0 but got -1"),
         (
             lambda: make_sequence_splits(make(TWENTY), SequenceSplitSpec(None)),
-            "splits.holdout is None beside no test part; set one",
+            "splits.holdout is None with no test part; set one",
         ),
         (
             lambda: make_sequence_splits(make(TWENTY), SequenceSplitSpec(0.2), np.arange(20) < 4),
-            "splits.holdout is 0.2 beside a test part; leave one of them out$",
+            "splits.holdout is 0.2 with a test part; set only one of them$",
         ),
     ],
 )

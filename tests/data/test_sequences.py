@@ -237,10 +237,10 @@ def test_labels_that_are_no_classes_to_learn_are_refused(labels: Any, message: s
         (
             list("abca"),
             ("a", "bb", "c"),
-            r"'b' in row 2, which is no class of the training part; did you mean 'bb'\? \(",
+            r"'b' in row 2, which is not a class of the training part; did you mean 'bb'\? \(",
         ),
         (list("abca"), ("a", "c"), r"\(classes: a, c\); add sequences of it there, or remove the row$"),
-        (["x", "1", "1", "1"], (1, 2), "is 'x' in row 1, which is no class"),
+        (["x", "1", "1", "1"], (1, 2), "is 'x' in row 1, which is not a class"),
     ],
 )
 def test_a_class_that_the_training_part_lacks_is_refused(
@@ -319,9 +319,9 @@ def test_a_cell_of_a_shuffled_table_is_named_by_its_row_there(seed: int) -> None
     ("parts", "changes", "message"),
     [
         (LONG, {"id": None}, "data.layout: long needs data.id, the column of the sequences; set it$"),
-        (LONG, {"layout": "wide"}, "data.time has no meaning with data.layout: wide; leave one of them out$"),
+        (LONG, {"layout": "wide"}, "data.time has no meaning with data.layout: wide; set only one of them$"),
         (LONG, {"channels": ("x", "z")}, r"data.channels is 'z' but there is no such column \(columns: who, second"),
-        (LONG, {"time": "x"}, "column 'x' is both data.time and data.channels; it can play one part only$"),
+        (LONG, {"time": "x"}, "column 'x' is both data.time and data.channels; a column has one role$"),
         (LONG, {"target": None}, "file.csv: data.target must name the column .* set data.layout: archive$"),
         (LONG, {"layout": "lang"}, "data.layout must be one of long, wide, text but got 'lang'; did you mean 'long'"),
         (LONG, {"task": "regresion"}, "task must be one of classification, regression but got .* mean 'regression'"),
@@ -359,7 +359,7 @@ def test_parts_that_do_not_go_together_are_refused(
             WIDE,
             "no column is left for the numbers of the sequences; name them in data.channels$",
         ),
-        (wide_table().rename(columns={"t1": 1}), WIDE, "the name of column 1 is no text; rename it, or set"),
+        (wide_table().rename(columns={"t1": 1}), WIDE, "the name of column 1 is not text; rename it, or set"),
         (
             wide_table(t1=[None] * 4, t2=[None, None, 1.0, 2.0]),
             WIDE,
@@ -426,7 +426,7 @@ def test_missing_numbers_are_filled_within_their_sequence_and_in_time(
             "interpolate",
             "there is no number after it to interpolate to; set data.gaps: fill$",
         ),
-        (LONG, long_table().assign(y=NAN), "fill", "column 'y' has no values; leave it out$"),
+        (LONG, long_table().assign(y=NAN), "fill", "column 'y' has no values; remove it$"),
         (
             WIDE,
             wide_table(t2=[5, NAN, 7, 8], t3=[9, 10, 11, 12]),

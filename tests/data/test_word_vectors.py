@@ -57,7 +57,7 @@ def test_a_word_without_a_vector_has_zeros(tmp_path: Path) -> None:
         ("a 1 2\nsun 1 1e39\n", "line 2 must hold numbers after the word but one is '1e39'"),
         (b"a 1 2\n\xe9t\xe9 1 2\n", "line 2 is not UTF-8 text; convert the file$"),
         ("a 1 2\nb 1 2\n", "vectors.txt has vectors for none of the 1 word of the texts; name a file of their language,"
-         " or leave data.vectors out$"),
+         " or remove data.vectors$"),
         ("", "is empty"),
     ],
 )  # fmt: skip

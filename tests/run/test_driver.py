@@ -190,10 +190,10 @@ def test_wrong_configurations_are_reported_together_before_anything_runs(tmp_pat
     with pytest.raises(StudyFileError) as caught:
         plan_of(tmp_path, wrong)
     assert [str(problem) for problem in caught.value.problems] == [
-        "search.try_first[0].hidden_size is no parameter of this space; name the layer too: hidden_size_1",
+        "search.try_first[0].hidden_size is not a parameter of this space; name the layer too: hidden_size_1",
         "search.try_first[0].dropout must be a number from 0 to 0.3 but got 3",
         "search.try_first[1].cell_1 must be gru, which the space fixes, but got 'lstm'",
-        "search.try_first[1].cell_2 is no parameter of this space; did you mean 'cell_1'?",
+        "search.try_first[1].cell_2 is not a parameter of this space; did you mean 'cell_1'?",
     ]
 
 

@@ -72,13 +72,13 @@ def test_optuna_takes_them_as_they_are_and_suggests_the_rest(configuration: dict
 @pytest.mark.parametrize(
     ("configuration", "name", "message"),
     [
-        ({"learning_rat": 0.1}, "learning_rat", "is no parameter of this space; did you mean 'learning_rate'?"),
-        ({"hidden_size": 16}, "hidden_size", "is no parameter of this space; name the layer too: hidden_size_1"),
-        ({"hidden_size_4": 16}, "hidden_size_4", "is no parameter of this space; did you mean 'hidden_size_"),
+        ({"learning_rat": 0.1}, "learning_rat", "is not a parameter of this space; did you mean 'learning_rate'?"),
+        ({"hidden_size": 16}, "hidden_size", "is not a parameter of this space; name the layer too: hidden_size_1"),
+        ({"hidden_size_4": 16}, "hidden_size_4", "is not a parameter of this space; did you mean 'hidden_size_"),
         (
             {"branch_3_cell_1": "gru"},
             "branch_3_cell_1",
-            "is no parameter of this space; did you mean 'branch_2_cell_1'?",
+            "is not a parameter of this space; did you mean 'branch_2_cell_1'?",
         ),
         ({"cell_1": "rnn"}, "cell_1", "must be one of lstm, gru, fused but got 'rnn'"),
         ({"hidden_size_1": 20}, "hidden_size_1", "must be a whole number from 8 to 64 in steps of 8 but got 20"),
@@ -144,7 +144,7 @@ def test_what_exists_in_every_candidate_needs_no_parent(
 )
 def test_what_no_candidate_has_is_no_parameter(changes: dict[str, Any], name: str) -> None:
     _, problems = fit(SPACE.replacing(**changes), {name: 4})
-    assert problems[name].startswith("is no parameter of this space")
+    assert problems[name].startswith("is not a parameter of this space")
 
 
 def test_every_problem_of_every_configuration_is_reported() -> None:

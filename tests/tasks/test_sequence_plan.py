@@ -137,7 +137,7 @@ WRONG = [
     ),
     (SUMS, "labels.metric=accuracy", "labels.metric must be one of mae, rmse, r2 for task: regression"),
     (WAVES, "splits.holdout=20", "splits.holdout must be below 1 but got 20"),
-    (NOTES, "data.channels=[author]", "names 'author', which is data.channels already"),
+    (NOTES, "data.channels=[author]", "names 'author', which is already data.channels"),
     (WAVES, "data.vectors=words.vec", "data.vectors is for texts, but data.text is not set"),
     (WAVES, "forecast.horizon=3", "forecast is not a known key"),
 ]

@@ -121,7 +121,7 @@ def check_features(features: Sequence[str]) -> None:
                 f"but got {feature!r}{did_you_mean(feature, list(CALENDAR_FEATURES))}"
             )
         if feature in features[:index]:
-            raise DataError(f"data.calendar: {feature!r} stands there twice; name each feature once")
+            raise DataError(f"data.calendar: {feature!r} is listed twice; list each feature once")
 
 
 def calendar_channels(features: Sequence[str]) -> tuple[str, ...]:

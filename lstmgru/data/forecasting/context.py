@@ -59,7 +59,7 @@ def conforming_steps(table: SeriesTable, grid: Grid) -> Integers:
     expected = f"{STEP} of {grid.size}" if grid.unit == STEP else grid.alias
     raise DataError(
         f"{table.source}: the frequency of column {table.schema.time!r} is {_found(table)} but the model was "
-        f"trained on {expected}; bring the table to that frequency"
+        f"trained on {expected}; resample the table to that frequency"
     )
 
 
@@ -194,7 +194,7 @@ def _last_known(table: SeriesTable) -> Integers:
     if len(without):
         raise DataError(
             f"{table.source}: {table.name(int(without[0]))} has no value in {shorten(table.schema.targets)}; "
-            "add its history or leave it out"
+            "add its history or remove it"
         )
     return last
 

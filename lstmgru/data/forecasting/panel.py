@@ -103,16 +103,16 @@ def build_panel(
 def _check_parts(schema: SeriesSchema, categorical: Sequence[str], source: str) -> None:
     if schema.static_covariates and schema.id is None:
         raise DataError(
-            f"{source}: data.static_covariates names {schema.static_covariates[0]!r}, but what never changes says "
-            "nothing about a single series; name the column of series in data.id, or leave it out"
+            f"{source}: data.static_covariates names {schema.static_covariates[0]!r}, but static covariates say "
+            "nothing about a single series; name the column of series in data.id, or remove it"
         )
     covariates = (*schema.past_covariates, *schema.future_covariates, *schema.static_covariates)
     for column in categorical:
         if column not in covariates:
             raise DataError(
-                f"{source}: data.categorical names {column!r}, which is no covariate"
+                f"{source}: data.categorical names {column!r}, which is not a covariate"
                 f"{did_you_mean(column, list(covariates))}; name it in data.past_covariates, data.future_covariates or "
-                "data.static_covariates too, or leave it out"
+                "data.static_covariates too, or remove it"
             )
 
 

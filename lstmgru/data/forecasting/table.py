@@ -137,7 +137,7 @@ def _check_static(table: SeriesTable, column: str, cells: Names | Numbers, order
     missing = np.isnan(values)
     if missing.any():
         place = table.place(int(np.argmax(missing)))
-        raise DataError(f"{at} is empty at {place}; write it in every row of a series, or leave the column out")
+        raise DataError(f"{at} is empty at {place}; write it in every row of a series, or remove the column")
     before = np.repeat(values[table.offsets[:-1]], np.diff(table.offsets))
     changed = values != before
     if changed.any():
@@ -276,7 +276,7 @@ def check_cells(table: SeriesTable, gaps: GapPolicy) -> None:
     names = table.schema.value_columns
     empty = np.flatnonzero(missing.all(axis=0))
     if len(empty):
-        raise DataError(f"{table.source}: column {names[empty[0]]!r} has no values; leave it out")
+        raise DataError(f"{table.source}: column {names[empty[0]]!r} has no values; remove it")
     _check_future_rows(table, missing)
     column = int(np.argmax(missing.any(axis=0)))
     row = int(np.argmax(missing[:, column]))

@@ -86,7 +86,7 @@ def _name(value: object) -> str | int | None:
 def _unknown_class(label: str | int, row: int, classes: Classes, at: str) -> DataError:
     near = did_you_mean(str(label), [str(name) for name in classes])
     return DataError(
-        f"{at} is {label!r} in row {row + 1}, which is no class of the training part{near} (classes: "
+        f"{at} is {label!r} in row {row + 1}, which is not a class of the training part{near} (classes: "
         f"{shorten(classes)}); add sequences of it there, or remove the row"
     )
 
@@ -117,7 +117,7 @@ def check_classes(labels: Indices, classes: Classes, column: str, source: str) -
         name = classes[int(np.argmax(counts < 2))]
         raise DataError(
             f"{at}: the class {name!r} has a single sequence, which cannot be learned from and scored; add others, "
-            "join it with another class, or remove it"
+            "merge it with another class, or remove it"
         )
 
 

@@ -202,7 +202,7 @@ def _with_own_roles(
     for key, value in {"layout": layout, **asked}.items():
         if value is not None and value != own.get(key):
             plays = f"data.{key} is {own[key]!r}" if own.get(key) is not None else f"there is no data.{key}"
-            raise DataError(f"{source} says itself that {plays}, but the study sets {value!r}; leave data.{key} out")
+            raise DataError(f"{source} declares that {plays}, but the study sets {value!r}; remove data.{key}")
     if not channels:
         return table
     return LabeledTable(table.train, table.test, table.roles | {"channels": tuple(channels)})

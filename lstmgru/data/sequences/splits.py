@@ -87,9 +87,9 @@ def make_sequence_splits(
             is both in the given test part and in the rest.
     """
     if (test is None) == (spec.holdout is None):
-        both = "leave one of them out" if test is not None else "set one of them"
+        both = "set only one of them" if test is not None else "set one of them"
         raise SpecError(
-            f"splits.holdout is {spec.holdout!r} beside {'a' if test is not None else 'no'} test part; {both}"
+            f"splits.holdout is {spec.holdout!r} with {'a' if test is not None else 'no'} test part; {both}"
         )
     generator = np.random.default_rng(spec.seed)
     strata = _strata(sequences, spec)
@@ -184,11 +184,9 @@ def _check_enough(sequences: LabeledSequences, among: _Flags, parts: int) -> Non
     """Refuse data, or a class, with fewer sequences or groups than parts."""
     way_out = "use fewer splits.folds or a smaller splits.holdout, or add some"
     if sequences.groups is not None and (count := len(np.unique(sequences.groups[among]))) < parts:
-        raise DataError(
-            f"{counted(count, 'group')} cannot be cut into {parts} parts, each with groups of its own; {way_out}"
-        )
+        raise DataError(f"{counted(count, 'group')} cannot be split into {parts} parts with separate groups; {way_out}")
     if among.sum() < parts:
-        raise DataError(f"{counted(int(among.sum()), 'sequence')} cannot be cut into {parts} parts; {way_out}")
+        raise DataError(f"{counted(int(among.sum()), 'sequence')} cannot be split into {parts} parts; {way_out}")
     if not sequences.classes:
         return
     counts = np.bincount(sequences.labels[among], minlength=len(sequences.classes))
@@ -196,7 +194,7 @@ def _check_enough(sequences: LabeledSequences, among: _Flags, parts: int) -> Non
         rare = int(np.argmax(counts < parts))
         raise DataError(
             f"the class {sequences.classes[rare]!r} has {counted(int(counts[rare]), 'sequence')} but there are {parts} "
-            "parts, each of which needs one; use fewer splits.folds, add some, or join it with another class"
+            "parts, each of which needs one; use fewer splits.folds, add some, or merge it with another class"
         )
 
 
@@ -210,7 +208,7 @@ def _check_test(sequences: LabeledSequences, test: _Flags) -> None:
         name = sequences.group_names[both[0]] if sequences.group_names else int(both[0])
         raise DataError(
             f"the group {name!r} is in the test part and in the rest ({counted(len(both), 'such group')}); move its "
-            "sequences to one side, or leave data.group out"
+            "sequences to one side, or remove data.group"
         )
 
 

@@ -183,7 +183,7 @@ def _check_cells(values: _Float, steps: Steps, schema: SequenceSchema, gaps: Gap
     empty = missing.all(axis=0)
     if empty.any():
         name = schema.channels[int(np.argmax(empty))]
-        raise DataError(f"{source}: column {name!r} has no values; leave it out")
+        raise DataError(f"{source}: column {name!r} has no values; remove it")
     row, channel = (int(place[0]) for place in np.nonzero(missing))
     sequence = steps.sequence_of(row)
     start = int(steps.offsets[sequence])

@@ -199,7 +199,7 @@ def _check_parts(schema: SequenceSchema, source: str) -> None:
     useless.append(("channels", bool(schema.channels) and layout == "text"))
     for key, stands in useless:
         if stands:
-            raise DataError(f"{source}: data.{key} has no meaning with data.layout: {layout}; leave one of them out")
+            raise DataError(f"{source}: data.{key} has no meaning with data.layout: {layout}; set only one of them")
 
 
 def _check_named(frame: pd.DataFrame, schema: SequenceSchema, source: str, *, labeled: bool = True) -> None:
@@ -222,7 +222,7 @@ def _other_columns(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> 
     check_columns(frame, [("data.channels", column) for column in columns], source)
     for column in columns:
         if not isinstance(column, str):
-            raise DataError(f"{source}: the name of column {column!r} is no text; rename it, or set data.channels")
+            raise DataError(f"{source}: the name of column {column!r} is not text; rename it, or set data.channels")
         try:
             read_numbers(frame[column], source)
         except DataError as error:

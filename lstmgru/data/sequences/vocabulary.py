@@ -183,7 +183,7 @@ def read_vectors(path: Path, words: Collection[str]) -> WordVectors:
     if not vectors:
         raise DataError(
             f"{path} has vectors for none of the {counted(len(wanted), 'word')} of the texts; name a file of their "
-            "language, or leave data.vectors out"
+            "language, or remove data.vectors"
         )
     return WordVectors(size, vectors)
 

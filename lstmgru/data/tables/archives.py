@@ -172,7 +172,7 @@ def _header(lines: Iterator[tuple[str, str]], path: Path) -> _Header:
         if key.lower() == "@data":
             return _settings(settings, path)
         settings[key[1:].lower()] = values
-    raise DataError(f"{path} is no .ts file: it has no line @data; give another kind of table another suffix")
+    raise DataError(f"{path} is not a .ts file: it has no line @data; give another kind of table another suffix")
 
 
 def _settings(settings: dict[str, list[str]], path: Path) -> _Header:

@@ -44,9 +44,9 @@ def check_columns(frame: pd.DataFrame, wanted: Sequence[tuple[str, str]], source
                 f"{source}: {key} is {column!r} but there is no such column{index} (columns: {shorten(names)})"
             )
         if names.count(column) > 1:
-            raise DataError(f"{source}: column {column!r} stands there {names.count(column)} times; rename one of them")
+            raise DataError(f"{source}: column {column!r} occurs {names.count(column)} times; rename one of them")
         if column in parts:
-            raise DataError(f"{source}: column {column!r} is both {parts[column]} and {key}; it can play one part only")
+            raise DataError(f"{source}: column {column!r} is both {parts[column]} and {key}; a column has one role")
         parts[column] = key
     if len(frame) == 0:
         raise DataError(f"{source}: the table has a header but no rows")
@@ -68,7 +68,7 @@ def read_numbers(column: pd.Series, source: str, *, may_hold_names: bool = False
     if column.dtype == object:
         column = column.infer_objects()
     if column.dtype.kind in "mMc" or isinstance(column.dtype, pd.PeriodDtype):
-        raise DataError(f"{source}: column {column.name!r} must hold numbers but holds {column.dtype}; leave it out")
+        raise DataError(f"{source}: column {column.name!r} must hold numbers but holds {column.dtype}; remove it")
     if types.is_numeric_dtype(column.dtype):
         values = column.to_numpy(np.float64, na_value=np.nan)
     else:
@@ -235,5 +235,5 @@ def _texts(column: pd.Series, source: str) -> pd.Series:
 def _no_name(column: pd.Series, row: int, source: str) -> DataError:
     return DataError(
         f"{source}: column {column.name!r} (data.categorical) must hold names but row {row + 1} is "
-        f"{column.iloc[row]!s}; write text, whole numbers or booleans, or leave it out"
+        f"{column.iloc[row]!s}; write text, whole numbers or booleans, or remove it"
     )

@@ -166,7 +166,7 @@ def _irregular(times: Times, row: int, grid: Grid, of_series: str, source: str) 
     apart = f"{grid.size} apart" if grid.unit == "step" else f"{grid.alias} apart"
     return DataError(
         f"{source}: the times follow no regular grid: most rows are {apart}, but {show_time(times[row - 1])} "
-        f"is followed by {show_time(times[row])}{of_series}; set data.frequency, or bring the table to a "
+        f"is followed by {show_time(times[row])}{of_series}; set data.frequency, or resample the table to a "
         "regular frequency"
     )
 
@@ -178,7 +178,7 @@ def _misfit(
         (g.alias for g in _candidates(times, offsets, timezone) if positions(g, times, offsets, timezone)[1].all()),
         None,
     )
-    way_out = f"{fitting!r} would fit" if fitting else "use auto, or bring the table to a regular frequency"
+    way_out = f"{fitting!r} would fit" if fitting else "use auto, or resample the table to a regular frequency"
     return DataError(
         f"{source}: data.frequency is {given!r} but {show_time(times[row])}{of_series} is not one of its "
         f"times; {way_out}"

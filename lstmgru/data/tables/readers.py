@@ -298,7 +298,7 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     if not name.endswith((".csv", ".csv.gz", ".parquet")):
         raise DataError(f"{path}: a table is written as .csv, .csv.gz or .parquet but the name ends in {path.suffix!r}")
     if not path.parent.is_dir():
-        raise DataError(f"{path} cannot be written: {path.parent} is no folder; choose another place")
+        raise DataError(f"{path} cannot be written: {path.parent} is not a directory; choose another place")
     try:
         _write_whole(frame.to_parquet if name.endswith(".parquet") else frame.to_csv, path)
     except OSError as error:

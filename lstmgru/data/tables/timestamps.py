@@ -94,7 +94,7 @@ def _parse(column: pd.Series, where: str) -> pd.Series:
 
 def _unreadable(texts: pd.Series, index: int, codes: npt.NDArray[np.intp], where: str) -> DataError:
     text = texts[index]
-    rule = "is ambiguous (day or month first?)" if _LOCAL_DATE.match(text) else "is no time"
+    rule = "is ambiguous (day or month first?)" if _LOCAL_DATE.match(text) else "is not a time"
     row = int(np.argmax(codes == index)) + 1
     return DataError(f"{where}: row {row} is {text!r}, which {rule}; write times in ISO 8601, such as 2020-01-31 12:00")
 

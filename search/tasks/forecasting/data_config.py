@@ -121,8 +121,8 @@ class DataConfig(TableConfig):
     def _tells_series_apart(cls, columns: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if columns and info.data.get("id", "") is None:
             raise ValueError(
-                f"names {columns[0]!r}, but what never changes says nothing about a single series; name the column of "
-                "series in data.id, or leave it out"
+                f"names {columns[0]!r}, but static covariates say nothing about a single series; name the column of "
+                "series in data.id, or remove it"
             )
         return columns
 
@@ -136,8 +136,8 @@ class DataConfig(TableConfig):
         for column in columns:
             if column not in covariates:
                 raise ValueError(
-                    f"names {column!r}, which is no covariate{did_you_mean(column, covariates)}; name it in "
-                    f"{', '.join(f'data.{part}' for part in parts[:2])} or data.{parts[2]} too, or leave it out"
+                    f"names {column!r}, which is not a covariate{did_you_mean(column, covariates)}; name it in "
+                    f"{', '.join(f'data.{part}' for part in parts[:2])} or data.{parts[2]} too, or remove it"
                 )
         return columns
 
@@ -229,7 +229,7 @@ class ForecastSplitsConfig(SplitsConfig):
     def _needs_sliding(cls, train_size: int | None, info: ValidationInfo) -> int | None:
         if train_size is not None and info.data.get("window") == "expanding":
             raise ValueError(
-                f"is for splits.window: sliding, but window is expanding; set the window or leave {train_size} out"
+                f"is for splits.window: sliding, but window is expanding; set the window or remove {train_size}"
             )
         return train_size
 

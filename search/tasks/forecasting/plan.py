@@ -359,7 +359,7 @@ def _check_windows(n_windows: int, forecast: ForecastSpec, file: str) -> None:
             message = (
                 f"is {forecast.metric}, which scores the ends of every interval, but the folds have "
                 f"{counted(n_windows, 'window')}, too few to calibrate that of level {level:g}; use longer or more "
-                "folds, leave the level out of forecast.levels, or choose another metric"
+                "folds, remove the level from forecast.levels, or choose another metric"
             )
             raise StudyFileError(file, [Problem("forecast.metric", message)])
 

@@ -74,7 +74,7 @@ class SequenceDataConfig(TableConfig):
     @classmethod
     def _belongs_to_a_file(cls, test: str | None, info: ValidationInfo) -> str | None:
         if test is not None and info.data.get("dataset") is not None:
-            raise ValueError(f"is for data.path, but data.dataset is {info.data['dataset']!r}; leave {test!r} out")
+            raise ValueError(f"is for data.path, but data.dataset is {info.data['dataset']!r}; remove {test!r}")
         return test
 
     @field_validator("id", "time", "text", "group", "channels")
@@ -95,7 +95,7 @@ class SequenceDataConfig(TableConfig):
     @classmethod
     def _are_of_words(cls, vectors: str | None, info: ValidationInfo) -> str | None:
         if vectors is not None and info.data.get("text", "") is None and info.data.get("dataset") != "languages":
-            raise ValueError(f"is for texts, but data.text is not set; leave {vectors!r} out")
+            raise ValueError(f"is for texts, but data.text is not set; remove {vectors!r}")
         return vectors
 
 
