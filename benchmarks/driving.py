@@ -84,7 +84,7 @@ def drive(
     """
     paths = StudyPaths(folder, plan.name)
     with exclusive(paths.lock, plan.name):
-        store = open_study(plan, paths, SilentListener())
+        plan, store = open_study(plan, paths, SilentListener())
         problems: list[str] = []
         with make_tracker(plan.config, folder, on_problem=problems.append) as tracker, executor as running:
             tracker.start(store.record())

@@ -93,7 +93,7 @@ def drive(
     listener = notes or Notes()
     paths = StudyPaths(folder, plan.name)
     paths.studies.mkdir(exist_ok=True)
-    store = open_study(plan, paths, listener)
+    plan, store = open_study(plan, paths, listener)
 
     def interrupt(trial: TrialRecord) -> None:
         if trial.number == stop_in and trial.curve:
