@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from lstmgru.errors import SpecError
 from lstmgru.nn.convolutions import Convolution
 from lstmgru.nn.encoder import Encoder
+from lstmgru.nn.fcn import FullyConvolutional
 from lstmgru.nn.inputs import Segments, SequenceNormalization
 from lstmgru.nn.pooling import make_pooling
 from lstmgru.specs import SequenceModelSpec, TrainSpec
@@ -80,6 +81,8 @@ class SequenceNetwork(nn.Module):
         self.encoder = Encoder(spec, n_embedded if embeds else n_read)
         width = self.encoder.n_outputs
         self.pooling = make_pooling(spec, width)
+        self.fcn = FullyConvolutional(n_features, spec.fcn_filters) if spec.fcn_filters else None
+        width += spec.fcn_filters
         hidden = (nn.Linear(width, width), nn.ReLU(), nn.Dropout(spec.dropout)) if spec.head == "mlp" else ()
         self.head = nn.Sequential(nn.Dropout(spec.dropout), *hidden, nn.Linear(width, n_outputs))
 
@@ -151,8 +154,8 @@ class SequenceNetwork(nn.Module):
         """The (B, O) outputs and, for attention, the (B, 1, segments) weights."""
         values, lengths = inputs
         real = _before(lengths, values.shape[1])
-        x = self.reader(values, real)
-        x = self.segments.from_start(x if self.convolution is None else self.convolution(x, real))
+        steps = self.reader(values, real)
+        x = self.segments.from_start(steps if self.convolution is None else self.convolution(steps, real))
         lengths = (lengths + self.segments.length - 1) // self.segments.length
         if self.embedding is not None:
             x = self.embedding(x)
@@ -161,6 +164,8 @@ class SequenceNetwork(nn.Module):
         if self.pooling is not None:
             pooled, weights = self.pooling(read.outputs, read.last.unsqueeze(1), _before(lengths, x.shape[1]))
             summary = pooled.squeeze(1)
+        if self.fcn is not None:
+            summary = torch.cat([summary, self.fcn(steps, real)], dim=-1)
         return self.head(summary), weights
 
 

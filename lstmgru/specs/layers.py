@@ -123,12 +123,13 @@ class RecurrentSpec(ABC):
         probability("dropout", self.dropout)
         probability("recurrent_dropout", self.recurrent_dropout)
 
-    def _architecture(self, before: Sequence[str], after: Sequence[str]) -> str:
-        """The readable form: steps before the stacks, the stacks, the pooling, steps after it."""
+    def _architecture(self, before: Sequence[str], after: Sequence[str], beside: str = "") -> str:
+        """The readable form: steps before the stacks, the stacks, what is beside them, the pooling, steps after it."""
         stacks = self.stacks + (" +residual" if self.residual else "") + (" +norm" if self.layer_norm else "")
+        stacks += f" +{beside}" if beside else ""
         if self.pooling != "last":
             after = [f"multihead({self.n_heads})" if self.pooling == "multihead" else self.pooling, *after]
-        if (before or after) and len(self.branches) > 1 and self.merge == "concat":
+        if (before or after or beside) and len(self.branches) > 1 and self.merge == "concat":
             stacks = stacks.replace(self.stacks, f"[{self.stacks}]")
         return " > ".join([*before, stacks, *after])
 

@@ -28,6 +28,8 @@ class SequenceModelSpec(RecurrentSpec):
             ``dropout`` and ``recurrent_dropout``.
         max_length: T, maximum number of steps or tokens; longer sequences are truncated.
         convolution: As in :class:`~lstmgru.specs.ModelSpec`, but each step reads as many later steps as earlier ones.
+        fcn_filters: Filters of a fully convolutional branch beside the recurrence (Karim et al. 2017). It reads single
+            steps, and its mean over the real ones is concatenated with the pooled outputs. 0 for none.
         segment_length: Steps that are read at once; the last segment is padded with 0.
         pooling: Pooling of the encoder's outputs over the real steps.
         head: From the pooled outputs to the label: ``linear``, or ``mlp``, with a hidden layer.
@@ -45,6 +47,7 @@ class SequenceModelSpec(RecurrentSpec):
     residual: bool = False
     layer_norm: bool = False
     convolution: int = 0
+    fcn_filters: int = 0
     segment_length: int = 1
     pooling: Pooling = "last"
     n_heads: int = 1
@@ -61,6 +64,7 @@ class SequenceModelSpec(RecurrentSpec):
         self._check("max_length", self.max_length)
         one_of("head", self.head, HEADS)
         one_of("normalization", self.normalization, SEQUENCE_NORMALIZATIONS)
+        at_least("fcn_filters", self.fcn_filters, 0)
         at_least("min_count", self.min_count, 1)
         probability("token_dropout", self.token_dropout)
         if self.tokens is None:
@@ -76,7 +80,8 @@ class SequenceModelSpec(RecurrentSpec):
     def architecture(self) -> str:
         """The readable form, in the order of the computation, without defaults.
 
-        ``word(64) > bi-lstm(64) > max`` reads words as 64 features and pools the maxima of both directions.
+        ``word(64) > bi-lstm(64) > max`` reads words as 64 features and pools the maxima of both directions;
+        ``lstm(8) +fcn(32)`` is an LSTM-FCN.
         """
         before = (
             (f"{self.tokens}({self.embedding_size})", self.tokens is not None),
@@ -85,7 +90,8 @@ class SequenceModelSpec(RecurrentSpec):
             (f"segments({self.segment_length})", self.segment_length > 1),
         )
         after = [self.head] if self.head != "linear" else []
-        return self._architecture([text for text, shown in before if shown], after)
+        beside = f"fcn({self.fcn_filters})" if self.fcn_filters else ""
+        return self._architecture([text for text, shown in before if shown], after, beside)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,11 @@ onnxruntime = LazyModule("onnxruntime")
 
 
 FAST: list[tuple[str, str, dict[str, Any]]] = [
-    ("classes", "bi-lstm(4) > gru(5)", {"pooling": "additive", "segment_length": 3, "normalization": "sequence"}),
+    (
+        "classes",
+        "bi-lstm(4) > gru(5)",
+        {"pooling": "additive", "segment_length": 3, "normalization": "sequence", "fcn_filters": 4},
+    ),
     ("texts", "bi-fused(3)", {"tokens": "word", "pooling": "max", "convolution": 2}),
 ]
 SLOW: list[tuple[str, str, dict[str, Any]]] = [
@@ -39,7 +43,7 @@ SLOW: list[tuple[str, str, dict[str, Any]]] = [
     ("numbers", "fused(4) > lstm(4)", {"normalization": "sequence", "segment_length": 2}),
     ("numbers", "bi-fused(4)", {"pooling": "additive", "head": "mlp"}),
     ("wide", "gru(5)", {"segment_length": 7, "convolution": 5}),
-    ("texts", "bi-gru(4)", {"tokens": "character", "pooling": "multihead", "n_heads": 3}),
+    ("texts", "bi-gru(4)", {"tokens": "character", "pooling": "multihead", "n_heads": 3, "fcn_filters": 3}),
     ("texts", "fused(4)", {"tokens": "word", "segment_length": 2}),
     ("texts", "lstm(3) | gru(3)", {"tokens": "character", "merge": "gate", "pooling": "mean"}),
 ]
@@ -93,7 +97,7 @@ def test_the_architectures_of_that_table_have_every_option() -> None:
     for name, valid in (
         ("merge", MERGES), ("pooling", POOLINGS), ("head", HEADS), ("normalization", SEQUENCE_NORMALIZATIONS),
         ("tokens", (None, *TOKENS)), ("residual", (True, False)), ("layer_norm", (True, False)),
-        ("convolution", (0, 2, 5)),
+        ("convolution", (0, 2, 5)), ("fcn_filters", (0, 4, 3)),
     ):  # fmt: skip
         assert {getattr(spec, name) for spec in specs} == set(valid), name
     layers = {(layer.cell, layer.bidirectional) for spec in specs for stack in spec.branches for layer in stack}

@@ -106,7 +106,7 @@ def label_bundle_of(
 KINDS: dict[str, tuple[Callable[[], pd.DataFrame], str, dict[str, Any]]] = {
     "sequences": (long_table, "classification", {"pooling": "additive", "segment_length": 2}),
     "numbers": (long_table, "regression", {"normalization": "sequence"}),
-    "wide": (wide_table, "classification", {"branches": "bi-gru(3) | fused(2)"}),
+    "wide": (wide_table, "classification", {"branches": "bi-gru(3) | fused(2)", "fcn_filters": 3}),
     "words": (text_table, "classification", {"tokens": "word"}),
     "characters": (text_table, "classification", {"tokens": "character", "pooling": "max"}),
 }

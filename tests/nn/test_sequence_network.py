@@ -110,6 +110,39 @@ def test_padding_changes_no_convolution(convolution: int, segment_length: int, k
     check_padding(kind, "bi-gru(4)", pooling="mean", convolution=convolution, segment_length=segment_length)
 
 
+@every_pair(segment_length=[1, 3], convolution=[0, 3], pooling=["last", "additive"], kind=KINDS)
+def test_padding_changes_no_convolutional_branch(
+    segment_length: int, convolution: int, pooling: str, kind: str
+) -> None:
+    options = {"segment_length": segment_length, "convolution": convolution, "pooling": pooling}
+    check_padding(kind, "bi-gru(4)", fcn_filters=5, **options)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_training_the_batch_decides_and_its_padding_does_not(kind: str) -> None:
+    spec, garbage = KINDS[kind]
+    network = network_of("gru(4)", fcn_filters=5, **spec).train()
+    inputs, other = inputs_of(network), inputs_of(network, padding=garbage)
+    assert_same(network(*other), network(*inputs))
+    few = SequenceInputs(inputs.values[:2], inputs.lengths[:2])
+    assert not torch.allclose(network(*few), network(*inputs)[:2])
+
+
+def test_the_convolutional_branch_is_read_beside_the_recurrence() -> None:
+    network = network_of("gru(4)", fcn_filters=5, segment_length=2, pooling="max")
+    inputs = inputs_of(network)
+    recurrent = network_of("gru(4)", segment_length=2, pooling="max")
+    recurrent.load_state_dict(
+        {name: network.state_dict()[name] for name in recurrent.state_dict() if "head" not in name}, strict=False
+    )
+    seen = []
+    recurrent.head.register_forward_pre_hook(lambda _, summary: seen.append(summary[0]))
+    recurrent(*inputs)
+    assert network.fcn is not None
+    summary = torch.cat([seen[0], network.fcn(network.reader(inputs.values, REAL), REAL)], dim=1)
+    assert_same(network(*inputs), network.head(summary))
+
+
 @every_pair(merge=MERGES, options=[{}, {"residual": True}, {"layer_norm": True}, {"head": "mlp"}], kind=KINDS)
 def test_padding_changes_no_mix_of_layers(merge: str, options: dict[str, Any], kind: str) -> None:
     check_padding(kind, "bi-gru(3) > lstm(4) > bi-fused(2) | lstm(4)", merge=merge, pooling="mean", **options)

@@ -264,6 +264,14 @@ def predictor(branches: str, **settings: Any) -> SequenceModelSpec:
             ],
         ),
         (
+            predictor("lstm(8)", convolution=3, fcn_filters=16, pooling="max"),
+            LABELS,
+            [
+                "up to 30 steps of a sequence", "scale", "convolution, ReLU", "lstm(8)", "maximum",
+                "+ convolutional branch", "linear", "softmax", "probabilities of 3 classes",
+            ],
+        ),
+        (
             predictor("lstm(8)", tokens="word", pooling="additive"),
             MOODS,
             [
@@ -272,7 +280,7 @@ def predictor(branches: str, **settings: Any) -> SequenceModelSpec:
             ],
         ),
     ],
-    ids=["classes", "numbers", "texts"],
+    ids=["classes", "numbers", "convolutions", "texts"],
 )  # fmt: skip
 def test_the_boxes_of_a_predictor_are_in_the_order_of_the_computation(
     model: SequenceModelSpec, roles: Roles, expected: list[str]

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from lstmgru.errors import SpecError
-from lstmgru.specs import ForecastSpec, LayerSpec, ModelSpec, TrainSpec, parse_branches, parse_layers
+from lstmgru.specs import (
+    ForecastSpec,
+    LayerSpec,
+    ModelSpec,
+    SequenceModelSpec,
+    TrainSpec,
+    parse_branches,
+    parse_layers,
+)
 
 WIDE = ModelSpec(
     parse_branches("lstm(64) > bi-gru(32) | fused(16)"),
@@ -92,6 +100,27 @@ def test_an_architecture_reads_back_as_it_is_written(text: str) -> None:
 def test_an_architecture_is_written_in_the_order_of_the_computation(changes: dict[str, Any], text: str) -> None:
     values = {"branches": parse_branches("lstm(8) > gru(4)"), "context_length": 5, **changes}
     assert ModelSpec(**values).architecture == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"fcn_filters": 32}, "lstm(8) +fcn(32)"),
+        ({"fcn_filters": 32, "pooling": "max", "head": "mlp"}, "lstm(8) +fcn(32) > max > mlp"),
+        ({"branches": parse_branches("lstm(8) | gru(4)"), "fcn_filters": 8}, "[lstm(8) | gru(4)] +fcn(8)"),
+        (
+            {"convolution": 5, "segment_length": 2, "normalization": "sequence"},
+            "sequence > conv(5) > segments(2) > lstm(8)",
+        ),
+        (
+            {"tokens": "word", "embedding_size": 64, "normalization": "none", "convolution": 3},
+            "word(64) > conv(3) > lstm(8)",
+        ),
+    ],
+)
+def test_a_predictor_is_written_likewise(changes: dict[str, Any], text: str) -> None:
+    values = {"branches": parse_branches("lstm(8)"), "max_length": 5, **changes}
+    assert SequenceModelSpec(**values).architecture == text
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,9 @@ def test_numbers_are_learnt_in_their_own_units(loss: str) -> None:
         (make_sequences(), MODEL, CLASSES),
         (make_texts(), replace(WORDS, dropout=0.3, token_dropout=0.2), CLASSES),
         (make_sequences(n_classes=0), replace(MODEL, normalization="sequence"), NUMBERS),
+        (make_sequences(), replace(MODEL, fcn_filters=4, convolution=3), CLASSES),
     ],
-    ids=["numbers", "texts", "regression"],
+    ids=["numbers", "texts", "regression", "convolutions"],
 )
 def test_the_same_seed_gives_the_same_network(
     data: LabeledSequences, model: SequenceModelSpec, task: LabelSpec

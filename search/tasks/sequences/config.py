@@ -32,6 +32,12 @@ class SequenceSpaceConfig(SpaceConfig):
 
     spec = SequenceModelSpec
 
+    fcn_filters: Sizes | None = Field(
+        None,
+        description="Number of filters of a fully convolutional branch beside the recurrent layers (LSTM-FCN, Karim et "
+        "al. 2017); the second of its three convolutions has twice as many. 0 disables it. `null`: the values of the "
+        "preset.",
+    )
     head: Heads | None = Field(
         None,
         description="Head that maps the pooled outputs to the label: `linear`, or `mlp` with one hidden layer. "

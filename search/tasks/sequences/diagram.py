@@ -71,6 +71,7 @@ def describe_predictor(model: SequenceModelSpec, roles: SequenceRoles) -> Networ
         merge=tuple(merge_boxes(model)),
         after=(
             *pooling_boxes(model, [f"over all {_unit(model)}s of the input"], arrow="all outputs"),
+            *_fcn(model),
             _head(model, roles),
             Box("softmax") if roles.n_classes else Box("back to original units", ("× deviation, + mean",)),
             _label(roles),
@@ -118,6 +119,12 @@ def _segments(model: SequenceModelSpec, dropped: float) -> Iterator[Box]:
 
 def _unit(model: SequenceModelSpec) -> str:
     return "segment" if model.segment_length > 1 else model.tokens or "step"
+
+
+def _fcn(model: SequenceModelSpec) -> Iterator[Box]:
+    if model.fcn_filters:
+        how = f"three convolutions of the {model.tokens or 'step'}s, mean over time"
+        yield Box("+ convolutional branch", ("beside the recurrence", how, f"{model.fcn_filters} features more"))
 
 
 def _head(model: SequenceModelSpec, roles: SequenceRoles) -> Box:
