@@ -31,6 +31,7 @@ from data_sets.table import markdown, summary
 from published import run_study
 
 _DATA = ROOT.parent / "shared" / "data"
+_LONGEST_MESSAGE = 300
 _FOLDER = Path(tempfile.gettempdir()) / "lstmgru-suite"
 
 
@@ -90,8 +91,8 @@ def _run(data_set: DataSet, seed: int, limit: float, folder: Path, options: argp
         try:
             record = run_study(prepared.study, prepared.table, folder, f"{limit:g}s", arguments, log)
         except subprocess.CalledProcessError as error:
-            last = (log.read_text(encoding="utf-8").strip().splitlines() or ["no output"])[-1]
-            return {"error": f"exit code {error.returncode}: {last}"}
+            *_, message = log.read_text(encoding="utf-8").rpartition("error: ")
+            return {"error": f"exit code {error.returncode}: {' '.join(message.split())[:_LONGEST_MESSAGE]}"}
         return {
             "error": None,
             **_summary(data_set, record, data_set.score(options.data, prepared, record, options.part)),

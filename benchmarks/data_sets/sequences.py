@@ -15,8 +15,6 @@ from typing import Any
 from data_sets import texts
 from data_sets.base import DataSet, Part, Prepared, Scores, of_holdout, write_study
 
-_THIRD = 1 / 3
-
 
 @dataclass(frozen=True, kw_only=True)
 class Archive(DataSet):
@@ -25,17 +23,19 @@ class Archive(DataSet):
     Attributes:
         folder: Its files' folder in the folder of the data.
         ending: Of its files.
+        share: Of the training part that is the test part in ``train``.
     """
 
     folder: str
     ending: str
+    share: float = 1 / 3
 
     def prepare(self, data: Path, folder: Path, part: Part) -> Prepared:
         """Write the study and, for ``train``, both files, see :meth:`DataSet.prepare`."""
         files = data / self.folder / self.name
         train, test = (files / f"{self.name}_{name}{self.ending}" for name in ("TRAIN", "TEST"))
         if part == "train":
-            train, test = split_file(train, folder)
+            train, test = split_file(train, folder, self.share)
         layout = {"layout": "archive"} if self.ending == ".tsv" else {}
         study = {"task": "classification", "data": {"path": str(train), "test": str(test), **layout}}
         return Prepared(write_study(folder, self.name, study), train)
@@ -83,18 +83,19 @@ class Texts(DataSet):
         return replace(scores, exported={**scores.exported, "f1": f1[self.positive]})
 
 
-def split_file(path: Path, folder: Path) -> tuple[Path, Path]:
-    """Split a file of an archive in proportion to the classes; a third of the sequences goes into the second file.
+def split_file(path: Path, folder: Path, share: float) -> tuple[Path, Path]:
+    """Split a file of an archive in proportion to the classes.
 
     Args:
         path: A line is a sequence; the label is its first field, or in a ``.ts`` file the last one.
         folder: Where the two files are written.
+        share: Of the sequences that go into the second file.
     """
     lines = path.read_text(encoding="utf-8").splitlines()
     header = [line for line in lines if line.startswith(("@", "#"))]
     rows = [line for line in lines if line.strip() and not line.startswith(("@", "#"))]
     labels = [line.rpartition(":")[2] if path.suffix == ".ts" else line.split()[0] for line in rows]
-    train, test = texts.stratified(rows, labels, _THIRD)
+    train, test = texts.stratified(rows, labels, share)
     written = folder / f"train{path.suffix}", folder / f"test{path.suffix}"
     for file, part in zip(written, (train, test), strict=True):
         file.write_text("\n".join([*header, *part]) + "\n", encoding="utf-8")
@@ -112,7 +113,7 @@ SEQUENCES: tuple[DataSet, ...] = (
     *(
         Archive(
             name=name, group="labels", seconds=60, metric="accuracy", folder="ucr", ending=".tsv",
-            published={"InceptionTime": score},
+            published={"InceptionTime": score}, share=0.2 if name == "MedicalImages" else 1 / 3,  # a class has 6
         )
         for name, score in _INCEPTION_TIME.items()
     ),

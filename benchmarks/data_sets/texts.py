@@ -92,5 +92,6 @@ def _sentences(path: Path) -> list[Row]:
 
 
 def _lines(path: Path) -> list[str]:
+    """The lines of a file that are not empty."""
     # Not splitlines, which would also split at the control characters of latin-1.
-    return path.read_text(encoding="latin-1").rstrip("\n").split("\n")
+    return [line for line in path.read_text(encoding="latin-1").split("\n") if line.strip()]

@@ -54,7 +54,7 @@ def test_a_file_is_split_in_proportion_to_its_classes(tmp_path: Path, ending: st
     path.write_text(header + "\n".join(rows) + "\n")
     folder = tmp_path / "parts"
     folder.mkdir()
-    train, test = split_file(path, folder)
+    train, test = split_file(path, folder, 1 / 3)
     found = [part.read_text().removeprefix(header).split() for part in (train, test)]
     assert sorted(found[0] + found[1]) == sorted(" ".join(rows).split())
     labels = [read_archive(part)[0].groupby("sequence")["label"].first() if header else read_archive(part)[0]["label"]
