@@ -69,7 +69,8 @@ class RunListener:
             self._console.print(line)
         ended = sum(trial.state in _STATE_WORDS for trial in study.trials)
         if ended:
-            self._console.print(f"resuming: {ended} trials have ended, {plan.trials} are requested in total")
+            wanted = "" if plan.trials is None else f", {plan.trials} are requested in total"
+            self._console.print(f"resuming: {ended} trials have ended{wanted}")
         self._bar.update(self._task, completed=ended, total=plan.trials, description="starting workers", visible=True)
 
     def on_phase(self, text: str) -> None:
@@ -102,12 +103,13 @@ class RunListener:
 def plan_lines(plan: Plan) -> list[str]:
     """The plan of a run in four lines."""
     config, words = plan.config, task_of(plan).words
-    timeout = "" if config.search.timeout is None else f", at most {config.search.timeout:g} s"
+    limits = [] if plan.trials is None else [f"{plan.trials} trials"]
+    limits += [] if config.search.timeout is None else [f"at most {config.search.timeout:g} s"]
     return [
         f"[bold]{escape(plan.name)}[/]: {escape(words.subject(plan))}, {_aims(plan)}",
         f"  data               {escape(plan.source)}: {escape(words.data_line(plan))}",
         f"  folds              {plan.n_folds}, then {escape(words.holdout_line(plan))}",
-        f"  search             {plan.trials} trials{timeout}, {config.search.sampler}, {config.search.pruner} pruner, "
+        f"  search             {', '.join(limits)}, {config.search.sampler}, {config.search.pruner} pruner, "
         f"{plan.jobs} at a time on {plan.accelerator}, seed {config.search.seed}",
     ]
 

@@ -15,7 +15,7 @@ from search.errors import NotAJournal, StudyMismatch
 from search.executors.base import TIME_IS_UP
 from search.study.journal import open_storage, repair
 from search.study.paths import StudyPaths
-from search.study.store import StudyStore, trial_record
+from search.study.store import PROMOTED_FROM, RETRY_OF, StudyStore, trial_record
 from search.tasks import task_of
 from search.tasks.data import SeedResult
 from search.tasks.plan import Plan, identity
@@ -222,14 +222,16 @@ def _reuse_trials(plan: Plan, comparison: ComparisonStore, study: StudyStore | N
 def ended_trials(store: StudyStore) -> Iterator[FrozenTrial]:
     """The trials that ended and count, by number.
 
-    Trials that were retried because a worker died, and trials that a time limit stopped, say nothing about the
-    candidate and are left out.
+    Trials that were retried because a worker died, trials that were promoted, and trials that a time limit stopped say
+    nothing about the candidate and are left out.
     """
     trials = store.study.get_trials(deepcopy=False)
-    retried = {trial.user_attrs["retry_of"] for trial in trials if "retry_of" in trial.user_attrs}
+    repeated = {
+        trial.user_attrs[key] for trial in trials for key in (RETRY_OF, PROMOTED_FROM) if key in trial.user_attrs
+    }
     for trial in trials:
         reason = trial.user_attrs.get("result", {}).get("reason")
-        if trial.state.is_finished() and trial.number not in retried and reason != TIME_IS_UP:
+        if trial.state.is_finished() and trial.number not in repeated and reason != TIME_IS_UP:
             yield trial
 
 

@@ -8,11 +8,11 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, fie
 
 from lstmgru.errors import did_you_mean
 from search.config.objectives import MOST_OBJECTIVES, OBJECTIVES, SCORE, Bound, ObjectiveName, parse_bound
-from search.config.types import ByShape, Count, JobsOrAuto, Seconds, Strict, Text, each_once
+from search.config.types import ByShape, CountOrAuto, JobsOrAuto, Seconds, Strict, Text, each_once
 from search.errors import shown
 
 SamplerName = Literal["tpe", "random", "grid", "qmc", "gp", "cmaes", "nsga2"]
-PrunerName = Literal["median", "percentile", "hyperband", "successive_halving", "none"]
+PrunerName = Literal["screening", "median", "percentile", "hyperband", "successive_halving", "none"]
 
 COMPLETE_ONLY = ("gp", "cmaes", "nsga2")
 """Samplers that use complete trials only and ignore pruned ones."""
@@ -141,12 +141,14 @@ class SearchConfig(Strict):
         "evolution strategy for numeric ranges (Hansen 2016).",
     )
     pruner: PrunerName = Field(
-        "median",
-        description="Pruner that stops trials early. `median` stops a trial that is worse than the median of the "
-        "others at the same epoch of the same fold; `percentile`, a trial that is not among the best "
-        "`search.percentile` there; `successive_halving` and `hyperband`, a trial that is not among the "
-        "best quarter or third of the trials that reached the same epoch, first after 3 epochs and then "
-        "after 4 or 3 times as many (Li et al. 2018, 2020). `none` stops no trial.",
+        "screening",
+        description="Pruner that stops trials early. `screening` trains every candidate for 15 % of the epochs of the "
+        "first fold, the best third of them to the end of that fold, and the best half of those on all folds; a "
+        "candidate that turns out to be among them later is promoted as a new trial (after Li et al. 2020). `median` "
+        "stops a trial that is worse than the median of the others at the same epoch of the same fold; `percentile`, "
+        "a trial that is not among the best `search.percentile` there; `successive_halving` and `hyperband`, a trial "
+        "that is not among the best quarter or third of the trials that reached the same epoch, first after 3 epochs "
+        "and then after 4 or 3 times as many (Li et al. 2018, 2020). `none` stops no trial.",
         validate_default=True,
     )
     percentile: float | None = Field(
@@ -155,9 +157,10 @@ class SearchConfig(Strict):
         lt=100,
         description="Percentage of the best trials that `search.pruner: percentile` keeps. `null`: 25.",
     )
-    trials: Count = Field(
-        30,
-        description="Total number of trials of the study, including earlier runs. A smaller grid ends earlier.",
+    trials: CountOrAuto = Field(
+        "auto",
+        description="Total number of trials of the study, including earlier runs. A smaller grid ends earlier. "
+        "`auto`: 30, or as many as fit into `search.timeout`.",
     )
     timeout: Seconds | None = Field(
         None,
@@ -231,10 +234,10 @@ class SearchConfig(Strict):
                     f"must be score alone for search.sampler: cmaes but got {shown(list(objectives))}; set the sampler "
                     "to tpe, gp or nsga2"
                 )
-            if info.data.get("pruner", "none") != "none":
+            if info.data.get("pruner", "none") not in ("screening", "none"):
                 raise ValueError(
                     f"must be score alone for search.pruner: {info.data['pruner']}, which ranks trials by one value, "
-                    f"but got {shown(list(objectives))}; set the pruner to none"
+                    f"but got {shown(list(objectives))}; set the pruner to screening or none"
                 )
         return objectives
 
@@ -280,8 +283,8 @@ class SearchConfig(Strict):
     @field_validator("try_first")
     @classmethod
     def _there_is_room(cls, configurations: tuple[Configuration, ...], info: ValidationInfo) -> tuple[Any, ...]:
-        trials = info.data.get("trials", len(configurations))
-        if len(configurations) > trials:
+        trials = info.data.get("trials", "auto")
+        if trials != "auto" and len(configurations) > trials:
             raise ValueError(
                 f"must be at most search.trials ({trials}) configurations but got {len(configurations)}; leave some "
                 "out or run more trials"

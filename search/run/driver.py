@@ -144,8 +144,8 @@ class Driver(JobSource):
         seconds_left = None
         if self._seconds:
             mean = sum(self._seconds) / len(self._seconds)
-            seconds_left = max(0.0, mean * (total - done) / self._plan.jobs)
-            seconds_left = min(seconds_left, max(0.0, self._state.seconds_left(self._budget)))
+            expected = float("inf") if total is None else max(0.0, mean * (total - done) / self._plan.jobs)
+            seconds_left = min(expected, max(0.0, self._state.seconds_left(self._budget)))
         return Progress(done, total, running, self._store.best(), time.monotonic() - self._started, seconds_left)
 
     def _take_baselines(self, outcome: Outcome) -> None:

@@ -17,7 +17,7 @@ class Progress:
 
     Attributes:
         done: Trials that ended, over all runs of the study.
-        total: Number of trials that the study should have.
+        total: Number of trials that the study should have; ``None``: as many as fit into the time.
         running: Trials running now.
         best: The best complete trial.
         elapsed: Seconds of this run.
@@ -25,7 +25,7 @@ class Progress:
     """
 
     done: int
-    total: int
+    total: int | None
     running: tuple[TrialRecord, ...]
     best: TrialRecord | None
     elapsed: float

@@ -80,7 +80,11 @@ def as_begun(plan: Plan, store: StudyStore) -> Plan:
         plan: Of this version.
         store: The study.
     """
-    if store.get("config", {}).get("space", {}).get("preset") != plan.config.space.preset:
+    config, search = store.get("config", {}), plan.config.search
+    if "pruner" not in search.model_fields_set and (pruner := config.get("search", {}).get("pruner")) is not None:
+        search = search.model_copy(update={"pruner": pruner})
+        plan = replace(plan, config=plan.config.model_copy(update={"search": search}))
+    if config.get("space", {}).get("preset") != plan.config.space.preset:
         return plan
     stored = nested(store.get("identity", {})).get("space", {})
     known = plan.space.spec_defaults() | stored
@@ -97,7 +101,7 @@ def _enqueue(plan: Plan, store: StudyStore, warm: WarmStart | None, listener: Li
     for parameters in plan.try_first:
         store.enqueue(parameters, origin="search.try_first")
     if warm is not None:
-        room = max(0, plan.trials - len(plan.try_first))
+        room = None if plan.trials is None else max(0, plan.trials - len(plan.try_first))
         for parameters in warm.configurations[:room]:
             store.enqueue(parameters, origin=f"study {warm.study}")
         listener.on_message(warm.note)

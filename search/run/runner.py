@@ -140,10 +140,10 @@ def _run(
 
 
 def _say_why_it_ended(plan: Plan, store: StudyStore, budget: Budget, driver: Driver, listener: Listener) -> None:
-    """Report that the time budget ended the search before all trials were run."""
+    """Report that the time budget ended the search before all requested trials were run."""
     counted, waiting = store.counts()
-    if budget.timeout is not None and not driver.interrupted and counted - waiting < plan.trials:
-        ended = counted - waiting
+    ended = counted - waiting
+    if plan.trials is not None and budget.timeout is not None and not driver.interrupted and ended < plan.trials:
         listener.on_message(
             f"the time budget of {budget.timeout:g} s ended the search after {ended} of {plan.trials} trials; "
             "rerun with a longer --timeout to resume"

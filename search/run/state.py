@@ -9,6 +9,7 @@ from search.config.objectives import SCORE
 from search.study.pruners import make_pruner, pass_last_rungs, prune_reason, should_prune
 from search.study.records import EpochRecord, TrialRecord, curve_rows, longest_fold_seconds
 from search.study.samplers import derive_seed, make_sampler, search_spaces
+from search.study.screening import Screening, rungs
 from search.study.store import StudyStore, trial_record
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class _Running:
     trial: Trial
     curve: list[EpochRecord] = field(default_factory=list)
     value: float | None = None
+    rung: int = -1
     stop: str | None = None
     record: TrialRecord | None = None
 
@@ -63,6 +65,8 @@ class SearchState:
         self._spaces = search_spaces()
         search, epochs = plan.config.search, plan.max_epochs * plan.n_folds
         store.study.pruner = make_pruner(search.pruner, percentile=search.percentile, epochs=epochs)
+        self._passed: dict[int, int] = {}  # by promoted candidate: the rung that it need not pass again
+        self._screening = _screening(plan, store) if search.pruner == "screening" else None
 
     def running(self) -> tuple[TrialRecord, ...]:
         """The running trials, by number."""
@@ -79,7 +83,8 @@ class SearchState:
     def may_ask(self, budget: Budget) -> bool:
         """Whether the budget allows another trial."""
         counted, waiting = self._store.counts()
-        return counted - waiting < budget.trials and self.seconds_left(budget) > 0
+        room = budget.trials is None or counted - waiting < budget.trials
+        return (room or self._promotable() is not None) and self.seconds_left(budget) > 0
 
     def seconds_left(self, budget: Budget) -> float:
         """Seconds until the search must stop for the refit and the export to fit into the budget."""
@@ -87,7 +92,11 @@ class SearchState:
         return budget.search_seconds_left(0.0 if budget.timeout is None else self._refit_seconds())
 
     def ask(self) -> AskedTrial:
-        """Start the next trial: the first one that waits, or a new one."""
+        """Start the next trial: the first one that waits, one that is promoted, or a new one."""
+        if self._screening is not None and (stopped := self._screening.promotable()) is not None:
+            candidate = self._store.candidate(stopped)
+            self._passed[candidate] = self._screening.promote(candidate)
+            self._store.promote(stopped)
         study, plan, search = self._store.study, self._plan, self._plan.config.search
         study.sampler = make_sampler(
             search.sampler, seed=search.seed, number=self._store.next_number(), grid=self._grid, spaces=self._spaces
@@ -100,7 +109,7 @@ class SearchState:
         if not suggested:
             trial.set_user_attr("layers", model.architecture)
             trial.set_user_attr("seed", derive_seed(search.seed, trial.number))
-        self._running[trial.number] = _Running(trial)
+        self._running[trial.number] = _Running(trial, rung=self._passed.get(self._store.candidate(trial.number), -1))
         return AskedTrial(trial.number, model, plan.train_spec(settings, seed=trial.user_attrs["seed"]))
 
     def report(self, number: int, report: TrialReport) -> None:
@@ -108,6 +117,8 @@ class SearchState:
         running = self._running[number]
         running.curve.append(report.epoch)
         running.value = report.value
+        if self._screening is not None:
+            self._screen(number, running)
         if not self._store.goal.single:  # Optuna takes no intermediate values of several objectives
             return
         # A trial that is resumed after a crash repeats the steps that it had reported before it.
@@ -116,6 +127,32 @@ class SearchState:
         search, max_epochs = self._plan.config.search, self._plan.max_epochs
         if should_prune(self._store.study, self._store.trial(number), step=report.step, max_epochs=max_epochs):
             running.stop = prune_reason(search.pruner, percentile=search.percentile)
+
+    def _screen(self, number: int, running: _Running) -> None:
+        """Decide whether a trial that has reached a rung continues."""
+        assert self._screening is not None  # the caller has seen to that
+        candidate = self._store.candidate(number)
+        rung = self._screening.reach(candidate, running.curve)
+        if rung is None or rung <= running.rung:
+            return
+        running.rung = rung
+        if not self._screening.passes(candidate, rung):
+            running.stop = self._screening.reason(rung)
+
+    def _screened(self, number: int, running: _Running, result: TrialResult) -> None:
+        """Take a trial that ended into account for the next decisions."""
+        assert self._screening is not None  # the caller has seen to that
+        candidate = self._store.candidate(number)
+        if self._store.goal.broken(result.measures):
+            self._screening.discard(candidate)
+        elif result.stopped is None:
+            self._screening.reach(candidate, running.curve, ended=True)
+        elif result.stopped == running.stop:
+            self._screening.stop(candidate, number, running.rung)
+
+    def _promotable(self) -> int | None:
+        """The stopped trial whose candidate is to be trained further."""
+        return None if self._screening is None else self._screening.promotable()
 
     def stop_reason(self, number: int) -> str | None:
         """Why a running trial was pruned; ``None``: it was not."""
@@ -139,6 +176,8 @@ class SearchState:
 
         running, study, goal = self._running.pop(number), self._store.study, self._store.goal
         trial, stopped = running.trial, result.stopped is not None
+        if self._screening is not None:
+            self._screened(number, running, result)
         details = _details(running, seconds) | result.details()
         if not goal.single:
             details[SCORE] = running.value if stopped else result.score
@@ -179,6 +218,18 @@ class SearchState:
         """Expected duration of a refit: the longest fold of the winner or, before there is one, of a running trial."""
         known = self._store.longest_fold_seconds()
         return known or max((longest_fold_seconds(trial.curve) for trial in self._running.values()), default=0.0)
+
+
+def _screening(plan: Plan, store: StudyStore) -> Screening:
+    """The screening of a study, with what earlier runs have found."""
+    goal = store.goal
+    screening = Screening(
+        rungs(plan.max_epochs, plan.n_folds), larger_is_better=plan.direction == "maximize", by_cost=not goal.single
+    )
+    for trial in store.record().trials:
+        if trial.state in ("COMPLETE", "PRUNED") and not goal.broken(trial.measures):
+            screening.add(trial, store.candidate(trial.number))
+    return screening
 
 
 def _details(running: _Running, seconds: float) -> dict[str, Any]:

@@ -50,11 +50,11 @@ class Budget(TimeBudget):
     """The remaining budget of a study, including refit and export.
 
     Attributes:
-        trials: Total number of trials.
+        trials: Total number of trials; ``None``: no limit.
         export_seconds: Expected duration of the export, see :meth:`calibrate`.
     """
 
-    trials: int = field(kw_only=True)
+    trials: int | None = field(kw_only=True)
     export_seconds: float = field(default=EXPORT_SECONDS, kw_only=True)
 
     def calibrate(self, startup_seconds: float) -> None:

@@ -40,6 +40,8 @@ PRUNERS: dict[PrunerName, tuple[Callable[[ModuleType, float, int], BasePruner], 
         lambda pruners, percentile, epochs: pruners.SuccessiveHalvingPruner(min_resource=FIRST_RUNG),
         "not among the best quarter at that epoch",
     ),
+    # Decides by itself, see search.study.screening.
+    "screening": (lambda pruners, percentile, epochs: pruners.NopPruner(), "screening"),
     "none": (lambda pruners, percentile, epochs: pruners.NopPruner(), "never"),
 }
 """How a pruner is made (of Optuna's pruners, the percentage and the epochs of a trial), and why it stops a trial."""

@@ -39,6 +39,10 @@ MAX_RESTARTS = 2
 
 # Written last when a study is created; without it, the creation was interrupted.
 _CREATED = "uid"
+RETRY_OF = "retry_of"
+"""Attribute of a trial that repeats a failed one: the number of that trial."""
+PROMOTED_FROM = "promoted_from"
+"""Attribute of a trial that trains the candidate of a stopped one further: the number of that trial."""
 
 
 class StudyStore:
@@ -212,10 +216,22 @@ class StudyStore:
     def retry(self, number: int) -> bool:
         """Queue the parameters of a failed trial again; return ``False`` if the trial already was a retry."""
         trial = self.trial(number)
-        if "retry_of" in trial.user_attrs:
+        if RETRY_OF in trial.user_attrs:
             return False
-        self.study.enqueue_trial(trial.params, user_attrs={"retry_of": number})
+        self.study.enqueue_trial(trial.params, user_attrs={RETRY_OF: number})
         return True
+
+    def promote(self, number: int) -> None:
+        """Queue the candidate of a stopped trial, to be trained again and further."""
+        attributes = self.trial(number).user_attrs
+        kept = {key: attributes[key] for key in ("layers", "seed")}
+        self.study.enqueue_trial(self.trial(number).params, user_attrs={**kept, PROMOTED_FROM: number})
+
+    def candidate(self, number: int) -> int:
+        """The first trial of a trial's candidate: itself, unless it was promoted."""
+        while (origin := self.trial(number).user_attrs.get(PROMOTED_FROM)) is not None:
+            number = origin
+        return number
 
     def trial(self, number: int) -> FrozenTrial:
         """The current state of a trial; read-only."""
@@ -270,13 +286,17 @@ class StudyStore:
         return next((trial.number for trial in trials if trial.state == TrialState.WAITING), len(trials))
 
     def counts(self) -> tuple[int, int]:
-        """Number of trials that count against the budget (not failed ones that are retried), and of waiting ones."""
+        """Number of trials that count against the budget, and of waiting ones.
+
+        Failed trials that are retried and stopped ones that are promoted do not count: the next ones do.
+        """
         from optuna.trial import TrialState
 
         trials = self.study.get_trials(deepcopy=False)
         # Called many times per second; whether a trial is a retry is known when it is created.
         new, self._looked_at = trials[self._looked_at :], len(trials)
-        self._retried |= {trial.user_attrs["retry_of"] for trial in new if "retry_of" in trial.user_attrs}
+        for key in (RETRY_OF, PROMOTED_FROM):
+            self._retried |= {trial.user_attrs[key] for trial in new if key in trial.user_attrs}
         waiting = [trial.state for trial in trials].count(TrialState.WAITING)
         return len(trials) - len(self._retried), waiting
 

@@ -15,6 +15,7 @@ from lstmgru.specs import TrainSpec
 from lstmgru.specs.cells import registered_cells
 from search.config.sections import TrainingConfig
 from search.config.study_config import StudyConfig
+from search.config.types import MOST_JOBS
 from search.errors import Problem, StudyFileError
 from search.executors.devices import resolve_accelerator, resolve_jobs
 from search.space.configurations import Parameters, known_configurations
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from search.tasks.data import TaskData
 
 
+DEFAULT_TRIALS = 30
+"""Trials of a study that limits neither their number nor its time."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan(ABC):
     """A validated study with its data; subclasses add what is specific to a task.
@@ -40,7 +45,7 @@ class Plan(ABC):
         config: The study file.
         source: Where the data came from, for people.
         space: What is searched.
-        trials: How many the study is to have; at most the size of a grid.
+        trials: How many the study is to have; at most the size of a grid. ``None``: as many as fit into the time.
         jobs: How many at once.
         accelerator: What they train on.
         try_first: Configurations that are tried before any other, as trials have them.
@@ -50,7 +55,7 @@ class Plan(ABC):
     config: StudyConfig
     source: str
     space: SearchSpace
-    trials: int
+    trials: int | None
     jobs: int
     accelerator: str
     try_first: tuple[Parameters, ...] = ()
@@ -172,7 +177,7 @@ class Shared(TypedDict):
     """The attributes of a plan that are worked out in the same way for every task."""
 
     name: str
-    trials: int
+    trials: int | None
     jobs: int
     accelerator: str
     try_first: tuple[Parameters, ...]
@@ -188,14 +193,22 @@ def shared(config: StudyConfig, space: SearchSpace, accelerator: str, file: str)
     if problems:
         raise StudyFileError(file, problems)
     grid_size = space.size if config.search.sampler == "grid" else None
-    trials = min(config.search.trials, grid_size or config.search.trials)
+    trials = _trials(config.search)
+    trials = min(trials or grid_size, grid_size) if grid_size else trials
     return Shared(
         name=config.name,
         trials=trials,
-        jobs=min(trials, resolve_jobs(config.search.jobs, config.training.accelerator)),
+        jobs=min(trials or MOST_JOBS, resolve_jobs(config.search.jobs, config.training.accelerator)),
         accelerator=accelerator,
         try_first=try_first,
     )
+
+
+def _trials(search: SearchConfig) -> int | None:
+    """The number of trials, ``None`` for as many as fit into the time."""
+    if search.trials != "auto":
+        return search.trials
+    return DEFAULT_TRIALS if search.timeout is None else None
 
 
 def accelerator_of(training: TrainingConfig, file: str) -> str:

@@ -163,8 +163,8 @@ def test_check_says_how_many_candidates_a_finite_space_has_and_how_many_rows_wer
     options = [argument for value in fixed for argument in ("--set", value)]
     text = " ".join(output_of(("check", str(path), *options), monkeypatch, capsys).split())
     assert "gaps 2 rows filled (fill)" in text
-    # One layer: 2 cells x 2 sizes; two layers: that squared; 2 contexts, 2 learning rates, 3 segments, 2 decoders.
-    assert "space 480 candidates, context of at most 14 steps" in text
+    # One layer: 2 cells x 2 sizes; two layers: that squared; 2 contexts, 2 learning rates, 2 segments, 2 decoders.
+    assert "space 320 candidates, context of at most 14 steps" in text
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_a_study_needs_three_sections_and_fills_in_the_rest() -> None:
     assert (config.forecast.metric, config.forecast.season_length) == ("mae", "auto")
     assert config.forecast.levels == (0.8, 0.95)
     assert (config.splits.folds, config.splits.fold_size, config.splits.window) == (3, None, "expanding")
-    assert (config.search.sampler, config.search.trials, config.search.timeout) == ("tpe", 30, None)
+    assert (config.search.sampler, config.search.trials, config.search.timeout) == ("tpe", "auto", None)
     assert (config.training.max_epochs, config.training.patience, config.training.refit) == (30, 5, "all")
     assert config.training.epoch_windows == "auto"
     assert config.space == ForecastSpaceConfig()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from helpers.drivers import plan_of
 from optuna.storages import InMemoryStorage
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FixedTrial, TrialState, create_trial
 
 from search.executors.base import Failure
 from search.run.state import SearchState
@@ -18,13 +18,20 @@ from search.study.records import EpochRecord
 from search.study.store import StudyStore
 from search.tasks.plan import Plan
 
+RANDOM = ("search.sampler=random", "training.max_epochs=10")
 DIED, RAISED = Failure("the worker process was killed", died=True), Failure("ValueError: bad", "traceback")
 
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     """A study with the median pruner and ten epochs for each trial."""
-    return plan_of(tmp_path_factory.mktemp("study"), "search.sampler=random", "training.max_epochs=10")
+    return plan_of(tmp_path_factory.mktemp("study"), *RANDOM, "search.pruner=median")
+
+
+@pytest.fixture(scope="module")
+def screened(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """A study whose candidates are screened after three of ten epochs."""
+    return plan_of(tmp_path_factory.mktemp("study"), *RANDOM)
 
 
 @pytest.fixture
@@ -164,6 +171,61 @@ def test_a_trial_that_is_worse_than_the_median_is_pruned(state: SearchState) -> 
         reasons.append(state.stop_reason(number))
     assert reasons[0] is None
     assert "median" in str(reasons[-1])
+
+
+def screen(state: SearchState, value: float) -> int:
+    """A trial with this score in three epochs; it is told if it was stopped."""
+    number = state.ask().number
+    for epoch in (1, 2, 3):
+        state.report(number, report(epoch, value))
+    if (reason := state.stop_reason(number)) is not None:
+        state.tell(number, result(stopped=reason), 1.0)
+    return number
+
+
+def test_candidates_are_screened_and_promoted_when_worse_ones_come(screened: Plan) -> None:
+    attributes = {"config": screened.config.to_dict(), "metric": screened.metric}
+    store = StudyStore.create(InMemoryStorage(), screened.name, direction=screened.direction, attributes=attributes)
+    state = SearchState(screened, store)
+    budget = Budget(None, trials=4)
+
+    for value in (1.0, 2.0, 3.0, 4.0):
+        assert state.may_ask(budget)
+        screen(state, value)
+    assert states(store) == ["RUNNING", "PRUNED", "PRUNED", "PRUNED"]
+    assert "not among the best third after 3 epochs" in str(state.record(1).reason)
+
+    assert state.may_ask(budget)  # of four candidates two may continue, though no new one may begin
+    again = state.ask()
+    assert (again.number, again.model) == (4, screened.space.suggest(fixed(store, 1))[0])
+    assert store.trial(4).user_attrs["promoted_from"] == 1
+    assert again.train.seed == store.trial(1).user_attrs["seed"]
+    for epoch in (1, 2, 3, 4):
+        state.report(4, report(epoch, 2.0))
+    assert state.stop_reason(4) is None
+    state.tell(4, result(2.0), 1.0)
+    assert not state.may_ask(budget)
+    assert store.counts() == (4, 0)
+
+
+def test_a_resumed_search_screens_as_before(screened: Plan) -> None:
+    attributes = {"config": screened.config.to_dict(), "metric": screened.metric}
+    store = StudyStore.create(InMemoryStorage(), screened.name, direction=screened.direction, attributes=attributes)
+    first = SearchState(screened, store)
+    best = screen(first, 1.0)
+    first.tell(best, result(1.0), 1.0)
+    for value in (2.0, 3.0):
+        screen(first, value)
+
+    later = SearchState(screened, store)
+    screen(later, 4.0)
+    assert later.ask().number == 4
+    assert store.trial(4).user_attrs["promoted_from"] == 1
+
+
+def fixed(store: StudyStore, number: int) -> FixedTrial:
+    """The parameters of a trial."""
+    return FixedTrial(store.trial(number).params)
 
 
 def test_an_interrupted_trial_waits_and_is_asked_again_as_it_was(state: SearchState, store: StudyStore) -> None:
