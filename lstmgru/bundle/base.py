@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from torch import Tensor, nn
 
 from lstmgru.bundle.card import Card
-from lstmgru.specs import RecurrentSpec, Stack, TrainSpec
+from lstmgru.bundle.members import Member, NetworkMember
+from lstmgru.specs import Stack
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ class Servable(nn.Module, ABC):
     @property
     @abstractmethod
     def branches(self) -> tuple[Stack, ...]:
-        """The recurrent layers of its network."""
+        """The recurrent layers of its networks."""
 
     @property
     @abstractmethod
@@ -70,6 +71,19 @@ class Servable(nn.Module, ABC):
         """
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What a bundle holds beside ``bundle.json``.
+
+    Attributes:
+        vocabularies: The content of each vocabulary file.
+        arrays: The content of ``weights.safetensors``: for each member, its arrays by name.
+    """
+
+    vocabularies: list[dict[str, Any]]
+    arrays: list[dict[str, Tensor]]
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Bundle(ABC):
     """A trained model with its origin and everything needed to predict from a raw table.
@@ -77,13 +91,13 @@ class Bundle(ABC):
     A subclass for a new task is registered by name in :mod:`lstmgru.bundle.load`.
 
     Attributes:
-        network: On the CPU.
-        model_spec: The architecture.
-        train_spec: How it was trained.
-        metrics: ``holdout`` (metric → value), ``baselines`` (name → value of the task's metric) and ``verdict``, as far
-            as they are known; for forecasts also ``intervals`` (rows of ``level``, ``coverage``, ``width``), for
-            classes ``classes`` (rows such as ``class``, ``support``, ``precision``).
-        provenance: Data and its digest, study, trial, seed, versions, time, as far as they are known.
+        members: What is blended; one network alone is a blend of one member.
+        metrics: ``holdout`` (metric → value), ``baselines`` (name → value of the task's metric), ``single`` (``name``
+            and ``score`` of the best network alone) and ``verdict``, as far as they are known; for forecasts also
+            ``intervals`` (rows of ``level``, ``coverage``, ``width``), for classes ``classes`` (rows such as ``class``,
+            ``support``, ``precision``).
+        provenance: Data and its digest, study, trial, seed, versions, time, and ``trained_on`` (``everything`` or
+            ``before_holdout``), as far as they are known.
         example: A raw table that the model can predict from; in a loaded bundle, its dates are ISO text.
     """
 
@@ -94,21 +108,19 @@ class Bundle(ABC):
     renamed_weights: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Prefixes of weights in files of earlier versions → their current names."""
 
-    network: nn.Module
-    model_spec: RecurrentSpec
-    train_spec: TrainSpec
+    members: tuple[Member, ...]
     metrics: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     example: pd.DataFrame | None = None
 
     @classmethod
     @abstractmethod
-    def from_description(cls, description: dict[str, Any], vocabulary: dict[str, Any] | None) -> Self:
-        """Build a bundle from its description, with random weights; the inverse of :meth:`describe`.
+    def from_description(cls, description: dict[str, Any], stored: Stored) -> Self:
+        """Build a bundle from its description, its networks with random weights; the inverse of :meth:`describe`.
 
         Args:
-            description: The content of ``bundle.json``.
-            vocabulary: The content of ``vocabulary.json``; ``None`` if there is no such file.
+            description: The content of ``bundle.json``, in the form of the current version.
+            stored: The content of the other files.
 
         Raises:
             KeyError, TypeError, ValueError, AttributeError, LstmGruError: A key is missing or a value is invalid.
@@ -122,12 +134,21 @@ class Bundle(ABC):
     @property
     @abstractmethod
     def servable(self) -> Servable:
-        """The network with all scaling inside, in evaluation mode."""
+        """The blend with all scaling inside, in evaluation mode."""
 
     @property
-    def vocabulary(self) -> dict[str, Any] | None:
-        """The content of ``vocabulary.json``; ``None`` for a model that does not read text."""
-        return None
+    def networks(self) -> tuple[NetworkMember, ...]:
+        """The members that are networks."""
+        return tuple(member for member in self.members if isinstance(member, NetworkMember))
+
+    def arrays(self) -> list[dict[str, Tensor]]:
+        """What ``weights.safetensors`` holds: for each member, its arrays by name."""
+        return [member.arrays() for member in self.members]
+
+    @property
+    def vocabularies(self) -> list[dict[str, Any]]:
+        """The content of each vocabulary file; none for a model that does not read text."""
+        return []
 
     @property
     @abstractmethod

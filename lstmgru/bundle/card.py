@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lstmgru.bundle.files import EXAMPLE
+from lstmgru.bundle.members import Member
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.specs import TrainSpec
 
@@ -15,7 +16,16 @@ from lstmgru.specs import TrainSpec
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$@#]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 _UNITS = {"target": " in original units", "target squared": " in squared original units", "percent": "", "none": ""}
-_INTEGERS = ("series", "lengths", "tokens")
+EVERYTHING = "everything"
+"""Of ``trained_on`` in the provenance: the model was trained again on all data after the holdout was scored."""
+_HOLDOUTS = {
+    False: "Scores on a holdout that neither the search nor the training used",
+    True: (
+        "Scores on a holdout that the search did not use, by the same members trained on the data before it. The "
+        "members of this model were then trained on all data, the holdout included"
+    ),
+}
+_INTEGERS = ("series", "lengths", "tokens", "characters", "character_lengths")
 
 
 @dataclass(frozen=True)
@@ -43,13 +53,14 @@ class Card:
         return "\n\n".join([f"# {self.title}", self.summary, *parts]) + "\n"
 
 
-def score_lines(metrics: dict[str, Any], metric: str) -> Iterator[str]:
-    """Verdict and holdout scores of the model and the baselines.
+def score_lines(description: dict[str, Any], metric: str) -> Iterator[str]:
+    """Verdict and holdout scores of the model, its best network alone, and the baselines.
 
     Args:
-        metrics: ``holdout``, ``baselines`` and ``verdict``, as far as they are known.
+        description: The content of ``bundle.json``.
         metric: The metric of the task.
     """
+    metrics = description["metrics"]
     scores, baselines = metrics.get("holdout") or {}, metrics.get("baselines") or {}
     if not scores:
         yield "The model has not been scored on held-out data."
@@ -59,17 +70,68 @@ def score_lines(metrics: dict[str, Any], metric: str) -> Iterator[str]:
         yield ""
     scored = find_metric(metric)
     what = f"{metric}{_UNITS[scored.unit]}, {'larger' if scored.larger_is_better else 'smaller'} is better"
-    yield f"Scores on a holdout that neither the search nor the training used; {what}:"
+    yield f"{_HOLDOUTS[description['provenance'].get('trained_on') == EVERYTHING]}; {what}:"
     yield ""
     yield f"| model | {metric} |"
     yield "|---|---|"
+    single = metrics.get("single")
     rows = [("**this model**", scores.get(metric)), *((escape(name), score) for name, score in baselines.items())]
+    if single:
+        rows.append((f"{escape(single['name'])}, alone", single["score"]))
     sign = -1 if scored.larger_is_better else 1
     for name, score in sorted(rows, key=lambda row: float("inf") if row[1] is None else sign * row[1]):
         yield f"| {name} | {number(score)} |"
     yield ""
+    if single:
+        yield from _single_lines(single["score"], scores.get(metric), larger_is_better=scored.larger_is_better)
     others = [f"{escape(name)} {number(score)}" for name, score in scores.items() if name != metric]
     yield f"Other scores of this model: {', '.join(others)}." if others else "No other metrics were computed."
+
+
+def _single_lines(single: float | None, blend: float | None, *, larger_is_better: bool) -> Iterator[str]:
+    """What one network in place of the blend would cost, if both scores are known."""
+    if single is None or blend is None:
+        return
+    cost = blend - single if larger_is_better else single - blend
+    size = f"{abs(cost):.4g}" if larger_is_better or not blend else f"{abs(cost / blend):.1%}"
+    yield f"A single network in place of the blend would be {size} {'worse' if cost > 0 else 'better'}."
+    yield ""
+
+
+def member_lines(members: Sequence[Member], unit: str) -> Iterator[str]:
+    """The table of members; nothing for a single one.
+
+    Args:
+        members: Of the blend.
+        unit: What a member reads, such as ``steps``.
+    """
+    if len(members) == 1:
+        return
+    yield f"A weighted mean of {len(members)} members with {total_parameters(members):,} parameters:"
+    yield ""
+    yield f"| member | weight | {unit} read | parameters | mean score of the folds |"
+    yield "|---|---|---|---|---|"
+    for member in members:
+        trial = "" if member.trial is None else f", trial {member.trial}"
+        score = "unknown" if member.score is None else number(member.score)
+        yield (
+            f"| {escape(member.title)}{trial} | {member.weight:.3g} | {member.reads} | {member.n_parameters:,} | "
+            f"{score} |"
+        )
+    yield ""
+
+
+def total_parameters(members: Sequence[Member]) -> int:
+    """Parameters of all members."""
+    return sum(member.n_parameters for member in members)
+
+
+def size_line(members: Sequence[Member]) -> str:
+    """The sentence of a summary about architecture and size."""
+    parameters = f"{total_parameters(members):,} parameters."
+    if len(members) == 1:
+        return f"Architecture: {code(members[0].title)}, {parameters}"
+    return f"A blend of {len(members)} members with {parameters}"
 
 
 def number(value: float | None) -> str:

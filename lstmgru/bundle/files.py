@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-FORMAT_VERSION = 3
-READABLE_VERSIONS = (2, 3)
-"""Version 2 had no ``task``: every model was a forecasting model."""
-
 DESCRIPTION = "bundle.json"
 """The file that makes a directory a bundle."""
 WEIGHTS = "weights.safetensors"
@@ -109,6 +105,15 @@ def _runs(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def vocabulary_name(number: int) -> str:
+    """The file of a vocabulary: ``vocabulary.json``, ``vocabulary-2.json``, …
+
+    Args:
+        number: Its position among the vocabularies, from 0.
+    """
+    return VOCABULARY if number == 0 else f"{Path(VOCABULARY).stem}-{number + 1}.json"
 
 
 def write_json(path: Path, value: dict[str, Any], *, indent: int | None = None) -> None:

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
+from torch import Tensor, nn
 
-from lstmgru.bundle.base import Bundle
-from lstmgru.bundle.files import DESCRIPTION, EXAMPLE, READABLE_VERSIONS, VOCABULARY, WEIGHTS, present
+from lstmgru.bundle.base import Bundle, Stored
+from lstmgru.bundle.files import DESCRIPTION, EXAMPLE, WEIGHTS, present, vocabulary_name
+from lstmgru.bundle.members import NetworkMember
+from lstmgru.bundle.versions import MEMBERS, READABLE_VERSIONS, array_prefix, upgraded, upgraded_arrays
 from lstmgru.errors import BundleError, LstmGruError, one_of
 from lstmgru.specs.cells import cell_names
 from lstmgru.specs.tasks import TASKS
@@ -38,18 +41,19 @@ def load_bundle(directory: Path | str) -> Bundle:
     if not folder.is_dir():
         what = "is a file, not the directory of a bundle" if folder.exists() else "does not exist"
         raise BundleError(f"{given} {what}; pass the directory of an exported model")
-    description = _read_description(folder / DESCRIPTION)
-    weights = _read(folder / WEIGHTS)
+    described = _read_description(folder / DESCRIPTION)
+    content = _read(folder / WEIGHTS)
     try:
-        bundle = _build(folder, description)
-        digest = description["weights"]["sha256"]
+        description = upgraded(described)
+        _check_digest(folder / WEIGHTS, content, description["weights"]["sha256"])
+        arrays = _member_arrays(folder / WEIGHTS, content, description)
+        bundle = _build(folder, description, arrays)
     except BundleError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, LstmGruError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else f"holds an invalid value ({_one_line(error)})"
         raise BundleError(f"{folder / DESCRIPTION} {what}; {_EXPORT}") from error
-    _check_digest(folder / WEIGHTS, weights, digest)
-    _load_weights(bundle, weights, folder / WEIGHTS)
+    _load_weights(bundle, arrays, folder / WEIGHTS)
     return replace(bundle, example=_read_example(folder / EXAMPLE))
 
 
@@ -84,9 +88,9 @@ def _read_description(path: Path) -> dict[str, Any]:
     if version not in READABLE_VERSIONS:
         raise BundleError(
             f"{path} has format version {version!r}, but this version of lstmgru reads "
-            f"{' and '.join(map(str, READABLE_VERSIONS))}; load it with the version that wrote it, or {_EXPORT}"
+            f"{', '.join(map(str, READABLE_VERSIONS))}; load it with the version that wrote it, or {_EXPORT}"
         )
-    return {"task": "forecast", **description} if version == 2 else description
+    return description
 
 
 def _read_example(path: Path) -> pd.DataFrame | None:
@@ -102,20 +106,19 @@ def _read_example(path: Path) -> pd.DataFrame | None:
         raise BundleError(f"{path} is damaged: {_one_line(error)}; {_EXPORT}") from error
 
 
-def _build(folder: Path, description: dict[str, Any]) -> Bundle:
-    """The bundle, with random weights."""
+def _build(folder: Path, description: dict[str, Any], arrays: list[dict[str, Tensor]]) -> Bundle:
+    """The bundle, its networks with random weights."""
     _check_cells(description, folder / DESCRIPTION)
     task = description["task"]
     one_of("task", task, tuple(TASKS))
     bundle_class: type[Bundle] = pkgutil.resolve_name(TASKS[task].bundle)
+    vocabularies = [_read_vocabulary(folder, number, each) for number, each in enumerate(description["vocabularies"])]
     with torch.random.fork_rng(devices=[]):
-        return bundle_class.from_description(description, _read_vocabulary(folder, description.get("vocabulary")))
+        return bundle_class.from_description(description, Stored(vocabularies, arrays))
 
 
-def _read_vocabulary(folder: Path, described: dict[str, str] | None) -> dict[str, Any] | None:
-    if described is None:
-        return None
-    path = folder / VOCABULARY
+def _read_vocabulary(folder: Path, number: int, described: dict[str, str]) -> dict[str, Any]:
+    path = folder / vocabulary_name(number)
     content = _read(path)
     _check_digest(path, content, described["sha256"])
     return _parse(path, content)
@@ -135,21 +138,50 @@ def _check_cells(description: dict[str, Any], path: Path) -> None:
             )
 
 
-def _load_weights(bundle: Bundle, content: bytes, path: Path) -> None:
+def _member_arrays(path: Path, content: bytes, description: dict[str, Any]) -> list[dict[str, Tensor]]:
+    """The arrays of each member, by name.
+
+    Raises:
+        BundleError: The file is damaged, or has an array of no member.
+    """
     try:
-        tensors = load_tensors(content)
+        tensors = upgraded_arrays(load_tensors(content), description["format_version"])
     except SafetensorError as error:
         raise BundleError(f"{path} is damaged: {_one_line(error)}; {_EXPORT}") from error
-    weights = {_renamed(name, bundle.renamed_weights): tensor for name, tensor in tensors.items()}
-    expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in bundle.network.state_dict().items()}
+    parts: list[dict[str, Tensor]] = [{} for _ in description["members"]]
+    for name, tensor in tensors.items():
+        number, _, inner = name.removeprefix(MEMBERS).partition(".")
+        if not (name.startswith(MEMBERS) and number.isdecimal() and int(number) < len(parts)):
+            raise BundleError(f"{path} holds {name}, which is of none of the {len(parts)} members; {_EXPORT}")
+        parts[int(number)][inner] = tensor
+    return parts
+
+
+def _load_weights(bundle: Bundle, arrays: list[dict[str, Tensor]], path: Path) -> None:
+    for number, member in enumerate(bundle.members):
+        if isinstance(member, NetworkMember):
+            weights = {_renamed(name, bundle.renamed_weights): tensor for name, tensor in arrays[number].items()}
+            _check_weights(member.network, weights, path, array_prefix(number))
+            member.network.load_state_dict(weights)
+
+
+def _check_weights(network: nn.Module, weights: dict[str, Tensor], path: Path, prefix: str) -> None:
+    """Refuse weights that are not of an architecture, or no numbers.
+
+    Raises:
+        BundleError: Names the first such array.
+    """
+    expected = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in network.state_dict().items()}
     found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in weights.items()}
     if found != expected:
         name = min(key for key in {*expected, *found} if expected.get(key) != found.get(key))
         raise BundleError(
-            f"{path} does not fit the architecture: {name} is {_shape(found.get(name))} but must be "
+            f"{path} does not fit the architecture: {prefix}{name} is {_shape(found.get(name))} but must be "
             f"{_shape(expected.get(name))}; {_EXPORT}"
         )
-    bundle.network.load_state_dict(weights)
+    for name, tensor in weights.items():
+        if tensor.isnan().any():
+            raise BundleError(f"{path} holds numbers that are NaN, in {prefix}{name}; {_EXPORT}")
 
 
 def _renamed(name: str, prefixes: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -17,15 +18,15 @@ from lstmgru.bundle.files import (
     CARD,
     DESCRIPTION,
     EXAMPLE,
-    FORMAT_VERSION,
     ONNX,
-    VOCABULARY,
     WEIGHTS,
     plain,
     plain_table,
     replacing,
+    vocabulary_name,
     write_json,
 )
+from lstmgru.bundle.versions import FORMAT_VERSION, array_prefix
 from lstmgru.errors import BundleError
 from lstmgru.specs import Stack
 from lstmgru.specs.cells import registered_cells
@@ -50,8 +51,9 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool | Literal["
     """Write a bundle as a directory, completely or not at all.
 
     The files: ``weights.safetensors``; ``bundle.json``, everything else that :func:`~lstmgru.bundle.load_bundle` needs,
-    except the ``vocabulary.json`` of a text model; ``model.onnx`` for servers without Python; ``example.json``, a table
-    to try the model with, if the bundle has one; ``MODEL_CARD.md`` for people.
+    except the ``vocabulary.json`` of a text model, and ``vocabulary-2.json`` if it reads words and characters;
+    ``model.onnx`` for servers without Python; ``example.json``, a table to try the model with, if the bundle has one;
+    ``MODEL_CARD.md`` for people.
 
     Args:
         directory: An existing bundle is replaced.
@@ -64,14 +66,7 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool | Literal["
         BundleError: Something other than a bundle exists there, or the ONNX export failed.
     """
     with replacing(Path(directory)) as partial:
-        weights = save_tensors({name: tensor.contiguous() for name, tensor in bundle.network.state_dict().items()})
-        (partial / WEIGHTS).write_bytes(weights)
-        files = {"weights": {"file": WEIGHTS, "sha256": hashlib.sha256(weights).hexdigest()}}
-        vocabulary = bundle.vocabulary
-        if vocabulary is not None:
-            write_json(partial / VOCABULARY, vocabulary, indent=0)
-            digest = hashlib.sha256((partial / VOCABULARY).read_bytes()).hexdigest()
-            files["vocabulary"] = {"file": VOCABULARY, "sha256": digest}
+        files = _write_arrays(bundle, partial)
         exported, problem = None, None
         try:
             exported = _export(bundle, partial / ONNX) if onnx else None
@@ -87,14 +82,32 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool | Literal["
     return SavedBundle(Path(directory), problem)
 
 
+def _write_arrays(bundle: Bundle, folder: Path) -> dict[str, Any]:
+    """Write weights and vocabularies; names and digests of the files, as keys of ``bundle.json``."""
+    arrays = {
+        array_prefix(number) + name: tensor.contiguous()
+        for number, part in enumerate(bundle.arrays())
+        for name, tensor in part.items()
+    }
+    content = save_tensors(arrays)
+    (folder / WEIGHTS).write_bytes(content)
+    vocabularies = []
+    for number, vocabulary in enumerate(bundle.vocabularies):
+        path = folder / vocabulary_name(number)
+        write_json(path, vocabulary, indent=0)
+        vocabularies.append({"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
+    weights = {"file": WEIGHTS, "sha256": hashlib.sha256(content).hexdigest()}
+    return {"weights": weights, "vocabularies": vocabularies}
+
+
 def _describe(
-    bundle: Bundle, files: dict[str, dict[str, str]], onnx: dict[str, Any] | None, onnx_problem: str | None
+    bundle: Bundle, files: dict[str, Any], onnx: dict[str, Any] | None, onnx_problem: str | None
 ) -> dict[str, Any]:
     """The content of ``bundle.json``.
 
     Args:
         bundle: The model.
-        files: Name and digest of the weights and, for a text model, the vocabulary.
+        files: Names and digests of the weights and, for a text model, the vocabularies.
         onnx: Description of the ONNX file: ``file``, ``inputs``, ``outputs``, ``parity``; ``None`` if there is none.
         onnx_problem: Why there is none, if the export failed.
 
@@ -105,9 +118,8 @@ def _describe(
     return {
         "format_version": FORMAT_VERSION,
         "task": bundle.task_name,
-        "model": bundle.model_spec.to_dict(),
-        "training": bundle.train_spec.to_dict(),
-        "registered_cells": _registered(bundle.model_spec.branches),
+        "registered_cells": _registered(stack for member in bundle.networks for stack in member.model_spec.branches),
+        "members": [plain(member.describe(), f"members.{number}") for number, member in enumerate(bundle.members)],
         **bundle.describe(),
         **files,
         "onnx": onnx,
@@ -117,8 +129,8 @@ def _describe(
     }
 
 
-def _registered(branches: tuple[Stack, ...]) -> dict[str, str]:
-    """The custom cells of an architecture: name → class, for whoever has to register them."""
+def _registered(branches: Iterable[Stack]) -> dict[str, str]:
+    """The custom cells of some architectures: name → class, for whoever has to register them."""
     names = {layer.cell for stack in branches for layer in stack}
     return {
         name: f"{cell.__module__}.{cell.__qualname__}" for name, cell in registered_cells().items() if name in names

@@ -63,7 +63,7 @@ def test_a_bundle_forecasts_what_the_training_code_forecasts(spec: dict[str, Any
     forecast = bundle.forecast_array(
         past, future, static=panel.static[series], series=series + 1, lengths=lengths.astype(np.int64)
     )
-    expected = predict(bundle.network, bundle.scaler, panel, cutoffs, bundle.forecast)
+    expected = predict(bundle.networks[0].network, bundle.networks[0].scaler, panel, cutoffs, bundle.forecast)
     assert forecast.shape == (6, HORIZON, 2)
     np.testing.assert_allclose(forecast, point_forecast(expected), rtol=2e-5)
 
@@ -85,7 +85,7 @@ def test_intervals_are_those_of_the_backtest_around_the_forecast(settings: dict[
     ]  # fmt: skip
     cutoffs = panel.offsets[1:] - HORIZON
     context = panel.values[cutoffs[:, None] + np.arange(-CONTEXT, 0)]
-    predicted = predict(bundle.network, bundle.scaler, panel, cutoffs, bundle.forecast)
+    predicted = predict(bundle.networks[0].network, bundle.networks[0].scaler, panel, cutoffs, bundle.forecast)
     plain = predicted if predicted.shape[-1] > 1 else point_forecast(predicted)
     lower, upper = intervals.apply(calibration, plain, window_scale(context[..., :2], calibration.season_length))
     np.testing.assert_allclose(forecasts["forecast"], point_forecast(predicted).ravel(), rtol=2e-5)
@@ -252,8 +252,8 @@ def test_many_windows_are_forecast_as_one_by_one() -> None:
 
 def test_dropout_is_off_whatever_the_network_was_last_used_for() -> None:
     panel = make_panel((40,))
-    trained = bundle_of(panel).network.train()
-    bundle = replace(bundle_of(panel), network=trained)
+    bundle = bundle_of(panel)
+    bundle.networks[0].network.train()
     past, future = panel.values[None, :CONTEXT], np.zeros((1, HORIZON, 0), np.float32)
     np.testing.assert_array_equal(bundle.forecast_array(past, future), bundle.forecast_array(past, future))
 

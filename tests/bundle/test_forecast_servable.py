@@ -12,7 +12,7 @@ from helpers.networks import EVERYTHING, FUTURE
 from helpers.onnx_models import MANY, PLAIN, STATIC, forecaster
 from helpers.panels import make_panel
 
-from lstmgru.bundle.forecasting import servable as layers
+from lstmgru.bundle.forecasting import quantiles as layers
 from lstmgru.data.forecasting.windows import window_scale
 from lstmgru.evaluation import intervals
 from lstmgru.specs import ForecastSpec, InputSpec
@@ -62,7 +62,8 @@ def test_it_scales_as_the_scaler_does(normalization: str, transform: str) -> Non
     series = np.array([0, 2])
     rows = np.stack([np.arange(20, 26), np.arange(100, 106)])
     past, static = panel.values[rows], panel.static[series]
-    scaler, model = bundle.scaler, bundle.servable
+    (member,), (model,) = bundle.networks, bundle.servable.members
+    scaler = member.scaler
     future = panel.values[rows[:, :HORIZON] + 6][..., -1:]
     codes = torch.from_numpy(series + 1)
     inputs = model.scaled(torch.from_numpy(past), torch.from_numpy(future), torch.from_numpy(static), codes)
@@ -71,8 +72,8 @@ def test_it_scales_as_the_scaler_does(normalization: str, transform: str) -> Non
     np.testing.assert_array_equal(inputs.past[..., 2], past[..., 2], "names pass")
     np.testing.assert_allclose(inputs.static, scaler.transform_static(static), rtol=1e-5)
     with torch.no_grad():
-        scaled = bundle.network(*inputs)
-        (forecast,) = model(torch.from_numpy(past), torch.from_numpy(future), torch.from_numpy(static), codes)
+        scaled = member.network(*inputs)
+        (forecast,) = bundle.servable(torch.from_numpy(past), torch.from_numpy(future), torch.from_numpy(static), codes)
     np.testing.assert_allclose(forecast, scaler.inverse_targets(scaled.numpy(), series)[..., 0], rtol=1e-5)
 
 
@@ -103,10 +104,11 @@ def test_a_series_that_it_does_not_know_has_no_forecast() -> None:
 def test_networks_of_quantiles_forecast_their_median() -> None:
     model = forecaster("gru(4)", FUTURE, quantiles=ForecastSpec(HORIZON).quantiles)
     inputs = model.random_inputs(4)
-    scaled = model.network(*model.scaled(**inputs))
+    (member,) = model.members
+    scaled = member.network(*model.scaled(0, inputs))
     assert scaled.shape == (4, HORIZON, 2, 5)
     np.testing.assert_allclose(
-        model(**inputs)[0].detach(), (scaled[..., 2] * model.scale[:, :2] + model.mean[:, :2]).detach(), rtol=1e-6
+        model(**inputs)[0].detach(), (scaled[..., 2] * member.scale[:, :2] + member.mean[:, :2]).detach(), rtol=1e-6
     )
 
 

@@ -32,7 +32,7 @@ def weights_of(bundle: Any, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
     context = bundle._context(frame, "table")
     arrays = bundle._arrays(context, "table")
     tensors = {name: torch.from_numpy(arrays[name]) for name in bundle.servable.shapes}
-    return bundle.network.attention(bundle.servable.scaled(**tensors)).numpy()
+    return bundle.networks[0].network.attention(bundle.servable.scaled(0, tensors)).numpy()
 
 
 @pytest.mark.parametrize("pooling", ["additive", "multihead"])

@@ -69,24 +69,34 @@ def test_a_loaded_bundle_is_the_saved_one(spec: dict[str, Any], settings: dict[s
     bundle = bundle_of(rich_panel(frame), model_of(**spec), **settings)
     loaded = load_bundle(save(tmp_path / "deep" / "shops.bundle", bundle))
     for name in (
-        "model_spec", "train_spec", "forecast", "schema", "frequency", "step", "timezone", "ids", "gaps", "levels",
+        "forecast", "schema", "frequency", "step", "timezone", "ids", "gaps", "levels",
         "short_series", "metrics",
     ):  # fmt: skip
         assert getattr(loaded, name) == getattr(bundle, name), name
-    assert loaded.network.inputs == bundle.network.inputs
-    assert loaded.network.quantiles == bundle.network.quantiles
+    (found,), (member,) = loaded.networks, bundle.networks
+    assert (found.model_spec, found.train_spec) == (member.model_spec, member.train_spec)
+    assert (found.network.inputs, found.network.quantiles) == (member.network.inputs, member.network.quantiles)
     assert loaded.provenance.items() >= bundle.provenance.items()
-    assert loaded.scaler.to_dict() == bundle.scaler.to_dict()
+    assert found.scaler.to_dict() == member.scaler.to_dict()
     assert (loaded.calibration is None) == (bundle.calibration is None)
     if loaded.calibration and bundle.calibration:
         assert loaded.calibration.to_dict() == bundle.calibration.to_dict()
     pd.testing.assert_frame_equal(loaded.predict(frame), bundle.predict(frame), check_exact=True)
 
 
-def test_a_bundle_of_the_version_before_is_one_that_forecasts(copy: Path) -> None:
+@pytest.mark.parametrize("version", [2, 3])
+def test_bundles_of_earlier_versions_forecast(version: int, copy: Path) -> None:
+    """One network at the top level; version 2 had no task."""
     bundle = load_bundle(copy)
-    edit("format_version", to=2)(copy)
-    edit("task", to=None)(copy)
+    document = json.loads((copy / "bundle.json").read_text())
+    (member,) = document.pop("members")
+    del document["vocabularies"]
+    document |= {key: member[key] for key in ("model", "training", "scaler")} | {"format_version": version}
+    if version == 2:
+        del document["task"]
+    (copy / "bundle.json").write_text(json.dumps(document))
+    weights = load_tensors((copy / "weights.safetensors").read_bytes())
+    replace_weights(save_tensors({name.removeprefix("members.0."): array for name, array in weights.items()}))(copy)
     frame = table(shops=("a", "b"))
     pd.testing.assert_frame_equal(load_bundle(copy).predict(frame), bundle.predict(frame), check_exact=True)
 
@@ -152,6 +162,7 @@ def test_every_task_has_a_class_of_bundles() -> None:
     assert all(issubclass(pkgutil.resolve_name(task.bundle), Bundle) for task in TASKS.values())
 
 
+MEMBER = ("members", 0)
 PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
 
 
@@ -166,7 +177,7 @@ PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
         (write("bundle.json", b"\xff\xfe"), "bundle.json is damaged"),
         (write("bundle.json", b"[" * 100_000), "bundle.json is damaged"),
         (write("bundle.json", b"[]"), "must hold a JSON object but holds a list"),
-        (edit("format_version", to=1), "has format version 1, but this version of lstmgru reads 2 and 3; load it with"),
+        (edit("format_version", to=1), "has format version 1, but this version of lstmgru reads 2, 3, 4; load it with"),
         (edit("format_version", to=None), "has format version None"),
         (edit("task", to=None), "bundle.json lacks 'task'"),
         (edit("task", to="forecasts"), "task must be one of forecast, .* but got 'forecasts'; did you mean 'forecast'"),
@@ -175,8 +186,8 @@ PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
         (edit("forecast", to=[]), "bundle.json holds an invalid value"),
         (edit("forecast", "horizon", to="3"), "bundle.json holds an invalid value"),
         (edit("forecast", "hroizon", to=3), "holds an invalid value .*hroizon"),
-        (edit("model", "branches", to="lstn(5) > gru(4)"), "did you mean 'lstm'"),
-        (edit("training", "loss", to="maee"), "did you mean 'mae'"),
+        (edit(*MEMBER, "model", "branches", to="lstn(5) > gru(4)"), "did you mean 'lstm'"),
+        (edit(*MEMBER, "training", "loss", to="maee"), "did you mean 'mae'"),
         (edit("data", "frequency", to="fortnight"), "holds an invalid value"),
         (edit("data", "gaps", to="ignore"), "holds an invalid value"),
         (
@@ -189,11 +200,14 @@ PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
             edit("data", "schema", "static_covariates", to=["size"]),
             r"static_mean of .* \(1,\) but has \(0,\)",
         ),
-        (edit("scaler", "scale", to=[[0.0] * 6] * 2), "scales of the scaler must be positive"),
-        (edit("scaler", "mean", to=[[float("nan")] * 6] * 2), "mean of the scaler must be finite"),
-        (edit("scaler", "mean", to=["x"] * 6), "holds an invalid value"),
-        (edit("scaler", "static_mean", to=None), "holds an invalid value"),
-        (edit("scaler", "log", to=True), "the scaler has 1 targets and log True, but the model has 1 and log False"),
+        (edit(*MEMBER, "scaler", "scale", to=[[0.0] * 6] * 2), "scales of the scaler must be positive"),
+        (edit(*MEMBER, "scaler", "mean", to=[[float("nan")] * 6] * 2), "mean of the scaler must be finite"),
+        (edit(*MEMBER, "scaler", "mean", to=["x"] * 6), "holds an invalid value"),
+        (edit(*MEMBER, "scaler", "static_mean", to=None), "holds an invalid value"),
+        (
+            edit(*MEMBER, "scaler", "log", to=True),
+            "the scaler has 1 targets and log True, but the model has 1 and log False",
+        ),
         (edit("calibration", to=None), "lacks 'calibration'"),
         (edit("calibration", "offsets", to=[1.0]), "holds an invalid value"),
         (edit("calibration", "offsets", to=["x"] * 6), "holds an invalid value"),
@@ -217,10 +231,10 @@ PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
         (write("example.json", b"[]"), "example.json must hold a JSON object but holds a list"),
         (replace_weights(b"short"), "weights.safetensors is damaged"),
         (replace_weights(PICKLE), "weights.safetensors is damaged"),
-        (edit("model", "branches", to="lstm(6) > gru(4)"), "does not fit the architecture: .*float32"),
+        (edit(*MEMBER, "model", "branches", to="lstm(6) > gru(4)"), "does not fit the architecture: .*float32"),
         (
-            edit("model", "branches", to="lstm(5) > gru(4) > gru(4)"),
-            r"encoder.branches.0.layers.2.* is missing but must be float32\[12",
+            edit(*MEMBER, "model", "branches", to="lstm(5) > gru(4) > gru(4)"),
+            r"members.0.encoder.branches.0.layers.2.* is missing but must be float32\[12",
         ),
     ],
 )

@@ -39,15 +39,21 @@ def test_a_loaded_bundle_is_the_saved_one(kind: str, tmp_path: Path) -> None:
     frame, saved = made(kind, gaps="fill", train_spec=train)
     loaded = load_bundle(save(tmp_path / "deep" / "model.bundle", saved))
     assert isinstance(loaded, SequenceBundle)
-    for name in ("model_spec", "train_spec", "task", "schema", "gaps", "metrics"):
+    for name in ("task", "schema", "gaps", "metrics"):
         assert getattr(loaded, name) == getattr(saved, name), name
     assert loaded.provenance.items() >= saved.provenance.items()
-    assert loaded.encoding.to_dict() == saved.encoding.to_dict()
+    (found,), (member,) = loaded.networks, saved.networks
+    assert (found.model_spec, found.train_spec) == (member.model_spec, member.train_spec)
+    assert found.encoding.to_dict() == member.encoding.to_dict()
     pd.testing.assert_frame_equal(loaded.predict(frame), saved.predict(frame), check_exact=True)
 
 
 def changed(bundle: SequenceBundle, **parts: Any) -> Callable[[], SequenceBundle]:
     return lambda: replace(bundle, **parts)
+
+
+def changed_member(bundle: SequenceBundle, **parts: Any) -> Callable[[], SequenceBundle]:
+    return lambda: replace(bundle, members=(replace(bundle.networks[0], **parts),))
 
 
 SEQUENCES, NUMBERS, WORDS = (made(kind)[1] for kind in ("sequences", "numbers", "words"))
@@ -56,7 +62,11 @@ SEQUENCES, NUMBERS, WORDS = (made(kind)[1] for kind in ("sequences", "numbers", 
 TWO = LabelSpec("classification", "accuracy", ("a", "b"))
 
 
-SCALER = SEQUENCES.encoding.scaler
+def scaled(mean: int, scale: int, channels: int) -> Encoding:
+    return Encoding(ChannelScaler(np.full(channels, mean, np.float32), np.full(channels, scale, np.float32)), None)
+
+
+SCALER = SEQUENCES.networks[0].encoding.scaler
 
 
 @pytest.mark.parametrize(
@@ -67,34 +77,35 @@ SCALER = SEQUENCES.encoding.scaler
             changed(SEQUENCES, task=LabelSpec("regression", "mae")),
             "the network has 3 outputs, but labels are one number",
         ),
-        (changed(SEQUENCES, model_spec=model_of("gru(3)")), r"the network must be gru\(3\) but is .*lstm\(4\)"),
+        (changed_member(SEQUENCES, model_spec=model_of("gru(3)")), r"the network must be gru\(3\) but is .*lstm\(4\)"),
         (
             changed(SEQUENCES, schema=replace(SEQUENCES.schema, channels=("heat",))),
             "the network has 2 channels, but the table has 1",
         ),
         (changed(WORDS, schema=SEQUENCES.schema), "the model reads tokens word, but the table has the layout long"),
         (changed(SEQUENCES, schema=WORDS.schema), "the model reads tokens None, but the table has the layout text"),
-        (changed(SEQUENCES, encoding=WORDS.encoding), "must have a scaler but has none"),
-        (changed(WORDS, encoding=SEQUENCES.encoding), "must have a vocabulary but has none"),
+        (changed_member(SEQUENCES, encoding=WORDS.networks[0].encoding), "must have a scaler but has none"),
+        (changed_member(WORDS, encoding=SEQUENCES.networks[0].encoding), "must have a vocabulary but has none"),
         (
-            changed(WORDS, encoding=Encoding(None, Vocabulary("word", ("a", "b")))),
+            changed_member(WORDS, encoding=Encoding(None, Vocabulary("word", ("a", "b")))),
             "the vocabulary has 4 codes, but the embedding has 18",
         ),
         (
-            changed(WORDS, encoding=Encoding(None, Vocabulary("character", ("a",)))),
+            changed_member(WORDS, encoding=Encoding(None, Vocabulary("character", ("a",)))),
             "the vocabulary is of characters, but the network reads words",
         ),
         (
-            changed(SEQUENCES, encoding=Encoding(ChannelScaler(np.zeros(3, np.float32), np.ones(3, np.float32)), None)),
+            changed_member(SEQUENCES, encoding=scaled(0, 1, 3)),
             r"mean of the scaler must have the shape \(2,\) but has \(3,\)",
         ),
         (
-            changed(
-                SEQUENCES, encoding=Encoding(ChannelScaler(np.zeros(2, np.float32), np.zeros(2, np.float32)), None)
-            ),
+            changed_member(SEQUENCES, encoding=scaled(0, 0, 2)),
             "the scales of the scaler must be positive",
         ),
-        (changed(NUMBERS, encoding=Encoding(SCALER, None, 1.0, 0.0)), "label_scale positive but are 1.0 and 0.0"),
+        (
+            changed_member(NUMBERS, encoding=Encoding(SCALER, None, 1.0, 0.0)),
+            "label_scale positive but are 1.0 and 0.0",
+        ),
     ],
 )
 def test_parts_that_do_not_fit_together_are_refused(make: Callable[[], SequenceBundle], match: str) -> None:
@@ -118,7 +129,7 @@ def rewrite_vocabulary(content: bytes) -> Callable[[Path], None]:
 
     def change(folder: Path) -> None:
         write("vocabulary.json", content)(folder)
-        edit("vocabulary", "sha256", to=hashlib.sha256(content).hexdigest())(folder)
+        edit("vocabularies", 0, "sha256", to=hashlib.sha256(content).hexdigest())(folder)
 
     return change
 
@@ -136,18 +147,19 @@ def rewrite_vocabulary(content: bytes) -> Callable[[Path], None]:
             rewrite_vocabulary(b'{"kind": "character", "tokens": ["a"]}'),
             "the vocabulary is of characters, but the network",
         ),
-        (edit("vocabulary", to=None), "holds an invalid value .*vocabulary"),
+        (edit("vocabularies", to=None), "lacks 'vocabularies'"),
+        (edit("vocabularies", to=[]), "a vocabulary_size of at least 2 but got 0 and 0"),
         (edit("task", to=None), "lacks 'task'"),
         (edit("task", to="regression"), "classes must be empty for regression"),
         (edit("task", to="forecast"), "holds an invalid value|lacks '"),
         (edit("labels", "classes", to=["bad"]), "classes must be at least 2"),
-        (edit("labels", "classes", to=["a", "b", "c"]), r"does not fit the architecture: head.*\[2\b.*\[3\b"),
+        (edit("labels", "classes", to=["a", "b", "c"]), r"does not fit the architecture: members.0.head.*\[2\b.*\[3\b"),
         (edit("labels", to=None), "lacks 'labels'"),
-        (edit("encoding", to=[]), "holds an invalid value"),
-        (edit("encoding", "label_scale", to=None), "lacks 'label_scale'"),
+        (edit("members", 0, "encoding", to=[]), "holds an invalid value"),
+        (edit("members", 0, "encoding", "label_scale", to=None), "lacks 'label_scale'"),
         (edit("data", "schema", "layout", to="long"), "the model reads tokens word, but the table has the layout long"),
         (edit("data", "gaps", to="ignore"), "holds an invalid value"),
-        (edit("model", "max_length", to=0), "max_length must be at least 1 but got 0"),
+        (edit("members", 0, "model", "max_length", to=0), "max_length must be at least 1 but got 0"),
         (flip_a_bit, "weights.safetensors is not the file that bundle.json describes"),
     ],
 )
@@ -160,11 +172,11 @@ def test_a_damaged_bundle_is_refused_in_one_line(copy: Path, damage: Callable[[P
 
 def test_the_description_names_files_columns_and_classes(saved: Path) -> None:
     described = json.loads((saved / "bundle.json").read_text())
-    assert (described["format_version"], described["task"]) == (3, "classification")
+    assert (described["format_version"], described["task"]) == (4, "classification")
     assert described["labels"] == {"metric": "accuracy", "classes": ["bad", "good"]}
     assert described["label_columns"] == ["row", "label", "p_bad", "p_good"]
     content = (saved / "vocabulary.json").read_bytes()
-    assert described["vocabulary"] == {"file": "vocabulary.json", "sha256": hashlib.sha256(content).hexdigest()}
+    assert described["vocabularies"] == [{"file": "vocabulary.json", "sha256": hashlib.sha256(content).hexdigest()}]
     assert json.loads(content)["tokens"][:2] == ["late", "fine"]
     assert "fine" not in (saved / "bundle.json").read_text()
 

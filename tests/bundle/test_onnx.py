@@ -23,7 +23,7 @@ from helpers.panels import make_panel
 from torch import Tensor
 
 from lstmgru.bundle import load_bundle, save_bundle
-from lstmgru.bundle.forecasting.servable import UnscaledForecaster
+from lstmgru.bundle.forecasting.servable import BlendedForecaster
 from lstmgru.bundle.onnx.export import BATCH_SIZES, TOLERANCE, compare, export_onnx
 from lstmgru.bundle.onnx.layers import OnnxAutoregressiveDecoder, OnnxCell, OnnxRecurrence, with_onnx_layers
 from lstmgru.errors import BundleError
@@ -111,7 +111,7 @@ def test_onnx_runtime_forecasts_what_torch_forecasts(
     check_nodes(path, model)
 
 
-def check_nodes(path: Path, model: UnscaledForecaster) -> None:
+def check_nodes(path: Path, model: BlendedForecaster) -> None:
     """The inputs and outputs of the file are those that the forecaster names."""
     session = onnxruntime.InferenceSession(path)
     for nodes, shapes in ((session.get_inputs(), model.shapes), (session.get_outputs(), model.output_shapes)):
@@ -123,7 +123,7 @@ def check_nodes(path: Path, model: UnscaledForecaster) -> None:
 
 def test_the_architectures_of_that_table_have_every_option() -> None:
     cases = [*FAST, *SLOW]
-    specs = [forecaster(branches, inputs, **settings).network.spec for branches, inputs, settings in cases]
+    specs = [forecaster(branches, inputs, **settings).members[0].network.spec for branches, inputs, settings in cases]
     for name, valid in (
         ("merge", MERGES), ("pooling", POOLINGS), ("decoder", DECODERS), ("channels", CHANNELS),
         ("normalization", NORMALIZATIONS), ("transform", TRANSFORMS), ("residual", (True, False)),
@@ -215,7 +215,7 @@ def test_a_long_context_and_horizon_take_no_longer_to_export(
 
 def test_cells_and_decoders_are_replaced_in_a_copy() -> None:
     model = forecaster("lstm(4) > gru(4) > fused(4)", decoder="recurrent")
-    replaced, _ = with_onnx_layers(model.network)
+    replaced, _ = with_onnx_layers(model.members[0].network)
     cells = [layer.forwards for layer in replaced.encoder.branches[0].layers]
     assert [type(cell) for cell in cells] == [OnnxRecurrence, OnnxRecurrence, OnnxCell]
     assert type(replaced.decoder) is OnnxAutoregressiveDecoder
@@ -257,7 +257,7 @@ def test_a_model_with_other_weights_is_found_out(name: str, value: float, export
     model = forecaster("lstm(4) > fused(4)")
     compare(model, exported)
     with torch.no_grad():
-        model.network.get_parameter(name)[0] += value
+        model.members[0].network.get_parameter(name)[0] += value
     with pytest.raises(BundleError, match=r"differs from PyTorch: a batch of \d+ by up to"):
         compare(model, exported)
 
@@ -317,7 +317,7 @@ def test_a_bundle_without_its_onnx_file_says_why(tmp_path: Path) -> None:
     card = (saved.directory / "MODEL_CARD.md").read_text()
     assert "- There is no ONNX model: the model cannot be exported to ONNX: " in card
     assert "onnxruntime.InferenceSession" not in card
-    assert load_bundle(saved.directory).model_spec == bundle.model_spec
+    assert load_bundle(saved.directory).networks[0].model_spec == bundle.networks[0].model_spec
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from helpers.sequence_bundles import (
 )
 
 from lstmgru.bundle import SequenceBundle, example_sequences, load_bundle
-from lstmgru.bundle.sequences import servable as sequence_batches
+from lstmgru.bundle.sequences import batches as sequence_batches
 from lstmgru.errors import DataError
 from search.cli.app import main
 
@@ -37,7 +37,8 @@ def test_a_bundle_labels_as_the_training_code_does(kind: str) -> None:
     frame, bundle = made(kind)
     sequences = sequences_of(frame, bundle.task.task)
     everything = np.arange(len(sequences))
-    expected = predict_sequences(bundle.network.eval(), bundle.encoding, sequences, everything, bundle.task)
+    (member,) = bundle.networks
+    expected = predict_sequences(member.network.eval(), member.encoding, sequences, everything, bundle.task)
     labels = bundle.predict(frame)
     if kind == "numbers":
         np.testing.assert_allclose(labels["label"], expected[:, 0], rtol=2e-6)
@@ -192,8 +193,7 @@ def test_arrays_are_labeled_as_the_table_that_they_are_from() -> None:
 
 def test_codes_are_labeled_as_the_texts_that_they_are_of() -> None:
     _, bundle = made("words")
-    assert bundle.encoding.vocabulary is not None
-    codes, _ = bundle.encoding.vocabulary.encode([TEXTS[0]], LENGTH)
+    codes, _ = bundle.merged_vocabularies["word"].encode([TEXTS[0]], LENGTH)
     padded = np.pad(codes, (0, 1))[None]
     found = bundle.probability_array(padded, np.array([len(codes)]))
     np.testing.assert_allclose(found, bundle.predict([TEXTS[0]]).filter(like="p_"), atol=1e-6)
@@ -246,8 +246,8 @@ def test_classes_have_probabilities_and_numbers_are_values() -> None:
 
 def test_dropout_is_off_whatever_the_network_was_last_used_for() -> None:
     frame, bundle = made("words")
-    trained = replace(bundle, network=bundle.network.train())
-    pd.testing.assert_frame_equal(trained.predict(frame), trained.predict(frame), check_exact=True)
+    bundle.networks[0].network.train()
+    pd.testing.assert_frame_equal(bundle.predict(frame), bundle.predict(frame), check_exact=True)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -92,7 +92,7 @@ def check_nodes(path: Path, bundle: SequenceBundle) -> None:
 
 def test_the_architectures_of_that_table_have_every_option() -> None:
     specs: list[SequenceModelSpec] = [
-        bundle_of(kind, branches, **spec).model_spec for kind, branches, spec in FAST + SLOW
+        bundle_of(kind, branches, **spec).networks[0].model_spec for kind, branches, spec in FAST + SLOW
     ]
     for name, valid in (
         ("merge", MERGES), ("pooling", POOLINGS), ("head", HEADS), ("normalization", SEQUENCE_NORMALIZATIONS),
@@ -190,7 +190,7 @@ def test_a_model_with_other_weights_is_found_out(name: str, value: float, export
     model = bundle_of("classes", "bi-gru(4)").servable
     compare(model, exported)
     with torch.no_grad():
-        model.network.get_parameter(name).view(-1)[0] += value
+        model.members[0].network.get_parameter(name).view(-1)[0] += value
     with pytest.raises(BundleError, match=r"differs from PyTorch: a batch of \d+ by up to .* of a prob"):
         compare(model, exported)
 

@@ -227,7 +227,7 @@ def test_a_short_context_is_padded_with_zeros_at_its_start() -> None:
     panel = named_panel(frame)
     short = without_future(frame).drop(index=range(13))
 
-    context = context_of(short, panel, short_series="pad")
+    context = context_of(short, panel, required_rows=1)
 
     whole = context_of(without_future(frame), panel)
     assert context.lengths.tolist() == [4, CONTEXT]
@@ -244,7 +244,7 @@ def test_one_row_is_enough_for_a_padded_context() -> None:
     frame = shops()
     short = without_future(frame).drop(index=[*range(16), *range(20, 40)])
 
-    context = context_of(short, panel_of(frame), short_series="pad")
+    context = context_of(short, panel_of(frame), required_rows=1)
 
     assert context.lengths.tolist() == [1, 1]
     assert np.isfinite(context.past).all()
@@ -256,7 +256,7 @@ def test_gaps_in_a_padded_context_are_filled_as_in_the_panel(gaps: str) -> None:
     frame.loc[[14, 15, 38], ["visits", "sky"]] = None
     panel = named_panel(frame, gaps=gaps)
 
-    context = context_of(without_future(frame), panel, gaps=gaps, short_series="pad")
+    context = context_of(without_future(frame), panel, gaps=gaps, required_rows=1)
 
     assert context.lengths.tolist() == [4, CONTEXT]
     np.testing.assert_array_equal(context.past[0, 2:], panel.values[:4])
@@ -294,12 +294,11 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
     ("dates", lambda f: f, {"frequency": "step", "step": 2}, "is D but the model was trained on step of 2"),
     ("zone", lambda f: f.assign(date=f["date"].dt.tz_localize("UTC")), {}, "has the time zone UTC but"),
     ("no zone", lambda f: f, {"timezone": "UTC"}, "has no time zone but the model was trained on times in UTC"),
-    ("missing row of a short series", lambda f: f.drop(index=[*range(12), 14]), {"short_series": "pad"},
+    ("missing row of a short series", lambda f: f.drop(index=[*range(12), 14]), {"required_rows": 1},
      "series 'a' lacks 1 of the 5 rows that the model reads, first 2020-04-03; complete"),
     ("missing cell of a short series", lambda f: f.drop(index=range(12)).assign(visits=f["visits"].mask(f.index == 12)),
-     {"short_series": "pad"}, "'visits' is empty at 2020-04-01 of series 'a', within the 5 rows"),
+     {"required_rows": 1}, "'visits' is empty at 2020-04-01 of series 'a', within the 5 rows"),
     ("policy", lambda f: f, {"gaps": "drop"}, "data.gaps must be one of"),
-    ("policy for short series", lambda f: f, {"short_series": "drop"}, "data.short_series must be one of error, pad"),
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 
-def edit(*path: str, to: Any) -> Callable[[Path], None]:
+def edit(*path: str | int, to: Any) -> Callable[[Path], None]:
     """A change of one key of ``bundle.json``."""
 
     def change(folder: Path) -> None:

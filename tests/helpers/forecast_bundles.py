@@ -10,10 +10,10 @@ import pandas as pd
 import torch
 from torch import nn
 
-from lstmgru.bundle import ForecastBundle, save_bundle
+from lstmgru.bundle import ForecastBundle, ForecastNetworkMember, save_bundle
 from lstmgru.data.forecasting.panel import build_panel
 from lstmgru.data.forecasting.scaling import Scaler
-from lstmgru.data.forecasting.series import SeriesPanel, input_spec
+from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries, input_spec
 from lstmgru.evaluation.intervals import Calibration
 from lstmgru.nn.network import MEDIAN, ForecastNetwork
 from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec, parse_branches
@@ -34,24 +34,35 @@ def calibration_of(targets: int = 1, *, scaled: bool = True, missing: bool = Fal
     return Calibration(FORECAST.levels, offsets, scaled, FORECAST.season_length, 12)
 
 
-def bundle_of(panel: SeriesPanel, model: ModelSpec | None = None, *, seed: int = 0, **settings: Any) -> ForecastBundle:
-    """A model for a panel; settings are those of :class:`ForecastBundle`."""
+def member_of(
+    panel: SeriesPanel,
+    model: ModelSpec | None = None,
+    *,
+    seed: int = 0,
+    forecast: ForecastSpec = FORECAST,
+    short_series: ShortSeries = "error",
+    train_spec: TrainSpec | None = None,
+    **common: Any,
+) -> ForecastNetworkMember:
+    """A network for a panel; ``common``: weight, trial, score."""
     torch.manual_seed(seed)
-    model = model or model_of()
-    forecast = settings.get("forecast", FORECAST)
-    train = settings.get("train_spec", TrainSpec(batch_size=8, loss="huber", seed=3))
-    inputs = input_spec(panel.schema, n_series=len(panel), short_series=settings.get("short_series", "error"))
+    model, train = model or model_of(), train_spec or TrainSpec(batch_size=8, loss="huber", seed=3)
+    inputs = input_spec(panel.schema, n_series=len(panel), short_series=short_series)
     quantiles = forecast.quantiles if train.loss == "quantile" else MEDIAN
     network = ForecastNetwork(model, inputs, horizon=forecast.horizon, quantiles=quantiles)
     for module in network.modules():
         if isinstance(module, nn.Embedding):  # they begin at 0, which tells nothing apart
             nn.init.normal_(module.weight[int(module.padding_idx is not None) :])
+    scaler = Scaler.fit(panel, np.stack([panel.offsets[:-1], panel.offsets[1:]], axis=1), model)
+    return ForecastNetworkMember(network=network, scaler=scaler, model_spec=model, train_spec=train, **common)
+
+
+def bundle_of(panel: SeriesPanel, model: ModelSpec | None = None, *, seed: int = 0, **settings: Any) -> ForecastBundle:
+    """A model for a panel, with one network; settings are those of :class:`ForecastBundle` and :func:`member_of`."""
+    its = {name: settings[name] for name in ("forecast", "short_series") if name in settings}
+    its |= {"train_spec": settings.pop("train_spec", None)}
     values = {
-        "network": network,
-        "scaler": Scaler.fit(panel, np.stack([panel.offsets[:-1], panel.offsets[1:]], axis=1), model),
-        "model_spec": model,
-        "train_spec": train,
-        "forecast": forecast,
+        "forecast": FORECAST,
         "schema": panel.schema,
         "frequency": panel.frequency,
         "step": panel.step,
@@ -60,6 +71,8 @@ def bundle_of(panel: SeriesPanel, model: ModelSpec | None = None, *, seed: int =
         "metrics": {"holdout": {"rmse": 1.5, "mae": 1.0}, "baselines": {"naive": 2.0}, "verdict": "It is better."},
         "provenance": {"study": "shops", "seed": 3, "data": {"rows": 50}},
     }
+    if "members" not in settings:
+        values["members"] = (member_of(panel, model, seed=seed, **its),)
     return ForecastBundle(**(values | settings))
 
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from helpers.forecast_bundles import HORIZON, calibration_of
 from helpers.lazy import LazyModule
 from helpers.networks import make_network
-from lstmgru.bundle.forecasting.servable import UnscaledForecaster
+from lstmgru.bundle.forecasting.network import NetworkForecaster
+from lstmgru.bundle.forecasting.servable import BlendedForecaster
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.specs import InputSpec, ModelSpec
 
@@ -35,15 +36,16 @@ def forecaster(
     mean: float = 16.0,
     calibration: dict[str, Any] | None = None,
     **settings: Any,
-) -> UnscaledForecaster:
-    """A forecaster with random weights, as large as training makes them, so that one in the wrong place would show."""
+) -> BlendedForecaster:
+    """A forecaster of one network with random weights, so large that one in the wrong place would show."""
     settings = {"context_length": context_length, "horizon": horizon, "dropout": 0.3, **settings}
     network = make_network(branches, inputs=inputs, **settings).float()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.mul_(2)
     intervals = None if calibration is None else calibration_of(inputs.n_targets, **calibration)
-    return UnscaledForecaster(network, scaler(network.spec, inputs, mean), intervals)
+    member = NetworkForecaster(network, scaler(network.spec, inputs, mean))
+    return BlendedForecaster([member], [1.0], inputs, horizon, intervals)
 
 
 def scaler(spec: ModelSpec, inputs: InputSpec, mean: float) -> Scaler:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lstmgru.bundle import SequenceBundle, save_bundle
+from lstmgru.bundle import SequenceBundle, SequenceNetworkMember, save_bundle
 from lstmgru.data.sequences.encoding import Encoding
 from lstmgru.data.sequences.sequences import LabeledSequences
 from lstmgru.data.sequences.table import build_sequences
@@ -72,13 +72,23 @@ def sequences_of(frame: pd.DataFrame, task: str = "classification", **roles: Any
     return build_sequences(frame, task=task, source="table", **(usual | roles))
 
 
-def label_bundle_of(
-    sequences: LabeledSequences, model: SequenceModelSpec | None = None, *, seed: int = 0, **settings: Any
-) -> SequenceBundle:
-    """A model for sequences, with weights as large as training makes them; settings are those of the bundle."""
+def task_of(sequences: LabeledSequences) -> LabelSpec:
+    if not sequences.classes:
+        return LabelSpec("regression", "mae")
+    return LabelSpec("classification", "accuracy", sequences.classes)
+
+
+def member_of(
+    sequences: LabeledSequences,
+    model: SequenceModelSpec | None = None,
+    *,
+    seed: int = 0,
+    train_spec: TrainSpec | None = None,
+    **common: Any,
+) -> SequenceNetworkMember:
+    """A network for sequences, with weights as large as training makes them; ``common``: weight, trial, score."""
     model = model or model_of(**({"tokens": "word"} if sequences.is_text else {}))
-    regression = not sequences.classes
-    task = LabelSpec("regression", "mae") if regression else LabelSpec("classification", "accuracy", sequences.classes)
+    task = task_of(sequences)
     encoding = Encoding.fit(sequences, np.arange(len(sequences)), model, task)
     torch.manual_seed(seed)
     network = SequenceNetwork(
@@ -90,16 +100,23 @@ def label_bundle_of(
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.mul_(3)
+    train = train_spec or TrainSpec(batch_size=8, loss="cross_entropy" if task.classes else "mae", seed=3)
+    return SequenceNetworkMember(network=network, encoding=encoding, model_spec=model, train_spec=train, **common)
+
+
+def label_bundle_of(
+    sequences: LabeledSequences, model: SequenceModelSpec | None = None, *, seed: int = 0, **settings: Any
+) -> SequenceBundle:
+    """A model for sequences, with one network; settings are those of the bundle and of :func:`member_of`."""
+    task, train = task_of(sequences), settings.pop("train_spec", None)
     values = {
-        "network": network,
-        "encoding": encoding,
-        "model_spec": model,
-        "train_spec": TrainSpec(batch_size=8, loss="mae" if regression else "cross_entropy", seed=3),
         "task": task,
         "schema": sequences.schema,
         "metrics": {"holdout": {task.metric: 0.875}, "baselines": {"majority": 0.5}, "verdict": "It is better."},
         "provenance": {"study": "engines", "seed": 3, "data": {"rows": 50}},
     }
+    if "members" not in settings:
+        values["members"] = (member_of(sequences, model, seed=seed, train_spec=train),)
     return SequenceBundle(**(values | settings))
 
 

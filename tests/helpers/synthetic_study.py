@@ -86,7 +86,7 @@ def save_small_bundle(folder: Path, *, trial: int = 0) -> Path:
     import torch
 
     from helpers.panels import make_panel
-    from lstmgru.bundle import ForecastBundle, example_frame, save_bundle
+    from lstmgru.bundle import ForecastBundle, ForecastNetworkMember, example_frame, save_bundle
     from lstmgru.data.forecasting.scaling import Scaler
     from lstmgru.data.forecasting.series import input_spec
     from lstmgru.nn.network import ForecastNetwork
@@ -95,11 +95,14 @@ def save_small_bundle(folder: Path, *, trial: int = 0) -> Path:
     panel = make_panel((60,))
     torch.manual_seed(0)
     model = ModelSpec(parse_branches("gru(4)"), context_length=14)
-    bundle = ForecastBundle(
+    member = ForecastNetworkMember(
         network=ForecastNetwork(model, input_spec(panel.schema, n_series=1, short_series="error"), horizon=3),
         scaler=Scaler.fit(panel, np.array([[0, 60]]), model),
         model_spec=model,
         train_spec=TrainSpec(),
+    )
+    bundle = ForecastBundle(
+        members=(member,),
         forecast=ForecastSpec(3, 7, "mae"),
         schema=panel.schema,
         frequency="D",

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 
+from lstmgru.bundle.base import Stored
 from lstmgru.bundle.card import Card
 from lstmgru.bundle.files import plain
 from lstmgru.bundle.forecasting.card import forecast_card
+from lstmgru.bundle.forecasting.members import member_of
 from lstmgru.bundle.forecasting.model import ForecastModel
 from lstmgru.bundle.forecasting.tables import attention_frame, forecast_columns, forecast_frame
 from lstmgru.bundle.forecasting.validation import Array, Codes, check_arrays, check_logarithms, series_codes
 from lstmgru.data.forecasting.context import ForecastContext, build_context
-from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.data.forecasting.series import SeriesSchema, check_policy, check_short_series, input_spec
 from lstmgru.data.tables.frequency import STEP, parse_frequency
 from lstmgru.data.tables.readers import read_table
-from lstmgru.errors import DataError, SpecError
+from lstmgru.errors import DataError
 from lstmgru.evaluation.intervals import Calibration
 from lstmgru.nn import kernels
-from lstmgru.nn.network import MEDIAN, ForecastNetwork
-from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec
+from lstmgru.specs import ForecastSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,23 +42,18 @@ class ForecastBundle(ForecastModel):
     """
 
     @classmethod
-    def from_description(cls, description: dict[str, Any], vocabulary: dict[str, Any] | None = None) -> Self:
+    def from_description(cls, description: dict[str, Any], stored: Stored) -> Self:
         """Build a bundle from its description, see :meth:`Bundle.from_description`."""
         data = description["data"]
         schema, ids = SeriesSchema.from_dict(data["schema"]), list(data["ids"])
-        model, train = ModelSpec.from_dict(description["model"]), TrainSpec(**description["training"])
         forecast = ForecastSpec.from_dict(description["forecast"])
         parse_frequency(data["frequency"], step=data["step"])
         check_policy(data["gaps"])
         check_short_series(data["short_series"])
         inputs = input_spec(schema, n_series=len(ids), short_series=data["short_series"])
-        quantiles = forecast.quantiles if train.loss == "quantile" else MEDIAN
         calibration = description["calibration"]
         return cls(
-            network=ForecastNetwork(model, inputs, horizon=forecast.horizon, quantiles=quantiles),
-            scaler=Scaler.from_dict(description["scaler"]),
-            model_spec=model,
-            train_spec=train,
+            members=tuple(member_of(values, inputs, forecast) for values in description["members"]),
             forecast=forecast,
             schema=schema,
             frequency=data["frequency"],
@@ -87,7 +82,6 @@ class ForecastBundle(ForecastModel):
             },
             "channels": list(self.channels),
             "forecast_columns": forecast_columns(self.schema, self.levels),
-            "scaler": self.scaler.to_dict(),
             "calibration": None if self.calibration is None else self.calibration.to_dict(),
         }
 
@@ -114,8 +108,8 @@ class ForecastBundle(ForecastModel):
         """Forecast the steps after the last known value of each series.
 
         Args:
-            data: A table with the columns of the schema and, unless short series are padded, at least T rows for each
-                series; future covariates need H more rows, with empty targets. Other columns are ignored.
+            data: A table with the columns of the schema and at least :attr:`required_rows` rows for each series; future
+                covariates need H more rows, with empty targets. Other columns are ignored.
             source: Name of the table in error messages.
 
         Returns:
@@ -143,13 +137,14 @@ class ForecastBundle(ForecastModel):
         """Forecast from arrays; those that the model does not read may be omitted and are ignored.
 
         Args:
-            past: (n, T, F) contexts in original units; for categorical columns the codes of the schema's categories,
-                from 1, and 0 for an unknown one.
-            future: (n, H, K) covariates known over the horizons, likewise; K may be 0.
+            past: (n, T, F) contexts in original units, T = :attr:`context_length`; for categorical columns the codes of
+                the schema's categories, from 1, and 0 for an unknown one.
+            future: (n, H, K) covariates known over the horizon, likewise; K may be 0.
             static: (n, S) static covariates, likewise.
             series: (n,) codes of the series, from 1 in the order of ``ids``; read if the model has parameters for each
                 series.
-            lengths: (n,) number of real rows at the end of each context; read if short series are padded.
+            lengths: (n,) number of real rows at the end of each context, at least :attr:`required_rows`; read if series
+                may have fewer than T rows.
 
         Returns:
             (n, H, Y) forecasts in original units.
@@ -186,7 +181,7 @@ class ForecastBundle(ForecastModel):
         return self._run(arrays)[1]
 
     def attention(self, frame: pd.DataFrame, *, source: str = "table") -> pd.DataFrame:
-        """The attention weights of the forecasts of :meth:`predict`.
+        """The attention weights of the forecasts of :meth:`predict`: of the network with attention and most weight.
 
         Returns:
             A table as from :func:`~lstmgru.bundle.forecasting.tables.attention_frame`.
@@ -196,11 +191,16 @@ class ForecastBundle(ForecastModel):
         """
         context = self._context(frame, source)
         inputs = check_arrays(self.servable, self._arrays(context, source), self.schema)
-        try:
-            weights = self.network.attention(self.servable.scaled(**inputs)).numpy()
-        except SpecError as error:
-            raise DataError(f"the model has no attention to show: {error}") from error
-        return attention_frame(self, context, weights)
+        having = [member for member in self.networks if member.has_attention]
+        if not having:
+            poolings = ", ".join(dict.fromkeys(member.model_spec.pooling for member in self.networks))
+            raise DataError(
+                "the model has no attention to show: only a pooling of additive or multihead has attention weights, "
+                f"but this one is {poolings or 'a blend without networks'}"
+            )
+        member = max(having, key=lambda each: each.weight)
+        scaled = self.servable.scaled(self.members.index(member), inputs)
+        return attention_frame(self, member, context, member.network.attention(scaled).numpy())
 
     def _context(self, frame: pd.DataFrame, source: str) -> ForecastContext:
         """The rows of a table that the model reads."""
@@ -210,10 +210,10 @@ class ForecastBundle(ForecastModel):
             frequency=self.frequency,
             timezone=self.timezone,
             step=self.step,
-            context_length=self.model_spec.context_length,
+            context_length=self.context_length,
+            required_rows=self.required_rows,
             horizon=self.forecast.horizon,
             gaps=self.gaps,
-            short_series=self.short_series,
             source=source,
         )
 

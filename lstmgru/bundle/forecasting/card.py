@@ -10,17 +10,19 @@ from lstmgru.bundle.card import (
     code,
     codes,
     escape,
+    member_lines,
     number,
     onnx_limit,
     onnx_usage,
     origin_lines,
     score_lines,
+    size_line,
     training_line,
     usage,
 )
 from lstmgru.bundle.files import DESCRIPTION
 from lstmgru.errors import listed
-from lstmgru.nn.network import count_parameters
+from lstmgru.specs import ModelSpec
 
 if TYPE_CHECKING:
     from lstmgru.bundle.forecasting.model import ForecastModel
@@ -48,7 +50,7 @@ def forecast_card(model: ForecastModel, description: dict[str, Any]) -> Card:
         title=f"Forecasts of {codes(list(model.schema.targets))}",
         summary=_summary(model),
         inputs=list(_inputs(model)),
-        scores=list(_scores(model, description["metrics"])),
+        scores=list(_scores(model, description)),
         training=[*_training(model), *origin_lines(description["provenance"])],
         limits=list(_limits(model, description)),
         usage=[*how, *onnx_usage(onnx, model.axes, _arrays(model, list(onnx["inputs"]) if onnx else []))],
@@ -59,8 +61,7 @@ def _summary(model: ForecastModel) -> str:
     intervals = f", with prediction intervals of {_levels(model.levels)}" if model.levels else ""
     return (
         f"Forecasts the next {_steps(model, model.forecast.horizon)} of {codes(list(model.schema.targets))} from the "
-        f"last {model.model_spec.context_length}{intervals}. Architecture: {code(model.model_spec.architecture)}, "
-        f"{count_parameters(model.network):,} parameters."
+        f"last {model.context_length}{intervals}. {size_line(model.members)}"
     )
 
 
@@ -75,11 +76,11 @@ def _levels(levels: Sequence[float]) -> str:
 
 
 def _inputs(model: ForecastModel) -> Iterator[str]:
-    schema, length = model.schema, model.model_spec.context_length
+    schema, length, required = model.schema, model.context_length, model.required_rows
     gaps = "without gaps" if model.gaps == "error" else f"with gaps filled as in training ({model.gaps})"
-    rows, read = f"at least {length} rows", ""
-    if model.short_series == "pad":
-        rows, read = "at least one row", f" of which the last {length} are read,"
+    rows = "at least one row" if required == 1 else f"at least {required} rows"
+    read = f" of which the last {length} are read," if required < length else ""
+    takes_logarithms = any(member.model_spec.log for member in model.networks)
     yield f"A table with {rows} for each series,{read} {gaps}, and these columns:"
     yield ""
     yield "| column | content |"
@@ -89,7 +90,7 @@ def _inputs(model: ForecastModel) -> Iterator[str]:
     yield f"| {escape(schema.time)} | {_times(model)} |"
     for role, meaning in _ROLES.items():
         for column in getattr(schema, role):
-            positive = "positive " if role == "targets" and model.model_spec.log else ""
+            positive = "positive " if role == "targets" and takes_logarithms else ""
             what = _categories(schema.categories[column]) if column in schema.categories else f"{positive}numbers"
             yield f"| {escape(column)} | {what}: {meaning} |"
     if schema.calendar:
@@ -109,8 +110,9 @@ def _times(model: ForecastModel) -> str:
     return f"dates of the pandas frequency {escape(model.frequency)}, {zone}"
 
 
-def _scores(model: ForecastModel, metrics: dict[str, Any]) -> Iterator[str]:
-    yield from score_lines(metrics, model.forecast.metric)
+def _scores(model: ForecastModel, description: dict[str, Any]) -> Iterator[str]:
+    metrics = description["metrics"]
+    yield from score_lines(description, model.forecast.metric)
     if metrics.get("intervals"):
         yield ""
         yield "Prediction intervals on the same holdout:"
@@ -123,16 +125,21 @@ def _scores(model: ForecastModel, metrics: dict[str, Any]) -> Iterator[str]:
 
 
 def _training(model: ForecastModel) -> Iterator[str]:
-    spec = model.model_spec
-    yield (
+    yield from member_lines(model.members, "rows")
+    for member in model.networks:
+        yield _network_line(member.model_spec)
+        yield training_line(member.train_spec)
+    if model.schema.id is not None and model.ids:
+        count = f"{len(model.ids)} series" if len(model.ids) > 1 else "one series"
+        yield f"- trained on {count}: {codes([str(name) for name in model.ids], most=5)}"
+
+
+def _network_line(spec: ModelSpec) -> str:
+    return (
         f"- architecture {code(spec.architecture)}, normalization {spec.normalization}, transform {spec.transform}, "
         f"dropout {spec.dropout:g}, recurrent dropout {spec.recurrent_dropout:g}"
         + (f", series embedding {spec.series_embedding}" if spec.series_embedding else "")
     )
-    yield training_line(model.train_spec)
-    if model.schema.id is not None and model.ids:
-        count = f"{len(model.ids)} series" if len(model.ids) > 1 else "one series"
-        yield f"- trained on {count}: {codes([str(name) for name in model.ids], most=5)}"
 
 
 def _limits(model: ForecastModel, description: dict[str, Any]) -> Iterator[str]:
@@ -143,7 +150,7 @@ def _limits(model: ForecastModel, description: dict[str, Any]) -> Iterator[str]:
     if model.schema.categories:
         yield "- Categories that are not in the training data all count as the same unknown one."
     yield "- The holdout is a single period; the error in another one may differ."
-    takes = f"contexts of {model.model_spec.context_length} steps"
+    takes = f"contexts of {model.context_length} steps"
     yield from onnx_limit(description, takes, model.servable.unit)
 
 

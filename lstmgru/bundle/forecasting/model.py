@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from lstmgru.bundle.base import Bundle
-from lstmgru.bundle.forecasting.servable import UnscaledForecaster
-from lstmgru.data.forecasting.scaling import Scaler
-from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema, ShortSeries
+from lstmgru.bundle.forecasting.members import ForecastNetworkMember, check_member
+from lstmgru.bundle.forecasting.network import NetworkForecaster
+from lstmgru.bundle.forecasting.servable import BlendedForecaster
+from lstmgru.bundle.members import check_weights
+from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema, ShortSeries, input_spec
 from lstmgru.errors import SpecError
 from lstmgru.evaluation.intervals import Calibration
-from lstmgru.nn.network import ForecastNetwork
-from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec
+from lstmgru.specs import ForecastSpec, InputSpec
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -23,9 +24,7 @@ class ForecastModel(Bundle):
     """The parts of a :class:`~lstmgru.bundle.ForecastBundle`, as far as tables, checks and model card need them.
 
     Attributes:
-        network: On the CPU.
-        scaler: Of all input channels, fitted on the training data.
-        model_spec: The architecture.
+        members: What is blended.
         forecast: Horizon, season, metric, levels of the intervals.
         schema: The roles of a table's columns.
         frequency: pandas offset alias, or ``step``.
@@ -34,10 +33,10 @@ class ForecastModel(Bundle):
         ids: Names of the training series; their codes are their positions, from 1.
         gaps: How missing rows and cells before the end of a series are handled, as in training.
         short_series: How series with less history than the context are handled, as in training.
-        calibration: Of the prediction intervals; ``None`` if there are none.
+        calibration: Of the prediction intervals, for the errors of the blend; ``None`` if there are none.
 
     Raises:
-        SpecError: Scaler, calibration, forecast and network do not fit together.
+        SpecError: Members, their weights, calibration, forecast and schema do not fit together.
     """
 
     axes = {  # noqa: RUF012 as it is never changed
@@ -52,9 +51,7 @@ class ForecastModel(Bundle):
     results = "forecasts"
     renamed_weights = {"direct.": "decoder.", "going_on.": "decoder."}  # noqa: RUF012 as it is never changed
 
-    network: ForecastNetwork
-    scaler: Scaler
-    model_spec: ModelSpec
+    members: tuple[ForecastNetworkMember, ...]
     forecast: ForecastSpec
     schema: SeriesSchema
     frequency: str
@@ -66,22 +63,46 @@ class ForecastModel(Bundle):
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
-        _check_scaler(self.scaler, self.model_spec, self.network.inputs)
-        _check_calibration(self.calibration, self.forecast, self.network.inputs)
+        check_weights(self.members)
+        for member in self.networks:
+            check_member(member, self.forecast, self.inputs)
+        _check_calibration(self.calibration, self.forecast, self.inputs)
 
     @property
     def task_name(self) -> str:
         """``forecast``."""
         return "forecast"
 
+    @property
+    def networks(self) -> tuple[ForecastNetworkMember, ...]:
+        """The members that are networks."""
+        return tuple(member for member in self.members if isinstance(member, ForecastNetworkMember))
+
     @cached_property
-    def servable(self) -> UnscaledForecaster:
-        """The network with scaler and calibration inside, in evaluation mode."""
-        return UnscaledForecaster(self.network, self.scaler, self.calibration)
+    def servable(self) -> BlendedForecaster:
+        """The blend with all scaling and the calibration inside, in evaluation mode."""
+        members = [NetworkForecaster(member.network, member.scaler) for member in self.members]
+        weights = [member.weight for member in self.members]
+        return BlendedForecaster(members, weights, self.inputs, self.forecast.horizon, self.calibration)
+
+    @property
+    def context_length(self) -> int:
+        """Rows of history that the longest member reads."""
+        return self.servable.context_length
+
+    @property
+    def required_rows(self) -> int:
+        """Fewest rows of history that a series must have."""
+        return self.servable.required_rows
+
+    @property
+    def inputs(self) -> InputSpec:
+        """The inputs of the members."""
+        return input_spec(self.schema, n_series=len(self.ids), short_series=self.short_series)
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """(F,) names of the network's inputs; the last K are known over the horizon."""
+        """(F,) names of the members' inputs; the last K are known over the horizon."""
         return (*self.schema.value_columns, *self.schema.calendar)
 
     @property
@@ -96,25 +117,6 @@ class ForecastModel(Bundle):
             return ()
         of_level = zip(self.calibration.levels, self.calibration.offsets, strict=True)
         return tuple(level for level, offsets in of_level if not np.isnan(offsets).all())
-
-
-def _check_scaler(scaler: Scaler, model: ModelSpec, inputs: InputSpec) -> None:
-    """Refuse a scaler that does not belong to the model."""
-    by_series = model.normalization in ("series", "last") and inputs.n_series > 1
-    channels, static = (inputs.n_series if by_series else 1, inputs.n_inputs), (inputs.n_static,)
-    for name, shape in {"mean": channels, "scale": channels, "static_mean": static, "static_scale": static}.items():
-        array = getattr(scaler, name)
-        if array.shape != shape:
-            raise SpecError(f"{name} of the scaler must have the shape {shape} but has {array.shape}")
-        if not np.isfinite(array).all():
-            raise SpecError(f"{name} of the scaler must be finite numbers")
-    if not ((scaler.scale > 0).all() and (scaler.static_scale > 0).all()):
-        raise SpecError("the scales of the scaler must be positive")
-    if (scaler.n_targets, scaler.log) != (inputs.n_targets, model.log):
-        raise SpecError(
-            f"the scaler has {scaler.n_targets} targets and log {scaler.log}, but the model has {inputs.n_targets} and "
-            f"log {model.log}"
-        )
 
 
 def _check_calibration(calibration: Calibration | None, forecast: ForecastSpec, inputs: InputSpec) -> None:

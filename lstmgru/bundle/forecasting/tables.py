@@ -15,6 +15,7 @@ from lstmgru.data.tables.grid import times_at
 from lstmgru.errors import DataError
 
 if TYPE_CHECKING:
+    from lstmgru.bundle.forecasting.members import ForecastNetworkMember
     from lstmgru.bundle.forecasting.model import ForecastModel
     from lstmgru.data.forecasting.context import ForecastContext
     from lstmgru.data.forecasting.series import SeriesPanel, SeriesSchema, ShortSeries
@@ -59,7 +60,9 @@ def forecast_frame(model: ForecastModel, context: ForecastContext, arrays: Seque
     return pd.DataFrame(dict(zip(forecast_columns(schema, model.levels), values, strict=True)))
 
 
-def attention_frame(model: ForecastModel, context: ForecastContext, weights: Array) -> pd.DataFrame:
+def attention_frame(
+    model: ForecastModel, member: ForecastNetworkMember, context: ForecastContext, weights: Array
+) -> pd.DataFrame:
     """Attention weights in long format; they sum to 1 over the context for each forecast.
 
     A model that reads in segments has a weight for each segment, at the time of its last row. The rows of a padded
@@ -67,7 +70,8 @@ def attention_frame(model: ForecastModel, context: ForecastContext, weights: Arr
 
     Args:
         model: The model.
-        context: The rows that it forecasts from.
+        member: The network whose weights these are.
+        context: The rows that the model forecasts from.
         weights: (series, channels, parts of the horizon, segments of the context), see
             :meth:`ForecastNetwork.attention`.
 
@@ -78,8 +82,8 @@ def attention_frame(model: ForecastModel, context: ForecastContext, weights: Arr
     """
     shape = weights.shape
     _, n_channels, n_parts, n_segments = shape
-    horizon, span = model.forecast.horizon, model.network.decoder.span
-    back = np.arange(1 - n_segments, 1) * model.model_spec.segment_length
+    horizon, span = model.forecast.horizon, member.network.decoder.span
+    back = np.arange(1 - n_segments, 1) * member.model_spec.segment_length
     real = -back < context.lengths[:, None]
     grid = parse_frequency(model.frequency, step=model.step)
     # A segment before the series has no time; its rows are left out below.
@@ -107,7 +111,12 @@ def attention_frame(model: ForecastModel, context: ForecastContext, weights: Arr
 
 
 def example_frame(
-    panel: SeriesPanel, context_length: int, horizon: int, *, short_series: ShortSeries = "error"
+    panel: SeriesPanel,
+    context_length: int,
+    horizon: int,
+    *,
+    short_series: ShortSeries = "error",
+    required_rows: int | None = None,
 ) -> pd.DataFrame:
     """A raw table to forecast from: the last rows of the first series that is long enough, in its own time zone.
 
@@ -119,6 +128,7 @@ def example_frame(
         context_length: T.
         horizon: H.
         short_series: With ``pad``, the longest series is used if none is long enough.
+        required_rows: The longest series is also used if it has that many rows; ``None`` for T.
 
     Raises:
         DataError: No series is long enough.
@@ -126,13 +136,12 @@ def example_frame(
     schema = panel.schema
     ahead = horizon if schema.future_covariates else 0
     longest = int(panel.lengths.max())
-    rows = context_length + ahead
-    if short_series == "pad":
-        rows = min(rows, longest)
-    if longest < rows or rows <= ahead:
+    required = 1 if short_series == "pad" else required_rows or context_length
+    rows = min(context_length + ahead, longest)
+    if rows < required + ahead:
         raise DataError(
             f"the longest series, {panel.ids[int(panel.lengths.argmax())]!r}, has {longest} rows, too few for an "
-            f"example of {context_length + ahead}"
+            f"example of {required + ahead}"
         )
     series = int(np.argmax(panel.lengths >= rows))
     end = int(panel.offsets[series + 1])

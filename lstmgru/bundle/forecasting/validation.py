@@ -15,7 +15,7 @@ from lstmgru.errors import DataError, did_you_mean, shorten, show_time
 
 if TYPE_CHECKING:
     from lstmgru.bundle.forecasting.model import ForecastModel
-    from lstmgru.bundle.forecasting.servable import Categories, UnscaledForecaster
+    from lstmgru.bundle.forecasting.servable import BlendedForecaster, Categories
     from lstmgru.data.forecasting.context import ForecastContext
     from lstmgru.data.forecasting.series import SeriesSchema
 
@@ -26,7 +26,7 @@ _INTEGERS = ("series", "lengths")
 _REASONS = {"series": "the model has parameters for each series", "lengths": "contexts of the model may be padded"}
 
 
-def check_arrays(forecaster: UnscaledForecaster, arrays: dict[str, Any], schema: SeriesSchema) -> dict[str, Tensor]:
+def check_arrays(forecaster: BlendedForecaster, arrays: dict[str, Any], schema: SeriesSchema) -> dict[str, Tensor]:
     """The tensors that a forecaster reads, from arrays by name; others are ignored.
 
     Args:
@@ -37,9 +37,9 @@ def check_arrays(forecaster: UnscaledForecaster, arrays: dict[str, Any], schema:
     Raises:
         DataError: An array is missing, or its shape or a value is invalid.
     """
-    count, inputs = len(arrays["past"]), forecaster.network.inputs
+    count, inputs = len(arrays["past"]), forecaster.inputs
     if not inputs.n_future:  # there is no covariate, but the number of windows must agree
-        _check_shape("future", arrays["future"], (count, forecaster.network.horizon, 0))
+        _check_shape("future", arrays["future"], (count, forecaster.horizon, 0))
     tensors = {}
     for name, shape in forecaster.shapes.items():
         array = arrays[name]
@@ -50,18 +50,18 @@ def check_arrays(forecaster: UnscaledForecaster, arrays: dict[str, Any], schema:
         tensors[name] = torch.from_numpy(np.asarray(array, np.int64 if name in _INTEGERS else np.float32))
     _check_codes(tensors, forecaster.categories, schema)
     if "lengths" in tensors:
-        _check_range("lengths", tensors["lengths"], forecaster.network.spec.context_length, "rows of a context")
+        least, most = forecaster.required_rows, forecaster.context_length
+        _check_range("lengths", tensors["lengths"], least, most, "rows of a context")
     if "series" in tensors:
-        n_series = len(forecaster.mean) - 1 if forecaster.by_series else inputs.n_series
-        _check_range("series", tensors["series"], n_series, "codes of the training series")
-    if forecaster.log:
-        found = _first_not_positive(arrays["past"], len(schema.targets), arrays["lengths"] if inputs.padded else None)
-        if found is not None:
-            window, step, target = found
-            raise DataError(
-                f"past must be positive in target {schema.targets[target]!r}, as the model takes logarithms, but "
-                f"is {arrays['past'][window, step, target]:g} at step {step} of window {window}"
-            )
+        _check_range("series", tensors["series"], 1, inputs.n_series, "codes of the training series")
+    lengths = arrays["lengths"] if forecaster.padded else None
+    found = _first_not_positive(arrays["past"], len(schema.targets), forecaster.log_rows, lengths)
+    if found is not None:
+        window, step, target = found
+        raise DataError(
+            f"past must be positive in target {schema.targets[target]!r}, as the model takes logarithms, but "
+            f"is {arrays['past'][window, step, target]:g} at step {step} of window {window}"
+        )
     return tensors
 
 
@@ -74,7 +74,7 @@ def series_codes(model: ForecastModel, context: ForecastContext, source: str) ->
     code = {name: number for number, name in enumerate(model.ids, start=1)}
     for name in context.ids:
         if name not in code:
-            spec = model.model_spec
+            spec = next(member.model_spec for member in model.networks if member.tells_series)
             has = "an embedding" if spec.series_embedding else f"a scale (normalization {spec.normalization})"
             near = did_you_mean(str(name), [str(known) for known in code])
             raise DataError(
@@ -91,32 +91,35 @@ def check_logarithms(model: ForecastModel, context: ForecastContext, source: str
     Raises:
         DataError: Names the first such value.
     """
-    if not model.model_spec.log:
-        return
-    found = _first_not_positive(context.past, len(model.schema.targets), context.lengths)
+    found = _first_not_positive(context.past, len(model.schema.targets), model.servable.log_rows, context.lengths)
     if found is None:
         return
     series, step, target = found
     grid = parse_frequency(model.frequency, step=model.step)
     back = np.array([step + 1 - context.past.shape[1]])
     (when,) = times_at(grid, context.last_times[series : series + 1], back, context.timezone)
+    transform = next(member.model_spec.transform for member in model.networks if member.model_spec.log)
     of_series = f" of series {context.ids[series]!r}" if model.schema.id else ""
     raise DataError(
         f"{source}: column {model.schema.targets[target]!r} must be positive, as the model takes logarithms "
-        f"(transform {model.model_spec.transform}), but is {context.past[series, step, target]:g} at "
+        f"(transform {transform}), but is {context.past[series, step, target]:g} at "
         f"{show_time(when)}{of_series}; correct it, or train with space.transform none or difference"
     )
 
 
-def _first_not_positive(past: Array, n_targets: int, lengths: Codes | None) -> tuple[int, int, int] | None:
-    """Window, step and target of the first value without a logarithm; ``None`` if there is none.
+def _first_not_positive(past: Array, n_targets: int, rows: int, lengths: Codes | None) -> tuple[int, int, int] | None:
+    """Window, step and target of the first value without a logarithm that needs one; ``None`` if there is none.
 
     Args:
         past: (n, T, F) contexts, targets first.
         n_targets: Y.
+        rows: Number of last rows of which logarithms are taken.
         lengths: (n,) number of real rows at the end of each context; ``None`` if all are.
     """
+    if not rows:
+        return None
     wrong = ~(past[..., :n_targets] > 0)
+    wrong[:, : past.shape[1] - rows] = False
     if lengths is not None:
         wrong &= (np.arange(past.shape[1]) >= past.shape[1] - lengths[:, None])[..., None]
     if not wrong.any():
@@ -144,7 +147,7 @@ def _check_codes(tensors: dict[str, Tensor], categories: dict[str, Categories], 
                 )
 
 
-def _check_range(name: str, values: Tensor, highest: int, what: str) -> None:
-    wrong = (values < 1) | (values > highest)
+def _check_range(name: str, values: Tensor, lowest: int, highest: int, what: str) -> None:
+    wrong = (values < lowest) | (values > highest)
     if wrong.any():
-        raise DataError(f"{name} must hold {what}, 1 to {highest}, but holds {int(values[wrong][0])}")
+        raise DataError(f"{name} must hold {what}, {lowest} to {highest}, but holds {int(values[wrong][0])}")

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
+from lstmgru.bundle.base import Stored
 from lstmgru.bundle.card import Card
 from lstmgru.bundle.files import plain
+from lstmgru.bundle.sequences.batches import batches, check_sequences, padded
 from lstmgru.bundle.sequences.card import sequence_card
+from lstmgru.bundle.sequences.members import member_of
 from lstmgru.bundle.sequences.model import SequenceModel
-from lstmgru.bundle.sequences.servable import batches, check_sequences, padded
 from lstmgru.bundle.sequences.tables import label_columns, label_frame
+from lstmgru.bundle.sequences.vocabularies import CODES, codes_in
 from lstmgru.data.forecasting.series import check_policy
-from lstmgru.data.sequences.encoding import Encoding
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences, SequenceSchema
 from lstmgru.data.sequences.table import read_sequences
+from lstmgru.data.sequences.vocabulary import Vocabulary
 from lstmgru.data.tables.archives import is_archive, read_archive
 from lstmgru.data.tables.readers import check_exists, read_table
 from lstmgru.errors import DataError
 from lstmgru.nn import kernels
-from lstmgru.nn.sequence_network import SequenceNetwork
-from lstmgru.specs import LabelSpec, SequenceModelSpec, TrainSpec
+from lstmgru.specs import LabelSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
+Gather = Callable[[Indices], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,22 +51,16 @@ class SequenceBundle(SequenceModel):
     """
 
     @classmethod
-    def from_description(cls, description: dict[str, Any], vocabulary: dict[str, Any] | None) -> Self:
+    def from_description(cls, description: dict[str, Any], stored: Stored) -> Self:
         """Build a bundle from its description, see :meth:`Bundle.from_description`."""
         data = description["data"]
         schema = SequenceSchema.from_dict(data["schema"])
-        model, train = SequenceModelSpec.from_dict(description["model"]), TrainSpec(**description["training"])
         task = LabelSpec.from_dict({**description["labels"], "task": description["task"]})
-        encoding = Encoding.from_dict({**description["encoding"], "vocabulary": vocabulary})
         check_policy(data["gaps"])
-        network = SequenceNetwork(
-            model, n_channels=schema.n_channels, n_outputs=task.n_outputs, vocabulary_size=encoding.vocabulary_size
-        )
+        whole = [Vocabulary.from_dict(content) for content in stored.vocabularies]
+        entries = zip(description["members"], stored.arrays, strict=True)
         return cls(
-            network=network,
-            encoding=encoding,
-            model_spec=model,
-            train_spec=train,
+            members=tuple(member_of(values, arrays, schema, task, whole) for values, arrays in entries),
             task=task,
             schema=schema,
             gaps=data["gaps"],
@@ -70,16 +69,12 @@ class SequenceBundle(SequenceModel):
         )
 
     def describe(self) -> dict[str, Any]:
-        """The part of ``bundle.json`` that is specific to sequences, see :meth:`Bundle.describe`.
-
-        The vocabulary is left out, as it has its own file.
-        """
-        task, encoding = self.task.to_dict(), self.encoding.to_dict()
+        """The part of ``bundle.json`` that is specific to sequences, see :meth:`Bundle.describe`."""
+        task = self.task.to_dict()
         return {
             "labels": {name: plain(task[name], name) for name in ("metric", "classes")},
             "data": {"schema": self.schema.to_dict(), "gaps": self.gaps},
             "label_columns": label_columns(self.schema, self.task),
-            "encoding": {name: value for name, value in encoding.items() if name != "vocabulary"},
         }
 
     def card(self, description: dict[str, Any]) -> Card:
@@ -113,7 +108,7 @@ class SequenceBundle(SequenceModel):
 
         Args:
             data: A table with the columns of ``schema.inputs``; others are ignored. A text model also accepts the texts
-                alone. A sequence longer than ``model_spec.max_length`` is truncated, as in training.
+                alone. A sequence longer than a member reads is truncated, as in training.
             source: Name of the table in error messages.
 
         Returns:
@@ -133,15 +128,16 @@ class SequenceBundle(SequenceModel):
         """Probabilities of the classes, from arrays.
 
         Args:
-            inputs: (n, T', F) sequences in original units, or (n, T') codes of the vocabulary; T' is at most
-                ``model_spec.max_length``. Values after the end of a sequence are ignored.
+            inputs: (n, T', F) sequences in original units, or (n, T') codes of the vocabulary; T' is at most what the
+                longest member reads. Values after the end of a sequence are ignored.
             lengths: (n,) number of steps or tokens of each sequence, from 1; ``None`` if all have T'.
 
         Returns:
             (n, C) in the order of ``task.classes``.
 
         Raises:
-            DataError: The labels are numbers, or the shape or a value of an array is invalid.
+            DataError: The labels are numbers, the model reads words and characters, or the shape or a value of an array
+                is invalid.
         """
         if not self.task.classes:
             raise DataError("the model predicts numbers, which have no probabilities; use value_array")
@@ -184,30 +180,59 @@ class SequenceBundle(SequenceModel):
 
     def _predict_sequences(self, sequences: LabeledSequences) -> list[npt.NDArray[Any]]:
         """Outputs for the sequences of a table."""
-        rows: npt.NDArray[Any] = sequences.values
-        offsets = sequences.offsets
-        if self.encoding.vocabulary is not None:
-            rows, offsets = self.encoding.vocabulary.encode(sequences.texts.tolist(), self.model_spec.max_length)
-        lengths = np.minimum(np.diff(offsets), self.model_spec.max_length)
-        return self._run(lambda indices: padded(rows, offsets[indices], lengths[indices]), lengths)
+        servable = self.servable
+        read: dict[str, tuple[Gather, Indices]] = {}
+        for kind, (name, _) in servable.sources.items():
+            most = servable.max_length(kind)
+            rows: npt.NDArray[Any] = sequences.values
+            offsets = sequences.offsets
+            if kind is not None:
+                rows, offsets = self.merged_vocabularies[kind].encode(sequences.texts.tolist(), most)
+            lengths = np.minimum(np.diff(offsets), most)
+            read[name] = partial(_padded_at, rows, offsets, lengths), lengths
+        return self._run(read)
 
     def _predict_arrays(self, inputs: Array | Codes, lengths: Codes | None) -> list[npt.NDArray[Any]]:
         """Outputs for the sequences of an array."""
+        names = [name for name, _ in self.servable.sources.values()]
+        if len(names) > 1:
+            raise DataError(f"the model reads {' and '.join(names)} of each text, not one array; use predict")
         checked, real = check_sequences(self.servable, inputs, lengths)
-        return self._run(lambda indices: checked[indices, : real[indices].max()], real)
+        return self._run({names[0]: (lambda indices: checked[indices, : real[indices].max()], real)})
 
-    def _run(self, gather: Callable[[Indices], npt.NDArray[Any]], lengths: Indices) -> list[npt.NDArray[Any]]:
-        """Outputs for all sequences, in their order; ``gather`` returns those at some indices as (B, T', …)."""
-        servable, count = self.servable, len(lengths)
-        types = {"label": np.int64}
+    def _run(self, read: dict[str, tuple[Gather, Indices]]) -> list[npt.NDArray[Any]]:
+        """Outputs for all sequences, in their order.
+
+        Args:
+            read: For each input, a function from (B,) indices to (B, T', …), and (n,) lengths.
+        """
+        servable, types = self.servable, {"label": np.int64}
+        _, first_lengths = next(iter(read.values()))
         shapes = servable.output_shapes.items()
-        outputs = [np.empty((count, *shape), types.get(name, np.float32)) for name, shape in shapes]
-        name = next(iter(servable.shapes))
+        outputs = [np.empty((len(first_lengths), *shape), types.get(name, np.float32)) for name, shape in shapes]
+        names = dict(servable.sources.values())
         # Compiled kernels are loaded from a cache, which unpickles.
         with torch.inference_mode(), kernels.enabled(False):
-            for indices in batches(lengths):
-                arrays = {name: gather(indices), "lengths": lengths[indices]}
+            for indices in batches(first_lengths):
+                arrays: dict[str, npt.NDArray[Any]] = {}
+                for name, (gather, lengths) in read.items():
+                    arrays |= {name: gather(indices), names[name]: lengths[indices]}
                 results = servable(**{key: torch.from_numpy(array) for key, array in arrays.items()})
                 for output, result in zip(outputs, results, strict=True):
                     output[indices] = result.numpy()
         return outputs
+
+    def arrays(self) -> list[dict[str, Tensor]]:
+        """The weights of each member and, if its vocabulary is a part of the blend's, its codes there."""
+        parts = super().arrays()
+        for part, member in zip(parts, self.members, strict=True):
+            own = member.encoding.vocabulary
+            codes = None if own is None else codes_in(own, self.merged_vocabularies[own.kind])
+            if codes is not None:
+                part[CODES] = codes
+        return parts
+
+
+def _padded_at(rows: npt.NDArray[Any], offsets: Indices, lengths: Indices, indices: Indices) -> npt.NDArray[Any]:
+    """Some of the concatenated sequences as one array, see :func:`~lstmgru.bundle.sequences.batches.padded`."""
+    return padded(rows, offsets[indices], lengths[indices])

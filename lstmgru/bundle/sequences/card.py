@@ -10,20 +10,22 @@ from lstmgru.bundle.card import (
     code,
     codes,
     escape,
+    member_lines,
     number,
     onnx_limit,
     onnx_usage,
     origin_lines,
     score_lines,
+    size_line,
     training_line,
     usage,
 )
-from lstmgru.bundle.files import DESCRIPTION, VOCABULARY
+from lstmgru.bundle.files import DESCRIPTION, vocabulary_name
 from lstmgru.data.sequences.vocabulary import PADDING, UNKNOWN, Vocabulary
 from lstmgru.errors import counted
-from lstmgru.nn.network import count_parameters
 
 if TYPE_CHECKING:
+    from lstmgru.bundle.sequences.members import SequenceNetworkMember
     from lstmgru.bundle.sequences.model import SequenceModel
 
 # An empty text is valid, but pandas would read it as missing.
@@ -60,7 +62,7 @@ def sequence_card(model: SequenceModel, description: dict[str, Any]) -> Card:
         title=f"{model.task.task.capitalize()}: {code(model.schema.target)}",
         summary=_summary(model),
         inputs=list(_inputs(model)),
-        scores=list(_scores(model, description["metrics"])),
+        scores=list(_scores(model, description)),
         training=[*_training(model), *origin_lines(description["provenance"])],
         limits=list(_limits(model, description)),
         usage=[*how, *onnx_usage(description["onnx"], model.axes, _arrays(model))],
@@ -74,16 +76,14 @@ def _unit(model: SequenceModel) -> str:
 
 def _read(model: SequenceModel) -> str:
     """``29 steps``."""
-    return counted(model.model_spec.max_length, model.model_spec.tokens or "step")
+    counts = [counted(model.servable.max_length(kind), kind or "step") for kind in model.servable.sources]
+    return " and ".join(counts)
 
 
 def _summary(model: SequenceModel) -> str:
     target, classes = code(model.schema.target), model.task.classes
     label = f"one of the {len(classes)} classes of {target}" if classes else f"the number {target}"
-    return (
-        f"Predicts {label} for each {_unit(model)} from its first {_read(model)}. Architecture: "
-        f"{code(model.model_spec.architecture)}, {count_parameters(model.network):,} parameters."
-    )
+    return f"Predicts {label} for each {_unit(model)} from its first {_read(model)}. {size_line(model.members)}"
 
 
 def _inputs(model: SequenceModel) -> Iterator[str]:
@@ -114,9 +114,9 @@ def _gaps(model: SequenceModel) -> str:
     return "without gaps" if model.gaps == "error" else f"with gaps filled as in training ({model.gaps})"
 
 
-def _scores(model: SequenceModel, metrics: dict[str, Any]) -> Iterator[str]:
-    yield from score_lines(metrics, model.task.metric)
-    rows = metrics.get("classes")
+def _scores(model: SequenceModel, description: dict[str, Any]) -> Iterator[str]:
+    yield from score_lines(description, model.task.metric)
+    rows = description["metrics"].get("classes")
     if rows:
         yield ""
         yield "Scores by class on the same holdout:"
@@ -131,7 +131,13 @@ def _cell(value: Any) -> str:
 
 
 def _training(model: SequenceModel) -> Iterator[str]:
-    spec, train, vocabulary = model.model_spec, model.train_spec, model.encoding.vocabulary
+    yield from member_lines(model.members, "steps" if model.schema.layout != "text" else "tokens")
+    for member in model.networks:
+        yield from _network_lines(member, of_classes=bool(model.task.classes))
+
+
+def _network_lines(member: SequenceNetworkMember, *, of_classes: bool) -> Iterator[str]:
+    spec, train, vocabulary = member.model_spec, member.train_spec, member.encoding.vocabulary
     normalization = f", normalization {spec.normalization}" if vocabulary is None else ""
     yield (
         f"- architecture {code(spec.architecture)}{normalization}, dropout {spec.dropout:g}, recurrent dropout "
@@ -141,11 +147,11 @@ def _training(model: SequenceModel) -> Iterator[str]:
         often = f", each at least {spec.min_count} times in the training texts" if spec.min_count > 1 else ""
         yield f"- {counted(len(vocabulary.tokens), vocabulary.kind)}{often}; token dropout {spec.token_dropout:g}"
     more = [f"label smoothing {train.label_smoothing:g}", f"class weights {train.class_weights}"]
-    yield training_line(train, *(more if model.task.classes else ()))
+    yield training_line(train, *(more if of_classes else ()))
 
 
 def _limits(model: SequenceModel, description: dict[str, Any]) -> Iterator[str]:
-    spec, classes, unit = model.model_spec, model.task.classes, _unit(model)
+    classes, unit = model.task.classes, _unit(model)
     if classes:
         yield (
             f"- It only knows the classes {codes([str(name) for name in classes])} and assigns one of them to every "
@@ -153,8 +159,8 @@ def _limits(model: SequenceModel, description: dict[str, Any]) -> Iterator[str]:
         )
     yield f"- It reads the first {_read(model)} and ignores the rest."
     yield f"- It may be far off for a {unit} that differs from the training data."
-    if spec.tokens:
-        yield f"- Every {spec.tokens} that is too rare in the training data counts as the same unknown one."
+    for kind in model.merged_vocabularies:
+        yield f"- Every {kind} that is too rare in the training data counts as the same unknown one."
     yield f"- The holdout is a single sample of {unit}s; the score on another one may differ."
     takes = f"arrays of {_read(model)}, with their lengths"
     yield from onnx_limit(description, takes, model.servable.unit)
@@ -162,17 +168,18 @@ def _limits(model: SequenceModel, description: dict[str, Any]) -> Iterator[str]:
 
 def _arrays(model: SequenceModel) -> Iterator[str]:
     """A line about each array of the ONNX model."""
-    steps, vocabulary = model.model_spec.max_length, model.encoding.vocabulary
-    if vocabulary is None:
-        channels = codes(list(model.schema.channels), most=50)
-        of_channels = f"; its channels are {channels}" if model.schema.layout == "long" else ""
-        yield f"`values` holds the first {steps} steps of each sequence{of_channels}."
-    else:
-        yield from _tokens(vocabulary, steps)
-    yield (
-        f"`lengths` (int64) is the number of real ones among the {steps}, at least 1; the values after them have no "
-        "effect."
-    )
+    for place, (kind, (name, lengths)) in enumerate(model.servable.sources.items()):
+        steps = model.servable.max_length(kind)
+        if kind is None:
+            channels = codes(list(model.schema.channels), most=50)
+            of_channels = f"; its channels are {channels}" if model.schema.layout == "long" else ""
+            yield f"`values` holds the first {steps} steps of each sequence{of_channels}."
+        else:
+            yield from _tokens(name, vocabulary_name(place), model.merged_vocabularies[kind], steps)
+        yield (
+            f"`{lengths}` (int64) is the number of real ones among the {steps}, at least 1; the values after them have "
+            "no effect."
+        )
     if model.task.classes:
         yield (
             "`label` (int64) is the number of the most probable class, `probabilities` holds those of all classes. "
@@ -182,12 +189,12 @@ def _arrays(model: SequenceModel) -> Iterator[str]:
         yield "`value` is the label."
 
 
-def _tokens(vocabulary: Vocabulary, steps: int) -> Iterator[str]:
+def _tokens(name: str, file: str, vocabulary: Vocabulary, steps: int) -> Iterator[str]:
     yield f"{_TOKENIZERS[vocabulary.kind]} A text without tokens is a single unknown token."
     first = vocabulary.size - len(vocabulary.tokens)
     yield (
-        f"`tokens` (int64) holds the codes of the first {steps} tokens of each text: their positions in `tokens` of "
-        f"`{VOCABULARY}`, from {first}. Any other token has the code {UNKNOWN}; {PADDING} is padding."
+        f"`{name}` (int64) holds the codes of the first {steps} tokens of each text: their positions in `tokens` of "
+        f"`{file}`, from {first}. Any other token has the code {UNKNOWN}; {PADDING} is padding."
     )
 
 

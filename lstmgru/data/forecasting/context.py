@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lstmgru.data.forecasting.calendar import calendar_values, channel_features
-from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema, ShortSeries, check_policy, check_short_series
+from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema, check_policy
 from lstmgru.data.forecasting.table import (
     SeriesTable,
     complete_rows,
@@ -116,7 +116,7 @@ def build_context(
     horizon: int,
     ids: Sequence[object] | None = None,
     gaps: GapPolicy = "error",
-    short_series: ShortSeries = "error",
+    required_rows: int | None = None,
     source: str,
 ) -> ForecastContext:
     """The model inputs at the end of every series of a table.
@@ -135,21 +135,21 @@ def build_context(
         ids: Series to forecast; ``None`` for all.
         gaps: How missing rows and cells before the end of a series are handled, as in
             :func:`~lstmgru.data.forecasting.panel.build_panel`. ``error`` only refuses those in the contexts.
-        short_series: How series with fewer than T rows are handled: ``error`` refuses them, ``pad`` pads their contexts
-            with zeros.
+        required_rows: Fewest rows that a series must have, from 1; the contexts of those with fewer than T rows are
+            padded with zeros. ``None`` for T.
         source: File or data set, for messages.
 
     Raises:
         DataError: Columns, rows or future covariates are missing, or the times do not fit those of the panel.
     """
     check_policy(gaps)
-    check_short_series(short_series)
     grid = parse_frequency(frequency, step=step)
     table = read_table_of_series(frame, schema, source)
     table = replace(_only(table, ids), timezone=conforming_zone(table, timezone))
     steps = conforming_steps(table, grid)
     end = _last_known(table)
-    lengths = _context_lengths(table, steps, end, context_length, short_series)
+    required = context_length if required_rows is None else required_rows
+    lengths = _context_lengths(table, steps, end, context_length, required)
     history = _history(table, steps, end, grid, lengths, gaps)
     last_times = table.times[end]
     try:
@@ -200,16 +200,16 @@ def _last_known(table: SeriesTable) -> Integers:
 
 
 def _context_lengths(
-    table: SeriesTable, steps: Integers, end: Integers, context_length: int, short_series: ShortSeries
+    table: SeriesTable, steps: Integers, end: Integers, context_length: int, required: int
 ) -> Integers:
     """(series,) rows of each context."""
     have = steps[end] + 1
-    short = np.flatnonzero(have < context_length)
-    if len(short) and short_series == "error":
+    short = np.flatnonzero(have < required)
+    if len(short):
         worst = int(short[np.argmin(have[short])])
         raise DataError(
             f"{table.source}: {table.name(worst)} has {counted(int(have[worst]), 'row')} up to its last value "
-            f"({show_time(table.times[end[worst]])}) but the model reads {context_length}; add earlier rows"
+            f"({show_time(table.times[end[worst]])}) but the model reads {required}; add earlier rows"
         )
     return np.minimum(have, context_length)
 

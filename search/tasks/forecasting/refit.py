@@ -83,14 +83,17 @@ def write_holdout(job: ForecastJob, scores: HoldoutScores, bundle: Bundle) -> No
 
 def make_bundle(job: ForecastJob, fitted: FitResult, metrics: dict[str, Any]) -> ForecastBundle:
     """The model with its origin."""
-    from lstmgru.bundle import ForecastBundle, example_frame
+    from lstmgru.bundle import ForecastBundle, ForecastNetworkMember, example_frame
 
     panel, model, spec = job.data.panel, fitted.network.spec, job.data.forecast
-    return ForecastBundle(
+    member = ForecastNetworkMember(
         network=fitted.network,
         scaler=fitted.scaler,
         model_spec=model,
         train_spec=replace(job.winner.train, max_epochs=max(1, len(fitted.epochs))),
+    )
+    return ForecastBundle(
+        members=(member,),
         forecast=spec,
         schema=panel.schema,
         frequency=panel.frequency,
@@ -202,7 +205,7 @@ def _write_attention(job: ForecastJob, bundle: ForecastBundle) -> None:
 
     path = job.report / ATTENTION_TABLE
     path.unlink(missing_ok=True)
-    if bundle.model_spec.pooling in ("additive", "multihead"):
+    if any(member.has_attention for member in bundle.networks):
         attention_table(bundle).to_csv(path, index=False)
 
 

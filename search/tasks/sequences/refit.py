@@ -62,14 +62,17 @@ def _baseline_outputs(job: SequenceJob) -> dict[str, Outputs]:
 
 def make_bundle(job: SequenceJob, fitted: SequenceFitResult, metrics: dict[str, Any]) -> SequenceBundle:
     """The model with its origin."""
-    from lstmgru.bundle import SequenceBundle, example_sequences
+    from lstmgru.bundle import SequenceBundle, SequenceNetworkMember, example_sequences
 
     data = job.data
-    return SequenceBundle(
+    member = SequenceNetworkMember(
         network=fitted.network,
         encoding=fitted.encoding,
         model_spec=fitted.network.spec,
         train_spec=replace(job.winner.train, max_epochs=max(1, len(fitted.epochs))),
+    )
+    return SequenceBundle(
+        members=(member,),
         task=data.labels,
         schema=data.sequences.schema,
         gaps=job.gaps,

@@ -1,0 +1,133 @@
+"""The members of a forecasting model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from lstmgru.bundle.members import NETWORK, NetworkMember, common_values
+from lstmgru.data.forecasting.scaling import Scaler
+from lstmgru.errors import SpecError, one_of
+from lstmgru.nn.network import MEDIAN, ForecastNetwork
+from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ForecastNetworkMember(NetworkMember):
+    """A trained forecasting network.
+
+    Attributes:
+        network: On the CPU.
+        scaler: Of all input channels, fitted on the training data.
+        model_spec: The architecture.
+        train_spec: How it was trained.
+
+    Raises:
+        SpecError: Scaler and network do not fit together.
+    """
+
+    network: ForecastNetwork
+    scaler: Scaler
+    model_spec: ModelSpec
+
+    def __post_init__(self) -> None:
+        if self.network.spec != self.model_spec:
+            raise SpecError(
+                f"the network must be {self.model_spec.architecture} but is {self.network.spec.architecture}"
+            )
+        _check_scaler(self.scaler, self.model_spec, self.network.inputs)
+
+    @classmethod
+    def from_description(cls, values: dict[str, Any], inputs: InputSpec, forecast: ForecastSpec) -> Self:
+        """Build a member with random weights; the inverse of :meth:`describe`.
+
+        Args:
+            values: Its entry in ``bundle.json``.
+            inputs: Of the bundle.
+            forecast: Likewise.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError, LstmGruError: A key is missing or a value is invalid.
+        """
+        model, train = ModelSpec.from_dict(values["model"]), TrainSpec(**values["training"])
+        quantiles = forecast.quantiles if train.loss == "quantile" else MEDIAN
+        return cls(
+            **common_values(values),
+            network=ForecastNetwork(model, inputs, horizon=forecast.horizon, quantiles=quantiles),
+            scaler=Scaler.from_dict(values["scaler"]),
+            model_spec=model,
+            train_spec=train,
+        )
+
+    @property
+    def reads(self) -> int:
+        """The context length."""
+        return self.model_spec.context_length
+
+    @property
+    def tells_series(self) -> bool:
+        """Whether it has parameters for each training series."""
+        return self.scaler.by_series or self.model_spec.series_embedding > 0
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether its pooling is an attention."""
+        return self.model_spec.pooling in ("additive", "multihead")
+
+    def describe(self) -> dict[str, Any]:
+        """Its entry in ``bundle.json``, as plain values."""
+        return {**super().describe(), "scaler": self.scaler.to_dict()}
+
+
+def member_of(values: dict[str, Any], inputs: InputSpec, forecast: ForecastSpec) -> ForecastNetworkMember:
+    """A member from its entry in ``bundle.json``.
+
+    Args:
+        values: The entry.
+        inputs: Of the bundle.
+        forecast: Likewise.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError, LstmGruError: A key is missing or a value is invalid.
+    """
+    one_of("kind of a member", values["kind"], (NETWORK,))
+    return ForecastNetworkMember.from_description(values, inputs, forecast)
+
+
+def check_member(member: ForecastNetworkMember, forecast: ForecastSpec, inputs: InputSpec) -> None:
+    """Refuse a member for other data or forecasts than those of its bundle.
+
+    Raises:
+        SpecError: They do not fit together.
+    """
+    network = member.network
+    if network.inputs != inputs:
+        raise SpecError(f"the inputs of the network must be {inputs} but are {network.inputs}")
+    if network.horizon != forecast.horizon:
+        raise SpecError(f"the horizon of the network must be {forecast.horizon} but is {network.horizon}")
+    if network.quantiles not in (MEDIAN, forecast.quantiles):
+        raise SpecError(
+            f"the quantiles of the network must be {list(forecast.quantiles)} or the median but are "
+            f"{list(network.quantiles)}"
+        )
+
+
+def _check_scaler(scaler: Scaler, model: ModelSpec, inputs: InputSpec) -> None:
+    """Refuse a scaler that does not belong to the model."""
+    by_series = model.normalization in ("series", "last") and inputs.n_series > 1
+    channels, static = (inputs.n_series if by_series else 1, inputs.n_inputs), (inputs.n_static,)
+    for name, shape in {"mean": channels, "scale": channels, "static_mean": static, "static_scale": static}.items():
+        array = getattr(scaler, name)
+        if array.shape != shape:
+            raise SpecError(f"{name} of the scaler must have the shape {shape} but has {array.shape}")
+        if not np.isfinite(array).all():
+            raise SpecError(f"{name} of the scaler must be finite numbers")
+    if not ((scaler.scale > 0).all() and (scaler.static_scale > 0).all()):
+        raise SpecError("the scales of the scaler must be positive")
+    if (scaler.n_targets, scaler.log) != (inputs.n_targets, model.log):
+        raise SpecError(
+            f"the scaler has {scaler.n_targets} targets and log {scaler.log}, but the model has {inputs.n_targets} and "
+            f"log {model.log}"
+        )

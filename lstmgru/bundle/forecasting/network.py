@@ -1,0 +1,159 @@
+"""The members of a blended forecast as modules, with inputs and outputs in original units."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from lstmgru.bundle.forecasting.quantiles import real_rows
+from lstmgru.data.forecasting.scaling import Scaler
+from lstmgru.nn.network import ForecastNetwork, Inputs
+
+
+class MemberForecaster(nn.Module, ABC):
+    """Forecasts in original units from inputs in original units, in single precision.
+
+    Attributes:
+        context_length: Rows of context that it reads.
+        required_rows: Fewest real rows that a context must have.
+    """
+
+    context_length: int
+    required_rows: int
+
+    @property
+    def tells_series(self) -> bool:
+        """Whether it has parameters for each series, and so needs their codes."""
+        return False
+
+    @property
+    def log(self) -> bool:
+        """Whether it takes the logarithm of the targets."""
+        return False
+
+    @abstractmethod
+    def forward(
+        self,
+        past: Tensor,
+        future: Tensor | None = None,
+        static: Tensor | None = None,
+        series: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
+        """Forecast.
+
+        Args:
+            past: (B, T, F) contexts in original units, T = :attr:`context_length`; categories are codes.
+            future: (B, H, K) covariates known over the horizon, in original units; ``None`` if K is 0.
+            static: (B, S) static covariates in original units; ``None`` if S is 0.
+            series: (B,) ``int64`` codes of the series, from 1; ``None`` if no member of the blend needs them.
+            lengths: (B,) ``int64`` number of real rows at the end of each context; ``None`` if contexts are never
+                padded.
+
+        Returns:
+            (B, H, Y, Q) in original units, ascending in Q with the median in the middle.
+        """
+
+
+class NetworkForecaster(MemberForecaster):
+    """Scales the inputs, runs the network and restores the units of the forecasts.
+
+    Args:
+        network: Is set to evaluation mode.
+        scaler: Of all input channels.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    static_mean: Tensor
+    static_scale: Tensor
+
+    def __init__(self, network: ForecastNetwork, scaler: Scaler) -> None:
+        super().__init__()
+        self.network = network
+        self.context_length = network.spec.context_length
+        self.required_rows = 1 if network.inputs.padded else self.context_length
+        self.by_series = scaler.by_series
+        for name in ("mean", "scale", "static_mean", "static_scale"):
+            self.register_buffer(name, torch.tensor(getattr(scaler, name), dtype=torch.float32))
+        if self.by_series:  # codes start at 1; the scale of code 0 is arbitrary, as its forecasts become NaN
+            for name in ("mean", "scale"):
+                table = getattr(self, name)
+                setattr(self, name, torch.cat([table[:1], table]))
+        self.eval()
+
+    @property
+    def tells_series(self) -> bool:
+        """Whether it has parameters for each series, and so needs their codes."""
+        return self.by_series or self.network.spec.series_embedding > 0
+
+    @property
+    def log(self) -> bool:
+        """Whether it takes the logarithm of the targets."""
+        return self.network.spec.log
+
+    def forward(
+        self,
+        past: Tensor,
+        future: Tensor | None = None,
+        static: Tensor | None = None,
+        series: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
+        """Forecast, see :class:`MemberForecaster`. A series with the code 0 is unknown, and its forecasts are NaN."""
+        series = series if self.tells_series else None
+        n_targets = self.network.inputs.n_targets
+        mean, scale = (table[..., :n_targets].unsqueeze(-1) for table in self.moments(series))
+        restored: Tensor = self.network(*self.scaled(past, future, static, series, lengths)) * scale + mean
+        if self.log:
+            restored = restored.exp()
+        if series is not None:
+            restored = torch.where((series > 0).reshape(-1, 1, 1, 1), restored, torch.nan)
+        return restored
+
+    def scaled(
+        self,
+        past: Tensor,
+        future: Tensor | None = None,
+        static: Tensor | None = None,
+        series: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Inputs:
+        """The inputs of the network for the arguments of :meth:`forward`."""
+        inputs = self.network.inputs
+        lengths = lengths if inputs.padded else None
+        if future is None:
+            future = past.new_zeros(past.shape[0], self.network.horizon, 0)
+        if self.log:
+            targets, others = past[..., : inputs.n_targets], past[..., inputs.n_targets :]
+            if lengths is not None:
+                targets = torch.where(real_rows(lengths, past.shape[1]).unsqueeze(-1), targets, 1.0)
+            past = torch.cat([targets.log(), others], dim=-1)
+        mean, scale = self.moments(series)
+        first_future = inputs.n_inputs - inputs.n_future
+        return Inputs(
+            past=(past - mean) / scale,
+            future=(future - mean[..., first_future:]) / scale[..., first_future:],
+            static=None if static is None else (static - self.static_mean) / self.static_scale,
+            series=series,
+            lengths=lengths,
+        )
+
+    def moments(self, series: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Mean and scale of the channels, each (1, F) or (B, 1, F)."""
+        if not self.by_series:
+            return self.mean, self.scale
+        return self.mean[series].unsqueeze(1), self.scale[series].unsqueeze(1)
+
+    def target_scale(self, size: Tensor, series: Tensor | None) -> Tensor:
+        """(B, H, Y) the scale of the targets in original units; with logarithms, times their size.
+
+        Args:
+            size: (B, H, Y) absolute values of targets in original units.
+            series: (B,) codes of the series; ``None`` if there are none.
+        """
+        _, scale = self.moments(series)
+        scale = scale[..., : self.network.inputs.n_targets]
+        return scale * size if self.log else scale.expand_as(size)

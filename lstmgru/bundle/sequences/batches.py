@@ -1,0 +1,92 @@
+"""Batches of sequences, and checks of the arrays that a sequence model is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstmgru.bundle.sequences.servable import BlendedLabeler
+from lstmgru.data.sequences.sequences import Indices
+from lstmgru.errors import DataError
+
+# Most sequences in a batch, and most steps, including padding.
+_BATCH_SIZE, _BATCH_STEPS = 1024, 65536
+
+
+def padded(rows: npt.NDArray[Any], starts: Indices, lengths: Indices) -> npt.NDArray[Any]:
+    """Concatenated sequences as one padded array, with 0 after the end of the shorter ones.
+
+    Args:
+        rows: (rows, …) of all sequences.
+        starts: (B,) first row of each.
+        lengths: (B,) number of rows of each, from 1.
+
+    Returns:
+        (B, longest, …).
+    """
+    steps = np.arange(lengths.max())
+    real = steps < lengths[:, None]
+    array: npt.NDArray[Any] = rows[np.where(real, starts[:, None] + steps, 0)]
+    array[~real] = 0
+    return array
+
+
+def batches(lengths: Indices) -> Iterator[Indices]:
+    """Indices of sequences, grouped by similar length, so that little is padded.
+
+    Args:
+        lengths: (n,) number of steps of each.
+    """
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        # The last one is the longest, and the others are padded to its length.
+        sorted_lengths = lengths[order[start : start + _BATCH_SIZE]]
+        sizes = sorted_lengths * np.arange(1, len(sorted_lengths) + 1)
+        stop = start + max(1, int(np.searchsorted(sizes, _BATCH_STEPS, side="right")))
+        yield order[start:stop]
+        start = stop
+
+
+def check_sequences(
+    servable: BlendedLabeler, inputs: npt.NDArray[Any], lengths: npt.NDArray[Any] | None
+) -> tuple[npt.NDArray[Any], Indices]:
+    """Arrays as the model reads them: float32 values or int64 codes, and int64 lengths.
+
+    Args:
+        servable: The model; it reads one kind of tokens at most.
+        inputs: (n, T', F) values in original units or (n, T') codes.
+        lengths: (n,) number of steps of each sequence; ``None`` if all have T'.
+
+    Raises:
+        DataError: A shape or a value is invalid.
+    """
+    name, (most, *rest) = next(iter(servable.shapes.items()))
+    if inputs.ndim != 2 + len(rest) or list(inputs.shape[2:]) != rest or not 1 <= inputs.shape[1] <= most:
+        shape = ", ".join(["n", f"1 to {most}", *map(str, rest)])
+        raise DataError(f"{name} must have the shape ({shape}) but has {inputs.shape}")
+    count, steps = inputs.shape[:2]
+    lengths = np.full(count, steps) if lengths is None else lengths
+    if lengths.shape != (count,):
+        raise DataError(f"lengths must have the shape ({count},) but has {lengths.shape}")
+    _check_range("lengths", lengths, 1, steps, "numbers of steps")
+    real = np.arange(steps) < lengths[:, None]
+    if servable.vocabularies:
+        (size,) = servable.vocabularies.values()
+        _check_range("tokens", inputs[real], 1, size - 1, "codes of tokens")
+        return inputs.astype(np.int64), lengths.astype(np.int64)
+    values = inputs.astype(np.float32)
+    if not np.isfinite(values[real]).all():
+        raise DataError(
+            f"values must be finite in single precision but {int((~np.isfinite(values[real])).sum())} are not"
+        )
+    return values, lengths.astype(np.int64)
+
+
+def _check_range(name: str, values: npt.NDArray[Any], lowest: int, highest: int, what: str) -> None:
+    wrong = (values < lowest) | (values > highest) | (values % 1 != 0)
+    if wrong.any():
+        raise DataError(f"{name} must hold {what}, {lowest} to {highest}, but holds {values[wrong][0]}")
