@@ -169,6 +169,33 @@ class WindowNormalization(nn.Module):
         return zero, one
 
 
+class InputNoise(nn.Module):
+    """Adds Gaussian noise to numbers in training, a penalty on steep functions of them (Bishop 1995).
+
+    Args:
+        deviation: Standard deviation of the noise; 0 for none.
+    """
+
+    def __init__(self, deviation: float) -> None:
+        super().__init__()
+        self.deviation = deviation
+
+    def forward(self, x: Tensor, real: Tensor | None, n_numbers: int | None = None) -> Tensor:
+        """Add noise.
+
+        Args:
+            x: (B, T, C).
+            real: (B, T) False in the padding, which gets no noise; ``None`` if nothing is padded.
+            n_numbers: Number of channels that get noise, the first ones; ``None`` for all.
+        """
+        if not self.training or self.deviation == 0:
+            return x
+        noise = self.deviation * torch.randn_like(x)
+        if n_numbers is not None:
+            noise[..., n_numbers:] = 0
+        return x + (noise if real is None else noise * real.unsqueeze(-1))
+
+
 class SequenceNormalization(nn.Module):
     """Normalizes each channel of a sequence to mean 0 and deviation 1 over its steps; a constant channel becomes 0."""
 

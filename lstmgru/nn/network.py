@@ -18,7 +18,15 @@ from lstmgru.errors import SpecError
 from lstmgru.nn.convolutions import Convolution
 from lstmgru.nn.decoders import DECODER_CLASSES, Decoder, DecoderSizes
 from lstmgru.nn.encoder import Encoder
-from lstmgru.nn.inputs import CategoryEmbedding, Level, Segments, StaticFeatures, WindowNormalization, denormalize
+from lstmgru.nn.inputs import (
+    CategoryEmbedding,
+    InputNoise,
+    Level,
+    Segments,
+    StaticFeatures,
+    WindowNormalization,
+    denormalize,
+)
 from lstmgru.specs import InputSpec, Loss, ModelSpec
 
 MEDIAN = (0.5,)
@@ -73,6 +81,7 @@ class ForecastNetwork(nn.Module):
         n_targets, n_past, first_future = inputs.n_targets, inputs.n_inputs, inputs.n_inputs - inputs.n_future
 
         self.normalization = WindowNormalization(spec)
+        self.noise = InputNoise(spec.input_noise)
         self.covariates = CategoryEmbedding(n_past - n_targets, _from(inputs.categories, n_targets))
         self.future = CategoryEmbedding(inputs.n_future, _from(inputs.categories, first_future))
         self.static = StaticFeatures(inputs, spec.series_embedding)
@@ -185,7 +194,8 @@ class ForecastNetwork(nn.Module):
         past, future = inputs.past, self.future(inputs.future)
         real = _real(inputs.lengths, past) if self.inputs.padded else None
         targets, level = self.normalization(past[..., :n_targets], real)
-        covariates = self.covariates(past[..., n_targets:])
+        targets = self.noise(targets, real)
+        covariates = self.noise(self.covariates(past[..., n_targets:]), real, len(self.covariates.numeric))
         if real is not None:
             flags = real.unsqueeze(-1).to(past.dtype)
             covariates = torch.cat([covariates * flags, flags], dim=-1)

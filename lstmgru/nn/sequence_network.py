@@ -16,7 +16,7 @@ from lstmgru.errors import SpecError
 from lstmgru.nn.convolutions import Convolution
 from lstmgru.nn.encoder import Encoder
 from lstmgru.nn.fcn import FullyConvolutional
-from lstmgru.nn.inputs import Segments, SequenceNormalization
+from lstmgru.nn.inputs import InputNoise, Segments, SequenceNormalization
 from lstmgru.nn.pooling import make_pooling
 from lstmgru.specs import SequenceModelSpec, TrainSpec
 
@@ -175,11 +175,14 @@ class _Numbers(nn.Module):
     def __init__(self, spec: SequenceModelSpec) -> None:
         super().__init__()
         self.normalization = SequenceNormalization() if spec.normalization == "sequence" else None
+        self.noise = InputNoise(spec.input_noise)
 
     def forward(self, values: Tensor, real: Tensor) -> Tensor:
         """Embed; ``real`` (B, T) masks the steps that are not padding."""
         values = values.masked_fill(~real.unsqueeze(-1), 0.0)
-        return values if self.normalization is None else self.normalization(values, real)
+        values = values if self.normalization is None else self.normalization(values, real)
+        noisy: Tensor = self.noise(values, real)
+        return noisy
 
 
 class _Tokens(nn.Module):

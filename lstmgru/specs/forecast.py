@@ -55,6 +55,8 @@ class ModelSpec(RecurrentSpec):
         dropout: Probability of dropping a feature between layers and before the head, in [0, 1).
         recurrent_dropout: Probability of dropping a unit of a layer's own state, the same unit at all steps (Gal &
             Ghahramani 2016), drawn once for each batch, in [0, 1).
+        input_noise: Standard deviation of Gaussian noise that is added in training to the numbers of a context, targets
+            and covariates, after their normalization (Bishop 1995); at least 0.
     """
 
     branches: tuple[Stack, ...]
@@ -74,6 +76,7 @@ class ModelSpec(RecurrentSpec):
     series_embedding: int = 0
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
+    input_noise: float = 0.0
 
     def __post_init__(self) -> None:
         self._check("context_length", self.context_length)

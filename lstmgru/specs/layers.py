@@ -73,6 +73,7 @@ class RecurrentSpec(ABC):
     n_heads: int
     dropout: float
     recurrent_dropout: float
+    input_noise: float
 
     @property
     @abstractmethod
@@ -122,6 +123,7 @@ class RecurrentSpec(ABC):
         one_of("pooling", self.pooling, POOLINGS)
         probability("dropout", self.dropout)
         probability("recurrent_dropout", self.recurrent_dropout)
+        at_least("input_noise", self.input_noise, 0)
 
     def _architecture(self, before: Sequence[str], after: Sequence[str], beside: str = "") -> str:
         """The readable form: steps before the stacks, the stacks, what is beside them, the pooling, steps after it."""

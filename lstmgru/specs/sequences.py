@@ -39,6 +39,8 @@ class SequenceModelSpec(RecurrentSpec):
         embedding_size: Features of a token's learned vector; 0 for numbers.
         min_count: Minimum number of occurrences of a token in the training part.
         token_dropout: Probability of replacing a token of a training text by the unknown token, in [0, 1).
+        input_noise: Standard deviation of Gaussian noise that is added to numbers in training, after their
+            normalization; at least 0, and 0 for texts.
     """
 
     branches: tuple[Stack, ...]
@@ -59,6 +61,7 @@ class SequenceModelSpec(RecurrentSpec):
     token_dropout: float = 0.0
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
+    input_noise: float = 0.0
 
     def __post_init__(self) -> None:
         self._check("max_length", self.max_length)
@@ -75,6 +78,8 @@ class SequenceModelSpec(RecurrentSpec):
         at_least("embedding_size", self.embedding_size, 1)
         if self.normalization != "none":
             raise SpecError(f"normalization must be none for texts but got {self.normalization!r}")
+        if self.input_noise != 0:
+            raise SpecError(f"input_noise must be 0 for texts but got {self.input_noise!r}")
 
     @property
     def architecture(self) -> str:

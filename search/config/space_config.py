@@ -114,6 +114,11 @@ class SpaceConfig(Strict):
         description="Dropout probability of the recurrent state, with the same mask at all steps (Gal & Ghahramani "
         "2016), at least 0 and below 1. `null`: the values of the preset.",
     )
+    input_noise: NotNegative | None = Field(
+        None,
+        description="Standard deviation of the Gaussian noise that is added in training to the normalized numbers that "
+        "a network reads, at least 0. Not for texts. `null`: the values of the preset.",
+    )
     optimizer: Optimizers | None = Field(
         None, description="Optimizer: `adamw` or `adam`. `null`: the values of the preset."
     )

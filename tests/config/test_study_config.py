@@ -213,6 +213,7 @@ FULL: dict[str, dict[str, Any]] = {
         "series_embedding": 0,
         "dropout": [0, 0.5],
         "recurrent_dropout": {"low": 0, "high": 0.5, "step": 0.25},
+        "input_noise": [0, 0.1],
         "context_length": {"low": 4, "high": 4},
         "loss": "huber",
         "optimizer": "adam",

@@ -8,7 +8,7 @@ from helpers.networks import EVERYTHING, assert_same, make_network, random_input
 from helpers.panels import make_panel
 
 from lstmgru.data.forecasting.series import input_spec
-from lstmgru.nn.inputs import CategoryEmbedding, Segments, StaticFeatures
+from lstmgru.nn.inputs import CategoryEmbedding, InputNoise, Segments, StaticFeatures
 from lstmgru.specs import InputSpec
 
 
@@ -127,3 +127,33 @@ def test_the_network_is_told_which_steps_are_real() -> None:
     before = network(*inputs)
     assert not torch.allclose(network(*inputs._replace(lengths=torch.tensor([9, 9, 9]))), before)
     assert_same(network(*inputs._replace(lengths=torch.tensor([5, 5, 5]))), before)
+
+
+def test_noise_is_added_to_real_numbers_in_training_alone() -> None:
+    noise = InputNoise(0.3)
+    x, real = torch.zeros(50, 40, 3), torch.arange(40).expand(50, -1) >= 10
+    noisy = noise(x, real, 2)
+    assert (noisy[..., 2] == 0).all(), "a category"
+    assert (noisy[:, :10] == 0).all(), "padding"
+    values = noisy[:, 10:, :2]
+    assert values.std().item() == pytest.approx(0.3, rel=0.05)
+    assert values.mean().item() == pytest.approx(0, abs=0.02)
+    assert torch.equal(noise.eval()(x, real), x)
+
+
+def test_no_noise_draws_no_random_numbers() -> None:
+    x = torch.zeros(2, 3, 1)
+    torch.manual_seed(0)
+    InputNoise(0.0)(x, None)
+    after = torch.rand(1)
+    torch.manual_seed(0)
+    assert torch.equal(torch.rand(1), after)
+
+
+@pytest.mark.parametrize("options", [{"linear_path": True}, {"channels": "independent", "decoder": "recurrent"}])
+def test_noise_in_the_context_of_a_forecaster_acts_in_training_alone(options: dict[str, object]) -> None:
+    network = make_network(inputs=EVERYTHING, input_noise=0.1, **options)
+    inputs = random_inputs(network)
+    assert torch.equal(network(*inputs), make_network(inputs=EVERYTHING, **options)(*inputs))
+    network.train()
+    assert not torch.equal(network(*inputs), network(*inputs))

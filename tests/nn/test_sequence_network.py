@@ -252,6 +252,20 @@ def test_dropped_tokens_are_read_as_unknown_ones_in_training_only() -> None:
     assert as_unknown.double().mean().item() == pytest.approx(0.5, abs=0.03)
 
 
+def test_noise_on_the_numbers_of_a_sequence_acts_in_training_alone() -> None:
+    network = network_of(input_noise=0.1)
+    inputs = inputs_of(network)
+    assert torch.equal(network(*inputs), network_of()(*inputs))
+    noisy = network.train().reader(inputs.values, REAL)
+    assert (noisy[~REAL] == 0).all()
+    assert ((noisy != inputs.values).all(-1) == REAL).all()
+
+
+def test_texts_have_no_noise() -> None:
+    with pytest.raises(SpecError, match=r"input_noise must be 0 for texts but got 0\.1"):
+        network_of(tokens="word", input_noise=0.1)
+
+
 def test_dropout_lies_behind_the_vectors_of_tokens_and_before_the_head() -> None:
     network = network_of("gru(4)", tokens="word", dropout=0.5).train()
     vectors = network.reader(*inputs_of(network)[:1], REAL)

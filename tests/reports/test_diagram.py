@@ -79,10 +79,10 @@ def texts(svg: ElementTree.Element) -> list[str]:
             ],
         ),
         (
-            network("lstm(64)", convolution=5, segment_length=7),
+            network("lstm(64)", convolution=5, segment_length=7, input_noise=0.1),
             [
-                "28 steps of sales", "scale", "convolution, ReLU", "segments of 7 steps", "linear, ReLU", "lstm(64)",
-                "linear", "back to original units", "7 steps of sales",
+                "28 steps of sales", "scale", "noise", "convolution, ReLU", "segments of 7 steps", "linear, ReLU",
+                "lstm(64)", "linear", "back to original units", "7 steps of sales",
             ],
         ),
         (
@@ -264,10 +264,10 @@ def predictor(branches: str, **settings: Any) -> SequenceModelSpec:
             ],
         ),
         (
-            predictor("lstm(8)", convolution=3, fcn_filters=16, pooling="max"),
+            predictor("lstm(8)", convolution=3, fcn_filters=16, pooling="max", input_noise=0.1),
             LABELS,
             [
-                "up to 30 steps of a sequence", "scale", "convolution, ReLU", "lstm(8)", "maximum",
+                "up to 30 steps of a sequence", "scale", "noise", "convolution, ReLU", "lstm(8)", "maximum",
                 "+ convolutional branch", "linear", "softmax", "probabilities of 3 classes",
             ],
         ),

@@ -36,6 +36,7 @@ WIDE = ModelSpec(
     series_embedding=3,
     dropout=0.1,
     recurrent_dropout=0.2,
+    input_noise=0.1,
 )
 """Nothing of it is as usual."""
 
@@ -155,6 +156,7 @@ def test_a_wrong_architecture_says_what_a_layer_looks_like(text: str, message: s
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\) but got 1.0"),
         ({"dropout": float("nan")}, "dropout must be in"),
         ({"recurrent_dropout": -0.1}, r"recurrent_dropout must be in \[0, 1\) but got -0.1"),
+        ({"input_noise": -0.1}, "input_noise must be at least 0 but got -0.1"),
         ({"merge": "concatenate"}, "merge must be one of concat, sum, gate but got .*; did you mean 'concat'"),
         ({"pooling": "lats"}, "did you mean 'last'"),
         ({"decoder": "parallell"}, "did you mean 'parallel'"),
@@ -249,7 +251,11 @@ def test_specs_survive_json() -> None:
 
 def test_a_spec_that_was_written_before_a_field_existed_has_its_default() -> None:
     plain = ModelSpec(parse_branches("gru(4)"), 4)
-    earlier = {name: value for name, value in plain.to_dict().items() if name not in ("linear_path", "convolution")}
+    earlier = {
+        name: value
+        for name, value in plain.to_dict().items()
+        if name not in ("linear_path", "convolution", "input_noise")
+    }
     assert ModelSpec.from_dict(earlier) == plain
 
 

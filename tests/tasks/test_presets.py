@@ -138,6 +138,7 @@ def test_full_holds_everything_that_there_is() -> None:
     assert PRESETS["full"]["normalization"].values == NORMALIZATIONS
     assert (full["bidirectional"].values, full["residual"].values) == ((False, True), (False, True))
     assert (full["convolution"].values, resolve()["convolution"].values) == ((0, 3, 5, 7), (0,))
+    assert (full["input_noise"].high, resolve()["input_noise"].high) == (0.3, 0.0)
     assert (full["linear_path"].values, resolve()["linear_path"].values) == ((False, True), (False,))
 
 

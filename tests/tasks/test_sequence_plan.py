@@ -125,6 +125,7 @@ def test_word_vectors_fix_what_is_read(tmp_path: Path) -> None:
 WRONG = [
     (WAVES, "space.tokens=word", "space.tokens is for texts, but sequences of numbers are labeled"),
     (NOTES, "space.normalization=fold", "space.normalization is for numbers, but texts are labeled"),
+    (NOTES, "space.input_noise=[0, 0.1]", "space.input_noise is for numbers, but texts are labeled; leave it out"),
     (NOTES, "space.embedding_size=[0, 8]", "space.embedding_size must be at least 1 for texts but got 0"),
     (SUMS, "space.label_smoothing=0.1", "space.label_smoothing is for classes, but the labels are numbers"),
     (SUMS, "space.loss=cross_entropy", "space.loss must be mae, mse or huber for task: regression"),

@@ -138,6 +138,7 @@ def _network_line(spec: ModelSpec) -> str:
     return (
         f"- architecture {code(spec.architecture)}, normalization {spec.normalization}, transform {spec.transform}, "
         f"dropout {spec.dropout:g}, recurrent dropout {spec.recurrent_dropout:g}"
+        + (f", input noise {spec.input_noise:g}" if spec.input_noise else "")
         + (f", series embedding {spec.series_embedding}" if spec.series_embedding else "")
     )
 

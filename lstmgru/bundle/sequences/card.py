@@ -141,7 +141,7 @@ def _network_lines(member: SequenceNetworkMember, *, of_classes: bool) -> Iterat
     normalization = f", normalization {spec.normalization}" if vocabulary is None else ""
     yield (
         f"- architecture {code(spec.architecture)}{normalization}, dropout {spec.dropout:g}, recurrent dropout "
-        f"{spec.recurrent_dropout:g}"
+        f"{spec.recurrent_dropout:g}" + (f", input noise {spec.input_noise:g}" if spec.input_noise else "")
     )
     if vocabulary is not None:
         often = f", each at least {spec.min_count} times in the training texts" if spec.min_count > 1 else ""

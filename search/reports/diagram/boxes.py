@@ -124,6 +124,12 @@ def pooling_boxes(model: RecurrentSpec, lines: Sequence[str], *, arrow: str, rec
         yield Box(title.format(n_heads=model.n_heads), (what, *lines), arrow=arrow, recalls=recalls)
 
 
+def noise_boxes(model: RecurrentSpec) -> Iterator[Box]:
+    """The noise on the normalized numbers, if there is any."""
+    if model.input_noise:
+        yield Box("noise", (f"of deviation {model.input_noise:.2g}, during training",))
+
+
 def convolution_boxes(model: RecurrentSpec, reads: str) -> Iterator[Box]:
     """The convolution before segments and recurrent layers, if there is one.
 

@@ -17,6 +17,7 @@ from search.reports.diagram.boxes import (
     embedding_box,
     merge_boxes,
     names,
+    noise_boxes,
     pooling_boxes,
     reading_arrow,
     stack_boxes,
@@ -67,7 +68,12 @@ def describe_forecaster(model: ModelSpec, roles: ForecastRoles) -> Network:
     """The boxes of an architecture."""
     autoregressive = model.decoder in ("parallel", "recurrent")
     return Network(
-        before=(_data(model, roles), *_normalization(model), *_reading(model, embeds=autoregressive)),
+        before=(
+            _data(model, roles),
+            *_normalization(model),
+            *noise_boxes(model),
+            *_reading(model, embeds=autoregressive),
+        ),
         branches=tuple(stack_boxes(model, stack) for stack in model.branches),
         merge=tuple(merge_boxes(model)),
         after=(

@@ -17,6 +17,7 @@ from search.reports.diagram.boxes import (
     embedding_box,
     merge_boxes,
     names,
+    noise_boxes,
     pooling_boxes,
     reading_arrow,
     stack_boxes,
@@ -66,7 +67,13 @@ def describe_predictor(model: SequenceModelSpec, roles: SequenceRoles) -> Networ
     dropped = model.dropout if model.tokens else 0.0
     first = dropped if model.segment_length == 1 else 0.0
     return Network(
-        before=(_data(model, roles), *_numbers(model), *_tokens(model), *_segments(model, dropped)),
+        before=(
+            _data(model, roles),
+            *_numbers(model),
+            *noise_boxes(model),
+            *_tokens(model),
+            *_segments(model, dropped),
+        ),
         branches=tuple(stack_boxes(model, stack, first_dropout=first) for stack in model.branches),
         merge=tuple(merge_boxes(model)),
         after=(

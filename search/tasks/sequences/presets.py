@@ -28,6 +28,8 @@ _FEW = 1000
 """Sequences below which small batches are worth their time."""
 _RARE = 2
 """How often less frequent than the mean a class must be for its weight to be searched."""
+_NO_NOISE = Choices((0.0,))
+OF_NUMBERS = ("normalization", "input_noise")
 OF_TEXTS = ("tokens", "embedding_size", "min_count", "token_dropout")
 OF_CLASSES = ("label_smoothing", "class_weights")
 
@@ -72,6 +74,7 @@ _NUMBERS = SearchSpace(
     n_heads=Choices((4,)),
     dropout=FloatRange(low=0.0, high=0.5),
     recurrent_dropout=FloatRange(low=0.0, high=0.4),
+    input_noise=_NO_NOISE,
     optimizer=Choices(("adamw",)),
     learning_rate=FloatRange(low=2e-3, high=1e-2, log=True),
     schedule=Choices(("constant", "one_cycle")),
@@ -147,7 +150,9 @@ LABEL_PRESETS: dict[str, dict[str, SearchSpace]] = {
     "numbers": {
         "small": _small(_NUMBERS),
         "standard": _NUMBERS,
-        "full": _full(_NUMBERS).replacing(normalization=Choices(SEQUENCE_NORMALIZATIONS)),
+        "full": _full(_NUMBERS).replacing(
+            normalization=Choices(SEQUENCE_NORMALIZATIONS), input_noise=FloatRange(low=0.0, high=0.3)
+        ),
     },
     "texts": {"small": _small(_TEXTS), "standard": _TEXTS, "full": _full(_TEXTS)},
 }
@@ -215,6 +220,8 @@ def _problems(space: SearchSpace, given: set[str], labels: LabelSpec, data: Sequ
         problems |= dict.fromkeys(OF_TEXTS, "is for texts, but sequences of numbers are labeled; leave it out")
     elif tuple(space["normalization"].values or ()) != ("none",):
         problems["normalization"] = "is for numbers, but texts are labeled; leave it out"
+    elif space["input_noise"] != _NO_NOISE:
+        problems["input_noise"] = "is for numbers, but texts are labeled; leave it out"
     elif min(space["embedding_size"].values or (1,)) < 1:
         problems["embedding_size"] = "must be at least 1 for texts but got 0"
     elif data.vector_size and tuple(space["embedding_size"].values or ()) != (data.vector_size,):

@@ -11,7 +11,7 @@ from search.reports.holdout.prediction_tables import ClassScore, read_class_scor
 from search.reports.task_pages import searched_space
 from search.study.paths import CLASSES_TABLE, report_path
 from search.tasks.sequences.diagram import SequenceRoles, describe_predictor
-from search.tasks.sequences.presets import OF_CLASSES, OF_TEXTS
+from search.tasks.sequences.presets import OF_CLASSES, OF_NUMBERS, OF_TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +57,7 @@ class SequencePages:
 
     def unused_settings(self, model: SequenceModelSpec, settings: Settings) -> frozenset[str]:
         """Settings of texts or of numbers, and of classifiers if the model is none."""
-        of_data = OF_TEXTS if model.tokens is None else ("normalization",)
+        of_data = OF_TEXTS if model.tokens is None else OF_NUMBERS
         of_loss = () if settings.loss == "cross_entropy" else OF_CLASSES
         return frozenset({*of_data, *of_loss})
 
