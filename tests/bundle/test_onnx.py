@@ -50,6 +50,16 @@ INTERVALS, SCALED, MISSING = (
 QUANTILES = {"quantiles": ForecastSpec(HORIZON).quantiles}
 
 FAST: list[tuple[str, InputSpec, dict[str, Any]]] = [
+    ("bi-lstm(4) | fused(5)", EVERYTHING, {
+        "pooling": "additive", "series_embedding": 3, "transform": "log", "decoder": "parallel", "linear_path": True,
+        "convolution": 3, **MISSING,
+    }),
+    ("gru(4)", MANY, {
+        "channels": "independent", "normalization": "last", "segment_length": 2, "decoder": "recurrent", **QUANTILES,
+        **INTERVALS,
+    }),
+]  # fmt: skip
+SLOW: list[tuple[str, InputSpec, dict[str, Any]]] = [
     ("lstm(6) > gru(4)", FUTURE, {"normalization": "last", **SCALED}),
     ("bi-lstm(4) | fused(5)", EVERYTHING, {
         "pooling": "additive", "series_embedding": 3, "transform": "log", **MISSING,
@@ -59,8 +69,6 @@ FAST: list[tuple[str, InputSpec, dict[str, Any]]] = [
         "linear_path": True, "convolution": 3,
     }),
     ("gru(4)", FUTURE, {"decoder": "recurrent", "segment_length": 2, **QUANTILES, **INTERVALS}),
-]  # fmt: skip
-SLOW: list[tuple[str, InputSpec, dict[str, Any]]] = [
     ("lstm(6)", PLAIN, {}),
     ("gru(6)", PLAIN, {"normalization": "window"}),
     ("fused(6)", PLAIN, {"transform": "difference", **SCALED}),

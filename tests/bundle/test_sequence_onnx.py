@@ -26,14 +26,17 @@ onnxruntime = LazyModule("onnxruntime")
 
 
 FAST: list[tuple[str, str, dict[str, Any]]] = [
+    ("classes", "bi-fused(4) > lstm(5)", {
+        "pooling": "additive", "segment_length": 3, "normalization": "sequence", "convolution": 2, "fcn_filters": 4,
+    }),
+]  # fmt: skip
+SLOW: list[tuple[str, str, dict[str, Any]]] = [
     (
         "classes",
         "bi-lstm(4) > gru(5)",
         {"pooling": "additive", "segment_length": 3, "normalization": "sequence", "fcn_filters": 4},
     ),
     ("texts", "bi-fused(3)", {"tokens": "word", "pooling": "max", "convolution": 2}),
-]
-SLOW: list[tuple[str, str, dict[str, Any]]] = [
     ("classes", "fused(6)", {}),
     ("classes", "gru(4) | bi-fused(3)", {"normalization": "sequence", "head": "mlp"}),
     ("numbers", "bi-gru(4)", {"normalization": "none"}),

@@ -553,10 +553,12 @@ def test_a_file_that_is_no_journal_is_left_alone_unless_it_is_to_go(
 @pytest.mark.parametrize(
     "name",
     [
-        *("empty file", "three problems at once", "gap", "unknown option"),
+        *("three problems at once", "gap"),
         *(
             pytest.param(name, marks=pytest.mark.slow)
             for name in (
+                "empty file",
+                "unknown option",
                 "tab indents",
                 "key twice",
                 "no such file",

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +70,43 @@ def test_wrong_input_ends_with_exit_code_2_and_one_message(
     assert not (tmp_path / "studies").exists()
 
 
+@contextmanager
+def interrupted_when(condition: Callable[[], bool]) -> Iterator[None]:
+    """Ctrl-C as soon as something is true; nothing but the command in this process hears it."""
+
+    def watch() -> None:
+        deadline = time.monotonic() + 60
+        while not condition() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+        signal.signal(signal.SIGINT, before)
+
+
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
+    write_study(tmp_path, TWO)
+    journal = StudyPaths(tmp_path, "tiny").comparison_journal
+
+    with interrupted_when(lambda: journal.exists() and '"values":[' in journal.read_text(errors="replace")):
+        result = search_here(tmp_path, "compare", "tiny.yaml", "--trials", "500")
+
+    assert result.returncode == 130
+    assert "interrupted: finished trials are kept, and the same command resumes the comparison" in result.stdout
+    _, store = opened(tmp_path)
+    found = states(store)
+    assert {state for family in found.values() for state in family} <= {"COMPLETE", "WAITING"}
+    assert found["lstm"].count("COMPLETE") >= 1
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_process_of_its_own(tmp_path: Path) -> None:
     write_study(tmp_path, TWO)
     with start(tmp_path, "compare", "tiny.yaml", "--trials", "500") as process:
         assert process.stdout is not None

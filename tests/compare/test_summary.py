@@ -73,7 +73,8 @@ def test_the_best_of_a_family_and_of_all_is_that_with_the_largest_accuracy(tmp_p
 
 def test_a_family_that_learns_nothing_is_worse(tmp_path: Path) -> None:
     families = "{able: {cell: gru}, stuck: {cell: gru, learning_rate: 1.0e-07}}"
-    text = WAVES + f"tracking: {{enabled: false}}\ncompare: {{families: {families}}}\n"
+    waves = WAVES.replace("max_epochs: 12", "max_epochs: 6")
+    text = waves + f"tracking: {{enabled: false}}\ncompare: {{families: {families}}}\n"
 
     write_label_study(tmp_path, text)
     searched(tmp_path, 1, text=text)
