@@ -32,12 +32,16 @@ from lstmgru.specs import LabelSpec
 EQUAL = make_sequences(shortest=6, longest=6)
 UNEQUAL = make_sequences()
 VALUES = make_sequences(n_classes=0)
+LONG = make_sequences(shortest=12, longest=12)
 TEXTS = make_texts()
 GRADED = replace(TEXTS, labels=TEXTS.labels.astype(np.float32), classes=())
 DATA: list[tuple[LabeledSequences, LabelSpec]] = [
     (EQUAL, CLASSES),
     (UNEQUAL, CLASSES),
     (VALUES, NUMBERS),
+    (LONG, CLASSES),
+    (make_sequences(shortest=9, longest=20), CLASSES),
+    (make_sequences(shortest=5, longest=20, n_classes=0), NUMBERS),
     (TEXTS, CLASSES),
     (GRADED, NUMBERS),
 ]
@@ -58,6 +62,7 @@ def outputs_of(name: str, data: LabeledSequences, train: Indices, task: LabelSpe
     [
         (EQUAL, CLASSES, ["majority", "nearest_neighbor", "ridge"]),
         (VALUES, NUMBERS, ["mean", "nearest_neighbor", "ridge"]),
+        (LONG, CLASSES, ["majority", "nearest_neighbor", "ridge", "minirocket"]),
         (TEXTS, CLASSES, ["majority", "tfidf_logistic"]),
         (GRADED, NUMBERS, ["mean", "tfidf_ridge"]),
     ],

@@ -61,7 +61,7 @@ def test_show_json_says_that_larger_is_better_and_ranks_so(folder: Path) -> None
 
     assert (document["task"], document["metric"], document["direction"]) == ("classification", "accuracy", "maximize")
     assert document["best"]["value"] == max(trial["value"] for trial in complete)
-    assert set(document["baselines"]) == {"majority", "nearest_neighbor", "ridge"}
+    assert set(document["baselines"]) == {"majority", "nearest_neighbor", "ridge", "minirocket"}
     assert set(document["holdout"]["metrics"]) == {"accuracy", "balanced_accuracy", "macro_f1", "log_loss", "auroc"}
     assert document["holdout"]["score"] == document["holdout"]["metrics"]["accuracy"]
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from lstmgru.data.forecasting.arrays import WindowArrays, window_arrays
-from lstmgru.errors import BaselineTooSlow
+from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,6 +19,17 @@ if TYPE_CHECKING:
     from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
     from lstmgru.data.forecasting.splits import Rows, Split
     from lstmgru.specs import ForecastSpec
+
+__all__ = [
+    "UNLIMITED",
+    "Array",
+    "BaselineData",
+    "FittedBaseline",
+    "Forecaster",
+    "State",
+    "TimeLimit",
+    "forecaster",
+]
 
 Array = npt.NDArray[np.float32]
 Forecaster = Callable[["Rows"], Array]
@@ -29,41 +39,6 @@ State = tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]
 
 # Maximum size of a block of windows.
 _NUMBERS_AT_ONCE = 4_000_000
-
-
-@dataclass(frozen=True)
-class TimeLimit:
-    """Stops a baseline that would take too long.
-
-    Attributes:
-        seconds: Time limit, from the moment at which this object is made.
-        should_stop: Asks whether to stop for another reason, such as Ctrl-C.
-    """
-
-    seconds: float = float("inf")
-    should_stop: Callable[[], bool] = lambda: False
-    started: float = field(default_factory=time.monotonic)
-
-    def check(self, done: int = 0, total: int = 0) -> None:
-        """Stop if the time is up, or will be before the work is done.
-
-        Args:
-            done: Finished parts of the work that began with this object; 0: unknown.
-            total: All parts.
-
-        Raises:
-            BaselineTooSlow: The limit is exceeded, or will be.
-            InterruptedError: It should stop for another reason.
-        """
-        if self.should_stop():
-            raise InterruptedError("the baseline was interrupted")
-        elapsed = time.monotonic() - self.started
-        expected = elapsed * max(1.0, total / done) if done else elapsed
-        if expected > self.seconds:
-            raise BaselineTooSlow(f"it would take {expected:.0f} s, longer than its limit of {self.seconds:.0f} s")
-
-
-UNLIMITED = TimeLimit()
 
 
 @dataclass(frozen=True)

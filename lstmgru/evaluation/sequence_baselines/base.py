@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from lstmgru.data.sequences.raw import RawSequences
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences
+from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 from lstmgru.specs import LabelSpec
 
 Array = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 State = tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]
-"""Plain values for JSON, and arrays."""
+"""Plain values for JSON, and arrays, which are C-contiguous, as safetensors requires."""
 
 MOST_NUMBERS = 6_000_000
 """Maximum size of a matrix of features or distances (48 MB in float64)."""
@@ -26,24 +27,28 @@ class FittedSequenceBaseline(ABC):
 
     Attributes:
         name: Its name in results.
+        slow: Whether it takes more than a few seconds on large data, so that a study scores it in a job of its own.
         n_outputs: O, number of classes, or 1 for numbers.
     """
 
     name: ClassVar[str]
+    slow: ClassVar[bool] = False
     n_outputs: int
 
     @classmethod
     @abstractmethod
-    def fit(cls, sequences: LabeledSequences, train: Indices, task: LabelSpec) -> Self:
+    def fit(cls, sequences: LabeledSequences, train: Indices, task: LabelSpec, limit: TimeLimit = UNLIMITED) -> Self:
         """Fit the method.
 
         Args:
             sequences: The data.
             train: (sequences,) indices of the training sequences; no other sequence is read.
             task: The labels.
+            limit: Of the time.
 
         Raises:
             DataError: The training sequences have no usable features.
+            BaselineTooSlow: The time limit is exceeded.
         """
 
     @classmethod
@@ -69,18 +74,25 @@ class FittedSequenceBaseline(ABC):
     def predict_batch(self, sequences: RawSequences) -> Array:
         """(B, O) outputs for a batch, as of :meth:`predict`; B is at least 1."""
 
-    def predict(self, sequences: RawSequences) -> Array:
+    def predict(self, sequences: RawSequences, limit: TimeLimit = UNLIMITED) -> Array:
         """Predict the labels, in batches of limited size.
 
         Args:
             sequences: In original units, with the channels of the training sequences.
+            limit: Of the time.
 
         Returns:
             (n, O) probabilities of the classes, or (n, 1) numbers in original units.
+
+        Raises:
+            BaselineTooSlow: The time limit is exceeded.
         """
+        limit = limit.next_part()
         size = max(1, MOST_NUMBERS // self.numbers_per_sequence)
-        starts = range(0, len(sequences), size)
-        parts = [self.predict_batch(sequences.part(start, start + size)) for start in starts]
+        parts = []
+        for start in range(0, len(sequences), size):
+            parts.append(self.predict_batch(sequences.part(start, start + size)))
+            limit.check(min(start + size, len(sequences)), len(sequences))
         return np.concatenate(parts) if parts else np.zeros((0, self.n_outputs), np.float32)
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from lstmgru.data.sequences.raw import RawSequences
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences
 from lstmgru.evaluation.sequence_baselines.base import Array, FittedSequenceBaseline, Floats, State, targets
+from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 from lstmgru.specs import LabelSpec
 
 
@@ -25,7 +26,7 @@ class Constant(FittedSequenceBaseline):
         self.n_outputs = len(outputs)
 
     @classmethod
-    def fit(cls, sequences: LabeledSequences, train: Indices, task: LabelSpec) -> Self:
+    def fit(cls, sequences: LabeledSequences, train: Indices, task: LabelSpec, limit: TimeLimit = UNLIMITED) -> Self:
         """See :meth:`FittedSequenceBaseline.fit`."""
         return cls(targets(sequences, train, task).mean(axis=0))
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from lstmgru.data.sequences.raw import RawSequences
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences
 from lstmgru.evaluation.sequence_baselines.base import Array, FittedSequenceBaseline, Floats, State, targets
+from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 from lstmgru.specs import LabelSpec
 
 
@@ -35,7 +36,7 @@ class NearestNeighbor(FittedSequenceBaseline):
         self._squares = (self._rows**2).sum(axis=1)
 
     @classmethod
-    def fit(cls, sequences: LabeledSequences, train: Indices, task: LabelSpec) -> Self:
+    def fit(cls, sequences: LabeledSequences, train: Indices, task: LabelSpec, limit: TimeLimit = UNLIMITED) -> Self:
         """See :meth:`FittedSequenceBaseline.fit`."""
         return cls(RawSequences.of(sequences, train), targets(sequences, train, task).astype(np.float32))
 

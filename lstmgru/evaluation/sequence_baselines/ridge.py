@@ -13,6 +13,7 @@ from lstmgru.evaluation.sequence_baselines import base
 from lstmgru.evaluation.sequence_baselines.base import Array, FittedSequenceBaseline, Floats, State, targets
 from lstmgru.evaluation.sequence_baselines.linear import ALPHAS, Linear, simplex
 from lstmgru.evaluation.sequence_baselines.nearest_neighbor import stretched
+from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 from lstmgru.specs import LabelSpec
 
 
@@ -40,7 +41,7 @@ class Ridge(FittedSequenceBaseline):
         self.n_outputs = linear.n_outputs
 
     @classmethod
-    def fit(cls, sequences: LabeledSequences, train: Indices, task: LabelSpec) -> Self:
+    def fit(cls, sequences: LabeledSequences, train: Indices, task: LabelSpec, limit: TimeLimit = UNLIMITED) -> Self:
         """See :meth:`FittedSequenceBaseline.fit`."""
         from sklearn.linear_model import RidgeCV
         from sklearn.preprocessing import StandardScaler

@@ -16,6 +16,7 @@ from lstmgru.data.sequences.vocabulary import tokenize
 from lstmgru.errors import DataError
 from lstmgru.evaluation.sequence_baselines.base import Array, FittedSequenceBaseline, Floats, State
 from lstmgru.evaluation.sequence_baselines.linear import ALPHAS, Linear, softmax
+from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 from lstmgru.specs import LabelSpec
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Tfidf(FittedSequenceBaseline):
         self.terms, self.linear, self.classes, self.n_outputs = terms, linear, classes, n_outputs
 
     @classmethod
-    def fit(cls, sequences: LabeledSequences, train: Indices, task: LabelSpec) -> Self:
+    def fit(cls, sequences: LabeledSequences, train: Indices, task: LabelSpec, limit: TimeLimit = UNLIMITED) -> Self:
         """See :meth:`FittedSequenceBaseline.fit`."""
         from sklearn.linear_model import LogisticRegression, RidgeCV
 
