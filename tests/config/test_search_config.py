@@ -126,6 +126,7 @@ NUMBERS = {
     "segment_length": 1,
     "pooling": "last",
     "decoder": "linear",
+    "linear_path": False,
     "normalization": "fold",
     "context_length": 7,
     "schedule": "constant",

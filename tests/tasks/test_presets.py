@@ -139,7 +139,8 @@ def test_full_holds_everything_that_there_is() -> None:
     assert (full["bidirectional"].values, full["residual"].values) == ((False, True), (False, True))
     assert (full["convolution"].values, resolve()["convolution"].values) == ((0, 3, 5, 7), (0,))
     assert (full["input_noise"].high, resolve()["input_noise"].high) == (0.3, 0.0)
-    assert (full["linear_path"].values, resolve()["linear_path"].values) == ((False, True), (False,))
+    assert (full["linear_path"].values, resolve(preset="small")["linear_path"].values) == ((False, True), (False,))
+    assert resolve()["linear_path"].values == (False, True)
 
 
 def test_small_is_part_of_standard_and_standard_of_full() -> None:
@@ -263,8 +264,9 @@ def test_a_preset_becomes_a_grid_where_its_ranges_are_replaced() -> None:
     fixed: dict[str, Any] = {"n_branches": 2, "n_layers": 1, "hidden_size": [8, 16]}
     fixed |= {"dropout": 0.1, "learning_rate": [1e-3, 1e-2], "weight_decay": 1e-4}
     space = resolve_space(config_of("grid", preset="standard", **fixed), WEEKS, ONE)
-    # Branches with cells and widths; merges, poolings; segments, decoders, normalizations, contexts; settings.
-    assert space.size == (3 * 2) ** 2 * 2 * 2 * 3 * 2 * 2 * 3 * 2 * 3
+    # Branches with cells and widths; merges, poolings; segments, decoders, linear paths, normalizations, contexts;
+    # settings.
+    assert space.size == (3 * 2) ** 2 * 2 * 2 * 3 * 2 * 2 * 2 * 3 * 2 * 3
 
 
 @pytest.mark.parametrize(
