@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,6 +18,9 @@ from lstmgru.specs import TrainSpec
 from lstmgru.training.optimization import MovingAverage, Optimization
 
 Array = npt.NDArray[np.float32]
+
+_ASK_SECONDS = 0.25
+"""Time between two questions whether to stop: they are cheap, but not free, and a batch may take a millisecond."""
 
 
 class Batch(Protocol):
@@ -68,6 +72,10 @@ class Validation:
         return -score if self.larger_is_better else score, 0.0 if self.tie_break is None else self.tie_break(outputs)
 
 
+class TrainingStopped(Exception):
+    """The training was asked to stop in the middle of an epoch."""
+
+
 class TrainingModule(LightningModule):
     """Trains a network on examples that are gathered by index.
 
@@ -81,6 +89,7 @@ class TrainingModule(LightningModule):
         data: The examples, moved to the training device at the start.
         n_steps: Total number of optimizer steps, for the learning rate schedule.
         validation: How an epoch is scored; ``None`` for no validation.
+        should_stop: Asked several times a second, between batches of training and of validation.
     """
 
     def __init__(
@@ -92,6 +101,7 @@ class TrainingModule(LightningModule):
         *,
         n_steps: int,
         validation: Validation | None,
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -107,6 +117,7 @@ class TrainingModule(LightningModule):
         self._optimization: Optimization | None = None
         self._losses: list[Tensor] = []
         self._seen = 0
+        self._should_stop, self._asked = should_stop, time.monotonic()
         self._outputs: list[Tensor] = []
 
     @property
@@ -130,7 +141,11 @@ class TrainingModule(LightningModule):
         return self._optimization.optimizer
 
     def training_step(self, chunk: Tensor, batch_idx: int) -> None:
-        """Optimize over the batches of a chunk of (examples,) indices."""
+        """Optimize over the batches of a chunk of (examples,) indices.
+
+        Raises:
+            TrainingStopped: As requested.
+        """
         optimization = self._optimization
         assert optimization is not None  # see configure_optimizers
         for indices in torch.split(chunk, self._spec.batch_size):
@@ -140,6 +155,7 @@ class TrainingModule(LightningModule):
             if self._average is not None:
                 self._average.update(self.network)
             self._losses.append(loss.detach() * len(indices))
+            self._stop_if_asked()
         self._seen += len(chunk)
 
     def on_train_epoch_start(self) -> None:
@@ -148,8 +164,13 @@ class TrainingModule(LightningModule):
         self._seen = 0
 
     def validation_step(self, indices: Tensor, batch_idx: int) -> None:
-        """Run the network on (examples,) indices."""
+        """Run the network on (examples,) indices.
+
+        Raises:
+            TrainingStopped: As requested.
+        """
         self._outputs.append(self.scored_network(*self._data.gather(indices).inputs))
+        self._stop_if_asked()
 
     def on_validation_epoch_end(self) -> None:
         """Score the epoch in original units.
@@ -174,6 +195,13 @@ class TrainingModule(LightningModule):
         """
         if self.validation is None:
             self._check_loss()
+
+    def _stop_if_asked(self) -> None:
+        if time.monotonic() - self._asked < _ASK_SECONDS:
+            return
+        self._asked = time.monotonic()
+        if self._should_stop():
+            raise TrainingStopped
 
     def _check_loss(self) -> None:
         loss = self.train_loss

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from lstmgru.errors import SpecError
 from lstmgru.nn import kernels
-from lstmgru.training.module import Array, ResidentData, TrainingModule, Validation
+from lstmgru.training.module import Array, ResidentData, TrainingModule, TrainingStopped, Validation
 
 if TYPE_CHECKING:
     from lstmgru.specs import TrainSpec
@@ -44,7 +44,7 @@ class Observer(Protocol):
         """Called after every epoch."""
 
     def should_stop(self) -> bool:
-        """Whether to stop now; called between chunks of batches."""
+        """Whether to stop now; called several times a second."""
 
 
 class SilentObserver:
@@ -95,13 +95,8 @@ class Watch(Callback):
     def __init__(self, observer: Observer) -> None:
         self.epochs: list[EpochResult] = []
         self.stopped = False
-        self._observer = observer
+        self.observer = observer
         self._start = time.perf_counter()
-
-    def on_train_batch_end(self, trainer: Trainer, *_: object) -> None:
-        """Stop between two chunks if requested."""
-        if self._observer.should_stop():
-            self.stopped = trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report the epoch."""
@@ -109,8 +104,8 @@ class Watch(Callback):
         seconds = time.perf_counter() - self._start
         result = EpochResult(trainer.current_epoch + 1, pl_module.train_loss, pl_module.score, seconds)
         self.epochs.append(result)
-        self._observer.on_epoch(result)
-        if self._observer.should_stop():
+        self.observer.on_epoch(result)
+        if self.observer.should_stop():
             self.stopped = trainer.should_stop = True
 
 
@@ -178,9 +173,13 @@ def train_network(
             data,
             n_steps=spec.max_epochs * chunks.n_steps,
             validation=validation,
+            should_stop=watch.observer.should_stop,
         )
         trainer = _trainer(spec, best, watch, validation)
-        trainer.fit(module, datamodule=chunks)
+        try:
+            trainer.fit(module, datamodule=chunks)
+        except TrainingStopped:
+            watch.stopped = True
     best.restore(module)
     kernels.forget(network)
     return Trained(

@@ -113,8 +113,8 @@ class DataStore(Protocol):
 class Executor(Protocol):
     """Runs jobs. Use it as a context manager: leaving it ends all workers.
 
-    A worker that dies costs its job, whose outcome is then a failure that ``died``, and is replaced. An executor may
-    end a worker that ignores a stop request, with the same outcome.
+    A worker that dies costs its job, whose outcome is then a failure that ``died``, and is replaced. A worker that
+    ignores a stop request for some seconds is killed, and its job fails.
     """
 
     @property

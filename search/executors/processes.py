@@ -28,6 +28,8 @@ from search.executors.sharing import SharedFiles
 from search.executors.worker import READY, STOP, Parcel, worker_main
 
 _MOST_FAILED_STARTS = 3
+STOP_SECONDS = 5.0
+"""How long a job may take to stop when it is asked to; then its worker is killed."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -51,7 +53,9 @@ class _Worker:
     pipe: Connection[Any, Any]
     ready: bool = False
     job: Job | None = None
-    stop_sent: bool = False
+    stop: str | None = None
+    asked: float = 0.0
+    """When it was asked to stop, see :func:`time.monotonic`."""
 
 
 class ProcessExecutor:
@@ -99,7 +103,7 @@ class ProcessExecutor:
     def submit(self, job: Job) -> None:
         """Give the job to a free worker; one that is still starting takes it as soon as it is ready."""
         worker = next(worker for worker in self._workers if worker.job is None)
-        worker.job, worker.stop_sent = job, False
+        worker.job, worker.stop = job, None
         parcel = Parcel(job.key, pickle.dumps(job))
         with suppress(BrokenPipeError, ConnectionResetError):  # died while idle: poll sees it and says so
             worker.pipe.send(parcel)
@@ -157,15 +161,19 @@ class ProcessExecutor:
         self._workers[self._workers.index(worker)] = self._spawn()
         if worker.job is None:
             return []
-        return [Outcome(worker.job.key, failure=Failure(_death(worker.process.exitcode), died=True))]
+        return [Outcome(worker.job.key, failure=_failure(worker))]
 
     def _send_stops(self, callback: JobCallback) -> None:
         for worker in self._workers:
-            if worker.job is None or worker.stop_sent:
+            if worker.job is None:
+                continue
+            if worker.stop is not None:
+                if time.monotonic() - worker.asked > STOP_SECONDS:
+                    worker.process.kill()
                 continue
             reason = callback.stop_reason(worker.job.key)
             if reason is not None:
-                worker.stop_sent = True
+                worker.stop, worker.asked = reason, time.monotonic()
                 with suppress(BrokenPipeError, ConnectionResetError):
                     worker.pipe.send((STOP, worker.job.key, reason))
 
@@ -226,6 +234,13 @@ def _end(workers: list[_Worker]) -> None:
         if worker.process.is_alive():
             worker.process.kill()
             worker.process.join()
+
+
+def _failure(worker: _Worker) -> Failure:
+    """Why the job of a worker that died has failed."""
+    if worker.stop is not None and time.monotonic() - worker.asked > STOP_SECONDS:
+        return Failure(f"{worker.stop}, and the job did not stop within {STOP_SECONDS:g} s: its worker was killed")
+    return Failure(_death(worker.process.exitcode), died=True)
 
 
 def _death(exitcode: int | None) -> str:

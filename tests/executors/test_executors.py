@@ -107,6 +107,22 @@ def test_a_running_job_hears_that_it_should_stop(executor: Executor) -> None:
     assert 5 <= len(watcher.reports) < 400
 
 
+def test_a_job_that_does_not_stop_is_ended_with_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.executors.processes.STOP_SECONDS", 0.3)
+    watcher = Watcher()
+    watcher.stop_after[1] = 1
+    with make_executor(WorkerSettings(no_warm_up, preload=NEVER_USED if LINUX else ()), separate=True) as executor:
+        executor.submit(Job(1, sleep, (60.0,)))
+        began = time.monotonic()
+        failure = end(executor, watcher)[0].failure
+        assert time.monotonic() - began < 30
+        assert failure is not None
+        assert failure.reason == "enough, and the job did not stop within 0.3 s: its worker was killed"
+        assert not failure.died
+        executor.submit(Job(2, add, (1, 2)))  # by a new worker
+        assert end(executor, Watcher())[0].result == 3
+
+
 @dataclass
 class Box:
     """Something with an array in it."""

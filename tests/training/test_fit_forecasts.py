@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -135,10 +136,29 @@ def test_the_observer_hears_every_epoch_and_can_stop_the_training() -> None:
     assert tuple(recorder.epochs) == result.epochs
 
 
-def test_a_stop_before_the_first_epoch_ends_still_gives_a_scored_network() -> None:
-    result = fit_fold(observer=Recorder(stop_after=0))
-    assert len(result.epochs) == 1
-    assert np.isfinite(result.score)
+@pytest.mark.parametrize("options", [{}, {"evaluation": None}], ids=["scored", "unscored"])
+def test_a_stop_in_the_middle_of_an_epoch_leaves_it_unfinished(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lstmgru.training.module._ASK_SECONDS", 0.0)
+    recorder = Recorder(stop_after=0)
+    result = fit_fold(observer=recorder, **options)
+    assert result.stopped
+    assert (result.epochs, recorder.epochs, result.outputs) == ((), [], None)
+
+
+def test_a_stop_is_heard_in_the_validation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lstmgru.training.module._ASK_SECONDS", 0.0)
+    asked: list[str] = []
+
+    class InValidation(Recorder):
+        def should_stop(self) -> bool:
+            asked.append(sys._getframe(2).f_code.co_name)
+            return asked[-1] == "validation_step"
+
+    result = fit_fold(observer=InValidation(stop_after=0))
+    assert (result.stopped, result.epochs) == (True, ())
+    assert asked.count("validation_step") == 1
 
 
 def test_divergence_is_an_error_of_its_own() -> None:
