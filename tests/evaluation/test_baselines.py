@@ -123,7 +123,7 @@ def test_a_series_with_one_row_of_history_is_forecast_from_that_row(name: str) -
     after = forecasts(name, replace(panel, values=values), split, [151], short_series="pad")
     assert np.isfinite(before).all()
     assert np.array_equal(before, after)
-    if name != "linear":
+    if name in ("naive", "seasonal_naive", "theta", "ets"):
         assert np.array_equal(before[0], np.repeat(panel.values[150:151, :1], 10, axis=0))
 
 
@@ -195,7 +195,7 @@ def test_the_torch_module_computes_what_the_baseline_does(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["naive", "seasonal_naive", "linear"])
+@pytest.mark.parametrize("name", ["naive", "seasonal_naive", "linear", "channel_linear"])
 def test_the_torch_module_stands_in_onnx(name: str) -> None:
     module = rich_baseline(name).module()
     assert module is not None
@@ -233,8 +233,21 @@ def test_unknown_baselines_are_refused() -> None:
         fit_baseline("liner", PANEL, SPLIT, FORECAST, 14)
 
 
-def test_all_names_are_in_the_table() -> None:
-    assert set(baseline_names(PANEL, FORECAST)) <= set(BASELINES)
+@pytest.mark.parametrize(
+    ("targets", "zeros", "least", "names"),
+    [
+        (1, 0.0, 0, {"channel_linear", "croston", "adida"}),
+        (2, 0.0, 0, {"croston", "adida"}),
+        (1, 0.4, 0, {"channel_linear"}),
+        (1, 0.4, -1, {"channel_linear", "croston", "adida"}),
+    ],
+)
+def test_the_data_decide_which_baselines_are_used(targets: int, zeros: float, least: float, names: set[str]) -> None:
+    panel = make_panel((100,), targets=targets)
+    panel.values[: int(zeros * 100)] = 0
+    panel.values[0] = least
+    hidden = panel.hiding(np.array([90]))
+    assert set(BASELINES) - set(baseline_names(hidden, FORECAST)) == names
 
 
 def test_a_time_limit_stops_a_baseline_before_it_is_exceeded() -> None:
@@ -249,7 +262,11 @@ def test_a_time_limit_stops_a_baseline_before_it_is_exceeded() -> None:
         TimeLimit(should_stop=lambda: True).check()
 
 
-@pytest.mark.parametrize("name", ["linear"])
+@pytest.mark.parametrize("name", ["linear", "channel_linear", "theta", "ets", "trees"])
 def test_a_baseline_that_exceeds_its_time_limit_is_stopped(name: str) -> None:
+    def fit_and_predict() -> None:
+        baseline = fit_baseline(name, PANEL, SPLIT, FORECAST, 14, limit=TimeLimit(0.0))
+        forecaster(PANEL, baseline, TimeLimit(0.0))(np.arange(20, 30))
+
     with pytest.raises(BaselineTooSlow):
-        fit_baseline(name, PANEL, SPLIT, FORECAST, 14, limit=TimeLimit(0.0))
+        fit_and_predict()

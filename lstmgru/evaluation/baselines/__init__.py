@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lstmgru.errors import one_of
 from lstmgru.evaluation.baselines.base import UNLIMITED, BaselineData, FittedBaseline, TimeLimit, forecaster
+from lstmgru.evaluation.baselines.channel_linear import ChannelLinear
+from lstmgru.evaluation.baselines.ets import Ets
+from lstmgru.evaluation.baselines.intermittent import Adida, Croston
 from lstmgru.evaluation.baselines.linear import Linear
 from lstmgru.evaluation.baselines.naive import Naive, SeasonalNaive
+from lstmgru.evaluation.baselines.theta import Theta
+from lstmgru.evaluation.baselines.trees import Trees
 
 if TYPE_CHECKING:
     from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
@@ -24,18 +31,31 @@ __all__ = [
     "forecaster",
 ]
 
-BASELINES: dict[str, type[FittedBaseline]] = {kind.name: kind for kind in (Naive, SeasonalNaive, Linear)}
+_KINDS: tuple[type[FittedBaseline], ...] = (
+    Naive, SeasonalNaive, Linear, ChannelLinear, Croston, Adida, Theta, Ets, Trees,
+)  # fmt: skip
+BASELINES: dict[str, type[FittedBaseline]] = {kind.name: kind for kind in _KINDS}
 """Every baseline by name, simplest first."""
+
+# Share of zeros from which a series of demands is called intermittent.
+_INTERMITTENT = 0.3
 
 
 def baseline_names(panel: SeriesPanel, forecast: ForecastSpec) -> tuple[str, ...]:
     """The baselines that fit the data, simplest first.
 
     Args:
-        panel: The data.
+        panel: The data; hidden rows are ignored.
         forecast: Horizon and season.
     """
-    return tuple(BASELINES)
+    targets = panel.values[:, : panel.n_targets]
+    left_out = set()
+    if panel.n_targets == 1:
+        left_out.add(ChannelLinear.name)
+    known = np.isfinite(targets)
+    if (targets == 0).sum() < _INTERMITTENT * known.sum() or (targets[known] < 0).any():
+        left_out |= {Croston.name, Adida.name}
+    return tuple(name for name in BASELINES if name not in left_out)
 
 
 def fit_baseline(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -110,6 +112,38 @@ class LinearModule(nn.Module):
         change = (targets - last).abs().mean(dim=1, keepdim=True)
         scale = torch.maximum(change, SMALLEST_CHANGE * targets.abs().mean(dim=1, keepdim=True))
         return last, torch.where(scale == 0, 1.0, scale)
+
+
+class ChannelLinearModule(nn.Module):
+    """A linear map of the context of each target by itself.
+
+    Args:
+        scale: (Y,) units of the targets.
+        ridge: Of contexts and horizons in those units.
+    """
+
+    scale: Tensor
+    coefficients: Tensor
+    intercept: Tensor
+
+    def __init__(self, scale: npt.NDArray[np.float32], ridge: Ridge) -> None:
+        super().__init__()
+        for name, array in {"scale": scale, "coefficients": ridge.coefficients, "intercept": ridge.intercept}.items():
+            self.register_buffer(name, torch.tensor(array, dtype=torch.float32))
+
+    def forward(
+        self,
+        past: Tensor,
+        future: Tensor | None = None,
+        static: Tensor | None = None,
+        series: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
+        """(B, H, Y), see :meth:`lstmgru.evaluation.baselines.base.FittedBaseline.module`."""
+        targets = last_rows(past[..., : len(self.scale)], len(self.coefficients), lengths)
+        last = targets[:, -1:]
+        found = ((targets - last) / self.scale).transpose(1, 2) @ self.coefficients + self.intercept
+        return found.transpose(1, 2) * self.scale + last
 
 
 def last_rows(past: Tensor, context_length: int, lengths: Tensor | None) -> Tensor:
