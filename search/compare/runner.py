@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from search.compare.costs import Costs, measure
@@ -21,6 +22,7 @@ from search.errors import ComparisonUnfinished, TrackingError
 from search.executors.base import Executor, Job
 from search.executors.loop import run_one
 from search.reports.formatting import counted
+from search.run.baselines import baseline_seconds
 from search.run.progress import Listener
 from search.run.resume import as_begun
 from search.run.runner import check_registered, interruptible, make_study_executor
@@ -30,6 +32,7 @@ from search.study.journal import exclusive
 from search.study.paths import StudyPaths
 from search.study.store import StudyStore, trial_record
 from search.tasks import task_of
+from search.tasks.data import BaselineResult
 from search.tasks.plan import Plan
 
 
@@ -171,11 +174,17 @@ class _Comparing:
 
     def _score_baselines(self, executor: Executor) -> None:
         if self._store.whole.get("baselines") is None:
-            outcome = run_one(executor, Job(0, score_baselines, (task_of(self._plan), self._plan.search_data())))
+            task, data = task_of(self._plan), self._plan.search_data()
+            names = tuple(chain.from_iterable(task.baseline_groups(data)))
+            seconds = baseline_seconds(self._time.timeout)
+            outcome = run_one(executor, Job(0, score_baselines, (task, data, names, seconds)))
             if outcome.failure is not None:
                 self._listener.on_message(f"the baselines could not be scored: {outcome.failure.reason}")
             else:
-                self._store.whole.set("baselines", {name: found.score for name, found in outcome.result.items()})
+                self._store.whole.set(
+                    "baselines",
+                    {name: found.score for name, found in outcome.result.items() if isinstance(found, BaselineResult)},
+                )
 
     def _measure(self) -> None:
         best = best_trials(self._store)

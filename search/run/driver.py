@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from search.executors.base import INTERRUPTED, TIME_IS_UP, Executor, Failure, Job, Outcome
 from search.executors.loop import JobSource, run_jobs
+from search.run.baselines import FAILED, BaselineJobs
 from search.run.progress import Listener, Progress
 from search.run.state import SearchState
-from search.run.trial import TrialReport, run_trial, score_baselines
+from search.run.trial import TrialReport, run_trial
 from search.study.store import StudyStore
 from search.tasks import task_of
-from search.tasks.data import BaselineResult
 
 if TYPE_CHECKING:
     from search.study.budget import Budget
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from search.tracking.base import Tracker
 
 
-_BASELINES = -1
 _SHOW_SECONDS = 0.1
 _NOTE_SECONDS = 10.0
 _STOPPING = "stopping: running trials go back into the queue (press Ctrl-C again to quit immediately)"
@@ -56,7 +55,7 @@ class Driver(JobSource):
         self._state = SearchState(plan, store)
         self._data = executor.data.share(plan.search_data())
         executor.data.offload(plan.large_data)
-        self._baselines_missing = not store.get("baselines")
+        self._baselines = BaselineJobs(plan, store, self._data)
         self._began: dict[int, float] = {}
         self._seconds: list[float] = []
         self._started = self._elapsed_noted = self._shown = time.monotonic()
@@ -67,10 +66,10 @@ class Driver(JobSource):
         run_jobs(self._executor, self)
 
     def next_job(self) -> Job | None:
-        """The baselines if they are not scored yet, then trials while the budget allows."""
-        if self._baselines_missing:
-            self._baselines_missing = False
-            return Job(_BASELINES, score_baselines, (task_of(self._plan), self._data), retries=1)
+        """Baselines that are not scored yet, one job at a time, and trials while the budget allows."""
+        baselines = self._baselines.next_job(slow=self._state.seconds_left(self._budget) > 0)
+        if baselines is not None:
+            return baselines
         return self.ask() if self._state.may_ask(self._budget) else None
 
     def ask(self) -> Job:
@@ -87,9 +86,10 @@ class Driver(JobSource):
         self._show_progress()
 
     def on_outcome(self, outcome: Outcome) -> None:
-        """A trial ended, or the baselines are scored."""
-        if outcome.key == _BASELINES:
-            self._take_baselines(outcome)
+        """A trial ended, or some baselines are scored."""
+        if outcome.key < 0:
+            for message in self._baselines.take(outcome, keep=self._keep):
+                self._listener.on_message(message)
             return
         number, result, failure = outcome.key, outcome.result, outcome.failure
         if failure is None and result.stopped == INTERRUPTED:
@@ -109,12 +109,12 @@ class Driver(JobSource):
 
     def on_retry(self, job: Job, failure: Failure) -> Job:
         """The worker that scored the baselines died; trials are retried by the study itself, under a new number."""
-        self._say_baselines_failed(failure)
+        self._listener.on_message(FAILED.format(failure.reason))
         return job
 
     def on_interrupted(self, key: int) -> None:
         """A trial goes back into the queue; the baselines are scored by the next run."""
-        if key != _BASELINES:
+        if key >= 0:
             del self._began[key]
             self._state.requeue(key)
             self._tracker.update(self._state.record(key))
@@ -148,17 +148,6 @@ class Driver(JobSource):
             seconds_left = min(expected, max(0.0, self._state.seconds_left(self._budget)))
         return Progress(done, total, running, self._store.best(), time.monotonic() - self._started, seconds_left)
 
-    def _take_baselines(self, outcome: Outcome) -> None:
-        if outcome.failure is not None:
-            self._say_baselines_failed(outcome.failure)
-        elif outcome.result is not None:
-            results: dict[str, BaselineResult] = outcome.result
-            for name, result in results.items():
-                self._keep(name, result.outputs)
-            self._store.set("calibrations", {name: result.calibration for name, result in results.items()})
-            # Last: a study that has it does not score the baselines again.
-            self._store.set("baselines", {name: {"folds": result.score} for name, result in results.items()})
-
     def _keep(self, candidate: Candidate, outputs: Outputs | None) -> None:
         """Write the out-of-fold outputs of a trial or baseline; without them it cannot be a member of a blend."""
         if self._predictions is None or outputs is None:
@@ -169,9 +158,6 @@ class Driver(JobSource):
             what = f"trial {candidate}" if isinstance(candidate, int) else f"the baseline {candidate}"
             reason = error.strerror or str(error)
             self._listener.on_message(f"the predictions of {what} cannot be kept, so no blend can hold it: {reason}")
-
-    def _say_baselines_failed(self, failure: Failure) -> None:
-        self._listener.on_message(f"the baselines could not be scored: {failure.reason}")
 
     def _show_progress(self) -> None:
         """At most several times a second: 64 workers may send hundreds of reports."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from search.space.space import Model
     from search.study.predictions import Outputs
     from search.tasks.base import Task
-    from search.tasks.data import BaselineResult, TaskData
+    from search.tasks.data import BaselineResult, DroppedBaseline, TaskData
 
 
 @dataclass(frozen=True)
@@ -160,9 +160,11 @@ def run_trial(
     )
 
 
-def score_baselines(task: Task[Any, Any, Any], data: TaskData, context: JobContext) -> dict[str, BaselineResult] | None:
-    """Every baseline on the folds, by name; ``None`` if it was stopped."""
-    return task.score_baselines(data, lambda: context.stop_reason() is not None)
+def score_baselines(
+    task: Task[Any, Any, Any], data: TaskData, names: tuple[str, ...], seconds: float, context: JobContext
+) -> dict[str, BaselineResult | DroppedBaseline] | None:
+    """Some baselines on the folds, by name; ``None`` if it was stopped."""
+    return task.score_baselines(data, names, seconds, lambda: context.stop_reason() is not None)
 
 
 PRELOAD = ("lstmgru.training.fit_forecasts", "numba")

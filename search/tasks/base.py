@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from search.tasks.data import Backtest, BaselineResult, Data, Model, Split
+from search.tasks.data import Backtest, BaselineResult, Data, DroppedBaseline, Model, Split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -150,8 +150,21 @@ class Task(ABC, Generic[Data, Split, Model]):
         """
 
     @abstractmethod
-    def score_baselines(self, data: Data, should_stop: Callable[[], bool]) -> dict[str, BaselineResult] | None:
-        """Every baseline on the folds, by name; ``None`` if it was stopped."""
+    def baseline_groups(self, data: Data) -> tuple[tuple[str, ...], ...]:
+        """The names of the baselines for the data, simplest first: quick ones together, then each slow one."""
+
+    @abstractmethod
+    def score_baselines(
+        self, data: Data, names: tuple[str, ...], seconds: float, should_stop: Callable[[], bool]
+    ) -> dict[str, BaselineResult | DroppedBaseline] | None:
+        """Some baselines on the folds, by name; ``None`` if it was stopped.
+
+        Args:
+            data: Of the study.
+            names: The baselines.
+            seconds: Time limit of each; one that takes longer is dropped.
+            should_stop: Asks whether to stop.
+        """
 
     @abstractmethod
     def backtest(self, data: Data, model: Model) -> Backtest:

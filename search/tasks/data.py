@@ -43,6 +43,17 @@ class BaselineResult:
     outputs: Outputs | None = None
 
 
+@dataclass(frozen=True)
+class DroppedBaseline:
+    """A baseline that was not scored to the end.
+
+    Attributes:
+        reason: Why, after a colon.
+    """
+
+    reason: str
+
+
 class Backtest(Protocol):
     """Collects the outputs of a candidate for the folds."""
 

@@ -19,6 +19,7 @@ from search.study.predictions import Predictions
 from search.study.samplers import derive_seed
 from search.study.store import StudyStore
 
+BASELINES = ("naive", "seasonal_naive", "linear", "theta", "ets", "trees")
 RANDOM = ("search.sampler=random", "search.pruner=none")
 TWO = (*RANDOM, "search.objectives=[score, n_parameters]", "search.prefer={score: 1, n_parameters: 1}")
 
@@ -54,23 +55,24 @@ def test_train_seconds_are_those_of_all_folds(tmp_path: Path, monkeypatch: pytes
     assert store.record().trials[0].train_seconds == pytest.approx(sum(seen), abs=1e-3)
 
 
-def test_a_search_that_is_killed_while_it_notes_the_baselines_scores_them_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("killed_after", ["calibrations", "baselines"])
+def test_a_search_that_is_killed_while_it_notes_the_baselines_scores_the_others_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after: str
 ) -> None:
     """Their calibrations are needed at the end, so scores without them must not pass for the whole."""
     noted = StudyStore.set
 
     def killed(store: StudyStore, key: str, value: Any) -> None:
-        if key in ("baselines", "calibrations") and {"baselines", "calibrations"} & set(store.study.user_attrs):
-            raise KeyboardInterrupt
         noted(store, key, value)
+        if key == killed_after:
+            raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(StudyStore, "set", killed)
         with pytest.raises(KeyboardInterrupt):
             drive(tmp_path, *RANDOM)
     store = drive(tmp_path, *RANDOM)
-    assert set(store.get("baselines")) == set(store.get("calibrations")) == {"naive", "seasonal_naive", "linear"}
+    assert set(store.get("baselines")) == set(store.get("calibrations")) == set(BASELINES)
 
 
 # --- out-of-fold outputs ----------------------------------------------------------------------------------------------
@@ -87,7 +89,7 @@ def test_complete_trials_and_baselines_leave_their_outputs_and_pruned_ones_do_no
     complete = {trial.number for trial in store.record().complete}
     assert 0 < len(complete) < 10
     files = {f"trial-{number:05d}.npz" for number in complete}
-    assert kept_in(tmp_path) == files | {f"baseline-{name}.npz" for name in ("naive", "seasonal_naive", "linear")}
+    assert kept_in(tmp_path) == files | {f"baseline-{name}.npz" for name in BASELINES}
 
 
 def test_the_kept_outputs_have_the_scores_of_their_trials_and_baselines(tmp_path: Path) -> None:
@@ -130,7 +132,7 @@ def test_a_search_that_is_killed_between_writing_and_telling_runs_the_trial_agai
     assert {trial.state for trial in store.record().trials} == {"COMPLETE"}
     assert path.stat().st_mtime_ns > written
     assert path.read_bytes() == before
-    assert len(kept_in(tmp_path)) == 4 + 3
+    assert len(kept_in(tmp_path)) == 4 + len(BASELINES)
 
 
 def test_a_full_disk_costs_a_note_and_no_trial(tmp_path: Path) -> None:

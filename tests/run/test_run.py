@@ -36,6 +36,9 @@ def test_the_output_tells_the_whole_story_without_a_terminal(folder: Path) -> No
         "baseline: naive",
         "baseline: seasonal naive",
         "baseline: linear",
+        "baseline: theta",
+        "baseline: ets",
+        "baseline: trees",
         "4 trials: ",
         "on the holdout",
         "python -m search predict studies/tiny.bundle",
@@ -59,7 +62,7 @@ def test_show_json_holds_what_the_run_found(folder: Path) -> None:
     assert [trial["number"] for trial in trials] == [0, 1, 2, 3]
     complete = [trial for trial in trials if trial["state"] == "COMPLETE"]
     assert document["best"] == min(complete, key=lambda trial: trial["value"])
-    assert set(document["baselines"]) == {"naive", "seasonal_naive", "linear"}
+    assert set(document["baselines"]) == {"naive", "seasonal_naive", "linear", "theta", "ets", "trees"}
     assert all(baseline["holdout"] is not None for baseline in document["baselines"].values())
     assert document["holdout"]["score"] == document["holdout"]["metrics"]["mae"]
     assert Path(document["bundle"]).is_dir()
@@ -175,7 +178,7 @@ def test_from_python_in_silence(
     measures = ["n_parameters", "latency", "train_seconds", "seconds"]
     assert list(result.leaderboard.columns) == ["model", "trial", "folds", "holdout", *measures]
     assert result.leaderboard["folds"].is_monotonic_increasing
-    assert len(result.leaderboard) == 2 - sum(trial.state != "COMPLETE" for trial in result.study.trials) + 3
+    assert len(result.leaderboard) == 2 - sum(trial.state != "COMPLETE" for trial in result.study.trials) + 6
     assert len(result.predict(shop_table())) == 3
 
 

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from lstmgru.data.forecasting.arrays import WindowArrays, window_arrays
 from lstmgru.data.forecasting.design import WindowDesign
 from lstmgru.data.forecasting.windows import targets_at, training_runs
-from lstmgru.evaluation.baselines.base import UNLIMITED, Array, BaselineData, FittedBaseline, State, TimeLimit
+from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline, State
 from lstmgru.evaluation.baselines.ridge import ALPHAS, Ridge, fit_ridge, fit_ridge_of_few
+from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
 if TYPE_CHECKING:
     from torch import nn

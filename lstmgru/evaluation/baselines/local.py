@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lstmgru.data.forecasting.arrays import WindowArrays
-from lstmgru.evaluation.baselines.base import UNLIMITED, Array, BaselineData, FittedBaseline, State, TimeLimit
+from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline, State
+from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -58,7 +59,7 @@ class LocalBaseline(FittedBaseline):
         series = targets.transpose(0, 2, 1).reshape(-1, self.context_length)
         lengths = np.repeat(np.minimum(windows.lengths, self.context_length), self.n_targets)
         forecast = np.empty((len(series), self.horizon))
-        done = 0
+        done, limit = 0, limit.next_part()
         for part, length in _groups(lengths, self.season_length, self.context_length):
             forecast[part] = self.forecast(series[part, self.context_length - length :])
             done += len(part)

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lstmgru.data.forecasting.arrays import WindowArrays
-from lstmgru.evaluation.baselines.base import UNLIMITED, Array, BaselineData, FittedBaseline, State, TimeLimit
+from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline, State
+from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
 if TYPE_CHECKING:
     from torch import nn

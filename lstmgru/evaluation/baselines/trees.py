@@ -11,14 +11,15 @@ import numpy.typing as npt
 
 from lstmgru.data.forecasting.arrays import WindowArrays, window_arrays
 from lstmgru.data.forecasting.windows import targets_at, training_runs
-from lstmgru.evaluation.baselines.base import UNLIMITED, Array, BaselineData, FittedBaseline, State, TimeLimit
+from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline, State
 from lstmgru.evaluation.baselines.tree_features import Floats, TreeFeatures
+from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
 # Examples that are learned from, and steps of the horizon of one window among them.
 _MOST_EXAMPLES, _STEPS_OF_A_WINDOW = 40_000, 4
 _EXAMPLES_AT_ONCE = 16_384
 # After each of these numbers of trees the time is checked.
-_TREES = (8, 60)
+_TREES = (8, 30, 60)
 _SETTINGS: dict[str, Any] = {
     "loss": "absolute_error",
     "learning_rate": 0.12,
@@ -168,7 +169,7 @@ class Trees(FittedBaseline):
         """See :meth:`FittedBaseline.predict`."""
         shape = (self.horizon, self.features.n_targets)
         forecast = np.empty((len(windows), *shape), np.float32)
-        at_once = max(1, _EXAMPLES_AT_ONCE // (shape[0] * shape[1]))
+        at_once, limit = max(1, _EXAMPLES_AT_ONCE // (shape[0] * shape[1])), limit.next_part()
         for start in range(0, len(windows), at_once):
             some = windows.some(slice(start, start + at_once))
             steps = np.tile(np.arange(self.horizon), (len(some), 1))

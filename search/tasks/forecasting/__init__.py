@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from search.tasks.base import Task, lazy
-from search.tasks.data import BaselineResult
+from search.tasks.data import BaselineResult, DroppedBaseline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,32 +65,21 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
             short_series=data.short_series,
         )
 
-    def score_baselines(self, data: ForecastData, should_stop: Callable[[], bool]) -> dict[str, BaselineResult] | None:
-        """Every baseline on the folds, by name; ``None`` if it was stopped.
+    def baseline_groups(self, data: ForecastData) -> tuple[tuple[str, ...], ...]:
+        """See :meth:`search.tasks.base.Task.baseline_groups`."""
+        from lstmgru.evaluation.baselines import BASELINES, baseline_names
+        from search.tasks.baselines import grouped
 
-        A metric of quantiles is taken of intervals that are calibrated on the same forecasts, which favors them.
-        """
-        from lstmgru.evaluation.baselines import baseline_names, fit_baseline, forecaster
-        from search.tasks.forecasting.data import ForecastBacktest
+        return grouped(baseline_names(data.panel, data.forecast), lambda name: BASELINES[name].slow)
 
-        metric = data.metric
-        evaluations = [data.evaluation(fold) for fold in data.folds]
-        results = {}
-        for name in baseline_names(data.panel, data.forecast):
-            backtest, forecasts = ForecastBacktest(data, data.context_length), []
-            for number, (fold, evaluation) in enumerate(zip(data.folds, evaluations, strict=True)):
-                if should_stop():
-                    return None
-                fitted = fit_baseline(name, data.panel, fold, data.forecast, data.context_length, data.short_series)
-                forecasts.append(forecaster(data.panel, fitted)(evaluation.cutoffs))
-                backtest.add(number, forecasts[-1])
-            calibration = backtest.calibration()
-            scores = [
-                evaluation.score(metric, forecast, backtest.quantiles(evaluation, forecast, calibration))
-                for evaluation, forecast in zip(evaluations, forecasts, strict=True)
-            ]
-            results[name] = BaselineResult(sum(scores) / len(scores), calibration, backtest.outputs())
-        return results
+    def score_baselines(
+        self, data: ForecastData, names: tuple[str, ...], seconds: float, should_stop: Callable[[], bool]
+    ) -> dict[str, BaselineResult | DroppedBaseline] | None:
+        """See :meth:`search.tasks.base.Task.score_baselines`."""
+        from search.tasks.baselines import score_each
+        from search.tasks.forecasting.baselines import score_baseline
+
+        return score_each(names, lambda name: score_baseline(name, data, seconds, should_stop))
 
     def backtest(self, data: ForecastData, model: ModelSpec) -> ForecastBacktest:
         """Collects the forecasts of a candidate for the folds."""

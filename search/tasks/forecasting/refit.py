@@ -144,16 +144,19 @@ def _forecasts(
 
 
 def _score_baselines(job: ForecastJob, evaluation: ForecastEvaluation) -> tuple[dict[str, float], dict[str, Errors]]:
-    """Every baseline's score on the holdout, and its (windows,) errors there, by name.
+    """Score on the holdout and (windows,) errors there, by name, of the baselines that were scored on the folds.
 
     Their forecasts with all quantiles are let go of one after the other.
     """
-    from lstmgru.evaluation.baselines import baseline_names, fit_baseline, forecaster
+    from lstmgru.evaluation.baselines import BASELINES, baseline_names, fit_baseline, forecaster
 
     data, metric = job.data, job.data.forecast.metric
     scores: dict[str, float] = {}
     errors: dict[str, Errors] = {}
-    for name in baseline_names(data.panel, data.forecast):
+    names = job.baseline_calibrations or [
+        name for name in baseline_names(data.panel, data.forecast) if not BASELINES[name].slow
+    ]
+    for name in names:
         fitted = fit_baseline(name, data.panel, job.holdout, data.forecast, data.context_length, data.short_series)
         forecast = forecaster(data.panel, fitted)(evaluation.cutoffs)
         calibration = _calibration(job.baseline_calibrations.get(name))

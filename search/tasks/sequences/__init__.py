@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from search.tasks.base import Task, lazy
-from search.tasks.data import BaselineResult
+from search.tasks.data import BaselineResult, DroppedBaseline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,24 +66,22 @@ class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
             vectors=data.vectors,
         )
 
-    def score_baselines(self, data: SequenceData, should_stop: Callable[[], bool]) -> dict[str, BaselineResult] | None:
-        """Every baseline on the folds, by name; ``None`` if it was stopped."""
-        from lstmgru.data.sequences.raw import RawSequences
-        from lstmgru.evaluation.sequence_baselines import fit_sequence_baseline, sequence_baseline_names
-        from search.tasks.sequences.data import SequenceBacktest
+    def baseline_groups(self, data: SequenceData) -> tuple[tuple[str, ...], ...]:
+        """See :meth:`search.tasks.base.Task.baseline_groups`."""
+        from lstmgru.evaluation.sequence_baselines import SEQUENCE_BASELINES, sequence_baseline_names
+        from search.tasks.baselines import grouped
 
-        results = {}
-        for name in sequence_baseline_names(data.sequences, data.labels):
-            scores, backtest = [], SequenceBacktest(data)
-            for number, fold in enumerate(data.folds):
-                if should_stop():
-                    return None
-                fitted = fit_sequence_baseline(name, data.sequences, fold.train, data.labels)
-                outputs = fitted.predict(RawSequences.of(data.sequences, fold.evaluation))
-                backtest.add(number, outputs)
-                scores.append(data.evaluation(fold).score(data.metric, outputs))
-            results[name] = BaselineResult(sum(scores) / len(scores), outputs=backtest.outputs())
-        return results
+        names = sequence_baseline_names(data.sequences, data.labels)
+        return grouped(names, lambda name: SEQUENCE_BASELINES[name].slow)
+
+    def score_baselines(
+        self, data: SequenceData, names: tuple[str, ...], seconds: float, should_stop: Callable[[], bool]
+    ) -> dict[str, BaselineResult | DroppedBaseline] | None:
+        """See :meth:`search.tasks.base.Task.score_baselines`."""
+        from search.tasks.baselines import score_each
+        from search.tasks.sequences.baselines import score_baseline
+
+        return score_each(names, lambda name: score_baseline(name, data, seconds, should_stop))
 
     def backtest(self, data: SequenceData, model: SequenceModelSpec) -> SequenceBacktest:
         """Collects the outputs of a candidate for the folds."""

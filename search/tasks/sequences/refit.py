@@ -48,15 +48,21 @@ def write_holdout(job: SequenceJob, scores: HoldoutScores, bundle: Bundle) -> No
 
 
 def _baseline_outputs(job: SequenceJob) -> dict[str, Outputs]:
-    """Every baseline's outputs for the holdout, by name."""
+    """Outputs for the holdout, by name, of the baselines that were scored on the folds."""
     from lstmgru.data.sequences.raw import RawSequences
-    from lstmgru.evaluation.sequence_baselines import fit_sequence_baseline, sequence_baseline_names
+    from lstmgru.evaluation.sequence_baselines import (
+        SEQUENCE_BASELINES,
+        fit_sequence_baseline,
+        sequence_baseline_names,
+    )
 
     data, split = job.data, job.holdout
     scored = RawSequences.of(data.sequences, split.evaluation)
+    names = job.baseline_calibrations or [
+        name for name in sequence_baseline_names(data.sequences, data.labels) if not SEQUENCE_BASELINES[name].slow
+    ]
     return {
-        name: fit_sequence_baseline(name, data.sequences, split.train, data.labels).predict(scored)
-        for name in sequence_baseline_names(data.sequences, data.labels)
+        name: fit_sequence_baseline(name, data.sequences, split.train, data.labels).predict(scored) for name in names
     }
 
 

@@ -1,0 +1,92 @@
+"""The jobs of a search that score the baselines: one for the quick ones, one for each slow one."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from search.executors.base import Job
+from search.run.trial import score_baselines
+from search.tasks import task_of
+from search.tasks.data import BaselineResult, DroppedBaseline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from search.executors.base import Outcome
+    from search.study.predictions import Outputs
+    from search.study.store import StudyStore
+    from search.tasks.plan import Plan
+
+# Time limit of one baseline: a share of the time limit of the study, within bounds, in seconds.
+_SHARE, _LEAST, _MOST = 0.1, 2.0, 60.0
+FAILED = "the baselines could not be scored: {}"
+"""Message about a job that failed, of its reason."""
+
+
+def baseline_seconds(timeout: float | None) -> float:
+    """The time limit of one baseline, in seconds.
+
+    Args:
+        timeout: Of the study; ``None``: there is none.
+    """
+    return _MOST if timeout is None else min(_MOST, max(_LEAST, _SHARE * timeout))
+
+
+class BaselineJobs:
+    """Which baselines are still to be scored, and what the study knows of the others.
+
+    Args:
+        plan: What to search.
+        store: Keeps the scores, and why baselines were dropped.
+        data: Of the jobs, as the executor shares it.
+    """
+
+    def __init__(self, plan: Plan, store: StudyStore, data: Any) -> None:
+        self._task, self._store, self._data = task_of(plan), store, data
+        self._seconds = baseline_seconds(plan.config.search.timeout)
+        known = {**store.get("baselines", {}), **store.get("dropped_baselines", {})}
+        groups = self._task.baseline_groups(plan.search_data())
+        missing = [tuple(name for name in group if name not in known) for group in groups]
+        self._waiting = deque((-1 - number, names) for number, names in enumerate(missing) if names)
+        self._running: set[int] = set()
+
+    def next_job(self, *, slow: bool) -> Job | None:
+        """The next job, with a negative key, unless one is running: so trials run beside it.
+
+        Args:
+            slow: Whether there is time for slow baselines.
+        """
+        if self._running or not self._waiting or (self._waiting[0][0] < -1 and not slow):
+            return None
+        key, names = self._waiting.popleft()
+        self._running.add(key)
+        return Job(key, score_baselines, (self._task, self._data, names, self._seconds), retries=1)
+
+    def take(self, outcome: Outcome, keep: Callable[[str, Outputs | None], None]) -> list[str]:
+        """Record the outcome of a job.
+
+        Args:
+            outcome: Of the job.
+            keep: Writes the outputs of a baseline.
+
+        Returns:
+            Messages about baselines without a score.
+        """
+        self._running.discard(outcome.key)
+        if outcome.failure is not None:
+            return [FAILED.format(outcome.failure.reason)]
+        found: dict[str, BaselineResult | DroppedBaseline] = outcome.result or {}
+        results = {name: each for name, each in found.items() if isinstance(each, BaselineResult)}
+        dropped = {name: each.reason for name, each in found.items() if isinstance(each, DroppedBaseline)}
+        for name, result in results.items():
+            keep(name, result.outputs)
+        self._add("dropped_baselines", dropped)
+        self._add("calibrations", {name: each.calibration for name, each in results.items()})
+        # Last: baselines that it has are not scored again.
+        self._add("baselines", {name: {"folds": each.score} for name, each in results.items()})
+        return [f"the baseline {name.replace('_', ' ')} is left out: {reason}" for name, reason in dropped.items()]
+
+    def _add(self, key: str, values: dict[str, Any]) -> None:
+        if values:
+            self._store.set(key, {**self._store.get(key, {}), **values})
