@@ -14,14 +14,19 @@ copies.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from published import HERE, exported, parser, run_study, show, summary
 
 HORIZON = 96
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+Values = npt.NDArray[np.float64]
 _WINDOWS_AT_ONCE = 512
 _STEP_BY_STEP = (
     "space.segment_length=1",
@@ -70,14 +75,27 @@ def score(record: dict[str, Any], frame: pd.DataFrame, parts: Parts = PUBLISHED)
     """
     bundle = exported(record)
     values = frame[list(bundle.schema.targets)].to_numpy(np.float64)
+
+    def forecast(cutoffs: Rows) -> Floats:
+        rows = cutoffs[:, None] + np.arange(-bundle.model_spec.context_length, 0)
+        return bundle.forecast_array(values[rows].astype(np.float32), np.empty((len(rows), HORIZON, 0), np.float32))
+
+    return errors(forecast, values, parts)
+
+
+def errors(forecast: Callable[[Rows], Floats], values: Values, parts: Parts) -> dict[str, Any]:
+    """Errors over all windows of the test part, on values in standard deviations of the training part.
+
+    Args:
+        forecast: (windows,) cutoffs → (windows, H, Y) in original units.
+        values: (rows, Y).
+        parts: Of the rows.
+    """
     deviation = values[: parts.train].std(axis=0)  # the mean cancels in the errors
     cutoffs = np.arange(parts.validation, parts.test - HORIZON + 1)
     squared = absolute = 0.0
     for part in np.array_split(cutoffs, -(-len(cutoffs) // _WINDOWS_AT_ONCE)):
-        rows = part[:, None] + np.arange(-bundle.model_spec.context_length, 0)
-        past = values[rows].astype(np.float32)
-        forecast = bundle.forecast_array(past, np.empty((len(part), HORIZON, 0), np.float32))
-        error = (forecast - values[part[:, None] + np.arange(HORIZON)]) / deviation
+        error = (forecast(part) - values[part[:, None] + np.arange(HORIZON)]) / deviation
         squared += float((error**2).mean(axis=(1, 2)).sum())
         absolute += float(np.abs(error).mean(axis=(1, 2)).sum())
     return {"windows": len(cutoffs), "test_mse": squared / len(cutoffs), "test_mae": absolute / len(cutoffs)}

@@ -15,6 +15,7 @@ import pandas as pd
 from m4_hourly import HORIZON, SEASON, long, read
 
 from data_sets.base import DataSet, Part, Prepared, Scores, write_study, write_table
+from data_sets.baselines import panel_forecasts
 from data_sets.scores import Columns, owa, panel_errors
 from lstmgru.bundle import load_bundle
 from lstmgru.data.tables.datasets import load_dataset
@@ -57,13 +58,11 @@ class Panel(DataSet):
 
     def score(self, data: Path, prepared: Prepared, record: dict[str, Any], part: Part) -> Scores:
         """Forecast and score, see :meth:`DataSet.score`; the baselines learn from all rows before the scored part."""
-        from data_sets.panel_baselines import baseline_forecasts
-
         history, truth = self.parts(data, part)
         known = pd.concat([history, truth]).sort_values([self.columns.id, self.columns.time])
         exported = self.errors(history, truth, self._forecast(record["bundle"], known, part))
         horizon = self._horizon(part)
-        found = baseline_forecasts(prepared, known, self.columns, horizon=horizon, test=self.test_rows)
+        found = panel_forecasts(prepared, known, self.columns, horizon=horizon, test=self.test_rows)
         baselines = {name: self.errors(history, truth, each)[self.metric] for name, each in found.items()}
         return Scores(exported, exported[self.metric], baselines)
 

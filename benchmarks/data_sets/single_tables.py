@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import etth1
+import numpy as np
 import pandas as pd
 import yaml
 from published import HERE
 
-from data_sets.base import ROOT, DataSet, Part, Prepared, Scores, baselines_of, of_holdout, write_study, write_table
+from data_sets.base import ROOT, DataSet, Part, Prepared, Scores, of_holdout, write_study, write_table
+from data_sets.baselines import forecasters
 from lstmgru.data.tables.datasets import load_dataset
+from search.api import load_plan
+from search.tasks.forecasting.plan import ForecastPlan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +54,17 @@ class ETTh1(DataSet):
         return Prepared(write_study(folder, self.name, study), table)
 
     def score(self, data: Path, prepared: Prepared, record: dict[str, Any], part: Part) -> Scores:
-        """Errors on values scaled as in the literature, see :meth:`DataSet.score`.
-
-        The baselines are those of the study's holdout, whose scale differs a little.
-        """
-        found = etth1.score(record, self._frame(data, part), self._parts(part))
+        """Errors on values scaled as in the literature, those of the baselines too, see :meth:`DataSet.score`."""
+        parts = self._parts(part)
+        found = etth1.score(record, self._frame(data, part), parts)
         exported = {"mse": found["test_mse"], "mae": found["test_mae"]}
-        return Scores(exported, exported["mse"], baselines_of(record))
+        plan = load_plan(prepared.study, data=prepared.table)
+        assert isinstance(plan, ForecastPlan)
+        values = plan.panel.values[:, : plan.panel.n_targets].astype(np.float64)
+        baselines = {
+            name: etth1.errors(forecast, values, parts)["test_mse"] for name, forecast in forecasters(plan).items()
+        }
+        return Scores(exported, exported["mse"], baselines)
 
     def _frame(self, data: Path, part: Part) -> pd.DataFrame:
         return pd.read_csv(data / "ett" / "ETTh1.csv")[: self._parts(part).test]

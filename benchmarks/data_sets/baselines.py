@@ -1,4 +1,4 @@
-"""The baselines of a study, fitted to all rows before the test part of a panel, and their forecasts of it."""
+"""The baselines of a study, fitted to all rows before the test part, and their forecasts of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from data_sets.base import Prepared
 from data_sets.scores import Columns
 from lstmgru.errors import BaselineTooSlow
 from lstmgru.evaluation.baselines import TimeLimit, baseline_names, fit_baseline, forecaster
+from lstmgru.evaluation.baselines.base import Forecaster
 from search.api import load_plan
 from search.tasks.forecasting.plan import ForecastPlan
 
@@ -16,10 +17,10 @@ LIMIT = 300.0
 """Seconds for each baseline; those that take longer are left out."""
 
 
-def baseline_forecasts(
+def panel_forecasts(
     prepared: Prepared, known: pd.DataFrame, columns: Columns, *, horizon: int, test: int
 ) -> dict[str, pd.DataFrame]:
-    """Forecasts with the columns ``id``, ``time`` and ``forecast``, by name.
+    """Forecasts of the test part of a panel with the columns ``id``, ``time`` and ``forecast``, by name.
 
     Args:
         prepared: The study, whose baselines are used.
@@ -36,19 +37,25 @@ def baseline_forecasts(
         overrides=[f"splits.holdout={test}", f"splits.fold_size={horizon}", "splits.folds=1", "splits.align=end"],
     )
     assert isinstance(plan, ForecastPlan)
-    panel, split, context = plan.panel, plan.splits.holdout, plan.longest_context
-    cutoffs = (split.evaluation[:, :1] + np.arange(0, test, horizon)).ravel()
-    rows = (cutoffs[:, None] + np.arange(horizon)).ravel()
+    panel, cutoffs = plan.panel, plan.splits.holdout.evaluation[:, :1] + np.arange(0, test, horizon)
+    rows = (cutoffs.ravel()[:, None] + np.arange(horizon)).ravel()
     places = {
         columns.id: np.repeat(panel.ids, test),
         columns.time: pd.Series(panel.times[rows]).astype(known[columns.time].dtype),
     }
-    short = plan.config.data.short_series
+    return {
+        name: pd.DataFrame({**places, "forecast": forecast(cutoffs.ravel()).ravel()})
+        for name, forecast in forecasters(plan).items()
+    }
+
+
+def forecasters(plan: ForecastPlan) -> dict[str, Forecaster]:
+    """The baselines of a study by name, fitted to all rows before its holdout."""
     found = {}
-    for name in baseline_names(panel, plan.forecast):
+    for name in baseline_names(plan.panel, plan.forecast):
+        data = (plan.panel, plan.splits.holdout, plan.forecast, plan.longest_context, plan.config.data.short_series)
         try:
-            fitted = fit_baseline(name, panel, split, plan.forecast, context, short, TimeLimit(LIMIT))
-            found[name] = pd.DataFrame({**places, "forecast": forecaster(panel, fitted)(cutoffs).ravel()})
+            found[name] = forecaster(plan.panel, fit_baseline(name, *data, TimeLimit(LIMIT)))
         except BaselineTooSlow:
             continue
     return found
