@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lstmgru.evaluation.sequence_baselines.base import Floats
 from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
-_COLUMNS_AT_ONCE = 1024
+_AT_ONCE = 1024
 # Time that the eigenvectors of a matrix of products take, relative to the products of as many columns; measured.
 _EIGENVECTORS = 10
 
@@ -51,63 +51,72 @@ def fit_loo_ridge(
     """
     mean = targets.mean(axis=0)
     solve = _by_examples if features.shape[0] <= features.shape[1] else _by_features
-    coefficients, alpha, errors = solve(features, targets - mean, alphas, limit.next_part())
-    return LooRidge(coefficients, mean, alpha, targets - errors)
+    coefficients, best, errors = solve(features, targets - mean, np.asarray(alphas), limit.next_part())
+    return LooRidge(coefficients, mean, float(alphas[best]), targets - errors)
 
 
 def _by_examples(
-    features: npt.NDArray[np.float32], centered: Floats, alphas: Sequence[float], limit: TimeLimit
-) -> tuple[Floats, float, Floats]:
-    """Coefficients, penalty and leave-one-out errors, from the products of examples."""
-    count = len(features)
+    features: npt.NDArray[np.float32], centered: Floats, alphas: Floats, limit: TimeLimit
+) -> tuple[Floats, int, Floats]:
+    """Coefficients, number of the penalty and leave-one-out errors, from the products of examples."""
+    count, width = features.shape
     products = np.zeros((count, count))
-    for start in range(0, features.shape[1], _COLUMNS_AT_ONCE):
-        block = features[:, start : start + _COLUMNS_AT_ONCE].astype(np.float64)
-        products += block @ block.T
-    limit.check(features.shape[1], features.shape[1] + _EIGENVECTORS * count)
+    for block in _blocks(features.T):
+        products += block.T @ block
+    limit.check(width, width + _EIGENVECTORS * count)
     # The intercept has no penalty: a large eigenvalue for it keeps the others apart from it.
     products -= products.mean(axis=0)
     products -= products.mean(axis=1, keepdims=True)
     largest = max(1.0, float(np.trace(products)))
-    values, vectors = np.linalg.eigh(products + largest / count)
-    values, turned, squares = np.maximum(values, 0.0), vectors.T @ centered, vectors**2
-    best: tuple[float, float, Floats, Floats] | None = None
-    for alpha in alphas:
-        inverse = 1 / (values + alpha)
-        weights = vectors @ (inverse[:, None] * turned)
-        diagonal = squares @ inverse - 1 / ((largest + alpha) * count)
-        errors = weights / diagonal[:, None]
-        loss = float((errors**2).mean())
-        if best is None or loss < best[0]:
-            best = loss, float(alpha), errors, weights
-    assert best is not None  # there is a penalty
-    _, alpha, errors, weights = best
-    return (features.T @ weights).T, alpha, errors
+    products += largest / count
+    values, vectors = _eigenvectors(products)
+    turned, inverses = vectors.T @ centered, 1 / (values[:, None] + alphas)
+    diagonals = np.concatenate([block**2 @ inverses for block in _blocks(vectors)])
+    diagonals -= 1 / ((largest + alphas) * count)
+    weights = [vectors @ (inverse[:, None] * turned) for inverse in inverses.T]
+    errors = [each / diagonal[:, None] for each, diagonal in zip(weights, diagonals.T, strict=True)]
+    best = _least(errors)
+    coefficients = np.concatenate([block @ weights[best] for block in _blocks(features.T)])
+    return coefficients.T, best, errors[best]
 
 
 def _by_features(
-    features: npt.NDArray[np.float32], centered: Floats, alphas: Sequence[float], limit: TimeLimit
-) -> tuple[Floats, float, Floats]:
+    features: npt.NDArray[np.float32], centered: Floats, alphas: Floats, limit: TimeLimit
+) -> tuple[Floats, int, Floats]:
     """The same from the products of features."""
     count, width = features.shape
-    products = np.zeros((width, width))
-    for start in range(0, count, _COLUMNS_AT_ONCE):
-        block = features[start : start + _COLUMNS_AT_ONCE].astype(np.float64)
+    products, with_targets = np.zeros((width, width)), np.zeros((width, centered.shape[1]))
+    for block, targets in zip(_blocks(features), _blocks(centered), strict=True):
         products += block.T @ block
+        with_targets += block.T @ targets
     limit.check(count, count + _EIGENVECTORS * width)
-    values, vectors = np.linalg.eigh(products)
-    values, turned = np.maximum(values, 0.0), vectors.T @ (features.T @ centered)
-    rotated = features @ vectors
-    squares = rotated**2
-    best: tuple[float, float, Floats, Floats] | None = None
-    for alpha in alphas:
-        inverse = 1 / (values + alpha)
-        weights = inverse[:, None] * turned
-        left = 1 - 1 / count - squares @ inverse
-        errors = (centered - rotated @ weights) / left[:, None]
-        loss = float((errors**2).mean())
-        if best is None or loss < best[0]:
-            best = loss, float(alpha), errors, weights
-    assert best is not None  # there is a penalty
-    _, alpha, errors, weights = best
-    return (vectors @ weights).T, alpha, errors
+    values, vectors = _eigenvectors(products)
+    turned, inverses = vectors.T @ with_targets, 1 / (values[:, None] + alphas)
+    weights = [inverse[:, None] * turned for inverse in inverses.T]
+    errors = np.empty((len(alphas), *centered.shape))
+    for start, block in zip(range(0, count, _AT_ONCE), _blocks(features), strict=True):
+        rotated, rows = block @ vectors, slice(start, start + _AT_ONCE)
+        left = 1 - 1 / count - rotated**2 @ inverses
+        for number, each in enumerate(weights):
+            errors[number, rows] = (centered[rows] - rotated @ each) / left[:, number, None]
+    best = _least(errors)
+    return (vectors @ weights[best]).T, best, errors[best]
+
+
+def _blocks(matrix: npt.NDArray[np.floating]) -> Iterator[Floats]:
+    """Rows of a matrix in double precision, some at once: a copy of all would take too much memory."""
+    for start in range(0, len(matrix), _AT_ONCE):
+        yield matrix[start : start + _AT_ONCE].astype(np.float64)
+
+
+def _eigenvectors(products: Floats) -> tuple[Floats, Floats]:
+    """Eigenvalues, at least 0, and eigenvectors of a symmetric matrix, which is overwritten."""
+    from scipy.linalg import eigh
+
+    values, vectors = eigh(products.T, overwrite_a=True, check_finite=False)
+    return np.maximum(values, 0.0), vectors
+
+
+def _least(errors: Iterable[Floats]) -> int:
+    """Number of the smallest errors in the mean of squares; the first of equal ones."""
+    return int(np.argmin([(each**2).mean() for each in errors]))

@@ -23,7 +23,7 @@ from lstmgru.specs import LabelSpec
 N_FEATURES = 10_000
 """Features of a sequence."""
 MOST_FEATURES = 40_000_000
-"""Features of all training sequences (160 MB); if there are more than 4,000, each has fewer features."""
+"""Features of all training sequences; if there are more than 4,000, each has fewer. Fitting takes up to 600 MB."""
 
 _COLUMNS_AT_ONCE = 1024
 _ALPHAS = np.logspace(-3, 5, 13)
