@@ -5,21 +5,23 @@ A bundle is data, never code: weights in safetensors, everything else in JSON.
 
 from lstmgru.bundle.base import Bundle
 from lstmgru.bundle.forecasting.bundle import ForecastBundle
-from lstmgru.bundle.forecasting.members import ForecastNetworkMember
+from lstmgru.bundle.forecasting.members import ForecastBaselineMember, ForecastNetworkMember
 from lstmgru.bundle.forecasting.tables import example_frame
 from lstmgru.bundle.load import load_bundle
 from lstmgru.bundle.members import Member
 from lstmgru.bundle.save import SavedBundle, save_bundle
 from lstmgru.bundle.sequences.bundle import SequenceBundle
-from lstmgru.bundle.sequences.members import SequenceNetworkMember
+from lstmgru.bundle.sequences.members import SequenceBaselineMember, SequenceNetworkMember
 from lstmgru.bundle.sequences.tables import example_sequences
 
 __all__ = [
     "Bundle",
+    "ForecastBaselineMember",
     "ForecastBundle",
     "ForecastNetworkMember",
     "Member",
     "SavedBundle",
+    "SequenceBaselineMember",
     "SequenceBundle",
     "SequenceNetworkMember",
     "example_frame",

@@ -42,6 +42,11 @@ class Servable(nn.Module, ABC):
         """The recurrent layers of its networks."""
 
     @property
+    def outside(self) -> tuple[str, ...]:
+        """Names of members that are computed outside of torch; with any, the module cannot be exported."""
+        return ()
+
+    @property
     @abstractmethod
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The inputs of ``forward`` with their shapes, without the batch."""

@@ -115,8 +115,8 @@ def member_lines(members: Sequence[Member], unit: str) -> Iterator[str]:
         trial = "" if member.trial is None else f", trial {member.trial}"
         score = "unknown" if member.score is None else number(member.score)
         yield (
-            f"| {escape(member.title)}{trial} | {member.weight:.3g} | {member.reads} | {member.n_parameters:,} | "
-            f"{score} |"
+            f"| {escape(member.title)}{trial} | {member.weight:.3g} | {member.reads or 'all'} | "
+            f"{member.n_parameters:,} | {score} |"
         )
     yield ""
 

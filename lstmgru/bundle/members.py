@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
-from lstmgru.errors import SpecError
+from lstmgru.errors import LstmGruError, SpecError, one_of
 from lstmgru.nn.network import count_parameters
 from lstmgru.specs import RecurrentSpec, TrainSpec
 
@@ -52,8 +55,8 @@ class Member(ABC):
 
     @property
     @abstractmethod
-    def reads(self) -> int:
-        """Rows of context, or steps of a sequence, that it reads at most."""
+    def reads(self) -> int | None:
+        """Rows of context, or steps of a sequence, that it reads at most; ``None`` for all."""
 
     @abstractmethod
     def arrays(self) -> dict[str, Tensor]:
@@ -100,6 +103,107 @@ class NetworkMember(Member):
     def describe(self) -> dict[str, Any]:
         """Its entry in ``bundle.json``, as plain values."""
         return {**super().describe(), "model": self.model_spec.to_dict(), "training": self.train_spec.to_dict()}
+
+
+class FittedMethod(Protocol):
+    """A fitted baseline of any task."""
+
+    name: ClassVar[str]
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that it stores."""
+
+    def state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Everything that was learned, as plain values and arrays."""
+
+    @classmethod
+    def from_state(cls, values: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Self:
+        """The baseline whose :meth:`state` this is."""
+
+
+_Method = TypeVar("_Method", bound=FittedMethod)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BaselineMember(Member):
+    """A fitted baseline.
+
+    Attributes:
+        baseline: Fitted to the training data.
+    """
+
+    baseline: FittedMethod
+
+    @property
+    def kind(self) -> str:
+        """The name of the baseline."""
+        return self.baseline.name
+
+    @property
+    def title(self) -> str:
+        """The name of the baseline."""
+        return self.baseline.name
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that the baseline stores."""
+        return self.baseline.n_parameters
+
+    def arrays(self) -> dict[str, Tensor]:
+        """The arrays of the baseline."""
+        return {name: torch.tensor(np.ascontiguousarray(array)) for name, array in self.baseline.state()[1].items()}
+
+    def describe(self) -> dict[str, Any]:
+        """Its entry in ``bundle.json``, as plain values."""
+        arrays = {name: _described(tensor) for name, tensor in self.arrays().items()}
+        return {**super().describe(), "state": self.baseline.state()[0], "arrays": arrays}
+
+
+def stored_baseline(
+    kinds: Mapping[str, type[_Method]],
+    values: dict[str, Any],
+    arrays: dict[str, Tensor],
+    probe: Callable[[_Method], tuple[npt.NDArray[Any], tuple[int, ...]]],
+) -> _Method:
+    """The baseline of a member.
+
+    Args:
+        kinds: The baselines of the task by name.
+        values: The entry of the member in ``bundle.json``.
+        arrays: Of the member.
+        probe: Runs the baseline on an example; gives its outputs and the shape that they must have.
+
+    Raises:
+        KeyError: The entry is incomplete.
+        SpecError: The kind is unknown, or state and arrays do not fit together or the bundle.
+    """
+    kind, described = values["kind"], values["arrays"]
+    one_of("kind of a member", kind, (NETWORK, *kinds))
+    found = {name: _described(tensor) for name, tensor in arrays.items()}
+    if found != described:
+        name = min(key for key in {*found, *described} if found.get(key) != described.get(key))
+        raise SpecError(
+            f"the array {name} of the member {kind} must be {described.get(name, 'missing')} in weights.safetensors "
+            f"but is {found.get(name, 'missing')}"
+        )
+    try:
+        baseline = kinds[kind].from_state(values["state"], {name: tensor.numpy() for name, tensor in arrays.items()})
+        outputs, expected = probe(baseline)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, LstmGruError) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise SpecError(f"the state of the member {kind} is invalid: {what}") from error
+    if outputs.shape != expected or not np.isfinite(outputs).all():
+        raise SpecError(
+            f"the member {kind} must predict {list(expected)} finite numbers but predicts {list(outputs.shape)}, "
+            f"{int(np.isfinite(outputs).sum())} of them finite"
+        )
+    return baseline
+
+
+def _described(tensor: Tensor) -> str:
+    """``float64[12, 3]``."""
+    return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
 
 
 def common_values(values: dict[str, Any]) -> dict[str, Any]:

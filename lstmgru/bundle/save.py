@@ -85,7 +85,7 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool | Literal["
 def _write_arrays(bundle: Bundle, folder: Path) -> dict[str, Any]:
     """Write weights and vocabularies; names and digests of the files, as keys of ``bundle.json``."""
     arrays = {
-        array_prefix(number) + name: tensor.contiguous()
+        array_prefix(number) + name: tensor.contiguous().clone()  # safetensors refuses shared memory
         for number, part in enumerate(bundle.arrays())
         for name, tensor in part.items()
     }

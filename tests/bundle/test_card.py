@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from helpers import sequence_bundles
+from helpers.blends import blend_of
 from helpers.forecast_bundles import (
     CONTEXT,
     HORIZON,
@@ -298,3 +299,27 @@ def test_the_python_of_a_card_of_labels_runs(table: Any, tmp_path: Path, monkeyp
     names: dict[str, Any] = {}
     exec(snippet.replace("path/to/this/bundle", "bundle"), names)
     assert len(names["labels"]) == (2 if table is text_table else 8)
+
+
+def test_the_card_of_a_blend_says_what_each_member_contributes(tmp_path: Path) -> None:
+    panel = rich_panel(rich_table(40))
+    metrics = {"holdout": {"rmse": 2.0}, "baselines": {"naive": 3.0}, "single": {"name": "trial 7", "score": 2.1}}
+    provenance = {"study": "shops", "trained_on": "everything"}
+    bundle = blend_of(panel, metrics=metrics, provenance=provenance)
+    card = (save(tmp_path / "bundle", bundle) / "MODEL_CARD.md").read_text()
+    total = sum(member.n_parameters for member in bundle.members)
+    for line in (
+        f" from the last 8. A blend of 4 members with {total:,} parameters.",
+        "A table with at least 6 rows for each series, of which the last 8 are read, without gaps, and",
+        "| member | weight | rows read | parameters | mean score of the folds |",
+        r"| log \> last \> lstm(5) \> gru(4), trial 7 | 0.438 | 6 | ",
+        "| linear | 0.2 | 8 | ",
+        "| positive numbers: the values to forecast",
+        "by the same members trained on the data before it. The members of this model were then trained on all data, ",
+        "| trial 7, alone | 2.1 |",
+        "A single network in place of the blend would be 5.0% worse.",
+    ):
+        assert line in card, line
+    kept = card_of(tmp_path / "kept", provenance={"trained_on": "before_holdout"})
+    assert "Scores on a holdout that neither the search nor the training used; rmse" in kept
+    assert "member | weight" not in kept

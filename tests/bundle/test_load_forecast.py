@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers.bundle_files import edit, flip_a_bit, write
+from helpers.bundle_files import edit, flip_a_bit, replace_weights, write
 from helpers.custom_cells import Elman
 from helpers.forecast_bundles import (
     HORIZON,
@@ -130,16 +130,6 @@ def test_the_description_is_strict_json(tmp_path: Path) -> None:
 def test_what_json_cannot_hold_is_refused_with_its_place() -> None:
     with pytest.raises(BundleError, match=r"provenance\.list\.1 .* but is a complex"):
         plain({"list": [1, 2j]}, "provenance")
-
-
-def replace_weights(content: bytes) -> Callable[[Path], None]:
-    """Other weights, with their true digest."""
-
-    def change(folder: Path) -> None:
-        write("weights.safetensors", content)(folder)
-        edit("weights", "sha256", to=hashlib.sha256(content).hexdigest())(folder)
-
-    return change
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -33,3 +34,13 @@ def flip_a_bit(folder: Path) -> None:
     content = bytearray((folder / "weights.safetensors").read_bytes())
     content[-1] ^= 1
     (folder / "weights.safetensors").write_bytes(content)
+
+
+def replace_weights(content: bytes) -> Callable[[Path], None]:
+    """Other weights, with their true digest."""
+
+    def change(folder: Path) -> None:
+        write("weights.safetensors", content)(folder)
+        edit("weights", "sha256", to=hashlib.sha256(content).hexdigest())(folder)
+
+    return change

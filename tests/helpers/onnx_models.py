@@ -13,7 +13,7 @@ from torch import Tensor
 from helpers.forecast_bundles import HORIZON, calibration_of
 from helpers.lazy import LazyModule
 from helpers.networks import make_network
-from lstmgru.bundle.forecasting.network import NetworkForecaster
+from lstmgru.bundle.forecasting.parts import NetworkForecaster
 from lstmgru.bundle.forecasting.servable import BlendedForecaster
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.specs import InputSpec, ModelSpec

@@ -52,8 +52,9 @@ class ForecastBundle(ForecastModel):
         check_short_series(data["short_series"])
         inputs = input_spec(schema, n_series=len(ids), short_series=data["short_series"])
         calibration = description["calibration"]
+        entries = zip(description["members"], stored.arrays, strict=True)
         return cls(
-            members=tuple(member_of(values, inputs, forecast) for values in description["members"]),
+            members=tuple(member_of(values, arrays, inputs, forecast) for values, arrays in entries),
             forecast=forecast,
             schema=schema,
             frequency=data["frequency"],

@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
+from torch import Tensor
 
-from lstmgru.bundle.members import NETWORK, NetworkMember, common_values
+from lstmgru.bundle.members import NETWORK, BaselineMember, NetworkMember, common_values, stored_baseline
+from lstmgru.data.forecasting.arrays import WindowArrays
 from lstmgru.data.forecasting.scaling import Scaler
-from lstmgru.errors import SpecError, one_of
+from lstmgru.errors import SpecError
+from lstmgru.evaluation.baselines import BASELINES, FittedBaseline
 from lstmgru.nn.network import MEDIAN, ForecastNetwork
 from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
+
+# More than any baseline reads; a damaged file may hold any number.
+_MOST_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -81,19 +88,62 @@ class ForecastNetworkMember(NetworkMember):
         return {**super().describe(), "scaler": self.scaler.to_dict()}
 
 
-def member_of(values: dict[str, Any], inputs: InputSpec, forecast: ForecastSpec) -> ForecastNetworkMember:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ForecastBaselineMember(BaselineMember):
+    """A fitted baseline of forecasts.
+
+    Attributes:
+        baseline: Fitted to the training data.
+    """
+
+    baseline: FittedBaseline
+
+    @property
+    def reads(self) -> int:
+        """The context length."""
+        return self.baseline.context_length
+
+
+ForecastMember = ForecastNetworkMember | ForecastBaselineMember
+
+
+def member_of(
+    values: dict[str, Any], arrays: dict[str, Tensor], inputs: InputSpec, forecast: ForecastSpec
+) -> ForecastMember:
     """A member from its entry in ``bundle.json``.
 
     Args:
         values: The entry.
+        arrays: Of the member.
         inputs: Of the bundle.
         forecast: Likewise.
 
     Raises:
         KeyError, TypeError, ValueError, AttributeError, LstmGruError: A key is missing or a value is invalid.
     """
-    one_of("kind of a member", values["kind"], (NETWORK,))
-    return ForecastNetworkMember.from_description(values, inputs, forecast)
+    if values["kind"] == NETWORK:
+        return ForecastNetworkMember.from_description(values, inputs, forecast)
+    baseline = stored_baseline(BASELINES, values, arrays, lambda each: _probe(each, inputs, forecast))
+    return ForecastBaselineMember(**common_values(values), baseline=baseline)
+
+
+def _probe(
+    baseline: FittedBaseline, inputs: InputSpec, forecast: ForecastSpec
+) -> tuple[npt.NDArray[Any], tuple[int, ...]]:
+    """What a baseline forecasts from one window of positive numbers, and the shape that it must have."""
+    steps = baseline.context_length
+    if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= _MOST_ROWS:
+        raise SpecError(f"context_length must be a whole number from 1 to {_MOST_ROWS} but is {steps!r}")
+    past = np.ones((1, steps, inputs.n_inputs), np.float32)
+    past[..., : inputs.n_targets] += np.arange(steps)[:, None] % 3
+    windows = WindowArrays(
+        past,
+        np.ones((1, forecast.horizon, inputs.n_future), np.float32),
+        np.array([steps]),
+        np.ones((1, inputs.n_static), np.float32) if inputs.n_static else None,
+        np.ones(1, np.int64),
+    )
+    return baseline.predict(windows), (1, forecast.horizon, inputs.n_targets)
 
 
 def check_member(member: ForecastNetworkMember, forecast: ForecastSpec, inputs: InputSpec) -> None:

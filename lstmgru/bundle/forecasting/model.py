@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from lstmgru.bundle.base import Bundle
-from lstmgru.bundle.forecasting.members import ForecastNetworkMember, check_member
-from lstmgru.bundle.forecasting.network import NetworkForecaster
+from lstmgru.bundle.forecasting.members import ForecastMember, ForecastNetworkMember, check_member
+from lstmgru.bundle.forecasting.parts import BaselineForecaster, MemberForecaster, NetworkForecaster
 from lstmgru.bundle.forecasting.servable import BlendedForecaster
 from lstmgru.bundle.members import check_weights
 from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema, ShortSeries, input_spec
@@ -51,7 +51,7 @@ class ForecastModel(Bundle):
     results = "forecasts"
     renamed_weights = {"direct.": "decoder.", "going_on.": "decoder."}  # noqa: RUF012 as it is never changed
 
-    members: tuple[ForecastNetworkMember, ...]
+    members: tuple[ForecastMember, ...]
     forecast: ForecastSpec
     schema: SeriesSchema
     frequency: str
@@ -81,7 +81,7 @@ class ForecastModel(Bundle):
     @cached_property
     def servable(self) -> BlendedForecaster:
         """The blend with all scaling and the calibration inside, in evaluation mode."""
-        members = [NetworkForecaster(member.network, member.scaler) for member in self.members]
+        members = [_forecaster(member) for member in self.members]
         weights = [member.weight for member in self.members]
         return BlendedForecaster(members, weights, self.inputs, self.forecast.horizon, self.calibration)
 
@@ -117,6 +117,12 @@ class ForecastModel(Bundle):
             return ()
         of_level = zip(self.calibration.levels, self.calibration.offsets, strict=True)
         return tuple(level for level, offsets in of_level if not np.isnan(offsets).all())
+
+
+def _forecaster(member: ForecastMember) -> MemberForecaster:
+    if isinstance(member, ForecastNetworkMember):
+        return NetworkForecaster(member.network, member.scaler)
+    return BaselineForecaster(member.baseline)
 
 
 def _check_calibration(calibration: Calibration | None, forecast: ForecastSpec, inputs: InputSpec) -> None:

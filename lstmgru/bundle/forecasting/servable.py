@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lstmgru.bundle.base import Distance, Outputs, Servable
-from lstmgru.bundle.forecasting.network import MemberForecaster, NetworkForecaster
+from lstmgru.bundle.forecasting.parts import MemberForecaster, NetworkForecaster
 from lstmgru.bundle.forecasting.quantiles import CalibratedQuantiles, real_rows
 from lstmgru.evaluation.intervals import Calibration
 from lstmgru.nn.network import Inputs
@@ -60,6 +60,11 @@ class BlendedForecaster(Servable):
         """The networks among the members, with their weights."""
         pairs = zip(self.weights, self.parts, strict=True)
         return [(weight, member) for weight, member in pairs if isinstance(member, NetworkForecaster)]
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """Members that are computed outside of torch."""
+        return tuple(part.outside for part in self.parts if part.outside is not None)
 
     @property
     def branches(self) -> tuple[Stack, ...]:

@@ -38,6 +38,9 @@ def export_onnx(servable: Servable, path: Path) -> Parity:
     """
     import onnx
 
+    if servable.outside:
+        names, are = ", ".join(servable.outside), "is" if len(servable.outside) == 1 else "are"
+        raise BundleError(f"{names} cannot stand in ONNX and {are} computed by the bundle, in Python")
     prepared, loops = with_onnx_layers(servable)
     inputs = servable.random_inputs(2)
     try:

@@ -52,7 +52,7 @@ def batches(lengths: Indices) -> Iterator[Indices]:
 
 
 def check_sequences(
-    servable: BlendedLabeler, inputs: npt.NDArray[Any], lengths: npt.NDArray[Any] | None
+    servable: BlendedLabeler, inputs: npt.NDArray[Any], lengths: npt.NDArray[Any] | None, most: int | None
 ) -> tuple[npt.NDArray[Any], Indices]:
     """Arrays as the model reads them: float32 values or int64 codes, and int64 lengths.
 
@@ -60,13 +60,15 @@ def check_sequences(
         servable: The model; it reads one kind of tokens at most.
         inputs: (n, T', F) values in original units or (n, T') codes.
         lengths: (n,) number of steps of each sequence; ``None`` if all have T'.
+        most: Maximum of T'; ``None``: there is none.
 
     Raises:
         DataError: A shape or a value is invalid.
     """
-    name, (most, *rest) = next(iter(servable.shapes.items()))
-    if inputs.ndim != 2 + len(rest) or list(inputs.shape[2:]) != rest or not 1 <= inputs.shape[1] <= most:
-        shape = ", ".join(["n", f"1 to {most}", *map(str, rest)])
+    name, rest = ("tokens", []) if servable.vocabularies else ("values", [servable.n_channels])
+    fits = inputs.ndim == 2 + len(rest) and list(inputs.shape[2:]) == rest
+    if not (fits and 1 <= inputs.shape[1] <= (most or inputs.shape[1])):
+        shape = ", ".join(["n", f"1 to {most}" if most else "T", *map(str, rest)])
         raise DataError(f"{name} must have the shape ({shape}) but has {inputs.shape}")
     count, steps = inputs.shape[:2]
     lengths = np.full(count, steps) if lengths is None else lengths

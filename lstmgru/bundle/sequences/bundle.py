@@ -18,11 +18,12 @@ from lstmgru.bundle.card import Card
 from lstmgru.bundle.files import plain
 from lstmgru.bundle.sequences.batches import batches, check_sequences, padded
 from lstmgru.bundle.sequences.card import sequence_card
-from lstmgru.bundle.sequences.members import member_of
+from lstmgru.bundle.sequences.members import SequenceNetworkMember, member_of
 from lstmgru.bundle.sequences.model import SequenceModel
 from lstmgru.bundle.sequences.tables import label_columns, label_frame
 from lstmgru.bundle.sequences.vocabularies import CODES, codes_in
 from lstmgru.data.forecasting.series import check_policy
+from lstmgru.data.sequences.raw import RawSequences
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences, SequenceSchema
 from lstmgru.data.sequences.table import read_sequences
 from lstmgru.data.sequences.vocabulary import Vocabulary
@@ -108,7 +109,7 @@ class SequenceBundle(SequenceModel):
 
         Args:
             data: A table with the columns of ``schema.inputs``; others are ignored. A text model also accepts the texts
-                alone. A sequence longer than a member reads is truncated, as in training.
+                alone. A sequence longer than a network reads is truncated, as in training.
             source: Name of the table in error messages.
 
         Returns:
@@ -128,16 +129,16 @@ class SequenceBundle(SequenceModel):
         """Probabilities of the classes, from arrays.
 
         Args:
-            inputs: (n, T', F) sequences in original units, or (n, T') codes of the vocabulary; T' is at most what the
-                longest member reads. Values after the end of a sequence are ignored.
+            inputs: (n, T', F) sequences in original units, or (n, T') codes of the vocabulary; without baselines, T' is
+                at most what the longest network reads. Values after the end of a sequence are ignored.
             lengths: (n,) number of steps or tokens of each sequence, from 1; ``None`` if all have T'.
 
         Returns:
             (n, C) in the order of ``task.classes``.
 
         Raises:
-            DataError: The labels are numbers, the model reads words and characters, or the shape or a value of an array
-                is invalid.
+            DataError: The labels are numbers, texts are not read as one array of codes, or the shape or a value of an
+                array is invalid.
         """
         if not self.task.classes:
             raise DataError("the model predicts numbers, which have no probabilities; use value_array")
@@ -190,26 +191,39 @@ class SequenceBundle(SequenceModel):
                 rows, offsets = self.merged_vocabularies[kind].encode(sequences.texts.tolist(), most)
             lengths = np.minimum(np.diff(offsets), most)
             read[name] = partial(_padded_at, rows, offsets, lengths), lengths
-        return self._run(read)
+        return self._blend(read, RawSequences.of(sequences))
 
     def _predict_arrays(self, inputs: Array | Codes, lengths: Codes | None) -> list[npt.NDArray[Any]]:
         """Outputs for the sequences of an array."""
         names = [name for name, _ in self.servable.sources.values()]
-        if len(names) > 1:
-            raise DataError(f"the model reads {' and '.join(names)} of each text, not one array; use predict")
-        checked, real = check_sequences(self.servable, inputs, lengths)
-        return self._run({names[0]: (lambda indices: checked[indices, : real[indices].max()], real)})
+        if self.schema.layout == "text" and (self.baselines or len(names) > 1):
+            raise DataError("the model does not read each text as one array of codes; use predict")
+        servable = self.servable
+        most = None if self.baselines else max(servable.max_length(kind) for kind in servable.sources)
+        checked, real = check_sequences(servable, inputs, lengths, most)
+        read: dict[str, tuple[Gather, Indices]] = {}
+        for kind, (name, _) in servable.sources.items():
+            kept = np.minimum(real, servable.max_length(kind))
+            read[name] = partial(_cut, checked, kept), kept
+        return self._blend(read, RawSequences.from_padded(checked, real))
 
-    def _run(self, read: dict[str, tuple[Gather, Indices]]) -> list[npt.NDArray[Any]]:
-        """Outputs for all sequences, in their order.
+    def _blend(self, read: dict[str, tuple[Gather, Indices]], sequences: RawSequences) -> list[npt.NDArray[Any]]:
+        """Predictions for all sequences, in their order.
 
         Args:
-            read: For each input, a function from (B,) indices to (B, T', …), and (n,) lengths.
+            read: For each input of the networks, a function from (B,) indices to (B, T', …), and (n,) lengths.
+            sequences: What the baselines read.
         """
-        servable, types = self.servable, {"label": np.int64}
+        outputs = np.zeros((len(sequences), self.task.n_outputs), np.float32)
+        if read:
+            self._add_networks(outputs, read)
+        for member in self.baselines:
+            outputs += np.float32(member.weight) * member.baseline.predict(sequences)
+        return [result.numpy() for result in self.servable.decode(torch.from_numpy(outputs))]
+
+    def _add_networks(self, outputs: Array, read: dict[str, tuple[Gather, Indices]]) -> None:
+        servable = self.servable
         _, first_lengths = next(iter(read.values()))
-        shapes = servable.output_shapes.items()
-        outputs = [np.empty((len(first_lengths), *shape), types.get(name, np.float32)) for name, shape in shapes]
         names = dict(servable.sources.values())
         # Compiled kernels are loaded from a cache, which unpickles.
         with torch.inference_mode(), kernels.enabled(False):
@@ -217,20 +231,24 @@ class SequenceBundle(SequenceModel):
                 arrays: dict[str, npt.NDArray[Any]] = {}
                 for name, (gather, lengths) in read.items():
                     arrays |= {name: gather(indices), names[name]: lengths[indices]}
-                results = servable(**{key: torch.from_numpy(array) for key, array in arrays.items()})
-                for output, result in zip(outputs, results, strict=True):
-                    output[indices] = result.numpy()
-        return outputs
+                given = {key: torch.from_numpy(array) for key, array in arrays.items()}
+                outputs[indices] = servable.blend(**given).numpy()
 
     def arrays(self) -> list[dict[str, Tensor]]:
         """The weights of each member and, if its vocabulary is a part of the blend's, its codes there."""
         parts = super().arrays()
         for part, member in zip(parts, self.members, strict=True):
-            own = member.encoding.vocabulary
+            own = member.encoding.vocabulary if isinstance(member, SequenceNetworkMember) else None
             codes = None if own is None else codes_in(own, self.merged_vocabularies[own.kind])
             if codes is not None:
                 part[CODES] = codes
         return parts
+
+
+def _cut(padded_sequences: npt.NDArray[Any], lengths: Indices, indices: Indices) -> npt.NDArray[Any]:
+    """Some of the sequences of an array, up to the end of the longest."""
+    cut: npt.NDArray[Any] = padded_sequences[indices, : lengths[indices].max()]
+    return cut
 
 
 def _padded_at(rows: npt.NDArray[Any], offsets: Indices, lengths: Indices, indices: Indices) -> npt.NDArray[Any]:

@@ -83,7 +83,8 @@ def _read(model: SequenceModel) -> str:
 def _summary(model: SequenceModel) -> str:
     target, classes = code(model.schema.target), model.task.classes
     label = f"one of the {len(classes)} classes of {target}" if classes else f"the number {target}"
-    return f"Predicts {label} for each {_unit(model)} from its first {_read(model)}. {size_line(model.members)}"
+    read = "" if model.baselines else f" from its first {_read(model)}"
+    return f"Predicts {label} for each {_unit(model)}{read}. {size_line(model.members)}"
 
 
 def _inputs(model: SequenceModel) -> Iterator[str]:
@@ -157,7 +158,10 @@ def _limits(model: SequenceModel, description: dict[str, Any]) -> Iterator[str]:
             f"- It only knows the classes {codes([str(name) for name in classes])} and assigns one of them to every "
             "input. Its probabilities are not calibrated."
         )
-    yield f"- It reads the first {_read(model)} and ignores the rest."
+    if not model.baselines:
+        yield f"- It reads the first {_read(model)} and ignores the rest."
+    elif model.networks:
+        yield f"- Its networks read the first {_read(model)} and ignore the rest; its baselines read everything."
     yield f"- It may be far off for a {unit} that differs from the training data."
     for kind in model.merged_vocabularies:
         yield f"- Every {kind} that is too rare in the training data counts as the same unknown one."

@@ -8,8 +8,8 @@ from typing import Any
 
 from lstmgru.bundle.base import Bundle
 from lstmgru.bundle.members import check_weights
-from lstmgru.bundle.sequences.members import SequenceNetworkMember, check_member
-from lstmgru.bundle.sequences.network import NetworkLabeler
+from lstmgru.bundle.sequences.members import SequenceBaselineMember, SequenceMember, SequenceNetworkMember, check_member
+from lstmgru.bundle.sequences.parts import NetworkLabeler
 from lstmgru.bundle.sequences.servable import BlendedClassifier, BlendedLabeler, BlendedRegressor
 from lstmgru.bundle.sequences.vocabularies import merged
 from lstmgru.data.forecasting.series import GapPolicy
@@ -44,7 +44,7 @@ class SequenceModel(Bundle):
     }
     results = "labels"
 
-    members: tuple[SequenceNetworkMember, ...]
+    members: tuple[SequenceMember, ...]
     task: LabelSpec
     schema: SequenceSchema
     gaps: GapPolicy = "error"
@@ -66,21 +66,30 @@ class SequenceModel(Bundle):
 
     @cached_property
     def servable(self) -> BlendedLabeler:
-        """The blend with the encodings inside, in evaluation mode."""
+        """The blend of the networks with the encodings inside, in evaluation mode.
+
+        Baselines are no modules: the bundle adds their share.
+        """
         of_classes, merged = bool(self.task.classes), self.merged_vocabularies
         members = [
             NetworkLabeler(
                 member.network, member.encoding, merged.get(member.model_spec.tokens or ""), of_classes=of_classes
             )
-            for member in self.members
+            for member in self.networks
         ]
         return (BlendedClassifier if of_classes else BlendedRegressor)(
             members,
-            [member.weight for member in self.members],
+            [member.weight for member in self.networks],
             n_channels=self.schema.n_channels,
             n_outputs=self.task.n_outputs,
             vocabularies={kind: each.size for kind, each in merged.items()},
+            outside=tuple(member.kind for member in self.baselines),
         )
+
+    @property
+    def baselines(self) -> tuple[SequenceBaselineMember, ...]:
+        """The members that are baselines."""
+        return tuple(member for member in self.members if isinstance(member, SequenceBaselineMember))
 
     @cached_property
     def merged_vocabularies(self) -> dict[str, Vocabulary]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lstmgru.bundle.base import Distance, Outputs, Servable
-from lstmgru.bundle.sequences.network import NetworkLabeler
+from lstmgru.bundle.sequences.parts import NetworkLabeler
 from lstmgru.specs import Stack
 
 
@@ -20,11 +20,12 @@ class BlendedLabeler(Servable):
     A blend of texts may read words and characters; each member reads the first steps of its kind of input.
 
     Args:
-        members: At least one.
-        weights: Of the members, with the sum 1.
+        members: The networks.
+        weights: Of the networks; with those of the members outside, their sum is 1.
         n_channels: F for sequences of numbers; 0 for texts.
         n_outputs: O, the number of classes, or 1 for regression.
         vocabularies: Kind of tokens → number of codes; empty for numbers.
+        outside: Names of members that are computed by the bundle.
     """
 
     def __init__(
@@ -35,16 +36,23 @@ class BlendedLabeler(Servable):
         n_channels: int,
         n_outputs: int,
         vocabularies: dict[str, int],
+        outside: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.members, self.weights = nn.ModuleList(members), tuple(weights)
         self.n_channels, self.n_outputs, self.vocabularies = n_channels, n_outputs, vocabularies
+        self._outside = outside
         self.eval()
 
     @property
     def parts(self) -> list[NetworkLabeler]:
         """The members."""
         return cast("list[NetworkLabeler]", list(self.members))
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """Members that are computed outside of torch, by the bundle."""
+        return self._outside
 
     @property
     def branches(self) -> tuple[Stack, ...]:
@@ -54,6 +62,8 @@ class BlendedLabeler(Servable):
     @property
     def sources(self) -> dict[str | None, tuple[str, str]]:
         """Names of the input and of its lengths, for each kind of tokens, or for ``None``: numbers."""
+        if not self.parts:
+            return {}
         if not self.vocabularies:
             return {None: ("values", "lengths")}
         first, *others = self.vocabularies
@@ -95,6 +105,17 @@ class BlendedLabeler(Servable):
         Returns:
             The tensors of :attr:`output_shapes`.
         """
+        return self.decode(self.blend(lengths, values, tokens, characters, character_lengths))
+
+    def blend(
+        self,
+        lengths: Tensor,
+        values: Tensor | None = None,
+        tokens: Tensor | None = None,
+        characters: Tensor | None = None,
+        character_lengths: Tensor | None = None,
+    ) -> Tensor:
+        """(B, O) the weighted sum of the networks' probabilities or numbers; see :meth:`forward`."""
         given = {
             "values": values, "tokens": tokens, "lengths": lengths, "characters": characters,
             "character_lengths": character_lengths,
@@ -106,7 +127,8 @@ class BlendedLabeler(Servable):
             assert its_lengths is not None
             steps = member.max_length
             outputs.append(weight * member(read[:, :steps], its_lengths.clamp(max=steps)))
-        return self.decode(sum(outputs[1:], start=outputs[0]))
+        blended: Tensor = sum(outputs[1:], start=outputs[0])
+        return blended
 
     @abstractmethod
     def decode(self, outputs: Tensor) -> Outputs:

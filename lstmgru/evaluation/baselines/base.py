@@ -122,7 +122,7 @@ class FittedBaseline(ABC):
     def module(self) -> nn.Module | None:
         """The same function as a torch module, in single precision; ``None`` if there is none.
 
-        Its arguments are those of :meth:`lstmgru.bundle.forecasting.network.MemberForecaster.forward`: past, future,
+        Its arguments are those of :meth:`lstmgru.bundle.forecasting.parts.MemberForecaster.forward`: past, future,
         static, series and lengths, where all but the first may be ``None``. The context may be longer than
         :attr:`context_length`. It returns (B, H, Y).
         """

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lstmgru.bundle.forecasting.quantiles import real_rows
+from lstmgru.data.forecasting.arrays import WindowArrays
 from lstmgru.data.forecasting.scaling import Scaler
+from lstmgru.evaluation.baselines import FittedBaseline
 from lstmgru.nn.network import ForecastNetwork, Inputs
 
 
@@ -32,6 +35,11 @@ class MemberForecaster(nn.Module, ABC):
     def log(self) -> bool:
         """Whether it takes the logarithm of the targets."""
         return False
+
+    @property
+    def outside(self) -> str | None:
+        """The name of a method that is computed outside of torch, and so cannot be exported; ``None`` for others."""
+        return None
 
     @abstractmethod
     def forward(
@@ -157,3 +165,44 @@ class NetworkForecaster(MemberForecaster):
         _, scale = self.moments(series)
         scale = scale[..., : self.network.inputs.n_targets]
         return scale * size if self.log else scale.expand_as(size)
+
+
+class BaselineForecaster(MemberForecaster):
+    """A baseline: its module where it has one, otherwise computed outside of torch.
+
+    Args:
+        baseline: Fitted.
+    """
+
+    def __init__(self, baseline: FittedBaseline) -> None:
+        super().__init__()
+        self.baseline, self.method = baseline, baseline.module()
+        self.context_length, self.required_rows = baseline.context_length, 1
+        self.eval()
+
+    @property
+    def outside(self) -> str | None:
+        """The name of the baseline if it has no module."""
+        return self.baseline.name if self.method is None else None
+
+    def forward(
+        self,
+        past: Tensor,
+        future: Tensor | None = None,
+        static: Tensor | None = None,
+        series: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
+        """Forecast, see :class:`MemberForecaster`."""
+        if self.method is not None:
+            forecast: Tensor = self.method(past, future, static, series, lengths)
+            return forecast.unsqueeze(-1)
+        count = len(past)
+        windows = WindowArrays(
+            past=past.numpy(),
+            future=np.empty((count, self.baseline.horizon, 0), np.float32) if future is None else future.numpy(),
+            lengths=np.full(count, self.context_length) if lengths is None else lengths.numpy(),
+            static=None if static is None else static.numpy(),
+            series=None if series is None else series.numpy(),
+        )
+        return torch.from_numpy(self.baseline.predict(windows)).unsqueeze(-1)
