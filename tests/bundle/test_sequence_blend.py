@@ -143,9 +143,8 @@ def test_members_may_know_other_words(tmp_path: Path) -> None:
     np.testing.assert_allclose(loaded.predict(texts).filter(like="p_"), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "kind", ["characters", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("sequences", "numbers", "words"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", SPECS)
 def test_onnx_runtime_predicts_what_the_bundle_predicts(kind: str, tmp_path: Path) -> None:
     _, bundle = blend_of(kind)
     folder = save_bundle(tmp_path / "blend", bundle).directory
