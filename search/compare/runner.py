@@ -30,7 +30,8 @@ from search.run.trial import score_baselines
 from search.study.budget import TimeBudget
 from search.study.journal import exclusive
 from search.study.paths import StudyPaths
-from search.study.store import StudyStore, trial_record
+from search.study.records import trial_record
+from search.study.store import StudyStore
 from search.tasks import task_of
 from search.tasks.data import BaselineResult
 from search.tasks.plan import Plan

@@ -11,9 +11,9 @@ from search.config.search_config import COMPLETE_ONLY
 from search.errors import StudyMismatch, StudyNotFound
 from search.run.progress import Listener
 from search.space.configurations import Parameters, complete
+from search.study.identity import nested
 from search.study.journal import open_storage, repair
 from search.study.paths import StudyPaths, studies_in
-from search.study.records import nested
 from search.study.store import StudyStore
 from search.tasks import task_of
 from search.tasks.plan import Plan, identity

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from search.config.objectives import SCORE
 from search.study.pruners import make_pruner, pass_last_rungs, prune_reason, should_prune
-from search.study.records import EpochRecord, TrialRecord, curve_rows, longest_fold_seconds
+from search.study.records import EpochRecord, TrialRecord, curve_rows, longest_fold_seconds, trial_record
 from search.study.samplers import derive_seed, make_sampler, search_spaces
 from search.study.screening import Screening, rungs
-from search.study.store import StudyStore, trial_record
+from search.study.store import StudyStore
 
 if TYPE_CHECKING:
     from optuna.trial import Trial

@@ -5,13 +5,16 @@ A record is built from Optuna's storage alone (see :mod:`search.study.store`); i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from search.config.objectives import SCORE, Goal
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 TrialStateName = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 
@@ -283,57 +286,43 @@ def curve_rows(curve: list[EpochRecord]) -> list[tuple[Any, ...]]:
     return [astuple(epoch) for epoch in curve]
 
 
-@dataclass(frozen=True)
-class Identity:
-    """Data and settings that trials depend on, as flat JSON values.
+def trial_record(
+    trial: FrozenTrial, *, mlflow_run_id: str | None = None, curve: tuple[EpochRecord, ...] | None = None
+) -> TrialRecord:
+    """A trial as plain values.
 
-    An absent key equals a key at its default, on either side, so a study that was created before a key existed can be
-    resumed.
-
-    Attributes:
-        values: By dotted key: ``forecast.horizon``.
-        defaults: Of the keys that have one.
+    Args:
+        trial: The Optuna trial.
+        mlflow_run_id: Its run in MLflow.
+        curve: Epochs of a running trial so far; a finished one has them in its ``result``.
     """
+    from optuna.trial import TrialState
 
-    values: dict[str, Any]
-    defaults: dict[str, Any]
-
-    @classmethod
-    def of_sections(cls, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Self:
-        """From values and defaults by section and key, as in a study file."""
-        return cls(dict(_flatten(values)), dict(_flatten(defaults)))
-
-    def differences(self, stored: Mapping[str, Any]) -> list[str]:
-        """The differences from the identity stored in a study: ``["forecast.horizon was 7, is 14"]``."""
-        absent = "absent"
-        pairs = {
-            key: [side.get(key, self.defaults.get(key, absent)) for side in (stored, self.values)]
-            for key in sorted({*stored, *self.values})
-        }
-        return [f"{key} was {then}, is {now}" for key, (then, now) in pairs.items() if then != now]
-
-    def with_values(self, **more: Any) -> Self:
-        """The same with more values."""
-        return replace(self, values={**self.values, **more})
-
-
-def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by dotted key as a tree: ``{"forecast": {"horizon": 7}}``."""
-    tree: dict[str, Any] = {}
-    for key, value in flat.items():
-        *sections, name = key.split(".")
-        place = tree
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[name] = value
-    return tree
-
-
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    flat: list[tuple[str, Any]] = []
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat += _flatten(value, f"{prefix}{key}.")
-        else:
-            flat.append((f"{prefix}{key}", list(value) if isinstance(value, tuple) else value))
-    return flat
+    result = trial.user_attrs.get("result", {})
+    value = None
+    if trial.state == TrialState.COMPLETE:
+        # With several objectives, the score need not be the first.
+        value = trial.values[0] if len(trial.values) == 1 else result["score"]
+    elif trial.state == TrialState.PRUNED:
+        last = trial.last_step
+        value = result.get("score") if last is None else trial.intermediate_values[last]
+    if curve is None:
+        curve = tuple(EpochRecord(*epoch) for epoch in result.get("curve", ()))
+    return TrialRecord(
+        number=trial.number,
+        state=trial.state.name,  # type: ignore[arg-type]  # the names of Optuna's states are TrialStateName
+        value=value,
+        layers=trial.user_attrs.get("layers"),
+        params=dict(trial.params),
+        n_parameters=result.get("n_parameters"),
+        latency=result.get("latency"),
+        train_seconds=result.get("train_seconds"),
+        epochs=len(curve) or None,
+        seconds=result.get("seconds"),
+        reason=result.get("reason"),
+        fold_scores=tuple(result.get("fold_scores", ())),
+        curve=curve,
+        started=trial.datetime_start,
+        completed=trial.datetime_complete,
+        mlflow_run_id=mlflow_run_id,
+    )

@@ -18,12 +18,12 @@ from search.errors import StudyMismatch
 from search.study.journal import open_storage
 from search.study.records import (
     BaselineRecord,
-    EpochRecord,
     HoldoutRecord,
     StudyRecord,
     TrackingLinks,
     TrialRecord,
     longest_fold_seconds,
+    trial_record,
 )
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial, Trial
 
+    from search.study.identity import Identity
     from search.study.paths import StudyPaths
-    from search.study.records import Identity
 
 # A trial whose driver died is restarted this often before it counts as failed.
 MAX_RESTARTS = 2
@@ -326,45 +326,3 @@ class StudyStore:
 
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
-
-
-def trial_record(
-    trial: FrozenTrial, *, mlflow_run_id: str | None = None, curve: tuple[EpochRecord, ...] | None = None
-) -> TrialRecord:
-    """A trial as plain values.
-
-    Args:
-        trial: The Optuna trial.
-        mlflow_run_id: Its run in MLflow.
-        curve: Epochs of a running trial so far; a finished one has them in its ``result``.
-    """
-    from optuna.trial import TrialState
-
-    result = trial.user_attrs.get("result", {})
-    value = None
-    if trial.state == TrialState.COMPLETE:
-        # With several objectives, the score need not be the first.
-        value = trial.values[0] if len(trial.values) == 1 else result["score"]
-    elif trial.state == TrialState.PRUNED:
-        last = trial.last_step
-        value = result.get("score") if last is None else trial.intermediate_values[last]
-    if curve is None:
-        curve = tuple(EpochRecord(*epoch) for epoch in result.get("curve", ()))
-    return TrialRecord(
-        number=trial.number,
-        state=trial.state.name,  # type: ignore[arg-type]  # the names of Optuna's states are TrialStateName
-        value=value,
-        layers=trial.user_attrs.get("layers"),
-        params=dict(trial.params),
-        n_parameters=result.get("n_parameters"),
-        latency=result.get("latency"),
-        train_seconds=result.get("train_seconds"),
-        epochs=len(curve) or None,
-        seconds=result.get("seconds"),
-        reason=result.get("reason"),
-        fold_scores=tuple(result.get("fold_scores", ())),
-        curve=curve,
-        started=trial.datetime_start,
-        completed=trial.datetime_complete,
-        mlflow_run_id=mlflow_run_id,
-    )

@@ -20,7 +20,7 @@ from search.errors import Problem, StudyFileError
 from search.executors.devices import resolve_accelerator, resolve_jobs
 from search.space.configurations import Parameters, known_configurations
 from search.space.space import SearchSpace, Settings
-from search.study.records import Identity
+from search.study.identity import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,8 @@ from lstmgru.specs import ForecastSpec
 from search.config.objectives import Bound
 from search.config.search_config import SearchConfig
 from search.errors import StudyFileError
-from search.tasks.forecasting.presets import DataFacts, resolve_space
+from search.tasks.forecasting.facts import DataFacts
+from search.tasks.forecasting.presets import resolve_space
 
 TWO = {"objectives": ["score", "latency"], "pruner": "none"}
 

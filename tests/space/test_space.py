@@ -17,7 +17,8 @@ from search.config.values import Choices, FloatRange, IntRange
 from search.space.space import LAYER_KEYS, SearchSpace, Settings
 from search.study.samplers import derive_seed, make_sampler
 from search.tasks.forecasting.config import ForecastSpaceConfig, ForecastStudyConfig
-from search.tasks.forecasting.presets import DataFacts, resolve_space
+from search.tasks.forecasting.facts import DataFacts
+from search.tasks.forecasting.presets import resolve_space
 from search.tasks.sequences.config import SequenceSpaceConfig
 
 FORECAST = ForecastSpec(horizon=7, season_length=7)

@@ -9,7 +9,7 @@ import pytest
 from helpers.studies import write_study
 
 from search.api import load_plan
-from search.study.records import Identity
+from search.study.identity import Identity
 from search.tasks.plan import identity
 
 DEFAULTS = {"training.precision": "32-true", "search.bounds": [], "space.residual": False, "space.dropout": 0.0}

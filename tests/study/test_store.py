@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from search.errors import StudyBusy, StudyMismatch
+from search.study.identity import Identity
 from search.study.journal import exclusive, open_storage, repair
 from search.study.paths import StudyPaths
-from search.study.records import EpochRecord, Identity, curve_rows
-from search.study.store import MAX_RESTARTS, StudyStore, trial_record
+from search.study.records import EpochRecord, curve_rows, trial_record
+from search.study.store import MAX_RESTARTS, StudyStore
 
 ATTRIBUTES: dict[str, Any] = {
     "task": "forecast",

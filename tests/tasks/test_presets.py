@@ -16,7 +16,8 @@ from search.config.values import Choices
 from search.errors import StudyFileError
 from search.space.space import SearchSpace
 from search.tasks.forecasting.config import ForecastStudyConfig
-from search.tasks.forecasting.presets import PRESETS, DataFacts, defaults, resolve_space
+from search.tasks.forecasting.facts import DataFacts
+from search.tasks.forecasting.presets import PRESETS, defaults, resolve_space
 
 ONE = DataFacts(n_targets=1, n_series=1, positive=False)
 PANEL = DataFacts(n_targets=1, n_series=5, positive=False)

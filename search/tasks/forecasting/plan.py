@@ -11,7 +11,6 @@ import numpy as np
 
 from lstmgru.data.forecasting.splits import Rows, Split, Splits, make_splits
 from lstmgru.data.forecasting.windows import evaluation_cutoffs, training_runs
-from lstmgru.errors import DataError
 from lstmgru.specs import ForecastSpec
 from search.config.study_config import StudyConfig
 from search.config.values import Choices
@@ -19,7 +18,8 @@ from search.errors import Problem, StudyFileError
 from search.space.space import SearchSpace
 from search.tasks.forecasting.config import ForecastStudyConfig
 from search.tasks.forecasting.data import ForecastData
-from search.tasks.forecasting.presets import DataFacts, resolve_space
+from search.tasks.forecasting.facts import facts_of
+from search.tasks.forecasting.presets import resolve_space
 from search.tasks.plan import Plan, accelerator_of, shared
 
 if TYPE_CHECKING:
@@ -173,38 +173,6 @@ class ForecastPlan(Plan):
         training = self.config.training
         most = self.epoch_windows if training.epoch_windows == "auto" else training.epoch_windows
         return {"epoch_windows": most, "min_epoch_windows": training.min_epoch_windows}
-
-
-def facts_of(panel: SeriesPanel, config: ForecastStudyConfig) -> DataFacts:
-    """What a space depends on."""
-    from lstmgru.data.tables.frequency import default_season_length
-
-    positive = bool((panel.values[:, : panel.n_targets] > 0).all())
-    season = default_season_length(panel.frequency)
-    return DataFacts(panel.n_targets, len(panel), positive, _room(panel, config), season)
-
-
-def _room(panel: SeriesPanel, config: ForecastStudyConfig) -> int | None:
-    """The longest context for which the first fold has enough training windows; ``None``: not even the shortest has.
-
-    A single series keeps two thirds of its training part for windows. Of a panel, every series has at least one window
-    or, with padding, one in ten.
-    """
-    horizon, padded = config.forecast.horizon, config.data.short_series == "pad"
-    try:
-        first = make_splits(
-            panel,
-            config.splits.to_spec(),
-            context_length=1,
-            horizon=horizon,
-            short_series=config.data.short_series,
-        ).folds[0]
-    except DataError:
-        return None  # the real contexts will say so, with their lengths
-    rows = first.train[:, 1] - first.train[:, 0]
-    if len(panel) == 1:
-        return max(1, int(rows[0] - horizon) // 3)
-    return max(1, int(np.quantile(rows, 0.9) if padded else rows.min()) - horizon)
 
 
 def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None) -> ForecastPlan:

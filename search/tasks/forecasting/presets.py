@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.evaluation.metrics import find_metric
@@ -23,6 +22,7 @@ from search.config.values import Choices, FloatRange, IntRange
 from search.errors import Problem, StudyFileError
 from search.space.space import SearchSpace
 from search.tasks.forecasting.config import ForecastSpaceConfig
+from search.tasks.forecasting.facts import DataFacts
 
 if TYPE_CHECKING:
     from search.tasks.forecasting.config import ForecastStudyConfig
@@ -32,25 +32,6 @@ _OPEN: Choices[Any] = Choices(())
 _SHORTEST_BASE = 4
 _MOST_SEGMENTS = 96
 """Most steps of a recurrence: a network that reads its context step by step is slow, and seldom better."""
-
-
-@dataclass(frozen=True)
-class DataFacts:
-    """What a space depends on.
-
-    Attributes:
-        n_targets: Y.
-        n_series: Series of the panel.
-        positive: Whether all targets are above 0, so that they have logarithms.
-        room: Longest context for which every fold has enough training windows; ``None``: any context is.
-        calendar_season: Steps in the usual season of the frequency, for studies without a season.
-    """
-
-    n_targets: int
-    n_series: int
-    positive: bool
-    room: int | None = None
-    calendar_season: int = 1
 
 
 _STANDARD = SearchSpace(

@@ -1,0 +1,63 @@
+"""The data and settings of a study that its trials depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Data and settings that trials depend on, as flat JSON values.
+
+    An absent key equals a key at its default, on either side, so a study that was created before a key existed can be
+    resumed.
+
+    Attributes:
+        values: By dotted key: ``forecast.horizon``.
+        defaults: Of the keys that have one.
+    """
+
+    values: dict[str, Any]
+    defaults: dict[str, Any]
+
+    @classmethod
+    def of_sections(cls, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> Self:
+        """From values and defaults by section and key, as in a study file."""
+        return cls(dict(_flatten(values)), dict(_flatten(defaults)))
+
+    def differences(self, stored: Mapping[str, Any]) -> list[str]:
+        """The differences from the identity stored in a study: ``["forecast.horizon was 7, is 14"]``."""
+        absent = "absent"
+        pairs = {
+            key: [side.get(key, self.defaults.get(key, absent)) for side in (stored, self.values)]
+            for key in sorted({*stored, *self.values})
+        }
+        return [f"{key} was {then}, is {now}" for key, (then, now) in pairs.items() if then != now]
+
+    def with_values(self, **more: Any) -> Self:
+        """The same with more values."""
+        return replace(self, values={**self.values, **more})
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by dotted key as a tree: ``{"forecast": {"horizon": 7}}``."""
+    tree: dict[str, Any] = {}
+    for key, value in flat.items():
+        *sections, name = key.split(".")
+        place = tree
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[name] = value
+    return tree
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    flat: list[tuple[str, Any]] = []
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat += _flatten(value, f"{prefix}{key}.")
+        else:
+            flat.append((f"{prefix}{key}", list(value) if isinstance(value, tuple) else value))
+    return flat
