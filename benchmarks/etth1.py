@@ -77,8 +77,9 @@ def score(record: dict[str, Any], frame: pd.DataFrame, parts: Parts = PUBLISHED)
     values = frame[list(bundle.schema.targets)].to_numpy(np.float64)
 
     def forecast(cutoffs: Rows) -> Floats:
-        rows = cutoffs[:, None] + np.arange(-bundle.model_spec.context_length, 0)
-        return bundle.forecast_array(values[rows].astype(np.float32), np.empty((len(rows), HORIZON, 0), np.float32))
+        rows = cutoffs[:, None] + np.arange(-bundle.context_length, 0)
+        future, lengths = np.empty((len(rows), HORIZON, 0), np.float32), np.full(len(rows), rows.shape[1])
+        return bundle.forecast_array(values[rows].astype(np.float32), future, lengths=lengths)
 
     return errors(forecast, values, parts)
 

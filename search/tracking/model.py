@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 import warnings
@@ -28,6 +29,7 @@ CHAMPION = "champion"
 
 # Direct and indirect imports of the loader.
 _REQUIREMENTS = ("numpy", "pandas", "safetensors", "torch")
+_OF_BASELINES = ("scikit-learn", "scipy")
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,11 @@ class Export:
 
     Attributes:
         folder: The bundle.
-        digest: Hexadecimal digest of the weights. They contain no dates or versions, unlike the other files, so the
-            digest of a model does not change when it is exported again.
+        digest: Hexadecimal digest of the members and their weights. They contain no dates or versions, unlike the other
+            parts of the files, so the digest of a model does not change when it is exported again.
         columns: Columns of its inputs and outputs.
         trial: Number of its trial, or ``None``.
+        baselines: Names of its members that are baselines.
         example: A raw input table, or ``None``.
     """
 
@@ -47,6 +50,7 @@ class Export:
     digest: str
     columns: ModelColumns
     trial: int | None
+    baselines: tuple[str, ...]
     example: pd.DataFrame | None
 
     @classmethod
@@ -58,10 +62,25 @@ class Export:
         """
         with _usable(folder / "bundle.json") as path:
             description = json.loads(path.read_text(encoding="utf-8"))
-            digest = description["weights"]["sha256"][:16]
+            digest = _digest(description)
             columns = find_task(description.get("task", DEFAULT_TASK)).words.model_columns(description)
             trial = description["provenance"].get("trial")
-        return cls(folder, digest, columns, trial, _example(folder / "example.json"))
+            kinds = [member["kind"] for member in description.get("members", ())]
+        baselines = tuple(kind for kind in kinds if kind != "network")
+        return cls(folder, digest, columns, trial, baselines, _example(folder / "example.json"))
+
+
+def _digest(description: dict[str, Any]) -> str:
+    """The digest of what a bundle predicts with.
+
+    Args:
+        description: The content of ``bundle.json``; bundles of earlier versions have no members.
+    """
+    weights: str = description["weights"]["sha256"]
+    if "members" not in description:
+        return weights[:16]
+    content = [weights, *({**member, "trial": None, "score": None} for member in description["members"])]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @contextmanager
@@ -127,12 +146,13 @@ def signature(export: Export) -> ModelSignature:
     )
 
 
-def requirements() -> list[str]:
+def requirements(export: Export) -> list[str]:
     """Requirements of an environment that serves the model: the installed versions.
 
     A local version label, as in ``2.13.0+cpu``, is left out, because package indexes do not have it.
     """
-    return [f"{package}=={version(package).split('+')[0]}" for package in ("mlflow", *_REQUIREMENTS)]
+    packages = ("mlflow", *_REQUIREMENTS, *(_OF_BASELINES if export.baselines else ()))
+    return [f"{package}=={version(package).split('+')[0]}" for package in packages]
 
 
 def _registered_model(client: MlflowClient, name: str) -> Any:
@@ -198,7 +218,7 @@ def _save(path: Path, model: LoggedModel, export: Export) -> None:
             mlflow_model=Model(model.artifact_location, model.source_run_id, model_id=model.model_id),
             signature=signature(export),
             input_example=export.example,
-            pip_requirements=requirements(),
+            pip_requirements=requirements(export),
         )
 
 

@@ -11,7 +11,17 @@ from typing import Any
 
 import pytest
 from helpers import sequence_bundles
-from helpers.forecast_bundles import bundle_of, calibration_of, rich_panel, rich_table, save
+from helpers.blends import baseline_member
+from helpers.forecast_bundles import (
+    bundle_of,
+    calibration_of,
+    member_of,
+    panel_of,
+    rich_panel,
+    rich_table,
+    save,
+    table,
+)
 from helpers.mlflow_store import client, history, make_store, projection, runs
 from helpers.sequence_bundles import label_bundle_of, long_table, sequences_of, text_table, wide_table
 from helpers.synthetic_study import finished_study, save_small_bundle
@@ -19,7 +29,7 @@ from helpers.synthetic_study import finished_study, save_small_bundle
 from search.errors import TrackingError
 from search.study.records import HoldoutRecord, StudyRecord
 from search.tracking.factory import sync_study
-from search.tracking.model import Export, signature
+from search.tracking.model import Export, requirements, signature
 from search.tracking.store import default_tracking_uri
 
 
@@ -109,6 +119,25 @@ def test_the_signature_of_a_model_that_labels_names_what_it_reads_and_gives(
     assert described.outputs.input_names() == list(bundle.predict(frame).columns)
     types = {column.name: str(column.type).removeprefix("DataType.") for column in described.outputs}
     assert {name: "any" if "Any" in types[name] else types[name] for name in columns} == columns
+
+
+def test_a_blend_is_identified_by_its_members_and_needs_what_they_need(tmp_path: Path) -> None:
+    panel = panel_of(table())
+    first, second = member_of(panel, weight=0.5), member_of(panel, seed=1, weight=0.5)
+    blends = {
+        "even": (first, second),
+        "again": (dataclasses.replace(first, trial=3, score=1.5), second),
+        "uneven": (dataclasses.replace(first, weight=0.75), dataclasses.replace(second, weight=0.25)),
+        "naive": (first, baseline_member(panel, "naive", weight=0.5)),
+    }
+    exports = {
+        name: Export.read(save(tmp_path / name, bundle_of(panel, members=members))) for name, members in blends.items()
+    }
+    digests = [export.digest for export in exports.values()]
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 3
+    packages = {name: {each.split("==")[0] for each in requirements(export)} for name, export in exports.items()}
+    assert packages["naive"] - packages["even"] == {"scikit-learn", "scipy"}
 
 
 @pytest.mark.parametrize("table", [text_table, wide_table])
