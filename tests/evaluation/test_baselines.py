@@ -100,6 +100,17 @@ def test_linear_finds_a_law_of_names() -> None:
     assert score < 0.02 * values[:, 0].std()
 
 
+def test_series_that_begin_with_zeros_do_not_spoil_the_others() -> None:
+    panel = make_panel((150, 150, 150))
+    panel.values[150:240] = 0
+    panel.values[240:300] *= 1e6  # millions after a context of zeros
+    split = make_splits(panel, SplitSpec(holdout=30, folds=1), horizon=7, context_length=14).holdout
+    cutoffs = np.arange(424, 444)  # of the last series
+    forecast = forecaster(panel, fit_baseline("linear", panel, split, ForecastSpec(7, 7), 14))(cutoffs)
+    truth = np.stack([panel.values[cutoff : cutoff + 7, :1] for cutoff in cutoffs])
+    assert np.abs(forecast - truth).mean() < 0.5  # the season has an amplitude of 1
+
+
 def test_a_small_series_is_forecast_by_linear_as_well_as_a_large_one() -> None:
     panel = make_panel((150, 150))
     values = panel.values.copy()

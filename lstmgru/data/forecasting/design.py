@@ -18,6 +18,8 @@ from lstmgru.errors import SpecError
 Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
 
+# Largest target of a training window, in the units of the window.
+_MOST_UNITS = 10
 # Maximum number of names with their own indicator; all others share another one.
 _MOST_NAMES = 32
 # Share of the mean absolute value of a context below which changes count as constant.
@@ -122,6 +124,20 @@ class WindowDesign:
     def units(self, windows: WindowArrays) -> tuple[Array, Array]:
         """Shift and scale of the targets, in original units: twice (n, 1, Y)."""
         return self._units(windows.context(self.context_length)[..., : self.n_targets])
+
+    def scaled_targets(self, windows: WindowArrays, targets: Array) -> Array:
+        """(n, H, Y) targets of training windows in the units of their window.
+
+        Those of several series are limited to 10 units: after a context of zeros, or of a near constant, a target can
+        be thousands of units away, and a few such windows would decide a regression.
+
+        Args:
+            windows: The windows.
+            targets: (n, H, Y) in original units.
+        """
+        center, scale = self.units(windows)
+        scaled: Array = (targets - center) / scale
+        return np.clip(scaled, -_MOST_UNITS, _MOST_UNITS) if self.relative else scaled
 
     def covariates(self, values: Array) -> Array:
         """(…, covariates and indicators) of (…, F) values in original units."""

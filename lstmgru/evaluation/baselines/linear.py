@@ -57,8 +57,7 @@ class Linear(FittedBaseline):
         def examples(cutoffs: Rows) -> tuple[Array, Array]:
             data.limit.check()
             windows = window_arrays(panel, cutoffs, context_length=context_length, horizon=horizon)
-            center, scale = design.units(windows)
-            target = (targets_at(panel, cutoffs, horizon) - center) / scale
+            target = design.scaled_targets(windows, targets_at(panel, cutoffs, horizon))
             return design.inputs(windows), target.reshape(len(cutoffs), -1)
 
         if len(cutoffs) <= design.width:
