@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.sequence_studies import NOTES, SUMS, WAVES, note_table, sum_table, wave_table, write_label_study
 
@@ -16,6 +17,7 @@ from search.errors import StudyFileError
 from search.tasks.plan import identity
 from search.tasks.sequences.data import SequenceData
 from search.tasks.sequences.plan import SequencePlan, facts_of
+from search.tasks.sequences.words import data_lines
 
 
 def plan_of(folder: Path, text: str = WAVES, *overrides: str, table: Any = None) -> SequencePlan:
@@ -183,6 +185,51 @@ def test_the_facts_look_at_training_sequences_only(tmp_path: Path) -> None:
 
     assert facts_of(sequences, shortest, None).longest == sequences.lengths.min()
     assert facts_of(sequences, np.arange(len(sequences)), None).longest == 14
+
+
+@pytest.mark.parametrize("preset", ["small", "standard", "full"])
+def test_the_length_that_is_read_follows_the_tokens_of_the_study(tmp_path: Path, preset: str) -> None:
+    table = note_table()
+    longest = table["note"].str.len().max()
+    for override, expected in (("character", longest), ("word", 7), ("[word, character]", longest)):
+        plan = plan_of(tmp_path, NOTES, f"space.preset={preset}", f"space.tokens={override}", table=table)
+        assert plan.space["max_length"].values == (expected,), override
+
+
+def test_texts_without_blanks_are_read_by_characters_unless_the_study_says_words(tmp_path: Path) -> None:
+    table = note_table()
+    table["note"] = [
+        f"天气很好啊,我们去公园,散步很舒服,{mood}。" for mood in table["mood"].map({"good": "真好", "bad": "不好"})
+    ]
+    for preset in ("small", "full"):
+        plan = plan_of(tmp_path, NOTES, f"space.preset={preset}", table=table)
+        assert plan.space["tokens"].values == ("character",)
+        assert plan.space["max_length"].values == (21,)
+
+    assert plan_of(tmp_path, NOTES, "space.tokens=word", table=table).space["tokens"].values == ("word",)
+
+
+def test_segments_follow_the_length_that_the_study_reads(tmp_path: Path) -> None:
+    table = pd.DataFrame([(f"w{n}", step, n % 2, step % 7 - n % 2) for n in range(20) for step in range(600)])
+    table.columns = ["wave", "step", "kind", "left"]
+    longest = "space.max_length={}".format
+
+    assert plan_of(tmp_path, WAVES, table=table).space["segment_length"].values == (8, 16)
+    assert plan_of(tmp_path, WAVES, longest(100), table=table).space["segment_length"].values == (1, 2, 4, 8, 100)
+    assert plan_of(tmp_path, WAVES, longest(600), table=table).space["segment_length"].values == (9, 18)
+
+
+def test_the_share_of_texts_that_are_read_whole_is_said(tmp_path: Path) -> None:
+    said = {
+        override: dict(data_lines(plan_of(tmp_path, NOTES, *override)))["read whole"]
+        for override in ((), ("space.tokens=character", "space.max_length=40"))
+    }
+    lengths = note_table()["note"].str.len()
+
+    assert said[()] == "100 % of the texts, the longest of which has 7 words"
+    share, _, rest = said[("space.tokens=character", "space.max_length=40")].partition(" % ")
+    assert float(share) == pytest.approx(100 * (lengths <= 40).mean(), abs=0.1)
+    assert rest == f"of the texts, the longest of which has {lengths.max()} characters"
 
 
 def test_the_data_of_trials_survive_pickling(tmp_path: Path) -> None:

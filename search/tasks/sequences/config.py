@@ -54,7 +54,9 @@ class SequenceSpaceConfig(SpaceConfig):
         "part; `sequence`, by those of each sequence. Not for texts. `null`: the values of the preset.",
     )
     tokens: TokenKinds | None = Field(
-        None, description="Tokens of a text: `word` or `character`. Texts only. `null`: the values of the preset."
+        None,
+        description="Tokens of a text: `word` or `character`. Texts only. `null`: the values of the preset; "
+        "`character` for texts in scripts without blanks between words.",
     )
     embedding_size: Sizes | None = Field(
         None,

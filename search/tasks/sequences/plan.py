@@ -172,6 +172,7 @@ def facts_of(sequences: LabeledSequences, train: Indices, vectors: WordVectors |
         return SequenceFacts(
             is_text=False, longest=int(sequences.lengths[train].max()), n_train=len(train), rarest=rarest
         )
+    from lstmgru.data.sequences.scripts import lacks_blanks
     from lstmgru.data.sequences.vocabulary import tokenize
 
     texts = sequences.texts[train]
@@ -184,6 +185,7 @@ def facts_of(sequences: LabeledSequences, train: Indices, vectors: WordVectors |
         words=float(np.median(words)),
         rarest=rarest,
         vector_size=vectors.size if vectors else 0,
+        lacks_blanks=lacks_blanks(texts),
     )
 
 

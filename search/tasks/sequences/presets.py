@@ -14,6 +14,8 @@ from search.space.space import SearchSpace
 from search.tasks.sequences.config import SequenceSpaceConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from search.tasks.sequences.config import SequenceStudyConfig
 
 _OPEN: Choices[Any] = Choices(())
@@ -46,6 +48,7 @@ class SequenceFacts:
         words: Median number of words of a text; 0 for numbers.
         rarest: Share of the rarest class, times the number of classes; 1 for numbers.
         vector_size: Features of the given word vectors; 0 without.
+        lacks_blanks: Whether the script of the texts has no blanks between words.
     """
 
     is_text: bool
@@ -55,6 +58,11 @@ class SequenceFacts:
     words: float = 0.0
     rarest: float = 1.0
     vector_size: int = 0
+    lacks_blanks: bool = False
+
+    def longest_in(self, tokens: Collection[Any]) -> int:
+        """Steps of the longest sequence; tokens of the longest text, whichever of some kinds of tokens are read."""
+        return self.characters if self.is_text and "character" in tokens else self.longest
 
 
 _NUMBERS = SearchSpace(
@@ -161,22 +169,26 @@ LABEL_PRESETS: dict[str, dict[str, SearchSpace]] = {
 """Spaces by what is labeled and by name; what is open in them is filled in by :func:`resolve_sequence_space`."""
 
 
-def defaults(labels: LabelSpec, data: SequenceFacts, *, everything: bool) -> dict[str, Any]:
+def defaults(
+    labels: LabelSpec, data: SequenceFacts, *, everything: bool, given: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The values of the open keys of a preset.
 
     Args:
         labels: What a label is.
         data: What is labeled.
         everything: Whether the preset searches all that there is.
+        given: The values of the study's own; those that depend on them follow.
     """
+    given = given or {}
     classes = labels.task == "classification"
-    usual = "word" if data.words >= _WORDY or data.vector_size else "character"
-    tokens = TOKENS if everything and not data.vector_size else (usual,)
-    longest = data.characters if data.is_text and "character" in tokens else data.longest
+    tokens = given["tokens"].values if "tokens" in given else _tokens(data, everything=everything)
+    longest = max(1, min(data.longest_in(tokens or ()), LONGEST))
+    read = min(data.longest_in(tokens or ()), int(given["max_length"].high)) if "max_length" in given else longest
     return {
-        "segment_length": Choices(_segments(data.longest)),
+        "segment_length": Choices(_segments(read)),
         "batch_size": Choices((8, 16, 32) if data.n_train < _FEW else (32, 64)),
-        "max_length": Choices((max(1, min(longest, LONGEST)),)),
+        "max_length": Choices((longest,)),
         "tokens": Choices(tokens),
         "embedding_size": Choices((data.vector_size,) if data.vector_size else (64, 128, 256)),
         "loss": Choices(find_metric(labels.metric).losses[labels.task]),
@@ -185,12 +197,22 @@ def defaults(labels: LabelSpec, data: SequenceFacts, *, everything: bool) -> dic
     }
 
 
+def _tokens(data: SequenceFacts, *, everything: bool) -> tuple[str, ...]:
+    """The kinds of tokens: words where blanks separate them and most texts have some, else characters."""
+    if data.vector_size:
+        return ("word",)
+    if data.lacks_blanks:
+        return ("character",)
+    if everything:
+        return TOKENS
+    return ("word",) if data.words >= _WORDY else ("character",)
+
+
 def _segments(steps: int) -> tuple[int, ...]:
     """Lengths of segments: one step, some, or all at once; of long sequences so many that 64 or 32 are read."""
-    longest = min(steps, LONGEST)
-    if longest > STEP_BY_STEP:
-        return (longest // 64, longest // 32)
-    return tuple(sorted({length for length in (1, 2, 4, 8, longest) if length <= longest}))
+    if steps > STEP_BY_STEP:
+        return (steps // 64, steps // 32)
+    return tuple(sorted({length for length in (1, 2, 4, 8, steps) if length <= steps}))
 
 
 def resolve_sequence_space(config: SequenceStudyConfig, labels: LabelSpec, data: SequenceFacts) -> SearchSpace:
@@ -200,9 +222,9 @@ def resolve_sequence_space(config: SequenceStudyConfig, labels: LabelSpec, data:
         StudyFileError: The sampler cannot search the space, or values do not fit each other or the data.
     """
     preset = LABEL_PRESETS["texts" if data.is_text else "numbers"][config.space.preset]
-    known = defaults(labels, data, everything=config.space.preset == "full")
-    filled = {name: values for name, values in known.items() if preset[name] is _OPEN}
     given = {name: values for name, _ in preset.items() if (values := getattr(config.space, name)) is not None}
+    known = defaults(labels, data, everything=config.space.preset == "full", given=given)
+    filled = {name: values for name, values in known.items() if preset[name] is _OPEN}
     space = preset.replacing(**{**filled, **given})
     if "segment_length" not in given:
         shortest = space["max_length"].low

@@ -14,6 +14,7 @@ from search.tasks.data import ModelColumns, OutputType
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lstmgru.data.sequences.sequences import Indices
     from lstmgru.data.sequences.splits import SequenceSplit
     from search.study.records import StudyRecord
     from search.tasks.sequences.plan import SequencePlan
@@ -80,9 +81,30 @@ def data_lines(plan: SequencePlan) -> list[tuple[str, str]]:
         lines.append(("channels", shorten(list(schema.channels))))
     if sequences.groups is not None:
         lines.append(("groups", f"{int(sequences.groups.max()) + 1} of {schema.group}, kept together"))
+    lines += [("read whole", line) for line in _whole_lines(plan)]
     if plan.vectors is not None:
         lines.append(("vectors", f"of {counted(len(plan.vectors.vectors), 'word')}, {plan.vectors.size} features"))
     return lines
+
+
+def _whole_lines(plan: SequencePlan) -> list[str]:
+    """How many sequences are not truncated by any candidate, for each kind of tokens."""
+    sequences, shortest = plan.sequences, int(plan.space["max_length"].low)
+    if not sequences.is_text:
+        return [_whole(sequences.lengths, shortest, "steps", "sequences")]
+    from lstmgru.data.sequences.vocabulary import tokenize
+
+    kinds: tuple[Any, ...] = plan.space["tokens"].values or ()
+    return [
+        _whole(np.array([len(tokenize(text, kind)) for text in sequences.texts]), shortest, f"{kind}s", "texts")
+        for kind in kinds
+    ]
+
+
+def _whole(lengths: Indices, shortest: int, unit: str, what: str) -> str:
+    """The share is rounded down: 100 % are all."""
+    share = int(1000 * np.mean(lengths <= shortest)) / 10
+    return f"{share:g} % of the {what}, the longest of which has {lengths.max():,} {unit}"
 
 
 def split_lines(plan: SequencePlan) -> list[tuple[str, str]]:
