@@ -46,7 +46,7 @@ WORKER = {
     ),
     "Lightning's loops": ("lightning.pytorch.trainer.trainer:Trainer.fit",),
     "reading data": ("lstmgru.training.fit_forecasts:fit", "lstmgru.evaluation.forecasts:make_evaluation"),
-    "measuring the latency": ("lstmgru.nn.network:network_latency",),
+    "measuring the latency": ("lstmgru.nn.costs:network_latency",),
 }
 DRIVER = {
     "asking": ("search.run.driver:Driver.ask",),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lstmgru.bundle.files import EXAMPLE
-from lstmgru.bundle.members import Member
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.specs import TrainSpec
+
+if TYPE_CHECKING:
+    from lstmgru.bundle.members import Member
 
 # Characters with a meaning inside a line; foreign text never starts one. The last two would become links.
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$@#]|:(?=//)|(?<=www)\.", re.IGNORECASE)

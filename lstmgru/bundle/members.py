@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lstmgru.errors import LstmGruError, SpecError, one_of
-from lstmgru.nn.network import count_parameters
+from lstmgru.nn.costs import count_parameters
 from lstmgru.specs import RecurrentSpec, TrainSpec
 
 NETWORK = "network"

@@ -36,7 +36,7 @@ def measure(candidate: Candidate, context: JobContext) -> Costs:
     The peak resident size never shrinks, so nothing large may have run before. The same network with layers of one unit
     is trained on one example first, so that imports, compiled kernels and the data are loaded before the first reading.
     """
-    from lstmgru.nn.network import network_latency
+    from lstmgru.nn.costs import network_latency
 
     del context  # it takes seconds, and is not stopped
     one_epoch = replace(candidate.train, max_epochs=1)

@@ -6,16 +6,17 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from search.executors.base import Job
-from search.run.trial import score_baselines
 from search.tasks import task_of
 from search.tasks.data import BaselineResult, DroppedBaseline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from search.executors.base import Outcome
+    from search.executors.base import JobContext, Outcome
     from search.study.predictions import Outputs
     from search.study.store import StudyStore
+    from search.tasks.base import Task
+    from search.tasks.data import TaskData
     from search.tasks.plan import Plan
 
 # Time limit of one baseline: a share of the time limit of the study, within bounds, in seconds.
@@ -31,6 +32,13 @@ def baseline_seconds(timeout: float | None) -> float:
         timeout: Of the study; ``None``: there is none.
     """
     return _MOST if timeout is None else min(_MOST, max(_LEAST, _SHARE * timeout))
+
+
+def score_baselines(
+    task: Task[Any, Any, Any], data: TaskData, names: tuple[str, ...], seconds: float, context: JobContext
+) -> dict[str, BaselineResult | DroppedBaseline] | None:
+    """Some baselines on the folds, by name; ``None`` if it was stopped."""
+    return task.score_baselines(data, names, seconds, lambda: context.stop_reason() is not None)
 
 
 class BaselineJobs:

@@ -1,4 +1,4 @@
-"""The jobs of a worker: run one trial over the folds, score the baselines."""
+"""The job of a worker that runs one trial over the folds, and what every worker does first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from search.space.space import Model
     from search.study.predictions import Outputs
     from search.tasks.base import Task
-    from search.tasks.data import BaselineResult, DroppedBaseline, TaskData
+    from search.tasks.data import TaskData
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def run_trial(
         TrainingDiverged: A loss or score is not finite.
         DataError: A fold has nothing to learn from for this candidate.
     """
-    from lstmgru.nn.network import count_parameters, network_latency
+    from lstmgru.nn.costs import count_parameters, network_latency
 
     start = time.perf_counter()
     scores: list[float] = []
@@ -158,13 +158,6 @@ def run_trial(
         stopped=observer.reason,
         outputs=backtest.outputs() if observer.reason is None else None,
     )
-
-
-def score_baselines(
-    task: Task[Any, Any, Any], data: TaskData, names: tuple[str, ...], seconds: float, context: JobContext
-) -> dict[str, BaselineResult | DroppedBaseline] | None:
-    """Some baselines on the folds, by name; ``None`` if it was stopped."""
-    return task.score_baselines(data, names, seconds, lambda: context.stop_reason() is not None)
 
 
 PRELOAD = ("lstmgru.training.fit_forecasts", "numba")

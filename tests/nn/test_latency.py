@@ -10,7 +10,8 @@ import torch
 from helpers.panels import make_panel
 
 from lstmgru.data.forecasting.series import input_spec
-from lstmgru.nn.network import FEWEST, MOST, WARM_UP, ForecastNetwork, network_latency
+from lstmgru.nn.costs import FEWEST, MOST, WARM_UP, network_latency
+from lstmgru.nn.network import ForecastNetwork
 from lstmgru.nn.sequence_network import SequenceNetwork
 from lstmgru.specs import ModelSpec, SequenceModelSpec, parse_branches
 
@@ -51,7 +52,7 @@ def test_a_fast_network_is_measured_often_but_not_for_ever(monkeypatch: pytest.M
         return forward(*inputs)
 
     monkeypatch.setattr(fast, "forward", counted)
-    monkeypatch.setattr("lstmgru.nn.network.ENOUGH_SECONDS", 1e9)
+    monkeypatch.setattr("lstmgru.nn.costs.ENOUGH_SECONDS", 1e9)
     network_latency(fast)
     assert count == WARM_UP + MOST
 

@@ -13,7 +13,8 @@ from helpers.networks import EVERYTHING, FUTURE, assert_same, make_network, rand
 from torch import Tensor
 
 from lstmgru.errors import SpecError
-from lstmgru.nn.network import ForecastNetwork, Inputs, count_parameters
+from lstmgru.nn.costs import count_parameters
+from lstmgru.nn.network import ForecastNetwork, Inputs
 from lstmgru.specs import (
     CHANNELS,
     DECODERS,

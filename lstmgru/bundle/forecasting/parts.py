@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,8 +12,10 @@ from torch import Tensor, nn
 from lstmgru.bundle.forecasting.quantiles import real_rows
 from lstmgru.data.forecasting.arrays import WindowArrays
 from lstmgru.data.forecasting.scaling import Scaler
-from lstmgru.evaluation.baselines import FittedBaseline
 from lstmgru.nn.network import ForecastNetwork, Inputs
+
+if TYPE_CHECKING:
+    from lstmgru.evaluation.baselines.base import FittedBaseline
 
 
 class MemberForecaster(nn.Module, ABC):
