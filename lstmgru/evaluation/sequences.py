@@ -119,7 +119,17 @@ class SequenceEvaluation:
             labels = self.labels[drawn]
             return sign * (self._score(found, labels, outputs[drawn]) - self._score(found, labels, others[drawn]))
 
-        return paired_bootstrap(difference, np.arange(len(self.labels)) if self.groups is None else self.groups)
+        return paired_bootstrap(difference, self.units, self.kind_of_units)
+
+    @property
+    def units(self) -> Indices:
+        """(k,) the unit of each sequence: its group, or the sequence itself without groups."""
+        return np.arange(len(self.labels)) if self.groups is None else self.groups
+
+    @property
+    def kind_of_units(self) -> str:
+        """What the units are, in the plural."""
+        return "labels" if self.groups is None else "groups"
 
     def _score(self, metric: Metric, labels: _Labels, outputs: Array) -> float:
         if self.task.task == "regression":

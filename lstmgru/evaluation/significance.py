@@ -4,61 +4,101 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from lstmgru.evaluation.autocorrelation import MeanTest
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-_FEWEST_BLOCKS = 3
-_FEWEST_SERIES = 5
+LEVEL = 0.05
+"""Share of false claims between equal methods that a test may make."""
+
+_FEWEST_CUTOFFS = 5
+_FEW_CUTOFFS = 20
+_BLOCKS = 8
+_FEWEST_FOR_BLOCKS = 3 * _BLOCKS
 _FEWEST_UNITS = 5
+_FEWEST_EFFECTIVE_UNITS = 3.0
 _RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean difference with its 95 % interval, infinite with too few data, and the p-value of no difference."""
+    """A mean difference with its 95 % interval, infinite with too few data, and the p-value of no difference.
+
+    Attributes:
+        mean: The difference.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        p_value: p-value of no difference; 1 with too few data.
+        lacking: What there are too few of, such as ``cutoffs``; empty if the interval is finite.
+    """
 
     mean: float
     low: float
     high: float
     p_value: float = 1.0
+    lacking: str = ""
+
+    @classmethod
+    def unknown(cls, mean: float, lacking: str) -> Self:
+        """A difference without an interval.
+
+        Args:
+            mean: The difference.
+            lacking: What there are too few of.
+        """
+        return cls(mean, -np.inf, np.inf, 1.0, lacking)
 
 
-def paired_interval(difference: Floats, times: Integers, series: Integers, *, overlap: int) -> Interval:
+def paired_interval(difference: Floats, times: Integers, *, overlap: int) -> Interval:
     """The 95 % interval of a mean of paired differences between two forecasters.
 
-    Neighboring windows overlap and series are correlated. Differences are therefore averaged over the series at each
-    cutoff, and then over blocks of neighboring cutoffs that are twice as long as the overlap of windows; the block
-    means are nearly independent, and the interval is that of their t test (Ibragimov & Müller 2010). With too few
-    cutoffs, the means of the series are tested instead.
+    Series that move together are no sample, so the differences are averaged over the series at each cutoff. Neighboring
+    windows share targets, so the means of neighboring cutoffs are averaged over the overlap of the windows. These means
+    are still autocorrelated, and are tested by :class:`~lstmgru.evaluation.autocorrelation.MeanTest`. If there are
+    many of them, the interval is at least that of a t test of the means of eight blocks (Ibragimov & Müller 2010),
+    which does not assume a kind of autocorrelation. With fewer than twenty means, there is an interval only if it
+    excludes 0, and with fewer than five, there is none.
 
     Args:
         difference: (windows,) error of one forecaster minus error of the other.
         times: (windows,) time of each cutoff, as an ordered number.
-        series: (windows,) series of each window.
         overlap: Number of neighboring cutoffs that share a target: horizon / stride, 1 without overlap.
     """
     by_time = _group_means(difference, times)
-    blocks = len(by_time) if overlap == 1 else len(by_time) // (2 * overlap)
-    if blocks >= _FEWEST_BLOCKS:
-        return _t_interval(np.array([part.mean() for part in np.array_split(by_time, blocks)]))
-    by_series = _group_means(difference, series)
-    if len(by_series) >= _FEWEST_SERIES:
-        return _t_interval(by_series)
-    return Interval(float(difference.mean()), -np.inf, np.inf)
+    mean, count = float(by_time.mean()), len(by_time) // overlap
+    if count < _FEWEST_CUTOFFS:
+        return Interval.unknown(mean, "cutoffs")
+    means = _block_means(by_time, count)
+    if not np.ptp(means):
+        return Interval(mean, mean, mean, float(mean == 0))
+    test = MeanTest.of(means)
+    half, p_value = test.half_width(LEVEL), test.p_value
+    if count >= _FEWEST_FOR_BLOCKS:
+        blocks = _block_means(by_time, _BLOCKS)
+        error = float(blocks.std(ddof=1) / np.sqrt(_BLOCKS))
+        half = max(half, _t_quantile(_BLOCKS - 1) * error)
+        p_value = max(p_value, _t_p_value(mean, error, _BLOCKS - 1))
+    if count < _FEW_CUTOFFS and p_value >= LEVEL:
+        return Interval.unknown(mean, "cutoffs")
+    return Interval(mean, mean - half, mean + half, p_value)
 
 
-def paired_bootstrap(difference: Callable[[Integers], float], units: Integers) -> Interval:
-    """The 95 % percentile interval of a difference between two methods, from a bootstrap (Efron & Tibshirani 1993).
+def paired_bootstrap(difference: Callable[[Integers], float], units: Integers, lacking: str) -> Interval:
+    """The 95 % interval of a difference between two methods, from a bootstrap (Efron & Tibshirani 1993).
 
     Args:
         difference: Maps (n,) drawn rows, with repetitions, to the score of one method minus that of the other.
         units: (k,) the unit of each row: rows of one unit depend on each other.
+        lacking: What the units are, in the plural.
     """
-    return bootstrap_interval(difference(np.arange(len(units))), bootstrap_scores(difference, units))
+    mean = difference(np.arange(len(units)))
+    return bootstrap_interval(mean, bootstrap_scores(difference, units), units, lacking)
 
 
 def bootstrap_scores(score: Callable[[Integers], float], units: Integers) -> Floats:
@@ -83,21 +123,28 @@ def bootstrap_scores(score: Callable[[Integers], float], units: Integers) -> Flo
     return values
 
 
-def bootstrap_interval(mean: float, values: Floats) -> Interval:
-    """The 95 % percentile interval of a difference, from bootstrap draws.
+def bootstrap_interval(mean: float, values: Floats, units: Integers, lacking: str) -> Interval:
+    """The 95 % interval of a difference, from bootstrap draws.
 
-    Draws with an undefined difference are ignored; if they are the majority, the interval is infinite.
+    Percentiles of the draws are too narrow with few units. The interval is therefore that of a t test. Its standard
+    error is that of the draws, corrected for the number of units. Its degrees of freedom are the effective number of
+    units, (Σ size)² / Σ size², minus 1.
 
     Args:
         mean: The difference on all rows.
-        values: (draws,) differences, see :func:`bootstrap_scores`.
+        values: (draws,) differences, see :func:`bootstrap_scores`. Undefined ones are ignored; if they are the
+            majority, there is no interval.
+        units: (k,) the unit of each row.
+        lacking: What the units are, in the plural.
     """
     values = values[np.isfinite(values)]
-    if len(values) < _RESAMPLES / 2:
-        return Interval(mean, -np.inf, np.inf)
-    low, high = np.percentile(values, (2.5, 97.5))
-    tail = int(min(np.sum(values <= 0), np.sum(values >= 0)))
-    return Interval(mean, float(low), float(high), min(1.0, 2 * (tail + 1) / (len(values) + 1)))
+    _, sizes = np.unique(units, return_counts=True)
+    effective = float(sizes.sum() ** 2 / np.sum(sizes**2))
+    if len(values) < _RESAMPLES / 2 or effective < _FEWEST_EFFECTIVE_UNITS:
+        return Interval.unknown(mean, lacking)
+    error = float(values.std() * np.sqrt(len(sizes) / (len(sizes) - 1)))
+    half = _t_quantile(effective - 1) * error
+    return Interval(mean, mean - half, mean + half, _t_p_value(mean, error, effective - 1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -114,15 +161,21 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _t_interval(values: Floats) -> Interval:
-    from scipy.stats import t
+def _t_quantile(dof: float) -> float:
+    from scipy.special import stdtrit
 
-    mean = float(values.mean())
-    error = float(values.std(ddof=1) / np.sqrt(len(values)))
-    half = float(t.ppf(0.975, len(values) - 1)) * error
-    if error == 0:
-        return Interval(mean, mean, mean, float(mean == 0))
-    return Interval(mean, mean - half, mean + half, float(2 * t.sf(abs(mean) / error, len(values) - 1)))
+    return float(stdtrit(dof, 1 - LEVEL / 2))
+
+
+def _t_p_value(mean: float, error: float, dof: float) -> float:
+    from scipy.special import stdtr
+
+    return float(2 * stdtr(dof, -abs(mean) / error)) if error else float(mean == 0)
+
+
+def _block_means(values: Floats, count: int) -> Floats:
+    """(count,) means of neighboring values."""
+    return np.array([part.mean() for part in np.array_split(values, count)])
 
 
 def _group_means(values: Floats, keys: Integers) -> Floats:

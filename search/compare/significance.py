@@ -8,15 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import listed
-from lstmgru.evaluation.significance import Interval, holm
+from lstmgru.evaluation.significance import LEVEL, Interval, holm
 from search.compare.results import Difference, Standing
 from search.tasks.compare import Terms
 
 if TYPE_CHECKING:
     from search.tasks.data import SeedResult
-
-LEVEL = 0.05
-"""Significance level of all tests."""
 
 STANDINGS: dict[Standing, str] = {
     "best": "best on the folds",
@@ -24,9 +21,9 @@ STANDINGS: dict[Standing, str] = {
     "worse": "worse",
     "seeds": "within the variation between seeds",
     "better": "better on the holdout, but not on the folds",
-    "unknown": "too few {cases} or seeds",
+    "unknown": "too few {units} or seeds",
 }
-"""Each standing in words; ``{cases}`` are windows, sequences or texts."""
+"""Each standing in words; ``{units}`` are cutoffs, sequences or texts."""
 
 Compare = Callable[[Sequence[Any], Sequence[Any]], Interval]
 """Difference between the seeds of two families, the first minus the second, see
@@ -112,7 +109,7 @@ def verdict(best: str, standings: Mapping[str, Standing], terms: Terms) -> str:
         return f"{best} is better than {listed(by['worse'])}; {_undecided(best, by, terms)}."
     if by["equal"] or by["seeds"]:
         return f"No significant difference: {best} has the best score on the folds; {_undecided(best, by, terms)}."
-    few = f"there are too few {terms.cases} or seeds to compare it with the others"
+    few = f"there are too few {terms.units} or seeds to compare it with the others"
     return f"{best} has the best score on the folds, but {few}."
 
 
@@ -147,7 +144,7 @@ def _undecided(best: str, by: Mapping[Standing, list[str]], terms: Terms) -> str
         verb = _verb(by["seeds"], "differs", "differ")
         parts.append(f"{listed(by['seeds'])} {verb} from {best} by no more than the variation between seeds")
     if by["unknown"]:
-        parts.append(f"there are too few {terms.cases} or seeds to compare {best} with {listed(by['unknown'])}")
+        parts.append(f"there are too few {terms.units} or seeds to compare {best} with {listed(by['unknown'])}")
     return ", and ".join(parts)
 
 

@@ -99,7 +99,7 @@ def _differences(comparison: Comparison) -> TextTable:
     terms = comparison.terms
     for family in _scored(comparison):
         difference = family.difference
-        words = STANDINGS[family.standing].format(cases=terms.cases) if family.standing else ""
+        words = STANDINGS[family.standing].format(units=terms.units) if family.standing else ""
         if difference is None:
             rows.append((family.name, "", "", "", "", words))
             continue

@@ -55,6 +55,11 @@ class Terms:
         return self.cases.removesuffix("s")
 
     @property
+    def units(self) -> str:
+        """What the tests of differences need enough of."""
+        return "cutoffs" if self._of_errors else self.cases
+
+    @property
     def output(self) -> str:
         """What a network returns for a case."""
         return "forecast" if self._of_errors else "prediction"
@@ -93,7 +98,7 @@ class Terms:
             squared = " squared" if find_metric(self.metric).root else ""
             return (
                 f"Errors{squared} on the holdout minus those of the best family, window by window, averaged "
-                "over the seeds; above 0 is worse; paired test over blocks of windows"
+                "over the seeds; above 0 is worse; paired test over the cutoffs that allows for autocorrelation"
             )
         return (
             f"{self.title} on the holdout minus that of the best family, averaged over the seeds; "

@@ -7,17 +7,14 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
-from lstmgru.evaluation.metrics import find_metric
 from lstmgru.specs import RecurrentSpec, TrainSpec
 from search.study.records import IntervalRecord
 from search.tasks import task_of
 from search.tasks.base import Task
 from search.tasks.data import Data, FinalJob, Model, SeedResult, Split
+from search.tasks.verdict import best_baseline, judge
 
 if TYPE_CHECKING:
-    from lstmgru.evaluation.significance import Interval
     from lstmgru.training.training import EpochResult, Trained
     from search.executors.base import JobContext
     from search.tasks.plan import Plan
@@ -64,7 +61,14 @@ def finalize(task: Task[Data, Split, Model], job: FinalJob[Data, Split, Model], 
         raise InterruptedError("the refit was interrupted")
     scores = task.score_holdout(job, fitted)
     best = best_baseline(metric, scores.baselines)
-    verdict, beats = judge(metric, scores.metrics[metric], best, scores.baselines[best], scores.difference(best))
+    verdict, beats = judge(
+        metric,
+        scores.metrics[metric],
+        best,
+        scores.baselines[best],
+        scores.difference(best),
+        choices=len(scores.baselines),
+    )
     known = {"holdout": scores.metrics, "baselines": scores.baselines, "verdict": verdict, **scores.details}
     bundle = task.bundle(job, fitted, known)
     saved = save_bundle(job.bundle, bundle, onnx="try")
@@ -104,49 +108,6 @@ class Deadline:
 def refit_epochs(best_epochs: list[int]) -> int:
     """Epochs of a refit, which has no validation part: the median of the folds' best epochs."""
     return max(1, round(statistics.median(best_epochs)))
-
-
-def best_baseline(metric: str, scores: dict[str, float]) -> str:
-    """The name of the best of several scores."""
-    choose = max if find_metric(metric).larger_is_better else min
-    return choose(scores, key=scores.__getitem__)
-
-
-def judge(metric: str, winner: float, baseline_name: str, baseline: float, interval: Interval) -> tuple[str, bool]:
-    """One sentence on whether the winner really beats the best baseline, and that as a truth value.
-
-    Args:
-        metric: Name of the score.
-        winner: Its score on the holdout.
-        baseline_name: The best baseline.
-        baseline: Its score.
-        interval: Of the difference of their errors, winner less baseline, case by case.
-    """
-    name = baseline_name.replace("_", " ")
-    direction = "lower" if winner < baseline else "higher"
-    scored = find_metric(metric)
-    larger = scored.larger_is_better
-    better, worse = (winner > baseline, winner < baseline) if larger else (winner < baseline, winner > baseline)
-    numbers = f"{scored.label} {winner:.4g} against {baseline:.4g}, {_change(winner, baseline, larger)} {direction}"
-    if interval.high < 0 and better:
-        return f"The winner beats the best baseline ({name}) on the holdout: {numbers}.", True
-    if interval.low > 0 and worse:
-        return f"A simple baseline is better: {name} beats the winner on the holdout ({numbers}). Use {name}.", False
-    known = bool(np.isfinite(interval.low))
-    why = "a difference that is not significant" if known else "with too few cases for a significance test"
-    if better:
-        return f"The winner does not clearly beat the best baseline ({name}) on the holdout: {numbers}, {why}.", False
-    return (
-        f"The winner does not beat the best baseline ({name}) on the holdout: {numbers}, {why}. Prefer {name}.",
-        False,
-    )
-
-
-def _change(score: float, other: float, of_one: bool) -> str:
-    """By how much two scores differ: errors by a share, those of which 1 is the best by themselves."""
-    if of_one:
-        return f"{abs(score - other):.4g}"
-    return f"{abs(score - other) / other:.1%}" if other else "infinitely"
 
 
 @dataclass(frozen=True)

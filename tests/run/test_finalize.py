@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lstmgru.evaluation.significance import Interval
-from search.tasks.refit import judge, refit_epochs
+from search.tasks.refit import refit_epochs
+from search.tasks.verdict import judge
 
 
 @pytest.mark.parametrize(
@@ -26,16 +27,32 @@ def test_the_refit_trains_for_the_median_of_the_best_epochs(best_epochs: list[in
         (2.6, Interval(0.1, -0.1, 0.3), False, "The winner does not beat the best baseline (seasonal naive) on the "
          "holdout: MAE 2.6 against 2.5, 4.0% higher, a difference that is not significant. Prefer "
          "seasonal naive."),
-        (25.0, Interval(22.5, -np.inf, np.inf), False, "The winner does not beat the best baseline (seasonal naive) on "
-         "the holdout: MAE 25 against 2.5, 900.0% higher, with too few cases for a significance test. Prefer seasonal "
-         "naive."),
-        (3.0, Interval(0.5, 0.3, 0.7), False, "A simple baseline is better: seasonal naive beats the winner on the "
-         "holdout (MAE 3 against 2.5, 20.0% higher). Use seasonal naive."),
-        (2.0, Interval(-0.5, -np.inf, np.inf), False, "The winner does not clearly beat the best baseline (seasonal "
-         "naive) on the holdout: MAE 2 against 2.5, 20.0% lower, with too few cases for a significance test."),
+        (25.0, Interval(22.5, -np.inf, np.inf, 1.0, "cutoffs"), False, "The winner does not beat the best baseline "
+         "(seasonal naive) on the holdout: MAE 25 against 2.5, 900.0% higher, with too few cutoffs for a significance "
+         "test. Prefer seasonal naive."),
+        (3.0, Interval(0.5, 0.3, 0.7, 0.016), False, "A simple baseline is better: seasonal naive beats the winner on "
+         "the holdout (MAE 3 against 2.5, 20.0% higher). Use seasonal naive."),
+        (2.0, Interval(-0.5, -np.inf, np.inf, 1.0, "groups"), False, "The winner does not clearly beat the best "
+         "baseline (seasonal naive) on the holdout: MAE 2 against 2.5, 20.0% lower, with too few groups for a "
+         "significance test."),
     ],
 )  # fmt: skip
 def test_the_verdict_claims_what_the_interval_allows(
     winner: float, interval: Interval, beats: bool, sentence: str
 ) -> None:
-    assert judge("mae", winner, "seasonal_naive", 2.5, interval) == (sentence, beats)
+    assert judge("mae", winner, "seasonal_naive", 2.5, interval, choices=3) == (sentence, beats)
+
+
+@pytest.mark.parametrize(("choices", "claimed"), [(1, True), (2, True), (3, False)])
+def test_a_baseline_that_was_chosen_from_several_has_to_be_better_beyond_the_choice(
+    choices: int, claimed: bool
+) -> None:
+    sentence, beats = judge("mae", 3.0, "linear", 2.5, Interval(0.5, 0.1, 0.9, 0.02), choices=choices)
+
+    assert sentence.startswith("A simple baseline is better") == claimed
+    assert ("a difference that is not significant. Prefer linear." in sentence) == (not claimed)
+    assert not beats
+
+
+def test_the_choice_of_the_baseline_does_not_count_against_the_winner() -> None:
+    assert judge("mae", 2.0, "linear", 2.5, Interval(-0.5, -0.9, -0.1, 0.02), choices=10)[1]

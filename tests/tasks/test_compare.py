@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from search.tasks.sequences.compare import (
     case_lengths,
     drawn_scores,
     length_groups,
+    score_interval,
 )
 from search.tasks.sequences.plan import SequencePlan
 
@@ -71,15 +73,13 @@ def seed_of(evaluation: SequenceEvaluation, outputs: np.ndarray) -> SequenceSeed
         ("auroc", False),
     ],
 )
-def test_a_difference_of_single_seeds_is_that_of_two_methods(
-    metric: Any, grouped: bool, plans: dict[str, SequencePlan]
-) -> None:
+def test_a_difference_of_single_seeds_is_that_of_two_methods(metric: Any, grouped: bool) -> None:
     labels = np.random.default_rng(0).integers(3, size=90)
     groups = np.arange(90) // 6 if grouped else None
     evaluation = SequenceEvaluation(labels, replace(CLASSES, metric=metric), groups)
     good, bad = outputs_of(labels, 0.8, 1), outputs_of(labels, 0.5, 2)
 
-    found = ComparedSequences(plans["waves"]).interval([seed_of(evaluation, good)], [seed_of(evaluation, bad)])
+    found = score_interval([seed_of(evaluation, good)], [seed_of(evaluation, bad)], evaluation)
 
     expected = evaluation.difference(metric, good, bad)  # of errors
     sign = -1 if metric != "log_loss" else 1
@@ -88,24 +88,24 @@ def test_a_difference_of_single_seeds_is_that_of_two_methods(
     assert found.p_value == expected.p_value
 
 
-def test_scores_are_averaged_over_the_seeds_draw_by_draw(plans: dict[str, SequencePlan]) -> None:
+def test_scores_are_averaged_over_the_seeds_draw_by_draw() -> None:
     """Accuracy is a mean over the cases, so that of several seeds is the accuracy of cases that are right in part."""
     labels = np.random.default_rng(0).integers(3, size=60)
     evaluation = SequenceEvaluation(labels, replace(CLASSES, metric="accuracy"))
     ours = [outputs_of(labels, 0.7, seed) for seed in (1, 2, 3)]
     theirs = [outputs_of(labels, 0.5, seed) for seed in (4, 5)]
 
-    found = ComparedSequences(plans["waves"]).interval(
-        [seed_of(evaluation, each) for each in ours], [seed_of(evaluation, each) for each in theirs]
+    found = score_interval(
+        [seed_of(evaluation, each) for each in ours], [seed_of(evaluation, each) for each in theirs], evaluation
     )
 
     right = [np.mean([each.argmax(axis=1) == labels for each in group], axis=0) for group in (ours, theirs)]
-    expected = paired_bootstrap(lambda rows: float((right[0] - right[1])[rows].mean()), np.arange(60))
+    expected = paired_bootstrap(lambda rows: float((right[0] - right[1])[rows].mean()), np.arange(60), "labels")
     assert (found.mean, found.low, found.high) == pytest.approx((expected.mean, expected.low, expected.high))
     assert found.p_value == pytest.approx(expected.p_value)
 
 
-def test_too_few_groups_allow_no_claim(plans: dict[str, SequencePlan]) -> None:
+def test_too_few_groups_allow_no_claim() -> None:
     labels = np.random.default_rng(0).integers(3, size=60)
     evaluation = SequenceEvaluation(labels, CLASSES, groups=np.arange(60) // 20)
     results = {
@@ -113,7 +113,7 @@ def test_too_few_groups_allow_no_claim(plans: dict[str, SequencePlan]) -> None:
         for name, right in (("gru", 0.9), ("lstm", 0.4))
     }
 
-    found = differences(results, "gru", ComparedSequences(plans["waves"]).interval)["lstm"]
+    found = differences(results, "gru", partial(score_interval, evaluation=evaluation))["lstm"]
 
     assert (found.low, found.high, found.p_value) == (None, None, 1.0)
     assert found.mean == pytest.approx(results["lstm"][0].holdout - results["gru"][0].holdout, abs=0.2)

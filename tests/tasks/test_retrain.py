@@ -69,7 +69,6 @@ def test_the_scores_on_the_holdout_fit_each_other(plans: dict[str, Any]) -> None
     assert len(result.steps) == plans["forecast"].forecast.horizon
     assert np.mean(result.steps) == pytest.approx(result.holdout)
     assert np.mean(result.by_time) == pytest.approx(result.holdout)  # one series: a window for each cutoff
-    assert result.by_series == pytest.approx((result.holdout,))
     assert 0 < result.epoch_seconds <= result.best_seconds
     assert result.fold_scores != result_of(candidate_of(plans["forecast"]), seed=6).fold_scores
 

@@ -38,12 +38,10 @@ class ForecastSeed(SeedResult):
     Attributes:
         steps: (H,) scores of each step of the horizon on the holdout.
         by_time: (cutoffs,) mean error of the windows of each cutoff there, in the order of time.
-        by_series: (series,) mean error of the windows of each series there, in the order of the panel.
     """
 
     steps: tuple[float, ...]
     by_time: tuple[float, ...]
-    by_series: tuple[float, ...]
 
 
 def score_seed(data: ForecastData, holdout: Split, fitted: FitResult) -> dict[str, Any]:
@@ -58,7 +56,6 @@ def score_seed(data: ForecastData, holdout: Split, fitted: FitResult) -> dict[st
         "holdout": evaluation.score(metric, point, quantiles),
         "steps": step_scores(evaluation, metric, point, quantiles),
         "by_time": _means(errors, data.panel.times[evaluation.cutoffs].astype("int64")),
-        "by_series": _means(errors, evaluation.series),
     }
 
 
@@ -103,8 +100,7 @@ class ComparedForecasts(ComparedTask):
 def error_interval(ours: Sequence[ForecastSeed], theirs: Sequence[ForecastSeed], *, overlap: int) -> Interval:
     """The difference of the errors of two families, averaged over their seeds first.
 
-    It is that of :func:`lstmgru.evaluation.significance.paired_interval`, which needs only the means by cutoff or by
-    series.
+    It is that of :func:`lstmgru.evaluation.significance.paired_interval`, which needs only the means by cutoff.
 
     Args:
         ours: What the seeds of the one gave.
@@ -112,13 +108,7 @@ def error_interval(ours: Sequence[ForecastSeed], theirs: Sequence[ForecastSeed],
         overlap: Neighboring cutoffs that share a target: the horizon over the stride.
     """
     by_time = seed_mean([each.by_time for each in ours]) - seed_mean([each.by_time for each in theirs])
-    interval = paired_interval(by_time, np.arange(len(by_time)), np.zeros(len(by_time), np.int64), overlap=overlap)
-    if math.isfinite(interval.low):
-        return interval
-    by_series = seed_mean([each.by_series for each in ours]) - seed_mean([each.by_series for each in theirs])
-    one_time = np.zeros(len(by_series), np.int64)
-    found = paired_interval(by_series, one_time, np.arange(len(by_series)), overlap=2)
-    return found if math.isfinite(found.low) else interval
+    return paired_interval(by_time, np.arange(len(by_time)), overlap=overlap)
 
 
 def step_scores(

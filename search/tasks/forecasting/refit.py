@@ -219,4 +219,4 @@ def _difference(data: ForecastData, evaluation: ForecastEvaluation, winner: Fore
     errors = evaluation.window_errors(metric, winner.point, winner.quantiles)
     times = data.panel.times[evaluation.cutoffs].astype("int64")
     overlap = math.ceil(data.forecast.horizon / data.stride)
-    return paired_interval(errors - others, times, evaluation.series, overlap=overlap)
+    return paired_interval(errors - others, times, overlap=overlap)

@@ -79,14 +79,8 @@ class ComparedSequences(ComparedTask):
         self._plan = plan
 
     def interval(self, ours: Sequence[SequenceSeed], theirs: Sequence[SequenceSeed]) -> Interval:
-        """The difference of the scores on the holdout between two families, the first minus the second.
-
-        Scores are averaged over the seeds first, those of each draw too.
-        """
-        mean = float(np.mean([each.holdout for each in ours]) - np.mean([each.holdout for each in theirs]))
-        return bootstrap_interval(
-            mean, seed_mean([each.drawn for each in ours]) - seed_mean([each.drawn for each in theirs])
-        )
+        """The difference of the scores on the holdout between two families, the first minus the second."""
+        return score_interval(ours, theirs, self._plan.whole_data().evaluation(self._plan.holdout))
 
     def findings(self, seeds: Sequence[SequenceSeed]) -> dict[str, Any]:
         """The scores of each class, and of short, middle and long ones, mean over the seeds."""
@@ -113,6 +107,23 @@ class ComparedSequences(ComparedTask):
         )
 
 
+def score_interval(
+    ours: Sequence[SequenceSeed], theirs: Sequence[SequenceSeed], evaluation: SequenceEvaluation
+) -> Interval:
+    """The difference of the scores of two families.
+
+    Scores are averaged over the seeds first, those of each draw too.
+
+    Args:
+        ours: What the seeds of the one gave.
+        theirs: What those of the other gave.
+        evaluation: The labels that were scored.
+    """
+    mean = float(np.mean([each.holdout for each in ours]) - np.mean([each.holdout for each in theirs]))
+    drawn = seed_mean([each.drawn for each in ours]) - seed_mean([each.drawn for each in theirs])
+    return bootstrap_interval(mean, drawn, evaluation.units, evaluation.kind_of_units)
+
+
 def drawn_scores(evaluation: SequenceEvaluation, outputs: Outputs) -> tuple[float, ...]:
     """(draws,) scores of a bootstrap over the sequences, or over the groups where there are any.
 
@@ -120,8 +131,7 @@ def drawn_scores(evaluation: SequenceEvaluation, outputs: Outputs) -> tuple[floa
         evaluation: The labels.
         outputs: (k, O) probabilities of the classes, or numbers.
     """
-    units = np.arange(len(evaluation.labels)) if evaluation.groups is None else evaluation.groups
-    return tuple(bootstrap_scores(lambda rows: _part_score(evaluation, outputs, rows), units).tolist())
+    return tuple(bootstrap_scores(lambda rows: _part_score(evaluation, outputs, rows), evaluation.units).tolist())
 
 
 def _part_score(evaluation: SequenceEvaluation, outputs: Outputs, rows: Indices) -> float:

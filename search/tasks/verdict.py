@@ -1,0 +1,54 @@
+"""What the holdout says of the exported model, in one sentence."""
+
+from __future__ import annotations
+
+from lstmgru.evaluation.metrics import find_metric
+from lstmgru.evaluation.significance import LEVEL, Interval
+
+
+def best_baseline(metric: str, scores: dict[str, float]) -> str:
+    """The name of the best of several scores."""
+    choose = max if find_metric(metric).larger_is_better else min
+    return choose(scores, key=scores.__getitem__)
+
+
+def judge(
+    metric: str, winner: float, baseline_name: str, baseline: float, interval: Interval, *, choices: int
+) -> tuple[str, bool]:
+    """One sentence on whether the winner really beats the best baseline, and that as a truth value.
+
+    Args:
+        metric: Name of the score.
+        winner: Its score on the holdout.
+        baseline_name: The best baseline.
+        baseline: Its score.
+        interval: Of the difference of their errors, winner less baseline, case by case.
+        choices: Number of baselines that the best one was chosen from, on the same holdout. The p-value of "a baseline
+            is better" is multiplied by it (Bonferroni); "the winner is better" needs no correction, because the
+            choice favors the baseline.
+    """
+    name = baseline_name.replace("_", " ")
+    direction = "lower" if winner < baseline else "higher"
+    scored = find_metric(metric)
+    larger = scored.larger_is_better
+    better, worse = (winner > baseline, winner < baseline) if larger else (winner < baseline, winner > baseline)
+    numbers = f"{scored.label} {winner:.4g} against {baseline:.4g}, {_change(winner, baseline, larger)} {direction}"
+    if interval.high < 0 and better:
+        return f"The winner beats the best baseline ({name}) on the holdout: {numbers}.", True
+    if interval.low > 0 and worse and interval.p_value * choices < LEVEL:
+        return f"A simple baseline is better: {name} beats the winner on the holdout ({numbers}). Use {name}.", False
+    few = f"with too few {interval.lacking} for a significance test"
+    why = few if interval.lacking else "a difference that is not significant"
+    if better:
+        return f"The winner does not clearly beat the best baseline ({name}) on the holdout: {numbers}, {why}.", False
+    return (
+        f"The winner does not beat the best baseline ({name}) on the holdout: {numbers}, {why}. Prefer {name}.",
+        False,
+    )
+
+
+def _change(score: float, other: float, of_one: bool) -> str:
+    """By how much two scores differ: errors by a share, those of which 1 is the best by themselves."""
+    if of_one:
+        return f"{abs(score - other):.4g}"
+    return f"{abs(score - other) / other:.1%}" if other else "infinitely"
