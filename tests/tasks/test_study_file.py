@@ -430,8 +430,8 @@ def test_the_last_override_of_a_key_counts_and_one_reaches_into_a_range(write: W
         ("search.trails=3", "override: search.trails is not a known key; did you mean 'trials'?"),
         ("trials=3", "override: trials is not a known key; did you mean 'search.trials'?"),
         ("serch.trials=3", "override: serch is not a known key; did you mean 'search'?"),
-        ("search.trials=0", "override: search.trials must be at least 1 but got 0"),
-        ("search.trials=", "override: search.trials must be a whole number but got nothing"),
+        ("search.trials=0", "override: search.trials must be a whole number from 1, or auto, but got 0"),
+        ("search.trials=", "override: search.trials must be a whole number from 1, or auto, but got nothing"),
         ("space.cell=[lstm", "override: space.cell must be valid YAML but got '[lstm': expected ',' or ']'"),
         (
             "space.dropout={low: 0, low: 1}",
