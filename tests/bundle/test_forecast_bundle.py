@@ -319,7 +319,7 @@ def test_forecasts_stand_in_the_order_of_series_time_and_target() -> None:
     bundle = bundle_of(panel_of(frame))
     forecasts = bundle.predict(frame)
     assert list(forecasts.columns) == ["shop", "day", "target", "forecast"]
-    assert forecasts["shop"].tolist() == [3] * 6 + [20] * 6
+    assert forecasts["shop"].tolist() == ["3"] * 6 + ["20"] * 6
     days = ["2020-04-13", "2020-04-14", "2020-04-15"]
     assert forecasts["day"].tolist() == [pd.Timestamp(day) for day in days for _ in "ab"] * 2
     assert forecasts["target"].tolist() == ["sales 0", "sales 1"] * 6

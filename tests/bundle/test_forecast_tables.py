@@ -135,7 +135,7 @@ def test_an_example_is_a_table_that_the_model_takes(frame: pd.DataFrame, ahead: 
     assert list(example.columns) == columns
     assert len(example) == CONTEXT + (HORIZON if ahead else 0)
     known = frame[frame["visits"].notna()]
-    series = known if "shop" not in frame else known[known["shop"] == panel.ids[0]]
+    series = known if "shop" not in frame else known[known["shop"].astype(str) == panel.ids[0]]
     last = series.sort_values("day").iloc[[-1]]
     assert example["day"].iloc[-1] == last["day"].item()
     assert example["day"].dtype == panel_of(frame, ahead=ahead).times.dtype or bundle.timezone

@@ -112,7 +112,7 @@ def test_the_columns_of_a_result(frame: pd.DataFrame, roles: dict[str, Any], col
 
 @pytest.mark.parametrize(
     ("table", "classes", "id_kind", "label_kind"),
-    [(wide_table, (0, 1), "i", "i"), (text_table, ("bad", "good"), "i", "O"), (long_table, ("a", "b", "c"), "O", "O")],
+    [(wide_table, (0, 1), "O", "i"), (text_table, ("bad", "good"), "i", "O"), (long_table, ("a", "b", "c"), "O", "O")],
 )
 def test_ids_and_labels_are_of_their_own_kind(
     table: Callable[[], pd.DataFrame], classes: tuple[Any, ...], id_kind: str, label_kind: str, tmp_path: Path

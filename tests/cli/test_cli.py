@@ -162,7 +162,7 @@ def test_check_says_how_many_candidates_a_finite_space_has_and_how_many_rows_wer
     fixed = ("data.gaps=fill", "space.dropout=0", "space.learning_rate=[0.001, 0.01]", "space.normalization=fold")
     options = [argument for value in fixed for argument in ("--set", value)]
     text = " ".join(output_of(("check", str(path), *options), monkeypatch, capsys).split())
-    assert "gaps 2 rows filled (fill)" in text
+    assert f"gaps 2 of {len(table) - 1} rows filled" in text
     # One layer: 2 cells x 2 sizes; two layers: that squared; 2 contexts, 2 learning rates, 2 segments, 2 decoders.
     assert "space 320 candidates, context of at most 14 steps" in text
 

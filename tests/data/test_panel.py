@@ -111,10 +111,35 @@ def test_booleans_are_zero_and_one() -> None:
     np.testing.assert_array_equal(panel_of(frame).values[:, 2], frame["price"].astype(float))
 
 
-def test_integer_names_stay_integers() -> None:
-    panel = panel_of(shops().assign(shop=[7] * 10 + [5] * 10))
+def test_names_of_series_are_text_whatever_the_type_of_their_column() -> None:
+    integers = shops().assign(shop=[25] * 10 + [7] * 10)
+    panel = panel_of(integers)
 
-    assert panel.ids.tolist() == [5, 7]
+    assert panel.ids.tolist() == ["7", "25"], "whole numbers are in their order"
+    for names in (integers["shop"].astype(str), integers["shop"].astype("category"), integers["shop"].astype(object)):
+        assert panel_of(integers.assign(shop=names)).digest() == panel.digest()
+    mixed = panel_of(integers.assign(shop=integers["shop"].astype(object).replace(7, "x7")))
+    assert mixed.ids.tolist() == ["25", "x7"]
+
+
+def test_blanks_around_the_name_of_a_series_do_not_count() -> None:
+    frame = shops().query("shop == 'a'")
+
+    spaced = panel_of(frame.assign(shop=["a", " a", "a ", "a\t", " a "] * 2))
+
+    assert spaced.ids.tolist() == ["a"]
+    assert spaced.digest() == panel_of(frame).digest()
+
+
+@pytest.mark.parametrize(
+    ("names", "digest"),
+    [
+        ([7] * 10 + [25] * 10, "a0ee4b8dd226ad7e20b955d025e82d9e7c7c71e4116a83b83b04aacfaa8db4d1"),
+        (["a"] * 10 + ["b"] * 10, "f59f87606dae325512ed10a43b46b69fa2bed8a920500832535638c294c74398"),
+    ],
+)
+def test_digests_stay_those_of_studies_that_exist(names: list[object], digest: str) -> None:
+    assert panel_of(shops().assign(shop=names)).digest() == digest
 
 
 def test_a_time_zone_is_kept_and_read_off_its_clock() -> None:
@@ -190,7 +215,8 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
     ("id forgotten", lambda f: f, {"id": None}, r"\(10 rows too many\).*name the column of series in data\.id"),
     ("missing row", lambda f: f.drop(index=12), {},
      "'date' lacks 1 row at frequency D, first between 2020-01-02 and 2020-01-04 of series 'b'; set data.gaps"),
-    ("mostly missing", dated("2020-01-01", "2020-01-02", "2021-01-01"), {"gaps": "fill"}, "more than 10 times what"),
+    ("mostly missing", dated("2020-01-01", "2020-01-02", "2021-01-01"), {"gaps": "fill"},
+     "lacks 364 rows .* more than the 3 rows that are there"),
     ("unknown policy", lambda f: f, {"gaps": "fil"}, "data.gaps must be one of .* got 'fil'; did you mean 'fill'"),
     # names of series
     ("no name", at(3, "shop", None), {}, r"column 'shop' \(data.id\) is empty in row 4"),

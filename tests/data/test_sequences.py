@@ -523,3 +523,42 @@ def test_the_schema_survives_its_plain_values() -> None:
 
     assert SequenceSchema.from_dict(schema.to_dict()) == schema
     assert schema.inputs == ("who", "second", "x", "y")
+
+
+def test_digests_of_sequences_with_numbers_as_names_stay_those_of_studies_that_exist() -> None:
+    frame = pd.DataFrame({"w": [3, 3, 11, 11, 2, 2, 5, 5], "x": np.arange(1.0, 9), "k": [0, 0, 1, 1] * 2})
+    frame["g"] = [1, 1, 2, 2] * 2
+    parts: dict[str, Any] = {"layout": "long", "target": "k", "id": "w", "group": "g", "channels": ["x"]}
+
+    sequences = build_sequences(frame, **parts, task="classification", source="w.csv")
+
+    assert sequences.digest() == "1e5c16f6fae7c06ba23fdcb03f94277c8627dc4174a03f1028cf0f8403e3b43f"
+    assert sequences.ids.tolist() == ["3", "11", "2", "5"]
+
+
+def test_blanks_around_ids_and_groups_do_not_count() -> None:
+    plain = long_table().assign(team=lambda frame: frame["person"].map({7: "x", 3: "y", 9: "z"}))
+    spaced = plain.copy()
+    for column in ("who", "team"):
+        spaced[column] = [f"{name} " if row % 2 else f" {name}" for row, name in enumerate(plain[column])]
+
+    assert build(spaced, LONG, group="team").digest() == build(plain, LONG, group="team").digest()
+
+
+def test_known_classes_are_matched_as_text() -> None:
+    wide = pd.DataFrame({"t1": [1.0, 2, 3, 4], "t2": [2.0, 3, 4, 6], "kind": [1, 2, 1, 2]})
+    known = build(wide, WIDE).classes
+
+    for kind in (["1", "2", "2 ", " 1"], [1.0, 2.0, 2.0, 1.0], ["1", 2, 2, "1"]):
+        assert build(wide.assign(kind=kind), WIDE, classes=known).labels.tolist() == [0, 1, 1, 0]
+
+
+def test_numbers_that_single_precision_would_round_away_are_refused() -> None:
+    far = long_table().assign(x=2e9 + np.arange(10))
+    with pytest.raises(
+        DataError, match=r"column 'x' has a standard deviation of only 2\.87.*; subtract 2000000004 from"
+    ):
+        build(far, LONG)
+    labels = long_table().assign(kind=np.repeat([2e9, 2e9 + 1, 2e9 + 2, 2e9 + 3], [3, 1, 4, 2]))
+    with pytest.raises(DataError, match=r"\(data\.target\) has a standard deviation of only"):
+        build(labels, LONG, task="regression")

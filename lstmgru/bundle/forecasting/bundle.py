@@ -45,7 +45,7 @@ class ForecastBundle(ForecastModel):
     def from_description(cls, description: dict[str, Any], stored: Stored) -> Self:
         """Build a bundle from its description, see :meth:`Bundle.from_description`."""
         data = description["data"]
-        schema, ids = SeriesSchema.from_dict(data["schema"]), list(data["ids"])
+        schema, ids = SeriesSchema.from_dict(data["schema"]), [str(name) for name in data["ids"]]
         forecast = ForecastSpec.from_dict(description["forecast"])
         parse_frequency(data["frequency"], step=data["step"])
         check_policy(data["gaps"])
@@ -103,7 +103,8 @@ class ForecastBundle(ForecastModel):
 
     def read_table(self, path: Path, *, delimiter: str = ",", decimal: str = ".") -> pd.DataFrame:
         """Read a table to forecast from, see :meth:`Bundle.read_table`."""
-        return read_table(path, delimiter=delimiter, decimal=decimal, text=self.schema.categories)
+        names = [*self.schema.categories, *((self.schema.id,) if self.schema.id else ())]
+        return read_table(path, delimiter=delimiter, decimal=decimal, text=names)
 
     def predict(self, data: pd.DataFrame, *, source: str = "table") -> pd.DataFrame:
         """Forecast the steps after the last known value of each series.

@@ -101,7 +101,7 @@ class SequenceBundle(SequenceModel):
         check_exists(path)
         if is_archive(path) or self._lacks_header(path):
             return read_archive(path)[0]
-        text = () if self.schema.text is None else (self.schema.text,)
+        text = [column for column in (self.schema.text, self.schema.id) if column is not None]
         return read_table(path, delimiter=delimiter, decimal=decimal, text=text)
 
     def predict(self, data: Table, *, source: str = "table") -> pd.DataFrame:

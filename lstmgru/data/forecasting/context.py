@@ -178,11 +178,12 @@ def _only(table: SeriesTable, ids: Sequence[object] | None) -> SeriesTable:
     if ids is None:
         return table
     known = table.ids.tolist()
-    for name in ids:
+    wanted_names = [str(name).strip() for name in ids]
+    for name in wanted_names:
         if name not in known:
             near = did_you_mean(str(name), [str(other) for other in known])
             raise DataError(f"{table.source}: there is no series {name!r}{near} (series: {shorten(known)})")
-    wanted = np.isin(np.arange(len(known)), [known.index(name) for name in ids])
+    wanted = np.isin(np.arange(len(known)), [known.index(name) for name in wanted_names])
     return keep_rows(table, np.repeat(wanted, np.diff(table.offsets)))
 
 

@@ -19,6 +19,7 @@ from lstmgru.data.forecasting.table import (
     read_table_of_series,
 )
 from lstmgru.data.tables.frequency import infer_frequency, parse_frequency
+from lstmgru.data.tables.precision import check_changes, check_deviation
 from lstmgru.errors import DataError, did_you_mean
 
 
@@ -82,6 +83,7 @@ def build_panel(
     observed: npt.NDArray[np.bool_] = np.all(np.isfinite(complete.values), axis=1)
     filled = fill_cells(complete, gaps)
     check_cells(filled, gaps)
+    _check_precision(filled)
     values = filled.values.astype(np.float32)
     _check_varies(filled, values)
     _check_static_varies(filled)
@@ -150,6 +152,19 @@ def _check_lengths(table: SeriesTable) -> None:
             f"{table.source}: {table.name(int(short[0]))}{others} has a single row; a series needs at least "
             "two, add its history or remove it"
         )
+
+
+def _check_precision(table: SeriesTable) -> None:
+    """Refuse numbers that single precision would round away: changes of targets, differences of covariates."""
+    schema = table.schema
+    for column, values in zip(schema.value_columns, table.values.T, strict=True):
+        if column in schema.targets:
+            check_changes(values, table.offsets, f"{table.source}: target {column!r}")
+        elif column not in schema.categories:
+            check_deviation(values, f"{table.source}: covariate {column!r}")
+    for column, values in zip(schema.static_covariates, table.static.T, strict=True):
+        if column not in schema.categories:
+            check_deviation(values, f"{table.source}: static covariate {column!r}")
 
 
 def _check_varies(table: SeriesTable, values: npt.NDArray[np.float32]) -> None:

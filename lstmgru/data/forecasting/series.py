@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 import numpy.typing as npt
 
+from lstmgru.data.tables.columns import whole_numbers
 from lstmgru.errors import DataError, one_of
 from lstmgru.specs import InputSpec
 
@@ -168,8 +169,8 @@ class SeriesPanel:
 
     def digest(self) -> str:
         """SHA-256 of names, times and values: two panels with the same digest hold the same data."""
-        sha = hashlib.sha256()
-        for text in (repr(self.schema), self.frequency, repr(self.timezone), repr(self.ids.tolist())):
+        sha, ids = hashlib.sha256(), self.ids.tolist()
+        for text in (repr(self.schema), self.frequency, repr(self.timezone), repr(whole_numbers(ids) or ids)):
             sha.update(text.encode())
         for array in (self.offsets, self.times, self.values, self.observed, self.static):
             sha.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)

@@ -193,7 +193,8 @@ def keep_rows(table: SeriesTable, kept: npt.NDArray[np.bool_]) -> SeriesTable:
 
 
 _WAY_OUT = "set data.gaps to fill or interpolate, or complete the table"
-_MOST_FILLED = 10
+_MOST_FILLED = 1
+"""Most added rows for each row that there is."""
 
 
 def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> SeriesTable:
@@ -205,7 +206,7 @@ def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> SeriesTabl
         gaps: ``error`` refuses missing rows; otherwise they are added with missing cells.
 
     Raises:
-        DataError: Rows are missing and the policy is ``error``, or implausibly many are missing.
+        DataError: Rows are missing and the policy is ``error``, or more are missing than there are.
     """
     steps = positions(grid, table.times, table.offsets, table.timezone)[0]
     lengths = steps[table.offsets[1:] - 1] + 1
@@ -213,7 +214,7 @@ def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> SeriesTabl
     if missing == 0:
         return table
     if gaps == "error" or missing > _MOST_FILLED * len(table.times):
-        raise _missing_rows(table, grid, steps, missing, gaps)
+        raise _missing_rows(table, grid, steps, missing)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     first = table.times[table.offsets[:-1]]
     all_steps = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
@@ -224,11 +225,14 @@ def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> SeriesTabl
     return replace(table, offsets=offsets, times=times, values=values)
 
 
-def _missing_rows(
-    table: SeriesTable, grid: Grid, steps: npt.NDArray[np.int64], missing: int, gaps: GapPolicy
-) -> DataError:
+def _missing_rows(table: SeriesTable, grid: Grid, steps: npt.NDArray[np.int64], missing: int) -> DataError:
     after = int(np.argmax(np.diff(steps) > 1)) + 1
-    way_out = _WAY_OUT if gaps == "error" else f"more than {_MOST_FILLED} times what is there: set data.frequency"
+    way_out = _WAY_OUT
+    if missing > _MOST_FILLED * len(table.times):
+        way_out = (
+            f"that is more than the {counted(len(table.times), 'row')} that are there, too many to fill in; aggregate "
+            "the table to a lower frequency, or correct the times"
+        )
     return DataError(
         f"{table.source}: column {table.schema.time!r} lacks {counted(missing, 'row')} at frequency {grid.alias}, "
         f"first between {show_time(table.times[after - 1])} and {table.place(after)}; {way_out}"

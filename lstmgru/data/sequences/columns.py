@@ -9,6 +9,7 @@ from pandas.api import types
 
 from lstmgru.data.sequences.sequences import Indices
 from lstmgru.data.tables.columns import MISSING, more_rows, read_numbers
+from lstmgru.data.tables.precision import check_deviation
 from lstmgru.errors import DataError, counted, did_you_mean, shorten
 
 Classes = tuple[str | int, ...]
@@ -38,8 +39,8 @@ def read_classes(column: pd.Series, source: str, known: Classes | None = None) -
     as_text = isinstance((known or names)[0], str) or len({type(name) for name in names}) > 1
     labels = [str(name) if as_text else name for name in names]
     classes = known or tuple(sorted(set(labels)))
-    code = {name: number for number, name in enumerate(classes)}
-    codes = np.array([code.get(label, -1) for label in labels], np.int64)[places]
+    code = {str(name): number for number, name in enumerate(classes)}
+    codes = np.array([code.get(str(label), -1) for label in labels], np.int64)[places]
     if (codes < 0).any():
         row = int(np.argmax(codes < 0))
         raise _unknown_class(labels[places[row]], row, classes, at)
@@ -125,18 +126,19 @@ def read_targets(column: pd.Series, source: str) -> npt.NDArray[np.float32]:
     """(rows,) numeric labels.
 
     Raises:
-        DataError: A label is missing or not a number.
+        DataError: A label is missing or not a number, or single precision would round the differences away.
     """
     at = f"{source}: column {column.name!r} (data.target)"
     plain = _plain(column)
     if not types.is_numeric_dtype(plain.dtype) and _holds_no_number(plain):
         raise DataError(f"{at} must hold numbers but row 1 is {str(plain.iloc[0])!r}; use task: classification")
-    values = read_numbers(column, source).astype(np.float32)
+    values = read_numbers(column, source)
     missing = np.isnan(values)
     if missing.any():
         row = int(np.argmax(missing)) + 1
         raise DataError(f"{at} is empty in row {row}{more_rows(missing)}; write the label, or remove the row")
-    return values
+    check_deviation(values, at)
+    return values.astype(np.float32)
 
 
 def _holds_no_number(column: pd.Series) -> bool:

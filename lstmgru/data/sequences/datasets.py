@@ -214,8 +214,7 @@ def _read_tables(path: Path, test: Path | None, roles: Roles, delimiter: str, de
         raise no_target(str(path))
     if test is not None and is_archive(test):
         raise DataError(f"{test} is a file of an archive but {path} is none; data.test must be like data.path")
-    text = roles.get("text")
-    as_text = [text] if text is not None else []
+    as_text = [column for column in (roles.get("text"), roles.get("id"), roles.get("group")) if column is not None]
     train, *others = (
         read_table(file, delimiter=delimiter, decimal=decimal, text=as_text)
         for file in (path, test)

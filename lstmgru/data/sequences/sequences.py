@@ -9,6 +9,8 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from lstmgru.data.tables.columns import whole_numbers
+
 Layout = Literal["long", "wide", "text"]
 """A row is a step of a sequence; a sequence; a text."""
 Indices = npt.NDArray[np.int64]
@@ -64,7 +66,7 @@ class LabeledSequences:
 
     Attributes:
         schema: The roles of the columns.
-        ids: (n,) names of the sequences: text or whole numbers.
+        ids: (n,) names of the sequences as text, or row numbers.
         offsets: (n + 1,) rows of sequence ``i`` are ``offsets[i]:offsets[i + 1]``; all 0 for texts.
         values: (rows, F) float32 in original units; (0, 0) for texts.
         texts: (n,) the texts, or (0,) for numbers.
@@ -141,7 +143,8 @@ class LabeledSequences:
         sha = hashlib.sha256()
         # Studies and bundles keep digests, so the schema is written under the name that its class had at first.
         schema = f"LabelSchema{repr(self.schema).removeprefix(type(self.schema).__name__)}"
-        parts = (self.ids.tolist(), self.classes, self.texts.tolist(), self.group_names)
+        ids = self.ids.tolist()
+        parts = (whole_numbers(ids) or ids, self.classes, self.texts.tolist(), self.group_names)
         for part in (schema, *map(repr, parts)):
             sha.update(part.encode(errors="surrogatepass"))
         for array in (self.offsets, self.values, self.labels, *(() if self.groups is None else (self.groups,))):

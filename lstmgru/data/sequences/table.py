@@ -15,6 +15,7 @@ from lstmgru.data.sequences.columns import Classes, check_classes, check_targets
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences, Layout, SequenceSchema
 from lstmgru.data.sequences.steps import fill_gaps, read_long, read_row_ids, read_wide
 from lstmgru.data.tables.columns import check_columns, read_ids, read_numbers
+from lstmgru.data.tables.precision import check_deviation
 from lstmgru.errors import DataError, one_of
 from lstmgru.specs.sequences import SEQUENCE_TASKS, SequenceTask
 
@@ -115,7 +116,8 @@ def read_sequences(
     """
     check_policy(gaps)
     _check_named(frame, replace(schema, group=None), source, labeled=False)
-    return _read_inputs(frame, schema, gaps, source).sequences(schema, np.empty(0, np.int64), (), None)
+    inputs = _read_inputs(frame, schema, gaps, source, labeled=False)
+    return inputs.sequences(schema, np.empty(0, np.int64), (), None)
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,9 @@ class _Inputs:
         return LabeledSequences(schema, self.ids, self.offsets, self.values, self.texts, labels, classes, groups, names)
 
 
-def _read_inputs(frame: pd.DataFrame, schema: SequenceSchema, gaps: GapPolicy, source: str) -> _Inputs:
+def _read_inputs(
+    frame: pd.DataFrame, schema: SequenceSchema, gaps: GapPolicy, source: str, *, labeled: bool = True
+) -> _Inputs:
     rows = np.arange(len(frame) + 1)
     if schema.layout == "text":
         assert schema.text is not None
@@ -183,8 +187,18 @@ def _read_inputs(frame: pd.DataFrame, schema: SequenceSchema, gaps: GapPolicy, s
         ids = read_row_ids(frame, schema, source)
         return _Inputs(source, ids, np.zeros(len(rows), np.int64), nothing, texts, rows[:-1], rows)
     steps = (read_long if schema.layout == "long" else read_wide)(frame, schema, source)
-    values = fill_gaps(steps, schema, gaps, source).astype(np.float32)
+    numbers = fill_gaps(steps, schema, gaps, source)
+    if labeled:
+        _check_precision(numbers, schema, source)
+    values = numbers.astype(np.float32)
     return _Inputs(source, steps.ids, steps.offsets, values, np.empty(0, object), steps.table_rows, steps.offsets)
+
+
+def _check_precision(numbers: npt.NDArray[np.float64], schema: SequenceSchema, source: str) -> None:
+    """Refuse channels whose differences single precision would round away."""
+    for channel, values in enumerate(numbers.T):
+        column = f"column {schema.channels[channel]!r}" if schema.layout == "long" else "the sequences' numbers"
+        check_deviation(values, f"{source}: {column}")
 
 
 def _check_parts(schema: SequenceSchema, source: str) -> None:

@@ -20,6 +20,9 @@ from lstmgru.errors import DataError, did_you_mean, shorten
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "null", "NULL", "None")
 """Texts that represent a missing number."""
 
+_WHOLE = re.compile(r"(0|-?[1-9]\d{0,14})$")
+"""Whole numbers as they are printed, with at most 15 digits."""
+_DECIMAL = re.compile(r"[+-]?\d*\.\d+$")
 _DECIMAL_COMMA = re.compile(r"^\s*[+-]?\d+,\d+\s*$")
 
 
@@ -116,35 +119,60 @@ def read_ids(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
     """(rows,) number of each row's series, and (series,) names of the series.
 
-    Integers and text are kept; other names become text.
+    Names are text without the blanks around it, so that the name of a series does not depend on the other names in a
+    file or on the type of a column.
 
     Args:
         column: The names.
         source: File or data set, for messages.
         noun: What the names refer to, for messages.
         key: The study key of the column, for messages.
-        sort: Whether the names are sorted; otherwise they are in the order of their first appearance.
+        sort: Whether the names are sorted, as numbers if all are whole numbers; otherwise they are in the order of
+            their first appearance.
 
     Raises:
         DataError: A name is missing or a decimal number.
     """
-    missing = column.isna().to_numpy()
+    names = read_names(_nameable(column), source)
+    missing = names.places < 0
     if missing.any():
         raise DataError(
             f"{source}: column {column.name!r} ({key}) is empty in row {int(np.argmax(missing)) + 1}"
             f"{more_rows(missing)}; every row must name its {noun}"
         )
-    if types.is_float_dtype(column.dtype):
+    if types.is_float_dtype(column.dtype) or all(map(_DECIMAL.match, names.distinct)):
         raise DataError(
             f"{source}: column {column.name!r} ({key}) holds decimal numbers such as {column.iloc[0]}; "
             "write names as text or integers"
         )
+    codes, order = pd.factorize(names.places)
+    found = [names.distinct[place] for place in order]
+    if sort:
+        whole = whole_numbers(found)
+        ranks = np.array(sorted(range(len(found)), key=(found if whole is None else whole).__getitem__), np.int64)
+        codes, found = np.argsort(ranks)[codes], [found[place] for place in ranks]
+    return codes.astype(np.int64), np.array(found, dtype=object)
+
+
+def whole_numbers(names: Sequence[str | int]) -> list[int] | None:
+    """The numbers that names stand for if all are whole numbers, otherwise ``None``.
+
+    Digests of data and the order of series were defined when such names were numbers.
+    """
+    if all(isinstance(name, int) or _WHOLE.match(name) for name in names):
+        return [int(name) for name in names]
+    return None
+
+
+def _nameable(column: pd.Series) -> pd.Series:
+    """The column with values that cannot be names as they are, such as dates, as text."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
-    if not types.is_integer_dtype(column.dtype):
-        column = column.astype(str)
-    codes, names = pd.factorize(column, sort=sort)
-    return codes.astype(np.int64), np.array(names.tolist(), dtype=object)
+    if column.dtype == object:
+        column = column.infer_objects()
+    if column.dtype == object:
+        return column.map(lambda value: str(value) if _name(value) is None else value, na_action="ignore")
+    return column.astype(str) if column.dtype.kind in "mMc" or isinstance(column.dtype, pd.PeriodDtype) else column
 
 
 _NEVER = np.iinfo(np.int64).max

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
+from lstmgru.data.tables.calendar_numbers import refuse_calendar_numbers
 from lstmgru.errors import DataError
 
 _YEAR_FIRST = re.compile(r"\d{4}([-/]|\d{4}|$)")
@@ -60,13 +61,7 @@ def _steps(column: pd.Series, where: str) -> npt.NDArray[np.int64]:
     if int(column.max()) > np.iinfo(np.int64).max // 4 or int(column.min()) < np.iinfo(np.int64).min // 4:
         raise DataError(f"{where} holds a step too far from 0 ({column.max()}); count from a smaller number")
     steps = column.to_numpy(np.int64)
-    year, month, day = steps // 10000, steps // 100 % 100, steps % 100
-    dates = (year >= 1600) & (year < 2400) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
-    if dates.all():
-        raise DataError(
-            f"{where} looks like dates without dashes ({steps[0]}), and integers count as steps; "
-            f"write {steps[0] // 10000}-{steps[0] // 100 % 100:02}-{steps[0] % 100:02}"
-        )
+    refuse_calendar_numbers(steps, where)
     return steps
 
 

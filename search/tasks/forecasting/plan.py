@@ -345,4 +345,5 @@ def read_frame(config: ForecastStudyConfig, study_file: Path | None) -> tuple[pd
     if data.dataset is not None:
         return load_dataset(data.dataset), data.dataset
     path = data.resolve_path(study_file)
-    return read_table(path, delimiter=data.delimiter, decimal=data.decimal, text=data.categorical), str(path)
+    names = [*data.categorical, *((data.id,) if data.id else ())]
+    return read_table(path, delimiter=data.delimiter, decimal=data.decimal, text=names), str(path)

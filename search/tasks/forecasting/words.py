@@ -67,10 +67,30 @@ def data_lines(plan: ForecastPlan) -> list[tuple[str, str]]:
     return [
         ("series", f"{len(panel)}, {size} each, from {show_time(first)} to {show_time(last)}"),
         ("frequency", f"{panel.frequency}, season of {plan.forecast.season_length} steps"),
-        ("gaps", f"{filled} rows filled ({plan.config.data.gaps})" if filled else "none"),
+        ("gaps", _gaps(filled, len(panel.times), plan.config.data.gaps)),
         *_short_lines(plan),
         *((name, ", ".join(columns)) for name, columns in roles.items() if columns),
+        *_no_calendar(plan),
     ]
+
+
+def _no_calendar(plan: ForecastPlan) -> list[tuple[str, str]]:
+    """That integer times have no calendar, and what they would say as dates."""
+    times = plan.panel.times
+    if times.dtype.kind != "i":
+        return []
+    from lstmgru.data.tables.calendar_numbers import unix_time
+
+    date = unix_time(times)
+    looks = f"; they look like Unix time: for calendar features and seasons write {date} for {times[0]}" if date else ""
+    return [("calendar", f"none: {plan.panel.schema.time} holds integers, which count as steps{looks}")]
+
+
+def _gaps(filled: int, rows: int, policy: str) -> str:
+    """How many rows were filled in at least one cell."""
+    if not filled:
+        return "none"
+    return f"{filled:,} of {rows:,} rows filled ({max(0.1, 100 * filled / rows):.1f} %, {policy}), none of them scored"
 
 
 def _short_lines(plan: ForecastPlan) -> list[tuple[str, str]]:
