@@ -21,6 +21,7 @@ from lstmgru.errors import DataError
 from search.api import load_plan, run_study
 from search.cli.app import app
 from search.errors import StudyFileError
+from search.study.blends import BlendMember, BlendRecord, SingleRecord
 from search.study.records import BaselineRecord, HoldoutRecord, IntervalRecord, StudyRecord, TrackingLinks, TrialRecord
 from search.tasks.study_file import load_study
 
@@ -143,7 +144,23 @@ def finished_study() -> StudyRecord:
         holdout=HoldoutRecord(0, 2.5, {"mae": 2.5}, "It wins.", True, (IntervalRecord(0.8, 0.78, 1.5),)),
         bundle="/models/weather.bundle",
         mlflow=TrackingLinks("http://127.0.0.1:5000", "1", "c0ffee"),
+        blend=BlendRecord(
+            (BlendMember(0.75, trial=0), BlendMember(0.25, baseline="naive")), 2.25, 2.5, SingleRecord(0, 2.5, 2.75)
+        ),
     )
+
+
+def poor_study() -> StudyRecord:
+    """A study whose time was too short for most things."""
+    stopped = BlendRecord((BlendMember(1.0, trial=0),), None, 2.5)
+    return replace(finished_study(), blend=stopped)
+
+
+def short_study() -> StudyRecord:
+    """A study whose best trial could not be trained again."""
+    blend = finished_study().blend
+    assert blend is not None
+    return replace(finished_study(), blend=replace(blend, single=SingleRecord(0, 2.5, None)))
 
 
 OPEN = ("trials[].params", "holdout.metrics")
@@ -177,7 +194,7 @@ def documented_keys() -> dict[str, set[str]]:
 def test_the_page_names_exactly_the_keys_of_show_json_with_their_types() -> None:
     found: dict[str, set[str]] = {}
     several = replace(finished_study(), config={"search": {"objectives": ["score", "latency"]}})
-    for study in (fresh_study(), unscored_study(), finished_study(), several):
+    for study in (fresh_study(), unscored_study(), finished_study(), poor_study(), short_study(), several):
         for path, kind in walk(json.loads(json.dumps(study.to_json()))):
             found.setdefault(path, set()).add(kind)
 

@@ -55,7 +55,7 @@ def test_a_stopped_study_resumes_with_the_scores_of_one_that_was_not(
 ) -> None:
     shop = folder / "shop"
 
-    command(monkeypatch, shop, "run", "shop.yaml")
+    command(monkeypatch, shop, "run", "shop.yaml", "--set", "search.blend=off")
 
     shown = printed(capsys, monkeypatch, shop, "show", "shop", "--json")
     assert [trial["layers"] for trial in shown["trials"]] == EXPECTED["layers"]

@@ -126,6 +126,17 @@ def select(
     return _selection(chosen[:kept], candidates, criterion) if kept else None
 
 
+def same_shapes(candidates: Sequence[Folds]) -> list[Folds]:
+    """Outputs of one shape: where some candidates forecast quantiles, (…, Q), a point stands for each of its quantiles.
+
+    Args:
+        candidates: The outputs of each candidate.
+    """
+    shapes = {values.shape[1:] for outputs in candidates for values in outputs}
+    widest = max(shapes, key=len, default=())
+    return [[_widened(values, widest) for values in outputs] for outputs in candidates]
+
+
 def blended(outputs: Sequence[Array], weights: Sequence[float]) -> Array:
     """The weighted mean of the outputs of several models for the same cases.
 
@@ -153,6 +164,12 @@ def _selection(chosen: Sequence[int], candidates: Sequence[Folds], criterion: Cr
     ordered = sorted(times, key=lambda each: (-times[each], each))
     weights = {each: times[each] / len(chosen) for each in ordered}
     return Selection(weights, criterion.score(blended_folds(candidates, weights)))
+
+
+def _widened(values: Array, shape: tuple[int, ...]) -> Array:
+    if values.ndim == len(shape) + 1:
+        return values
+    return np.broadcast_to(values[..., None], (len(values), *shape))
 
 
 def _clearly_below(value: float, other: float) -> bool:

@@ -13,7 +13,7 @@ from lstmgru.errors import DataError
 from search.cli.console import short_path
 from search.errors import TrackingError
 from search.reports.holdout.prediction_tables import CLASS_HEAD
-from search.reports.leaderboard import Row, leaderboard, leaderboard_columns
+from search.reports.leaderboard import Row, is_blended, leaderboard, leaderboard_columns
 from search.study.paths import report_path
 from search.study.records import HoldoutRecord, StudyRecord
 from search.tasks import find_task
@@ -44,7 +44,7 @@ def print_study(console: Console, study: StudyRecord) -> None:
             console.print(line)
         if study.holdout.looks > 1:
             console.print(
-                f"The holdout has been scored for {study.holdout.looks} winners of this study, so the last score is "
+                f"The holdout has been scored for {study.holdout.looks} models of this study, so the last score is "
                 "no longer unbiased."
             )
         _print_classes(console, study)
@@ -105,26 +105,29 @@ _COUNTED = {
 
 
 def _shown_rows(study: StudyRecord) -> tuple[list[Row], int]:
-    """Baselines, the best trials and the whole front; and the number of trials left out."""
+    """Baselines, the best trials, members of the blend and the whole front; and the number of trials left out."""
     shown: list[Row] = []
     hidden = 0
     for row in leaderboard(study):
         trials = sum(other.trial is not None for other in shown)
-        if row.trial is None or trials < _SHOWN_TRIALS or row.pareto:
+        if row.trial is None or trials < _SHOWN_TRIALS or row.pareto or row.weight is not None:
             shown.append(row)
         else:
             hidden += 1
     return shown, hidden
 
 
+_STYLES = {"blend": "bold", "baseline": "cyan"}
+
+
 def _leaderboard_table(study: StudyRecord, rows: list[Row]) -> Table:
     table = Table(title=f"{study.study}: leaderboard, {study.metric}", title_justify="left", title_style="bold")
-    columns = leaderboard_columns(study.goal)
+    columns = leaderboard_columns(study.goal, blended=is_blended(study))
     for column in columns:
         fold = column.is_text
         table.add_column(column.name, overflow="fold" if fold else "ellipsis", justify="left" if fold else "right")
     for row in rows:
-        style = "cyan" if row.trial is None else "dim" if row.broken else None
+        style = _STYLES.get(row.kind, "dim" if row.broken else None)
         table.add_row(*(escape(column.cell(row)) for column in columns), style=style)
     return table
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from lstmgru.errors import did_you_mean
-from search.config.objectives import MOST_OBJECTIVES, OBJECTIVES, SCORE, Bound, ObjectiveName, parse_bound
-from search.config.types import ByShape, CountOrAuto, JobsOrAuto, Seconds, Strict, Text, each_once
+from search.config.objectives import SCORE, Bound
+from search.config.search_values import Blend, Bounds, Configuration, Configurations, Objectives, Weights
+from search.config.types import CountOrAuto, JobsOrAuto, Seconds, Strict, Text
 from search.errors import shown
 
 SamplerName = Literal["tpe", "random", "grid", "qmc", "gp", "cmaes", "nsga2"]
@@ -23,110 +23,8 @@ FIRST_RUNG = 3
 PERCENTILE = 25.0
 """What ``search.percentile: null`` stands for."""
 
-Configuration = dict[str, bool | int | float | str]
-
-
-def _objectives(value: Any) -> tuple[str, ...]:
-    names = each_once(value)
-    if len(names) > MOST_OBJECTIVES:
-        raise ValueError(f"must be at most {MOST_OBJECTIVES} objectives but got {len(names)}; remove some")
-    if SCORE not in names:
-        raise ValueError(f"must hold score but got {shown(list(names))}; a model that forecasts badly is of no use")
-    return names
-
-
-def _bounds(value: Any) -> tuple[Bound, ...]:
-    bounds = tuple(parse_bound(text) for text in each_once(value))
-    names = [bound.name for bound in bounds]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"must bound {twice} once but does so {names.count(twice)} times; keep the lowest limit")
-    return bounds
-
-
-def _weights(value: Any) -> Any:
-    """The weights of objectives, as they are."""
-    if value is None:
-        return None
-    if not isinstance(value, dict) or not value:
-        raise ValueError(
-            f"must give objectives their weights, like {{score: 0.8, latency: 0.2}}, but got {shown(value)}"
-        )
-    for name, weight in value.items():
-        if name not in OBJECTIVES:
-            hint = did_you_mean(str(name), list(OBJECTIVES))
-            raise ValueError(f"must weigh objectives ({', '.join(OBJECTIVES)}) but got {shown(name)}{hint}")
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
-            raise ValueError(f"must hold numbers from 0 but got {shown(weight)} for {name}")
-    if not any(value.values()):
-        raise ValueError("must give at least one objective a weight above 0 but gives all 0")
-    return {name: float(weight) for name, weight in value.items()}
-
-
-def _configurations(value: Any) -> Any:
-    """A list of mappings of parameters to values, as they are; a space knows which they may be."""
-    configurations = value if isinstance(value, list | tuple) else [value]
-    for configuration in configurations:
-        if not isinstance(configuration, dict) or not configuration:
-            raise ValueError(
-                "must be a list of configurations, like [{hidden_size_1: 64, learning_rate: 0.003}], but holds "
-                f"{shown(configuration)}"
-            )
-        for name, values in configuration.items():
-            if not isinstance(values, bool | int | float | str):
-                raise ValueError(f"must give each parameter one value but gives {name} {shown(values)}")
-    return tuple({str(name): values for name, values in configuration.items()} for configuration in configurations)
-
-
-Objectives = Annotated[
-    tuple[str, ...],
-    ByShape(
-        ObjectiveName,
-        ObjectiveName,
-        then=_objectives,
-        plain=lambda value: list(value) if isinstance(value, tuple) else value,
-        held=(tuple,),
-        expected="an objective or a list of them",
-    ),
-]
-Bounds = Annotated[
-    tuple[Bound, ...],
-    ByShape(
-        Text,
-        Text,
-        then=_bounds,
-        plain=lambda value: [str(bound) for bound in value] if isinstance(value, tuple) else value,
-        held=(tuple,),
-        expected="a bound or a list of bounds",
-        fewest=0,
-    ),
-]
-Weights = Annotated[
-    dict[str, float],
-    BeforeValidator(_weights),
-    WithJsonSchema(
-        {
-            "type": "object",
-            "propertyNames": {"enum": list(OBJECTIVES)},
-            "additionalProperties": {"type": "number", "minimum": 0},
-            "minProperties": 1,
-        }
-    ),
-]
-Configurations = Annotated[
-    tuple[Configuration, ...],
-    BeforeValidator(_configurations),
-    WithJsonSchema(
-        {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "additionalProperties": {"type": ["boolean", "number", "string"]},
-                "minProperties": 1,
-            },
-        }
-    ),
-]
+USUAL_MEMBERS = 8
+"""What ``search.blend: auto`` stands for with one objective."""
 
 
 class SearchConfig(Strict):
@@ -190,6 +88,14 @@ class SearchConfig(Strict):
         None,
         description="Weights that select the exported trial from the Pareto front of several objectives, such as "
         "`{score: 0.8, latency: 0.2}`. `null`: the trial with the best score within `search.bounds`.",
+        validate_default=True,
+    )
+    blend: Blend = Field(
+        "auto",
+        description="Whether the exported model is a blend: the weighted mean of the trials and baselines that "
+        "together have the best score on the folds (Caruana et al. 2004). `auto`: at most 8 members, or `off` with "
+        "several objectives; `{members: 5}`: at most 5; `off`: the best trial alone. `search.bounds` hold for the sum "
+        "of the networks of a blend.",
         validate_default=True,
     )
     try_first: Configurations = Field(
@@ -279,6 +185,24 @@ class SearchConfig(Strict):
                 f"must weigh search.objectives ({', '.join(objectives)}) but got {shown(other)}; add it there"
             )
         return prefer
+
+    @field_validator("blend")
+    @classmethod
+    def _a_blend_has_one_objective(cls, blend: str | dict[str, int], info: ValidationInfo) -> str | dict[str, int]:
+        objectives = info.data.get("objectives", ())
+        if isinstance(blend, dict) and len(objectives) > 1:
+            raise ValueError(
+                f"must be auto or off with several objectives ({', '.join(objectives)}), of which one trial is "
+                f"exported, but got {shown(blend)}; set it to off, or search.objectives to score"
+            )
+        return blend
+
+    @property
+    def most_members(self) -> int | None:
+        """Most members of a blend; ``None``: the best trial is exported alone."""
+        if isinstance(self.blend, dict):
+            return self.blend["members"]
+        return USUAL_MEMBERS if self.blend == "auto" and self.objectives == (SCORE,) else None
 
     @field_validator("try_first")
     @classmethod

@@ -1,4 +1,4 @@
-"""The sections ``data``, ``splits``, ``training`` and ``tracking``, as far as all tasks share them."""
+"""The sections ``data``, ``splits``, ``training``, ``export`` and ``tracking``, as far as all tasks share them."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ class TrainingConfig(Strict):
     )
     refit: Literal["all", "last_fold"] = Field(
         "all",
-        description="Training data of the exported model: `all`, everything except the holdout, for the best number "
-        "of epochs found on the folds; `last_fold`, the training part of the last fold, with early "
+        description="Training data of the model that is scored on the holdout: `all`, everything before the holdout, "
+        "for the best number of epochs found on the folds; `last_fold`, the training part of the last fold, with early "
         "stopping.",
     )
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = Field(
@@ -124,6 +124,17 @@ class TrainingConfig(Strict):
         description="Numeric precision of training. `bf16-mixed` and `16-mixed` (GPU only) use half precision for "
         "matrix products, which speeds up wide layers on a GPU; on a CPU, mixed precision disables the "
         "compiled kernels. The exported model is in single precision.",
+    )
+
+
+class ExportConfig(Strict):
+    """What is exported once the holdout is scored."""
+
+    train_on: Literal["everything", "before_holdout"] = Field(
+        "everything",
+        description="Training data of the exported model. `everything`: after the holdout is scored, the same "
+        "settings are trained on all data, the holdout included; `before_holdout`: the exported model is the one that "
+        "was scored. With `training.refit: last_fold`, always the latter.",
     )
 
 

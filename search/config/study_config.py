@@ -9,7 +9,7 @@ from pydantic import ValidationError, ValidationInfo, field_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from search.config.search_config import FIRST_RUNG, RUNGS, SearchConfig
-from search.config.sections import TrackingConfig, TrainingConfig
+from search.config.sections import ExportConfig, TrackingConfig, TrainingConfig
 from search.config.space_config import CompareConfig, SpaceConfig, grid_problems
 from search.config.types import Strict
 from search.errors import shown
@@ -33,6 +33,7 @@ DATA = "The table and the roles of its columns."
 SEARCH = "Sampler, pruner, objectives and budget."
 SPACE = "The search space: a preset, and values that override it."
 TRAINING = "Training settings of all candidates."
+EXPORT = "The exported model."
 TRACKING = "Where the study is tracked in MLflow."
 COMPARE = "The families that `compare` compares."
 
@@ -52,6 +53,7 @@ class StudyConfig(Strict):
         search: SearchConfig
         space: SpaceConfig
         training: TrainingConfig
+        export: ExportConfig
         tracking: TrackingConfig
         compare: CompareConfig
 

@@ -1,13 +1,13 @@
-"""The leaderboard: trials and baselines in one list, best first, and its columns."""
+"""The leaderboard: the blend, then trials and baselines in one list, best first, and its columns."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from search.config.objectives import Goal, measure_text
-from search.reports.formatting import number
+from search.reports.formatting import counted, number
 from search.study.records import StudyRecord
 
 if TYPE_CHECKING:
@@ -15,22 +15,26 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from search.study.blends import Candidate
+
 
 @dataclass(frozen=True)
 class Row:
     """One row of the leaderboard.
 
     Attributes:
-        name: Architecture of a trial, name of a baseline.
-        trial: Its number; ``None`` for a baseline.
+        name: Architecture of a trial, name of a baseline, or what a blend consists of.
+        trial: Its number; ``None`` for a baseline and a blend.
         folds: Mean score over the folds; ``None`` if unknown.
-        holdout: Score on the holdout, of the winner and the baselines only.
+        holdout: Score on the holdout, of the blend, the best trial and the baselines only.
         n_parameters: Number of trainable parameters.
         seconds: Wall time of the trial.
         latency: Seconds of one prediction.
         train_seconds: Seconds of training on all folds.
         broken: Bounds of the study that it violates.
         pareto: Whether it is on the Pareto front.
+        weight: Its share of the blend; ``None``: it is no member, or it is the blend.
+        kind: What it is.
     """
 
     name: str
@@ -43,15 +47,17 @@ class Row:
     train_seconds: float | None = None
     broken: tuple[str, ...] = ()
     pareto: bool = False
+    weight: float | None = None
+    kind: Literal["trial", "baseline", "blend"] = "trial"
 
 
 def leaderboard(study: StudyRecord) -> list[Row]:
-    """Complete trials and baselines, best fold score first.
+    """The blend, then complete trials and baselines, best fold score first.
 
-    Includes a winner that the time budget stopped before any trial was complete. Trials that violate a bound come last,
-    because they cannot win.
+    A blend of one trial is that trial. Includes a winner that the time budget stopped before any trial was complete.
+    Trials that violate a bound come last, because they cannot win.
     """
-    front = set(study.front)
+    front, weights = set(study.front), _weights(study)
     winner = study.holdout.trial if study.holdout else None
     shown = [trial for trial in study.trials if trial.state == "COMPLETE" or trial.number == winner]
     rows = [
@@ -59,19 +65,53 @@ def leaderboard(study: StudyRecord) -> list[Row]:
             name=(trial.layers or "?") + ("" if trial.state == "COMPLETE" else " (stopped)"),
             trial=trial.number,
             folds=trial.value,
-            holdout=study.holdout.score if study.holdout and trial.number == winner else None,
+            holdout=_alone(study) if trial.number == winner else None,
             n_parameters=trial.n_parameters,
             seconds=trial.seconds,
             latency=trial.latency,
             train_seconds=trial.train_seconds,
             broken=tuple(study.broken(trial)),
             pareto=trial.number in front,
+            weight=weights.get(trial.number),
         )
         for trial in shown
     ]
-    rows += [Row(name, None, baseline.folds, baseline.holdout) for name, baseline in study.baselines.items()]
+    rows += [
+        Row(name, None, baseline.folds, baseline.holdout, weight=weights.get(name), kind="baseline")
+        for name, baseline in study.baselines.items()
+    ]
     sign = 1 if study.direction == "minimize" else -1
-    return sorted(rows, key=lambda row: (bool(row.broken), math.inf if row.folds is None else sign * row.folds))
+    ranked = sorted(rows, key=lambda row: (bool(row.broken), math.inf if row.folds is None else sign * row.folds))
+    return [*_blend_row(study, rows), *ranked]
+
+
+def is_blended(study: StudyRecord) -> bool:
+    """Whether the exported model is anything else than one trial."""
+    return study.blend is not None and (study.blend.alone is None or study.blend.alone.trial is None)
+
+
+def _weights(study: StudyRecord) -> dict[Candidate, float]:
+    """Shares of the members of the blend."""
+    members = study.blend.members if study.blend is not None and is_blended(study) else ()
+    return {member.candidate: member.weight for member in members}
+
+
+def _alone(study: StudyRecord) -> float | None:
+    """Score on the holdout of the best trial alone."""
+    if study.blend is not None and is_blended(study):
+        return study.blend.single.holdout if study.blend.single else None
+    return study.holdout.score if study.holdout else None
+
+
+def _blend_row(study: StudyRecord, rows: list[Row]) -> list[Row]:
+    if study.blend is None or not is_blended(study):
+        return []
+    members = [row for row in rows if row.weight is not None]
+    sizes = [row.n_parameters for row in members if row.n_parameters is not None]
+    name = counted(len(study.blend.members), "member")
+    return [
+        Row(name, None, study.blend.folds, study.blend.holdout, sum(sizes) if sizes else None, kind="blend"),
+    ]
 
 
 @dataclass(frozen=True)
@@ -89,12 +129,18 @@ class Column:
     is_text: bool = False
 
 
-def leaderboard_columns(goal: Goal) -> tuple[Column, ...]:
-    """The columns for a goal; measured times are shown if they are objectives or bounds."""
+def leaderboard_columns(goal: Goal, *, blended: bool = False) -> tuple[Column, ...]:
+    """The columns for a goal; measured times are shown if they are objectives or bounds.
+
+    Args:
+        goal: Of the study.
+        blended: Whether to show the weights of the members of a blend.
+    """
     judged = {*goal.objectives, *(bound.name for bound in goal.bounds)}
     shown = (
         (Column("model", _model, is_text=True), True),
         (Column("trial", lambda row: "" if row.trial is None else str(row.trial)), True),
+        (Column("weight", lambda row: "" if row.weight is None else f"{row.weight:.0%}"), blended),
         (Column("folds", lambda row: number(row.folds)), True),
         (Column("holdout", lambda row: number(row.holdout)), True),
         (Column("parameters", lambda row: "" if row.n_parameters is None else f"{row.n_parameters:,}"), True),
@@ -108,7 +154,7 @@ def leaderboard_columns(goal: Goal) -> tuple[Column, ...]:
 
 
 def _model(row: Row) -> str:
-    return row.name if row.trial is not None else f"baseline: {row.name.replace('_', ' ')}"
+    return row.name if row.kind == "trial" else f"{row.kind}: {row.name.replace('_', ' ')}"
 
 
 def _latency(row: Row) -> str:
@@ -123,13 +169,18 @@ def leaderboard_frame(study: StudyRecord) -> pd.DataFrame:
     """The leaderboard as a data frame.
 
     Its columns are ``model, trial, folds, holdout, n_parameters, latency, train_seconds, seconds``, ``pareto`` if there
-    are several objectives, and ``broken`` if there are bounds.
+    are several objectives, ``broken`` if there are bounds, and ``weight`` if a blend is exported, which is the row
+    ``blend``.
     """
     import pandas as pd
 
     columns = ["name", "trial", "folds", "holdout", "n_parameters", "latency", "train_seconds", "seconds"]
     columns += [] if study.goal.single else ["pareto"]
     columns += ["broken"] if study.goal.bounds else []
-    rows = [vars(row) | {"broken": ", ".join(row.broken)} for row in leaderboard(study)]
+    columns += ["weight"] if is_blended(study) else []
+    rows = [
+        vars(row) | {"broken": ", ".join(row.broken)} | ({"name": "blend"} if row.kind == "blend" else {})
+        for row in leaderboard(study)
+    ]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.astype({"trial": "Int64", "n_parameters": "Int64"}).rename(columns={"name": "model"})

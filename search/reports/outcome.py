@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lstmgru.errors import SpecError, shorten
 from search.reports.diagram.draw import network_svg
 from search.reports.formatting import better, counted, number
-from search.reports.leaderboard import Row, leaderboard, leaderboard_columns
+from search.reports.leaderboard import Row, is_blended, leaderboard, leaderboard_columns
 from search.reports.page import Line, details, paragraph, table
 from search.reports.task_pages import candidate
 from search.study.records import HoldoutRecord, StudyRecord, TrialRecord
@@ -54,11 +54,11 @@ def verdict(study: StudyRecord, pages: TaskPages) -> str:
     """The verdict and all metrics on the holdout, as HTML."""
     holdout = study.holdout
     if holdout is None:
-        return paragraph("There is no verdict yet: the holdout is scored once, for the winner, after the search.")
+        return paragraph("There is no verdict yet: the holdout is scored once, after the search.")
     again: list[str] = []
     if holdout.looks > 1:
         again.append(
-            f"The holdout has been scored for {holdout.looks} winners of this study, so it is no longer fully "
+            f"The holdout has been scored for {holdout.looks} models of this study, so it is no longer fully "
             "untouched by the search."
         )
     boxed = f'<p class="verdict">{html.escape(holdout.verdict)}</p>\n'
@@ -77,20 +77,22 @@ def leaderboard_html(study: StudyRecord) -> str:
     rows = leaderboard(study)
     if not rows:
         return paragraph("No trial is complete, and the baselines are not scored yet.")
-    columns = leaderboard_columns(study.goal)
+    columns = leaderboard_columns(study.goal, blended=is_blended(study))
     shown: list[Line] = []
     hidden: list[Line] = []
     trials = 0
     for rank, row in enumerate(rows, start=1):
         trials += row.trial is not None
-        folded = row.trial is not None and trials > _SHOWN_TRIALS and not (row.pareto and not study.goal.single)
+        marked = (row.pareto and not study.goal.single) or row.weight is not None
+        folded = row.trial is not None and trials > _SHOWN_TRIALS and not marked
         line = Line((str(rank), *(column.cell(row) for column in columns)), _mark(row))
         (hidden if folded else shown).append(line)
     head = ("#", *(column.name for column in columns))
     numbers = ("#", *(column.name for column in columns if not column.is_text))
     text = paragraph(
-        f"Scores are {study.metric}, {better(study)}: the mean over the folds, and for the winner and the baselines "
-        "the score on the holdout, which the search never saw.",
+        f"Scores are {study.metric}, {better(study)}: the mean over the folds, and for the {_exported(study)} and the "
+        "baselines the score on the holdout, which the search never saw.",
+        *_blend(study),
         *_goal(study),
     )
     main = table(head, shown, numbers=numbers)
@@ -99,9 +101,23 @@ def leaderboard_html(study: StudyRecord) -> str:
     return text + main + details(f"{len(hidden):,} more", table(head, hidden, numbers=numbers))
 
 
+def _exported(study: StudyRecord) -> str:
+    return "blend, the best trial" if is_blended(study) else "winner"
+
+
+def _blend(study: StudyRecord) -> list[str]:
+    """What the blend is."""
+    if not is_blended(study):
+        return []
+    return [
+        "The exported model is the blend, the mean of its members with the weights of the table; they were selected by "
+        "the score on the folds (Caruana et al. 2004)."
+    ]
+
+
 def _mark(row: Row) -> str:
-    if row.trial is None:
-        return "baseline"
+    if row.kind != "trial":
+        return "winner" if row.kind == "blend" else "baseline"
     return "winner" if row.holdout is not None else "outside" if row.broken else ""
 
 

@@ -15,8 +15,9 @@ from search.study.store import StudyStore
 from search.tasks import task_of
 
 if TYPE_CHECKING:
+    from search.study.blends import Candidate
     from search.study.budget import Budget
-    from search.study.predictions import Candidate, Outputs, Predictions
+    from search.study.predictions import Outputs, Predictions
     from search.tasks.plan import Plan
     from search.tracking.base import Tracker
 

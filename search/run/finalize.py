@@ -1,41 +1,52 @@
-"""The end of a study: has a worker refit the winner, score the holdout and export the model, and records the result."""
+"""The end of a study: selects a blend, has workers train its networks again, score the holdout and export the model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from search.config.objectives import measure_text
+from lstmgru.errors import listed
 from search.errors import RefitFailed
-from search.executors.base import Executor, Failure, Job, Outcome
-from search.executors.loop import JobSource, run_jobs
-from search.run.progress import Listener
-from search.study.budget import Budget
-from search.study.paths import report_path
-from search.study.records import BaselineRecord, HoldoutRecord, StudyRecord
-from search.study.store import StudyStore
+from search.executors.loop import run_jobs
+from search.run.baselines import baseline_seconds
+from search.run.refits import Refits, Training
+from search.run.retrained import Retrained, retrained_members
+from search.run.selection import BlendSelection, why_nothing_to_export
+from search.run.single_job import SingleJob
+from search.study.blends import BlendMember, BlendRecord, SingleRecord, candidate_name
+from search.study.records import BaselineRecord, HoldoutRecord
 from search.tasks import task_of
-from search.tasks.base import Task
-from search.tasks.data import FinalJob, Winner
-from search.tasks.plan import Plan
-from search.tasks.refit import FinalResult, finalize, refit_epochs
+from search.tasks.final import EndData, FinalJob, FinalResult, Member, Recipe, Refitted
+from search.tasks.refit import EVERYTHING, finalize, refit_epochs
 
 if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
+    from search.executors.base import Executor
+    from search.run.progress import Listener
+    from search.study.blends import Candidate
+    from search.study.budget import Budget
+    from search.study.paths import StudyPaths
+    from search.study.predictions import Predictions
+    from search.study.store import StudyStore
+    from search.tasks.blend import Chosen
+    from search.tasks.plan import Plan
+
+_EXPORTED = "exported"
+"""Study attribute: the members and settings of the exported model, written last."""
 
 
 class Finalizer:
-    """Refits the winner, scores the holdout and exports the model.
+    """Exports the blend of a study, or its best trial alone.
 
     Args:
         plan: The study's.
         store: Where the result is recorded.
-        executor: Idle; runs the job.
+        predictions: The out-of-fold outputs.
+        executor: Idle; runs the jobs.
         budget: Remaining time.
         listener: Receives progress and messages.
-        bundle: Directory of the exported model.
+        paths: Of the study.
         interrupted: Whether Ctrl-C was pressed.
     """
 
@@ -43,179 +54,259 @@ class Finalizer:
         self,
         plan: Plan,
         store: StudyStore,
+        predictions: Predictions,
         executor: Executor,
         budget: Budget,
         listener: Listener,
-        bundle: Path,
+        paths: StudyPaths,
         interrupted: Callable[[], bool],
     ) -> None:
         self._plan, self._store, self._executor = plan, store, executor
-        self._budget, self._listener, self._bundle = budget, listener, bundle
+        self._budget, self._listener, self._paths = budget, listener, paths
         self._interrupted = interrupted
+        self._job = SingleJob(executor, listener, interrupted)
+        self._selection = BlendSelection(plan, store, predictions, self._job, listener)
+        self._part: str = plan.config.training.refit
+        self._everything = self._part == "all" and plan.config.export.train_on == "everything"
 
-    def run(self, trial: FrozenTrial) -> bool:
-        """Finish the study; ``False`` if it was interrupted first.
-
-        Args:
-            trial: The winner.
+    def run(self) -> bool:
+        """Finish the study; ``False`` if it was interrupted first, or if nothing changes what is exported.
 
         Raises:
-            RefitFailed: The refit or the export failed.
+            NoTrialCompleted: There is nothing to export.
+            RefitFailed: A training that nothing can replace, or the export, failed.
         """
-        winner = self._winner(trial)
-        architecture = winner.model.architecture
-        self._listener.on_phase(f"refitting trial {winner.number}, {architecture}, and scoring the holdout")
-        self._executor.scale_down(1)  # the other workers have nothing left to do, and their data take memory
-        refit = _Refit(
-            task_of(self._plan), lambda: self._job(winner), self._executor, self._listener, self._interrupted
+        chosen = self._selection.choose()
+        if chosen is None or self._is_exported(chosen):
+            return False
+        single = self._single()
+        if single is None and not any(isinstance(each, int) for each in chosen.weights):
+            self._listener.on_message(why_nothing_to_export(self._store.record()))
+        self._listener.on_phase(self._phase(chosen))
+        refits = self._refits(chosen, single)
+        run_jobs(self._executor, refits)
+        if self._interrupted():
+            return False
+        members = [self._member(candidate, weight) for candidate, weight in chosen.weights.items()]
+        retrained = retrained_members(
+            members, refits.results, refits.failures, part=self._part, everything=self._everything
         )
-        run_jobs(self._executor, refit)
-        outcome = refit.outcome
-        if outcome is None or (outcome.failure is not None and self._interrupted()):
+        for note in retrained.notes:
+            self._listener.on_message(note)
+        alone = None
+        if single is not None:
+            scored = refits.results.get(Training(single.number, self._part))
+            alone = replace(self._member(single.number, 1.0), scored=scored)
+        baselines = {
+            str(training.candidate): fitted
+            for training, fitted in refits.results.items()
+            if isinstance(training.candidate, str) and training.part == self._part
+        }
+        return self._export(chosen, retrained, alone, baselines)
+
+    def _refits(self, chosen: Chosen, single: Recipe[Any] | None) -> Refits:
+        members, (quick, slow) = list(chosen.weights), self._baselines()
+        numbers = {each for each in members if isinstance(each, int)} | ({single.number} if single else set())
+        first: list[Candidate] = [*members, *quick, *slow[:1]]
+        last: list[Candidate] = [*([single.number] if single else []), *slow[1:]]
+        exported = [Training(each, EVERYTHING) for each in members] if self._everything else []
+        trainings = [
+            *(Training(each, self._part) for each in first),
+            *exported,
+            *(Training(each, self._part) for each in last),
+        ]
+        return Refits(
+            task_of(self._plan),
+            self._executor.data.share(EndData(self._plan.whole_data(), self._plan.holdout)),
+            list(dict.fromkeys(trainings)),
+            always=[Training(each, self._part) for each in (members[0], *quick)],
+            recipes={number: self._recipe(number) for number in numbers},
+            baseline_seconds=baseline_seconds(self._budget.timeout),
+            budget=self._budget,
+            listener=self._listener,
+            interrupted=self._interrupted,
+        )
+
+    def _baselines(self) -> tuple[list[str], list[str]]:
+        """The quick baselines and the slow ones, of which the best one comes first; slow ones only if scored before."""
+        groups = task_of(self._plan).baseline_groups(self._plan.search_data())
+        folds = {name: each.folds for name, each in self._store.record().baselines.items()}
+        sign = 1 if self._plan.direction == "minimize" else -1
+        known = {name: sign * value for name, value in folds.items() if value is not None}
+        slow = [name for group in groups[1:] for name in group if name in known]
+        return [name for name in groups[0] if name in known or not known], sorted(slow, key=known.__getitem__)
+
+    def _export(
+        self, chosen: Chosen, retrained: Retrained, single: Member[Any] | None, baselines: dict[str, Refitted]
+    ) -> bool:
+        self._executor.scale_down(1)  # the other workers have nothing left to do, and their data take memory
+        arguments = partial(self._arguments, retrained, single, baselines)
+        outcome = self._job.run("the export", finalize, arguments)
+        if outcome is None:
             return False
         if outcome.failure is not None:
-            raise RefitFailed(f"the refit of trial {winner.number} failed: {outcome.failure.reason}")
-        self._record(winner, outcome.result)
-        for note in outcome.result.notes:
+            raise RefitFailed(f"the export failed: {outcome.failure.reason}")
+        result: FinalResult | None = outcome.result
+        if result is None:
+            self._listener.on_message(
+                "the model that is exported already is kept: what the time left of the new blend is worse on the folds"
+            )
+            return False
+        self._record(chosen, retrained, single, result)
+        for note in result.notes:
             self._listener.on_message(note)
         return True
 
-    def _job(self, winner: Winner[Any]) -> FinalJob[Any, Any, Any]:
-        plan = self._plan
-        return FinalJob(
+    def _arguments(
+        self, retrained: Retrained, single: Member[Any] | None, baselines: dict[str, Refitted]
+    ) -> tuple[Any, ...]:
+        plan, blend = self._plan, self._store.record().blend
+        job: FinalJob[Any, Any, Any] = FinalJob(
             data=plan.whole_data(),
             holdout=plan.holdout,
-            winner=winner,
-            refit=plan.config.training.refit,
+            members=retrained.members,
+            single=single,
+            baselines=baselines,
+            without_networks=self._without_networks(),
             baseline_calibrations=self._store.get("calibrations", {}),
-            seconds=max(1.0, self._budget.refit_seconds_left()),
-            bundle=self._bundle,
-            report=report_path(self._bundle),
+            least=blend.folds if blend is not None and retrained.cut and self._paths.bundle.exists() else None,
+            bundle=self._paths.bundle,
+            report=self._paths.report,
             gaps=plan.config.data.gaps,
-            provenance=self._provenance(winner),
+            provenance=self._provenance(retrained, single),
         )
+        return task_of(plan), self._job.share(job)
 
-    def _winner(self, trial: FrozenTrial) -> Winner[Any]:
+    def _without_networks(self) -> str:
+        record = self._store.record()
+        if record.best is not None:
+            return "No network improves the baselines on the folds"
+        return "No complete network satisfies the bounds" if record.complete else "No network completed"
+
+    def _member(self, candidate: Candidate, weight: float) -> Member[Any]:
+        record = self._store.record()
+        outputs = self._selection.outputs.get(candidate)
+        if isinstance(candidate, str):
+            return Member(candidate, weight, record.baselines[candidate].folds, outputs)
+        score = next(trial.value for trial in record.trials if trial.number == candidate)
+        return Member(candidate, weight, score, outputs, self._recipe(candidate))
+
+    def _single(self) -> Recipe[Any] | None:
+        """The best trial alone; ``None`` if no trial is complete."""
+        best = self._store.best()
+        return None if best is None else self._recipe(best.number)
+
+    def _recipe(self, number: int) -> Recipe[Any]:
         """The trial's specs, with the number of epochs of its refit."""
         from optuna.trial import FixedTrial
 
+        trial = self._store.trial(number)
         model, settings = self._plan.space.suggest(FixedTrial(trial.params))
         train = self._plan.train_spec(settings, seed=trial.user_attrs["seed"])
         result = trial.user_attrs["result"]
         # A trial that was stopped within its first fold has no finished fold: use its best epoch so far.
         best_epochs = result["best_epochs"] or [self._best_epoch(result["curve"])]
-        if self._plan.config.training.refit == "all":
+        if self._part == "all":
             train = replace(train, max_epochs=refit_epochs(best_epochs))
-        return Winner(trial.number, model, train, trial.user_attrs.get("calibration"))
+        return Recipe(number, model, train, trial.user_attrs.get("calibration"))
 
     def _best_epoch(self, curve: list[list[Any]]) -> int:
         """The epoch with the best score, of the rows of a trial's curve."""
         best = min if self._plan.direction == "minimize" else max
         return int(best(curve, key=lambda epoch: epoch[3])[1])
 
-    def _provenance(self, winner: Winner[Any]) -> dict[str, Any]:
+    def _phase(self, chosen: Chosen) -> str:
+        """What happens next, in one line."""
+        if len(chosen.weights) == 1:
+            (candidate,) = chosen.weights
+            if isinstance(candidate, str):
+                return f"no blend is better on the folds than {candidate_name(candidate)} alone: scoring the holdout"
+            architecture = self._recipe(candidate).model.architecture
+            return f"refitting trial {candidate}, {architecture}, and scoring the holdout"
+        members = listed([f"{candidate_name(each)} ({weight:.0%})" for each, weight in chosen.weights.items()])
+        return f"refitting the blend of {members}, and scoring the holdout"
+
+    def _provenance(self, retrained: Retrained, single: Member[Any] | None) -> dict[str, Any]:
+        plan, networks = self._plan, [member.recipe for member in retrained.members if member.recipe]
+        late = [candidate_name(each) for each in retrained.late]
+        whole = self._everything and len(late) < len(retrained.members)
         return {
-            "study": self._plan.name,
+            "study": plan.name,
             "study_uid": self._store.get("uid"),
-            "trial": winner.number,
-            "seed": winner.train.seed,
-            "data": self._plan.describe_data(),
-            "accelerator": self._plan.accelerator,
-            "refit": self._plan.config.training.refit,
+            "trial": self._trial(retrained, single),
+            **({"seed": networks[0].train.seed} if len(networks) == 1 else {}),
+            "export": self._looks(),
+            "data": plan.describe_data(),
+            "accelerator": plan.accelerator,
+            "refit": self._part,
+            "trained_on": EVERYTHING if whole else "before_holdout",
+            **({"trained_before_holdout": late} if whole and late else {}),
         }
 
-    def _record(self, winner: Winner[Any], result: FinalResult) -> None:
-        if result.cut:
-            self._listener.on_message(
-                f"the time budget cut the refit to {result.epochs} of {winner.train.max_epochs} epochs; "
-                "rerun with a longer --timeout"
-            )
-        folds = {name: baseline.folds for name, baseline in self._store.record().baselines.items()}
+    def _trial(self, retrained: Retrained, single: Member[Any] | None) -> int | None:
+        """The best trial, or one that was stopped and is exported all the same."""
+        found = retrained.members[0].candidate if single is None else single.candidate
+        return found if isinstance(found, int) else None
+
+    def _looks(self) -> int:
+        """How often a model of this study was scored on the holdout, this one included."""
+        return int(self._store.get("holdout", {}).get("looks", 0)) + 1
+
+    def _is_exported(self, chosen: Chosen) -> bool:
+        """Whether the same members with the same settings are exported already, and more time would change nothing."""
+        holdout, exported = self._store.get("holdout"), self._store.get(_EXPORTED)
+        if holdout is None or not self._paths.bundle.exists():
+            return False
+        if exported is None:  # by a version that exported one trial, trained before the holdout
+            return list(chosen.weights) == [holdout["trial"]]
+        timeout = self._budget.timeout
+        longer = timeout is None or (exported["timeout"] is not None and timeout > exported["timeout"])
+        return self._settings(chosen.weights) == exported["settings"] and not (exported["cut"] and longer)
+
+    def _settings(self, weights: Mapping[Candidate, float]) -> dict[str, Any]:
+        return {
+            "members": [list(each) for each in weights.items()],
+            "refit": self._part,
+            "everything": self._everything,
+        }
+
+    def _record(self, chosen: Chosen, retrained: Retrained, single: Member[Any] | None, result: FinalResult) -> None:
+        store, record, score = self._store, self._store.record(), result.metrics[self._plan.metric]
         holdout = HoldoutRecord(
-            trial=winner.number,
-            score=result.metrics[self._plan.metric],
+            trial=self._trial(retrained, single),
+            score=score,
             metrics=result.metrics,
             verdict=result.verdict,
             beats_baselines=result.beats_baselines,
             intervals=result.intervals,
-            looks=self._store.get("holdout", {}).get("looks", 0) + 1,
+            looks=self._looks(),
         )
-        baselines = {name: BaselineRecord(folds.get(name), score) for name, score in result.baselines.items()}
-        self._store.set("baselines", {name: asdict(baseline) for name, baseline in baselines.items()})
-        self._store.set("bundle", str(self._bundle))
+        unknown = BaselineRecord(None)
+        scored = {
+            name: replace(record.baselines.get(name, unknown), holdout=score)
+            for name, score in result.baselines.items()
+        }
+        store.set("baselines", {name: asdict(each) for name, each in {**record.baselines, **scored}.items()})
+        store.set("bundle", str(self._paths.bundle))
+        store.set("blend", self._blend_record(retrained, single, result))
+        store.set("holdout", asdict(holdout))
         # Last: a study that has it is finished.
-        self._store.set("holdout", asdict(holdout))
+        exported = {"settings": self._settings(chosen.weights), "cut": retrained.cut, "timeout": self._budget.timeout}
+        store.set(_EXPORTED, exported)
 
-
-class _Refit(JobSource):
-    """The job that refits the winner.
-
-    Args:
-        task: Of the study.
-        make_job: What to refit, after its task; called again for a retry, which has less time left.
-        executor: Runs the job.
-        listener: Receives a message about a retry.
-        interrupted: Whether to stop.
-    """
-
-    def __init__(
-        self,
-        task: Task[Any, Any, Any],
-        make_job: Callable[[], FinalJob[Any, Any, Any]],
-        executor: Executor,
-        listener: Listener,
-        interrupted: Callable[[], bool],
-    ) -> None:
-        self.outcome: Outcome | None = None
-        self._task, self._make_job = task, make_job
-        self._executor, self._listener = executor, listener
-        self._interrupted = interrupted
-        self._submitted = False
-
-    def next_job(self) -> Job | None:
-        if self._submitted:
+    def _blend_record(
+        self, retrained: Retrained, single: Member[Any] | None, result: FinalResult
+    ) -> dict[str, Any] | None:
+        if self._plan.config.search.most_members is None:
             return None
-        self._submitted = True
-        return self._job()
-
-    def on_retry(self, job: Job, failure: Failure) -> Job:
-        self._listener.on_message(f"the refit failed: {failure.reason}; retrying")
-        return self._job()
-
-    def on_outcome(self, outcome: Outcome) -> None:
-        self.outcome = outcome
-
-    def stopping(self) -> bool:
-        return self._interrupted()
-
-    def _job(self) -> Job:
-        return Job(0, finalize, (self._task, self._executor.data.share(self._make_job())), retries=1)
-
-
-def why_nothing_to_export(record: StudyRecord) -> str:
-    """The reason a finished study has no winner."""
-    if record.complete:
-        return _why_none_is_within_the_bounds(record)
-    reasons = [trial.reason for trial in record.trials if trial.reason]
-    if not reasons:
-        return "no trial ended within the budget; rerun with a longer --timeout"
-    most = max(set(reasons), key=reasons.count)
-    return f"no trial of {len(reasons)} completed; the most frequent reason ({reasons.count(most)} times): {most}"
-
-
-def _why_none_is_within_the_bounds(record: StudyRecord) -> str:
-    """The reason, with the trial closest to the bounds."""
-    goal = record.goal
-    nearest = min(
-        record.complete,
-        key=lambda trial: max(bound.violation(trial.measures[bound.name]) for bound in goal.broken(trial.measures)),
-    )
-    broken = goal.broken(nearest.measures)
-    bounds = " and ".join(map(str, broken))
-    has = " and ".join(f"{bound.name} {measure_text(bound.name, nearest.measures[bound.name])}" for bound in broken)
-    return (
-        f"none of {len(record.complete)} complete trials satisfies {bounds}: the closest is trial {nearest.number}, "
-        f"{nearest.layers}, with {has}; run more --trials, search smaller networks, or relax search.bounds under "
-        "another name (--set name=... --set search.warm_start="
-        f"{record.study})"
-    )
+        members = tuple(
+            BlendMember(each.weight, each.candidate, None)
+            if isinstance(each.candidate, int)
+            else BlendMember(each.weight, None, each.candidate)
+            for each in retrained.members
+        )
+        alone = None
+        if single is not None and isinstance(single.candidate, int):
+            alone = SingleRecord(single.candidate, single.score, result.single)
+        folds = retrained.members[0].score if result.folds is None else result.folds
+        return asdict(BlendRecord(members, folds, result.metrics[self._plan.metric], alone))

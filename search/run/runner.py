@@ -15,13 +15,13 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from search.errors import NotAJournal, NoTrialCompleted, SearchError
+from search.errors import NotAJournal, SearchError
 from search.executors import make_executor
 from search.executors.base import Executor, WorkerSettings
 from search.executors.devices import gpu_share
 from search.executors.loop import JobSource
 from search.run.driver import Driver
-from search.run.finalize import Finalizer, why_nothing_to_export
+from search.run.finalize import Finalizer
 from search.run.progress import Listener
 from search.run.resume import open_study
 from search.run.trial import PRELOAD, warm_up
@@ -119,12 +119,9 @@ def _run(
         with interruptible(driver):
             driver.run()
             _say_why_it_ended(plan, store, budget, driver, listener)
-            winner = store.winner()
-            if winner is None and not driver.interrupted:
-                raise NoTrialCompleted(why_nothing_to_export(store.record()))
-            if winner is not None and not driver.interrupted and not _is_exported(store, winner.number, bundle):
-                finalizer = Finalizer(plan, store, executor, budget, listener, bundle, driver.stopping)
-                finished_now = finalizer.run(winner)
+            if not driver.interrupted:
+                finalizer = Finalizer(plan, store, predictions, executor, budget, listener, paths, driver.stopping)
+                finished_now = finalizer.run()
     if bundle.exists():
         store.set("bundle", str(bundle))
     if finished_now:
@@ -148,11 +145,6 @@ def _say_why_it_ended(plan: Plan, store: StudyStore, budget: Budget, driver: Dri
             f"the time budget of {budget.timeout:g} s ended the search after {ended} of {plan.trials} trials; "
             "rerun with a longer --timeout to resume"
         )
-
-
-def _is_exported(store: StudyStore, winner: int, bundle: Path) -> bool:
-    """Whether the study was already finished with that winner, and its model exists."""
-    return store.get("holdout", {}).get("trial") == winner and bundle.exists()
 
 
 def make_study_executor(plan: Plan, *, separate: bool = False) -> Executor:

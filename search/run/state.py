@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from search.space.space import Model
     from search.study.budget import Budget
     from search.tasks.plan import Plan
+
+
+_USUAL_NETWORKS = 4
+"""Networks that a blend usually has."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,9 @@ class SearchState:
     def seconds_left(self, budget: Budget) -> float:
         """Seconds until the search must stop for the refit and the export to fit into the budget."""
         # This is called often, and the trials are only read if there is a limit.
-        return budget.search_seconds_left(0.0 if budget.timeout is None else self._refit_seconds())
+        return budget.search_seconds_left(
+            0.0 if budget.timeout is None else self._refit_seconds(), rounds=refit_rounds(self._plan)
+        )
 
     def ask(self) -> AskedTrial:
         """Start the next trial: the first one that waits, one that is promoted, or a new one."""
@@ -218,6 +225,14 @@ class SearchState:
         """Expected duration of a refit: the longest fold of the winner or, before there is one, of a running trial."""
         known = self._store.longest_fold_seconds()
         return known or max((longest_fold_seconds(trial.curve) for trial in self._running.values()), default=0.0)
+
+
+def refit_rounds(plan: Plan) -> int:
+    """How many networks are trained one after the other at the end of a study."""
+    config = plan.config
+    networks = min(_USUAL_NETWORKS, config.search.most_members or 1)
+    twice = config.training.refit == "all" and config.export.train_on == "everything"
+    return math.ceil(networks * (2 if twice else 1) / plan.jobs)
 
 
 def _screening(plan: Plan, store: StudyStore) -> Screening:

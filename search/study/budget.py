@@ -15,6 +15,9 @@ FEWEST_EXPORT_SECONDS = 6.0
 # A refit takes this multiple of the longest fold of the best trial, because it has more data than any fold.
 REFIT_FACTOR = 1.5
 
+# Most of the time limit that is reserved for the refits of a blend.
+REFIT_SHARE = 0.2
+
 
 @dataclass
 class TimeBudget:
@@ -65,13 +68,17 @@ class Budget(TimeBudget):
         """
         self.export_seconds = max(FEWEST_EXPORT_SECONDS, EXPORT_STARTUPS * startup_seconds)
 
-    def search_seconds_left(self, refit_seconds: float) -> float:
-        """Seconds until the search must stop to leave time for refit and export.
+    def search_seconds_left(self, refit_seconds: float, *, rounds: int = 1) -> float:
+        """Seconds until the search must stop to leave time for refits and export.
 
         Args:
             refit_seconds: Seconds of the longest fold of the best trial so far.
+            rounds: How many networks are trained one after the other; more than one get a share of the time limit at
+                most, because the refits that matter least are left out if they do not fit.
         """
-        return self.left - self.export_seconds - REFIT_FACTOR * refit_seconds
+        one = REFIT_FACTOR * refit_seconds
+        several = rounds * one if self.timeout is None else min(rounds * one, REFIT_SHARE * self.timeout)
+        return self.left - self.export_seconds - max(one, several)
 
     def refit_seconds_left(self) -> float:
         """Seconds that a refit may take to leave time for the export."""

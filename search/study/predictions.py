@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Candidate = int | str
-"""A candidate for a blend: the number of a trial, or the name of a baseline."""
+from search.study.blends import Candidate
+
 Outputs = tuple[npt.NDArray[np.float32], ...]
 """The kept outputs of each fold, first to last."""
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from search.config.objectives import SCORE, Goal
+from search.study.blends import BlendRecord
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -115,19 +116,19 @@ class IntervalRecord:
 
 @dataclass(frozen=True)
 class HoldoutRecord:
-    """Scores of the winner on the holdout.
+    """Scores of the exported model on the holdout.
 
     Attributes:
-        trial: Number of the winner.
+        trial: Number of the best trial, which is exported alone unless a blend is; ``None``: no trial is complete.
         score: The study's metric.
         metrics: Every metric by name.
-        verdict: One sentence on whether the winner beats the best baseline.
+        verdict: One sentence on whether the model beats the best baseline.
         beats_baselines: Whether the paired interval of the differences excludes zero in favor of the winner.
         intervals: One for each level that the backtest was large enough for.
-        looks: How often a winner of this study was scored on the holdout; more than once weakens the verdict.
+        looks: How often a model of this study was scored on the holdout; more than once weakens the verdict.
     """
 
-    trial: int
+    trial: int | None
     score: float
     metrics: dict[str, float]
     verdict: str
@@ -179,6 +180,7 @@ class StudyRecord:
         holdout: Scores on the holdout, once it was scored.
         bundle: Directory of the exported model.
         mlflow: Links to MLflow, once the study is tracked.
+        blend: The exported blend; ``None`` before that, and if blends are off.
     """
 
     study: str
@@ -193,6 +195,7 @@ class StudyRecord:
     holdout: HoldoutRecord | None = None
     bundle: str | None = None
     mlflow: TrackingLinks | None = None
+    blend: BlendRecord | None = None
 
     @property
     def complete(self) -> list[TrialRecord]:
@@ -247,6 +250,7 @@ class StudyRecord:
             }
             if self.holdout
             else None,
+            "blend": self.blend.to_json() if self.blend else None,
             "bundle": self.bundle,
             "mlflow": {
                 "tracking_uri": self.mlflow.tracking_uri,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from search.config.objectives import SCORE, Goal
 from search.errors import StudyMismatch
+from search.study.blends import BlendRecord
 from search.study.journal import open_storage
 from search.study.records import (
     BaselineRecord,
@@ -305,7 +306,7 @@ class StudyStore:
         links = self.get("mlflow")
         runs = (links or {}).get("trial_run_ids", {})
         tracked = TrackingLinks(**{**links, "trial_run_ids": {int(n): r for n, r in runs.items()}}) if links else None
-        holdout = self.get("holdout")
+        holdout, blend = self.get("holdout"), self.get("blend")
         return StudyRecord(
             study=self.study.study_name,
             uid=self.get("uid"),
@@ -322,6 +323,7 @@ class StudyStore:
             holdout=HoldoutRecord.from_dict(holdout) if holdout else None,
             bundle=self.get("bundle"),
             mlflow=tracked,
+            blend=BlendRecord.from_dict(blend) if blend else None,
         )
 
     def _trial_id(self, number: int) -> int:

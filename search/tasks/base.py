@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from lstmgru.bundle import Bundle
+    from lstmgru.evaluation.blending import Criterion
+    from lstmgru.evaluation.time_limit import TimeLimit
     from lstmgru.specs import TrainSpec
     from lstmgru.training.training import Observer, Trained
     from search.config.space_config import FamilyConfig
@@ -20,7 +25,8 @@ if TYPE_CHECKING:
     from search.reports.task_pages import TaskPages
     from search.study.records import StudyRecord
     from search.tasks.compare import ComparedTask
-    from search.tasks.data import FinalJob, HoldoutScores, ModelColumns, SeedResult
+    from search.tasks.data import ModelColumns, SeedResult
+    from search.tasks.final import FinalJob, HoldoutScores
     from search.tasks.plan import Plan
 
 Part = TypeVar("Part")
@@ -189,13 +195,25 @@ class Task(ABC, Generic[Data, Split, Model]):
             return self.fit(data, data.folds[-1], model, train, observer)
         return self.fit(data, holdout, model, train, observer, validate=False)
 
-    score_holdout: Lazy[Callable[[FinalJob[Data, Split, Model], Trained[Any]], HoldoutScores]]
-    """Scores a refitted candidate and every baseline on the holdout.
+    @abstractmethod
+    def everything(self, data: Data, holdout: Split) -> Split:
+        """The split whose training part is all data, the holdout included; nothing is scored."""
 
-    Raises ``NoTrialCompleted`` if the metric needs intervals, and the winner was stopped before they could be
-    calibrated.
+    # Blend
+
+    fit_baseline: Lazy[Callable[[Data, Split, str, TimeLimit], Any]]
+    """Fits a baseline, given its name, to the training part of a split; raises ``BaselineTooSlow``."""
+    predict_baseline: Lazy[Callable[[Data, Split, Any, TimeLimit], NDArray[np.float32]]]
+    """The outputs of a fitted baseline for the scored part of a split; raises ``BaselineTooSlow``."""
+    criterion: Lazy[Callable[[Data], Criterion]]
+    """Makes what blends are selected by: the study's metric on the kept outputs for the folds."""
+    score_holdout: Lazy[Callable[[FinalJob[Data, Split, Model]], HoldoutScores]]
+    """Scores a blend and every baseline on the holdout.
+
+    Raises ``NoTrialCompleted`` if the metric needs intervals, and a network that is exported alone was stopped before
+    they could be calibrated.
     """
-    bundle: Lazy[Callable[[FinalJob[Data, Split, Model], Trained[Any], dict[str, Any]], Bundle]]
+    bundle: Lazy[Callable[[FinalJob[Data, Split, Model], HoldoutScores, dict[str, Any]], Bundle]]
     """Makes the model to export, with its origin and its metrics."""
     write_holdout: Lazy[Callable[[FinalJob[Data, Split, Model], HoldoutScores, Bundle], None]]
     """Writes the tables of the holdout from which the report is made; those of an earlier winner are replaced."""

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, Self, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from lstmgru.evaluation.metrics import find_metric
-from lstmgru.specs import TrainSpec
 from search.study.predictions import Outputs
-from search.study.records import IntervalRecord
 
 if TYPE_CHECKING:
-    from lstmgru.evaluation.significance import Interval
+    pass
 
 Data = TypeVar("Data", bound="TaskData")
 Split = TypeVar("Split")
@@ -89,6 +86,18 @@ class TaskData(ABC):
     def kept(self) -> tuple[npt.NDArray[np.int64], ...]:
         """The scored cases of each fold whose outputs are kept, the same ones for every candidate: positions."""
 
+    @property
+    @abstractmethod
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the outputs for one case, without quantiles."""
+
+    def fits(self, outputs: Outputs) -> bool:
+        """Whether kept outputs belong to these data: of the same folds and cases, with or without quantiles."""
+        shape = self.output_shape
+        return [len(values) for values in outputs] == [len(cases) for cases in self.kept] and all(
+            values.shape[1 : len(shape) + 1] == shape and values.ndim <= len(shape) + 2 for values in outputs
+        )
+
     def better(self, score: float, other: float) -> float:
         """The better of two scores."""
         return max(score, other) if find_metric(self.metric).larger_is_better else min(score, other)
@@ -120,73 +129,6 @@ class ModelColumns:
 
     inputs: tuple[str, ...]
     outputs: dict[str, OutputType]
-
-
-@dataclass(frozen=True)
-class Winner(Generic[Model]):
-    """The trial that is exported.
-
-    Attributes:
-        number: Its trial number.
-        model: The architecture.
-        train: Its training settings; ``max_epochs`` is what the refit takes at most.
-        calibration: Of its intervals, as plain values; ``None``: it has none.
-    """
-
-    number: int
-    model: Model
-    train: TrainSpec
-    calibration: dict[str, Any] | None
-
-
-@dataclass(frozen=True)
-class FinalJob(Generic[Data, Split, Model]):
-    """Everything that the end of a study needs.
-
-    Attributes:
-        data: What the trials saw, and the holdout, too.
-        holdout: The split that is scored.
-        winner: The trial to refit.
-        refit: ``all``: on everything but the holdout; ``last_fold``: as in the last fold.
-        baseline_calibrations: Of the intervals of the baselines, by name.
-        seconds: Time limit of the refit.
-        bundle: Directory of the exported model.
-        report: Directory of the tables of the holdout.
-        gaps: How the bundle treats missing rows and cells.
-        provenance: Origin of the model, for the bundle.
-    """
-
-    data: Data
-    holdout: Split
-    winner: Winner[Model]
-    refit: str
-    baseline_calibrations: dict[str, Any]
-    seconds: float
-    bundle: Path
-    report: Path
-    gaps: Any
-    provenance: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class HoldoutScores:
-    """The winner and the baselines on the holdout.
-
-    Attributes:
-        metrics: Every metric of the winner, by name.
-        baselines: The study's metric of every baseline, by name.
-        difference: Interval of the difference between the winner's errors and those of a baseline, given its name.
-        outputs: Of the winner, as the task's tables hold them.
-        intervals: Coverage of the winner's prediction intervals.
-        details: What else the bundle keeps, by name.
-    """
-
-    metrics: dict[str, float]
-    baselines: dict[str, float]
-    difference: Callable[[str], Interval]
-    outputs: Any
-    intervals: tuple[IntervalRecord, ...] = ()
-    details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -248,7 +248,7 @@ def identity(plan: Plan) -> Identity:
     )
 
 
-_OTHER = ("name", "task", "space", "tracking", "compare")
+_OTHER = ("name", "task", "space", "export", "tracking", "compare")
 """Sections that trials do not depend on, and those that are added in another form."""
 _LEFT_OUT = {"data": ("path", "test", "vectors"), "training": ("accelerator",)}
 """Places of files, whose contents are in the digest, and the hardware."""

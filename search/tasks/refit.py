@@ -1,4 +1,4 @@
-"""The end of a study, whatever its task: refit the winner, score the holdout once, judge, export."""
+"""The end of a study, whatever its task: train networks again, score the holdout once, judge, export."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from lstmgru.evaluation.blending import blended_folds, same_shapes
+from lstmgru.evaluation.time_limit import TimeLimit
 from lstmgru.specs import RecurrentSpec, TrainSpec
-from search.study.records import IntervalRecord
 from search.tasks import task_of
 from search.tasks.base import Task
-from search.tasks.data import Data, FinalJob, Model, SeedResult, Split
-from search.tasks.verdict import best_baseline, judge
+from search.tasks.data import Data, Model, SeedResult, Split
+from search.tasks.final import EndData, FinalJob, FinalResult, HoldoutScores, Recipe, Refitted
+from search.tasks.verdict import best_baseline, judge, of_baselines
 
 if TYPE_CHECKING:
     from lstmgru.training.training import EpochResult, Trained
@@ -20,70 +22,135 @@ if TYPE_CHECKING:
     from search.tasks.plan import Plan
 
 
-@dataclass(frozen=True)
-class FinalResult:
-    """What the holdout says.
-
-    Attributes:
-        metrics: Of the winner, every metric by name.
-        baselines: The study's metric of every baseline.
-        verdict: One sentence.
-        beats_baselines: Whether the whole interval of the difference is on the winner's side.
-        intervals: What the winner's prediction intervals cover.
-        epochs: Epochs that the refit trained.
-        cut: Whether its time was up before it was done.
-        notes: What else a user should know, a sentence each.
-    """
-
-    metrics: dict[str, float]
-    baselines: dict[str, float]
-    verdict: str
-    beats_baselines: bool
-    intervals: tuple[IntervalRecord, ...]
-    epochs: int
-    cut: bool
-    notes: tuple[str, ...] = ()
+EVERYTHING = "everything"
+"""The part of the data that an exported model is trained on."""
 
 
-def finalize(task: Task[Data, Split, Model], job: FinalJob[Data, Split, Model], context: JobContext) -> FinalResult:
-    """Refit the winner, score it and the baselines on the holdout, save the bundle and the tables of the holdout.
+def refit_network(
+    task: Task[Data, Split, Model],
+    end: EndData[Data, Split],
+    recipe: Recipe[Model],
+    part: str,
+    seconds: float,
+    context: JobContext,
+) -> Refitted:
+    """Train a network of the blend again.
+
+    Args:
+        task: Of the study.
+        end: The data.
+        recipe: The network.
+        part: ``all``: on all data before the holdout; ``last_fold``: as in the last fold; ``everything``: on all data.
+        seconds: Time limit, after which the network is as good as it is by then.
+        context: Of the job.
 
     Raises:
         InterruptedError: The refit was asked to stop.
-        NoTrialCompleted: The winner has no score on the holdout.
+        TrainingDiverged: The loss is not finite.
+    """
+    deadline = Deadline(seconds, context)
+    if part == EVERYTHING:
+        split = task.everything(end.data, end.holdout)
+        fitted = task.fit(end.data, split, recipe.model, recipe.train, deadline, validate=False)
+    else:
+        fitted = task.refit(end.data, end.holdout, recipe.model, recipe.train, deadline, part=part)
+    if context.stop_reason() is not None:
+        raise InterruptedError("the refit was interrupted")
+    return Refitted.of_network(fitted)
+
+
+def refit_baseline(
+    task: Task[Data, Split, Model], end: EndData[Data, Split], name: str, part: str, seconds: float, context: JobContext
+) -> Refitted:
+    """Fit a baseline again; its outputs for the holdout come with it, unless it has seen the holdout.
+
+    Args:
+        task: Of the study.
+        end: The data.
+        name: Of the baseline.
+        part: ``everything``, or else the data before the holdout.
+        seconds: Time limit.
+        context: Of the job.
+
+    Raises:
+        InterruptedError: It was asked to stop.
+        BaselineTooSlow: It takes longer.
+    """
+    limit, start = TimeLimit(seconds, lambda: context.stop_reason() is not None), time.monotonic()
+    if part == EVERYTHING:
+        fitted = task.fit_baseline(end.data, task.everything(end.data, end.holdout), name, limit)
+        return Refitted.of_baseline(fitted, None, time.monotonic() - start)
+    fitted = task.fit_baseline(end.data, end.holdout, name, limit)
+    outputs = task.predict_baseline(end.data, end.holdout, fitted, limit)
+    return Refitted.of_baseline(fitted, outputs, time.monotonic() - start)
+
+
+def finalize(
+    task: Task[Data, Split, Model], job: FinalJob[Data, Split, Model], context: JobContext
+) -> FinalResult | None:
+    """Score the blend and the baselines on the holdout, save the bundle and the tables of the holdout.
+
+    Returns:
+        ``None`` if the blend is worse on the folds than it must be: then nothing is written.
+
+    Raises:
+        InterruptedError: It was asked to stop.
+        NoTrialCompleted: The blend has no score on the holdout.
     """
     from lstmgru.bundle.save import save_bundle
 
-    winner, metric = job.winner, job.data.metric
-    deadline = Deadline(job.seconds, context)
-    fitted = task.refit(job.data, job.holdout, winner.model, winner.train, deadline, part=job.refit)
+    folds = None if job.alone else _folds_score(task, job)
+    if folds is not None and job.least is not None and job.data.better(folds, job.least) != folds:
+        return None
+    scores = task.score_holdout(job)
     if context.stop_reason() is not None:
-        raise InterruptedError("the refit was interrupted")
-    scores = task.score_holdout(job, fitted)
-    best = best_baseline(metric, scores.baselines)
-    verdict, beats = judge(
-        metric,
-        scores.metrics[metric],
-        best,
-        scores.baselines[best],
-        scores.difference(best),
-        choices=len(scores.baselines),
-    )
+        raise InterruptedError("the scoring of the holdout was interrupted")
+    verdict, beats = _verdict(job, scores)
     known = {"holdout": scores.metrics, "baselines": scores.baselines, "verdict": verdict, **scores.details}
-    bundle = task.bundle(job, fitted, known)
-    saved = save_bundle(job.bundle, bundle, onnx="try")
+    if scores.single is not None and not job.alone:
+        assert job.single is not None  # it was scored
+        known["single"] = {"name": f"trial {job.single.candidate}", "score": scores.single}
+    bundle = task.bundle(job, scores, known)
+    problem = save_bundle(job.bundle, bundle, onnx="try").onnx_problem
     task.write_holdout(job, scores, bundle)
-    problem = saved.onnx_problem
     return FinalResult(
         metrics=scores.metrics,
+        folds=folds,
+        single=scores.single,
         baselines=scores.baselines,
         verdict=verdict,
         beats_baselines=beats,
         intervals=scores.intervals,
-        epochs=len(fitted.epochs),
-        cut=fitted.stopped,
         notes=(f"the model was exported without ONNX: {problem}",) if problem else (),
     )
+
+
+def _folds_score(task: Task[Data, Split, Model], job: FinalJob[Data, Split, Model]) -> float:
+    """The score of the blend on the kept outputs for the folds."""
+    outputs = [member.outputs for member in job.members if member.outputs is not None]
+    weights = dict(enumerate(job.weights))
+    return task.criterion(job.data).score(blended_folds(same_shapes(outputs), weights))
+
+
+def _verdict(job: FinalJob[Any, Any, Any], scores: HoldoutScores) -> tuple[str, bool]:
+    """The sentence on the exported model, and whether it beats every baseline."""
+    metric, names = job.data.metric, [member.candidate for member in job.members if isinstance(member.candidate, str)]
+    score, best = scores.metrics[metric], best_baseline(metric, scores.baselines)
+    called = "winner" if job.alone else "blend" if len(job.members) > 1 else f"baseline {names[0].replace('_', ' ')}"
+    sentence, beats = "", False
+    if len(job.members) > 1 or names != [best]:
+        sentence, beats = judge(
+            metric,
+            score,
+            best,
+            scores.baselines[best],
+            scores.difference(best),
+            choices=len(scores.baselines),
+            called=called,
+        )
+    if len(names) < len(job.members):
+        return sentence, beats
+    return f"{of_baselines(metric, names, score, job.without_networks)} {sentence}".strip(), beats
 
 
 class Deadline:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.evaluation.significance import LEVEL, Interval
 
@@ -13,7 +15,14 @@ def best_baseline(metric: str, scores: dict[str, float]) -> str:
 
 
 def judge(
-    metric: str, winner: float, baseline_name: str, baseline: float, interval: Interval, *, choices: int
+    metric: str,
+    winner: float,
+    baseline_name: str,
+    baseline: float,
+    interval: Interval,
+    *,
+    choices: int,
+    called: str = "winner",
 ) -> tuple[str, bool]:
     """One sentence on whether the winner really beats the best baseline, and that as a truth value.
 
@@ -26,6 +35,7 @@ def judge(
         choices: Number of baselines that the best one was chosen from, on the same holdout. The p-value of "a baseline
             is better" is multiplied by it (Bonferroni); "the winner is better" needs no correction, because the
             choice favors the baseline.
+        called: What the winner is called: ``blend`` if it has several members.
     """
     name = baseline_name.replace("_", " ")
     direction = "lower" if winner < baseline else "higher"
@@ -34,15 +44,15 @@ def judge(
     better, worse = (winner > baseline, winner < baseline) if larger else (winner < baseline, winner > baseline)
     numbers = f"{scored.label} {winner:.4g} against {baseline:.4g}, {_change(winner, baseline, larger)} {direction}"
     if interval.high < 0 and better:
-        return f"The winner beats the best baseline ({name}) on the holdout: {numbers}.", True
+        return f"The {called} beats the best baseline ({name}) on the holdout: {numbers}.", True
     if interval.low > 0 and worse and interval.p_value * choices < LEVEL:
-        return f"A simple baseline is better: {name} beats the winner on the holdout ({numbers}). Use {name}.", False
+        return f"A simple baseline is better: {name} beats the {called} on the holdout ({numbers}). Use {name}.", False
     few = f"with too few {interval.lacking} for a significance test"
     why = few if interval.lacking else "a difference that is not significant"
     if better:
-        return f"The winner does not clearly beat the best baseline ({name}) on the holdout: {numbers}, {why}.", False
+        return f"The {called} does not clearly beat the best baseline ({name}) on the holdout: {numbers}, {why}.", False
     return (
-        f"The winner does not beat the best baseline ({name}) on the holdout: {numbers}, {why}. Prefer {name}.",
+        f"The {called} does not beat the best baseline ({name}) on the holdout: {numbers}, {why}. Prefer {name}.",
         False,
     )
 
@@ -52,3 +62,17 @@ def _change(score: float, other: float, of_one: bool) -> str:
     if of_one:
         return f"{abs(score - other):.4g}"
     return f"{abs(score - other) / other:.1%}" if other else "infinitely"
+
+
+def of_baselines(metric: str, names: Sequence[str], score: float, why: str) -> str:
+    """One sentence on a model that has no network.
+
+    Args:
+        metric: Name of the score.
+        names: Of the baselines that are exported.
+        score: Of the model on the holdout.
+        why: Why it has none: ``No network completed``.
+    """
+    listed = " and ".join(name.replace("_", " ") for name in names)
+    what = f"the baseline {listed}" if len(names) == 1 else f"a blend of the baselines {listed}"
+    return f"{why}, so {what} is exported ({find_metric(metric).label} {score:.4g} on the holdout)."

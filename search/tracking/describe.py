@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.errors import TrackingError
 from search.reports.formatting import aims
-from search.reports.leaderboard import Row, leaderboard, leaderboard_frame
+from search.reports.leaderboard import Row, is_blended, leaderboard, leaderboard_frame
 from search.reports.report import report_html
 from search.study.paths import REPORT_PAGE, report_path
 from search.study.records import StudyRecord
@@ -57,7 +57,7 @@ def leaderboard_table(study: StudyRecord, *, rows: int | None = None) -> str:
     shown = 0
     for rank, row in enumerate(leaderboard(study), 1):
         shown += row.trial is not None
-        if row.trial is None or rows is None or shown <= rows or row.pareto:
+        if row.trial is None or rows is None or shown <= rows or row.pareto or row.weight is not None:
             lines.append(_line(rank, row, list(measured)))
     return "\n".join(lines)
 
@@ -68,6 +68,7 @@ def _measured(study: StudyRecord) -> dict[str, str]:
     judged = {*goal.objectives, *(bound.name for bound in goal.bounds)}
     titles = {"latency": "latency, s", "train_seconds": "training, s"}
     shown = {name: title for name, title in titles.items() if name in judged}
+    shown |= {"weight": "weight"} if is_blended(study) else {}
     return shown | ({} if goal.single else {"pareto": "front"}) | ({"broken": "breaks"} if goal.bounds else {})
 
 
@@ -81,7 +82,7 @@ def _goal(study: StudyRecord) -> list[str]:
 
 
 def _line(rank: int, row: Row, measured: list[str]) -> str:
-    name = f"`{_escape(row.name)}`" if row.trial is not None else f"*{_escape(row.name)}* (baseline)"
+    name = f"`{_escape(row.name)}`" if row.kind == "trial" else f"*{_escape(row.name)}* ({row.kind})"
     values = (row.trial, row.folds, row.holdout, row.n_parameters, *(getattr(row, name) for name in measured))
     return "| " + " | ".join([str(rank), name, *map(_cell, values)]) + " |"
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from lstmgru.errors import DataError
 from search.errors import TrackingError
+from search.study.blends import BlendMember
 from search.study.records import StudyRecord, TrialRecord
 from search.tasks import find_task
 
@@ -96,8 +97,11 @@ def trial_tags(trial: TrialRecord) -> dict[str, str]:
 
 
 def standing_tags(study: StudyRecord, trial: TrialRecord, *, on_front: bool) -> dict[str, str]:
-    """Rank of a complete trial, which later trials may change."""
+    """Rank of a complete trial and its share of the blend, which later trials may change."""
     tags = {}
+    if study.blend is not None:
+        weights = {member.candidate: member.weight for member in study.blend.members}
+        tags["blend_weight"] = f"{weights.get(trial.number, 0):.4g}"
     if study.goal.bounds:
         tags["breaks"] = ", ".join(study.broken(trial)) or "nothing"
     if not study.goal.single:
@@ -154,6 +158,8 @@ def study_tags(study: StudyRecord) -> dict[str, str]:
         tags |= {"objectives": ", ".join(study.goal.objectives), "pareto_front": ", ".join(map(str, study.front))}
     if study.best:
         tags |= {"best_trial": str(study.best.number), "best_layers": study.best.layers or ""}
+    if study.blend is not None:
+        tags["blend"] = ", ".join(f"{_named(member)} {member.weight:.4g}" for member in study.blend.members)
     if study.holdout:
         tags |= {
             "verdict": study.holdout.verdict,
@@ -192,12 +198,31 @@ def study_outcome(study: StudyRecord, *, time: int) -> list[Point]:
     looks = study.holdout.looks if study.holdout else 0
     metrics = (study.holdout.metrics if study.holdout else {}) | _class_scores(study)
     points = [Point(f"holdout_{name}", value, time, looks) for name, value in metrics.items()]
+    points += [Point(key, value, time, looks) for key, value in _blend_metrics(study).items()]
     for name, baseline in study.baselines.items():
         if baseline.folds is not None:
             points.append(Point(f"baseline.{name}.score", baseline.folds, time, 0))
         if baseline.holdout is not None:
             points.append(Point(f"baseline.{name}.holdout_{study.metric}", baseline.holdout, time, looks))
     return points
+
+
+def _blend_metrics(study: StudyRecord) -> dict[str, float]:
+    """Score and weights of the blend, and the score of the best trial alone."""
+    blend = study.blend
+    if blend is None:
+        return {}
+    found = {f"blend.weight.{_named(member).replace(' ', '_')}": member.weight for member in blend.members}
+    if blend.folds is not None:
+        found["blend.score"] = blend.folds
+    if blend.single is not None and blend.single.holdout is not None:
+        found[f"single.holdout_{study.metric}"] = blend.single.holdout
+    return found
+
+
+def _named(member: BlendMember) -> str:
+    """``trial 3``, or ``seasonal_naive``."""
+    return f"trial {member.trial}" if member.baseline is None else member.baseline
 
 
 def _class_scores(study: StudyRecord) -> dict[str, float]:

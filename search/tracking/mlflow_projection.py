@@ -116,15 +116,14 @@ class Session:
         """Log the files of a folder as artifacts of the study."""
         self.client.log_artifacts(self.parent.run_id, str(folder))
 
-    def show_model(self, export: Export, *, name: str, trial: int) -> None:
+    def show_model(self, export: Export, *, name: str) -> None:
         """Log and register the exported model once.
 
         Args:
             export: The model.
             name: Name of the registered model.
-            trial: Number of its trial.
         """
-        origin = {entries.STUDY_UID: self.study.uid, entries.TRIAL: str(trial)}
+        origin = {entries.STUDY_UID: self.study.uid, **export.tags}
         self.model_uri = register(self.client, self.parent.run_id, export, name=name, tags=origin)
         self._runs.write(self.parent, params={}, points=[], tags={entries.MODEL_URI: self.model_uri})
 
@@ -226,14 +225,14 @@ class MlflowProjection:
         """
         export = Export.read(bundle)
         winner = study.holdout.trial if study.holdout else None
-        if winner is None or export.trial != winner:
+        if study.holdout is None or export.trial != winner:
             scored = "no trial" if winner is None else f"trial {winner}"
             raise TrackingError(
                 f"the model in {bundle} is not logged: it is of trial {export.trial}, but the holdout was scored for "
                 f"{scored} of study '{study.study}'; run the study to its end first"
             )
         with store.talking_to(self._uri):
-            self._open.show_model(export, name=self._registered_model or study.study, trial=winner)
+            self._open.show_model(export, name=self._registered_model or study.study)
 
     def finish(
         self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None

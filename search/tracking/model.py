@@ -41,7 +41,8 @@ class Export:
         digest: Hexadecimal digest of the members and their weights. They contain no dates or versions, unlike the other
             parts of the files, so the digest of a model does not change when it is exported again.
         columns: Columns of its inputs and outputs.
-        trial: Number of its trial, or ``None``.
+        trial: Number of the best trial of its study, or ``None``.
+        trained_on: ``everything``, or ``before_holdout``; ``None`` if unknown.
         baselines: Names of its members that are baselines.
         example: A raw input table, or ``None``.
     """
@@ -50,6 +51,7 @@ class Export:
     digest: str
     columns: ModelColumns
     trial: int | None
+    trained_on: str | None
     baselines: tuple[str, ...]
     example: pd.DataFrame | None
 
@@ -64,10 +66,17 @@ class Export:
             description = json.loads(path.read_text(encoding="utf-8"))
             digest = _digest(description)
             columns = find_task(description.get("task", DEFAULT_TASK)).words.model_columns(description)
-            trial = description["provenance"].get("trial")
+            origin = description["provenance"]
+            trial, trained_on = origin.get("trial"), origin.get("trained_on")
             kinds = [member["kind"] for member in description.get("members", ())]
         baselines = tuple(kind for kind in kinds if kind != "network")
-        return cls(folder, digest, columns, trial, baselines, _example(folder / "example.json"))
+        return cls(folder, digest, columns, trial, trained_on, baselines, _example(folder / "example.json"))
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What a registered version says of its origin."""
+        known = {"trial": self.trial, "trained_on": self.trained_on}
+        return {name: str(value) for name, value in known.items() if value is not None}
 
 
 def _digest(description: dict[str, Any]) -> str:

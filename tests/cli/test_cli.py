@@ -125,7 +125,7 @@ def test_the_schema_is_json_that_knows_every_section(
 ) -> None:
     schema = json.loads(output_of(("schema",), monkeypatch, capsys))
     forecasts, labels = (schema["$defs"][kind["$ref"].rpartition("/")[2]] for kind in schema["anyOf"])
-    rest = ["splits", "search", "space", "training", "tracking", "compare"]
+    rest = ["splits", "search", "space", "training", "export", "tracking", "compare"]
     assert list(forecasts["properties"]) == ["name", "task", "data", "forecast", *rest]
     assert list(labels["properties"]) == ["name", "task", "data", "labels", *rest]
 

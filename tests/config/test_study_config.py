@@ -188,6 +188,7 @@ FULL: dict[str, dict[str, Any]] = {
         "objectives": ["latency", "score"],
         "bounds": ["latency <= 2ms", "n_parameters <= 50000", "train_seconds <= 1.5s"],
         "prefer": {"score": 3, "latency": 0.5},
+        "blend": "off",
         "try_first": [{"n_branches": 2, "dropout": 0.5}, {"cell_1": "gru", "residual": True}],
         "warm_start": "studies/old.journal",
     },
@@ -222,6 +223,7 @@ FULL: dict[str, dict[str, Any]] = {
         "batch_size": 64,
         "weight_decay": {"low": 0, "high": 0.25},
     },
+    "export": {"train_on": "before_holdout"},
     "training": {
         "max_epochs": 1,
         "epoch_windows": None,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from helpers.studies import write_study
 from search.executors.base import WorkerSettings
 from search.executors.in_process import InProcessExecutor
 from search.run.driver import Driver
+from search.run.finalize import Finalizer
 from search.run.progress import SilentListener
 from search.run.resume import open_study
 from search.run.trial import warm_up
@@ -75,6 +77,26 @@ def plan_of(folder: Path, *overrides: str, text: str = NUMBERS) -> Plan:
     path = write_study(folder, text)
     loaded = load_study(path, overrides=overrides)
     return make_plan(loaded.config, study_file=path)
+
+
+def finish(folder: Path, *overrides: str, text: str = NUMBERS, notes: Notes | None = None, **budget: Any) -> StudyStore:
+    """Search, or go on with it, and export the model, without MLflow.
+
+    Args:
+        folder: Where the study is.
+        overrides: ``key=value``.
+        text: The study file.
+        notes: Hears what is said.
+        budget: Arguments of the :class:`~search.study.budget.Budget` of the end; by default there is no limit.
+    """
+    store = drive(folder, *overrides, text=text, notes=notes)
+    plan = plan_of(folder, *overrides, text=text)
+    paths = StudyPaths(folder, plan.name)
+    predictions = Predictions(paths.predictions, store.get("uid"))
+    limits = Budget(**{"timeout": None, "trials": plan.trials, **budget})
+    with in_process() as executor:
+        Finalizer(plan, store, predictions, executor, limits, notes or Notes(), paths, lambda: False).run()
+    return store
 
 
 def drive(

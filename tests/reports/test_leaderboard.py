@@ -11,7 +11,8 @@ from rich.console import Console
 
 from search.cli.tables import print_study
 from search.reports.leaderboard import leaderboard, leaderboard_columns, leaderboard_frame
-from search.study.records import BaselineRecord, StudyRecord
+from search.study.blends import BlendMember, BlendRecord, SingleRecord
+from search.study.records import BaselineRecord, HoldoutRecord, StudyRecord
 from search.tracking.describe import description, leaderboard_table
 
 COSTS = {0: (3.0, 900, 0.004), 1: (3.1, 500, 0.003), 2: (3.2, 600, 0.002), 3: (3.3, 700, 0.005)}
@@ -119,8 +120,8 @@ def test_the_markdown_marks_the_front_and_names_the_broken_bounds() -> None:
     assert f"Judged by: {judged}." in description(made, tracking_uri="sqlite:///x", model_uri=None)
 
 
-def shown(made: StudyRecord) -> str:
-    console = Console(width=160, record=True, quiet=False, file=None, force_terminal=False, highlight=False)
+def shown(made: StudyRecord, width: int = 160) -> str:
+    console = Console(width=width, record=True, quiet=False, file=None, force_terminal=False, highlight=False)
     with console.capture() as capture:
         print_study(console, made)
     return capture.get()
@@ -146,3 +147,66 @@ def test_all_of_the_front_is_shown_however_long_the_list_is() -> None:
     assert "18 complete; 3 more not shown" in text
     made.config["search"] = {}
     assert "18 complete; 8 more not shown" in shown(make_study(*trials))
+
+
+# --- blends -----------------------------------------------------------------------------------------------------------
+
+HOLDOUT = HoldoutRecord(0, 1.75, {"mae": 1.75}, "The blend beats the best baseline.", beats_baselines=True)
+BLEND = BlendRecord(
+    (BlendMember(0.5, baseline="linear"), BlendMember(0.3, trial=3), BlendMember(0.2, trial=0)),
+    1.5,
+    1.75,
+    SingleRecord(0, 3.0, 3.5),
+)
+
+
+def blended(blend: BlendRecord = BLEND) -> StudyRecord:
+    return replace(study(), blend=blend, holdout=HOLDOUT)
+
+
+def test_a_blend_comes_first_and_its_members_have_weights() -> None:
+    rows = leaderboard(blended())
+    assert [row.name if row.trial is None else row.trial for row in rows] == [
+        "3 members", "linear", 0, 1, "naive", 2, 3,
+    ]  # fmt: skip
+    assert [(row.folds, row.holdout, row.n_parameters) for row in rows[:1]] == [(1.5, 1.75, 900 + 700)]
+    assert {row.name if row.trial is None else row.trial: row.weight for row in rows if row.weight} == {
+        "linear": 0.5, 3: 0.3, 0: 0.2,
+    }  # fmt: skip
+    assert {row.trial: row.holdout for row in rows if row.trial is not None and row.holdout} == {0: 3.5}
+    names = [column.name for column in leaderboard_columns(blended().goal, blended=True)]
+    assert names == ["model", "trial", "weight", "folds", "holdout", "parameters", "seconds"]
+
+
+def test_a_blend_is_shown_in_eighty_columns() -> None:
+    lines = shown(blended(), width=80).splitlines()
+    assert max(map(len, lines)) <= 80
+    (line,) = [line for line in lines if "blend: 3 members" in line]
+    assert "1.5" in line
+    assert "1.75" in line
+    assert "1,600" in line
+    assert any("baseline: linear" in line and "50%" in line for line in lines)
+    assert any("The blend beats the best baseline." in line for line in lines)
+
+
+def test_a_blend_is_in_the_table_of_mlflow_and_in_the_frame() -> None:
+    table = leaderboard_table(blended(), rows=1)
+    assert "| 1 | *3 members* (blend) |  | 1.5 | 1.75 | 1,600 |  |" in table
+    assert "(baseline)" in table
+    assert table.count("lstm") == 2  # members are shown, however many trials are asked for
+    frame = leaderboard_frame(blended())
+    assert frame["model"][0] == "blend"
+    assert frame["weight"].sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("member", "rows", "holdout"),
+    [
+        (BlendMember(1.0, trial=0), ["linear", 0, 1, "naive", 2, 3], 1.75),  # a blend of one trial is the trial
+        (BlendMember(1.0, baseline="linear"), ["1 member", "linear", 0, 1, "naive", 2, 3], 3.5),
+    ],
+)
+def test_a_blend_of_one_member(member: BlendMember, rows: list[Any], holdout: float) -> None:
+    made = blended(replace(BLEND, members=(member,)))
+    assert [row.name if row.trial is None else row.trial for row in leaderboard(made)] == rows
+    assert next(row.holdout for row in leaderboard(made) if row.trial == 0) == holdout

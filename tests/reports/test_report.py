@@ -143,8 +143,8 @@ def test_a_page_without_charts_is_small(tmp_path: Path) -> None:
 def test_a_second_look_at_the_holdout_is_said(tmp_path: Path) -> None:
     store = make_store(tmp_path, [Made()])
 
-    assert "scored for 2 winners" in page_of(store, holdout=holdout(looks=2))
-    assert "winners" not in page_of(store, holdout=holdout())
+    assert "scored for 2 models" in page_of(store, holdout=holdout(looks=2))
+    assert "scored for" not in page_of(store, holdout=holdout())
 
 
 def test_missing_intervals_are_said(tmp_path: Path) -> None:

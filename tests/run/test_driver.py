@@ -12,7 +12,7 @@ from helpers.drivers import NUMBERS, Notes, drive, plan_of
 from optuna.trial import TrialState
 
 from search.errors import NotAJournal, StudyFileError, StudyMismatch, StudyNotFound
-from search.run.finalize import why_nothing_to_export
+from search.run.selection import why_nothing_to_export
 from search.run.state import SearchState
 from search.study.paths import StudyPaths
 from search.study.predictions import Predictions

@@ -7,7 +7,7 @@ import pytest
 
 from lstmgru.evaluation.significance import Interval
 from search.tasks.refit import refit_epochs
-from search.tasks.verdict import judge
+from search.tasks.verdict import judge, of_baselines
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,32 @@ def test_a_baseline_that_was_chosen_from_several_has_to_be_better_beyond_the_cho
     assert sentence.startswith("A simple baseline is better") == claimed
     assert ("a difference that is not significant. Prefer linear." in sentence) == (not claimed)
     assert not beats
+
+
+def test_a_blend_is_called_a_blend() -> None:
+    better, worse = Interval(-0.5, -0.9, -0.1, 0.02), Interval(0.5, 0.3, 0.7, 0.001)
+    assert judge("mae", 2.0, "linear", 2.5, better, choices=1, called="blend")[0] == (
+        "The blend beats the best baseline (linear) on the holdout: MAE 2 against 2.5, 20.0% lower."
+    )
+    assert judge("mae", 3.0, "linear", 2.5, worse, choices=1, called="blend")[0] == (
+        "A simple baseline is better: linear beats the blend on the holdout (MAE 3 against 2.5, 20.0% higher). Use "
+        "linear."
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (["linear"], "No network completed, so the baseline linear is exported (MAE 2.5 on the holdout)."),
+        (
+            ["linear", "seasonal_naive"],
+            "No network completed, so a blend of the baselines linear and seasonal naive is exported (MAE 2.5 on the "
+            "holdout).",
+        ),
+    ],
+)
+def test_a_model_without_networks_says_why(names: list[str], sentence: str) -> None:
+    assert of_baselines("mae", names, 2.5, "No network completed") == sentence
 
 
 def test_the_choice_of_the_baseline_does_not_count_against_the_winner() -> None:

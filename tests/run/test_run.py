@@ -15,13 +15,15 @@ from lstmgru.bundle import load_bundle
 from search import run_study
 
 UNTRACKED = ("--set", "tracking.enabled=false")
+BEFORE = "export: {train_on: before_holdout}\n"
+"""The exported model is the one that was scored."""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the tiny study has been run once, with MLflow."""
     folder = tmp_path_factory.mktemp("run")
-    write_study(folder)
+    write_study(folder, TINY + BEFORE)
     result = search_here(folder, "run", "tiny.yaml")
     (folder / "output.txt").write_text(result.stdout + result.stderr)
     assert result.returncode == 0, result.stderr
@@ -52,7 +54,9 @@ def test_the_output_tells_the_whole_story_without_a_terminal(folder: Path) -> No
 def test_everything_lies_below_the_current_folder(folder: Path) -> None:
     names = {path.name for path in folder.iterdir()}
     assert names == {"shop.csv", "tiny.yaml", "output.txt", "studies", "mlruns"}
-    assert (folder / "studies" / "tiny.bundle" / "model.onnx").is_file()
+    bundle = folder / "studies" / "tiny.bundle"
+    description = json.loads((bundle / "bundle.json").read_text())
+    assert (bundle / "model.onnx").is_file() == (description["onnx_problem"] is None)
     assert (folder / "mlruns" / "mlflow.db").is_file()
 
 
@@ -176,9 +180,10 @@ def test_from_python_in_silence(
     result = run_study("tiny.yaml", trials=2, overrides=["tracking.enabled=false", "splits.folds=1"])
     assert capfd.readouterr() == ("", "")
     measures = ["n_parameters", "latency", "train_seconds", "seconds"]
-    assert list(result.leaderboard.columns) == ["model", "trial", "folds", "holdout", *measures]
-    assert result.leaderboard["folds"].is_monotonic_increasing
-    assert len(result.leaderboard) == 2 - sum(trial.state != "COMPLETE" for trial in result.study.trials) + 6
+    assert list(result.leaderboard.columns)[:8] == ["model", "trial", "folds", "holdout", *measures]
+    ranked = result.leaderboard[result.leaderboard["model"] != "blend"]
+    assert ranked["folds"].is_monotonic_increasing
+    assert len(ranked) == 2 - sum(trial.state != "COMPLETE" for trial in result.study.trials) + 6
     assert len(result.predict(shop_table())) == 3
 
 
@@ -273,7 +278,7 @@ def test_several_objectives_and_bounds_from_the_file_to_mlflow(tmp_path: Path) -
 
 def test_a_study_whose_trials_break_its_bounds_ends_with_exit_code_1_and_the_nearest_one(tmp_path: Path) -> None:
     write_study(tmp_path)
-    bounds = ("--set", "search.bounds=n_parameters <= 10", "--trials", "2")
+    bounds = ("--set", "search.bounds=n_parameters <= 10", "--set", "search.blend=off", "--trials", "2")
     result = search_here(tmp_path, "run", "tiny.yaml", *bounds, *UNTRACKED)
     assert result.returncode == 1
     assert "none of 2 complete trials satisfies n_parameters <= 10: the closest is trial " in result.stderr
@@ -297,8 +302,41 @@ def test_a_trial_that_fails_says_why_and_the_study_goes_on(tmp_path: Path) -> No
 def test_a_study_of_failures_ends_with_exit_code_1_and_the_reason(tmp_path: Path) -> None:
     write_study(tmp_path)
     wild = ("--set", "space.learning_rate=1e30", "--set", "training.gradient_clip=null")
-    result = search_here(tmp_path, "run", "tiny.yaml", "--trials", "2", *wild, *UNTRACKED)
+    off = ("--set", "search.blend=off", *UNTRACKED)
+    result = search_here(tmp_path, "run", "tiny.yaml", "--trials", "2", *wild, *off)
     assert result.returncode == 1
     assert "no trial of 2 completed" in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "studies" / "tiny.bundle").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "said", "verdict"),
+    [
+        (
+            ("space.learning_rate=1e30", "training.gradient_clip=null"),
+            "no trial of 2 completed; the most frequent reason (2 times): TrainingDiverged",
+            "No network completed, so ",
+        ),
+        (
+            ("search.bounds=n_parameters <= 10",),
+            "none of 2 complete trials satisfies n_parameters <= 10: the closest is trial ",
+            "No complete network satisfies the bounds, so ",
+        ),
+    ],
+)
+def test_without_a_network_the_baselines_are_exported_and_it_is_said(
+    setting: tuple[str, ...], said: str, verdict: str, tmp_path: Path
+) -> None:
+    write_study(tmp_path)
+    options = [option for each in (*setting, "splits.folds=1") for option in ("--set", each)]
+    result = search_here(tmp_path, "run", "tiny.yaml", "--trials", "2", *options, *UNTRACKED)
+    assert result.returncode == 0, result.stderr
+    assert f"note: {said}" in result.stdout
+    assert verdict in result.stdout
+    document = shown(tmp_path)
+    assert document["best"] is None
+    assert document["blend"]["single"] is None
+    assert all("baseline" in member for member in document["blend"]["members"])
+    assert document["blend"]["holdout"] == document["holdout"]["score"]
+    assert len(load_bundle(Path(document["bundle"])).predict(shop_table())) == 3

@@ -32,7 +32,7 @@ def tracked_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def folder_of_a_run(folder: Path, *options: str) -> Path:
-    write_label_study(folder, WAVES)
+    write_label_study(folder, WAVES + "export: {train_on: before_holdout}\n")
     result = search_here(folder, "run", "waves.yaml", *options)
     assert result.returncode == 0, result.stderr
     (folder / "output.txt").write_text(result.stdout + result.stderr)
@@ -51,7 +51,9 @@ def test_the_output_tells_the_whole_story(folder: Path) -> None:
         "python -m search predict studies/waves.bundle",
     ):
         assert fragment in output
-    assert "note:" not in output
+    assert [
+        line for line in output.splitlines() if "note:" in line and "minirocket cannot stand in ONNX" not in line
+    ] == []
     assert "Traceback" not in output
 
 
@@ -168,7 +170,9 @@ def test_numbers_are_told_in_their_own_units(tmp_path: Path) -> None:
     assert labels["label"].dtype.kind == "f"
     holdout = result.study.holdout
     assert holdout is not None
-    assert holdout.verdict.startswith("A simple baseline is better: ridge"), "a sum is what ridge can tell exactly"
+    assert holdout.verdict.startswith(
+        "No network improves the baselines on the folds, so the baseline ridge is exported"
+    ), "a sum is what ridge can tell exactly"
 
 
 def test_a_wrong_column_is_one_line_and_nothing_is_written(tmp_path: Path) -> None:

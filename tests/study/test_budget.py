@@ -36,3 +36,20 @@ def test_the_refit_may_take_what_the_export_leaves() -> None:
     clock.now += 70
     assert left.refit_seconds_left() == pytest.approx(30 - EXPORT_SECONDS)
     assert budget()[0].refit_seconds_left() == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("timeout", "refit_seconds", "rounds", "reserved"),
+    [
+        (100, 4, 1, 6),  # one refit has more data than a fold
+        (100, 4, 2, 12),
+        (100, 4, 8, 20),  # a fifth of the time at most
+        (100, 20, 1, 30),  # but always a whole refit
+        (100, 20, 8, 30),
+    ],
+)
+def test_refits_of_a_blend_have_a_share_of_the_time(
+    timeout: float, refit_seconds: float, rounds: int, reserved: float
+) -> None:
+    left, _ = budget(timeout=timeout)
+    assert left.search_seconds_left(refit_seconds, rounds=rounds) == timeout - EXPORT_SECONDS - reserved

@@ -147,6 +147,16 @@ def make_splits(
     )
 
 
+def whole_split(panel: SeriesPanel, holdout: Split) -> Split:
+    """The split that trains on all rows, those of the holdout included.
+
+    Args:
+        panel: All data.
+        holdout: Its evaluation part is kept, and must not be scored after this training.
+    """
+    return Split("everything", np.stack([panel.offsets[:-1], panel.offsets[1:]], axis=1), holdout.evaluation)
+
+
 def _rows_before_end(panel: SeriesPanel, steps: int, align: str) -> Rows:
     """(series,) absolute first rows of the last ``steps`` steps."""
     starts, ends = panel.offsets[:-1], panel.offsets[1:]

@@ -69,6 +69,15 @@ class SequenceSplits:
     holdout: SequenceSplit
 
 
+def whole_split(holdout: SequenceSplit) -> SequenceSplit:
+    """The split that trains on all sequences, those of the holdout included.
+
+    Args:
+        holdout: Its evaluation part is kept, and must not be scored after this training.
+    """
+    return SequenceSplit("everything", np.union1d(holdout.train, holdout.evaluation), holdout.evaluation)
+
+
 def make_sequence_splits(
     sequences: LabeledSequences, spec: SequenceSplitSpec, test: npt.NDArray[np.bool_] | None = None
 ) -> SequenceSplits:

@@ -28,6 +28,9 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
     family = lazy("search.tasks.forecasting.config:ForecastFamilyConfig")
     words = lazy("search.tasks.forecasting.words")
     pages = lazy("search.tasks.forecasting.report:PAGES")
+    fit_baseline = lazy("search.tasks.forecasting.baselines:fit")
+    predict_baseline = lazy("search.tasks.forecasting.baselines:predict")
+    criterion = lazy("search.tasks.forecasting.blend:criterion")
     score_holdout = lazy("search.tasks.forecasting.refit:score_holdout")
     bundle = lazy("search.tasks.forecasting.refit:make_bundle")
     write_holdout = lazy("search.tasks.forecasting.refit:write_holdout")
@@ -80,6 +83,12 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
         from search.tasks.forecasting.baselines import score_baseline
 
         return score_each(names, lambda name: score_baseline(name, data, seconds, should_stop))
+
+    def everything(self, data: ForecastData, holdout: Split) -> Split:
+        """The split whose training part are all rows; see :meth:`search.tasks.base.Task.everything`."""
+        from lstmgru.data.forecasting.splits import whole_split
+
+        return whole_split(data.panel, holdout)
 
     def backtest(self, data: ForecastData, model: ModelSpec) -> ForecastBacktest:
         """Collects the forecasts of a candidate for the folds."""

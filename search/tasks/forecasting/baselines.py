@@ -1,10 +1,13 @@
-"""Scores of the baselines of forecasts on the folds."""
+"""Baselines of forecasts: their scores on the folds, and the end of a study."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from lstmgru.evaluation.baselines import fit_baseline, forecaster
+from lstmgru.data.forecasting.splits import Split
+from lstmgru.evaluation.baselines import FittedBaseline, fit_baseline, forecaster
+from lstmgru.evaluation.forecasts import Array
+from lstmgru.evaluation.time_limit import TimeLimit
 from search.tasks.baselines import fold_limits
 from search.tasks.data import BaselineResult
 from search.tasks.forecasting.data import ForecastBacktest, ForecastData
@@ -38,3 +41,13 @@ def score_baseline(name: str, data: ForecastData, seconds: float, should_stop: C
         for evaluation, forecast in zip(evaluations, forecasts, strict=True)
     ]
     return BaselineResult(sum(scores) / len(scores), calibration, backtest.outputs())
+
+
+def fit(data: ForecastData, split: Split, name: str, limit: TimeLimit) -> FittedBaseline:
+    """A baseline, fitted to the training part of a split; see :attr:`search.tasks.base.Task.fit_baseline`."""
+    return fit_baseline(name, data.panel, split, data.forecast, data.context_length, data.short_series, limit)
+
+
+def predict(data: ForecastData, split: Split, fitted: FittedBaseline, limit: TimeLimit) -> Array:
+    """(windows, H, Y) forecasts of a split; see :attr:`search.tasks.base.Task.predict_baseline`."""
+    return forecaster(data.panel, fitted, limit)(data.evaluation(split).cutoffs)

@@ -8,9 +8,20 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from lstmgru.specs import ModelSpec
 from search.config.search_config import SearchConfig
-from search.config.sections import TrackingConfig, TrainingConfig
+from search.config.sections import ExportConfig, TrackingConfig, TrainingConfig
 from search.config.space_config import FAMILIES, CompareConfig, FamilyConfig, SpaceConfig
-from search.config.study_config import COMPARE, DATA, NAME, SEARCH, SPACE, TRACKING, TRAINING, StudyConfig, raise_all
+from search.config.study_config import (
+    COMPARE,
+    DATA,
+    EXPORT,
+    NAME,
+    SEARCH,
+    SPACE,
+    TRACKING,
+    TRAINING,
+    StudyConfig,
+    raise_all,
+)
 from search.config.types import Count, CountOrAuto
 from search.config.values import ChannelModes, Decoders, Flags, Losses, Normalizations, Sizes, Transforms, Whole
 from search.tasks.forecasting.data_config import DataConfig, ForecastConfig, ForecastSplitsConfig
@@ -110,6 +121,7 @@ class ForecastStudyConfig(StudyConfig):
     search: SearchConfig = Field(SearchConfig(), description=SEARCH)
     space: ForecastSpaceConfig = Field(ForecastSpaceConfig(), description=SPACE)
     training: ForecastTrainingConfig = Field(ForecastTrainingConfig(), description=TRAINING)
+    export: ExportConfig = Field(ExportConfig(), description=EXPORT)
     tracking: TrackingConfig = Field(TrackingConfig(), description=TRACKING)
     compare: ForecastCompareConfig = Field(ForecastCompareConfig(), description=COMPARE)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,8 @@ from search.study.predictions import Outputs
 from search.tasks.data import TaskData, kept_cases
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import numpy.typing as npt
 
@@ -62,6 +64,25 @@ class ForecastData(TaskData):
         width = self.forecast.horizon * self.panel.n_targets * max(1, len(self.forecast.quantiles))
         return kept_cases(counts, width)
 
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """(H, Y)."""
+        return self.forecast.horizon, self.panel.n_targets
+
+    @cached_property
+    def kept_evaluations(self) -> tuple[ForecastEvaluation, ...]:
+        """The kept windows of each fold."""
+        return tuple(
+            replace(
+                evaluation,
+                cutoffs=evaluation.cutoffs[cases],
+                target=evaluation.target[cases],
+                season_scale=evaluation.season_scale[cases],
+                series=evaluation.series[cases],
+            )
+            for evaluation, cases in zip(map(self.evaluation, self.folds), self.kept, strict=True)
+        )
+
     def _evaluation(self, split: Split) -> ForecastEvaluation:
         from lstmgru.evaluation.forecasts import make_evaluation
 
@@ -90,17 +111,25 @@ class ForecastBacktest:
 
     def add(self, fold: int, outputs: Any) -> None:
         """A fold's (windows, H, Y) point forecasts, or (windows, H, Y, Q) quantiles, which for Q = 1 are points."""
-        from lstmgru.evaluation.intervals import conformity
-
         values = outputs[..., 0] if outputs.ndim == 4 and outputs.shape[-1] == 1 else outputs
         self._outputs.append(values[self._data.kept[fold]])
-        if self._data.forecast.levels:
-            evaluation = self._data.evaluation(self._data.folds[fold])
-            self._scores.append(conformity(evaluation.target, values, self.scale(evaluation)))
+        self._add_errors(self._data.evaluation(self._data.folds[fold]), values)
+
+    def add_kept(self, outputs: Sequence[Any]) -> None:
+        """The kept forecasts of all folds."""
+        self._outputs += outputs
+        for evaluation, values in zip(self._data.kept_evaluations, outputs, strict=True):
+            self._add_errors(evaluation, values)
 
     def outputs(self) -> Outputs:
         """The kept forecasts of the folds so far."""
         return tuple(self._outputs)
+
+    def _add_errors(self, evaluation: ForecastEvaluation, values: Any) -> None:
+        from lstmgru.evaluation.intervals import conformity
+
+        if self._data.forecast.levels:
+            self._scores.append(conformity(evaluation.target, values, self.scale(evaluation)))
 
     def scale(self, evaluation: ForecastEvaluation) -> Any:
         """(windows, Y) units of the scores."""

@@ -8,22 +8,26 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from lstmgru.evaluation.baselines import FittedBaseline
+from lstmgru.evaluation.blending import blended, blended_folds, same_shapes
 from search.errors import NoTrialCompleted
 from search.study.paths import ATTENTION_TABLE, FORECASTS_PAGE, FORECASTS_TABLE
 from search.study.records import IntervalRecord
-from search.tasks.data import FinalJob, HoldoutScores
+from search.tasks.final import FinalJob, HoldoutScores, Member
 from search.tasks.forecasting.data import ForecastBacktest, ForecastData
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lstmgru.bundle import Bundle, ForecastBundle
+    from lstmgru.bundle.forecasting.members import ForecastMember
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.evaluation.forecasts import ForecastEvaluation
     from lstmgru.evaluation.intervals import Calibration
     from lstmgru.evaluation.significance import Interval
     from lstmgru.specs import ForecastSpec, ModelSpec
     from lstmgru.training.fit_forecasts import FitResult
+    from search.study.blends import Candidate
 
     Floats = npt.NDArray[np.float32]
     Errors = npt.NDArray[np.float64]
@@ -48,31 +52,88 @@ class Forecasts:
     upper: Floats
 
 
-def score_holdout(job: ForecastJob, fitted: FitResult) -> HoldoutScores:
-    """Score the refitted winner and every baseline on the holdout.
+def score_holdout(job: ForecastJob) -> HoldoutScores:
+    """Score a blend and every baseline on the holdout.
 
     Raises:
-        NoTrialCompleted: The metric scores quantiles, and the winner was stopped before its intervals were calibrated.
+        NoTrialCompleted: The metric scores quantiles, and a network that is exported alone was stopped before its
+            intervals were calibrated.
     """
     data, metric = job.data, job.data.metric
     evaluation = data.evaluation(job.holdout)
-    winner = _winner_forecasts(job, fitted, evaluation)
-    metrics = evaluation.scores(winner.point, winner.quantiles)
+    forecasts, context_length = _member_forecasts(job, evaluation)
+    widened = [each for (each,) in same_shapes([[forecasts[member.candidate]] for member in job.members])]
+    calibration = job.alone.calibration if job.alone else blend_calibration(job, context_length)
+    blend = _forecasts(data, evaluation, blended(widened, job.weights), _calibration(calibration), context_length)
+    metrics = evaluation.scores(blend.point, blend.quantiles)
     if metric not in metrics:
         raise NoTrialCompleted(
-            f"trial {job.winner.number} was stopped before it had forecast enough of the folds for its "
+            f"trial {job.members[0].candidate} was stopped before it had forecast enough of the folds for its "
             f"{metric}; rerun with a longer --timeout"
         )
-    baselines, errors = _score_baselines(job, evaluation)
-    intervals = _coverage(data.forecast, evaluation, winner)
+    intervals = _coverage(data.forecast, evaluation, blend)
+    scores, errors = _score_baselines(job, evaluation)
     return HoldoutScores(
         metrics=metrics,
-        baselines=baselines,
-        difference=lambda baseline: _difference(data, evaluation, winner, errors[baseline]),
-        outputs=winner,
+        single=metrics[metric] if job.alone else _single_score(job, evaluation, forecasts),
+        baselines=scores,
+        difference=lambda baseline: _difference(data, evaluation, blend, errors[baseline]),
+        outputs=blend,
+        calibration=calibration,
         intervals=intervals,
         details={"intervals": [asdict(each) for each in intervals]},
     )
+
+
+def _member_forecasts(job: ForecastJob, evaluation: ForecastEvaluation) -> tuple[dict[Candidate, Floats], int]:
+    """Forecasts of the holdout by the members, and the longest context of all of them."""
+    forecasts, longest = {}, 0
+    for member in job.members:
+        assert member.scored is not None  # others are no members any more
+        model = member.scored.unpack()
+        longest = max(longest, _reads(model))
+        outputs = member.scored.outputs
+        forecasts[member.candidate] = _network_forecast(job.data, model, evaluation) if outputs is None else outputs
+    return forecasts, longest
+
+
+def blend_calibration(job: ForecastJob, context_length: int) -> dict[str, Any] | None:
+    """Calibration of the intervals of a blend by its own kept forecasts of the folds, as plain values.
+
+    Args:
+        job: Its members and their forecasts.
+        context_length: T of the blend, for the scale of a window.
+    """
+    outputs = [member.outputs for member in job.members if member.outputs is not None]
+    backtest = ForecastBacktest(job.data, context_length)
+    backtest.add_kept(blended_folds(same_shapes(outputs), dict(enumerate(job.weights))))
+    return backtest.calibration()
+
+
+def _network_forecast(data: ForecastData, fitted: FitResult, evaluation: ForecastEvaluation) -> Floats:
+    """(windows, H, Y) point forecasts or (windows, H, Y, Q) quantiles."""
+    from lstmgru.training.fit_forecasts import predict
+
+    forecast = predict(fitted.network, fitted.scaler, data.panel, evaluation.cutoffs, data.forecast)
+    return forecast[..., 0] if forecast.shape[-1] == 1 else forecast
+
+
+def _single_score(job: ForecastJob, evaluation: ForecastEvaluation, forecasts: dict[Candidate, Floats]) -> float | None:
+    """The score of the best network alone, which need not be a member."""
+    if job.single is None or job.single.scored is None or job.single.recipe is None:
+        return None
+    fitted: FitResult = job.single.scored.unpack()
+    forecast = forecasts.get(job.single.candidate)
+    if forecast is None:
+        forecast = _network_forecast(job.data, fitted, evaluation)
+    calibration = _calibration(job.single.recipe.calibration)
+    alone = _forecasts(job.data, evaluation, forecast, calibration, _reads(fitted))
+    return evaluation.scores(alone.point, alone.quantiles).get(job.data.metric)
+
+
+def _reads(model: FitResult | FittedBaseline) -> int:
+    """Rows of context that a member reads."""
+    return model.context_length if isinstance(model, FittedBaseline) else model.network.spec.context_length
 
 
 def write_holdout(job: ForecastJob, scores: HoldoutScores, bundle: Bundle) -> None:
@@ -81,19 +142,17 @@ def write_holdout(job: ForecastJob, scores: HoldoutScores, bundle: Bundle) -> No
     _write_attention(job, cast("ForecastBundle", bundle))
 
 
-def make_bundle(job: ForecastJob, fitted: FitResult, metrics: dict[str, Any]) -> ForecastBundle:
+def make_bundle(job: ForecastJob, scores: HoldoutScores, metrics: dict[str, Any]) -> ForecastBundle:
     """The model with its origin."""
-    from lstmgru.bundle import ForecastBundle, ForecastNetworkMember, example_frame
+    from lstmgru.bundle import ForecastBundle, example_frame
 
-    panel, model, spec = job.data.panel, fitted.network.spec, job.data.forecast
-    member = ForecastNetworkMember(
-        network=fitted.network,
-        scaler=fitted.scaler,
-        model_spec=model,
-        train_spec=replace(job.winner.train, max_epochs=max(1, len(fitted.epochs))),
-    )
-    return ForecastBundle(
-        members=(member,),
+    panel, spec, short_series = job.data.panel, job.data.forecast, job.data.short_series
+    members = tuple(_exported(member) for member in job.members)
+    # A baseline that is fitted to everything may read more than the one that was scored.
+    longest = max(member.reads for member in members)
+    calibration = scores.calibration if job.alone else blend_calibration(job, longest)
+    bundle = ForecastBundle(
+        members=members,
         forecast=spec,
         schema=panel.schema,
         frequency=panel.frequency,
@@ -101,11 +160,33 @@ def make_bundle(job: ForecastJob, fitted: FitResult, metrics: dict[str, Any]) ->
         timezone=panel.timezone,
         ids=panel.ids.tolist(),
         gaps=job.gaps,
-        short_series=job.data.short_series,
-        calibration=_calibration(job.winner.calibration),
+        short_series=short_series,
+        calibration=_calibration(calibration),
         metrics=metrics,
         provenance=job.provenance,
-        example=example_frame(panel, model.context_length, spec.horizon, short_series=job.data.short_series),
+    )
+    rows = bundle.required_rows
+    example = example_frame(panel, longest, spec.horizon, short_series=short_series, required_rows=rows)
+    return replace(bundle, example=example)
+
+
+def _exported(member: Member[ModelSpec]) -> ForecastMember:
+    """A member as the bundle holds it."""
+    from lstmgru.bundle import ForecastBaselineMember, ForecastNetworkMember
+
+    assert member.scored is not None  # others are no members any more
+    model = (member.exported or member.scored).unpack()
+    if member.recipe is None:
+        return ForecastBaselineMember(baseline=model, weight=member.weight, score=member.score)
+    fitted: FitResult = model
+    return ForecastNetworkMember(
+        network=fitted.network,
+        scaler=fitted.scaler,
+        model_spec=fitted.network.spec,
+        train_spec=replace(member.recipe.train, max_epochs=max(1, len(fitted.epochs))),
+        weight=member.weight,
+        trial=member.recipe.number,
+        score=member.score,
     )
 
 
@@ -113,14 +194,6 @@ def _calibration(values: dict[str, Any] | None) -> Calibration | None:
     from lstmgru.evaluation.intervals import Calibration
 
     return Calibration.from_dict(values) if values else None
-
-
-def _winner_forecasts(job: ForecastJob, fitted: FitResult, evaluation: ForecastEvaluation) -> Forecasts:
-    from lstmgru.training.fit_forecasts import predict
-
-    data, context_length = job.data, fitted.network.spec.context_length
-    forecast = predict(fitted.network, fitted.scaler, data.panel, evaluation.cutoffs, data.forecast)
-    return _forecasts(data, evaluation, forecast, _calibration(job.winner.calibration), context_length)
 
 
 def _forecasts(
@@ -144,36 +217,30 @@ def _forecasts(
 
 
 def _score_baselines(job: ForecastJob, evaluation: ForecastEvaluation) -> tuple[dict[str, float], dict[str, Errors]]:
-    """Score on the holdout and (windows,) errors there, by name, of the baselines that were scored on the folds.
+    """Every baseline's score on the holdout, and its (windows,) errors there, by name.
 
     Their forecasts with all quantiles are let go of one after the other.
     """
-    from lstmgru.evaluation.baselines import BASELINES, baseline_names, fit_baseline, forecaster
-
     data, metric = job.data, job.data.forecast.metric
     scores: dict[str, float] = {}
     errors: dict[str, Errors] = {}
-    names = job.baseline_calibrations or [
-        name for name in baseline_names(data.panel, data.forecast) if not BASELINES[name].slow
-    ]
-    for name in names:
-        fitted = fit_baseline(name, data.panel, job.holdout, data.forecast, data.context_length, data.short_series)
-        forecast = forecaster(data.panel, fitted)(evaluation.cutoffs)
+    for name, fitted in job.baselines.items():
+        assert fitted.outputs is not None  # it was fitted to the data before the holdout
         calibration = _calibration(job.baseline_calibrations.get(name))
-        its = _forecasts(data, evaluation, forecast, calibration, data.context_length)
+        its = _forecasts(data, evaluation, fitted.outputs, calibration, data.context_length)
         scores[name] = evaluation.score(metric, its.point, its.quantiles)
         errors[name] = evaluation.window_errors(metric, its.point, its.quantiles)
     return scores, errors
 
 
-def _coverage(spec: ForecastSpec, evaluation: ForecastEvaluation, winner: Forecasts) -> tuple[IntervalRecord, ...]:
+def _coverage(spec: ForecastSpec, evaluation: ForecastEvaluation, blend: Forecasts) -> tuple[IntervalRecord, ...]:
     """What the intervals cover, of the levels that have them."""
     from lstmgru.evaluation.intervals import coverage, mean_width
 
-    if not len(winner.lower):
+    if not len(blend.lower):
         return ()
-    shares = coverage(evaluation.target, winner.lower, winner.upper)
-    widths = mean_width(winner.lower, winner.upper)
+    shares = coverage(evaluation.target, blend.lower, blend.upper)
+    widths = mean_width(blend.lower, blend.upper)
     return tuple(
         IntervalRecord(level, float(share), float(width))
         for level, share, width in zip(spec.levels, shares, widths, strict=True)
@@ -181,7 +248,7 @@ def _coverage(spec: ForecastSpec, evaluation: ForecastEvaluation, winner: Foreca
     )
 
 
-def _write_forecasts(job: ForecastJob, evaluation: ForecastEvaluation, winner: Forecasts) -> None:
+def _write_forecasts(job: ForecastJob, evaluation: ForecastEvaluation, blend: Forecasts) -> None:
     """The forecasts of the holdout, as a table and drawn."""
     from search.reports.holdout.forecast_table import forecast_table
     from search.reports.holdout.forecasts import forecasts_html
@@ -191,10 +258,10 @@ def _write_forecasts(job: ForecastJob, evaluation: ForecastEvaluation, winner: F
         job.data.panel,
         evaluation.cutoffs,
         evaluation.target,
-        winner.point,
-        winner.lower,
-        winner.upper,
-        spec.levels if len(winner.lower) else (),
+        blend.point,
+        blend.lower,
+        blend.upper,
+        spec.levels if len(blend.lower) else (),
     )
     job.report.mkdir(parents=True, exist_ok=True)
     table.to_csv(job.report / FORECASTS_TABLE, index=False)
@@ -212,11 +279,11 @@ def _write_attention(job: ForecastJob, bundle: ForecastBundle) -> None:
         attention_table(bundle).to_csv(path, index=False)
 
 
-def _difference(data: ForecastData, evaluation: ForecastEvaluation, winner: Forecasts, others: Errors) -> Interval:
+def _difference(data: ForecastData, evaluation: ForecastEvaluation, blend: Forecasts, others: Errors) -> Interval:
     from lstmgru.evaluation.significance import paired_interval
 
     metric = data.forecast.metric
-    errors = evaluation.window_errors(metric, winner.point, winner.quantiles)
+    errors = evaluation.window_errors(metric, blend.point, blend.quantiles)
     times = data.panel.times[evaluation.cutoffs].astype("int64")
     overlap = math.ceil(data.forecast.horizon / data.stride)
     return paired_interval(errors - others, times, overlap=overlap)

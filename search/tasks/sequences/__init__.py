@@ -29,6 +29,9 @@ class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
     family = lazy("search.tasks.sequences.config:SequenceFamilyConfig")
     words = lazy("search.tasks.sequences.words")
     pages = lazy("search.tasks.sequences.report:PAGES")
+    fit_baseline = lazy("search.tasks.sequences.baselines:fit")
+    predict_baseline = lazy("search.tasks.sequences.baselines:predict")
+    criterion = lazy("search.tasks.sequences.refit:criterion")
     score_holdout = lazy("search.tasks.sequences.refit:score_holdout")
     bundle = lazy("search.tasks.sequences.refit:make_bundle")
     write_holdout = lazy("search.tasks.sequences.refit:write_holdout")
@@ -82,6 +85,12 @@ class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
         from search.tasks.sequences.baselines import score_baseline
 
         return score_each(names, lambda name: score_baseline(name, data, seconds, should_stop))
+
+    def everything(self, data: SequenceData, holdout: SequenceSplit) -> SequenceSplit:
+        """The split whose training part are all sequences; see :meth:`search.tasks.base.Task.everything`."""
+        from lstmgru.data.sequences.splits import whole_split
+
+        return whole_split(holdout)
 
     def backtest(self, data: SequenceData, model: SequenceModelSpec) -> SequenceBacktest:
         """Collects the outputs of a candidate for the folds."""

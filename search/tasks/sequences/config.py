@@ -9,9 +9,20 @@ from pydantic import Field, ValidationInfo, field_validator
 from lstmgru.errors import did_you_mean
 from lstmgru.specs import SequenceModelSpec
 from search.config.search_config import SearchConfig
-from search.config.sections import TrackingConfig, TrainingConfig
+from search.config.sections import ExportConfig, TrackingConfig, TrainingConfig
 from search.config.space_config import FAMILIES, CompareConfig, FamilyConfig, SpaceConfig
-from search.config.study_config import COMPARE, DATA, NAME, SEARCH, SPACE, TRACKING, TRAINING, StudyConfig, raise_all
+from search.config.study_config import (
+    COMPARE,
+    DATA,
+    EXPORT,
+    NAME,
+    SEARCH,
+    SPACE,
+    TRACKING,
+    TRAINING,
+    StudyConfig,
+    raise_all,
+)
 from search.config.types import CountOrAuto
 from search.config.values import (
     ClassWeightings,
@@ -129,6 +140,7 @@ class SequenceStudyConfig(StudyConfig):
     search: SearchConfig = Field(SearchConfig(), description=SEARCH)
     space: SequenceSpaceConfig = Field(SequenceSpaceConfig(), description=SPACE)
     training: SequenceTrainingConfig = Field(SequenceTrainingConfig(), description=TRAINING)
+    export: ExportConfig = Field(ExportConfig(), description=EXPORT)
     tracking: TrackingConfig = Field(TrackingConfig(), description=TRACKING)
     compare: SequenceCompareConfig = Field(SequenceCompareConfig(), description=COMPARE)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,19 @@ class SequenceData(TaskData):
     def metric(self) -> str:
         """Name of the score."""
         return self.labels.metric
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """(O,)."""
+        return (self.labels.n_outputs,)
+
+    @cached_property
+    def kept_evaluations(self) -> tuple[SequenceEvaluation, ...]:
+        """The kept labels of each fold."""
+        return tuple(
+            replace(evaluation, labels=evaluation.labels[cases], groups=None)
+            for evaluation, cases in zip(map(self.evaluation, self.folds), self.kept, strict=True)
+        )
 
     @cached_property
     def kept(self) -> tuple[npt.NDArray[np.int64], ...]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lstmgru.evaluation.blending import Criterion, blended
+from lstmgru.evaluation.metrics import find_metric
 from search.study.paths import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE
-from search.tasks.data import FinalJob, HoldoutScores
+from search.tasks.final import FinalJob, HoldoutScores, Member
 from search.tasks.sequences.data import SequenceData
 
 if TYPE_CHECKING:
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lstmgru.bundle import Bundle, SequenceBundle
+    from lstmgru.bundle.sequences.members import SequenceMember
     from lstmgru.data.sequences.splits import SequenceSplit
+    from lstmgru.evaluation.blending import Folds
     from lstmgru.evaluation.sequences import SequenceEvaluation
     from lstmgru.specs import SequenceModelSpec
     from lstmgru.training.fit_sequences import SequenceFitResult
@@ -24,21 +28,52 @@ if TYPE_CHECKING:
     Outputs = npt.NDArray[np.float32]
 
 
-def score_holdout(job: SequenceJob, fitted: SequenceFitResult) -> HoldoutScores:
-    """Score the refitted winner and every baseline on the holdout."""
-    from lstmgru.training.fit_sequences import predict_sequences
+def criterion(data: SequenceData) -> Criterion:
+    """What blends are selected by: the mean over the folds of the scores of the kept sequences.
 
+    Between equal scores of classes, as those of accuracy often are, the log loss decides.
+    """
+
+    def mean(metric: str, outputs: Folds) -> float:
+        scored = zip(data.kept_evaluations, outputs, strict=True)
+        return sum(evaluation.score(metric, values) for evaluation, values in scored) / len(outputs)
+
+    return Criterion(
+        lambda outputs: mean(data.metric, outputs),
+        larger_is_better=find_metric(data.metric).larger_is_better,
+        tie_break=(lambda outputs: mean("log_loss", outputs)) if data.labels.classes else None,
+    )
+
+
+def score_holdout(job: SequenceJob) -> HoldoutScores:
+    """Score a blend and every baseline on the holdout."""
     data, metric, evaluation = job.data, job.data.metric, job.data.evaluation(job.holdout)
-    outputs = predict_sequences(fitted.network, fitted.encoding, data.sequences, job.holdout.evaluation, data.labels)
-    baselines = _baseline_outputs(job)
-    classes = evaluation.per_class(outputs).to_dict(orient="records") if data.labels.classes else None
+    outputs = {member.candidate: _outputs(job, member) for member in job.members}
+    blend = blended([outputs[member.candidate] for member in job.members], job.weights)
+    baselines = {name: fitted.outputs for name, fitted in job.baselines.items() if fitted.outputs is not None}
+    single = None if job.single is None else outputs.get(job.single.candidate)
+    if single is None and job.single is not None and job.single.scored is not None:
+        single = _outputs(job, job.single)
+    classes = evaluation.per_class(blend).to_dict(orient="records") if data.labels.classes else None
     return HoldoutScores(
-        metrics=evaluation.scores(outputs),
+        metrics=evaluation.scores(blend),
+        single=None if single is None else evaluation.score(metric, single),
         baselines={name: evaluation.score(metric, each) for name, each in baselines.items()},
-        difference=lambda baseline: evaluation.difference(metric, outputs, baselines[baseline]),
-        outputs=outputs,
+        difference=lambda baseline: evaluation.difference(metric, blend, baselines[baseline]),
+        outputs=blend,
         details={} if classes is None else {"classes": classes},
     )
+
+
+def _outputs(job: SequenceJob, member: Member[SequenceModelSpec]) -> Outputs:
+    """A member's outputs for the holdout."""
+    from lstmgru.training.fit_sequences import predict_sequences
+
+    assert member.scored is not None  # others are no members any more
+    if member.scored.outputs is not None:
+        return member.scored.outputs
+    data, fitted = job.data, member.scored.unpack()
+    return predict_sequences(fitted.network, fitted.encoding, data.sequences, job.holdout.evaluation, data.labels)
 
 
 def write_holdout(job: SequenceJob, scores: HoldoutScores, bundle: Bundle) -> None:
@@ -47,44 +82,42 @@ def write_holdout(job: SequenceJob, scores: HoldoutScores, bundle: Bundle) -> No
     _write_tables(job, job.data.evaluation(job.holdout), scores.outputs)
 
 
-def _baseline_outputs(job: SequenceJob) -> dict[str, Outputs]:
-    """Outputs for the holdout, by name, of the baselines that were scored on the folds."""
-    from lstmgru.data.sequences.raw import RawSequences
-    from lstmgru.evaluation.sequence_baselines import (
-        SEQUENCE_BASELINES,
-        fit_sequence_baseline,
-        sequence_baseline_names,
-    )
-
-    data, split = job.data, job.holdout
-    scored = RawSequences.of(data.sequences, split.evaluation)
-    names = job.baseline_calibrations or [
-        name for name in sequence_baseline_names(data.sequences, data.labels) if not SEQUENCE_BASELINES[name].slow
-    ]
-    return {
-        name: fit_sequence_baseline(name, data.sequences, split.train, data.labels).predict(scored) for name in names
-    }
-
-
-def make_bundle(job: SequenceJob, fitted: SequenceFitResult, metrics: dict[str, Any]) -> SequenceBundle:
+def make_bundle(job: SequenceJob, scores: HoldoutScores, metrics: dict[str, Any]) -> SequenceBundle:
     """The model with its origin."""
-    from lstmgru.bundle import SequenceBundle, SequenceNetworkMember, example_sequences
+    from lstmgru.bundle import SequenceBundle, example_sequences
 
-    data = job.data
-    member = SequenceNetworkMember(
-        network=fitted.network,
-        encoding=fitted.encoding,
-        model_spec=fitted.network.spec,
-        train_spec=replace(job.winner.train, max_epochs=max(1, len(fitted.epochs))),
-    )
+    del scores  # there is no calibration
+    data, members = job.data, tuple(_exported(member) for member in job.members)
+    reads = [member.reads for member in members]
+    longest = None if None in reads else max(each for each in reads if each is not None)
     return SequenceBundle(
-        members=(member,),
+        members=members,
         task=data.labels,
         schema=data.sequences.schema,
         gaps=job.gaps,
         metrics=metrics,
         provenance=job.provenance,
-        example=example_sequences(data.sequences, job.holdout.train, max_length=fitted.network.spec.max_length),
+        example=example_sequences(data.sequences, job.holdout.train, max_length=longest),
+    )
+
+
+def _exported(member: Member[SequenceModelSpec]) -> SequenceMember:
+    """A member as the bundle holds it."""
+    from lstmgru.bundle import SequenceBaselineMember, SequenceNetworkMember
+
+    assert member.scored is not None  # others are no members any more
+    model = (member.exported or member.scored).unpack()
+    if member.recipe is None:
+        return SequenceBaselineMember(baseline=model, weight=member.weight, score=member.score)
+    fitted: SequenceFitResult = model
+    return SequenceNetworkMember(
+        network=fitted.network,
+        encoding=fitted.encoding,
+        model_spec=fitted.network.spec,
+        train_spec=replace(member.recipe.train, max_epochs=max(1, len(fitted.epochs))),
+        weight=member.weight,
+        trial=member.recipe.number,
+        score=member.score,
     )
 
 

@@ -1,0 +1,152 @@
+"""Which trials and baselines a study exports: the blend that is best on the folds, or the best trial alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lstmgru.errors import shorten
+from search.config.objectives import measure_text
+from search.errors import NoTrialCompleted, RefitFailed
+from search.study.blends import candidate_name
+from search.tasks import task_of
+from search.tasks.blend import BlendJob, Chosen, Selected, select_blend
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from search.run.progress import Listener
+    from search.run.single_job import SingleJob
+    from search.study.blends import Candidate
+    from search.study.predictions import Outputs, Predictions
+    from search.study.records import StudyRecord, TrialRecord
+    from search.study.store import StudyStore
+    from search.tasks.plan import Plan
+
+MOST_CANDIDATES = 25
+"""Complete trials, the best ones, from which a blend is selected."""
+_MOST_NAMED = 8
+
+
+class BlendSelection:
+    """Selects the members of the exported model.
+
+    Args:
+        plan: The study's.
+        store: Its trials and baselines.
+        predictions: Their out-of-fold outputs.
+        job: Runs the selection.
+        listener: Receives messages.
+
+    Attributes:
+        outputs: The out-of-fold outputs of every candidate, once they were read.
+    """
+
+    def __init__(
+        self, plan: Plan, store: StudyStore, predictions: Predictions, job: SingleJob, listener: Listener
+    ) -> None:
+        self._plan, self._store, self._predictions = plan, store, predictions
+        self._job, self._listener = job, listener
+        self.outputs: dict[Candidate, Outputs] = {}
+
+    def choose(self) -> Chosen | None:
+        """The members with their weights; ``None`` if the selection was interrupted.
+
+        Raises:
+            NoTrialCompleted: There is nothing to export.
+            RefitFailed: The selection failed.
+        """
+        most, record = self._plan.config.search.most_members, self._store.record()
+        if most is None:
+            return self._alone(record)
+        candidates = self._candidates(record)
+        read = {each: self._predictions.read(each) for each in candidates}
+        self.outputs = {each: outputs for each, outputs in read.items() if outputs is not None}
+        found = self._select(record, most)
+        if found is None:
+            return None
+        self._say_missing([each for each in candidates if each not in self.outputs or each in found.unusable])
+        winner = record.best
+        if found.chosen is None or (winner is not None and self._is_beaten(found, winner)):
+            return self._alone(record)
+        return found.chosen
+
+    def _alone(self, record: StudyRecord) -> Chosen:
+        winner = self._store.winner()
+        if winner is None:
+            raise NoTrialCompleted(why_nothing_to_export(record))
+        value = next(trial.value for trial in record.trials if trial.number == winner.number)
+        return Chosen({winner.number: 1.0}, float("nan") if value is None else value)
+
+    def _candidates(self, record: StudyRecord) -> list[Candidate]:
+        """Baselines, then the best complete trials within the bounds, and members of the exported blend."""
+        trials = [trial for trial in record.complete if not record.broken(trial)][:MOST_CANDIDATES]
+        best = {trial.number for trial in trials} | {each for each in self._earlier(record) if isinstance(each, int)}
+        chosen = [trial for trial in record.complete if trial.number in best]
+        simplest = sorted(chosen, key=lambda trial: (trial.n_parameters or 0, trial.number))
+        return [*record.baselines, *(trial.number for trial in simplest)]
+
+    def _select(self, record: StudyRecord, most: int) -> Selected | None:
+        if not self.outputs:
+            return Selected(None)
+        plan = self._plan
+        job = BlendJob(
+            data=plan.search_data(),
+            outputs=self.outputs,
+            costs={trial.number: trial.measures for trial in record.complete if trial.number in self.outputs},
+            bounds=plan.config.search.bounds,
+            members=most,
+            earlier=self._earlier(record) or None,
+        )
+        outcome = self._job.run("the selection of a blend", select_blend, lambda: (task_of(plan), self._job.share(job)))
+        if outcome is None:
+            return None
+        if outcome.failure is not None:
+            raise RefitFailed(f"the selection of a blend failed: {outcome.failure.reason}")
+        found: Selected = outcome.result
+        return found
+
+    def _is_beaten(self, found: Selected, winner: TrialRecord) -> bool:
+        """Whether a trial without outputs, of an earlier version of the program, is at least as good as the blend."""
+        known = winner.number in self.outputs and winner.number not in found.unusable
+        if known or found.chosen is None or winner.value is None:
+            return False
+        sign = 1 if self._plan.direction == "minimize" else -1
+        return sign * winner.value <= sign * found.chosen.score
+
+    def _earlier(self, record: StudyRecord) -> dict[Candidate, float]:
+        """The members of the blend that was exported before."""
+        return {} if record.blend is None else {each.candidate: each.weight for each in record.blend.members}
+
+    def _say_missing(self, missing: Sequence[Candidate]) -> None:
+        if missing:
+            names = shorten([candidate_name(each) for each in missing], _MOST_NAMED)
+            self._listener.on_message(f"no blend can hold {names}, whose predictions for the folds were not kept")
+
+
+def why_nothing_to_export(record: StudyRecord) -> str:
+    """The reason a finished study has no winner."""
+    if record.complete:
+        return _why_none_is_within_the_bounds(record)
+    reasons = [trial.reason for trial in record.trials if trial.reason]
+    if not reasons:
+        return "no trial ended within the budget; rerun with a longer --timeout"
+    most = max(set(reasons), key=reasons.count)
+    return f"no trial of {len(reasons)} completed; the most frequent reason ({reasons.count(most)} times): {most}"
+
+
+def _why_none_is_within_the_bounds(record: StudyRecord) -> str:
+    """The reason, with the trial closest to the bounds."""
+    goal = record.goal
+    nearest = min(
+        record.complete,
+        key=lambda trial: max(bound.violation(trial.measures[bound.name]) for bound in goal.broken(trial.measures)),
+    )
+    broken = goal.broken(nearest.measures)
+    bounds = " and ".join(map(str, broken))
+    has = " and ".join(f"{bound.name} {measure_text(bound.name, nearest.measures[bound.name])}" for bound in broken)
+    return (
+        f"none of {len(record.complete)} complete trials satisfies {bounds}: the closest is trial {nearest.number}, "
+        f"{nearest.layers}, with {has}; run more --trials, search smaller networks, or relax search.bounds under "
+        "another name (--set name=... --set search.warm_start="
+        f"{record.study})"
+    )

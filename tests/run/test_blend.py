@@ -1,0 +1,213 @@
+"""The blend of a small study: the same members, weights and scores as an independent computation with the library."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.drivers import Notes, drive, finish, plan_of
+from helpers.studies import shop_table
+from optuna.trial import FixedTrial
+
+from lstmgru.bundle import load_bundle
+from search.study.paths import StudyPaths
+from search.study.store import StudyStore
+
+SETTINGS = ("search.sampler=random", "search.pruner=none", "search.trials=6", "splits.folds=2")
+BEFORE = ("export.train_on=before_holdout",)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished study whose exported model is the scored one."""
+    folder = tmp_path_factory.mktemp("blend")
+    finish(folder, *SETTINGS, *BEFORE)
+    return folder
+
+
+def store_of(folder: Path) -> StudyStore:
+    store = StudyStore.find(StudyPaths(folder, "tiny"))
+    assert store is not None
+    return store
+
+
+def kept(folder: Path, name: str) -> list[np.ndarray]:
+    """The forecasts of a file, as float64."""
+    with np.load(StudyPaths(folder, "tiny").predictions / f"{name}.npz") as file:
+        return [file[f"fold_{fold}"].astype(np.float64) for fold in (1, 2)]
+
+
+def greedy(folds: dict[Any, list[np.ndarray]], truth: list[np.ndarray]) -> tuple[dict[Any, float], float]:
+    """Twenty rounds, each averaging the whole list anew; the shortest prefix that nothing improves by 1e-4."""
+
+    def error(chosen: list[Any]) -> float:
+        means = [np.mean([folds[each][fold] for each in chosen], axis=0) for fold in range(2)]
+        return float(np.mean([np.abs(mean - actual).mean() for mean, actual in zip(means, truth, strict=True)]))
+
+    chosen: list[Any] = []
+    best: list[Any] = []
+    for _ in range(20):
+        chosen = [*chosen, min(folds, key=lambda each: error([*chosen, each]))]
+        if not best or error(chosen) < error(best) * (1 - 1e-4):
+            best = chosen
+    return {each: best.count(each) / len(best) for each in best}, error(best)
+
+
+def members_of(record: Any) -> dict[Any, float]:
+    return {member.candidate: member.weight for member in record.blend.members}
+
+
+def file_of(candidate: int | str) -> str:
+    return f"trial-{candidate:05d}" if isinstance(candidate, int) else f"baseline-{candidate}"
+
+
+def truth_of(plan: Any) -> list[np.ndarray]:
+    rows = plan.whole_data().panel.values[:, 0].astype(np.float64)
+    cutoffs = [plan.whole_data().evaluation(fold).cutoffs for fold in plan.splits.folds]
+    return [rows[each[:, None] + np.arange(3)][..., None] for each in cutoffs]
+
+
+def test_members_weights_and_score_are_those_of_a_selection_from_the_files(folder: Path) -> None:
+    plan, record = plan_of(folder, *SETTINGS), store_of(folder).record()
+    candidates: dict[Any, list[np.ndarray]] = {name: kept(folder, f"baseline-{name}") for name in record.baselines}
+    candidates |= {trial.number: kept(folder, f"trial-{trial.number:05d}") for trial in record.complete}
+    weights, score = greedy(candidates, truth_of(plan))
+    assert record.blend is not None
+    assert len(weights) > 1
+    assert members_of(record) == pytest.approx(weights)
+    assert record.blend.folds == pytest.approx(score, rel=1e-6)
+    assert record.blend.folds < record.complete[0].value * (1 + 1e-6)  # type: ignore[operator]
+
+
+def test_the_holdout_score_is_that_of_networks_trained_with_the_library(folder: Path) -> None:
+    from lstmgru.evaluation.baselines import fit_baseline, forecaster
+    from lstmgru.training.fit_forecasts import fit, predict
+    from search.tasks.refit import refit_epochs
+
+    plan: Any = plan_of(folder, *SETTINGS)
+    store = store_of(folder)
+    record, panel = store.record(), plan.whole_data().panel
+    cutoffs = np.arange(180, 198)
+    truth = panel.values[cutoffs[:, None] + np.arange(3), 0]
+
+    def of_baseline(name: str) -> np.ndarray:
+        fitted = fit_baseline(name, panel, plan.splits.holdout, plan.forecast, 7)
+        return forecaster(panel, fitted)(cutoffs)[..., 0].astype(np.float64)
+
+    def forecast(number: int | str) -> np.ndarray:
+        if isinstance(number, str):
+            return of_baseline(number)
+        trial = store.trial(number)
+        model, settings = plan.space.suggest(FixedTrial(trial.params))
+        train = plan.train_spec(settings, seed=trial.user_attrs["seed"])
+        epochs = refit_epochs(trial.user_attrs["result"]["best_epochs"])
+        spec = type(train)(**{**train.to_dict(), "max_epochs": epochs})
+        fitted = fit(panel, plan.splits.holdout, model, spec, plan.forecast)
+        return predict(fitted.network, fitted.scaler, panel, cutoffs, plan.forecast)[..., 0, 0].astype(np.float64)
+
+    blend = sum(weight * forecast(number) for number, weight in members_of(record).items())
+    assert record.holdout is not None
+    assert record.holdout.score == pytest.approx(float(np.abs(blend - truth).mean()), rel=1e-6)
+    assert record.blend is not None
+    assert record.blend.holdout == record.holdout.score
+    single = record.blend.single
+    assert single is not None
+    assert (single.trial, single.folds) == (record.complete[0].number, record.complete[0].value)
+    assert single.holdout == pytest.approx(float(np.abs(forecast(single.trial) - truth).mean()), rel=1e-6)
+
+
+def test_the_verdict_names_the_blend_also_if_the_best_baseline_is_a_member(folder: Path) -> None:
+    record = store_of(folder).record()
+    scores = {name: baseline.holdout for name, baseline in record.baselines.items() if baseline.holdout is not None}
+    best = min(scores, key=scores.__getitem__)
+    assert best in members_of(record)
+    assert record.holdout is not None
+    assert "blend" in record.holdout.verdict
+    assert f"({best.replace('_', ' ')})" in record.holdout.verdict
+    assert f"MAE {record.holdout.score:.4g} against {scores[best]:.4g}" in record.holdout.verdict
+
+
+def test_the_bundle_forecasts_what_was_scored(folder: Path) -> None:
+    bundle, record, table = load_bundle(StudyPaths(folder, "tiny").bundle), store_of(folder).record(), shop_table()
+    errors = []
+    for cutoff in range(180, 198):
+        forecast = bundle.predict(table.iloc[:cutoff])["forecast"].to_numpy()
+        errors.append(np.abs(forecast - table["sales"].to_numpy()[cutoff : cutoff + 3]).mean())
+    assert record.holdout is not None
+    assert np.mean(errors) == pytest.approx(record.holdout.score, rel=1e-4)
+    found = {member.trial if member.kind == "network" else member.kind: member for member in bundle.members}
+    assert {name: member.weight for name, member in found.items()} == pytest.approx(members_of(record))
+    scores: dict[Any, Any] = {trial.number: trial.value for trial in record.trials}
+    scores |= {name: baseline.folds for name, baseline in record.baselines.items()}
+    assert {name: member.score for name, member in found.items()} == {name: scores[name] for name in found}
+
+
+def test_intervals_are_calibrated_on_the_folds_of_the_blend_and_not_on_the_holdout(folder: Path) -> None:
+    """The offsets are ranks of the absolute errors of the blended forecasts of both folds."""
+    plan, record = plan_of(folder, *SETTINGS), store_of(folder).record()
+    weights = members_of(record)
+    blended = [sum(weight * kept(folder, file_of(each))[fold] for each, weight in weights.items()) for fold in (0, 1)]
+    pairs = zip(blended, truth_of(plan), strict=True)
+    errors = np.concatenate([np.abs(found - actual) for found, actual in pairs])
+    bundle: Any = load_bundle(StudyPaths(folder, "tiny").bundle)
+    calibration = bundle.calibration
+    assert calibration.n_windows == len(errors) == 36
+    for level, offsets in zip(calibration.levels, calibration.offsets, strict=True):
+        rank = int(np.ceil((len(errors) + 1) * level - 1e-9))
+        np.testing.assert_allclose(offsets, np.sort(errors, axis=0)[rank - 1], rtol=1e-5)
+
+
+def test_a_finished_study_selects_the_same_blend_again_and_exports_nothing(folder: Path) -> None:
+    before = store_of(folder).record()
+    assert finish(folder, *SETTINGS, *BEFORE).record() == before
+
+
+@pytest.mark.slow
+def test_more_trials_keep_or_improve_the_score_of_the_folds(tmp_path: Path) -> None:
+    scores = []
+    for trials in (2, 3, 5, 8, 12):
+        blend = finish(tmp_path, *SETTINGS, f"search.trials={trials}").record().blend
+        assert blend is not None
+        scores.append(blend.folds)
+    assert all(later <= earlier * (1 + 1e-6) for earlier, later in itertools.pairwise(scores))  # type: ignore[operator]
+
+
+@pytest.mark.slow
+def test_a_blend_of_one_trial_is_what_no_blend_exports(tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ("alone", "off")}
+    for name, setting in {"alone": "search.blend={members: 1}", "off": "search.blend=off"}.items():
+        folders[name].mkdir()
+        drive(folders[name], *SETTINGS)
+        for path in StudyPaths(folders[name], "tiny").predictions.glob("baseline-*"):
+            path.unlink()
+        finish(folders[name], *SETTINGS, *BEFORE, setting)
+    alone, off = (store_of(folder).record() for folder in folders.values())
+    assert off.blend is None
+    assert alone.blend is not None
+    assert members_of(alone) == {alone.complete[0].number: 1.0}
+    assert alone.holdout == off.holdout
+    bundles: list[Any] = [load_bundle(StudyPaths(folder, "tiny").bundle) for folder in folders.values()]
+    states = [bundle.networks[0].network.state_dict() for bundle in bundles]
+    assert {name: value.tolist() for name, value in states[0].items()} == {
+        name: value.tolist() for name, value in states[1].items()
+    }
+    assert bundles[0].calibration.to_dict() == bundles[1].calibration.to_dict()
+
+
+@pytest.mark.slow
+def test_a_study_without_files_of_predictions_exports_its_best_trial_and_says_so_once(tmp_path: Path) -> None:
+    record = drive(tmp_path, *SETTINGS, "search.trials=3").record()
+    folder = StudyPaths(tmp_path, "tiny").predictions
+    for path in folder.glob("baseline-*"):
+        path.unlink()
+    best = record.complete[0].number
+    (folder / f"trial-{best:05d}.npz").write_bytes(b"torn")
+    notes = Notes()
+    finished = finish(tmp_path, *SETTINGS, "search.trials=3", "search.blend={members: 1}", notes=notes).record()
+    assert finished.blend is not None
+    assert members_of(finished) == {best: 1.0}  # no other trial is better
+    assert len([note for note in notes.notes if note.startswith("no blend can hold naive, ")]) == 1
+    assert f"trial {best}, whose predictions for the folds were not kept" in notes.notes[-1]

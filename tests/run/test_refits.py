@@ -1,0 +1,181 @@
+"""The rules of the deadline: which trainings run in the time that is left, and what is exported of those that ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lstmgru.specs import TrainSpec
+from search.errors import RefitFailed
+from search.executors.base import Failure, Outcome
+from search.run.progress import SilentListener
+from search.run.refits import Refits, Training
+from search.run.retrained import retrained_members
+from search.study.blends import Candidate
+from search.study.budget import Budget
+from search.tasks.final import Member, Recipe, Refitted
+
+
+def before(candidate: Candidate) -> Training:
+    return Training(candidate, "all")
+
+
+def everything(candidate: Candidate) -> Training:
+    return Training(candidate, "everything")
+
+
+def done(seconds: float = 1.0, *, stopped: bool = False) -> Refitted:
+    return Refitted(b"", seconds, epochs=4, stopped=stopped)
+
+
+ORDER = [before(3), before("linear"), before(7), before("naive"), everything(3), everything("linear"), everything(7)]
+"""The blend of trial 3, linear and trial 7."""
+
+
+class Time:
+    """A clock that is set."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def run(seconds: dict[Training, float], *, timeout: float | None, fails: tuple[Training, ...] = ()) -> list[Training]:
+    """The trainings that were run one after the other.
+
+    Args:
+        seconds: How long trainings take; others take a second.
+        timeout: Of the study; the export needs nothing.
+        fails: Those that fail.
+    """
+    clock = Time()
+    budget = Budget(timeout, clock=clock, trials=1, export_seconds=0.0)
+    refits = Refits(
+        task=None,  # type: ignore[arg-type]  # nothing runs here
+        end=None,
+        trainings=ORDER,
+        always=[before(3), before("naive")],
+        recipes={number: Recipe(number, None, TrainSpec(), None) for number in (3, 7)},
+        baseline_seconds=60.0,
+        budget=budget,
+        listener=SilentListener(),
+        interrupted=lambda: False,
+    )
+    ran = []
+    while (job := refits.next_job()) is not None:
+        training = ORDER[job.key]
+        ran.append(training)
+        limit = job.arguments[-1]
+        took = min(seconds.get(training, 1.0), limit)
+        clock.now += took
+        if training in fails:
+            refits.on_outcome(Outcome(job.key, failure=Failure("ValueError: bad")))
+        else:
+            refits.on_outcome(Outcome(job.key, done(took, stopped=took < seconds.get(training, 1.0))))
+    return ran
+
+
+@pytest.mark.parametrize(
+    ("seconds", "timeout", "fails", "left_out"),
+    [
+        ({}, None, (), []),
+        ({}, 100.0, (), []),
+        ({}, 7.0, (), []),
+        # The last ones in the row are the first to be left out.
+        ({}, 6.0, (), [everything(7)]),
+        ({}, 4.0, (), [everything(3), everything("linear"), everything(7)]),
+        ({}, 2.0, (), [before(7), everything(3), everything("linear"), everything(7)]),
+        # Without any time the first network is trained all the same, and so are the quick baselines.
+        ({}, 0.0, (), [before("linear"), before(7), everything(3), everything("linear"), everything(7)]),
+        # A training that took longer than what is left is not begun again; a quicker one is.
+        ({before(3): 10.0}, 20.0, (), [everything(3)]),
+        # What was cut before the holdout is not trained on everything.
+        ({before(3): 50.0}, 20.0, (), [each for each in ORDER if each not in (before(3), before("naive"))]),
+        # Neither is what failed.
+        ({}, None, (before(7), before("linear")), [everything("linear"), everything(7)]),
+    ],
+)  # fmt: skip
+def test_trainings_run_by_weight_as_far_as_the_time_allows(
+    seconds: dict[Training, float], timeout: float | None, fails: tuple[Training, ...], left_out: list[Training]
+) -> None:
+    assert run(seconds, timeout=timeout, fails=fails) == [each for each in ORDER if each not in left_out]
+
+
+def members(*weights: tuple[Candidate, float]) -> list[Member[Any]]:
+    train = TrainSpec(max_epochs=9)
+    return [
+        Member(name, weight, recipe=Recipe(name, None, train, None) if isinstance(name, int) else None)
+        for name, weight in weights
+    ]
+
+
+BLEND = members((3, 0.5), ("linear", 0.3), (7, 0.2))
+ALL = {each: done() for each in ORDER}
+
+
+@pytest.mark.parametrize(
+    ("missing", "cut", "weights", "exported", "notes"),
+    [
+        ([], [], {3: 0.5, "linear": 0.3, 7: 0.2}, {3, "linear", 7}, []),
+        (
+            [before(7)],
+            [],
+            {3: 0.625, "linear": 0.375},
+            {3, "linear"},
+            ["trial 7 is left out of the blend, as the time was too short to train it again; rerun with a longer "
+             "--timeout"],
+        ),
+        (
+            [],
+            [before(3)],
+            {"linear": 0.6, 7: 0.4},
+            {"linear", 7},
+            ["trial 3 is left out of the blend, as the time was too short to train it again; rerun with a longer "
+             "--timeout"],
+        ),
+        (
+            [everything("linear")],
+            [everything(7)],
+            {3: 0.5, "linear": 0.3, 7: 0.2},
+            {3},
+            ["linear and trial 7 are exported as trained before the holdout, as the time was too short to train them "
+             "on everything; rerun with a longer --timeout"],
+        ),
+        (
+            [before("linear"), before(7), everything("linear"), everything(7)],
+            [before(3)],
+            {3: 1.0},
+            {3},
+            ["the time budget cut the refit to 4 of 9 epochs; rerun with a longer --timeout",
+             "linear and trial 7 are left out of the blend, as the time was too short to train them again; rerun with "
+             "a longer --timeout"],
+        ),
+    ],
+)  # fmt: skip
+def test_weights_grow_in_proportion_where_members_are_left_out(
+    missing: list[Training],
+    cut: list[Training],
+    weights: dict[Candidate, float],
+    exported: set[Candidate],
+    notes: list[str],
+) -> None:
+    results = {each: done(stopped=each in cut) for each in ALL if each not in missing}
+    found = retrained_members(BLEND, results, {}, part="all", everything=True)
+    assert {member.candidate: member.weight for member in found.members} == pytest.approx(weights)
+    assert {member.candidate for member in found.members if member.exported is not None} == exported
+    assert list(found.notes) == notes
+    assert found.cut == bool(notes)
+
+
+def test_a_failure_is_told_and_more_time_would_not_change_it() -> None:
+    results = {each: done() for each in ALL if each.candidate != 7}
+    found = retrained_members(BLEND, results, {before(7): "ValueError: bad"}, part="all", everything=True)
+    assert found.notes == ("trial 7 is left out of the blend, as its refit failed: ValueError: bad",)
+    assert not found.cut
+
+
+def test_where_nothing_is_left_the_reason_of_the_first_one_is_the_error() -> None:
+    with pytest.raises(RefitFailed, match="the refit of trial 3 failed: ValueError: bad"):
+        retrained_members(members((3, 1.0)), {}, {before(3): "ValueError: bad"}, part="all", everything=True)
