@@ -128,6 +128,7 @@ def finished_study() -> StudyRecord:
         train_seconds=1.25,
         epochs=9,
         seconds=1.5,
+        origin="portfolio",
         reason="a reason",
         mlflow_run_id="c0ffee",
     )

@@ -68,4 +68,5 @@ def _first_lines(plan: Plan) -> list[str]:
     return [
         *(_line("tried first", escape(text)) for text in words),
         *([_line("warm start", escape(warm.note))] if warm else []),
+        *([_line("tried first", f"portfolio ({len(plan.portfolio)})")] if plan.portfolio else []),
     ]

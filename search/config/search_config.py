@@ -16,6 +16,8 @@ PrunerName = Literal["screening", "median", "percentile", "hyperband", "successi
 
 COMPLETE_ONLY = ("gp", "cmaes", "nsga2")
 """Samplers that use complete trials only and ignore pruned ones."""
+LEARNING = ("tpe", "gp")
+"""Samplers that draw their first trials at random, and learn from any others in their place."""
 RUNGS = ("hyperband", "successive_halving")
 """Pruners that let the best of those pass who have come as far."""
 FIRST_RUNG = 3
@@ -107,6 +109,12 @@ class SearchConfig(Strict):
         None,
         description="Earlier study, by name or by path of its journal. Its best 5 configurations that fit this "
         "space are tried first; they are retrained and scored again. `null`: none.",
+    )
+    portfolio: Literal["auto", "off"] = Field(
+        "auto",
+        description="Whether a new study begins with a portfolio: up to 8 configurations, at most half of the trials, "
+        "that complement each other on many data sets. `auto`: with the samplers `tpe` and `gp`, after "
+        "`search.try_first` and `search.warm_start`; `off`: the sampler suggests the first trials too.",
     )
 
     @field_validator("pruner")

@@ -14,7 +14,7 @@ from search.space.configurations import Parameters, complete
 from search.study.identity import nested
 from search.study.journal import open_storage, repair
 from search.study.paths import StudyPaths, studies_in
-from search.study.store import StudyStore
+from search.study.store import PORTFOLIO, StudyStore
 from search.tasks import task_of
 from search.tasks.plan import Plan, identity
 
@@ -41,7 +41,7 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> tuple[Plan,
     storage = open_storage(paths.journal)
     store = StudyStore.load(storage, plan.name)
     if store is None:
-        attributes = {
+        attributes: dict[str, Any] = {
             "task": plan.config.task,
             "metric": plan.metric,
             "config": plan.config.to_dict(),
@@ -50,6 +50,7 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> tuple[Plan,
             "defaults": plan.defaults,
         }
         known = warm_start(plan, paths.folder)  # before anything is written, because it may not exist
+        attributes["portfolio"] = _portfolio(plan, known)
         objectives = plan.config.search.objectives
         store = StudyStore.create(
             storage, plan.name, direction=plan.direction, attributes=attributes, objectives=objectives
@@ -97,7 +98,10 @@ def as_begun(plan: Plan, store: StudyStore) -> Plan:
 
 
 def _enqueue(plan: Plan, store: StudyStore, warm: WarmStart | None, listener: Listener) -> None:
-    """Queue the configurations to try first, each once in the lifetime of a study."""
+    """Queue the configurations to try first, each once in the lifetime of a study.
+
+    The portfolio is that of the version with which the study was begun; an earlier one had none.
+    """
     for parameters in plan.try_first:
         store.enqueue(parameters, origin="search.try_first")
     if warm is not None:
@@ -106,6 +110,15 @@ def _enqueue(plan: Plan, store: StudyStore, warm: WarmStart | None, listener: Li
             store.enqueue(parameters, origin=f"study {warm.study}")
         listener.on_message(warm.note)
         store.set("warm_start", plan.config.search.warm_start)
+    for parameters in store.get("portfolio", []):
+        store.enqueue(parameters, origin=PORTFOLIO)
+
+
+def _portfolio(plan: Plan, warm: WarmStart | None) -> list[Parameters]:
+    """The candidates of the portfolio that a new study has room for after those that it tries before them."""
+    if plan.trials is None or warm is None:
+        return list(plan.portfolio)
+    return list(plan.portfolio[: max(0, plan.trials - len(plan.try_first) - len(warm.configurations))])
 
 
 def _warn_of_unused_trials(plan: Plan, store: StudyStore, listener: Listener) -> None:

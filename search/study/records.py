@@ -60,6 +60,8 @@ class TrialRecord:
         mlflow_run_id: Its run in MLflow, once tracked.
         latency: Seconds per prediction; ``None`` before the trial ended.
         train_seconds: Seconds of training over all folds that were trained.
+        origin: Where its configuration comes from: ``search.try_first``, ``portfolio`` or ``study NAME``; ``None``: the
+            sampler suggested it, or it repeats another trial.
     """
 
     number: int
@@ -78,6 +80,7 @@ class TrialRecord:
     mlflow_run_id: str | None = None
     latency: float | None = None
     train_seconds: float | None = None
+    origin: str | None = None
 
     @property
     def measures(self) -> dict[str, float]:
@@ -268,6 +271,7 @@ class StudyRecord:
             **{key: getattr(trial, key) for key in _TRIAL_KEYS},
             "feasible": not self.broken(trial) if judged else None,
             "pareto": trial.number in front if ranked else None,
+            "origin": trial.origin,
             "reason": trial.reason,
             "mlflow_run_id": trial.mlflow_run_id,
         }
@@ -329,4 +333,5 @@ def trial_record(
         started=trial.datetime_start,
         completed=trial.datetime_complete,
         mlflow_run_id=mlflow_run_id,
+        origin=trial.user_attrs.get("known", {}).get("origin"),
     )

@@ -42,6 +42,8 @@ MAX_RESTARTS = 2
 _CREATED = "uid"
 RETRY_OF = "retry_of"
 """Attribute of a trial that repeats a failed one: the number of that trial."""
+PORTFOLIO = "portfolio"
+"""Origin of a configuration of the portfolio."""
 PROMOTED_FROM = "promoted_from"
 """Attribute of a trial that trains the candidate of a stopped one further: the number of that trial."""
 
@@ -95,7 +97,7 @@ class StudyStore:
         """Create a study; what an interrupted creation left is removed first.
 
         ``direction`` is that of the score, and every other objective is minimized; ``attributes`` are ``config``,
-        ``identity``, ``data``, ``task`` and ``metric``.
+        ``identity``, ``data``, ``task`` and ``metric``, and others that :meth:`get` returns.
         """
         import optuna
 

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
 from lstmgru.evaluation.metrics import Metric, find_metric, registered_metrics
 from lstmgru.specs import TrainSpec
 from lstmgru.specs.cells import registered_cells
+from search.config.search_config import LEARNING
 from search.config.sections import TrainingConfig
 from search.config.study_config import StudyConfig
 from search.config.types import MOST_JOBS
 from search.errors import Problem, StudyFileError
 from search.executors.devices import resolve_accelerator, resolve_jobs
 from search.space.configurations import Parameters, known_configurations
+from search.space.portfolio import first_candidates, load_portfolio
 from search.space.space import SearchSpace, Settings
 from search.study.identity import Identity
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from search.config.search_config import SearchConfig
     from search.config.space_config import SpaceConfig
+    from search.space.portfolio import PortfolioName
     from search.tasks.data import TaskData
 
 
@@ -49,6 +52,7 @@ class Plan(ABC):
         jobs: How many at once.
         accelerator: What they train on.
         try_first: Configurations that are tried before any other, as trials have them.
+        portfolio: Configurations of the portfolio that a new study tries next, as trials have them.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Plan(ABC):
     jobs: int
     accelerator: str
     try_first: tuple[Parameters, ...] = ()
+    portfolio: tuple[Parameters, ...] = ()
 
     @property
     @abstractmethod
@@ -116,7 +121,7 @@ class Plan(ABC):
 
     def narrowed(self, *, name: str, config: StudyConfig, space: SearchSpace) -> Self:
         """The plan of a part of the space: everything else, also what is scored, stays as it is."""
-        return replace(self, name=name, config=config, space=space, try_first=())
+        return replace(self, name=name, config=config, space=space, try_first=(), portfolio=())
 
     @property
     def direction(self) -> Literal["minimize", "maximize"]:
@@ -181,10 +186,18 @@ class Shared(TypedDict):
     jobs: int
     accelerator: str
     try_first: tuple[Parameters, ...]
+    portfolio: tuple[Parameters, ...]
 
 
-def shared(config: StudyConfig, space: SearchSpace, accelerator: str, file: str) -> Shared:
+def shared(config: StudyConfig, space: SearchSpace, accelerator: str, file: str, *, portfolio: PortfolioName) -> Shared:
     """What follows from the study and its space.
+
+    Args:
+        config: The study.
+        space: What is searched.
+        accelerator: What it is trained on.
+        file: The study file, for errors.
+        portfolio: The kind of data.
 
     Raises:
         StudyFileError: A configuration of ``search.try_first`` is none of this space.
@@ -201,7 +214,18 @@ def shared(config: StudyConfig, space: SearchSpace, accelerator: str, file: str)
         jobs=min(trials or MOST_JOBS, resolve_jobs(config.search.jobs, config.training.accelerator)),
         accelerator=accelerator,
         try_first=try_first,
+        portfolio=_portfolio(config.search, space, trials, portfolio),
     )
+
+
+def _portfolio(
+    search: SearchConfig, space: SearchSpace, trials: int | None, kind: PortfolioName
+) -> tuple[Parameters, ...]:
+    """The first candidates of a new study: at most half of its trials."""
+    if search.portfolio == "off" or search.sampler not in LEARNING:
+        return ()
+    candidates = first_candidates(space, load_portfolio(kind))
+    return candidates if trials is None else candidates[: min(trials // 2, trials - len(search.try_first))]
 
 
 def _trials(search: SearchConfig) -> int | None:

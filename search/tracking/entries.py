@@ -89,6 +89,8 @@ def trial_identity(study: StudyRecord, trial: TrialRecord) -> dict[str, str]:
 def trial_tags(trial: TrialRecord) -> dict[str, str]:
     """State of the trial. Written last: a run with the state of a finished trial is complete."""
     tags: dict[str, str] = {STATE: trial.state}
+    if trial.origin:
+        tags["origin"] = clip(trial.origin, MAX_TAG)
     if trial.reason:
         tags["reason"] = clip(trial.reason, MAX_TAG)
     if trial.state == "PRUNED":

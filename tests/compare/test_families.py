@@ -193,6 +193,16 @@ def test_a_family_is_searched_by_a_sampler_that_can(sampler: str, used: str, tmp
     assert {family_plan(plan, family).config.search.sampler for family in families.values()} == {used}
 
 
+def test_families_have_no_first_candidates(tmp_path: Path) -> None:
+    """Those of the study are none of most families; each family begins in the same way."""
+    plan, families = families_of(tmp_path, TINY, "search.try_first=[{hidden_size_1: 4}]")
+
+    assert plan.portfolio
+    for family in families.values():
+        narrowed = family_plan(plan, family)
+        assert (narrowed.try_first, narrowed.portfolio) == ((), ())
+
+
 def test_a_family_is_searched_for_its_score_within_the_bounds_of_the_study(tmp_path: Path) -> None:
     overrides = ("search.objectives=[score, latency]", "search.pruner=none", "search.bounds=n_parameters <= 900")
     plan, families = families_of(tmp_path, TINY, *overrides)

@@ -191,6 +191,7 @@ FULL: dict[str, dict[str, Any]] = {
         "blend": "off",
         "try_first": [{"n_branches": 2, "dropout": 0.5}, {"cell_1": "gru", "residual": True}],
         "warm_start": "studies/old.journal",
+        "portfolio": "off",
     },
     "space": {
         "preset": "small",

@@ -419,7 +419,7 @@ def test_a_sampler_that_cannot_learn_from_what_was_pruned_says_so(tmp_path: Path
 
 def test_by_default_a_study_is_one_of_optuna_with_a_new_tpe_for_each_trial(tmp_path: Path) -> None:
     """Told the same, Optuna alone suggests the same: nothing else has a hand in it, and old journals can go on."""
-    plan, store = plan_of(tmp_path), drive(tmp_path, "search.trials=13")
+    plan, store = plan_of(tmp_path), drive(tmp_path, "search.trials=13", "search.portfolio=off")
     alone = optuna.create_study()
     for trial in store.study.trials:
         alone.sampler = optuna.samplers.TPESampler(seed=derive_seed(0, trial.number))

@@ -242,6 +242,7 @@ def test_several_objectives_and_bounds_from_the_file_to_mlflow(tmp_path: Path) -
     checked = search_here(tmp_path, "check", "tiny.yaml")
     assert "minimize mae and n_parameters, with latency <= 10000ms and n_parameters <= 600" in checked.stdout
     assert "tried first        n_layers 1, hidden_size_1 4, cell_1 gru" in checked.stdout
+    assert "tried first        portfolio (3)" in checked.stdout
     result = search_here(tmp_path, "run", "tiny.yaml")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr
@@ -267,8 +268,10 @@ def test_several_objectives_and_bounds_from_the_file_to_mlflow(tmp_path: Path) -
     assert parent.data.tags["pareto_front"] == ", ".join(map(str, front))
     assert parent.data.tags["objectives"] == "score, n_parameters"
     assert parent.data.tags["best_trial"] == str(document["best"]["number"])
+    assert [trial["origin"] for trial in trials] == ["search.try_first"] * 2 + ["portfolio"] * 3 + [None]
     for trial in trials:
         run = client.get_run(trial["mlflow_run_id"])
+        assert run.data.tags.get("origin") == trial["origin"]
         assert trial["state"] == "COMPLETE"
         assert run.data.tags["pareto"] == str(trial["pareto"]).lower()
         assert run.data.tags["breaks"] == ("nothing" if trial["feasible"] else "n_parameters <= 600")

@@ -23,7 +23,7 @@ def search(folder: Path, sampler: str, *overrides: str, trials: int | None = Non
     """A study with that sampler."""
     extra = GRID if sampler == "grid" else ()
     count = trials or TRIALS[sampler]
-    settings = (f"search.sampler={sampler}", NO_PRUNER, f"search.trials={count}")
+    settings = (f"search.sampler={sampler}", NO_PRUNER, f"search.trials={count}", "search.portfolio=off")
     return drive(folder, *settings, *extra, *overrides, **options)
 
 

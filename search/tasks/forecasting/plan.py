@@ -198,7 +198,7 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
     )
     space = _check_splits(config, panel, splits, forecast, space, file)
     return ForecastPlan(
-        **shared(config, space, accelerator, file),
+        **shared(config, space, accelerator, file, portfolio="forecasts"),
         config=config,
         space=space,
         source=source,

@@ -144,7 +144,7 @@ def sequence_plan(config: SequenceStudyConfig, *, study_file: Path | None = None
     except StudyFileError as error:
         raise StudyFileError(file, error.problems) from error
     return SequencePlan(
-        **shared(config, space, accelerator, file),
+        **shared(config, space, accelerator, file, portfolio="texts" if sequences.is_text else "numbers"),
         config=config,
         space=space,
         source=source,
