@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -178,13 +178,23 @@ class Bundle(ABC):
         """
 
     @abstractmethod
-    def read_table(self, path: Path, *, delimiter: str = ",", decimal: str = ".") -> pd.DataFrame:
+    def read_table(
+        self,
+        path: Path,
+        *,
+        delimiter: str = ",",
+        decimal: str = ".",
+        encoding: str = "utf-8",
+        columns: Sequence[str] = (),
+    ) -> pd.DataFrame:
         """Read a file that the model is to predict from, in the same way as the training data.
 
         Args:
             path: A file of a format that :func:`~lstmgru.data.tables.readers.read_table` reads.
             delimiter: Between the fields of a text file.
             decimal: Decimal mark of a text file.
+            encoding: Encoding of a text file.
+            columns: Names of the columns of a text file without a header.
 
         Raises:
             DataError: The file is missing, damaged, empty or of an unknown format.

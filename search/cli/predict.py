@@ -27,6 +27,15 @@ def predict(
     ] = None,
     delimiter: Annotated[str, typer.Option(help="Column delimiter of a CSV file.")] = ",",
     decimal: Annotated[str, typer.Option(help="Decimal mark of a CSV file.")] = ".",
+    encoding: Annotated[str, typer.Option(help="Encoding of a CSV file.")] = "utf-8",
+    columns: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Names of the columns of a CSV file without a header, separated by commas.",
+            show_default="the first line",
+        ),
+    ] = "",
 ) -> None:
     """Forecast the steps after the end of each series of a table, or label its sequences or texts.
 
@@ -38,7 +47,8 @@ def predict(
     from lstmgru.data.tables.readers import write_table
 
     bundle = load_bundle(model)
-    frame = bundle.read_table(data, delimiter=delimiter, decimal=decimal)
+    names = [name.strip() for name in columns.split(",")] if columns else []
+    frame = bundle.read_table(data, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=names)
     results = bundle.predict(frame, source=str(data))
     if output is None:
         results.to_csv(sys.stdout, index=False)

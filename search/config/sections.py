@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from lstmgru.errors import DataError
 from lstmgru.specs import Precision
-from search.config.types import Character, Strict, Text
+from search.config.types import Character, ColumnsOrNone, Strict, Text
 from search.errors import shown
 
 
@@ -24,6 +24,33 @@ class TableConfig(Strict):
     dataset: str | None = Field(None, description="Built-in data set to read instead of a file.", validate_default=True)
     delimiter: Character = Field(",", description="Delimiter of a text file; for `.tsv`, a tab unless set.")
     decimal: Literal[".", ","] = Field(".", description="Decimal mark of a text file.", validate_default=True)
+
+    encoding: Text = Field(
+        "utf-8", description="Encoding of a text file, such as `utf-8`, `cp1252`, `gb18030` or `shift_jis`."
+    )
+    columns: ColumnsOrNone = Field(
+        (),
+        description="Names of the columns of a text file without a header, in order. `[]`: the names in its first "
+        "line.",
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_encoding(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)
+        except (LookupError, ValueError) as error:
+            raise ValueError(
+                f"must be the name of a text encoding, such as utf-8, cp1252 or gb18030, but got {shown(encoding)}"
+            ) from error
+        return encoding
+
+    @field_validator("columns")
+    @classmethod
+    def _of_a_file(cls, columns: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if columns and info.data.get("dataset") is not None:
+            raise ValueError(f"is for data.path, but data.dataset is {info.data['dataset']!r}; remove it")
+        return columns
 
     @field_validator("dataset")
     @classmethod

@@ -166,6 +166,8 @@ FULL: dict[str, dict[str, Any]] = {
         "gaps": "fill",
         "short_series": "pad",
         "delimiter": "\t",
+        "encoding": "cp1252",
+        "columns": ["no", "y", "1e-3", "units", "on"],
         "decimal": ",",
     },
     "forecast": {"season_length": 96, "metric": "mase", "levels": 0.9},

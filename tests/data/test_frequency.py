@@ -186,3 +186,15 @@ def test_a_midnight_that_the_clocks_skip_is_one_o_clock() -> None:
 def test_a_time_beyond_the_last_representable_one_is_an_error(frequency: str, last: str) -> None:
     with pytest.raises(OverflowError):
         times_after(np.datetime64(last, "ns"), frequency, 5)
+
+
+def test_an_irregular_grid_advises_the_frequency_that_fits_without_inventing_most_rows() -> None:
+    hours = pd.to_datetime([f"2020-01-01 {hour:02}:00" for hour in (0, 2, 4, 5, 7, 9, 10)]).to_numpy("datetime64[ns]")
+    offsets = np.array([0, len(hours)])
+    with pytest.raises(DataError, match=r"; set data\.frequency: h and data\.gaps, or resample"):
+        infer_frequency(hours, offsets)
+    assert infer_frequency(hours, offsets, "h") == ("h", 1)
+
+    hours[3] += np.timedelta64(1, "s")
+    with pytest.raises(DataError, match=r"is followed by [^;]*; resample the table to a regular frequency$"):
+        infer_frequency(hours, offsets)

@@ -225,6 +225,7 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
     ("text", at(4, "visits", "many"), {}, "'visits' must hold numbers but row 5 is 'many'; .* in data.categorical$"),
     ("text in a target", at(4, "sales", "many"), {}, "'sales' must hold .* correct the cell or leave it empty$"),
     ("texts", lambda f: f.assign(price="?"), {}, r"row 1 is '\?' and 19 more rows"),
+    ("thousands", lambda f: f.assign(sales="1,234"), {}, "if the commas separate thousands, write the numbers without"),
     ("decimal comma", lambda f: f.assign(sales="1,5"), {}, "row 1 is '1,5'.*set data.decimal: ','"),
     ("dates as numbers", lambda f: f.assign(sales=f["date"]), {}, "must hold numbers but holds datetime64"),
     ("complex", lambda f: f.assign(sales=1j), {}, "must hold numbers but holds complex128"),

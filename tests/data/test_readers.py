@@ -139,7 +139,23 @@ BAD_FILES = [
     ("x.csv", "a,b,a\n1,2,3\n", {}, "several columns are named 'a'"),
     ("x.csv", "a,b\n1,é\n".encode("latin1"), {}, "is not UTF-8 text; save it as"),
     ("x.csv", "é,b\n1,2\n".encode("latin1"), {}, "is not UTF-8 text; save it as"),
-    ("x.csv", "a,b\n1,2\n".encode("utf-16"), {}, "is not UTF-8 text; save it as"),
+    ("x.csv", "a,b\n1,2\n".encode("utf-16"), {}, r"is not UTF-8 text; .* data\.encoding .*, such as utf-16"),
+    ("x.csv", "a,\u4f60\n1,2\n".encode("gb18030"), {}, r"set data\.encoding .*, such as gb18030 \(Chinese\)"),
+    ("x.csv", "a,b\n1,\u597d\n".encode("gb18030"), {"encoding": "ascii"}, "is not text in ascii"),
+    ("x.csv", "a,b\n1,2\n", {"encoding": "base64"}, r"data\.encoding must be the name of a text encoding"),
+    ("x.csv", "a,b\n1,2\n", {"encoding": "gb18031"}, "got 'gb18031'; did you mean 'gb18030'"),
+    (
+        "x.csv",
+        "2021-01-01,10.1\n2021-01-02,10.2\n",
+        {},
+        r"line holds values \('2021-01-01', '10\.1'\) instead of names",
+    ),
+    ("x.csv", "a shop,2021-01-01 00:00,10.1\n", {}, "instead of names; name the columns in data.columns"),
+    ("x.csv", "10.1,10.1\n10.2,10.2\n", {}, "instead of names"),
+    ("x.csv", "7,3,5\n1,2,3\n", {}, "instead of names"),
+    ("x.csv", "1,2\n3\n", {"columns": ("a", "b")}, "line 2 has 1 field but data.columns names 2"),
+    ("x.csv", "1,2,3\n", {"columns": ("a", "b")}, "line 1 has 3 fields but data.columns names 2"),
+    ("x.parquet", "PAR1", {"columns": ("a", "b")}, "data.columns is for text files without a header; remove it"),
     ("x.csv.gz", "a,b\n1,2\n", {}, "cannot be read: Not a gzipped file"),
     ("x.csv.gz", gzip.compress(WEATHER.encode() * 1000, mtime=0)[:-20], {}, "cannot be read: "),
     ("x.parquet", "PAR1 but not quite", {}, "cannot be read as parquet"),
@@ -227,3 +243,31 @@ def test_columns_of_names_stay_text_whatever_they_hold(tmp_path: Path) -> None:
     assert frame["grade"].tolist() == ["1.0", "NA"]
     assert frame["kind"].isna().tolist() == [False, True]
     assert (frame["kind"][0], frame["x"].tolist()) == ("true", [1, 2])
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz"])
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "UTF8"])
+def test_a_text_file_is_read_in_its_encoding(tmp_path: Path, name: str, encoding: str) -> None:
+    content = "\u8bc4\u8bba,y\n\u5f88\u597d,1\n\u4e0d\u597d,2.5\n".encode(encoding)
+    path = write(tmp_path / name, gzip.compress(content) if name.endswith(".gz") else content)
+
+    frame = read_table(path, encoding=encoding)
+
+    assert frame.to_dict("list") == {"\u8bc4\u8bba": ["\u5f88\u597d", "\u4e0d\u597d"], "y": [1.0, 2.5]}
+
+
+def test_a_file_without_a_header_loses_no_row(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", "2021-01-01,10\n2021-01-02,11\n")
+
+    frame = read_table(path, columns=("day", "y"))
+
+    assert frame.to_dict("list") == {"day": ["2021-01-01", "2021-01-02"], "y": [10, 11]}
+
+
+@pytest.mark.parametrize(
+    "header", ["0,1,2", "2019,2020,2021", "2021-01-01,2021-01-02", "a,1.5,7", "a,2021-01-01,1", "7"]
+)
+def test_a_header_of_steps_or_years_or_with_names_is_one(tmp_path: Path, header: str) -> None:
+    path = write(tmp_path / "x.csv", f"{header}\n{header}\n")
+
+    assert list(read_table(path).columns) == header.split(",")

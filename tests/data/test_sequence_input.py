@@ -165,7 +165,7 @@ def test_groups_of_both_parts_are_told_apart_by_name(tmp_path: Path) -> None:
         (TS, "d.ts", {"channels": ("channel_9",)}, "data.channels is 'channel_9' but there is no such column; did you"),
         (TS.encode("utf-16"), "d.csv", {"target": "label"}, "is not UTF-8 text; save it as 'CSV UTF-8'"),
         ("label,message\nham,caf\u00e9\n".encode("latin-1"), "d.csv", {"target": "label", "text": "message"}, "d.csv "
-         "is not UTF-8 text; save it as 'CSV UTF-8', or convert it: iconv"),
+         "is not UTF-8 text; save it as 'CSV UTF-8', or set data.encoding"),
     ],
 )  # fmt: skip
 def test_a_file_that_does_not_fit_is_refused(

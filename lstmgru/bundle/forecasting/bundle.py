@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -101,10 +102,18 @@ class ForecastBundle(ForecastModel):
         """The time column, if it has a time zone."""
         return (self.schema.time,) if self.timezone else ()
 
-    def read_table(self, path: Path, *, delimiter: str = ",", decimal: str = ".") -> pd.DataFrame:
+    def read_table(
+        self,
+        path: Path,
+        *,
+        delimiter: str = ",",
+        decimal: str = ".",
+        encoding: str = "utf-8",
+        columns: Sequence[str] = (),
+    ) -> pd.DataFrame:
         """Read a table to forecast from, see :meth:`Bundle.read_table`."""
         names = [*self.schema.categories, *((self.schema.id,) if self.schema.id else ())]
-        return read_table(path, delimiter=delimiter, decimal=decimal, text=names)
+        return read_table(path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns, text=names)
 
     def predict(self, data: pd.DataFrame, *, source: str = "table") -> pd.DataFrame:
         """Forecast the steps after the last known value of each series.

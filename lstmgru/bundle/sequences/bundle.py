@@ -92,7 +92,15 @@ class SequenceBundle(SequenceModel):
         """The time column, if there is one."""
         return (self.schema.time,) if self.schema.time else ()
 
-    def read_table(self, path: Path, *, delimiter: str = ",", decimal: str = ".") -> pd.DataFrame:
+    def read_table(
+        self,
+        path: Path,
+        *,
+        delimiter: str = ",",
+        decimal: str = ".",
+        encoding: str = "utf-8",
+        columns: Sequence[str] = (),
+    ) -> pd.DataFrame:
         """Read a table or an archive file to predict from, see :meth:`Bundle.read_table`.
 
         A file of an archive, see :func:`~lstmgru.data.tables.archives.read_archive`, ends in ``.ts``, or has no header
@@ -102,7 +110,7 @@ class SequenceBundle(SequenceModel):
         if is_archive(path) or self._lacks_header(path):
             return read_archive(path)[0]
         text = [column for column in (self.schema.text, self.schema.id) if column is not None]
-        return read_table(path, delimiter=delimiter, decimal=decimal, text=text)
+        return read_table(path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns, text=text)
 
     def predict(self, data: Table, *, source: str = "table") -> pd.DataFrame:
         """Predict the labels of sequences or texts.

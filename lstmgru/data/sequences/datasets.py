@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -145,6 +146,8 @@ def load_labeled_data(
     gaps: GapPolicy = "error",
     delimiter: str = ",",
     decimal: str = ".",
+    encoding: str = "utf-8",
+    columns: Sequence[str] = (),
 ) -> LabeledData:
     """Read labeled sequences from a table or a data set.
 
@@ -167,6 +170,8 @@ def load_labeled_data(
         gaps: How missing numbers are handled, as in :func:`~lstmgru.data.sequences.table.build_sequences`.
         delimiter: Field delimiter of a text file.
         decimal: Decimal mark of a text file.
+        encoding: Encoding of a text file.
+        columns: Names of the columns of a text file without a header.
 
     Raises:
         DataError: A file cannot be read, or a table is invalid; the message names the rule and a remedy.
@@ -185,8 +190,9 @@ def load_labeled_data(
         table = _with_own_roles(read_archives(path, test), asked, layout, channels, source)
     else:
         source = str(path)
+        read = partial(read_table, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns)
         asked["layout"] = layout or ("text" if text is not None else "long" if time is not None else "wide")
-        table = _read_tables(path, test, asked | {"channels": tuple(channels)}, delimiter, decimal)
+        table = _read_tables(path, test, asked | {"channels": tuple(channels)}, read)
     return _build(table, task, gaps, source, str(test or f"{source} (test part)"))
 
 
@@ -208,18 +214,14 @@ def _with_own_roles(
     return LabeledTable(table.train, table.test, table.roles | {"channels": tuple(channels)})
 
 
-def _read_tables(path: Path, test: Path | None, roles: Roles, delimiter: str, decimal: str) -> LabeledTable:
+def _read_tables(path: Path, test: Path | None, roles: Roles, read: Callable[..., pd.DataFrame]) -> LabeledTable:
     """The tables of files that do not define the roles of their columns."""
     if roles.get("target") is None:
         raise no_target(str(path))
     if test is not None and is_archive(test):
         raise DataError(f"{test} is a file of an archive but {path} is none; data.test must be like data.path")
     as_text = [column for column in (roles.get("text"), roles.get("id"), roles.get("group")) if column is not None]
-    train, *others = (
-        read_table(file, delimiter=delimiter, decimal=decimal, text=as_text)
-        for file in (path, test)
-        if file is not None
-    )
+    train, *others = (read(file, text=as_text) for file in (path, test) if file is not None)
     return LabeledTable(train, others[0] if others else None, roles)
 
 

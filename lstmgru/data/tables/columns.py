@@ -23,6 +23,7 @@ MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "null", "NULL",
 _WHOLE = re.compile(r"(0|-?[1-9]\d{0,14})$")
 """Whole numbers as they are printed, with at most 15 digits."""
 _DECIMAL = re.compile(r"[+-]?\d*\.\d+$")
+_THOUSANDS = re.compile(r"^\s*[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*$")
 _DECIMAL_COMMA = re.compile(r"^\s*[+-]?\d+,\d+\s*$")
 
 
@@ -96,16 +97,25 @@ def _parse_numbers(column: pd.Series, source: str, may_hold_names: bool) -> npt.
     if bad.any():
         row = int(np.argmax(bad))
         text = str(objects.iloc[row])
-        comma = _DECIMAL_COMMA.match(text)
-        set_decimal = "for a decimal comma set data.decimal: ',' (predict: --decimal)"
         correct = "correct the cell or leave it empty"
         if may_hold_names:
             correct = "correct the cell, leave it empty, or, if the column holds names, name it in data.categorical"
         raise DataError(
             f"{source}: column {column.name!r} must hold numbers but row {row + 1} is {text!r}{more_rows(bad)}; "
-            f"{set_decimal if comma else correct}"
+            f"{_comma_advice(objects[bad].astype(str)) or correct}"
         )
     return values
+
+
+def _comma_advice(texts: pd.Series) -> str:
+    """What to do about texts that are numbers but for their commas; empty for others."""
+    if texts.str.match(_THOUSANDS).all():
+        return (
+            "if the commas separate thousands, write the numbers without them; if they are decimal marks, with points"
+        )
+    if texts.str.match(_DECIMAL_COMMA).all():
+        return "for a decimal comma set data.decimal: ',' (predict: --decimal), or write the numbers with points"
+    return ""
 
 
 def more_rows(bad: npt.NDArray[np.bool_]) -> str:

@@ -158,17 +158,34 @@ def infer_frequency(
     series = int(np.searchsorted(offsets, row, side="right")) - 1
     of_series = f" in series {ids[series]!r}" if ids is not None and len(ids) > 1 else ""
     if given in ("auto", STEP):
-        raise _irregular(times, row, grid, of_series, source)
+        raise _irregular(times, offsets, row, grid, timezone, of_series, source)
     raise _misfit(times, offsets, row, given, timezone, of_series, source)
 
 
-def _irregular(times: Times, row: int, grid: Grid, of_series: str, source: str) -> DataError:
+def _irregular(
+    times: Times, offsets: Integers, row: int, grid: Grid, timezone: str | None, of_series: str, source: str
+) -> DataError:
+    finer = None if times.dtype.kind == "i" else _finer(times, offsets, timezone)
+    way_out = f"set data.frequency: {finer} and data.gaps, or " if finer else ""
     apart = f"{grid.size} apart" if grid.unit == "step" else f"{grid.alias} apart"
     return DataError(
         f"{source}: the times follow no regular grid: most rows are {apart}, but {show_time(times[row - 1])} "
-        f"is followed by {show_time(times[row])}{of_series}; set data.frequency, or resample the table to a "
+        f"is followed by {show_time(times[row])}{of_series}; {way_out}resample the table to a "
         "regular frequency"
     )
+
+
+def _finer(times: Times, offsets: Integers, timezone: str | None) -> str | None:
+    """The frequency with the largest step that all times fit, if at most as many rows as there are would be missing."""
+    for clock, grid_of, unit in ((wall_clock(times, timezone), day_grid, DAY_NS), (times, tick_grid, 1)):
+        size = int(np.gcd.reduce(np.delete(np.diff(clock.astype(np.int64)), offsets[1:-1] - 1)))
+        if size == 0 or size % unit:
+            continue
+        grid = grid_of(size // unit)
+        steps, on_grid = positions(grid, times, offsets, timezone)
+        rows = int((steps[offsets[1:] - 1] + 1).sum(dtype=np.float64))
+        return grid.alias if on_grid.all() and rows <= 2 * len(times) else None
+    return None
 
 
 def _misfit(

@@ -1,184 +1,30 @@
-"""Read and write tables: CSV (strictly, without padded rows or guessed cells), Parquet and Arrow."""
+"""Read and write tables: text files, Parquet and Arrow."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 import os
-import zlib
-from collections import deque
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
-from itertools import islice
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
 
-from lstmgru.data.tables.columns import MISSING
-from lstmgru.errors import DataError, counted, did_you_mean
-
-_DELIMITERS = {",": '","', ";": '";"', "\t": r'"\t"', "|": '"|"'}  # as YAML writes them
-
-
-def read_delimited(path: Path, *, delimiter: str, decimal: str, text: Collection[str] = ()) -> pd.DataFrame:
-    """Read a text file; see :func:`read_table`.
-
-    Raises:
-        DataError: The file is not UTF-8, has no rows, another delimiter, or rows with different numbers of fields.
-    """
-    if len(delimiter) != 1 or decimal not in (".", ",") or delimiter == decimal:
-        raise DataError(
-            f"{path}: the delimiter must be one character, the decimal point '.' or ',', and they must differ, "
-            f"but got {delimiter!r} and {decimal!r}"
-        )
-    try:
-        names = _header(path, delimiter)
-        table = _rows(path, names, delimiter)
-    except UnicodeDecodeError as error:
-        raise _not_utf8(path) from error
-    except (gzip.BadGzipFile, zlib.error, EOFError, OSError) as error:
-        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}; write the file again") from error
-    if table.num_rows == 0:
-        raise _no_rows(path)
-    _check_last_row(path, table)
-    columns = {name: table.column(name) if name in text else _typed(table.column(name), decimal) for name in names}
-    frame: pd.DataFrame = pa.table(columns).to_pandas()
-    return frame
-
-
-def _not_utf8(path: Path) -> DataError:
-    return DataError(
-        f"{path} is not UTF-8 text; save it as 'CSV UTF-8', or convert it: "
-        f"iconv -f latin1 -t utf-8 {path.name} > new.csv"
-    )
-
-
-def _no_rows(path: Path) -> DataError:
-    return DataError(f"{path} has a header but no rows; write the table again")
-
-
-def _open(path: Path) -> TextIO:
-    opener: Any = gzip.open if path.suffix.lower() == ".gz" else open
-    file: TextIO = opener(path, "rt", encoding="utf-8-sig", newline="")
-    return file
-
-
-def _header(path: Path, delimiter: str) -> list[str]:
-    """The names of the columns.
-
-    Raises:
-        DataError: There are none, the delimiter is wrong, or two names are equal.
-    """
-    with _open(path) as file:
-        try:
-            names = next(csv.reader(file, delimiter=delimiter), [])
-        except csv.Error as error:
-            raise DataError(f"{path}: the header cannot be read: {error}; write the file again") from error
-    if not any(name.strip() for name in names):
-        raise DataError(f"{path}: the first line must name the columns but is empty")
-    if len(names) == 1:
-        for other, shown in _DELIMITERS.items():
-            if other in names[0]:
-                raise DataError(
-                    f"{path} has the single column {names[0]!r}: its delimiter is not {delimiter!r}; "
-                    f"set data.delimiter: {shown} (predict: --delimiter)"
-                )
-    for name in names:
-        if names.count(name) > 1:
-            raise DataError(f"{path}: several columns are named {name!r}; rename all but one")
-    return names
-
-
-def _rows(path: Path, names: list[str], delimiter: str) -> pa.Table:
-    """All cells as text; empty cells are null, empty lines are skipped."""
-    ragged: list[Any] = []
-
-    def on_ragged(row: Any) -> str:
-        ragged.append(row)
-        return "error"
-
-    try:
-        return pyarrow.csv.read_csv(
-            path,
-            read_options=pyarrow.csv.ReadOptions(use_threads=False),  # threads would lose the row numbers
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=on_ragged
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types={name: pa.string() for name in names}, strings_can_be_null=True, null_values=[""]
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        if ragged:
-            line = _line_of(path, ragged[0].number, delimiter)
-            fields = counted(ragged[0].actual_columns, "field")
-            raise DataError(
-                f"{path}: line {line} has {fields} but the header has {len(names)}; "
-                "correct the line, or quote fields that hold the delimiter"
-            ) from error
-        if "UTF8" in str(error):
-            raise _not_utf8(path) from error
-        if "Empty CSV" in str(error):
-            raise _no_rows(path) from error
-        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}; write the file again") from error
-
-
-def _line_of(path: Path, number: int, delimiter: str) -> int:
-    """The last line of the ``number``-th non-empty row; the header is row 1."""
-    with _open(path) as file:
-        lines = csv.reader(file, delimiter=delimiter)
-        # A cell may exceed the limit of the csv module; the error is then on the current line.
-        with suppress(csv.Error):
-            deque(islice(filter(None, lines), number), maxlen=0)
-        return lines.line_num
-
-
-def _check_last_row(path: Path, table: pa.Table) -> None:
-    """Refuse an unclosed quotation mark, which turns the rest of the file into a cell of the last row."""
-    last = table.slice(table.num_rows - 1).to_pylist()[0].values()
-    if not any("\n" in cell for cell in last if cell):
-        return
-    with _open(path) as file:
-        marks = sum(line.count('"') for line in file)
-    if marks % 2:
-        raise DataError(f"{path}: a quotation mark is never closed, so its last row holds several lines; close it")
-
-
-def _typed(column: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
-    """Convert a column of text to integers, floats or booleans if all cells allow it."""
-    text = pc.utf8_trim_whitespace(column)
-    text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING)), pa.scalar(None, pa.string()), text)
-    if text.null_count == len(text):
-        return text.cast(pa.float64())
-    if _any_match(text, r"^[+-]?0\d") or _any_match(text, r"^[+-]?\d{16,}$"):
-        return column
-    if decimal == ",":
-        if _any_match(text, r"\."):
-            return column
-        text = pc.replace_substring(text, ",", ".")
-    for kind in (pa.int64(), pa.float64()):
-        try:
-            return text.cast(kind)
-        except pa.ArrowInvalid:
-            continue
-    lower = pc.utf8_lower(text)
-    if pc.all(pc.is_in(lower, value_set=pa.array(["true", "false", None]))).as_py():
-        return pc.equal(lower, "true")
-    return column
-
-
-def _any_match(text: pa.ChunkedArray, pattern: str) -> bool:
-    return bool(pc.any(pc.match_substring_regex(text, pattern)).as_py())
-
+from lstmgru.data.tables.delimited import read_delimited
+from lstmgru.errors import DataError, did_you_mean
 
 _DELIMITED = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 
 
-def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".", text: Collection[str] = ()) -> pd.DataFrame:
+def read_table(
+    path: Path,
+    *,
+    delimiter: str = ",",
+    decimal: str = ".",
+    encoding: str = "utf-8",
+    columns: Sequence[str] = (),
+    text: Collection[str] = (),
+) -> pd.DataFrame:
     """Read a file in the format of its suffix.
 
     Integers become ``int64``, other numbers ``float64``. Text stays text, and so do digits that a number would not
@@ -188,6 +34,8 @@ def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".", text: Co
         path: ``.csv``, ``.tsv`` or ``.txt`` (also with ``.gz``), ``.parquet``, ``.feather`` or ``.arrow``.
         delimiter: Field delimiter of a text file; a comma means a tab in ``.tsv``.
         decimal: Decimal mark of a text file, ``.`` or ``,``.
+        encoding: Encoding of a text file.
+        columns: Names of the columns of a text file without a header; empty to read them from its first line.
         text: Columns of a text file that always stay text, so that names such as ``1.0`` or ``NA`` are read the same
             way in every file.
 
@@ -199,7 +47,12 @@ def read_table(path: Path, *, delimiter: str = ",", decimal: str = ".", text: Co
     if name.endswith(_DELIMITED):
         tab = ".tsv" in name[-7:] and delimiter == ","
         with _returning_memory():
-            return read_delimited(path, delimiter="\t" if tab else delimiter, decimal=decimal, text=text)
+            delimiter = "\t" if tab else delimiter
+            return read_delimited(
+                path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns, text=text
+            )
+    if columns:
+        raise DataError(f"{path}: data.columns is for text files without a header; remove it")
     reader = _ARROW_READERS.get(path.suffix.lower())
     if reader is None:
         valid = [*_DELIMITED, *_ARROW_READERS]

@@ -346,4 +346,5 @@ def read_frame(config: ForecastStudyConfig, study_file: Path | None) -> tuple[pd
         return load_dataset(data.dataset), data.dataset
     path = data.resolve_path(study_file)
     names = [*data.categorical, *((data.id,) if data.id else ())]
-    return read_table(path, delimiter=data.delimiter, decimal=data.decimal, text=names), str(path)
+    written = data.model_dump(include={"delimiter", "decimal", "encoding", "columns"})
+    return read_table(path, **written, text=names), str(path)

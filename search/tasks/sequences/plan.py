@@ -217,6 +217,8 @@ def _read_data(config: SequenceStudyConfig, study_file: Path | None) -> LabeledD
         gaps=data.gaps,
         delimiter=data.delimiter,
         decimal=data.decimal,
+        encoding=data.encoding,
+        columns=data.columns,
     )
 
 
