@@ -266,7 +266,7 @@ def test_settings_data_machine_and_versions_are_there(tmp_path: Path) -> None:
 
     said = text_of(section(page, "Setup"))
     assert "2 folds (expanding), then a holdout of 20 steps" in said
-    assert "sampler, pruner tpe, median" in said
+    assert "sampler, pruner tpe, screening" in said
     assert f"digest {store.get('data')['digest'][:16]}…" in said
     assert "time 2026-01-31 11:34 UTC" in said
     assert "device gpu" in said
