@@ -6,12 +6,11 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from search.tasks.compare import BATCH
+
 if TYPE_CHECKING:
     from search.executors.base import JobContext
     from search.tasks.refit import Candidate
-
-BATCH = 64
-"""Batch size for which latency is measured in addition to 1."""
 
 
 @dataclass(frozen=True)

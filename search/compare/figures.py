@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from search.compare.results import Comparison, FamilyResult
+from search.compare.results import Comparison, Contender, FamilyResult
 from search.compare.tables import shown_classes, span
 from search.reports.page import (
     BLUE,
@@ -32,9 +32,11 @@ _MOST_TICKS = 12
 
 
 def _lines(comparison: Comparison) -> dict[str, dict[str, str]]:
-    """Color and dash of each family, the same in every chart and independent of the ranking."""
+    """Color and dash of each family and baseline, the same in every chart and independent of the ranking."""
     names = sorted(family.name for family in comparison.families)
-    return {
+    baselines = sorted(each.title for each in comparison.baseline_results)
+    own = {name: {"color": GREY, "dash": _DASHES[::-1][number % len(_DASHES)]} for number, name in enumerate(baselines)}
+    return own | {
         name: {
             "color": _COLORS[number % len(_COLORS)],
             "dash": _DASHES[number // len(_COLORS) % len(_DASHES)],
@@ -44,14 +46,15 @@ def _lines(comparison: Comparison) -> dict[str, dict[str, str]]:
 
 
 def scores_figure(comparison: Comparison) -> Figure:
-    """Scores of every seed on the folds and on the holdout, and their means."""
+    """Scores of every seed on the folds and on the holdout, and their means; of baselines on the holdout."""
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure()
-    scored = [family for family in comparison.families if family.folds and family.holdout]
+    shown = comparison.contenders
     for part, color, shift in (("folds", BLUE, 0.13), ("holdout", ORANGE, -0.13)):
-        points = [(score, place) for place, family in _places(scored) for score in getattr(family, part).by_seed]
-        means = [(getattr(family, part).mean, place) for place, family in _places(scored)]
+        scores = [(place, found) for place, each in _places(shown) if (found := getattr(each, part, None))]
+        points = [(score, place) for place, found in scores for score in found.by_seed]
+        means = [(found.mean, place) for place, found in scores]
         for name, pairs, marker in (
             (f"{part}, a seed", points, {"size": 7, "color": color, "opacity": 0.45}),
             (f"{part}, mean", means, {"size": 17, "color": color, "symbol": "line-ns-open", "line": {"width": 2}}),
@@ -67,7 +70,7 @@ def scores_figure(comparison: Comparison) -> Figure:
                 )
             )
     style(figure)
-    _families_axis(figure, scored)
+    _families_axis(figure, shown)
     figure.update_xaxes(title=axis_title(comparison.metric), tickformat=NUMBER)
     return figure
 
@@ -77,7 +80,7 @@ def differences_figure(comparison: Comparison) -> Figure:
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure()
-    families = [family for family in comparison.families if family.difference and family.difference.low is not None]
+    families = [each for each in comparison.contenders if each.difference and each.difference.low is not None]
     for place, family in _places(families):
         difference = family.difference
         assert difference is not None  # those without one are left out above
@@ -98,7 +101,7 @@ def differences_figure(comparison: Comparison) -> Figure:
                     "color": color,
                 },
                 showlegend=False,
-                hovertemplate="%{x:.4g}<extra>" + family.name + "</extra>",
+                hovertemplate="%{x:.4g}<extra>" + family.title + "</extra>",
             )
         )
     style(figure)
@@ -109,28 +112,28 @@ def differences_figure(comparison: Comparison) -> Figure:
 
 
 def costs_figure(comparison: Comparison) -> Figure:
-    """Score against latency; larger points have more parameters."""
+    """Score on the holdout against latency; larger points have more parameters."""
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure()
     lines = _lines(comparison)
-    shown = [family for family in comparison.families if family.folds and family.latency is not None]
+    shown = [each for each in comparison.contenders if each.holdout and each.latency is not None]
     most = max(family.n_parameters or 1 for family in shown)
     for family in shown:
-        assert family.folds is not None  # those without a score are left out above
+        assert family.holdout is not None  # those without a score are left out above
         assert family.latency is not None
-        label = f"%{{x:.3g}} ms, %{{y:.5g}}, {family.n_parameters:,} parameters<extra>{family.name}</extra>"
+        label = f"%{{x:.3g}} ms, %{{y:.5g}}, {family.n_parameters or 0:,} parameters<extra>{family.title}</extra>"
         figure.add_trace(
             Scatter(
                 x=[family.latency * 1000],
-                y=[family.folds.mean],
+                y=[family.holdout.mean],
                 mode="markers+text",
-                name=family.name,
-                text=[family.name],
+                name=family.title,
+                text=[family.title],
                 textposition="top center",
                 marker={
                     "size": 8 + 22 * ((family.n_parameters or 1) / most) ** 0.5,
-                    "color": lines[family.name]["color"],
+                    "color": lines[family.title]["color"],
                 },
                 showlegend=False,
                 hovertemplate=label,
@@ -138,7 +141,7 @@ def costs_figure(comparison: Comparison) -> Figure:
         )
     style(figure)
     figure.update_xaxes(title=f"milliseconds per {comparison.terms.output}", tickformat=NUMBER, rangemode="tozero")
-    figure.update_yaxes(title=axis_title(f"{comparison.metric}, folds"), tickformat=NUMBER)
+    figure.update_yaxes(title=axis_title(f"{comparison.metric}, holdout"), tickformat=NUMBER)
     return figure
 
 
@@ -175,19 +178,19 @@ def trials_cut(comparison: Comparison) -> Cut:
     return cut(scores, larger_is_better=comparison.terms.larger_is_better)
 
 
-def _places(families: Sequence[FamilyResult]) -> list[tuple[int, FamilyResult]]:
+def _places(families: Sequence[Contender]) -> list[tuple[int, Contender]]:
     """Each family with its height on the axis, the first on top."""
     return [(len(families) - number, family) for number, family in enumerate(families)]
 
 
-def _families_axis(figure: Figure, families: Sequence[FamilyResult]) -> None:
+def _families_axis(figure: Figure, families: Sequence[Contender]) -> None:
     rows = _places(families)
-    ticks: dict[str, Any] = {"tickvals": [place for place, _ in rows], "ticktext": [each.name for _, each in rows]}
+    ticks: dict[str, Any] = {"tickvals": [place for place, _ in rows], "ticktext": [each.title for _, each in rows]}
     figure.update_yaxes(tickmode="array", range=[0.4, len(families) + 0.6], **ticks)
 
 
-def _lines_figure(comparison: Comparison, points: Callable[[FamilyResult], dict[str, Any]], hover: str) -> Figure:
-    """A line for each family.
+def _lines_figure(comparison: Comparison, points: Callable[[Contender], dict[str, Any]], hover: str) -> Figure:
+    """A line for each family and baseline.
 
     Args:
         comparison: The comparison.
@@ -198,11 +201,12 @@ def _lines_figure(comparison: Comparison, points: Callable[[FamilyResult], dict[
 
     figure = Figure()
     lines = _lines(comparison)
-    for family in comparison.families:
+    drawable: list[Contender] = [*comparison.families, *comparison.baseline_results]
+    for family in drawable:
         drawn = {"mode": "lines+markers", **points(family)}
         if drawn["y"]:
-            text = f"{hover}<extra>{family.name}</extra>"
-            figure.add_trace(Scatter(name=family.name, line=lines[family.name], hovertemplate=text, **drawn))
+            text = f"{hover}<extra>{family.title}</extra>"
+            figure.add_trace(Scatter(name=family.title, line=lines[family.title], hovertemplate=text, **drawn))
     style(figure)
     return figure
 
@@ -210,7 +214,7 @@ def _lines_figure(comparison: Comparison, points: Callable[[FamilyResult], dict[
 def steps_figure(comparison: Comparison) -> Figure:
     """Scores by step of the horizon."""
 
-    def points(family: FamilyResult) -> dict[str, Any]:
+    def points(family: Contender) -> dict[str, Any]:
         mode = "lines+markers" if len(family.steps) <= 50 else "lines"
         return {"x": list(range(1, len(family.steps) + 1)), "y": list(family.steps), "mode": mode}
 
@@ -225,12 +229,13 @@ def contexts_figure(comparison: Comparison) -> Figure:
     contexts = [each for family in comparison.families for each in family.contexts]
     most = max(each.trials for each in contexts)
 
-    def points(family: FamilyResult) -> dict[str, Any]:
+    def points(family: Contender) -> dict[str, Any]:
+        groups = family.contexts if isinstance(family, FamilyResult) else ()
         return {
-            "x": [(each.shortest + each.longest) / 2 for each in family.contexts],
-            "y": [each.median for each in family.contexts],
-            "marker": {"size": [6 + 10 * each.trials / most for each in family.contexts]},
-            "text": [f"{each.trials} trials" for each in family.contexts],
+            "x": [(each.shortest + each.longest) / 2 for each in groups],
+            "y": [each.median for each in groups],
+            "marker": {"size": [6 + 10 * each.trials / most for each in groups]},
+            "text": [f"{each.trials} trials" for each in groups],
         }
 
     figure = _lines_figure(comparison, points, "%{x} steps: %{y:.5g}, %{text}")
@@ -246,7 +251,7 @@ def contexts_figure(comparison: Comparison) -> Figure:
 def lengths_figure(comparison: Comparison) -> Figure:
     """Scores of short, middle and long cases of the holdout."""
 
-    def points(family: FamilyResult) -> dict[str, Any]:
+    def points(family: Contender) -> dict[str, Any]:
         return {
             "x": [span(each.shortest, each.longest) for each in family.lengths],
             "y": [each.score for each in family.lengths],
@@ -265,16 +270,16 @@ def classes_figure(comparison: Comparison) -> Figure:
 
     figure = Figure()
     lines = _lines(comparison)
-    families = [family for family in comparison.families if family.classes]
-    codes = shown_classes(families)
+    families = [each for each in comparison.contenders if each.classes]
+    codes = shown_classes(comparison.scored)
     for family in families:
         figure.add_trace(
             Scatter(
                 x=[family.classes[code].f1 for code in codes],
                 y=[len(codes) - place for place in range(len(codes))],
                 mode="markers",
-                name=family.name,
-                marker={"size": 10, "color": lines[family.name]["color"], "opacity": 0.75},
+                name=family.title,
+                marker={"size": 10, "color": lines[family.title]["color"], "opacity": 0.75},
                 text=[family.classes[code].name for code in codes],
                 hovertemplate="%{text}: %{x:.5g}<extra>" + family.name + "</extra>",
             )

@@ -92,16 +92,16 @@ def _traits(family: FamilyResult) -> str:
 
 def _charts(title: str, comparison: Comparison) -> Iterator[str]:
     """The charts below a table."""
-    scored = [family for family in comparison.families if family.folds]
-    rows = _AROUND_ROWS + _ROW * len(scored)
+    shown = comparison.contenders
+    rows = _AROUND_ROWS + _ROW * len(shown)
     match title:
         case "Scores":
             yield chart(scores_figure(comparison), height=rows)
         case "Against the best family":
-            if any(family.difference and family.difference.low is not None for family in scored):
+            if any(each.difference and each.difference.low is not None for each in shown):
                 yield chart(differences_figure(comparison), height=rows - _ROW)
         case "Costs":
-            if any(family.latency is not None for family in scored):
+            if any(each.latency is not None for each in shown):
                 yield chart(costs_figure(comparison), height=_HEIGHT)
         case "Trials":
             yield from _trials_chart(comparison)
@@ -113,7 +113,7 @@ def _charts(title: str, comparison: Comparison) -> Iterator[str]:
         case "By length":
             yield chart(lengths_figure(comparison), height=_HEIGHT)
         case "By class":
-            rows = len(shown_classes([family for family in scored if family.classes]))
+            rows = len(shown_classes(comparison.scored))
             yield chart(classes_figure(comparison), height=_AROUND_ROWS + _CLASS_ROW * rows)
 
 
@@ -129,13 +129,6 @@ def _trials_chart(comparison: Comparison) -> Iterator[str]:
 
 def _limits(comparison: Comparison) -> Iterator[str]:
     yield f"<ul>{''.join(f'<li>{html.escape(note)}</li>' for note in comparison.notes)}</ul>\n"
-    if comparison.baselines:
-        yield paragraph(_baselines(comparison))
-
-
-def _baselines(comparison: Comparison) -> str:
-    scores = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in comparison.baselines.items())
-    return f"Baselines on the folds: {scores}."
 
 
 def markdown(comparison: Comparison) -> str:
@@ -163,8 +156,6 @@ def _numbers(comparison: Comparison) -> Iterator[str]:
         if each.caption:
             yield _escape(each.caption)
         yield _markdown_table(each)
-    if comparison.baselines:
-        yield _baselines(comparison)
     yield "\n".join(f"- {_escape(note)}" for note in comparison.notes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -149,29 +150,86 @@ class FamilyResult:
     weaknesses: tuple[Trait, ...] = ()
 
     @property
+    def title(self) -> str:
+        """Its name in tables, charts and sentences."""
+        return self.name
+
+    @property
     def failure_share(self) -> float:
         """Share of trials that failed."""
         return self.trials.failed / self.trials.total if self.trials.total else 0.0
 
     @property
     def growth(self) -> float | None:
-        """Error of the last step over that of the first; ``None``: fewer than two steps, or the first has no error."""
-        return self.steps[-1] / self.steps[0] if len(self.steps) > 1 and self.steps[0] > 0 else None
+        """See :func:`growth`."""
+        return growth(self.steps)
+
+
+@dataclass(frozen=True)
+class ComparedBaseline:
+    """Results of a baseline, which has no trials and is compared with the families on the holdout alone.
+
+    Attributes:
+        name: Name of the baseline.
+        holdout: Its score on the holdout, as the score of a single seed.
+        standing: Relation to the best family; ``None``: no family has a score.
+        difference: Difference from the best family; its p-value is corrected for the number of baselines.
+        steps: As of :class:`FamilyResult`.
+        lengths: Likewise.
+        classes: Likewise.
+        n_parameters: Number of stored numbers.
+        fit_seconds: Seconds of the fit to everything before the holdout.
+        latency: As of :class:`FamilyResult`.
+        batch_latency: Likewise.
+    """
+
+    name: str
+    holdout: Score
+    standing: Standing | None = None
+    difference: Difference | None = None
+    steps: tuple[float, ...] = ()
+    lengths: tuple[LengthScore, ...] = ()
+    classes: tuple[ClassScore, ...] = ()
+    n_parameters: int | None = None
+    fit_seconds: float | None = None
+    latency: float | None = None
+    batch_latency: float | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name in tables, charts and sentences."""
+        return self.name.replace("_", " ")
+
+    @property
+    def growth(self) -> float | None:
+        """As of :class:`FamilyResult`."""
+        return growth(self.steps)
+
+
+Contender = FamilyResult | ComparedBaseline
+"""What is compared on the holdout."""
+
+
+def growth(steps: Sequence[float]) -> float | None:
+    """Error of the last step over that of the first; ``None``: fewer than two steps, or the first has no error."""
+    return steps[-1] / steps[0] if len(steps) > 1 and steps[0] > 0 else None
 
 
 @dataclass(frozen=True)
 class Advice:
-    """The family to use under a preference.
+    """The family or baseline to use under a preference.
 
     Attributes:
         preference: ``accuracy``, ``speed`` or ``size``.
-        family: Name of the family.
+        family: Name of the family or baseline.
         reason: The reason in words.
+        kind: Which of the two it is.
     """
 
     preference: str
     family: str
     reason: str
+    kind: Literal["family", "baseline"] = "family"
 
 
 @dataclass(frozen=True)
@@ -195,6 +253,7 @@ class Comparison:
         verdict: The result in sentences.
         advice: The recommended family under each preference.
         baselines: Mean scores of the baselines on the folds, by name.
+        baseline_results: The baselines on the holdout, best first.
         notes: Limitations of the results, one sentence each.
     """
 
@@ -214,7 +273,18 @@ class Comparison:
     verdict: str
     advice: tuple[Advice, ...] = ()
     baselines: dict[str, float] = field(default_factory=dict)
+    baseline_results: tuple[ComparedBaseline, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def scored(self) -> list[FamilyResult]:
+        """The families that have a score."""
+        return [family for family in self.families if family.folds is not None]
+
+    @property
+    def contenders(self) -> list[Contender]:
+        """The families that have a score, and then the baselines."""
+        return [*self.scored, *self.baseline_results]
 
     @property
     def terms(self) -> Terms:

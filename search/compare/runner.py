@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
+from search.compare.baselines import score_on_holdout
 from search.compare.costs import Costs, measure
 from search.compare.families import EVERYWHERE, Family, family_plan, study_families
 from search.compare.page import write_files
@@ -125,6 +126,7 @@ class _Comparing:
                 if not (self._search(executor) and self._retrain(executor)):
                     return None
                 self._score_baselines(executor)
+                self._score_baselines_on_holdout(executor)
             self._measure()
             return summarize(self._plan, self._store, seeds=self._options.seeds, seconds=self._time.elapsed)
         finally:
@@ -173,7 +175,8 @@ class _Comparing:
         return not retraining.interrupted
 
     def _score_baselines(self, executor: Executor) -> None:
-        if self._store.whole.get("baselines") is None:
+        whole = self._store.whole
+        if whole.get("baselines") is None or whole.get("baseline_calibrations") is None:
             task, data = task_of(self._plan), self._plan.search_data()
             names = tuple(chain.from_iterable(task.baseline_groups(data)))
             seconds = baseline_seconds(self._time.timeout)
@@ -181,10 +184,31 @@ class _Comparing:
             if outcome.failure is not None:
                 self._listener.on_message(f"the baselines could not be scored: {outcome.failure.reason}")
             else:
-                self._store.whole.set(
-                    "baselines",
-                    {name: found.score for name, found in outcome.result.items() if isinstance(found, BaselineResult)},
-                )
+                found = {name: each for name, each in outcome.result.items() if isinstance(each, BaselineResult)}
+                whole.set("baseline_calibrations", {name: each.calibration for name, each in found.items()})
+                whole.set("baselines", {name: each.score for name, each in found.items()})
+
+    def _score_baselines_on_holdout(self, executor: Executor) -> None:
+        """One after the other while nothing else runs, because their latency is measured, too."""
+        whole = self._store.whole
+        known, calibrations = dict(whole.get("baseline_holdout", {})), whole.get("baseline_calibrations", {})
+        missing = [name for name in whole.get("baselines", {}) if name not in known]
+        if not missing:
+            return
+        self._listener.on_phase("scoring the baselines on the holdout")
+        task, data = task_of(self._plan), executor.data.share(self._plan.whole_data())
+        seconds = baseline_seconds(self._time.timeout)
+        for name in missing:
+            arguments = (task, data, self._plan.holdout, name, calibrations.get(name), seconds)
+            outcome = run_one(executor, Job(0, score_on_holdout, arguments))
+            if outcome.failure is not None:
+                self._listener.on_message(f"baseline {name} could not be scored: {outcome.failure.reason}")
+                continue
+            known[name] = outcome.result
+            whole.set("baseline_holdout", known)
+            if isinstance(outcome.result, str):
+                self._listener.on_message(f"baseline {name} has no score on the holdout: {outcome.result}")
+            self._note_time()
 
     def _measure(self) -> None:
         best = best_trials(self._store)

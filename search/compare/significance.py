@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import listed
 from lstmgru.evaluation.significance import LEVEL, Interval, holm
-from search.compare.results import Difference, Standing
+from search.compare.results import ComparedBaseline, Difference, FamilyResult, Standing
 from search.tasks.compare import Terms
 
 if TYPE_CHECKING:
@@ -44,6 +44,27 @@ def differences(results: Mapping[str, Sequence[SeedResult]], best: str, compare:
     found = {name: _difference(seeds, results[best], compare) for name, seeds in others.items()}
     corrected = holm([each.p_value for each in found.values()])
     return {name: replace(each, corrected=value) for (name, each), value in zip(found.items(), corrected, strict=True)}
+
+
+def baseline_differences(
+    baselines: Mapping[str, SeedResult], best: Sequence[SeedResult], compare: Compare
+) -> dict[str, Difference]:
+    """Differences of the baselines from the best family, on the holdout.
+
+    The p-values are corrected for the number of baselines (Holm 1979).
+
+    Args:
+        baselines: Their results by name.
+        best: Results of the seeds of the best family, at least one.
+        compare: Compares results.
+    """
+    found = {name: _difference([result], best, compare) for name, result in baselines.items()}
+    seeds = [each.holdout for each in best]
+    corrected = holm([each.p_value for each in found.values()])
+    return {
+        name: replace(each, corrected=value, beyond_seeds=seeds_differ_from(seeds, baselines[name].holdout))
+        for (name, each), value in zip(found.items(), corrected, strict=True)
+    }
 
 
 def _difference(ours: Sequence[SeedResult], theirs: Sequence[SeedResult], compare: Compare) -> Difference:
@@ -87,6 +108,19 @@ def seeds_differ(one: Sequence[float], other: Sequence[float]) -> bool | None:
     return bool(test.pvalue < LEVEL)
 
 
+def seeds_differ_from(seeds: Sequence[float], value: float) -> bool | None:
+    """Whether the scores of seeds differ significantly from that of a baseline (t test); ``None``: fewer than two."""
+    from scipy.special import stdtr
+
+    if len(seeds) < 2:
+        return None
+    mean, deviation = _moments(seeds)
+    if deviation == 0:
+        return mean != value
+    statistic = abs(mean - value) / deviation * math.sqrt(len(seeds))
+    return bool(2 * stdtr(len(seeds) - 1, -statistic) < LEVEL)
+
+
 def verdict(best: str, standings: Mapping[str, Standing], terms: Terms) -> str:
     """The result of a comparison in sentences.
 
@@ -113,24 +147,34 @@ def verdict(best: str, standings: Mapping[str, Standing], terms: Terms) -> str:
     return f"{best} has the best score on the folds, but {few}."
 
 
-def against_baselines(baselines: Mapping[str, float], scores: Mapping[str, float], *, larger_is_better: bool) -> str:
-    """Which families beat the best baseline on the folds, as a sentence; empty without baselines or scores.
+def against_baselines(best: FamilyResult, baselines: Sequence[ComparedBaseline], terms: Terms) -> str:
+    """Whether the best family beats the baselines on the holdout, in a sentence; empty without baselines or a score.
+
+    Folds are no comparison: networks chose their epoch and the best candidate there, and baselines chose nothing.
 
     Args:
-        baselines: Scores of the baselines on the folds, by name.
-        scores: Scores of the families on the folds, by name.
-        larger_is_better: Which way scores are better.
+        best: The family with the best score on the folds.
+        baselines: The baselines with their standings relative to this family, best score first.
+        terms: Words of the task.
     """
-    if not baselines or not scores:
+    if not baselines or best.holdout is None:
         return ""
-    name, limit = (max if larger_is_better else min)(baselines.items(), key=lambda item: item[1])
-    baseline = f"the best baseline on the folds ({name.replace('_', ' ')}, {limit:.4g})"
-    better = [family for family, score in scores.items() if (score > limit if larger_is_better else score < limit)]
-    if len(better) == len(scores):
-        return f"All families beat {baseline}."
-    if not better:
-        return f"No family beats {baseline}: use the baseline."
-    return f"Only {listed(better)} {_verb(better, 'beats', 'beat')} {baseline}."
+    score, first = best.holdout.mean, baselines[0]
+    numbers = f"{terms.name} {score:.4g} against {first.holdout.mean:.4g}"
+    better = [each.title for each in baselines if each.standing == "better"]
+    if better:
+        subject = f"the {'baseline' if len(better) == 1 else 'baselines'} {listed(better)}"
+        ending = "use it" if len(better) == 1 else f"use {first.title}"
+        return f"On the holdout, {subject} {_verb(better, 'is', 'are')} better than {best.name} ({numbers}): {ending}."
+    if all(each.standing == "worse" for each in baselines):
+        which = "the only baseline" if len(baselines) == 1 else "all baselines"
+        return f"{best.name} beats {which} on the holdout; the best one is {first.title} ({numbers})."
+    lead = f"the best baseline on the holdout ({first.title}): {numbers}"
+    few = first.difference is None or first.difference.low is None
+    why = f"with too few {terms.units} for a significance test" if few else "a difference that is not significant"
+    if score != first.holdout.mean and (score > first.holdout.mean) == terms.larger_is_better:
+        return f"{best.name} does not clearly beat {lead}, {why}."
+    return f"{best.name} does not beat {lead}, {why}. Prefer {first.title}."
 
 
 def _undecided(best: str, by: Mapping[Standing, list[str]], terms: Terms) -> str:

@@ -6,7 +6,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from search.compare.results import Advice, FamilyResult, Trait
+from lstmgru.errors import listed
+from search.compare.results import Advice, ComparedBaseline, Contender, FamilyResult, Trait
 from search.compare.tables import megabytes, number, seconds
 from search.tasks.compare import ClassScore, LengthScore, Terms
 
@@ -234,20 +235,22 @@ def _accuracy(family: FamilyResult, scored: Sequence[FamilyResult], terms: Terms
 
 
 _NOT_WORSE = ("best", "equal", "seeds", "better", "unknown")
-_COSTS: dict[str, tuple[str, Callable[[FamilyResult], float | None], Callable[[float], str]]] = {
-    "speed": ("fastest {output}", lambda family: family.latency, seconds),
-    "size": ("fewest parameters", lambda family: family.n_parameters, lambda value: f"{value:,.0f}"),
+_COSTS: dict[str, tuple[str, Callable[[Contender], float | None], Callable[[float], str]]] = {
+    "speed": ("fastest {output}", lambda each: each.latency, seconds),
+    "size": ("fewest parameters", lambda each: each.n_parameters, lambda value: f"{value:,.0f}"),
 }
 
 
-def advise(families: Sequence[FamilyResult], terms: Terms) -> tuple[Advice, ...]:
-    """The family to use for accuracy, for speed and for size.
+def advise(families: Sequence[FamilyResult], baselines: Sequence[ComparedBaseline], terms: Terms) -> tuple[Advice, ...]:
+    """The family or baseline to use for accuracy, for speed and for size.
 
-    For accuracy it is the family with the best score on the folds; the holdout is never used to choose. For speed and
-    size it is the fastest and the smallest family among those that are not significantly worse.
+    For accuracy it is the family with the best score on the folds, or the best baseline of the holdout if this family
+    is not better there. For speed and size it is the fastest and the smallest of the families that are not
+    significantly worse, and of the baselines that are at least as good on the holdout as one of these families.
 
     Args:
         families: All families; those without a standing are never recommended.
+        baselines: The baselines, best score on the holdout first.
         terms: Words of the task.
     """
     scored = [family for family in families if family.standing is not None]
@@ -255,14 +258,47 @@ def advise(families: Sequence[FamilyResult], terms: Terms) -> tuple[Advice, ...]
     if best is None:
         return ()
     candidates = [family for family in scored if family.standing in _NOT_WORSE]
-    advice = [Advice("accuracy", best.name, _most_accurate(best, candidates, len(scored)))]
+    advice = [_accurate(best, candidates, len(scored), baselines, terms)]
+    simple = [each for each in baselines if any(_as_good(each, family, terms) for family in candidates)]
+    eligible: list[Contender] = [*candidates, *simple]
     for preference, (what, cost, shown) in _COSTS.items():
-        known = [(value, family) for family in candidates if (value := cost(family)) is not None]
+        known = [(value, each) for each in eligible if (value := cost(each)) is not None]
         if known:
-            value, family = min(known, key=lambda pair: pair[0])
-            reason = _reason(what.format(output=terms.output), shown(value), family, best, len(candidates))
-            advice.append(Advice(preference, family.name, reason))
+            value, found = min(known, key=lambda pair: pair[0])
+            words = what.format(output=terms.output), shown(value)
+            if isinstance(found, ComparedBaseline):
+                reason = f"{words[0]}, {words[1]}; {_accuracy_of(found, candidates, terms)}"
+                advice.append(Advice(preference, found.name, reason, "baseline"))
+            else:
+                advice.append(Advice(preference, found.name, _reason(*words, found, best, len(candidates))))
     return tuple(advice)
+
+
+def _accurate(
+    best: FamilyResult,
+    candidates: Sequence[FamilyResult],
+    count: int,
+    baselines: Sequence[ComparedBaseline],
+    terms: Terms,
+) -> Advice:
+    if baselines and best.holdout is not None and _as_good(baselines[0], best, terms):
+        first = baselines[0]
+        numbers = f"{first.holdout.mean:.4g} against {best.holdout.mean:.4g}"
+        return Advice("accuracy", first.name, f"{best.name} is not better on the holdout, {numbers}", "baseline")
+    return Advice("accuracy", best.name, _most_accurate(best, candidates, count))
+
+
+def _as_good(baseline: ComparedBaseline, family: FamilyResult, terms: Terms) -> bool:
+    """Whether a baseline is at least as good as a family on the holdout."""
+    if family.holdout is None:
+        return False
+    score, other = baseline.holdout.mean, family.holdout.mean
+    return score >= other if terms.larger_is_better else score <= other
+
+
+def _accuracy_of(baseline: ComparedBaseline, families: Sequence[FamilyResult], terms: Terms) -> str:
+    names = [family.name for family in families if _as_good(baseline, family, terms)]
+    return f"on the holdout at least as good as {listed(names)}"
 
 
 def _most_accurate(best: FamilyResult, candidates: Sequence[FamilyResult], count: int) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.compare.results import Comparison, Counts, FamilyResult, Score, Standing
+from search.compare.baselines import compared_baselines
+from search.compare.results import ComparedBaseline, Comparison, Counts, FamilyResult, Score, Standing
 from search.compare.significance import against_baselines, differences, standing, verdict
 from search.compare.store import ORIGIN, ComparisonStore, FamilyStore
 from search.compare.strengths import advise, with_traits
@@ -64,7 +65,12 @@ def summarize(plan: Plan, store: ComparisonStore, *, seeds: int, seconds: float)
     ]
     families.sort(key=lambda family: ranked.index(family.name) if family.name in scored else len(ranked))
     judged = with_traits(families, task.terms)
-    baselines = store.whole.get("baselines", {})
+    rows = compared_baselines(
+        store.whole.get("baseline_holdout", {}),
+        scored[best] if best is not None else (),
+        task,
+        task_of(plan).seed_result,
+    )
     return Comparison(
         study=plan.name,
         uid=store.uid,
@@ -79,22 +85,20 @@ def summarize(plan: Plan, store: ComparisonStore, *, seeds: int, seconds: float)
         seconds=round(seconds, 1),
         families=judged,
         best=best,
-        verdict=_verdict(judged, baselines, task.terms),
-        advice=advise(judged, task.terms),
-        baselines=baselines,
+        verdict=_verdict(judged, rows, task.terms),
+        advice=advise(judged, rows, task.terms),
+        baselines=store.whole.get("baselines", {}),
+        baseline_results=rows,
         notes=tuple(_notes(plan, judged, count, seeds)),
     )
 
 
-def _verdict(families: Sequence[FamilyResult], baselines: Mapping[str, float], terms: Terms) -> str:
-    standings = {family.name: family.standing for family in families if family.standing}
-    best = next((name for name, found in standings.items() if found == "best"), None)
+def _verdict(families: Sequence[FamilyResult], baselines: Sequence[ComparedBaseline], terms: Terms) -> str:
+    best = next((family for family in families if family.standing == "best"), None)
     if best is None:
         return "No family has a score."
-    scores = {family.name: family.folds.mean for family in families if family.folds}
-    others = {name: found for name, found in standings.items() if name != best}
-    compared = against_baselines(baselines, scores, larger_is_better=terms.larger_is_better)
-    return f"{verdict(best, others, terms)} {compared}".rstrip()
+    others = {family.name: family.standing for family in families if family.standing and family is not best}
+    return f"{verdict(best.name, others, terms)} {against_baselines(best, baselines, terms)}".rstrip()
 
 
 def _seeds(family: FamilyStore, count: int, seeds: int) -> list[SeedResult]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from search.compare.results import Comparison, FamilyResult
+from search.compare.results import Advice, ComparedBaseline, Comparison, Contender, FamilyResult
 from search.compare.significance import STANDINGS
 from search.reports.formatting import counted
+from search.tasks.compare import Terms
 
 _MOST_STEPS = 5
 _MOST_CLASSES = 20
@@ -50,17 +51,22 @@ def all_tables(comparison: Comparison) -> Iterator[TextTable]:
 
 
 def advice_table(comparison: Comparison) -> TextTable:
-    """The family to use under each preference."""
-    rows = tuple((each.preference, each.family, each.reason) for each in comparison.advice)
+    """The family or baseline to use under each preference."""
+    rows = tuple((each.preference, _recommended(each), each.reason) for each in comparison.advice)
     head = ("preference", "family", "reason")
     return TextTable("Recommendations", "", head, rows, words=head)
 
 
+def _recommended(advice: Advice) -> str:
+    return f"{advice.family.replace('_', ' ')} (baseline)" if advice.kind == "baseline" else advice.family
+
+
 def _candidates(comparison: Comparison) -> TextTable:
     rows = tuple(
-        (family.name, family.words, family.layers or "none", f"{family.n_parameters:,}" if family.n_parameters else "")
+        (family.name, family.words, family.layers or "none", _count(family.n_parameters))
         for family in comparison.families
     )
+    rows += tuple((each.title, "baseline", "", _count(each.n_parameters)) for each in comparison.baseline_results)
     caption = f"The best of {counted(comparison.trials, 'trial')} of each family is retrained with new seeds."
     head = ("family", "candidates", "best candidate", "parameters")
     return TextTable("Families", caption, head, rows, words=head[:3])
@@ -68,7 +74,7 @@ def _candidates(comparison: Comparison) -> TextTable:
 
 def _scores(comparison: Comparison) -> TextTable:
     rows, terms, shown = [], comparison.terms, _score_format(comparison)
-    for family in _scored(comparison):
+    for family in comparison.scored:
         folds, holdout = family.folds, family.holdout
         assert folds is not None and holdout is not None  # noqa: PT018  # a family is scored on both or on none
         rows.append(
@@ -85,10 +91,14 @@ def _scores(comparison: Comparison) -> TextTable:
                 shown(holdout.high),
             )
         )
+    rows += [
+        (each.title, "", "", "", "", "", shown(each.holdout.mean), "", "", "") for each in comparison.baseline_results
+    ]
     caption = (
         f"{terms.title}, {'larger' if terms.larger_is_better else 'smaller'} is better: mean over "
         f"{counted(comparison.folds, 'fold')} and all seeds, standard deviation over seeds and over folds, minimum and "
-        "maximum over seeds; then the same on the holdout, which is never used to choose."
+        "maximum over seeds; then the same on the holdout, which is never used to choose a family. Baselines are "
+        "compared on the holdout alone, because networks chose their epoch and the best candidate on the folds."
     )
     head = ("family", "folds", "sd seeds", "sd folds", "min", "max", "holdout", "sd", "min", "max")
     return TextTable("Scores", caption, head, tuple(rows))
@@ -97,18 +107,23 @@ def _scores(comparison: Comparison) -> TextTable:
 def _differences(comparison: Comparison) -> TextTable:
     rows: list[tuple[str, ...]] = []
     terms = comparison.terms
-    for family in _scored(comparison):
-        difference = family.difference
-        words = STANDINGS[family.standing].format(units=terms.units) if family.standing else ""
+    for each in comparison.contenders:
+        difference, words = each.difference, _standing(each, terms)
         if difference is None:
-            rows.append((family.name, "", "", "", "", words))
+            rows.append((each.title, "", "", "", "", words))
             continue
         interval = "" if difference.low is None else f"{signed(difference.low)} to {signed(difference.high)}"
         p_values = [probability(value) for value in (difference.p_value, difference.corrected)]
-        rows.append((family.name, signed(difference.mean), interval, *p_values, words))
-    caption = f"{terms.test}; p-values corrected for all comparisons (Holm)."
+        rows.append((each.title, signed(difference.mean), interval, *p_values, words))
+    caption = f"{terms.test}; p-values corrected for all families and for all baselines (Holm)."
     head = ("family", "difference", "95 % interval", "p", "corrected", "standing")
     return TextTable("Against the best family", caption, head, tuple(rows), words=("family", "standing"))
+
+
+def _standing(each: Contender, terms: Terms) -> str:
+    if each.standing == "better" and isinstance(each, ComparedBaseline):
+        return "better on the holdout"
+    return STANDINGS[each.standing].format(units=terms.units) if each.standing else ""
 
 
 def _costs(comparison: Comparison) -> TextTable:
@@ -116,18 +131,31 @@ def _costs(comparison: Comparison) -> TextTable:
     rows = tuple(
         (
             family.name,
-            f"{family.n_parameters:,}" if family.n_parameters else "",
+            _count(family.n_parameters),
             seconds(family.epoch_seconds),
             seconds(family.best_seconds),
             seconds(family.latency),
             seconds(family.batch_latency),
             megabytes(family.memory),
         )
-        for family in _scored(comparison)
+        for family in comparison.scored
+    )
+    rows += tuple(
+        (
+            each.title,
+            _count(each.n_parameters),
+            "",
+            seconds(each.fit_seconds),
+            seconds(each.latency),
+            seconds(each.batch_latency),
+            "",
+        )
+        for each in comparison.baseline_results
     )
     caption = (
         "Of the best candidate, on one thread: time per epoch and until the best epoch (mean over the folds), time for "
-        f"the {terms.output}s of 1 and of {terms.timed}, and memory that training adds to a fresh process."
+        f"the {terms.output}s of 1 and of {terms.timed}, and memory that training adds to a fresh process. "
+        'Of a baseline, "to best" is the time of its fit to everything before the holdout.'
     )
     head = ("family", "parameters", "epoch", "to best", f"1 {terms.case}", f"64 {terms.cases}", "memory")
     return TextTable("Costs", caption, head, rows)
@@ -157,13 +185,11 @@ def _trials(comparison: Comparison) -> TextTable:
 
 
 def _steps(comparison: Comparison) -> TextTable:
-    families = [family for family in _scored(comparison) if len(family.steps) > 1]
+    shown_rows = [each for each in comparison.contenders if len(each.steps) > 1]
     horizon = comparison.horizon or 1
     count = min(_MOST_STEPS, horizon)
     shown = [round(position * (horizon - 1) / max(1, count - 1)) for position in range(count)]
-    rows = tuple(
-        (family.name, *(score(family.steps[step]) for step in shown), number(family.growth)) for family in families
-    )
+    rows = tuple((each.title, *(score(each.steps[step]) for step in shown), number(each.growth)) for each in shown_rows)
     caption = f"{comparison.terms.title} on the holdout at single steps; growth is the last step over the first."
     head = ("family", *(f"step {step + 1}" for step in shown), "growth")
     return TextTable("By step of the horizon", caption, head, rows)
@@ -183,7 +209,7 @@ def _contexts(comparison: Comparison) -> TextTable:
 
 
 def _lengths(comparison: Comparison) -> TextTable:
-    families = [family for family in _scored(comparison) if family.lengths]
+    families = [each for each in comparison.contenders if each.lengths]
     groups = dict.fromkeys((each.shortest, each.longest, each.cases) for family in families for each in family.lengths)
     scores = [{(each.shortest, each.longest): each.score for each in family.lengths} for family in families]
     shown = _score_format(comparison)
@@ -194,13 +220,13 @@ def _lengths(comparison: Comparison) -> TextTable:
     terms = comparison.terms
     unit = terms.length_unit
     caption = f"{terms.title} on the short, middle and long {terms.cases} of the holdout, by their {unit}."
-    head = (unit, terms.cases, *(family.name for family in families))
+    head = (unit, terms.cases, *(family.title for family in families))
     return TextTable("By length", caption, head, rows, words=(unit,))
 
 
 def _classes(comparison: Comparison) -> TextTable:
-    families = [family for family in _scored(comparison) if family.classes]
-    codes = shown_classes(families)
+    families = [each for each in comparison.contenders if each.classes]
+    codes = shown_classes(comparison.scored)
     rows = tuple(
         (
             families[0].classes[code].name,
@@ -212,23 +238,20 @@ def _classes(comparison: Comparison) -> TextTable:
     caption = f"F1 of each class on the holdout, and the number of {comparison.cases} of the class there."
     if families and len(codes) < len(families[0].classes):
         caption += f" Shown are the {len(codes)} of {len(families[0].classes)} classes in which families differ most."
-    head = ("class", comparison.cases, *(family.name for family in families))
+    head = ("class", comparison.cases, *(family.title for family in families))
     return TextTable("By class", caption, head, rows, words=("class",))
 
 
 def shown_classes(families: Sequence[FamilyResult]) -> list[int]:
     """Codes of the classes that are shown: all, or where there are many, those in which the families differ most."""
-    if not families:
-        return []
-    f1 = [[each.f1 for each in family.classes] for family in families]
+    f1 = [[each.f1 for each in family.classes] for family in families if family.classes]
     spreads = [max(scores) - min(scores) for scores in zip(*f1, strict=True)]
     widest = sorted(range(len(spreads)), key=lambda code: -spreads[code])
     return sorted(widest[:_MOST_CLASSES])
 
 
-def _scored(comparison: Comparison) -> list[FamilyResult]:
-    """The families that have a score."""
-    return [family for family in comparison.families if family.folds is not None]
+def _count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
 
 
 def _score_format(comparison: Comparison) -> Callable[[float | None], str]:

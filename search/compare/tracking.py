@@ -54,6 +54,7 @@ def track(
         # The step grows with the number of trials and seeds, so a later state does not replace an earlier one.
         step = comparison.trials * 1000 + comparison.seeds
         metrics = [metric for family in comparison.families for metric in _metrics(family)]
+        metrics += [(f"baseline {each.name}/holdout", each.holdout.mean) for each in comparison.baseline_results]
         points = [Point(name, float(value), state.start, step) for name, value in metrics]
         runs.write(state, params={"metric": comparison.metric}, points=points, tags=tags)
         for name in COMPARISON_FILES:

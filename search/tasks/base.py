@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from search.config.study_config import StudyConfig
     from search.reports.task_pages import TaskPages
     from search.study.records import StudyRecord
-    from search.tasks.compare import ComparedTask
+    from search.tasks.compare import BaselineScores, ComparedTask
     from search.tasks.data import ModelColumns, SeedResult
     from search.tasks.final import FinalJob, HoldoutScores
     from search.tasks.plan import Plan
@@ -235,6 +235,12 @@ class Task(ABC, Generic[Data, Split, Model]):
     """Scores a retrained candidate on the holdout, as :attr:`seed_result` holds the scores.
 
     Raises ``DataError`` if the metric is undefined there.
+    """
+
+    score_compared_baseline: Lazy[Callable[[Data, Split, str, dict[str, Any] | None, TimeLimit], BaselineScores]]
+    """Scores a baseline on the holdout, given its name and the calibration of its intervals.
+
+    Raises ``BaselineTooSlow`` if it takes longer than the limit, and ``DataError`` if it cannot be fitted.
     """
 
     def smallest(self, data: Data, model: Model) -> tuple[Data, Model]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -169,6 +171,45 @@ class ClassScore:
     support: int
     recall: float
     f1: float
+
+
+@dataclass(frozen=True)
+class BaselineScores:
+    """A baseline on the holdout, fitted to everything before it.
+
+    Attributes:
+        scores: Its scores, as those of a seed on the holdout.
+        n_parameters: Numbers that it learned or stores.
+        fit_seconds: Seconds of the fit.
+        latency: Seconds for the output of one window or sequence.
+        batch_latency: Seconds for the outputs of a batch of 64.
+    """
+
+    scores: dict[str, Any]
+    n_parameters: int
+    fit_seconds: float
+    latency: float
+    batch_latency: float
+
+
+BATCH = 64
+"""Batch size for which latency is measured in addition to 1."""
+_FEWEST_PASSES, _MOST_PASSES, _ENOUGH_SECONDS = 5, 200, 0.3
+
+
+def median_seconds(run: Callable[[], Any]) -> float:
+    """Seconds of a call: the median of several after a warm-up, or of a long one the time of the first."""
+    start = time.perf_counter()
+    run()
+    first = time.perf_counter() - start
+    if first > _ENOUGH_SECONDS:
+        return first
+    seconds: list[float] = []
+    while len(seconds) < _FEWEST_PASSES or (sum(seconds) < _ENOUGH_SECONDS and len(seconds) < _MOST_PASSES):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
 
 
 class ComparedTask(ABC):

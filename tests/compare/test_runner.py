@@ -142,6 +142,13 @@ def test_a_comparison_is_told_in_every_place_and_a_second_run_changes_nothing(tm
         assert len(family["steps"]) == found["horizon"] == 3
         assert family["latency"] > 0
         assert family["memory"] >= 0
+    assert {each["name"] for each in found["baseline_results"]} == found["baselines"].keys() >= {"naive", "linear"}
+    for baseline in found["baseline_results"]:
+        assert len(baseline["steps"]) == 3
+        assert baseline["latency"] > 0
+        assert baseline["difference"]["mean"] == pytest.approx(
+            baseline["holdout"]["mean"] - _of(found, found["best"])["holdout"]["mean"], rel=1e-5
+        )
     folder = tmp_path / "studies" / "tiny.report"
     assert json.loads((folder / "compare.json").read_text()) == found
     assert found["verdict"] in (folder / "compare.html").read_text()
@@ -194,6 +201,7 @@ def test_a_study_of_labels_is_compared_by_the_command(study: str, tmp_path: Path
             {"fast", "flat", "slow"} if study == "waves" else {"good", "bad"}
         )
     assert {"majority"} < found["baselines"].keys()
+    assert {each["name"] for each in found["baseline_results"]} == found["baselines"].keys()
     page = (tmp_path / "studies" / f"{study}.report" / "compare.html").read_text()
     assert "By class" in page
     assert "By length" in page

@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.comparisons import make_baseline, make_family, make_score
 from helpers.lazy import LazyModule
 
 from lstmgru.evaluation.significance import holm, paired_interval
-from search.compare.results import Difference, Standing
+from search.compare.results import ComparedBaseline, Difference, Standing
 from search.compare.significance import (
     STANDINGS,
     Compare,
     against_baselines,
+    baseline_differences,
     differences,
     seeds_differ,
+    seeds_differ_from,
     standing,
     verdict,
 )
@@ -169,40 +172,67 @@ def test_there_is_a_winner_only_where_all_others_are_worse() -> None:
 
 
 @pytest.mark.parametrize(
-    ("baselines", "scores", "words"),
+    ("baselines", "words"),
     [
-        ({}, {"gru": 1.0}, ""),
-        ({"naive": 2.0}, {}, ""),
+        ([], ""),
         (
-            {"naive": 2.0, "linear": 1.5},
-            {"gru": 1.0, "lstm": 1.4},
-            "All families beat the best baseline on the folds (linear, 1.5).",
+            [make_baseline("linear", 2.5), make_baseline("naive", 3.5)],
+            "gru beats all baselines on the holdout; the best one is linear (MAE 2 against 2.5).",
+        ),
+        ([make_baseline()], "gru beats the only baseline on the holdout; the best one is seasonal naive (MAE 2 "
+                            "against 2.5)."),
+        (
+            [make_baseline("linear", 1.9, standing="better"), make_baseline("naive", 3.5)],
+            "On the holdout, the baseline linear is better than gru (MAE 2 against 1.9): use it.",
         ),
         (
-            {"seasonal_naive": 1.2, "linear": 1.5},
-            {"gru": 1.0, "lstm": 1.4},
-            "Only gru beats the best baseline on the folds (seasonal naive, 1.2).",
+            [make_baseline("linear", 1.8, standing="better"), make_baseline("theta", 1.9, standing="better")],
+            "On the holdout, the baselines linear and theta are better than gru (MAE 2 against 1.8): use linear.",
         ),
         (
-            {"linear": 0.9},
-            {"gru": 1.0, "lstm": 0.9},
-            "No family beats the best baseline on the folds (linear, 0.9): use the baseline.",
+            [make_baseline("linear", 1.9, standing="equal"), make_baseline("naive", 3.5)],
+            "gru does not beat the best baseline on the holdout (linear): MAE 2 against 1.9, a difference that is not "
+            "significant. Prefer linear.",
+        ),
+        (
+            [make_baseline("linear", 2.1, standing="seeds"), make_baseline("naive", 3.5)],
+            "gru does not clearly beat the best baseline on the holdout (linear): MAE 2 against 2.1, a difference that "
+            "is not significant.",
+        ),
+        (
+            [make_baseline("linear", 2.1, standing="unknown", difference=Difference(0.1, None, None, 1.0, 1.0, True))],
+            "gru does not clearly beat the best baseline on the holdout (linear): MAE 2 against 2.1, with too few "
+            "cutoffs for a significance test.",
         ),
     ],
-)
-def test_families_are_held_against_the_simple_methods(
-    baselines: dict[str, float], scores: dict[str, float], words: str
+)  # fmt: skip
+def test_the_best_family_is_compared_with_the_baselines_on_the_holdout(
+    baselines: list[ComparedBaseline], words: str
 ) -> None:
-    assert against_baselines(baselines, scores, larger_is_better=False) == words
+    gru = make_family("gru", standing="best", folds=make_score(1.0), holdout=make_score(2.0))
+
+    assert against_baselines(gru, baselines, WINDOWS) == words
 
 
-def test_the_best_simple_method_is_the_one_with_the_largest_accuracy() -> None:
-    baselines = {"majority": 0.3, "ridge": 0.8}
+def test_the_best_baseline_is_the_one_with_the_largest_accuracy() -> None:
+    gru = make_family("gru", standing="best", holdout=make_score(0.8))
+    said = partial(against_baselines, terms=Terms("accuracy", "texts"))
 
-    said = against_baselines(baselines, {"gru": 0.9, "lstm": 0.7}, larger_is_better=True)
+    assert said(gru, [make_baseline("ridge", 0.7, standing="equal")]).startswith("gru does not clearly beat")
+    assert said(gru, [make_baseline("ridge", 0.9, standing="equal")]).endswith("Prefer ridge.")
 
-    assert said == "Only gru beats the best baseline on the folds (ridge, 0.8)."
-    assert against_baselines(baselines, {"gru": 0.7}, larger_is_better=True).endswith(": use the baseline.")
+
+@pytest.mark.parametrize(
+    ("seeds", "value", "expected"),
+    [([1.0, 1.1, 0.9], 2.0, True), ([1.0, 1.1, 0.9], 1.05, False), ([1.0], 2.0, None), ([1.0, 1.0], 1.1, True),
+     ([1.0, 1.0], 1.0, False)],
+)  # fmt: skip
+def test_seeds_differ_from_a_baseline_where_the_t_test_says_so(
+    seeds: list[float], value: float, expected: bool | None
+) -> None:
+    assert seeds_differ_from(seeds, value) is expected
+    if len(set(seeds)) > 1:
+        assert bool(stats.ttest_1samp(seeds, value).pvalue < 0.05) is expected
 
 
 # --- the tests behind the standings -----------------------------------------------------------------------------------
@@ -236,6 +266,20 @@ def test_a_difference_has_the_interval_of_the_windows_averaged_over_the_seeds() 
         (expected.mean, expected.low, expected.high)
     )
     assert found["lstm"].corrected == found["lstm"].p_value == pytest.approx(expected.p_value)
+
+
+def test_baselines_are_compared_with_the_seeds_of_the_best_family_and_corrected_for_their_number() -> None:
+    best = [seed_result(errors(0.0, seed)) for seed in (1, 2, 3)]
+    baselines = {"linear": seed_result(errors(0.05, 4)), "naive": seed_result(errors(1.0, 5))}
+
+    found = baseline_differences(baselines, best, over_windows(7))
+
+    mean = np.mean([errors(0.0, seed) for seed in (1, 2, 3)], axis=0)
+    for name, result in baselines.items():
+        expected = paired_interval(np.array(result.by_time) - mean, np.arange(300), overlap=7)
+        assert (found[name].mean, found[name].p_value) == pytest.approx((expected.mean, expected.p_value))
+    assert [each.corrected for each in found.values()] == pytest.approx(holm([each.p_value for each in found.values()]))
+    assert standing(found["naive"], larger_is_better=False) == "worse"
 
 
 def test_several_differences_are_corrected_together() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from helpers.comparisons import make_counts, make_family, make_label_family, make_score
+from helpers.comparisons import make_baseline, make_counts, make_family, make_label_family, make_score
 
 from search.compare.results import FamilyResult
 from search.compare.strengths import RULES, advise, class_traits, judge, with_traits
@@ -226,32 +226,67 @@ def family(name: str, standing: Any, latency: float, size: int) -> FamilyResult:
 def test_speed_and_size_are_looked_for_among_what_is_not_shown_to_be_worse(
     families: list[tuple[str, Any, float, int]], chosen: tuple[str, ...]
 ) -> None:
-    advice = advise([family(*each) for each in families], WINDOWS)
+    advice = advise([family(*each) for each in families], (), WINDOWS)
 
     assert [each.preference for each in advice] == ["accuracy", "speed", "size"]
     assert tuple(each.family for each in advice) == chosen
 
 
 def test_advice_on_accuracy_names_those_that_need_not_be_worse() -> None:
-    first, *_ = advise([family("a", "best", 1, 1), family("b", "equal", 1, 1), family("c", "worse", 1, 1)], WINDOWS)
+    first, *_ = advise([family("a", "best", 1, 1), family("b", "equal", 1, 1), family("c", "worse", 1, 1)], (), WINDOWS)
 
     assert first.reason == "best score on the folds, 2.1; not significantly better than b"
 
 
 def test_of_labels_the_quickest_prediction_is_advised() -> None:
-    _, speed, _ = advise([family("a", "best", 2, 1), family("b", "equal", 1, 1)], Terms("accuracy", "sequences"))
+    _, speed, _ = advise([family("a", "best", 2, 1), family("b", "equal", 1, 1)], (), Terms("accuracy", "sequences"))
 
     assert speed.reason == "fastest prediction among families that are not significantly worse, 1 s"
 
 
 def test_nothing_is_advised_without_a_score() -> None:
-    assert advise([make_family("a", standing=None)], WINDOWS) == ()
+    assert advise([make_family("a", standing=None)], (make_baseline(),), WINDOWS) == ()
 
 
 def test_what_was_not_measured_is_not_advised() -> None:
     unmeasured = make_family("a", standing="best", latency=None, n_parameters=None)
 
-    assert [each.preference for each in advise([unmeasured], WINDOWS)] == ["accuracy"]
+    assert [each.preference for each in advise([unmeasured], (), WINDOWS)] == ["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("score", "latency", "size", "chosen"),
+    [
+        (1.9, 0.5, 5, ("linear", "linear", "linear")),  # ahead of the best family on the holdout, which has 2.0
+        (2.0, 5, 50, ("linear", "b", "b")),  # as good, but neither fast nor small
+        (2.2, 0.5, 5, ("a", "linear", "linear")),  # better than b, which has 2.3 and is not significantly worse
+        (2.4, 0.5, 5, ("a", "b", "b")),  # worse than all families that count
+    ],
+)
+def test_a_baseline_is_advised_where_it_is_as_good_and_costs_less(
+    score: float, latency: float, size: int, chosen: tuple[str, ...]
+) -> None:
+    families = [
+        make_family("a", standing="best", latency=3, n_parameters=30, holdout=make_score(2.0)),
+        make_family("b", standing="equal", latency=2, n_parameters=20, holdout=make_score(2.3)),
+        make_family("c", standing="worse", latency=1, n_parameters=10, holdout=make_score(3.0)),
+    ]
+    linear = make_baseline("linear", score, standing="equal", latency=latency, n_parameters=size)
+
+    advice = advise(families, [linear, make_baseline("naive", 9.0, latency=0.001)], WINDOWS)
+
+    assert tuple(each.family for each in advice) == chosen
+    assert [each.kind for each in advice] == ["baseline" if name == "linear" else "family" for name in chosen]
+
+
+def test_advice_on_a_baseline_says_what_it_is_as_good_as() -> None:
+    best = make_family("gru", standing="best", holdout=make_score(0.8))
+    ridge = make_baseline("ridge", 0.9, standing="equal")
+
+    accuracy, speed, _ = advise([best], [ridge], Terms("accuracy", "sequences"))
+
+    assert accuracy.reason == "gru is not better on the holdout, 0.9 against 0.8"
+    assert speed.reason == "fastest prediction, 0.1 ms; on the holdout at least as good as gru"
 
 
 # --- contexts ---------------------------------------------------------------------------------------------------------

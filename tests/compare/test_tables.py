@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from helpers.comparisons import (
+    make_baseline,
     make_comparison,
     make_family,
     make_label_comparison,
@@ -16,8 +17,18 @@ from helpers.comparisons import (
 )
 
 from search.cli.tables import print_comparison
-from search.compare.results import Comparison, FamilyResult, Trait
-from search.compare.tables import TextTable, all_tables, megabytes, number, probability, score, seconds, signed
+from search.compare.results import Advice, Comparison, FamilyResult, Trait
+from search.compare.tables import (
+    TextTable,
+    advice_table,
+    all_tables,
+    megabytes,
+    number,
+    probability,
+    score,
+    seconds,
+    signed,
+)
 from search.tasks.compare import ClassScore
 
 READABLE: dict[Any, dict[float | None, str]] = {
@@ -45,13 +56,14 @@ def test_every_table_has_a_row_for_each_family_that_it_is_about() -> None:
 
     rows = {each.title: [row[0] for row in each.rows] for each in all_tables(comparison)}
 
+    baselines = ["seasonal naive", "naive"]
     assert rows == {
-        "Families": ["gru", "lstm", "fused"],
-        "Scores": ["gru", "lstm"],
-        "Against the best family": ["gru", "lstm"],
-        "Costs": ["gru", "lstm"],
+        "Families": ["gru", "lstm", "fused", *baselines],
+        "Scores": ["gru", "lstm", *baselines],
+        "Against the best family": ["gru", "lstm", *baselines],
+        "Costs": ["gru", "lstm", *baselines],
         "Trials": ["gru", "lstm", "fused"],
-        "By step of the horizon": ["gru", "lstm"],
+        "By step of the horizon": ["gru", "lstm", *baselines],
         "By context length": ["gru", "gru", "lstm", "lstm"],
     }
     assert all(len(row) == len(each.head) for each in all_tables(comparison) for row in each.rows)
@@ -60,14 +72,16 @@ def test_every_table_has_a_row_for_each_family_that_it_is_about() -> None:
 def test_a_long_horizon_is_shown_at_five_of_its_steps() -> None:
     family = make_family(steps=tuple(float(step) for step in range(1, 25)))
 
-    found = sheet(make_comparison(family, horizon=24), "By step of the horizon")
+    found = sheet(make_comparison(family, horizon=24, baseline_results=()), "By step of the horizon")
 
     assert found.head == ("family", "step 1", "step 7", "step 13", "step 18", "step 24", "growth")
     assert found.rows == (("lstm", "1.000", "7.000", "13.00", "18.00", "24.00", "24"),)
 
 
 def test_a_horizon_of_one_step_has_no_table() -> None:
-    titles = [each.title for each in all_tables(make_comparison(make_family(steps=(1.0,)), horizon=1))]
+    titles = [
+        each.title for each in all_tables(make_comparison(make_family(steps=(1.0,)), horizon=1, baseline_results=()))
+    ]
 
     assert "By step of the horizon" not in titles
 
@@ -78,16 +92,36 @@ def test_of_labels_lengths_and_classes_have_tables_and_steps_have_none() -> None
     found = {each.title: each for each in all_tables(comparison)}
 
     assert not {"By step of the horizon", "By context length"} & found.keys()
-    assert found["By length"].head == ("steps", "sequences", "gru", "lstm")
-    assert found["By length"].rows == (("3 to 5", "40", "0.7000", "0.7000"), ("6 to 9", "40", "0.9000", "0.9000"))
-    assert found["By class"].head == ("class", "sequences", "gru", "lstm")
-    assert found["By class"].rows[1] == ("b", "30", "0.7500", "0.7500")
+    assert found["By length"].head == ("steps", "sequences", "gru", "lstm", "nearest neighbor")
+    assert found["By length"].rows == (
+        ("3 to 5", "40", "0.7000", "0.7000", "0.7000"),
+        ("6 to 9", "40", "0.9000", "0.9000", "0.8000"),
+    )
+    assert found["By class"].head == ("class", "sequences", "gru", "lstm", "nearest neighbor")
+    assert found["By class"].rows[1] == ("b", "30", "0.7500", "0.7500", "0.7000")
     assert found["Scores"].rows[1] == (
         "lstm", "0.8100", "0.05", "0.1", "0.8000", "0.8200", "0.8000", "0.05", "0.7900", "0.8100",
     )  # fmt: skip
     assert found["Scores"].caption.startswith("Accuracy, larger is better: mean over 2 folds and all seeds")
     assert "below 0 is worse; paired bootstrap over sequences" in found["Against the best family"].caption
     assert {"1 sequence", "64 sequences"} < set(found["Costs"].head)
+
+
+def test_baselines_have_scores_on_the_holdout_and_costs_of_their_fit() -> None:
+    better = make_baseline("linear", 1.8, standing="better", n_parameters=1234)
+    comparison = make_comparison(make_family("gru", standing="best", difference=None), baseline_results=(better,))
+
+    assert sheet(comparison, "Families").rows[1] == ("linear", "baseline", "", "1,234")
+    assert sheet(comparison, "Scores").rows[1] == ("linear", "", "", "", "", "", "1.800", "", "", "")
+    assert sheet(comparison, "Against the best family").rows[1][-1] == "better on the holdout"
+    assert sheet(comparison, "Costs").rows[1] == ("linear", "1,234", "", "10 ms", "0.1 ms", "0.2 ms", "")
+    assert sheet(comparison, "By step of the horizon").rows[1][1:] == ("2.000", "2.500", "3.000", "1.5")
+
+
+def test_a_recommended_baseline_is_called_one() -> None:
+    advice = (Advice("speed", "seasonal_naive", "quick", "baseline"), Advice("size", "gru", "small"))
+
+    assert [row[1] for row in advice_table(make_comparison(advice=advice)).rows] == ["seasonal naive (baseline)", "gru"]
 
 
 def test_of_texts_characters_are_counted_and_of_a_loss_smaller_is_better() -> None:
@@ -101,7 +135,9 @@ def test_of_texts_characters_are_counted_and_of_a_loss_smaller_is_better() -> No
 
 def test_a_part_that_a_family_has_no_score_of_stays_empty() -> None:
     short = make_label_family("gru").lengths[:1]
-    comparison = make_label_comparison(make_label_family("gru"), make_label_family("lstm", lengths=short))
+    comparison = make_label_comparison(
+        make_label_family("gru"), make_label_family("lstm", lengths=short), baseline_results=()
+    )
 
     assert sheet(comparison, "By length").rows[1] == ("6 to 9", "40", "0.9000", "")
 
@@ -111,7 +147,7 @@ def test_of_many_classes_those_in_which_families_differ_most_are_shown() -> None
         scores = (0.5 + shift * (code % 2) for code in range(50))
         return make_label_family(name, classes=tuple(ClassScore(f"c{n}", 9, f1, f1) for n, f1 in enumerate(scores)))
 
-    found = sheet(make_label_comparison(family("gru", 0.1), family("lstm", 0.3)), "By class")
+    found = sheet(make_label_comparison(family("gru", 0.1), family("lstm", 0.3), baseline_results=()), "By class")
 
     assert [row[0] for row in found.rows] == [f"c{code}" for code in range(1, 40, 2)]
     assert "Shown are the 20 of 50 classes in which families differ most." in found.caption
@@ -120,7 +156,7 @@ def test_of_many_classes_those_in_which_families_differ_most_are_shown() -> None
 def test_with_one_seed_and_one_fold_there_is_no_spread() -> None:
     family = make_family(folds=make_score(2.0, folds_sd=None), holdout=make_score(1.9, folds_sd=None), seeds=1)
 
-    (row,) = sheet(make_comparison(family), "Scores").rows
+    (row,) = sheet(make_comparison(family, baseline_results=()), "Scores").rows
 
     assert row == ("lstm", "2.000", "", "", "2.000", "2.000", "1.900", "", "1.900", "1.900")
 

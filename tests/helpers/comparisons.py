@@ -7,7 +7,16 @@ from typing import Any
 
 import optuna
 
-from search.compare.results import Advice, Comparison, Counts, Difference, FamilyResult, Score, Trait
+from search.compare.results import (
+    Advice,
+    ComparedBaseline,
+    Comparison,
+    Counts,
+    Difference,
+    FamilyResult,
+    Score,
+    Trait,
+)
 from search.space.space import Model, SearchSpace
 from search.tasks.compare import ClassScore, ContextScore, LengthScore
 
@@ -84,6 +93,21 @@ def make_family(name: str = "lstm", **changes: Any) -> FamilyResult:
     return FamilyResult(**{**values, **changes})
 
 
+def make_baseline(name: str = "seasonal_naive", holdout: float = 2.5, **changes: Any) -> ComparedBaseline:
+    """A baseline of which everything is known."""
+    values: dict[str, Any] = {
+        "holdout": Score(holdout, None, None, holdout, holdout, (holdout,)),
+        "standing": "worse",
+        "difference": Difference(0.5, 0.3, 0.7, 0.001, 0.002, True),
+        "steps": (2.0, 2.5, 3.0),
+        "n_parameters": 0,
+        "fit_seconds": 0.01,
+        "latency": 0.0001,
+        "batch_latency": 0.0002,
+    }
+    return ComparedBaseline(name, **{**values, **changes})
+
+
 def make_comparison(*families: FamilyResult, **changes: Any) -> Comparison:
     """A comparison of these families; without any, one of which everything is known."""
     best = make_family(
@@ -110,6 +134,7 @@ def make_comparison(*families: FamilyResult, **changes: Any) -> Comparison:
         "verdict": "gru is better than fused.",
         "advice": (Advice("accuracy", "gru", "the best score"), Advice("speed", "lstm", "quick")),
         "baselines": {"naive": 3.5, "seasonal_naive": 2.5},
+        "baseline_results": (make_baseline(), make_baseline("naive", 3.5)),
         "notes": ("Each family had 4 trials.",),
     }
     return Comparison(**{**values, **changes})
@@ -142,6 +167,16 @@ def make_label_comparison(*families: FamilyResult, **changes: Any) -> Comparison
         "cases": "sequences",
         "horizon": None,
         "baselines": {"majority": 0.3, "nearest_neighbor": 0.75},
+        "baseline_results": (
+            make_baseline(
+                "nearest_neighbor",
+                0.75,
+                steps=(),
+                lengths=(LengthScore(3, 5, 40, 0.7), LengthScore(6, 9, 40, 0.8)),
+                classes=tuple(ClassScore(name, 30, 0.7, 0.7) for name in "abc"),
+            ),
+            make_baseline("majority", 0.3, steps=()),
+        ),
     }
     made = families or (best, make_label_family("lstm"), make_label_family("fused", standing="worse"))
     return replace(make_comparison(*made), **{**values, **changes})

@@ -37,6 +37,7 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
     compare = lazy("search.tasks.forecasting.compare:ComparedForecasts")
     seed_result = lazy("search.tasks.forecasting.compare:ForecastSeed")
     score_seed = lazy("search.tasks.forecasting.compare:score_seed")
+    score_compared_baseline = lazy("search.tasks.forecasting.compare:score_compared_baseline")
 
     def plan(self, config: StudyConfig, *, study_file: Path | None = None) -> ForecastPlan:
         """See :meth:`search.tasks.base.Task.plan`."""

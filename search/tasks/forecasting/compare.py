@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -12,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lstmgru.evaluation.significance import Interval, paired_interval
-from search.tasks.compare import ComparedTask, ContextScore, seed_mean
+from search.tasks.compare import BATCH, BaselineScores, ComparedTask, ContextScore, median_seconds, seed_mean
 from search.tasks.data import SeedResult
-from search.tasks.forecasting.data import ForecastData
+from search.tasks.forecasting.data import ForecastBacktest, ForecastData
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.evaluation.forecasts import Array, ForecastEvaluation
+    from lstmgru.evaluation.time_limit import TimeLimit
     from lstmgru.training.fit_forecasts import FitResult
     from search.study.records import TrialRecord
     from search.tasks.forecasting.plan import ForecastPlan
@@ -48,9 +50,50 @@ def score_seed(data: ForecastData, holdout: Split, fitted: FitResult) -> dict[st
     """The scores on the holdout, as :class:`ForecastSeed` holds them."""
     from lstmgru.training.fit_forecasts import point_forecast, predict, quantile_forecast
 
-    metric, evaluation = data.metric, data.evaluation(holdout)
+    evaluation = data.evaluation(holdout)
     forecast = predict(fitted.network, fitted.scaler, data.panel, evaluation.cutoffs, data.forecast)
-    point, quantiles = point_forecast(forecast), quantile_forecast(forecast)
+    return _scores(data, evaluation, point_forecast(forecast), quantile_forecast(forecast))
+
+
+def score_compared_baseline(
+    data: ForecastData, holdout: Split, name: str, calibration: dict[str, Any] | None, limit: TimeLimit
+) -> BaselineScores:
+    """A baseline on the holdout.
+
+    Args:
+        data: Of the study, and the holdout, too.
+        holdout: The split that is scored.
+        name: Of the baseline.
+        calibration: Of its intervals on the folds, as plain values; ``None``: it has none.
+        limit: Of the time.
+
+    Raises:
+        BaselineTooSlow: It takes longer.
+        DataError: It cannot be fitted.
+    """
+    from lstmgru.evaluation.baselines import fit_baseline, forecaster
+
+    start = time.perf_counter()
+    fitted = fit_baseline(name, data.panel, holdout, data.forecast, data.context_length, data.short_series, limit)
+    fit_seconds, evaluation = time.perf_counter() - start, data.evaluation(holdout)
+    predict = forecaster(data.panel, fitted, limit)
+    point = predict(evaluation.cutoffs)
+    quantiles = ForecastBacktest(data, data.context_length).quantiles(evaluation, point, calibration)
+    one, batch = (np.resize(evaluation.cutoffs, count) for count in (1, BATCH))
+    return BaselineScores(
+        scores=_scores(data, evaluation, point, quantiles),
+        n_parameters=fitted.n_parameters,
+        fit_seconds=fit_seconds,
+        latency=median_seconds(lambda: predict(one)),
+        batch_latency=median_seconds(lambda: predict(batch)),
+    )
+
+
+def _scores(
+    data: ForecastData, evaluation: ForecastEvaluation, point: Array, quantiles: Array | None
+) -> dict[str, Any]:
+    """What :class:`ForecastSeed` holds of forecasts of the holdout."""
+    metric = data.metric
     errors = evaluation.window_errors(metric, point, quantiles)
     return {
         "holdout": evaluation.score(metric, point, quantiles),

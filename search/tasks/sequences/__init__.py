@@ -38,6 +38,7 @@ class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
     compare = lazy("search.tasks.sequences.compare:ComparedSequences")
     seed_result = lazy("search.tasks.sequences.compare:SequenceSeed")
     score_seed = lazy("search.tasks.sequences.compare:score_seed")
+    score_compared_baseline = lazy("search.tasks.sequences.compare:score_compared_baseline")
 
     def plan(self, config: StudyConfig, *, study_file: Path | None = None) -> SequencePlan:
         """See :meth:`search.tasks.base.Task.plan`."""

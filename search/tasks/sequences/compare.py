@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lstmgru.evaluation.significance import Interval, bootstrap_interval, bootstrap_scores
-from search.tasks.compare import ClassScore, ComparedTask, LengthScore, seed_mean
+from search.tasks.compare import (
+    BATCH,
+    BaselineScores,
+    ClassScore,
+    ComparedTask,
+    LengthScore,
+    median_seconds,
+    seed_mean,
+)
 from search.tasks.data import SeedResult
 from search.tasks.sequences.data import SequenceData
 
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
     from lstmgru.data.sequences.sequences import Indices, LabeledSequences
     from lstmgru.data.sequences.splits import SequenceSplit
     from lstmgru.evaluation.sequences import SequenceEvaluation
+    from lstmgru.evaluation.time_limit import TimeLimit
     from lstmgru.training.fit_sequences import SequenceFitResult
     from search.tasks.sequences.plan import SequencePlan
 
@@ -53,10 +63,51 @@ def score_seed(data: SequenceData, holdout: SequenceSplit, fitted: SequenceFitRe
     """
     from lstmgru.training.fit_sequences import predict_sequences
 
-    metric, evaluation, numbers = data.metric, data.evaluation(holdout), holdout.evaluation
-    evaluation.check(metric)
-    outputs = predict_sequences(fitted.network, fitted.encoding, data.sequences, numbers, data.labels)
-    groups = length_groups(case_lengths(data.sequences, numbers))
+    data.evaluation(holdout).check(data.metric)
+    outputs = predict_sequences(fitted.network, fitted.encoding, data.sequences, holdout.evaluation, data.labels)
+    return _scores(data, holdout, outputs)
+
+
+def score_compared_baseline(
+    data: SequenceData, holdout: SequenceSplit, name: str, calibration: dict[str, Any] | None, limit: TimeLimit
+) -> BaselineScores:
+    """A baseline on the holdout.
+
+    Args:
+        data: Of the study, and the holdout, too.
+        holdout: The split that is scored.
+        name: Of the baseline.
+        calibration: Ignored: labels have no intervals.
+        limit: Of the time.
+
+    Raises:
+        BaselineTooSlow: It takes longer.
+        DataError: It cannot be fitted.
+    """
+    from lstmgru.data.sequences.raw import RawSequences
+    from lstmgru.evaluation.sequence_baselines import fit_sequence_baseline
+
+    del calibration
+    data.evaluation(holdout).check(data.metric)
+    start = time.perf_counter()
+    fitted = fit_sequence_baseline(name, data.sequences, holdout.train, data.labels, limit)
+    fit_seconds, numbers = time.perf_counter() - start, holdout.evaluation
+    outputs = fitted.predict(RawSequences.of(data.sequences, numbers), limit)
+    longest = numbers[np.argmax(case_lengths(data.sequences, numbers))]
+    one, batch = (RawSequences.of(data.sequences, np.full(count, longest)) for count in (1, BATCH))
+    return BaselineScores(
+        scores=_scores(data, holdout, outputs),
+        n_parameters=fitted.n_parameters,
+        fit_seconds=fit_seconds,
+        latency=median_seconds(lambda: fitted.predict(one)),
+        batch_latency=median_seconds(lambda: fitted.predict(batch)),
+    )
+
+
+def _scores(data: SequenceData, holdout: SequenceSplit, outputs: Outputs) -> dict[str, Any]:
+    """What :class:`SequenceSeed` holds of outputs for the holdout."""
+    metric, evaluation = data.metric, data.evaluation(holdout)
+    groups = length_groups(case_lengths(data.sequences, holdout.evaluation))
     classes = evaluation.per_class(outputs) if data.labels.classes else None
     return {
         "holdout": evaluation.score(metric, outputs),
