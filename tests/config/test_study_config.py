@@ -163,6 +163,7 @@ FULL: dict[str, dict[str, Any]] = {
         "categorical": ["region", "1:30"],
         "calendar": ["day_of_week", "month_of_year"],
         "frequency": "15min",
+        "timezone": "Europe/Berlin",
         "gaps": "fill",
         "short_series": "pad",
         "delimiter": "\t",

@@ -30,6 +30,7 @@ class ForecastModel(Bundle):
         frequency: pandas offset alias, or ``step``.
         step: Distance between two integer times, else 1.
         timezone: Of the time column; ``None`` for times without one.
+        local_times: Whether times without a time zone are read as local times of ``timezone``.
         ids: Names of the training series; their codes are their positions, from 1.
         gaps: How missing rows and cells before the end of a series are handled, as in training.
         short_series: How series with less history than the context are handled, as in training.
@@ -57,6 +58,7 @@ class ForecastModel(Bundle):
     frequency: str
     step: int = 1
     timezone: str | None = None
+    local_times: bool = False
     ids: list[Any] = field(default_factory=list)
     gaps: GapPolicy = "error"
     short_series: ShortSeries = "error"

@@ -111,6 +111,7 @@ def build_context(
     schema: SeriesSchema,
     frequency: str,
     timezone: str | None,
+    local_times: bool = False,
     step: int,
     context_length: int,
     horizon: int,
@@ -129,6 +130,7 @@ def build_context(
         schema: Schema of the training panel.
         frequency: Frequency of the training panel.
         timezone: Time zone of the training panel; tables with another zone are converted to it.
+        local_times: Whether times without a time zone are read as local times of ``timezone``.
         step: Step of the training panel.
         context_length: T.
         horizon: H.
@@ -144,7 +146,7 @@ def build_context(
     """
     check_policy(gaps)
     grid = parse_frequency(frequency, step=step)
-    table = read_table_of_series(frame, schema, source)
+    table = read_table_of_series(frame, schema, source, timezone=timezone if local_times else None)
     table = replace(_only(table, ids), timezone=conforming_zone(table, timezone))
     steps = conforming_steps(table, grid)
     end = _last_known(table)

@@ -35,6 +35,7 @@ def build_panel(
     categorical: Sequence[str] = (),
     calendar: str | Sequence[str] = "auto",
     frequency: str = "auto",
+    timezone: str | None = None,
     gaps: GapPolicy = "error",
     source: str,
 ) -> SeriesPanel:
@@ -53,6 +54,7 @@ def build_panel(
         categorical: Covariates that hold names instead of numbers.
         calendar: ``auto`` (features that vary at the frequency), ``none``, or names of features.
         frequency: ``auto``, ``step``, or the pandas offset alias that the times must fit.
+        timezone: Time zone of times without one, to which others are converted; ``None`` to keep them as they are.
         gaps: How missing rows and cells are handled; ``error`` refuses them, ``fill`` carries the last value forward,
             ``interpolate`` interpolates linearly in time (names are carried forward). Cells at the start or end of a
             series and static covariates are never filled.
@@ -73,7 +75,7 @@ def build_panel(
         static_covariates=tuple(static_covariates),
     )
     _check_parts(schema, categorical, source)
-    table = read_table_of_series(frame, schema, source, categorical=categorical)
+    table = read_table_of_series(frame, schema, source, categorical=categorical, timezone=timezone)
     _check_lengths(table)
     alias, step = infer_frequency(
         table.times, table.offsets, frequency, timezone=table.timezone, ids=table.ids, source=source
@@ -99,6 +101,7 @@ def build_panel(
         static=filled.static.astype(np.float32),
         timezone=table.timezone,
         step=step,
+        local_times=timezone is not None,
     )
 
 

@@ -115,6 +115,7 @@ class SeriesPanel:
         observed: (rows,) False where a gap policy filled a missing row or cell.
         static: (series, S) float32, the static covariates in the schema's order; a name is its code.
         step: Distance between two rows of an integer time column, else 1.
+        local_times: Whether times without a time zone are read as local times of ``timezone``.
     """
 
     schema: SeriesSchema
@@ -127,6 +128,7 @@ class SeriesPanel:
     static: npt.NDArray[np.float32]
     timezone: str | None = None
     step: int = 1
+    local_times: bool = False
 
     @property
     def channels(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema
+from lstmgru.data.tables.clocks import suggest_change_of_clocks, utc_times
 from lstmgru.data.tables.columns import Names, check_columns, read_ids, read_names, read_numbers
 from lstmgru.data.tables.grid import Grid, positions, times_at
 from lstmgru.data.tables.timestamps import read_times
@@ -62,7 +63,12 @@ class SeriesTable:
 
 
 def read_table_of_series(
-    frame: pd.DataFrame, schema: SeriesSchema, source: str, *, categorical: Sequence[str] | None = None
+    frame: pd.DataFrame,
+    schema: SeriesSchema,
+    source: str,
+    *,
+    categorical: Sequence[str] | None = None,
+    timezone: str | None = None,
 ) -> SeriesTable:
     """Check a table and sort it by series and time.
 
@@ -72,6 +78,7 @@ def read_table_of_series(
         source: File or data set, for messages.
         categorical: Columns whose names become the categories of the schema; ``None`` to use the schema's categories,
             with code 0 for other names.
+        timezone: Time zone of times without one, to which others are converted; ``None`` to keep them as they are.
 
     Raises:
         DataError: A column is missing or has an invalid value, a series has two rows for one time, or a static
@@ -82,10 +89,15 @@ def read_table_of_series(
         name = "target" if key == "targets" else key
         keyed += [(f"data.{name}", column) for column in getattr(schema, key)]
     check_columns(frame, keyed, source)
-    times, timezone = read_times(frame[schema.time], source)
+    times, own_zone = read_times(frame[schema.time], source)
     codes, ids = np.zeros(len(frame), np.int64), np.array(["series"], dtype=object)
     if schema.id:
         codes, ids = read_ids(frame[schema.id], source)
+    if timezone is not None:
+        where = f"{source}: column {schema.time!r} (data.time)"
+        if times.dtype.kind == "i":
+            raise DataError(f"{where} holds integers, but data.timezone is {timezone!r}; write dates, or remove it")
+        times = utc_times(times, codes, timezone, where) if own_zone is None else times
     cells = _read_cells(frame, schema, source, categorical)
     if categorical is not None:
         names = {column: found for column, found in cells.items() if isinstance(found, Names)}
@@ -96,7 +108,7 @@ def read_table_of_series(
     if order is not None:
         codes, times, values = codes[order], times[order], values[order]
     offsets = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(ids)))]).astype(np.int64)
-    table = SeriesTable(source, schema, ids, offsets, times, values, np.empty((len(ids), 0)), timezone)
+    table = SeriesTable(source, schema, ids, offsets, times, values, np.empty((len(ids), 0)), timezone or own_zone)
     _check_duplicates(table, codes)
     return _with_static(table, cells, slice(None) if order is None else order) if schema.static_covariates else table
 
@@ -167,6 +179,11 @@ def _check_duplicates(table: SeriesTable, codes: npt.NDArray[np.int64]) -> None:
     way_out = (
         "remove or aggregate them" if table.schema.id else "aggregate them, or name the column of series in data.id"
     )
+    if table.timezone is None and suggest_change_of_clocks(table.times[1:][repeated]):
+        way_out = (
+            "if a change of clocks repeats this hour of local time, set data.timezone, such as Europe/Berlin; "
+            f"otherwise {way_out}"
+        )
     raise DataError(
         f"{table.source}: column {table.schema.time!r} repeats a time within a series "
         f"({counted(int(repeated.sum()), 'row')} too many), first {table.place(int(np.argmax(repeated)))}; {way_out}"

@@ -27,7 +27,7 @@ def read_times(column: pd.Series, source: str) -> tuple[npt.NDArray[Any], str | 
         source: File or data set, for messages.
 
     Returns:
-        (rows,) ``int64`` or ``datetime64[ns]``, in UTC if there is a time zone.
+        (rows,) ``int64`` or ``datetime64[ns]``, in UTC if there is a time zone. Offsets that differ are read as UTC.
 
     Raises:
         DataError: A time is missing, unreadable, ambiguous (not ISO 8601), decimal or not in the years 1678 to 2261,
@@ -71,8 +71,11 @@ def _parse(column: pd.Series, where: str) -> pd.Series:
     texts = pd.Series(np.asarray(uniques, dtype=object)).str.strip()
     # pandas would also accept "now" and "today".
     year_first = texts.str.match(_YEAR_FIRST).to_numpy(bool)
+    offsets = {_zone(text) for text in texts[year_first]}
     try:
-        parsed = pd.to_datetime(texts.where(year_first, None), format="ISO8601", errors="coerce")
+        # Offsets that differ, as in local times across a change of clocks, name no time zone but are not ambiguous.
+        in_utc = len(offsets) > 1 and "" not in offsets
+        parsed = pd.to_datetime(texts.where(year_first, None), format="ISO8601", errors="coerce", utc=in_utc)
     except (ValueError, OverflowError) as error:
         raise _mixed_zones(texts, codes, where) from error
     # pandas 2 does not raise: it returns objects, or reads text without an offset as UTC.

@@ -97,6 +97,11 @@ class DataConfig(TableConfig):
         description="Frequency of the rows. `auto`: inferred from the timestamps; otherwise a pandas offset alias "
         "such as `D`, `h`, `15min`, `MS`, or `step` for integer steps.",
     )
+    timezone: Text | None = Field(
+        None,
+        description="Time zone of local times without an offset, such as `Europe/Berlin`; times with one are converted "
+        "to it. Calendar features and forecasts are in local time. `null`: the time zone of the times, if any.",
+    )
     gaps: Literal["error", "fill", "interpolate"] = Field(
         "error",
         description="Handling of missing rows and values. `error`: raise an error; `fill`: carry the last value "
@@ -108,6 +113,22 @@ class DataConfig(TableConfig):
         description="Handling of series with fewer rows than a model reads. `error`: raise an error; `pad`: pad the "
         "context and mask the missing rows, so a series can be short or start late.",
     )
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_time_zone(cls, timezone: str | None) -> str | None:
+        if timezone is None:
+            return None
+        from zoneinfo import ZoneInfo, available_timezones
+
+        try:
+            ZoneInfo(timezone)
+        except (ValueError, OSError, LookupError) as error:
+            hint = did_you_mean(timezone, sorted(available_timezones()))
+            raise ValueError(
+                f"must be a time zone such as Europe/Berlin or UTC but got {shown(timezone)}{hint}"
+            ) from error
+        return timezone
 
     @field_validator("target", "id", "past_covariates", "future_covariates", "static_covariates")
     @classmethod

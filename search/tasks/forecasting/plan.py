@@ -212,8 +212,7 @@ def _read_panel(config: ForecastStudyConfig, study_file: Path | None) -> tuple[S
     """The series, and where they came from."""
     from lstmgru.data.forecasting.panel import build_panel
 
-    frame, source = read_frame(config, study_file)
-    data = config.data
+    (frame, source), data = read_frame(config, study_file), config.data
     panel = build_panel(
         frame,
         time=data.time,
@@ -225,6 +224,7 @@ def _read_panel(config: ForecastStudyConfig, study_file: Path | None) -> tuple[S
         categorical=data.categorical,
         calendar=data.calendar,
         frequency=data.frequency,
+        timezone=data.timezone,
         gaps=data.gaps,
         source=source,
     )

@@ -158,6 +158,7 @@ def make_bundle(job: ForecastJob, scores: HoldoutScores, metrics: dict[str, Any]
         frequency=panel.frequency,
         step=panel.step,
         timezone=panel.timezone,
+        local_times=panel.local_times,
         ids=panel.ids.tolist(),
         gaps=job.gaps,
         short_series=short_series,
