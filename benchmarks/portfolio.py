@@ -114,7 +114,8 @@ SAMPLES: Mapping[PortfolioName, tuple[Sample, ...]] = {
         map(
             Sample,
             (
-                "Libras", "RacketSports", "JapaneseVowels", "Epilepsy", "ItalyPowerDemand", "Trace", "CBF",
+                "Libras", "RacketSports", "JapaneseVowels", "Epilepsy", "ItalyPowerDemand", "Trace", "CBF", "GunPoint",
+                "Plane", "TwoLeadECG", "MedicalImages",
             ),
         )
     ),
