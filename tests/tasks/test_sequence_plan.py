@@ -232,6 +232,16 @@ def test_the_share_of_texts_that_are_read_whole_is_said(tmp_path: Path) -> None:
     assert rest == f"of the texts, the longest of which has {lengths.max()} characters"
 
 
+@pytest.mark.parametrize("study", [WAVES, NOTES, SUMS])
+def test_a_study_can_be_resumed_with_all_the_values_that_it_began_with(tmp_path: Path, study: str) -> None:
+    plan = plan_of(tmp_path, study)
+    values = {name: plan.space[name] for name, _ in plan.space.items()}
+
+    again = plan.resolved(plan.config.space.model_copy(update=values), plan.config.search)
+
+    assert again.describe() == plan.space.describe()
+
+
 def test_the_data_of_trials_survive_pickling(tmp_path: Path) -> None:
     import pickle
 

@@ -34,6 +34,7 @@ _NO_NOISE = Choices((0.0,))
 OF_NUMBERS = ("normalization", "input_noise")
 OF_TEXTS = ("tokens", "embedding_size", "min_count", "token_dropout")
 OF_CLASSES = ("label_smoothing", "class_weights")
+_OF_NO_CLASSES: dict[str, Choices[Any]] = {"label_smoothing": Choices((0.0,)), "class_weights": Choices(("none",))}
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def defaults(
         "tokens": Choices(tokens),
         "embedding_size": Choices((data.vector_size,) if data.vector_size else (64, 128, 256)),
         "loss": Choices(find_metric(labels.metric).losses[labels.task]),
-        "label_smoothing": FloatRange(low=0.0, high=0.1) if classes else Choices((0.0,)),
+        "label_smoothing": FloatRange(low=0.0, high=0.1) if classes else _OF_NO_CLASSES["label_smoothing"],
         "class_weights": Choices(("none", "balanced") if classes and data.rarest < 1 / _RARE else ("none",)),
     }
 
@@ -240,8 +241,10 @@ def resolve_sequence_space(config: SequenceStudyConfig, labels: LabelSpec, data:
 def _problems(space: SearchSpace, given: set[str], labels: LabelSpec, data: SequenceFacts) -> dict[str, str]:
     """What does not fit, by key: message as the predicate of the key."""
     problems: dict[str, str] = {}
+    wrong: list[str]
     if not data.is_text:
-        problems |= dict.fromkeys(OF_TEXTS, "is for texts, but sequences of numbers are labeled; leave it out")
+        wrong = [key for key in OF_TEXTS if space[key] != _NUMBERS[key]]  # a study that is resumed gives all values
+        problems |= dict.fromkeys(wrong, "is for texts, but sequences of numbers are labeled; leave it out")
     elif tuple(space["normalization"].values or ()) != ("none",):
         problems["normalization"] = "is for numbers, but texts are labeled; leave it out"
     elif space["input_noise"] != _NO_NOISE:
@@ -256,8 +259,8 @@ def _problems(space: SearchSpace, given: set[str], labels: LabelSpec, data: Sequ
         problems["tokens"] = "must be word, since data.vectors holds vectors of words; leave it or the vectors out"
     problems = {key: text for key, text in problems.items() if key in given}
     if labels.task == "regression":
-        wrong = dict.fromkeys(OF_CLASSES, "is for classes, but the labels are numbers; leave it out")
-        problems |= {key: text for key, text in wrong.items() if key in given}
+        wrong = [key for key in OF_CLASSES if key in given and space[key] != _OF_NO_CLASSES[key]]
+        problems |= dict.fromkeys(wrong, "is for classes, but the labels are numbers; leave it out")
     losses = set(space["loss"].values or ())
     if (labels.task == "classification") != (losses == {"cross_entropy"}):
         right = "cross_entropy" if labels.task == "classification" else "mae, mse or huber"
