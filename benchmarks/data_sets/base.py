@@ -125,9 +125,12 @@ def of_holdout(record: Mapping[str, Any], metrics: Mapping[str, str] | None = No
 
 
 def single_of(record: Mapping[str, Any]) -> float | None:
-    """Holdout score of the best single network, which is what a study exports."""
-    score: float | None = record["holdout"]["score"]
-    return score
+    """Holdout score of the best single network; ``None`` if there is none, or no time was left for it."""
+    blend = record["blend"]
+    if blend is None:  # then it is what the study exports
+        score: float | None = record["holdout"]["score"]
+        return score
+    return None if blend["single"] is None else blend["single"]["holdout"]
 
 
 def baselines_of(record: Mapping[str, Any]) -> dict[str, float]:

@@ -64,7 +64,7 @@ class Panel(DataSet):
         horizon = self._horizon(part)
         found = panel_forecasts(prepared, known, self.columns, horizon=horizon, test=self.test_rows)
         baselines = {name: self.errors(history, truth, each)[self.metric] for name, each in found.items()}
-        return Scores(exported, exported[self.metric], baselines)
+        return Scores(exported, None, baselines)
 
     def parts(self, data: Path, part: Part) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The rows before the scored part, and the scored part."""

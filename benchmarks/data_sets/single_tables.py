@@ -64,7 +64,7 @@ class ETTh1(DataSet):
         baselines = {
             name: etth1.errors(forecast, values, parts)["test_mse"] for name, forecast in forecasters(plan).items()
         }
-        return Scores(exported, exported["mse"], baselines)
+        return Scores(exported, None, baselines)
 
     def _frame(self, data: Path, part: Part) -> pd.DataFrame:
         return pd.read_csv(data / "ett" / "ETTh1.csv")[: self._parts(part).test]
