@@ -145,3 +145,28 @@ def test_where_no_time_is_left_the_scored_network_is_exported_and_said_to_be(tmp
     assert longer is not None
     assert longer.looks == 2
     assert provenance_of(tmp_path)["trained_on"] == "everything"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["blend", "holdout", "exported"])
+def test_a_study_that_is_killed_while_it_records_its_end_ends_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    noted = StudyStore.set
+
+    def killed(store: StudyStore, name: str, value: Any) -> None:
+        if name == key:
+            raise KeyboardInterrupt
+        noted(store, name, value)
+
+    settings = ("search.sampler=random", "search.pruner=none", "search.trials=2")
+    with monkeypatch.context() as patch:
+        patch.setattr(StudyStore, "set", killed)
+        with pytest.raises(KeyboardInterrupt):
+            finish(tmp_path, *settings)
+    record = finish(tmp_path, *settings).record()
+    assert record.holdout is not None
+    assert record.blend is not None
+    assert record.blend.holdout == record.holdout.score
+    assert record.holdout.looks == (2 if key == "exported" else 1)
+    assert load_bundle(StudyPaths(tmp_path, "tiny").bundle).provenance["export"] == record.holdout.looks

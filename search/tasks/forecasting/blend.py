@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lstmgru.evaluation.blending import Criterion
 from lstmgru.evaluation.metrics import find_metric
@@ -19,8 +19,10 @@ def criterion(data: ForecastData) -> Criterion:
     A metric of quantiles is taken of intervals that are calibrated on the same forecasts, as those of baselines are.
     """
     found = find_metric(data.metric, "forecast")
-    score = _quantile_score if found.of_quantiles else _point_score
-    return Criterion(lambda outputs: score(data, outputs), larger_is_better=found.larger_is_better)
+    scales: dict[int, Any] = {}
+    if found.of_quantiles:
+        return Criterion(lambda outputs: _quantile_score(data, outputs, scales), found.larger_is_better)
+    return Criterion(lambda outputs: _point_score(data, outputs), found.larger_is_better)
 
 
 def _point_score(data: ForecastData, outputs: Folds) -> float:
@@ -31,8 +33,8 @@ def _point_score(data: ForecastData, outputs: Folds) -> float:
     return sum(scores) / len(scores)
 
 
-def _quantile_score(data: ForecastData, outputs: Folds) -> float:
-    backtest = ForecastBacktest(data, data.context_length)
+def _quantile_score(data: ForecastData, outputs: Folds, scales: dict[int, Any]) -> float:
+    backtest = ForecastBacktest(data, data.context_length, scales)
     backtest.add_kept(outputs)
     calibration = backtest.calibration()
     scores = [

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lstmgru.evaluation.metrics import find_metric
 from lstmgru.specs import ForecastSpec
 from search.study.predictions import Outputs
-from search.tasks.data import TaskData, kept_cases
+from search.tasks.data import MOST_KEPT, TaskData, kept_cases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.evaluation.forecasts import ForecastEvaluation
+
+
+_MOST_SCORED = 200_000
+"""Numbers to keep if the metric is of quantiles: every blend is calibrated before it is scored."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class ForecastData(TaskData):
         """The windows of each fold whose forecasts are kept, with all quantiles that a network may forecast."""
         counts = [len(self.evaluation(fold).cutoffs) for fold in self.folds]
         width = self.forecast.horizon * self.panel.n_targets * max(1, len(self.forecast.quantiles))
-        return kept_cases(counts, width)
+        return kept_cases(counts, width, most=_MOST_SCORED if find_metric(self.metric).of_quantiles else MOST_KEPT)
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -102,10 +107,12 @@ class ForecastBacktest:
     Args:
         data: Of the study.
         context_length: What the forecasts were made from.
+        scales: Known units of evaluations, by their identity; more are added.
     """
 
-    def __init__(self, data: ForecastData, context_length: int) -> None:
+    def __init__(self, data: ForecastData, context_length: int, scales: dict[int, Any] | None = None) -> None:
         self._data, self._context_length = data, context_length
+        self._scales = {} if scales is None else scales
         self._scores: list[Any] = []
         self._outputs: list[Any] = []
 
@@ -136,9 +143,11 @@ class ForecastBacktest:
         from lstmgru.data.forecasting.windows import panel_scale
 
         season_length = self._data.forecast.season_length
-        return panel_scale(
-            self._data.panel, evaluation.cutoffs, context_length=self._context_length, season_length=season_length
-        )
+        if id(evaluation) not in self._scales:
+            self._scales[id(evaluation)] = panel_scale(
+                self._data.panel, evaluation.cutoffs, context_length=self._context_length, season_length=season_length
+            )
+        return self._scales[id(evaluation)]
 
     def calibration(self) -> dict[str, Any] | None:
         """What the forecasts say, as plain values; ``None`` where there are none."""
