@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Time limit of one baseline: a share of the time limit of the study, within bounds, in seconds.
 _SHARE, _LEAST, _MOST = 0.1, 2.0, 60.0
+QUICK = -1
+"""Key of the job that scores the quick baselines."""
 FAILED = "the baselines could not be scored: {}"
 """Message about a job that failed, of its reason."""
 
@@ -56,7 +58,7 @@ class BaselineJobs:
         known = {**store.get("baselines", {}), **store.get("dropped_baselines", {})}
         groups = self._task.baseline_groups(plan.search_data())
         missing = [tuple(name for name in group if name not in known) for group in groups]
-        self._waiting = deque((-1 - number, names) for number, names in enumerate(missing) if names)
+        self._waiting = deque((QUICK - number, names) for number, names in enumerate(missing) if names)
         self._running: set[int] = set()
 
     def next_job(self, *, slow: bool) -> Job | None:
@@ -65,7 +67,7 @@ class BaselineJobs:
         Args:
             slow: Whether there is time for slow baselines.
         """
-        if self._running or not self._waiting or (self._waiting[0][0] < -1 and not slow):
+        if self._running or not self._waiting or (self._waiting[0][0] < QUICK and not slow):
             return None
         key, names = self._waiting.popleft()
         self._running.add(key)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from search.executors.base import INTERRUPTED, TIME_IS_UP, Executor, Failure, Job, Outcome
 from search.executors.loop import JobSource, run_jobs
-from search.run.baselines import FAILED, BaselineJobs
+from search.run.baselines import FAILED, QUICK, BaselineJobs
 from search.run.progress import Listener, Progress
 from search.run.state import SearchState
 from search.run.trial import TrialReport, run_trial
@@ -121,7 +121,9 @@ class Driver(JobSource):
             self._tracker.update(self._state.record(key))
 
     def stop_reason(self, key: int) -> str | None:
-        """The time is up, or the trial is pruned."""
+        """The time is up, or the trial is pruned; the quick baselines are scored however little time there is."""
+        if key == QUICK:
+            return None
         return TIME_IS_UP if self._state.seconds_left(self._budget) <= 0 else self._state.stop_reason(key)
 
     def tick(self) -> None:

@@ -79,7 +79,14 @@ def plan_of(folder: Path, *overrides: str, text: str = NUMBERS) -> Plan:
     return make_plan(loaded.config, study_file=path)
 
 
-def finish(folder: Path, *overrides: str, text: str = NUMBERS, notes: Notes | None = None, **budget: Any) -> StudyStore:
+def finish(
+    folder: Path,
+    *overrides: str,
+    text: str = NUMBERS,
+    notes: Notes | None = None,
+    searched: float | None = None,
+    **budget: Any,
+) -> StudyStore:
     """Search, or go on with it, and export the model, without MLflow.
 
     Args:
@@ -87,9 +94,10 @@ def finish(folder: Path, *overrides: str, text: str = NUMBERS, notes: Notes | No
         overrides: ``key=value``.
         text: The study file.
         notes: Hears what is said.
+        searched: Time limit of the search alone, in seconds.
         budget: Arguments of the :class:`~search.study.budget.Budget` of the end; by default there is no limit.
     """
-    store = drive(folder, *overrides, text=text, notes=notes)
+    store = drive(folder, *overrides, text=text, notes=notes, timeout=searched)
     plan = plan_of(folder, *overrides, text=text)
     paths = StudyPaths(folder, plan.name)
     predictions = Predictions(paths.predictions, store.get("uid"))
@@ -100,7 +108,12 @@ def finish(folder: Path, *overrides: str, text: str = NUMBERS, notes: Notes | No
 
 
 def drive(
-    folder: Path, *overrides: str, text: str = NUMBERS, stop_in: int | None = None, notes: Notes | None = None
+    folder: Path,
+    *overrides: str,
+    text: str = NUMBERS,
+    stop_in: int | None = None,
+    notes: Notes | None = None,
+    timeout: float | None = None,
 ) -> StudyStore:
     """Search, or go on with it.
 
@@ -110,6 +123,7 @@ def drive(
         text: The study file.
         stop_in: Interrupt the search in the first epoch of that trial.
         notes: Hears what is said.
+        timeout: Seconds of the study.
     """
     plan = plan_of(folder, *overrides, text=text)
     listener = notes or Notes()
@@ -122,7 +136,7 @@ def drive(
             driver.interrupted = True
 
     predictions = Predictions(paths.predictions, store.get("uid"))
-    budget = Budget(None, trials=plan.trials)
+    budget = Budget(timeout, trials=plan.trials)
     with in_process() as executor:
         driver = Driver(plan, store, executor, budget, _Watch(interrupt), listener, predictions)
         driver.run()

@@ -211,3 +211,23 @@ def test_a_study_without_files_of_predictions_exports_its_best_trial_and_says_so
     assert members_of(finished) == {best: 1.0}  # no other trial is better
     assert len([note for note in notes.notes if note.startswith("no blend can hold naive, ")]) == 1
     assert f"trial {best}, whose predictions for the folds were not kept" in notes.notes[-1]
+
+
+def test_without_time_the_quick_baselines_are_scored_and_exported(tmp_path: Path) -> None:
+    """There is always a result: here the time is up before the search begins."""
+    notes = Notes()
+    record = finish(tmp_path, *SETTINGS, notes=notes, searched=1.0, timeout=1.0).record()
+    assert record.trials == ()
+    assert {name for name, baseline in record.baselines.items() if baseline.holdout is not None} == {
+        "naive", "seasonal_naive", "linear",
+    }  # fmt: skip
+    assert record.blend is not None
+    assert all(member.baseline is not None for member in record.blend.members)
+    assert record.holdout is not None
+    assert record.holdout.verdict.startswith("No network completed, so ")
+    assert notes.notes[0] == "no trial ended within the budget; rerun with a longer --timeout"
+    assert len(load_bundle(StudyPaths(tmp_path, "tiny").bundle).predict(shop_table())) == 3
+    longer = finish(tmp_path, *SETTINGS).record()
+    assert longer.blend is not None
+    assert longer.blend.single is not None
+    assert longer.blend.folds <= record.blend.folds  # type: ignore[operator]
