@@ -405,8 +405,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the tiny study has exported a model."""
     folder = tmp_path_factory.mktemp("trained")
     path = write_study(folder)
-    overrides = ("tracking.enabled=false", "training.max_epochs=1", f"data.path={folder / 'shop.csv'}")
-    run_study(path, trials=1, overrides=overrides, folder=folder)
+    overrides = ("search.blend=off", "tracking.enabled=false", "training.max_epochs=1")
+    run_study(path, trials=1, overrides=(*overrides, f"data.path={folder / 'shop.csv'}"), folder=folder)
     return folder
 
 

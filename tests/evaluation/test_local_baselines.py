@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from helpers.combinations import every_pair
 from helpers.panels import make_panel
 
 from lstmgru.data.forecasting.splits import SplitSpec, make_splits
@@ -130,10 +131,12 @@ def test_croston_and_adida_by_hand() -> None:
     assert method(Adida, 2).forecast(values)[0] == pytest.approx([(level + alpha * (2 - level)) / 2] * 2)
 
 
-@pytest.mark.parametrize("kind", LOCAL)
-@pytest.mark.parametrize("season_length", [1, 12])
-@pytest.mark.parametrize("length", [1, 2, 3, 5, 13, 25, 72])
-@pytest.mark.parametrize("shape", ["constant", "zeros", "negative", "one value", "huge", "tiny"])
+@every_pair(
+    kind=LOCAL,
+    season_length=[1, 12],
+    length=[1, 2, 3, 5, 13, 25, 72],
+    shape=["constant", "zeros", "negative", "one value", "huge", "tiny"],
+)
 def test_every_series_has_a_finite_forecast(
     kind: type[LocalBaseline], season_length: int, length: int, shape: str
 ) -> None:

@@ -54,7 +54,7 @@ def end(process: subprocess.Popen[str]) -> str:
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path, jobs: str) -> None:
     write_study(tmp_path, SLOWER)
-    command = ("run", "tiny.yaml", "--trials", "5", "--jobs", jobs, *UNTRACKED)
+    command = ("run", "tiny.yaml", "--trials", "5", "--jobs", jobs, "--set", "search.pruner=none", *UNTRACKED)
     with start(tmp_path, *command) as process:
         wait_for_trials(tmp_path, 1, process)
         process.send_signal(signal.SIGINT)
@@ -76,7 +76,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path, 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_kill_9_costs_nothing_that_was_finished_and_the_total_is_right(tmp_path: Path, jobs: str) -> None:
     write_study(tmp_path, SLOWER)
-    command = ("run", "tiny.yaml", "--trials", "5", "--jobs", jobs, *UNTRACKED)
+    command = ("run", "tiny.yaml", "--trials", "5", "--jobs", jobs, "--set", "search.pruner=none", *UNTRACKED)
     with start(tmp_path, *command) as process:
         wait_for_trials(tmp_path, 2, process)
         children = psutil.Process(process.pid).children(recursive=True)
