@@ -236,14 +236,17 @@ def test_every_module_and_everything_public_in_it_has_a_docstring() -> None:
 
 
 @pytest.mark.slow
-def test_a_wheel_holds_every_module_and_the_studies(tmp_path: Path) -> None:
+def test_a_wheel_holds_every_module_the_portfolio_and_the_studies(tmp_path: Path) -> None:
     """An editable installation finds them anyway."""
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)]
     subprocess.run(command, check=True, timeout=200)
     [wheel] = tmp_path.glob("*.whl")
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
 
-    modules = {str(path.relative_to(ROOT)) for name in ROWS for path in (ROOT / name).rglob("*.py")}
+    suffixes = (".py", ".json")
+    modules = {
+        str(path.relative_to(ROOT)) for name in ROWS for path in (ROOT / name).rglob("*") if path.suffix in suffixes
+    }
     studies = {f"search/builtin_studies/{path.name}" for path in (ROOT / "studies").glob("*.yaml")}
     typed = {f"{name}/py.typed" for name in ROWS}
     assert held == modules | studies | typed | {"search/builtin_studies/README.md"}

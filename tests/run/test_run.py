@@ -113,7 +113,7 @@ def test_a_process_of_its_own_runs_a_study(tmp_path: Path) -> None:
     write_study(tmp_path)
     result = search(tmp_path, "run", "tiny.yaml", "--trials", "1")
     assert (result.returncode, result.stderr) == (0, "")
-    assert (tmp_path / "studies" / "tiny.bundle" / "model.onnx").is_file()
+    assert (tmp_path / "studies" / "tiny.bundle" / "bundle.json").is_file()
     assert shown(tmp_path)["trials"][0]["mlflow_run_id"]
 
 
@@ -215,7 +215,8 @@ def test_the_other_samplers_run_a_study(tmp_path: Path, sampler: str) -> None:
         "context_length=7",
     )
     space = [argument for value in grid for argument in ("--set", f"space.{value}")]
-    result = search_here(tmp_path, "run", "tiny.yaml", "--set", f"search.sampler={sampler}", *space, *UNTRACKED)
+    methods = ("--set", f"search.sampler={sampler}", "--set", "search.pruner=none")
+    result = search_here(tmp_path, "run", "tiny.yaml", *methods, *space, *UNTRACKED)
     assert result.returncode == 0, result.stderr
     params = [json.dumps(trial["params"], sort_keys=True) for trial in shown(tmp_path)["trials"]]
     assert len(params) == 4
