@@ -56,9 +56,8 @@ def test_more_trials_are_added_to_those_that_are_there(tmp_path: Path) -> None:
 
 def test_the_time_ends_the_search_and_judges_no_trial(tmp_path: Path) -> None:
     end = time.monotonic() + 1.5
-    store = searched(
-        tmp_path, None, "training.max_epochs=40", "training.patience=null", time_left=lambda: end - time.monotonic()
-    )
+    settings = ("search.pruner=none", "training.max_epochs=40", "training.patience=null")
+    store = searched(tmp_path, None, *settings, time_left=lambda: end - time.monotonic())
 
     found = states(store)
     assert time.monotonic() < end + 3
