@@ -31,10 +31,10 @@ MEDIAN = (0.5,)
 
 
 class Inputs(NamedTuple):
-    """A batch of inputs of a network.
+    """A batch of windows: scaled where a network reads them, in original units where a bundle or a baseline does.
 
     Attributes:
-        past: (B, T, F) scaled contexts; categorical channels hold codes.
+        past: (B, T, F) contexts; categorical channels hold codes.
         future: (B, H, K) covariates known over the horizon.
         static: (B, S) static covariates; ``None`` if S is 0.
         series: (B,) codes of the series, from 1; ``None`` if the network has no parameters for each series.

@@ -9,6 +9,7 @@ instead of paused trials.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -63,6 +64,8 @@ class Screening:
     def __init__(self, of: tuple[Rung, ...], *, larger_is_better: bool, by_cost: bool = False) -> None:
         self._rungs, self._sign, self._by_cost = of, -1 if larger_is_better else 1, by_cost
         self._values: list[dict[int, float]] = [{} for _ in of]
+        self._sorted: list[list[float]] = [[] for _ in of]
+        """The values of each rung, ascending: with them, a decision takes no pass over all trials."""
         self._cost: dict[int, float] = {}
         self._stopped: dict[int, tuple[int, int]] = {}
         """By candidate: the trial that was stopped, and its rung."""
@@ -95,7 +98,10 @@ class Screening:
         for index, rung in enumerate(self._rungs):
             if not over and first[-1].epoch < rung.epoch:
                 break
-            self._values[index][candidate] = min(self._sign * each.value for each in first if each.epoch <= rung.epoch)
+            self._remove(index, candidate)
+            value = min(self._sign * each.value for each in first if each.epoch <= rung.epoch)
+            self._values[index][candidate] = value
+            insort(self._sorted[index], value)
             last = index
         self._cost[candidate] = curve[-1].seconds / len(curve)
         return last
@@ -107,13 +113,10 @@ class Screening:
             candidate: Number of its first trial.
             index: Of the rung.
         """
-        own = self._values[index][candidate]
-        others = [
-            value
-            for other, value in self._values[index].items()
-            if other != candidate and self._alike(candidate, other)
-        ]
-        return sum(value < own for value in others) < math.ceil(self._rungs[index].keep * (len(others) + 1))
+        values, known = self._values[index], self._sorted[index]
+        if self._by_cost:
+            known = sorted(value for each, value in values.items() if self._alike(candidate, each))
+        return bisect_left(known, values[candidate]) < math.ceil(self._rungs[index].keep * len(known))
 
     def stop(self, candidate: int, number: int, index: int) -> None:
         """A trial of a candidate was stopped at a rung."""
@@ -121,8 +124,8 @@ class Screening:
 
     def discard(self, candidate: int) -> None:
         """Compare no other candidate with this one, which violates a bound."""
-        for values in self._values:
-            values.pop(candidate, None)
+        for index in range(len(self._rungs)):
+            self._remove(index, candidate)
         self._stopped.pop(candidate, None)
 
     def reason(self, index: int) -> str:
@@ -143,8 +146,12 @@ class Screening:
         return self._stopped.pop(candidate)[1]
 
     def _alike(self, candidate: int, other: int) -> bool:
-        """Whether two candidates are compared."""
-        if not self._by_cost:
-            return True
+        """Whether two candidates are compared where cost counts."""
         costs = self._cost[candidate], self._cost[other]
         return max(costs) <= _SIMILAR_COST * min(costs)
+
+    def _remove(self, index: int, candidate: int) -> None:
+        """Forget the score of a candidate at a rung, if it has one."""
+        value = self._values[index].pop(candidate, None)
+        if value is not None:
+            del self._sorted[index][bisect_left(self._sorted[index], value)]

@@ -13,9 +13,6 @@ import numpy.typing as npt
 from lstmgru.evaluation.metrics import find_metric
 from search.study.predictions import Outputs
 
-if TYPE_CHECKING:
-    pass
-
 Data = TypeVar("Data", bound="TaskData")
 Split = TypeVar("Split")
 Model = TypeVar("Model")

@@ -15,6 +15,7 @@ from helpers.panels import make_panel
 from lstmgru.bundle.forecasting import quantiles as layers
 from lstmgru.data.forecasting.windows import window_scale
 from lstmgru.evaluation import intervals
+from lstmgru.nn.network import Inputs
 from lstmgru.specs import ForecastSpec, InputSpec
 
 
@@ -66,7 +67,8 @@ def test_it_scales_as_the_scaler_does(normalization: str, transform: str) -> Non
     scaler = member.scaler
     future = panel.values[rows[:, :HORIZON] + 6][..., -1:]
     codes = torch.from_numpy(series + 1)
-    inputs = model.scaled(torch.from_numpy(past), torch.from_numpy(future), torch.from_numpy(static), codes)
+    given = Inputs(torch.from_numpy(past), torch.from_numpy(future), torch.from_numpy(static), codes)
+    inputs = model.scaled(given)
     expected = scaler.transform(past.reshape(12, -1), series.repeat(6)).reshape(past.shape)
     np.testing.assert_allclose(inputs.past, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(inputs.past[..., 2], past[..., 2], "names pass")

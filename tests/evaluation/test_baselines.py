@@ -21,6 +21,7 @@ from lstmgru.evaluation.baselines import BASELINES, TimeLimit, baseline_names, f
 from lstmgru.evaluation.baselines import linear as module_of_linear
 from lstmgru.evaluation.baselines.base import FittedBaseline
 from lstmgru.evaluation.forecasts import make_evaluation
+from lstmgru.nn.network import Inputs
 from lstmgru.specs import ForecastSpec
 
 FORECAST = ForecastSpec(horizon=10, season_length=7)
@@ -198,19 +199,30 @@ def test_the_torch_module_computes_what_the_baseline_does(name: str) -> None:
         pytest.skip("the bundle computes it")
     windows = rich_windows(baseline.context_length + 5)
     arrays = {"past": windows.past, "future": windows.future, "static": windows.static, "lengths": windows.lengths}
-    found = module(**{key: torch.tensor(each) for key, each in arrays.items()})
+    found = module(Inputs(**{key: torch.tensor(each) for key, each in arrays.items()}))
     np.testing.assert_allclose(found.numpy(), baseline.predict(windows), rtol=1e-4, atol=1e-4)
     full = windows.some(windows.lengths == windows.past.shape[1])
     tensors = [torch.tensor(each) for each in (full.past, full.future, full.static)]
-    np.testing.assert_allclose(module(*tensors).numpy(), baseline.predict(full), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(module(Inputs(*tensors)).numpy(), baseline.predict(full), rtol=1e-4, atol=1e-4)
+
+
+class ByName(torch.nn.Module):
+    """A module of a baseline with the inputs of a graph."""
+
+    def __init__(self, method: torch.nn.Module) -> None:
+        super().__init__()
+        self.method = method
+
+    def forward(self, past: Any, future: Any, static: Any, lengths: Any) -> Any:
+        return self.method(Inputs(past, future, static, None, lengths))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["naive", "seasonal_naive", "linear", "channel_linear"])
 def test_the_torch_module_stands_in_onnx(name: str) -> None:
-    module = rich_baseline(name).module()
-    assert module is not None
-    module.eval()
+    method = rich_baseline(name).module()
+    assert method is not None
+    module = ByName(method).eval()
     windows = rich_windows(14)
     inputs = {"past": windows.past, "future": windows.future, "static": windows.static, "lengths": windows.lengths}
     tensors = {key: torch.tensor(each) for key, each in inputs.items()}

@@ -45,23 +45,12 @@ class MemberForecaster(nn.Module, ABC):
         return None
 
     @abstractmethod
-    def forward(
-        self,
-        past: Tensor,
-        future: Tensor | None = None,
-        static: Tensor | None = None,
-        series: Tensor | None = None,
-        lengths: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """Forecast.
 
         Args:
-            past: (B, T, F) contexts in original units, T = :attr:`context_length`; categories are codes.
-            future: (B, H, K) covariates known over the horizon, in original units; ``None`` if K is 0.
-            static: (B, S) static covariates in original units; ``None`` if S is 0.
-            series: (B,) ``int64`` codes of the series, from 1; ``None`` if no member of the blend needs them.
-            lengths: (B,) ``int64`` number of real rows at the end of each context; ``None`` if contexts are never
-                padded.
+            inputs: In original units, with contexts of :attr:`context_length` rows. ``series`` is ``None`` if no member
+                of the blend needs the codes.
 
         Returns:
             (B, H, Y, Q) in original units, ascending in Q with the median in the middle.
@@ -105,50 +94,34 @@ class NetworkForecaster(MemberForecaster):
         """Whether it takes the logarithm of the targets."""
         return self.network.spec.log
 
-    def forward(
-        self,
-        past: Tensor,
-        future: Tensor | None = None,
-        static: Tensor | None = None,
-        series: Tensor | None = None,
-        lengths: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """Forecast, see :class:`MemberForecaster`. A series with the code 0 is unknown, and its forecasts are NaN."""
-        series = series if self.tells_series else None
+        series = inputs.series if self.tells_series else None
         n_targets = self.network.inputs.n_targets
         mean, scale = (table[..., :n_targets].unsqueeze(-1) for table in self.moments(series))
-        restored: Tensor = self.network(*self.scaled(past, future, static, series, lengths)) * scale + mean
+        restored: Tensor = self.network(*self.scaled(inputs._replace(series=series))) * scale + mean
         if self.log:
             restored = restored.exp()
         if series is not None:
             restored = torch.where((series > 0).reshape(-1, 1, 1, 1), restored, torch.nan)
         return restored
 
-    def scaled(
-        self,
-        past: Tensor,
-        future: Tensor | None = None,
-        static: Tensor | None = None,
-        series: Tensor | None = None,
-        lengths: Tensor | None = None,
-    ) -> Inputs:
-        """The inputs of the network for the arguments of :meth:`forward`."""
-        inputs = self.network.inputs
-        lengths = lengths if inputs.padded else None
-        if future is None:
-            future = past.new_zeros(past.shape[0], self.network.horizon, 0)
+    def scaled(self, inputs: Inputs) -> Inputs:
+        """The inputs of the network for those of :meth:`forward`."""
+        known, past, static = self.network.inputs, inputs.past, inputs.static
+        lengths = inputs.lengths if known.padded else None
         if self.log:
-            targets, others = past[..., : inputs.n_targets], past[..., inputs.n_targets :]
+            targets, others = past[..., : known.n_targets], past[..., known.n_targets :]
             if lengths is not None:
                 targets = torch.where(real_rows(lengths, past.shape[1]).unsqueeze(-1), targets, 1.0)
             past = torch.cat([targets.log(), others], dim=-1)
-        mean, scale = self.moments(series)
-        first_future = inputs.n_inputs - inputs.n_future
+        mean, scale = self.moments(inputs.series)
+        first_future = known.n_inputs - known.n_future
         return Inputs(
             past=(past - mean) / scale,
-            future=(future - mean[..., first_future:]) / scale[..., first_future:],
+            future=(inputs.future - mean[..., first_future:]) / scale[..., first_future:],
             static=None if static is None else (static - self.static_mean) / self.static_scale,
-            series=series,
+            series=inputs.series,
             lengths=lengths,
         )
 
@@ -188,23 +161,16 @@ class BaselineForecaster(MemberForecaster):
         """The name of the baseline if it has no module."""
         return self.baseline.name if self.method is None else None
 
-    def forward(
-        self,
-        past: Tensor,
-        future: Tensor | None = None,
-        static: Tensor | None = None,
-        series: Tensor | None = None,
-        lengths: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """Forecast, see :class:`MemberForecaster`."""
         if self.method is not None:
-            forecast: Tensor = self.method(past, future, static, series, lengths)
+            forecast: Tensor = self.method(inputs)
             return forecast.unsqueeze(-1)
-        count = len(past)
+        lengths, static, series = inputs.lengths, inputs.static, inputs.series
         windows = WindowArrays(
-            past=past.numpy(),
-            future=np.empty((count, self.baseline.horizon, 0), np.float32) if future is None else future.numpy(),
-            lengths=np.full(count, self.context_length) if lengths is None else lengths.numpy(),
+            past=inputs.past.numpy(),
+            future=inputs.future.numpy(),
+            lengths=np.full(len(inputs.past), self.context_length) if lengths is None else lengths.numpy(),
             static=None if static is None else static.numpy(),
             series=None if series is None else series.numpy(),
         )

@@ -130,36 +130,27 @@ class BlendedForecaster(Servable):
         Returns:
             Forecasts (B, H, Y) in original units and, with a calibration, quantiles (B, H, Y, 2 · levels + 1).
         """
-        blended = self.blend(past, future, static, series, lengths)
+        if future is None:
+            future = past.new_zeros(past.shape[0], self.horizon, 0)
+        blended = self.blend(Inputs(past, future, static, series, lengths))
         forecast = blended[..., blended.shape[-1] // 2]
         if self.quantiles is None:
             return (forecast,)
         return forecast, self.quantiles(blended, past[..., : self.inputs.n_targets], lengths)
 
-    def blend(
-        self, past: Tensor, future: Tensor | None, static: Tensor | None, series: Tensor | None, lengths: Tensor | None
-    ) -> Tensor:
+    def blend(self, inputs: Inputs) -> Tensor:
         """(B, H, Y, Q) the weighted sum, without calibration; see :meth:`forward`.
 
         A member that forecasts points adds its point to every quantile of the others.
-        """
-        parts = []
-        for number, weight in enumerate(self.weights):
-            inputs = self.read_by(number, past, lengths)
-            parts.append(weight * self.parts[number](inputs[0], future, static, series, inputs[1]))
-        blended: Tensor = sum(parts[1:], start=parts[0])
-        return blended
-
-    def read_by(self, number: int, past: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """The last rows of contexts that a member reads, and how many of them are real.
 
         Args:
-            number: Of the member, from 0.
-            past: (B, T, F) contexts.
-            lengths: (B,) number of real rows at the end of each; ``None`` if all are.
+            inputs: In original units.
         """
-        rows = self.parts[number].context_length
-        return past[:, self.context_length - rows :], None if lengths is None else lengths.clamp(max=rows)
+        parts = [
+            weight * part(self._read_by(part, inputs)) for weight, part in zip(self.weights, self.parts, strict=True)
+        ]
+        blended: Tensor = sum(parts[1:], start=parts[0])
+        return blended
 
     def scaled(self, number: int, inputs: dict[str, Tensor]) -> Inputs:
         """The inputs of the network of a member.
@@ -168,11 +159,18 @@ class BlendedForecaster(Servable):
             number: Of the member, from 0.
             inputs: Of :meth:`forward`.
         """
-        past, lengths = self.read_by(number, inputs["past"], inputs.get("lengths"))
-        rest = {name: inputs[name] for name in ("future", "static", "series") if name in inputs}
-        member = self.parts[number]
+        member, past = self.parts[number], inputs["past"]
         assert isinstance(member, NetworkForecaster)  # only these have a network
-        return member.scaled(past, lengths=lengths, **rest)
+        none = past.new_zeros(past.shape[0], self.horizon, 0)
+        return member.scaled(self._read_by(member, Inputs(**{"future": none, **inputs})))
+
+    def _read_by(self, member: MemberForecaster, inputs: Inputs) -> Inputs:
+        """The last rows of contexts that a member reads, and how many of them are real."""
+        rows, lengths = member.context_length, inputs.lengths
+        return inputs._replace(
+            past=inputs.past[:, self.context_length - rows :],
+            lengths=None if lengths is None else lengths.clamp(max=rows),
+        )
 
     def random_inputs(self, batch_size: int, seed: int = 0) -> dict[str, Tensor]:
         """Inputs with the mean and deviation of the training data, and random categories, known series and lengths.

@@ -122,9 +122,8 @@ class FittedBaseline(ABC):
     def module(self) -> nn.Module | None:
         """The same function as a torch module, in single precision; ``None`` if there is none.
 
-        Its arguments are those of :meth:`lstmgru.bundle.forecasting.parts.MemberForecaster.forward`: past, future,
-        static, series and lengths, where all but the first may be ``None``. The context may be longer than
-        :attr:`context_length`. It returns (B, H, Y).
+        It takes :class:`~lstmgru.nn.network.Inputs` in original units, with contexts of at least
+        :attr:`context_length` rows, and returns (B, H, Y).
         """
         return None
 

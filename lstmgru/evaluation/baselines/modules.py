@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lstmgru.data.forecasting.design import SMALLEST_CHANGE, Indicators, WindowDesign
 from lstmgru.evaluation.baselines.ridge import Ridge
+from lstmgru.nn.network import Inputs
 
 
 class Repeat(nn.Module):
@@ -29,19 +30,12 @@ class Repeat(nn.Module):
         self.n_targets = n_targets
         self.register_buffer("places", torch.tensor(places))
 
-    def forward(
-        self,
-        past: Tensor,
-        future: Tensor | None = None,
-        static: Tensor | None = None,
-        series: Tensor | None = None,
-        lengths: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """(B, H, Y), see :meth:`lstmgru.evaluation.baselines.base.FittedBaseline.module`."""
-        steps, targets = past.shape[1], past[..., : self.n_targets]
-        if lengths is None:
+        steps, targets = inputs.past.shape[1], inputs.past[..., : self.n_targets]
+        if inputs.lengths is None:
             return targets[:, self.places + steps]
-        known = -self.places <= lengths.unsqueeze(-1)
+        known = -self.places <= inputs.lengths.unsqueeze(-1)
         rows = torch.where(known, self.places, -1) + steps
         return targets.gather(1, rows.unsqueeze(-1).expand(-1, -1, self.n_targets))
 
@@ -76,29 +70,22 @@ class LinearModule(nn.Module):
         for name, array in numbers.items():
             self.register_buffer(name, torch.tensor(array, dtype=torch.float32))
 
-    def forward(
-        self,
-        past: Tensor,
-        future: Tensor | None = None,
-        static: Tensor | None = None,
-        series: Tensor | None = None,
-        lengths: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """(B, H, Y), see :meth:`lstmgru.evaluation.baselines.base.FittedBaseline.module`."""
         design = self.design
-        context = last_rows(past, design.context_length, lengths)
+        context = last_rows(inputs.past, design.context_length, inputs.lengths)
         targets = context[..., : design.n_targets]
         center, scale = self._units(targets)
         scaled = (context - self.mean) / self.scale
         parts = [(targets - center) / scale, *_expanded(scaled, design.channels, design.names)]
         rows = [torch.cat(parts, dim=2).flatten(1)]
-        if future is not None and design.n_future:
+        if design.n_future:
             first = design.known.start
-            known = (future - self.mean[first:]) / self.scale[first:]
+            known = (inputs.future - self.mean[first:]) / self.scale[first:]
             names = {channel - first: each for channel, each in design.names.items()}
             rows.append(torch.cat(_expanded(known, range(design.n_future), names), dim=2).flatten(1))
-        if static is not None and design.n_static:
-            of_series = (static - self.static_mean) / self.static_scale
+        if inputs.static is not None and design.n_static:
+            of_series = (inputs.static - self.static_mean) / self.static_scale
             rows.append(torch.cat(_expanded(of_series, range(design.n_static), design.static_names), dim=1))
         flat = torch.cat(rows, dim=1) @ self.coefficients + self.intercept
         return flat.reshape(-1, design.horizon, design.n_targets) * scale + center
@@ -131,16 +118,9 @@ class ChannelLinearModule(nn.Module):
         for name, array in {"scale": scale, "coefficients": ridge.coefficients, "intercept": ridge.intercept}.items():
             self.register_buffer(name, torch.tensor(array, dtype=torch.float32))
 
-    def forward(
-        self,
-        past: Tensor,
-        future: Tensor | None = None,
-        static: Tensor | None = None,
-        series: Tensor | None = None,
-        lengths: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """(B, H, Y), see :meth:`lstmgru.evaluation.baselines.base.FittedBaseline.module`."""
-        targets = last_rows(past[..., : len(self.scale)], len(self.coefficients), lengths)
+        targets = last_rows(inputs.past[..., : len(self.scale)], len(self.coefficients), inputs.lengths)
         last = targets[:, -1:]
         found = ((targets - last) / self.scale).transpose(1, 2) @ self.coefficients + self.intercept
         return found.transpose(1, 2) * self.scale + last

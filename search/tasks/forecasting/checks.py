@@ -1,0 +1,120 @@
+"""Whether every split of a study of forecasts can be learned from and scored."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lstmgru.data.forecasting.series import SeriesPanel
+from lstmgru.data.forecasting.splits import Rows, Split, Splits
+from lstmgru.data.forecasting.windows import evaluation_cutoffs, training_runs
+from lstmgru.specs import ForecastSpec
+from search.config.values import Choices
+from search.errors import Problem, StudyFileError
+from search.space.space import SearchSpace
+from search.tasks.forecasting.config import ForecastStudyConfig
+
+OWN_SCALES = ("series", "last")
+"""Normalizations by which each series of a panel has mean and deviation of its own."""
+_SCALE_ROWS = 8
+"""Training rows from which a series' own deviation says anything."""
+
+
+def check_splits(
+    config: ForecastStudyConfig,
+    panel: SeriesPanel,
+    splits: Splits,
+    forecast: ForecastSpec,
+    space: SearchSpace,
+    file: str,
+) -> SearchSpace:
+    """Make sure that every split can be learnt from and scored; return the space without what it cannot.
+
+    Raises:
+        DataError: A split has no window.
+        StudyFileError: The metric has no value there, or the study chose what cannot be.
+    """
+    from lstmgru.evaluation.metrics import find_metric
+
+    short_series, metric = config.data.short_series, find_metric(forecast.metric)
+    reading = {"context_length": int(space["context_length"].high), "horizon": forecast.horizon}
+    n_windows = 0
+    late: tuple[str, str] | None = None
+    for split in (*splits.folds, splits.holdout):
+        training_runs(panel, split, **reading, short_series=short_series)
+        cutoffs = evaluation_cutoffs(panel, split, **reading, stride=splits.stride, short_series=short_series)
+        n_windows += len(cutoffs) if split is not splits.holdout else 0
+        late = late or _series_without_scale(panel, split, cutoffs)
+        if metric.divisor == "season":
+            _check_seasons(panel, split, cutoffs, forecast, file)
+    if metric.of_quantiles:
+        _check_windows(n_windows, forecast, file)
+    return space if late is None else _without_own_scales(space, config, late, file)
+
+
+def _series_without_scale(panel: SeriesPanel, split: Split, cutoffs: Rows) -> tuple[str, str] | None:
+    """A series that is scored in a split and has too few training rows there to be scaled by them, and the split."""
+    if len(panel) == 1:
+        return None
+    scored = np.unique(np.searchsorted(panel.offsets, cutoffs, side="right") - 1)
+    asked = np.arange(len(panel)) if split.name == "holdout" else scored
+    without = asked[split.train[asked, 1] - split.train[asked, 0] < _SCALE_ROWS]
+    return (str(panel.ids[without[0]]), split.name) if len(without) else None
+
+
+def _without_own_scales(
+    space: SearchSpace, config: ForecastStudyConfig, late: tuple[str, str], file: str
+) -> SearchSpace:
+    """The space without normalizations that scale each series by its own training part, if the preset chose them.
+
+    Raises:
+        StudyFileError: The study chose them.
+    """
+    names = space["normalization"].values or ()
+    kept = tuple(name for name in names if name not in OWN_SCALES)
+    if config.space.normalization is not None and len(kept) < len(names):
+        message = (
+            f"holds {' or '.join(OWN_SCALES)}, which scales each series by its own training part, but series "
+            f"{late[0]!r} has fewer than {_SCALE_ROWS} rows in that of {late[1]}; use window, mean or fold"
+        )
+        raise StudyFileError(file, [Problem("space.normalization", message)])
+    return space.replacing(normalization=Choices(kept or ("window",)))
+
+
+def _check_seasons(panel: SeriesPanel, split: Split, cutoffs: Rows, forecast: ForecastSpec, file: str) -> None:
+    """Make sure that every scored series changes over a season of its training part, if the metric divides by that.
+
+    Raises:
+        StudyFileError: One does not, so no trial would have a score.
+    """
+    from lstmgru.evaluation.forecasts import season_scale
+
+    scored = np.unique(np.searchsorted(panel.offsets, cutoffs, side="right") - 1)
+    scales = season_scale(panel, split.train, forecast.season_length)[scored]
+    without = scored[~(scales > 0).all(axis=1)]
+    if len(without):
+        of_series = f" of series {panel.ids[without[0]]!r}" if len(panel) > 1 else ""
+        message = (
+            f"is {forecast.metric}, which divides by the change over a season ({forecast.season_length} steps), but "
+            f"the training part of {split.name}{of_series} is shorter or never changes so; set forecast.season_length "
+            "or another metric"
+        )
+        raise StudyFileError(file, [Problem("forecast.metric", message)])
+
+
+def _check_windows(n_windows: int, forecast: ForecastSpec, file: str) -> None:
+    """Make sure that the folds have enough forecasts to calibrate every quantile, if the metric scores them all.
+
+    Raises:
+        StudyFileError: They have not, so the holdout would have no score.
+    """
+    from lstmgru.errors import counted
+    from lstmgru.evaluation.intervals import enough_windows
+
+    for level in forecast.levels:
+        if not enough_windows(n_windows, forecast.horizon, level):
+            message = (
+                f"is {forecast.metric}, which scores the ends of every interval, but the folds have "
+                f"{counted(n_windows, 'window')}, too few to calibrate that of level {level:g}; use longer or more "
+                "folds, remove the level from forecast.levels, or choose another metric"
+            )
+            raise StudyFileError(file, [Problem("forecast.metric", message)])
