@@ -27,7 +27,7 @@ def check_splits(
     space: SearchSpace,
     file: str,
 ) -> SearchSpace:
-    """Make sure that every split can be learnt from and scored; return the space without what it cannot.
+    """Make sure that every split can be learned from and scored; return the space without what it cannot.
 
     Raises:
         DataError: A split has no window.
