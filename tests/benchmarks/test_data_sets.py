@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,13 @@ from lstmgru.data.tables.archives import read_archive
 from search.tasks.study_file import load_study
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
+without_sktime = pytest.param(
+    "air_passengers",
+    marks=pytest.mark.skipif(
+        find_spec("sktime") is None and not os.environ.get("REQUIRE_STUDIES"),
+        reason="sktime is not installed: pip install 'lstmgru-search[studies]'",
+    ),
+)
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the benchmark data are not at {DATA}")
 SERIES = Panel(
     name="panel",
@@ -71,7 +80,7 @@ def test_the_split_of_texts_is_always_the_same() -> None:
 
 
 @needs_data
-@pytest.mark.parametrize("name", DATA_SETS)
+@pytest.mark.parametrize("name", [without_sktime if name == "air_passengers" else name for name in DATA_SETS])
 def test_a_study_is_valid_and_leaves_the_space_open(name: str, tmp_path: Path) -> None:
     prepared = DATA_SETS[name].prepare(DATA, tmp_path, "train")
     assert "space" not in yaml.safe_load(prepared.study.read_text())
