@@ -28,7 +28,8 @@ from search.executors.base import Job, JobCallback, Outcome, WorkerSettings
 from search.executors.in_process import InMemory
 from search.executors.processes import ProcessExecutor
 from search.run.driver import Driver
-from search.run.trial import PRELOAD, TrialReport, TrialResult, warm_up
+from search.run.trial import TrialReport, TrialResult
+from search.run.workers import PRELOAD, warm_up
 from search.study.records import EpochRecord
 from search.tasks.data import BaselineResult
 

@@ -27,7 +27,7 @@ from driving import STUDY, write_table
 
 from search.executors.base import WorkerSettings
 from search.executors.processes import ProcessExecutor
-from search.run.trial import PRELOAD, warm_up
+from search.run.workers import PRELOAD, warm_up
 
 TARGETS = {"--help": 0.4, "check weather": 2.0, "show bench": 1.5, "run wrong.yaml": 0.5}
 """Seconds at most, by the arguments of the command."""

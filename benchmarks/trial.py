@@ -28,7 +28,7 @@ from driving import drive, planned
 from search.executors.base import Executor, Job, JobCallback, Outcome, WorkerSettings
 from search.executors.in_process import InProcessExecutor
 from search.executors.processes import ProcessExecutor
-from search.run.trial import PRELOAD, warm_up
+from search.run.workers import PRELOAD, warm_up
 
 TRAINING = "training"
 # Part → functions that belong to it, in a worker and in the driver.

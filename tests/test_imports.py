@@ -37,7 +37,7 @@ PLACES = {
     "sklearn": ("lstmgru.evaluation",),
     "torch": (
         "lstmgru.nn", "lstmgru.training", "lstmgru.bundle", "lstmgru.evaluation.baselines",
-        "lstmgru.evaluation.sequence_baselines", "search.run.trial", "search.executors",
+        "lstmgru.evaluation.sequence_baselines", "search.run.workers", "search.executors",
     ),
     "typer": ("search.cli",),
 }  # fmt: skip

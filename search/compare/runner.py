@@ -21,12 +21,12 @@ from search.compare.tracking import track
 from search.config.values import Choices
 from search.errors import ComparisonUnfinished, TrackingError
 from search.executors.base import Executor, Job
-from search.executors.loop import run_one
+from search.executors.loop import interruptible, run_one
 from search.reports.formatting import counted
 from search.run.baselines import baseline_seconds, score_baselines
 from search.run.progress import Listener
 from search.run.resume import as_begun
-from search.run.runner import check_registered, interruptible, make_study_executor
+from search.run.workers import check_registered, make_study_executor
 from search.study.budget import TimeBudget
 from search.study.journal import exclusive
 from search.study.paths import StudyPaths

@@ -11,8 +11,7 @@ from lstmgru.errors import listed
 from search.errors import RefitFailed
 from search.executors.loop import run_jobs
 from search.run.baselines import baseline_seconds
-from search.run.refits import Refits, Training
-from search.run.retrained import Retrained, retrained_members
+from search.run.refits import Refits, Retrained, Training, retrained_members
 from search.run.selection import BlendSelection, why_nothing_to_export
 from search.run.single_job import SingleJob
 from search.study.blends import BlendMember, BlendRecord, SingleRecord, candidate_name

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import pickle
 import shutil
-import signal
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from search.errors import NotAJournal, SearchError
-from search.executors import make_executor
-from search.executors.base import Executor, WorkerSettings
-from search.executors.devices import gpu_share
-from search.executors.loop import JobSource
+from search.executors.loop import interruptible
 from search.run.driver import Driver
 from search.run.finalize import Finalizer
 from search.run.progress import Listener
 from search.run.resume import open_study
-from search.run.trial import PRELOAD, warm_up
+from search.run.workers import check_registered, make_study_executor
 from search.study.budget import Budget
 from search.study.journal import exclusive, repair
 from search.study.paths import StudyPaths
@@ -145,63 +134,3 @@ def _say_why_it_ended(plan: Plan, store: StudyStore, budget: Budget, driver: Dri
             f"the time budget of {budget.timeout:g} s ended the search after {ended} of {plan.trials} trials; "
             "rerun with a longer --timeout to resume"
         )
-
-
-def make_study_executor(plan: Plan, *, separate: bool = False) -> Executor:
-    """Where the jobs of a study run: in worker processes, or in this process if it runs one job at a time.
-
-    Args:
-        plan: Says how many jobs run at once.
-        separate: Use a worker process even for one job at a time.
-    """
-    workers = plan.jobs > 1 or separate
-    settings = WorkerSettings(
-        warm_up=partial(warm_up, plan.registered_cells(), plan.registered_metrics(), worker=workers),
-        jobs=plan.jobs,
-        # The state of CUDA, and of the libraries of other systems, does not survive a fork.
-        preload=PRELOAD if plan.accelerator == "cpu" and sys.platform == "linux" else (),
-        gpu_share=gpu_share(plan.accelerator, plan.jobs),
-    )
-    return make_executor(settings, separate=separate)
-
-
-def check_registered(plan: Plan) -> None:
-    """Reject registered cells and metrics that worker processes could not import.
-
-    Raises:
-        SearchError: It names the cell.
-    """
-    own: list[tuple[str, str, str, Any]] = [
-        ("cell", name, "class", cell) for name, cell in plan.registered_cells().items()
-    ]
-    own += [("metric", name, "function", metric.function) for name, metric in plan.registered_metrics().items()]
-    for kind, name, what, value in own if plan.jobs > 1 else ():
-        try:
-            pickle.dumps(value)
-        except (pickle.PicklingError, AttributeError) as error:
-            raise SearchError(
-                f"the {kind} {name!r} cannot be sent to worker processes: its {what} {value.__qualname__} must be "
-                "defined at the top level of a module; move it there, or search with one job"
-            ) from error
-
-
-@contextmanager
-def interruptible(source: JobSource) -> Iterator[None]:
-    """Make Ctrl-C stop a source of jobs cleanly, and a second one end the process immediately.
-
-    Has no effect outside the main thread, where Python handles no signals.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        # A handler may run in the middle of a print, so it only sets a flag; the source prints.
-        source.interrupted = True
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

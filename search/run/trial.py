@@ -1,4 +1,4 @@
-"""The job of a worker that runs one trial over the folds, and what every worker does first."""
+"""The job of a worker that runs one trial over the folds."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from search.executors.base import INTERRUPTED
 from search.study.records import EpochRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from lstmgru.evaluation.metrics import Metric
     from lstmgru.specs import TrainSpec
     from lstmgru.training.training import EpochResult
     from search.executors.base import JobContext
@@ -158,31 +155,3 @@ def run_trial(
         stopped=observer.reason,
         outputs=backtest.outputs() if observer.reason is None else None,
     )
-
-
-PRELOAD = ("lstmgru.training.fit_forecasts", "numba")
-"""The modules that every worker needs."""
-
-
-def warm_up(cells: Mapping[str, type[Any]], metrics: Mapping[str, Metric], *, worker: bool = False) -> None:
-    """Import what every job needs, register cells and metrics, and limit torch to one thread.
-
-    Args:
-        cells: Those that a user registered in the driver's process, by name.
-        metrics: Likewise.
-        worker: Whether this is a worker process, which does nothing else.
-    """
-    import torch
-
-    import lstmgru.training.fit_forecasts  # noqa: F401
-    from lstmgru.evaluation.metrics import add_metric
-    from lstmgru.specs.cells import register_cell
-    from lstmgru.training.training import look_for_plugins_once
-
-    if worker:
-        look_for_plugins_once()
-    for name, cell in cells.items():
-        register_cell(name, cell)
-    for metric in metrics.values():
-        add_metric(metric)
-    torch.set_num_threads(1)

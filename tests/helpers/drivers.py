@@ -13,7 +13,7 @@ from search.run.driver import Driver
 from search.run.finalize import Finalizer
 from search.run.progress import SilentListener
 from search.run.resume import open_study
-from search.run.trial import warm_up
+from search.run.workers import warm_up
 from search.study.budget import Budget
 from search.study.paths import StudyPaths
 from search.study.predictions import Predictions

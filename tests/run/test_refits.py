@@ -10,8 +10,7 @@ from lstmgru.specs import TrainSpec
 from search.errors import RefitFailed
 from search.executors.base import Failure, Outcome
 from search.run.progress import SilentListener
-from search.run.refits import Refits, Training
-from search.run.retrained import retrained_members
+from search.run.refits import Refits, Training, retrained_members
 from search.study.blends import Candidate
 from search.study.budget import Budget
 from search.tasks.final import Member, Recipe, Refitted

@@ -14,7 +14,7 @@ from torch._C._functorch import is_legacy_batchedtensor
 
 from lstmgru.nn.kernels.layout import LAYOUTS, Backward, CellName, Forward, padded
 from lstmgru.nn.kernels.memory import Memory
-from lstmgru.nn.kernels.switch import is_watched
+from lstmgru.nn.kernels.tracing import is_watched
 
 _Call = TypeVar("_Call")
 

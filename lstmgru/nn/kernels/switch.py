@@ -12,12 +12,10 @@ from functools import cache
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
-from torch.overrides import _get_current_function_mode_stack as _function_modes
-from torch.utils._device import DeviceContext
 
 from lstmgru.errors import SpecError
 from lstmgru.nn.kernels.layout import LAYOUTS, CellName, Layout, padded
+from lstmgru.nn.kernels.tracing import is_watched
 
 VARIABLE = "LSTMGRU_KERNELS"
 _enabled: ContextVar[bool | None] = ContextVar("lstmgru_kernels", default=None)
@@ -94,25 +92,6 @@ def _vector_bytes() -> int:
 
 _PLAIN = (Tensor, torch.nn.Parameter)  # no fake tensors or functorch wrappers
 _DTYPES = (torch.float32, torch.float64)
-
-
-def is_watched() -> bool:
-    """Whether something traces or transforms torch's operations.
-
-    This is a compiler, tracer or exporter, a functional transformation, forward-mode differentiation, or a mode that
-    intercepts operations, except for the one that sets the default device.
-    """
-    return (
-        torch.compiler.is_compiling()
-        or torch._C._get_tracing_state() is not None
-        or torch._C._are_functorch_transforms_active()
-        or forward_ad._current_level >= 0
-        or torch._C._len_torch_dispatch_stack() > 0
-        or (
-            torch._C._len_torch_function_stack() > 0
-            and any(not isinstance(mode, DeviceContext) for mode in _function_modes())  # type: ignore[no-untyped-call]
-        )
-    )
 
 
 def _is_on() -> bool:

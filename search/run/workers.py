@@ -1,0 +1,85 @@
+"""The workers of a study: the executor, and what a worker prepares before its first job."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from search.errors import SearchError
+from search.executors import make_executor
+from search.executors.base import WorkerSettings
+from search.executors.devices import gpu_share
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lstmgru.evaluation.metrics import Metric
+    from search.executors.base import Executor
+    from search.tasks.plan import Plan
+
+PRELOAD = ("lstmgru.training.fit_forecasts", "numba")
+"""The modules that every worker needs."""
+
+
+def warm_up(cells: Mapping[str, type[Any]], metrics: Mapping[str, Metric], *, worker: bool = False) -> None:
+    """Import what every job needs, register cells and metrics, and limit torch to one thread.
+
+    Args:
+        cells: Those that a user registered in the driver's process, by name.
+        metrics: Likewise.
+        worker: Whether this is a worker process, which does nothing else.
+    """
+    import torch
+
+    import lstmgru.training.fit_forecasts  # noqa: F401
+    from lstmgru.evaluation.metrics import add_metric
+    from lstmgru.specs.cells import register_cell
+    from lstmgru.training.training import look_for_plugins_once
+
+    if worker:
+        look_for_plugins_once()
+    for name, cell in cells.items():
+        register_cell(name, cell)
+    for metric in metrics.values():
+        add_metric(metric)
+    torch.set_num_threads(1)
+
+
+def make_study_executor(plan: Plan, *, separate: bool = False) -> Executor:
+    """Where the jobs of a study run: in worker processes, or in this process if it runs one job at a time.
+
+    Args:
+        plan: Says how many jobs run at once.
+        separate: Use a worker process even for one job at a time.
+    """
+    workers = plan.jobs > 1 or separate
+    settings = WorkerSettings(
+        warm_up=partial(warm_up, plan.registered_cells(), plan.registered_metrics(), worker=workers),
+        jobs=plan.jobs,
+        # The state of CUDA, and of the libraries of other systems, does not survive a fork.
+        preload=PRELOAD if plan.accelerator == "cpu" and sys.platform == "linux" else (),
+        gpu_share=gpu_share(plan.accelerator, plan.jobs),
+    )
+    return make_executor(settings, separate=separate)
+
+
+def check_registered(plan: Plan) -> None:
+    """Reject registered cells and metrics that worker processes could not import.
+
+    Raises:
+        SearchError: It names the cell.
+    """
+    own: list[tuple[str, str, str, Any]] = [
+        ("cell", name, "class", cell) for name, cell in plan.registered_cells().items()
+    ]
+    own += [("metric", name, "function", metric.function) for name, metric in plan.registered_metrics().items()]
+    for kind, name, what, value in own if plan.jobs > 1 else ():
+        try:
+            pickle.dumps(value)
+        except (pickle.PicklingError, AttributeError) as error:
+            raise SearchError(
+                f"the {kind} {name!r} cannot be sent to worker processes: its {what} {value.__qualname__} must be "
+                "defined at the top level of a module; move it there, or search with one job"
+            ) from error
