@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -227,9 +227,18 @@ def export_bundle(study: str | os.PathLike[str] | None, to: Path | None, folder:
 
 
 def sync_to_mlflow(
-    study: str | os.PathLike[str] | None, tracking_uri: str | None, folder: Path | None = None
+    study: str | os.PathLike[str] | None,
+    tracking_uri: str | None,
+    folder: Path | None = None,
+    on_message: Callable[[str], None] = lambda text: None,
 ) -> TrackingLinks:
     """Copy a study to MLflow, to its own store or another one.
+
+    Args:
+        study: Path or name of the study.
+        tracking_uri: Store or server to use instead of the study's.
+        folder: The working folder; ``None``: the current one.
+        on_message: Called with messages for the user.
 
     Raises:
         StudyBusy: The study is running, and the run keeps MLflow up to date.
@@ -249,7 +258,7 @@ def sync_to_mlflow(
         record = store.record()
         if bundle := paths.find_bundle(record.bundle):
             record = replace(record, bundle=str(bundle))
-        links = sync_study(record, store.study, folder=folder, tracking_uri=tracking_uri)
+        links = sync_study(record, store.study, folder=folder, tracking_uri=tracking_uri, on_message=on_message)
         if tracking_uri is None:
             store.set_links(links)
     return links

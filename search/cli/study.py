@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -90,5 +91,5 @@ def sync(
     """
     from search.api import sync_to_mlflow
 
-    links = sync_to_mlflow(study, tracking_uri)
+    links = sync_to_mlflow(study, tracking_uri, on_message=lambda text: print(f"note: {text}", file=sys.stderr))
     print(f"{len(links.trial_run_ids)} trials are in {links.tracking_uri}, experiment {links.experiment_id}")

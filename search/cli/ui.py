@@ -53,7 +53,8 @@ def _store(study: str | None, folder: Path) -> str:
     """
     from search.api import load_record
     from search.errors import TrackingError
-    from search.tracking.store import default_tracking_uri, sqlite_path, study_tracking_uri
+    from search.tracking.database import set_aside_half_made, sqlite_path
+    from search.tracking.store import default_tracking_uri, study_tracking_uri
 
     if study is None:
         uri = default_tracking_uri(None, folder)
@@ -61,9 +62,10 @@ def _store(study: str | None, folder: Path) -> str:
     else:
         uri = study_tracking_uri(load_record(study, folder), folder)
         way_out = f"copy the study to MLflow with: python -m search sync {study}"
+    note = set_aside_half_made(uri)
     database = sqlite_path(uri)
     if database is not None and not database.exists():
-        raise TrackingError(f"there is no {database}: {way_out}")
+        raise TrackingError(f"{note or f'there is no {database}'}: {way_out}")
     return uri
 
 

@@ -11,6 +11,7 @@ from search.errors import TrackingError
 from search.study.records import StudyRecord, TrackingLinks
 from search.tracking.background import BackgroundTracker
 from search.tracking.base import NullTracker, RunStatus, Tracker
+from search.tracking.database import set_aside_half_made
 from search.tracking.mlflow_projection import MlflowProjection
 from search.tracking.store import default_tracking_uri
 from search.tracking.tracker_process import TrackerProcess
@@ -27,7 +28,7 @@ def make_tracker(config: StudyConfig, folder: Path, *, on_problem: Callable[[str
     Args:
         config: The study.
         folder: The working folder.
-        on_problem: Called from another thread with messages for the user, such as the begin and end of an outage.
+        on_problem: Called with messages for the user, from another thread with those on outages.
 
     Raises:
         TrackingError: MLflow cannot use the configured store.
@@ -36,6 +37,8 @@ def make_tracker(config: StudyConfig, folder: Path, *, on_problem: Callable[[str
     if not settings.enabled:
         return NullTracker()
     uri = default_tracking_uri(settings.uri, folder)
+    if note := set_aside_half_made(uri):
+        on_problem(note)
     make = partial(
         MlflowProjection, uri, folder, experiment=settings.experiment, registered_model=settings.registered_model
     )
@@ -48,6 +51,7 @@ def sync_study(
     *,
     folder: Path,
     tracking_uri: str | None = None,
+    on_message: Callable[[str], None] = lambda text: None,
 ) -> TrackingLinks:
     """Copy a study to MLflow. Idempotent: existing runs are updated and not duplicated.
 
@@ -56,12 +60,15 @@ def sync_study(
         optuna_study: The same study, for Optuna's plots.
         folder: The working folder.
         tracking_uri: Store or server to use instead of the study's.
+        on_message: Called with messages for the user.
 
     Raises:
         TrackingError: It cannot be reached.
     """
     settings = study.config.get("tracking", {})
     uri = default_tracking_uri(tracking_uri or settings.get("uri"), folder)
+    if note := set_aside_half_made(uri):
+        on_message(note)
     projection = MlflowProjection(
         uri,
         folder,

@@ -14,11 +14,10 @@ from urllib.parse import urlsplit
 
 from search.errors import TrackingError
 from search.study.records import StudyRecord
+from search.tracking.database import SQLITE, artifacts_beside, create_database, sqlite_path, sqlite_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-_SQLITE = "sqlite:///"
 
 # Set while MLflow is used, unless the user has set them: no telemetry, no messages, and outages are detected within
 # seconds. The transport never repeats a request, because the first one may have created a run.
@@ -46,8 +45,8 @@ def default_tracking_uri(configured: str | None, folder: Path) -> str:
     uri = configured or os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
         return sqlite_uri(folder.absolute() / "mlruns" / "mlflow.db")
-    if uri.startswith(_SQLITE):
-        path = Path(uri.removeprefix(_SQLITE))
+    if uri.startswith(SQLITE):
+        path = Path(uri.removeprefix(SQLITE))
         return uri if path.is_absolute() else sqlite_uri(folder.absolute() / path)
     if not is_server(uri) and urlsplit(uri).scheme in ("", "file"):
         source = "tracking.uri" if configured else "MLFLOW_TRACKING_URI"
@@ -77,32 +76,13 @@ def study_tracking_uri(study: StudyRecord, folder: Path) -> str:
     return configured if database is not None and not database.exists() else study.mlflow.tracking_uri
 
 
-def sqlite_path(uri: str) -> Path | None:
-    """The file of a SQLite database; ``None`` for other URIs."""
-    if not uri.startswith(_SQLITE):
-        return None
-    from sqlalchemy.engine import make_url
-
-    return Path(make_url(uri).database or "")
-
-
-def sqlite_uri(path: Path) -> str:
-    """The URI of a SQLite database."""
-    text = path.as_posix()
-    if "%" in text or "?" in text:
-        from sqlalchemy.engine import URL
-
-        return URL.create("sqlite", database=text).render_as_string()
-    return _SQLITE + text
-
-
 def artifact_location(tracking_uri: str, folder: Path) -> str | None:
     """Artifact location of a new experiment: beside a SQLite database; ``None`` if a server decides."""
     if is_server(tracking_uri):
         return None
     database = sqlite_path(tracking_uri)
     if database is not None:
-        return (database.parent / "artifacts").as_uri()
+        return artifacts_beside(database)
     return (folder.absolute() / "mlruns" / "artifacts").as_uri()
 
 
@@ -141,9 +121,10 @@ def server_environment() -> dict[str, str]:
 
 
 def connect(tracking_uri: str) -> MlflowClient:
-    """A client of a store or server; creating the tables of a new database takes seconds."""
+    """A client of a store or server; creating a new database takes seconds."""
     from mlflow import MlflowClient
 
+    create_database(tracking_uri)
     return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
 
 

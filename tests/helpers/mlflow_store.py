@@ -8,8 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from search.tracking.database import sqlite_uri
 from search.tracking.mlflow_projection import MlflowProjection
-from search.tracking.store import connect, default_tracking_uri, sqlite_uri, talking_to
+from search.tracking.store import connect, default_tracking_uri, talking_to
 
 
 @cache

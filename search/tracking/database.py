@@ -1,0 +1,156 @@
+"""The SQLite database of an MLflow store, created whole or not at all.
+
+MLflow creates its tables one by one, in no transaction. A process that ends in between, a full disk or a second process
+that does the same leaves a file that MLflow can neither use nor complete (``table … already exists``). A new database
+therefore gets its tables under a temporary name, under a lock, and is then renamed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+from search.errors import TrackingError
+
+SQLITE = "sqlite:///"
+_SECONDS_TO_CREATE = 300.0
+"""How long to wait for another process that creates the database; it takes seconds."""
+_SECONDS_UNCHANGED = 10.0
+"""A half-made database that was not modified for so long is one that nobody is creating."""
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file of a SQLite database; ``None`` for other URIs."""
+    if not uri.startswith(SQLITE):
+        return None
+    text = uri.removeprefix(SQLITE)
+    if "%" in text or "?" in text:
+        from sqlalchemy.engine import make_url
+
+        text = make_url(uri).database or ""
+    return Path(text)
+
+
+def sqlite_uri(path: Path) -> str:
+    """The URI of a SQLite database."""
+    text = path.as_posix()
+    if "%" in text or "?" in text:
+        from sqlalchemy.engine import URL
+
+        return URL.create("sqlite", database=text).render_as_string()
+    return SQLITE + text
+
+
+def artifacts_beside(path: Path) -> str:
+    """Artifact location of the experiments of a SQLite database."""
+    return (path.absolute().parent / "artifacts").as_uri()
+
+
+def create_database(uri: str) -> None:
+    """Create MLflow's database unless it exists; of several processes that do so, one creates it.
+
+    Args:
+        uri: Of the store. Nothing is done if it is not a SQLite database. A half-made one is set aside, see
+            :func:`set_aside_half_made`.
+
+    Raises:
+        TrackingError: Another process has been creating it for minutes.
+    """
+    path = sqlite_path(uri)
+    if path is None or _state(path) == "there":
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    set_aside_half_made(uri)
+    with _lock(path):
+        if _state(path) == "missing":
+            _create(path)
+
+
+def set_aside_half_made(uri: str) -> str | None:
+    """Rename a database whose creation was interrupted, so that a new one can be created.
+
+    Args:
+        uri: Of the store.
+
+    Returns:
+        What was done, in a sentence for the user; ``None``: it is not a SQLite database, or not half-made.
+
+    Raises:
+        TrackingError: Another process has been creating it for minutes.
+    """
+    path = sqlite_path(uri)
+    if path is None or _state(path) != "half-made":
+        return None
+    with _lock(path):
+        # MLflow itself may be creating it at this moment, for example 'mlflow server'.
+        while _state(path) == "half-made" and time.time() - path.stat().st_mtime < _SECONDS_UNCHANGED:
+            time.sleep(0.5)
+        if _state(path) != "half-made":
+            return None
+        kept = next(place for place in _names_beside(path) if not place.exists())
+        path.rename(kept)
+    return (
+        f"{path} was left half-made, without any run, when MLflow was interrupted while creating it; it is renamed to "
+        f"{kept.name}"
+    )
+
+
+def _names_beside(path: Path) -> Iterator[Path]:
+    return (path.with_name(f"{path.name}.half-made{number or ''}") for number in count())
+
+
+def _state(path: Path) -> Literal["missing", "half-made", "there"]:
+    """What a file is: no tables yet; tables of MLflow without an experiment, which MLflow creates last; or all else."""
+    if not path.exists():
+        return "missing"
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=20)) as database:
+            if database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+                return "missing"
+            experiments = "SELECT experiment_id, artifact_location, lifecycle_stage FROM experiments LIMIT 1"
+            return "there" if database.execute(experiments).fetchone() else "half-made"
+    except sqlite3.Error:  # not a database, or not one of MLflow's: MLflow says what is wrong
+        return "there"
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Keep other processes from creating the database; the system releases the lock when the process ends."""
+    from filelock import FileLock, Timeout
+
+    lock_file = path.with_name(f"{path.name}.lock")
+    lock = FileLock(lock_file)
+    try:
+        lock.acquire(timeout=_SECONDS_TO_CREATE)
+    except Timeout:
+        raise TrackingError(
+            f"another process has been creating {path} for {_SECONDS_TO_CREATE:g} s ({lock_file} is locked); end it"
+        ) from None
+    try:
+        yield
+        if _state(path) == "there":
+            with suppress(OSError):  # on Windows, while it is open
+                lock_file.unlink()  # nobody needs it any more: who still waits for it finds the database
+    finally:
+        lock.release()
+
+
+def _create(path: Path) -> None:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    new = path.with_name(f"{path.name}.new")
+    parts = [new, *(new.with_name(new.name + ending) for ending in ("-journal", "-wal", "-shm"))]
+    try:
+        for part in parts:
+            part.unlink(missing_ok=True)  # of a process that was killed
+        store = SqlAlchemyStore(sqlite_uri(new), artifacts_beside(path))  # type: ignore[no-untyped-call]
+        store.engine.dispose()
+        new.replace(path)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
