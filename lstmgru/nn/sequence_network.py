@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,6 +21,7 @@ from lstmgru.nn.fcn import FullyConvolutional
 from lstmgru.nn.inputs import InputNoise, Segments, SequenceNormalization
 from lstmgru.nn.pooling import make_pooling
 from lstmgru.specs import SequenceModelSpec, TrainSpec
+from lstmgru.specs.sequences import N_SUBWORDS
 
 PADDING, UNKNOWN = 0, 1
 """Codes of padding and of a token that is not in the vocabulary."""
@@ -48,6 +51,8 @@ class SequenceNetwork(nn.Module):
         n_channels: F for sequences of numbers; 0 for texts.
         n_outputs: O, the number of classes, or 1 for regression.
         vocabulary_size: Number of token codes, including those of padding and unknown tokens; 0 for numbers.
+        subwords: (vocabulary_size, n) numbers of the character n-grams of each token, 0 where there are fewer; ``None``
+            if the architecture reads none.
         vectors: (vocabulary_size, embedding size) initial token vectors, NaN in rows of tokens without one; ``None``
             for random initialization.
 
@@ -62,13 +67,14 @@ class SequenceNetwork(nn.Module):
         n_channels: int,
         n_outputs: int,
         vocabulary_size: int = 0,
+        subwords: npt.NDArray[np.int64] | None = None,
         vectors: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.spec, self.n_channels, self.n_outputs = spec, n_channels, n_outputs
         self.vocabulary_size = vocabulary_size
-        _check_sizes(spec, n_channels, vocabulary_size)
-        self.reader = _Numbers(spec) if spec.tokens is None else _Tokens(spec, vocabulary_size, vectors)
+        _check_sizes(spec, n_channels, vocabulary_size, subwords)
+        self.reader = _Numbers(spec) if spec.tokens is None else _Tokens(spec, vocabulary_size, subwords, vectors)
         n_features = n_channels + spec.embedding_size
         self.convolution = (
             Convolution(n_features, spec.n_filters, spec.convolution, causal=False) if spec.convolution else None
@@ -188,10 +194,17 @@ class _Numbers(nn.Module):
 class _Tokens(nn.Module):
     """(B, T) codes of tokens → (B, T, embedding size) learned vectors, 0 in the padding."""
 
-    def __init__(self, spec: SequenceModelSpec, vocabulary_size: int, vectors: Tensor | None) -> None:
+    def __init__(
+        self,
+        spec: SequenceModelSpec,
+        vocabulary_size: int,
+        subwords: npt.NDArray[np.int64] | None,
+        vectors: Tensor | None,
+    ) -> None:
         super().__init__()
         self.token_dropout = spec.token_dropout
         self.embedding = nn.Embedding(vocabulary_size, spec.embedding_size, padding_idx=PADDING)
+        self.subwords = None if subwords is None else _Subwords(subwords, spec.embedding_size)
         self.dropout = nn.Dropout(spec.dropout)
         nn.init.normal_(self.embedding.weight, std=_EMBEDDING_DEVIATION)
         with torch.no_grad():
@@ -205,8 +218,45 @@ class _Tokens(nn.Module):
         if self.training and self.token_dropout > 0:
             dropped = torch.rand(codes.shape, device=codes.device) < self.token_dropout
             codes = codes.masked_fill(dropped, UNKNOWN)
-        vectors: Tensor = self.dropout(self.embedding(codes.masked_fill(~real, PADDING)))
-        return vectors
+        codes = codes.masked_fill(~real, PADDING)
+        vectors: Tensor = self.embedding(codes)
+        if self.subwords is not None:
+            vectors = vectors + self.subwords(codes)
+        dropped_out: Tensor = self.dropout(vectors)
+        return dropped_out
+
+
+class _Subwords(nn.Module):
+    """(B, T) codes of tokens → (B, T, embedding size) means of the vectors of their n-grams (Bojanowski et al. 2017).
+
+    Args:
+        numbers: (vocabulary size, n) numbers of the n-grams of each token, 0 where there are fewer.
+        size: Features of a vector.
+    """
+
+    numbers: Tensor
+    shares: Tensor
+
+    def __init__(self, numbers: npt.NDArray[np.int64], size: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(N_SUBWORDS + 1, size, padding_idx=0)
+        nn.init.normal_(self.embedding.weight, std=_EMBEDDING_DEVIATION)
+        with torch.no_grad():
+            self.embedding.weight[0] = 0.0
+        # Both follow from the vocabulary, so they are not saved.
+        rows = torch.from_numpy(numbers)
+        self.register_buffer("numbers", rows, persistent=False)
+        self.register_buffer("shares", 1 / (rows > 0).sum(1, keepdim=True).clamp(min=1), persistent=False)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Look up and average."""
+        numbers = self.numbers[codes]
+        if self.training:
+            # Twice as fast as the sum below with its gradient, but it becomes a loop in ONNX.
+            means = F.embedding_bag(numbers.flatten(0, 1), self.embedding.weight, mode="mean", padding_idx=0)
+            return means.reshape(*codes.shape, -1)
+        total: Tensor = self.embedding(numbers).sum(-2)
+        return total * self.shares[codes]
 
 
 def _before(lengths: Tensor, steps: int) -> Tensor:
@@ -214,13 +264,22 @@ def _before(lengths: Tensor, steps: int) -> Tensor:
     return torch.arange(steps, device=lengths.device) < lengths.unsqueeze(1)
 
 
-def _check_sizes(spec: SequenceModelSpec, n_channels: int, vocabulary_size: int) -> None:
+def _check_sizes(
+    spec: SequenceModelSpec, n_channels: int, vocabulary_size: int, subwords: npt.NDArray[np.int64] | None
+) -> None:
     """Refuse numbers without channels, and texts whose vocabulary only holds padding."""
     if spec.tokens is None and (n_channels < 1 or vocabulary_size != 0):
         raise SpecError(
             "a network that reads numbers has at least 1 channel and a vocabulary_size of 0 but got "
             f"{n_channels} and {vocabulary_size}"
         )
+    if spec.subwords != (subwords is not None):
+        raise SpecError(
+            f"subwords must be given for an architecture that reads them, and only then, but spec.subwords is "
+            f"{spec.subwords!r}"
+        )
+    if subwords is not None and len(subwords) != vocabulary_size:
+        raise SpecError(f"subwords must have {vocabulary_size} rows, one for each token, but has {len(subwords)}")
     if spec.tokens is not None and (n_channels != 0 or vocabulary_size < 2):
         raise SpecError(
             "a network that reads texts has 0 channels and a vocabulary_size of at least 2 but got "

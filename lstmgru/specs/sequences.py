@@ -17,6 +17,8 @@ SEQUENCE_TASKS: tuple[str, ...] = get_args(SequenceTask)
 HEADS: tuple[str, ...] = get_args(Head)
 SEQUENCE_NORMALIZATIONS: tuple[str, ...] = get_args(SequenceNormalization)
 TOKENS: tuple[str, ...] = get_args(Tokens)
+N_SUBWORDS = 8192
+"""Number of learned vectors that the character n-grams of words share."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class SequenceModelSpec(RecurrentSpec):
         embedding_size: Features of a token's learned vector; 0 for numbers.
         min_count: Minimum number of occurrences of a token in the training part.
         token_dropout: Probability of replacing a token of a training text by the unknown token, in [0, 1).
+        subwords: Whether the mean of learned vectors of a word's character n-grams is added to the vector of each word
+            of the vocabulary (Bojanowski et al. 2017).
         input_noise: Standard deviation of Gaussian noise that is added to numbers in training, after their
             normalization; at least 0, and 0 for texts.
     """
@@ -59,6 +63,7 @@ class SequenceModelSpec(RecurrentSpec):
     embedding_size: int = 0
     min_count: int = 1
     token_dropout: float = 0.0
+    subwords: bool = False
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
     input_noise: float = 0.0
@@ -70,6 +75,8 @@ class SequenceModelSpec(RecurrentSpec):
         at_least("fcn_filters", self.fcn_filters, 0)
         at_least("min_count", self.min_count, 1)
         probability("token_dropout", self.token_dropout)
+        if self.subwords and self.tokens != "word":
+            raise SpecError(f"subwords must be false without tokens of word but got {self.subwords!r}")
         if self.tokens is None:
             if self.embedding_size != 0:
                 raise SpecError(f"embedding_size must be 0 without tokens but got {self.embedding_size!r}")
@@ -90,6 +97,7 @@ class SequenceModelSpec(RecurrentSpec):
         """
         before = (
             (f"{self.tokens}({self.embedding_size})", self.tokens is not None),
+            ("subwords", self.subwords),
             (self.normalization, self.tokens is None and self.normalization != "fold"),
             (f"conv({self.convolution})", self.convolution > 0),
             (f"segments({self.segment_length})", self.segment_length > 1),

@@ -77,6 +77,7 @@ def fit_sequences(
             n_channels=sequences.schema.n_channels,
             n_outputs=task.n_outputs,
             vocabulary_size=encoding.vocabulary_size,
+            subwords=encoding.subwords(model),
             vectors=None if vectors is None else _first_vectors(vectors, encoding, model),
         ),
         lambda network, inputs, target: network.loss(inputs, target, train, weights),

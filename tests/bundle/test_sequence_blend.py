@@ -42,7 +42,7 @@ from lstmgru.nn.sequence_network import SequenceNetwork
 SPECS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "sequences": ({"max_length": 5}, {"max_length": 9, "normalization": "sequence", "pooling": "max"}),
     "numbers": ({"max_length": 9}, {"branches": "lstm(3)"}),
-    "words": ({"tokens": "word", "max_length": 4}, {"tokens": "word", "min_count": 2}),
+    "words": ({"tokens": "word", "max_length": 4}, {"tokens": "word", "min_count": 2, "subwords": True}),
     "characters": ({"tokens": "word"}, {"tokens": "character", "max_length": 20}),
 }
 BASELINES = {"sequences": "nearest_neighbor", "numbers": "ridge", "words": "tfidf_logistic", "characters": "majority"}

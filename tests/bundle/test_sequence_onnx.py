@@ -37,6 +37,7 @@ SLOW: list[tuple[str, str, dict[str, Any]]] = [
         {"pooling": "additive", "segment_length": 3, "normalization": "sequence", "fcn_filters": 4},
     ),
     ("texts", "bi-fused(3)", {"tokens": "word", "pooling": "max", "convolution": 2}),
+    ("texts", "gru(3)", {"tokens": "word", "subwords": True}),
     ("classes", "fused(6)", {}),
     ("classes", "gru(4) | bi-fused(3)", {"normalization": "sequence", "head": "mlp"}),
     ("numbers", "bi-gru(4)", {"normalization": "none"}),

@@ -10,6 +10,7 @@ import pytest
 from lstmgru.data.sequences import vocabulary
 from lstmgru.data.sequences.vocabulary import PADDING, UNKNOWN, Vocabulary, tokenize
 from lstmgru.errors import SpecError
+from lstmgru.specs.sequences import N_SUBWORDS
 
 
 @pytest.mark.parametrize(
@@ -98,3 +99,15 @@ def test_what_there_is_not_is_refused(call: object, message: str) -> None:
     assert callable(call)
     with pytest.raises(SpecError, match=message):
         call()
+
+
+def test_n_grams_of_words_have_numbers_that_words_share() -> None:
+    ngrams = Vocabulary("word", ("a", "cat", "cats", "x" * 60)).subwords()
+    assert ngrams.shape[0] == 6
+    assert not ngrams[:2].any()
+    assert (ngrams.min(), ngrams.max() <= N_SUBWORDS) == (0, True)
+    # "<a>"; "<ca", "cat", "at>", "<cat", "cat>", "<cat>"; "<ca", "cat", "ats", "ts>", "<cat", "cats", "ats>", ...
+    a, cat, cats = ({*row} - {0} for row in ngrams[2:5].tolist())
+    assert (len(a), len(cat), len(cats)) == (1, 6, 9)
+    assert len(cat & cats) == 3
+    assert (ngrams[5] > 0).all()

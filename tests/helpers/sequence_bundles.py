@@ -96,6 +96,7 @@ def member_of(
         n_channels=sequences.schema.n_channels,
         n_outputs=task.n_outputs,
         vocabulary_size=encoding.vocabulary_size,
+        subwords=encoding.subwords(model),
     )
     with torch.no_grad():
         for parameter in network.parameters():

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from helpers.combinations import every_combination, every_pair
@@ -22,6 +23,8 @@ from lstmgru.specs import MERGES, POOLINGS, SequenceModelSpec, TrainSpec, cells,
 STEPS, CHANNELS, TOKENS = 7, 3, 11
 LENGTHS = torch.tensor([4, 7, 1, 2, 5])
 REAL = torch.arange(STEPS) < LENGTHS[:, None]
+NGRAMS = np.tril(np.arange(1, 4) + 10 * np.arange(-1, TOKENS - 1)[:, None], k=-2)
+"""No n-grams of the special tokens, then up to three."""
 CELLS = ["lstm", "gru", "fused", "running_mean"]
 
 
@@ -35,7 +38,9 @@ def network_of(branches: str = "bi-gru(4)", *, n_outputs: int = 3, **spec: Any) 
     if spec.get("tokens"):
         spec = {"embedding_size": 5, "normalization": "none", **spec}
     model = SequenceModelSpec(parse_branches(branches), max_length=STEPS, **spec)
-    sizes = {"n_channels": 0, "vocabulary_size": TOKENS} if model.tokens else {"n_channels": CHANNELS}
+    sizes: dict[str, Any] = {"n_channels": 0, "vocabulary_size": TOKENS} if model.tokens else {"n_channels": CHANNELS}
+    if model.subwords:
+        sizes["subwords"] = NGRAMS
     return SequenceNetwork(model, n_outputs=n_outputs, **sizes).double().eval()
 
 
@@ -274,6 +279,19 @@ def test_dropout_lies_behind_the_vectors_of_tokens_and_before_the_head() -> None
     assert network.head[0].p == 0.5
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_word_has_the_mean_of_the_vectors_of_its_n_grams_beside_its_own(training: bool) -> None:
+    network = network_of("gru(4)", tokens="word", subwords=True)
+    reader = network.reader.train(training)
+    codes, own, shared = inputs_of(network).values, reader.embedding.weight, reader.subwords.embedding.weight
+    expected = own.clone()
+    for code, ngrams in enumerate(NGRAMS):
+        if ngrams.any():
+            expected[code] += shared[ngrams[ngrams > 0]].mean(0)
+    torch.testing.assert_close(reader(codes, REAL), expected[codes] * REAL.unsqueeze(-1))
+    assert not [name for name in network.state_dict() if "embedding" not in name and "reader" in name]
+
+
 def test_vectors_are_what_the_embedding_begins_with_where_there_are_any() -> None:
     vectors = torch.randn(TOKENS, 5)
     vectors[4] = torch.nan
@@ -292,6 +310,14 @@ def test_the_codes_are_those_of_a_vocabulary() -> None:
     assert (label_network.PADDING, label_network.UNKNOWN) == (vocabulary.PADDING, vocabulary.UNKNOWN)
 
 
+def test_every_token_has_its_n_grams() -> None:
+    spec = SequenceModelSpec(
+        parse_branches("gru(4)"), 7, tokens="word", embedding_size=5, normalization="none", subwords=True
+    )
+    with pytest.raises(SpecError, match="subwords must have 9 rows, one for each token, but has 8"):
+        SequenceNetwork(spec, n_channels=0, n_outputs=2, vocabulary_size=9, subwords=NGRAMS[:8])
+
+
 @pytest.mark.parametrize("spec", [{}, {"segment_length": 3}, {"tokens": "character"}])
 def test_an_example_has_the_shapes_that_forward_takes(spec: dict[str, Any]) -> None:
     network = network_of(**spec).float()
@@ -308,6 +334,7 @@ def test_an_example_has_the_shapes_that_forward_takes(spec: dict[str, Any]) -> N
         (None, {"n_channels": 0}, "reads numbers has at least 1 channel .* but got 0 and 0"),
         (None, {"n_channels": 2, "vocabulary_size": 5}, "reads numbers .* vocabulary_size of 0 but got 2 and 5"),
         ("word", {"n_channels": 0}, "reads texts .* vocabulary_size of at least 2 but got 0 and 0"),
+        ("word", {"n_channels": 0, "vocabulary_size": 5, "subwords": NGRAMS}, "only then, but spec.subwords is False"),
         ("word", {"n_channels": 1, "vocabulary_size": 5}, "reads texts has 0 channels .* but got 1 and 5"),
     ],
 )

@@ -100,6 +100,8 @@ def test_what_is_searched_depends_on_the_data(tmp_path: Path) -> None:
     assert numbers["max_length"] == Choices((14,))
     assert texts["tokens"] == Choices(("word",))
     assert texts["normalization"] == Choices(("none",))
+    assert (numbers["subwords"], texts["subwords"]) == (Choices((False,)), Choices((True, False)))
+    assert plan_of(tmp_path, NOTES, "space.tokens=character").space["subwords"] == Choices((False,))
     assert numbers["loss"] == texts["loss"] == Choices(("cross_entropy",))
     assert set(values["loss"].values or ()) == {"mse", "mae", "huber"}
     assert values["label_smoothing"] == Choices((0.0,))
@@ -124,10 +126,12 @@ def test_word_vectors_fix_what_is_read(tmp_path: Path) -> None:
     assert (plan.space["embedding_size"], plan.space["tokens"]) == (Choices((3,)), Choices(("word",)))
 
 
+CHARACTERS = NOTES.replace("space:", "space:\n  tokens: [word, character]")
 WRONG = [
     (WAVES, "space.tokens=word", "space.tokens is for texts, but sequences of numbers are labeled"),
     (NOTES, "space.normalization=fold", "space.normalization is for numbers, but texts are labeled"),
     (NOTES, "space.input_noise=[0, 0.1]", "space.input_noise is for numbers, but texts are labeled; leave it out"),
+    (CHARACTERS, "space.subwords=true", "space.subwords must be false unless space.tokens is word; leave it out"),
     (NOTES, "space.embedding_size=[0, 8]", "space.embedding_size must be at least 1 for texts but got 0"),
     (SUMS, "space.label_smoothing=0.1", "space.label_smoothing is for classes, but the labels are numbers"),
     (SUMS, "space.loss=cross_entropy", "space.loss must be mae, mse or huber for task: regression"),

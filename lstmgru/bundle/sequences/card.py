@@ -146,7 +146,10 @@ def _network_lines(member: SequenceNetworkMember, *, of_classes: bool) -> Iterat
     )
     if vocabulary is not None:
         often = f", each at least {spec.min_count} times in the training texts" if spec.min_count > 1 else ""
-        yield f"- {counted(len(vocabulary.tokens), vocabulary.kind)}{often}; token dropout {spec.token_dropout:g}"
+        ngrams = "; vectors of character n-grams" if spec.subwords else ""
+        yield (
+            f"- {counted(len(vocabulary.tokens), vocabulary.kind)}{often}{ngrams}; token dropout {spec.token_dropout:g}"
+        )
     more = [f"label smoothing {train.label_smoothing:g}", f"class weights {train.class_weights}"]
     yield training_line(train, *(more if of_classes else ()))
 

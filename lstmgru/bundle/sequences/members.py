@@ -66,7 +66,11 @@ class SequenceNetworkMember(NetworkMember):
         described = None if vocabulary is None else vocabulary.to_dict()
         encoding = Encoding.from_dict({**values["encoding"], "vocabulary": described})
         network = SequenceNetwork(
-            model, n_channels=schema.n_channels, n_outputs=task.n_outputs, vocabulary_size=encoding.vocabulary_size
+            model,
+            n_channels=schema.n_channels,
+            n_outputs=task.n_outputs,
+            vocabulary_size=encoding.vocabulary_size,
+            subwords=encoding.subwords(model),
         )
         common = common_values(values)
         return cls(**common, network=network, encoding=encoding, model_spec=model, train_spec=train)

@@ -121,6 +121,10 @@ class Encoding:
         """Number of codes of tokens; 0 for numbers."""
         return 0 if self.vocabulary is None else self.vocabulary.size
 
+    def subwords(self, model: SequenceModelSpec) -> Indices | None:
+        """The character n-grams of the tokens, see :meth:`Vocabulary.subwords`; ``None`` if the model reads none."""
+        return None if self.vocabulary is None or not model.subwords else self.vocabulary.subwords()
+
     def inputs(self, sequences: LabeledSequences, max_length: int) -> EncodedSequences:
         """Encode all sequences.
 

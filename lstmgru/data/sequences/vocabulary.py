@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from lstmgru.data.sequences.sequences import Indices
 from lstmgru.data.tables.readers import check_exists
 from lstmgru.errors import DataError, at_least, counted, one_of
 from lstmgru.specs import Tokens
-from lstmgru.specs.sequences import TOKENS
+from lstmgru.specs.sequences import N_SUBWORDS, TOKENS
 
 PADDING = 0
 """Code of padding in a batch."""
@@ -26,6 +27,9 @@ UNKNOWN = 1
 """Code of tokens that are not in the vocabulary, and of a text without tokens."""
 MOST_TOKENS = 50_000
 """Maximum size of a vocabulary; the most frequent tokens are kept."""
+
+_NGRAMS = (3, 4, 5)
+_MOST_NGRAMS = 24
 
 _SPECIAL = 2  # PADDING and UNKNOWN
 _PLANES = 0x20000  # upper bound of the code points of combining marks
@@ -85,6 +89,19 @@ class Vocabulary:
             codes += [self._codes.get(token, UNKNOWN) for token in tokens] or [UNKNOWN]
             offsets.append(len(codes))
         return np.array(codes, np.int64), np.array(offsets, np.int64)
+
+    def subwords(self) -> Indices:
+        """(size, n) numbers of the character n-grams of each token, from 1 to :data:`N_SUBWORDS`; 0 pads a row.
+
+        The n-grams have 3 to 5 characters, with ``<`` before the token and ``>`` after it. Their numbers are hash
+        values, so that several n-grams can have the same one. Of long tokens, the first 24 n-grams are read.
+        """
+        numbers = np.zeros((self.size, _MOST_NGRAMS), np.int64)
+        for row, token in zip(numbers[_SPECIAL:], self.tokens, strict=True):
+            text = f"<{token}>"
+            ngrams = [text[at : at + n] for n in _NGRAMS for at in range(len(text) - n + 1)][:_MOST_NGRAMS]
+            row[: len(ngrams)] = [1 + zlib.crc32(ngram.encode()) % N_SUBWORDS for ngram in ngrams]
+        return numbers
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; :meth:`from_dict` is the inverse."""

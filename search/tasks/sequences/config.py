@@ -26,6 +26,7 @@ from search.config.study_config import (
 from search.config.types import CountOrAuto
 from search.config.values import (
     ClassWeightings,
+    Flags,
     Heads,
     Probability,
     SequenceLosses,
@@ -83,6 +84,11 @@ class SequenceSpaceConfig(SpaceConfig):
         None,
         description="Probability of replacing a token with the unknown token in training, at least 0 and below 1. "
         "Texts only. `null`: the values of the preset.",
+    )
+    subwords: Flags | None = Field(
+        None,
+        description="Whether the mean of learned vectors of a word's character n-grams is added to its embedding "
+        "(fastText). Words only. `null`: the values of the preset.",
     )
     loss: SequenceLosses | None = Field(
         None,

@@ -107,6 +107,8 @@ def _tokens(model: SequenceModelSpec) -> Iterator[Box]:
     if model.tokens is None:
         return
     lines = [f"{model.embedding_size} learned features for each {model.tokens}"]
+    if model.subwords:
+        lines.append("and for its character n-grams")
     if model.min_count > 1:
         lines.append(f"that occurs at least {model.min_count} times in training")
     if model.token_dropout:

@@ -32,7 +32,7 @@ _RARE = 2
 """How often less frequent than the mean a class must be for its weight to be searched."""
 _NO_NOISE = Choices((0.0,))
 OF_NUMBERS = ("normalization", "input_noise")
-OF_TEXTS = ("tokens", "embedding_size", "min_count", "token_dropout")
+OF_TEXTS = ("tokens", "embedding_size", "min_count", "token_dropout", "subwords")
 OF_CLASSES = ("label_smoothing", "class_weights")
 _OF_NO_CLASSES: dict[str, Choices[Any]] = {"label_smoothing": Choices((0.0,)), "class_weights": Choices(("none",))}
 
@@ -96,6 +96,7 @@ _NUMBERS = SearchSpace(
     embedding_size=Choices((0,)),
     min_count=Choices((1,)),
     token_dropout=Choices((0.0,)),
+    subwords=Choices((False,)),
     loss=_OPEN,
     label_smoothing=_OPEN,
     class_weights=_OPEN,
@@ -114,6 +115,7 @@ _TEXTS = _NUMBERS.replacing(
     embedding_size=_OPEN,
     min_count=Choices((1, 2)),
     token_dropout=FloatRange(low=0.0, high=0.2),
+    subwords=_OPEN,
 )
 
 
@@ -192,6 +194,7 @@ def defaults(
         "max_length": Choices((longest,)),
         "tokens": Choices(tokens),
         "embedding_size": Choices((data.vector_size,) if data.vector_size else (64, 128, 256)),
+        "subwords": Choices((True, False) if set(tokens or ()) == {"word"} else (False,)),
         "loss": Choices(find_metric(labels.metric).losses[labels.task]),
         "label_smoothing": FloatRange(low=0.0, high=0.1) if classes else _OF_NO_CLASSES["label_smoothing"],
         "class_weights": Choices(("none", "balanced") if classes and data.rarest < 1 / _RARE else ("none",)),
@@ -255,6 +258,8 @@ def _problems(space: SearchSpace, given: set[str], labels: LabelSpec, data: Sequ
         problems["embedding_size"] = (
             f"must be {data.vector_size}, the size of the vectors in data.vectors; leave it or the vectors out"
         )
+    elif True in (space["subwords"].values or ()) and tuple(space["tokens"].values or ()) != ("word",):
+        problems["subwords"] = "must be false unless space.tokens is word; leave it out or set space.tokens=word"
     elif data.vector_size and "character" in (space["tokens"].values or ()):
         problems["tokens"] = "must be word, since data.vectors holds vectors of words; leave it or the vectors out"
     problems = {key: text for key, text in problems.items() if key in given}
