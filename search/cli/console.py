@@ -13,13 +13,11 @@ from rich.progress import Progress as Bar
 
 from search.config.objectives import SCORE, Goal
 from search.run.progress import Progress
-from search.study.records import StudyRecord, TrialRecord
+from search.study.records import ENDED, STATE_WORDS, StudyRecord, TrialRecord
 from search.tasks import task_of
 
 if TYPE_CHECKING:
     from search.tasks.plan import Plan
-
-_STATE_WORDS = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed"}
 
 
 def make_console() -> Console:
@@ -67,7 +65,7 @@ class RunListener:
         """Print the plan of the run."""
         for line in plan_lines(plan):
             self._console.print(line)
-        ended = sum(trial.state in _STATE_WORDS for trial in study.trials)
+        ended = sum(trial.state in ENDED for trial in study.trials)
         if ended:
             wanted = "" if plan.trials is None else f", {plan.trials} are requested in total"
             self._console.print(f"resuming: {ended} trials have ended{wanted}")
@@ -88,8 +86,8 @@ class RunListener:
         """One line a trial."""
         value = f"{trial.value:.4g}" if trial.value is not None else "-"
         mark = " [bold green]best[/]" if progress.best and progress.best.number == trial.number else ""
-        state = _STATE_WORDS.get(trial.state, trial.state.lower())
-        text = f"{trial.number:4d}  {state:6}  {value:>8}  {escape(trial.layers or '')}{mark}"
+        state = "done" if trial.state == "COMPLETE" else STATE_WORDS[trial.state]
+        text = f"{trial.number:4d}  {state:7}  {value:>8}  {escape(trial.layers or '')}{mark}"
         if trial.state == "FAIL" and trial.reason:
             text += f"  [red]{escape(trial.reason)}[/]"
         self._console.print(text, soft_wrap=True)

@@ -12,6 +12,7 @@ from rich.table import Table
 from lstmgru.errors import DataError
 from search.cli.console import short_path
 from search.errors import TrackingError
+from search.reports.formatting import counted
 from search.reports.holdout.prediction_tables import CLASS_HEAD
 from search.reports.leaderboard import Row, is_blended, leaderboard, leaderboard_columns
 from search.study.paths import report_path
@@ -32,9 +33,8 @@ def print_study(console: Console, study: StudyRecord) -> None:
     console.print()
     rows, hidden = _shown_rows(study)
     console.print(_leaderboard_table(study, rows))
-    states = [trial.state for trial in study.trials]
-    counts = [f"{states.count(state)} {word}" for state, word in _COUNTED.items() if state in states]
-    console.print(f"{len(states)} trials: {', '.join(counts)}" + (f"; {hidden} more not shown" if hidden > 0 else ""))
+    text = f"{counted(len(study.trials), 'trial')}: {', '.join(study.counted_states)}"
+    console.print(text + (f"; {hidden} more not shown" if hidden > 0 else ""))
     for line in _goal_lines(study):
         console.print(line, soft_wrap=True)
     if study.holdout:
@@ -93,15 +93,6 @@ def _interval_lines(holdout: HoldoutRecord) -> list[str]:
         return []
     covered = [f"{100 * each.coverage:.1f} % in the {100 * each.level:g} % interval" for each in holdout.intervals]
     return [f"Coverage on the holdout: {', '.join(covered)}."]
-
-
-_COUNTED = {
-    "COMPLETE": "complete",
-    "PRUNED": "pruned",
-    "FAIL": "failed",
-    "RUNNING": "running",
-    "WAITING": "waiting",
-}
 
 
 def _shown_rows(study: StudyRecord) -> tuple[list[Row], int]:

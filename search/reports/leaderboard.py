@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from search.config.objectives import Goal, measure_text
 from search.reports.formatting import counted, number
-from search.study.records import StudyRecord
+from search.study.records import STATE_WORDS, StudyRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,7 @@ class Row:
         pareto: Whether it is on the Pareto front.
         weight: Its share of the blend; ``None``: it is no member, or it is the blend.
         kind: What it is.
+        stopped: Whether the time budget or the pruner ended it, so its score is that of fewer epochs or folds.
     """
 
     name: str
@@ -49,20 +50,21 @@ class Row:
     pareto: bool = False
     weight: float | None = None
     kind: Literal["trial", "baseline", "blend"] = "trial"
+    stopped: bool = False
 
 
 def leaderboard(study: StudyRecord) -> list[Row]:
     """The blend, then complete trials and baselines, best fold score first.
 
-    A blend of one trial is that trial. Includes a winner that the time budget stopped before any trial was complete.
-    Trials that violate a bound come last, because they cannot win.
+    A blend of one trial is that trial. Includes a winner that was stopped before any trial was complete, after the
+    others, because its score is that of fewer epochs or folds. Trials that violate a bound come last: they cannot win.
     """
     front, weights = set(study.front), _weights(study)
     winner = study.holdout.trial if study.holdout else None
     shown = [trial for trial in study.trials if trial.state == "COMPLETE" or trial.number == winner]
     rows = [
         Row(
-            name=(trial.layers or "?") + ("" if trial.state == "COMPLETE" else " (stopped)"),
+            name=(trial.layers or "?") + ("" if trial.state == "COMPLETE" else f" ({STATE_WORDS[trial.state]})"),
             trial=trial.number,
             folds=trial.value,
             holdout=_alone(study) if trial.number == winner else None,
@@ -73,6 +75,7 @@ def leaderboard(study: StudyRecord) -> list[Row]:
             broken=tuple(study.broken(trial)),
             pareto=trial.number in front,
             weight=weights.get(trial.number),
+            stopped=trial.state != "COMPLETE",
         )
         for trial in shown
     ]
@@ -81,7 +84,9 @@ def leaderboard(study: StudyRecord) -> list[Row]:
         for name, baseline in study.baselines.items()
     ]
     sign = 1 if study.direction == "minimize" else -1
-    ranked = sorted(rows, key=lambda row: (bool(row.broken), math.inf if row.folds is None else sign * row.folds))
+    ranked = sorted(
+        rows, key=lambda row: (bool(row.broken), row.stopped, math.inf if row.folds is None else sign * row.folds)
+    )
     return [*_blend_row(study, rows), *ranked]
 
 

@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 
 _SHOWN_TRIALS = 15
 _SHOWN_NUMBERS = 10
-_WORDS = {
-    "COMPLETE": "complete",
-    "PRUNED": "pruned",
-    "FAIL": "failed",
-    "RUNNING": "running",
-    "WAITING": "waiting",
-}
 
 
 def status(study: StudyRecord) -> str:
@@ -36,8 +29,7 @@ def status(study: StudyRecord) -> str:
     counts = Counter[str](trial.state for trial in study.trials)
     if not counts:
         return paragraph("The study has no trials yet.")
-    parts = [f"{counts[state]} {word}" for state, word in _WORDS.items() if counts[state]]
-    sentences = [f"{counted(len(study.trials), 'trial')}: {', '.join(parts)}."]
+    sentences = [f"{counted(len(study.trials), 'trial')}: {', '.join(study.counted_states)}."]
     if counts["RUNNING"]:
         sentences.append(
             "The study is running, or was killed while these trials were running; this page shows its state at the "

@@ -124,7 +124,7 @@ def _portfolio(plan: Plan, warm: WarmStart | None) -> list[Parameters]:
 def _warn_of_unused_trials(plan: Plan, store: StudyStore, listener: Listener) -> None:
     """Report existing trials that the sampler cannot use."""
     sampler = plan.config.search.sampler
-    stopped = [trial.number for trial in store.record().trials if trial.state == "PRUNED"]
+    stopped = [trial.number for trial in store.record().trials if trial.state in ("PRUNED", "STOPPED")]
     if sampler in COMPLETE_ONLY and stopped:
         listener.on_message(
             f"{len(stopped)} trials of this study were stopped before their end; the sampler {sampler} uses "

@@ -242,7 +242,7 @@ def _screening(plan: Plan, store: StudyStore) -> Screening:
         rungs(plan.max_epochs, plan.n_folds), larger_is_better=plan.direction == "maximize", by_cost=not goal.single
     )
     for trial in store.record().trials:
-        if trial.state in ("COMPLETE", "PRUNED") and not goal.broken(trial.measures):
+        if trial.state in ("COMPLETE", "PRUNED", "STOPPED") and not goal.broken(trial.measures):
             screening.add(trial, store.candidate(trial.number))
     return screening
 

@@ -12,12 +12,25 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from search.config.objectives import SCORE, Goal
+from search.executors.base import TIME_IS_UP
 from search.study.blends import BlendRecord
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-TrialStateName = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"]
+TrialStateName = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "STOPPED", "FAIL"]
+"""Optuna's states, and ``STOPPED`` for a trial that the time budget ended, which Optuna keeps as pruned."""
+STATE_WORDS: dict[TrialStateName, str] = {
+    "COMPLETE": "complete",
+    "PRUNED": "pruned",
+    "STOPPED": "stopped",
+    "FAIL": "failed",
+    "RUNNING": "running",
+    "WAITING": "waiting",
+}
+"""What people read, in the order in which trials are counted."""
+ENDED = ("COMPLETE", "PRUNED", "STOPPED", "FAIL")
+"""The states of trials that ended."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +58,15 @@ class TrialRecord:
 
     Attributes:
         number: Optuna's, from 0.
-        state: Optuna's state name.
-        value: Mean score of the folds; of a pruned trial, its last intermediate value; ``None`` if there is none.
+        state: Optuna's state name, or ``STOPPED``.
+        value: Mean score of the folds; of a pruned or stopped trial, its last intermediate value; ``None`` if there is
+            none.
         layers: The architecture, ``lstm(64) > gru(32)``; ``None`` before it is known.
         params: Suggested values by parameter name.
         n_parameters: Number of trainable parameters of the network.
         epochs: Number of epochs over all folds.
         seconds: Wall-clock time.
-        reason: Why it was pruned or failed.
+        reason: Why it was pruned or stopped, or failed.
         fold_scores: Best score of each finished fold.
         curve: Every epoch.
         started: Local time without zone, as Optuna keeps it.
@@ -223,6 +237,12 @@ class StudyRecord:
         """Numbers of the COMPLETE trials on the Pareto front, among those that satisfy the bounds."""
         return self.goal.front(self._judged)
 
+    @property
+    def counted_states(self) -> list[str]:
+        """How many trials are in which state: ``["8 complete", "3 pruned"]``."""
+        states = [trial.state for trial in self.trials]
+        return [f"{states.count(state)} {word}" for state, word in STATE_WORDS.items() if state in states]
+
     def broken(self, trial: TrialRecord) -> list[str]:
         """The bounds that a trial violates: ``["latency <= 2ms"]``."""
         return [str(bound) for bound in self.goal.broken(trial.measures)]
@@ -265,7 +285,7 @@ class StudyRecord:
         }
 
     def _trial_json(self, trial: TrialRecord, front: set[int]) -> dict[str, Any]:
-        judged = trial.state in ("COMPLETE", "PRUNED")
+        judged = trial.state in ("COMPLETE", "PRUNED", "STOPPED")
         ranked = trial.state == "COMPLETE" and not self.goal.single
         return {
             **{key: getattr(trial, key) for key in _TRIAL_KEYS},
@@ -294,6 +314,13 @@ def curve_rows(curve: list[EpochRecord]) -> list[tuple[Any, ...]]:
     return [astuple(epoch) for epoch in curve]
 
 
+def state_of(trial: FrozenTrial) -> TrialStateName:
+    """The state of a trial by its name in a record."""
+    if trial.state.name == "PRUNED" and trial.user_attrs.get("result", {}).get("reason") == TIME_IS_UP:
+        return "STOPPED"
+    return trial.state.name  # type: ignore[return-value]  # the names of Optuna's states are TrialStateName
+
+
 def trial_record(
     trial: FrozenTrial, *, mlflow_run_id: str | None = None, curve: tuple[EpochRecord, ...] | None = None
 ) -> TrialRecord:
@@ -318,7 +345,7 @@ def trial_record(
         curve = tuple(EpochRecord(*epoch) for epoch in result.get("curve", ()))
     return TrialRecord(
         number=trial.number,
-        state=trial.state.name,  # type: ignore[arg-type]  # the names of Optuna's states are TrialStateName
+        state=state_of(trial),
         value=value,
         layers=trial.user_attrs.get("layers"),
         params=dict(trial.params),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.errors import TrackingError
-from search.reports.formatting import aims
+from search.reports.formatting import aims, counted
 from search.reports.leaderboard import Row, is_blended, leaderboard, leaderboard_frame
 from search.reports.report import report_html
 from search.study.paths import REPORT_PAGE, report_path
@@ -29,15 +29,13 @@ def description(study: StudyRecord, *, tracking_uri: str, model_uri: str | None)
         tracking_uri: Store or server that the description tells readers to connect to.
         model_uri: The registered model, or ``None``.
     """
-    states = [trial.state for trial in study.trials]
     pages = find_task(study.task).pages
     parts = [
         *([f"> {_escape(study.holdout.verdict)}"] if study.holdout else []),
         f"**{_escape(study.study)}**: {_escape(pages.summary(study))}",
         *_goal(study),
         f"Data: {_escape(_data(study.data))}.",
-        f"Trials: {len(states)}, of which {states.count('COMPLETE')} complete, "
-        f"{states.count('PRUNED')} pruned, {states.count('FAIL')} failed.",
+        f"{counted(len(study.trials), 'trial')}{': ' if study.trials else ''}{', '.join(study.counted_states)}.",
         leaderboard_table(study, rows=_ROWS),
         *([_usage(tracking_uri, model_uri, pages.outputs)] if model_uri else []),
     ]

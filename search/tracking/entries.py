@@ -17,7 +17,7 @@ from typing import Any
 from lstmgru.errors import DataError
 from search.errors import TrackingError
 from search.study.blends import BlendMember
-from search.study.records import StudyRecord, TrialRecord
+from search.study.records import STATE_WORDS, StudyRecord, TrialRecord
 from search.tasks import find_task
 
 # MLflow's limits on the text of a parameter and of a tag, and on the name of a metric.
@@ -30,6 +30,7 @@ STATUS = {
     "RUNNING": "RUNNING",
     "COMPLETE": "FINISHED",
     "PRUNED": "KILLED",
+    "STOPPED": "KILLED",
     "FAIL": "FAILED",
 }
 
@@ -93,8 +94,8 @@ def trial_tags(trial: TrialRecord) -> dict[str, str]:
         tags["origin"] = clip(trial.origin, MAX_TAG)
     if trial.reason:
         tags["reason"] = clip(trial.reason, MAX_TAG)
-    if trial.state == "PRUNED":
-        tags["pruned"] = "true"
+    if trial.state in ("PRUNED", "STOPPED"):
+        tags[STATE_WORDS[trial.state]] = "true"
     return tags
 
 
@@ -129,7 +130,7 @@ def trial_curve(study: StudyRecord, trial: TrialRecord, *, start: int, skip: int
 
 
 def trial_summary(trial: TrialRecord, *, time: int) -> list[Point]:
-    """The final metrics of a finished trial; a pruned trial has ``last_value`` instead of ``score``."""
+    """The final metrics of a finished trial; a pruned or stopped trial has ``last_value`` instead of ``score``."""
     values = {
         "score" if trial.state == "COMPLETE" else "last_value": trial.value,
         "n_parameters": trial.n_parameters,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from search.errors import TrackingError
-from search.study.records import StudyRecord, TrackingLinks, TrialRecord
+from search.study.records import ENDED, StudyRecord, TrackingLinks, TrialRecord
 from search.tasks import find_task
 from search.tracking import entries, store
 from search.tracking.base import RunStatus
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from optuna import Study
 
 
-_ENDED = ("COMPLETE", "PRUNED", "FAIL")
 # Minimum interval between two updates of the best score.
 _BEST_SECONDS = 2.0
 # MLflow accepts 36 characters and shows all of them; the profile has the whole digest.
@@ -80,7 +79,7 @@ class Session:
         run = self._run_of(trial)
         if run is None:
             return
-        ended = trial.state in _ENDED
+        ended = trial.state in ENDED
         end = entries.milliseconds(trial.completed) if trial.completed else run.start
         if not (ended and run.tags.get(entries.STATE) == trial.state):
             points = entries.trial_curve(self.study, trial, start=run.start, skip=run.logged_epochs)

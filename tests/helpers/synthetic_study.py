@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from search.study.records import BaselineRecord, EpochRecord, HoldoutRecord, StudyRecord, TrialRecord
+from search.study.records import ENDED, BaselineRecord, EpochRecord, HoldoutRecord, StudyRecord, TrialRecord
 
 START = datetime(2026, 3, 1, 12, 0, 0)
 
@@ -20,7 +20,7 @@ def make_trial(number: int, state: str = "COMPLETE", *, epochs: int = 4, folds: 
         for fold in range(1, folds + 1)
         for epoch in range(1, epochs + 1)
     )
-    ended = state in ("COMPLETE", "PRUNED", "FAIL")
+    ended = state in ENDED
     trial = TrialRecord(
         number=number,
         state=state,  # type: ignore[arg-type]
@@ -30,7 +30,11 @@ def make_trial(number: int, state: str = "COMPLETE", *, epochs: int = 4, folds: 
         n_parameters=1000 + number if ended else None,
         epochs=len(curve),
         seconds=30.0 if ended else None,
-        reason={"PRUNED": "worse than the median", "FAIL": "TrainingDiverged: loss is nan"}.get(state),
+        reason={
+            "PRUNED": "worse than the median",
+            "STOPPED": "the time budget ended",
+            "FAIL": "TrainingDiverged: loss is nan",
+        }.get(state),
         fold_scores=(3.0, 3.2) if state == "COMPLETE" else (),
         curve=curve,
         started=started,

@@ -52,6 +52,18 @@ def test_trials_within_the_bounds_come_first_then_the_score_counts(
     assert (made.best.number if made.best else None) == best
 
 
+def test_a_trial_that_the_time_ended_is_marked_and_stands_behind_full_scores() -> None:
+    made = make_study(
+        make_trial(0, "STOPPED", value=0.1),
+        baselines=BASELINES,
+        holdout=HoldoutRecord(trial=0, score=3.0, metrics={}, verdict="", beats_baselines=False),
+    )
+    assert [row.name for row in leaderboard(made)] == ["linear", "naive", "lstm(8) > gru(32) (stopped)"]
+    assert made.to_json()["trials"][0]["state"] == "STOPPED"
+    assert "1 trial: 1 stopped" in shown(made)
+    assert "1 trial: 1 stopped." in description(made, tracking_uri="", model_uri=None)
+
+
 @pytest.mark.parametrize(
     ("search", "order", "best"),
     [

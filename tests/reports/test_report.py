@@ -120,9 +120,13 @@ def test_the_contents_lead_to_the_sections(tmp_path: Path) -> None:
             ["Failed trials", "No trial is complete"],
         ),
         ([Made(), Made("WAITING")], ["The study was interrupted; run the same command"], ["is running"]),
-        ([Made("PRUNED", reason="the time budget ended")], ["No trial is complete, so nothing is known"], []),
+        (
+            [Made("PRUNED", reason="the time budget ended")],
+            ["1 trial: 1 stopped.", "No trial is complete, so nothing is known"],
+            ["pruned"],
+        ),
     ],
-    ids=["nothing", "failed", "running", "interrupted", "pruned"],
+    ids=["nothing", "failed", "running", "interrupted", "stopped"],
 )  # fmt: skip
 def test_an_unfinished_study_says_what_it_is(
     tmp_path: Path, trials: Sequence[Made], said: list[str], unsaid: list[str]

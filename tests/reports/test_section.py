@@ -191,12 +191,13 @@ def test_a_curve_is_broken_at_the_same_place_if_the_study_leaves_the_epochs_open
 
 
 def test_the_best_trial_stands_out_and_each_state_has_one_entry_in_the_legend(tmp_path: Path) -> None:
-    store = make_store(tmp_path, [Made(), Made(), Made(), Made("PRUNED"), Made("PRUNED"), Made("FAIL")])
+    stopped = Made("PRUNED", reason="the time budget ended")
+    store = make_store(tmp_path, [Made(), Made(), Made(), Made("PRUNED"), Made("PRUNED"), stopped, Made("FAIL")])
 
     figure = curves_figure(store.record(), store.study, 1)
 
     entries = [trace.name for trace in figure.data if trace.showlegend]
-    assert sorted(entries) == ["complete", "failed", "pruned", "trial 1, the best"]
+    assert sorted(entries) == ["complete", "failed", "pruned", "stopped", "trial 1, the best"]
     assert figure.data[-1].name == "trial 1, the best"  # above all others
     assert [note.text for note in figure.layout.annotations] == ["fold 1", "fold 2"]
 

@@ -154,7 +154,7 @@ def test_a_trial_that_was_stopped_has_its_last_value_and_the_reason(state: Searc
     state.report(number, report(1, 2.0))
     state.tell(number, result(stopped="the time budget ended"), 4.0)
     record = state.record(number)
-    assert (record.state, record.value, record.reason) == ("PRUNED", 2.0, "the time budget ended")
+    assert (record.state, record.value, record.reason) == ("STOPPED", 2.0, "the time budget ended")
 
 
 def test_a_trial_that_is_worse_than_the_median_is_pruned(state: SearchState) -> None:

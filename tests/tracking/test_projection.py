@@ -61,6 +61,7 @@ STATES = [
     ("RUNNING", "RUNNING", {}),
     ("COMPLETE", "FINISHED", {"score": 3.0, "fold_1/score": 3.0, "fold_2/score": 3.2, "seconds": 30.0}),
     ("PRUNED", "KILLED", {"last_value": 3.0, "seconds": 30.0}),
+    ("STOPPED", "KILLED", {"last_value": 3.0, "seconds": 30.0}),
     ("FAIL", "FAILED", {"last_value": 3.0}),
 ]
 
@@ -84,6 +85,7 @@ def test_a_trial_is_a_run_with_the_status_of_its_state(
     assert expected.items() <= run.data.tags.items()
     assert run.data.tags.get("reason") == trial.reason
     assert run.data.tags.get("pruned") == ("true" if state == "PRUNED" else None)
+    assert run.data.tags.get("stopped") == ("true" if state == "STOPPED" else None)
     assert run.data.params == {
         "layers": "lstm(8) > gru(32)",
         "n_layers": "2",

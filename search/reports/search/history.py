@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.config.objectives import SCORE
 from search.reports.page import BLUE, GREEN, GREY, INK, NUMBER, ORANGE, RED, Cut, axis_title, cut, style, whole_numbers
-from search.study.records import StudyRecord
+from search.study.records import STATE_WORDS, StudyRecord, state_of
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -213,6 +213,7 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "best": {"color": ORANGE, "width": 2.5},
     "complete": {"color": BLUE, "width": 1.2},
     "pruned": {"color": GREY, "width": 1.2, "dash": "dot"},
+    "stopped": {"color": GREY, "width": 1.2, "dash": "dashdot"},
     "failed": {"color": RED, "width": 1.2, "dash": "dash"},
     "running": {"color": GREEN, "width": 1.2},
     "waiting": {"color": "#cccccc", "width": 1.2, "dash": "dot"},
@@ -220,8 +221,7 @@ _LOOKS: dict[str, dict[str, Any]] = {
 
 
 def _kind(trial: FrozenTrial, best: int | None) -> str:
-    states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
-    return "best" if trial.number == best else states[trial.state.name]
+    return "best" if trial.number == best else STATE_WORDS[state_of(trial)]
 
 
 def _curve(trial: FrozenTrial, kind: str, max_epochs: int, *, legend: bool) -> Any:

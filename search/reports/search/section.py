@@ -89,7 +89,7 @@ def _history(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...
         baseline = best if aim.name == SCORE else None
         hidden = history_cut(optuna_study, aim)
         yield paragraph(
-            "All complete trials, in order of their numbers; pruned and failed trials have no final value.",
+            "All complete trials, in order of their numbers; pruned, stopped and failed trials have no final value.",
             *(["The dashed line is the best baseline."] if baseline else []),
             *_left_out(hidden, "trial"),
         )

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from search.reports.formatting import duration
-from search.reports.page import BLUE, GREEN, ORANGE, RED, style
+from search.reports.page import BLUE, GREEN, GREY, ORANGE, RED, style
 from search.study.records import TrialRecord
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _LOOKS = {
     "COMPLETE": ("complete", BLUE),
     "PRUNED": ("pruned", ORANGE),
+    "STOPPED": ("stopped", GREY),
     "FAIL": ("failed", RED),
     "RUNNING": ("running", GREEN),
 }
