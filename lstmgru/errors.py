@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 class LstmGruError(Exception):
@@ -12,6 +16,43 @@ class LstmGruError(Exception):
 
 class DataError(LstmGruError):
     """The data breaks a rule: the message names the source, the column, the rule, the value and a remedy."""
+
+
+class RowsError(DataError):
+    """Some rows of a table cannot be read, the others can.
+
+    Args:
+        wrong: (rows,) True for these rows.
+        message: The message about a row, from its index, its number as messages show it, and what to write after it:
+            `` and 3 more rows``, or nothing.
+
+    Attributes:
+        rows: Indices of these rows.
+        message: As above.
+    """
+
+    def __init__(self, wrong: npt.NDArray[Any], message: Callable[[int, int, str], str]) -> None:
+        self.rows: list[int] = wrong.nonzero()[0].tolist()
+        self.message = message
+        others = len(self.rows) - 1
+        more = f" and {others} more rows" if others > 1 else " and one more row" if others else ""
+        super().__init__(message(self.rows[0], self.rows[0] + 1, more))
+
+
+class SeriesError(DataError):
+    """Some series of a table break a rule, the others do not.
+
+    Args:
+        names: Of these series; the message of the error is about the first.
+        message: The message about a series, from its index in ``names``.
+
+    Attributes:
+        names, message: As above.
+    """
+
+    def __init__(self, names: Sequence[object], message: Callable[[int], str]) -> None:
+        self.names, self.message = [str(name) for name in names], message
+        super().__init__(message(0))
 
 
 class SpecError(LstmGruError, ValueError):

@@ -5,6 +5,7 @@ Exported models name this module as their loader, so its path and ``_load_pyfunc
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,13 @@ class PyfuncModel:
         self.bundle = bundle
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Predict from a raw table, see :meth:`Bundle.predict`.
+        """Predict from a raw table: for all series or sequences, or for none, see :meth:`Bundle.predict`.
 
         Args:
             model_input: A raw table. Changes by MLflow and JSON are undone: timestamps may be text, with UTC offsets
                 that differ over the year if the model has a time zone, and integers may have become floats.
-            params: Ignored; MLflow passes them.
+            params: With ``strict: False``, series or sequences that break a rule are left out, see
+                :meth:`Bundle.predict_available`; a :class:`UserWarning` for each says why.
 
         Raises:
             DataError: The table does not fit the model.
@@ -43,7 +45,12 @@ class PyfuncModel:
             frame = _integers(frame, column)
         for column in self.bundle.timestamp_columns:
             frame = _in_utc(frame, column)
-        return self.bundle.predict(frame, source="model input")
+        if (params or {}).get("strict", True):
+            return self.bundle.predict(frame, source="model input")
+        table, left_out = self.bundle.predict_available(frame, source="model input")
+        for reason in left_out.values():
+            warnings.warn(f"left out: {reason}", UserWarning, stacklevel=2)
+        return table
 
 
 def _load_pyfunc(path: str) -> PyfuncModel:

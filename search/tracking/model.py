@@ -137,13 +137,13 @@ def register(client: MlflowClient, run_id: str, export: Export, *, name: str, ta
 
 
 def signature(export: Export) -> ModelSignature:
-    """Columns of the inputs and outputs of the model.
+    """Columns of the inputs and outputs of the model, and its parameter ``strict``, see ``lstmgru.bundle.pyfunc``.
 
     The types of the inputs are left open: the model also accepts dates as text and integers, and reports invalid values
     itself, whereas MLflow would reject a numeric column that happens to have integers only.
     """
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
     from mlflow.types.schema import AnyType
 
     def column(name: str, kind: OutputType) -> ColSpec:
@@ -152,6 +152,7 @@ def signature(export: Export) -> ModelSignature:
     return ModelSignature(
         inputs=Schema([column(name, "any") for name in export.columns.inputs]),
         outputs=Schema([column(name, kind) for name, kind in export.columns.outputs.items()]),
+        params=ParamSchema([ParamSpec("strict", DataType.boolean, True)]),
     )
 
 

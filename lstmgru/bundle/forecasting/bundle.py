@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from lstmgru.bundle.base import Stored
+from lstmgru.bundle.base import Stored, names_of_rows
 from lstmgru.bundle.card import Card
 from lstmgru.bundle.files import plain
 from lstmgru.bundle.forecasting.card import forecast_card
@@ -135,8 +136,7 @@ class ForecastBundle(ForecastModel):
             DataError: Columns, frequency, length or values do not fit, or the model has parameters for each series and
                 a series is new.
         """
-        context = self._context(data, source)
-        return forecast_frame(self, context, self._run(self._arrays(context, source)))
+        return self._predict_rows(data, self.schema, np.arange(len(data)), source)
 
     def forecast_array(
         self,
@@ -214,6 +214,18 @@ class ForecastBundle(ForecastModel):
         member = max(having, key=lambda each: each.weight)
         scaled = self.servable.scaled(self.members.index(member), inputs)
         return attention_frame(self, member, context, member.network.attention(scaled).numpy())
+
+    def _table(self, data: pd.DataFrame) -> tuple[pd.DataFrame, SeriesSchema]:
+        return data, self.schema
+
+    def _names(self, frame: pd.DataFrame, schema: SeriesSchema, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
+        return np.full(len(rows), "series", object) if schema.id is None else names_of_rows(frame[schema.id], rows)
+
+    def _predict_rows(
+        self, frame: pd.DataFrame, schema: SeriesSchema, rows: npt.NDArray[np.int64], source: str
+    ) -> pd.DataFrame:
+        context = self._context(frame, source)
+        return forecast_frame(self, context, self._run(self._arrays(context, source)))
 
     def _context(self, frame: pd.DataFrame, source: str) -> ForecastContext:
         """The rows of a table that the model reads."""

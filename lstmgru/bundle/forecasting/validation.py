@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lstmgru.data.tables.frequency import parse_frequency
 from lstmgru.data.tables.grid import times_at
-from lstmgru.errors import DataError, did_you_mean, shorten, show_time
+from lstmgru.errors import DataError, SeriesError, did_you_mean, shorten, show_time
 
 if TYPE_CHECKING:
     from lstmgru.bundle.forecasting.model import ForecastModel
@@ -55,9 +55,9 @@ def check_arrays(forecaster: BlendedForecaster, arrays: dict[str, Any], schema: 
     if "series" in tensors:
         _check_range("series", tensors["series"], 1, inputs.n_series, "codes of the training series")
     lengths = arrays["lengths"] if forecaster.padded else None
-    found = _first_not_positive(arrays["past"], len(schema.targets), forecaster.log_rows, lengths)
-    if found is not None:
-        window, step, target = found
+    wrong = _not_positive(arrays["past"], len(schema.targets), forecaster.log_rows, lengths)
+    if wrong is not None:
+        window, step, target = (int(index) for index in np.argwhere(wrong)[0])
         raise DataError(
             f"past must be positive in target {schema.targets[target]!r}, as the model takes logarithms, but "
             f"is {arrays['past'][window, step, target]:g} at step {step} of window {window}"
@@ -72,16 +72,21 @@ def series_codes(model: ForecastModel, context: ForecastContext, source: str) ->
         DataError: A series is not one of the training series.
     """
     code = {name: number for number, name in enumerate(model.ids, start=1)}
-    for name in context.ids:
-        if name not in code:
-            spec = next(member.model_spec for member in model.networks if member.tells_series)
-            has = "an embedding" if spec.series_embedding else f"a scale (normalization {spec.normalization})"
-            near = did_you_mean(str(name), [str(known) for known in code])
-            raise DataError(
-                f"{source}: the model has {has} for each training series, and {name!r} is not one of them"
-                f"{near} (series: {shorten(list(code))}); remove it, or train with space.normalization fold, window "
-                "or mean and space.series_embedding 0"
-            )
+    unknown = [name for name in context.ids if name not in code]
+
+    def message(index: int) -> str:
+        name = unknown[index]
+        spec = next(member.model_spec for member in model.networks if member.tells_series)
+        has = "an embedding" if spec.series_embedding else f"a scale (normalization {spec.normalization})"
+        near = did_you_mean(str(name), [str(known) for known in code])
+        return (
+            f"{source}: the model has {has} for each training series, and {name!r} is not one of them"
+            f"{near} (series: {shorten(list(code))}); remove it, or train with space.normalization fold, window "
+            "or mean and space.series_embedding 0"
+        )
+
+    if unknown:
+        raise SeriesError(unknown, message)
     return np.array([code[name] for name in context.ids], np.int64)
 
 
@@ -91,24 +96,30 @@ def check_logarithms(model: ForecastModel, context: ForecastContext, source: str
     Raises:
         DataError: Names the first such value.
     """
-    found = _first_not_positive(context.past, len(model.schema.targets), model.servable.log_rows, context.lengths)
-    if found is None:
+    wrong = _not_positive(context.past, len(model.schema.targets), model.servable.log_rows, context.lengths)
+    if wrong is None:
         return
-    series, step, target = found
-    grid = parse_frequency(model.frequency, step=model.step)
-    back = np.array([step + 1 - context.past.shape[1]])
-    (when,) = times_at(grid, context.last_times[series : series + 1], back, context.timezone)
-    transform = next(member.model_spec.transform for member in model.networks if member.model_spec.log)
-    of_series = f" of series {context.ids[series]!r}" if model.schema.id else ""
-    raise DataError(
-        f"{source}: column {model.schema.targets[target]!r} must be positive, as the model takes logarithms "
-        f"(transform {transform}), but is {context.past[series, step, target]:g} at "
-        f"{show_time(when)}{of_series}; correct it, or train with space.transform none or difference"
-    )
+    having = np.flatnonzero(wrong.any(axis=(1, 2)))
+
+    def message(index: int) -> str:
+        series = int(having[index])
+        step, target = (int(place) for place in np.argwhere(wrong[series])[0])
+        grid = parse_frequency(model.frequency, step=model.step)
+        back = np.array([step + 1 - context.past.shape[1]])
+        (when,) = times_at(grid, context.last_times[series : series + 1], back, context.timezone)
+        transform = next(member.model_spec.transform for member in model.networks if member.model_spec.log)
+        of_series = f" of series {context.ids[series]!r}" if model.schema.id else ""
+        return (
+            f"{source}: column {model.schema.targets[target]!r} must be positive, as the model takes logarithms "
+            f"(transform {transform}), but is {context.past[series, step, target]:g} at "
+            f"{show_time(when)}{of_series}; correct it, or train with space.transform none or difference"
+        )
+
+    raise SeriesError(context.ids[having].tolist(), message)
 
 
-def _first_not_positive(past: Array, n_targets: int, rows: int, lengths: Codes | None) -> tuple[int, int, int] | None:
-    """Window, step and target of the first value without a logarithm that needs one; ``None`` if there is none.
+def _not_positive(past: Array, n_targets: int, rows: int, lengths: Codes | None) -> npt.NDArray[np.bool_] | None:
+    """(n, T, Y) True for values without a logarithm that need one; ``None`` if there are none.
 
     Args:
         past: (n, T, F) contexts, targets first.
@@ -122,10 +133,7 @@ def _first_not_positive(past: Array, n_targets: int, rows: int, lengths: Codes |
     wrong[:, : past.shape[1] - rows] = False
     if lengths is not None:
         wrong &= (np.arange(past.shape[1]) >= past.shape[1] - lengths[:, None])[..., None]
-    if not wrong.any():
-        return None
-    window, step, target = (int(index) for index in np.argwhere(wrong)[0])
-    return window, step, target
+    return wrong if wrong.any() else None
 
 
 def _check_shape(name: str, array: npt.NDArray[Any], expected: tuple[int, ...]) -> None:

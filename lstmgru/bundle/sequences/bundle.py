@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lstmgru.bundle.base import Stored
+from lstmgru.bundle.base import Stored, names_of_rows
 from lstmgru.bundle.card import Card
 from lstmgru.bundle.files import plain
 from lstmgru.bundle.sequences.batches import batches, check_sequences, padded
@@ -130,8 +130,7 @@ class SequenceBundle(SequenceModel):
             DataError: Columns or values do not fit.
         """
         frame, schema = self._table(data)
-        sequences = read_sequences(frame, schema, gaps=self.gaps, source=source)
-        return label_frame(sequences.ids, self._predict_sequences(sequences), schema, self.task)
+        return self._predict_rows(frame, schema, np.arange(len(frame)), source)
 
     def probability_array(self, inputs: Array | Codes, lengths: Codes | None = None) -> Array:
         """Probabilities of the classes, from arrays.
@@ -186,6 +185,16 @@ class SequenceBundle(SequenceModel):
             raise DataError(f"the model predicts from {wanted}, but got a {type(data).__name__}")
         texts = pd.Series(list(data), dtype=object)  # unconverted, so that the reader can report what is wrong
         return pd.DataFrame({self.schema.text: texts}), replace(self.schema, id=None)
+
+    def _names(self, frame: pd.DataFrame, schema: SequenceSchema, rows: Indices) -> npt.NDArray[np.object_]:
+        if schema.id is None:
+            return np.array([str(row + 1) for row in rows], object)
+        return names_of_rows(frame[schema.id], rows)
+
+    def _predict_rows(self, frame: pd.DataFrame, schema: SequenceSchema, rows: Indices, source: str) -> pd.DataFrame:
+        sequences = read_sequences(frame, schema, gaps=self.gaps, source=source)
+        ids = (rows + 1).astype(object) if schema.id is None else sequences.ids
+        return label_frame(ids, self._predict_sequences(sequences), schema, self.task)
 
     def _predict_sequences(self, sequences: LabeledSequences) -> list[npt.NDArray[Any]]:
         """Outputs for the sequences of a table."""

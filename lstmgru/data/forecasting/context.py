@@ -12,16 +12,15 @@ import pandas as pd
 
 from lstmgru.data.forecasting.calendar import calendar_values, channel_features
 from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema, check_policy
+from lstmgru.data.forecasting.series_table import SeriesTable, keep_rows, one_series
 from lstmgru.data.forecasting.table import (
-    SeriesTable,
     complete_rows,
     fill_cells,
-    keep_rows,
     read_table_of_series,
 )
 from lstmgru.data.tables.frequency import STEP, infer_frequency, parse_frequency
 from lstmgru.data.tables.grid import Grid, Integers, positions, times_at
-from lstmgru.errors import DataError, counted, did_you_mean, shorten, show_time
+from lstmgru.errors import DataError, SeriesError, counted, did_you_mean, shorten, show_time
 
 
 def conforming_zone(table: SeriesTable, timezone: str | None) -> str | None:
@@ -48,22 +47,37 @@ def conforming_steps(table: SeriesTable, grid: Grid) -> Integers:
     """(rows,) grid steps since the first row of a series.
 
     Raises:
-        DataError: The rows have another frequency than the grid.
+        DataError: The rows have another frequency than the grid; a :class:`SeriesError` if only those of some series.
     """
+    expected = f"{STEP} of {grid.size}" if grid.unit == STEP else grid.alias
+
+    def message(found: SeriesTable, what: str) -> str:
+        return (
+            f"{table.source}: the frequency of {what} is {_frequency_of(found)} but the model was trained on "
+            f"{expected}; resample the table to that frequency"
+        )
+
+    wrong = np.ones(len(table.ids), bool)
     if (table.times.dtype.kind == "i") == (grid.unit == STEP):
         steps, on_grid = positions(grid, table.times, table.offsets, table.timezone)
         apart = np.delete(np.diff(steps), table.offsets[1:-1] - 1)
         # Gaps widen some distances, but if most rows have no neighbor, the frequency differs.
         if on_grid.all() and (len(apart) == 0 or np.mean(apart == 1) >= 0.5):
             return steps
-    expected = f"{STEP} of {grid.size}" if grid.unit == STEP else grid.alias
-    raise DataError(
-        f"{table.source}: the frequency of column {table.schema.time!r} is {_found(table)} but the model was "
-        f"trained on {expected}; resample the table to that frequency"
+        wrong = ~np.logical_and.reduceat(on_grid, table.offsets[:-1])
+        if not wrong.any():
+            neighbors = np.add.reduceat(np.append(np.diff(steps) == 1, False), table.offsets[:-1])
+            wrong = 2 * neighbors < np.diff(table.offsets) - 1
+    series = np.flatnonzero(wrong)
+    if len(series) == len(wrong):
+        raise DataError(message(table, f"column {table.schema.time!r}"))
+    raise SeriesError(
+        table.ids[series].tolist(),
+        lambda index: message(one_series(table, int(series[index])), table.name(int(series[index]))),
     )
 
 
-def _found(table: SeriesTable) -> str:
+def _frequency_of(table: SeriesTable) -> str:
     long_enough = np.repeat(np.diff(table.offsets) > 1, np.diff(table.offsets))
     if not long_enough.any():
         return "unknown (single rows)"
@@ -195,9 +209,12 @@ def _last_known(table: SeriesTable) -> Integers:
     last = np.maximum.reduceat(np.where(known, np.arange(len(known)), -1), table.offsets[:-1])
     without = np.flatnonzero(last < 0)
     if len(without):
-        raise DataError(
-            f"{table.source}: {table.name(int(without[0]))} has no value in {shorten(table.schema.targets)}; "
-            "add its history or remove it"
+        raise SeriesError(
+            table.ids[without].tolist(),
+            lambda index: (
+                f"{table.source}: {table.name(int(without[index]))} has no value in {shorten(table.schema.targets)}; "
+                "add its history or remove it"
+            ),
         )
     return last
 
@@ -208,12 +225,17 @@ def _context_lengths(
     """(series,) rows of each context."""
     have = steps[end] + 1
     short = np.flatnonzero(have < required)
-    if len(short):
-        worst = int(short[np.argmin(have[short])])
-        raise DataError(
-            f"{table.source}: {table.name(worst)} has {counted(int(have[worst]), 'row')} up to its last value "
-            f"({show_time(table.times[end[worst]])}) but the model reads {required}; add earlier rows"
+    short = short[np.argsort(have[short], kind="stable")]
+
+    def message(index: int) -> str:
+        series = int(short[index])
+        return (
+            f"{table.source}: {table.name(series)} has {counted(int(have[series]), 'row')} up to its last value "
+            f"({show_time(table.times[end[series]])}) but the model reads {required}; add earlier rows"
         )
+
+    if len(short):
+        raise SeriesError(table.ids[short].tolist(), message)
     return np.minimum(have, context_length)
 
 
@@ -231,13 +253,17 @@ def _history(
         from_end = np.repeat(filled.offsets[1:], np.diff(filled.offsets)) - np.arange(len(filled.times))
         history = keep_rows(filled, from_end <= np.repeat(lengths, np.diff(filled.offsets)))
     missing: npt.NDArray[np.bool_] = np.isnan(history.values)
-    if missing.any():
-        row, column = (int(index) for index in np.argwhere(missing)[0])
-        name = table.schema.value_columns[column]
-        raise DataError(
+
+    def message(row: int) -> str:
+        name = table.schema.value_columns[int(np.argmax(missing[row]))]
+        return (
             f"{table.source}: column {name!r} is empty at {history.place(row)}, within the "
             f"{lengths[history.series_of(row)]} rows that the model reads; complete the table"
         )
+
+    if missing.any():
+        in_row: npt.NDArray[np.bool_] = np.any(missing, axis=1)
+        raise history.error(in_row, message)
     return history
 
 
@@ -246,18 +272,22 @@ def _complete_context(
 ) -> SeriesTable:
     counts = np.add.reduceat(in_context.astype(np.int64), table.offsets[:-1])
     incomplete = np.flatnonzero(counts < lengths)
-    if len(incomplete):
-        series = int(incomplete[0])
+
+    def message(index: int) -> str:
+        series = int(incomplete[index])
         length = int(lengths[series])
         rows = np.flatnonzero(in_context[table.offsets[series] : table.offsets[series + 1]]) + table.offsets[series]
         expected = np.arange(length) + steps[end[series]] - length + 1
         lost = np.setdiff1d(expected, steps[rows])[:1]
         origin = table.times[table.offsets[series]]
         first = show_time(times_at(grid, origin, lost, table.timezone)[0])
-        raise DataError(
+        return (
             f"{table.source}: {table.name(series)} lacks {length - counts[series]} of the {length} rows that "
             f"the model reads, first {first}; complete the table"
         )
+
+    if len(incomplete):
+        raise SeriesError(table.ids[incomplete].tolist(), message)
     return keep_rows(table, in_context)
 
 
@@ -276,11 +306,17 @@ def _future_covariates(
     series = np.repeat(np.arange(n_series), lengths)
     values[series[rows], ahead[rows] - 1] = table.values[rows, -len(names) :]
     missing = np.isnan(values)
-    if missing.any():
-        s, h, column = (int(index) for index in np.argwhere(missing)[0])
-        raise DataError(
+    without = np.flatnonzero(missing.any(axis=(1, 2)))
+
+    def message(index: int) -> str:
+        s = int(without[index])
+        h, column = (int(place) for place in np.argwhere(missing[s])[0])
+        return (
             f"{table.source}: future covariate {names[column]!r} is not known at {show_time(times[s, h])} of "
             f"{table.name(s)}; add {horizon} rows after its last value ({show_time(table.times[end[s]])}) "
             f"with {shorten(names)}, targets empty"
         )
+
+    if len(without):
+        raise SeriesError(table.ids[without].tolist(), message)
     return values

@@ -11,8 +11,8 @@ import pandas as pd
 
 from lstmgru.data.forecasting.calendar import auto_calendar, calendar_channels, calendar_values
 from lstmgru.data.forecasting.series import GapPolicy, SeriesPanel, SeriesSchema, check_policy
+from lstmgru.data.forecasting.series_table import SeriesTable
 from lstmgru.data.forecasting.table import (
-    SeriesTable,
     check_cells,
     complete_rows,
     fill_cells,

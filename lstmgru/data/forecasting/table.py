@@ -6,7 +6,7 @@ Missing rows and cells are refused, or filled between observed values; the ends 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,52 +14,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema
+from lstmgru.data.forecasting.series_table import SeriesTable, one_series
 from lstmgru.data.tables.clocks import suggest_change_of_clocks, utc_times
 from lstmgru.data.tables.columns import Names, check_columns, read_ids, read_names, read_numbers
 from lstmgru.data.tables.grid import Grid, positions, times_at
 from lstmgru.data.tables.timestamps import read_times
-from lstmgru.errors import DataError, counted, show_time
+from lstmgru.errors import DataError, SeriesError, counted, show_time
 
 Numbers = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class SeriesTable:
-    """Concatenated series, sorted by time; missing cells are NaN.
-
-    Attributes:
-        source: File or data set, for messages.
-        schema: The roles of the columns.
-        ids: (series,) names.
-        offsets: (series + 1,) rows of series ``s`` are ``offsets[s]:offsets[s + 1]``.
-        times: (rows,) ``datetime64[ns]`` or ``int64``.
-        values: (rows, columns) float64 in the order of ``schema.value_columns``; NaN where a cell is missing.
-        static: (series, S) float64 in the order of ``schema.static_covariates``.
-        timezone: Name of the time zone, with ``times`` in UTC; ``None`` for naive times.
-    """
-
-    source: str
-    schema: SeriesSchema
-    ids: npt.NDArray[np.object_]
-    offsets: npt.NDArray[np.int64]
-    times: npt.NDArray[Any]
-    values: npt.NDArray[np.float64]
-    static: npt.NDArray[np.float64]
-    timezone: str | None
-
-    def series_of(self, row: int) -> int:
-        """The series that a row belongs to."""
-        return int(np.searchsorted(self.offsets, row, side="right")) - 1
-
-    def place(self, row: int) -> str:
-        """A row in messages: its time, and its series if there are several."""
-        of_series = f" of {self.name(self.series_of(row))}" if self.schema.id else ""
-        return f"{show_time(self.times[row])}{of_series}"
-
-    def name(self, series: int) -> str:
-        """A series in messages."""
-        return f"series {self.ids[series]!r}" if self.schema.id else "the series"
 
 
 def read_table_of_series(
@@ -134,34 +97,49 @@ def _numbers(cells: Names | Numbers, schema: SeriesSchema, column: str) -> Numbe
 
 def _with_static(table: SeriesTable, cells: dict[str, Names | Numbers], order: slice | Rows) -> SeriesTable:
     """The table with its static covariates; ``order`` sorts the rows of the cells like the table."""
-    first = table.offsets[:-1]
     columns = []
     for column in table.schema.static_covariates:
-        _check_static(table, column, cells[column], order)
+        first = _check_static(table, column, cells[column], order)
         columns.append(_numbers(cells[column], table.schema, column)[order][first])
     return replace(table, static=np.column_stack(columns))
 
 
-def _check_static(table: SeriesTable, column: str, cells: Names | Numbers, order: slice | Rows) -> None:
+def _check_static(table: SeriesTable, column: str, cells: Names | Numbers, order: slice | Rows) -> Rows:
+    """(series,) the first row of each series with a value. Rows without targets, as those of the future, may be empty.
+
+    Raises:
+        SeriesError: A value is missing or changes within a series.
+    """
     # Positions, not codes: all names unknown to the schema have the same code.
     values = (np.where(cells.places < 0, np.nan, cells.places) if isinstance(cells, Names) else cells)[order]
     at = f"{table.source}: static covariate {column!r}"
-    missing = np.isnan(values)
+    known = np.isfinite(table.values[:, : len(table.schema.targets)]).any(axis=1)
+    rows = np.arange(len(values))
+    filled = ~np.isnan(values)
+    first = np.minimum.reduceat(np.where(filled, rows, len(rows)), table.offsets[:-1])
+    nowhere = np.repeat(first == len(rows), np.diff(table.offsets))
+    missing = ~filled & (known | nowhere)
     if missing.any():
-        place = table.place(int(np.argmax(missing)))
-        raise DataError(f"{at} is empty at {place}; write it in every row of a series, or remove the column")
-    before = np.repeat(values[table.offsets[:-1]], np.diff(table.offsets))
-    changed = values != before
-    if changed.any():
-        row = int(np.argmax(changed))
+        raise table.error(
+            missing,
+            lambda row: f"{at} is empty at {table.place(row)}; write it in every row of a series, or remove the column",
+        )
+    before = np.repeat(values[first], np.diff(table.offsets))
+
+    def change(row: int) -> str:
         old, new = (
             repr(cells.distinct[int(value)]) if isinstance(cells, Names) else f"{value:.15g}"
             for value in (before[row], values[row])
         )
-        raise DataError(
+        return (
             f"{at} changes within {table.name(table.series_of(row))}, from {old} to {new} at "
             f"{show_time(table.times[row])}; correct it, or make it a past or future covariate"
         )
+
+    changed = filled & (values != before)
+    if changed.any():
+        raise table.error(changed, change)
+    return first
 
 
 def _order(codes: npt.NDArray[np.int64], times: npt.NDArray[Any]) -> npt.NDArray[np.intp] | None:
@@ -184,28 +162,10 @@ def _check_duplicates(table: SeriesTable, codes: npt.NDArray[np.int64]) -> None:
             "if a change of clocks repeats this hour of local time, set data.timezone, such as Europe/Berlin; "
             f"otherwise {way_out}"
         )
-    raise DataError(
-        f"{table.source}: column {table.schema.time!r} repeats a time within a series "
-        f"({counted(int(repeated.sum()), 'row')} too many), first {table.place(int(np.argmax(repeated)))}; {way_out}"
-    )
-
-
-def keep_rows(table: SeriesTable, kept: npt.NDArray[np.bool_]) -> SeriesTable:
-    """The table with some of its rows; series without rows are dropped.
-
-    Args:
-        table: The table.
-        kept: (rows,) True for rows to keep.
-    """
-    counts = np.add.reduceat(kept.astype(np.int64), table.offsets[:-1])
-    remaining = counts > 0
-    return replace(
-        table,
-        ids=table.ids[remaining],
-        offsets=np.concatenate([[0], np.cumsum(counts[remaining])]).astype(np.int64),
-        static=table.static[remaining],
-        times=table.times[kept],
-        values=table.values[kept],
+    at = f"{table.source}: column {table.schema.time!r} repeats a time within a series"
+    many = counted(int(repeated.sum()), "row")
+    raise table.error(
+        np.append(False, repeated), lambda row: f"{at} ({many} too many), first {table.place(row)}; {way_out}"
     )
 
 
@@ -230,8 +190,14 @@ def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> SeriesTabl
     missing = int(lengths.sum(dtype=np.float64)) - len(table.times)  # an int64 could overflow
     if missing == 0:
         return table
-    if gaps == "error" or missing > _MOST_FILLED * len(table.times):
-        raise _missing_rows(table, grid, steps, missing)
+    if gaps == "error":
+        raise DataError(_missing_rows(table, grid, _WAY_OUT))
+    there = np.diff(table.offsets)
+    if missing > _MOST_FILLED * len(table.times):
+        sparse = np.flatnonzero(lengths - there > _MOST_FILLED * there)
+        raise SeriesError(
+            table.ids[sparse].tolist(), lambda index: _too_many_missing(one_series(table, int(sparse[index])), grid)
+        )
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     first = table.times[table.offsets[:-1]]
     all_steps = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
@@ -242,15 +208,20 @@ def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> SeriesTabl
     return replace(table, offsets=offsets, times=times, values=values)
 
 
-def _missing_rows(table: SeriesTable, grid: Grid, steps: npt.NDArray[np.int64], missing: int) -> DataError:
+def _too_many_missing(table: SeriesTable, grid: Grid) -> str:
+    return _missing_rows(
+        table,
+        grid,
+        f"that is more than the {counted(len(table.times), 'row')} that are there, too many to fill in; aggregate the "
+        "table to a lower frequency, or correct the times",
+    )
+
+
+def _missing_rows(table: SeriesTable, grid: Grid, way_out: str) -> str:
+    steps = positions(grid, table.times, table.offsets, table.timezone)[0]
+    missing = int((steps[table.offsets[1:] - 1] + 1).sum(dtype=np.float64)) - len(steps)
     after = int(np.argmax(np.diff(steps) > 1)) + 1
-    way_out = _WAY_OUT
-    if missing > _MOST_FILLED * len(table.times):
-        way_out = (
-            f"that is more than the {counted(len(table.times), 'row')} that are there, too many to fill in; aggregate "
-            "the table to a lower frequency, or correct the times"
-        )
-    return DataError(
+    return (
         f"{table.source}: column {table.schema.time!r} lacks {counted(missing, 'row')} at frequency {grid.alias}, "
         f"first between {show_time(table.times[after - 1])} and {table.place(after)}; {way_out}"
     )

@@ -8,9 +8,9 @@ import pandas as pd
 from pandas.api import types
 
 from lstmgru.data.sequences.sequences import Indices
-from lstmgru.data.tables.columns import MISSING, more_rows, read_numbers
+from lstmgru.data.tables.columns import MISSING, read_numbers
 from lstmgru.data.tables.precision import check_deviation
-from lstmgru.errors import DataError, counted, did_you_mean, shorten
+from lstmgru.errors import DataError, RowsError, counted, did_you_mean, shorten
 
 Classes = tuple[str | int, ...]
 Objects = npt.NDArray[np.object_]
@@ -32,10 +32,7 @@ def read_classes(column: pd.Series, source: str, known: Classes | None = None) -
     """
     at = f"{source}: column {column.name!r} (data.target)"
     places, names = _names(_plain(column), at)
-    missing = places < 0
-    if missing.any():
-        row = int(np.argmax(missing)) + 1
-        raise DataError(f"{at} is empty in row {row}{more_rows(missing)}; write the label, or remove the row")
+    _check_labels(places < 0, at)
     as_text = isinstance((known or names)[0], str) or len({type(name) for name in names}) > 1
     labels = [str(name) if as_text else name for name in names]
     classes = known or tuple(sorted(set(labels)))
@@ -45,6 +42,13 @@ def read_classes(column: pd.Series, source: str, known: Classes | None = None) -
         row = int(np.argmax(codes < 0))
         raise _unknown_class(labels[places[row]], row, classes, at)
     return codes, classes
+
+
+def _check_labels(missing: npt.NDArray[np.bool_], at: str) -> None:
+    if missing.any():
+        raise RowsError(
+            missing, lambda _, number, more: f"{at} is empty in row {number}{more}; write the label, or remove the row"
+        )
 
 
 def _plain(column: pd.Series) -> pd.Series:
@@ -133,10 +137,7 @@ def read_targets(column: pd.Series, source: str) -> npt.NDArray[np.float32]:
     if not types.is_numeric_dtype(plain.dtype) and _holds_no_number(plain):
         raise DataError(f"{at} must hold numbers but row 1 is {str(plain.iloc[0])!r}; use task: classification")
     values = read_numbers(column, source)
-    missing = np.isnan(values)
-    if missing.any():
-        row = int(np.argmax(missing)) + 1
-        raise DataError(f"{at} is empty in row {row}{more_rows(missing)}; write the label, or remove the row")
+    _check_labels(np.isnan(values), at)
     check_deviation(values, at)
     return values.astype(np.float32)
 
@@ -169,16 +170,31 @@ def read_texts(column: pd.Series, source: str) -> Objects:
     at = f"{source}: column {column.name!r} (data.text)"
     missing = column.isna().to_numpy()
     if missing.any():
-        row = int(np.argmax(missing)) + 1
-        raise DataError(f"{at} is empty in row {row}{more_rows(missing)}; write a text, or remove the row")
+        raise RowsError(
+            missing, lambda _, number, more: f"{at} is empty in row {number}{more}; write a text, or remove the row"
+        )
     texts = np.empty(len(column), object)
     texts[:] = column.tolist()
-    for row, text in enumerate(texts, start=1):
-        if not isinstance(text, str):
-            raise DataError(f"{at} must hold texts but row {row} is {text!r}; write text")
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            message = f"{at} holds half of a character (a lone surrogate) in row {row}; correct the text"
-            raise DataError(message) from error
+    other = np.array([not isinstance(text, str) for text in texts], bool)
+    if other.any():
+        raise RowsError(
+            other,
+            lambda row, number, _: f"{at} must hold texts but row {number} is {texts[row]!r}; write text",
+        )
+    halves = np.array([not _can_be_encoded(text) for text in texts], bool)
+    if halves.any():
+        raise RowsError(
+            halves,
+            lambda _, number, more: (
+                f"{at} holds half of a character (a lone surrogate) in row {number}{more}; correct the text"
+            ),
+        )
     return texts
+
+
+def _can_be_encoded(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -12,9 +12,9 @@ from pandas.api import types
 
 from lstmgru.data.forecasting.series import GapPolicy
 from lstmgru.data.sequences.sequences import Indices, SequenceSchema
-from lstmgru.data.tables.columns import more_rows, read_ids, read_numbers
+from lstmgru.data.tables.columns import read_ids, read_numbers
 from lstmgru.data.tables.timestamps import read_times
-from lstmgru.errors import DataError, counted, show_time
+from lstmgru.errors import DataError, RowsError, counted, show_time
 
 _Float = npt.NDArray[np.float64]
 
@@ -79,10 +79,9 @@ def _clock(column: pd.Series, source: str) -> npt.NDArray[Any]:
         return read_times(column, source)[0]
     missing = column.isna().to_numpy()
     if missing.any():
-        row = int(np.argmax(missing)) + 1
-        raise DataError(
-            f"{source}: column {column.name!r} (data.time) is empty in row {row}{more_rows(missing)}; every row must "
-            "have a time"
+        at = f"{source}: column {column.name!r} (data.time)"
+        raise RowsError(
+            missing, lambda _, number, more: f"{at} is empty in row {number}{more}; every row must have a time"
         )
     kind = np.int64 if types.is_integer_dtype(column.dtype) else np.float64
     return column.to_numpy(kind)
@@ -91,14 +90,19 @@ def _clock(column: pd.Series, source: str) -> npt.NDArray[Any]:
 def _check_duplicates(steps: Steps, codes: Indices, schema: SequenceSchema, source: str) -> None:
     repeated = (codes[1:] == codes[:-1]) & (steps.clock[1:] == steps.clock[:-1])
     if repeated.any():
-        row = int(np.argmax(repeated))
-        time = steps.clock[row]
-        shown = f"{time:g}" if steps.clock.dtype.kind == "f" else show_time(time)
-        raise DataError(
-            f"{source}: column {schema.time!r} (data.time) repeats a time within a sequence "
-            f"({counted(int(repeated.sum()), 'row')} too many), first {shown} of {steps.named(steps.sequence_of(row))}"
-            "; remove or aggregate them"
-        )
+        of_row = np.argsort(steps.table_rows)
+
+        def message(row: int, *_: object) -> str:
+            step = int(of_row[row])
+            time = steps.clock[step]
+            shown = f"{time:g}" if steps.clock.dtype.kind == "f" else show_time(time)
+            return (
+                f"{source}: column {schema.time!r} (data.time) repeats a time within a sequence "
+                f"({counted(int(repeated.sum()), 'row')} too many), first {shown} of "
+                f"{steps.named(steps.sequence_of(step))}; remove or aggregate them"
+            )
+
+        raise RowsError(np.append(False, repeated)[of_row], message)
 
 
 def read_wide(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> Steps:
@@ -111,8 +115,7 @@ def read_wide(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> Steps
     known = ~np.isnan(cells)
     empty: npt.NDArray[np.bool_] = ~np.any(known, axis=1)
     if empty.any():
-        row = int(np.argmax(empty)) + 1
-        raise DataError(f"{source}: row {row} has no numbers{more_rows(empty)}; remove it")
+        raise RowsError(empty, lambda _, number, more: f"{source}: row {number} has no numbers{more}; remove it")
     lengths = cells.shape[1] - np.argmax(known[:, ::-1], axis=1)
     inside = np.arange(cells.shape[1]) < lengths[:, None]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -130,10 +133,14 @@ def read_row_ids(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> np
         return np.arange(1, len(frame) + 1).astype(object)
     codes, names = read_ids(frame[schema.id], source, noun="sequence", sort=False)
     if len(names) < len(codes):
-        row = int(np.argmax(codes != np.arange(len(codes))))
-        raise DataError(
-            f"{source}: column {schema.id!r} (data.id) names {names[codes[row]]!r} again in row {row + 1}, but each "
-            "row is a sequence of its own; remove one of them, or set data.layout: long if a row is a step"
+        again = np.ones(len(codes), bool)
+        again[np.unique(codes, return_index=True)[1]] = False
+        raise RowsError(
+            again,
+            lambda row, number, _: (
+                f"{source}: column {schema.id!r} (data.id) names {names[codes[row]]!r} again in row {number}, but each "
+                "row is a sequence of its own; remove one of them, or set data.layout: long if a row is a step"
+            ),
         )
     return names
 
@@ -184,18 +191,23 @@ def _check_cells(values: _Float, steps: Steps, schema: SequenceSchema, gaps: Gap
     if empty.any():
         name = schema.channels[int(np.argmax(empty))]
         raise DataError(f"{source}: column {name!r} has no values; remove it")
-    row, channel = (int(place[0]) for place in np.nonzero(missing))
-    sequence = steps.sequence_of(row)
-    start = int(steps.offsets[sequence])
+    steps_missing, channels = np.nonzero(missing)
+    rows, first = np.unique(steps.table_rows[steps_missing], return_index=True)
+    total = counted(int(missing.sum()), "missing number")
     wide = schema.layout == "wide"
-    column = schema.channels[row - start if wide else channel]
-    at = (
-        f"{source}: column {column!r} is empty in row {steps.table_rows[row] + 1} ({steps.named(sequence)}; "
-        f"{counted(int(missing.sum()), 'missing number')} in all)"
-    )
-    if missing[start : row + 1, channel].all():
-        remove = "remove the sequence" if wide else "remove its first rows"
-        raise DataError(f"{at}: a sequence cannot start with one, as nothing before it is known; {remove}")
-    if gaps == "interpolate":
-        raise DataError(f"{at}: there is no number after it to interpolate to; set data.gaps: fill")
-    raise DataError(f"{at}; set data.gaps to fill or interpolate, or complete the table")
+
+    def message(row: int, number: int, _: str) -> str:
+        place = first[np.searchsorted(rows, row)]
+        step, channel = int(steps_missing[place]), int(channels[place])
+        sequence = steps.sequence_of(step)
+        start = int(steps.offsets[sequence])
+        column = schema.channels[step - start if wide else channel]
+        at = f"{source}: column {column!r} is empty in row {number} ({steps.named(sequence)}; {total} in all)"
+        if missing[start : step + 1, channel].all():
+            remove = "remove the sequence" if wide else "remove its first rows"
+            return f"{at}: a sequence cannot start with one, as nothing before it is known; {remove}"
+        if gaps == "interpolate":
+            return f"{at}: there is no number after it to interpolate to; set data.gaps: fill"
+        return f"{at}; set data.gaps to fill or interpolate, or complete the table"
+
+    raise RowsError(np.isin(np.arange(int(steps.table_rows.max()) + 1), rows), message)

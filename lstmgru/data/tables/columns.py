@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
-from lstmgru.errors import DataError, did_you_mean, shorten
+from lstmgru.errors import DataError, RowsError, did_you_mean, shorten
 
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "null", "NULL", "None")
 """Texts that represent a missing number."""
@@ -79,12 +79,15 @@ def read_numbers(column: pd.Series, source: str, *, may_hold_names: bool = False
         values = _parse_numbers(column, source, may_hold_names)
     too_large = np.abs(values) > np.finfo(np.float32).max
     if too_large.any():
-        row = int(np.argmax(too_large))
-        rule = "is infinite" if np.isinf(values[row]) else "is too large for single precision"
-        raise DataError(
-            f"{source}: column {column.name!r} {rule} in row {row + 1} ({values[row]:g}){more_rows(too_large)}; "
-            "leave the cell empty or correct it"
-        )
+
+        def message(row: int, number: int, more: str) -> str:
+            rule = "is infinite" if np.isinf(values[row]) else "is too large for single precision"
+            return (
+                f"{source}: column {column.name!r} {rule} in row {number} ({values[row]:g}){more}; leave the cell "
+                "empty or correct it"
+            )
+
+        raise RowsError(too_large, message)
     return values
 
 
@@ -95,15 +98,16 @@ def _parse_numbers(column: pd.Series, source: str, may_hold_names: bool) -> npt.
     values = numbers.to_numpy(np.float64, na_value=np.nan)
     bad = np.isnan(values) & ~missing
     if bad.any():
-        row = int(np.argmax(bad))
-        text = str(objects.iloc[row])
         correct = "correct the cell or leave it empty"
         if may_hold_names:
             correct = "correct the cell, leave it empty, or, if the column holds names, name it in data.categorical"
-        raise DataError(
-            f"{source}: column {column.name!r} must hold numbers but row {row + 1} is {text!r}{more_rows(bad)}; "
-            f"{_comma_advice(objects[bad].astype(str)) or correct}"
-        )
+        advice = _comma_advice(objects[bad].astype(str)) or correct
+
+        def message(row: int, number: int, more: str) -> str:
+            text = str(objects.iloc[row])
+            return f"{source}: column {column.name!r} must hold numbers but row {number} is {text!r}{more}; {advice}"
+
+        raise RowsError(bad, message)
     return values
 
 
@@ -116,12 +120,6 @@ def _comma_advice(texts: pd.Series) -> str:
     if texts.str.match(_DECIMAL_COMMA).all():
         return "for a decimal comma set data.decimal: ',' (predict: --decimal), or write the numbers with points"
     return ""
-
-
-def more_rows(bad: npt.NDArray[np.bool_]) -> str:
-    """The end of a message that names the first bad row: `` and 3 more rows``, or nothing."""
-    others = int(bad.sum()) - 1
-    return f" and {others} more rows" if others > 1 else " and one more row" if others else ""
 
 
 def read_ids(
@@ -143,12 +141,12 @@ def read_ids(
     Raises:
         DataError: A name is missing or a decimal number.
     """
-    names = read_names(_nameable(column), source)
+    names = read_row_names(column, source)
     missing = names.places < 0
     if missing.any():
-        raise DataError(
-            f"{source}: column {column.name!r} ({key}) is empty in row {int(np.argmax(missing)) + 1}"
-            f"{more_rows(missing)}; every row must name its {noun}"
+        at = f"{source}: column {column.name!r} ({key})"
+        raise RowsError(
+            missing, lambda _, number, more: f"{at} is empty in row {number}{more}; every row must name its {noun}"
         )
     if types.is_float_dtype(column.dtype) or all(map(_DECIMAL.match, names.distinct)):
         raise DataError(
@@ -162,6 +160,11 @@ def read_ids(
         ranks = np.array(sorted(range(len(found)), key=(found if whole is None else whole).__getitem__), np.int64)
         codes, found = np.argsort(ranks)[codes], [found[place] for place in ranks]
     return codes.astype(np.int64), np.array(found, dtype=object)
+
+
+def read_row_names(column: pd.Series, source: str) -> Names:
+    """The names in a column of ids, which may have empty cells, see :func:`read_ids`."""
+    return read_names(_nameable(column), source)
 
 
 def whole_numbers(names: Sequence[str | int]) -> list[int] | None:

@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api import types
 
 from lstmgru.data.tables.calendar_numbers import refuse_calendar_numbers
-from lstmgru.errors import DataError
+from lstmgru.errors import DataError, RowsError
 
 _YEAR_FIRST = re.compile(r"\d{4}([-/]|\d{4}|$)")
 _ARROW_DATES = ("date32[day][pyarrow]", "date64[ms][pyarrow]")
@@ -36,7 +36,9 @@ def read_times(column: pd.Series, source: str) -> tuple[npt.NDArray[Any], str | 
     where = f"{source}: column {column.name!r} (data.time)"
     missing = column.isna().to_numpy()
     if missing.any():
-        raise DataError(f"{where} is empty in row {int(np.argmax(missing)) + 1}; every row must have a time")
+        raise RowsError(
+            missing, lambda _, number, more: f"{where} is empty in row {number}{more}; every row must have a time"
+        )
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     if column.dtype == object:
@@ -86,15 +88,17 @@ def _parse(column: pd.Series, where: str) -> pd.Series:
         index = int(np.argmax(unread))
         if year_first[index] and not pd.isna(pd.to_datetime(texts[index], format="ISO8601", errors="coerce")):
             raise _mixed_zones(texts, codes, where)  # readable by itself, so the time zones are mixed
-        raise _unreadable(texts, index, codes, where)
+        raise _unreadable(texts, unread, codes, where)
     return parsed.take(codes)
 
 
-def _unreadable(texts: pd.Series, index: int, codes: npt.NDArray[np.intp], where: str) -> DataError:
-    text = texts[index]
-    rule = "is ambiguous (day or month first?)" if _LOCAL_DATE.match(text) else "is not a time"
-    row = int(np.argmax(codes == index)) + 1
-    return DataError(f"{where}: row {row} is {text!r}, which {rule}; write times in ISO 8601, such as 2020-01-31 12:00")
+def _unreadable(texts: pd.Series, unread: npt.NDArray[np.bool_], codes: npt.NDArray[np.intp], where: str) -> DataError:
+    def message(row: int, number: int, _: str) -> str:
+        text = texts[codes[row]]
+        rule = "is ambiguous (day or month first?)" if _LOCAL_DATE.match(text) else "is not a time"
+        return f"{where}: row {number} is {text!r}, which {rule}; write times in ISO 8601, such as 2020-01-31 12:00"
+
+    return RowsError(unread[codes], message)
 
 
 def _zone(text: str) -> str:
@@ -119,8 +123,10 @@ def _utc_nanoseconds(column: pd.Series, where: str) -> tuple[npt.NDArray[Any], s
     times = naive.to_numpy()
     outside = (times < np.datetime64("1678-01-01")) | (times >= np.datetime64("2262-01-01"))
     if outside.any():
-        row = int(np.argmax(outside))
-        raise DataError(f"{where}: row {row + 1} is {times[row]}; times must lie in the years 1678 to 2261")
+        raise RowsError(
+            outside,
+            lambda row, number, _: f"{where}: row {number} is {times[row]}; times must lie in the years 1678 to 2261",
+        )
     return times.astype("datetime64[ns]"), timezone
 
 
