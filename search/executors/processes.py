@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from typing import Any, Self
 
 from search.errors import WorkersCannotStart
 from search.executors.base import Failure, Job, JobCallback, Outcome, WorkerSettings
+from search.executors.own_folder import keep_sockets_here
 from search.executors.sharing import SharedFiles
 from search.executors.worker import READY, STOP, Parcel, worker_main
 
@@ -200,11 +202,15 @@ class ProcessExecutor:
             if self._context.get_start_method() == "spawn":
                 process.start()
                 return
-            forkserver.ensure_running()  # processes that are forked from it inherit the blocking
+            _run_fork_server()  # processes that are forked from it inherit the blocking
         process.start()  # waits for the imports there, and Ctrl-C must not wait for them
 
     def __enter__(self) -> Self:
-        """Start the workers; they warm up in the background."""
+        """Start the workers; they warm up in the background.
+
+        Raises:
+            WorkersCannotStart: There is no place for their socket.
+        """
         self._entered = time.monotonic()
         self._workers = [self._spawn() for _ in range(self._jobs)]
         return self
@@ -221,6 +227,22 @@ def _context(preload: tuple[str, ...]) -> SpawnContext | ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
     return context
+
+
+def _run_fork_server() -> None:
+    """Start the process from which workers are forked, unless it runs.
+
+    Raises:
+        WorkersCannotStart: Its socket cannot be created, because the path of the temporary folder is too long.
+    """
+    keep_sockets_here()
+    try:
+        forkserver.ensure_running()
+    except OSError as error:
+        raise WorkersCannotStart(
+            f"worker processes need a socket in the temporary folder {tempfile.gettempdir()}: {error}; set TMPDIR to a "
+            "folder with a shorter path, or run with --jobs 1"
+        ) from error
 
 
 def _end(workers: list[_Worker]) -> None:

@@ -3,9 +3,6 @@
 A value is pickled into the file with its arrays out of band, so that reading it maps the arrays and copies nothing. The
 mapping is private and copy-on-write: all processes share the pages as long as none writes to them, and a process that
 writes changes only its own copy.
-
-Each process has a folder for its files in the system's temporary folder. It is removed when the process ends; the
-folder of a killed process is removed by the next process that creates one.
 """
 
 from __future__ import annotations
@@ -16,29 +13,21 @@ import io
 import mmap
 import os
 import pickle
-import shutil
 import sys
 import tempfile
-import time
 import weakref
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from search.errors import NoRoom
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
+from search.executors.own_folder import SHARED_FILE, own_folder
 
 Value = TypeVar("Value")
 
-_PREFIX, _LOCK = "lstmgru-search-", "lock"
-# A younger folder may not be locked yet.
-_SECONDS_TO_LOCK = 60.0
 _PAGE = 4096
 
 
@@ -77,7 +66,7 @@ class Shared(Generic[Value]):
 
     def __init__(self, value: Value) -> None:
         try:
-            handle, name = tempfile.mkstemp(dir=_own_folder(), suffix=".shared")
+            handle, name = tempfile.mkstemp(dir=own_folder(), suffix=SHARED_FILE)
             os.close(handle)
             self._path = Path(name)
             weakref.finalize(self, _remove_file, self._path, os.getpid())
@@ -171,55 +160,10 @@ def _read(path: Path) -> Any:
     return pickle.loads(stream, buffers=[content[start : start + size] for start, size in places])
 
 
-_folder: tuple[Path, int, BaseFileLock] | None = None
-
-
-def _own_folder() -> Path:
-    """The folder of this process, locked as long as it lives; a forked process has its own."""
-    global _folder  # noqa: PLW0603  # one for the process
-    if _folder is None or _folder[1] != os.getpid():
-        from filelock import FileLock
-
-        for left in _left_behind():
-            shutil.rmtree(left, ignore_errors=True)
-        path = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        lock = FileLock(path / _LOCK)
-        lock.acquire(timeout=0)
-        _keep(path)
-        _folder = (path, os.getpid(), lock)
-        weakref.finalize(lock, _remove_folder, path, os.getpid())
-    return _folder[0]
-
-
-def _keep(folder: Path) -> None:
-    """Lock the folder itself, so that cleaners of old temporary files, such as systemd-tmpfiles, leave it alone."""
-    if sys.platform != "win32":
-        import fcntl
-
-        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_SH)
-
-
-def _left_behind() -> Iterator[Path]:
-    """Folders of killed processes: their locks are free."""
-    from filelock import FileLock, Timeout
-
-    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with suppress(OSError, Timeout):  # of another user, or gone already, or in use
-            if time.time() - path.stat().st_mtime > _SECONDS_TO_LOCK:
-                with FileLock(path / _LOCK).acquire(timeout=0):
-                    pass
-                yield path
-
-
 def _remove_file(path: Path, owner: int) -> None:
     if os.getpid() == owner:
         with suppress(OSError):  # on Windows, while it is mapped: it is removed with the folder
             path.unlink()
-
-
-def _remove_folder(path: Path, owner: int) -> None:
-    if os.getpid() == owner:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 _C_LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None

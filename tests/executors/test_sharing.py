@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
 from dataclasses import dataclass
@@ -18,7 +15,6 @@ import numpy as np
 import pytest
 from helpers.executors import Watcher, end, no_warm_up
 from helpers.panels import make_panel
-from helpers.studies import program_environment
 
 from lstmgru.data.forecasting.series import SeriesPanel
 from search.executors.base import Job, JobContext, WorkerSettings
@@ -198,43 +194,3 @@ def test_without_room_for_the_data_the_way_out_is_named() -> None:
     done = subprocess.run([sys.executable, "-c", TOO_LARGE], capture_output=True, text=True, check=True)
     assert "cannot be written to" in done.stdout
     assert "File too large; make room there, or set TMPDIR" in done.stdout
-
-
-LEAVE_BEHIND = """
-import os, signal
-from search.executors.sharing import Shared
-shared = Shared(list(range(1000)))
-print(shared._path.parent, flush=True)
-{end}
-"""
-
-
-def folder_of(end: str) -> Path:
-    """The folder of a process that ended so."""
-    program = [sys.executable, "-c", LEAVE_BEHIND.format(end=end)]
-    result = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False, env=program_environment())
-    return Path(result.stdout.strip())
-
-
-def test_the_folder_goes_with_the_process() -> None:
-    folder = folder_of("")
-    assert folder.parent == Path(tempfile.gettempdir())
-    assert not folder.exists()
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a signal that cannot be caught")
-def test_the_folder_of_a_killed_process_goes_with_the_next_one() -> None:
-    folder = folder_of("os.kill(os.getpid(), signal.SIGKILL)")
-    assert folder.exists()
-    os.utime(folder, (0, 0))
-    mine = Shared(0)._path.parent
-    os.utime(mine, (0, 0))  # old, but in use
-    folder_of("")
-    assert not folder.exists()
-    assert mine.exists()
-
-
-def test_a_folder_that_is_about_to_be_locked_is_left_alone() -> None:
-    with tempfile.TemporaryDirectory(prefix="lstmgru-search-") as young:
-        folder_of("")
-        assert Path(young).exists()
