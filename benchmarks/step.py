@@ -41,7 +41,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lstmgru.nn.network import ForecastNetwork, Inputs
 from lstmgru.specs import InputSpec, ModelSpec, TrainSpec, parse_branches
-from lstmgru.training.batches import Chunks, ChunksDataModule
+from lstmgru.training.chunks import Chunks, ChunksDataModule
 from lstmgru.training.training import EpochResult, train_network
 
 # Windows in a step, steps of a window, channels, hidden size, steps of an epoch.

@@ -19,7 +19,7 @@ from search.tasks.study_file import load_study, study_name
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lstmgru.bundle import Bundle
+    from lstmgru.bundle.base import Bundle
     from search.compare.results import Comparison
     from search.study.store import StudyStore
     from search.tasks.plan import Plan

@@ -1,14 +1,11 @@
-"""Batches of windows, gathered by index from one resident tensor, and the chunks of batches of an epoch."""
+"""Batches of windows, gathered by index from one resident tensor."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from lstmgru.data.forecasting.scaling import Scaler
@@ -17,61 +14,7 @@ from lstmgru.data.forecasting.splits import Rows
 from lstmgru.data.forecasting.windows import Runs
 from lstmgru.nn.network import Inputs
 from lstmgru.specs import InputSpec
-
-# Batches per training_step: enough to amortize Lightning's overhead, few enough to stop within a second.
-CHUNK_BATCHES = 32
-
-
-class Chunks:
-    """The same batches in each pass.
-
-    Args:
-        cutoffs: (windows,) rows.
-        chunk_size: Windows in a chunk.
-    """
-
-    def __init__(self, cutoffs: Rows, chunk_size: int) -> None:
-        self._cutoffs = torch.from_numpy(np.asarray(cutoffs, np.int64))
-        self._chunk_size = chunk_size
-
-    def __len__(self) -> int:
-        return math.ceil(self.size / self._chunk_size)
-
-    @property
-    def size(self) -> int:
-        """Windows per pass."""
-        return len(self._cutoffs)
-
-    def _epoch(self) -> Tensor:
-        return self._cutoffs
-
-    def __iter__(self) -> Iterator[Tensor]:
-        yield from torch.split(self._epoch(), self._chunk_size)
-
-
-class ChunksDataModule(LightningDataModule):
-    """Chunks for training and for evaluation.
-
-    Args:
-        training: Chunks of an epoch; a training step iterates over the batches of a chunk.
-        evaluation: Scored after each epoch; ``None`` for no validation.
-        batch_size: Examples per optimizer step.
-    """
-
-    def __init__(self, training: Chunks, evaluation: Chunks | None, *, batch_size: int) -> None:
-        super().__init__()
-        self._training, self._evaluation = training, evaluation
-        self.n_steps = math.ceil(training.size / batch_size)
-        """Optimizer steps per epoch."""
-
-    def train_dataloader(self) -> Chunks:
-        """The chunks of the next epoch."""
-        return self._training
-
-    def val_dataloader(self) -> Chunks | list[Tensor]:
-        """Large batches; an empty list without validation."""
-        return self._evaluation if self._evaluation is not None else []
-
+from lstmgru.training.chunks import CHUNK_BATCHES, Chunks, ChunksDataModule
 
 # Without gradients a window needs little memory, so evaluation uses large batches: at most this many windows, and this
 # many numbers in their contexts.

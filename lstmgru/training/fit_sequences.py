@@ -17,7 +17,7 @@ from lstmgru.evaluation.metrics import find_metric
 from lstmgru.evaluation.sequences import Array, SequenceEvaluation
 from lstmgru.nn.sequence_network import SequenceNetwork
 from lstmgru.specs import LabelSpec, SequenceModelSpec, TrainSpec
-from lstmgru.training.batches import ChunksDataModule
+from lstmgru.training.chunks import ChunksDataModule
 from lstmgru.training.module import Validation
 from lstmgru.training.sequence_batches import Bucketed, ByLength, SequenceTensor
 from lstmgru.training.training import Observer, Trained, train_network

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lstmgru.data.sequences.sequences import Indices
 from lstmgru.nn.sequence_network import SequenceInputs
-from lstmgru.training.batches import CHUNK_BATCHES, Chunks
+from lstmgru.training.chunks import CHUNK_BATCHES, Chunks
 
 # Training sequences are sorted by length within random pools of this many batches: few enough for batches to differ
 # between epochs, many enough to avoid most of the padding.
@@ -92,7 +92,7 @@ class Bucketed(Chunks):
         return self._most
 
     def _epoch(self) -> Tensor:
-        shuffled = self._cutoffs[self._permutation(len(self._cutoffs))[: self._most]]
+        shuffled = self._examples[self._permutation(len(self._cutoffs))[: self._most]]
         # An incomplete batch must come last, and must not always hold the longest sequences.
         n_full = self._most - self._most % self._batch_size
         full, rest = shuffled[:n_full], shuffled[n_full:]
@@ -127,7 +127,7 @@ class ByLength(Chunks):
         return len(self._sizes)
 
     def __iter__(self) -> Iterator[Tensor]:
-        yield from torch.split(self._cutoffs, self._sizes)
+        yield from torch.split(self._examples, self._sizes)
 
 
 def _batch_sizes(numbers: Indices) -> list[int]:

@@ -21,7 +21,7 @@ from lstmgru.training.module import Array, ResidentData, TrainingModule, Trainin
 
 if TYPE_CHECKING:
     from lstmgru.specs import TrainSpec
-    from lstmgru.training.batches import ChunksDataModule
+    from lstmgru.training.chunks import ChunksDataModule
 
 
 @dataclass(frozen=True)

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from search.compare.results import Costs
 from search.tasks.compare import BATCH
 
 if TYPE_CHECKING:
     from search.executors.base import JobContext
     from search.tasks.refit import Candidate
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Measured costs of a candidate.
-
-    Attributes:
-        latency: Seconds for the output of one window or sequence.
-        batch_latency: Seconds for the outputs of a batch of :data:`BATCH`.
-        memory: Bytes that one epoch of training and validation adds to the peak resident size of the process; ``None``:
-            the system does not report it.
-    """
-
-    latency: float
-    batch_latency: float
-    memory: int | None
 
 
 def measure(candidate: Candidate, context: JobContext) -> Costs:

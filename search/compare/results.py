@@ -76,6 +76,22 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Costs:
+    """Measured costs of a candidate.
+
+    Attributes:
+        latency: Seconds for the output of one window or sequence.
+        batch_latency: Seconds for the outputs of a batch of :data:`~search.tasks.compare.BATCH`.
+        memory: Bytes that one epoch of training and validation adds to the peak resident size of the process; ``None``:
+            the system does not report it.
+    """
+
+    latency: float
+    batch_latency: float
+    memory: int | None
+
+
+@dataclass(frozen=True)
 class Trait:
     """A strength or weakness.
 

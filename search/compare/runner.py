@@ -8,10 +8,10 @@ from itertools import chain
 from pathlib import Path
 
 from search.compare.baselines import score_on_holdout
-from search.compare.costs import Costs, measure
+from search.compare.costs import measure
 from search.compare.families import EVERYWHERE, Family, family_plan, study_families
 from search.compare.page import write_files
-from search.compare.results import Comparison
+from search.compare.results import Comparison, Costs
 from search.compare.search import FamilySearch
 from search.compare.seeds import Retraining, candidate
 from search.compare.store import ComparisonStore, existing_comparison, open_comparison, refuse_study

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.compare.costs import Costs
 from search.compare.families import Family, family_of, parameters_of
+from search.compare.results import Costs
 from search.config.objectives import SCORE
 from search.config.study_config import COMPARISON_SUFFIX
 from search.errors import NotAJournal, StudyMismatch

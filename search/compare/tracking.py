@@ -10,8 +10,8 @@ from search.compare.page import brief
 from search.compare.results import Comparison, FamilyResult
 from search.study.paths import COMPARISON_FILES
 from search.tracking import store
-from search.tracking.entries import MAX_TAG, Point, clip
-from search.tracking.runs import Runs
+from search.tracking.entries import MAX_TAG, clip
+from search.tracking.runs import Point, Runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

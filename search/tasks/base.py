@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lstmgru.bundle import Bundle
+    from lstmgru.bundle.base import Bundle
     from lstmgru.evaluation.blending import Criterion
     from lstmgru.evaluation.time_limit import TimeLimit
     from lstmgru.specs import TrainSpec

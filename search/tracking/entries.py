@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
 from typing import Any
@@ -19,6 +18,7 @@ from search.errors import TrackingError
 from search.study.blends import BlendMember
 from search.study.records import STATE_WORDS, StudyRecord, TrialRecord
 from search.tasks import find_task
+from search.tracking.runs import STARTED, STATE, STUDY_UID, TRIAL, Point
 
 # MLflow's limits on the text of a parameter and of a tag, and on the name of a metric.
 MAX_PARAM, MAX_TAG, MAX_METRIC_NAME = 6000, 8000, 250
@@ -33,27 +33,6 @@ STATUS = {
     "STOPPED": "KILLED",
     "FAIL": "FAILED",
 }
-
-# Tags that identify a run, and tags of its progress.
-STUDY_UID, TRIAL, STARTED = "study_uid", "trial", "started"
-STATE, LOGGED_EPOCHS, MODEL_URI = "state", "logged_epochs", "model_uri"
-
-
-@dataclass(frozen=True)
-class Point:
-    """One value of a metric.
-
-    Attributes:
-        key: Name of the metric.
-        value: May be NaN or infinite.
-        timestamp: Milliseconds since 1970.
-        step: Of the metric's curve.
-    """
-
-    key: str
-    value: float
-    timestamp: int
-    step: int
 
 
 def milliseconds(time: datetime) -> int:

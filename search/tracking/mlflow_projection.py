@@ -17,7 +17,7 @@ from search.tracking import entries, store
 from search.tracking.base import RunStatus
 from search.tracking.describe import description, write_holdout, write_leaderboard, write_report, write_settings
 from search.tracking.model import Export, register
-from search.tracking.runs import Runs, RunState
+from search.tracking.runs import LOGGED_EPOCHS, MODEL_URI, STARTED, STATE, STUDY_UID, Runs, RunState
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -52,7 +52,7 @@ class Session:
             start = _first_start(study) or time.time_ns() // 1_000_000
             parent = self._runs.create(study.study, start=start, tags=entries.study_tags(study))
         self.parent: RunState = parent
-        self.model_uri = parent.tags.get(entries.MODEL_URI)
+        self.model_uri = parent.tags.get(MODEL_URI)
         self._trials: dict[int, TrialRecord] = {}
         self.study = study
 
@@ -81,12 +81,12 @@ class Session:
             return
         ended = trial.state in ENDED
         end = entries.milliseconds(trial.completed) if trial.completed else run.start
-        if not (ended and run.tags.get(entries.STATE) == trial.state):
+        if not (ended and run.tags.get(STATE) == trial.state):
             points = entries.trial_curve(self.study, trial, start=run.start, skip=run.logged_epochs)
             if ended:
                 points += entries.trial_summary(trial, time=end)
             logged = max(len(trial.curve), run.logged_epochs)
-            tags = entries.trial_tags(trial) | {entries.LOGGED_EPOCHS: str(logged)}
+            tags = entries.trial_tags(trial) | {LOGGED_EPOCHS: str(logged)}
             self._runs.write(run, params=entries.trial_params(trial), points=points, tags=tags)
         self._runs.set_status(run, entries.STATUS[trial.state], end=end if ended else None)
         if trial.state == "COMPLETE" and time.monotonic() - self._best_shown > _BEST_SECONDS:
@@ -122,9 +122,9 @@ class Session:
             export: The model.
             name: Name of the registered model.
         """
-        origin = {entries.STUDY_UID: self.study.uid, **export.tags}
+        origin = {STUDY_UID: self.study.uid, **export.tags}
         self.model_uri = register(self.client, self.parent.run_id, export, name=name, tags=origin)
-        self._runs.write(self.parent, params={}, points=[], tags={entries.MODEL_URI: self.model_uri})
+        self._runs.write(self.parent, params={}, points=[], tags={MODEL_URI: self.model_uri})
 
     def end(self, status: RunStatus) -> None:
         """Set the status of the study; one that is not running ended with its last trial."""
@@ -140,7 +140,7 @@ class Session:
         if trial.state == "WAITING":
             return run
         identity = entries.trial_identity(self.study, trial)
-        if run is not None and run.tags.get(entries.STARTED) != identity[entries.STARTED]:
+        if run is not None and run.tags.get(STARTED) != identity[STARTED]:
             # The trial was restarted, and points of a curve cannot be deleted.
             self._runs.delete(run)
             run = None

@@ -7,14 +7,33 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from search.study.records import StudyRecord
-from search.tracking.entries import LOGGED_EPOCHS, STUDY_UID, TRIAL, Point
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+# Tags that identify a run, and tags of its progress.
+STUDY_UID, TRIAL, STARTED = "study_uid", "trial", "started"
+STATE, LOGGED_EPOCHS, MODEL_URI = "state", "logged_epochs", "model_uri"
 # MLflow takes 1,000 points, parameters and tags at once.
 _ONE_REQUEST = 800
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a metric.
+
+    Attributes:
+        key: Name of the metric.
+        value: May be NaN or infinite.
+        timestamp: Milliseconds since 1970.
+        step: Of the metric's curve.
+    """
+
+    key: str
+    value: float
+    timestamp: int
+    step: int
 
 
 @dataclass

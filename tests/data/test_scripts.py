@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lstmgru.data.sequences.scripts import lacks_blanks
+from lstmgru.data.sequences.vocabulary import lacks_blanks
 
 
 @pytest.mark.parametrize(

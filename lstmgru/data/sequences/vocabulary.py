@@ -33,6 +33,17 @@ _MOST_NGRAMS = 24
 
 _SPECIAL = 2  # PADDING and UNKNOWN
 _PLANES = 0x20000  # upper bound of the code points of combining marks
+# Scripts without blanks between words: Thai and Lao, Myanmar, Khmer, kana with their marks, and the ideographs of
+# Chinese and Japanese.
+_UNSPACED_SCRIPTS = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+_UNSPACED = re.compile(f"[{_UNSPACED_SCRIPTS}]+")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_BLANKS = re.compile(rf"(?<=[{_UNSPACED_SCRIPTS}])\s+(?=[{_UNSPACED_SCRIPTS}])")
+_LONGEST_WORD = 8
+"""Mean number of characters from blank to blank above which they are not words; words of Thai have about 5."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +157,26 @@ def _words() -> re.Pattern[str]:
     """
     marks = "".join(chr(code) for code in range(_PLANES) if unicodedata.category(chr(code)).startswith("M"))
     return re.compile(rf"\d+(?:[.,]\d+)*|[^\W\d_][^\W_]*(?:[{marks}][^\W_]*)*|[^\w\s]|_")
+
+
+def lacks_blanks(texts: Iterable[str]) -> bool:
+    """Whether texts are mostly in scripts without blanks between words, such as Chinese, Japanese and Thai.
+
+    Texts whose words have been separated by blanks are not.
+
+    Args:
+        texts: The texts.
+    """
+    unspaced = letters = blanks = 0
+    for text in texts:
+        unspaced += _n_matches(_UNSPACED, text)
+        letters += _n_matches(_LETTERS, text)
+        blanks += len(_BLANKS.findall(text))
+    return 2 * unspaced > letters and unspaced > _LONGEST_WORD * blanks
+
+
+def _n_matches(pattern: re.Pattern[str], text: str) -> int:
+    return sum(map(len, pattern.findall(text)))
 
 
 Array = npt.NDArray[np.float32]

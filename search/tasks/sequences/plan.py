@@ -172,8 +172,7 @@ def facts_of(sequences: LabeledSequences, train: Indices, vectors: WordVectors |
         return SequenceFacts(
             is_text=False, longest=int(sequences.lengths[train].max()), n_train=len(train), rarest=rarest
         )
-    from lstmgru.data.sequences.scripts import lacks_blanks
-    from lstmgru.data.sequences.vocabulary import tokenize
+    from lstmgru.data.sequences.vocabulary import lacks_blanks, tokenize
 
     texts = sequences.texts[train]
     words = [len(tokenize(text, "word")) for text in texts]
