@@ -92,7 +92,7 @@ class Bucketed(Chunks):
         return self._most
 
     def _epoch(self) -> Tensor:
-        shuffled = self._examples[self._permutation(len(self._cutoffs))[: self._most]]
+        shuffled = self._examples[self._permutation(len(self._examples))[: self._most]]
         # An incomplete batch must come last, and must not always hold the longest sequences.
         n_full = self._most - self._most % self._batch_size
         full, rest = shuffled[:n_full], shuffled[n_full:]

@@ -11,6 +11,16 @@ from search.tasks.compare import Cases, ClassScore, ContextScore, LengthScore, T
 Standing = Literal["best", "equal", "worse", "seeds", "better", "unknown"]
 """Relation of a family to the best one, see :func:`search.compare.significance.standing`."""
 
+STANDINGS: dict[Standing, str] = {
+    "best": "best on the folds",
+    "equal": "not significantly different",
+    "worse": "worse",
+    "seeds": "within the variation between seeds",
+    "better": "better on the holdout, but not on the folds",
+    "unknown": "too few {units} or seeds",
+}
+"""Each standing in words; ``{units}`` are cutoffs, sequences or texts."""
+
 
 @dataclass(frozen=True)
 class Counts:

@@ -9,21 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import listed
 from lstmgru.evaluation.significance import LEVEL, Interval, holm
-from search.compare.results import ComparedBaseline, Difference, FamilyResult, Standing
+from search.compare.results import STANDINGS, ComparedBaseline, Difference, FamilyResult, Standing
 from search.tasks.compare import Terms
 
 if TYPE_CHECKING:
     from search.tasks.data import SeedResult
-
-STANDINGS: dict[Standing, str] = {
-    "best": "best on the folds",
-    "equal": "not significantly different",
-    "worse": "worse",
-    "seeds": "within the variation between seeds",
-    "better": "better on the holdout, but not on the folds",
-    "unknown": "too few {units} or seeds",
-}
-"""Each standing in words; ``{units}`` are cutoffs, sequences or texts."""
 
 Compare = Callable[[Sequence[Any], Sequence[Any]], Interval]
 """Difference between the seeds of two families, the first minus the second, see

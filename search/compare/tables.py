@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from search.compare.results import Advice, ComparedBaseline, Comparison, Contender, FamilyResult
-from search.compare.significance import STANDINGS
+from search.compare.results import STANDINGS, Advice, ComparedBaseline, Comparison, Contender, FamilyResult
 from search.reports.formatting import counted
 from search.tasks.compare import Terms
 

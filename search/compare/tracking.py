@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.compare.page import brief
+from search.compare.markdown import brief
 from search.compare.results import Comparison, FamilyResult
 from search.study.paths import COMPARISON_FILES
 from search.tracking import store

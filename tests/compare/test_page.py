@@ -20,7 +20,8 @@ from helpers.comparisons import (
 )
 from helpers.mlflow_ui import CHROMIUM, browser_page
 
-from search.compare.page import brief, comparison_html, markdown, write_files
+from search.compare.markdown import brief, markdown
+from search.compare.page import comparison_html, write_files
 from search.compare.tables import all_tables
 from search.study.paths import COMPARISON_FILES, COMPARISON_JSON
 from search.tasks.compare import ClassScore

@@ -11,9 +11,8 @@ from helpers.comparisons import make_baseline, make_family, make_score
 from helpers.lazy import LazyModule
 
 from lstmgru.evaluation.significance import holm, paired_interval
-from search.compare.results import ComparedBaseline, Difference, Standing
+from search.compare.results import STANDINGS, ComparedBaseline, Difference, Standing
 from search.compare.significance import (
-    STANDINGS,
     Compare,
     against_baselines,
     baseline_differences,
