@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +12,14 @@ import numpy.typing as npt
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
 from lstmgru.data.forecasting.splits import Rows, Split
-from lstmgru.data.forecasting.windows import evaluation_cutoffs, targets_at
+from lstmgru.data.forecasting.windows import evaluation_cutoffs, known_at, targets_at
 from lstmgru.errors import SpecError
 from lstmgru.evaluation.metrics import Metric, find_metric, metric_names
 from lstmgru.specs import ForecastSpec
 
 Array = npt.NDArray[np.float32]
 _Float = npt.NDArray[np.float64]
+_Bool = npt.NDArray[np.bool_]
 _NUMBERS_AT_ONCE = 1_000_000
 
 
@@ -25,9 +27,12 @@ _NUMBERS_AT_ONCE = 1_000_000
 class ForecastEvaluation:
     """The windows that a split is scored on, the same for all candidates and baselines.
 
+    Every known target counts the same within its column, and the columns count the same. Series without a seasonal
+    difference are left out of metrics that divide by it.
+
     Attributes:
         cutoffs: (windows,) rows.
-        target: (windows, H, Y) true values in original units.
+        target: (windows, H, Y) true values in original units; NaN where a target is not known.
         season_scale: (windows, Y) mean absolute seasonal difference of the window's series in the training part,
             the denominator of MASE.
         deviation: (Y,) standard deviation of the training rows of all series, the unit of the scaled metrics.
@@ -41,6 +46,12 @@ class ForecastEvaluation:
     deviation: Array
     series: Rows
     probabilities: tuple[float, ...]
+
+    @cached_property
+    def known(self) -> _Bool | None:
+        """(windows, H, Y) whether a target is known; ``None`` if all are."""
+        known: _Bool = ~np.isnan(self.target)
+        return None if known.all() else known
 
     def score(self, metric: str, forecast: Array, quantiles: Array | None = None) -> float:
         """The score of a metric.
@@ -56,7 +67,7 @@ class ForecastEvaluation:
         found = find_metric(metric, "forecast")
         if found.root:
             total = sum(errors.sum(axis=(0, 1)) for errors in self._errors(found, forecast))
-            return float(np.sqrt(total / (len(self.target) * self.target.shape[1])).mean())
+            return float(_mean(np.sqrt(total / self._counts(found)), axis=0))
         return float(self.window_errors(metric, forecast, quantiles).mean())
 
     def window_errors(self, metric: str, forecast: Array, quantiles: Array | None = None) -> _Float:
@@ -72,10 +83,16 @@ class ForecastEvaluation:
         """
         found = find_metric(metric, "forecast")
         if not found.of_quantiles:
-            return np.concatenate([errors.mean(axis=(1, 2)) for errors in self._errors(found, forecast)])
+            errors = self._errors(found, forecast)
+            if self._scored(found) is None:
+                return np.concatenate([each.mean(axis=(1, 2)) for each in errors])
+            weight = len(self.target) / self._counts(found)
+            return np.concatenate([_mean(each.sum(axis=1) * weight, axis=1) for each in errors])
         self._check_quantiles(metric, quantiles)
-        errors = found.function(self.target.astype(np.float64), quantiles, self.probabilities)
-        return _of_shape(errors, self.target.shape[:1], metric)
+        target = self.target.astype(np.float64)
+        if self.known is not None and quantiles is not None:
+            target, quantiles = np.nan_to_num(target), np.where(self.known[..., None], quantiles, 0)
+        return _of_shape(found.function(target, quantiles, self.probabilities), self.target.shape[:1], metric)
 
     def scores(self, forecast: Array, quantiles: Array | None = None) -> dict[str, float]:
         """The scores of all metrics by name, without those that are undefined or lack quantile forecasts.
@@ -95,15 +112,34 @@ class ForecastEvaluation:
         }
         return {name: value for name, value in values.items() if np.isfinite(value)}
 
+    def _scored(self, metric: Metric) -> _Bool | None:
+        """(windows, H, Y) the targets that a metric scores; ``None`` if it scores all."""
+        if metric.divisor != "season" or (self.season_scale > 0).all():
+            return self.known
+        changing = (self.season_scale > 0)[:, None]
+        return np.broadcast_to(changing, self.target.shape) if self.known is None else self.known & changing
+
+    def _counts(self, metric: Metric) -> _Float:
+        """(Y,) number of targets that a metric scores; NaN if there is none."""
+        scored, (windows, horizon, n_targets) = self._scored(metric), self.target.shape
+        counts = np.full(n_targets, windows * horizon) if scored is None else scored.sum(axis=(0, 1))
+        return np.where(counts > 0, counts, np.nan)
+
     def _errors(self, metric: Metric, forecast: Array) -> Iterator[_Float]:
-        """(windows, H, Y) errors of the steps, some windows at a time, to limit the memory in double precision."""
-        divisor = self._divisor(metric)
+        """(windows, H, Y) errors, 0 where a metric does not score a target.
+
+        There are some windows at a time, to limit the memory in double precision.
+        """
+        divisor, scored = self._divisor(metric), self._scored(metric)
         at_once = max(1, _NUMBERS_AT_ONCE // max(1, self.target[0].size))
         for start in range(0, len(self.target), at_once):
             part = slice(start, start + at_once)
             by = divisor[part] if divisor.ndim == 3 else divisor
-            target = self.target[part] / by
-            yield _of_shape(metric.function(target, forecast[part] / by), target.shape, metric.name)
+            target, predicted = self.target[part] / by, forecast[part] / by
+            if scored is not None:
+                target, predicted = (np.where(scored[part], values, 0) for values in (target, predicted))
+            errors = _of_shape(metric.function(target, predicted), target.shape, metric.name)
+            yield errors if scored is None else np.where(scored[part], errors, 0)
 
     def _divisor(self, metric: Metric) -> _Float:
         """The divisor of values: (windows, 1, Y), (Y,) or ()."""
@@ -149,9 +185,10 @@ def make_evaluation(
         panel, split, context_length=context_length, horizon=forecast.horizon, stride=stride, short_series=short_series
     )
     series = np.searchsorted(panel.offsets, cutoffs, side="right") - 1
+    target, known = targets_at(panel, cutoffs, forecast.horizon), known_at(panel, cutoffs, forecast.horizon)
     return ForecastEvaluation(
         cutoffs=cutoffs,
-        target=targets_at(panel, cutoffs, forecast.horizon),
+        target=target if known is None else np.where(known, target, np.float32(np.nan)),
         season_scale=season_scale(panel, split.train, forecast.season_length)[series],
         deviation=Scaler.fit(panel, split.train).scale[0, : panel.n_targets],
         series=series,
@@ -173,6 +210,13 @@ def season_scale(panel: SeriesPanel, train: Rows, season_length: int) -> Array:
         if len(values) > season_length:
             scales[series] = np.abs(values[season_length:] - values[:-season_length]).mean(axis=0)
     return scales
+
+
+def _mean(values: _Float, axis: int) -> _Float:
+    """The mean along an axis without NaN; NaN if there is nothing else."""
+    counts = np.sum(~np.isnan(values), axis=axis)
+    means: _Float = np.nansum(values, axis=axis) / np.where(counts > 0, counts, np.nan)
+    return means
 
 
 def _of_shape(errors: _Float, shape: tuple[int, ...], metric: str) -> _Float:

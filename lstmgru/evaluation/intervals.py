@@ -19,7 +19,6 @@ middle, as in ``ForecastSpec.quantiles``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -31,6 +30,7 @@ from lstmgru.errors import SpecError
 
 Array = npt.NDArray[np.float32]
 _Float = npt.NDArray[np.float64]
+_Counts = npt.NDArray[np.int64]
 
 # Share of the mean absolute score of all steps; bounds the ratio of a score to scores of 0.
 _SMALLEST_SHARE = 1e-3
@@ -91,7 +91,7 @@ def conformity(target: Array, forecast: Array, scale: Array) -> Array:
     """The scores of backtest forecasts: (windows, H, Y) of point, (levels, windows, H, Y) of quantile forecasts.
 
     Args:
-        target: (windows, H, Y) true values in original units.
+        target: (windows, H, Y) true values in original units; NaN where they are not known, as the scores are there.
         forecast: Forecasts of the same windows.
         scale: (windows, Y), see :func:`~lstmgru.data.forecasting.windows.panel_scale`.
     """
@@ -137,8 +137,8 @@ def enough_windows(n_windows: int, horizon: int, level: float) -> bool:
         horizon: H.
         level: In (0, 1).
     """
-    n_ratios = n_windows * horizon if n_windows > 1 else 0
-    return any(_rank(count, level) <= count for count in (n_windows, n_ratios))
+    counts = np.array([n_windows, n_windows * horizon if n_windows > 1 else 0])
+    return bool((_rank(counts, level) <= counts).any())
 
 
 def apply(calibration: Calibration, forecast: Array, scale: Array) -> tuple[Array, Array]:
@@ -175,7 +175,7 @@ def quantile_forecast(calibration: Calibration, forecast: Array, scale: Array) -
 def coverage(target: Array, lower: Array, upper: Array) -> _Float:
     """(levels,) shares of true values (windows, H, Y) within their intervals; NaN for levels without intervals."""
     inside = np.where(np.isnan(upper - lower), np.nan, (lower <= target) & (target <= upper))
-    shares: _Float = inside.mean(axis=(1, 2, 3))
+    shares: _Float = inside[:, ~np.isnan(target)].mean(axis=1)
     return shares
 
 
@@ -186,30 +186,40 @@ def mean_width(lower: Array, upper: Array) -> _Float:
 
 
 def _step_offsets(scores: Array, level: float) -> _Float:
-    """(H, Y) offsets of one level from (windows, H, Y) scores; NaN if they are too few."""
-    n_windows, horizon, n_targets = scores.shape
-    if _rank(n_windows, level) <= n_windows:
-        return _smallest(scores, _rank(n_windows, level))
-    if not enough_windows(n_windows, horizon, level):
-        return np.full((horizon, n_targets), np.nan)
-    scores = scores.astype(np.float64)
-    size = np.abs(scores)
-    floor = np.maximum(_SMALLEST_SHARE * size.mean(axis=(0, 1)), np.finfo(np.float32).tiny)
-    others = np.maximum((size.sum(axis=0) - size) / (n_windows - 1), floor)
-    ratios = (scores / others).reshape(-1, n_targets)
-    offsets: _Float = _smallest(ratios, _rank(len(ratios), level)) * np.maximum(size.mean(axis=0), floor)
+    """(H, Y) offsets of one level from (windows, H, Y) scores; NaN if they are too few. NaN scores do not count."""
+    known = ~np.isnan(scores)
+    counts = known.sum(axis=0)
+    if (_rank(counts, level) <= counts).all():
+        return _smallest(scores, _rank(counts, level))
+    n_ratios = counts.sum(axis=0)
+    if len(scores) < 2 or (_rank(n_ratios, level) > n_ratios).any():
+        return np.full(counts.shape, np.nan)
+    values = scores.astype(np.float64)
+    size = np.abs(np.where(known, values, 0))
+    mean = size.sum(axis=(0, 1)) / n_ratios
+    floor = np.maximum(_SMALLEST_SHARE * mean, np.finfo(np.float32).tiny)
+    # A step without other scores has the size of all steps.
+    others = np.where(counts > 1, (size.sum(axis=0) - size) / np.maximum(counts - 1, 1), mean)
+    of_step = np.where(counts > 0, size.sum(axis=0) / np.maximum(counts, 1), mean)
+    ratios = (values / np.maximum(others, floor)).reshape(-1, counts.shape[1])
+    offsets: _Float = _smallest(ratios, _rank(n_ratios, level)) * np.maximum(of_step, floor)
     return offsets
 
 
-def _rank(n_scores: int, level: float) -> int:
+def _rank(n_scores: _Counts, level: float) -> _Counts:
     """⌈(n + 1) level⌉, where a product such as 100 · 0.55 = 55.00000000000001 counts as whole."""
-    return math.ceil((n_scores + 1) * level - 1e-9)
+    ranks: _Counts = np.ceil((n_scores + 1) * level - 1e-9).astype(np.int64)
+    return ranks
 
 
-def _smallest(scores: Array | _Float, rank: int) -> _Float:
-    """The ``rank``-th smallest along the first axis, counted from 1."""
-    values: _Float = np.partition(scores, rank - 1, axis=0)[rank - 1].astype(np.float64)
-    return values
+def _smallest(scores: Array | _Float, rank: _Counts) -> _Float:
+    """The ``rank``-th smallest along the first axis for each of the others, counted from 1; NaN is largest."""
+    place = rank - 1
+    if (place == place.flat[0]).all():
+        values = np.partition(scores, place.flat[0], axis=0)[place.flat[0]]
+    else:
+        values = np.take_along_axis(np.sort(scores, axis=0), place[None], axis=0)[0]
+    return np.asarray(values, np.float64)
 
 
 def _point(forecast: Array) -> Array:

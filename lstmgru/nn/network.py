@@ -6,7 +6,7 @@ normalization.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -129,29 +129,38 @@ class ForecastNetwork(nn.Module):
         # Rearrange crossing quantiles (Chernozhukov et al. 2010).
         return forecast.sort(dim=-1).values if len(self.quantiles) > 1 else forecast
 
-    def loss(self, inputs: Inputs, target: Tensor, kind: Loss) -> Tensor:
+    def loss(self, inputs: Inputs, target: Tensor, kind: Loss, *, partial: bool = False) -> Tensor:
         """Mean loss of a batch on normalized values, a scalar.
 
         Args:
             inputs: The batch.
             target: (B, H, Y) scaled.
             kind: ``mae``, ``mse``, ``huber`` or ``quantile``.
+            partial: Whether targets may be NaN, which are left out of the mean.
 
         Raises:
             SpecError: The loss is not for forecasts.
         """
         read = self._read(inputs)
         goal = ((target - read.level.shift) / read.level.scale).unsqueeze(-1).expand_as(read.forecast)
+        if not partial:
+            return self._errors(read.forecast, goal, kind, "mean")
+        known = ~goal.isnan()
+        errors = self._errors(read.forecast, goal.where(known, 0), kind, "none") * known
+        return errors.sum() / known.sum().clamp(min=1)
+
+    def _errors(self, forecast: Tensor, goal: Tensor, kind: Loss, reduction: Literal["mean", "none"]) -> Tensor:
         match kind:
             case "mae":
-                return F.l1_loss(read.forecast, goal)
+                return F.l1_loss(forecast, goal, reduction=reduction)
             case "mse":
-                return F.mse_loss(read.forecast, goal)
+                return F.mse_loss(forecast, goal, reduction=reduction)
             case "huber":
-                return F.huber_loss(read.forecast, goal)
+                return F.huber_loss(forecast, goal, reduction=reduction)
             case "quantile":
-                above = goal - read.forecast
-                return torch.maximum(self.probabilities * above, (self.probabilities - 1) * above).mean()
+                above = goal - forecast
+                errors = torch.maximum(self.probabilities * above, (self.probabilities - 1) * above)
+                return errors.mean() if reduction == "mean" else errors
             case _:
                 raise SpecError(f"the loss of a forecast must be mae, mse, huber or quantile but got {kind!r}")
 

@@ -25,7 +25,7 @@ _WITH_VIEWS = ("cpu", "cuda")
 
 
 class Window(NamedTuple):
-    """A batch of scaled windows: network inputs, and targets (batch, H, Y)."""
+    """A batch of scaled windows: network inputs, and targets (batch, H, Y), NaN where they are not known."""
 
     inputs: Inputs
     target: Tensor
@@ -62,6 +62,7 @@ class WindowTensor:
         self.values = torch.from_numpy(panel.values)
         self.static = torch.from_numpy(scaler.transform_static(panel.static))
         self.offsets = torch.from_numpy(panel.offsets)
+        self._known = None if panel.known is None else torch.from_numpy(panel.known)
         self._mean, self._scale = torch.from_numpy(scaler.mean), torch.from_numpy(scaler.scale)
         self._log, self._by_series = scaler.log, scaler.by_series
         self._inputs, self._tell_series = inputs, tell_series
@@ -73,6 +74,7 @@ class WindowTensor:
         """Move the rows to the device that trains."""
         for name in ("values", "static", "offsets", "_mean", "_scale", "_span"):
             setattr(self, name, getattr(self, name).to(device))
+        self._known = None if self._known is None else self._known.to(device)
         self._windows = self._views()
 
     def _views(self) -> Tensor | None:
@@ -98,8 +100,10 @@ class WindowTensor:
                 lengths = (cutoffs - start).clamp(max=steps)
         rows = self._scaled(self._rows(cutoffs, start), at)
         past, ahead = rows[:, :steps].contiguous(), rows[:, steps:]
-        future = ahead[..., inputs.n_inputs - inputs.n_future :]
-        return Window(Inputs(past, future, static, series, lengths), ahead[..., : inputs.n_targets])
+        future, target = ahead[..., inputs.n_inputs - inputs.n_future :], ahead[..., : inputs.n_targets]
+        if self._known is not None:
+            target = target.where(self._known[cutoffs[:, None] + self._span[steps:]], torch.nan)
+        return Window(Inputs(past, future, static, series, lengths), target)
 
     def _rows(self, cutoffs: Tensor, start: Tensor | None) -> Tensor:
         """(batch, T + H, F) in original units; rows before ``start`` repeat the row at ``start``."""

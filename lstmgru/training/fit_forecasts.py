@@ -66,7 +66,7 @@ def fit(
     quantiles = forecast.quantiles if train.loss == "quantile" else MEDIAN
     trained = train_network(
         lambda: ForecastNetwork(model, inputs, horizon=forecast.horizon, quantiles=quantiles),
-        lambda network, inputs, target: network.loss(inputs, target, train.loss),
+        lambda network, inputs, target: network.loss(inputs, target, train.loss, partial=panel.known is not None),
         _windows(panel, scaler, inputs, model, forecast),
         WindowsDataModule(
             runs,

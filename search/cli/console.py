@@ -99,7 +99,7 @@ class RunListener:
 
 
 def plan_lines(plan: Plan) -> list[str]:
-    """The plan of a run in four lines."""
+    """The plan of a run in four lines, and what a user should know before it."""
     config, words = plan.config, task_of(plan).words
     limits = [] if plan.trials is None else [f"{plan.trials} trials"]
     limits += [] if config.search.timeout is None else [f"at most {config.search.timeout:g} s"]
@@ -109,6 +109,7 @@ def plan_lines(plan: Plan) -> list[str]:
         f"  folds              {plan.n_folds}, then {escape(words.holdout_line(plan))}",
         f"  search             {', '.join(limits)}, {config.search.sampler}, {config.search.pruner} pruner, "
         f"{plan.jobs} at a time on {plan.accelerator}, seed {config.search.seed}",
+        *(f"  [yellow]note[/]               {escape(note)}" for note in plan.notes),
     ]
 
 

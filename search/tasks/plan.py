@@ -53,6 +53,7 @@ class Plan(ABC):
         accelerator: What they train on.
         try_first: Configurations that are tried before any other, as trials have them.
         portfolio: Configurations of the portfolio that a new study tries next, as trials have them.
+        notes: What a user should know before the search.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Plan(ABC):
     accelerator: str
     try_first: tuple[Parameters, ...] = ()
     portfolio: tuple[Parameters, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     @abstractmethod

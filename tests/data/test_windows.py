@@ -16,6 +16,7 @@ from lstmgru.data.forecasting.windows import (
     evaluation_cutoffs,
     history,
     horizon_rows,
+    known_targets,
     targets_at,
     training_runs,
 )
@@ -161,7 +162,7 @@ def test_padding_is_a_way_out_only_where_it_helps() -> None:
         training_cutoffs(panel, split([[0, 3]], [[10, 12]]), context_length=9, horizon=3, short_series="pad")
     with pytest.raises(DataError, match=r"or set data\.short_series: pad$"):
         evaluation_cutoffs(panel, split([[0, 6]], [[6, 12]]), context_length=11, horizon=3, stride=1)
-    with pytest.raises(DataError, match="no cutoff has one row before it and 7 observed"):
+    with pytest.raises(DataError, match=r"no cutoff has one row before it, .* 7 rows with an observed target"):
         evaluation_cutoffs(
             panel, split([[0, 6]], [[6, 12]]), context_length=11, horizon=7, stride=1, short_series="pad"
         )
@@ -191,3 +192,22 @@ def test_runs_are_all_rows_after_an_observed_one(policy: ShortSeries) -> None:
         runs = training_runs(panel, Split("fold 1", train, train), context_length=4, horizon=3, short_series=policy)
         assert runs.at(np.arange(len(runs))).tolist() == expected
         assert np.diff(np.append(0, runs.ends)).min() > 0
+
+
+def test_a_missing_target_costs_the_windows_without_any_other_and_those_right_after_a_filled_row() -> None:
+    for seed in range(10):
+        generator = np.random.default_rng(seed)
+        panel = make_panel((60, 40), targets=2)
+        known = generator.random((100, 2)) < 0.8
+        panel = replace(panel, known=known, observed=known.all(axis=1))
+        parts = split([[0, 40], [60, 90]], [[40, 60], [90, 100]])
+        useful = [row for row in range(98) if panel.observed[row - 1] and known[row : row + 3].any()]
+
+        training = training_cutoffs(panel, parts, context_length=4, horizon=3)
+        evaluation = evaluation_cutoffs(panel, parts, context_length=4, horizon=3, stride=1)
+
+        assert training.tolist() == [row for row in useful if 4 <= row <= 37 or 64 <= row <= 87]
+        assert evaluation.tolist() == [row for row in useful if 40 <= row <= 57 or 90 <= row <= 97]
+        assert len(evaluation) > 2
+        counts = [known[row : row + 3].sum() for row in evaluation]
+        assert known_targets(panel, evaluation, 3).tolist() == counts

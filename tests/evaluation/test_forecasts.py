@@ -187,3 +187,51 @@ def test_windows_with_a_short_context_are_scored_where_they_may_be_padded() -> N
     }
     assert cutoffs["error"].max() < 120
     assert cutoffs["pad"].max() > 120
+
+
+def with_gaps(of: ForecastEvaluation) -> ForecastEvaluation:
+    """The same windows, a third of whose targets are not known."""
+    missing = np.random.default_rng(2).random(of.target.shape) < 1 / 3
+    return replace(of, target=np.where(missing, np.float32(np.nan), of.target))
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_targets_that_are_not_known_are_left_out_of_a_metric(name: str) -> None:
+    complete = evaluation(targets=2)
+    partial, forecast = with_gaps(complete), noisy(complete)
+    assert partial.known is not None
+    wrong = np.where(partial.known, forecast, 1e6).astype(np.float32)
+
+    score = partial.score(name, wrong, uncertain(wrong))
+
+    alone = []
+    for target in range(2):  # each known value as a forecast of a single step
+        rows, steps = np.nonzero(partial.known[..., target])
+        pick = rows, steps, slice(target, target + 1)
+        one = replace(
+            complete,
+            target=complete.target[pick][:, None],
+            season_scale=complete.season_scale[rows, target : target + 1],
+            deviation=complete.deviation[target : target + 1],
+        )
+        points = forecast[pick][:, None]
+        alone.append(one.score(name, points, uncertain(points)))
+    assert score == pytest.approx(np.mean(alone))
+    mean = float(partial.window_errors(name, wrong, uncertain(wrong)).mean())
+    if name != "rmse":
+        assert mean == pytest.approx(score)
+
+
+def test_a_series_that_never_changes_is_left_out_of_mase_only() -> None:
+    panel = make_panel((120, 120))
+    panel.values[120:] = 3
+    splits = make_splits(panel, SplitSpec(holdout=20, folds=1), horizon=5, context_length=10)
+    both = make_evaluation(panel, splits.holdout, FORECAST, context_length=10, stride=1)
+    changing = both.series == 0
+    forecast = noisy(both)
+    first = replace(
+        both, target=both.target[changing], season_scale=both.season_scale[changing], series=both.series[changing]
+    )
+    assert both.score("mase", forecast) == pytest.approx(first.score("mase", forecast[changing]))
+    assert both.window_errors("mase", forecast)[~changing].tolist() == [0] * int((~changing).sum())
+    assert both.score("mae", forecast) != pytest.approx(first.score("mae", forecast[changing]))

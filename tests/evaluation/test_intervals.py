@@ -294,3 +294,30 @@ def test_coverage_is_that_of_utilsforecast() -> None:
         percent = round(100 * level)
         frame[f"model-lo-{percent}"], frame[f"model-hi-{percent}"] = lower[number].ravel(), upper[number].ravel()
         assert shares[number] == pytest.approx(losses.coverage(frame, ["model"], level=percent)["model"].item())
+
+
+def test_scores_of_targets_that_are_not_known_do_not_count() -> None:
+    generator = np.random.default_rng(0)
+    target = generator.standard_normal((60, 3, 2)).astype(np.float32)
+    forecast, scale = np.zeros_like(target), np.ones((60, 2), np.float32)
+    missing = generator.random(target.shape) < 0.3
+    partial = np.where(missing, np.float32(np.nan), target)
+
+    found = calibrate([conformity(partial, forecast, scale)], (0.8,))
+
+    for step in range(3):
+        for column in range(2):
+            known = ~missing[:, step, column]
+            scores = conformity(target[known, step, column, None, None], forecast[known, :1, :1], scale[known, :1])
+            assert found.offsets[0, step, column] == calibrate([scores], (0.8,)).offsets[0, 0, 0]
+    lower, upper = apply(found, forecast, scale)
+    inside = (lower <= target) & (target <= upper)
+    assert coverage(partial, lower, upper)[0] == pytest.approx(inside[0][~missing].mean())
+
+
+def test_steps_with_few_or_no_known_targets_have_the_size_of_all_steps() -> None:
+    scores = np.abs(np.random.default_rng(0).standard_normal((8, 4, 1))).astype(np.float32)
+    scores[:, 2], scores[1:, 3] = np.nan, np.nan
+    found = calibrate([scores], (0.8,)).offsets[0, :, 0]
+    assert np.isfinite(found).all()
+    assert 0.3 < found[2] / found[:2].mean() < 3

@@ -11,9 +11,9 @@ from helpers.panels import make_panel
 from lstmgru.data.forecasting.arrays import window_arrays
 from lstmgru.data.forecasting.splits import SplitSpec, make_splits
 from lstmgru.evaluation.baselines import fit_baseline, forecaster
-from lstmgru.evaluation.baselines.base import UNLIMITED
+from lstmgru.evaluation.baselines.base import UNLIMITED, BaselineData
 from lstmgru.evaluation.baselines.tree_features import TreeFeatures
-from lstmgru.evaluation.baselines.trees import fit_ensemble, fit_regressor
+from lstmgru.evaluation.baselines.trees import _examples, fit_ensemble, fit_regressor
 from lstmgru.evaluation.forecasts import make_evaluation
 from lstmgru.specs import ForecastSpec
 
@@ -81,3 +81,18 @@ def test_they_find_a_law_of_names_that_scales_with_the_level() -> None:
     forecast = forecaster(panel, fit_baseline("trees", panel, split, FORECAST, 14))(evaluation.cutoffs)
     errors = np.abs(forecast - evaluation.target)[..., 0].mean(axis=1) / level[evaluation.cutoffs]
     assert errors.mean() < 0.2 * np.std([3, -2, 5])
+
+
+def test_they_do_not_learn_targets_that_are_not_known() -> None:
+    panel = make_panel((250,))
+    known = np.random.default_rng(0).random((250, 1)) < 0.7
+    panel = replace(panel, known=known, observed=known.all(axis=1))
+    split = make_splits(panel, SplitSpec(holdout=30, folds=1), horizon=10, context_length=14).holdout
+    data = BaselineData(panel, split, FORECAST, 14, "error")
+    features = TreeFeatures.fit(panel, split.train, 10, 7)
+
+    rows, targets = _examples(data, features)
+    every, _ = _examples(replace(data, panel=replace(panel, known=np.ones_like(known))), features)
+
+    assert len(rows) == len(targets)
+    assert 0.6 < len(rows) / len(every) < 0.8

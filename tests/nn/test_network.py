@@ -313,3 +313,25 @@ def test_parameters_of_a_segrnn_are_counted_as_the_formula_says() -> None:
     )
     value, gru, positions = 8 * (3 + 1), 3 * 8 * (8 + 8 + 2), 2 * 4 + 7 * 4
     assert count_parameters(segrnn) == value + gru + positions + 3 * (8 + 1)
+
+
+@pytest.mark.parametrize("kind", ["mae", "mse", "huber", "quantile"])
+def test_targets_that_are_not_known_are_left_out_of_the_loss(kind: Any) -> None:
+    network = make_network(quantiles=QUANTILES)
+    inputs, target = random_inputs(network), torch.randn(3, 4, 2, dtype=torch.float64)
+    missing = torch.rand(3, 4, 2, generator=torch.Generator().manual_seed(0)) < 0.4
+    forecast = network._read(inputs).forecast.detach()
+    parameters = list(network.parameters())
+    assert network.loss(inputs, target, kind, partial=True).item() == pytest.approx(
+        network.loss(inputs, target, kind).item()
+    )
+
+    loss = network.loss(inputs, target.masked_fill(missing, torch.nan), kind, partial=True)
+
+    goal = target.unsqueeze(-1).expand_as(forecast)
+    alone = network._errors(forecast[~missing], goal[~missing], kind, "mean")
+    assert loss.item() == pytest.approx(alone.item())
+    assert all(gradient.isfinite().all() for gradient in torch.autograd.grad(loss, parameters, allow_unused=False))
+    nothing = network.loss(inputs, torch.full_like(target, torch.nan), kind, partial=True)
+    assert nothing.item() == 0
+    assert not any(gradient.any() for gradient in torch.autograd.grad(nothing, parameters))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -393,3 +394,14 @@ def test_a_browser_draws_the_charts_within_its_width(width: int, tmp_path: Path)
         assert legend is not None
         assert buttons is None or legend["x"] + legend["width"] < buttons["x"], "the buttons hide the legend"
     assert asked == [path.as_uri()]
+
+
+def test_a_row_that_lacks_one_of_two_targets_holds_the_other() -> None:
+    panel = make_panel()
+    known = np.ones((32, 2), bool)
+    known[13, 0] = False
+    panel = replace(panel, known=known, observed=known.all(axis=1))
+
+    table = table_of(panel, [14], 2, history=1)
+
+    np.testing.assert_array_equal(table["actual"][:2], [np.nan, -13])

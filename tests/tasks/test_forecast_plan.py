@@ -14,6 +14,7 @@ from search.api import load_plan
 from search.cli.app import main
 from search.errors import StudyFileError
 from search.space.space import Settings
+from search.tasks.forecasting.words import split_lines
 from search.tasks.plan import Plan, identity
 
 STUDY = """\
@@ -95,7 +96,7 @@ def test_check_shows_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert "categorical grade (3 names), region (3 names)" in lines
     assert "short series 2 of 3 have no whole window of 17 rows in fold 1 (pad)" in lines
     assert "folds 2, then a holdout from 2020-03-21 to 2020-04-09" in lines
-    assert "fold 2 train 2020-01-01 to 2020-03-10, score 2020-03-11 to 2020-03-20" in lines
+    assert "fold 2 train 2020-01-01 to 2020-03-10, score 2020-03-11 to 2020-03-20: 15 forecasts" in lines
 
 
 def late_study(tmp_path: Path, *settings: str) -> Plan:
@@ -123,3 +124,78 @@ def test_a_scale_of_its_own_for_a_series_without_a_past_is_refused(tmp_path: Pat
     expected = r"space.normalization holds series or last, .* series 'late' has fewer than 8 rows in that of holdout"
     with pytest.raises(StudyFileError, match=expected):
         late_study(tmp_path, "space.normalization=[window, last]")
+
+
+def gappy_study(folder: Path, missing: float = 0.2, *settings: str) -> Plan:
+    """200 days, some of which have no value."""
+    generator = np.random.default_rng(0)
+    values = pd.Series(generator.random(200)).mask(generator.random(200) < missing)
+    values.iloc[[0, -1]] = 1.0
+    days = pd.date_range("2022-01-01", periods=200, freq="D")
+    pd.DataFrame({"day": days, "sales": values}).to_csv(folder / "days.csv", index=False)
+    file = folder / "days.yaml"
+    file.write_text(
+        "data: {path: days.csv, time: day, target: sales, gaps: interpolate}\n"
+        "forecast: {horizon: 14}\nsplits: {holdout: 30, folds: 2}\nspace: {context_length: 7}\n",
+        encoding="utf-8",
+    )
+    return load_plan(file, overrides=settings)
+
+
+def test_check_counts_the_forecasts_and_the_known_values_of_every_split(tmp_path: Path) -> None:
+    plan = gappy_study(tmp_path)
+    known = plan.panel.known[:, 0]
+
+    lines = dict(split_lines(plan))
+
+    for split in (*plan.splits.folds, plan.splits.holdout):
+        start, end = split.evaluation[0]
+        scored = [known[row : row + 14] for row in range(start, end - 13) if known[row - 1]]
+        n_forecasts, n_values = len(scored), int(np.sum(scored))
+        assert n_forecasts > 10
+        counts = f": {n_forecasts} forecasts, {n_values} of {14 * n_forecasts} values known"
+        assert lines[split.name].endswith(counts)
+    assert plan.notes == ()
+    assert dict(split_lines(gappy_study(tmp_path, 0)))["holdout"].endswith(": 17 forecasts")
+
+
+def test_few_forecasts_are_said_before_the_search(tmp_path: Path) -> None:
+    (note,) = gappy_study(tmp_path, 0, "splits.fold_size=22").notes
+    assert note.startswith("scored on fewer than 10 forecasts, which say little: fold 1 9, fold 2 9; use")
+
+
+def test_a_study_that_left_out_whole_windows_goes_on_doing_so(tmp_path: Path) -> None:
+    plan = gappy_study(tmp_path, 0.03)
+    fold = plan.splits.folds[0]
+    begun = plan.with_defaults({"epoch_windows": 6400})
+
+    assert plan.with_defaults(plan.defaults).search_data().evaluation(fold).known is not None
+    evaluation = begun.search_data().evaluation(fold)
+    assert evaluation.known is None
+    assert len(evaluation.cutoffs) < len(plan.search_data().evaluation(fold).cutoffs)
+    assert begun.defaults == {"epoch_windows": 6400, "masks_steps": False}
+    assert identity(begun).values == identity(plan).values
+
+
+def test_a_series_that_never_changes_does_not_forbid_mase(tmp_path: Path) -> None:
+    (note,) = flat_study(tmp_path).notes
+    assert note.startswith("mase leaves out series 'flat': no change over a season")
+    with pytest.raises(StudyFileError, match=r"forecast\.metric is mase, which divides by the change over a season"):
+        flat_study(tmp_path, level=0)
+
+
+def flat_study(folder: Path, level: float = 1) -> Plan:
+    """A shop that sells and one that never does."""
+    days = pd.date_range("2022-01-01", periods=200, freq="D")
+    sales = np.concatenate([level * np.random.default_rng(0).random(200), np.zeros(200)])
+    sales[199] = 1
+    pd.DataFrame({"day": [*days, *days], "shop": np.repeat(["open", "flat"], 200), "sales": sales}).to_csv(
+        folder / "flat.csv", index=False
+    )
+    file = folder / "flat.yaml"
+    file.write_text(
+        "data: {path: flat.csv, time: day, target: sales, id: shop}\nforecast: {horizon: 7, metric: mase}\n"
+        "splits: {holdout: 28, folds: 2}\n",
+        encoding="utf-8",
+    )
+    return load_plan(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -235,3 +236,17 @@ def test_a_chunk_is_many_batches() -> None:
 @pytest.mark.parametrize(("context_length", "n_inputs", "size"), [(10, 2, 1024), (6000, 100, 1), (1000, 6, 100)])
 def test_evaluation_batches_are_as_large_as_memory_allows(context_length: int, n_inputs: int, size: int) -> None:
     assert batching.evaluation_batch_size(context_length, n_inputs) == size
+
+
+def test_a_batch_lacks_the_targets_that_are_not_known_and_has_their_filled_values_in_the_context() -> None:
+    panel = make_panel((60,), targets=2)
+    known = np.random.default_rng(0).random((60, 2)) < 0.5
+    complete, _ = windows_of(panel)
+    partial, _ = windows_of(replace(panel, known=known, observed=known.all(axis=1)))
+    cutoffs = torch.tensor([10, 20])
+
+    (before, target), (expected_inputs, expected) = partial.gather(cutoffs), complete.gather(cutoffs)
+
+    rows = cutoffs.numpy()[:, None] + np.arange(3)
+    np.testing.assert_array_equal(target, np.where(known[rows], expected, np.nan))
+    np.testing.assert_array_equal(before.past, expected_inputs.past)

@@ -41,7 +41,8 @@ def build_panel(
 ) -> SeriesPanel:
     """Build a panel of regular series from a table.
 
-    Rows are sorted by series and time. Added rows and rows with filled cells are marked as not observed.
+    Rows are sorted by series and time. Added rows and rows with filled cells are marked as not observed, targets in
+    them that were filled as not known.
 
     Args:
         frame: The table; it is not changed.
@@ -82,7 +83,8 @@ def build_panel(
     )
     grid = parse_frequency(alias, step=step)
     complete = complete_rows(table, grid, gaps)
-    observed: npt.NDArray[np.bool_] = np.all(np.isfinite(complete.values), axis=1)
+    finite = np.isfinite(complete.values)
+    observed: npt.NDArray[np.bool_] = np.all(finite, axis=1)
     filled = fill_cells(complete, gaps)
     check_cells(filled, gaps)
     _check_precision(filled)
@@ -102,6 +104,7 @@ def build_panel(
         timezone=table.timezone,
         step=step,
         local_times=timezone is not None,
+        known=None if observed.all() else finite[:, : len(schema.targets)],
     )
 
 

@@ -116,6 +116,8 @@ class SeriesPanel:
         static: (series, S) float32, the static covariates in the schema's order; a name is its code.
         step: Distance between two rows of an integer time column, else 1.
         local_times: Whether times without a time zone are read as local times of ``timezone``.
+        known: (rows, Y) whether a target was observed: steps without it are neither learned nor scored. ``None`` if all
+            were, or if windows with any unobserved row are to be left out, as they were in earlier versions.
     """
 
     schema: SeriesSchema
@@ -129,6 +131,7 @@ class SeriesPanel:
     timezone: str | None = None
     step: int = 1
     local_times: bool = False
+    known: npt.NDArray[np.bool_] | None = None
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -164,10 +167,13 @@ class SeriesPanel:
             starts: (series,) absolute rows.
         """
         values, observed = self.values.copy(), self.observed.copy()
+        known = None if self.known is None else self.known.copy()
         for start, end in zip(starts, self.offsets[1:], strict=True):
             values[start:end] = np.nan
             observed[start:end] = False
-        return replace(self, values=values, observed=observed)
+            if known is not None:
+                known[start:end] = False
+        return replace(self, values=values, observed=observed, known=known)
 
     def digest(self) -> str:
         """SHA-256 of names, times and values: two panels with the same digest hold the same data."""

@@ -68,7 +68,8 @@ def training_runs(
 ) -> Runs:
     """The cutoffs whose context and horizon are both within the training part of one series.
 
-    Cutoffs after filled rows are excluded, as these may be interpolated from the values to forecast.
+    Cutoffs after filled rows are excluded, as these may be interpolated from the values to forecast, and so are
+    horizons without a known target.
 
     Args:
         panel: The data.
@@ -82,11 +83,14 @@ def training_runs(
         DataError: No training part is long enough.
     """
     starts, ends = split.train.T
+    useless = _unobserved(panel) + 1
+    if panel.known is not None:
+        useless = np.union1d(useless, np.flatnonzero(known_targets(panel, np.arange(len(panel.times)), horizon) == 0))
 
     def fitting(policy: ShortSeries) -> Runs:
         short = ends - starts < context_length + horizon
         least = np.where(short, 1, context_length) if policy == "pad" else context_length
-        return _runs_without(starts + least, ends - horizon + 1, _unobserved(panel) + 1)
+        return _runs_without(starts + least, ends - horizon + 1, useless)
 
     runs = fitting(short_series)
     if len(runs) == 0:
@@ -110,8 +114,8 @@ def evaluation_cutoffs(
 ) -> Rows:
     """(windows,) cutoffs whose horizon is within the evaluation part; contexts may start before it.
 
-    Cutoffs after filled rows and horizons with filled rows are excluded: filled values are neither known at the cutoff
-    nor true values.
+    Cutoffs after filled rows are excluded, as filled values are not known at the cutoff, and horizons without a known
+    target. Where a panel does not say which targets are known, horizons with filled rows are excluded.
 
     Args:
         panel: The data.
@@ -131,6 +135,9 @@ def evaluation_cutoffs(
     def complete(policy: ShortSeries) -> Rows:
         least = 1 if policy == "pad" else context_length
         cutoffs = rows_between(np.maximum(starts, panel.offsets[:-1] + least), ends - horizon + 1, stride)
+        if panel.known is not None:
+            scored: Rows = cutoffs[panel.observed[cutoffs - 1] & (known_targets(panel, cutoffs, horizon) > 0)]
+            return scored
         before, after = (np.searchsorted(unobserved, rows) for rows in (cutoffs - 1, cutoffs + horizon))
         observed: Rows = cutoffs[before == after]
         return observed
@@ -139,9 +146,9 @@ def evaluation_cutoffs(
     if len(cutoffs) == 0:
         least = "one row" if short_series == "pad" else f"{context_length} rows"
         raise DataError(
-            f"{split.name}: no window can be scored: no cutoff has {least} before it and {horizon} observed rows "
-            "after it; use longer folds, a shorter context or horizon, or data with fewer gaps"
-            + _padding_helps(complete("pad"))
+            f"{split.name}: no window can be scored: no cutoff has {least} before it, the last of them observed, and "
+            f"{horizon} rows with an observed target after it; use longer folds, a shorter context or horizon, or data "
+            "with fewer gaps" + _padding_helps(complete("pad"))
         )
     return cutoffs
 
@@ -156,6 +163,21 @@ def rows_between(first: Rows, end: Rows, step: int = 1) -> Rows:
     before = np.cumsum(counts) - counts
     rows: Rows = np.repeat(first - step * before, counts) + step * np.arange(counts.sum())
     return rows
+
+
+def known_targets(panel: SeriesPanel, cutoffs: Rows, horizon: int) -> Rows:
+    """(windows,) number of known targets over each horizon, at most H · Y; horizons end with the last row.
+
+    Args:
+        panel: The data.
+        cutoffs: (windows,) rows.
+        horizon: H.
+    """
+    if panel.known is None:
+        return np.full(len(cutoffs), horizon * panel.n_targets)
+    before = np.concatenate([[0], np.cumsum(panel.known.sum(axis=1))])
+    counts: Rows = before[np.minimum(cutoffs + horizon, len(panel.times))] - before[cutoffs]
+    return counts
 
 
 def _unobserved(panel: SeriesPanel) -> Rows:
@@ -191,8 +213,13 @@ def horizon_rows(cutoffs: Rows, horizon: int) -> Rows:
 
 
 def targets_at(panel: SeriesPanel, cutoffs: Rows, horizon: int) -> npt.NDArray[np.float32]:
-    """(windows, H, Y) true values in original units."""
+    """(windows, H, Y) true values in original units, filled where they are not known."""
     return panel.values[horizon_rows(cutoffs, horizon), : panel.n_targets]
+
+
+def known_at(panel: SeriesPanel, cutoffs: Rows, horizon: int) -> npt.NDArray[np.bool_] | None:
+    """(windows, H, Y) whether a target is known; ``None`` if all are."""
+    return None if panel.known is None else panel.known[horizon_rows(cutoffs, horizon)]
 
 
 def window_scale(context: Array, season_length: int, lengths: Rows | None = None) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstmgru.data.forecasting.arrays import WindowArrays, window_arrays
-from lstmgru.data.forecasting.windows import targets_at, training_runs
+from lstmgru.data.forecasting.windows import known_at, targets_at, training_runs
 from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline, State
 from lstmgru.evaluation.baselines.tree_features import Floats, TreeFeatures
 from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
@@ -210,8 +210,10 @@ def _examples(data: BaselineData, features: TreeFeatures) -> tuple[Floats, Float
         rows = features.rows(windows, steps)
         center, scale = features.units(windows)
         target = np.take_along_axis(targets_at(panel, block, horizon), steps[..., None], axis=1)
-        inputs.append(rows.reshape(-1, rows.shape[-1]))
-        outputs.append(((target - center[:, None]) / scale[:, None]).ravel())
+        known = known_at(panel, block, horizon)
+        kept = slice(None) if known is None else np.take_along_axis(known, steps[..., None], axis=1).ravel()
+        inputs.append(rows.reshape(-1, rows.shape[-1])[kept])
+        outputs.append(((target - center[:, None]) / scale[:, None]).ravel()[kept])
     return np.concatenate(inputs), np.concatenate(outputs)
 
 

@@ -61,7 +61,8 @@ def forecast_table(
     horizon = forecast.shape[1]
     windows, steps, rows = _rows_to_show(panel, cutoffs, horizon, 3 * horizon if history is None else history)
     forecasts = steps >= 0
-    observed = np.where(panel.observed[rows, None], panel.values[rows, : panel.n_targets], np.nan)
+    known = panel.observed[rows, None] if panel.known is None else panel.known[rows]
+    observed = np.where(known, panel.values[rows, : panel.n_targets], np.nan)
 
     def flat(values: Floats, otherwise: Floats | float = np.nan) -> npt.NDArray[np.float64]:
         """(windows, H, Y) → (rows · Y,)."""

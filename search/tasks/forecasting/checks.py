@@ -6,7 +6,7 @@ import numpy as np
 
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.data.forecasting.splits import Rows, Split, Splits
-from lstmgru.data.forecasting.windows import evaluation_cutoffs, training_runs
+from lstmgru.data.forecasting.windows import evaluation_cutoffs, known_targets, training_runs
 from lstmgru.specs import ForecastSpec
 from search.config.values import Choices
 from search.errors import Problem, StudyFileError
@@ -15,6 +15,8 @@ from search.tasks.forecasting.config import ForecastStudyConfig
 
 OWN_SCALES = ("series", "last")
 """Normalizations by which each series of a panel has mean and deviation of its own."""
+FEW_FORECASTS = 10
+"""Fewer scored forecasts of a split are worth a note."""
 _SCALE_ROWS = 8
 """Training rows from which a series' own deviation says anything."""
 
@@ -26,8 +28,11 @@ def check_splits(
     forecast: ForecastSpec,
     space: SearchSpace,
     file: str,
-) -> SearchSpace:
-    """Make sure that every split can be learned from and scored; return the space without what it cannot.
+) -> tuple[SearchSpace, tuple[str, ...]]:
+    """Make sure that every split can be learned from and scored.
+
+    Returns:
+        The space without what the splits do not allow, and what a user should know about the scores.
 
     Raises:
         DataError: A split has no window.
@@ -37,18 +42,48 @@ def check_splits(
 
     short_series, metric = config.data.short_series, find_metric(forecast.metric)
     reading = {"context_length": int(space["context_length"].high), "horizon": forecast.horizon}
-    n_windows = 0
+    counts: dict[str, int] = {}
+    n_targets = 0
     late: tuple[str, str] | None = None
+    unchanging: dict[str, None] = {}
     for split in (*splits.folds, splits.holdout):
         training_runs(panel, split, **reading, short_series=short_series)
         cutoffs = evaluation_cutoffs(panel, split, **reading, stride=splits.stride, short_series=short_series)
-        n_windows += len(cutoffs) if split is not splits.holdout else 0
+        counts[split.name] = len(cutoffs)
+        n_targets += int(known_targets(panel, cutoffs, forecast.horizon).sum()) if split is not splits.holdout else 0
         late = late or _series_without_scale(panel, split, cutoffs)
         if metric.divisor == "season":
-            _check_seasons(panel, split, cutoffs, forecast, file)
+            unchanging |= dict.fromkeys(_without_season(panel, split, cutoffs, forecast, file))
     if metric.of_quantiles:
-        _check_windows(n_windows, forecast, file)
-    return space if late is None else _without_own_scales(space, config, late, file)
+        _check_windows(n_targets // (forecast.horizon * panel.n_targets), forecast, file)
+    if late is not None:
+        space = _without_own_scales(space, config, late, file)
+    return space, (*_few_forecasts(counts), *_left_out(tuple(unchanging), forecast.metric))
+
+
+def _few_forecasts(counts: dict[str, int]) -> tuple[str, ...]:
+    """A note if a split is scored on few forecasts.
+
+    Args:
+        counts: Number of scored forecasts by split.
+    """
+    few = {name: count for name, count in counts.items() if count < FEW_FORECASTS}
+    if not few:
+        return ()
+    listed = ", ".join(f"{name} {count}" for name, count in few.items())
+    return (
+        f"scored on fewer than {FEW_FORECASTS} forecasts, which say little: {listed}; use a larger splits.holdout or "
+        "splits.fold_size, or a shorter forecast.horizon",
+    )
+
+
+def _left_out(names: tuple[str, ...], metric: str) -> tuple[str, ...]:
+    """A note about what a metric leaves out."""
+    from lstmgru.errors import shorten
+
+    if not names:
+        return ()
+    return (f"{metric} leaves out {shorten(list(names))}: no change over a season of the training part to divide by",)
 
 
 def _series_without_scale(panel: SeriesPanel, split: Split, cutoffs: Rows) -> tuple[str, str] | None:
@@ -80,25 +115,28 @@ def _without_own_scales(
     return space.replacing(normalization=Choices(kept or ("window",)))
 
 
-def _check_seasons(panel: SeriesPanel, split: Split, cutoffs: Rows, forecast: ForecastSpec, file: str) -> None:
-    """Make sure that every scored series changes over a season of its training part, if the metric divides by that.
+def _without_season(
+    panel: SeriesPanel, split: Split, cutoffs: Rows, forecast: ForecastSpec, file: str
+) -> tuple[str, ...]:
+    """The scored series, or targets of a single one, that do not change over a season of the training part of a split.
 
     Raises:
-        StudyFileError: One does not, so no trial would have a score.
+        StudyFileError: None does, so no trial would have a score.
     """
     from lstmgru.evaluation.forecasts import season_scale
 
     scored = np.unique(np.searchsorted(panel.offsets, cutoffs, side="right") - 1)
-    scales = season_scale(panel, split.train, forecast.season_length)[scored]
-    without = scored[~(scales > 0).all(axis=1)]
-    if len(without):
-        of_series = f" of series {panel.ids[without[0]]!r}" if len(panel) > 1 else ""
+    changing = season_scale(panel, split.train, forecast.season_length)[scored] > 0
+    if not changing.any():
         message = (
             f"is {forecast.metric}, which divides by the change over a season ({forecast.season_length} steps), but "
-            f"the training part of {split.name}{of_series} is shorter or never changes so; set forecast.season_length "
+            f"the training part of {split.name} is shorter or never changes so; set forecast.season_length "
             "or another metric"
         )
         raise StudyFileError(file, [Problem("forecast.metric", message)])
+    if len(panel) == 1:
+        return tuple(f"target {panel.schema.targets[n]!r}" for n in np.flatnonzero(~changing[0]))
+    return tuple(f"series {panel.ids[series]!r}" for series in scored[~changing.all(axis=1)])
 
 
 def _check_windows(n_windows: int, forecast: ForecastSpec, file: str) -> None:

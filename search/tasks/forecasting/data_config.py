@@ -106,7 +106,7 @@ class DataConfig(TableConfig):
         "error",
         description="Handling of missing rows and values. `error`: raise an error; `fill`: carry the last value "
         "forward; `interpolate`: interpolate numbers linearly and carry categories forward. Filled "
-        "values are never scored.",
+        "targets are neither learned nor scored.",
     )
     short_series: Literal["error", "pad"] = Field(
         "error",

@@ -45,6 +45,7 @@ class ForecastPlan(Plan):
         facts: What the space depends on.
         scored_context: Steps that a scored window has before it; ``None``: as many as the longest context of the space.
         epoch_windows: Windows of an epoch where the study leaves them open.
+        masks_steps: Whether a missing target costs its step alone, and not all windows that it is in.
     """
 
     config: ForecastStudyConfig
@@ -54,6 +55,7 @@ class ForecastPlan(Plan):
     facts: DataFacts
     scored_context: int | None = None
     epoch_windows: int = EPOCH_WINDOWS
+    masks_steps: bool = True
 
     @property
     def metric(self) -> str:
@@ -156,12 +158,14 @@ class ForecastPlan(Plan):
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """The size of an epoch, see :attr:`search.tasks.plan.Plan.defaults`."""
-        return {"epoch_windows": self.epoch_windows}
+        """The size of an epoch and the treatment of gaps, see :attr:`search.tasks.plan.Plan.defaults`."""
+        return {"epoch_windows": self.epoch_windows, "masks_steps": self.masks_steps}
 
     def with_defaults(self, stored: Mapping[str, Any] | None) -> Self:
-        """The plan with the epochs of a study, see :meth:`search.tasks.plan.Plan.with_defaults`."""
-        return replace(self, epoch_windows=(stored or {"epoch_windows": _FIRST_EPOCH_WINDOWS})["epoch_windows"])
+        """The plan as a study was begun, see :meth:`search.tasks.plan.Plan.with_defaults`."""
+        begun = {"epoch_windows": _FIRST_EPOCH_WINDOWS, "masks_steps": False, **(stored or {})}
+        panel = self.panel if begun["masks_steps"] else replace(self.panel, known=None)
+        return replace(self, panel=panel, **begun)
 
     @property
     def _epoch_size(self) -> dict[str, Any]:
@@ -192,7 +196,7 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
         horizon=forecast.horizon,
         short_series=config.data.short_series,
     )
-    space = check_splits(config, panel, splits, forecast, space, file)
+    space, notes = check_splits(config, panel, splits, forecast, space, file)
     return ForecastPlan(
         **shared(config, space, accelerator, file, portfolio="forecasts"),
         config=config,
@@ -202,6 +206,7 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
         splits=splits,
         forecast=forecast,
         facts=facts,
+        notes=notes,
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.data.forecasting.splits import time_span
-from lstmgru.errors import show_time
+from lstmgru.data.forecasting.windows import evaluation_cutoffs, known_targets
+from lstmgru.errors import counted, show_time
 from search.study.paths import FORECASTS_PAGE, FORECASTS_TABLE
 from search.tasks.data import ModelColumns
 
@@ -115,7 +116,14 @@ def _split_line(plan: ForecastPlan, split: Split) -> tuple[str, str]:
         " to ".join(show_time(time) for time in time_span(plan.panel, parts))
         for parts in (split.train, split.evaluation)
     )
-    return (split.name, f"train {train}, score {evaluation}")
+    reading = {"context_length": plan.scored_context or plan.longest_context, "horizon": plan.forecast.horizon}
+    cutoffs = evaluation_cutoffs(
+        plan.panel, split, **reading, stride=plan.splits.stride, short_series=plan.config.data.short_series
+    )
+    known = int(known_targets(plan.panel, cutoffs, plan.forecast.horizon).sum())
+    values = len(cutoffs) * plan.forecast.horizon * plan.panel.n_targets
+    share = f", {known:,} of {values:,} values known" if known < values else ""
+    return (split.name, f"train {train}, score {evaluation}: {counted(len(cutoffs), 'forecast')}{share}")
 
 
 def data_columns(study: StudyRecord) -> list[tuple[str, str]]:
