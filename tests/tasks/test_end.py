@@ -1,0 +1,335 @@
+"""The last job of a study on planted outputs: every number is calculated again from the table with numpy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.comparisons import JobContext
+from helpers.drivers import plan_of
+from helpers.running_comparisons import LABEL_STUDIES, label_plan_of
+from helpers.studies import write_study
+
+from lstmgru.bundle import load_bundle
+from lstmgru.evaluation.significance import paired_interval
+from lstmgru.evaluation.time_limit import UNLIMITED
+from search.tasks import make_plan, task_of
+from search.tasks.final import FinalJob, HoldoutScores, Member, Refitted
+from search.tasks.refit import finalize
+from search.tasks.study_file import load_study
+
+Array = np.ndarray
+
+SHOPS = """\
+name: tiny
+data: {path: shop.csv, id: shop, time: day, target: sales, calendar: none}
+forecast: {horizon: 3, season_length: 7}
+splits: {holdout: 40, folds: 2, fold_size: 20}
+space: {preset: small, n_layers: 1, cell: gru, normalization: fold, context_length: 21}
+training: {accelerator: cpu}
+tracking: {enabled: false}
+"""
+ROWS, HORIZON, SEASON, CONTEXT = 150, 3, 7, 21
+FOLDS, HOLDOUT = ((70, 90), (90, 110)), (110, 150)
+LEVELS = (0.8, 0.95)
+
+
+def sales() -> dict[str, Array]:
+    """Two shops of very different sizes."""
+    generator = np.random.default_rng(3)
+    season = np.sin(2 * np.pi * np.arange(ROWS) / SEASON)
+    return {
+        "a": (20 + 5 * season + generator.normal(0, 0.5, ROWS)).round(3),
+        "b": (400 + 60 * season + generator.normal(0, 20, ROWS)).round(3),
+    }
+
+
+class Windows:
+    """The scored windows of rows ``[start, end)``, shop by shop.
+
+    Attributes:
+        truth: (windows, H, 1).
+        cutoffs: (windows,) row in the shop.
+        history: The values of the shop of each window before its cutoff.
+        season: (windows, 1, 1) mean absolute seasonal difference of the shop before ``start``.
+    """
+
+    def __init__(self, start: int, end: int) -> None:
+        cases = [(rows, cut) for rows in sales().values() for cut in range(start, end - HORIZON + 1)]
+        self.truth = np.array([rows[cut : cut + HORIZON, None] for rows, cut in cases])
+        self.cutoffs = np.array([cut for _, cut in cases])
+        self.history = [rows[:cut] for rows, cut in cases]
+        season = [np.abs(rows[SEASON:start] - rows[: start - SEASON]).mean() for rows, _ in cases]
+        self.season = np.array(season)[:, None, None]
+
+    def scale(self, context: int) -> Array:
+        """(windows, 1, 1) mean absolute change within the context, over a season if it has more than two."""
+        lag = SEASON if context > 2 * SEASON else 1  # every shop has more than two weeks before its first window
+        found = [np.abs(rows[-context:][lag:] - rows[-context:][:-lag]).mean() for rows in self.history]
+        return np.array(found)[:, None, None]
+
+    def planted(self, shift: float, noise: float, seed: int) -> Array:
+        """Forecasts that are off by so many units of the shop: its mean seasonal difference."""
+        errors = np.random.default_rng(seed).normal(shift, noise, self.truth.shape)
+        return (self.truth + self.season * errors).astype(np.float32)
+
+
+ERRORS = {"naive": (3.0, 0.2), "theta": (-1.0, 0.2), "linear": (0.0, 0.21)}
+"""Shift and noise of each baseline; the first two cancel out in a blend of one quarter and three quarters."""
+WEIGHTS = {"theta": 0.75, "naive": 0.25}
+
+
+def quantiles(point: Array, offsets: Array, scale: Array) -> Array:
+    """(windows, H, 1, 5) both ends of two intervals around a point."""
+    reach = [offset * scale for offset in offsets]
+    return np.stack([point - reach[1], point - reach[0], point, point + reach[0], point + reach[1]], axis=-1)
+
+
+def offsets_of(errors: Array) -> Array:
+    """(2, H, 1) ranks ⌈(n + 1) level⌉ of absolute errors (windows, H, 1)."""
+    ranks = [int(np.ceil((len(errors) + 1) * level)) for level in LEVELS]
+    return np.sort(np.abs(errors), axis=0)[[rank - 1 for rank in ranks]]
+
+
+def wql(truth: Array, found: Array) -> float:
+    losses = 0.0
+    for number, p in enumerate((0.025, 0.1, 0.5, 0.9, 0.975)):
+        above = truth - found[..., number]
+        losses += np.where(above > 0, p * above, (p - 1) * above).sum()
+    return float(2 * losses / np.abs(truth).sum() / 5)
+
+
+def shops(folder: Path, metric: str) -> Any:
+    rows = sales()
+    days = pd.date_range("2022-01-03", periods=ROWS, freq="D").strftime("%Y-%m-%d")
+    table = pd.concat([pd.DataFrame({"shop": name, "day": days, "sales": values}) for name, values in rows.items()])
+    path = write_study(folder, SHOPS, table)
+    return make_plan(load_study(path, overrides=(f"forecast.metric={metric}",)).config, study_file=path)
+
+
+def final_job(
+    plan: Any,
+    folder: Path,
+    outputs: Callable[[str], Array],
+    kept: Callable[[str], tuple[Array, ...]],
+    names: tuple[str, ...],
+    weights: dict[str, float],
+    **more: Any,
+) -> FinalJob[Any, Any, Any]:
+    """The job of a blend of baselines with planted outputs; the models in it are real ones."""
+    task, data = task_of(plan), plan.whole_data()
+    fitted = {name: task.fit_baseline(data, plan.holdout, name, UNLIMITED) for name in names}
+    trained = {name: Refitted.of_baseline(model, outputs(name), 0.1) for name, model in fitted.items()}
+    members = tuple(
+        Member(name, weight, 1.0, kept(name), scored=trained[name]) for name, weight in weights.items()
+    )
+    values: dict[str, Any] = {
+        "members": members,
+        "single": None,
+        "baselines": trained,
+        "baseline_calibrations": {},
+        "without_networks": "No network completed",
+        "least": None,
+        "gaps": "error",
+        "provenance": {"study": plan.name},
+    }
+    return FinalJob(
+        data=data, holdout=plan.holdout, bundle=folder / "bundle", report=folder / "report", **{**values, **more}
+    )
+
+
+def forecast_job(plan: Any, folder: Path, **more: Any) -> FinalJob[Any, Any, Any]:
+    holdout, folds = Windows(*HOLDOUT), [Windows(*fold) for fold in FOLDS]
+
+    def kept(name: str) -> tuple[Array, ...]:
+        return tuple(part.planted(*ERRORS[name], seed=len(name) + number) for number, part in enumerate(folds))
+
+    def outputs(name: str) -> Array:
+        return holdout.planted(*ERRORS[name], seed=10 + len(name))
+
+    return final_job(plan, folder, outputs, kept, tuple(ERRORS), WEIGHTS, **more)
+
+
+def blended(parts: list[Array]) -> Array:
+    return sum(weight * part.astype(np.float64) for weight, part in zip(WEIGHTS.values(), parts, strict=True))
+
+
+@pytest.mark.parametrize("metric", ["mae", "wql"])
+def test_the_holdout_of_forecasts_is_scored_as_by_hand(tmp_path: Path, metric: str) -> None:
+    plan = shops(tmp_path, metric)
+    own = {name: np.array([[[size]] * HORIZON for size in sizes]) for name, sizes in
+           {"naive": (4.0, 5.0), "theta": (1.5, 2.0), "linear": (0.5, 0.8)}.items()}  # fmt: skip
+    calibrations = {
+        name: {"levels": list(LEVELS), "shape": [2, HORIZON, 1], "offsets": values.ravel().tolist(), "scaled": True,
+               "season_length": SEASON, "n_windows": 36}
+        for name, values in own.items()
+    }  # fmt: skip
+    job = forecast_job(plan, tmp_path, baseline_calibrations=calibrations)
+
+    found: HoldoutScores = task_of(plan).score_holdout(job)
+
+    holdout, folds = Windows(*HOLDOUT), [Windows(*fold) for fold in FOLDS]
+    point = blended([member.scored.outputs for member in job.members])  # type: ignore[union-attr]
+    kept = [blended([member.outputs[fold] for member in job.members]) for fold in range(2)]  # type: ignore[index]
+    of_folds = zip(kept, folds, strict=True)
+    reads = job.members[0].scored.unpack().context_length  # type: ignore[union-attr]  # theta reads most
+    errors = np.concatenate([(values - fold.truth) / fold.scale(reads) for values, fold in of_folds])
+    offsets = offsets_of(errors)
+    assert found.calibration is not None
+    assert (found.calibration["n_windows"], found.calibration["scaled"]) == (len(errors), True)
+    np.testing.assert_allclose(np.reshape(found.calibration["offsets"], (2, HORIZON, 1)), offsets, rtol=1e-4)
+
+    intervals = quantiles(point, offsets, holdout.scale(reads))
+    distance = np.abs(point - holdout.truth)
+    assert found.metrics["mae"] == pytest.approx(distance.mean(), rel=1e-5)
+    assert found.metrics["rmse"] == pytest.approx(np.sqrt((distance**2).mean()), rel=1e-5)
+    assert found.metrics["mase"] == pytest.approx((distance / holdout.season).mean(), rel=1e-4)
+    assert found.metrics["wql"] == pytest.approx(wql(holdout.truth, intervals), rel=1e-4)
+    ends = [(intervals[..., 2 - level], intervals[..., 2 + level]) for level in (1, 2)]
+    for interval, level, (low, high) in zip(found.intervals, LEVELS, ends, strict=True):
+        inside = (low <= holdout.truth) & (holdout.truth <= high)
+        assert (interval.level, interval.coverage) == (level, pytest.approx(inside.mean()))
+        assert interval.width == pytest.approx((high - low).mean(), rel=1e-4)
+
+    ours = distance.mean(axis=(1, 2))
+    for name, fitted in job.baselines.items():
+        theirs = np.abs(fitted.outputs - holdout.truth)  # type: ignore[operator]
+        score = theirs.mean()
+        if metric == "wql":
+            score = wql(holdout.truth, quantiles(fitted.outputs, own[name], holdout.scale(CONTEXT)))  # type: ignore[arg-type]
+        assert found.baselines[name] == pytest.approx(score, rel=1e-4)
+        difference = found.difference(name)
+        assert difference.mean == pytest.approx(found.metrics[metric] - score, rel=1e-3)
+        if metric == "mae":
+            by_time = (ours - theirs.mean(axis=(1, 2))).reshape(2, -1).mean(axis=0)
+            expected = paired_interval(by_time, np.arange(len(by_time)), overlap=HORIZON)
+            assert (difference.low, difference.p_value) == pytest.approx((expected.low, expected.p_value), rel=1e-3)
+
+
+def test_the_verdict_is_about_the_best_baseline_and_the_model_is_what_was_scored(tmp_path: Path) -> None:
+    """The blend is far better than ``naive``, the first one, and not significantly better than ``linear``."""
+    plan = shops(tmp_path, "mae")
+    job = forecast_job(plan, tmp_path)
+    folds = [Windows(*fold) for fold in FOLDS]
+    kept = [blended([member.outputs[fold] for member in job.members]) for fold in range(2)]  # type: ignore[index]
+    score = np.mean([np.abs(values - fold.truth).mean() for values, fold in zip(kept, folds, strict=True)])
+
+    kept_model = finalize(task_of(plan), replace(job, least=float(score) * 0.99), JobContext())
+    assert kept_model is None
+    assert not job.bundle.exists()
+    found = finalize(task_of(plan), replace(job, least=float(score) * 1.01), JobContext())
+
+    assert found is not None
+    assert found.folds == pytest.approx(score, rel=1e-5)
+    blend, linear = found.metrics["mae"], found.baselines["linear"]
+    assert min(found.baselines, key=found.baselines.__getitem__) == "linear"
+    assert found.verdict == (
+        f"No network completed, so a blend of the baselines theta and naive is exported (MAE {blend:.4g} on "
+        f"the holdout). The blend does not clearly beat the best baseline (linear) on the holdout: MAE {blend:.4g} "
+        f"against {linear:.4g}, {1 - blend / linear:.1%} lower, with too few cutoffs for a significance test."
+    )
+    assert not found.beats_baselines
+    bundle: Any = load_bundle(job.bundle)
+    assert {member.kind: member.weight for member in bundle.members} == WEIGHTS
+    pairs = zip(kept, folds, strict=True)
+    errors = np.concatenate([(values - fold.truth) / fold.scale(bundle.context_length) for values, fold in pairs])
+    np.testing.assert_allclose(bundle.calibration.offsets, offsets_of(errors), rtol=1e-4)
+
+
+
+
+# --- labels -----------------------------------------------------------------------------------------------------------
+
+LABEL_WEIGHTS = {"nearest_neighbor": 0.6, "first": 0.4}
+"""``first`` is the baseline that ignores the sequence."""
+
+
+def label_job(plan: Any, folder: Path, names: tuple[str, ...], **more: Any) -> FinalJob[Any, Any, Any]:
+    """A blend of two baselines whose planted outputs are right in part."""
+
+    def planted(numbers: Array, seed: int) -> Array:
+        generator, labels = np.random.default_rng(seed), plan.sequences.labels[numbers]
+        if not plan.labels.classes:
+            return (labels[:, None] + generator.normal(0, 1, (len(labels), 1))).astype(np.float32)
+        shares = generator.random((len(labels), len(plan.labels.classes)))
+        shares[np.arange(len(labels)), labels] += 0.3
+        return (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
+
+    weights = dict(zip(names[1::-1], LABEL_WEIGHTS.values(), strict=True))
+    return final_job(
+        plan,
+        folder,
+        lambda name: planted(plan.holdout.evaluation, names.index(name)),
+        lambda name: tuple(planted(fold.evaluation, 10 + names.index(name)) for fold in plan.splits.folds),
+        names,
+        weights,
+        **more,
+    )
+
+
+def score_of(labels: Array, outputs: Array, metric: str) -> float:
+    if metric == "mae":
+        return float(np.abs(labels - outputs[:, 0]).mean())
+    predicted = outputs.argmax(axis=1)
+    if metric == "accuracy":
+        return float((predicted == labels).mean())
+    hits = [((predicted == code) & (labels == code)).sum() for code in range(outputs.shape[1])]
+    sizes = [(predicted == code).sum() + (labels == code).sum() for code in range(outputs.shape[1])]
+    return float(np.mean([2 * hit / size if size else 0.0 for hit, size in zip(hits, sizes, strict=True)]))
+
+
+@pytest.mark.parametrize(
+    ("study", "names"),
+    [
+        ("waves", ("majority", "nearest_neighbor", "ridge")),
+        ("notes", ("majority", "tfidf_logistic")),
+        ("sums", ("mean", "nearest_neighbor", "ridge")),
+    ],
+)
+def test_the_holdout_of_labels_is_scored_as_by_hand(tmp_path: Path, study: str, names: tuple[str, ...]) -> None:
+    plan = label_plan_of(tmp_path, LABEL_STUDIES[study])
+    job = label_job(plan, tmp_path, names)
+    single = Refitted(b"", 0.1, outputs=job.baselines[names[-1]].outputs)
+
+    found = task_of(plan).score_holdout(replace(job, single=Member(7, 1.0, scored=single)))
+
+    labels, metric = plan.sequences.labels[plan.holdout.evaluation], plan.metric
+    blend = 0.6 * job.baselines[names[1]].outputs + 0.4 * job.baselines[names[0]].outputs  # type: ignore[operator]
+    sign = 1 if metric == "mae" else -1
+    assert found.metrics[metric] == pytest.approx(score_of(labels, blend, metric), rel=1e-5)
+    for name, fitted in job.baselines.items():
+        score = score_of(labels, np.asarray(fitted.outputs), metric)
+        assert found.baselines[name] == pytest.approx(score, rel=1e-5)
+        difference = found.difference(name)
+        assert difference.mean == pytest.approx(sign * (found.metrics[metric] - score), abs=1e-5)
+        assert difference.lacking == ("groups" if study == "notes" else "")  # of three authors
+    assert found.single == found.baselines[names[-1]] != found.metrics[metric]
+    if plan.labels.classes:
+        predicted = blend.argmax(axis=1)
+        log_loss = -np.log(np.take_along_axis(blend, labels[:, None], axis=1)).mean()
+        assert found.metrics["log_loss"] == pytest.approx(log_loss, rel=1e-5)
+        recall = [(predicted[labels == code] == code).mean() for code in range(len(plan.labels.classes))]
+        assert [row["recall"] for row in found.details["classes"]] == pytest.approx(recall)
+
+
+def test_the_verdict_on_labels_is_about_the_baseline_with_the_largest_score(tmp_path: Path) -> None:
+    plan, names = label_plan_of(tmp_path, LABEL_STUDIES["waves"]), ("majority", "nearest_neighbor", "ridge")
+    job = label_job(plan, tmp_path, names)
+
+    found = finalize(task_of(plan), job, JobContext())
+
+    assert found is not None
+    labels = [plan.sequences.labels[fold.evaluation] for fold in plan.splits.folds]
+    kept = [0.6 * job.members[0].outputs[fold] + 0.4 * job.members[1].outputs[fold] for fold in range(2)]  # type: ignore[index]
+    scores = [score_of(truth, values, "accuracy") for truth, values in zip(labels, kept, strict=True)]
+    assert found.folds == pytest.approx(np.mean(scores))
+    best = max(found.baselines, key=found.baselines.__getitem__)
+    assert f"({best.replace('_', ' ')})" in found.verdict
+    assert f"accuracy {found.metrics['accuracy']:.4g} against {found.baselines[best]:.4g}" in found.verdict
+    predicted = pd.read_csv(job.report / "predictions.csv")
+    assert (predicted["actual"] == predicted["predicted"]).mean() == pytest.approx(found.metrics["accuracy"])
