@@ -20,6 +20,7 @@ from helpers.studies import search, search_here, start, write_study
 
 from search.api import run_comparison
 from search.compare.runner import compare
+from search.compare.store import existing_comparison
 from search.compare.time_budget import Options
 from search.errors import ComparisonUnfinished, StudyBusy
 from search.study.journal import exclusive
@@ -34,7 +35,16 @@ def test_too_short_a_time_is_an_error_that_keeps_what_is_done(tmp_path: Path) ->
     ):
         compare(plan, Options(timeout=3.0), folder=tmp_path, fresh=False, listener=Notes())
 
-    assert StudyPaths(tmp_path, "tiny").comparison_journal.exists()
+    path = StudyPaths(tmp_path, "tiny").comparison_journal
+    whole = existing_comparison(path, "tiny")
+    assert whole is not None
+    assert whole.get("elapsed") is not None
+    whole.set("elapsed", 7000.0)
+    with pytest.raises(ComparisonUnfinished, match="limit of 7010 s was reached before lstm, gru had a trial"):
+        compare(plan, Options(timeout=7010.0, trials=1, seeds=1), folder=tmp_path, fresh=False, listener=Notes())
+    whole = existing_comparison(path, "tiny")
+    assert whole is not None
+    assert 7000 <= whole.get("elapsed") < 7060
 
 
 def test_two_comparisons_of_a_study_do_not_run_at_once(tmp_path: Path) -> None:

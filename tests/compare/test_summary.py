@@ -6,12 +6,15 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.drivers import drive
 from helpers.running_comparisons import TWO, TWO_OF_WAVES, opened, retrained, searched
 from helpers.sequence_studies import WAVES, write_label_study
 
+from lstmgru.evaluation.significance import paired_interval
 from search.compare.summary import best_trials, summarize
+from search.tasks.forecasting.compare import ForecastSeed
 
 
 def test_only_the_trials_that_all_families_have_count(tmp_path: Path) -> None:
@@ -89,3 +92,56 @@ def test_a_family_that_learns_nothing_is_worse(tmp_path: Path) -> None:
     assert comparison.verdict.startswith(
         "able is the best family: its accuracy on the holdout is higher than that of stuck."
     )
+
+
+def test_the_best_family_is_that_of_the_folds_and_differences_are_those_of_the_holdout(tmp_path: Path) -> None:
+    """The scores of the seeds are planted: the holdout and the last fold alone would choose the other family."""
+    searched(tmp_path, 1)
+    plan, store = opened(tmp_path)
+    generator = np.random.default_rng(0)
+    errors = {name: generator.normal(level, 0.1, (3, 18)) for name, level in {"lstm": 1.0, "gru": 2.0}.items()}
+    folds = {"lstm": (2.0, 1.1), "gru": (1.0, 1.9)}
+    far = {"fold_scores": (0.0, 0.0), "holdout": 0.0, "steps": (0.0,) * 3, "by_time": (0.0,) * 18}
+    for family in store.families:
+        for number, by_time in enumerate((*errors[family.name], None)):
+            scores = far if by_time is None else {
+                "fold_scores": tuple(score + number / 10 for score in folds[family.name]),
+                "holdout": by_time.mean(),
+                "steps": tuple(by_time[:3]),
+                "by_time": tuple(by_time),
+            }  # fmt: skip
+            found = ForecastSeed(seed=number, best_epochs=(1, 1), epoch_seconds=1.0, best_seconds=1.0, **scores)
+            (trial,) = family.ended()
+            family.set_seed(trial.number, number, found)
+    baselines = {"naive": generator.normal(5, 0.1, 18), "linear": generator.normal(1, 0.1, 18)}
+    costs = {"n_parameters": 1, "fit_seconds": 1.0, "latency": 1.0, "batch_latency": 1.0}
+    stored = {
+        name: {"scores": {"holdout": each.mean(), "steps": each[:3].tolist(), "by_time": each.tolist()}, **costs}
+        for name, each in baselines.items()
+    }
+    store.whole.set("baseline_holdout", stored)
+
+    comparison = summarize(plan, store, seeds=3, seconds=1.0)
+
+    means = {name: each.mean(axis=0) for name, each in errors.items()}
+    first, second = comparison.families
+    assert (comparison.best, first.name, second.name) == ("gru", "gru", "lstm")
+    for family in comparison.families:
+        assert family.seeds == 3
+        assert family.folds is not None
+        assert family.holdout is not None
+        assert family.folds.mean == pytest.approx(np.mean(folds[family.name]) + 0.1)
+        assert family.holdout.mean == pytest.approx(errors[family.name].mean())
+        assert family.steps == pytest.approx(means[family.name][:3])
+    assert second.difference is not None
+    assert second.difference.mean == pytest.approx((means["lstm"] - means["gru"]).mean())
+    assert (first.standing, second.standing) == ("best", "better")
+    assert comparison.verdict.startswith("Folds and holdout disagree: gru has the best score on the folds")
+    assert [each.name for each in comparison.baseline_results] == ["linear", "naive"]
+    for each in comparison.baseline_results:
+        assert each.difference is not None
+        difference = baselines[each.name] - means["gru"]
+        expected = paired_interval(difference, np.arange(18), overlap=3)
+        assert each.difference.mean == pytest.approx(difference.mean())
+        assert (each.difference.low, each.difference.p_value) == pytest.approx((expected.low, expected.p_value))
+        assert each.standing == {"linear": "better", "naive": "worse"}[each.name]

@@ -50,6 +50,18 @@ def in_process() -> InProcessExecutor:
     return InProcessExecutor(WorkerSettings(lambda: warm_up({}, {})))
 
 
+class Clock:
+    """Seconds that pass at every look."""
+
+    def __init__(self, per_look: float) -> None:
+        self._now, self._per_look = 0.0, per_look
+
+    def __call__(self) -> float:
+        """The time."""
+        self._now += self._per_look
+        return self._now
+
+
 class Notes(SilentListener):
     """Keeps what a user would be told."""
 
@@ -113,7 +125,7 @@ def drive(
     text: str = NUMBERS,
     stop_in: int | None = None,
     notes: Notes | None = None,
-    timeout: float | None = None,
+    **budget: Any,
 ) -> StudyStore:
     """Search, or go on with it.
 
@@ -123,7 +135,7 @@ def drive(
         text: The study file.
         stop_in: Interrupt the search in the first epoch of that trial.
         notes: Hears what is said.
-        timeout: Seconds of the study.
+        budget: Arguments of the :class:`~search.study.budget.Budget`; by default there is no limit.
     """
     plan = plan_of(folder, *overrides, text=text)
     listener = notes or Notes()
@@ -136,8 +148,8 @@ def drive(
             driver.interrupted = True
 
     predictions = Predictions(paths.predictions, store.get("uid"))
-    budget = Budget(timeout, trials=plan.trials)
+    limits = Budget(**{"timeout": None, "trials": plan.trials, **budget})
     with in_process() as executor:
-        driver = Driver(plan, store, executor, budget, _Watch(interrupt), listener, predictions)
+        driver = Driver(plan, store, executor, limits, _Watch(interrupt), listener, predictions)
         driver.run()
     return store

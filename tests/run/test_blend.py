@@ -16,7 +16,16 @@ from lstmgru.bundle import load_bundle
 from search.study.paths import StudyPaths
 from search.study.store import StudyStore
 
-SETTINGS = ("search.sampler=random", "search.pruner=none", "search.trials=6", "splits.folds=2")
+SETTINGS = (
+    "search.sampler=random",
+    "search.pruner=none",
+    "search.trials=6",
+    "splits.folds=2",
+    "training.max_epochs=4",
+    "training.patience=null",
+    "space.learning_rate=[0.3, 0.03]",
+)
+"""Networks that learn fast, so that the best epochs of many are not the last ones."""
 BEFORE = ("export.train_on=before_holdout",)
 
 
@@ -108,6 +117,10 @@ def test_the_holdout_score_is_that_of_networks_trained_with_the_library(folder: 
         fitted = fit(panel, plan.splits.holdout, model, spec, plan.forecast)
         return predict(fitted.network, fitted.scaler, panel, cutoffs, plan.forecast)[..., 0, 0].astype(np.float64)
 
+    epochs = [refit_epochs(store.trial(trial.number).user_attrs["result"]["best_epochs"]) for trial in record.complete]
+    assert min(epochs) < 4
+    for name, baseline in record.baselines.items():
+        assert baseline.holdout == pytest.approx(float(np.abs(of_baseline(name) - truth).mean()), rel=1e-6)
     blend = sum(weight * forecast(number) for number, weight in members_of(record).items())
     assert record.holdout is not None
     assert record.holdout.score == pytest.approx(float(np.abs(blend - truth).mean()), rel=1e-6)

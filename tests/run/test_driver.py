@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from helpers.drivers import NUMBERS, Notes, drive, plan_of
+from helpers.drivers import NUMBERS, Clock, Notes, drive, plan_of
 from optuna.trial import TrialState
 
 from search.errors import NotAJournal, StudyFileError, StudyMismatch, StudyNotFound
+from search.executors.base import TIME_IS_UP
 from search.run.selection import why_nothing_to_export
 from search.run.state import SearchState
 from search.study.paths import StudyPaths
@@ -73,6 +74,26 @@ def test_a_search_that_is_killed_while_it_notes_the_baselines_scores_the_others_
             drive(tmp_path, *RANDOM)
     store = drive(tmp_path, *RANDOM)
     assert set(store.get("baselines")) == set(store.get("calibrations")) == set(BASELINES)
+
+
+# --- time -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_time_ends_a_running_trial_and_none_begins_after_it(tmp_path: Path) -> None:
+    long = ("training.max_epochs=300", "training.patience=null")
+    store = drive(tmp_path, *RANDOM, *long, timeout=100.0, clock=Clock(per_look=4.0))
+    (trial,) = store.record().trials
+    assert trial.reason == TIME_IS_UP
+    assert 0 < len(trial.curve) < 300
+
+
+def test_the_time_that_is_spent_is_stored_while_the_search_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is killed cannot store it at the end."""
+    monkeypatch.setattr("search.run.driver._NOTE_SECONDS", -1.0)
+    store = drive(tmp_path, *RANDOM, "search.trials=1", timeout=1e6, spent=500.0)
+    assert store.get("elapsed") > 500
 
 
 # --- out-of-fold outputs ----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.drivers import Notes, finish, plan_of
+from helpers.drivers import Clock, Notes, finish, plan_of
 from helpers.studies import shop_table
 
 from lstmgru.bundle import load_bundle
@@ -115,17 +115,6 @@ def test_a_study_of_an_earlier_version_stays_finished(tmp_path: Path) -> None:
 
 
 # --- time -------------------------------------------------------------------------------------------------------------
-
-
-class Clock:
-    """Seconds that pass at every look."""
-
-    def __init__(self, per_look: float) -> None:
-        self._now, self._per_look = 0.0, per_look
-
-    def __call__(self) -> float:
-        self._now += self._per_look
-        return self._now
 
 
 def test_where_no_time_is_left_the_scored_network_is_exported_and_said_to_be(tmp_path: Path) -> None:

@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.drivers import drive
+from helpers.drivers import Notes, drive, plan_of
 from helpers.studies import TINY, search, search_here, shop_table, shown, write_study
 
 from lstmgru.bundle import load_bundle
 from search import run_study
+from search.run.runner import run
+from search.study.paths import StudyPaths
+from search.study.records import TrialRecord
+from search.study.store import StudyStore
 
 UNTRACKED = ("--set", "tracking.enabled=false")
 BEFORE = "export: {train_on: before_holdout}\n"
@@ -185,6 +189,71 @@ def test_from_python_in_silence(
     assert ranked["folds"].is_monotonic_increasing
     assert len(ranked) == 2 - sum(trial.state != "COMPLETE" for trial in result.study.trials) + 6
     assert len(result.predict(shop_table())) == 3
+
+
+def stored(folder: Path) -> StudyStore:
+    store = StudyStore.find(StudyPaths(folder, "tiny"))
+    assert store is not None
+    return store
+
+
+def test_the_time_of_a_run_is_stored_at_its_end(folder: Path) -> None:
+    assert stored(folder).get("elapsed") > max(trial["seconds"] for trial in shown(folder)["trials"])
+
+
+class _Stopped(Exception):
+    """Ends a run of a test."""
+
+
+class _UntilItIsSaid(Notes):
+    """Ends a run when a message begins so, or when a trial ends."""
+
+    def __init__(self, beginning: str) -> None:
+        super().__init__()
+        self._beginning = beginning
+
+    def on_message(self, text: str) -> None:
+        """Kept."""
+        super().on_message(text)
+        if text.startswith(self._beginning):
+            raise _Stopped
+
+    def on_trial(self, trial: TrialRecord, progress: object) -> None:
+        """There should be none."""
+        raise AssertionError(f"trial {trial.number} was run")
+
+
+class _UntilThePlan(Notes):
+    """Ends a run when the study is open."""
+
+    def on_plan(self, plan: object, study: object) -> None:
+        """The end."""
+        raise _Stopped
+
+
+def test_the_time_limit_is_a_total_over_all_runs(tmp_path: Path) -> None:
+    drive(tmp_path, "search.trials=1").set("elapsed", 3590.0)
+    listener = _UntilItIsSaid("the time budget of 3600 s ended the search after 1 of 3 trials; rerun with a longer ")
+    plan = plan_of(tmp_path, "search.trials=3", "search.timeout=3600")
+    with pytest.raises(_Stopped):
+        run(plan, folder=tmp_path, fresh=False, listener=listener)
+
+
+def test_fresh_removes_everything_of_the_old_study_and_nothing_else(tmp_path: Path) -> None:
+    drive(tmp_path, "search.trials=1")
+    paths = StudyPaths(tmp_path, "tiny")
+    uid = stored(tmp_path).get("uid")
+    others = [paths.studies / "other.bundle", paths.studies / "tiny.compare.report"]
+    for folder in (paths.bundle, paths.report, paths.predictions, *others):
+        folder.mkdir(exist_ok=True)
+        (folder / "old").touch()
+    with pytest.raises(_Stopped):
+        run(plan_of(tmp_path), folder=tmp_path, fresh=True, listener=_UntilThePlan())
+    left = {path.name for path in paths.studies.iterdir() if path.suffix != ".lock"}
+    assert left == {"tiny.journal", "other.bundle", "tiny.compare.report"}
+    assert all((folder / "old").exists() for folder in others)
+    assert stored(tmp_path).get("uid") != uid
+    assert {trial.state for trial in stored(tmp_path).record().trials} == {"WAITING"}
 
 
 @pytest.mark.slow

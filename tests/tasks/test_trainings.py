@@ -137,7 +137,9 @@ def test_a_member_is_trained_again_on_its_part_for_its_epochs(
         assert fitted.scaler.mean[0, 0] == pytest.approx(values.mean(), rel=1e-6)
         assert fitted.scaler.scale[0, 0] == pytest.approx(values.std(), rel=1e-5)
     else:
-        steps = np.concatenate([plan.sequences.values[slice(*plan.sequences.offsets[each : each + 2])] for each in learned])
+        steps = np.concatenate(
+            [plan.sequences.values[slice(*plan.sequences.offsets[each : each + 2])] for each in learned]
+        )
         assert fitted.encoding.scaler.mean == pytest.approx(steps.mean(axis=0), rel=1e-4, abs=1e-5)
     assert (found.epochs, found.stopped) == (2, False)
 
@@ -165,7 +167,9 @@ def test_a_trial_is_scored_by_the_mean_of_the_best_epochs_of_its_folds(study: st
 
     found = run_trial(task_of(plan), plan.search_data(), candidate.model, candidate.train, context)
 
-    curves = [[each.epoch.value for each in context.kept if each.epoch.fold == fold + 1] for fold in range(plan.n_folds)]
+    curves = [
+        [each.epoch.value for each in context.kept if each.epoch.fold == fold + 1] for fold in range(plan.n_folds)
+    ]
     assert [len(curve) for curve in curves] == [EPOCHS] * plan.n_folds
     assert found.fold_scores == tuple(best(curve) for curve in curves)
     assert found.score == pytest.approx(np.mean(found.fold_scores))
@@ -306,5 +310,3 @@ def test_compared_baselines_learn_from_everything_before_the_holdout(plans: dict
     assert outputs is not None
     truth = np.array([forecasts.panel.values[cut : cut + 3, :1] for cut in range(180, 198)])
     assert linear(forecasts) == pytest.approx(np.abs(outputs - truth).mean(), rel=1e-5)
-
-
