@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import platform
 import sys
+from contextlib import suppress
+from io import StringIO
 from typing import Annotated, NoReturn
 
 import typer
@@ -58,17 +62,34 @@ def search(
 
 def main() -> NoReturn:
     """Run a command; invalid input ends with one message on standard error and exit code 2, without a traceback."""
+    # A program that was started with closed streams has none.
+    sys.stdout, sys.stderr = sys.stdout or StringIO(), sys.stderr or StringIO()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # raises what would be raised after the end of the program
     except (SearchError, LstmGruError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 2))
     except OSError as error:
-        # Anything that the system refuses in the user's folder, such as a full disk or a missing permission.
-        if error.filename is None:
-            raise
-        print(f"error: {error.filename} cannot be read or written: {error.strerror}", file=sys.stderr)
-        sys.exit(2)
+        # Anything that the system refuses, such as a full disk or a missing permission.
+        sys.exit(_refused(error))
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0)
+
+
+def _refused(error: OSError) -> int:
+    """Say what the system refused; return the exit code."""
+    file = error.filename
+    if file is None:
+        # Usually standard output. What could not be written is discarded, or Python would try again at its end.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        file = "standard output or a file"
+    if error.errno == errno.EPIPE:
+        return 1  # the reader has what it wanted, as in `show | head`
+    with suppress(OSError):
+        print(f"error: {file} cannot be read or written: {error.strerror or error}", file=sys.stderr)
+    return 2

@@ -55,7 +55,7 @@ def predict(
     Example: python -m search predict studies/weather.bundle --data new.csv --output forecasts.csv
     """
     from lstmgru.bundle.load import load_bundle
-    from lstmgru.data.tables.readers import write_table
+    from lstmgru.data.tables.writers import write_table, write_text
 
     bundle = load_bundle(model)
     names = [name.strip() for name in columns.split(",")] if columns else []
@@ -67,7 +67,7 @@ def predict(
         results, reasons = bundle.predict_available(frame, source=str(data))
     if left_out is not None:
         entries = [{"name": name, "reason": reason} for name, reason in reasons.items()]
-        left_out.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_text(left_out, json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
     if output is None:
         results.to_csv(sys.stdout, index=False)
     else:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from lstmgru.data.tables.writers import write_text
 from search.compare.figures import (
     classes_figure,
     contexts_figure,
@@ -41,9 +42,9 @@ def write_files(comparison: Comparison, folder: Path) -> None:
         OSError: A file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / COMPARISON_JSON).write_text(json.dumps(comparison.to_json(), indent=2) + "\n", encoding="utf-8")
-    (folder / COMPARISON_MARKDOWN).write_text(markdown(comparison), encoding="utf-8")
-    (folder / COMPARISON_PAGE).write_text(comparison_html(comparison, datetime.now().astimezone()), encoding="utf-8")
+    write_text(folder / COMPARISON_JSON, json.dumps(comparison.to_json(), indent=2) + "\n")
+    write_text(folder / COMPARISON_MARKDOWN, markdown(comparison))
+    write_text(folder / COMPARISON_PAGE, comparison_html(comparison, datetime.now().astimezone()))
 
 
 def comparison_html(comparison: Comparison, written: datetime) -> str:

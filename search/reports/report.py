@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lstmgru.data.tables.writers import write_text
 from lstmgru.errors import DataError
 from search.errors import StudyNotFound
 from search.reports.origin import origin_html
@@ -80,7 +81,7 @@ def write_report(study: str, folder: Path, pages: TaskPages, output: Path | None
     if output is None:
         output = paths.report / REPORT_PAGE
         output.parent.mkdir(exist_ok=True)
-    output.write_text(page, encoding="utf-8")
+    write_text(output, page)
     return output
 
 

@@ -13,7 +13,8 @@ import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 
-from lstmgru.data.tables.readers import read_table, write_table
+from lstmgru.data.tables.readers import read_table
+from lstmgru.data.tables.writers import write_table
 from lstmgru.errors import DataError
 
 

@@ -1,8 +1,7 @@
-"""Read and write tables: text files, Parquet and Arrow."""
+"""Read tables: text files, Parquet and Arrow."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,35 +134,3 @@ def _frame(table: pa.Table, path: Path) -> pd.DataFrame:
         ignore_metadata=True, date_as_object=False, split_blocks=True, self_destruct=True
     )
     return frame
-
-
-def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame without its index, atomically.
-
-    Args:
-        frame: The table.
-        path: Ends in ``.csv``, ``.csv.gz`` or ``.parquet``; an existing file is replaced.
-
-    Raises:
-        DataError: The suffix is unknown, or the file cannot be written.
-    """
-    name = path.name.lower()
-    if not name.endswith((".csv", ".csv.gz", ".parquet")):
-        raise DataError(f"{path}: a table is written as .csv, .csv.gz or .parquet but the name ends in {path.suffix!r}")
-    if not path.parent.is_dir():
-        raise DataError(f"{path} cannot be written: {path.parent} is not a directory; choose another place")
-    try:
-        _write_whole(frame.to_parquet if name.endswith(".parquet") else frame.to_csv, path)
-    except OSError as error:
-        # The message of the error would name the temporary file.
-        reason = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise DataError(f"{path} cannot be written: {reason}; choose another place") from error
-
-
-def _write_whole(write: Callable[..., object], path: Path) -> None:
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        write(partial, index=False)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from lstmgru.data.tables.writers import write_csv, write_text
 from lstmgru.evaluation.baselines import FittedBaseline
 from lstmgru.evaluation.blending import blended, blended_folds, same_shapes
 from search.errors import NoTrialCompleted
@@ -265,9 +266,9 @@ def _write_forecasts(job: ForecastJob, evaluation: ForecastEvaluation, blend: Fo
         spec.levels if len(blend.lower) else (),
     )
     job.report.mkdir(parents=True, exist_ok=True)
-    table.to_csv(job.report / FORECASTS_TABLE, index=False)
+    write_csv(table, job.report / FORECASTS_TABLE)
     page = forecasts_html(table, title=f"{job.provenance['study']}: forecasts of the holdout")
-    (job.report / FORECASTS_PAGE).write_text(page, encoding="utf-8")
+    write_text(job.report / FORECASTS_PAGE, page)
 
 
 def _write_attention(job: ForecastJob, bundle: ForecastBundle) -> None:
@@ -277,7 +278,7 @@ def _write_attention(job: ForecastJob, bundle: ForecastBundle) -> None:
     path = job.report / ATTENTION_TABLE
     path.unlink(missing_ok=True)
     if any(member.has_attention for member in bundle.networks):
-        attention_table(bundle).to_csv(path, index=False)
+        write_csv(attention_table(bundle), path)
 
 
 def _difference(data: ForecastData, evaluation: ForecastEvaluation, blend: Forecasts, others: Errors) -> Interval:

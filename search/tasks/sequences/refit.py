@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lstmgru.data.tables.writers import write_csv
 from lstmgru.evaluation.blending import Criterion, blended
 from lstmgru.evaluation.metrics import find_metric
 from search.study.paths import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE
@@ -125,10 +126,11 @@ def _write_tables(job: SequenceJob, evaluation: SequenceEvaluation, outputs: Out
     """The labels of the holdout, and what was confused; tables of an earlier winner go."""
     folder = job.report
     folder.mkdir(parents=True, exist_ok=True)
-    predictions(job.data, job.holdout, outputs).to_csv(folder / PREDICTIONS_TABLE, index=False)
+    write_csv(predictions(job.data, job.holdout, outputs), folder / PREDICTIONS_TABLE)
     if job.data.labels.classes:
-        evaluation.per_class(outputs).to_csv(folder / CLASSES_TABLE, index=False)
-        confusion_table(job.data.labels.classes, evaluation.confusion(outputs)).to_csv(folder / CONFUSION_TABLE)
+        write_csv(evaluation.per_class(outputs), folder / CLASSES_TABLE)
+        confusion = confusion_table(job.data.labels.classes, evaluation.confusion(outputs))
+        write_csv(confusion, folder / CONFUSION_TABLE, index=True)
 
 
 def predictions(data: SequenceData, split: SequenceSplit, outputs: Outputs) -> pd.DataFrame:

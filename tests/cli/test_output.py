@@ -1,0 +1,45 @@
+"""Output that cannot be written is one line and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.studies import program_environment
+
+FULL = Path("/dev/full")
+
+
+def schema(stdout: int | None, stderr: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    """A command that needs no study, with that standard output; ``None``: a closed one."""
+    command = [sys.executable, "-m", "search", "schema"]
+    if stdout is None:
+        command = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
+    environment = program_environment()
+    return subprocess.run(command, stdout=stdout, stderr=stderr, text=True, check=False, env=environment)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
+def test_a_full_disk_behind_standard_output_is_one_line() -> None:
+    with FULL.open("w") as full:
+        done = schema(full.fileno())
+        assert done.returncode == 2
+        assert done.stderr == "error: standard output or a file cannot be read or written: No space left on device\n"
+        assert schema(full.fileno(), full.fileno()).returncode == 2
+
+
+def test_a_pipe_that_nobody_reads_ends_the_command_without_a_word() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = schema(writer)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_a_closed_standard_output_is_not_missed() -> None:
+    done = schema(None)
+    assert (done.returncode, done.stderr) == (0, "")
