@@ -16,6 +16,7 @@ import pytest
 import torch
 from helpers.blends import baseline_member, blend_of
 from helpers.bundle_files import edit, replace_weights
+from helpers.combinations import each_row
 from helpers.forecast_bundles import (
     HORIZON,
     bundle_of,
@@ -193,7 +194,7 @@ def weights(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
 COEFFICIENTS = "members.2.coefficients"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("damage", "match"),
     [
         (edit("members", to=[]), "which is of none of the 0 members"),

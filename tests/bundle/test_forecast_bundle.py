@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 from helpers.forecast_bundles import (
     CONTEXT,
     HORIZON,
@@ -263,7 +264,7 @@ ARRAYS: dict[str, tuple[int, ...]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("change", "match"),
     [
         ({"past": np.ones((2, 7, 5))}, r"past must have the shape \(2, 6, 5\) but has \(2, 7, 5\)"),

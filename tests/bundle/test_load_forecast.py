@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import torch
 from helpers.bundle_files import edit, flip_a_bit, replace_weights, write
+from helpers.combinations import each_row
 from helpers.custom_cells import Elman
 from helpers.forecast_bundles import (
     HORIZON,
@@ -156,7 +157,7 @@ MEMBER = ("members", 0)
 PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("damage", "match"),
     [
         (shutil.rmtree, "shops.bundle does not exist; pass the directory"),
@@ -228,7 +229,10 @@ PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
         ),
     ],
 )
-def test_a_damaged_bundle_is_refused_in_one_line(copy: Path, damage: Callable[[Path], None], match: str) -> None:
+def test_a_damaged_bundle_is_refused_in_one_line(
+    saved: Path, tmp_path: Path, damage: Callable[[Path], None], match: str
+) -> None:
+    copy = Path(shutil.copytree(saved, tmp_path / "shops.bundle"))
     damage(copy)
     with pytest.raises(BundleError, match=match) as caught:
         load_bundle(copy)

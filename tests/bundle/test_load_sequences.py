@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import torch
 from helpers.bundle_files import edit, flip_a_bit, write
+from helpers.combinations import each_row
 from helpers.sequence_bundles import (
     KINDS,
     made,
@@ -69,7 +70,7 @@ def scaled(mean: int, scale: int, channels: int) -> Encoding:
 SCALER = SEQUENCES.networks[0].encoding.scaler
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("make", "match"),
     [
         (changed(SEQUENCES, task=TWO), "the network has 3 outputs, but labels are 2 classes"),
@@ -119,11 +120,6 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(tmp_path_factory.mktemp("models") / "texts.bundle", made("words")[1])
 
 
-@pytest.fixture
-def copy(saved: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(saved, tmp_path / "texts.bundle"))
-
-
 def rewrite_vocabulary(content: bytes) -> Callable[[Path], None]:
     """Another vocabulary, with its true digest."""
 
@@ -134,7 +130,7 @@ def rewrite_vocabulary(content: bytes) -> Callable[[Path], None]:
     return change
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("damage", "match"),
     [
         (lambda folder: (folder / "vocabulary.json").unlink(), "not a complete bundle: vocabulary.json is missing"),
@@ -163,7 +159,10 @@ def rewrite_vocabulary(content: bytes) -> Callable[[Path], None]:
         (flip_a_bit, "weights.safetensors is not the file that bundle.json describes"),
     ],
 )
-def test_a_damaged_bundle_is_refused_in_one_line(copy: Path, damage: Callable[[Path], None], match: str) -> None:
+def test_a_damaged_bundle_is_refused_in_one_line(
+    saved: Path, tmp_path: Path, damage: Callable[[Path], None], match: str
+) -> None:
+    copy = Path(shutil.copytree(saved, tmp_path / "texts.bundle"))
     damage(copy)
     with pytest.raises(BundleError, match=match) as caught:
         load_bundle(copy)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 from helpers.sequence_bundles import (
     KINDS,
     LENGTH,
@@ -199,7 +200,7 @@ def test_codes_are_labeled_as_the_texts_that_they_are_of() -> None:
     np.testing.assert_allclose(found, bundle.predict([TEXTS[0]]).filter(like="p_"), atol=1e-6)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "inputs", "lengths", "match"),
     [
         ("sequences", np.ones((2, 8, 2)), None, r"values must have the shape \(n, 1 to 7, 2\) but has \(2, 8, 2\)"),

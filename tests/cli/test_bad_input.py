@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 from helpers.studies import TINY, search, shop_table, write_study
 
 from search import run_study
@@ -350,7 +351,7 @@ def prepare(folder: Path, case: Case) -> None:
 STUDIES = [*STUDY_FILES, *KEYS, *TABLES, *OPTIONS]
 
 
-@pytest.mark.parametrize("case", STUDIES, ids=[case.name for case in STUDIES])
+@each_row("case", STUDIES)
 def test_a_wrong_study_or_table_is_refused_by_check_and_run(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -371,7 +372,7 @@ def test_a_wrong_budget_is_refused(
     assert_holds(refused(tmp_path, ("run", "tiny.yaml", *options), monkeypatch, capsys), message)
 
 
-@pytest.mark.parametrize(("arguments", "message"), COMMANDS, ids=[" ".join(case[0]) for case in COMMANDS])
+@each_row(("arguments", "message"), COMMANDS)
 def test_a_command_that_cannot_be_done_says_what_is_missing(
     arguments: tuple[str, ...],
     message: tuple[str, ...],
@@ -452,7 +453,7 @@ NEW_TABLES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", NEW_TABLES, ids=[case.name for case in NEW_TABLES])
+@each_row("case", NEW_TABLES)
 def test_a_table_that_does_not_fit_the_model_is_refused(
     case: Case, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

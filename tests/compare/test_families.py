@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.combinations import each_row
 from helpers.comparisons import suggested
 from helpers.drivers import plan_of
 from helpers.running_comparisons import LABEL_STUDIES, label_plan_of
@@ -139,7 +140,7 @@ def test_families_of_a_study_replace_the_default_ones(tmp_path: Path) -> None:
     assert families["narrow"].space["cell"] == plan.space["cell"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("families", "message"),
     [
         ("{a: {cell: lst}, b: {}}", r"compare.families.a.cell must be one of .* but got 'lst'; did you mean 'lstm'\?"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers.combinations import each_row
 from helpers.comparisons import make_baseline, make_counts, make_family, make_label_family, make_score
 
 from search.compare.results import FamilyResult
@@ -20,7 +21,7 @@ def contexts(short: float, long: float, trials: int = 3) -> tuple[ContextScore, 
     return ContextScore(7, 7, trials, short), ContextScore(14, 14, trials, long)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("measure", "changes", "good", "bad"),
     [
         ("latency", {"latency": 0.00075}, "fast single forecasts: 0.75 ms, 0.75 times the median of the others", None),
@@ -74,7 +75,7 @@ def lengths(short: float, long: float, cases: int = 40) -> tuple[LengthScore, ..
     return LengthScore(3, 5, cases, short), LengthScore(6, 9, cases, long)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("measure", "metric", "changes", "good", "bad"),
     [
         ("short", "accuracy", {"lengths": lengths(0.85, 0.9)},

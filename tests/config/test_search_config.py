@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers.combinations import each_row
 from helpers.configs import make_config
 from pydantic import ValidationError
 
@@ -18,7 +19,7 @@ from search.tasks.forecasting.presets import resolve_space
 TWO = {"objectives": ["score", "latency"], "pruner": "none"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("search", "key", "message"),
     [
         ({"sampler": "gp"}, "pruner", "must be none for search.sampler: gp, which uses complete trials only"),

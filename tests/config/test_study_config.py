@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from helpers.combinations import each_row
 from helpers.configs import make_config
 from pydantic import BaseModel, ValidationError
 
@@ -48,7 +49,7 @@ def test_a_study_needs_three_sections_and_fills_in_the_rest() -> None:
     assert all(values is None for key, values in config.space if key != "preset")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "written", "expected"),
     [
         ("hidden_size", 64, Choices((64,))),
@@ -306,7 +307,7 @@ def test_a_study_cannot_be_changed_after_it_was_checked() -> None:
         make_config().search.trials = 0
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("space", "keys"),
     [
         ({}, []),

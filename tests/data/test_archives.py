@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.sequences.table import build_sequences
 from lstmgru.data.tables.archives import read_archive, read_archives
@@ -108,7 +109,7 @@ def test_a_ts_file_without_labels_has_no_target(tmp_path: Path) -> None:
         read_archives(tmp_path / "walks.ts", None)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content", "message"),
     [
         (HEADER + "1:2:3:walk\n", "line 11 has 3 channels but the header has 2; separate them by colons, and put"),

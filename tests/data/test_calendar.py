@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.forecasting.calendar import (
     CALENDAR_FEATURES,
@@ -29,7 +30,7 @@ def turn(time: str, feature: str, timezone: str | None = None) -> float:
     return float(np.arctan2(sin, cos) / (2 * np.pi) % 1)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("feature", "time", "expected"),
     [
         ("minute_of_hour", "2020-01-01T05:15", 0.25),
@@ -125,7 +126,7 @@ def test_the_sine_of_half_a_turn_is_exactly_zero() -> None:
     np.testing.assert_array_equal(values, [[0, 1], [0, -1]])
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("frequency", "features"),
     [
         ("s", ("minute_of_hour", "hour_of_day", "day_of_week", "day_of_year")),

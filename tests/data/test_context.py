@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.forecasting.context import ForecastContext, build_context
 from lstmgru.data.forecasting.panel import build_panel
@@ -71,8 +72,8 @@ def assert_equals_the_panel(context: ForecastContext, panel: SeriesPanel) -> Non
         assert context.last_times[series] == panel.times[cutoff - 1]
 
 
-@pytest.mark.parametrize("frequency", ["15min", "h", "D", "B", "W-SUN", "MS", "QE-DEC"])
-@pytest.mark.parametrize("timezone", [None, "Europe/Paris"])
+@each_row("frequency", ["15min", "h", "D", "B", "W-SUN", "MS", "QE-DEC"])
+@each_row("timezone", [None, "Europe/Paris"])
 def test_a_context_holds_exactly_the_values_of_the_panel(frequency: str, timezone: str | None) -> None:
     frame = shops(frequency, timezone)
     panel = panel_of(frame)
@@ -302,9 +303,7 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("change", "settings", "message"), [case[1:] for case in BAD_TABLES], ids=[case[0] for case in BAD_TABLES]
-)
+@each_row(("change", "settings", "message"), [case[1:] for case in BAD_TABLES])
 def test_a_table_that_does_not_fit_the_model_is_refused(change: Change, settings: dict[str, Any], message: str) -> None:
     frame = shops()
     panel = panel_of(frame)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.tables.frequency import default_season_length, infer_frequency, parse_frequency
 from lstmgru.data.tables.grid import Times, times_at
@@ -37,7 +38,7 @@ def dates(*texts: str) -> Times:
     return np.array(texts, dtype="datetime64[ns]")
 
 
-@pytest.mark.parametrize("alias", ALIASES)
+@each_row("alias", ALIASES)
 def test_a_frequency_is_found_with_and_without_gaps(alias: str) -> None:
     for timezone in (None, "Europe/Paris"):
         times = times_of(alias, timezone=timezone)
@@ -47,7 +48,7 @@ def test_a_frequency_is_found_with_and_without_gaps(alias: str) -> None:
         assert infer_frequency(holes, offsets(35), timezone=timezone) == (alias, 1)
 
 
-@pytest.mark.parametrize("alias", ALIASES)
+@each_row("alias", ALIASES)
 def test_the_future_continues_as_pandas_would(alias: str) -> None:
     for timezone in (None, "Europe/Paris"):
         times = times_of(alias, timezone=timezone)
@@ -99,7 +100,7 @@ def test_integers_count_steps_and_are_never_dates(steps: list[int], expected: in
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("times", "given", "message"),
     [
         (dates("2020-01-01", "2020-01-02", "2020-01-03T05"), "auto", "2020-01-02 is followed by 2020-01-03 05:00:00"),
@@ -153,7 +154,7 @@ def test_a_given_frequency_gets_one_name(given: str, canonical: str) -> None:
     assert parse_frequency(canonical) == parse_frequency(given)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("frequency", "expected"),
     [
         ("ms", 1), ("s", 60), ("10s", 6), ("min", 60), ("5min", 288), ("15min", 96), ("h", 24), ("6h", 4), ("7h", 1),

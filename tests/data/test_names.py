@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 from helpers.panels import training_cutoffs
 
 from lstmgru.data.forecasting.panel import build_panel
@@ -23,7 +24,7 @@ def names_of(column: pd.Series) -> list[str | None]:
     return [None if place < 0 else found.distinct[place] for place in found.places]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("column", "expected"),
     [
         (pd.Series(["b", "a", None, "b"]), ["b", "a", None, "b"]),
@@ -42,7 +43,6 @@ def names_of(column: pd.Series) -> list[str | None]:
         (pd.Series([2, 1]).astype("category"), ["2", "1"]),
         (pd.Series(["x"], dtype="string"), ["x"]),
     ],
-    ids=lambda value: str(value.dtype) if isinstance(value, pd.Series) else "",
 )
 def test_a_name_is_its_text_whatever_the_type_of_the_column(column: pd.Series, expected: list[str | None]) -> None:
     assert names_of(column) == expected

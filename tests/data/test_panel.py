@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.forecasting.panel import build_panel
 from lstmgru.data.forecasting.series import SeriesPanel
@@ -81,7 +82,7 @@ def test_the_order_of_rows_and_columns_does_not_matter_and_the_table_is_not_chan
     pd.testing.assert_frame_equal(shuffled, before)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "change"),
     [
         ("text", lambda frame: frame.assign(date=frame["date"].dt.strftime("%Y-%m-%d"))),
@@ -309,9 +310,7 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("change", "settings", "message"), [case[1:] for case in BAD_TABLES], ids=[case[0] for case in BAD_TABLES]
-)
+@each_row(("change", "settings", "message"), [case[1:] for case in BAD_TABLES])
 def test_a_bad_table_is_refused_in_one_line(change: Change, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message) as caught:
         panel_of(change(shops()), **settings)

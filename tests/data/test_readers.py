@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.tables.readers import read_table
 from lstmgru.data.tables.writers import write_table
@@ -26,7 +27,7 @@ def write(path: Path, content: str | bytes) -> Path:
 WEATHER = "date,id,rain\n2020-01-01,a,1.5\n2020-01-02,b,\n"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "content", "settings"),
     [
         ("x.csv", WEATHER, {}),
@@ -59,7 +60,7 @@ def test_the_same_table_is_read_from_every_kind_of_text(
     assert frame["rain"].dtype == np.float64
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("cells", "expected"),
     [
         (["1", "2"], [1, 2]),
@@ -168,7 +169,7 @@ BAD_FILES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "settings", "message"), BAD_FILES)
+@each_row(("name", "content", "settings", "message"), BAD_FILES)
 def test_a_bad_file_is_refused_in_one_line_that_names_it(
     tmp_path: Path, name: str, content: str | bytes, settings: dict[str, str], message: str
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.combinations import each_row
 from helpers.datasets import installed
 
 from lstmgru.data.sequences.datasets import load_labeled_data
@@ -29,7 +30,7 @@ def load(path: Path | None, **options: Any) -> Any:
     return load_labeled_data(**{"task": "classification", "path": path, **options})
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content", "name", "options", "layout", "channels", "lengths"),
     [
         (LONG, "d.csv", {"target": "kind", "id": "who", "time": "second"}, "long", ("x", "y"), [2, 1, 1, 1]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.sequences.sequences import LabeledSequences, SequenceSchema
 from lstmgru.data.sequences.splits import SequenceSplits, SequenceSplitSpec, make_sequence_splits
@@ -53,8 +54,8 @@ def check(sequences: LabeledSequences, splits: SequenceSplits, folds: int) -> No
         np.testing.assert_array_equal(np.sort(scored), splits.holdout.train)
 
 
-@pytest.mark.parametrize("folds", [1, 2, 3, 5])
-@pytest.mark.parametrize("holdout", [0.1, 0.2, 0.5])
+@each_row("folds", [1, 2, 3, 5])
+@each_row("holdout", [0.1, 0.2, 0.5])
 def test_every_class_has_its_share_of_every_part(folds: int, holdout: float) -> None:
     sequences = make(unbalanced())
 

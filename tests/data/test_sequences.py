@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.sequences.sequences import LabeledSequences, SequenceSchema
 from lstmgru.data.sequences.table import build_sequences, read_sequences
@@ -262,7 +263,7 @@ def test_labels_that_are_no_numbers_to_learn_are_refused(labels: list[Any], mess
     assert_refused(message, wide_table(kind=labels), WIDE, task="regression")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("columns", "changes", "message"),
     [
         (
@@ -315,7 +316,7 @@ def test_a_cell_of_a_shuffled_table_is_named_by_its_row_there(seed: int) -> None
     assert_refused(f"within sequence 'walk 2', from 'walk' to 'run' in row {row + 1};", frame, LONG)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("parts", "changes", "message"),
     [
         (LONG, {"id": None}, "data.layout: long needs data.id, the column of the sequences; set it$"),

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.sequences import vocabulary
 from lstmgru.data.sequences.vocabulary import PADDING, UNKNOWN, Vocabulary, tokenize
@@ -13,7 +14,7 @@ from lstmgru.errors import SpecError
 from lstmgru.specs.sequences import N_SUBWORDS
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "tokens"),
     [
         ("Go there, NOW!", ["go", "there", ",", "now", "!"]),

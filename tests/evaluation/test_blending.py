@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.evaluation.blending import Criterion, Folds, blended, blended_folds, select
 
@@ -95,8 +96,8 @@ def test_a_longer_selection_is_undone_to_the_best_prefix() -> None:
     assert found.score == 1.0
 
 
-@pytest.mark.parametrize(("rounds", "members"), [(1, 8), (2, 8), (20, 8), (20, 2), (20, 1)])
-@pytest.mark.parametrize("seed", range(6))
+@each_row(("rounds", "members"), [(1, 8), (2, 8), (20, 8), (20, 2), (20, 1)])
+@each_row("seed", range(6))
 def test_the_selection_is_that_of_brute_force(seed: int, rounds: int, members: int) -> None:
     generator = np.random.default_rng(seed)
     quality = generator.uniform(0.5, 1.5, 7)

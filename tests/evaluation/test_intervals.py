@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 from helpers.lazy import LazyModule
 
 from lstmgru.data.forecasting.windows import window_scale
@@ -103,9 +104,9 @@ def test_steps_are_pooled_by_their_size_where_windows_are_few() -> None:
     assert offsets.ravel() == pytest.approx([4 * 2, 4 * 20])
 
 
-@pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("persistence", [0, 1], ids=["independent errors", "random walks"])
-@pytest.mark.parametrize("n_windows", [3, 5, 10])
+@each_row("level", LEVELS)
+@each_row("persistence", [0, 1])
+@each_row("n_windows", [3, 5, 10])
 def test_few_windows_cover_at_least_the_level_on_average(n_windows: int, persistence: int, level: float) -> None:
     shares = []
     for seed in range(200):

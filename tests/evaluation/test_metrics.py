@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.combinations import each_row
 from helpers.panels import make_panel
 from helpers.sequences import CLASSES, NUMBERS
 from helpers.studies import TINY, write_study
@@ -132,11 +133,10 @@ def test_errors_of_another_shape_are_refused() -> None:
         scored.score("total", scored.target)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "options", "message"),
     [
         ("mae", {}, "the metric 'mae' already exists; register yours under another name"),
-        ("taken", {}, "the metric 'taken' already exists"),
         (
             "My-Metric",
             {},
@@ -164,16 +164,17 @@ def test_errors_of_another_shape_are_refused() -> None:
     ],
 )
 def test_an_entry_must_make_sense(name: str, options: dict[str, Any], message: str) -> None:
-    register("taken", lambda target, forecast: target)
     with pytest.raises(SpecError, match=message):
         register(name, **options)
 
 
-def test_registering_again_changes_nothing() -> None:
+def test_registering_again_changes_nothing_and_another_one_needs_another_name() -> None:
     register()
     register()
     add_metric(find_metric("log_error"))
     assert metric_names("forecast").count("log_error") == 1
+    with pytest.raises(SpecError, match="the metric 'log_error' already exists"):
+        register("log_error", lambda target, forecast: target)
 
 
 def test_importing_the_registry_is_cheap() -> None:

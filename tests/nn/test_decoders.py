@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.combinations import each_row
 from helpers.networks import FUTURE, assert_same, copy_weights, make_network, random_inputs
 from torch import Tensor, nn
 
@@ -148,8 +149,8 @@ def test_a_recurrence_goes_forward_what_is_known_of_a_segment_changes_it_and_tho
     assert changed_steps(network, 0) == [0, 1, 2, 3, 4, 5, 6]
 
 
-@pytest.mark.parametrize("decoder", ["linear", "mlp", "recurrent", "parallel"])
-@pytest.mark.parametrize(("context_length", "horizon", "segment_length"), [(9, 4, 1), (9, 7, 4), (10, 2, 5), (5, 5, 5)])
+@each_row("decoder", ["linear", "mlp", "recurrent", "parallel"])
+@each_row(("context_length", "horizon", "segment_length"), [(9, 4, 1), (9, 7, 4), (10, 2, 5), (5, 5, 5)])
 def test_segments_need_not_divide_the_context_or_the_horizon(
     decoder: str, context_length: int, horizon: int, segment_length: int
 ) -> None:

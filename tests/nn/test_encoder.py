@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.combinations import each_row
 from helpers.networks import RunningMean, assert_same
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -223,7 +224,7 @@ def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "_registered", {"running_mean": RunningMean})
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("branches", "merge"), [*((each, "concat") for each in ENCODERS), (ENCODERS[-1], "sum"), (ENCODERS[-1], "gate")]
 )
 def test_a_sequence_is_read_alone_as_among_longer_ones(branches: str, merge: str) -> None:

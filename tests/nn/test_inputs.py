@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers.combinations import each_row
 from helpers.networks import EVERYTHING, assert_same, make_network, random_inputs
 from helpers.panels import make_panel
 
@@ -48,8 +49,8 @@ def test_a_series_has_a_vector_of_its_own_beside_its_static_covariates() -> None
     assert torch.equal(outputs[:, 4:], features.series.weight[[2, 1]])
 
 
-@pytest.mark.parametrize("changed", ["channel", "future", "static", "series"])
-@pytest.mark.parametrize("decoder", ["linear", "mlp", "recurrent", "parallel"])
+@each_row("changed", ["channel", "future", "static", "series"])
+@each_row("decoder", ["linear", "mlp", "recurrent", "parallel"])
 def test_every_kind_of_name_reaches_the_forecast(changed: str, decoder: str) -> None:
     network = make_network(inputs=EVERYTHING, decoder=decoder, series_embedding=3)
     inputs = random_inputs(network)

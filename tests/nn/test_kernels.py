@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.combinations import every_combination, every_pair
+from helpers.combinations import each_row, every_combination, every_pair
 from helpers.studies import program_environment
 from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -169,8 +169,8 @@ def test_a_way_back_can_be_gone_twice_where_the_graph_is_kept(name: str) -> None
         loss.backward()
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", CELLS)
+@each_row("shape", SHAPES)
+@each_row("name", CELLS)
 def test_without_gradients_the_numbers_are_exactly_the_same(name: str, shape: tuple[int, int, int, int]) -> None:
     batch, steps, inputs, size = shape
     cell, x = make(name, inputs, size), draw(1, batch, steps, inputs)
@@ -281,7 +281,7 @@ def test_an_infinite_input_spreads_no_farther_than_in_torch(name: str) -> None:
         assert torch.allclose(own[own.isfinite()], theirs[own.isfinite()], rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "shape", "used"),
     [
         ("gru", (1, 2, 1, 32), True),
@@ -476,8 +476,8 @@ UNUSUAL: dict[str, Callable[[Any, Tensor], Tensor]] = {
 }
 
 
-@pytest.mark.parametrize("call", UNUSUAL)
-@pytest.mark.parametrize("name", CELLS)
+@each_row("call", UNUSUAL)
+@each_row("name", CELLS)
 @forced
 def test_what_is_unusual_runs_in_the_operations_of_torch(name: str, call: str) -> None:
     cell, x = make(name, 3, 4, torch.float32), draw(1, 5, 6, 3, dtype=torch.float32)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.combinations import every_combination, every_pair
+from helpers.combinations import each_row, every_combination, every_pair
 from helpers.networks import EVERYTHING, FUTURE, assert_same, make_network, random_inputs
 from torch import Tensor
 
@@ -144,7 +144,7 @@ def test_independent_channels_differ_by_their_embeddings_alone(decoder: str) -> 
 PADDED = InputSpec(n_targets=2, n_inputs=6, n_future=2, categories=((2, 4), (5, 3)), padded=True)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("branches", "options"),
     [
         ("lstm(4)", {}),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.combinations import each_row
 from helpers.networks import assert_same, make_network, random_inputs
 from torch import Tensor
 
@@ -107,9 +108,9 @@ def test_forecasts_move_and_grow_with_their_window_as_the_normalisation_says(
         assert (grown < 0.1) == grows
 
 
-@pytest.mark.parametrize("kind", NORMALIZATIONS)
-@pytest.mark.parametrize("transform", ["none", "difference"])
-@pytest.mark.parametrize("value", [0.0, 3.0])
+@each_row("kind", NORMALIZATIONS)
+@each_row("transform", ["none", "difference"])
+@each_row("value", [0.0, 3.0])
 def test_a_context_that_never_changes_gives_numbers(kind: str, transform: str, value: float) -> None:
     network = make_network(normalization=kind, transform=transform, quantiles=(0.1, 0.5, 0.9))
     inputs = random_inputs(network)

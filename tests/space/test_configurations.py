@@ -7,6 +7,7 @@ from typing import Any
 
 import optuna
 import pytest
+from helpers.combinations import each_row
 
 from search.config.values import Choices, FloatRange, IntRange
 from search.space.configurations import complete, fit, known_configurations
@@ -29,7 +30,7 @@ SPACE = PRESETS["full"].replacing(
 """A space with everything conditional that there is."""
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("configuration", "parameters"),
     [
         ({}, {}),
@@ -69,7 +70,7 @@ def test_optuna_takes_them_as_they_are_and_suggests_the_rest(configuration: dict
     assert {"learning_rate", "cell_1", "hidden_size_2"} <= trial.params.keys()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("configuration", "name", "message"),
     [
         ({"learning_rat": 0.1}, "learning_rat", "is not a parameter of this space; did you mean 'learning_rate'?"),
@@ -168,7 +169,7 @@ def suggested(space: SearchSpace, seed: int) -> dict[str, Any]:
     return trial.params
 
 
-@pytest.mark.parametrize("seed", range(20))
+@each_row("seed", range(20))
 def test_every_candidate_of_a_space_is_one_of_its_own_candidates(seed: int) -> None:
     params = suggested(SPACE, seed)
     assert complete(SPACE, params, fixed(SPACE)) == (params, {})

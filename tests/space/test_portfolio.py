@@ -9,6 +9,7 @@ from typing import Any
 
 import optuna
 import pytest
+from helpers.combinations import each_row
 from helpers.drivers import plan_of
 from helpers.studies import TINY
 
@@ -56,7 +57,7 @@ def labels(data: SequenceFacts, spec: LabelSpec = CLASSES, **space: Any) -> Sear
 # --- what is nearest --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "values", "wanted", "expected"),
     [
         ("context_length", Choices((56, 14, 28)), 0.0, 14),
@@ -155,8 +156,8 @@ FORECASTS = {
 }
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("case", FORECASTS)
+@each_row("preset", PRESETS)
+@each_row("case", FORECASTS)
 def test_every_space_of_forecasts_has_valid_first_candidates(case: str, preset: str) -> None:
     check(forecasts(*FORECASTS[case], preset=preset), "forecasts")
 
@@ -173,8 +174,8 @@ LABELS = {
 }
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("case", LABELS)
+@each_row("preset", PRESETS)
+@each_row("case", LABELS)
 def test_every_space_of_labels_has_valid_first_candidates(case: str, preset: str) -> None:
     facts, spec = LABELS[case]
     check(labels(facts, spec, preset=preset), "texts" if facts.is_text else "numbers")

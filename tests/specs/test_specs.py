@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.errors import SpecError
 from lstmgru.specs import (
@@ -58,7 +59,7 @@ def test_an_architecture_reads_back_as_it_is_written(text: str) -> None:
     assert ModelSpec(parse_branches(text), context_length=5).architecture == text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "text"),
     [
         ({}, "lstm(8) > gru(4)"),
@@ -142,7 +143,7 @@ def test_a_wrong_architecture_says_what_a_layer_looks_like(text: str, message: s
         parse_branches(text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("values", "message"),
     [
         ({"branches": ()}, "branches must have at least one stack and at least one layer"),
@@ -171,7 +172,7 @@ def test_a_model_spec_is_validated(values: dict[str, Any], message: str) -> None
         ModelSpec(**{"branches": ((LayerSpec("gru", 8),),), "context_length": 4, **values})
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("values", "message"),
     [
         ({"learning_rate": 0.0}, "learning_rate must be positive but got 0.0"),

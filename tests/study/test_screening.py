@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from helpers.combinations import each_row
 
 from search.study.records import EpochRecord, TrialRecord
 from search.study.screening import Rung, Screening, rungs
@@ -35,7 +36,7 @@ def test_rungs_follow_the_epochs_of_the_first_fold(
     assert [(rung.epoch, rung.keep) for rung in rungs(max_epochs, n_folds)] == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("others", "own", "passes"),
     [
         ([], 9.0, True),
@@ -47,7 +48,7 @@ def test_rungs_follow_the_epochs_of_the_first_fold(
         ([2.0], 2.0, True),  # a tie
     ],
 )
-@pytest.mark.parametrize("larger_is_better", [False, True])
+@each_row("larger_is_better", [False, True])
 def test_the_best_third_passes_the_first_rung(
     others: list[float], own: float, passes: bool, larger_is_better: bool
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import optuna
 import pytest
-from helpers.combinations import every_pair
+from helpers.combinations import each_row, every_pair
 from pydantic import ValidationError
 
 from lstmgru.specs import CHANNELS, DECODERS, MERGES, NORMALIZATIONS, OPTIMIZERS, POOLINGS, SCHEDULES, ForecastSpec
@@ -49,7 +49,7 @@ def problems(forecast: ForecastSpec = WEEKS, data: DataFacts = ONE, sampler: str
     return str(error.value).split("\n  ")[1:]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("forecast", "room", "contexts", "segments"),
     [
         (ForecastSpec(7, 7), None, (14, 28, 56), (1, 3, 7)),

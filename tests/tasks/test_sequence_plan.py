@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 from helpers.sequence_studies import NOTES, SUMS, WAVES, note_table, sum_table, wave_table, write_label_study
 
 from lstmgru.errors import DataError
@@ -150,7 +151,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("study", "override", "message"), WRONG, ids=[override for _, override, _ in WRONG])
+@each_row(("study", "override", "message"), WRONG)
 def test_what_does_not_fit_is_said_in_one_line(study: str, override: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(StudyFileError, match=message):
         plan_of(tmp_path, study, override)

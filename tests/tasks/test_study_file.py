@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.combinations import each_row
 
 from search.config.validation import config_fields
 from search.config.values import Choices, PositiveRange
@@ -221,7 +222,7 @@ BAD_VALUES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("line", "instead", "expected"), BAD_VALUES, ids=[case[1][:50] for case in BAD_VALUES])
+@each_row(("line", "instead", "expected"), BAD_VALUES)
 def test_a_wrong_value_is_named_with_its_line_its_rule_and_the_way_out(
     line: str, instead: str, expected: list[str], write: Write
 ) -> None:
@@ -292,7 +293,7 @@ BAD_FILES: list[tuple[str | bytes, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("content", "expected"), BAD_FILES, ids=[str(case[1])[:60] for case in BAD_FILES])
+@each_row(("content", "expected"), BAD_FILES)
 def test_a_file_that_is_no_study_is_refused_in_one_line(content: str | bytes, expected: str, write: Write) -> None:
     (problem,) = problems_of(write(content))
 
@@ -380,7 +381,7 @@ def test_an_error_of_a_file_survives_a_pipe_between_processes() -> None:
     assert str(pickle.loads(pickle.dumps(error))) == str(error) == "shop.yaml: 1 problem\n  line 1: data is missing"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("override", "read", "expected"),
     [
         ("training.max_epochs=10", lambda config: config.training.max_epochs, 10),
@@ -421,7 +422,7 @@ def test_the_last_override_of_a_key_counts_and_one_reaches_into_a_range(write: W
     assert config.space.learning_rate == PositiveRange(low=1e-3, high=1e-2, log=True)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("override", "expected"),
     [
         ("trials", "override: must look like key=value, as in training.max_epochs=10, but got 'trials'"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from helpers.combinations import each_row
 from helpers.lazy import LazyModule
 from helpers.panels import make_panel, training_cutoffs
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
@@ -230,9 +231,9 @@ def plain_loop(
 PLAIN = replace(MODEL, dropout=0.0)
 
 
-@pytest.mark.parametrize("ema_decay", [None, 0.9])
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@each_row("ema_decay", [None, 0.9])
+@each_row("schedule", SCHEDULES)
+@each_row("optimizer", OPTIMIZERS)
 def test_chunked_lightning_training_is_a_plain_loop(optimizer: str, schedule: str, ema_decay: float | None) -> None:
     """The same batches in the same order through a loop of a few lines give the same weights."""
     panel, splits, _ = setting()
