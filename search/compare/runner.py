@@ -14,7 +14,7 @@ from search.compare.page import write_files
 from search.compare.results import Comparison, Costs
 from search.compare.search import FamilySearch
 from search.compare.seeds import Retraining, candidate
-from search.compare.store import ComparisonStore, existing_comparison, open_comparison, refuse_study
+from search.compare.store import ComparisonStore, existing_comparison, open_comparison, refuse_study, start_over
 from search.compare.summary import best_trials, summarize
 from search.compare.time_budget import Options, reserved_seconds
 from search.compare.tracking import track
@@ -78,8 +78,7 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
     with exclusive(paths.comparison_lock, f"{plan.name}.compare"):
         refuse_study(paths)
         if fresh and path.exists():
-            listener.on_message(f"starting over: {path} is removed; the trials of the study are kept")
-            path.unlink()
+            start_over(path, plan.name, listener)
         study = StudyStore.find(paths)
         if (begun := existing_comparison(path, plan.name) or study) is not None:
             plan = as_begun(plan, begun)

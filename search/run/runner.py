@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +16,8 @@ from search.run.progress import Listener
 from search.run.resume import open_study
 from search.run.workers import check_registered, make_study_executor
 from search.study.budget import Budget
-from search.study.journal import exclusive, repair
-from search.study.paths import StudyPaths
+from search.study.journal import exclusive, remove, repair, set_aside
+from search.study.paths import StudyPaths, damaged_path
 from search.study.predictions import Predictions
 from search.study.records import StudyRecord
 from search.study.store import StudyStore
@@ -68,8 +69,7 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
     tracker = make_tracker(plan.config, folder, on_problem=listener.on_message)
     with exclusive(paths.lock, plan.name):
         if fresh and paths.journal.exists():
-            listener.on_message(f"starting over: {contents(paths)} will be removed")
-            delete_study(paths)
+            start_over(paths, listener)
         plan, store = open_study(plan, paths, listener)
         listener.on_plan(plan, store.record())
         budget = Budget(plan.config.search.timeout, store.get("elapsed", 0.0), trials=plan.trials)
@@ -78,22 +78,25 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
             return _run(plan, store, budget, tracker, listener, paths)
 
 
-def contents(paths: StudyPaths) -> str:
-    """What :func:`delete_study` would remove, in words."""
+def start_over(paths: StudyPaths, listener: Listener) -> None:
+    """Remove a study's journal, predictions, model and reports, and say so first; its runs in MLflow stay.
+
+    A damaged journal is kept under another name.
+    """
+    folders = {"the predictions": paths.predictions, "the model": paths.bundle}
+    gone = [f"{what} in {folder}" for what, folder in folders.items() if folder.exists()]
+    discard: Callable[[Path], object] = remove
     try:
         repair(paths.journal)
         store = StudyStore.find(paths)
-        trials = f"{len(store.record().trials) if store else 0} trials in {paths.journal}"
+        gone.insert(0, f"{len(store.record().trials) if store else 0} trials in {paths.journal}")
     except NotAJournal:
-        trials = f"the unreadable {paths.journal}"
-    folders = {"the predictions": paths.predictions, "the model": paths.bundle}
-    there = [f"{what} in {folder}" for what, folder in folders.items() if folder.exists()]
-    return " and ".join([", ".join([trials, *there[:-1]]), *there[-1:]])
-
-
-def delete_study(paths: StudyPaths) -> None:
-    """Remove a study's journal, predictions, model and reports; its runs in MLflow stay."""
-    paths.journal.unlink()
+        discard = set_aside
+        listener.on_message(f"{paths.journal} is damaged; it is kept as {damaged_path(paths.journal)}")
+    if gone:
+        words = " and ".join(filter(None, [", ".join(gone[:-1]), gone[-1]]))
+        listener.on_message(f"starting over: {words} will be removed")
+    discard(paths.journal)
     for folder in (paths.predictions, paths.bundle, paths.report):
         shutil.rmtree(folder, ignore_errors=True)
 

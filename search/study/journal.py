@@ -6,15 +6,17 @@ import json
 import os
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from search.errors import NotAJournal, StudyBusy
+from search.errors import StudyBusy
+from search.study.entries import damaged, encode, ends_trial, is_of_study, read_entries, write_checkpoint
+from search.study.paths import checkpoint_path, damaged_path
 
 if TYPE_CHECKING:
-    from optuna.storages import JournalStorage
+    from optuna.storages import BaseStorage, JournalStorage
 
 
 _SECONDS = 1.0
@@ -53,20 +55,33 @@ def repair(path: Path) -> int:
     """Remove an unfinished last line that a killed process left; return the number of bytes removed.
 
     Call it under :func:`exclusive`. Optuna would append to such a line and could not read the file afterwards. The lock
-    of a process that was killed while appending is removed, too.
+    of a process that was killed while appending is removed, too, and so is the checkpoint of a journal that is gone.
 
     Raises:
-        NotAJournal: The file is not a journal; it is not changed.
+        NotAJournal: The file is not a journal, or damaged; it is not changed.
     """
     if not path.exists():
+        checkpoint_path(path).unlink(missing_ok=True)
         return 0
-    content = path.read_bytes()
-    _entries(content, path)
+    _, _, unfinished = read_entries(path)
     path.with_name(path.name + ".lock").unlink(missing_ok=True)
-    keep = content.rfind(b"\n") + 1
-    if keep < len(content):
-        os.truncate(path, keep)
-    return len(content) - keep
+    if unfinished:
+        os.truncate(path, path.stat().st_size - unfinished)
+    return unfinished
+
+
+def remove(path: Path) -> None:
+    """Remove a journal and its checkpoint."""
+    path.unlink(missing_ok=True)
+    checkpoint_path(path).unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged journal, so that nothing in it is lost, and remove its checkpoint; return its new path."""
+    kept = damaged_path(path)
+    path.rename(kept)
+    checkpoint_path(path).unlink(missing_ok=True)
+    return kept
 
 
 class JournalFile:
@@ -75,60 +90,76 @@ class JournalFile:
     Optuna's own backend supports several writers, so it locks, flushes and rereads the file with every entry. Here an
     entry is in the file when :meth:`append_logs` returns: other processes see it, and it survives a kill. Entries about
     the study are flushed to disk together with all entries before them. So are ends of trials, at most once per second:
-    a power failure costs the running trials, which run again anyway, and possibly the last finished one.
+    a power failure costs the running trials, which run again anyway, and possibly the last finished one. The checkpoint
+    follows what was flushed, so the journal may be ahead of it, but never behind.
 
     A process that only reads has the entries that existed when it opened the file.
 
     Args:
         path: The file; created if it does not exist.
 
+    Attributes:
+        path: The file.
+        line: Number of the last line that was handed out.
+        checked: Whether every entry had a checksum when the file was opened.
+
     Raises:
         NotAJournal: The file is not a journal, or damaged.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         path.touch()
-        self._first = 0
+        self._first = self.line = 0
         self._forced = float("-inf")
         self._file: BinaryIO | None = None
-        self._entries = _entries(path.read_bytes(), path)
+        self._entries, self._extent, _ = read_entries(path)
+        self.checked = self._extent.entries == len(self._entries)
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
         """Entries starting at a number; earlier ones cannot be read again."""
         del self._entries[: log_number_from - self._first]
         self._first = log_number_from
-        return iter(tuple(self._entries))
+        for number, entry in enumerate(tuple(self._entries), start=log_number_from + 1):
+            self.line = number
+            yield entry
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Write entries."""
-        lines = [json.dumps(log, separators=(",", ":")) for log in logs]
+        """Write entries.
+
+        Raises:
+            OSError: They cannot be written; the file is as before.
+        """
+        lines, extent = encode(logs, self._extent)
         file = self._opened()
-        file.write("".join(f"{line}\n" for line in lines).encode())
-        file.flush()
+        self._append(file, b"".join(lines))
+        self._extent = extent
+        self._entries += map(json.loads, lines)
         now = time.monotonic()
-        if any(_is_of_study(log) or (_ends_trial(log) and now > self._forced + _SECONDS) for log in logs):
+        if any(is_of_study(log) or (ends_trial(log) and now > self._forced + _SECONDS) for log in logs):
             os.fsync(file.fileno())
             self._forced = now
-        self._entries += map(json.loads, lines)
+            write_checkpoint(self.path, extent)
+
+    def _append(self, file: BinaryIO, content: bytes) -> None:
+        """All of the bytes or none: the next entry would be appended to half a line."""
+        size = os.fstat(file.fileno()).st_size
+        try:
+            while content:
+                content = content[file.write(content) :]
+        except OSError as error:
+            os.truncate(self.path, size)
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def _opened(self) -> BinaryIO:
         """The file, opened at the first entry and closed with this object."""
         if self._file is None:
-            self._file = self._path.open("ab")
+            self._file = self.path.open("ab", buffering=0)
             weakref.finalize(self, self._file.close)
         return self._file
 
     def __reduce__(self) -> tuple[type[JournalFile], tuple[Path]]:
-        return JournalFile, (self._path,)
-
-
-def _is_of_study(entry: Mapping[str, Any]) -> bool:
-    return "study_id" in entry and "datetime_start" not in entry  # otherwise it creates a trial
-
-
-def _ends_trial(entry: Mapping[str, Any]) -> bool:
-    return "datetime_complete" in entry
+        return JournalFile, (self.path,)
 
 
 def open_storage(path: Path) -> JournalStorage:
@@ -142,33 +173,14 @@ def open_storage(path: Path) -> JournalStorage:
 
     # Optuna announces every new study on standard error; the listener of a search reports instead.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return JournalStorage(JournalFile(path))  # type: ignore[arg-type]  # implements the methods of Optuna's backend
-
-
-def _entries(content: bytes, path: Path) -> list[dict[str, Any]]:
-    """The complete lines of a journal; the last one may be unfinished.
-
-    Optuna would append to a last line that is not an entry, and could not read the file afterwards.
-
-    Raises:
-        NotAJournal: A line is not an entry.
-    """
-    *finished, last = content.split(b"\n")
-    entries = [_entry(line) for line in finished]
-    wrong = next((number for number, entry in enumerate(entries, start=1) if entry is None), None)
-    if wrong is None and not finished and last and not last.startswith(b"{"):
-        wrong = 1
-    if wrong is not None:
-        raise NotAJournal(
-            f"{path} is not a valid journal of a study: line {wrong} is not an entry; move the file away, or start "
-            "over with --fresh"
-        )
-    return [entry for entry in entries if entry is not None]
-
-
-def _entry(line: bytes) -> dict[str, Any] | None:
+    file = JournalFile(path)
     try:
-        entry = json.loads(line)
-    except ValueError:
-        return None
-    return entry if isinstance(entry, dict) and "op_code" in entry else None
+        return JournalStorage(file)  # type: ignore[arg-type]  # implements the methods of Optuna's backend
+    except Exception as error:  # a wrong value raises whatever it leads to in Optuna
+        raise damaged(path, f"line {file.line} cannot be replayed ({type(error).__name__}: {error})") from error
+
+
+def unchecked_file(storage: BaseStorage) -> Path | None:
+    """The journal of a storage if some of its entries have no checksum, so that any value may be wrong."""
+    file = getattr(storage, "_backend", None)
+    return file.path if isinstance(file, JournalFile) and not file.checked else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ COMPARISON_PAGE, COMPARISON_MARKDOWN, COMPARISON_JSON = "compare.html", "compare
 COMPARISON_FILES = (COMPARISON_PAGE, COMPARISON_MARKDOWN, COMPARISON_JSON)
 
 _JOURNAL, _LOCK, _BUNDLE, _REPORT, _PREDICTIONS = ".journal", ".lock", ".bundle", ".report", ".predictions"
+_CHECKPOINT, _DAMAGED = ".checkpoint", ".damaged"
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,18 @@ class StudyPaths:
 def report_path(bundle: Path) -> Path:
     """``studies/weather.report`` beside ``studies/weather.bundle``."""
     return bundle.with_name(bundle.name.removesuffix(_BUNDLE) + _REPORT)
+
+
+def checkpoint_path(journal: Path) -> Path:
+    """``studies/weather.checkpoint`` beside ``studies/weather.journal``."""
+    return journal.with_name(journal.name.removesuffix(_JOURNAL) + _CHECKPOINT)
+
+
+def damaged_path(journal: Path) -> Path:
+    """``studies/weather.journal.damaged``, or with a number the first such name that is free."""
+    endings = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+    names = (journal.with_name(f"{journal.name}{_DAMAGED}{ending}") for ending in endings)
+    return next(path for path in names if not path.exists())
 
 
 def studies_in(folder: Path) -> list[str]:

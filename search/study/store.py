@@ -8,6 +8,7 @@ is stored elsewhere.
 from __future__ import annotations
 
 import dataclasses
+import json
 import uuid
 import warnings
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from search.config.objectives import SCORE, Goal
 from search.errors import StudyMismatch
 from search.study.blends import BlendRecord
-from search.study.journal import open_storage
+from search.study.entries import damaged
+from search.study.journal import open_storage, unchecked_file
 from search.study.records import (
     BaselineRecord,
     HoldoutRecord,
@@ -28,6 +30,8 @@ from search.study.records import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from optuna import Study
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial, Trial
@@ -67,13 +71,22 @@ class StudyStore:
 
     @classmethod
     def load(cls, storage: BaseStorage, name: str) -> StudyStore | None:
-        """The study of that name, or ``None`` if there is none or its creation was interrupted."""
+        """The study of that name, or ``None`` if there is none or its creation was interrupted.
+
+        Raises:
+            NotAJournal: The storage is a journal without checksums, and the study has values of wrong types.
+        """
         import optuna
 
         if name not in optuna.study.get_all_study_names(storage):
             return None
         study = optuna.load_study(study_name=name, storage=storage)
-        return cls(study, storage) if _CREATED in study.user_attrs else None
+        if _CREATED not in study.user_attrs:
+            return None
+        store = cls(study, storage)
+        if (journal := unchecked_file(storage)) is not None:
+            store._check_types(journal)
+        return store
 
     @classmethod
     def find(cls, paths: StudyPaths) -> StudyStore | None:
@@ -112,6 +125,20 @@ class StudyStore:
         for key, value in {**attributes, _CREATED: uuid.uuid4().hex}.items():
             study.set_user_attr(key, value)
         return cls(study, storage)
+
+    def _check_types(self, journal: Path) -> None:
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            record = json.dumps(dataclasses.asdict(self.record()), default=str)
+            TypeAdapter(StudyRecord).validate_json(record, strict=True)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise damaged(journal, f"{place} of study '{self.study.study_name}': {first['msg']}") from error
+        except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+            what = f"the values of study '{self.study.study_name}' have wrong types"
+            raise damaged(journal, f"{what} ({type(error).__name__}: {error})") from error
 
     def get(self, key: str, default: Any = None) -> Any:
         """A study attribute."""

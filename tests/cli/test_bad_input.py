@@ -12,11 +12,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from helpers.combinations import each_row
+from helpers.drivers import Notes
 from helpers.studies import TINY, search, shop_table, write_study
 
 from search import run_study
 from search.cli.app import main
-from search.run.runner import contents, delete_study
+from search.run.runner import start_over
 from search.study.paths import StudyPaths
 
 Tree = dict[str, bytes | None]
@@ -545,10 +546,11 @@ def test_a_file_that_is_no_journal_is_left_alone_unless_it_is_to_go(
         assert_holds(
             message, ("tiny.journal is not a valid journal", f"{line} is not an entry", "move the file away", "--fresh")
         )
-    paths = StudyPaths(tmp_path, "tiny")
-    assert contents(paths).startswith(f"the unreadable {journal}")
-    delete_study(paths)
+    before, told, kept = journal.read_bytes(), Notes(), journal.with_name("tiny.journal.damaged")
+    start_over(StudyPaths(tmp_path, "tiny"), told)
+    assert told.notes[0] == f"{journal} is damaged; it is kept as {kept}"
     assert not journal.exists()
+    assert kept.read_bytes() == before
 
 
 @pytest.mark.parametrize(

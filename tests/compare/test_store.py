@@ -10,8 +10,9 @@ from helpers.running_comparisons import TWO, TWO_OF_WAVES, opened, searched, tol
 from helpers.sequence_studies import write_label_study
 from optuna.trial import FixedTrial
 
-from search.compare.store import ORIGIN
-from search.errors import StudyMismatch
+from search.compare.store import ORIGIN, start_over
+from search.errors import NotAJournal, StudyMismatch
+from search.study.paths import StudyPaths
 
 
 def test_trials_of_the_study_count_for_their_family_once(tmp_path: Path) -> None:
@@ -119,3 +120,23 @@ def test_trials_of_a_study_of_labels_count_for_their_family(tmp_path: Path) -> N
         for trial, record in zip(each.ended(), store.records()[each.name], strict=True):
             original = by_number[trial.user_attrs[ORIGIN][1]]
             assert (record.value, record.layers) == (original.value, original.layers)
+
+
+def test_starting_over_keeps_a_damaged_comparison(tmp_path: Path) -> None:
+    opened(tmp_path, text=TWO)
+    path, notes = StudyPaths(tmp_path, "tiny").comparison_journal, Notes()
+    content = path.read_bytes().replace(b'"metric":"mae"', b'"metric":"mse"', 1)
+    path.write_bytes(content)
+    with pytest.raises(NotAJournal, match=r"line \d+ does not match its checksum.* start over with compare --fresh"):
+        opened(tmp_path, text=TWO)
+
+    start_over(path, "tiny", notes)
+    opened(tmp_path, text=TWO)
+    start_over(path, "tiny", notes)
+
+    assert path.with_name("tiny.compare.journal.damaged").read_bytes() == content
+    assert [note.partition("tiny.compare.journal")[2] for note in notes.notes] == [
+        f" is damaged; it is kept as {path}.damaged",
+        " is removed; the trials of the study are kept",
+    ]
+    assert not list(tmp_path.glob("studies/*.journal"))

@@ -10,7 +10,7 @@ import pytest
 from search.compare.store import refuse_study
 from search.errors import StudyMismatch
 from search.study.journal import open_storage
-from search.study.paths import StudyPaths, report_path, studies_in
+from search.study.paths import StudyPaths, checkpoint_path, damaged_path, report_path, studies_in
 from search.study.store import StudyStore
 
 ATTRIBUTES = {"task": "forecast", "config": {}, "identity": {}, "data": {}, "metric": "mae"}
@@ -18,8 +18,8 @@ ATTRIBUTES = {"task": "forecast", "config": {}, "identity": {}, "data": {}, "met
 
 def files(name: str) -> list[Path]:
     paths = StudyPaths(Path(), name)
-    own = [paths.journal, paths.lock, paths.bundle, paths.report, paths.predictions]
-    return [*own, paths.comparison_journal, paths.comparison_lock]
+    own = [paths.journal, paths.lock, paths.bundle, paths.report, paths.predictions, checkpoint_path(paths.journal)]
+    return [*own, paths.comparison_journal, paths.comparison_lock, checkpoint_path(paths.comparison_journal)]
 
 
 def test_a_name_with_dots_is_kept_whole() -> None:
@@ -31,15 +31,17 @@ def test_a_name_with_dots_is_kept_whole() -> None:
             ".bundle",
             ".report",
             ".predictions",
+            ".checkpoint",
             ".compare.journal",
             ".compare.lock",
+            ".compare.checkpoint",
         )
     ]
     assert report_path(Path("models/x.v2")) == Path("models/x.v2.report")
 
 
 def test_no_two_studies_share_a_file() -> None:
-    names = ["x", "x.v2", "x.bundle", "x.lock", "x.report", "x.predictions", "x.v2.lock", "x-compare"]
+    names = ["x", "x.v2", "x.bundle", "x.lock", "x.report", "x.predictions", "x.v2.lock", "x.checkpoint", "x-compare"]
     for one, other in combinations(names, 2):
         assert not {*files(one)} & {*files(other)}
 
@@ -67,6 +69,13 @@ def test_the_studies_of_a_folder_are_named_without_their_comparisons(tmp_path: P
     for name in ("y.journal", "x.v2.journal", "x.v2.compare.journal", "x.lock"):
         (tmp_path / "studies" / name).touch()
     assert studies_in(tmp_path) == ["x.v2", "y"]
+
+
+def test_a_damaged_journal_gets_a_name_that_is_free(tmp_path: Path) -> None:
+    journal = tmp_path / "x.journal"
+    for name in ("x.journal.damaged", "x.journal.damaged-2", "x.journal.damaged-3"):
+        assert damaged_path(journal).name == name
+        damaged_path(journal).touch()
 
 
 def test_a_comparison_does_not_touch_a_study_from_before_its_name_was_reserved(tmp_path: Path) -> None:
