@@ -105,7 +105,7 @@ def test_integers_count_steps_and_are_never_dates(steps: list[int], expected: in
     [
         (dates("2020-01-01", "2020-01-02", "2020-01-03T05"), "auto", "2020-01-02 is followed by 2020-01-03 05:00:00"),
         (dates("2020-01-01T00", "2020-01-01T01", "2020-01-01T02", "2020-01-01T02:30"), "auto", "most rows are h apart"),
-        (dates("2020-01-15", "2020-02-15", "2020-03-15"), "auto", "2020-01-15 is followed by 2020-02-15"),
+        (dates("2020-01-15", "2020-02-15", "2020-03-16"), "auto", "is followed by 2020-0"),
         (np.array([0, 2, 4, 5]), "auto", "most rows are 2 apart, but 4 is followed by 5"),
         (
             dates("2020-01-05", "2020-01-12"),
@@ -121,6 +121,16 @@ def test_integers_count_steps_and_are_never_dates(steps: list[int], expected: in
         (dates("2020-01-01", "2020-01-02"), "-1D", "positive multiple"),
         (dates("2020-01-01", "2020-01-02"), "0D", "positive multiple"),
         (dates("2020-01-01", "2020-01-02"), "bh", "got 'bh'"),
+        (dates("2020-01-01", "2020-01-02"), "MS@31", "got 'MS@31'"),
+        (dates("2020-01-01", "2020-01-02"), "ME@15", "got 'ME@15'"),
+        (dates("2020-01-01", "2020-01-02"), "SUN", "got 'SUN'"),
+        (dates("2020-01-01", "2020-01-02"), "MON-SAT 08:00-17:30 h", "got 'MON-SAT 08:00-17:30 h'"),
+        (dates("2020-01-01", "2020-01-02"), "MON-SAT 17:00-08:00 h", "got 'MON-SAT 17:00-08:00 h'"),
+        (
+            dates("2020-01-05", "2020-01-06"),
+            "MON-SAT",
+            "'MON-SAT' but 2020-01-05 is not one of its times; 'D' would fit",
+        ),
         (dates("2020-01-01", "2020-01-02"), "99999999999999999999D", "got '99999999999999999999D'"),
         (dates("2020-01-01", "2020-01-02"), "9223372036854775806W", "got '9223372036854775806W'"),
         (dates("2020-01-01", "2020-01-02"), "9223372036854775806h", "got '9223372036854775806h'"),
@@ -159,7 +169,8 @@ def test_a_given_frequency_gets_one_name(given: str, canonical: str) -> None:
     [
         ("ms", 1), ("s", 60), ("10s", 6), ("min", 60), ("5min", 288), ("15min", 96), ("h", 24), ("6h", 4), ("7h", 1),
         ("24h", 7), ("D", 7), ("2D", 1), ("7D", 52), ("B", 5), ("W", 52), ("2W", 26), ("MS", 12), ("BME", 12),
-        ("QS", 4), ("YS", 1), ("step", 1),
+        ("QS", 4), ("YS", 1), ("step", 1), ("MON-SAT", 6), ("MON,WED,FRI", 3), ("MON-FRI 08:00-17:00 h", 10),
+        ("MON-FRI 08:00-17:00 h; SAT 08:00-12:00 h", 55), ("MS@15", 12), ("QS-FEB@10", 4),
     ],
 )  # fmt: skip
 def test_a_frequency_has_its_usual_season(frequency: str, expected: int) -> None:

@@ -107,7 +107,7 @@ def _times(model: ForecastModel) -> str:
     if model.frequency == "step":
         return f"integers, {model.step} apart"
     zone = f"with the time zone {escape(model.timezone)}" if model.timezone else "without a time zone"
-    return f"dates of the pandas frequency {escape(model.frequency)}, {zone}"
+    return f"dates of the frequency {escape(model.frequency)}, {zone}"
 
 
 def _scores(model: ForecastModel, description: dict[str, Any]) -> Iterator[str]:

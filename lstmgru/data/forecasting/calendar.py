@@ -188,9 +188,12 @@ def auto_calendar(frequency: str) -> tuple[str, ...]:
         DataError: The frequency is unknown.
     """
     grid = parse_frequency(frequency)
-    if grid.unit == "ns" and grid.size % DAY_NS:
-        within_hour = ("minute_of_hour",) if grid.size < 5 * 60 * 10**9 else ()
+    size = int(np.diff(grid.week).min()) if grid.week else grid.size
+    if grid.unit in ("ns", "week") and size % DAY_NS:
+        within_hour = ("minute_of_hour",) if size < 5 * 60 * 10**9 else ()
         return (*within_hour, "hour_of_day", "day_of_week", "day_of_year")
+    if grid.unit == "week":
+        return ("day_of_week", "day_of_year")
     if grid.unit in ("day", "business day", "ns"):
         days = grid.size // DAY_NS if grid.unit == "ns" else grid.size
         return ("day_of_week", "day_of_year") if days % 7 else ("week_of_year",)

@@ -17,8 +17,9 @@ from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema
 from lstmgru.data.forecasting.series_table import SeriesTable, one_series
 from lstmgru.data.tables.clocks import suggest_change_of_clocks, utc_times
 from lstmgru.data.tables.columns import Names, check_columns, read_ids, read_names, read_numbers
-from lstmgru.data.tables.grid import Grid, positions, times_at
+from lstmgru.data.tables.grid import DAY_NS, Grid, positions, times_at
 from lstmgru.data.tables.timestamps import read_times
+from lstmgru.data.tables.week import recurring_week
 from lstmgru.errors import DataError, SeriesError, counted, show_time
 
 Numbers = npt.NDArray[np.float64]
@@ -221,10 +222,25 @@ def _missing_rows(table: SeriesTable, grid: Grid, way_out: str) -> str:
     steps = positions(grid, table.times, table.offsets, table.timezone)[0]
     missing = int((steps[table.offsets[1:] - 1] + 1).sum(dtype=np.float64)) - len(steps)
     after = int(np.argmax(np.diff(steps) > 1)) + 1
+    week = _week_of(table, grid, missing)
     return (
         f"{table.source}: column {table.schema.time!r} lacks {counted(missing, 'row')} at frequency {grid.alias}, "
-        f"first between {show_time(table.times[after - 1])} and {table.place(after)}; {way_out}"
+        f"first between {show_time(table.times[after - 1])} and {table.place(after)}; "
+        + (f"if there never are others, set data.frequency: {week}; otherwise {way_out}" if week else way_out)
     )
+
+
+def _week_of(table: SeriesTable, grid: Grid, missing: int) -> str | None:
+    """The week that explains most missing rows, such as one without Sundays."""
+    if grid.unit not in ("day", "ns"):
+        return None
+    tick = grid.size * (DAY_NS if grid.unit == "day" else 1)
+    week = recurring_week(table.times, table.offsets, table.timezone, tick, certain=False)
+    if week is None:
+        return None
+    steps, on_grid = positions(week, table.times, table.offsets, table.timezone)
+    left = int((steps[table.offsets[1:] - 1] + 1).sum()) - len(steps)
+    return week.alias if on_grid.all() and left * 10 <= missing else None
 
 
 def fill_cells(table: SeriesTable, gaps: GapPolicy) -> SeriesTable:

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
-from lstmgru.data.tables.grid import DAY_NS, Grid, Integers, Times, Unit, positions, unit_day, unit_number, wall_clock
+from lstmgru.data.tables.grid import (
+    DAY_NS,
+    Grid,
+    Integers,
+    Times,
+    Unit,
+    day_grid,
+    positions,
+    tick_grid,
+    times_alias,
+    unit_day,
+    unit_number,
+    wall_clock,
+)
+from lstmgru.data.tables.week import WEEKDAYS, parse_week, recurring_week
 from lstmgru.errors import DataError, did_you_mean, show_time
 
 STEP = "step"
+_LAST_DAY = 28
+"""Last day that every month has."""
 _MOST_UNITS = 2**63 - 1
 """Maximum number of units between neighboring times, a 64-bit integer."""
 
 _COMMON = ["D", "h", "min", "s", "W-SUN", "B", "MS", "ME", "BMS", "BME", "QS", "QE", "YS", "YE", "15min", "30min"]
-_TICKS = {"h": 3600 * 10**9, "min": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
-_WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 MONTH_UNITS: dict[str, Unit] = {
     "S": "month start", "E": "month end", "BS": "business month start", "BE": "business month end",
@@ -36,7 +52,8 @@ def parse_frequency(alias: str, *, step: int = 1) -> Grid:
     """The grid of a pandas offset alias, or of ``step``.
 
     Args:
-        alias: ``D``, ``15min``, ``W-SUN``, ``2MS``, …, or ``step`` for integer times.
+        alias: ``D``, ``15min``, ``W-SUN``, ``2MS``, …, days of the week (``MON-SAT``), a month and its day (``MS@15``),
+            or ``step`` for integer times.
         step: Distance between two integer times; only used with ``step``.
 
     Raises:
@@ -45,6 +62,9 @@ def parse_frequency(alias: str, *, step: int = 1) -> Grid:
     """
     if alias == STEP:
         return Grid(STEP, "step", step)
+    if (week := parse_week(alias)) is not None:
+        return week
+    alias, _, day = alias.partition("@")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # refuse deprecated aliases
@@ -54,13 +74,18 @@ def parse_frequency(alias: str, *, step: int = 1) -> Grid:
         raise _unknown(alias) from error
     if grid is None or grid.size > _MOST_UNITS:
         raise _unknown(alias)
-    return grid
+    if not day:
+        return grid
+    if grid.unit != "month start" or not day.isdecimal() or not 1 < int(day) <= _LAST_DAY:
+        raise _unknown(f"{alias}@{day}")
+    return on_day(grid, int(day))
 
 
 def _unknown(alias: str) -> DataError:
     return DataError(
         f"data.frequency must be auto, step or a pandas offset alias with a positive multiple such as "
-        f"{', '.join(_COMMON[:9])} but got {alias!r}{did_you_mean(alias, _COMMON)}"
+        f"{', '.join(_COMMON[:9])}, or days of the week such as MON-SAT, but got {alias!r}"
+        f"{did_you_mean(alias, _COMMON)}"
     )
 
 
@@ -74,7 +99,7 @@ def _grid(offset: pd.offsets.BaseOffset) -> Grid | None:
         weekday = getattr(offset, "weekday", None)
         return None if weekday is None else week_grid(n, int(weekday))
     if type(offset) is pd.offsets.BusinessDay and offset.freqstr.endswith("B"):
-        return Grid(_times(n, "B"), "business day", n)
+        return Grid(times_alias(n, "B"), "business day", n)
     if type(offset).__name__ not in _MONTH_OFFSETS:
         return None
     kind, months = _MONTH_OFFSETS[type(offset).__name__]
@@ -82,25 +107,15 @@ def _grid(offset: pd.offsets.BaseOffset) -> Grid | None:
     return month_grid(kind, n * months, months, (int(anchor) - 1) % months)
 
 
-def _times(n: int, alias: str) -> str:
-    return alias if n == 1 else f"{n}{alias}"
-
-
-def tick_grid(nanoseconds: int) -> Grid:
-    """A grid of elapsed time."""
-    unit = next(name for name, size in _TICKS.items() if nanoseconds % size == 0)
-    return Grid(_times(nanoseconds // _TICKS[unit], unit), "ns", nanoseconds)
-
-
-def day_grid(days: int) -> Grid:
-    """A grid of every ``days`` calendar days."""
-    return Grid(_times(days, "D"), "day", days)
+def on_day(grid: Grid, day: int) -> Grid:
+    """A grid of first days of months → one of other days of the same months."""
+    return replace(grid, alias=f"{grid.alias}@{day}", day=day)
 
 
 def week_grid(weeks: int, weekday: int) -> Grid:
     """A grid of every ``weeks`` weeks; ``weekday`` 0 is Monday."""
     # 1970-01-01 was a Thursday, so Mondays are days 4, 11, … since then.
-    return Grid(_times(weeks, f"W-{_WEEKDAYS[weekday]}"), "day", 7 * weeks, modulus=7, phase=(weekday + 4) % 7)
+    return Grid(times_alias(weeks, f"W-{WEEKDAYS[weekday]}"), "day", 7 * weeks, modulus=7, phase=(weekday + 4) % 7)
 
 
 def month_grid(kind: str, months: int, modulus: int, phase: int) -> Grid:
@@ -113,7 +128,7 @@ def month_grid(kind: str, months: int, modulus: int, phase: int) -> Grid:
         alias = f"{business}Q{edge}-{_MONTHS[phase if edge == 'S' else phase + 9]}"
     else:
         alias = f"{business}Y{edge}-{_MONTHS[phase]}"
-    return Grid(_times(months // modulus, alias), MONTH_UNITS[kind], months, modulus, phase)
+    return Grid(times_alias(months // modulus, alias), MONTH_UNITS[kind], months, modulus, phase)
 
 
 def infer_frequency(
@@ -210,12 +225,17 @@ def _candidates(times: Times, offsets: Integers, timezone: str | None) -> Iterat
     wall = wall_clock(times, timezone).astype(np.int64)
     distance = _most_common(wall, offsets)
     if distance % DAY_NS:
-        yield tick_grid(_most_common(times.astype(np.int64), offsets))
+        tick = _most_common(times.astype(np.int64), offsets)
+        if week := recurring_week(times, offsets, timezone, tick):
+            yield week
+        yield tick_grid(tick)
         return
     days = distance // DAY_NS
     day = (wall // DAY_NS).astype("datetime64[D]")
     if days >= 28:
         yield from _month_candidates(day, offsets)
+    if days < 7 and (week := recurring_week(times, offsets, timezone, distance)):
+        yield week
     if days == 1 and _skips_weekends(day):
         yield Grid("B", "business day", 1)
     if days % 7 == 0:
@@ -224,6 +244,14 @@ def _candidates(times: Times, offsets: Integers, timezone: str | None) -> Iterat
 
 
 def _month_candidates(day: Times, offsets: Integers) -> Iterator[Grid]:
+    of_month = int((day[0] - day[0].astype("datetime64[M]").astype("datetime64[D]")).astype(int)) + 1
+    if 1 < of_month <= _LAST_DAY:  # moved to the first days of the months
+        grids = _month_grids(day - (of_month - 1), offsets)
+        yield from (on_day(grid, of_month) for grid in grids if grid.unit == "month start")
+    yield from _month_grids(day, offsets)
+
+
+def _month_grids(day: Times, offsets: Integers) -> Iterator[Grid]:
     for kind, unit in MONTH_UNITS.items():
         numbers = unit_number(unit, day)
         if not (unit_day(unit, numbers) == day).all():
@@ -251,8 +279,8 @@ def _most_common(numbers: Integers, offsets: Integers) -> int:
 def default_season_length(frequency: str) -> int:
     """Steps in the usual season of a frequency; 1 if it has none.
 
-    The season is a day for 5 minutes to hours, an hour for shorter minutes, a minute for seconds, a week for days, and
-    a year for weeks, months and quarters.
+    The season is a day for 5 minutes to hours and for opening hours that are the same on all days, an hour for shorter
+    minutes, a minute for seconds, a week for days and other opening hours, and a year for weeks, months and quarters.
 
     Raises:
         DataError: The frequency is unknown.
@@ -263,6 +291,9 @@ def default_season_length(frequency: str) -> int:
         return 1
     if grid.unit == "business day":
         season = 5
+    elif grid.unit == "week":
+        per_day = set(Counter(row // DAY_NS for row in grid.week).values())
+        season = len(grid.week) if len(per_day) > 1 or per_day == {1} else per_day.pop()
     elif grid.unit == "ns" and size % DAY_NS:
         season = next((season for least, season in _TICK_SEASONS if size >= least), 1)
     elif grid.unit in ("day", "ns"):

@@ -1,7 +1,7 @@
 """Regular time grids: vectorized conversion between times and their numbers on a grid.
 
-A grid has a time every ``size`` units (nanoseconds, days, business days, months). Days and longer units refer to local
-time: a daily series keeps its hour when daylight saving time begins.
+A grid has a time every ``size`` units (nanoseconds, days, business days, months, rows of a week). Days and longer units
+refer to local time: a daily series keeps its hour when daylight saving time begins.
 """
 
 from __future__ import annotations
@@ -14,12 +14,24 @@ import numpy.typing as npt
 import pandas as pd
 
 Unit = Literal[
-    "step", "ns", "day", "business day", "month start", "month end", "business month start", "business month end"
+    "step",
+    "ns",
+    "day",
+    "business day",
+    "month start",
+    "month end",
+    "business month start",
+    "business month end",
+    "week",
 ]
 Times = npt.NDArray[Any]
 Integers = npt.NDArray[np.int64]
 
 DAY_NS = 86_400 * 10**9
+WEEK_NS = 7 * DAY_NS
+MONDAY_NS = -3 * DAY_NS
+"""Time of the Monday before 1970-01-01, a Thursday."""
+_TICKS = {"h": 3600 * 10**9, "min": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 # Limits the memory of intermediate results, which is many times that of the times.
 _BLOCK_ROWS = 262_144
 
@@ -35,6 +47,9 @@ class Grid:
         modulus: Unit numbers on the grid have the remainder ``phase`` modulo ``modulus`` (7 days for a weekly grid);
             1 if series may start anywhere.
         phase: That remainder.
+        day: Day of the month, for the unit ``month start``.
+        week: Times of the rows of a week since its Monday in nanoseconds, for the unit ``week``. If all are whole days,
+            series may have any time of day.
     """
 
     alias: str
@@ -42,11 +57,29 @@ class Grid:
     size: int
     modulus: int = 1
     phase: int = 0
+    day: int = 1
+    week: tuple[int, ...] = ()
 
     @property
     def counts_elapsed_time(self) -> bool:
         """True if times are equidistant regardless of local time."""
         return self.unit in ("step", "ns")
+
+
+def tick_grid(nanoseconds: int) -> Grid:
+    """A grid of elapsed time."""
+    unit = next(name for name, size in _TICKS.items() if nanoseconds % size == 0)
+    return Grid(times_alias(nanoseconds // _TICKS[unit], unit), "ns", nanoseconds)
+
+
+def day_grid(days: int) -> Grid:
+    """A grid of every ``days`` calendar days."""
+    return Grid(times_alias(days, "D"), "day", days)
+
+
+def times_alias(n: int, alias: str) -> str:
+    """The alias of ``n`` times another one: ``D``, ``2D``."""
+    return alias if n == 1 else f"{n}{alias}"
 
 
 def positions(
@@ -135,6 +168,11 @@ def _unit_numbers(grid: Grid, times: Times, timezone: str | None) -> tuple[Integ
     """(rows,) number of the unit that contains a time, and (rows,) time since midnight."""
     wall = wall_clock(times, timezone)
     day = wall.astype("datetime64[D]")
+    if grid.unit == "week":
+        rows = np.array(grid.week)
+        start = wall if (rows % DAY_NS).any() else day.astype("datetime64[ns]")
+        week, within = np.divmod(start.astype(np.int64) - MONDAY_NS, WEEK_NS)
+        return week * len(rows) + np.searchsorted(rows, within, side="right") - 1, wall - start
     return unit_number(grid.unit, day), wall - day
 
 
@@ -161,7 +199,13 @@ def unit_day(unit: Unit, numbers: Integers) -> Times:
 
 
 def _times_of(grid: Grid, numbers: Integers, time_of_day: Times, timezone: str | None) -> Times:
-    day = unit_day(grid.unit, numbers)
+    if grid.unit == "week":
+        week, row = np.divmod(numbers, len(grid.week))
+        rows = np.array(grid.week)[row]
+        day = (7 * week + (MONDAY_NS + rows) // DAY_NS).astype("datetime64[D]")
+        time_of_day = time_of_day + (rows % DAY_NS).astype("timedelta64[ns]")
+    else:
+        day = unit_day(grid.unit, numbers) + (grid.day - 1)
     if len(day) and (day.max() > np.datetime64("2262-04-10") or day.min() < np.datetime64("1677-09-22")):
         raise OverflowError(f"{day.max()} lies outside of the years 1678 to 2261")
     return _utc(day.astype("datetime64[ns]") + time_of_day, timezone)

@@ -95,7 +95,8 @@ class DataConfig(TableConfig):
     frequency: Text = Field(
         "auto",
         description="Frequency of the rows. `auto`: inferred from the timestamps; otherwise a pandas offset alias "
-        "such as `D`, `h`, `15min`, `MS`, or `step` for integer steps.",
+        "such as `D`, `h`, `15min`, `MS`, a week such as `MON-SAT` or `MON-FRI 08:00-17:00 h`, a day of the month such "
+        "as `MS@15`, or `step` for integer steps.",
     )
     timezone: Text | None = Field(
         None,
