@@ -37,6 +37,16 @@ def test_the_arrays_compute_what_scikit_learn_does() -> None:
     assert ((targets - regressor.predict(rows)) ** 2).mean() < 0.1 * targets.var()
 
 
+@pytest.mark.parametrize("categorical", [False, True])
+def test_a_feature_that_training_never_holds_is_ignored(categorical: bool) -> None:
+    rows = np.random.default_rng(0).normal(size=(200, 2))
+    unknown = np.column_stack([rows, np.full(200, np.nan)])
+    alone = fit_ensemble(rows, rows[:, 0], [False, False]).predict(rows)
+    for column in (np.nan, 7.0):
+        new = np.column_stack([rows, np.full(200, column)])
+        assert np.array_equal(fit_ensemble(unknown, rows[:, 0], [False, False, categorical]).predict(new), alone)
+
+
 def test_features_are_what_they_are_called() -> None:
     panel = make_panel((60,), targets=1, past=1, future=1, categories={"future_0": ("a", "b", "c")})
     panel.values[:50, 2] = 1 + 2 * (np.arange(50) % 2)  # a and c only
