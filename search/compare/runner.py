@@ -23,7 +23,7 @@ from search.errors import ComparisonUnfinished, TrackingError
 from search.executors.base import Executor, Job
 from search.executors.loop import interruptible, run_one
 from search.reports.formatting import counted
-from search.run.baselines import baseline_seconds, score_baselines
+from search.run.baselines import baseline_seconds
 from search.run.progress import Listener
 from search.run.resume import as_begun
 from search.run.workers import check_registered, make_study_executor
@@ -33,6 +33,7 @@ from search.study.paths import StudyPaths
 from search.study.records import trial_record
 from search.study.store import StudyStore
 from search.tasks import task_of
+from search.tasks.baselines import baseline_groups, score_baselines
 from search.tasks.data import BaselineResult
 from search.tasks.plan import Plan
 
@@ -176,10 +177,10 @@ class _Comparing:
     def _score_baselines(self, executor: Executor) -> None:
         whole = self._store.whole
         if whole.get("baselines") is None or whole.get("baseline_calibrations") is None:
-            task, data = task_of(self._plan), self._plan.search_data()
-            names = tuple(chain.from_iterable(task.baseline_groups(data)))
+            data = self._plan.search_data()
+            names = tuple(chain.from_iterable(baseline_groups(data)))
             seconds = baseline_seconds(self._time.timeout)
-            outcome = run_one(executor, Job(0, score_baselines, (task, data, names, seconds)))
+            outcome = run_one(executor, Job(0, score_baselines, (data, names, seconds)))
             if outcome.failure is not None:
                 self._listener.on_message(f"the baselines could not be scored: {outcome.failure.reason}")
             else:

@@ -6,17 +6,15 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from search.executors.base import Job
-from search.tasks import task_of
+from search.tasks.baselines import baseline_groups, score_baselines
 from search.tasks.data import BaselineResult, DroppedBaseline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from search.executors.base import JobContext, Outcome
+    from search.executors.base import Outcome
     from search.study.predictions import Outputs
     from search.study.store import StudyStore
-    from search.tasks.base import Task
-    from search.tasks.data import TaskData
     from search.tasks.plan import Plan
 
 # Time limit of one baseline: a share of the time limit of the study, within bounds, in seconds.
@@ -36,13 +34,6 @@ def baseline_seconds(timeout: float | None) -> float:
     return _MOST if timeout is None else min(_MOST, max(_LEAST, _SHARE * timeout))
 
 
-def score_baselines(
-    task: Task[Any, Any, Any], data: TaskData, names: tuple[str, ...], seconds: float, context: JobContext
-) -> dict[str, BaselineResult | DroppedBaseline] | None:
-    """Some baselines on the folds, by name; ``None`` if it was stopped."""
-    return task.score_baselines(data, names, seconds, lambda: context.stop_reason() is not None)
-
-
 class BaselineJobs:
     """Which baselines are still to be scored, and what the study knows of the others.
 
@@ -53,10 +44,10 @@ class BaselineJobs:
     """
 
     def __init__(self, plan: Plan, store: StudyStore, data: Any) -> None:
-        self._task, self._store, self._data = task_of(plan), store, data
+        self._store, self._data = store, data
         self._seconds = baseline_seconds(plan.config.search.timeout)
         known = {**store.get("baselines", {}), **store.get("dropped_baselines", {})}
-        groups = self._task.baseline_groups(plan.search_data())
+        groups = baseline_groups(plan.search_data())
         missing = [tuple(name for name in group if name not in known) for group in groups]
         self._waiting = deque((QUICK - number, names) for number, names in enumerate(missing) if names)
         self._running: set[int] = set()
@@ -71,7 +62,7 @@ class BaselineJobs:
             return None
         key, names = self._waiting.popleft()
         self._running.add(key)
-        return Job(key, score_baselines, (self._task, self._data, names, self._seconds), retries=1)
+        return Job(key, score_baselines, (self._data, names, self._seconds), retries=1)
 
     def take(self, outcome: Outcome, keep: Callable[[str, Outputs | None], None]) -> list[str]:
         """Record the outcome of a job.

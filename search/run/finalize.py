@@ -17,6 +17,7 @@ from search.run.single_job import SingleJob
 from search.study.blends import BlendMember, BlendRecord, SingleRecord, candidate_name
 from search.study.records import BaselineRecord, HoldoutRecord
 from search.tasks import task_of
+from search.tasks.baselines import baseline_groups
 from search.tasks.final import EndData, FinalJob, FinalResult, Member, Recipe, Refitted
 from search.tasks.refit import EVERYTHING, finalize, refit_epochs
 
@@ -128,7 +129,7 @@ class Finalizer:
 
     def _baselines(self) -> tuple[list[str], list[str]]:
         """The quick baselines and the slow ones, of which the best one comes first; slow ones only if scored before."""
-        groups = task_of(self._plan).baseline_groups(self._plan.search_data())
+        groups = baseline_groups(self._plan.search_data())
         folds = {name: each.folds for name, each in self._store.record().baselines.items()}
         sign = 1 if self._plan.direction == "minimize" else -1
         known = {name: sign * value for name, value in folds.items() if value is not None}

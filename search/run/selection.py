@@ -8,7 +8,6 @@ from lstmgru.errors import shorten
 from search.config.objectives import measure_text
 from search.errors import NoTrialCompleted, RefitFailed
 from search.study.blends import candidate_name
-from search.tasks import task_of
 from search.tasks.blend import BlendJob, Chosen, Selected, select_blend
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ class BlendSelection:
             members=most,
             earlier=self._earlier(record) or None,
         )
-        outcome = self._job.run("the selection of a blend", select_blend, lambda: (task_of(plan), self._job.share(job)))
+        outcome = self._job.run("the selection of a blend", select_blend, lambda: (self._job.share(job),))
         if outcome is None:
             return None
         if outcome.failure is not None:

@@ -130,7 +130,7 @@ def run_trial(
     scores: list[float] = []
     best_epochs: list[int] = []
     seconds: list[float] = []
-    backtest = task.backtest(data, model)
+    backtest = data.backtest(model)
     train_seconds = 0.0
     for fold, split in enumerate(data.folds):
         observer = _FoldObserver(context, data, fold, train.max_epochs, scores, start)

@@ -6,17 +6,13 @@ from abc import ABC, abstractmethod
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from search.tasks.data import Backtest, BaselineResult, Data, DroppedBaseline, Model, Split
+from search.tasks.data import Data, Model, Split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from lstmgru.bundle.base import Bundle
-    from lstmgru.evaluation.blending import Criterion
     from lstmgru.evaluation.time_limit import TimeLimit
     from lstmgru.specs import TrainSpec
     from lstmgru.training.training import Observer, Trained
@@ -127,7 +123,7 @@ class Task(ABC, Generic[Data, Split, Model]):
             StudyFileError: The study does not fit its data.
         """
 
-    # Fit and score
+    # Fit
 
     @abstractmethod
     def fit(
@@ -155,27 +151,6 @@ class Task(ABC, Generic[Data, Split, Model]):
             DataError: The split has nothing to learn from for this candidate.
         """
 
-    @abstractmethod
-    def baseline_groups(self, data: Data) -> tuple[tuple[str, ...], ...]:
-        """The names of the baselines for the data, simplest first: quick ones together, then each slow one."""
-
-    @abstractmethod
-    def score_baselines(
-        self, data: Data, names: tuple[str, ...], seconds: float, should_stop: Callable[[], bool]
-    ) -> dict[str, BaselineResult | DroppedBaseline] | None:
-        """Some baselines on the folds, by name; ``None`` if it was stopped.
-
-        Args:
-            data: Of the study.
-            names: The baselines.
-            seconds: Time limit of each; one that takes longer is dropped.
-            should_stop: Asks whether to stop.
-        """
-
-    @abstractmethod
-    def backtest(self, data: Data, model: Model) -> Backtest:
-        """Collects the outputs of a candidate for the folds."""
-
     # Refit
 
     def refit(
@@ -199,14 +174,8 @@ class Task(ABC, Generic[Data, Split, Model]):
     def everything(self, data: Data, holdout: Split) -> Split:
         """The split whose training part is all data, the holdout included; nothing is scored."""
 
-    # Blend
+    # Holdout and export
 
-    fit_baseline: Lazy[Callable[[Data, Split, str, TimeLimit], Any]]
-    """Fits a baseline, given its name, to the training part of a split; raises ``BaselineTooSlow``."""
-    predict_baseline: Lazy[Callable[[Data, Split, Any, TimeLimit], NDArray[np.float32]]]
-    """The outputs of a fitted baseline for the scored part of a split; raises ``BaselineTooSlow``."""
-    criterion: Lazy[Callable[[Data], Criterion]]
-    """Makes what blends are selected by: the study's metric on the kept outputs for the folds."""
     score_holdout: Lazy[Callable[[FinalJob[Data, Split, Model]], HoldoutScores]]
     """Scores a blend and every baseline on the holdout.
 

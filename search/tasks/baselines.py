@@ -1,39 +1,42 @@
-"""How a task scores its baselines: groups, time limits, and what happens to slow ones."""
+"""The baselines of a study on its folds: groups, time limits, and what happens to slow ones."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from lstmgru.errors import BaselineTooSlow
 from lstmgru.evaluation.time_limit import TimeLimit
-from search.tasks.data import BaselineResult, DroppedBaseline
+from search.tasks.data import BaselineResult, DroppedBaseline, TaskData
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from search.executors.base import JobContext
 
 
-def grouped(names: tuple[str, ...], is_slow: Callable[[str], bool]) -> tuple[tuple[str, ...], ...]:
-    """The quick baselines together, then each slow one.
-
-    Args:
-        names: Simplest first.
-        is_slow: Whether a baseline needs a job of its own.
-    """
-    quick = tuple(name for name in names if not is_slow(name))
-    return (quick, *((name,) for name in names if name not in quick))
+def baseline_groups(data: TaskData) -> tuple[tuple[str, ...], ...]:
+    """The names of the baselines for the data, simplest first: quick ones together, then each slow one."""
+    known = data.baselines
+    quick = tuple(name for name, slow in known.items() if not slow)
+    return (quick, *((name,) for name, slow in known.items() if slow))
 
 
-def score_each(
-    names: tuple[str, ...], score: Callable[[str], BaselineResult]
+def score_baselines(
+    data: TaskData, names: tuple[str, ...], seconds: float, context: JobContext
 ) -> dict[str, BaselineResult | DroppedBaseline] | None:
-    """The results of some baselines by name; ``None`` if one was stopped.
+    """Score some baselines on the folds, by name; a job. ``None`` if it was stopped.
 
     Args:
+        data: Of the study.
         names: The baselines.
-        score: Scores one on the folds; may raise ``BaselineTooSlow`` and ``InterruptedError``.
+        seconds: Time limit of each; one that takes longer is dropped.
+        context: Of the job.
     """
     results: dict[str, BaselineResult | DroppedBaseline] = {}
     for name in names:
         try:
-            results[name] = score(name)
+            results[name] = _score(data, name, _fold_limits(len(data.folds), seconds, context))
         except BaselineTooSlow as error:
             results[name] = DroppedBaseline(str(error))
         except InterruptedError:
@@ -41,7 +44,20 @@ def score_each(
     return results
 
 
-def fold_limits(n_folds: int, seconds: float, should_stop: Callable[[], bool]) -> Iterator[TimeLimit]:
+def _score(data: TaskData, name: str, limits: Iterator[TimeLimit]) -> BaselineResult:
+    """A baseline on every fold.
+
+    A metric of quantiles is taken of intervals that are calibrated on the same forecasts, which favors them.
+    """
+    backtest, outputs = data.backtest(), []
+    for number, (fold, limit) in enumerate(zip(data.folds, limits, strict=True)):
+        fitted = data.fit_baseline(fold, name, limit)
+        outputs.append(data.predict_baseline(fold, fitted, limit))
+        backtest.add(number, outputs[-1])
+    return BaselineResult(backtest.score(outputs), backtest.calibration(), backtest.outputs())
+
+
+def _fold_limits(n_folds: int, seconds: float, context: JobContext) -> Iterator[TimeLimit]:
     """The time limit of each fold, begun when it is asked for.
 
     Every fold has an equal share of the time that is left, so that a baseline that is too slow is noticed in the first.
@@ -49,7 +65,7 @@ def fold_limits(n_folds: int, seconds: float, should_stop: Callable[[], bool]) -
     Args:
         n_folds: Number of folds.
         seconds: Of all folds.
-        should_stop: Asks whether to stop.
+        context: Asked whether to stop.
 
     Raises:
         BaselineTooSlow: No time is left.
@@ -57,6 +73,6 @@ def fold_limits(n_folds: int, seconds: float, should_stop: Callable[[], bool]) -
     """
     end = time.monotonic() + seconds
     for number in range(n_folds):
-        limit = TimeLimit((end - time.monotonic()) / (n_folds - number), should_stop)
+        limit = TimeLimit((end - time.monotonic()) / (n_folds - number), lambda: context.stop_reason() is not None)
         limit.check()
         yield limit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lstmgru.evaluation.blending import Criterion, Rank, blended_folds, same_shapes, select
 from search.config.objectives import Bound, Goal
@@ -14,7 +14,6 @@ from search.study.predictions import Outputs
 if TYPE_CHECKING:
     from lstmgru.evaluation.blending import Folds
     from search.executors.base import JobContext
-    from search.tasks.base import Task
     from search.tasks.data import TaskData
 
 
@@ -65,13 +64,13 @@ class Selected:
     unusable: tuple[Candidate, ...] = ()
 
 
-def select_blend(task: Task[Any, Any, Any], job: BlendJob, context: JobContext) -> Selected:
+def select_blend(job: BlendJob, context: JobContext) -> Selected:
     """Select the members of a blend, see :mod:`lstmgru.evaluation.blending`."""
     del context  # it takes seconds at most
     usable = [each for each, outputs in job.outputs.items() if job.data.fits(outputs)]
     unusable = tuple(each for each in job.outputs if each not in usable)
     candidates = same_shapes([job.outputs[each] for each in usable])
-    criterion = task.criterion(job.data)
+    criterion = job.data.criterion()
 
     def allowed(positions: Collection[int]) -> bool:
         return not Goal(bounds=job.bounds).broken(_sums([job.costs.get(usable[each], {}) for each in positions]))

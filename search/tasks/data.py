@@ -13,6 +13,10 @@ import numpy.typing as npt
 from lstmgru.evaluation.metrics import find_metric
 from search.study.predictions import Outputs
 
+if TYPE_CHECKING:
+    from lstmgru.evaluation.blending import Criterion
+    from lstmgru.evaluation.time_limit import TimeLimit
+
 Data = TypeVar("Data", bound="TaskData")
 Split = TypeVar("Split")
 Model = TypeVar("Model")
@@ -60,6 +64,9 @@ class Backtest(Protocol):
     def outputs(self) -> Outputs:
         """The kept outputs of the folds so far."""
 
+    def score(self, outputs: Sequence[Any]) -> float:
+        """The mean score of the outputs for all folds, which were added before."""
+
 
 class TaskData(ABC):
     """What every trial of a study shares; the holdout is hidden in it.
@@ -87,6 +94,36 @@ class TaskData(ABC):
     @abstractmethod
     def output_shape(self) -> tuple[int, ...]:
         """Shape of the outputs for one case, without quantiles."""
+
+    @property
+    @abstractmethod
+    def baselines(self) -> dict[str, bool]:
+        """The names of the baselines for the data, simplest first, and whether each needs a job of its own."""
+
+    @abstractmethod
+    def fit_baseline(self, split: Any, name: str, limit: TimeLimit) -> Any:
+        """A baseline, fitted to the training part of a split.
+
+        Raises:
+            BaselineTooSlow: It takes longer than the limit.
+            DataError: It cannot be fitted.
+        """
+
+    @abstractmethod
+    def predict_baseline(self, split: Any, fitted: Any, limit: TimeLimit) -> npt.NDArray[np.float32]:
+        """The outputs of a fitted baseline for the scored part of a split.
+
+        Raises:
+            BaselineTooSlow: It takes longer than the limit.
+        """
+
+    @abstractmethod
+    def backtest(self, model: Any = None) -> Backtest:
+        """Collects the outputs for the folds of a candidate; ``None``: of a baseline."""
+
+    @abstractmethod
+    def criterion(self) -> Criterion:
+        """What blends are selected by: the mean over the folds of the scores of the kept outputs."""
 
     def fits(self, outputs: Outputs) -> bool:
         """Whether kept outputs belong to these data: of the same folds and cases, with or without quantiles."""

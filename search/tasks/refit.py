@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from lstmgru.evaluation.blending import blended_folds, same_shapes
+from lstmgru.evaluation.blending import Criterion, blended_folds, same_shapes
 from lstmgru.evaluation.time_limit import TimeLimit
 from lstmgru.specs import RecurrentSpec, TrainSpec
 from search.tasks import task_of
@@ -78,10 +78,10 @@ def refit_baseline(
     """
     limit, start = TimeLimit(seconds, lambda: context.stop_reason() is not None), time.monotonic()
     if part == EVERYTHING:
-        fitted = task.fit_baseline(end.data, task.everything(end.data, end.holdout), name, limit)
+        fitted = end.data.fit_baseline(task.everything(end.data, end.holdout), name, limit)
         return Refitted.of_baseline(fitted, None, time.monotonic() - start)
-    fitted = task.fit_baseline(end.data, end.holdout, name, limit)
-    outputs = task.predict_baseline(end.data, end.holdout, fitted, limit)
+    fitted = end.data.fit_baseline(end.holdout, name, limit)
+    outputs = end.data.predict_baseline(end.holdout, fitted, limit)
     return Refitted.of_baseline(fitted, outputs, time.monotonic() - start)
 
 
@@ -99,7 +99,7 @@ def finalize(
     """
     from lstmgru.bundle.save import save_bundle
 
-    folds = None if job.alone else _folds_score(task, job)
+    folds = None if job.alone else _folds_score(job)
     if folds is not None and job.least is not None and job.data.better(folds, job.least) != folds:
         return None
     scores = task.score_holdout(job)
@@ -125,11 +125,12 @@ def finalize(
     )
 
 
-def _folds_score(task: Task[Data, Split, Model], job: FinalJob[Data, Split, Model]) -> float:
+def _folds_score(job: FinalJob[Any, Any, Any]) -> float:
     """The score of the blend on the kept outputs for the folds."""
     outputs = [member.outputs for member in job.members if member.outputs is not None]
     weights = dict(enumerate(job.weights))
-    return task.criterion(job.data).score(blended_folds(same_shapes(outputs), weights))
+    criterion: Criterion = job.data.criterion()
+    return criterion.score(blended_folds(same_shapes(outputs), weights))
 
 
 def _verdict(job: FinalJob[Any, Any, Any], scores: HoldoutScores) -> tuple[str, bool]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from helpers.comparisons import JobContext
 from helpers.drivers import NUMBERS, Notes, drive, plan_of
 
 from search.executors.base import Failure, Outcome
 from search.run.baselines import BaselineJobs, baseline_seconds
 from search.run.resume import open_study
 from search.study.paths import StudyPaths
-from search.tasks import task_of
+from search.tasks.baselines import score_baselines
 from search.tasks.data import BaselineResult, DroppedBaseline
 
 QUICK = ("naive", "seasonal_naive", "linear")
@@ -39,8 +40,8 @@ def test_quick_baselines_are_scored_first_and_one_job_runs_at_a_time(tmp_path: P
     while (job := jobs.next_job(slow=True)) is not None:
         assert job.key < 0
         assert jobs.next_job(slow=True) is None, "trials run beside it"
-        names.append(job.arguments[2])
-        jobs.take(Outcome(job.key, {name: BaselineResult(1.0) for name in job.arguments[2]}), keep=kept.__setitem__)
+        names.append(job.arguments[1])
+        jobs.take(Outcome(job.key, {name: BaselineResult(1.0) for name in job.arguments[1]}), keep=kept.__setitem__)
     assert names == [QUICK, *((name,) for name in SLOW)]
     assert set(kept) == {*QUICK, *SLOW}
 
@@ -64,7 +65,7 @@ def test_a_dropped_baseline_is_named_and_not_tried_again(tmp_path: Path) -> None
     jobs = BaselineJobs(plan_of(tmp_path), store, None)
     job = jobs.next_job(slow=True)
     assert job is not None
-    assert job.arguments[2] == ("seasonal_naive", "linear")
+    assert job.arguments[1] == ("seasonal_naive", "linear")
     found = {"seasonal_naive": BaselineResult(2.0), "linear": DroppedBaseline("it would take 60 s")}
     said = jobs.take(Outcome(job.key, found), keep=lambda name, outputs: None)
     assert said == ["the baseline linear is left out: it would take 60 s"]
@@ -78,13 +79,13 @@ def test_a_dropped_baseline_is_named_and_not_tried_again(tmp_path: Path) -> None
 
 def test_a_baseline_without_time_is_dropped_and_one_that_is_stopped_has_no_result(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, text=NUMBERS.replace("folds: 1", "folds: 2"))
-    task, data = task_of(plan), plan.search_data()
-    found = task.score_baselines(data, ("naive", "theta"), 0.0, lambda: False)
+    data = plan.search_data()
+    found = score_baselines(data, ("naive", "theta"), 0.0, JobContext())
     assert found is not None
     dropped = found["theta"]
     assert isinstance(dropped, DroppedBaseline)
     assert "longer than its limit" in dropped.reason
-    assert task.score_baselines(data, ("naive",), 60.0, lambda: True) is None
-    scored = task.score_baselines(data, ("theta",), 60.0, lambda: False)
+    assert score_baselines(data, ("naive",), 60.0, JobContext(0)) is None
+    scored = score_baselines(data, ("theta",), 60.0, JobContext())
     assert scored is not None
     assert isinstance(scored["theta"], BaselineResult)

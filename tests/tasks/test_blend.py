@@ -14,7 +14,6 @@ from helpers.running_comparisons import LABEL_STUDIES, label_plan_of
 from search.config.objectives import parse_bound
 from search.study.blends import Candidate
 from search.study.predictions import Outputs
-from search.tasks import task_of
 from search.tasks.blend import BlendJob, Selected, select_blend
 
 
@@ -31,7 +30,7 @@ def shifted(plan: Any, *by: float) -> Outputs:
 
 def selected(plan: Any, outputs: dict[Candidate, Outputs], **settings: Any) -> Selected:
     settings = {"costs": {}, "bounds": (), "members": 8, **settings}
-    return select_blend(task_of(plan), BlendJob(plan.search_data(), outputs, **settings), JobContext())
+    return select_blend(BlendJob(plan.search_data(), outputs, **settings), JobContext())
 
 
 def weights(found: Selected) -> dict[Candidate, float] | None:
@@ -148,7 +147,7 @@ def test_labels_are_blended_by_their_metric(study: str, tmp_path: Path) -> None:
 
     outputs: dict[Candidate, Outputs] = {number: noisy(1.5) for number in range(6)}
     found = selected(plan, outputs)
-    criterion = task_of(plan).criterion(data)
+    criterion = data.criterion()
     scores = [criterion.score(each) for each in outputs.values()]
     assert found.chosen is not None
     if criterion.larger_is_better:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from search.tasks.base import Task, lazy
-from search.tasks.data import BaselineResult, DroppedBaseline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from lstmgru.data.forecasting.splits import Split
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from lstmgru.training.training import Observer
     from search.config.study_config import StudyConfig
     from search.tasks.forecasting.config import ForecastStudyConfig
-    from search.tasks.forecasting.data import ForecastBacktest, ForecastData
+    from search.tasks.forecasting.data import ForecastData
     from search.tasks.forecasting.plan import ForecastPlan
 
 
@@ -28,9 +26,6 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
     family = lazy("search.tasks.forecasting.config:ForecastFamilyConfig")
     words = lazy("search.tasks.forecasting.words")
     pages = lazy("search.tasks.forecasting.report:PAGES")
-    fit_baseline = lazy("search.tasks.forecasting.baselines:fit")
-    predict_baseline = lazy("search.tasks.forecasting.baselines:predict")
-    criterion = lazy("search.tasks.forecasting.blend:criterion")
     score_holdout = lazy("search.tasks.forecasting.refit:score_holdout")
     bundle = lazy("search.tasks.forecasting.refit:make_bundle")
     write_holdout = lazy("search.tasks.forecasting.refit:write_holdout")
@@ -69,33 +64,11 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
             short_series=data.short_series,
         )
 
-    def baseline_groups(self, data: ForecastData) -> tuple[tuple[str, ...], ...]:
-        """See :meth:`search.tasks.base.Task.baseline_groups`."""
-        from lstmgru.evaluation.baselines import BASELINES, baseline_names
-        from search.tasks.baselines import grouped
-
-        return grouped(baseline_names(data.panel, data.forecast), lambda name: BASELINES[name].slow)
-
-    def score_baselines(
-        self, data: ForecastData, names: tuple[str, ...], seconds: float, should_stop: Callable[[], bool]
-    ) -> dict[str, BaselineResult | DroppedBaseline] | None:
-        """See :meth:`search.tasks.base.Task.score_baselines`."""
-        from search.tasks.baselines import score_each
-        from search.tasks.forecasting.baselines import score_baseline
-
-        return score_each(names, lambda name: score_baseline(name, data, seconds, should_stop))
-
     def everything(self, data: ForecastData, holdout: Split) -> Split:
         """The split whose training part are all rows; see :meth:`search.tasks.base.Task.everything`."""
         from lstmgru.data.forecasting.splits import whole_split
 
         return whole_split(data.panel, holdout)
-
-    def backtest(self, data: ForecastData, model: ModelSpec) -> ForecastBacktest:
-        """Collects the forecasts of a candidate for the folds."""
-        from search.tasks.forecasting.data import ForecastBacktest
-
-        return ForecastBacktest(data, model.context_length)
 
 
 TASK = ForecastingTask()

@@ -71,10 +71,10 @@ def score_compared_baseline(
         BaselineTooSlow: It takes longer.
         DataError: It cannot be fitted.
     """
-    from lstmgru.evaluation.baselines import fit_baseline, forecaster
+    from lstmgru.evaluation.baselines import forecaster
 
     start = time.perf_counter()
-    fitted = fit_baseline(name, data.panel, holdout, data.forecast, data.context_length, data.short_series, limit)
+    fitted = data.fit_baseline(holdout, name, limit)
     fit_seconds, evaluation = time.perf_counter() - start, data.evaluation(holdout)
     predict = forecaster(data.panel, fitted, limit)
     point = predict(evaluation.cutoffs)

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
     from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
     from lstmgru.data.forecasting.splits import Split
+    from lstmgru.evaluation.baselines.base import FittedBaseline
+    from lstmgru.evaluation.blending import Criterion, Folds
     from lstmgru.evaluation.forecasts import ForecastEvaluation
+    from lstmgru.evaluation.time_limit import TimeLimit
+    from lstmgru.specs import ModelSpec
+
+    Floats = npt.NDArray[np.float32]
 
 
 _MOST_SCORED = 200_000
@@ -88,6 +94,47 @@ class ForecastData(TaskData):
             for evaluation, cases in zip(map(self.evaluation, self.folds), self.kept, strict=True)
         )
 
+    @property
+    def baselines(self) -> dict[str, bool]:
+        """See :attr:`search.tasks.data.TaskData.baselines`."""
+        from lstmgru.evaluation.baselines import BASELINES, baseline_names
+
+        return {name: BASELINES[name].slow for name in baseline_names(self.panel, self.forecast)}
+
+    def fit_baseline(self, split: Split, name: str, limit: TimeLimit) -> FittedBaseline:
+        """A baseline, fitted to the training part of a split."""
+        from lstmgru.evaluation.baselines import fit_baseline
+
+        return fit_baseline(name, self.panel, split, self.forecast, self.context_length, self.short_series, limit)
+
+    def predict_baseline(self, split: Split, fitted: FittedBaseline, limit: TimeLimit) -> Floats:
+        """(windows, H, Y) forecasts of the scored part of a split."""
+        from lstmgru.evaluation.baselines import forecaster
+
+        return forecaster(self.panel, fitted, limit)(self.evaluation(split).cutoffs)
+
+    def backtest(self, model: ModelSpec | None = None) -> ForecastBacktest:
+        """Collects the forecasts of a candidate for the folds; ``None``: of a baseline."""
+        return ForecastBacktest(self, self.context_length if model is None else model.context_length)
+
+    def criterion(self) -> Criterion:
+        """What blends are selected by: the mean over the folds of the scores of the kept windows.
+
+        A metric of quantiles is taken of intervals that are calibrated on the same forecasts, as those of baselines
+        are.
+        """
+        from lstmgru.evaluation.blending import Criterion
+
+        scales: dict[int, Any] = {}
+
+        def score(outputs: Folds) -> float:
+            backtest = ForecastBacktest(self, self.context_length, scales)
+            if backtest.of_quantiles:
+                backtest.add_kept(outputs)
+            return backtest.mean_score(self.kept_evaluations, outputs)
+
+        return Criterion(score, find_metric(self.metric).larger_is_better)
+
     def _evaluation(self, split: Split) -> ForecastEvaluation:
         from lstmgru.evaluation.forecasts import make_evaluation
 
@@ -115,6 +162,7 @@ class ForecastBacktest:
         self._scales = {} if scales is None else scales
         self._scores: list[Any] = []
         self._outputs: list[Any] = []
+        self.of_quantiles = find_metric(data.metric).of_quantiles
 
     def add(self, fold: int, outputs: Any) -> None:
         """A fold's (windows, H, Y) point forecasts, or (windows, H, Y, Q) quantiles, which for Q = 1 are points."""
@@ -162,8 +210,25 @@ class ForecastBacktest:
     def quantiles(self, evaluation: ForecastEvaluation, forecast: Any, calibration: dict[str, Any] | None) -> Any:
         """The calibrated quantiles of point forecasts, where the metric scores them; else ``None``."""
         from lstmgru.evaluation.intervals import Calibration, quantile_forecast
-        from lstmgru.evaluation.metrics import find_metric
 
-        if calibration is None or not find_metric(self._data.forecast.metric).of_quantiles:
+        if calibration is None or not self.of_quantiles:
             return None
         return quantile_forecast(Calibration.from_dict(calibration), forecast, self.scale(evaluation))
+
+    def score(self, outputs: Sequence[Any]) -> float:
+        """The mean score of the forecasts of all folds, which were added before."""
+        return self.mean_score([self._data.evaluation(fold) for fold in self._data.folds], outputs)
+
+    def mean_score(self, evaluations: Sequence[ForecastEvaluation], outputs: Sequence[Any]) -> float:
+        """The mean over some windows of each fold of the scores of their forecasts; intervals are of what was added."""
+        calibration = self.calibration() if self.of_quantiles else None
+        scores = [
+            evaluation.score(self._data.metric, _points(values), self.quantiles(evaluation, values, calibration))
+            for evaluation, values in zip(evaluations, outputs, strict=True)
+        ]
+        return sum(scores) / len(scores)
+
+
+def _points(forecast: Any) -> Any:
+    """(windows, H, Y): the median of (windows, H, Y, Q) quantiles."""
+    return forecast if forecast.ndim == 3 else forecast[..., forecast.shape[-1] // 2]

@@ -6,10 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from search.tasks.base import Task, lazy
-from search.tasks.data import BaselineResult, DroppedBaseline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from lstmgru.data.sequences.splits import SequenceSplit
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from lstmgru.training.training import Observer
     from search.config.study_config import StudyConfig
     from search.tasks.sequences.config import SequenceStudyConfig
-    from search.tasks.sequences.data import SequenceBacktest, SequenceData
+    from search.tasks.sequences.data import SequenceData
     from search.tasks.sequences.plan import SequencePlan
 
 
@@ -29,9 +27,6 @@ class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
     family = lazy("search.tasks.sequences.config:SequenceFamilyConfig")
     words = lazy("search.tasks.sequences.words")
     pages = lazy("search.tasks.sequences.report:PAGES")
-    fit_baseline = lazy("search.tasks.sequences.baselines:fit")
-    predict_baseline = lazy("search.tasks.sequences.baselines:predict")
-    criterion = lazy("search.tasks.sequences.refit:criterion")
     score_holdout = lazy("search.tasks.sequences.refit:score_holdout")
     bundle = lazy("search.tasks.sequences.refit:make_bundle")
     write_holdout = lazy("search.tasks.sequences.refit:write_holdout")
@@ -70,34 +65,11 @@ class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
             vectors=data.vectors,
         )
 
-    def baseline_groups(self, data: SequenceData) -> tuple[tuple[str, ...], ...]:
-        """See :meth:`search.tasks.base.Task.baseline_groups`."""
-        from lstmgru.evaluation.sequence_baselines import SEQUENCE_BASELINES, sequence_baseline_names
-        from search.tasks.baselines import grouped
-
-        names = sequence_baseline_names(data.sequences, data.labels)
-        return grouped(names, lambda name: SEQUENCE_BASELINES[name].slow)
-
-    def score_baselines(
-        self, data: SequenceData, names: tuple[str, ...], seconds: float, should_stop: Callable[[], bool]
-    ) -> dict[str, BaselineResult | DroppedBaseline] | None:
-        """See :meth:`search.tasks.base.Task.score_baselines`."""
-        from search.tasks.baselines import score_each
-        from search.tasks.sequences.baselines import score_baseline
-
-        return score_each(names, lambda name: score_baseline(name, data, seconds, should_stop))
-
     def everything(self, data: SequenceData, holdout: SequenceSplit) -> SequenceSplit:
         """The split whose training part are all sequences; see :meth:`search.tasks.base.Task.everything`."""
         from lstmgru.data.sequences.splits import whole_split
 
         return whole_split(holdout)
-
-    def backtest(self, data: SequenceData, model: SequenceModelSpec) -> SequenceBacktest:
-        """Collects the outputs of a candidate for the folds."""
-        from search.tasks.sequences.data import SequenceBacktest
-
-        return SequenceBacktest(data)
 
     def smallest(self, data: SequenceData, model: SequenceModelSpec) -> tuple[SequenceData, SequenceModelSpec]:
         """The same with vectors of one feature for the tokens of texts."""

@@ -85,14 +85,13 @@ def score_compared_baseline(
         DataError: It cannot be fitted.
     """
     from lstmgru.data.sequences.raw import RawSequences
-    from lstmgru.evaluation.sequence_baselines import fit_sequence_baseline
 
     del calibration
     data.evaluation(holdout).check(data.metric)
     start = time.perf_counter()
-    fitted = fit_sequence_baseline(name, data.sequences, holdout.train, data.labels, limit)
+    fitted = data.fit_baseline(holdout, name, limit)
     fit_seconds, numbers = time.perf_counter() - start, holdout.evaluation
-    outputs = fitted.predict(RawSequences.of(data.sequences, numbers), limit)
+    outputs = data.predict_baseline(holdout, fitted, limit)
     longest = numbers[np.argmax(case_lengths(data.sequences, numbers))]
     one, batch = (RawSequences.of(data.sequences, np.full(count, longest)) for count in (1, BATCH))
     return BaselineScores(

@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.data.tables.writers import write_csv
-from lstmgru.evaluation.blending import Criterion, blended
-from lstmgru.evaluation.metrics import find_metric
+from lstmgru.evaluation.blending import blended
 from search.study.paths import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE
 from search.tasks.final import FinalJob, HoldoutScores, Member
 from search.tasks.sequences.data import SequenceData
@@ -20,30 +19,12 @@ if TYPE_CHECKING:
     from lstmgru.bundle import Bundle, SequenceBundle
     from lstmgru.bundle.sequences.members import SequenceMember
     from lstmgru.data.sequences.splits import SequenceSplit
-    from lstmgru.evaluation.blending import Folds
     from lstmgru.evaluation.sequences import SequenceEvaluation
     from lstmgru.specs import SequenceModelSpec
     from lstmgru.training.fit_sequences import SequenceFitResult
 
     SequenceJob = FinalJob[SequenceData, SequenceSplit, SequenceModelSpec]
     Outputs = npt.NDArray[np.float32]
-
-
-def criterion(data: SequenceData) -> Criterion:
-    """What blends are selected by: the mean over the folds of the scores of the kept sequences.
-
-    Between equal scores of classes, as those of accuracy often are, the log loss decides.
-    """
-
-    def mean(metric: str, outputs: Folds) -> float:
-        scored = zip(data.kept_evaluations, outputs, strict=True)
-        return sum(evaluation.score(metric, values) for evaluation, values in scored) / len(outputs)
-
-    return Criterion(
-        lambda outputs: mean(data.metric, outputs),
-        larger_is_better=find_metric(data.metric).larger_is_better,
-        tie_break=(lambda outputs: mean("log_loss", outputs)) if data.labels.classes else None,
-    )
 
 
 def score_holdout(job: SequenceJob) -> HoldoutScores:
