@@ -14,14 +14,17 @@ from search.cli.console import short_path
 from search.errors import TrackingError
 from search.reports.formatting import counted
 from search.reports.holdout.prediction_tables import CLASS_HEAD
-from search.reports.leaderboard import Row, is_blended, leaderboard, leaderboard_columns
+from search.reports.leaderboard import Column, Row, is_blended, leaderboard, leaderboard_columns
 from search.study.paths import report_path
 from search.study.records import HoldoutRecord, StudyRecord
 from search.tasks import find_task
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from search.compare.results import Comparison
     from search.compare.tables import TextTable
+    from search.config.objectives import Goal
 
 _SHOWN_TRIALS = 10
 _MOST_CLASSES = 12
@@ -32,7 +35,7 @@ def print_study(console: Console, study: StudyRecord) -> None:
     """Leaderboard, holdout, verdict, and the files and commands that follow."""
     console.print()
     rows, hidden = _shown_rows(study)
-    console.print(_leaderboard_table(study, rows))
+    console.print(_leaderboard_table(study, rows, console.width))
     text = f"{counted(len(study.trials), 'trial')}: {', '.join(study.counted_states)}"
     console.print(text + (f"; {hidden} more not shown" if hidden > 0 else ""))
     for line in _goal_lines(study):
@@ -108,12 +111,17 @@ def _shown_rows(study: StudyRecord) -> tuple[list[Row], int]:
     return shown, hidden
 
 
+_DISPENSABLE = {"seconds": "", "parameters": "n_parameters"}
+"""Columns of the leaderboard that a narrow terminal leaves out, in this order, unless they are an objective."""
+_READABLE = 36
+"""Characters of a line of an architecture that can be read."""
+_BORDER = 3
 _STYLES = {"blend": "bold", "baseline": "cyan"}
 
 
-def _leaderboard_table(study: StudyRecord, rows: list[Row]) -> Table:
+def _leaderboard_table(study: StudyRecord, rows: list[Row], width: int) -> Table:
     table = Table(title=f"{study.study}: leaderboard, {study.metric}", title_justify="left", title_style="bold")
-    columns = leaderboard_columns(study.goal, blended=is_blended(study))
+    columns = _fitting(leaderboard_columns(study.goal, blended=is_blended(study)), rows, study.goal, width)
     for column in columns:
         fold = column.is_text
         table.add_column(column.name, overflow="fold" if fold else "ellipsis", justify="left" if fold else "right")
@@ -121,6 +129,18 @@ def _leaderboard_table(study: StudyRecord, rows: list[Row]) -> Table:
         style = _STYLES.get(row.kind, "dim" if row.broken else None)
         table.add_row(*(escape(column.cell(row)) for column in columns), style=style)
     return table
+
+
+def _fitting(columns: Sequence[Column], rows: list[Row], goal: Goal, width: int) -> list[Column]:
+    """The columns with content, without the costs that leave too little of a narrow terminal to architectures."""
+    needs = {each.name: max(len(each.name), *(len(each.cell(row)) for row in rows), 0) for each in columns}
+    shown = [each for each in columns if any(each.cell(row) for row in rows) or not rows]
+    for name, measure in _DISPENSABLE.items():
+        numbers = sum(needs[each.name] + _BORDER for each in shown if not each.is_text)
+        texts = sum(min(needs[each.name], _READABLE) + _BORDER for each in shown if each.is_text)
+        if numbers + texts + 1 > width and measure not in goal.objectives:
+            shown = [each for each in shown if each.name != name]
+    return shown
 
 
 def _goal_lines(study: StudyRecord) -> list[str]:
