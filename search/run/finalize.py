@@ -308,5 +308,4 @@ class Finalizer:
         alone = None
         if single is not None and isinstance(single.candidate, int):
             alone = SingleRecord(single.candidate, single.score, result.single)
-        folds = retrained.members[0].score if result.folds is None else result.folds
-        return asdict(BlendRecord(members, folds, result.metrics[self._plan.metric], alone))
+        return asdict(BlendRecord(members, result.folds, result.metrics[self._plan.metric], alone))

@@ -183,7 +183,7 @@ class FinalResult:
 
     Attributes:
         metrics: Of the blend on the holdout, every metric by name.
-        folds: The blend's score over the folds; ``None`` of a network alone, whose trial has it.
+        folds: The blend's score over the folds, or that of the trial of a network alone; ``None`` if it is unknown.
         single: The study's metric of the best network alone on the holdout; ``None``: there is none.
         baselines: The study's metric of every baseline on the holdout.
         verdict: One sentence.

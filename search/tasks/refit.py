@@ -99,7 +99,7 @@ def finalize(
     """
     from lstmgru.bundle.save import save_bundle
 
-    folds = None if job.alone else _folds_score(job)
+    folds = job.members[0].score if job.alone else _folds_score(job)
     if folds is not None and job.least is not None and job.data.better(folds, job.least) != folds:
         return None
     scores = task.score_holdout(job)

@@ -177,7 +177,8 @@ def test_a_comparison_is_told_in_every_place_and_a_second_run_changes_nothing(tm
 
 @pytest.mark.slow
 def test_the_run_stands_below_that_of_the_study(tmp_path: Path) -> None:
-    write_study(tmp_path, TWO.replace("tracking: {enabled: false}\n", ""))
+    text = TWO.replace("horizon: 3,", "horizon: 3, metric: wql,")  # for which baselines need their calibrations
+    write_study(tmp_path, text.replace("tracking: {enabled: false}\n", ""))
     assert search(tmp_path, "run", "tiny.yaml", "--trials", "2").returncode == 0
 
     result = run_comparison(tmp_path / "tiny.yaml", trials=2, seeds=1, folder=tmp_path, data=tmp_path / "shop.csv")
@@ -186,6 +187,7 @@ def test_the_run_stands_below_that_of_the_study(tmp_path: Path) -> None:
     parent = _client(tmp_path).get_run(run.data.tags["mlflow.parentRunId"])
     assert parent.info.run_name == "tiny"
     assert sum(family.trials.inherited for family in result.families) > 0
+    assert {each.name for each in result.baseline_results} == result.baselines.keys()
     # It finds the study's own runs, and leaves this one alone.
     assert search_here(tmp_path, "sync", "tiny").returncode == 0
     assert [each.info.run_id for each in _runs(tmp_path)] == [run.info.run_id]

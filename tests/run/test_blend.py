@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers.drivers import Notes, drive, finish, plan_of
+from helpers.drivers import Notes, drive, finish, in_process, plan_of
 from helpers.studies import shop_table
 from optuna.trial import FixedTrial
 
 from lstmgru.bundle import load_bundle
+from search.run.selection import BlendSelection
+from search.run.single_job import SingleJob
 from search.study.paths import StudyPaths
+from search.study.predictions import Predictions
 from search.study.store import StudyStore
 
 SETTINGS = (
@@ -176,6 +180,42 @@ def test_intervals_are_calibrated_on_the_folds_of_the_blend_and_not_on_the_holdo
 def test_a_finished_study_selects_the_same_blend_again_and_exports_nothing(folder: Path) -> None:
     before = store_of(folder).record()
     assert finish(folder, *SETTINGS, *BEFORE).record() == before
+
+
+def copy_of(folder: Path, to: Path) -> StudyStore:
+    shutil.copytree(folder, to, dirs_exist_ok=True)
+    return store_of(to)
+
+
+def test_an_earlier_blend_is_kept_where_another_one_is_not_clearly_better(folder: Path, tmp_path: Path) -> None:
+    store = copy_of(folder, tmp_path)
+    blend = store.get("blend")
+    more, less = blend["members"][:2]
+    more["weight"] += 1e-4
+    less["weight"] -= 1e-4
+    store.set("blend", blend)
+    plan = plan_of(tmp_path, *SETTINGS)
+    with in_process() as executor:
+        job = SingleJob(executor, Notes(), lambda: False)
+        predictions = Predictions(StudyPaths(tmp_path, "tiny").predictions, store.get("uid"))
+        found = BlendSelection(plan, store, predictions, job, Notes()).choose()
+    assert found is not None
+    assert found.weights == members_of(store.record())
+
+
+def test_a_network_that_the_time_left_of_a_blend_does_not_replace_a_better_blend(folder: Path, tmp_path: Path) -> None:
+    store, notes = copy_of(folder, tmp_path), Notes()
+    paths, before = StudyPaths(tmp_path, "tiny"), store.record()
+    description = (paths.bundle / "bundle.json").read_bytes()
+    for path in paths.predictions.glob("baseline-*"):
+        path.unlink()  # so that the new blend is one of networks
+    store.set("blend", {**store.get("blend"), "members": []})
+    finish(tmp_path, *SETTINGS, *BEFORE, notes=notes, timeout=1.0)
+    assert notes.notes[-1] == (
+        "the model that is exported already is kept: what the time left of the new blend is worse on the folds"
+    )
+    assert (paths.bundle / "bundle.json").read_bytes() == description
+    assert store_of(tmp_path).record().holdout == before.holdout
 
 
 @pytest.mark.slow

@@ -35,6 +35,12 @@ def test_the_refit_trains_for_the_median_of_the_best_epochs(best_epochs: list[in
         (2.0, Interval(-0.5, -np.inf, np.inf, 1.0, "groups"), False, "The winner does not clearly beat the best "
          "baseline (seasonal naive) on the holdout: MAE 2 against 2.5, 20.0% lower, with too few groups for a "
          "significance test."),
+        # An interval on the other side than the scores, as one of squared errors may be, allows no claim.
+        (2.6, Interval(-0.5, -0.7, -0.3), False, "The winner does not beat the best baseline (seasonal naive) on the "
+         "holdout: MAE 2.6 against 2.5, 4.0% higher, a difference that is not significant. Prefer "
+         "seasonal naive."),
+        (2.4, Interval(0.5, 0.3, 0.7, 0.001), False, "The winner does not clearly beat the best baseline (seasonal "
+         "naive) on the holdout: MAE 2.4 against 2.5, 4.0% lower, a difference that is not significant."),
     ],
 )  # fmt: skip
 def test_the_verdict_claims_what_the_interval_allows(

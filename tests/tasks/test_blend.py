@@ -124,6 +124,15 @@ def test_a_metric_of_quantiles_is_taken_of_calibrated_intervals(tmp_path: Path) 
     assert weights(found) == {"naive": 0.5, 3: 0.5}
     assert found.chosen is not None
     assert found.chosen.score == pytest.approx(0, abs=1e-6)
+    # The forecasts of the second fold are off by 0.5, and so are the ends of all intervals.
+    alone = selected(plan, {3: shifted(plan, 0, 0.5)}).chosen
+    assert alone is not None
+    scores = []
+    for evaluation, error in zip(plan.search_data().kept_evaluations, (0, 0.5), strict=True):
+        ends = {0.025: error - 0.5, 0.1: error - 0.5, 0.5: error, 0.9: error + 0.5, 0.975: error + 0.5}
+        losses = [p * -above if above < 0 else (1 - p) * above for p, above in ends.items()]
+        scores.append(2 * np.mean(losses) / np.abs(evaluation.target).mean())
+    assert alone.score == pytest.approx(np.mean(scores), rel=1e-4)
 
 
 @pytest.mark.parametrize("study", LABEL_STUDIES)
@@ -149,6 +158,13 @@ def test_labels_are_blended_by_their_metric(study: str, tmp_path: Path) -> None:
     found = selected(plan, outputs)
     criterion = data.criterion()
     scores = [criterion.score(each) for each in outputs.values()]
+    if data.labels.classes:
+        assert criterion.tie_break is not None
+        chances = [
+            np.take_along_axis(values, evaluation.labels[:, None], axis=1)
+            for values, evaluation in zip(outputs[0], data.kept_evaluations, strict=True)
+        ]
+        assert criterion.tie_break(outputs[0]) == pytest.approx(np.mean([-np.log(each).mean() for each in chances]))
     assert found.chosen is not None
     if criterion.larger_is_better:
         assert found.chosen.score >= max(scores)

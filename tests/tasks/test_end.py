@@ -231,6 +231,21 @@ def test_the_holdout_of_forecasts_is_scored_as_by_hand(tmp_path: Path, metric: s
             assert (difference.low, difference.p_value) == pytest.approx((expected.low, expected.p_value), rel=1e-3)
 
 
+def test_a_compared_baseline_is_scored_with_its_own_calibration(tmp_path: Path) -> None:
+    plan, holdout = shops(tmp_path, "wql"), Windows(*HOLDOUT)
+    calibration = {
+        "levels": list(LEVELS), "shape": [2, HORIZON, 1], "offsets": [2.0] * HORIZON + [3.0] * HORIZON, "scaled": True,
+        "season_length": SEASON, "n_windows": 36,
+    }  # fmt: skip
+
+    found = task_of(plan).score_compared_baseline(plan.whole_data(), plan.holdout, "naive", calibration, UNLIMITED)
+
+    last = np.array([[[history[-1]]] * HORIZON for history in holdout.history])
+    offsets = np.array([[[2.0]] * HORIZON, [[3.0]] * HORIZON])
+    expected = wql(holdout.truth, quantiles(last, offsets, holdout.scale(CONTEXT)))
+    assert found.scores["holdout"] == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_verdict_is_about_the_best_baseline_and_the_model_is_what_was_scored(tmp_path: Path) -> None:
     """The blend is far better than ``naive``, the first one, and not significantly better than ``seasonal_naive``."""
     plan = shops(tmp_path, "mae")
@@ -352,3 +367,19 @@ def test_the_verdict_on_labels_is_about_the_baseline_with_the_largest_score(tmp_
     exported(job)
     predicted = pd.read_csv(job.report / "predictions.csv")
     assert (predicted["actual"] == predicted["predicted"]).mean() == pytest.approx(found.metrics["accuracy"])
+
+
+def test_a_baseline_that_is_exported_is_not_compared_with_itself(tmp_path: Path) -> None:
+    plan, names = label_plan_of(tmp_path, LABEL_STUDIES["waves"]), ("majority", "nearest_neighbor")
+    job = label_job(plan, tmp_path, names)
+    scores = task_of(plan).score_holdout(job).baselines
+    (best,) = [replace(each, weight=1.0) for each in job.members if scores[str(each.candidate)] == max(scores.values())]
+
+    found = finalize(task_of(plan), replace(job, members=(best,)), JobContext())
+
+    assert found is not None
+    assert found.verdict == (
+        f"No network completed, so the baseline {str(best.candidate).replace('_', ' ')} is exported "
+        f"(accuracy {max(scores.values()):.4g} on the holdout)."
+    )
+    assert not found.beats_baselines
