@@ -122,10 +122,10 @@ def final_job(
 ) -> FinalJob[Any, Any, Any]:
     """The job of a blend of baselines with planted outputs; the models in it are real ones."""
     task, data = task_of(plan), plan.whole_data()
-    fitted = {name: task.fit_baseline(data, plan.holdout, name, UNLIMITED) for name in names}
+    fitted = {name: data.fit_baseline(plan.holdout, name, UNLIMITED) for name in names}
     trained = {name: Refitted.of_baseline(model, outputs(name), 0.1) for name, model in fitted.items()}
     split = task.everything(data, plan.holdout)
-    again = {name: Refitted.of_baseline(task.fit_baseline(data, split, name, UNLIMITED), None, 0.1) for name in weights}
+    again = {name: Refitted.of_baseline(data.fit_baseline(split, name, UNLIMITED), None, 0.1) for name in weights}
     members = tuple(
         Member(name, weight, 1.0, kept(name), scored=trained[name], exported=again[name])
         for name, weight in weights.items()

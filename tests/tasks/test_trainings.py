@@ -15,6 +15,7 @@ from helpers.running_comparisons import WAVES, forecast_candidate_of, label_cand
 from lstmgru.evaluation.time_limit import UNLIMITED
 from search.run.trial import TrialReport, run_trial
 from search.tasks import task_of
+from search.tasks.baselines import score_baselines
 from search.tasks.data import BaselineResult
 from search.tasks.final import EndData, Recipe, Refitted
 from search.tasks.refit import EVERYTHING, Candidate, refit_baseline, refit_network, retrain
@@ -197,7 +198,7 @@ def test_a_trial_is_scored_by_the_mean_of_the_best_epochs_of_its_folds(study: st
 
 
 def scored(plan: Any, *names: str) -> dict[str, BaselineResult]:
-    found: Any = task_of(plan).score_baselines(plan.search_data(), names, 60.0, lambda: False)
+    found: Any = score_baselines(plan.search_data(), names, 60.0, JobContext())
     return found  # type: ignore[no-any-return]  # none is too slow
 
 
