@@ -141,10 +141,10 @@ def test_check_shows_the_folds_of_the_weather_with_their_dates(
         "frequency D, season of 7 steps",
         "gaps none",
         "targets temp_max",
-        "fold 1 train 2012-01-01 to 2014-01-10, score 2014-01-11 to 2014-07-09",
-        "fold 2 train 2012-01-01 to 2014-07-09, score 2014-07-10 to 2015-01-05",
-        "fold 3 train 2012-01-01 to 2015-01-05, score 2015-01-06 to 2015-07-04",
-        "holdout train 2012-01-01 to 2015-07-04, score 2015-07-05 to 2015-12-31",
+        "fold 1 train 2012-01-01 to 2014-01-10, score 2014-01-11 to 2014-07-09: 174 forecasts",
+        "fold 2 train 2012-01-01 to 2014-07-09, score 2014-07-10 to 2015-01-05: 174 forecasts",
+        "fold 3 train 2012-01-01 to 2015-01-05, score 2015-01-06 to 2015-07-04: 174 forecasts",
+        "holdout train 2012-01-01 to 2015-07-04, score 2015-07-05 to 2015-12-31: 174 forecasts",
         "the study is valid",
     ):
         assert line in lines
