@@ -52,7 +52,7 @@ def panel_forecasts(
 def forecasters(plan: ForecastPlan) -> dict[str, Forecaster]:
     """The baselines of a study by name, fitted to all rows before its holdout."""
     found = {}
-    for name in baseline_names(plan.panel, plan.forecast):
+    for name in baseline_names(plan.panel):
         data = (plan.panel, plan.splits.holdout, plan.forecast, plan.longest_context, plan.config.data.short_series)
         try:
             found[name] = forecaster(plan.panel, fit_baseline(name, *data, TimeLimit(LIMIT)))

@@ -75,11 +75,19 @@ class NetworkMember(Member):
         network: On the CPU.
         model_spec: The architecture.
         train_spec: How it was trained.
+
+    Raises:
+        SpecError: Network and architecture do not fit together.
     """
 
     network: nn.Module
     model_spec: RecurrentSpec
     train_spec: TrainSpec
+
+    def __post_init__(self) -> None:
+        spec: Any = self.network.spec
+        if spec != self.model_spec:
+            raise SpecError(f"the network must be {self.model_spec.architecture} but is {spec.architecture}")
 
     @property
     def kind(self) -> str:

@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Self
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from lstmgru.specs import TrainSpec
 from search.study.blends import Candidate
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from lstmgru.evaluation.significance import Interval
     from lstmgru.training.training import Trained
+
+_Network = TypeVar("_Network")
+_Baseline = TypeVar("_Baseline")
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,37 @@ class Member(Generic[Model]):
     recipe: Recipe[Model] | None = None
     scored: Refitted | None = None
     exported: Refitted | None = None
+
+    def unpack_scored(self) -> Any:
+        """The model trained on the data before the holdout."""
+        assert self.scored is not None  # others are no members any more
+        return self.scored.unpack()
+
+    def bundled(
+        self,
+        network: Callable[..., _Network],
+        baseline: Callable[..., _Baseline],
+        inputs: Callable[[Any], dict[str, Any]],
+    ) -> _Network | _Baseline:
+        """The member as a bundle holds it.
+
+        Args:
+            network: Makes a member of a trained network.
+            baseline: Makes a member of a fitted baseline.
+            inputs: What a network needs to read raw inputs, of its training, by argument of ``network``.
+        """
+        fitted = self.unpack_scored() if self.exported is None else self.exported.unpack()
+        if self.recipe is None:
+            return baseline(baseline=fitted, weight=self.weight, score=self.score)
+        return network(
+            network=fitted.network,
+            model_spec=fitted.network.spec,
+            train_spec=replace(self.recipe.train, max_epochs=max(1, len(fitted.epochs))),
+            weight=self.weight,
+            trial=self.recipe.number,
+            score=self.score,
+            **inputs(fitted),
+        )
 
 
 @dataclass(frozen=True)

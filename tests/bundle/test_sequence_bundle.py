@@ -275,7 +275,7 @@ def test_the_example_is_labeled_as_the_sequences_that_it_is_cut_from(kind: str, 
 def test_an_example_holds_no_more_than_what_is_read() -> None:
     frame = long_table(longest=10)
     sequences = sequences_of(frame)
-    example = example_sequences(sequences, np.array([1, 2, 4]), max_length=LENGTH, count=2)
+    example = example_sequences(sequences, np.array([1, 2]), max_length=LENGTH)
     assert example["engine"].unique().tolist() == ["e1", "e2"]
     assert example.groupby("engine").size().max() == LENGTH
     assert len(example_sequences(sequences, np.array([1, 4]))) == 10

@@ -270,7 +270,7 @@ def test_the_data_decide_which_baselines_are_used(targets: int, zeros: float, le
     panel.values[: int(zeros * 100)] = 0
     panel.values[0] = least
     hidden = panel.hiding(np.array([90]))
-    assert set(BASELINES) - set(baseline_names(hidden, FORECAST)) == names
+    assert set(BASELINES) - set(baseline_names(hidden)) == names
 
 
 def test_a_time_limit_stops_a_baseline_before_it_is_exceeded() -> None:

@@ -15,7 +15,7 @@ from helpers.mlflow_ui import CHROMIUM, browser_page
 
 from lstmgru.data.forecasting.panel import build_panel
 from lstmgru.data.forecasting.series import SeriesPanel
-from lstmgru.errors import DataError, SpecError
+from lstmgru.errors import DataError
 from search.reports.holdout.forecast_table import forecast_table, read_forecasts
 from search.reports.holdout.forecasts import forecast_figure, forecasts_html
 
@@ -257,20 +257,18 @@ def test_the_axes_have_the_names_of_the_table_and_short_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "most", "ranks"),
+    ("count", "ranks"),
     [
-        (1, 12, [0]),
-        (12, 12, list(range(12))),
-        (13, 12, [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12]),
-        (23, 12, [0, 2, 4, 6, 7, 9, 11, 13, 15, 18, 20, 22]),
-        (9, 3, [0, 4, 8]),
-        (101, 5, [0, 25, 50, 75, 100]),
+        (1, [0]),
+        (12, list(range(12))),
+        (13, [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12]),
+        (23, [0, 2, 4, 6, 7, 9, 11, 13, 15, 18, 20, 22]),
     ],
 )
-def test_the_best_the_median_and_the_worst_are_among_the_charts(count: int, most: int, ranks: list[int]) -> None:
+def test_the_best_the_median_and_the_worst_are_among_the_charts(count: int, ranks: list[int]) -> None:
     errors = np.random.default_rng(0).permutation(count).astype(float)
 
-    page = forecasts_html(long_table(errors.tolist()), title="shops", most=most)
+    page = forecasts_html(long_table(errors.tolist()), title="shops")
 
     shown = [float(heading.rpartition(" ")[2]) for heading in headings(page)]
     assert shown == ranks
@@ -351,11 +349,6 @@ def test_a_table_without_a_column_is_refused(column: str) -> None:
         DataError, match=f"the table of forecasts has no column '{column}'; make it with forecast_table"
     ):
         forecasts_html(long_table([1]).drop(columns=column), title="shops")
-
-
-def test_fewer_charts_than_best_median_and_worst_are_refused() -> None:
-    with pytest.raises(SpecError, match="most must be at least 3 but got 2"):
-        forecasts_html(long_table([1]), title="shops", most=2)
 
 
 @pytest.mark.parametrize("frame", [long_table([1]).head(3), table_of(make_panel(), [], 2)], ids=["history", "nothing"])

@@ -40,10 +40,7 @@ class ForecastNetworkMember(NetworkMember):
     model_spec: ModelSpec
 
     def __post_init__(self) -> None:
-        if self.network.spec != self.model_spec:
-            raise SpecError(
-                f"the network must be {self.model_spec.architecture} but is {self.network.spec.architecture}"
-            )
+        super().__post_init__()
         _check_scaler(self.scaler, self.model_spec, self.network.inputs)
 
     @classmethod

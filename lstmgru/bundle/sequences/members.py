@@ -41,10 +41,7 @@ class SequenceNetworkMember(NetworkMember):
     model_spec: SequenceModelSpec
 
     def __post_init__(self) -> None:
-        if self.network.spec != self.model_spec:
-            raise SpecError(
-                f"the network must be {self.model_spec.architecture} but is {self.network.spec.architecture}"
-            )
+        super().__post_init__()
         _check_encoding(self.encoding, self.network)
 
     @classmethod

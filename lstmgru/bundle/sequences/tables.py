@@ -15,6 +15,7 @@ from lstmgru.specs import LabelSpec
 
 ROW = "row"
 """Column of sequence numbers, from 1, for a table without an id column."""
+_MOST_EXAMPLES = 3
 
 
 def label_columns(schema: SequenceSchema, task: LabelSpec) -> list[str]:
@@ -48,9 +49,7 @@ def label_frame(
     return pd.DataFrame(dict(zip(label_columns(schema, task), values, strict=True)))
 
 
-def example_sequences(
-    sequences: LabeledSequences, train: Indices, *, max_length: int | None = None, count: int = 3
-) -> pd.DataFrame:
+def example_sequences(sequences: LabeledSequences, train: Indices, *, max_length: int | None = None) -> pd.DataFrame:
     """A raw table to predict from: the first sequences of different labels, with the columns that a model reads.
 
     Sequences do not keep the times of a long table; the times of the example are numbers from 1.
@@ -59,10 +58,9 @@ def example_sequences(
         sequences: The data.
         train: (sequences,) indices to choose from.
         max_length: Number of steps to keep of each; ``None`` to keep all.
-        count: Most sequences in the example.
     """
     _, firsts = np.unique(sequences.labels[train], return_index=True)
-    chosen = train[np.sort(firsts)[:count]]
+    chosen = train[np.sort(firsts)[:_MOST_EXAMPLES]]
     match sequences.schema.layout:
         case "text":
             return pd.DataFrame(_ids(sequences, chosen) | {sequences.schema.text: sequences.texts[chosen].tolist()})

@@ -42,12 +42,11 @@ BASELINES: dict[str, type[FittedBaseline]] = {kind.name: kind for kind in _KINDS
 _INTERMITTENT = 0.3
 
 
-def baseline_names(panel: SeriesPanel, forecast: ForecastSpec) -> tuple[str, ...]:
+def baseline_names(panel: SeriesPanel) -> tuple[str, ...]:
     """The baselines that fit the data, simplest first.
 
     Args:
         panel: The data; hidden rows are ignored.
-        forecast: Horizon and season.
     """
     targets = panel.values[:, : panel.n_targets]
     left_out = set()

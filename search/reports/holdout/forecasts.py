@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from lstmgru.errors import DataError, SpecError
+from lstmgru.errors import DataError
 from search.reports.page import BLUE, INK, NUMBER, axis_title, chart, html_page, paragraph, style
 
 if TYPE_CHECKING:
@@ -24,29 +24,27 @@ _HEIGHT = 340
 _BAND = "rgba(0, 114, 178, {opacity:.2f})"
 _COLUMNS = ("series", "target", "cutoff", "time", "actual", "forecast")
 _ATTENTION_HEIGHT = 260
-_MOST_TARGETS = 3
+_MOST_TARGETS, _MOST_CHARTS = 3, 12
 _ATTENTION = (
     "Attention weights over the outputs of the recurrent layers for each step or segment of the context, for the "
     "forecast of the steps after the bundle's example; they sum to 1."
 )
 
 
-def forecasts_html(frame: pd.DataFrame, *, title: str, most: int = 12) -> str:
+def forecasts_html(frame: pd.DataFrame, *, title: str) -> str:
     """A page with the charts of :func:`forecast_charts`.
 
     Args:
         frame: Forecasts, as :func:`~search.reports.holdout.forecast_table.forecast_table` returns them.
         title: Heading of the page.
-        most: Largest number of charts, at least 3.
 
     Raises:
         DataError: The table lacks a column or has no forecast.
-        SpecError: ``most`` is less than 3.
     """
-    return html_page(title, forecast_charts(frame, most=most, heading="h2"))
+    return html_page(title, forecast_charts(frame, heading="h2"))
 
 
-def forecast_charts(frame: pd.DataFrame, *, most: int = 12, heading: Literal["h2", "h3"] = "h3") -> str:
+def forecast_charts(frame: pd.DataFrame, *, heading: Literal["h2", "h3"] = "h3") -> str:
     """A chart for each series and target as HTML: actual values, forecasts, and prediction intervals.
 
     Charts are sorted by their mean absolute error relative to the mean absolute actual value, which makes series of
@@ -55,18 +53,14 @@ def forecast_charts(frame: pd.DataFrame, *, most: int = 12, heading: Literal["h2
 
     Args:
         frame: Forecasts, as :func:`~search.reports.holdout.forecast_table.forecast_table` returns them.
-        most: Largest number of charts, at least 3.
         heading: Tag of the headings of the charts.
 
     Raises:
         DataError: The table lacks a column or has no forecast.
-        SpecError: ``most`` is less than 3.
     """
-    if most < 3:
-        raise SpecError(f"most must be at least 3 but got {most}")
     levels = _levels(frame)
     ranked = _ranked(frame)
-    shown = [ranked[rank] for rank in _ranks(len(ranked), most)]
+    shown = [ranked[rank] for rank in _ranks(len(ranked), _MOST_CHARTS)]
     sections = [_section(each, levels, heading) for each in shown]
     return "\n".join([_introduction(len(shown), len(ranked), levels), *sections])
 

@@ -99,7 +99,7 @@ class ForecastData(TaskData):
         """See :attr:`search.tasks.data.TaskData.baselines`."""
         from lstmgru.evaluation.baselines import BASELINES, baseline_names
 
-        return {name: BASELINES[name].slow for name in baseline_names(self.panel, self.forecast)}
+        return {name: BASELINES[name].slow for name in baseline_names(self.panel)}
 
     def fit_baseline(self, split: Split, name: str, limit: TimeLimit) -> FittedBaseline:
         """A baseline, fitted to the training part of a split."""

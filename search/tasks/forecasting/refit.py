@@ -14,14 +14,13 @@ from lstmgru.evaluation.blending import blended, blended_folds, same_shapes
 from search.errors import NoTrialCompleted
 from search.study.paths import ATTENTION_TABLE, FORECASTS_PAGE, FORECASTS_TABLE
 from search.study.records import IntervalRecord
-from search.tasks.final import FinalJob, HoldoutScores, Member
+from search.tasks.final import FinalJob, HoldoutScores
 from search.tasks.forecasting.data import ForecastBacktest, ForecastData
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lstmgru.bundle import Bundle, ForecastBundle
-    from lstmgru.bundle.forecasting.members import ForecastMember
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.evaluation.forecasts import ForecastEvaluation
     from lstmgru.evaluation.intervals import Calibration
@@ -90,10 +89,9 @@ def _member_forecasts(job: ForecastJob, evaluation: ForecastEvaluation) -> tuple
     """Forecasts of the holdout by the members, and the longest context of all of them."""
     forecasts, longest = {}, 0
     for member in job.members:
-        assert member.scored is not None  # others are no members any more
-        model = member.scored.unpack()
+        model = member.unpack_scored()
         longest = max(longest, _reads(model))
-        outputs = member.scored.outputs
+        outputs = member.scored.outputs if member.scored else None
         forecasts[member.candidate] = _network_forecast(job.data, model, evaluation) if outputs is None else outputs
     return forecasts, longest
 
@@ -145,10 +143,13 @@ def write_holdout(job: ForecastJob, scores: HoldoutScores, bundle: Bundle) -> No
 
 def make_bundle(job: ForecastJob, scores: HoldoutScores, metrics: dict[str, Any]) -> ForecastBundle:
     """The model with its origin."""
-    from lstmgru.bundle import ForecastBundle, example_frame
+    from lstmgru.bundle import ForecastBaselineMember, ForecastBundle, ForecastNetworkMember, example_frame
 
     panel, spec, short_series = job.data.panel, job.data.forecast, job.data.short_series
-    members = tuple(_exported(member) for member in job.members)
+    members = tuple(
+        member.bundled(ForecastNetworkMember, ForecastBaselineMember, lambda fitted: {"scaler": fitted.scaler})
+        for member in job.members
+    )
     # A baseline that is fitted to everything may read more than the one that was scored.
     longest = max(member.reads for member in members)
     calibration = scores.calibration if job.alone else blend_calibration(job, longest)
@@ -170,26 +171,6 @@ def make_bundle(job: ForecastJob, scores: HoldoutScores, metrics: dict[str, Any]
     rows = bundle.required_rows
     example = example_frame(panel, longest, spec.horizon, short_series=short_series, required_rows=rows)
     return replace(bundle, example=example)
-
-
-def _exported(member: Member[ModelSpec]) -> ForecastMember:
-    """A member as the bundle holds it."""
-    from lstmgru.bundle import ForecastBaselineMember, ForecastNetworkMember
-
-    assert member.scored is not None  # others are no members any more
-    model = (member.exported or member.scored).unpack()
-    if member.recipe is None:
-        return ForecastBaselineMember(baseline=model, weight=member.weight, score=member.score)
-    fitted: FitResult = model
-    return ForecastNetworkMember(
-        network=fitted.network,
-        scaler=fitted.scaler,
-        model_spec=fitted.network.spec,
-        train_spec=replace(member.recipe.train, max_epochs=max(1, len(fitted.epochs))),
-        weight=member.weight,
-        trial=member.recipe.number,
-        score=member.score,
-    )
 
 
 def _calibration(values: dict[str, Any] | None) -> Calibration | None:

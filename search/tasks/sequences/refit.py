@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.data.tables.writers import write_csv
@@ -17,11 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lstmgru.bundle import Bundle, SequenceBundle
-    from lstmgru.bundle.sequences.members import SequenceMember
     from lstmgru.data.sequences.splits import SequenceSplit
     from lstmgru.evaluation.sequences import SequenceEvaluation
     from lstmgru.specs import SequenceModelSpec
-    from lstmgru.training.fit_sequences import SequenceFitResult
 
     SequenceJob = FinalJob[SequenceData, SequenceSplit, SequenceModelSpec]
     Outputs = npt.NDArray[np.float32]
@@ -66,10 +63,14 @@ def write_holdout(job: SequenceJob, scores: HoldoutScores, bundle: Bundle) -> No
 
 def make_bundle(job: SequenceJob, scores: HoldoutScores, metrics: dict[str, Any]) -> SequenceBundle:
     """The model with its origin."""
-    from lstmgru.bundle import SequenceBundle, example_sequences
+    from lstmgru.bundle import SequenceBaselineMember, SequenceBundle, SequenceNetworkMember, example_sequences
 
     del scores  # there is no calibration
-    data, members = job.data, tuple(_exported(member) for member in job.members)
+    data = job.data
+    members = tuple(
+        member.bundled(SequenceNetworkMember, SequenceBaselineMember, lambda fitted: {"encoding": fitted.encoding})
+        for member in job.members
+    )
     reads = [member.reads for member in members]
     longest = None if None in reads else max(each for each in reads if each is not None)
     return SequenceBundle(
@@ -80,26 +81,6 @@ def make_bundle(job: SequenceJob, scores: HoldoutScores, metrics: dict[str, Any]
         metrics=metrics,
         provenance=job.provenance,
         example=example_sequences(data.sequences, job.holdout.train, max_length=longest),
-    )
-
-
-def _exported(member: Member[SequenceModelSpec]) -> SequenceMember:
-    """A member as the bundle holds it."""
-    from lstmgru.bundle import SequenceBaselineMember, SequenceNetworkMember
-
-    assert member.scored is not None  # others are no members any more
-    model = (member.exported or member.scored).unpack()
-    if member.recipe is None:
-        return SequenceBaselineMember(baseline=model, weight=member.weight, score=member.score)
-    fitted: SequenceFitResult = model
-    return SequenceNetworkMember(
-        network=fitted.network,
-        encoding=fitted.encoding,
-        model_spec=fitted.network.spec,
-        train_spec=replace(member.recipe.train, max_epochs=max(1, len(fitted.epochs))),
-        weight=member.weight,
-        trial=member.recipe.number,
-        score=member.score,
     )
 
 
