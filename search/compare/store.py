@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from search.compare.families import Family, family_of, parameters_of
 from search.compare.results import Costs
 from search.config.objectives import SCORE
-from search.config.study_config import COMPARISON_SUFFIX
+from search.config.types import COMPARISON_SUFFIX
 from search.errors import NotAJournal, StudyMismatch
 from search.executors.base import TIME_IS_UP
 from search.study.journal import open_storage, remove, repair, set_aside

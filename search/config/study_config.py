@@ -11,7 +11,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from search.config.search_config import FIRST_RUNG, RUNGS, SearchConfig
 from search.config.sections import ExportConfig, TrackingConfig, TrainingConfig
 from search.config.space_config import CompareConfig, SpaceConfig, grid_problems
-from search.config.types import Strict
+from search.config.types import RESERVED_SUFFIXES, Strict
 from search.errors import shown
 
 if TYPE_CHECKING:
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
 CROSS_SECTION = "cross_section"
 """Type of the pydantic errors that come from a rule between two sections."""
-
-COMPARISON_SUFFIX = ".compare"
-"""The files of the comparison of study ``x`` are named as those of a study ``x.compare`` would be."""
-RESERVED_SUFFIXES = (COMPARISON_SUFFIX, ".journal")
-"""Names of studies cannot end in them; the lock of a study ``x.journal`` would be that of the journal of ``x``."""
 
 NAME = (
     "Name of the study, its journal and its model: letters, digits, `-`, `_` and `.`, not ending in `.compare` or "

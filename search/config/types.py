@@ -51,6 +51,11 @@ MOST_FOLDS = 1000
 MOST_JOBS = 1024
 """Most trials at the same time: each is a process."""
 
+COMPARISON_SUFFIX = ".compare"
+"""The files of the comparison of study ``x`` are named as those of a study ``x.compare`` would be."""
+RESERVED_SUFFIXES = (COMPARISON_SUFFIX, ".journal")
+"""Names of studies cannot end in them; the lock of a study ``x.journal`` would be that of the journal of ``x``."""
+
 TAGS = SCALAR, LIST, MAPPING = "<scalar>", "<list>", "<mapping>"
 
 

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from search.config.study_config import COMPARISON_SUFFIX
+from search.config.types import COMPARISON_SUFFIX
 from search.errors import NotAJournal
 from search.study.paths import checkpoint_path
 

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.config.study_config import COMPARISON_SUFFIX
+from search.config.types import COMPARISON_SUFFIX
 
 REPORT_PAGE = "report.html"
 FORECASTS_TABLE, FORECASTS_PAGE, ATTENTION_TABLE = "forecasts.csv", "forecasts.html", "attention.csv"
