@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import math
 import os
@@ -29,6 +30,8 @@ VOCABULARY = "vocabulary.json"
 ONNX = "model.onnx"
 CARD = "MODEL_CARD.md"
 EXAMPLE = "example.json"
+MANIFEST = "manifest.json"
+"""The digest of every other file."""
 
 
 @contextmanager
@@ -120,6 +123,17 @@ def write_json(path: Path, value: dict[str, Any], *, indent: int | None = None) 
     """Write strict JSON in UTF-8."""
     text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
     path.write_text(text, encoding="utf-8")
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_manifest(folder: Path) -> None:
+    """Write the digests of all files of a bundle."""
+    files = {path.name: digest(path.read_bytes()) for path in sorted(folder.iterdir()) if path.name != MANIFEST}
+    write_json(folder / MANIFEST, {"sha256": files}, indent=2)
 
 
 def plain_table(frame: pd.DataFrame) -> dict[str, Any]:

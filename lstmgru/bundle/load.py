@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pkgutil
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
 from lstmgru.bundle.base import Bundle, Stored
-from lstmgru.bundle.files import DESCRIPTION, EXAMPLE, WEIGHTS, present, vocabulary_name
+from lstmgru.bundle.files import DESCRIPTION, EXAMPLE, MANIFEST, WEIGHTS, digest, present, vocabulary_name
 from lstmgru.bundle.members import NetworkMember
 from lstmgru.bundle.versions import MEMBERS, READABLE_VERSIONS, array_prefix, upgraded, upgraded_arrays
 from lstmgru.errors import BundleError, LstmGruError, one_of
@@ -41,34 +40,50 @@ def load_bundle(directory: Path | str) -> Bundle:
     if not folder.is_dir():
         what = "is a file, not the directory of a bundle" if folder.exists() else "does not exist"
         raise BundleError(f"{given} {what}; pass the directory of an exported model")
-    described = _read_description(folder / DESCRIPTION)
-    content = _read(folder / WEIGHTS)
+    digests = _read_digests(folder)
+    described = _read_description(folder / DESCRIPTION, digests)
+    content = _read(folder / WEIGHTS, digests)
     try:
         description = upgraded(described)
         _check_digest(folder / WEIGHTS, content, description["weights"]["sha256"])
         arrays = _member_arrays(folder / WEIGHTS, content, description)
-        bundle = _build(folder, description, arrays)
+        bundle = _build(folder, description, arrays, digests)
     except BundleError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, LstmGruError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else f"holds an invalid value ({_one_line(error)})"
         raise BundleError(f"{folder / DESCRIPTION} {what}; {_EXPORT}") from error
     _load_weights(bundle, arrays, folder / WEIGHTS)
-    return replace(bundle, example=_read_example(folder / EXAMPLE))
+    return replace(bundle, example=_read_example(folder / EXAMPLE, digests))
 
 
-def _read(path: Path) -> bytes:
+def _read_digests(folder: Path) -> dict[str, Any]:
+    """The digest of each file; none in a bundle of an earlier version, which has no manifest."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return {}
+    found = _parse(path, _read(path, {})).get("sha256")
+    if not isinstance(found, dict) or not found:
+        raise BundleError(f"{path} is damaged: it has no digests under 'sha256'; {_EXPORT}")
+    return found
+
+
+def _read(path: Path, digests: dict[str, Any]) -> bytes:
+    """The content of a file, which is the one of the manifest."""
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise BundleError(f"{path.parent} is not a complete bundle: {path.name} is missing; {_EXPORT}") from error
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from error
+    if digests:
+        _check_digest(path, content, digests.get(path.name), MANIFEST)
+    return content
 
 
-def _check_digest(path: Path, content: bytes, digest: object) -> None:
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise BundleError(f"{path} is not the file that {DESCRIPTION} describes (SHA-256); {_EXPORT}")
+def _check_digest(path: Path, content: bytes, expected: object, source: str = DESCRIPTION) -> None:
+    if digest(content) != expected:
+        raise BundleError(f"{path} is not the file that {source} describes (SHA-256): it was changed; {_EXPORT}")
 
 
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
@@ -82,44 +97,50 @@ def _parse(path: Path, content: bytes) -> dict[str, Any]:
     return parsed
 
 
-def _read_description(path: Path) -> dict[str, Any]:
-    description = _parse(path, _read(path))
+def _read_description(path: Path, digests: dict[str, Any]) -> dict[str, Any]:
+    description = _parse(path, _read(path, digests))
     version = description.get("format_version")
     if version not in READABLE_VERSIONS:
         raise BundleError(
             f"{path} has format version {version!r}, but this version of lstmgru reads "
             f"{', '.join(map(str, READABLE_VERSIONS))}; load it with the version that wrote it, or {_EXPORT}"
         )
+    if "manifest" in description and not digests:
+        raise BundleError(f"{path.parent} is not a complete bundle: {MANIFEST} is missing; {_EXPORT}")
     return description
 
 
-def _read_example(path: Path) -> pd.DataFrame | None:
+def _read_example(path: Path, digests: dict[str, Any]) -> pd.DataFrame | None:
     """The example table; ``None`` if there is no file, as it is optional."""
     import pandas as pd
 
     if not path.exists():
         return None
     try:
-        content = _parse(path, _read(path))
+        content = _parse(path, _read(path, digests))
         return pd.DataFrame(content["data"], columns=content["columns"])
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{path} is damaged: {_one_line(error)}; {_EXPORT}") from error
 
 
-def _build(folder: Path, description: dict[str, Any], arrays: list[dict[str, Tensor]]) -> Bundle:
+def _build(
+    folder: Path, description: dict[str, Any], arrays: list[dict[str, Tensor]], digests: dict[str, Any]
+) -> Bundle:
     """The bundle, its networks with random weights."""
     _check_cells(description, folder / DESCRIPTION)
     task = description["task"]
     one_of("task", task, tuple(TASKS))
     bundle_class: type[Bundle] = pkgutil.resolve_name(TASKS[task].bundle)
-    vocabularies = [_read_vocabulary(folder, number, each) for number, each in enumerate(description["vocabularies"])]
+    vocabularies = [
+        _read_vocabulary(folder / vocabulary_name(number), each, digests)
+        for number, each in enumerate(description["vocabularies"])
+    ]
     with torch.random.fork_rng(devices=[]):
         return bundle_class.from_description(description, Stored(vocabularies, arrays))
 
 
-def _read_vocabulary(folder: Path, number: int, described: dict[str, str]) -> dict[str, Any]:
-    path = folder / vocabulary_name(number)
-    content = _read(path)
+def _read_vocabulary(path: Path, described: dict[str, str], digests: dict[str, Any]) -> dict[str, Any]:
+    content = _read(path, digests)
     _check_digest(path, content, described["sha256"])
     return _parse(path, content)
 
@@ -166,7 +187,7 @@ def _load_weights(bundle: Bundle, arrays: list[dict[str, Tensor]], path: Path) -
 
 
 def _check_weights(network: nn.Module, weights: dict[str, Tensor], path: Path, prefix: str) -> None:
-    """Refuse weights that are not of an architecture, or no numbers.
+    """Refuse weights that are not of an architecture, or not finite.
 
     Raises:
         BundleError: Names the first such array.
@@ -180,8 +201,8 @@ def _check_weights(network: nn.Module, weights: dict[str, Tensor], path: Path, p
             f"{_shape(expected.get(name))}; {_EXPORT}"
         )
     for name, tensor in weights.items():
-        if tensor.isnan().any():
-            raise BundleError(f"{path} holds numbers that are NaN, in {prefix}{name}; {_EXPORT}")
+        if not tensor.isfinite().all():
+            raise BundleError(f"{path} holds numbers that are NaN or infinite, in {prefix}{name}; {_EXPORT}")
 
 
 def _renamed(name: str, prefixes: Mapping[str, str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,13 +17,16 @@ from lstmgru.bundle.files import (
     CARD,
     DESCRIPTION,
     EXAMPLE,
+    MANIFEST,
     ONNX,
     WEIGHTS,
+    digest,
     plain,
     plain_table,
     replacing,
     vocabulary_name,
     write_json,
+    write_manifest,
 )
 from lstmgru.bundle.versions import FORMAT_VERSION, array_prefix
 from lstmgru.errors import BundleError
@@ -53,7 +55,7 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool | Literal["
     The files: ``weights.safetensors``; ``bundle.json``, everything else that :func:`~lstmgru.bundle.load_bundle` needs,
     except the ``vocabulary.json`` of a text model, and ``vocabulary-2.json`` if it reads words and characters;
     ``model.onnx`` for servers without Python; ``example.json``, a table to try the model with, if the bundle has one;
-    ``MODEL_CARD.md`` for people.
+    ``MODEL_CARD.md`` for people; ``manifest.json``, the SHA-256 digest of each of them.
 
     Args:
         directory: An existing bundle is replaced.
@@ -79,6 +81,7 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool | Literal["
         if bundle.example is not None:
             write_json(partial / EXAMPLE, plain_table(bundle.example))
         (partial / CARD).write_text(bundle.card(description).to_markdown(), encoding="utf-8")
+        write_manifest(partial)
     return SavedBundle(Path(directory), problem)
 
 
@@ -95,8 +98,8 @@ def _write_arrays(bundle: Bundle, folder: Path) -> dict[str, Any]:
     for number, vocabulary in enumerate(bundle.vocabularies):
         path = folder / vocabulary_name(number)
         write_json(path, vocabulary, indent=0)
-        vocabularies.append({"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
-    weights = {"file": WEIGHTS, "sha256": hashlib.sha256(content).hexdigest()}
+        vocabularies.append({"file": path.name, "sha256": digest(path.read_bytes())})
+    weights = {"file": WEIGHTS, "sha256": digest(content)}
     return {"weights": weights, "vocabularies": vocabularies}
 
 
@@ -118,6 +121,7 @@ def _describe(
     return {
         "format_version": FORMAT_VERSION,
         "task": bundle.task_name,
+        "manifest": MANIFEST,
         "registered_cells": _registered(stack for member in bundle.networks for stack in member.model_spec.branches),
         "members": [plain(member.describe(), f"members.{number}") for number, member in enumerate(bundle.members)],
         **bundle.describe(),

@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstmgru.errors import SpecError
+from lstmgru.specs.fields import check_types
 
 Array = npt.NDArray[np.float32]
 _Float = npt.NDArray[np.float64]
@@ -80,9 +81,10 @@ class Calibration:
         """The calibration that :meth:`to_dict` wrote.
 
         Raises:
-            SpecError: Levels and offsets do not fit together.
+            SpecError: Levels and offsets do not fit together, or a value is of the wrong type.
         """
         plain = {key: value for key, value in values.items() if key not in ("levels", "shape", "offsets")}
+        check_types(cls, plain)
         offsets = np.array(values["offsets"], np.float32).reshape(values["shape"])
         return cls(levels=tuple(values["levels"]), offsets=offsets, **plain)
 

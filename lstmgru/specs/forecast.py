@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, get_args
 
 from lstmgru.errors import SpecError, at_least, one_of
+from lstmgru.specs.fields import check_types
 from lstmgru.specs.layers import Merge, Pooling, RecurrentSpec, Stack
 
 Decoder = Literal["linear", "mlp", "recurrent", "parallel"]
@@ -156,6 +157,7 @@ class ForecastSpec:
         Raises:
             SpecError: A value is not valid.
         """
+        check_types(cls, values)
         return cls(**{**values, "levels": tuple(values["levels"])})
 
 

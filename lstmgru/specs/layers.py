@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from lstmgru.errors import SpecError, at_least, one_of, probability
 from lstmgru.specs.cells import cell_names
+from lstmgru.specs.fields import check_types
 
 Merge = Literal["concat", "sum", "gate"]
 Pooling = Literal["last", "mean", "max", "additive", "multihead"]
@@ -91,6 +92,7 @@ class RecurrentSpec(ABC):
         Raises:
             SpecError: A value is not valid.
         """
+        check_types(cls, {name: value for name, value in values.items() if name != "branches"})
         return cls(**{**values, "branches": parse_branches(values["branches"])})
 
     @property

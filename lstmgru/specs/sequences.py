@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, get_args
 
 from lstmgru.errors import SpecError, at_least, one_of, probability
+from lstmgru.specs.fields import check_types
 from lstmgru.specs.layers import Merge, Pooling, RecurrentSpec, Stack
 
 SequenceTask = Literal["classification", "regression"]
@@ -144,4 +145,5 @@ class LabelSpec:
         Raises:
             SpecError: A value is not valid.
         """
+        check_types(cls, values)
         return cls(**{**values, "classes": tuple(values["classes"])})

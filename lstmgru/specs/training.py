@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from lstmgru.errors import SpecError, at_least, one_of, probability
+from lstmgru.specs.fields import check_types
 
 Loss = Literal["mae", "mse", "huber", "quantile", "cross_entropy"]
 ForecastLoss = Literal["mae", "mse", "huber", "quantile"]
@@ -94,5 +95,15 @@ class TrainSpec:
         one_of("precision", self.precision, PRECISIONS)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; ``TrainSpec(**values)`` is the inverse."""
+        """Plain values for JSON; :meth:`from_dict` is the inverse."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The spec that :meth:`to_dict` wrote.
+
+        Raises:
+            SpecError: A value is not valid.
+        """
+        check_types(cls, values)
+        return cls(**values)

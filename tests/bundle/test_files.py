@@ -26,7 +26,7 @@ from lstmgru.bundle import load_bundle
 from lstmgru.bundle.files import replacing
 from lstmgru.errors import BundleError
 
-FILES = ["MODEL_CARD.md", "bundle.json", "weights.safetensors"]
+FILES = ["MODEL_CARD.md", "bundle.json", "manifest.json", "weights.safetensors"]
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +78,9 @@ def in_a_child(action: Callable[[], object]) -> int:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-@pytest.mark.parametrize("calls", range(8))
+@pytest.mark.parametrize("calls", range(9))
 def test_a_kill_leaves_the_old_bundle_or_the_new(copy: Path, monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
-    """The kill comes right before the nth call that changes the disk: mkdir, three files, three renames, none."""
+    """The kill comes right before the nth call that changes the disk: mkdir, four files, three renames, none."""
     new = bundle_of(make_panel((40,)), metrics={"new": True})
     left = calls
 
@@ -100,12 +100,12 @@ def test_a_kill_leaves_the_old_bundle_or_the_new(copy: Path, monkeypatch: pytest
         save(copy, new)
 
     ended = in_a_child(save_until_killed)
-    assert ended == (signal.SIGKILL if calls < 7 else 0)
+    assert ended == (signal.SIGKILL if calls < 8 else 0)
     found = load_bundle(copy)
-    assert ("new" in found.metrics) == (calls >= 6)
+    assert ("new" in found.metrics) == (calls >= 7)
     with pytest.raises(BundleError, match="provenance"):
         save(copy, replace(new, provenance={"x": object()}))
-    assert ("new" in load_bundle(copy).metrics) == (calls >= 6), "a save that fails next loses nothing either"
+    assert ("new" in load_bundle(copy).metrics) == (calls >= 7), "a save that fails next loses nothing either"
     save(copy, replace(new, metrics={"newer": True}))
     assert os.listdir(copy.parent) == ["shops.bundle"]
     assert load_bundle(copy).metrics == {"newer": True}

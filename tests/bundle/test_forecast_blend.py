@@ -221,7 +221,7 @@ COEFFICIENTS = "members.2.coefficients"
         (weights(lambda arrays: arrays[COEFFICIENTS].fill_(math.nan)), "linear must predict .*, 0 of them finite"),
         (
             weights(lambda arrays: arrays["members.1.decoder.head.1.bias"].fill_(math.nan)),
-            "weights.safetensors holds numbers that are NaN, in members.1.decoder.head.1.bias",
+            "weights.safetensors holds numbers that are NaN or infinite, in members.1.decoder.head.1.bias",
         ),
         (weights(lambda arrays: arrays.pop("members.1.decoder.head.1.bias")), "head.1.bias is missing but must"),
         (weights(lambda arrays: arrays.update(extra=torch.ones(2))), "holds extra, which is of none of the 4"),

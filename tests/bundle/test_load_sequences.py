@@ -153,10 +153,10 @@ def rewrite_vocabulary(content: bytes) -> Callable[[Path], None]:
         (edit("labels", to=None), "lacks 'labels'"),
         (edit("members", 0, "encoding", to=[]), "holds an invalid value"),
         (edit("members", 0, "encoding", "label_scale", to=None), "lacks 'label_scale'"),
-        (edit("data", "schema", "layout", to="long"), "the model reads tokens word, but the table has the layout long"),
+        (edit("data", "schema", "layout", to="long"), "id must be set for tables of the layout long but is empty"),
         (edit("data", "gaps", to="ignore"), "holds an invalid value"),
         (edit("members", 0, "model", "max_length", to=0), "max_length must be at least 1 but got 0"),
-        (flip_a_bit, "weights.safetensors is not the file that bundle.json describes"),
+        (flip_a_bit, "weights.safetensors is not the file that manifest.json describes"),
     ],
 )
 def test_a_damaged_bundle_is_refused_in_one_line(

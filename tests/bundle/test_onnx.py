@@ -319,7 +319,12 @@ def test_a_bundle_without_its_onnx_file_says_why(tmp_path: Path) -> None:
     saved = save_bundle(tmp_path / "bundle", bundle, onnx="try")
     assert saved.onnx_problem is not None
     assert saved.onnx_problem.startswith("the model cannot be exported to ONNX: ")
-    assert sorted(os.listdir(saved.directory)) == ["MODEL_CARD.md", "bundle.json", "weights.safetensors"]
+    assert sorted(os.listdir(saved.directory)) == [
+        "MODEL_CARD.md",
+        "bundle.json",
+        "manifest.json",
+        "weights.safetensors",
+    ]
     description = json.loads((saved.directory / "bundle.json").read_text())
     assert (description["onnx"], description["onnx_problem"]) == (None, saved.onnx_problem)
     card = (saved.directory / "MODEL_CARD.md").read_text()

@@ -55,7 +55,7 @@ class ForecastNetworkMember(NetworkMember):
         Raises:
             KeyError, TypeError, ValueError, AttributeError, LstmGruError: A key is missing or a value is invalid.
         """
-        model, train = ModelSpec.from_dict(values["model"]), TrainSpec(**values["training"])
+        model, train = ModelSpec.from_dict(values["model"]), TrainSpec.from_dict(values["training"])
         quantiles = forecast.quantiles if train.loss == "quantile" else MEDIAN
         return cls(
             **common_values(values),
@@ -175,6 +175,10 @@ def _check_scaler(scaler: Scaler, model: ModelSpec, inputs: InputSpec) -> None:
             raise SpecError(f"{name} of the scaler must be finite numbers")
     if not ((scaler.scale > 0).all() and (scaler.static_scale > 0).all()):
         raise SpecError("the scales of the scaler must be positive")
+    codes = [(scaler.mean[:, channel], scaler.scale[:, channel]) for channel, _ in inputs.categories]
+    codes += [(scaler.static_mean[[place]], scaler.static_scale[[place]]) for place, _ in inputs.static_categories]
+    if any((mean != 0).any() or (scale != 1).any() for mean, scale in codes):
+        raise SpecError("the scaler must not change categories: their mean must be 0 and their scale 1")
     if (scaler.n_targets, scaler.log) != (inputs.n_targets, model.log):
         raise SpecError(
             f"the scaler has {scaler.n_targets} targets and log {scaler.log}, but the model has {inputs.n_targets} and "

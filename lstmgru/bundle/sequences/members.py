@@ -59,7 +59,7 @@ class SequenceNetworkMember(NetworkMember):
         Raises:
             KeyError, TypeError, ValueError, AttributeError, LstmGruError: A key is missing or a value is invalid.
         """
-        model, train = SequenceModelSpec.from_dict(values["model"]), TrainSpec(**values["training"])
+        model, train = SequenceModelSpec.from_dict(values["model"]), TrainSpec.from_dict(values["training"])
         described = None if vocabulary is None else vocabulary.to_dict()
         encoding = Encoding.from_dict({**values["encoding"], "vocabulary": described})
         network = SequenceNetwork(

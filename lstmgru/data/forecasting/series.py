@@ -12,6 +12,7 @@ import numpy.typing as npt
 from lstmgru.data.tables.columns import whole_numbers
 from lstmgru.errors import DataError, one_of
 from lstmgru.specs import InputSpec
+from lstmgru.specs.fields import check_types
 
 GapPolicy = Literal["error", "fill", "interpolate"]
 ShortSeries = Literal["error", "pad"]
@@ -93,7 +94,12 @@ class SeriesSchema:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The schema that :meth:`to_dict` wrote."""
+        """The schema that :meth:`to_dict` wrote.
+
+        Raises:
+            SpecError: A value is of the wrong type.
+        """
+        check_types(cls, values)
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         categories = plain.get("categories", {})
         return cls(**{**plain, "categories": {column: tuple(names) for column, names in categories.items()}})

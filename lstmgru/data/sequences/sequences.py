@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from lstmgru.data.tables.columns import whole_numbers
+from lstmgru.errors import SpecError, one_of
+from lstmgru.specs.fields import check_types
 
 Layout = Literal["long", "wide", "text"]
 """A row is a step of a sequence; a sequence; a text."""
+_NEEDED = {"long": ("id", "channels"), "wide": ("channels",), "text": ("text",)}
 Indices = npt.NDArray[np.int64]
 
 
@@ -56,7 +59,16 @@ class SequenceSchema:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The schema that :meth:`to_dict` wrote."""
+        """The schema that :meth:`to_dict` wrote.
+
+        Raises:
+            SpecError: A value is of the wrong type, or the layout needs a column that is missing.
+        """
+        check_types(cls, values)
+        one_of("layout", values["layout"], get_args(Layout))
+        needed = _NEEDED[values["layout"]]
+        if missing := [name for name in needed if values.get(name) in (None, [])]:
+            raise SpecError(f"{missing[0]} must be set for tables of the layout {values['layout']} but is empty")
         return cls(**{**values, "channels": tuple(values["channels"])})
 
 

@@ -19,6 +19,7 @@ from lstmgru.data.sequences.sequences import Indices
 from lstmgru.data.tables.readers import check_exists
 from lstmgru.errors import DataError, at_least, counted, one_of
 from lstmgru.specs import Tokens
+from lstmgru.specs.fields import check_types
 from lstmgru.specs.sequences import N_SUBWORDS, TOKENS
 
 PADDING = 0
@@ -123,9 +124,10 @@ class Vocabulary:
         """The vocabulary that :meth:`to_dict` wrote.
 
         Raises:
-            SpecError: The kind is not valid.
+            SpecError: The kind is not valid, or a token is not text.
         """
         one_of("kind", values["kind"], TOKENS)
+        check_types(cls, values)
         return cls(values["kind"], tuple(values["tokens"]))
 
     @cached_property
