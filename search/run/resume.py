@@ -10,7 +10,8 @@ from lstmgru.errors import did_you_mean
 from search.config.search_config import COMPLETE_ONLY
 from search.errors import StudyMismatch, StudyNotFound
 from search.run.progress import Listener
-from search.space.configurations import Parameters, complete
+from search.space.configurations import complete
+from search.space.space import Parameters
 from search.study.identity import nested
 from search.study.journal import open_storage, repair
 from search.study.paths import StudyPaths, studies_in

@@ -9,10 +9,7 @@ from typing import Any
 from lstmgru.errors import did_you_mean
 from search.config.values import Choices, FloatRange, IntRange
 from search.errors import Problem, shown
-from search.space.space import LAYER_KEYS, SearchSpace, Values, key_of
-
-Parameters = dict[str, Any]
-"""Values by parameter, as a trial has them."""
+from search.space.space import LAYER_KEYS, Parameters, SearchSpace, Values, key_of
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from search.space.configurations import Parameters
-from search.space.space import LAYER_KEYS, SearchSpace, key_of
+from search.space.space import LAYER_KEYS, Parameters, SearchSpace, key_of
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Values = Choices[Any] | IntRange | FloatRange
 Model = RecurrentSpec
 """An architecture, of any task."""
+Parameters = dict[str, Any]
+"""Values by parameter, as a trial has them."""
 
 LAYER_KEYS = ("cell", "hidden_size", "bidirectional")
 """Keys that are chosen for each layer."""

@@ -19,9 +19,9 @@ from search.config.study_config import StudyConfig
 from search.config.types import MOST_JOBS
 from search.errors import Problem, StudyFileError
 from search.executors.devices import resolve_accelerator, resolve_jobs
-from search.space.configurations import Parameters, known_configurations
+from search.space.configurations import known_configurations
 from search.space.portfolio import first_candidates, load_portfolio
-from search.space.space import SearchSpace, Settings
+from search.space.space import Parameters, SearchSpace, Settings
 from search.study.identity import Identity
 
 if TYPE_CHECKING:
