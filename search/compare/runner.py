@@ -30,8 +30,8 @@ from search.run.workers import check_registered, make_study_executor
 from search.study.budget import TimeBudget
 from search.study.journal import exclusive
 from search.study.paths import StudyPaths
-from search.study.records import trial_record
 from search.study.store import StudyStore
+from search.study.trials import trial_record
 from search.tasks import task_of
 from search.tasks.baselines import baseline_groups, score_baselines
 from search.tasks.data import BaselineResult

@@ -15,8 +15,8 @@ from search.errors import NotAJournal, StudyMismatch
 from search.executors.base import TIME_IS_UP
 from search.study.journal import open_storage, remove, repair, set_aside
 from search.study.paths import StudyPaths
-from search.study.records import trial_record
 from search.study.store import PROMOTED_FROM, RETRY_OF, StudyStore
+from search.study.trials import trial_record
 from search.tasks import task_of
 from search.tasks.data import SeedResult
 from search.tasks.plan import Plan, identity

@@ -16,7 +16,7 @@ from search.compare.store import ORIGIN, ComparisonStore, FamilyStore
 from search.compare.strengths import advise, with_traits
 from search.compare.time_budget import common_trials
 from search.reports.formatting import counted
-from search.study.records import trial_record
+from search.study.trials import trial_record
 from search.tasks import task_of
 from search.tasks.compare import Terms
 from search.tasks.data import SeedResult

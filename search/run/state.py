@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from search.config.objectives import SCORE
 from search.study.pruners import make_pruner, pass_last_rungs, prune_reason, should_prune
-from search.study.records import EpochRecord, TrialRecord, curve_rows, longest_fold_seconds, trial_record
+from search.study.records import EpochRecord, TrialRecord, longest_fold_seconds
 from search.study.samplers import derive_seed, make_sampler, search_spaces
 from search.study.screening import Screening, rungs
 from search.study.store import StudyStore
+from search.study.trials import curve_rows, trial_record
 
 if TYPE_CHECKING:
     from optuna.trial import Trial

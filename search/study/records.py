@@ -6,17 +6,13 @@ A record is built from Optuna's storage alone (see :mod:`search.study.store`); i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from search.config.objectives import SCORE, Goal
-from search.executors.base import TIME_IS_UP
 from search.study.blends import BlendRecord
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
 
 TrialStateName = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "STOPPED", "FAIL"]
 """Optuna's states, and ``STOPPED`` for a trial that the time budget ended, which Optuna keeps as pruned."""
@@ -307,58 +303,3 @@ def longest_fold_seconds(curve: Sequence[EpochRecord]) -> float:
     ends: dict[int, float] = {epoch.fold: epoch.seconds for epoch in curve}
     starts = [0.0, *ends.values()]
     return max((end - start for start, end in zip(starts, ends.values(), strict=False)), default=0.0)
-
-
-def curve_rows(curve: list[EpochRecord]) -> list[tuple[Any, ...]]:
-    """Epochs as JSON rows, which :func:`~search.study.store.trial_record` reads."""
-    return [astuple(epoch) for epoch in curve]
-
-
-def state_of(trial: FrozenTrial) -> TrialStateName:
-    """The state of a trial by its name in a record."""
-    if trial.state.name == "PRUNED" and trial.user_attrs.get("result", {}).get("reason") == TIME_IS_UP:
-        return "STOPPED"
-    return trial.state.name  # type: ignore[return-value]  # the names of Optuna's states are TrialStateName
-
-
-def trial_record(
-    trial: FrozenTrial, *, mlflow_run_id: str | None = None, curve: tuple[EpochRecord, ...] | None = None
-) -> TrialRecord:
-    """A trial as plain values.
-
-    Args:
-        trial: The Optuna trial.
-        mlflow_run_id: Its run in MLflow.
-        curve: Epochs of a running trial so far; a finished one has them in its ``result``.
-    """
-    from optuna.trial import TrialState
-
-    result = trial.user_attrs.get("result", {})
-    value = None
-    if trial.state == TrialState.COMPLETE:
-        # With several objectives, the score need not be the first.
-        value = trial.values[0] if len(trial.values) == 1 else result["score"]
-    elif trial.state == TrialState.PRUNED:
-        last = trial.last_step
-        value = result.get("score") if last is None else trial.intermediate_values[last]
-    if curve is None:
-        curve = tuple(EpochRecord(*epoch) for epoch in result.get("curve", ()))
-    return TrialRecord(
-        number=trial.number,
-        state=state_of(trial),
-        value=value,
-        layers=trial.user_attrs.get("layers"),
-        params=dict(trial.params),
-        n_parameters=result.get("n_parameters"),
-        latency=result.get("latency"),
-        train_seconds=result.get("train_seconds"),
-        epochs=len(curve) or None,
-        seconds=result.get("seconds"),
-        reason=result.get("reason"),
-        fold_scores=tuple(result.get("fold_scores", ())),
-        curve=curve,
-        started=trial.datetime_start,
-        completed=trial.datetime_complete,
-        mlflow_run_id=mlflow_run_id,
-        origin=trial.user_attrs.get("known", {}).get("origin"),
-    )

@@ -26,8 +26,8 @@ from search.study.records import (
     TrackingLinks,
     TrialRecord,
     longest_fold_seconds,
-    trial_record,
 )
+from search.study.trials import trial_record
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,8 +16,9 @@ from search.errors import StudyBusy, StudyMismatch
 from search.study.identity import Identity
 from search.study.journal import exclusive, open_storage, repair
 from search.study.paths import StudyPaths, checkpoint_path
-from search.study.records import EpochRecord, curve_rows, trial_record
+from search.study.records import EpochRecord
 from search.study.store import MAX_RESTARTS, StudyStore
+from search.study.trials import curve_rows, trial_record
 
 ATTRIBUTES: dict[str, Any] = {
     "task": "forecast",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from search.config.objectives import SCORE
 from search.reports.page import BLUE, GREEN, GREY, INK, NUMBER, ORANGE, RED, Cut, axis_title, cut, style, whole_numbers
-from search.study.records import STATE_WORDS, StudyRecord, state_of
+from search.study.records import STATE_WORDS, StudyRecord
+from search.study.trials import state_of
 
 if TYPE_CHECKING:
     from optuna import Study
