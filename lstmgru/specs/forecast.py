@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from lstmgru.errors import SpecError, at_least, one_of
 from lstmgru.specs.fields import check_types
@@ -13,6 +14,12 @@ Decoder = Literal["linear", "mlp", "recurrent", "parallel"]
 Channels = Literal["joint", "independent"]
 Normalization = Literal["fold", "series", "last", "window", "mean"]
 Transform = Literal["none", "log", "difference", "log_difference"]
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Array = npt.NDArray[np.float32]
 
 DECODERS: tuple[str, ...] = get_args(Decoder)
 CHANNELS: tuple[str, ...] = get_args(Channels)
@@ -127,18 +134,52 @@ class ForecastSpec:
         season_length: Steps in one season (7 for daily data with a weekly season); 1 means none.
         metric: Name of a metric in :mod:`lstmgru.evaluation.metrics`, the score of a model.
         levels: Coverage of the prediction intervals, ascending.
+        minimum: (Y,) lower bounds of the targets, ``None`` for a target without one; empty if none has one. Forecasts
+            and the ends of their intervals are clipped.
+        maximum: Upper bounds, likewise.
     """
 
     horizon: int
     season_length: int = 1
     metric: str = "mae"
     levels: tuple[float, ...] = (0.8, 0.95)
+    minimum: tuple[float | None, ...] = ()
+    maximum: tuple[float | None, ...] = ()
 
     def __post_init__(self) -> None:
         at_least("horizon", self.horizon, 1)
         at_least("season_length", self.season_length, 1)
         if list(self.levels) != sorted(set(self.levels)) or not all(0 < level < 1 for level in self.levels):
             raise SpecError(f"levels must be ascending numbers between 0 and 1 but got {list(self.levels)!r}")
+        for name in ("minimum", "maximum"):
+            bounds = getattr(self, name)
+            if not all(bound is None or math.isfinite(bound) for bound in bounds):
+                raise SpecError(f"{name} must hold finite numbers or None but got {list(bounds)!r}")
+
+    @property
+    def bounds(self) -> tuple[Array, Array] | None:
+        """Lower and upper bounds, each (Y,) or (1,), infinite for a target without one; ``None`` if there are none."""
+        import numpy as np
+
+        if not (self.minimum or self.maximum):
+            return None
+        lowest = [-np.inf if bound is None else bound for bound in self.minimum or (None,)]
+        highest = [np.inf if bound is None else bound for bound in self.maximum or (None,)]
+        return np.array(lowest, np.float32), np.array(highest, np.float32)
+
+    def clip(self, values: Array, *, axis: int = -1) -> Array:
+        """Forecasts or ends of intervals within the bounds.
+
+        Args:
+            values: In original units.
+            axis: Of the targets, from the end.
+        """
+        import numpy as np
+
+        if self.bounds is None:
+            return values
+        lowest, highest = (bound.reshape(-1, *(1,) * (-axis - 1)) for bound in self.bounds)
+        return np.clip(values, lowest, highest)
 
     @property
     def quantiles(self) -> tuple[float, ...]:
@@ -148,7 +189,9 @@ class ForecastSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; :meth:`from_dict` is the inverse."""
-        return {**asdict(self), "levels": list(self.levels)}
+        bounds = {name: list(its) for name in ("minimum", "maximum") if (its := getattr(self, name))}
+        plain = {name: value for name, value in asdict(self).items() if name not in ("minimum", "maximum")}
+        return {**plain, "levels": list(self.levels), **bounds}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -158,7 +201,8 @@ class ForecastSpec:
             SpecError: A value is not valid.
         """
         check_types(cls, values)
-        return cls(**{**values, "levels": tuple(values["levels"])})
+        lists = {name: tuple(values.get(name, ())) for name in ("levels", "minimum", "maximum")}
+        return cls(**{**values, **lists})
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def fit(
 
 def _validation(evaluation: ForecastEvaluation, scaler: Scaler, forecast: ForecastSpec) -> Validation:
     return Validation(
-        restore=lambda values: scaler.inverse_targets(values, evaluation.series),
+        restore=lambda values: forecast.clip(scaler.inverse_targets(values, evaluation.series), axis=-2),
         score=lambda values: evaluation.score(forecast.metric, point_forecast(values), quantile_forecast(values)),
     )
 
@@ -102,7 +102,7 @@ def predict(
         parts = torch.split(torch.from_numpy(cutoffs), size)
         forecasts = torch.cat([network(*windows.gather(part).inputs) for part in parts])
     series = np.searchsorted(panel.offsets, cutoffs - 1, side="right") - 1
-    return scaler.inverse_targets(forecasts.numpy(), series)
+    return forecast.clip(scaler.inverse_targets(forecasts.numpy(), series), axis=-2)
 
 
 def point_forecast(forecast: Array) -> Array:

@@ -134,6 +134,17 @@ def _count_or_auto(most: int, value: Any) -> Any:
     return value
 
 
+def _bound(value: Any) -> Any:
+    each = value.values() if isinstance(value, dict) else (value,)
+    if not all(type(bound) in (int, float) and math.isfinite(bound) for bound in each):
+        raise ValueError(f"must be a number or a mapping of targets to numbers but got {shown(value)}")
+    return {name: float(bound) for name, bound in value.items()} if isinstance(value, dict) else float(value)
+
+
+def _bound_or(*words: object) -> Callable[[Any], Any]:
+    return lambda value: value if value in words else _bound(value)
+
+
 def _character(value: Any) -> Any:
     if isinstance(value, str) and len(value) != 1:
         hint = '; write a tab as "\\t"' if value in ("\\t", "tab") else ""
@@ -151,6 +162,8 @@ JobsOrAuto = Annotated[
 ]
 Character = Annotated[str, Field(min_length=1, max_length=1), BeforeValidator(_character)]
 _COLUMNS = ByShape(Text, Text, then=each_once, plain=list, held=(tuple,), expected="a column or a list of columns")
+BoundOrNone = Annotated[float | dict[Text, float] | None, BeforeValidator(_bound_or(None))]
+BoundOrAuto = Annotated[float | dict[Text, float] | Literal["auto"] | None, BeforeValidator(_bound_or(None, "auto"))]
 Columns = Annotated[tuple[str, ...], _COLUMNS]
 ColumnsOrNone = Annotated[tuple[str, ...], replace(_COLUMNS, fewest=0)]
 _LEVEL = Annotated[float, Field(gt=0, lt=1)]

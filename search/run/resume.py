@@ -87,7 +87,7 @@ def as_begun(plan: Plan, store: StudyStore) -> Plan:
         search = search.model_copy(update={"pruner": pruner})
         plan = replace(plan, config=plan.config.model_copy(update={"search": search}))
     if config.get("space", {}).get("preset") != plan.config.space.preset:
-        return plan
+        return plan.with_defaults(store.get("defaults"))
     stored = nested(store.get("identity", {})).get("space", {})
     known = plan.space.spec_defaults() | stored
     own = plan.config.space.model_dump(exclude_none=True)

@@ -56,7 +56,7 @@ FAST: list[tuple[str, InputSpec, dict[str, Any]]] = [
     }),
     ("gru(4)", MANY, {
         "channels": "independent", "normalization": "last", "segment_length": 2, "decoder": "recurrent", **QUANTILES,
-        **INTERVALS,
+        **INTERVALS, "minimum": (None, 26.0),
     }),
 ]  # fmt: skip
 SLOW: list[tuple[str, InputSpec, dict[str, Any]]] = [

@@ -172,7 +172,13 @@ FULL: dict[str, dict[str, Any]] = {
         "columns": ["no", "y", "1e-3", "units", "on"],
         "decimal": ",",
     },
-    "forecast": {"season_length": 96, "metric": "mase", "levels": 0.9},
+    "forecast": {
+        "season_length": 96,
+        "metric": "mase",
+        "levels": 0.9,
+        "minimum": {"units": 0, "1e-3": -1},
+        "maximum": 1e6,
+    },
     "splits": {
         "fold_size": 14,
         "step": 7,
@@ -287,7 +293,7 @@ def test_sections_become_specifications_of_the_library() -> None:
 
     config = make_config(**FULL)
 
-    assert config.forecast.to_spec(season_length=96) == ForecastSpec(7, 96, "mase", levels=(0.9,))
+    assert config.forecast.to_spec(season_length=96) == ForecastSpec(7, 96, "mase", (0.9,))
     assert config.splits.to_spec() == SplitSpec(
         holdout=30, folds=3, fold_size=14, step=7, gap=1, window="sliding", train_size=100, stride=7, align="end"
     )

@@ -16,7 +16,7 @@ from helpers.networks import make_network
 from lstmgru.bundle.forecasting.parts import NetworkForecaster
 from lstmgru.bundle.forecasting.servable import BlendedForecaster
 from lstmgru.data.forecasting.scaling import Scaler
-from lstmgru.specs import InputSpec, ModelSpec
+from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec
 
 onnx = LazyModule("onnx")
 onnxruntime = LazyModule("onnxruntime")
@@ -35,6 +35,7 @@ def forecaster(
     horizon: int = HORIZON,
     mean: float = 16.0,
     calibration: dict[str, Any] | None = None,
+    minimum: tuple[float | None, ...] = (),
     **settings: Any,
 ) -> BlendedForecaster:
     """A forecaster of one network with random weights, so large that one in the wrong place would show."""
@@ -45,7 +46,8 @@ def forecaster(
             parameter.mul_(2)
     intervals = None if calibration is None else calibration_of(inputs.n_targets, **calibration)
     member = NetworkForecaster(network, scaler(network.spec, inputs, mean))
-    return BlendedForecaster([member], [1.0], inputs, horizon, intervals)
+    spec = ForecastSpec(horizon, minimum=minimum)
+    return BlendedForecaster([member], [1.0], inputs, spec, intervals)
 
 
 def scaler(spec: ModelSpec, inputs: InputSpec, mean: float) -> Scaler:

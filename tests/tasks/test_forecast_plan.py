@@ -173,7 +173,7 @@ def test_a_study_that_left_out_whole_windows_goes_on_doing_so(tmp_path: Path) ->
     evaluation = begun.search_data().evaluation(fold)
     assert evaluation.known is None
     assert len(evaluation.cutoffs) < len(plan.search_data().evaluation(fold).cutoffs)
-    assert begun.defaults == {"epoch_windows": 6400, "masks_steps": False}
+    assert begun.defaults == {"epoch_windows": 6400, "masks_steps": False, "minimum": []}
     assert identity(begun).values == identity(plan).values
 
 

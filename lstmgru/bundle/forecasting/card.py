@@ -145,6 +145,7 @@ def _network_line(spec: ModelSpec) -> str:
 
 def _limits(model: ForecastModel, description: dict[str, Any]) -> Iterator[str]:
     yield f"- It forecasts {_steps(model, model.forecast.horizon)} and no more{_intervals(model)}"
+    yield from _bounds(model)
     yield "- It may be far off after a change of regime, or for series that differ from the training data."
     if model.servable.tells_series:
         yield f"- It forecasts only the {len(model.ids)} training series, as it has parameters for each of them."
@@ -153,6 +154,14 @@ def _limits(model: ForecastModel, description: dict[str, Any]) -> Iterator[str]:
     yield "- The holdout is a single period; the error in another one may differ."
     takes = f"contexts of {model.context_length} steps"
     yield from onnx_limit(description, takes, model.servable.unit)
+
+
+def _bounds(model: ForecastModel) -> Iterator[str]:
+    for name, rule in (("minimum", "at least"), ("maximum", "at most")):
+        bounds = zip(model.schema.targets, getattr(model.forecast, name), strict=False)
+        its = [f"{code(target)} {rule} {number(bound)}" for target, bound in bounds if bound is not None]
+        if its:
+            yield f"- Forecasts and their intervals are clipped: {listed(its)}."
 
 
 def _intervals(model: ForecastModel) -> str:

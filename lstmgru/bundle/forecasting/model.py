@@ -69,6 +69,12 @@ class ForecastModel(Bundle):
         for member in self.networks:
             check_member(member, self.forecast, self.inputs)
         _check_calibration(self.calibration, self.forecast, self.inputs)
+        for name in ("minimum", "maximum"):
+            bounds = getattr(self.forecast, name)
+            if bounds and len(bounds) != len(self.schema.targets):
+                raise SpecError(
+                    f"{name} must hold a bound for each of {list(self.schema.targets)} but is {list(bounds)}"
+                )
 
     @property
     def task_name(self) -> str:
@@ -85,7 +91,7 @@ class ForecastModel(Bundle):
         """The blend with all scaling and the calibration inside, in evaluation mode."""
         members = [_forecaster(member) for member in self.members]
         weights = [member.weight for member in self.members]
-        return BlendedForecaster(members, weights, self.inputs, self.forecast.horizon, self.calibration)
+        return BlendedForecaster(members, weights, self.inputs, self.forecast, self.calibration)
 
     @property
     def context_length(self) -> int:

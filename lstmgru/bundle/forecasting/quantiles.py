@@ -6,9 +6,36 @@ import torch
 from torch import Tensor, nn
 
 from lstmgru.evaluation.intervals import Calibration
+from lstmgru.specs import ForecastSpec
 
 # As in lstmgru.data.forecasting.windows; a test compares the two.
 _SMALLEST_CHANGE = 1e-3
+
+
+class Bounds(nn.Module):
+    """Clips forecasts, see :meth:`lstmgru.specs.ForecastSpec.clip`.
+
+    Args:
+        forecast: Its bounds.
+    """
+
+    lowest: Tensor
+    highest: Tensor
+
+    def __init__(self, forecast: ForecastSpec) -> None:
+        super().__init__()
+        self.bounded = forecast.bounds is not None
+        for name, values in zip(("lowest", "highest"), forecast.bounds or (), strict=False):
+            self.register_buffer(name, torch.from_numpy(values))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(…, Y) or, if they are of quantiles, (…, Y, Q) values within the bounds; NaN stays NaN."""
+        if not self.bounded:
+            return values
+        lowest, highest = self.lowest, self.highest
+        if values.ndim == 4:
+            lowest, highest = lowest.unsqueeze(-1), highest.unsqueeze(-1)
+        return torch.minimum(torch.maximum(values, lowest), highest)
 
 
 class CalibratedQuantiles(nn.Module):
@@ -16,13 +43,15 @@ class CalibratedQuantiles(nn.Module):
 
     Args:
         calibration: Of forecasts of this horizon and these targets.
+        bounds: Of the ends of the intervals.
     """
 
     offsets: Tensor
     missing: Tensor
 
-    def __init__(self, calibration: Calibration) -> None:
+    def __init__(self, calibration: Calibration, bounds: Bounds) -> None:
         super().__init__()
+        self.bounds = bounds
         offsets = torch.tensor(calibration.offsets, dtype=torch.float32)
         self.register_buffer("offsets", offsets.nan_to_num())
         self.register_buffer("missing", offsets.isnan())
@@ -49,8 +78,10 @@ class CalibratedQuantiles(nn.Module):
             lower = torch.where(missing, lower, torch.minimum(lower, below - reach))
             upper = torch.where(missing, upper, torch.maximum(upper, above + reach))
             quantiles = [
-                torch.where(missing, torch.nan, lower), *quantiles, torch.where(missing, torch.nan, upper),
-            ]  # fmt: skip
+                torch.where(missing, torch.nan, self.bounds(lower)),
+                *quantiles,
+                torch.where(missing, torch.nan, self.bounds(upper)),
+            ]
         return torch.stack(quantiles, dim=-1)
 
 

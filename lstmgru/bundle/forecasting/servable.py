@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from lstmgru.bundle.base import Distance, Outputs, Servable
 from lstmgru.bundle.forecasting.parts import MemberForecaster, NetworkForecaster
-from lstmgru.bundle.forecasting.quantiles import CalibratedQuantiles, real_rows
+from lstmgru.bundle.forecasting.quantiles import Bounds, CalibratedQuantiles, real_rows
+from lstmgru.data.forecasting.scaling import IGNORED_SCALE
 from lstmgru.evaluation.intervals import Calibration
 from lstmgru.nn.network import Inputs
-from lstmgru.specs import InputSpec
+from lstmgru.specs import ForecastSpec, InputSpec
 from lstmgru.specs.layers import Stack
 
 Categories = tuple[tuple[int, int], ...]
@@ -27,7 +28,7 @@ class BlendedForecaster(Servable):
         members: Each reads the last rows of the longest context.
         weights: Of the members, with the sum 1.
         inputs: Of the members.
-        horizon: H.
+        forecast: Horizon and bounds.
         calibration: Of the prediction intervals; ``None`` if there are none.
     """
 
@@ -36,18 +37,19 @@ class BlendedForecaster(Servable):
         members: Sequence[MemberForecaster],
         weights: Sequence[float],
         inputs: InputSpec,
-        horizon: int,
+        forecast: ForecastSpec,
         calibration: Calibration | None = None,
     ) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
-        self.weights, self.inputs, self.horizon = tuple(weights), inputs, horizon
+        self.weights, self.inputs, self.horizon = tuple(weights), inputs, forecast.horizon
+        self.bounds = Bounds(forecast)
         self.context_length = max(member.context_length for member in members)
         self.required_rows = max(member.required_rows for member in members)
         self.tells_series = any(member.tells_series for member in members)
         self.log_rows = max((member.context_length for member in members if member.log), default=0)
         """Last rows of a context whose logarithms are taken."""
-        self.quantiles = None if calibration is None else CalibratedQuantiles(calibration)
+        self.quantiles = None if calibration is None else CalibratedQuantiles(calibration, self.bounds)
         self.eval()
 
     @property
@@ -141,13 +143,15 @@ class BlendedForecaster(Servable):
     def blend(self, inputs: Inputs) -> Tensor:
         """(B, H, Y, Q) the weighted sum, without calibration; see :meth:`forward`.
 
-        A member that forecasts points adds its point to every quantile of the others.
+        The forecasts of each member are within the bounds. A member that forecasts points adds its point to every
+        quantile of the others.
 
         Args:
             inputs: In original units.
         """
         parts = [
-            weight * part(self._read_by(part, inputs)) for weight, part in zip(self.weights, self.parts, strict=True)
+            weight * self.bounds(part(self._read_by(part, inputs)))
+            for weight, part in zip(self.weights, self.parts, strict=True)
         ]
         blended: Tensor = sum(parts[1:], start=parts[0])
         return blended
@@ -184,7 +188,9 @@ class BlendedForecaster(Servable):
             return torch.randint(low, high + 1, (batch_size, *shape), generator=generator)
 
         def draw(name: str, mean: Tensor, scale: Tensor, *shape: int) -> Tensor:
-            values = mean + scale * torch.randn(batch_size, *shape, mean.shape[-1], generator=generator)
+            values = mean + scale.where(scale < IGNORED_SCALE, 0.0) * torch.randn(
+                batch_size, *shape, mean.shape[-1], generator=generator
+            )
             for channel, names in self.categories[name]:
                 values[..., channel] = whole(0, names, *shape).to(values.dtype)
             return values

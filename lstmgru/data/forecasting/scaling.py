@@ -102,13 +102,16 @@ Array = npt.NDArray[np.float32]
 
 # A deviation that is only a rounding error of float32 would amplify noise to unit variance.
 _ROUNDING = 1e-6
+IGNORED_SCALE = 1e30
+"""Scale of a covariate that is constant in training: all its values are scaled to 0."""
 
 
 @dataclass(frozen=True)
 class Scaler:
     """``(x - mean) / scale`` for each channel, optionally after the logarithm of the targets.
 
-    A constant channel has scale 1. Categorical channels are not changed.
+    A constant target has scale 1, and a constant covariate is ignored: whatever it is later, its scaled value is 0.
+    Categorical channels are not changed.
 
     Attributes:
         mean: (1, F), or (series, F) if series are scaled separately; in original units, or their logarithms.
@@ -146,7 +149,7 @@ class Scaler:
         kind = model.normalization if model else "fold"
         n_targets, own = panel.n_targets, kind in ("series", "last") and len(panel) > 1
         rows = TrainingRows(panel, train, lambda numbers: _with_logarithms(numbers, n_targets) if log else numbers)
-        mean, scale = _moments(rows)
+        mean, scale = _moments(rows, n_targets)
         if own:
             mean, scale = _with_own(mean, scale, n_targets, rows)
         if difference:
@@ -247,15 +250,18 @@ def _check_positive(targets: Array | _Float) -> None:
         )
 
 
-def _moments(rows: TrainingRows, *, by_series: bool = False) -> tuple[_Float, _Float]:
-    """(1, F) or (series, F) means and deviations."""
+def _moments(rows: TrainingRows, n_targets: int, *, by_series: bool = False) -> tuple[_Float, _Float]:
+    """(1, F) or (series, F) means and scales: deviations, 1 for constant targets, huge for constant covariates."""
     mean = rows.mean(by_series=by_series)
-    return mean, _unless_constant(mean, rows.deviation(mean))
+    deviation = rows.deviation(mean)
+    scale = _unless_constant(mean, deviation)
+    scale[:, n_targets:][_constant(mean, deviation)[:, n_targets:]] = IGNORED_SCALE
+    return mean, scale
 
 
 def _with_own(mean: _Float, scale: _Float, n_targets: int, rows: TrainingRows) -> tuple[_Float, _Float]:
     """(series, F) moments: for targets those of each series, if it has enough rows, otherwise those of all rows."""
-    own, enough = _moments(rows, by_series=True), rows.counts[:, None] > 1
+    own, enough = _moments(rows, n_targets, by_series=True), rows.counts[:, None] > 1
     together = [np.repeat(each, len(rows.counts), axis=0) for each in (mean, scale)]
     for each, its in zip(together, own, strict=True):
         each[:, :n_targets] = np.where(enough, its, each)[:, :n_targets]
@@ -286,8 +292,12 @@ def moments(values: _Float) -> tuple[_Float, _Float]:
 
 def _unless_constant(mean: _Float, deviation: _Float) -> _Float:
     """The deviation; 1 for channels that are constant up to rounding."""
-    constant = deviation <= _ROUNDING * np.maximum(np.abs(mean), 1e-30)
-    return np.where(constant, 1.0, deviation)
+    return np.where(_constant(mean, deviation), 1.0, deviation)
+
+
+def _constant(mean: _Float, deviation: _Float) -> npt.NDArray[np.bool_]:
+    constant: npt.NDArray[np.bool_] = deviation <= _ROUNDING * np.maximum(np.abs(mean), 1e-30)
+    return constant
 
 
 def _static_moments(panel: SeriesPanel) -> tuple[Array, Array]:

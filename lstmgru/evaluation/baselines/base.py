@@ -128,13 +128,16 @@ class FittedBaseline(ABC):
         return None
 
 
-def forecaster(panel: SeriesPanel, baseline: FittedBaseline, limit: TimeLimit = UNLIMITED) -> Forecaster:
+def forecaster(
+    panel: SeriesPanel, baseline: FittedBaseline, limit: TimeLimit = UNLIMITED, *, forecast: ForecastSpec | None = None
+) -> Forecaster:
     """Forecasts of the windows of a panel in blocks, so that memory is constant.
 
     Args:
         panel: The data.
         baseline: Fitted to this panel, or another one with the same columns.
         limit: Of the time.
+        forecast: Its bounds are those of the forecasts; ``None`` for none.
     """
 
     def predict(cutoffs: Rows) -> Array:
@@ -145,6 +148,7 @@ def forecaster(panel: SeriesPanel, baseline: FittedBaseline, limit: TimeLimit = 
         for block in blocks:
             windows = window_arrays(panel, block, context_length=baseline.context_length, horizon=horizon)
             parts.append(baseline.predict(windows, limit))
-        return np.concatenate(parts)
+        forecasts = np.concatenate(parts)
+        return forecasts if forecast is None else forecast.clip(forecasts)
 
     return predict

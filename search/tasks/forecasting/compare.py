@@ -76,7 +76,7 @@ def score_compared_baseline(
     start = time.perf_counter()
     fitted = data.fit_baseline(holdout, name, limit)
     fit_seconds, evaluation = time.perf_counter() - start, data.evaluation(holdout)
-    predict = forecaster(data.panel, fitted, limit)
+    predict = forecaster(data.panel, fitted, limit, forecast=data.forecast)
     point = predict(evaluation.cutoffs)
     quantiles = ForecastBacktest(data, data.context_length).quantiles(evaluation, point, calibration)
     one, batch = (np.resize(evaluation.cutoffs, count) for count in (1, BATCH))

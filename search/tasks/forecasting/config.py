@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from lstmgru.errors import did_you_mean
 from lstmgru.specs import ModelSpec
 from search.config.search_config import SearchConfig
 from search.config.sections import ExportConfig, TrackingConfig, TrainingConfig
@@ -124,6 +125,23 @@ class ForecastStudyConfig(StudyConfig):
     export: ExportConfig = Field(ExportConfig(), description=EXPORT)
     tracking: TrackingConfig = Field(TrackingConfig(), description=TRACKING)
     compare: ForecastCompareConfig = Field(ForecastCompareConfig(), description=COMPARE)
+
+    @field_validator("forecast")
+    @classmethod
+    def _bounds_are_of_targets(cls, forecast: ForecastConfig, info: ValidationInfo) -> ForecastConfig:
+        if "data" not in info.data:
+            return forecast
+        targets: list[str] = list(info.data["data"].targets)
+        bounds = {"minimum": forecast.minimum, "maximum": forecast.maximum}
+        raise_all(
+            {
+                key: f"names {name!r}, which is not a target{did_you_mean(name, targets)}"
+                for key, bound in bounds.items()
+                for name in (bound if isinstance(bound, dict) else ())
+                if name not in targets
+            }
+        )
+        return forecast
 
     @field_validator("splits")
     @classmethod

@@ -111,7 +111,7 @@ class ForecastData(TaskData):
         """(windows, H, Y) forecasts of the scored part of a split."""
         from lstmgru.evaluation.baselines import forecaster
 
-        return forecaster(self.panel, fitted, limit)(self.evaluation(split).cutoffs)
+        return forecaster(self.panel, fitted, limit, forecast=self.forecast)(self.evaluation(split).cutoffs)
 
     def backtest(self, model: ModelSpec | None = None) -> ForecastBacktest:
         """Collects the forecasts of a candidate for the folds; ``None``: of a baseline."""
@@ -213,7 +213,8 @@ class ForecastBacktest:
 
         if calibration is None or not self.of_quantiles:
             return None
-        return quantile_forecast(Calibration.from_dict(calibration), forecast, self.scale(evaluation))
+        quantiles = quantile_forecast(Calibration.from_dict(calibration), forecast, self.scale(evaluation))
+        return self._data.forecast.clip(quantiles, axis=-2)
 
     def score(self, outputs: Sequence[Any]) -> float:
         """The mean score of the forecasts of all folds, which were added before."""

@@ -11,6 +11,8 @@ from lstmgru.errors import did_you_mean
 from lstmgru.specs import ForecastSpec
 from search.config.sections import SplitsConfig, TableConfig, one_part
 from search.config.types import (
+    BoundOrAuto,
+    BoundOrNone,
     ByShape,
     Columns,
     ColumnsOrNone,
@@ -26,6 +28,8 @@ from search.config.types import (
 from search.errors import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lstmgru.data.forecasting.splits import SplitSpec
 
 CalendarFeature = Literal[
@@ -175,6 +179,9 @@ def _list_metrics(schema: JsonDict) -> None:
     schema["enum"] = [*metric_names("forecast")]
 
 
+Bound = float | dict[str, float] | str | None
+
+
 class ForecastConfig(Strict):
     """What is forecast, and how forecasts are scored."""
 
@@ -196,6 +203,26 @@ class ForecastConfig(Strict):
         description="Levels (nominal coverage) of the prediction intervals, one or a list. `[]`: no intervals.",
     )
 
+    minimum: BoundOrAuto = Field(
+        "auto",
+        description="Lower bound of the targets: forecasts and the ends of their intervals below it are raised to it. "
+        "A number, or a mapping of targets to numbers. `auto`: 0 for targets whose values before the holdout are "
+        "counts (whole numbers from 0). `null`: no bound.",
+    )
+    maximum: BoundOrNone = Field(
+        None, description="Upper bound of the targets: a number, or a mapping of targets to numbers. `null`: no bound."
+    )
+
+    @field_validator("maximum")
+    @classmethod
+    def _is_above(cls, maximum: Bound, info: ValidationInfo) -> Bound:
+        minimum = info.data.get("minimum")
+        for target in maximum if isinstance(maximum, dict) else ("",):
+            lowest, highest = bound_of(minimum, target), bound_of(maximum, target)
+            if lowest is not None and highest is not None and highest <= lowest:
+                raise ValueError(f"must be above forecast.minimum ({lowest:g}) but got {highest:g}")
+        return maximum
+
     @field_validator("metric")
     @classmethod
     def _is_metric(cls, metric: str) -> str:
@@ -207,13 +234,27 @@ class ForecastConfig(Strict):
             raise ValueError(f"must be one of {', '.join(names)} but got {shown(metric)}{hint}")
         return metric
 
-    def to_spec(self, *, season_length: int) -> ForecastSpec:
+    def to_spec(self, *, season_length: int, targets: Sequence[str] = (), counts: Sequence[bool] = ()) -> ForecastSpec:
         """The specification of the library.
 
         Args:
             season_length: What ``season_length`` or its ``auto`` stands for.
+            targets: (Y,) their names.
+            counts: (Y,) whether their values are counts.
         """
-        return ForecastSpec(self.horizon, season_length, self.metric, self.levels)
+        lowest = [0.0 if each else None for each in counts]
+        if self.minimum != "auto":
+            lowest = [bound_of(self.minimum, target) for target in targets]
+        highest = [bound_of(self.maximum, target) for target in targets]
+        given = (tuple(its) if any(bound is not None for bound in its) else () for its in (lowest, highest))
+        return ForecastSpec(self.horizon, season_length, self.metric, self.levels, *given)
+
+
+def bound_of(bound: Bound, target: str) -> float | None:
+    """The bound of a target; ``None`` if it has none, or one that depends on the data."""
+    if isinstance(bound, dict):
+        return bound.get(target)
+    return bound if isinstance(bound, float) else None
 
 
 class ForecastSplitsConfig(SplitsConfig):

@@ -12,6 +12,7 @@ from lstmgru.specs import ForecastSpec
 from search.config.study_config import StudyConfig
 from search.errors import StudyFileError
 from search.space.space import SearchSpace
+from search.tasks.forecasting.bounds import check_bounds, counts_note
 from search.tasks.forecasting.checks import check_splits
 from search.tasks.forecasting.config import ForecastStudyConfig
 from search.tasks.forecasting.data import ForecastData
@@ -158,14 +159,23 @@ class ForecastPlan(Plan):
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """The size of an epoch and the treatment of gaps, see :attr:`search.tasks.plan.Plan.defaults`."""
-        return {"epoch_windows": self.epoch_windows, "masks_steps": self.masks_steps}
+        """Epochs, the treatment of gaps and the bounds of counts, see :attr:`search.tasks.plan.Plan.defaults`."""
+        return {
+            "epoch_windows": self.epoch_windows,
+            "masks_steps": self.masks_steps,
+            "minimum": list(self.forecast.minimum),
+        }
 
     def with_defaults(self, stored: Mapping[str, Any] | None) -> Self:
         """The plan as a study was begun, see :meth:`search.tasks.plan.Plan.with_defaults`."""
-        begun = {"epoch_windows": _FIRST_EPOCH_WINDOWS, "masks_steps": False, **(stored or {})}
+        begun = {"epoch_windows": _FIRST_EPOCH_WINDOWS, "masks_steps": False, "minimum": [], **(stored or {})}
         panel = self.panel if begun["masks_steps"] else replace(self.panel, known=None)
-        return replace(self, panel=panel, **begun)
+        minimum = begun.pop("minimum")
+        plan = replace(self, panel=panel, **begun)
+        if self.config.forecast.minimum != "auto" or minimum == list(self.forecast.minimum):
+            return plan
+        others = (note for note in self.notes if note not in counts_note(self.config, self.panel, self.forecast))
+        return replace(plan, forecast=replace(self.forecast, minimum=tuple(minimum)), notes=tuple(others))
 
     @property
     def _epoch_size(self) -> dict[str, Any]:
@@ -183,8 +193,9 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
     panel, source = _read_panel(config, study_file)
     season = config.forecast.season_length
     season_length = default_season_length(panel.frequency) if season == "auto" else season
-    forecast = config.forecast.to_spec(season_length=season_length)
     facts = facts_of(panel, config)
+    forecast = config.forecast.to_spec(season_length=season_length, targets=panel.schema.targets, counts=facts.counts)
+    check_bounds(config, panel, forecast, file)
     try:
         space = resolve_space(config, forecast, facts)
     except StudyFileError as error:
@@ -206,7 +217,7 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
         splits=splits,
         forecast=forecast,
         facts=facts,
-        notes=notes,
+        notes=(*notes, *counts_note(config, panel, forecast)),
     )
 
 

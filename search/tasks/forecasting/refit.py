@@ -196,7 +196,8 @@ def _forecasts(
         none = np.empty((0, *point.shape), np.float32)
         return Forecasts(point, forecast if forecast.ndim == 4 else None, none, none)
     scale = ForecastBacktest(data, context_length).scale(evaluation)
-    return Forecasts(point, quantile_forecast(calibration, forecast, scale), *apply(calibration, forecast, scale))
+    quantiles = data.forecast.clip(quantile_forecast(calibration, forecast, scale), axis=-2)
+    return Forecasts(point, quantiles, *map(data.forecast.clip, apply(calibration, forecast, scale)))
 
 
 def _score_baselines(job: ForecastJob, evaluation: ForecastEvaluation) -> tuple[dict[str, float], dict[str, Errors]]:

@@ -9,6 +9,7 @@ from lstmgru.data.forecasting.windows import evaluation_cutoffs, known_targets
 from lstmgru.errors import counted, show_time
 from search.study.paths import FORECASTS_PAGE, FORECASTS_TABLE
 from search.tasks.data import ModelColumns
+from search.tasks.forecasting.bounds import suggested_bound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,6 +73,7 @@ def data_lines(plan: ForecastPlan) -> list[tuple[str, str]]:
         *_short_lines(plan),
         *((name, ", ".join(columns)) for name, columns in roles.items() if columns),
         *_no_calendar(plan),
+        *suggested_bound(plan.config, plan.panel, plan.splits, plan.forecast),
     ]
 
 

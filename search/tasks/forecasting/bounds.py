@@ -1,0 +1,72 @@
+"""Bounds of forecasts: whether they fit the data, and what a user should know about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lstmgru.errors import listed
+from search.errors import Problem, StudyFileError
+from search.tasks.forecasting.facts import targets_before_holdout
+
+if TYPE_CHECKING:
+    from lstmgru.data.forecasting.series import SeriesPanel
+    from lstmgru.data.forecasting.splits import Splits
+    from lstmgru.specs import ForecastSpec
+    from search.tasks.forecasting.config import ForecastStudyConfig
+
+
+def check_bounds(config: ForecastStudyConfig, panel: SeriesPanel, forecast: ForecastSpec, file: str) -> None:
+    """Refuse bounds of the study that the targets exceed.
+
+    Raises:
+        StudyFileError: Names the bound, the target and its value.
+    """
+    values = panel.values[panel.observed, : panel.n_targets]
+    lowest = () if config.forecast.minimum == "auto" else forecast.minimum
+    problems = []
+    for key, sign, bounds in (("minimum", 1, lowest), ("maximum", -1, forecast.maximum)):
+        for target, bound, column in zip(panel.schema.targets, bounds, values.T, strict=False):
+            worst = float(sign * (sign * column).min(initial=np.inf))
+            if bound is not None and sign * worst < sign * bound:
+                rule = "below" if sign > 0 else "above"
+                message = f"is {bound:g}, but target {target!r} has {worst:g} {rule} it; change it, or set it to null"
+                problems.append(Problem(f"forecast.{key}", message))
+    if problems:
+        raise StudyFileError(file, problems)
+
+
+def counts_note(config: ForecastStudyConfig, panel: SeriesPanel, forecast: ForecastSpec) -> tuple[str, ...]:
+    """That counts have a bound by default."""
+    bounds = zip(panel.schema.targets, forecast.minimum, strict=False)
+    names = [target for target, bound in bounds if bound is not None]
+    if config.forecast.minimum != "auto" or not names:
+        return ()
+    note = (
+        f"{listed(names)} {_are(names)} counted in whole numbers from 0: forecasts and intervals are at least 0; "
+        "forecast.minimum: null removes the bound"
+    )
+    return (note,)
+
+
+def suggested_bound(
+    config: ForecastStudyConfig, panel: SeriesPanel, splits: Splits, forecast: ForecastSpec
+) -> list[tuple[str, str]]:
+    """A bound of targets that are never below 0, unless they are so far from it that no forecast would be."""
+    if config.forecast.minimum != "auto":
+        return []
+    values = targets_before_holdout(panel, splits)
+    bounds = forecast.minimum or (None,) * panel.n_targets
+    near = [
+        target
+        for target, bound, column in zip(panel.schema.targets, bounds, values.T, strict=True)
+        if bound is None and len(column) and 0 <= column.min() < column.std()
+    ]
+    if not near:
+        return []
+    return [("bound", f"{listed(near)} {_are(near)} never below 0; forecast.minimum: 0 keeps forecasts there, too")]
+
+
+def _are(names: list[str]) -> str:
+    return "are" if len(names) > 1 else "is"
