@@ -247,7 +247,7 @@ def test_fresh_removes_everything_of_the_old_study_and_nothing_else(tmp_path: Pa
         (folder / "old").touch()
     with pytest.raises(_Stopped):
         run(plan_of(tmp_path), folder=tmp_path, fresh=True, listener=_UntilThePlan())
-    left = {path.name for path in paths.studies.iterdir() if path.suffix != ".lock"}
+    left = {path.name for path in paths.studies.iterdir() if path.suffix not in (".lock", ".checkpoint")}
     assert left == {"tiny.journal", "other.bundle", "tiny.compare.report"}
     assert all((folder / "old").exists() for folder in others)
     assert stored(tmp_path).get("uid") != uid

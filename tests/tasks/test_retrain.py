@@ -107,15 +107,6 @@ def test_a_result_is_kept_as_json(study: str, plans: dict[str, Any]) -> None:
     assert task_of(plan).seed_result.from_dict(json.loads(json.dumps(result.to_dict()))) == result
 
 
-@pytest.mark.parametrize("study", ["forecast", "sums"])
-def test_the_last_fold_is_not_trained_twice(study: str, plans: dict[str, Any]) -> None:
-    result = result_of(candidate_of(plans[study], refit="last_fold"))
-    whole = result_of(candidate_of(plans[study]))
-
-    assert result.fold_scores == whole.fold_scores
-    assert result.holdout != whole.holdout
-
-
 @pytest.mark.parametrize(
     ("study", "questions"), [("forecast", 0), ("forecast", 2), ("forecast", 5), ("waves", 2), ("waves", 6)]
 )
