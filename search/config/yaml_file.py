@@ -60,7 +60,12 @@ def read_yaml(path: Path) -> Document:
         StudyFileError: The file cannot be read, is empty, is no YAML, or holds something else than a mapping.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            message = "the file has more than 1 MB, but a study file is shorter; is it the table, and not the study?"
+            raise StudyFileError(str(path), [Problem("", message)])
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         message = f"the file is not UTF-8 text (byte 0x{error.object[error.start]:02x}); save it as UTF-8"
@@ -105,6 +110,10 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # PyYAML's registry, filled below
 
 
+class _FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # not in every build
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # PyYAML's registry, filled below
+
+
 class _Dumper(yaml.SafeDumper):
     """Quotes text that either version of YAML would read as something else."""
 
@@ -129,18 +138,31 @@ _CORE_SCHEMA = {
     ),
     "merge": (r"<<", ["<"]),
 }
-for _class in (_Loader, _Dumper):
+for _class in (_Loader, _FastLoader, _Dumper):
     for _tag, (_pattern, _first) in _CORE_SCHEMA.items():
         _class.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
-_Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
+for _class in (_Loader, _FastLoader):
+    _class.add_constructor("tag:yaml.org,2002:int", _construct_int)
 
 
 # A study has a hundred values; more than this is an alias of an alias of an alias.
 _MOST_NODES = 10_000
+_MOST_BYTES = 1_000_000
+# The parser in Python takes a second for so many characters, but says better what is wrong.
+_SHORT = 50_000
 
 
 def _parse(text: str) -> tuple[yaml.Node | None, Any, list[Problem]]:
-    loader = _Loader(text)
+    try:
+        return _parse_with(_FastLoader, text)
+    except yaml.YAMLError:
+        if len(text) > _SHORT:
+            raise
+        return _parse_with(_Loader, text)
+
+
+def _parse_with(loader_class: Any, text: str) -> tuple[yaml.Node | None, Any, list[Problem]]:
+    loader = loader_class(text)
     try:
         root = loader.get_single_node()
         if root is None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from helpers.combinations import each_row
 
+from search.config import yaml_file
 from search.config.validation import config_fields
 from search.config.values import Choices, PositiveRange
 from search.errors import Problem, StudyFileError, StudyNotFound
@@ -286,6 +287,8 @@ BAD_FILES: list[tuple[str | bytes, str]] = [
     ),
     (b"data:\n  time: \x00\n", "the file is not valid YAML: the character #x0000 is not allowed"),
     (b"data:\n  time: temp\xe9rature\n", "line 2: the file is not UTF-8 text (byte 0xe9); save it as UTF-8"),
+    (GOOD + "#" * 1_000_000, "the file has more than 1 MB, but a study file is shorter; is it the table"),
+    (GOOD + f"data: [{'a, ' * 20_000}\n", "line 10: the file is not valid YAML at column 1: did not find expected"),
     (GOOD.encode("utf-16"), "line 1: the file is not UTF-8 text (byte 0xff); save it as UTF-8"),
     (GOOD + "forecast: {horizon: 3}\n", "line 9: forecast is set twice, first in line 5; remove one"),
     (GOOD.replace("  time: day", "  time: day\n  time: date"), "line 4: data.time is set twice, first in line 3"),
@@ -298,6 +301,20 @@ def test_a_file_that_is_no_study_is_refused_in_one_line(content: str | bytes, ex
     (problem,) = problems_of(write(content))
 
     assert problem.startswith(expected)
+
+
+def test_the_parser_in_c_and_the_one_in_python_read_the_same() -> None:
+    texts = [path.read_text() for path in Path("studies").glob("*.yaml")]
+    texts += [GOOD, "{a: 1e-3, b: no, c: 0o17, d: 0x1f, e: ~, f: .5, g: 2020-01-02, h: '1', i: Ω, j: True}"]
+    assert len(texts) > 5
+    for text in texts:
+        found, expected = (
+            yaml_file._parse_with(yaml_file._FastLoader, text),
+            yaml_file._parse_with(yaml_file._Loader, text),
+        )
+        assert found[1:] == expected[1:]
+        lines = [[node.start_mark.line for _, node in yaml_file._walk(root, ())] for root in (found[0], expected[0])]
+        assert lines[0] == lines[1]
 
 
 def test_all_problems_are_reported_at_once_in_the_order_of_the_file(write: Write) -> None:
