@@ -95,6 +95,11 @@ class ModelSpec(RecurrentSpec):
         one_of("transform", self.transform, TRANSFORMS)
 
     @property
+    def longest_input(self) -> int:
+        """Steps of a context."""
+        return self.context_length
+
+    @property
     def log(self) -> bool:
         """Whether logarithms are taken of the targets."""
         return self.transform in ("log", "log_difference")

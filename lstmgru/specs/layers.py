@@ -19,6 +19,8 @@ MERGES: tuple[str, ...] = get_args(Merge)
 POOLINGS: tuple[str, ...] = get_args(Pooling)
 
 _FEWEST_FILTERS = 8
+_GATES = {"lstm": 4, "gru": 3, "fused": 4}
+"""Matrices of a cell for its inputs, and as many for its state."""
 _LAYER = re.compile(r"^\s*(bi-)?([a-z][a-z0-9_]*)\s*\(\s*(\d+)\s*\)\s*$")
 
 
@@ -105,6 +107,32 @@ class RecurrentSpec(ABC):
     def _branches(self) -> str:
         """The inverse of :func:`parse_branches`."""
         return " | ".join(" > ".join(map(str, stack)) for stack in self.branches)
+
+    @property
+    @abstractmethod
+    def longest_input(self) -> int:
+        """Most steps of an input."""
+
+    @property
+    def n_steps(self) -> int:
+        """Recurrent steps of the longest input: its segments."""
+        return -(-self.longest_input // self.segment_length)
+
+    @property
+    def n_layer_steps(self) -> int:
+        """Recurrent steps of all layers together, those of both directions."""
+        return self.n_steps * sum(1 + layer.bidirectional for stack in self.branches for layer in stack)
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications of the recurrence over the longest input, roughly: a first layer reads its own width."""
+        total = 0
+        for stack in self.branches:
+            n_inputs = stack[0].hidden_size
+            for layer in stack:
+                total += _GATES.get(layer.cell, 4) * layer.n_outputs * (n_inputs + layer.hidden_size)
+                n_inputs = layer.n_outputs
+        return self.n_steps * total
 
     @property
     def n_filters(self) -> int:

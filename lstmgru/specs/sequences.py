@@ -22,6 +22,10 @@ N_SUBWORDS = 8192
 """Number of learned vectors that the character n-grams of words share."""
 
 
+_FCN = 16
+"""Multiplications of the convolutions beside the recurrence, for a step and the square of their filters."""
+
+
 @dataclass(frozen=True)
 class SequenceModelSpec(RecurrentSpec):
     """The architecture of a network that predicts the label of a sequence or a text.
@@ -88,6 +92,16 @@ class SequenceModelSpec(RecurrentSpec):
             raise SpecError(f"normalization must be none for texts but got {self.normalization!r}")
         if self.input_noise != 0:
             raise SpecError(f"input_noise must be 0 for texts but got {self.input_noise!r}")
+
+    @property
+    def longest_input(self) -> int:
+        """Most steps or tokens of a sequence."""
+        return self.max_length
+
+    @property
+    def multiplications(self) -> int:
+        """Those of the recurrence and of the convolutions beside it, see :class:`lstmgru.specs.RecurrentSpec`."""
+        return super().multiplications + _FCN * self.fcn_filters**2 * self.max_length
 
     @property
     def architecture(self) -> str:

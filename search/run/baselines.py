@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,12 @@ def baseline_seconds(timeout: float | None) -> float:
     return _MOST if timeout is None else min(_MOST, max(_LEAST, _SHARE * timeout))
 
 
+def time_baselines(*arguments: Any) -> tuple[dict[str, BaselineResult | DroppedBaseline] | None, float]:
+    """What :func:`score_baselines` returns, and the seconds that it took."""
+    start = time.monotonic()
+    return score_baselines(*arguments), time.monotonic() - start
+
+
 class BaselineJobs:
     """Which baselines are still to be scored, and what the study knows of the others.
 
@@ -62,7 +69,7 @@ class BaselineJobs:
             return None
         key, names = self._waiting.popleft()
         self._running.add(key)
-        return Job(key, score_baselines, (self._data, names, self._seconds), retries=1)
+        return Job(key, time_baselines, (self._data, names, self._seconds), retries=1)
 
     def take(self, outcome: Outcome, keep: Callable[[str, Outputs | None], None]) -> list[str]:
         """Record the outcome of a job.
@@ -77,12 +84,14 @@ class BaselineJobs:
         self._running.discard(outcome.key)
         if outcome.failure is not None:
             return [FAILED.format(outcome.failure.reason)]
-        found: dict[str, BaselineResult | DroppedBaseline] = outcome.result or {}
+        scored: tuple[dict[str, BaselineResult | DroppedBaseline] | None, float] = outcome.result
+        found, seconds = scored[0] or {}, scored[1]
         results = {name: each for name, each in found.items() if isinstance(each, BaselineResult)}
         dropped = {name: each.reason for name, each in found.items() if isinstance(each, DroppedBaseline)}
         for name, result in results.items():
             keep(name, result.outputs)
         self._add("dropped_baselines", dropped)
+        self._add("baseline_seconds", {str(outcome.key): round(seconds, 3)} if results else {})
         self._add("calibrations", {name: each.calibration for name, each in results.items()})
         # Last: baselines that it has are not scored again.
         self._add("baselines", {name: {"folds": each.score} for name, each in results.items()})

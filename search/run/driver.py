@@ -9,8 +9,9 @@ from search.executors.base import INTERRUPTED, TIME_IS_UP, Executor, Failure, Jo
 from search.executors.loop import JobSource, run_jobs
 from search.run.baselines import FAILED, QUICK, BaselineJobs
 from search.run.progress import Listener, Progress
-from search.run.state import SearchState
+from search.run.state import AskedTrial, SearchState
 from search.run.trial import TrialReport, run_trial
+from search.study.budget import expected_export
 from search.study.store import StudyStore
 from search.tasks import task_of
 
@@ -71,11 +72,16 @@ class Driver(JobSource):
         baselines = self._baselines.next_job(slow=self._state.seconds_left(self._budget) > 0)
         if baselines is not None:
             return baselines
-        return self.ask() if self._state.may_ask(self._budget) else None
+        if not self._state.may_ask(self._budget):
+            return None
+        trial = self._state.ask_within(self._budget)
+        return None if trial is None else self._job(trial)
 
     def ask(self) -> Job:
         """The next trial, whatever the budget."""
-        trial = self._state.ask()
+        return self._job(self._state.ask())
+
+    def _job(self, trial: AskedTrial) -> Job:
         self._began[trial.number] = time.monotonic()
         self._tracker.update(self._state.record(trial.number))
         return Job(trial.number, run_trial, (task_of(self._plan), self._data, trial.model, trial.train))
@@ -131,8 +137,9 @@ class Driver(JobSource):
         if self.interrupted and not self._stop_announced:
             self._stop_announced = True
             self._listener.on_message(_STOPPING)
-        if self._executor.startup_seconds is not None:
-            self._budget.calibrate(self._executor.startup_seconds)
+        if self._budget.timeout is not None:
+            networks = self._state.estimates.onnx_networks
+            self._budget.export_seconds = expected_export(self._executor.startup_seconds, networks)
         if time.monotonic() - self._elapsed_noted > _NOTE_SECONDS:
             self._elapsed_noted = time.monotonic()
             self._store.set("elapsed", round(self._budget.elapsed, 1))

@@ -15,6 +15,7 @@ from search.run.refits import Refits, Retrained, Training, retrained_members
 from search.run.selection import BlendSelection, why_nothing_to_export
 from search.run.single_job import SingleJob
 from search.study.blends import BlendMember, BlendRecord, SingleRecord, candidate_name
+from search.study.budget import expected_export
 from search.study.records import BaselineRecord, HoldoutRecord
 from search.tasks import task_of
 from search.tasks.baselines import baseline_groups
@@ -83,6 +84,10 @@ class Finalizer:
         if single is None and not any(isinstance(each, int) for each in chosen.weights):
             self._listener.on_message(why_nothing_to_export(self._store.record()))
         self._listener.on_phase(self._phase(chosen))
+        networks = sum(isinstance(each, int) for each in chosen.weights)
+        self._budget.export_seconds = min(
+            self._budget.export_seconds, expected_export(self._executor.startup_seconds, networks)
+        )
         refits = self._refits(chosen, single)
         run_jobs(self._executor, refits)
         if self._interrupted():

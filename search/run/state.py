@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from search.config.objectives import SCORE
+from search.run.estimates import Estimates, training_work
 from search.study.pruners import make_pruner, pass_last_rungs, prune_reason, should_prune
-from search.study.records import EpochRecord, TrialRecord, longest_fold_seconds
+from search.study.records import EpochRecord, TrialRecord
 from search.study.samplers import derive_seed, make_sampler, search_spaces
 from search.study.screening import Screening, rungs
 from search.study.store import StudyStore
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from search.tasks.plan import Plan
 
 
-_USUAL_NETWORKS = 4
-"""Networks that a blend usually has."""
+_MOST_SUGGESTED = 5
+"""New candidates that may be too slow for the time left before the search gives up."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class _Running:
     """A running trial."""
 
     trial: Trial
+    work: float = 0.0
     curve: list[EpochRecord] = field(default_factory=list)
     value: float | None = None
     rung: int = -1
@@ -71,6 +72,9 @@ class SearchState:
         self._spaces = search_spaces()
         search, epochs = plan.config.search, plan.max_epochs * plan.n_folds
         store.study.pruner = make_pruner(search.pruner, percentile=search.percentile, epochs=epochs)
+        self._estimates: Estimates | None = None
+        self._trainings: list[float] | None = None  # seconds of the refits that would follow now
+        self._too_late = False
         self._passed: dict[int, int] = {}  # by promoted candidate: the rung that it need not pass again
         self._screening = _screening(plan, store) if search.pruner == "screening" else None
 
@@ -90,14 +94,53 @@ class SearchState:
         """Whether the budget allows another trial."""
         counted, waiting = self._store.counts()
         room = budget.trials is None or counted - waiting < budget.trials
-        return (room or self._promotable() is not None) and self.seconds_left(budget) > 0
+        return not self._too_late and (room or self._promotable() is not None) and self.seconds_left(budget) > 0
 
     def seconds_left(self, budget: Budget) -> float:
-        """Seconds until the search must stop for the refit and the export to fit into the budget."""
-        # This is called often, and the trials are only read if there is a limit.
-        return budget.search_seconds_left(
-            0.0 if budget.timeout is None else self._refit_seconds(), rounds=refit_rounds(self._plan)
-        )
+        """Seconds until the search must stop for the refits and the export to fit into the budget."""
+        if budget.timeout is None:
+            return budget.left
+        if self._trainings is None:  # this is called often
+            self._trainings = self.estimates.trainings(running.curve for running in self._running.values())
+        return budget.search_seconds_left(self._trainings, jobs=self._plan.jobs)
+
+    @property
+    def estimates(self) -> Estimates:
+        """What trainings are expected to take; the trials are only read if someone asks, as with a time limit."""
+        if self._estimates is None:
+            self._estimates = Estimates(self._plan, self._store)
+        return self._estimates
+
+    def ask_within(self, budget: Budget) -> AskedTrial | None:
+        """Start the next trial that can be expected to end in time, or else the quickest one.
+
+        With a time limit, candidates that are too slow go back into the queue.
+
+        Returns:
+            ``None`` if no candidate can be expected to reach its first rung in time; then none will.
+        """
+        if budget.timeout is None:
+            return self.ask()
+        seconds = self.seconds_left(budget)
+        asked: list[AskedTrial] = []
+        counted, waiting = self._store.counts()
+        most = max(waiting, _MOST_SUGGESTED)
+        if budget.trials is not None:
+            most = min(most, budget.trials - counted + waiting)
+        for _ in range(max(1, most)):
+            asked.append(self.ask())
+            if self.estimates.whole(self._work(asked[-1])) <= seconds:
+                break
+        fits = self.estimates.whole(self._work(asked[-1])) <= seconds
+        chosen = asked[-1] if fits else min(asked, key=self._work)
+        self._too_late = self.estimates.first_rung(self._work(chosen)) > seconds
+        for each in asked:
+            if each is not chosen or self._too_late:
+                self.requeue(each.number)
+        return None if self._too_late else chosen
+
+    def _work(self, asked: AskedTrial) -> float:
+        return self._running[asked.number].work
 
     def ask(self) -> AskedTrial:
         """Start the next trial: the first one that waits, one that is promoted, or a new one."""
@@ -117,7 +160,8 @@ class SearchState:
         if not suggested:
             trial.set_user_attr("layers", model.architecture)
             trial.set_user_attr("seed", derive_seed(search.seed, trial.number))
-        self._running[trial.number] = _Running(trial, rung=self._passed.get(self._store.candidate(trial.number), -1))
+        rung = self._passed.get(self._store.candidate(trial.number), -1)
+        self._running[trial.number] = _Running(trial, training_work(model, settings.batch_size), rung=rung)
         return AskedTrial(trial.number, model, plan.train_spec(settings, seed=trial.user_attrs["seed"]))
 
     def report(self, number: int, report: TrialReport) -> None:
@@ -125,6 +169,9 @@ class SearchState:
         running = self._running[number]
         running.curve.append(report.epoch)
         running.value = report.value
+        if self._estimates is not None:
+            self._estimates.observe(number, running.work, running.curve)
+            self._trainings = None
         if self._screening is not None:
             self._screen(number, running)
         if not self._store.goal.single:  # Optuna takes no intermediate values of several objectives
@@ -202,6 +249,9 @@ class SearchState:
         pass_last_rungs(study, self._store.trial(number), folds=folds, max_epochs=max_epochs)
         values = {SCORE: result.score, **result.measures}
         study.tell(trial, [values[name] for name in goal.objectives])
+        if self._estimates is not None:
+            self._estimates.add(self.record(number))
+            self._trainings = None
 
     def fail(self, number: int, failure: Failure, seconds: float) -> bool:
         """A trial failed.
@@ -221,19 +271,6 @@ class SearchState:
         running.trial.set_user_attr("result", _details(running, seconds) | reason)
         self._store.study.tell(running.trial, state=TrialState.FAIL)
         return failure.died and self._store.retry(number)
-
-    def _refit_seconds(self) -> float:
-        """Expected duration of a refit: the longest fold of the winner or, before there is one, of a running trial."""
-        known = self._store.longest_fold_seconds()
-        return known or max((longest_fold_seconds(trial.curve) for trial in self._running.values()), default=0.0)
-
-
-def refit_rounds(plan: Plan) -> int:
-    """How many networks are trained one after the other at the end of a study."""
-    config = plan.config
-    networks = min(_USUAL_NETWORKS, config.search.most_members or 1)
-    twice = config.training.refit == "all" and config.export.train_on == "everything"
-    return math.ceil(networks * (2 if twice else 1) / plan.jobs)
 
 
 def _screening(plan: Plan, store: StudyStore) -> Screening:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-# ONNX export with parity check, logging and registration of the model, before the speed of the machine is known.
-EXPORT_SECONDS = 12.0
-# Afterwards in units of the startup time of a worker, because both consist mostly of imports.
-EXPORT_STARTUPS = 1.5
-# In a process that has already imported everything, the startup takes no time, but the export does.
-FEWEST_EXPORT_SECONDS = 6.0
-# A refit takes this multiple of the longest fold of the best trial, because it has more data than any fold.
+# Scoring of the holdout and registration of the model, and the ONNX export of each of its networks, in units of the
+# startup time of a worker: both depend on the speed of the machine in the same way.
+EXPORT_STARTUPS, ONNX_STARTUPS = 0.5, 0.6
+# The startup time of a worker before it is known, and the least: a process that has already imported everything needs
+# none, but the export does.
+USUAL_STARTUP, LEAST_STARTUP = 6.0, 4.0
+# A refit takes this multiple of the longest fold, because it has more data than any fold.
 REFIT_FACTOR = 1.5
-
 # Most of the time limit that is reserved for the refits of a blend.
 REFIT_SHARE = 0.2
+
+
+def expected_export(startup_seconds: float | None, networks: int) -> float:
+    """Expected seconds from the last refit to the end of the run.
+
+    Args:
+        startup_seconds: Startup time of a worker; ``None``: unknown yet.
+        networks: Networks of the exported model.
+    """
+    startup = USUAL_STARTUP if startup_seconds is None else max(LEAST_STARTUP, startup_seconds)
+    return startup * (EXPORT_STARTUPS + ONNX_STARTUPS * networks)
 
 
 @dataclass
@@ -54,31 +64,24 @@ class Budget(TimeBudget):
 
     Attributes:
         trials: Total number of trials; ``None``: no limit.
-        export_seconds: Expected duration of the export, see :meth:`calibrate`.
+        export_seconds: Expected duration of the export, see :func:`expected_export`.
     """
 
     trials: int | None = field(kw_only=True)
-    export_seconds: float = field(default=EXPORT_SECONDS, kw_only=True)
+    export_seconds: float = field(default=expected_export(None, 1), kw_only=True)
 
-    def calibrate(self, startup_seconds: float) -> None:
-        """Adapt the expected duration of the export to the speed of this machine.
-
-        Args:
-            startup_seconds: Startup time of a worker.
-        """
-        self.export_seconds = max(FEWEST_EXPORT_SECONDS, EXPORT_STARTUPS * startup_seconds)
-
-    def search_seconds_left(self, refit_seconds: float, *, rounds: int = 1) -> float:
+    def search_seconds_left(self, trainings: Sequence[float], *, jobs: int = 1) -> float:
         """Seconds until the search must stop to leave time for refits and export.
 
         Args:
-            refit_seconds: Seconds of the longest fold of the best trial so far.
-            rounds: How many networks are trained one after the other; more than one get a share of the time limit at
-                most, because the refits that matter least are left out if they do not fit.
+            trainings: Expected seconds of each refit. Several get a share of the time limit at most, because the refits
+                that matter least are left out if they do not fit; but always enough for the longest one.
+            jobs: How many run at once.
         """
-        one = REFIT_FACTOR * refit_seconds
-        several = rounds * one if self.timeout is None else min(rounds * one, REFIT_SHARE * self.timeout)
-        return self.left - self.export_seconds - max(one, several)
+        longest, several = max(trainings, default=0.0), sum(trainings) / jobs
+        if self.timeout is not None:
+            several = min(several, REFIT_SHARE * self.timeout)
+        return self.left - self.export_seconds - max(longest, several)
 
     def refit_seconds_left(self) -> float:
         """Seconds that a refit may take to leave time for the export."""

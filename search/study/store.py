@@ -25,7 +25,6 @@ from search.study.records import (
     StudyRecord,
     TrackingLinks,
     TrialRecord,
-    longest_fold_seconds,
 )
 from search.study.trials import trial_record
 
@@ -302,11 +301,6 @@ class StudyStore:
         }
         choose = min if self.direction == "minimize" else max
         return self.trial(choose(values, key=values.__getitem__)) if values else None
-
-    def longest_fold_seconds(self) -> float:
-        """Seconds of the longest fold of the winner so far; 0 before there is one."""
-        winner = self.winner()
-        return longest_fold_seconds(trial_record(winner).curve) if winner else 0.0
 
     def next_number(self) -> int:
         """The number of the next trial: that of the first waiting trial, or a new one."""

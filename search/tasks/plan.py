@@ -175,6 +175,12 @@ class Plan(ABC):
         return self
 
     @property
+    def most_examples(self) -> int | None:
+        """Most examples of an epoch; ``None``: an epoch has all."""
+        most: int | None = self._epoch_size.get("epoch_windows")
+        return most
+
+    @property
     def _epoch_size(self) -> dict[str, Any]:
         """What limits the examples of an epoch, as in :class:`~lstmgru.specs.TrainSpec`."""
         return {}

@@ -41,7 +41,8 @@ def test_quick_baselines_are_scored_first_and_one_job_runs_at_a_time(tmp_path: P
         assert job.key < 0
         assert jobs.next_job(slow=True) is None, "trials run beside it"
         names.append(job.arguments[1])
-        jobs.take(Outcome(job.key, {name: BaselineResult(1.0) for name in job.arguments[1]}), keep=kept.__setitem__)
+        found = {name: BaselineResult(1.0) for name in job.arguments[1]}
+        jobs.take(Outcome(job.key, (found, 1.0)), keep=kept.__setitem__)
     assert names == [QUICK, *((name,) for name in SLOW)]
     assert set(kept) == {*QUICK, *SLOW}
 
@@ -50,7 +51,7 @@ def test_without_time_only_quick_baselines_are_scored(tmp_path: Path) -> None:
     jobs, kept = jobs_of(tmp_path)
     job = jobs.next_job(slow=False)
     assert job is not None
-    jobs.take(Outcome(job.key, None), keep=kept.__setitem__)
+    jobs.take(Outcome(job.key, (None, 1.0)), keep=kept.__setitem__)
     assert jobs.next_job(slow=False) is None
     assert not kept
 
@@ -67,10 +68,11 @@ def test_a_dropped_baseline_is_named_and_not_tried_again(tmp_path: Path) -> None
     assert job is not None
     assert job.arguments[1] == ("seasonal_naive", "linear")
     found = {"seasonal_naive": BaselineResult(2.0), "linear": DroppedBaseline("it would take 60 s")}
-    said = jobs.take(Outcome(job.key, found), keep=lambda name, outputs: None)
+    said = jobs.take(Outcome(job.key, (found, 1.5)), keep=lambda name, outputs: None)
     assert said == ["the baseline linear is left out: it would take 60 s"]
     assert set(store.get("baselines")) == {"naive", "seasonal_naive"}
     assert set(store.get("dropped_baselines")) == {"ets", "linear"}
+    assert store.get("baseline_seconds")[str(job.key)] == 1.5
     job = jobs.next_job(slow=True)
     assert job is not None
     said = jobs.take(Outcome(job.key, failure=Failure("out of memory", "")), keep=lambda name, outputs: None)

@@ -13,12 +13,14 @@ from optuna.trial import FixedTrial, TrialState, create_trial
 from search.executors.base import Failure
 from search.run.state import SearchState
 from search.run.trial import TrialReport, TrialResult
-from search.study.budget import EXPORT_SECONDS, REFIT_FACTOR, Budget
+from search.study.budget import Budget
 from search.study.records import EpochRecord
 from search.study.store import StudyStore
 from search.tasks.plan import Plan
 
 RANDOM = ("search.sampler=random", "training.max_epochs=10")
+EXPORT = 12.0
+"""Seconds that the export is expected to take."""
 DIED, RAISED = Failure("the worker process was killed", died=True), Failure("ValueError: bad", "traceback")
 
 
@@ -72,21 +74,19 @@ class Clock:
 
 
 @pytest.mark.parametrize(
-    ("ended", "timeout", "spent", "passed", "fold_seconds", "allowed"),
+    ("ended", "timeout", "spent", "passed", "running", "allowed"),
     [
         (0, None, 0, 0, 0, True),
         (9, None, 0, 1e9, 0, True),
         (10, None, 0, 0, 0, False),
         (11, None, 0, 0, 0, False),
         (0, 100, 0, 0, 0, True),
-        (0, 100, 0, 100 - EXPORT_SECONDS - 1, 0, True),
-        (0, 100, 0, 100 - EXPORT_SECONDS, 0, False),  # time is reserved for the export
-        (1, 100, 0, 80 - EXPORT_SECONDS, 20 / REFIT_FACTOR, False),  # and for the refit
-        (1, 100, 0, 79 - EXPORT_SECONDS, 20 / REFIT_FACTOR, True),
-        (0, 100, 0, 80 - EXPORT_SECONDS, 20 / REFIT_FACTOR, False),  # a running trial tells how long that is
-        (0, 100, 0, 79 - EXPORT_SECONDS, 20 / REFIT_FACTOR, True),
-        (0, 100, 100 - EXPORT_SECONDS, 0, 0, False),  # earlier runs of the study count
-        (0, 100, 50, 49 - EXPORT_SECONDS, 0, True),
+        (0, 100, 0, 100 - EXPORT - 1, 0, True),
+        (0, 100, 0, 100 - EXPORT, 0, False),  # time is reserved for the export
+        (0, 100, 0, 80 - EXPORT, 20, False),  # and for the refit of a trial that may end in time
+        (0, 100, 0, 60 - EXPORT, 20, True),
+        (0, 100, 100 - EXPORT, 0, 0, False),  # earlier runs of the study count
+        (0, 100, 50, 49 - EXPORT, 0, True),
     ],
 )
 def test_a_trial_may_start_while_trials_and_seconds_are_left(
@@ -96,16 +96,15 @@ def test_a_trial_may_start_while_trials_and_seconds_are_left(
     timeout: float | None,
     spent: float,
     passed: float,
-    fold_seconds: float,
+    running: float,
     allowed: bool,
 ) -> None:
     for _ in range(ended):
-        details = {"curve": [(1, 1, 1.0, 1.0, fold_seconds)]}
-        store.study.add_trial(create_trial(value=1.0, user_attrs={"result": details}))
-    if not ended and fold_seconds:
-        state.report(state.ask().number, report(1, 1.0, fold_seconds))
+        store.study.add_trial(create_trial(value=1.0))
+    if running:
+        state.report(state.ask().number, report(1, 1.0, running))
     clock = Clock()
-    budget = Budget(timeout, spent, clock, trials=10)
+    budget = Budget(timeout, spent, clock, trials=10, export_seconds=EXPORT)
     clock.now += passed
     assert state.may_ask(budget) is allowed
 

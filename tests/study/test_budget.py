@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from search.study.budget import EXPORT_SECONDS, EXPORT_STARTUPS, FEWEST_EXPORT_SECONDS, Budget
+from search.study.budget import (
+    EXPORT_STARTUPS,
+    LEAST_STARTUP,
+    ONNX_STARTUPS,
+    REFIT_SHARE,
+    USUAL_STARTUP,
+    Budget,
+    expected_export,
+)
 
 
 class Clock:
@@ -19,37 +27,46 @@ class Clock:
 
 def budget(trials: int = 10, timeout: float | None = None, spent: float = 0.0) -> tuple[Budget, Clock]:
     clock = Clock()
-    return Budget(timeout, spent, clock, trials=trials), clock
+    return Budget(timeout, spent, clock, trials=trials, export_seconds=12.0), clock
 
 
-def test_a_slow_machine_reserves_more_for_the_export() -> None:
-    left, _ = budget(timeout=100)
-    before = left.search_seconds_left(0)
-    left.calibrate(startup_seconds=20)
-    assert left.search_seconds_left(0) == before + EXPORT_SECONDS - EXPORT_STARTUPS * 20
-    left.calibrate(startup_seconds=0)
-    assert left.refit_seconds_left() == 100 - FEWEST_EXPORT_SECONDS
+@pytest.mark.parametrize(
+    ("startup", "networks", "seconds"),
+    [
+        (10.0, 0, 10 * EXPORT_STARTUPS),
+        (10.0, 3, 10 * (EXPORT_STARTUPS + 3 * ONNX_STARTUPS)),  # the graph of each network takes about as long
+        (0.0, 1, LEAST_STARTUP * (EXPORT_STARTUPS + ONNX_STARTUPS)),  # everything was imported before
+        (None, 1, USUAL_STARTUP * (EXPORT_STARTUPS + ONNX_STARTUPS)),  # no worker has started yet
+    ],
+)
+def test_an_export_takes_as_long_as_the_machine_is_slow_and_the_blend_large(
+    startup: float | None, networks: int, seconds: float
+) -> None:
+    assert expected_export(startup, networks) == pytest.approx(seconds)
 
 
 def test_the_refit_may_take_what_the_export_leaves() -> None:
     left, clock = budget(timeout=100)
     clock.now += 70
-    assert left.refit_seconds_left() == pytest.approx(30 - EXPORT_SECONDS)
+    assert left.refit_seconds_left() == pytest.approx(30 - 12)
     assert budget()[0].refit_seconds_left() == float("inf")
 
 
 @pytest.mark.parametrize(
-    ("timeout", "refit_seconds", "rounds", "reserved"),
+    ("timeout", "trainings", "jobs", "reserved"),
     [
-        (100, 4, 1, 6),  # one refit has more data than a fold
-        (100, 4, 2, 12),
-        (100, 4, 8, 20),  # a fifth of the time at most
-        (100, 20, 1, 30),  # but always a whole refit
-        (100, 20, 8, 30),
+        (100, [], 2, 0),
+        (100, [0.5, 0.25, 0.25], 2, 0.5),  # cheap refits reserve next to nothing
+        (100, [4, 4, 3, 3], 2, 7),
+        (100, [4, 4, 3, 3], 1, 14),
+        (100, [9, 1, 1], 4, 9),  # the longest one takes its time on any number of workers
+        (100, [30, 30, 30], 1, 30),  # a share of the limit at most, but always a whole refit
+        (100, [15, 15, 15], 1, 100 * REFIT_SHARE),
+        (10_000, [15, 15, 15], 1, 45),
     ],
 )
-def test_refits_of_a_blend_have_a_share_of_the_time(
-    timeout: float, refit_seconds: float, rounds: int, reserved: float
+def test_refits_reserve_the_seconds_that_they_are_expected_to_take(
+    timeout: float, trainings: list[float], jobs: int, reserved: float
 ) -> None:
     left, _ = budget(timeout=timeout)
-    assert left.search_seconds_left(refit_seconds, rounds=rounds) == timeout - EXPORT_SECONDS - reserved
+    assert left.search_seconds_left(trainings, jobs=jobs) == pytest.approx(timeout - 12 - reserved)

@@ -71,6 +71,11 @@ class Split:
     train: Rows
     evaluation: Rows
 
+    @property
+    def n_train(self) -> int:
+        """Rows of the training part, all series together."""
+        return int((self.train[:, 1] - self.train[:, 0]).sum())
+
 
 @dataclass(frozen=True)
 class Splits:

@@ -55,6 +55,11 @@ class SequenceSplit:
     train: Indices
     evaluation: Indices
 
+    @property
+    def n_train(self) -> int:
+        """Sequences of the training part."""
+        return len(self.train)
+
 
 @dataclass(frozen=True)
 class SequenceSplits:
