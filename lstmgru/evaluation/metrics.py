@@ -18,6 +18,7 @@ import numpy.typing as npt
 from lstmgru.errors import SpecError, one_of
 from lstmgru.specs import Loss
 from lstmgru.specs.tasks import TASKS
+from lstmgru.specs.training import QUANTILE_LOSSES
 
 Unit = Literal["target", "target squared", "percent", "none"]
 Direction = Literal["minimize", "maximize"]
@@ -172,7 +173,7 @@ def _check(metric: Metric) -> None:
         raise SpecError(f"tasks of the metric {metric.name!r} must be one of {', '.join(TASKS)} at least")
     for task, losses in metric.losses.items():
         one_of("tasks", task, tuple(TASKS))
-        valid = ("quantile",) if metric.of_quantiles else TASKS[task].losses
+        valid = QUANTILE_LOSSES if metric.of_quantiles else TASKS[task].losses
         if not losses:
             raise SpecError(f"losses of the metric {metric.name!r} must be one of {', '.join(valid)} at least")
         for loss in losses:

@@ -28,7 +28,7 @@ class DecoderSizes:
     Attributes:
         horizon: H.
         n_targets: Y.
-        n_quantiles: Q.
+        n_outputs: Q, or the number of parameters of a distribution; the middle one is the level that is read again.
         n_future: K.
         n_static: S.
         n_channels: Channels that are forecast independently, as consecutive rows of the batch; 1 if there are none.
@@ -37,7 +37,7 @@ class DecoderSizes:
 
     horizon: int
     n_targets: int
-    n_quantiles: int
+    n_outputs: int
     n_future: int
     n_static: int
     n_channels: int
@@ -81,8 +81,8 @@ class Decoder(nn.Module, ABC):
             last: (B, segment length, Y) the last targets of the context.
 
         Returns:
-            Forecasts (B, H, Y, Q) and, if the pooling is an attention, its weights (B, M, T), with one row for every
-            :attr:`span` steps of the horizon.
+            Outputs (B, H, Y, n_outputs) and, if the pooling is an attention, its weights (B, M, T), with one row for
+            every :attr:`span` steps of the horizon.
         """
 
 
@@ -94,7 +94,7 @@ class DirectDecoder(Decoder):
 
     def __init__(self, spec: ModelSpec, encoder: Encoder, sizes: DecoderSizes) -> None:
         super().__init__(spec, encoder, sizes)
-        width, outputs = encoder.n_outputs, sizes.n_targets * sizes.n_quantiles
+        width, outputs = encoder.n_outputs, sizes.n_targets * sizes.n_outputs
         hidden = spec.decoder == "mlp"
         self.head = nn.Sequential(
             nn.Dropout(spec.dropout),
@@ -120,7 +120,7 @@ class DirectDecoder(Decoder):
         forecast = self.head(summary).unflatten(-1, (sizes.horizon, -1))
         if self.future is not None:
             forecast = forecast + self.future(future)
-        return forecast.unflatten(-1, (sizes.n_targets, sizes.n_quantiles)), weights
+        return forecast.unflatten(-1, (sizes.n_targets, sizes.n_outputs)), weights
 
 
 def _future_head(n_future: int, outputs: int, *, hidden: bool) -> nn.Module:
@@ -139,7 +139,7 @@ class SegmentDecoder(Decoder):
         self.segments = Segments(spec.segment_length)
         self.n_steps = self.segments.count(sizes.horizon)
         width = encoder.n_outputs * (1 if self.pooling is None else 2)
-        outputs = spec.segment_length * sizes.n_targets * sizes.n_quantiles
+        outputs = spec.segment_length * sizes.n_targets * sizes.n_outputs
         self.head = nn.Sequential(nn.Dropout(spec.dropout), nn.Linear(width, outputs))
 
     @property
@@ -153,7 +153,7 @@ class SegmentDecoder(Decoder):
         if self.pooling is not None:
             pooled, weights = self.pooling(encoded.outputs, outputs, real)
             outputs = torch.cat([outputs, pooled], dim=-1)
-        shape = (self.segments.length, self.sizes.n_targets, self.sizes.n_quantiles)
+        shape = (self.segments.length, self.sizes.n_targets, self.sizes.n_outputs)
         return self.head(outputs).unflatten(-1, shape).flatten(1, 2), weights
 
 
@@ -212,7 +212,7 @@ class AutoregressiveDecoder(SegmentDecoder):
             after = encoder(step.unsqueeze(1), state)
             state = after.state
             forecast, attention = self._forecast(after.last.unsqueeze(1), encoded, real)
-            last = forecast[..., self.sizes.n_quantiles // 2]
+            last = forecast[..., self.sizes.n_outputs // 2]
             forecasts.append(forecast)
             weights += [attention] if attention is not None else []
         return torch.cat(forecasts, dim=1)[:, : self.sizes.horizon], torch.cat(weights, dim=1) if weights else None

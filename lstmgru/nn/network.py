@@ -6,7 +6,7 @@ normalization.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from lstmgru.errors import SpecError
 from lstmgru.nn.convolutions import Convolution
 from lstmgru.nn.decoders import DECODER_CLASSES, Decoder, DecoderSizes
+from lstmgru.nn.distributions import StudentT
 from lstmgru.nn.encoder import Encoder
 from lstmgru.nn.inputs import (
     CategoryEmbedding,
@@ -25,7 +26,8 @@ from lstmgru.nn.inputs import (
     WindowNormalization,
     denormalize,
 )
-from lstmgru.specs import InputSpec, Loss, ModelSpec
+from lstmgru.specs import ForecastSpec, InputSpec, Loss, ModelSpec, TrainSpec
+from lstmgru.specs.training import FORECAST_LOSSES, QUANTILE_LOSSES
 
 MEDIAN = (0.5,)
 
@@ -64,16 +66,24 @@ class ForecastNetwork(nn.Module):
         inputs: Its inputs.
         horizon: H.
         quantiles: (Q,) ascending probabilities with the median in the middle; only the median for a point forecast.
+        student_t: Whether the quantiles are those of a Student t distribution whose location and scale are forecast.
     """
 
     probabilities: Tensor
 
     def __init__(
-        self, spec: ModelSpec, inputs: InputSpec, *, horizon: int, quantiles: tuple[float, ...] = MEDIAN
+        self,
+        spec: ModelSpec,
+        inputs: InputSpec,
+        *,
+        horizon: int,
+        quantiles: tuple[float, ...] = MEDIAN,
+        student_t: bool = False,
     ) -> None:
         super().__init__()
         self.spec, self.inputs, self.horizon, self.quantiles = spec, inputs, horizon, quantiles
         self.register_buffer("probabilities", torch.tensor(quantiles), persistent=False)
+        self.distribution = StudentT(quantiles) if student_t else None
         independent = spec.channels == "independent"
         decoder = DECODER_CLASSES[spec.decoder]
         n_targets, n_past, first_future = inputs.n_targets, inputs.n_inputs, inputs.n_inputs - inputs.n_future
@@ -102,7 +112,7 @@ class ForecastNetwork(nn.Module):
         sizes = DecoderSizes(
             horizon=horizon,
             n_targets=1 if independent else n_targets,
-            n_quantiles=len(quantiles),
+            n_outputs=len(quantiles) if self.distribution is None else self.distribution.n_outputs,
             n_future=self.future.n_outputs,
             n_static=n_static,
             n_channels=n_targets if independent else 1,
@@ -110,6 +120,19 @@ class ForecastNetwork(nn.Module):
         )
         self.decoder: Decoder = decoder(spec, self.encoder, sizes)
         self.linear_path = _LinearPath(spec.context_length, horizon) if spec.linear_path else None
+
+    @classmethod
+    def of(cls, spec: ModelSpec, inputs: InputSpec, forecast: ForecastSpec, train: TrainSpec) -> Self:
+        """The network that is trained with a loss: it forecasts quantiles if the loss is of quantiles.
+
+        Args:
+            spec: The architecture.
+            inputs: Its inputs.
+            forecast: Horizon and quantiles.
+            train: The loss.
+        """
+        quantiles = forecast.quantiles if train.loss in QUANTILE_LOSSES else MEDIAN
+        return cls(spec, inputs, horizon=forecast.horizon, quantiles=quantiles, student_t=train.loss == "student_t")
 
     def forward(
         self,
@@ -125,7 +148,8 @@ class ForecastNetwork(nn.Module):
             (B, H, Y, Q) scaled, ascending in Q.
         """
         read = self._read(Inputs(past, future, static, series, lengths))
-        forecast = denormalize(read.forecast, read.level)
+        forecast = read.forecast if self.distribution is None else self.distribution(read.forecast)
+        forecast = denormalize(forecast, read.level)
         # Rearrange crossing quantiles (Chernozhukov et al. 2010).
         return forecast.sort(dim=-1).values if len(self.quantiles) > 1 else forecast
 
@@ -135,14 +159,15 @@ class ForecastNetwork(nn.Module):
         Args:
             inputs: The batch.
             target: (B, H, Y) scaled.
-            kind: ``mae``, ``mse``, ``huber`` or ``quantile``.
+            kind: ``mae``, ``mse``, ``huber`` or ``quantile``; ``student_t`` of a network with that distribution.
             partial: Whether targets may be NaN, which are left out of the mean.
 
         Raises:
             SpecError: The loss is not for forecasts.
         """
         read = self._read(inputs)
-        goal = ((target - read.level.shift) / read.level.scale).unsqueeze(-1).expand_as(read.forecast)
+        goal = ((target - read.level.shift) / read.level.scale).unsqueeze(-1)
+        goal = goal if self.distribution is not None else goal.expand_as(read.forecast)
         if not partial:
             return self._errors(read.forecast, goal, kind, "mean")
         known = ~goal.isnan()
@@ -150,7 +175,13 @@ class ForecastNetwork(nn.Module):
         return errors.sum() / known.sum().clamp(min=1)
 
     def _errors(self, forecast: Tensor, goal: Tensor, kind: Loss, reduction: Literal["mean", "none"]) -> Tensor:
+        if (kind == "student_t") != (self.distribution is not None):
+            raise SpecError(f"the loss must be student_t for a network with that distribution, only, but got {kind!r}")
         match kind:
+            case "student_t":
+                assert self.distribution is not None
+                errors = self.distribution.loss(forecast, goal)
+                return errors.mean() if reduction == "mean" else errors
             case "mae":
                 return F.l1_loss(forecast, goal, reduction=reduction)
             case "mse":
@@ -162,7 +193,7 @@ class ForecastNetwork(nn.Module):
                 errors = torch.maximum(self.probabilities * above, (self.probabilities - 1) * above)
                 return errors.mean() if reduction == "mean" else errors
             case _:
-                raise SpecError(f"the loss of a forecast must be mae, mse, huber or quantile but got {kind!r}")
+                raise SpecError(f"the loss of a forecast must be one of {', '.join(FORECAST_LOSSES)} but got {kind!r}")
 
     @torch.no_grad()
     def attention(self, inputs: Inputs) -> Tensor:
@@ -232,7 +263,8 @@ class ForecastNetwork(nn.Module):
         if independent:  # (B · Y, H, 1, Q) → (B, H, Y, Q)
             forecast = forecast.squeeze(2).unflatten(0, (-1, n_targets)).transpose(1, 2)
         if self.linear_path is not None:
-            forecast = forecast + self.linear_path(read)
+            along = self.linear_path(read)
+            forecast = forecast + (along if self.distribution is None else self.distribution.shift(along))
         return _Read(forecast, level, weights)
 
 

@@ -12,7 +12,7 @@ from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries, input_spec
 from lstmgru.data.forecasting.splits import Rows, Split
 from lstmgru.data.forecasting.windows import training_runs
 from lstmgru.evaluation.forecasts import Array, ForecastEvaluation
-from lstmgru.nn.network import MEDIAN, ForecastNetwork
+from lstmgru.nn.network import ForecastNetwork
 from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
 from lstmgru.training.batches import WindowsDataModule, WindowTensor, evaluation_batch_size
 from lstmgru.training.module import Validation
@@ -63,9 +63,8 @@ def fit(
         panel, split, context_length=model.context_length, horizon=forecast.horizon, short_series=short_series
     )
     inputs = input_spec(panel.schema, n_series=len(panel), short_series=short_series)
-    quantiles = forecast.quantiles if train.loss == "quantile" else MEDIAN
     trained = train_network(
-        lambda: ForecastNetwork(model, inputs, horizon=forecast.horizon, quantiles=quantiles),
+        lambda: ForecastNetwork.of(model, inputs, forecast, train),
         lambda network, inputs, target: network.loss(inputs, target, train.loss, partial=panel.known is not None),
         _windows(panel, scaler, inputs, model, forecast),
         WindowsDataModule(

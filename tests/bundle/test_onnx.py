@@ -58,6 +58,7 @@ FAST: list[tuple[str, InputSpec, dict[str, Any]]] = [
         "channels": "independent", "normalization": "last", "segment_length": 2, "decoder": "recurrent", **QUANTILES,
         **INTERVALS, "minimum": (None, 26.0),
     }),
+    ("gru(4)", FUTURE, {"decoder": "recurrent", "student_t": True, **QUANTILES}),
 ]  # fmt: skip
 SLOW: list[tuple[str, InputSpec, dict[str, Any]]] = [
     ("lstm(6) > gru(4)", FUTURE, {"normalization": "last", **SCALED}),

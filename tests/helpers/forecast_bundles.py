@@ -15,7 +15,7 @@ from lstmgru.data.forecasting.panel import build_panel
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries, input_spec
 from lstmgru.evaluation.intervals import Calibration
-from lstmgru.nn.network import MEDIAN, ForecastNetwork
+from lstmgru.nn.network import ForecastNetwork
 from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec, parse_branches
 
 CONTEXT, HORIZON = 6, 3
@@ -48,8 +48,7 @@ def member_of(
     torch.manual_seed(seed)
     model, train = model or model_of(), train_spec or TrainSpec(batch_size=8, loss="huber", seed=3)
     inputs = input_spec(panel.schema, n_series=len(panel), short_series=short_series)
-    quantiles = forecast.quantiles if train.loss == "quantile" else MEDIAN
-    network = ForecastNetwork(model, inputs, horizon=forecast.horizon, quantiles=quantiles)
+    network = ForecastNetwork.of(model, inputs, forecast, train)
     for module in network.modules():
         if isinstance(module, nn.Embedding):  # they begin at 0, which tells nothing apart
             nn.init.normal_(module.weight[int(module.padding_idx is not None) :])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 import torch
 from helpers.combinations import each_row, every_combination, every_pair
 from helpers.networks import EVERYTHING, FUTURE, assert_same, make_network, random_inputs
-from torch import Tensor
+from scipy import stats
+from torch import Tensor, nn
 
 from lstmgru.errors import SpecError
 from lstmgru.nn.costs import count_parameters
@@ -220,6 +222,24 @@ def test_the_quantile_loss_is_the_mean_pinball_loss() -> None:
     assert network.loss(inputs, target, "quantile").item() == pytest.approx(np.mean(losses))
 
 
+@pytest.mark.parametrize("decoder", ["linear", "recurrent"])
+def test_a_student_t_has_the_likelihood_and_the_quantiles_of_scipy(decoder: Any) -> None:
+    network = make_network(quantiles=QUANTILES, student_t=True, decoder=decoder, linear_path=True)
+    nn.init.normal_(network.linear_path.map.weight)  # type: ignore[union-attr]
+    inputs, target = random_inputs(network), torch.randn(3, 4, 2, dtype=torch.float64)
+    outputs = network._read(inputs).forecast.detach().numpy()
+    location, scale = outputs[..., 1], np.logaddexp(outputs[..., 0], 0) + 1e-3
+    law = stats.t(4, location, scale)
+    quantiles = np.stack([law.ppf(each) for each in QUANTILES], axis=-1)
+    np.testing.assert_allclose(network(*inputs).detach(), quantiles, rtol=1e-5)
+    constant = math.lgamma(2.5) - math.lgamma(2) - math.log(4 * math.pi) / 2
+    expected = constant - law.logpdf(target.numpy()).mean()
+    assert network.loss(inputs, target, "student_t").item() == pytest.approx(expected)
+    for other, kind in ((network, "quantile"), (make_network(quantiles=QUANTILES), "student_t")):
+        with pytest.raises(SpecError, match=f"must be student_t for a network with that distribution.* got '{kind}'"):
+            other.loss(inputs, target, kind)  # type: ignore[arg-type]
+
+
 def weighted(network: ForecastNetwork) -> ForecastNetwork:
     """The network with random weights in its linear path, which are 0 at first."""
     assert network.linear_path is not None
@@ -315,9 +335,9 @@ def test_parameters_of_a_segrnn_are_counted_as_the_formula_says() -> None:
     assert count_parameters(segrnn) == value + gru + positions + 3 * (8 + 1)
 
 
-@pytest.mark.parametrize("kind", ["mae", "mse", "huber", "quantile"])
+@pytest.mark.parametrize("kind", ["mae", "mse", "huber", "quantile", "student_t"])
 def test_targets_that_are_not_known_are_left_out_of_the_loss(kind: Any) -> None:
-    network = make_network(quantiles=QUANTILES)
+    network = make_network(quantiles=QUANTILES, student_t=kind == "student_t")
     inputs, target = random_inputs(network), torch.randn(3, 4, 2, dtype=torch.float64)
     missing = torch.rand(3, 4, 2, generator=torch.Generator().manual_seed(0)) < 0.4
     forecast = network._read(inputs).forecast.detach()
@@ -328,7 +348,7 @@ def test_targets_that_are_not_known_are_left_out_of_the_loss(kind: Any) -> None:
 
     loss = network.loss(inputs, target.masked_fill(missing, torch.nan), kind, partial=True)
 
-    goal = target.unsqueeze(-1).expand_as(forecast)
+    goal = target.unsqueeze(-1) if kind == "student_t" else target.unsqueeze(-1).expand_as(forecast)
     alone = network._errors(forecast[~missing], goal[~missing], kind, "mean")
     assert loss.item() == pytest.approx(alone.item())
     assert all(gradient.isfinite().all() for gradient in torch.autograd.grad(loss, parameters, allow_unused=False))

@@ -196,8 +196,8 @@ def test_the_presets_segments_are_no_longer_than_the_contexts_of_a_study(
         ),
         ({"transform": "log_difference"}, ["space.transform holds a logarithm"]),
         (
-            {"loss": ["mae", "quantile"], "forecast": ForecastSpec(7, 7, levels=())},
-            ["space.loss is quantile, but forecast.levels is empty, so there are no quantiles; name levels"],
+            {"loss": ["mae", "student_t"], "forecast": ForecastSpec(7, 7, levels=())},
+            ["space.loss is student_t, but forecast.levels is empty, so there are no quantiles; name levels"],
         ),
         (
             {"forecast": ForecastSpec(7, 7, "wql", ())},
@@ -205,11 +205,11 @@ def test_the_presets_segments_are_no_longer_than_the_contexts_of_a_study(
         ),
         (
             {"loss": ["quantile", "mae"], "forecast": ForecastSpec(7, 7, "wql")},
-            ["space.loss must be quantile for forecast.metric: wql, which scores quantiles, but holds quantile, mae"],
+            ["space.loss must be quantile or student_t for forecast.metric: wql, which scores quantiles"],
         ),
         (
             {"loss": "mae", "forecast": ForecastSpec(7, 7, "wql")},
-            ["space.loss must be quantile for forecast.metric: wql, which scores quantiles, but holds mae"],
+            ["space.loss must be quantile or student_t for forecast.metric: wql, which scores quantiles"],
         ),
         (
             {"segment_length": 99, "transform": "log", "loss": "quantile", "forecast": ForecastSpec(7, 7, levels=())},

@@ -297,13 +297,14 @@ def test_a_schedule_spans_the_windows_that_are_drawn_in_all_epochs(schedule: str
         torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-8)
 
 
-def test_the_quantile_loss_trains_quantiles_that_cover_what_they_say() -> None:
+@pytest.mark.parametrize(("loss", "degrees"), [("quantile", 1e9), ("student_t", 4)])
+def test_a_loss_of_quantiles_trains_quantiles_that_cover_what_they_say(loss: Any, degrees: float) -> None:
     spec, panel = replace(FORECAST, metric="wql"), make_panel((1000,))
-    noise = np.random.default_rng(0).normal(size=(1000, 1))
+    noise = np.random.default_rng(0).standard_t(degrees, size=(1000, 1))
     panel = replace(panel, values=noise.astype(np.float32))
     _, splits, _ = setting(panel)
     evaluation = make_evaluation(panel, splits.folds[0], spec, context_length=8, stride=1)
-    train = replace(TRAIN, loss="quantile", max_epochs=12, batch_size=32, ema_decay=0.95)
+    train = replace(TRAIN, loss=loss, max_epochs=12, batch_size=32, ema_decay=0.95)
     result = training.fit(panel, splits.folds[0], MODEL, train, spec, evaluation=evaluation)
     cutoffs = training_cutoffs(panel, splits.folds[0], context_length=8, horizon=3)
     forecast = training.predict(result.network, result.scaler, panel, cutoffs, spec)

@@ -56,10 +56,9 @@ class ForecastNetworkMember(NetworkMember):
             KeyError, TypeError, ValueError, AttributeError, LstmGruError: A key is missing or a value is invalid.
         """
         model, train = ModelSpec.from_dict(values["model"]), TrainSpec.from_dict(values["training"])
-        quantiles = forecast.quantiles if train.loss == "quantile" else MEDIAN
         return cls(
             **common_values(values),
-            network=ForecastNetwork(model, inputs, horizon=forecast.horizon, quantiles=quantiles),
+            network=ForecastNetwork.of(model, inputs, forecast, train),
             scaler=Scaler.from_dict(values["scaler"]),
             model_spec=model,
             train_spec=train,

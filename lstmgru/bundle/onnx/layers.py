@@ -130,7 +130,7 @@ class OnnxAutoregressiveDecoder(nn.Module):
         if self.decoder.pooling is not None:
             seen += [encoded.outputs] if real is None else [encoded.outputs, real]
         step = _DecoderStep(self.decoder, encoder, encoded.state)
-        shape = (segments.length, sizes.n_targets, sizes.n_quantiles)
+        shape = (segments.length, sizes.n_targets, sizes.n_outputs)
         _, forecasts = self._loops.emit(step, [*_flat(encoded.state), last], known, seen, output_shape=shape)
         return forecasts.flatten(1, 2)[:, : sizes.horizon], None
 
@@ -160,7 +160,7 @@ class _DecoderStep(nn.Module):
         known = known if sizes.n_future else last.new_zeros(batch, self.decoder.segments.length, 0)
         encoded = Encoded(outputs, outputs[:, -1], state)
         forecast, _ = self.decoder(cast(Encoder, encode), encoded, real, known, static, last)
-        return (*_flat(after[0].state), forecast[..., sizes.n_quantiles // 2], forecast)
+        return (*_flat(after[0].state), forecast[..., sizes.n_outputs // 2], forecast)
 
 
 def _flat(state: EncoderState) -> list[Tensor]:

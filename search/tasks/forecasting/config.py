@@ -71,7 +71,8 @@ class ForecastSpaceConfig(SpaceConfig):
     loss: Losses | None = Field(
         None,
         description="Training loss on scaled values: `mae`, `mse`, `huber` with delta 1, or `quantile`, which makes "
-        "the network forecast quantiles instead of a single value. `null`: the values of the preset.",
+        "the network forecast quantiles instead of a single value; `student_t`, the likelihood of a Student t "
+        "distribution with 4 degrees of freedom, whose quantiles are forecast. `null`: the values of the preset.",
     )
 
 

@@ -17,6 +17,7 @@ from lstmgru.specs import (
     TRANSFORMS,
     ForecastSpec,
 )
+from lstmgru.specs.training import QUANTILE_LOSSES
 from search.config.space_config import sampler_problems
 from search.config.values import Choices, FloatRange, IntRange
 from search.errors import Problem, StudyFileError
@@ -217,11 +218,12 @@ def _problems(space: SearchSpace, forecast: ForecastSpec, data: DataFacts) -> di
             "holds a logarithm, but a target has values of 0 or below; leave log and log_difference out"
         )
     losses = space["loss"].values or ()
-    if "quantile" in losses and not forecast.levels:
-        problems["loss"] = "is quantile, but forecast.levels is empty, so there are no quantiles; name levels"
-    if find_metric(forecast.metric).of_quantiles and tuple(losses) != ("quantile",):
+    of_quantiles = [name for name in losses if name in QUANTILE_LOSSES]
+    if of_quantiles and not forecast.levels:
+        problems["loss"] = f"is {of_quantiles[0]}, but forecast.levels is empty, so there are no quantiles; name levels"
+    if find_metric(forecast.metric).of_quantiles and len(of_quantiles) < len(losses):
         problems["loss"] = (
-            f"must be quantile for forecast.metric: {forecast.metric}, which scores quantiles, but holds "
-            f"{', '.join(map(str, losses))}"
+            f"must be {' or '.join(QUANTILE_LOSSES)} for forecast.metric: {forecast.metric}, which scores quantiles, "
+            f"but holds {', '.join(map(str, losses))}"
         )
     return problems
