@@ -297,8 +297,8 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
     ("no zone", lambda f: f, {"timezone": "UTC"}, "has no time zone but the model was trained on times in UTC"),
     ("missing row of a short series", lambda f: f.drop(index=[*range(12), 14]), {"required_rows": 1},
      "series 'a' lacks 1 of the 5 rows that the model reads, first 2020-04-03; complete"),
-    ("missing cell of a short series", lambda f: f.drop(index=range(12)).assign(visits=f["visits"].mask(f.index == 12)),
-     {"required_rows": 1}, "'visits' is empty at 2020-04-01 of series 'a', within the 5 rows"),
+    ("missing cell of a short series", lambda f: f.drop(index=range(12)).assign(visits=f["visits"].mask(f.index == 13)),
+     {"required_rows": 1}, "'visits' is empty at 2020-04-02 of series 'a', within the 5 rows"),
     ("policy", lambda f: f, {"gaps": "drop"}, "data.gaps must be one of"),
 ]  # fmt: skip
 
@@ -312,3 +312,17 @@ def test_a_table_that_does_not_fit_the_model_is_refused(change: Change, settings
         context_of(change(without_future(frame)), panel, **settings)
 
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("gaps", ["error", "fill"])
+def test_a_context_begins_when_every_column_has_had_a_value(gaps: Any) -> None:
+    frame = shops()
+    panel = panel_of(frame)
+    late = without_future(frame).drop(index=range(12))
+    late = late.assign(visits=late["visits"].mask(late.index < 14))
+
+    context = context_of(late, panel, required_rows=1, gaps=gaps)
+
+    assert context.lengths.tolist() == [3, CONTEXT]
+    np.testing.assert_array_equal(context.past[0, -3:], panel.values[14:17])
+    assert not context.past[0, :-3].any()

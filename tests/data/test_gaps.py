@@ -103,3 +103,30 @@ def test_what_comes_after_an_observed_row_never_changes_what_lies_before_it(gaps
         known = (panel.times <= day) & np.repeat([True, False], 10)
         np.testing.assert_array_equal(again.values[known], panel.values[known])
         np.testing.assert_array_equal(again.observed, panel.observed)
+
+
+@pytest.mark.parametrize("gaps", ["error", "fill", "interpolate"])
+def test_a_series_begins_when_every_column_has_had_a_value(gaps: str) -> None:
+    frame = shops()
+    frame.loc[:2, "sales"], frame.loc[10, "visits"] = np.nan, np.nan
+
+    panel = panel_of(frame, gaps=gaps)
+
+    whole = panel_of(shops())
+    assert panel.lengths.tolist() == [7, 9]
+    np.testing.assert_array_equal(panel.values, whole.values[[*range(3, 10), *range(11, 20)]])
+    np.testing.assert_array_equal(panel.times, whole.times[[*range(3, 10), *range(11, 20)]])
+    assert panel.observed.all()
+    assert (panel.trimmed, whole.trimmed) == (4, 0)
+
+
+def test_columns_may_begin_in_turn_where_gaps_are_filled() -> None:
+    frame = shops().head(10)
+    frame.loc[[1, 2, 3, 4], "sales"], frame.loc[:2, "visits"] = np.nan, np.nan
+
+    panel = panel_of(frame, gaps="fill")
+
+    assert panel.lengths.tolist() == [7]
+    assert panel.values[:3, 0].tolist() == [np.float32(frame["sales"][0])] * 2 + [np.float32(frame["sales"][5])]
+    assert panel.observed.tolist() == [False, False, *[True] * 5]
+    assert panel.known[:, 0].tolist() == [False, False, *[True] * 5]

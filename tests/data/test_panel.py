@@ -210,7 +210,7 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
      {"future_covariates": ["day_of_week_sin"]}, "has the name of a calendar channel"),
     # rows
     ("empty", lambda f: f.iloc[:0], {}, "has a header but no rows"),
-    ("single row", lambda f: f.iloc[:11], {}, "series 'b' has a single row"),
+    ("single row", lambda f: f.iloc[[0, 10]], {}, "series 'a' and 1 more series has a single row"),
     ("duplicate", lambda f: pd.concat([f, f.iloc[[12, 3]]]), {},
      r"repeats .* \(2 rows too many\), first 2020-01-04 of series 'a'"),
     ("id forgotten", lambda f: f, {"id": None}, r"\(10 rows too many\).*name the column of series in data\.id"),
@@ -237,7 +237,8 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
     ("missing cell", at(13, "visits", np.nan), {},
      "'visits' has 1 missing value, first at 2020-01-04 of series 'b'; set data.gaps to fill or interpolate"),
     ("missing text", at(13, "visits", "NA"), {}, "'visits' has 1 missing value"),
-    ("first cell", at(10, "sales", None), {"gaps": "fill"}, "first at 2020-01-01 of series 'b': a series cannot start"),
+    ("empty in a series", lambda f: f.assign(visits=f["visits"].mask(f["shop"] == "b")), {"gaps": "fill"},
+     "first at 2020-01-01 of series 'b': series 'b' has no value of it; remove the series or the column"),
     ("last cell", at(9, "visits", None), {"gaps": "interpolate"}, "2020-01-10 of series 'a': a series cannot end"),
     ("empty column", lambda f: f.assign(visits=np.nan), {}, "column 'visits' has no values"),
     ("future rows", lambda f: f.assign(sales=f["sales"].where(f["date"] < "2020-01-08")), {"gaps": "fill"},

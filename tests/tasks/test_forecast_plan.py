@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -199,3 +200,69 @@ def flat_study(folder: Path, level: float = 1) -> Plan:
         encoding="utf-8",
     )
     return load_plan(file)
+
+
+def monthly_study(folder: Path, lengths: tuple[int, ...], *settings: str) -> Plan:
+    """Shops with some months each, all until the end of 2020."""
+    frames = []
+    for shop, length in enumerate(lengths):
+        months = pd.date_range(end="2020-12-01", periods=length, freq="MS")
+        frames.append(pd.DataFrame({"month": months, "shop": shop, "sales": np.arange(length) % 12 + shop}))
+    pd.concat(frames).to_csv(folder / "months.csv", index=False)
+    file = folder / "months.yaml"
+    file.write_text(
+        "data: {path: months.csv, time: month, target: sales, id: shop}\nforecast: {horizon: 12}\n"
+        "splits: {holdout: 24}\n",
+        encoding="utf-8",
+    )
+    return load_plan(file, overrides=settings)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "settings", "folds", "contexts", "notes"),
+    [
+        ((300,), (), 3, (24, 48), []),
+        ((144,), (), 3, (12,), ["space.context_length is 12"]),
+        ((105,), (), 2, (12,), ["splits.folds is 2 instead of 3", "space.context_length is 12"]),
+        ((80,), (), 1, (12,), ["splits.folds is 1 instead of 3", "space.context_length is 12"]),
+        ((65,), (), 1, (1,), ["splits.folds is 1 instead of 3", "space.context_length is 1 "]),
+        ((105,), ("splits.folds=2",), 2, (12,), ["space.context_length is 12"]),
+        ((105,), ("space.context_length=18",), 2, (18,), ["splits.folds is 2 instead of 3"]),
+        ((105, 105), (), 2, (12,), ["splits.folds is 2 instead of 3", "space.context_length is 12"]),
+        ((300, 30, 1), ("data.short_series=pad",), 3, (24, 48, 96), []),
+    ],
+)
+def test_what_a_study_leaves_open_gives_way_to_short_data(
+    tmp_path: Path, lengths: tuple[int, ...], settings: tuple[str, ...], folds: int, contexts: Any, notes: list[str]
+) -> None:
+    plan = monthly_study(tmp_path, lengths, *settings)
+
+    assert plan.n_folds == plan.config.splits.folds == folds
+    assert plan.space["context_length"].values == contexts
+    assert [note for note in plan.notes if "instead" in note] == [*map(StartsWith, notes)]
+
+
+class StartsWith(str):
+    """Equal to texts that begin with it."""
+
+    def __eq__(self, other: object) -> bool:
+        return str(other).startswith(str(self))
+
+    __hash__ = str.__hash__
+
+
+@pytest.mark.parametrize(
+    ("lengths", "settings", "message"),
+    [
+        ((105,), ("splits.folds=3",), r"here 9 rows, and needs at least 13 \(context 1 \+ horizon 12\); use fewer"),
+        ((105,), ("space.context_length=70",), r"needs at least 82 \(context 70 \+ horizon 12\)"),
+        ((40,), (), r"before the last 48 .*, here 0 rows, and needs at least 13 .*a smaller holdout$"),
+        ((300, 100), (), r"series '1' has 100 rows.* or data\.short_series: pad \(1 of 2 series are too short\)"),
+        ((300, 1), (), r"series '1' has 1 rows.* or data\.short_series: pad \(1 of 2 series are too short\)"),
+    ],
+)
+def test_what_a_study_chooses_does_not_give_way(
+    tmp_path: Path, lengths: tuple[int, ...], settings: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        monthly_study(tmp_path, lengths, *settings)

@@ -74,6 +74,17 @@ def test_contexts_and_segments_follow_the_horizon_the_season_and_the_length_of_t
     assert open_keys["segment_length"].values == segments
 
 
+@pytest.mark.parametrize(
+    ("room", "longest", "contexts"),
+    [(None, None, (14, 28, 56)), (30, 90, (14, 28)), (10, 30, (7,)), (2, 7, (7,)), (2, 6, (2,)), (1, 1, (1,)),
+     (None, 30, (7,)), (None, 0, (1,))],
+)  # fmt: skip
+def test_contexts_give_way_to_short_data(room: int | None, longest: int | None, contexts: tuple[int, ...]) -> None:
+    open_keys = defaults("standard", WEEKS, replace(ONE, room=room, longest=longest))
+    assert open_keys["context_length"].values == contexts
+    assert max(open_keys["segment_length"].values) <= max(1, contexts[0] // 2)
+
+
 def test_the_calendar_has_a_season_where_the_study_has_none() -> None:
     weekly = replace(ONE, calendar_season=52)
     assert defaults("standard", ForecastSpec(13, 1), weekly)["context_length"].values == (104, 208, 416)

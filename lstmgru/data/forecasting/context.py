@@ -16,6 +16,7 @@ from lstmgru.data.forecasting.series_table import SeriesTable, keep_rows, one_se
 from lstmgru.data.forecasting.table import (
     complete_rows,
     fill_cells,
+    first_known,
     read_table_of_series,
 )
 from lstmgru.data.tables.frequency import STEP, infer_frequency, parse_frequency
@@ -223,7 +224,8 @@ def _context_lengths(
     table: SeriesTable, steps: Integers, end: Integers, context_length: int, required: int
 ) -> Integers:
     """(series,) rows of each context."""
-    have = steps[end] + 1
+    begin = first_known(table)
+    have = steps[end] - np.where(begin <= end, steps[begin], 0) + 1
     short = np.flatnonzero(have < required)
     short = short[np.argsort(have[short], kind="stable")]
 

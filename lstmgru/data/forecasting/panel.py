@@ -11,11 +11,12 @@ import pandas as pd
 
 from lstmgru.data.forecasting.calendar import auto_calendar, calendar_channels, calendar_values
 from lstmgru.data.forecasting.series import GapPolicy, SeriesPanel, SeriesSchema, check_policy
-from lstmgru.data.forecasting.series_table import SeriesTable
+from lstmgru.data.forecasting.series_table import SeriesTable, keep_rows
 from lstmgru.data.forecasting.table import (
     check_cells,
     complete_rows,
     fill_cells,
+    first_known,
     read_table_of_series,
 )
 from lstmgru.data.tables.frequency import infer_frequency, parse_frequency
@@ -58,7 +59,7 @@ def build_panel(
         timezone: Time zone of times without one, to which others are converted; ``None`` to keep them as they are.
         gaps: How missing rows and cells are handled; ``error`` refuses them, ``fill`` carries the last value forward,
             ``interpolate`` interpolates linearly in time (names are carried forward). Cells at the start or end of a
-            series and static covariates are never filled.
+            series and static covariates are never filled: a series begins when every column has had a value.
         source: File or data set, for messages.
 
     Raises:
@@ -83,9 +84,11 @@ def build_panel(
     )
     grid = parse_frequency(alias, step=step)
     complete = complete_rows(table, grid, gaps)
-    finite = np.isfinite(complete.values)
+    filled, finite, trimmed = fill_cells(complete, gaps), np.isfinite(complete.values), 0
+    if ((first := first_known(complete)) > complete.offsets[:-1]).any():
+        begun = np.arange(len(finite)) >= np.repeat(first, np.diff(complete.offsets))
+        filled, finite, trimmed = keep_rows(filled, begun), finite[begun], int((~begun).sum())
     observed: npt.NDArray[np.bool_] = np.all(finite, axis=1)
-    filled = fill_cells(complete, gaps)
     check_cells(filled, gaps)
     _check_precision(filled)
     values = filled.values.astype(np.float32)
@@ -105,6 +108,7 @@ def build_panel(
         step=step,
         local_times=timezone is not None,
         known=None if observed.all() else finite[:, : len(schema.targets)],
+        trimmed=trimmed,
     )
 
 
@@ -150,13 +154,11 @@ def _features(calendar: str | Sequence[str], frequency: str) -> tuple[str, ...]:
 
 
 def _check_lengths(table: SeriesTable) -> None:
-    lengths = np.diff(table.offsets)
-    short = np.flatnonzero(lengths < 2)
-    if len(short):
-        others = f" and {len(short) - 1} more series" if len(short) > 1 else ""
+    """Refuse a table without two rows of the same series, which has no frequency."""
+    if len(table.times) == len(table.ids):
+        others = f" and {len(table.ids) - 1} more series" if len(table.ids) > 1 else ""
         raise DataError(
-            f"{table.source}: {table.name(int(short[0]))}{others} has a single row; a series needs at least "
-            "two, add its history or remove it"
+            f"{table.source}: {table.name(0)}{others} has a single row; a series needs at least two, add its history"
         )
 
 

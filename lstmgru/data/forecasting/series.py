@@ -124,6 +124,7 @@ class SeriesPanel:
         local_times: Whether times without a time zone are read as local times of ``timezone``.
         known: (rows, Y) whether a target was observed: steps without it are neither learned nor scored. ``None`` if all
             were, or if windows with any unobserved row are to be left out, as they were in earlier versions.
+        trimmed: Number of rows that were left out before the first values of their series.
     """
 
     schema: SeriesSchema
@@ -138,6 +139,7 @@ class SeriesPanel:
     step: int = 1
     local_times: bool = False
     known: npt.NDArray[np.bool_] | None = None
+    trimmed: int = 0
 
     @property
     def channels(self) -> tuple[str, ...]:

@@ -143,7 +143,7 @@ def make_splits(
     # The first fold has the smallest training part; check it before creating the others, which may be many.
     first = fold(1)
     reserved = spec.holdout + step * (spec.folds - 1) + size + spec.gap
-    _check_first(panel, first, reserved, horizon, context_length, short_series)
+    _check_first(panel, first, reserved, horizon, context_length, short_series, spec.folds)
     holdout_start = _rows_before_end(panel, spec.holdout, spec.align)
     return Splits(
         folds=(first, *(fold(number) for number in range(2, spec.folds + 1))),
@@ -212,7 +212,13 @@ def _split(name: str, panel: SeriesPanel, start: Rows, end: Rows, gap: int, trai
 
 
 def _check_first(
-    panel: SeriesPanel, first: Split, reserved: int, horizon: int, context_length: int, short_series: ShortSeries
+    panel: SeriesPanel,
+    first: Split,
+    reserved: int,
+    horizon: int,
+    context_length: int,
+    short_series: ShortSeries,
+    folds: int,
 ) -> None:
     """Refuse a first fold with too little to train on.
 
@@ -223,6 +229,7 @@ def _check_first(
         horizon: H.
         context_length: T.
         short_series: With ``error``, all series need T + H rows; with ``pad``, one series needs 1 + H.
+        folds: Number of folds.
     """
     have = first.train[:, 1] - first.train[:, 0]
     padded = short_series == "pad"
@@ -232,9 +239,10 @@ def _check_first(
     worst = int(np.argmax(have) if padded else np.argmin(have))
     which = f"series {panel.ids[worst]!r}" if len(panel) > 1 else "the series"
     context = "one row of context" if padded else f"context {context_length}"
-    way_out = ["use fewer or smaller folds", "a smaller holdout"]
+    way_out = ["use fewer or smaller folds" if folds > 1 else "use smaller folds", "a smaller holdout"]
     if not padded:
-        way_out += ["a shorter context"] + (["data.short_series: pad"] if have.max() > horizon else [])
+        way_out += ["a shorter context"] if context_length > 1 else []
+        way_out += ["data.short_series: pad"] if have.max() > horizon else []
     short = int((have < needed).sum())
     raise DataError(
         f"{which} has {panel.lengths[worst]} rows, too few: the first fold trains on what is left before the last "

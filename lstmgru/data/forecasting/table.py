@@ -272,6 +272,17 @@ def fill_cells(table: SeriesTable, gaps: GapPolicy) -> SeriesTable:
     return replace(table, values=values)
 
 
+def first_known(table: SeriesTable) -> npt.NDArray[np.int64]:
+    """(series,) the first row at which every column has had a value; the first of all if there is none."""
+    start, rows = table.offsets[:-1], np.arange(len(table.times))
+    first = start
+    for values in table.values.T:
+        if np.isnan(values[start]).any():
+            known = np.minimum.reduceat(np.where(np.isnan(values), len(rows), rows), start)
+            first = np.maximum(first, known)
+    return np.where(first < table.offsets[1:], first, start)
+
+
 def check_cells(table: SeriesTable, gaps: GapPolicy) -> None:
     """Refuse cells that are still missing.
 
@@ -292,8 +303,8 @@ def check_cells(table: SeriesTable, gaps: GapPolicy) -> None:
     start, end = int(table.offsets[series]), int(table.offsets[series + 1])
     count = int(missing[:, column].sum())
     at = f"{table.source}: column {names[column]!r} has {counted(count, 'missing value')}, first at {table.place(row)}"
-    if missing[start : row + 1, column].all():
-        raise DataError(f"{at}: a series cannot start with one, as nothing before it is known; remove those rows")
+    if missing[start:end, column].all():
+        raise DataError(f"{at}: {table.name(series)} has no value of it; remove the series or the column")
     if missing[row:end, column].all():
         raise DataError(f"{at}: a series cannot end with one, as nothing after it is known; remove those rows")
     raise DataError(f"{at}; {_WAY_OUT}" if gaps == "error" else f"{at}; complete the table")

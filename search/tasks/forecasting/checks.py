@@ -45,7 +45,7 @@ def check_splits(
     counts: dict[str, int] = {}
     n_targets = 0
     late: tuple[str, str] | None = None
-    unchanging: dict[str, None] = {}
+    unchanging: set[int] = set()
     for split in (*splits.folds, splits.holdout):
         training_runs(panel, split, **reading, short_series=short_series)
         cutoffs = evaluation_cutoffs(panel, split, **reading, stride=splits.stride, short_series=short_series)
@@ -53,12 +53,12 @@ def check_splits(
         n_targets += int(known_targets(panel, cutoffs, forecast.horizon).sum()) if split is not splits.holdout else 0
         late = late or _series_without_scale(panel, split, cutoffs)
         if metric.divisor == "season":
-            unchanging |= dict.fromkeys(_without_season(panel, split, cutoffs, forecast, file))
+            unchanging |= _without_season(panel, split, cutoffs, forecast, file)
     if metric.of_quantiles:
         _check_windows(n_targets // (forecast.horizon * panel.n_targets), forecast, file)
     if late is not None:
         space = _without_own_scales(space, config, late, file)
-    return space, (*_few_forecasts(counts), *_left_out(tuple(unchanging), forecast.metric))
+    return space, (*_few_forecasts(counts), *_left_out(panel, sorted(unchanging), forecast.metric))
 
 
 def _few_forecasts(counts: dict[str, int]) -> tuple[str, ...]:
@@ -77,13 +77,15 @@ def _few_forecasts(counts: dict[str, int]) -> tuple[str, ...]:
     )
 
 
-def _left_out(names: tuple[str, ...], metric: str) -> tuple[str, ...]:
-    """A note about what a metric leaves out."""
+def _left_out(panel: SeriesPanel, places: list[int], metric: str) -> tuple[str, ...]:
+    """A note about the series, or targets of a single one, that a metric leaves out."""
     from lstmgru.errors import shorten
 
-    if not names:
+    if not places:
         return ()
-    return (f"{metric} leaves out {shorten(list(names))}: no change over a season of the training part to divide by",)
+    what, names = ("target", panel.schema.targets) if len(panel) == 1 else ("series", panel.ids)
+    listed = shorten([repr(str(names[place])) for place in places], most=5)
+    return (f"{metric} leaves out {what} {listed}: no change over a season of the training part to divide by",)
 
 
 def _series_without_scale(panel: SeriesPanel, split: Split, cutoffs: Rows) -> tuple[str, str] | None:
@@ -115,9 +117,7 @@ def _without_own_scales(
     return space.replacing(normalization=Choices(kept or ("window",)))
 
 
-def _without_season(
-    panel: SeriesPanel, split: Split, cutoffs: Rows, forecast: ForecastSpec, file: str
-) -> tuple[str, ...]:
+def _without_season(panel: SeriesPanel, split: Split, cutoffs: Rows, forecast: ForecastSpec, file: str) -> set[int]:
     """The scored series, or targets of a single one, that do not change over a season of the training part of a split.
 
     Raises:
@@ -134,9 +134,7 @@ def _without_season(
             "or another metric"
         )
         raise StudyFileError(file, [Problem("forecast.metric", message)])
-    if len(panel) == 1:
-        return tuple(f"target {panel.schema.targets[n]!r}" for n in np.flatnonzero(~changing[0]))
-    return tuple(f"series {panel.ids[series]!r}" for series in scored[~changing.all(axis=1)])
+    return set((np.flatnonzero(~changing[0]) if len(panel) == 1 else scored[~changing.all(axis=1)]).tolist())
 
 
 def _check_windows(n_windows: int, forecast: ForecastSpec, file: str) -> None:

@@ -24,7 +24,8 @@ class DataFacts:
         n_targets: Y.
         n_series: Series of the panel.
         positive: Whether all targets are above 0, so that they have logarithms.
-        room: Longest context for which every fold has enough training windows; ``None``: any context is.
+        room: Longest context for which every fold has enough training windows; ``None``: any is, or none.
+        longest: Longest context for which every fold has a training window at all, 0 for none; ``None``: any is.
         calendar_season: Steps in the usual season of the frequency, for studies without a season.
         counts: (Y,) whether the values of a target before the holdout are whole numbers from 0.
     """
@@ -33,6 +34,7 @@ class DataFacts:
     n_series: int
     positive: bool
     room: int | None = None
+    longest: int | None = None
     calendar_season: int = 1
     counts: tuple[bool, ...] = ()
 
@@ -44,14 +46,14 @@ def facts_of(panel: SeriesPanel, config: ForecastStudyConfig) -> DataFacts:
     positive = bool((panel.values[:, : panel.n_targets] > 0).all())
     season, splits = default_season_length(panel.frequency), _splits(panel, config)
     counts = tuple(map(_are_counts, targets_before_holdout(panel, splits).T))
-    return DataFacts(panel.n_targets, len(panel), positive, _room(panel, config, splits), season, counts)
+    return DataFacts(panel.n_targets, len(panel), positive, *_room(panel, config, splits), season, counts)
 
 
 def _splits(panel: SeriesPanel, config: ForecastStudyConfig) -> Splits | None:
-    """The splits of the shortest context; ``None`` if there are none."""
-    splits, short_series = config.splits.to_spec(), config.data.short_series
+    """The splits of the shortest context, if one series has room for them; ``None`` if none has."""
+    splits, horizon = config.splits.to_spec(), config.forecast.horizon
     try:
-        return make_splits(panel, splits, context_length=1, horizon=config.forecast.horizon, short_series=short_series)
+        return make_splits(panel, splits, context_length=1, horizon=horizon, short_series="pad")
     except DataError:
         return None  # the real contexts will say so, with their lengths
 
@@ -69,17 +71,39 @@ def _are_counts(values: npt.NDArray[np.float32]) -> bool:
     return len(values) > 0 and bool((values >= 0).all() and (values == np.rint(values)).all())
 
 
-def _room(panel: SeriesPanel, config: ForecastStudyConfig, splits: Splits | None) -> int | None:
-    """The longest context for which the first fold has enough training windows; ``None``: not even the shortest has.
+def with_fitting_folds(config: ForecastStudyConfig, panel: SeriesPanel, context_length: int) -> ForecastStudyConfig:
+    """The study with as many folds as leave room for a context, if it does not choose their number.
+
+    If no number does, the folds leave room for any context; if none does that, there is one.
+
+    Args:
+        config: The study.
+        panel: Its data.
+        context_length: The shortest context that is worth trying, or the longest that the study chooses.
+    """
+    if "folds" in config.splits.model_fields_set:
+        return config
+    for context in (context_length, 1):
+        for folds in range(config.splits.folds, 0, -1):
+            fewer = config.model_copy(update={"splits": config.splits.model_copy(update={"folds": folds})})
+            longest = _room(panel, fewer, _splits(panel, fewer))[1]
+            if longest is None or longest >= context:
+                return fewer
+    return fewer
+
+
+def _room(panel: SeriesPanel, config: ForecastStudyConfig, splits: Splits | None) -> tuple[int | None, int | None]:
+    """The longest contexts for which the first fold has enough training windows, and for which it has one at all.
 
     A single series keeps two thirds of its training part for windows. Of a panel, every series has at least one window
-    or, with padding, one in ten.
+    or, with padding, one in ten. ``None`` if not every series has one, and if any context has one.
     """
     if splits is None:
-        return None
-    horizon, padded = config.forecast.horizon, config.data.short_series == "pad"
-    first = splits.folds[0]
-    rows = first.train[:, 1] - first.train[:, 0]
+        return None, 0
+    padded = config.data.short_series == "pad"
+    rows = splits.folds[0].train[:, 1] - splits.folds[0].train[:, 0] - config.forecast.horizon
     if len(panel) == 1:
-        return max(1, int(rows[0] - horizon) // 3)
-    return max(1, int(np.quantile(rows, 0.9) if padded else rows.min()) - horizon)
+        return max(1, int(rows[0]) // 3), None if padded else int(rows[0])
+    if padded:
+        return max(1, int(np.quantile(rows, 0.9))), None
+    return int(rows.min()) if rows.min() > 0 else None, int(rows.max())

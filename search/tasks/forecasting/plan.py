@@ -16,8 +16,8 @@ from search.tasks.forecasting.bounds import check_bounds, counts_note
 from search.tasks.forecasting.checks import check_splits
 from search.tasks.forecasting.config import ForecastStudyConfig
 from search.tasks.forecasting.data import ForecastData
-from search.tasks.forecasting.facts import DataFacts, facts_of
-from search.tasks.forecasting.presets import resolve_space
+from search.tasks.forecasting.facts import DataFacts, facts_of, with_fitting_folds
+from search.tasks.forecasting.presets import context_lengths, resolve_space, shortest_context
 from search.tasks.plan import Plan, accelerator_of, shared
 
 if TYPE_CHECKING:
@@ -194,6 +194,12 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
     season = config.forecast.season_length
     season_length = default_season_length(panel.frequency) if season == "auto" else season
     facts = facts_of(panel, config)
+    written, given = config, config.space.context_length
+    usual = season_length if season_length > 1 else facts.calendar_season
+    shortest = shortest_context(config.forecast.horizon, usual) if given is None else int(given.high)
+    if facts.longest is not None and facts.longest < shortest:
+        config = with_fitting_folds(config, panel, shortest)
+        facts = facts_of(panel, config)
     forecast = config.forecast.to_spec(season_length=season_length, targets=panel.schema.targets, counts=facts.counts)
     check_bounds(config, panel, forecast, file)
     try:
@@ -217,8 +223,39 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
         splits=splits,
         forecast=forecast,
         facts=facts,
-        notes=(*notes, *counts_note(config, panel, forecast)),
+        notes=(
+            *_trimmed(panel),
+            *_giving_way(config, space, context_lengths(forecast.horizon, usual)[0], written),
+            *notes,
+            *counts_note(config, panel, forecast),
+        ),
     )
+
+
+def _trimmed(panel: SeriesPanel) -> list[str]:
+    """How many rows were left out."""
+    from lstmgru.errors import counted
+
+    if not panel.trimmed:
+        return []
+    return [f"{counted(panel.trimmed, 'row')} left out before the first value of every column of a series"]
+
+
+def _giving_way(config: ForecastStudyConfig, space: SearchSpace, usual: int, written: ForecastStudyConfig) -> list[str]:
+    """What is less than usual, where the study does not choose it, because the data are short.
+
+    Args:
+        config: The study with the folds that fit.
+        space: Its space.
+        usual: The shortest context of longer data.
+        written: The study file.
+    """
+    notes, longest = [], int(space["context_length"].high)
+    if config.splits.folds < written.splits.folds:
+        notes.append(f"splits.folds is {config.splits.folds} instead of {written.splits.folds}: the data are too short")
+    if config.space.context_length is None and longest < usual:
+        notes.append(f"space.context_length is {longest} instead of {usual} or more: the data are too short")
+    return notes
 
 
 def _read_panel(config: ForecastStudyConfig, study_file: Path | None) -> tuple[SeriesPanel, str]:

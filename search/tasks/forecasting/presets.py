@@ -117,7 +117,7 @@ def defaults(preset: str, forecast: ForecastSpec, data: DataFacts) -> dict[str, 
         data: What is to be forecast.
     """
     season = _season(forecast, data)
-    contexts = context_lengths(forecast.horizon, season, data.room)
+    contexts = context_lengths(forecast.horizon, season, data.room, data.longest)
     panel = data.n_series > 1
     return {
         "context_length": Choices(contexts),
@@ -135,24 +135,33 @@ def _season(forecast: ForecastSpec, data: DataFacts) -> int:
     return forecast.season_length if forecast.season_length > 1 else data.calendar_season
 
 
-def context_lengths(horizon: int, season_length: int, room: int | None) -> tuple[int, ...]:
+def shortest_context(horizon: int, season_length: int) -> int:
+    """The horizon or the season, whichever is longer: the shortest context that a preset has if the data allow it."""
+    return max(horizon, season_length, _SHORTEST_BASE)
+
+
+def context_lengths(
+    horizon: int, season_length: int, room: int | None = None, possible: int | None = None
+) -> tuple[int, ...]:
     """The contexts of a preset, ascending.
 
     They are two, four and eight times the horizon or the season, whichever is longer, up to twelve seasons or eight
-    horizons, and no longer than the data allow; if all are longer, the horizon or the season alone.
+    horizons, and no longer than the data have room for; if all are longer, the horizon or the season alone or, if not
+    even that is possible, what there is room for.
 
     Args:
         horizon: H.
         season_length: Steps in a season; 1: there is none.
-        room: The longest possible context; ``None``: no limit.
+        room: The longest context with enough training windows; ``None``: no limit, or none is.
+        possible: The longest context with a training window; ``None``: no limit.
     """
-    base = max(horizon, season_length, _SHORTEST_BASE)
+    base = shortest_context(horizon, season_length)
     longest = max(12 * season_length, 8 * horizon, 2 * base)
     contexts = sorted({min(times * base, longest) for times in (2, 4, 8)})
-    if room is None:
+    if room is None and possible is None:
         return tuple(contexts)
-    fitting = [context for context in contexts if context <= room]
-    return tuple(fitting or [base])
+    fitting = [context for context in contexts if room is not None and context <= room]
+    return tuple(fitting or [base if possible is None or base <= possible else room or 1])
 
 
 def segment_lengths(contexts: Sequence[int], horizon: int, season_length: int) -> tuple[int, ...]:
