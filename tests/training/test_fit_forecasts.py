@@ -375,3 +375,21 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_windows(validated: bool) -> N
     windows = batching.WindowTensor(panel, result.scaler, result.network.inputs, context_length=8, horizon=3)
     expected = result.network.loss(*windows.gather(cutoffs), "mae").item()
     assert [epoch.train_loss for epoch in result.epochs] == pytest.approx([expected] * 2, rel=1e-5)
+
+
+def test_targets_that_are_not_known_are_neither_learned_nor_scored() -> None:
+    panel = make_panel((160,))
+    observed = np.random.default_rng(0).random(160) < 0.8
+    gappy = replace(panel, known=observed[:, None], observed=observed)
+
+    result = fit_fold(gappy, train=replace(TRAIN, max_epochs=2, loss="mse"))
+
+    assert all(math.isfinite(epoch.train_loss) and math.isfinite(epoch.score) for epoch in result.epochs)
+    # Values that are far away but never known change the contexts of validation alone if they lie behind the training.
+    _, splits, evaluation = setting(gappy)
+    first = int(evaluation.cutoffs[-1])
+    changed = gappy.values.copy()
+    changed[first:][~observed[first:]] = 1e6
+    again = fit_fold(replace(gappy, values=changed), train=replace(TRAIN, max_epochs=2, loss="mse"))
+    assert not observed[first : splits.folds[0].evaluation[0, 1]].all()
+    assert [(e.train_loss, e.score) for e in again.epochs] == [(e.train_loss, e.score) for e in result.epochs]

@@ -84,7 +84,9 @@ class DataConfig(TableConfig):
         (), description="Columns that are also known over the horizon, one or a list."
     )
     static_covariates: ColumnsOrNone = Field(
-        (), description="Columns that are constant within a series, one or a list."
+        (),
+        description="Columns that are constant within a series, one or a list. They may be empty in rows without "
+        "targets.",
     )
     categorical: ColumnsOrNone = Field(
         (),
