@@ -13,14 +13,17 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search.config.types import COMPARISON_SUFFIX
 from search.errors import NotAJournal
 from search.study.paths import checkpoint_path
+
+if TYPE_CHECKING:
+    from search.study.records import StudyRecord
 
 _CRC = re.compile(rb',"crc":(\d+)\}$')
 _START = b'{"op_code":'
@@ -148,3 +151,28 @@ def _decode(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return entry if isinstance(entry, dict) and "op_code" in entry else None
+
+
+def check_types(journal: Path, study: str, read: Callable[[], StudyRecord]) -> None:
+    """Refuse a study of a journal whose values have wrong types.
+
+    Args:
+        journal: Its file.
+        study: Name of the study.
+        read: Reads its record.
+
+    Raises:
+        NotAJournal: A value has another type than in a record.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        record = read()
+        TypeAdapter(type(record)).validate_json(json.dumps(asdict(record), default=str), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise damaged(journal, f"{place} of study '{study}': {first['msg']}") from error
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        what = f"the values of study '{study}' have wrong types"
+        raise damaged(journal, f"{what} ({type(error).__name__}: {error})") from error

@@ -7,17 +7,16 @@ is stored elsewhere.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import uuid
 import warnings
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from search.config.objectives import SCORE, Goal
 from search.errors import StudyMismatch
 from search.study.blends import BlendRecord
-from search.study.entries import damaged
+from search.study.entries import check_types
 from search.study.journal import open_storage, unchecked_file
 from search.study.records import (
     BaselineRecord,
@@ -29,8 +28,6 @@ from search.study.records import (
 from search.study.trials import trial_record
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from optuna import Study
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial, Trial
@@ -84,7 +81,7 @@ class StudyStore:
             return None
         store = cls(study, storage)
         if (journal := unchecked_file(storage)) is not None:
-            store._check_types(journal)
+            check_types(journal, name, store.record)
         return store
 
     @classmethod
@@ -125,20 +122,6 @@ class StudyStore:
             study.set_user_attr(key, value)
         return cls(study, storage)
 
-    def _check_types(self, journal: Path) -> None:
-        from pydantic import TypeAdapter, ValidationError
-
-        try:
-            record = json.dumps(dataclasses.asdict(self.record()), default=str)
-            TypeAdapter(StudyRecord).validate_json(record, strict=True)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise damaged(journal, f"{place} of study '{self.study.study_name}': {first['msg']}") from error
-        except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
-            what = f"the values of study '{self.study.study_name}' have wrong types"
-            raise damaged(journal, f"{what} ({type(error).__name__}: {error})") from error
-
     def get(self, key: str, default: Any = None) -> Any:
         """A study attribute."""
         return self._attributes.get(key, default)
@@ -176,7 +159,7 @@ class StudyStore:
     def set_links(self, links: TrackingLinks) -> None:
         """Store the links to MLflow."""
         runs = {str(number): run for number, run in links.trial_run_ids.items()}
-        self.set("mlflow", dataclasses.asdict(links) | {"trial_run_ids": runs})
+        self.set("mlflow", asdict(links) | {"trial_run_ids": runs})
 
     def check_identity(self, identity: Identity) -> None:
         """Check that the stored study has the same data and settings.

@@ -67,20 +67,26 @@ class Plan(ABC):
     portfolio: tuple[Parameters, ...] = ()
     notes: tuple[str, ...] = ()
 
+    if TYPE_CHECKING:
+
+        @property
+        def splits(self) -> Any:
+            """The folds and the holdout; every task has a field for them."""
+
     @property
     @abstractmethod
     def metric(self) -> str:
         """Name of the score."""
 
     @property
-    @abstractmethod
     def n_folds(self) -> int:
         """Folds that every candidate is trained on."""
+        return len(self.splits.folds)
 
     @property
-    @abstractmethod
     def holdout(self) -> Any:
         """The split that is scored once."""
+        return self.splits.holdout
 
     @property
     @abstractmethod

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from lstmgru.data.forecasting.splits import Split, Splits, make_splits
+from lstmgru.data.forecasting.splits import Splits, make_splits
 from lstmgru.specs import ForecastSpec
 from search.config.study_config import StudyConfig
 from search.errors import StudyFileError
@@ -62,16 +62,6 @@ class ForecastPlan(Plan):
     def metric(self) -> str:
         """Name of the score."""
         return self.forecast.metric
-
-    @property
-    def n_folds(self) -> int:
-        """Folds that every candidate is trained on."""
-        return len(self.splits.folds)
-
-    @property
-    def holdout(self) -> Split:
-        """The split that is scored once."""
-        return self.splits.holdout
 
     @property
     def max_epochs(self) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lstmgru.data.sequences.splits import SequenceSplit, SequenceSplits, SequenceSplitSpec, make_sequence_splits
+from lstmgru.data.sequences.splits import SequenceSplits, SequenceSplitSpec, make_sequence_splits
 from lstmgru.specs import LabelSpec
 from search.errors import StudyFileError
 from search.space.space import SearchSpace
@@ -58,16 +58,6 @@ class SequencePlan(Plan):
     def metric(self) -> str:
         """Name of the score."""
         return self.labels.metric
-
-    @property
-    def n_folds(self) -> int:
-        """Folds that every candidate is trained on."""
-        return len(self.splits.folds)
-
-    @property
-    def holdout(self) -> SequenceSplit:
-        """The split that is scored once."""
-        return self.splits.holdout
 
     @property
     def max_epochs(self) -> int:
