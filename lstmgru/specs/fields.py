@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lstmgru.errors import SpecError
 
-_LARGEST_INTEGER = 2**31
+_LARGEST_INTEGER = 2**63
 _NAMES = {str: "text", int: "an integer", float: "a finite number", bool: "true or false", NoneType: "null"}
 
 

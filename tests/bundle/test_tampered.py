@@ -91,6 +91,11 @@ def test_a_bundle_from_before_there_were_manifests_loads(copy: Path, saved: Path
     pd.testing.assert_frame_equal(load_bundle(copy).predict(frame), load_bundle(saved).predict(frame))
 
 
+def test_any_seed_of_32_bits_is_read(copy: Path) -> None:
+    edit("members", 0, "training", "seed", to=2**32 - 1)(copy)
+    assert load_bundle(copy).networks[0].train_spec.seed == 2**32 - 1
+
+
 def test_infinite_weights_are_refused(copy: Path) -> None:
     weights = load_tensors((copy / "weights.safetensors").read_bytes())
     name = next(name for name in weights if name.endswith("bias"))
