@@ -146,10 +146,8 @@ def test_a_loaded_blend_is_the_saved_one(baselines: dict[str, float], tmp_path: 
     pd.testing.assert_frame_equal(loaded.predict(frame), bundle.predict(frame), check_exact=True)
 
 
-@pytest.mark.parametrize(
-    "baselines",
-    [pytest.param({"linear": 0.2, "seasonal_naive": 0.1}, marks=pytest.mark.slow), {"linear": 0.5, "naive": 0.5}],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("baselines", [{"linear": 0.2, "seasonal_naive": 0.1}, {"linear": 0.5, "naive": 0.5}])
 def test_onnx_runtime_forecasts_what_the_bundle_forecasts(baselines: dict[str, float], tmp_path: Path) -> None:
     panel = rich_panel(rich_table(40))
     bundle = blend_of(panel, baselines=baselines, calibration=calibration_of(2))

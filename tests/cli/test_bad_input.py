@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from helpers.combinations import each_row
-from helpers.drivers import Notes
+from helpers.drivers import Notes, without_onnx
 from helpers.studies import TINY, search, shop_table, write_study
 
 from search import run_study
@@ -408,7 +408,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     path = write_study(folder)
     overrides = ("search.blend=off", "tracking.enabled=false", "training.max_epochs=1")
-    run_study(path, trials=1, overrides=(*overrides, f"data.path={folder / 'shop.csv'}"), folder=folder)
+    with without_onnx():
+        run_study(path, trials=1, overrides=(*overrides, f"data.path={folder / 'shop.csv'}"), folder=folder)
     return folder
 
 

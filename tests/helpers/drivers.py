@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from helpers.studies import write_study
+from lstmgru.errors import BundleError
 from search.executors.base import WorkerSettings
 from search.executors.in_process import InProcessExecutor
 from search.run.driver import Driver
@@ -48,6 +51,11 @@ tracking: {enabled: false}
 def in_process() -> InProcessExecutor:
     """An executor that runs jobs in this process."""
     return InProcessExecutor(WorkerSettings(lambda: warm_up({}, {})))
+
+
+def without_onnx() -> AbstractContextManager[Any]:
+    """What is exported has no ONNX file, which takes seconds, and says so."""
+    return patch("lstmgru.bundle.onnx.export.export_onnx", side_effect=BundleError("left out"))
 
 
 class Clock:
@@ -99,7 +107,7 @@ def finish(
     searched: float | None = None,
     **budget: Any,
 ) -> StudyStore:
-    """Search, or go on with it, and export the model, without MLflow.
+    """Search, or go on with it, and export the model, without MLflow and without its ONNX file, which takes seconds.
 
     Args:
         folder: Where the study is.
@@ -114,7 +122,7 @@ def finish(
     paths = StudyPaths(folder, plan.name)
     predictions = Predictions(paths.predictions, store.get("uid"))
     limits = Budget(**{"timeout": None, "trials": plan.trials, **budget})
-    with in_process() as executor:
+    with in_process() as executor, without_onnx():
         Finalizer(plan, store, predictions, executor, limits, notes or Notes(), paths, lambda: False).run()
     return store
 

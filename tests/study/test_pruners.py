@@ -212,7 +212,12 @@ SLOW = NUMBERS.replace("max_epochs: 1", "max_epochs: 9, patience: null").replace
 
 @pytest.mark.parametrize(
     ("pruner", "last_epochs"),
-    [("median", range(4, 10)), ("percentile", range(4, 10)), ("hyperband", [3, 9]), (HALVING, [3, 12])],
+    [
+        ("median", range(4, 10)),
+        pytest.param("percentile", range(4, 10), marks=pytest.mark.slow),
+        pytest.param("hyperband", [3, 9], marks=pytest.mark.slow),
+        (HALVING, [3, 12]),
+    ],
 )
 def test_a_pruner_stops_trials_of_a_real_study(tmp_path: Path, pruner: str, last_epochs: Any) -> None:
     """Nearly all of the learning rates are too small; each pruner stops trials, where it may and for its reason."""
