@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,7 +163,8 @@ def load_plan(
     """Load and validate a study and its data.
 
     Args:
-        study: Path or name of the study.
+        study: Path of a study file, or name of a study: of one in ``studies/``, or of one that was run in the current
+            folder, with the settings of its last run.
         overrides: ``key=value`` for any key.
         data: Table to read instead of the study's table.
         search: Keys of the study's ``search`` section; ``None`` leaves a key unchanged.
@@ -172,11 +173,13 @@ def load_plan(
         StudyFileError: The study is invalid.
         DataError: The data are invalid.
     """
-    # An empty value, perhaps of an unset shell variable, is an error and not YAML's null.
-    given = [
-        f"search.{key}={value if value != '' else repr(value)}" for key, value in search.items() if value is not None
-    ]
-    loaded = load_study(study, overrides=[*overrides, *given], data_path=None if data is None else str(data))
+    loaded = load_study(
+        study,
+        overrides=overrides,
+        options=search,
+        data_path=None if data is None else str(data),
+        stored=_stored_config,
+    )
     from search.tasks import make_plan
 
     plan = make_plan(loaded.config, study_file=loaded.path)
@@ -188,6 +191,17 @@ def load_plan(
         except StudyFileError as error:
             raise StudyFileError(str(loaded.path), error.problems) from error
     return plan
+
+
+def _stored_config(name: str) -> tuple[Path, dict[str, Any]] | None:
+    """The journal of a study that was run in the current folder, and its configuration."""
+    paths = StudyPaths(Path.cwd(), name)
+    if not paths.journal.exists():
+        return None
+    from search.study.store import StudyStore
+
+    store = StudyStore.find(paths)
+    return None if store is None else (paths.journal, store.get("config"))
 
 
 def load_record(study: str | os.PathLike[str] | None, folder: Path | None = None) -> StudyRecord:
@@ -205,10 +219,8 @@ def export_bundle(study: str | os.PathLike[str] | None, to: Path | None, folder:
     Raises:
         SearchError: There is no model, or the directory exists or cannot be written.
     """
-    folder = folder or Path.cwd()
     record = load_record(study, folder)
-    bundle = StudyPaths(folder, record.study).find_bundle(record.bundle)
-    if bundle is None:
+    if record.bundle is None or not (bundle := Path(record.bundle)).is_dir():
         raise SearchError(f"study '{record.study}' has no exported model; run it to completion first")
     target = to or Path(f"{record.study}-model")
     if target.exists():
@@ -256,8 +268,6 @@ def sync_to_mlflow(
         store = StudyStore.find(paths)
         assert store is not None  # it existed before the lock was taken, and is only deleted under the lock
         record = store.record()
-        if bundle := paths.find_bundle(record.bundle):
-            record = replace(record, bundle=str(bundle))
         links = sync_study(record, store.study, folder=folder, tracking_uri=tracking_uri, on_message=on_message)
         if tracking_uri is None:
             store.set_links(links)
@@ -272,6 +282,6 @@ def _load_store(study: str | os.PathLike[str] | None, folder: Path) -> StudyStor
     if store is None:
         raise StudyNotFound(
             f"study '{name}' has not been run in {folder}: there is no studies/{name}.journal; "
-            f"run it with: python -m search run {name}"
+            f"run it with: python -m search run {name if study is None else study}"
         )
     return store

@@ -25,16 +25,16 @@ class Problem:
         key: Dotted path of the key, ``space.hidden_size.low``; empty for the file as a whole.
         message: Rule, value and way out, as the predicate of ``key``: ``must be at least 1 but got 0``.
         line: Where in the file, from 1; ``None`` where there is no line to name.
-        override: Whether the value came from an override (``--set``, ``--trials``…) and not from the file.
+        given: What the user typed, if the value came from the command line and not from the file: ``--trials 0``.
     """
 
     key: str
     message: str
     line: int | None = None
-    override: bool = False
+    given: str = ""
 
     def __str__(self) -> str:
-        where = "override: " if self.override else f"line {self.line}: " if self.line else ""
+        where = f"{self.given}: " if self.given else f"line {self.line}: " if self.line else ""
         return f"{where}{self.key} {self.message}" if self.key else f"{where}{self.message}"
 
 

@@ -59,7 +59,10 @@ def print_study(console: Console, study: StudyRecord) -> None:
 def _places(study: StudyRecord) -> dict[str, str]:
     """Files and commands that follow, by the first word of their line."""
     places = {}
-    if study.bundle:
+    if study.bundle and not Path(study.bundle).is_dir():
+        gone = short_path(Path(study.bundle))
+        places["model"] = f"{gone} is no longer there; export it again with: python -m search run {study.study}"
+    elif study.bundle:
         model, words = short_path(Path(study.bundle)), find_task(study.task).words
         places["model"] = model
         places[words.predict] = f"python -m search predict {model} --data new.csv"

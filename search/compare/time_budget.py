@@ -44,14 +44,14 @@ class Options:
         Raises:
             SearchError: A value is invalid; the message names it.
         """
-        count = None if trials is None else _whole("trials", trials, 1_000_000)
+        count = None if trials is None else _whole("--trials", trials, 1_000_000)
         seconds = DEFAULT_SECONDS if count is None else None
         if timeout is not None:
             try:
                 seconds = parse_duration(_value(timeout))
             except ValueError as error:
-                raise SearchError(f"timeout {error}") from error
-        return cls(DEFAULT_SEEDS if seeds is None else _whole("seeds", seeds, MOST_SEEDS), count, seconds)
+                raise SearchError(f"--timeout {error}") from error
+        return cls(DEFAULT_SEEDS if seeds is None else _whole("--seeds", seeds, MOST_SEEDS), count, seconds)
 
 
 def _whole(name: str, given: object, most: int) -> int:

@@ -25,12 +25,12 @@ class Document:
     Attributes:
         values: The mapping at its top.
         problems: Keys that stand twice.
-        root: Its node, for the lines.
+        root: Its node, for the lines; ``None`` for values that are in no file.
     """
 
     values: dict[str, Any]
     problems: list[Problem]
-    root: yaml.Node
+    root: yaml.Node | None
 
     def line(self, keys: Sequence[str | int]) -> int | None:
         """Line of the key or list item, from 1; where it is not in the file, of the nearest one above it."""
@@ -43,9 +43,9 @@ class Document:
 
     def _nodes(self, keys: Sequence[str | int]) -> list[yaml.Node]:
         """The nodes that name the keys, as far as they are in the file."""
-        node, named = self.root, []
+        node, named = self.root, list[yaml.Node]()
         for key in keys:
-            child = _child(node, key)
+            child = None if node is None else _child(node, key)
             if child is None:
                 break
             named.append(child[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,10 +73,7 @@ def write_report(study: str, folder: Path, pages: TaskPages, output: Path | None
     store = StudyStore.find(paths)
     if store is None:
         raise StudyNotFound(f"study '{study}' has not been run in {folder}; run it with: python -m search run {study}")
-    record = store.record()
-    if bundle := paths.find_bundle(record.bundle):
-        record = replace(record, bundle=str(bundle))
-    page = report_html(record, store.study, pages)
+    page = report_html(store.record(), store.study, pages)
     if output is None:
         output = paths.report / REPORT_PAGE
         output.parent.mkdir(exist_ok=True)

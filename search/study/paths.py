@@ -75,14 +75,14 @@ class StudyPaths:
         return self._named(COMPARISON_SUFFIX + _LOCK)
 
     def find_bundle(self, recorded: str | None) -> Path | None:
-        """The exported model, also after the working folder was moved; ``None`` if there is none.
+        """The exported model, also after the working folder was moved or copied; ``None`` if there is none.
 
         Args:
             recorded: Directory that the study's record names.
         """
         if recorded is None:
             return None
-        return next((place for place in (self.folder / recorded, self.bundle) if place.is_dir()), None)
+        return next((place for place in (self.bundle, self.folder / recorded) if place.is_dir()), None)
 
     def _named(self, ending: str) -> Path:
         return self.studies / f"{self.study}{ending}"

@@ -59,6 +59,7 @@ class StudyStore:
     def __init__(self, study: Study, storage: BaseStorage) -> None:
         self.study = study
         self._storage = storage
+        self._paths: StudyPaths | None = None
         self._goal: Goal | None = None
         self._judged: dict[int, dict[str, float]] = {}
         self._looked_at = 0
@@ -91,7 +92,10 @@ class StudyStore:
         Raises:
             NotAJournal: The file is not a journal, or damaged.
         """
-        return cls.load(open_storage(paths.journal), paths.study) if paths.journal.exists() else None
+        store = cls.load(open_storage(paths.journal), paths.study) if paths.journal.exists() else None
+        if store is not None:
+            store._paths = paths
+        return store
 
     @classmethod
     def create(
@@ -308,7 +312,10 @@ class StudyStore:
         return len(trials) - len(self._retried), waiting
 
     def record(self) -> StudyRecord:
-        """The study as plain values."""
+        """The study as plain values; of a study that was moved with its folder, the model is where it is now."""
+        bundle = self.get("bundle")
+        if self._paths is not None and (found := self._paths.find_bundle(bundle)):
+            bundle = str(found)
         links = self.get("mlflow")
         runs = (links or {}).get("trial_run_ids", {})
         tracked = TrackingLinks(**{**links, "trial_run_ids": {int(n): r for n, r in runs.items()}}) if links else None
@@ -327,7 +334,7 @@ class StudyStore:
             ),
             baselines={name: BaselineRecord(**values) for name, values in self.get("baselines", {}).items()},
             holdout=HoldoutRecord.from_dict(holdout) if holdout else None,
-            bundle=self.get("bundle"),
+            bundle=bundle,
             mlflow=tracked,
             blend=BlendRecord.from_dict(blend) if blend else None,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from search.tasks import DEFAULT_TASK, TASKS, find_task
 
 DEFAULT_STUDY = "weather"
 _SUFFIXES = (".yaml", ".yml")
+_MOST_SHOWN = 60
+"""Characters of an override that messages show."""
 
 Reference = str | os.PathLike[str] | None
 
@@ -35,7 +38,12 @@ class LoadedStudy:
 
 
 def load_study(
-    reference: Reference = None, *, overrides: Sequence[str] = (), data_path: str | None = None
+    reference: Reference = None,
+    *,
+    overrides: Sequence[str] = (),
+    options: Mapping[str, object] | None = None,
+    data_path: str | None = None,
+    stored: Callable[[str], tuple[Path, dict[str, Any]] | None] = lambda name: None,
 ) -> LoadedStudy:
     """Find, read and check a study.
 
@@ -43,15 +51,23 @@ def load_study(
         reference: Path of a study file, or name of one in ``studies/``; ``None``: the weather study.
         overrides: ``key=value`` with a dotted key of the study and a value in YAML:
             ``space.hidden_size=[16, 32]``, ``search.timeout=5m``. The last one of a key counts.
+        options: Keys of the section ``search`` with their values, set by options of the same names: ``--trials``.
         data_path: A table to read instead of the study's.
+        stored: The journal of a study of a name and the values it was last run with, if it was run but has no file.
 
     Raises:
-        StudyNotFound: There is no such file.
+        StudyNotFound: There is no such file, and no such study that was run.
         StudyFileError: The file or an override breaks a rule; all problems are reported together.
     """
-    path = find_study(reference)
-    document = read_yaml(path)
-    values, overridden, problems = _override(document.values, overrides, data_path)
+    path, document = _read(reference, stored)
+    given = [(f"--set {_cut(shlex.quote(text))}", text) for text in overrides]
+    # An empty value, perhaps of an unset shell variable, is an error and not YAML's null.
+    given += [
+        (f"--{name} {shlex.quote(str(value))}", f"search.{name}={value if value != '' else repr(value)}")
+        for name, value in (options or {}).items()
+        if value is not None
+    ]
+    values, overridden, problems = _override(document.values, given, data_path)
     values.setdefault("name", path.stem)
     config, found = _check(values)
     problems += document.problems
@@ -59,6 +75,18 @@ def load_study(
     if config is None or problems:
         raise StudyFileError(_relative(path), sorted(problems, key=lambda problem: problem.line or 10**9))
     return LoadedStudy(config, path)
+
+
+def _read(reference: Reference, stored: Callable[[str], tuple[Path, dict[str, Any]] | None]) -> tuple[Path, Document]:
+    """A study's file, or its journal if it has no file."""
+    try:
+        path = find_study(reference)
+    except StudyNotFound:
+        found = stored(str(reference)) if _is_name(reference) else None
+        if found is None:
+            raise
+        return found[0], Document(found[1], [], None)
+    return path, read_yaml(path)
 
 
 def study_name(reference: Reference, was_run: Callable[[str], bool]) -> str:
@@ -81,7 +109,7 @@ def study_name(reference: Reference, was_run: Callable[[str], bool]) -> str:
         return str(reference)
     document = read_yaml(path)
     values = {"name": path.stem, **_copy(document.values)}
-    problems = [_locate(keys, text, document, []) for keys, text in _check(values)[1] if keys == ("name",)]
+    problems = [_locate(keys, text, document, {}) for keys, text in _check(values)[1] if keys == ("name",)]
     name = str(values["name"])
     if problems and not (_is_name(name) and was_run(name)):
         raise StudyFileError(_relative(path), problems)
@@ -161,23 +189,29 @@ def _relative(path: Path) -> str:
 
 
 def _override(
-    values: dict[str, Any], overrides: Sequence[str], data_path: str | None
-) -> tuple[dict[str, Any], list[Keys], list[Problem]]:
-    """A copy of the values with the overrides in place, the paths that were set, and what is wrong with overrides."""
+    values: dict[str, Any], given: Sequence[tuple[str, str]], data_path: str | None
+) -> tuple[dict[str, Any], dict[Keys, str], list[Problem]]:
+    """A copy of the values with the overrides in place, what set which path, and what is wrong with overrides.
+
+    Args:
+        values: Of the file.
+        given: What the user typed, and the override it stands for.
+        data_path: A table to read instead of the study's.
+    """
     values = _copy(values)
-    overridden: list[Keys] = []
+    overridden: dict[Keys, str] = {}
     problems: list[Problem] = []
-    for text in overrides:
+    for typed, text in given:
         try:
             keys, value = _parse_override(text)
             _set(values, keys, _copy(value))
         except ValueError as error:
-            problems.append(Problem("", str(error), override=True))
+            problems.append(Problem("", str(error), given=typed))
         else:
-            overridden.append(keys)
+            overridden[keys] = typed
     if data_path is not None and isinstance(values.setdefault("data", {}), dict):
         values["data"] |= {"path": data_path, "dataset": None}
-        overridden.append(("data", "path"))
+        overridden["data", "path"] = f"--data {data_path}"
     return values, overridden, problems
 
 
@@ -204,14 +238,20 @@ def _set(values: dict[str, Any], keys: Keys, value: Any) -> None:
     values[last] = value
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
 def _copy(value: Any) -> Any:
     """Copy mappings, with text for keys, so that an override does not change an alias of the same mapping."""
     return {str(key): _copy(inner) for key, inner in value.items()} if isinstance(value, dict) else value
 
 
-def _locate(keys: Keys, message: str, document: Document, overridden: list[Keys]) -> Problem:
+def _locate(keys: Keys, message: str, document: Document, overridden: Mapping[Keys, str]) -> Problem:
     # An override may also have brought in a section of its own: serch.trials=3.
-    override = any(
-        keys[: len(path)] == path or (path[: len(keys)] == keys and not document.holds(keys)) for path in overridden
-    )
-    return Problem(dotted(keys), message, None if override else document.line(keys), override)
+    given = [
+        typed
+        for path, typed in overridden.items()
+        if keys[: len(path)] == path or (path[: len(keys)] == keys and not document.holds(keys))
+    ]
+    return Problem(dotted(keys), message, None if given else document.line(keys), given[-1] if given else "")

@@ -245,15 +245,15 @@ TABLES = [
 ]  # fmt: skip
 
 OPTIONS = [
-    Case("--set without a value", ("override: must look like key=value", "got 'trials'"),
+    Case("--set without a value", ("--set trials: must look like key=value", "got 'trials'"),
          arguments=("tiny.yaml", "--set", "trials")),
-    Case("--set of an unknown key", ("override: search.trails is not a known key; did you mean 'trials'?",),
+    Case("--set of an unknown key", ("--set search.trails=3: search.trails is not a known key; did you",),
          arguments=("tiny.yaml", "--set", "search.trails=3")),
-    Case("--set below a value", ("override: name.first cannot be set, because name is 'tiny'",),
+    Case("--set below a value", ("--set name.first=x: name.first cannot be set, because name is 'tiny'",),
          arguments=("tiny.yaml", "--set", "name.first=x")),
-    Case("--set of a wrong value", ("override: space.dropout must be below 1 but got 2",),
+    Case("--set of a wrong value", ("--set space.dropout=2: space.dropout must be below 1 but got 2",),
          arguments=("tiny.yaml", "--set", "space.dropout=2")),
-    Case("--set of broken YAML", ("override: space.hidden_size must be valid YAML but got '[4, 8'",),
+    Case("--set of broken YAML", ("--set 'space.hidden_size=[4, 8': space.hidden_size must be valid YAML",),
          arguments=("tiny.yaml", "--set", "space.hidden_size=[4, 8")),
     Case("--data that is not there", ("data.path is 'none.csv' but there is no such file", "correct the path"),
          arguments=("tiny.yaml", "--data", "none.csv")),
@@ -266,16 +266,16 @@ OPTIONS = [
 ]  # fmt: skip
 
 RUN_OPTIONS = [
-    (("--timeout", "soon"), ("override: search.timeout must be a number of seconds, or like 90s, 5m", "'soon'")),
+    (("--timeout", "soon"), ("--timeout soon: search.timeout must be a number of seconds, or like 90s, 5m", "'soon'")),
     (("--timeout", "-5m"), ("search.timeout must be a number of seconds, or like 90s, 5m", "'-5m'")),
     (("--timeout", "0s"), ("search.timeout must be a time above zero", "'0s'")),
-    (("--timeout", ""), ("override: search.timeout must be a number of seconds, or like 90s, 5m", "but got ''")),
-    (("--jobs", "0"), ("override: search.jobs must be a whole number from 1, or auto, but got 0",)),
+    (("--timeout", ""), ("--timeout '': search.timeout must be a number of seconds, or like 90s, 5m", "but got ''")),
+    (("--jobs", "0"), ("--jobs 0: search.jobs must be a whole number from 1, or auto, but got 0",)),
     (("--jobs", "all"), ("search.jobs must be a whole number from 1, or auto, but got 'all'",)),
-    (("--trials", "0"), ("override: search.trials must be a whole number from 1, or auto, but got 0",)),
+    (("--trials", "0"), ("--trials 0: search.trials must be a whole number from 1, or auto, but got 0",)),
     (("--trials", "many"), ("search.trials must be a whole number from 1, or auto, but got 'many'",)),
     (("--trials", "2.5"), ("search.trials must be a whole number from 1, or auto, but got 2.5",)),
-    (("--seed", "-1"), ("override: search.seed must be at least 0 but got -1",)),
+    (("--seed", "-1"), ("--seed -1: search.seed must be at least 0 but got -1",)),
     (("--seed", "x"), ("search.seed must be a whole number but got 'x'",)),
 ]  # fmt: skip
 

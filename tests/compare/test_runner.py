@@ -60,7 +60,7 @@ def test_two_comparisons_of_a_study_do_not_run_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--seeds", "0"), "error: seeds must be a whole number from 1 to 100 but got '0'"),
+        (("--seeds", "0"), "error: --seeds must be a whole number from 1 to 100 but got '0'"),
         (
             ("--set", "compare.families={a: {cell: lst}, b: {}}"),
             "compare.families.a.cell must be one of lstm, gru, fused",

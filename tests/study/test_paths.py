@@ -50,7 +50,8 @@ def test_no_two_studies_share_a_file() -> None:
     ("recorded", "there", "found"),
     [
         (None, ["studies/x.bundle"], None),
-        ("elsewhere", ["elsewhere", "studies/x.bundle"], "elsewhere"),
+        ("elsewhere", ["elsewhere", "studies/x.bundle"], "studies/x.bundle"),
+        ("elsewhere", ["elsewhere"], "elsewhere"),
         ("/before/it/was/moved/studies/x.bundle", ["studies/x.bundle"], "studies/x.bundle"),
         ("elsewhere", [], None),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shlex
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -343,8 +344,9 @@ space:
 
     assert [problem.split(" ")[1].rstrip(":") if "line" in problem else problem for problem in problems] == [
         "1", "1", "2", "3", "6", "9", "9", "10", "13", "15", "16", "16",
-        "override: must look like key=value, as in training.max_epochs=10, but got 'nonsense'",
-        "override: space.merge must be one of concat, sum, gate or null but got 'sun'; did you mean 'sum'?",
+        "--set nonsense: must look like key=value, as in training.max_epochs=10, but got 'nonsense'",
+        "--set space.merge=sun: space.merge must be one of concat, sum, gate or null but got 'sun'; did you mean "
+        "'sum'?",
     ]  # fmt: skip
 
 
@@ -442,26 +444,32 @@ def test_the_last_override_of_a_key_counts_and_one_reaches_into_a_range(write: W
 @each_row(
     ("override", "expected"),
     [
-        ("trials", "override: must look like key=value, as in training.max_epochs=10, but got 'trials'"),
-        ("=3", "override: must look like key=value"),
-        ("search..trials=3", "override: must look like key=value"),
-        ("search.trails=3", "override: search.trails is not a known key; did you mean 'trials'?"),
-        ("trials=3", "override: trials is not a known key; did you mean 'search.trials'?"),
-        ("serch.trials=3", "override: serch is not a known key; did you mean 'search'?"),
-        ("search.trials=0", "override: search.trials must be a whole number from 1, or auto, but got 0"),
-        ("search.trials=", "override: search.trials must be a whole number from 1, or auto, but got nothing"),
-        ("space.cell=[lstm", "override: space.cell must be valid YAML but got '[lstm': expected ',' or ']'"),
+        ("trials", "must look like key=value, as in training.max_epochs=10, but got 'trials'"),
+        ("=3", "must look like key=value"),
+        ("search..trials=3", "must look like key=value"),
+        ("search.trails=3", "search.trails is not a known key; did you mean 'trials'?"),
+        ("trials=3", "trials is not a known key; did you mean 'search.trials'?"),
+        ("serch.trials=3", "serch is not a known key; did you mean 'search'?"),
+        ("search.trials=0", "search.trials must be a whole number from 1, or auto, but got 0"),
+        ("search.trials=", "search.trials must be a whole number from 1, or auto, but got nothing"),
+        ("space.cell=[lstm", "space.cell must be valid YAML but got '[lstm': expected ',' or ']'"),
         (
             "space.dropout={low: 0, low: 1}",
-            "override: space.dropout must be valid YAML but got '{low: 0, low: 1}': low",
+            "space.dropout must be valid YAML but got '{low: 0, low: 1}': low",
         ),
-        ("data.time.x=1", "override: data.time.x cannot be set, because data.time is 'day', which has no keys"),
+        ("data.time.x=1", "data.time.x cannot be set, because data.time is 'day', which has no keys"),
         ("data.time=units", "line 4: data.target names 'units', which is already data.time"),
-        ("search=3", "override: search must be a section with its own keys but got 3"),
+        ("search=3", "search must be a section with its own keys but got 3"),
     ],
 )
 def test_a_wrong_override_is_told_apart_from_the_file(override: str, expected: str, write: Write) -> None:
-    assert "\n".join(problems_of(write(GOOD), overrides=[override])).startswith(expected)
+    typed = "" if expected.startswith("line") else f"--set {shlex.quote(override)}: "
+    assert "\n".join(problems_of(write(GOOD), overrides=[override])).startswith(typed + expected)
+
+
+def test_a_wrong_option_is_named_as_it_was_typed(write: Write) -> None:
+    with pytest.raises(StudyFileError, match=r"\n  --trials 0: search.trials must be a whole number from 1, or auto"):
+        load_study(write(GOOD), options={"trials": "0", "jobs": None})
 
 
 def test_an_override_of_one_section_does_not_reach_another_that_shares_its_anchor(write: Write) -> None:
