@@ -242,6 +242,7 @@ def sync_to_mlflow(
     study: str | os.PathLike[str] | None,
     tracking_uri: str | None,
     folder: Path | None = None,
+    timeout: float | None = None,
     on_message: Callable[[str], None] = lambda text: None,
 ) -> TrackingLinks:
     """Copy a study to MLflow, to its own store or another one.
@@ -250,12 +251,13 @@ def sync_to_mlflow(
         study: Path or name of the study.
         tracking_uri: Store or server to use instead of the study's.
         folder: The working folder; ``None``: the current one.
+        timeout: Longest time in seconds; ``None``: no limit.
         on_message: Called with messages for the user.
 
     Raises:
         StudyBusy: The study is running, and the run keeps MLflow up to date.
         StudyNotFound: It has not been run in this folder.
-        TrackingError: The store or server cannot be reached.
+        TrackingError: The store or server cannot be reached, or the time is up.
     """
     from search.study.store import StudyStore
     from search.tracking.factory import sync_study
@@ -268,7 +270,9 @@ def sync_to_mlflow(
         store = StudyStore.find(paths)
         assert store is not None  # it existed before the lock was taken, and is only deleted under the lock
         record = store.record()
-        links = sync_study(record, store.study, folder=folder, tracking_uri=tracking_uri, on_message=on_message)
+        links = sync_study(
+            record, store.study, folder=folder, tracking_uri=tracking_uri, timeout=timeout, on_message=on_message
+        )
         if tracking_uri is None:
             store.set_links(links)
     return links

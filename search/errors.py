@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,14 @@ def shown(value: object) -> str:
     plain = isinstance(value, bool | list | dict)
     text = json.dumps(value, default=str, ensure_ascii=False) if plain else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def printable(text: str) -> str:
+    """The text as a terminal may show it: without control characters, which could hide or fake what it says.
+
+    Line breaks stay.
+    """
+    return "".join(each for each in text if each == "\n" or unicodedata.category(each) not in ("Cc", "Cf", "Cs"))
 
 
 class StudyFileError(SearchError):

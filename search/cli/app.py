@@ -19,7 +19,7 @@ from search.cli.predict import predict
 from search.cli.run import run
 from search.cli.study import export, report, show, sync
 from search.cli.ui import ui
-from search.errors import SearchError
+from search.errors import SearchError, printable
 
 app = typer.Typer(
     name="search",
@@ -70,7 +70,7 @@ def main() -> NoReturn:
         finally:
             sys.stdout.flush()  # raises what would be raised after the end of the program
     except (SearchError, LstmGruError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 2))
     except OSError as error:
         # Anything that the system refuses, such as a full disk or a missing permission.
@@ -91,5 +91,5 @@ def _refused(error: OSError) -> int:
     if error.errno == errno.EPIPE:
         return 1  # the reader has what it wanted, as in `show | head`
     with suppress(OSError):
-        print(f"error: {file} cannot be read or written: {error.strerror or error}", file=sys.stderr)
+        print(f"error: {printable(str(file))} cannot be read or written: {error.strerror or error}", file=sys.stderr)
     return 2

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from search.config.objectives import SCORE, Goal
+from search.errors import printable
 from search.run.progress import Progress
 from search.study.records import ENDED, STATE_WORDS, StudyRecord, TrialRecord
 from search.tasks import task_of
@@ -95,7 +96,7 @@ class RunListener:
 
     def on_message(self, text: str) -> None:
         """A line that stands out."""
-        self._console.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
+        self._console.print(f"[yellow]note:[/] {escape(printable(text))}", soft_wrap=True)
 
 
 def plan_lines(plan: Plan) -> list[str]:

@@ -82,6 +82,7 @@ def sync(
         str | None,
         typer.Option("--tracking-uri", metavar="URI", help="Store or server to use instead of the study's."),
     ] = None,
+    timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest time of the copy: 90s, 5m, 2h.")] = "10m",
 ) -> None:
     """Copy all data of a study to MLflow, including the model. Existing runs are not duplicated.
 
@@ -90,6 +91,19 @@ def sync(
     Example: python -m search sync weather --tracking-uri http://127.0.0.1:5000
     """
     from search.api import sync_to_mlflow
+    from search.config.types import parse_duration
+    from search.config.yaml_file import parse_value
+    from search.errors import SearchError, printable
 
-    links = sync_to_mlflow(study, tracking_uri, on_message=lambda text: print(f"note: {text}", file=sys.stderr))
-    print(f"{len(links.trial_run_ids)} trials are in {links.tracking_uri}, experiment {links.experiment_id}")
+    try:
+        seconds = parse_duration(parse_value(timeout))
+    except ValueError as error:
+        raise SearchError(f"--timeout {error}") from error
+    links = sync_to_mlflow(
+        study,
+        tracking_uri,
+        timeout=seconds,
+        on_message=lambda text: print(f"note: {text}", file=sys.stderr),
+    )
+    experiment = printable(links.experiment_id)
+    print(f"{len(links.trial_run_ids)} trials are in {links.tracking_uri}, experiment {experiment}")

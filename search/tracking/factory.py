@@ -51,6 +51,7 @@ def sync_study(
     *,
     folder: Path,
     tracking_uri: str | None = None,
+    timeout: float | None = None,
     on_message: Callable[[str], None] = lambda text: None,
 ) -> TrackingLinks:
     """Copy a study to MLflow. Idempotent: existing runs are updated and not duplicated.
@@ -60,23 +61,23 @@ def sync_study(
         optuna_study: The same study, for Optuna's plots.
         folder: The working folder.
         tracking_uri: Store or server to use instead of the study's.
+        timeout: Longest time in seconds; ``None``: no limit. With a limit, another process copies, and is ended then.
         on_message: Called with messages for the user.
 
     Raises:
-        TrackingError: It cannot be reached.
+        TrackingError: It cannot be reached, or the time is up.
     """
     settings = study.config.get("tracking", {})
     uri = default_tracking_uri(tracking_uri or settings.get("uri"), folder)
     if note := set_aside_half_made(uri):
         on_message(note)
-    projection = MlflowProjection(
-        uri,
-        folder,
-        experiment=settings.get("experiment"),
-        registered_model=settings.get("registered_model"),
-    )
-    projection.sync(study, status=_status(study), optuna_study=optuna_study)
-    links = projection.links()
+    names = {key: settings.get(key) for key in ("experiment", "registered_model")}
+    make = partial(MlflowProjection, uri, folder, **names)
+    if timeout is None:
+        links = make().sync(study, status=_status(study), optuna_study=optuna_study)
+    else:
+        with TrackerProcess(make) as tracker:
+            links = tracker.sync(study, status=_status(study), optuna_study=optuna_study, timeout=timeout)
     if links is None:
         raise TrackingError(f"MLflow at {uri} has no runs of study '{study.study}'")
     return links

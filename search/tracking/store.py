@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from search.errors import TrackingError
+from search.errors import TrackingError, printable
 from search.study.records import StudyRecord
 from search.tracking.database import SQLITE, artifacts_beside, create_database, sqlite_path, sqlite_uri
 
@@ -173,7 +173,7 @@ def _reason(error: BaseException) -> str:
         if isinstance(link, OSError) and link.strerror:
             return link.strerror
         link = link.__cause__ or link.__context__
-    lines = str(error).strip().splitlines()
+    lines = printable(str(error)).strip().splitlines()
     return f"{type(error).__name__}: {without_password(lines[0])[:_LONGEST_REASON]}" if lines else type(error).__name__
 
 

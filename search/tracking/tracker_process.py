@@ -65,6 +65,10 @@ class _StudyPlace:
         return optuna.load_study(study_name=self.name, storage=self.storage)
 
 
+def _place(study: Study | None) -> _StudyPlace | None:
+    return None if study is None else _StudyPlace(study.study_name, study._storage)
+
+
 class TrackerProcess:
     """Forwards to a tracker in another process, which starts with the first call. Calls are synchronous.
 
@@ -93,9 +97,41 @@ class TrackerProcess:
         self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None
     ) -> TrackingLinks | None:
         """Show the outcome of the study."""
-        place = None if optuna_study is None else _StudyPlace(optuna_study.study_name, optuna_study._storage)
-        self._call("finish", study, status=status, optuna_study=place)
+        self._call("finish", study, status=status, optuna_study=_place(optuna_study))
         return self._links
+
+    def sync(
+        self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None, timeout: float
+    ) -> TrackingLinks | None:
+        """Show the current state of a study at once, see :class:`~search.tracking.mlflow_projection.MlflowProjection`.
+
+        Args:
+            study: The study.
+            status: Its status.
+            optuna_study: The same study, for Optuna's plots.
+            timeout: Seconds after which the process is ended.
+
+        Raises:
+            TrackingError: From the tracker, or because the time is up; what was copied until then stays.
+        """
+        late = threading.Timer(timeout, self._kill)
+        late.start()
+        try:
+            self._call("sync", study, status=status, optuna_study=_place(optuna_study))
+        except TrackingError as error:
+            if late.is_alive():
+                raise
+            raise TrackingError(
+                f"MLflow took longer than {timeout:g} s; what was copied until then stays, and the same command with a "
+                "longer --timeout copies the rest"
+            ) from error
+        finally:
+            late.cancel()
+        return self._links
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
 
     def links(self) -> TrackingLinks | None:
         """Links to the runs, as of the last call."""

@@ -287,6 +287,7 @@ COMMANDS = [
     (("export", "tiny.yaml"), ("study 'tiny' has not been run in", "python -m search run tiny")),
     (("export", "tiny.yaml", "--to", "models"), ("study 'tiny' has not been run in",)),
     (("sync", "tiny.yaml"), ("study 'tiny' has not been run in", "python -m search run tiny")),
+    (("sync", "tiny.yaml", "--timeout", "soon"), ("--timeout must be a number of seconds, or like 90s", "'soon'")),
     (("sync", "tiny.yaml", "--tracking-uri", "http://127.0.0.1:9"), ("study 'tiny' has not been run in",)),
     (("ui",), ("there is no", "mlruns/mlflow.db", "run a study in this folder first")),
     (("ui", "--port", "0"), ("Invalid value for '--port'", "greater than or equal to 1")),

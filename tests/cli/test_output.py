@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from helpers.studies import program_environment
 
+from search.errors import printable
+
 FULL = Path("/dev/full")
 
 
@@ -43,3 +45,7 @@ def test_a_pipe_that_nobody_reads_ends_the_command_without_a_word() -> None:
 def test_a_closed_standard_output_is_not_missed() -> None:
     done = schema(None)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    assert printable("a\x1b[2J\x07b\u202ec\x9bd\r\ne é 漢 🙂") == "a[2Jbcd\ne é 漢 🙂"
