@@ -23,8 +23,8 @@ BATCH_WORK, STEP_WORK = 1.5e7, 1e5
 """What a batch, and a recurrent step of a layer, cost beside their arithmetic, in multiplications; measured."""
 _TRAINING = 3
 """Multiplications of a training step over those of a forward pass."""
-_USUAL_NETWORKS, _USUAL_ONNX = 4, 2
-"""Networks that a blend usually has, and of those exported to ONNX: none if a baseline of the blend prevents it."""
+_USUAL_NETWORKS = 4
+"""Networks that a blend usually has."""
 _USUAL_SHARE = 0.5
 """Share of the most epochs that a trial is expected to take before any is complete: most stop early."""
 
@@ -74,6 +74,7 @@ class Estimates:
         self._refits: dict[int, tuple[float, list[float]]] = {}
         """By complete trial within the bounds: its rank, and the seconds of its refits."""
         self._growths = _growths(plan)
+        self._in_onnx = plan.search_data().onnx_baselines
         screened = rungs(plan.max_epochs, plan.n_folds) if plan.config.search.pruner == "screening" else ()
         self._first = screened[0].epoch if screened else None
         for trial in store.record().trials:
@@ -114,9 +115,16 @@ class Estimates:
         return (statistics.mean(self._epochs) if self._epochs else most) * self._epoch(work)
 
     @property
-    def onnx_networks(self) -> int:
-        """Networks that would be exported to ONNX now."""
-        return min(len(self._refits), _USUAL_ONNX, self._plan.config.search.most_members or 1)
+    def onnx_networks(self) -> int | None:
+        """Networks that would be exported to ONNX now; ``None``: the best baseline is likely to prevent it."""
+        most = self._plan.config.search.most_members
+        scores = {name: each["folds"] for name, each in self._store.get("baselines", {}).items()}
+        known = {name: score for name, score in scores.items() if score is not None}
+        if most is not None and known:
+            best = max if self._larger_is_better else min
+            if best(known, key=known.__getitem__) not in self._in_onnx:
+                return None
+        return min(len(self._refits), _USUAL_NETWORKS, most or 1)
 
     def trainings(self, running: Iterable[Sequence[EpochRecord]]) -> list[float]:
         """Seconds of the refits that would follow now, those of baselines included.

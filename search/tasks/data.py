@@ -100,6 +100,11 @@ class TaskData(ABC):
     def baselines(self) -> dict[str, bool]:
         """The names of the baselines for the data, simplest first, and whether each needs a job of its own."""
 
+    @property
+    def onnx_baselines(self) -> frozenset[str]:
+        """The names of the baselines that can stand in ONNX."""
+        return frozenset()
+
     @abstractmethod
     def fit_baseline(self, split: Any, name: str, limit: TimeLimit) -> Any:
         """A baseline, fitted to the training part of a split.

@@ -154,3 +154,22 @@ def test_the_refits_of_the_best_trials_and_of_the_baselines_are_expected(plan: P
     store.set("baseline_seconds", {"-1": 6.0})
     expected = [3 * score * growth for score in (1.0, 2.0, 3.0, 4.0) for growth in (before, everything)]
     assert Estimates(plan, store).trainings([SLOW]) == pytest.approx([*expected, 3.0 * before])
+
+
+@pytest.mark.parametrize(
+    ("baselines", "complete", "networks"),
+    [
+        ({}, 0, 0),
+        ({}, 5, 4),  # as many as a blend usually has
+        ({"naive": 2.0, "linear": 1.0, "ets": None}, 1, 1),
+        ({"naive": 2.0, "ets": 1.0}, 5, None),  # it has no torch module, and the best baseline is in most blends
+    ],
+)
+def test_the_best_baseline_tells_whether_there_will_be_an_onnx_graph(
+    plan: Plan, store: StudyStore, baselines: dict[str, float | None], complete: int, networks: int | None
+) -> None:
+    state = SearchState(plan, store)
+    for _ in range(complete):
+        run(state, curve([1.0], [1.0]))
+    store.set("baselines", {name: {"folds": score} for name, score in baselines.items()})
+    assert Estimates(plan, store).onnx_networks == networks

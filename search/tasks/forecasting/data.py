@@ -101,6 +101,13 @@ class ForecastData(TaskData):
 
         return {name: BASELINES[name].slow for name in baseline_names(self.panel)}
 
+    @property
+    def onnx_baselines(self) -> frozenset[str]:
+        """See :attr:`search.tasks.data.TaskData.onnx_baselines`."""
+        from lstmgru.evaluation.baselines import BASELINES, FittedBaseline
+
+        return frozenset(name for name, kind in BASELINES.items() if kind.module is not FittedBaseline.module)
+
     def fit_baseline(self, split: Split, name: str, limit: TimeLimit) -> FittedBaseline:
         """A baseline, fitted to the training part of a split."""
         from lstmgru.evaluation.baselines import fit_baseline
