@@ -16,6 +16,8 @@ USUAL_STARTUP, LEAST_STARTUP = 6.0, 4.0
 REFIT_FACTOR = 1.5
 # Most of the time limit that is reserved for the refits of a blend.
 REFIT_SHARE = 0.2
+# The least: running trials stop, a blend is selected, and its quick baselines are fitted again.
+LEAST_REFIT_SECONDS = 3.0
 
 
 def expected_export(startup_seconds: float | None, networks: int | None) -> float:
@@ -76,13 +78,13 @@ class Budget(TimeBudget):
 
         Args:
             trainings: Expected seconds of each refit. Several get a share of the time limit at most, because the refits
-                that matter least are left out if they do not fit; but always enough for the longest one.
+                that matter least are left out if they do not fit; but enough for the longest one, and some seconds.
             jobs: How many run at once.
         """
         longest, several = max(trainings, default=0.0), sum(trainings) / jobs
         if self.timeout is not None:
             several = min(several, REFIT_SHARE * self.timeout)
-        return self.left - self.export_seconds - max(longest, several)
+        return self.left - self.export_seconds - max(longest, several, LEAST_REFIT_SECONDS)
 
     def refit_seconds_left(self) -> float:
         """Seconds that a refit may take to leave time for the export."""

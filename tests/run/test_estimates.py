@@ -13,7 +13,7 @@ from lstmgru.specs import LayerSpec, ModelSpec, SequenceModelSpec
 from search.run.estimates import Estimates, refit_seconds, training_work
 from search.run.state import SearchState
 from search.run.trial import TrialReport, TrialResult
-from search.study.budget import Budget
+from search.study.budget import LEAST_REFIT_SECONDS, Budget
 from search.study.records import EpochRecord
 from search.study.store import StudyStore
 from search.tasks.plan import Plan
@@ -94,7 +94,7 @@ def run(state: SearchState, epochs: list[EpochRecord], *, complete: bool = True)
 
 def limits(seconds: float) -> Budget:
     """A study with as many seconds left for its search, if no refit follows."""
-    return Budget(seconds, trials=20, export_seconds=0.0)
+    return Budget(seconds + LEAST_REFIT_SECONDS, trials=20, export_seconds=0.0)
 
 
 SLOW = curve([2.0] * 4, epoch_seconds=10.0)

@@ -13,7 +13,7 @@ from optuna.trial import FixedTrial, TrialState, create_trial
 from search.executors.base import Failure
 from search.run.state import SearchState
 from search.run.trial import TrialReport, TrialResult
-from search.study.budget import Budget
+from search.study.budget import LEAST_REFIT_SECONDS, Budget
 from search.study.records import EpochRecord
 from search.study.store import StudyStore
 from search.tasks.plan import Plan
@@ -21,6 +21,7 @@ from search.tasks.plan import Plan
 RANDOM = ("search.sampler=random", "training.max_epochs=10")
 EXPORT = 12.0
 """Seconds that the export is expected to take."""
+END = EXPORT + LEAST_REFIT_SECONDS
 DIED, RAISED = Failure("the worker process was killed", died=True), Failure("ValueError: bad", "traceback")
 
 
@@ -81,12 +82,12 @@ class Clock:
         (10, None, 0, 0, 0, False),
         (11, None, 0, 0, 0, False),
         (0, 100, 0, 0, 0, True),
-        (0, 100, 0, 100 - EXPORT - 1, 0, True),
-        (0, 100, 0, 100 - EXPORT, 0, False),  # time is reserved for the export
+        (0, 100, 0, 99 - END, 0, True),
+        (0, 100, 0, 100 - END, 0, False),  # time is reserved for the export
         (0, 100, 0, 80 - EXPORT, 20, False),  # and for the refit of a trial that may end in time
         (0, 100, 0, 60 - EXPORT, 20, True),
-        (0, 100, 100 - EXPORT, 0, 0, False),  # earlier runs of the study count
-        (0, 100, 50, 49 - EXPORT, 0, True),
+        (0, 100, 100 - END, 0, 0, False),  # earlier runs of the study count
+        (0, 100, 50, 49 - END, 0, True),
     ],
 )
 def test_a_trial_may_start_while_trials_and_seconds_are_left(

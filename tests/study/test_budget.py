@@ -6,6 +6,7 @@ import pytest
 
 from search.study.budget import (
     EXPORT_STARTUPS,
+    LEAST_REFIT_SECONDS,
     LEAST_STARTUP,
     NETWORK_STARTUPS,
     ONNX_STARTUPS,
@@ -56,8 +57,8 @@ def test_the_refit_may_take_what_the_export_leaves() -> None:
 @pytest.mark.parametrize(
     ("timeout", "trainings", "jobs", "reserved"),
     [
-        (100, [], 2, 0),
-        (100, [0.5, 0.25, 0.25], 2, 0.5),  # cheap refits reserve next to nothing
+        (100, [], 2, LEAST_REFIT_SECONDS),
+        (100, [0.5, 0.25, 0.25], 2, LEAST_REFIT_SECONDS),
         (100, [4, 4, 3, 3], 2, 7),
         (100, [4, 4, 3, 3], 1, 14),
         (100, [9, 1, 1], 4, 9),  # the longest one takes its time on any number of workers
