@@ -193,7 +193,7 @@ class ForecastBundle(ForecastModel):
         arrays = {"past": past, "future": future, "static": static, "series": series, "lengths": lengths}
         return self._run(arrays)[1]
 
-    def attention(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def attention(self, frame: pd.DataFrame, *, source: str = "table") -> pd.DataFrame:
         """The attention weights of the forecasts of :meth:`predict`: of the network with attention and most weight.
 
         Returns:
@@ -202,8 +202,8 @@ class ForecastBundle(ForecastModel):
         Raises:
             DataError: As :meth:`predict`, or the model has no attention.
         """
-        context = self._context(frame, "table")
-        inputs = check_arrays(self.servable, self._arrays(context, "table"), self.schema)
+        context = self._context(frame, source)
+        inputs = check_arrays(self.servable, self._arrays(context, source), self.schema)
         having = [member for member in self.networks if member.has_attention]
         if not having:
             poolings = ", ".join(dict.fromkeys(member.model_spec.pooling for member in self.networks))
