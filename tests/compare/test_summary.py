@@ -11,9 +11,11 @@ import pytest
 from helpers.drivers import drive
 from helpers.running_comparisons import TWO, TWO_OF_WAVES, opened, retrained, searched
 from helpers.sequence_studies import WAVES, write_label_study
+from optuna.trial import TrialState, create_trial
 
 from lstmgru.evaluation.significance import paired_interval
 from search.compare.summary import best_trials, summarize
+from search.executors.base import TIME_IS_UP
 from search.tasks.forecasting.compare import ForecastSeed
 
 
@@ -98,6 +100,17 @@ def test_the_best_family_is_that_of_the_folds_and_differences_are_those_of_the_h
     """The scores of the seeds are planted: the holdout and the last fold alone would choose the other family."""
     searched(tmp_path, 1)
     plan, store = opened(tmp_path)
+    for family in store.families:  # a better second trial of one family, and one of the other that the time stopped
+        (first,) = family.ended()
+        better = family.name == "lstm"
+        more = create_trial(
+            state=TrialState.COMPLETE if better else TrialState.PRUNED,
+            value=0.0 if better else None,
+            params=first.params,
+            distributions=first.distributions,
+            user_attrs=first.user_attrs if better else {"result": {"reason": TIME_IS_UP}},
+        )
+        family.store.study.add_trial(more)
     generator = np.random.default_rng(0)
     errors = {name: generator.normal(level, 0.1, (3, 18)) for name, level in {"lstm": 1.0, "gru": 2.0}.items()}
     folds = {"lstm": (2.0, 1.1), "gru": (1.0, 1.9)}
@@ -111,8 +124,7 @@ def test_the_best_family_is_that_of_the_folds_and_differences_are_those_of_the_h
                 "by_time": tuple(by_time),
             }  # fmt: skip
             found = ForecastSeed(seed=number, best_epochs=(1, 1), epoch_seconds=1.0, best_seconds=1.0, **scores)
-            (trial,) = family.ended()
-            family.set_seed(trial.number, number, found)
+            family.set_seed(family.ended()[0].number, number, found)
     baselines = {"naive": generator.normal(5, 0.1, 18), "linear": generator.normal(1, 0.1, 18)}
     costs = {"n_parameters": 1, "fit_seconds": 1.0, "latency": 1.0, "batch_latency": 1.0}
     stored = {
@@ -123,6 +135,7 @@ def test_the_best_family_is_that_of_the_folds_and_differences_are_those_of_the_h
 
     comparison = summarize(plan, store, seeds=3, seconds=1.0)
 
+    assert comparison.trials == 1
     means = {name: each.mean(axis=0) for name, each in errors.items()}
     first, second = comparison.families
     assert (comparison.best, first.name, second.name) == ("gru", "gru", "lstm")
