@@ -1,8 +1,7 @@
-"""The last job of a study on planted outputs: every number is calculated again from the table with numpy alone."""
+"""The end of a study of forecasts on planted outputs: every number is calculated again from the table with numpy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.comparisons import JobContext
-from helpers.running_comparisons import LABEL_STUDIES, label_plan_of
+from helpers.final_jobs import exported, final_job
 from helpers.studies import write_study
 
-from lstmgru.bundle import load_bundle
 from lstmgru.evaluation.significance import Interval, paired_interval
 from lstmgru.evaluation.time_limit import UNLIMITED
 from search.tasks import make_plan, task_of
-from search.tasks.final import FinalJob, HoldoutScores, Member, Refitted
+from search.tasks.final import FinalJob, HoldoutScores
 from search.tasks.refit import finalize
 from search.tasks.study_file import load_study
 
@@ -132,40 +130,6 @@ def shops(folder: Path, metric: str) -> Any:
     return make_plan(load_study(path, overrides=(f"forecast.metric={metric}",)).config, study_file=path)
 
 
-def final_job(
-    plan: Any,
-    folder: Path,
-    outputs: Callable[[str], Array],
-    kept: Callable[[str], tuple[Array, ...]],
-    names: tuple[str, ...],
-    weights: dict[str, float],
-    **more: Any,
-) -> FinalJob[Any, Any, Any]:
-    """The job of a blend of baselines with planted outputs; the models in it are real ones."""
-    task, data = task_of(plan), plan.whole_data()
-    fitted = {name: data.fit_baseline(plan.holdout, name, UNLIMITED) for name in names}
-    trained = {name: Refitted.of_baseline(model, outputs(name), 0.1) for name, model in fitted.items()}
-    split = task.everything(data, plan.holdout)
-    again = {name: Refitted.of_baseline(data.fit_baseline(split, name, UNLIMITED), None, 0.1) for name in weights}
-    members = tuple(
-        Member(name, weight, 1.0, kept(name), scored=trained[name], exported=again[name])
-        for name, weight in weights.items()
-    )
-    values: dict[str, Any] = {
-        "members": members,
-        "single": None,
-        "baselines": trained,
-        "baseline_calibrations": {},
-        "without_networks": "No network completed",
-        "least": None,
-        "gaps": plan.config.data.gaps,
-        "provenance": {"study": plan.name},
-    }
-    return FinalJob(
-        data=data, holdout=plan.holdout, bundle=folder / "bundle", report=folder / "report", **{**values, **more}
-    )
-
-
 def forecast_job(plan: Any, folder: Path, **more: Any) -> FinalJob[Any, Any, Any]:
     holdout, folds = Windows(*HOLDOUT), [Windows(*fold) for fold in FOLDS]
 
@@ -179,21 +143,6 @@ def forecast_job(plan: Any, folder: Path, **more: Any) -> FinalJob[Any, Any, Any
         return holdout.planted(*ERRORS[name], seed=100 + list(ERRORS).index(name))
 
     return final_job(plan, folder, outputs, kept, tuple(ERRORS), WEIGHTS, **more)
-
-
-def exported(job: FinalJob[Any, Any, Any]) -> Any:
-    """The bundle, whose members are those that were trained on everything."""
-    bundle: Any = load_bundle(job.bundle)
-    for member, planned in zip(bundle.members, job.members, strict=True):
-        assert planned.scored is not None
-        assert planned.exported is not None
-        states = [member.baseline.state(), planned.exported.unpack().state(), planned.scored.unpack().state()]
-        found, everything, before = (
-            {**values, **{name: array.tolist() for name, array in arrays.items()}} for values, arrays in states
-        )
-        assert found == everything
-        assert found != before or planned.candidate in ("theta", "majority")  # which learn nothing, or the same
-    return bundle
 
 
 def blended(parts: list[Array]) -> Array:
@@ -324,112 +273,3 @@ def test_a_better_baseline_is_corrected_for_the_choice_from_all(tmp_path: Path, 
         finalize(_Planted(p_value), job, JobContext())  # type: ignore[arg-type]
     assert ("A simple baseline is better: linear beats the blend" in str(told.value)) is claimed
     assert ("The blend does not beat the best baseline (linear)" in str(told.value)) is not claimed
-
-
-# --- labels -----------------------------------------------------------------------------------------------------------
-
-LABEL_WEIGHTS = {"nearest_neighbor": 0.6, "first": 0.4}
-"""``first`` is the baseline that ignores the sequence."""
-
-
-def label_job(plan: Any, folder: Path, names: tuple[str, ...], **more: Any) -> FinalJob[Any, Any, Any]:
-    """A blend of two baselines whose planted outputs are right in part."""
-
-    def planted(numbers: Array, seed: int) -> Array:
-        generator, labels = np.random.default_rng(seed), plan.sequences.labels[numbers]
-        if not plan.labels.classes:
-            return (labels[:, None] + generator.normal(0, 1, (len(labels), 1))).astype(np.float32)
-        shares = generator.random((len(labels), len(plan.labels.classes)))
-        shares[np.arange(len(labels)), labels] += 0.3
-        return (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
-
-    weights = dict(zip(names[1::-1], LABEL_WEIGHTS.values(), strict=True))
-    return final_job(
-        plan,
-        folder,
-        lambda name: planted(plan.holdout.evaluation, names.index(name)),
-        lambda name: tuple(planted(fold.evaluation, 10 + names.index(name)) for fold in plan.splits.folds),
-        names,
-        weights,
-        **more,
-    )
-
-
-def score_of(labels: Array, outputs: Array, metric: str) -> float:
-    if metric == "mae":
-        return float(np.abs(labels - outputs[:, 0]).mean())
-    predicted = outputs.argmax(axis=1)
-    if metric == "accuracy":
-        return float((predicted == labels).mean())
-    hits = [((predicted == code) & (labels == code)).sum() for code in range(outputs.shape[1])]
-    sizes = [(predicted == code).sum() + (labels == code).sum() for code in range(outputs.shape[1])]
-    return float(np.mean([2 * hit / size if size else 0.0 for hit, size in zip(hits, sizes, strict=True)]))
-
-
-@pytest.mark.parametrize(
-    ("study", "names"),
-    [
-        ("waves", ("majority", "nearest_neighbor", "ridge")),
-        ("notes", ("majority", "tfidf_logistic")),
-        ("sums", ("mean", "nearest_neighbor", "ridge")),
-    ],
-)
-def test_the_holdout_of_labels_is_scored_as_by_hand(tmp_path: Path, study: str, names: tuple[str, ...]) -> None:
-    plan = label_plan_of(tmp_path, LABEL_STUDIES[study])
-    job = label_job(plan, tmp_path, names)
-    single = Refitted(b"", 0.1, outputs=job.baselines[names[-1]].outputs)
-
-    found = task_of(plan).score_holdout(replace(job, single=Member(7, 1.0, scored=single)))
-
-    labels, metric = plan.sequences.labels[plan.holdout.evaluation], plan.metric
-    blend = 0.6 * job.baselines[names[1]].outputs + 0.4 * job.baselines[names[0]].outputs  # type: ignore[operator]
-    sign = 1 if metric == "mae" else -1
-    assert found.metrics[metric] == pytest.approx(score_of(labels, blend, metric), rel=1e-5)
-    for name, fitted in job.baselines.items():
-        score = score_of(labels, np.asarray(fitted.outputs), metric)
-        assert found.baselines[name] == pytest.approx(score, rel=1e-5)
-        difference = found.difference(name)
-        assert difference.mean == pytest.approx(sign * (found.metrics[metric] - score), abs=1e-5)
-        assert difference.lacking == ("groups" if study == "notes" else "")  # of three authors
-    assert found.single == found.baselines[names[-1]] != found.metrics[metric]
-    if plan.labels.classes:
-        predicted = blend.argmax(axis=1)
-        log_loss = -np.log(np.take_along_axis(blend, labels[:, None], axis=1)).mean()
-        assert found.metrics["log_loss"] == pytest.approx(log_loss, rel=1e-5)
-        recall = [(predicted[labels == code] == code).mean() for code in range(len(plan.labels.classes))]
-        assert [row["recall"] for row in found.details["classes"]] == pytest.approx(recall)
-
-
-def test_the_verdict_on_labels_is_about_the_baseline_with_the_largest_score(tmp_path: Path) -> None:
-    plan, names = label_plan_of(tmp_path, LABEL_STUDIES["waves"]), ("majority", "nearest_neighbor", "ridge")
-    job = label_job(plan, tmp_path, names)
-
-    found = finalize(task_of(plan), job, JobContext())
-
-    assert found is not None
-    labels = [plan.sequences.labels[fold.evaluation] for fold in plan.splits.folds]
-    kept = [0.6 * job.members[0].outputs[fold] + 0.4 * job.members[1].outputs[fold] for fold in range(2)]  # type: ignore[index]
-    scores = [score_of(truth, values, "accuracy") for truth, values in zip(labels, kept, strict=True)]
-    assert found.folds == pytest.approx(np.mean(scores))
-    best = max(found.baselines, key=found.baselines.__getitem__)
-    assert f"({best.replace('_', ' ')})" in found.verdict
-    assert f"accuracy {found.metrics['accuracy']:.4g} against {found.baselines[best]:.4g}" in found.verdict
-    exported(job)
-    predicted = pd.read_csv(job.report / "predictions.csv")
-    assert (predicted["actual"] == predicted["predicted"]).mean() == pytest.approx(found.metrics["accuracy"])
-
-
-def test_a_baseline_that_is_exported_is_not_compared_with_itself(tmp_path: Path) -> None:
-    plan, names = label_plan_of(tmp_path, LABEL_STUDIES["waves"]), ("majority", "nearest_neighbor")
-    job = label_job(plan, tmp_path, names)
-    scores = task_of(plan).score_holdout(job).baselines
-    (best,) = [replace(each, weight=1.0) for each in job.members if scores[str(each.candidate)] == max(scores.values())]
-
-    found = finalize(task_of(plan), replace(job, members=(best,)), JobContext())
-
-    assert found is not None
-    assert found.verdict == (
-        f"No network completed, so the baseline {str(best.candidate).replace('_', ' ')} is exported "
-        f"(accuracy {max(scores.values()):.4g} on the holdout)."
-    )
-    assert not found.beats_baselines
