@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from helpers.drivers import without_onnx
 
 from search.api import load_record
 from search.cli.app import main
@@ -29,7 +30,7 @@ def command(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> N
     """A command in that folder, which ends well."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr("sys.argv", ["search", *arguments])
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as ended, without_onnx():
         main()
     assert ended.value.code == 0
 

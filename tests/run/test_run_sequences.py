@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.drivers import without_onnx
 from helpers.sequence_studies import NOTES, SUMS, WAVES, note_table, sum_table, wave_table, write_label_study
 from helpers.studies import search_here, shown
 
@@ -153,7 +154,8 @@ def test_the_same_seed_gives_the_same_study(name: str, tmp_path: Path) -> None:
 
 
 def test_texts_are_sorted_better_than_by_chance_and_predicted_from_a_list(tmp_path: Path) -> None:
-    result = run_study(write_label_study(tmp_path, NOTES), overrides=UNTRACKED, folder=tmp_path)
+    with without_onnx():
+        result = run_study(write_label_study(tmp_path, NOTES), overrides=UNTRACKED, folder=tmp_path)
     holdout = result.study.holdout
     assert holdout is not None
     assert holdout.metrics["accuracy"] > 0.8
