@@ -253,7 +253,7 @@ def test_three_lines_of_yaml_are_a_study(tmp_path: Path) -> None:
     assert (config.name, config.data.path, config.data.time, config.data.targets) == (
         "sales",
         "sales.csv",
-        "date",
+        ("date",),
         ("units",),
     )
     assert (config.forecast.horizon, config.splits.holdout) == (14, 90)

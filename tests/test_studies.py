@@ -51,7 +51,7 @@ def test_without_a_name_the_weather_study_is_loaded() -> None:
     config = load_study().config
 
     assert config.name == "weather"
-    assert (config.data.dataset, config.data.time, config.data.targets) == ("seattle_weather", "date", ("temp_max",))
+    assert (config.data.dataset, config.data.time, config.data.targets) == ("seattle_weather", ("date",), ("temp_max",))
     assert (config.forecast.horizon, config.splits.holdout, config.search.trials) == (7, 180, 30)
 
 

@@ -165,6 +165,9 @@ _COLUMNS = ByShape(Text, Text, then=each_once, plain=list, held=(tuple,), expect
 BoundOrNone = Annotated[float | dict[Text, float] | None, BeforeValidator(_bound_or(None))]
 BoundOrAuto = Annotated[float | dict[Text, float] | Literal["auto"] | None, BeforeValidator(_bound_or(None, "auto"))]
 Columns = Annotated[tuple[str, ...], _COLUMNS]
+TimeColumns = Annotated[
+    tuple[str, ...], replace(_COLUMNS, plain=lambda value: value[0] if len(value) == 1 else list(value))
+]
 ColumnsOrNone = Annotated[tuple[str, ...], replace(_COLUMNS, fewest=0)]
 _LEVEL = Annotated[float, Field(gt=0, lt=1)]
 Levels = Annotated[

@@ -155,7 +155,7 @@ def _missing(detail: ErrorDetails, study: type[StudyConfig]) -> str:
         return "is missing: a range has low and high"
     field = _field_at(detail, study)
     description = field.description if field is not None and field.description else ""
-    return f"is missing: {description[:1].lower()}{description[1:].rstrip('.')}"
+    return f"is missing: {description[:1].lower()}{description[1:].partition('. ')[0].rstrip('.')}"
 
 
 def _unknown_key(detail: ErrorDetails, study: type[StudyConfig]) -> str:

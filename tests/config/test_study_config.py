@@ -156,6 +156,7 @@ def test_other_durations_are_refused(written: object, rule: str) -> None:
 
 FULL: dict[str, dict[str, Any]] = {
     "data": {
+        "time_format": "%d.%m.%Y",
         "target": ["units", "1e-3"],
         "id": "no",
         "past_covariates": ["2012-01-01", "1:30"],

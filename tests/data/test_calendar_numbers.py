@@ -27,10 +27,14 @@ _HOURS = pd.date_range("2020-12-31", periods=48, freq="h")
          r"years and quarters \(20194 is followed by 20201\), .*; write 2019-10-01 for 20194"),
         ([time.year * 1000 + time.day_of_year for time in _DAYS],
          r"years and days of the year \(2019365 is followed by 2020001\), .*; write 2019-11-01 for 2019305"),
-        ([int(time.strftime("%Y%m%d")) for time in _DAYS], r"dates without dashes \(20191101\).*; write 2019-11-01$"),
-        ([int(time.strftime("%Y%m%d%H")) for time in _HOURS], r"\(2020123100\).*; write 2020-12-31 00:00$"),
-        ([int(time.strftime("%Y%m%d%H%M")) for time in _HOURS], r"\(202012310000\).*; write 2020-12-31 00:00$"),
-        ([int(time.strftime("%Y%m%d%H%M%S")) for time in _HOURS], r"\(20201231000000\).*; write 2020-12-31 00:00:00$"),
+        ([int(time.strftime("%Y%m%d")) for time in _DAYS],
+         r"dates without dashes \(20191101\).*; write 2019-11-01, or set .*'%Y%m%d'$"),
+        ([int(time.strftime("%Y%m%d%H")) for time in _HOURS],
+         r"\(2020123100\).*; write 2020-12-31 00:00, or set .*'%Y%m%d%H'$"),
+        ([int(time.strftime("%Y%m%d%H%M")) for time in _HOURS],
+         r"\(202012310000\).*; write 2020-12-31 00:00, or set .*'%Y%m%d%H%M'$"),
+        ([int(time.strftime("%Y%m%d%H%M%S")) for time in _HOURS],
+         r"\(20201231000000\).*; write 2020-12-31 00:00:00, or set .*'%Y%m%d%H%M%S'$"),
     ],
 )  # fmt: skip
 def test_calendars_written_as_integers_are_refused_with_the_date_to_write(numbers: list[int], message: str) -> None:

@@ -21,13 +21,14 @@ from lstmgru.data.forecasting.table import (
 )
 from lstmgru.data.tables.frequency import infer_frequency, parse_frequency
 from lstmgru.data.tables.precision import check_changes, check_deviation
+from lstmgru.data.tables.time_columns import time_name
 from lstmgru.errors import DataError, did_you_mean
 
 
 def build_panel(
     frame: pd.DataFrame,
     *,
-    time: str,
+    time: str | Sequence[str],
     targets: Sequence[str],
     id: str | None = None,
     past_covariates: Sequence[str] = (),
@@ -37,6 +38,7 @@ def build_panel(
     calendar: str | Sequence[str] = "auto",
     frequency: str = "auto",
     timezone: str | None = None,
+    time_format: str | None = None,
     gaps: GapPolicy = "error",
     source: str,
 ) -> SeriesPanel:
@@ -47,7 +49,8 @@ def build_panel(
 
     Args:
         frame: The table; it is not changed.
-        time: Column of dates, of text in ISO 8601, or of integer steps.
+        time: Column of dates, of text, or of integer steps; or several columns, see
+            :func:`~lstmgru.data.tables.time_columns.join_times`.
         targets: Columns to forecast.
         id: Column of the names of the series; ``None`` for a single series.
         past_covariates: Columns known only up to the cutoff.
@@ -57,6 +60,8 @@ def build_panel(
         calendar: ``auto`` (features that vary at the frequency), ``none``, or names of features.
         frequency: ``auto``, ``step``, or the pandas offset alias that the times must fit.
         timezone: Time zone of times without one, to which others are converted; ``None`` to keep them as they are.
+        time_format: How times are written, as in ``strptime``; ``None`` for ISO 8601, dates, steps, or local dates with
+            the year last if a row says whether days or months come first.
         gaps: How missing rows and cells are handled; ``error`` refuses them, ``fill`` carries the last value forward,
             ``interpolate`` interpolates linearly in time (names are carried forward). Cells at the start or end of a
             series and static covariates are never filled: a series begins when every column has had a value.
@@ -68,13 +73,16 @@ def build_panel(
     check_policy(gaps)
     if not targets:
         raise DataError(f"{source}: data.target must name at least one column to forecast")
+    columns = (time,) if isinstance(time, str) else tuple(time)
     schema = SeriesSchema(
-        time,
+        time_name(columns),
         tuple(targets),
         id,
         tuple(past_covariates),
         tuple(future_covariates),
         static_covariates=tuple(static_covariates),
+        time_columns=columns if len(columns) > 1 else (),
+        time_format=time_format,
     )
     _check_parts(schema, categorical, source)
     table = read_table_of_series(frame, schema, source, categorical=categorical, timezone=timezone)

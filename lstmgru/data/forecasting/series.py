@@ -52,6 +52,8 @@ class SeriesSchema:
         static_covariates: Columns that are constant within a series.
         categories: Names in categorical covariates: column → names in the order of their first appearance in time. The
             code of a name is its position, from 1; 0 is an unknown name.
+        time_columns: Columns that are put together to ``time``; empty if it is a column itself.
+        time_format: How times are written, as in ``strptime``; ``None`` for ISO 8601, dates or steps.
     """
 
     time: str
@@ -62,6 +64,9 @@ class SeriesSchema:
     calendar: tuple[str, ...] = ()
     static_covariates: tuple[str, ...] = ()
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    # Not among what a digest of the data covers, which older versions computed from the other fields.
+    time_columns: tuple[str, ...] = field(default=(), repr=False)
+    time_format: str | None = field(default=None, repr=False)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from lstmgru.data.forecasting.series_table import SeriesTable, one_series
 from lstmgru.data.tables.clocks import suggest_change_of_clocks, utc_times
 from lstmgru.data.tables.columns import Names, check_columns, read_ids, read_names, read_numbers
 from lstmgru.data.tables.grid import DAY_NS, Grid, positions, times_at
+from lstmgru.data.tables.time_columns import join_times, settled_format
 from lstmgru.data.tables.timestamps import read_times
 from lstmgru.data.tables.week import recurring_week
 from lstmgru.errors import DataError, SeriesError, counted, show_time
@@ -48,12 +49,18 @@ def read_table_of_series(
         DataError: A column is missing or has an invalid value, a series has two rows for one time, or a static
             covariate changes within a series.
     """
-    keyed = [("data.time", schema.time), *((("data.id", schema.id),) if schema.id else ())]
+    whole = not schema.time_columns or (categorical is None and schema.time in frame.columns)
+    columns = (schema.time,) if whole else schema.time_columns
+    keyed = [("data.time", column) for column in columns]
+    keyed += [("data.id", schema.id)] if schema.id else []
     for key in ("targets", "past_covariates", "future_covariates", "static_covariates"):
         name = "target" if key == "targets" else key
         keyed += [(f"data.{name}", column) for column in getattr(schema, key)]
     check_columns(frame, keyed, source)
-    times, own_zone = read_times(frame[schema.time], source)
+    if categorical is not None and schema.time_format is None:
+        schema = replace(schema, time_format=settled_format(frame, columns, source))
+    clock = frame[schema.time] if whole else join_times(frame, columns, source, schema.time_format)
+    times, own_zone = read_times(clock, source, schema.time_format, may_set_format=True)
     codes, ids = np.zeros(len(frame), np.int64), np.array(["series"], dtype=object)
     if schema.id:
         codes, ids = read_ids(frame[schema.id], source)

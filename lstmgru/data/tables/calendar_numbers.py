@@ -24,12 +24,14 @@ class _Pattern:
         base: The year is the integer divided by it.
         last: Largest number of a period within a year.
         example: (year, period) → how to write it; a period that is no date itself begins with this one.
+        time_format: Value of ``data.time_format`` that reads it; empty if there is none.
     """
 
     name: str
     base: int
     last: int
     example: Callable[[int, int], str]
+    time_format: str = ""
 
 
 def _of_week(year: int, week: int) -> str:
@@ -39,9 +41,9 @@ def _of_week(year: int, week: int) -> str:
 
 _PATTERNS = (
     _Pattern("quarters", 10, 4, lambda year, quarter: f"{year}-{3 * quarter - 2:02}-01"),
-    _Pattern("months", 100, 12, lambda year, month: f"{year}-{month:02}-01"),
+    _Pattern("months", 100, 12, lambda year, month: f"{year}-{month:02}-01", "%Y%m"),
     _Pattern("weeks", 100, 53, _of_week),
-    _Pattern("days of the year", 1000, 366, lambda year, day: str(np.datetime64(f"{year}-01-01") + day - 1)),
+    _Pattern("days of the year", 1000, 366, lambda year, day: str(np.datetime64(f"{year}-01-01") + day - 1), "%Y%j"),
 )
 _STAMPS = {"%Y%m%d": 1, "%Y%m%d%H": 100, "%Y%m%d%H%M": 10_000, "%Y%m%d%H%M%S": 1_000_000}
 
@@ -63,7 +65,7 @@ def refuse_calendar_numbers(steps: Integers, where: str) -> None:
             clock = ":".join((text[8:] + "00")[at : at + 2] for at in range(0, max(4, len(text) - 8), 2))
             raise DataError(
                 f"{where} looks like dates without dashes ({text}), and integers count as steps; "
-                f"write {date if pattern == '%Y%m%d' else f'{date} {clock}'}"
+                f"write {date if pattern == '%Y%m%d' else f'{date} {clock}'}" + _or_set(pattern)
             )
     distinct = np.unique(steps)
     if len(np.unique(np.diff(distinct))) <= 1:
@@ -76,8 +78,12 @@ def refuse_calendar_numbers(steps: Integers, where: str) -> None:
             date = kind.example(int(steps[0]) // kind.base, int(steps[0]) % kind.base)
             raise DataError(
                 f"{where} looks like years and {kind.name} ({before} is followed by {after}), and integers count as "
-                f"steps; write {date} for {steps[0]}"
+                f"steps; write {date} for {steps[0]}" + _or_set(kind.time_format)
             )
+
+
+def _or_set(time_format: str) -> str:
+    return f", or set data.time_format: '{time_format}'" if time_format else ""
 
 
 def _are_dates(numbers: Integers) -> bool:

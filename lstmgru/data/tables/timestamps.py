@@ -14,17 +14,23 @@ from lstmgru.data.tables.calendar_numbers import refuse_calendar_numbers
 from lstmgru.errors import DataError, RowsError
 
 _YEAR_FIRST = re.compile(r"\d{4}([-/]|\d{4}|$)")
+_ISO = re.compile(r"\d{4}-\d\d")
 _ARROW_DATES = ("date32[day][pyarrow]", "date64[ms][pyarrow]")
 _LOCAL_DATE = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}")
 _UTC_OFFSET = re.compile(r":\d\d[^+\-Zz]*([Zz]|[+-]\d\d(?::?\d\d)?)$")
 
 
-def read_times(column: pd.Series, source: str) -> tuple[npt.NDArray[Any], str | None]:
+def read_times(
+    column: pd.Series, source: str, time_format: str | None = None, *, may_set_format: bool = False
+) -> tuple[npt.NDArray[Any], str | None]:
     """The times of a column and the name of their time zone.
 
     Args:
         column: Dates, text in ISO 8601, periods, or integer steps.
         source: File or data set, for messages.
+        time_format: Format of text and integers as in ``strptime``; ``None`` for ISO 8601 and steps. Text in ISO 8601
+            is read in any case.
+        may_set_format: Whether messages advise to set ``data.time_format``.
 
     Returns:
         (rows,) ``int64`` or ``datetime64[ns]``, in UTC if there is a time zone. Offsets that differ are read as UTC.
@@ -52,10 +58,12 @@ def read_times(column: pd.Series, source: str) -> tuple[npt.NDArray[Any], str | 
             f"{where} must hold dates or whole numbers but holds {column.dtype} ({column.iloc[0]}); "
             "write dates as 2020-01-31, or steps as whole numbers"
         )
+    if time_format is not None and not types.is_datetime64_any_dtype(column.dtype):
+        column = _parse_as(column.astype(str), time_format, where)
     if types.is_integer_dtype(column.dtype):
         return _steps(column, where), None
     if not types.is_datetime64_any_dtype(column.dtype):
-        column = _parse(column, where)
+        column = _parse(column, where, "set data.time_format, such as '%d/%m/%Y', or " if may_set_format else "")
     return _utc_nanoseconds(column, where)
 
 
@@ -67,7 +75,27 @@ def _steps(column: pd.Series, where: str) -> npt.NDArray[np.int64]:
     return steps
 
 
-def _parse(column: pd.Series, where: str) -> pd.Series:
+def _parse_as(column: pd.Series, time_format: str, where: str) -> pd.Series:
+    """Convert text of a format to times, or return text in ISO 8601 as it is; each distinct text is parsed once."""
+    codes, uniques = pd.factorize(column)
+    texts = pd.Series(np.asarray(uniques, dtype=object)).str.strip()
+    try:
+        parsed = pd.to_datetime(texts, format=time_format, errors="coerce", utc="%z" in time_format)
+    except (ValueError, OverflowError) as error:
+        raise DataError(f"{where}: data.time_format {time_format!r} is no format of times: {error}") from error
+    unread = parsed.isna().to_numpy()
+    if not unread.any():
+        return parsed.take(codes)
+    if texts.str.match(_ISO).all():
+        return column
+
+    def message(row: int, number: int, _: str) -> str:
+        return f"{where}: row {number} is {texts[codes[row]]!r}, which is not of the format {time_format!r}; correct it"
+
+    raise RowsError(unread[codes], message)
+
+
+def _parse(column: pd.Series, where: str, way_out: str) -> pd.Series:
     """Convert text to times; each distinct text is parsed once."""
     codes, uniques = pd.factorize(column.astype(str))
     texts = pd.Series(np.asarray(uniques, dtype=object)).str.strip()
@@ -88,15 +116,20 @@ def _parse(column: pd.Series, where: str) -> pd.Series:
         index = int(np.argmax(unread))
         if year_first[index] and not pd.isna(pd.to_datetime(texts[index], format="ISO8601", errors="coerce")):
             raise _mixed_zones(texts, codes, where)  # readable by itself, so the time zones are mixed
-        raise _unreadable(texts, unread, codes, where)
+        raise _unreadable(texts, unread, codes, where, way_out)
     return parsed.take(codes)
 
 
-def _unreadable(texts: pd.Series, unread: npt.NDArray[np.bool_], codes: npt.NDArray[np.intp], where: str) -> DataError:
+def _unreadable(
+    texts: pd.Series, unread: npt.NDArray[np.bool_], codes: npt.NDArray[np.intp], where: str, way_out: str
+) -> DataError:
     def message(row: int, number: int, _: str) -> str:
         text = texts[codes[row]]
         rule = "is ambiguous (day or month first?)" if _LOCAL_DATE.match(text) else "is not a time"
-        return f"{where}: row {number} is {text!r}, which {rule}; write times in ISO 8601, such as 2020-01-31 12:00"
+        return (
+            f"{where}: row {number} is {text!r}, which {rule}; {way_out}write times in ISO 8601, such as "
+            "2020-01-31 12:00"
+        )
 
     return RowsError(unread[codes], message)
 

@@ -23,6 +23,7 @@ from search.config.types import (
     Levels,
     Strict,
     Text,
+    TimeColumns,
     each_once,
 )
 from search.errors import shown
@@ -72,7 +73,16 @@ class DataConfig(TableConfig):
         "`us_employment` or `stocks`. `null`: read `data.path`.",
         validate_default=True,
     )
-    time: Text = Field(description="Column with timestamps (ISO 8601) or integer steps.")
+    time: TimeColumns = Field(
+        description="Column with timestamps (ISO 8601) or integer steps. A list of columns holds a date or year and the "
+        "rest of the time, such as `[date, hour]` or `[year, month]`."
+    )
+    time_format: Text | None = Field(
+        None,
+        description="Format of times that are text or integers, as of `strptime`, such as `%d.%m.%Y %H:%M` or `%Y%m`. "
+        "`null`: ISO 8601 or steps, or dates such as `31/12/2020` if a day above 12 says whether days or months come "
+        "first.",
+    )
     target: Columns = Field(description="Column to forecast, or a list of columns.")
     id: Text | None = Field(
         None, description="Column that identifies the series. `null`: the table contains a single series."
@@ -120,6 +130,13 @@ class DataConfig(TableConfig):
         description="Handling of series with fewer rows than a model reads. `error`: raise an error; `pad`: pad the "
         "context and mask the missing rows, so a series can be short or start late.",
     )
+
+    @field_validator("time_format")
+    @classmethod
+    def _is_format(cls, time_format: str | None) -> str | None:
+        if time_format is not None and "%" not in time_format:
+            raise ValueError(f"must be a format such as %d.%m.%Y %H:%M but got {shown(time_format)}")
+        return time_format
 
     @field_validator("timezone")
     @classmethod

@@ -265,6 +265,7 @@ def _read_panel(config: ForecastStudyConfig, study_file: Path | None) -> tuple[S
         calendar=data.calendar,
         frequency=data.frequency,
         timezone=data.timezone,
+        time_format=data.time_format,
         gaps=data.gaps,
         source=source,
     )

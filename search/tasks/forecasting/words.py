@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lstmgru.data.forecasting.splits import time_span
 from lstmgru.data.forecasting.windows import evaluation_cutoffs, known_targets
 from lstmgru.errors import counted, show_time
@@ -14,7 +16,7 @@ from search.tasks.forecasting.bounds import suggested_bound
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lstmgru.data.forecasting.splits import Split
+    from lstmgru.data.forecasting.splits import Rows, Split
     from search.study.records import StudyRecord
     from search.tasks.forecasting.plan import ForecastPlan
 
@@ -42,8 +44,7 @@ def data_line(plan: ForecastPlan) -> str:
 
 def holdout_line(plan: ForecastPlan) -> str:
     """The holdout."""
-    first, last = time_span(plan.panel, plan.splits.holdout.evaluation)
-    return f"a holdout from {show_time(first)} to {show_time(last)}"
+    return f"a holdout from {_span(plan, plan.splits.holdout.evaluation)}"
 
 
 def size_line(plan: ForecastPlan) -> str:
@@ -54,10 +55,9 @@ def size_line(plan: ForecastPlan) -> str:
 def data_lines(plan: ForecastPlan) -> list[tuple[str, str]]:
     """The data in detail: names and texts."""
     panel = plan.panel
-    lengths = panel.lengths
+    lengths, whole = panel.lengths, np.stack([panel.offsets[:-1], panel.offsets[1:]], axis=1)
     size = f"{lengths.min()} rows" if lengths.min() == lengths.max() else f"{lengths.min()} to {lengths.max()} rows"
     filled = int((~panel.observed).sum())
-    first, last = panel.times[panel.offsets[:-1]].min(), panel.times[panel.offsets[1:] - 1].max()
     roles = {
         "targets": panel.schema.targets,
         "past covariates": panel.schema.past_covariates,
@@ -67,7 +67,7 @@ def data_lines(plan: ForecastPlan) -> list[tuple[str, str]]:
         "calendar": panel.schema.calendar,
     }
     return [
-        ("series", f"{len(panel)}, {size} each, from {show_time(first)} to {show_time(last)}"),
+        ("series", f"{len(panel)}, {size} each, from {_span(plan, whole)}"),
         ("frequency", f"{panel.frequency}, season of {plan.forecast.season_length} steps"),
         ("gaps", _gaps(filled, len(panel.times), plan.config.data.gaps)),
         *_short_lines(plan),
@@ -113,11 +113,16 @@ def split_lines(plan: ForecastPlan) -> list[tuple[str, str]]:
     return [_split_line(plan, split) for split in (*plan.splits.folds, plan.splits.holdout)]
 
 
+def _span(plan: ForecastPlan, parts: Rows) -> str:
+    """The first and the last time of parts of the series, in local time."""
+    from lstmgru.data.tables.grid import wall_clock
+
+    times = np.array(time_span(plan.panel, parts))
+    return " to ".join(map(show_time, wall_clock(times, plan.panel.timezone)))
+
+
 def _split_line(plan: ForecastPlan, split: Split) -> tuple[str, str]:
-    train, evaluation = (
-        " to ".join(show_time(time) for time in time_span(plan.panel, parts))
-        for parts in (split.train, split.evaluation)
-    )
+    train, evaluation = _span(plan, split.train), _span(plan, split.evaluation)
     reading = {"context_length": plan.scored_context or plan.longest_context, "horizon": plan.forecast.horizon}
     cutoffs = evaluation_cutoffs(
         plan.panel, split, **reading, stride=plan.splits.stride, short_series=plan.config.data.short_series
@@ -131,7 +136,9 @@ def _split_line(plan: ForecastPlan, split: Split) -> tuple[str, str]:
 def data_columns(study: StudyRecord) -> list[tuple[str, str]]:
     """The columns of the study file, with MLflow's types."""
     data = study.config.get("data", {})
-    columns = [(data.get("time"), "datetime"), (data.get("id"), "string")]
+    time = data.get("time") or []
+    columns = [(name, "datetime") for name in ([time] if isinstance(time, str) else time)]
+    columns.append((data.get("id"), "string"))
     categorical = data.get("categorical") or []
     for role in ("target", "past_covariates", "future_covariates", "static_covariates"):
         names = data.get(role) or []
