@@ -74,8 +74,8 @@ class DataConfig(TableConfig):
         validate_default=True,
     )
     time: TimeColumns = Field(
-        description="Column with timestamps (ISO 8601) or integer steps. A list of columns holds a date or year and the "
-        "rest of the time, such as `[date, hour]` or `[year, month]`."
+        description="Column with timestamps (ISO 8601) or integer steps. A list of columns holds a date or year and "
+        "the rest of the time, such as `[date, hour]` or `[year, month]`."
     )
     time_format: Text | None = Field(
         None,
