@@ -25,7 +25,7 @@ _TRAINING = 3
 """Multiplications of a training step over those of a forward pass."""
 _USUAL_NETWORKS = 4
 """Networks that a blend usually has."""
-_USUAL_SHARE = 0.5
+USUAL_SHARE = 0.5
 """Share of the most epochs that a trial is expected to take before any is complete: most stop early."""
 
 
@@ -111,7 +111,7 @@ class Estimates:
 
     def whole(self, work: float) -> float:
         """Seconds of a whole trial; 0 if nothing was measured yet."""
-        most = _USUAL_SHARE * self._plan.max_epochs * self._plan.n_folds
+        most = USUAL_SHARE * self._plan.max_epochs * self._plan.n_folds
         return (statistics.mean(self._epochs) if self._epochs else most) * self._epoch(work)
 
     @property

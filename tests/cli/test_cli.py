@@ -148,7 +148,8 @@ def test_check_shows_the_folds_of_the_weather_with_their_dates(
         "the study is valid",
     ):
         assert line in lines
-    assert any(line.startswith("space ") for line in lines)
+    for start in ("space ", "a candidate takes about ", "time 30 trials take about ", "memory about "):
+        assert any(line.startswith(start) for line in lines)
     assert list(tmp_path.iterdir()) == []
 
 
