@@ -49,6 +49,7 @@ def report_html(study: StudyRecord, optuna_study: Study, pages: TaskPages) -> st
         f"<nav>{links}</nav>\n",
         verdict(study, pages),
         status(study),
+        *(paragraph(f"Note: {note}.") for note in attributes.get("notes", ())),
         *(f'<h2 id="{_anchor(title)}">{title}</h2>\n{content}' for title, content in sections.items()),
     ]
     return html_page(f"{study.study}: report", "\n".join(body))

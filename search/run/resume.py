@@ -49,6 +49,7 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> tuple[Plan,
             "identity": identity(plan).values,
             "data": plan.describe_data(),
             "defaults": plan.defaults,
+            "notes": list(plan.notes),
         }
         known = warm_start(plan, paths.folder)  # before anything is written, because it may not exist
         attributes["portfolio"] = _portfolio(plan, known)
@@ -61,6 +62,7 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> tuple[Plan,
     plan = as_begun(plan, store)
     store.check_identity(identity(plan))
     store.set("config", plan.config.to_dict())
+    store.set("notes", list(plan.notes))
     queued, given_up = store.requeue_orphans()
     if queued:
         listener.on_message(f"trials {_numbers(queued)} were running when the last run ended; they will run again")

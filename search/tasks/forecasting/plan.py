@@ -17,6 +17,7 @@ from search.tasks.forecasting.checks import check_splits
 from search.tasks.forecasting.config import ForecastStudyConfig
 from search.tasks.forecasting.data import ForecastData
 from search.tasks.forecasting.facts import DataFacts, facts_of, with_fitting_folds
+from search.tasks.forecasting.leaks import leaks
 from search.tasks.forecasting.presets import context_lengths, resolve_space, shortest_context
 from search.tasks.plan import Plan, accelerator_of, shared
 
@@ -218,6 +219,7 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
             *_giving_way(config, space, context_lengths(forecast.horizon, usual)[0], written),
             *notes,
             *counts_note(config, panel, forecast),
+            *leaks(panel, splits, forecast),
         ),
     )
 

@@ -16,6 +16,7 @@ from search.space.space import SearchSpace
 from search.tasks.plan import Plan, accelerator_of, shared
 from search.tasks.sequences.config import SequenceSpaceConfig, SequenceStudyConfig
 from search.tasks.sequences.data import SequenceData
+from search.tasks.sequences.leaks import leaks
 from search.tasks.sequences.presets import SequenceFacts, resolve_sequence_space
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def sequence_plan(config: SequenceStudyConfig, *, study_file: Path | None = None
         labels=labels,
         vectors=vectors,
         has_test_part=test is not None,
+        notes=leaks(sequences, splits, has_test_part=test is not None),
     )
 
 
