@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.errors import SearchError, StudyFileError, StudyNotFound
+from search.executors.interruption import deliver_again
 from search.study.journal import exclusive, repair
 from search.study.paths import StudyPaths
 from search.study.records import StudyRecord, TrackingLinks
+from search.study.trials import without_driver
 from search.tasks.study_file import load_study, study_name
 
 if TYPE_CHECKING:
@@ -107,6 +109,8 @@ def run_study(
 
     plan = load_plan(study, overrides=overrides, data=data, trials=trials, timeout=timeout, jobs=jobs, seed=seed)
     outcome = run(plan, folder=Path(folder).absolute(), fresh=fresh, listener=SilentListener())
+    if outcome.interrupted:
+        deliver_again()
     return StudyResult(outcome.study, outcome.interrupted)
 
 
@@ -149,6 +153,7 @@ def run_comparison(
     plan = load_plan(study, overrides=overrides, data=data)
     outcome = compare(plan, options, folder=Path(folder).absolute(), fresh=fresh, listener=SilentListener())
     if outcome.comparison is None:
+        deliver_again()
         raise SearchError(f"the comparison of study '{plan.name}' was interrupted; the same call resumes it")
     return outcome.comparison
 
@@ -270,6 +275,7 @@ def sync_to_mlflow(
         store = StudyStore.find(paths)
         assert store is not None  # it existed before the lock was taken, and is only deleted under the lock
         record = store.record()
+        record = replace(record, trials=without_driver(record.trials))
         links = sync_study(
             record, store.study, folder=folder, tracking_uri=tracking_uri, timeout=timeout, on_message=on_message
         )

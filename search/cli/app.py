@@ -20,6 +20,7 @@ from search.cli.run import run
 from search.cli.study import export, report, show, sync
 from search.cli.ui import ui
 from search.errors import SearchError, printable
+from search.executors.interruption import end_on_signals, exit_code
 
 app = typer.Typer(
     name="search",
@@ -62,6 +63,7 @@ def search(
 
 def main() -> NoReturn:
     """Run a command; invalid input ends with one message on standard error and exit code 2, without a traceback."""
+    end_on_signals()
     # A program that was started with closed streams has none.
     sys.stdout, sys.stderr = sys.stdout or StringIO(), sys.stderr or StringIO()
     try:
@@ -76,7 +78,9 @@ def main() -> NoReturn:
         # Anything that the system refuses, such as a full disk or a missing permission.
         sys.exit(_refused(error))
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(exit_code())
+    except SystemExit as end:
+        sys.exit(exit_code() if end.code == 130 else end.code)  # 130 is what Typer makes of any interruption
     sys.exit(0)
 
 

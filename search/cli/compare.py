@@ -65,6 +65,7 @@ def compare(
 
     from search.cli.console import RunListener, make_console, print_json
     from search.compare.runner import compare as compare_families
+    from search.executors.interruption import exit_code
 
     # Messages must not mix with the JSON.
     console = Console(stderr=True, highlight=False) if json_ else make_console()
@@ -72,7 +73,7 @@ def compare(
         outcome = compare_families(plan, budget, folder=Path.cwd(), fresh=fresh, listener=listener)
     if outcome.comparison is None:
         console.print("interrupted: finished trials are kept, and the same command resumes the comparison")
-        raise typer.Exit(130)
+        raise typer.Exit(exit_code())
     if json_:
         print_json(outcome.comparison.to_json())
     else:

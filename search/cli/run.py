@@ -42,6 +42,7 @@ def run(
     # Imported after the study is validated, so that an error in its file appears at once.
     from search.cli.console import RunListener, make_console
     from search.cli.tables import print_study
+    from search.executors.interruption import exit_code
     from search.run.runner import run as run_study
 
     console = make_console()
@@ -50,4 +51,4 @@ def run(
         outcome = run_study(plan, folder=folder, fresh=fresh, listener=listener)
     print_study(console, outcome.study)
     if outcome.interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(exit_code())

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+_SECONDS_TO_END = 5.0
 
 
 def ui(
@@ -40,8 +44,29 @@ def ui(
     address = f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning"
     print(f"MLflow UI on {address} (press Ctrl-C to stop)", flush=True)
     command = server_command(uri, folder, port)
-    environment = {**server_environment(), **os.environ}
-    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+    raise typer.Exit(_serve(command, {**server_environment(), **os.environ}))
+
+
+def _serve(command: list[str], environment: dict[str, str]) -> int:
+    """Run a server until it ends, or until this process is told to end; the processes of the server end with it."""
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    try:
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and those that it started."""
+    for signum in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        with suppress(ProcessLookupError):
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, signum)
+            else:
+                process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_SECONDS_TO_END)
 
 
 def _store(study: str | None, folder: Path) -> str:

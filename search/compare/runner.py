@@ -21,7 +21,8 @@ from search.compare.tracking import track
 from search.config.values import Choices
 from search.errors import ComparisonUnfinished, TrackingError
 from search.executors.base import Executor, Job
-from search.executors.loop import interruptible, run_one
+from search.executors.interruption import interruptible
+from search.executors.loop import run_one
 from search.reports.formatting import counted
 from search.run.baselines import baseline_seconds
 from search.run.progress import Listener

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 from typing import Any
 
 from search.executors.base import INTERRUPTED, Executor, Failure, Job, Outcome
 
 GRACE_SECONDS = 3.0
-"""How long running jobs may take to stop after Ctrl-C before they are abandoned."""
+"""How long running jobs may take to stop after Ctrl-C or another signal before they are abandoned."""
 _POLL_SECONDS = 0.2
 
 
@@ -77,28 +73,6 @@ def run_one(executor: Executor, job: Job) -> Outcome:
     source = _SingleJob(job)
     run_jobs(executor, source)
     return source.outcome
-
-
-@contextmanager
-def interruptible(source: JobSource) -> Iterator[None]:
-    """Make Ctrl-C stop a source of jobs cleanly, and a second one end the process immediately.
-
-    Has no effect outside the main thread, where Python handles no signals.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        # A handler may run in the middle of a print, so it only sets a flag; the source prints.
-        source.interrupted = True
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class _Loop:

@@ -14,10 +14,9 @@ import pickle
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -25,6 +24,7 @@ from typing import Any, Self
 
 from search.errors import WorkersCannotStart
 from search.executors.base import Failure, Job, JobCallback, Outcome, WorkerSettings
+from search.executors.interruption import signals_blocked
 from search.executors.own_folder import keep_sockets_here
 from search.executors.sharing import SharedFiles
 from search.executors.worker import READY, STOP, Parcel, worker_main
@@ -33,20 +33,6 @@ _MOST_FAILED_STARTS = 3
 STOP_SECONDS = 5.0
 """How long a job may take to stop when it is asked to; then its worker is killed."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-
-@contextmanager
-def _no_interrupt() -> Iterator[None]:
-    """Block Ctrl-C while a worker is started: it inherits this, and so is never hit before it can ignore the signal."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # multiprocessing's own, which unblocks signals when it starts
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @dataclass
@@ -198,7 +184,7 @@ class ProcessExecutor:
         return _Worker(process, here)
 
     def _start(self, process: BaseProcess) -> None:
-        with _no_interrupt():
+        with signals_blocked():
             if self._context.get_start_method() == "spawn":
                 process.start()
                 return
@@ -216,7 +202,7 @@ class ProcessExecutor:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """End the workers: closing the pipe ends an idle one, a busy one is terminated."""
+        """End the workers: closing the pipe ends an idle one, a busy one is killed."""
         _end(self._workers)
 
 
@@ -249,7 +235,7 @@ def _end(workers: list[_Worker]) -> None:
     for worker in workers:
         worker.pipe.close()
         if worker.job is not None or not worker.ready:
-            worker.process.terminate()
+            worker.process.kill()  # they ignore SIGTERM
     deadline = time.monotonic() + 5
     for worker in workers:
         worker.process.join(max(0.0, deadline - time.monotonic()))

@@ -6,7 +6,6 @@ import gc
 import multiprocessing
 import os
 import pickle
-import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from search.executors.base import Failure, Job, Outcome, failure_reason, run_job
+from search.executors.interruption import ignore_stop_signals
 from search.executors.sharing import give_back_memory
 
 READY, REPORT, STOP = "ready", "report", "stop"
@@ -60,7 +60,7 @@ def worker_main(
         gpu_share: See :func:`limit_gpu_memory`.
     """
     gc.freeze()  # the collector writes to the objects that it visits, and a forked process shares them with others
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver handles Ctrl-C
+    ignore_stop_signals()
     os.environ.clear()
     os.environ.update(environment)
     threading.Thread(target=_die_with_parent, daemon=True).start()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.errors import NotAJournal, SearchError
-from search.executors.loop import interruptible
+from search.executors.interruption import interruptible
 from search.run.driver import Driver
 from search.run.finalize import Finalizer
 from search.run.progress import Listener
@@ -33,7 +33,7 @@ class RunOutcome:
 
     Attributes:
         study: The current state of the study.
-        interrupted: Whether Ctrl-C was pressed.
+        interrupted: Whether Ctrl-C was pressed, or another signal told the program to end.
     """
 
     study: StudyRecord

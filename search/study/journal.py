@@ -23,6 +23,10 @@ _SECONDS = 1.0
 """Minimum interval between two flushes to disk at the end of a trial."""
 
 
+_SECONDS_TO_LOOK = 0.5
+"""Longer than :func:`is_being_run` holds a lock."""
+
+
 @contextmanager
 def exclusive(lock_file: Path, study: str) -> Iterator[None]:
     """Hold the lock of a study's journal; the system releases it when the process ends, even by a kill.
@@ -39,7 +43,7 @@ def exclusive(lock_file: Path, study: str) -> Iterator[None]:
     lock_file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(lock_file)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_SECONDS_TO_LOOK)
     except Timeout:
         raise StudyBusy(
             f"study '{study}' is being run by another process ({lock_file} is locked); "
@@ -49,6 +53,19 @@ def exclusive(lock_file: Path, study: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_being_run(lock_file: Path) -> bool:
+    """Whether a process holds the lock of :func:`exclusive`; also if that cannot be found out."""
+    from filelock import FileLock, Timeout
+
+    if not lock_file.exists():
+        return False
+    try:
+        with FileLock(lock_file).acquire(timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True
 
 
 def repair(path: Path) -> int:

@@ -17,15 +17,9 @@ from search.config.objectives import SCORE, Goal
 from search.errors import StudyMismatch
 from search.study.blends import BlendRecord
 from search.study.entries import check_types
-from search.study.journal import open_storage, unchecked_file
-from search.study.records import (
-    BaselineRecord,
-    HoldoutRecord,
-    StudyRecord,
-    TrackingLinks,
-    TrialRecord,
-)
-from search.study.trials import trial_record
+from search.study.journal import is_being_run, open_storage, unchecked_file
+from search.study.records import BaselineRecord, HoldoutRecord, StudyRecord, TrackingLinks, TrialRecord
+from search.study.trials import trial_record, without_driver
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -312,7 +306,10 @@ class StudyStore:
         return len(trials) - len(self._retried), waiting
 
     def record(self) -> StudyRecord:
-        """The study as plain values; of a study that was moved with its folder, the model is where it is now."""
+        """The study as plain values; of a study that was moved with its folder, the model is where it is now.
+
+        Trials that a killed run left running wait for the next run.
+        """
         bundle = self.get("bundle")
         if self._paths is not None and (found := self._paths.find_bundle(bundle)):
             bundle = str(found)
@@ -320,6 +317,10 @@ class StudyStore:
         runs = (links or {}).get("trial_run_ids", {})
         tracked = TrackingLinks(**{**links, "trial_run_ids": {int(n): r for n, r in runs.items()}}) if links else None
         holdout, blend = self.get("holdout"), self.get("blend")
+        frozen = self.study.get_trials(deepcopy=False)
+        trials = tuple(trial_record(trial, mlflow_run_id=runs.get(str(trial.number))) for trial in frozen)
+        if self._paths is not None and not is_being_run(self._paths.lock):
+            trials = without_driver(trials)
         return StudyRecord(
             study=self.study.study_name,
             uid=self.get("uid"),
@@ -328,10 +329,7 @@ class StudyStore:
             direction=self.direction,
             config=self.get("config"),
             data=self.get("data"),
-            trials=tuple(
-                trial_record(trial, mlflow_run_id=runs.get(str(trial.number)))
-                for trial in self.study.get_trials(deepcopy=False)
-            ),
+            trials=trials,
             baselines={name: BaselineRecord(**values) for name, values in self.get("baselines", {}).items()},
             holdout=HoldoutRecord.from_dict(holdout) if holdout else None,
             bundle=bundle,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING, Any
 
 from search.executors.base import TIME_IS_UP
@@ -22,6 +22,11 @@ def state_of(trial: FrozenTrial) -> TrialStateName:
     if trial.state.name == "PRUNED" and trial.user_attrs.get("result", {}).get("reason") == TIME_IS_UP:
         return "STOPPED"
     return trial.state.name  # type: ignore[return-value]  # the names of Optuna's states are TrialStateName
+
+
+def without_driver(trials: tuple[TrialRecord, ...]) -> tuple[TrialRecord, ...]:
+    """The trials of a study that no process runs: those that a killed one left running wait for the next run."""
+    return tuple(replace(trial, state="WAITING") if trial.state == "RUNNING" else trial for trial in trials)
 
 
 def trial_record(

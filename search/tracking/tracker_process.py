@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import pickle
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from search.errors import TrackingError
+from search.executors.interruption import ignore_stop_signals
 from search.study.records import StudyRecord, TrackingLinks, TrialRecord
 from search.tracking.base import RunStatus, Tracker
 from search.tracking.model import prepare
@@ -168,7 +168,7 @@ class TrackerProcess:
 
 def serve() -> None:
     """Main function of the process: create the tracker, then serve requests until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver handles Ctrl-C
+    ignore_stop_signals()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # printed text must not mix with the responses
     requests: queue.SimpleQueue[Any] = queue.SimpleQueue()

@@ -73,6 +73,28 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path, 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("jobs", "signum"), [("1", signal.SIGTERM), ("2", signal.SIGTERM), ("1", signal.SIGHUP)])
+def test_a_preempted_study_ends_as_with_ctrl_c_and_no_trial_has_failed(
+    tmp_path: Path, jobs: str, signum: signal.Signals
+) -> None:
+    """All processes get the signal, as from a batch system."""
+    write_study(tmp_path, SLOWER)
+    command = ("run", "tiny.yaml", "--trials", "4", "--jobs", jobs, "--set", "search.pruner=none", *UNTRACKED)
+    with start(tmp_path, *command) as process:
+        wait_for_trials(tmp_path, 1, process)
+        children = psutil.Process(process.pid).children(recursive=True)
+        for child in [*children, psutil.Process(process.pid)]:
+            child.send_signal(signum)
+        output = end(process)
+    assert process.returncode == 128 + signum
+    assert "running trials go back into the queue" in output
+    assert not psutil.wait_procs(children, timeout=10)[1]
+    assert states(tmp_path).keys() <= {"COMPLETE", "WAITING"}
+    assert search_here(tmp_path, *command).returncode == 0
+    assert states(tmp_path) == {"COMPLETE": 4}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_kill_9_costs_nothing_that_was_finished_and_the_total_is_right(tmp_path: Path, jobs: str) -> None:
     write_study(tmp_path, SLOWER)
@@ -84,6 +106,7 @@ def test_kill_9_costs_nothing_that_was_finished_and_the_total_is_right(tmp_path:
         process.wait()
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive, "workers outlive their driver"
+    assert "RUNNING" not in states(tmp_path)
     before = finished(tmp_path)
     journal = tmp_path / "studies" / "tiny.journal"
     journal.write_bytes(journal.read_bytes() + b'{"op_code":6,"trial_id":')

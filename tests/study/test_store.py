@@ -7,14 +7,16 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from search.errors import StudyBusy, StudyMismatch
 from search.study.identity import Identity
-from search.study.journal import exclusive, open_storage, repair
+from search.study.journal import exclusive, is_being_run, open_storage, repair
 from search.study.paths import StudyPaths, checkpoint_path
 from search.study.records import EpochRecord
 from search.study.store import MAX_RESTARTS, StudyStore
@@ -239,3 +241,31 @@ def test_curve_rows_are_small_and_reversible() -> None:
     rows = curve_rows(curve)
     trial = optuna.trial.create_trial(value=1.0, user_attrs={"result": {"curve": rows}})
     assert trial_record(trial).curve == tuple(curve)
+
+
+def test_a_trial_is_running_only_as_long_as_a_process_runs_the_study(tmp_path: Path) -> None:
+    paths = StudyPaths(tmp_path, "demo")
+    store = new_store(tmp_path)
+    store.study.tell(ask(store), 1.0)
+    ask(store)
+
+    def seen() -> list[str]:
+        found = StudyStore.find(paths)
+        assert found is not None
+        return states(found)
+
+    with exclusive(paths.lock, "demo"):
+        assert seen() == ["COMPLETE", "RUNNING"]
+    assert seen() == ["COMPLETE", "WAITING"], "its driver is dead"
+    with exclusive(paths.lock, "demo"):
+        pass  # looking holds no lock
+
+
+def test_whoever_looks_whether_a_study_runs_does_not_keep_it_from_running(tmp_path: Path) -> None:
+    lock = FileLock(tmp_path / "demo.lock", thread_local=False)
+    lock.acquire()
+    threading.Timer(0.1, lock.release).start()
+    with exclusive(tmp_path / "demo.lock", "demo"):
+        assert is_being_run(tmp_path / "demo.lock")
+    assert not is_being_run(tmp_path / "demo.lock")
+    assert not is_being_run(tmp_path / "none.lock")
