@@ -67,7 +67,10 @@ class TableConfig(Strict):
     @classmethod
     def _differs_from_delimiter(cls, decimal: str, info: ValidationInfo) -> str:
         if decimal == info.data.get("delimiter"):
-            raise ValueError(f"must differ from data.delimiter, but both are {decimal!r}; set the delimiter to ';'")
+            raise ValueError(
+                f"must differ from data.delimiter, but both are {decimal!r}; set data.delimiter to ';' if that "
+                "is what separates the columns, otherwise write the numbers with points"
+            )
         return decimal
 
     def resolve_path(self, study_file: Path | None, key: str = "path") -> Path:

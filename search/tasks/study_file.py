@@ -215,11 +215,17 @@ def _override(
     return values, overridden, problems
 
 
+_TEXT = ("%", ",", "@", "`")
+"""No unquoted value in YAML begins with these, and shells remove quotes: a format of times, a decimal comma."""
+
+
 def _parse_override(text: str) -> tuple[Keys, Any]:
     key, equals, value = text.partition("=")
     keys = tuple(part.strip() for part in key.split("."))
     if not equals or not all(keys):
         raise ValueError(f"must look like key=value, as in training.max_epochs=10, but got {shown(text)}")
+    if value.startswith(_TEXT):
+        return keys, value
     try:
         return keys, parse_value(value)
     except ValueError as error:

@@ -218,6 +218,7 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
      "'date' lacks 1 row at frequency D, first between 2020-01-02 and 2020-01-04 of series 'b'; set data.gaps"),
     ("mostly missing", dated("2020-01-01", "2020-01-02", "2021-01-01"), {"gaps": "fill"},
      "lacks 364 rows .* more than the 3 rows that are there"),
+    ("mostly missing, refused", dated("2020-01-01", "2020-01-02", "2021-01-01"), {}, "more than the 3 rows that are"),
     ("unknown policy", lambda f: f, {"gaps": "fil"}, "data.gaps must be one of .* got 'fil'; did you mean 'fill'"),
     # names of series
     ("no name", at(3, "shop", None), {}, r"column 'shop' \(data.id\) is empty in row 4"),
@@ -297,7 +298,7 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
     ("huge steps", dated(0, 2**62), {}, "holds a step too far from 0"),
     ("irregular", dated("2020-01-01", "2020-01-02", "2020-01-03T05:00"), {}, "follow no regular grid"),
     ("other frequency", lambda f: f, {"frequency": "W-MON"}, "but 2020-01-01 in series 'a' is not.*'D' would fit"),
-    ("finer frequency", lambda f: f, {"frequency": "h"}, "lacks 414 rows at frequency h"),
+    ("finer frequency", lambda f: f, {"frequency": "h"}, "lacks 207 rows at frequency h.*set data.frequency: D;"),
     ("unknown frequency", lambda f: f, {"frequency": "H"}, "data.frequency must be .* got 'H'; did you mean 'h'"),
     ("integers are no days", lambda f: f.assign(date=[*range(10)] * 2), {"frequency": "D"}, "column holds integers"),
     # calendar

@@ -382,7 +382,7 @@ def test_yaml_is_read_as_version_1_2(write: Write) -> None:
 
     config = load_study(path).config
 
-    assert config.data.time == "no"
+    assert config.data.time == ("no",)
     assert config.data.targets == ("on", "2012-01-01", "1:30")
     assert (config.search.seed, config.search.timeout) == (10, 100.0)
     assert config.space.learning_rate == Choices((1e-3, 1e-2, 0.5))

@@ -198,10 +198,10 @@ def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> SeriesTabl
     missing = int(lengths.sum(dtype=np.float64)) - len(table.times)  # an int64 could overflow
     if missing == 0:
         return table
-    if gaps == "error":
+    there, too_many = np.diff(table.offsets), missing > _MOST_FILLED * len(table.times)
+    if gaps == "error" and not too_many:
         raise DataError(_missing_rows(table, grid, _WAY_OUT))
-    there = np.diff(table.offsets)
-    if missing > _MOST_FILLED * len(table.times):
+    if too_many:
         sparse = np.flatnonzero(lengths - there > _MOST_FILLED * there)
         raise SeriesError(
             table.ids[sparse].tolist(), lambda index: _too_many_missing(one_series(table, int(sparse[index])), grid)

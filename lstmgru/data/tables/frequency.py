@@ -210,7 +210,9 @@ def _misfit(
         (g.alias for g in _candidates(times, offsets, timezone) if positions(g, times, offsets, timezone)[1].all()),
         None,
     )
-    way_out = f"{fitting!r} would fit" if fitting else "use auto, or resample the table to a regular frequency"
+    finer = None if fitting or times.dtype.kind == "i" else _finer(times, offsets, timezone)
+    way_out = f"{fitting!r} would fit" if fitting else "resample the table to a regular frequency"
+    way_out = f"{finer!r} would fit with data.gaps, or {way_out}" if finer else way_out
     return DataError(
         f"{source}: data.frequency is {given!r} but {show_time(times[row])}{of_series} is not one of its "
         f"times; {way_out}"
