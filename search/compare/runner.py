@@ -74,7 +74,7 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
     families = study_families(plan)
     plans = {family: family_plan(plan, family) for family in families}
     everything = _with_all_cells(plan, families)
-    check_registered(replace(everything, jobs=max(2, plan.jobs)))  # memory is measured in a separate process
+    check_registered(everything, separate=True)  # memory is measured in a separate process
     paths = StudyPaths(folder, plan.name)
     path = paths.comparison_journal
     with exclusive(paths.comparison_lock, f"{plan.name}.compare"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -10,9 +10,14 @@ from search.config.objectives import SCORE, Bound
 from search.config.search_values import Blend, Bounds, Configuration, Configurations, Objectives, Weights
 from search.config.types import CountOrAuto, JobsOrAuto, Seconds, Strict, Text
 from search.errors import shown
+from search.executors import EXECUTORS, IN_PROCESS
 
 SamplerName = Literal["tpe", "random", "grid", "qmc", "gp", "cmaes", "nsga2"]
 PrunerName = Literal["screening", "median", "percentile", "hyperband", "successive_halving", "none"]
+if TYPE_CHECKING:
+    ExecutorName = str
+else:
+    ExecutorName = Literal["auto", *EXECUTORS]
 
 COMPLETE_ONLY = ("gp", "cmaes", "nsga2")
 """Samplers that use complete trials only and ignore pruned ones."""
@@ -74,6 +79,11 @@ class SearchConfig(Strict):
         "auto",
         description="Number of parallel trials, at most 1024. `auto`: one per core, or one on a GPU. Several trials "
         "can share a GPU; each is limited to its share of the memory.",
+    )
+    executor: ExecutorName = Field(
+        "auto",
+        description="Where trials run: `in_process`, one at a time in the process of the search, or `processes`, in "
+        "worker processes. `auto`: `processes` with several jobs, else `in_process`.",
     )
     objectives: Objectives = Field(
         (SCORE,),
@@ -138,6 +148,17 @@ class SearchConfig(Strict):
                 "out"
             )
         return percentile
+
+    @field_validator("executor")
+    @classmethod
+    def _one_process_runs_one_job(cls, executor: str, info: ValidationInfo) -> str:
+        jobs = info.data.get("jobs")
+        if executor == IN_PROCESS and isinstance(jobs, int) and jobs > 1:
+            raise ValueError(
+                f"is {executor}, which runs one trial at a time, but search.jobs is {jobs}; set search.jobs to 1, or "
+                "the executor to processes"
+            )
+        return executor
 
     @field_validator("objectives")
     @classmethod

@@ -8,20 +8,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from search.executors.base import Executor, WorkerSettings
 
+IN_PROCESS = "in_process"
+"""The executor that has no workers."""
 EXECUTORS = {
-    "in_process": "search.executors.in_process:InProcessExecutor",
+    IN_PROCESS: "search.executors.in_process:InProcessExecutor",
     "processes": "search.executors.processes:ProcessExecutor",
 }
 """Name of an executor → its class, which is imported when it is used."""
 
 
-def make_executor(settings: WorkerSettings, *, separate: bool = False) -> Executor:
-    """The executor of a number of jobs; enter it to start its workers.
+def executor_name(wanted: str, jobs: int, *, separate: bool = False) -> str:
+    """The executor of a number of jobs.
 
     Args:
-        settings: Of its workers.
-        separate: Use a worker process even for one job at a time.
+        wanted: Its name, or ``auto``: worker processes for several jobs at a time.
+        jobs: How many run at once.
+        separate: Jobs must not run in this process, even one at a time.
     """
-    name = "processes" if settings.jobs > 1 or separate else "in_process"
+    workers = "processes" if jobs > 1 or separate else IN_PROCESS
+    return workers if wanted == "auto" or (wanted == IN_PROCESS and separate) else wanted
+
+
+def make_executor(name: str, settings: WorkerSettings) -> Executor:
+    """The executor of that name; enter it to start its workers."""
     executor: Executor = resolve_name(EXECUTORS[name])(settings)
     return executor

@@ -1,7 +1,7 @@
 """The contract of an executor: submit jobs, poll for reports and outcomes, ask how many more it can take.
 
 An executor is one file with a class that takes a :class:`WorkerSettings`, and one line in
-:data:`search.executors.EXECUTORS`.
+:data:`search.executors.EXECUTORS`. Its name there is a value of ``search.executor``.
 """
 
 from __future__ import annotations

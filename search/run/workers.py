@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from search.errors import SearchError
-from search.executors import make_executor
+from search.executors import IN_PROCESS, executor_name, make_executor
 from search.executors.base import WorkerSettings
 from search.executors.devices import gpu_share
 
@@ -48,25 +48,33 @@ def warm_up(cells: Mapping[str, type[Any]], metrics: Mapping[str, Metric], *, wo
 
 
 def make_study_executor(plan: Plan, *, separate: bool = False) -> Executor:
-    """Where the jobs of a study run: in worker processes, or in this process if it runs one job at a time.
+    """Where the jobs of a study run.
 
     Args:
-        plan: Says how many jobs run at once.
-        separate: Use a worker process even for one job at a time.
+        plan: Says which executor it wants, and how many jobs run at once.
+        separate: Use a worker even for one job at a time.
     """
-    workers = plan.jobs > 1 or separate
+    name = _executor_name(plan, separate=separate)
     settings = WorkerSettings(
-        warm_up=partial(warm_up, plan.registered_cells(), plan.registered_metrics(), worker=workers),
+        warm_up=partial(warm_up, plan.registered_cells(), plan.registered_metrics(), worker=name != IN_PROCESS),
         jobs=plan.jobs,
         # The state of CUDA, and of the libraries of other systems, does not survive a fork.
         preload=PRELOAD if plan.accelerator == "cpu" and sys.platform == "linux" else (),
         gpu_share=gpu_share(plan.accelerator, plan.jobs),
     )
-    return make_executor(settings, separate=separate)
+    return make_executor(name, settings)
 
 
-def check_registered(plan: Plan) -> None:
+def _executor_name(plan: Plan, *, separate: bool) -> str:
+    return executor_name(plan.config.search.executor, plan.jobs, separate=separate)
+
+
+def check_registered(plan: Plan, *, separate: bool = False) -> None:
     """Reject registered cells and metrics that worker processes could not import.
+
+    Args:
+        plan: Of the study.
+        separate: Some jobs need a worker even if they run one at a time.
 
     Raises:
         SearchError: It names the cell.
@@ -75,7 +83,7 @@ def check_registered(plan: Plan) -> None:
         ("cell", name, "class", cell) for name, cell in plan.registered_cells().items()
     ]
     own += [("metric", name, "function", metric.function) for name, metric in plan.registered_metrics().items()]
-    for kind, name, what, value in own if plan.jobs > 1 else ():
+    for kind, name, what, value in own if _executor_name(plan, separate=separate) != IN_PROCESS else ():
         try:
             pickle.dumps(value)
         except (pickle.PicklingError, AttributeError) as error:

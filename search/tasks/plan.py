@@ -18,6 +18,7 @@ from search.config.sections import TrainingConfig
 from search.config.study_config import StudyConfig
 from search.config.types import MOST_JOBS
 from search.errors import Problem, StudyFileError
+from search.executors import IN_PROCESS
 from search.executors.devices import resolve_accelerator, resolve_jobs
 from search.space.configurations import known_configurations
 from search.space.portfolio import first_candidates, load_portfolio
@@ -222,10 +223,11 @@ def shared(config: StudyConfig, space: SearchSpace, accelerator: str, file: str,
     grid_size = space.size if config.search.sampler == "grid" else None
     trials = _trials(config.search)
     trials = min(trials or grid_size, grid_size) if grid_size else trials
+    jobs = 1 if config.search.executor == IN_PROCESS else config.search.jobs
     return Shared(
         name=config.name,
         trials=trials,
-        jobs=min(trials or MOST_JOBS, resolve_jobs(config.search.jobs, config.training.accelerator)),
+        jobs=min(trials or MOST_JOBS, resolve_jobs(jobs, config.training.accelerator)),
         accelerator=accelerator,
         try_first=try_first,
         portfolio=_portfolio(config.search, space, trials, portfolio),

@@ -15,7 +15,7 @@ import pytest
 from helpers.executors import Watcher, end, no_warm_up
 
 from search.errors import WorkersCannotStart
-from search.executors import make_executor
+from search.executors import EXECUTORS, executor_name, make_executor
 from search.executors.base import Executor, Job, JobContext, Outcome, WorkerSettings, failure_reason
 from search.executors.devices import gpu_share
 from search.executors.processes import ProcessExecutor
@@ -66,18 +66,42 @@ def either(request: pytest.FixtureRequest) -> tuple[str, ...]:
     return request.param  # type: ignore[no-any-return]
 
 
+@pytest.fixture(scope="module", params=[pytest.param((), id="spawned"), FORKED])
+def modules(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The same, once for all tests of the module."""
+    return request.param  # type: ignore[no-any-return]
+
+
 @pytest.fixture(params=[pytest.param((), id="spawned", marks=[pytest.mark.slow] if LINUX else []), FORKED])
 def preload(request: pytest.FixtureRequest) -> tuple[str, ...]:
     """The modules to preload, for the usual way to start workers here."""
     return request.param  # type: ignore[no-any-return]
 
 
-@pytest.fixture(scope="module", params=["in process", "spawned", "forked"])
-def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+@pytest.fixture(scope="module", params=EXECUTORS)
+def executor(request: pytest.FixtureRequest, modules: tuple[str, ...]) -> Iterator[Executor]:
     """Every kind of executor, for what all of them have in common."""
-    settings = WorkerSettings(no_warm_up, preload=NEVER_USED if LINUX and request.param == "forked" else ())
-    with make_executor(settings, separate=request.param != "in process") as chosen:
+    with make_executor(request.param, WorkerSettings(no_warm_up, preload=modules)) as chosen:
         yield chosen
+
+
+@pytest.mark.parametrize(
+    ("wanted", "jobs", "separate", "name"),
+    [
+        ("auto", 1, False, "in_process"),
+        ("auto", 2, False, "processes"),
+        ("auto", 1, True, "processes"),
+        ("processes", 1, False, "processes"),
+        ("in_process", 1, False, "in_process"),
+        ("in_process", 1, True, "processes"),
+        ("another", 1, True, "another"),
+        ("another", 4, False, "another"),
+    ],
+)
+def test_the_executor_is_the_wanted_one_and_jobs_that_must_be_separate_have_a_worker(
+    wanted: str, jobs: int, separate: bool, name: str
+) -> None:
+    assert executor_name(wanted, jobs, separate=separate) == name
 
 
 def test_a_job_reports_and_returns(executor: Executor) -> None:
@@ -111,7 +135,7 @@ def test_a_job_that_does_not_stop_is_ended_with_its_worker(monkeypatch: pytest.M
     monkeypatch.setattr("search.executors.processes.STOP_SECONDS", 0.3)
     watcher = Watcher()
     watcher.stop_after[1] = 1
-    with make_executor(WorkerSettings(no_warm_up, preload=NEVER_USED if LINUX else ()), separate=True) as executor:
+    with ProcessExecutor(WorkerSettings(no_warm_up, preload=NEVER_USED if LINUX else ())) as executor:
         executor.submit(Job(1, sleep, (60.0,)))
         began = time.monotonic()
         failure = end(executor, watcher)[0].failure

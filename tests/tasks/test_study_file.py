@@ -119,6 +119,10 @@ BAD_VALUES = [
      ["line 7: forecast.season_length must be at most 1000000 but got 99999999999999999999"]),
     ("  holdout: 30", "  holdout: 30\n  folds: 1001", ["line 9: splits.folds must be at most 1000 but got 1001"]),
     ("  holdout: 30", "  holdout: 30\n  gap: 1000001", ["line 9: splits.gap must be at most 1000000 but got 1000001"]),
+    ("+", "search: {jobs: 2, executor: in_process}",
+     ["line 9: search.executor is in_process, which runs one trial at a time, but search.jobs is 2; set search.jobs to "
+      "1, or the executor to processes"]),
+    ("+", "search: {executor: process}", ["line 9: search.executor must be one of auto, in_process, processes"]),
     ("+", "search: {jobs: 1025}", ["line 9: search.jobs must be at most 1024 but got 1025"]),
     ("+", "search: {timeout: 5 minutes}", ["line 9: search.timeout must be a number of seconds, or like 90s, 5m, 2h"]),
     ("+", "search: {timeout: -1}", ["line 9: search.timeout must be a time above zero"]),
