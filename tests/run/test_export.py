@@ -92,6 +92,11 @@ def test_a_refit_of_the_last_fold_is_exported_as_it_was_scored(tmp_path: Path) -
     assert mean_error(bundle_of(tmp_path)) == pytest.approx(record.holdout.metrics["mae"], rel=1e-4)
     assert record.holdout.score == record.holdout.metrics["wql"]
     assert len({baseline.holdout for baseline in record.baselines.values()}) == len(record.baselines) > 1
+    with np.load(StudyPaths(tmp_path, "tiny").predictions / "trial-00000.npz") as file:
+        low, high = file["fold_1"][..., 0, 1], file["fold_1"][..., 0, 3]
+    truth = np.array([shop_table()["sales"][cut : cut + 3] for cut in range(160, 178)])
+    offsets = np.sort(np.maximum(low - truth, truth - high), axis=0)[int(np.ceil(19 * 0.8)) - 1]
+    np.testing.assert_allclose(bundle_of(tmp_path).calibration.offsets[0, :, 0], offsets, rtol=1e-4)
     assert provenance_of(tmp_path)["trained_on"] == "before_holdout"
 
 
