@@ -170,3 +170,5 @@ def test_a_step_is_scored_as_a_forecast_of_one_step() -> None:
             alone = replace(windows, target=target[:, [step]])
             assert found == pytest.approx(alone.score(metric, point[:, [step]], quantiles[:, [step]])), metric
         assert len(set(scores)) == 4
+    target[:, 2] = np.nan
+    assert step_scores(replace(windows, target=target), "mae", point, quantiles) == (), "a step is never known"

@@ -157,7 +157,7 @@ def error_interval(ours: Sequence[ForecastSeed], theirs: Sequence[ForecastSeed],
 def step_scores(
     evaluation: ForecastEvaluation, metric: Any, point: Array, quantiles: Array | None
 ) -> tuple[float, ...]:
-    """(H,) the metric of each step of the horizon alone.
+    """(H,) the metric of each step of the horizon alone; empty if one of them has no score.
 
     Args:
         evaluation: The windows.
@@ -170,7 +170,7 @@ def step_scores(
         alone = slice(step, step + 1)
         part = replace(evaluation, target=evaluation.target[:, alone])
         scores.append(part.score(metric, point[:, alone], None if quantiles is None else quantiles[:, alone]))
-    return tuple(scores)
+    return tuple(scores) if np.isfinite(scores).all() else ()
 
 
 def _means(values: npt.NDArray[np.float64], keys: npt.NDArray[np.int64]) -> tuple[float, ...]:
