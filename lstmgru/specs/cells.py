@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from lstmgru.errors import SpecError
 
+
+@dataclass(frozen=True)
+class Cell:
+    """What is known of a cell without importing its class.
+
+    Attributes:
+        source: The class, as ``module:name``; it is imported when a network is built.
+        label: What diagrams and families call it.
+        n_gates: Matrices for its inputs, and as many for its state; estimates of time use it.
+        summary: What it is, in a few words; empty for cells that everyone knows.
+    """
+
+    source: str
+    label: str
+    n_gates: int = 4
+    summary: str = ""
+
+
 CELLS = {
-    "lstm": "lstmgru.nn.cells.lstm:LSTM",
-    "gru": "lstmgru.nn.cells.gru:GRU",
-    "fused": "lstmgru.nn.cells.fused:FusedCell",
+    "lstm": Cell("lstmgru.nn.cells.lstm:LSTM", "LSTM"),
+    "gru": Cell("lstmgru.nn.cells.gru:GRU", "GRU", n_gates=3),
+    "fused": Cell("lstmgru.nn.cells.fused:FusedCell", "fused", summary="GRU gates on an LSTM memory"),
 }
-"""Name of a built-in cell → its class, which is imported when a network is built."""
+"""The built-in cells by name."""
 
 _registered: dict[str, type[Any]] = {}
 
@@ -24,7 +43,8 @@ def register_cell(name: str, cell: type[Any]) -> None:
     The class is an :class:`torch.nn.Module` made by ``cell(input_size, hidden_size, recurrent_dropout=p)``. Its
     ``forward(x, state)`` takes x: (batch, time, input_size) and the state that an earlier call returned, or ``None``
     for the initial one, and returns the outputs (batch, time, hidden_size) with the new state: a tuple of tensors whose
-    first axis is the batch.
+    first axis is the batch. A class attribute ``n_gates`` may say how many matrices it has for its inputs, and as many
+    for its state; estimates of time assume 4, as of an LSTM, where it does not.
 
     Args:
         name: What study files and architecture strings call it: lowercase letters, digits and ``_``.
@@ -44,6 +64,14 @@ def register_cell(name: str, cell: type[Any]) -> None:
 def cell_names() -> tuple[str, ...]:
     """The names of all cells, built-in ones first."""
     return (*CELLS, *_registered)
+
+
+def find_cell(name: str) -> Cell:
+    """A built-in or registered cell."""
+    if name in CELLS:
+        return CELLS[name]
+    own = _registered[name]
+    return Cell(f"{own.__module__}:{own.__qualname__}", name, getattr(own, "n_gates", Cell.n_gates))
 
 
 def registered_cells() -> Mapping[str, type[Any]]:

@@ -9,7 +9,7 @@ from dataclasses import Field, asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from lstmgru.errors import SpecError, at_least, one_of, probability
-from lstmgru.specs.cells import cell_names
+from lstmgru.specs.cells import cell_names, find_cell
 from lstmgru.specs.fields import check_types
 
 Merge = Literal["concat", "sum", "gate"]
@@ -19,8 +19,6 @@ MERGES: tuple[str, ...] = get_args(Merge)
 POOLINGS: tuple[str, ...] = get_args(Pooling)
 
 _FEWEST_FILTERS = 8
-_GATES = {"lstm": 4, "gru": 3, "fused": 4}
-"""Matrices of a cell for its inputs, and as many for its state."""
 _LAYER = re.compile(r"^\s*(bi-)?([a-z][a-z0-9_]*)\s*\(\s*(\d+)\s*\)\s*$")
 
 
@@ -29,7 +27,7 @@ class LayerSpec:
     """One recurrent layer, written ``lstm(64)``, or ``bi-lstm(64)`` if bidirectional.
 
     Attributes:
-        cell: ``lstm``, ``gru``, ``fused``, or a registered one.
+        cell: One of :data:`~lstmgru.specs.cells.CELLS`, or a registered one.
         hidden_size: Output features per direction.
         bidirectional: Whether a second layer reads the sequence backwards (Schuster & Paliwal 1997).
     """
@@ -130,7 +128,7 @@ class RecurrentSpec(ABC):
         for stack in self.branches:
             n_inputs = stack[0].hidden_size
             for layer in stack:
-                total += _GATES.get(layer.cell, 4) * layer.n_outputs * (n_inputs + layer.hidden_size)
+                total += find_cell(layer.cell).n_gates * layer.n_outputs * (n_inputs + layer.hidden_size)
                 n_inputs = layer.n_outputs
         return self.n_steps * total
 

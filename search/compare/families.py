@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.specs import RecurrentSpec
+from lstmgru.specs.cells import CELLS
 from search.config.objectives import SCORE
 from search.config.space_config import FamilyConfig
 from search.config.values import Choices, IntRange
@@ -21,12 +22,9 @@ if TYPE_CHECKING:
 EVERYWHERE = ("tpe", "random")
 """Samplers that can search every family; the first one replaces any other sampler of a study."""
 
-_WORDS = {
-    "lstm": "only LSTM layers",
-    "gru": "only GRU layers",
+_HYBRIDS = {
     "stacked": "one stack of LSTM and GRU layers, in any order",
     "parallel": "parallel stacks with different cells",
-    "fused": "only fused layers, GRU gates on an LSTM memory",
 }
 
 
@@ -75,14 +73,14 @@ def study_families(plan: Plan) -> tuple[Family, ...]:
         space, wrong = _space(plan, config)
         problems += [Problem(f"compare.families.{name}.{key}", text) for key, text in wrong.items()]
         if space is not None:
-            families.append(Family(name, space, _words(config) if given is not None else _WORDS[name]))
+            families.append(Family(name, space, _words(config) if given is not None else _default_words(name)))
     if problems:
         raise StudyFileError(f"study '{plan.name}'", problems)
     return tuple(families)
 
 
 def default_families(plan: Plan) -> dict[str, FamilyConfig]:
-    """LSTM, GRU and their hybrids; all other keys of the space stay those of the study.
+    """Each built-in cell alone, and hybrids of LSTM and GRU; all other keys of the space stay those of the study.
 
     Args:
         plan: Plan of the study. Families that need a second layer, branch or cell that the space does not have get the
@@ -99,8 +97,8 @@ def default_families(plan: Plan) -> dict[str, FamilyConfig]:
             "n_branches": _from_two(space["n_branches"]),
             "mixed": True,
         },
-        "fused": {"cell": "fused"},
     }
+    values |= {name: {"cell": name} for name in CELLS}  # LSTM and GRU stay in front
     return {name: task_of(plan).family.model_validate(replaced) for name, replaced in values.items()}
 
 
@@ -185,6 +183,13 @@ def _contains(values: Values, value: Any) -> bool:
         return False
     steps = (value - values.low) / (values.step or 1)
     return values.step is None or abs(steps - round(steps)) < 1e-8
+
+
+def _default_words(name: str) -> str:
+    if name in _HYBRIDS:
+        return _HYBRIDS[name]
+    cell = CELLS[name]
+    return ", ".join([f"only {cell.label} layers", *filter(None, [cell.summary])])
 
 
 def _words(config: FamilyConfig) -> str:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from lstmgru.specs import RecurrentSpec
+from lstmgru.specs.cells import CELLS
 from search.config.types import Strict
 from search.config.values import (
     Branches,
@@ -36,9 +37,11 @@ MOST_FAMILIES = 12
 
 FAMILIES = (
     "Families to compare, by name: the keys of `space` that differ from the study, and `mixed: true` to require at "
-    "least two different cells. `null`: LSTM only, GRU only, stacks of both, parallel branches of both, and fused "
-    "cells."
+    "least two different cells. `null`: each built-in cell alone, stacks of LSTM and GRU, and parallel branches of "
+    "different cells."
 )
+
+_CELLS = ", ".join(f"`{name}` ({cell.summary})" if cell.summary else f"`{name}`" for name, cell in CELLS.items())
 
 
 class SpaceConfig(Strict):
@@ -61,8 +64,8 @@ class SpaceConfig(Strict):
     )
     cell: Cells | None = Field(
         None,
-        description="Cell of a layer, chosen for each layer: `lstm`, `gru`, `fused` (the gates of GRU on the memory "
-        "of LSTM), or a cell registered from Python. `null`: the values of the preset.",
+        description=f"Cell of a layer, chosen for each layer: {_CELLS}, or a cell registered from Python. `null`: the "
+        "values of the preset.",
     )
     hidden_size: Width | None = Field(
         None,

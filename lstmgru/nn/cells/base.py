@@ -1,4 +1,4 @@
-"""The interface of a cell, and the shared parts of the built-in cells.
+"""The interface of a cell, and the shared parts of cells with a compiled kernel.
 
 A cell is a recurrent layer in one direction: ``forward(x, state)`` takes x: (B, T, inputs) and the state after an
 earlier sequence, or ``None``, and returns the outputs (B, T, hidden size) and the new state, a tuple of
@@ -47,8 +47,8 @@ class RecurrentDropout(nn.Module):
         return weight * self._mask
 
 
-class BuiltInCell(nn.Module, ABC):
-    """The base of the built-in cells, which run in a kernel or in torch's operations.
+class KernelCell(nn.Module, ABC):
+    """The base of cells that have a compiled kernel, and run in it or in torch's operations.
 
     Args:
         hidden_size: Features of the output.
@@ -80,7 +80,7 @@ class BuiltInCell(nn.Module, ABC):
         return outputs, tuple(after)
 
 
-class TorchLayer(BuiltInCell):
+class TorchLayer(KernelCell):
     """The base of LSTM and GRU: torch's weights, with dropout on the recurrent connections.
 
     Args:
@@ -101,7 +101,7 @@ class TorchLayer(BuiltInCell):
         initialize(self, hidden_size)
 
     def weights(self, recurrent: Tensor) -> list[Tensor]:
-        """All weights and biases, see :meth:`BuiltInCell.weights`."""
+        """All weights and biases, see :meth:`KernelCell.weights`."""
         return [self.weight_ih, recurrent, self.bias_ih, self.bias_hh]
 
 

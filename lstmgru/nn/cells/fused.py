@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lstmgru.nn.cells.base import BuiltInCell, initialize
+from lstmgru.nn.cells.base import KernelCell, initialize
 
 
 def _plain_fused(x: Tensor, w_ih: Tensor, w_hh: Tensor, b: Tensor, b_u: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
@@ -39,7 +39,7 @@ def fused_step(inputs: Tensor, recurrent: Tensor, c: Tensor) -> tuple[Tensor, Te
     return o * torch.tanh(c), c
 
 
-class FusedCell(BuiltInCell):
+class FusedCell(KernelCell):
     """GRU's reset and update gates on LSTM's memory cell and output gate. State: h and c.
 
     ::
@@ -72,5 +72,5 @@ class FusedCell(BuiltInCell):
         initialize(self, hidden_size)
 
     def weights(self, recurrent: Tensor) -> list[Tensor]:
-        """All weights and biases, see :meth:`BuiltInCell.weights`."""
+        """All weights and biases, see :meth:`KernelCell.weights`."""
         return [self.weight_ih, recurrent, self.bias, self.bias_u]

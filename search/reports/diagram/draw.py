@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from lstmgru.specs.cells import CELLS, find_cell
 from search.reports.diagram.boxes import Box, LayerBox, Network
 from search.reports.page import INK
 
@@ -120,10 +121,15 @@ _RECALL = 20.0
 _COLORS = {
     "data": ("#f0f0f0", "#555555"),
     "step": ("#ffffff", "#9a9a9a"),
-    "lstm": ("#dcecf7", "#0072b2"),
-    "gru": ("#fdf0d5", "#c98a00"),
-    "fused": ("#d9f1e9", "#009e73"),
 }
+_CELL_COLORS = (
+    ("#dcecf7", "#0072b2"),
+    ("#fdf0d5", "#c98a00"),
+    ("#d9f1e9", "#009e73"),
+    ("#f9e0d3", "#d55e00"),
+    ("#e3eefb", "#56b4e9"),
+)
+"""Of the built-in cells, in their order."""
 _OTHER_CELL = ("#f6e3ee", "#b4508f")
 
 
@@ -220,7 +226,7 @@ class _Picture:
 
     def _layer(self, left: float, width: float, layer: LayerBox) -> None:
         cell, size = layer.spec.cell, layer.spec.hidden_size
-        name = cell.upper() if cell in ("lstm", "gru") else cell
+        name = find_cell(cell).label
         if layer.spec.bidirectional:
             self.y += self._box(left, width, f"bi-{name}", (f"→ {size}", f"← {size}"), cell)
         else:
@@ -237,5 +243,9 @@ class _Picture:
         self.y = at + _RADIUS
 
     def _box(self, left: float, width: float, title: str, lines: tuple[str, ...], kind: str) -> float:
-        fill, stroke = _COLORS.get(kind, _OTHER_CELL)
+        fill, stroke = _COLORS.get(kind) or _cell_colors(kind)
         return self.canvas.box(left, self.y, width, title=title, lines=lines, fill=fill, stroke=stroke)
+
+
+def _cell_colors(name: str) -> tuple[str, str]:
+    return _CELL_COLORS[[*CELLS].index(name) % len(_CELL_COLORS)] if name in CELLS else _OTHER_CELL
