@@ -65,6 +65,7 @@ class WindowTensor:
         self._known = None if panel.known is None else torch.from_numpy(panel.known)
         self._mean, self._scale = torch.from_numpy(scaler.mean), torch.from_numpy(scaler.scale)
         self._log, self._by_series = scaler.log, scaler.by_series
+        self._floor = None if scaler.floor is None else torch.from_numpy(scaler.floor)
         self._inputs, self._tell_series = inputs, tell_series
         self._context_length = context_length
         self._span = torch.arange(-context_length, horizon)
@@ -75,6 +76,7 @@ class WindowTensor:
         for name in ("values", "static", "offsets", "_mean", "_scale", "_span"):
             setattr(self, name, getattr(self, name).to(device))
         self._known = None if self._known is None else self._known.to(device)
+        self._floor = None if self._floor is None else self._floor.to(device)
         self._windows = self._views()
 
     def _views(self) -> Tensor | None:
@@ -115,7 +117,10 @@ class WindowTensor:
     def _scaled(self, rows: Tensor, series: Tensor | None) -> Tensor:
         """Scale (batch, T + H, F) rows in place."""
         if self._log:
-            rows[..., : self._inputs.n_targets].log_()
+            targets = rows[..., : self._inputs.n_targets]
+            if self._floor is not None:
+                torch.maximum(targets, self._floor, out=targets)
+            targets.log_()
         if self._by_series:
             assert series is not None  # see gather
             return rows.sub_(self._mean[series, None]).div_(self._scale[series, None])

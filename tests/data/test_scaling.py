@@ -131,16 +131,21 @@ def test_a_constant_target_is_not_blown_up_and_a_covariate_that_was_constant_is_
 
 
 @pytest.mark.parametrize("value", [0.0, -2.0])
-def test_what_has_no_logarithm_is_refused(value: float) -> None:
+def test_what_has_no_logarithm_counts_as_the_smallest_value_and_a_stored_scaler_refuses_it(value: float) -> None:
     panel = make_panel((20,))
     scaler = Scaler.fit(panel, np.array([[0, 20]]), model(transform="log"))
     wrong = panel.values.copy()
     wrong[3, 0] = value
-    message = rf"a target has the value {value:g}, but only numbers above 0 have logarithms"
-    with pytest.raises(DataError, match=message):
-        scaler.transform(wrong)
-    with pytest.raises(DataError, match=message):
-        Scaler.fit(replace(panel, values=wrong), np.array([[0, 20]]), model(transform="log"))
+    smallest = wrong.copy()
+    smallest[3, 0] = panel.values[:, 0].min()
+    np.testing.assert_array_equal(scaler.transform(wrong), scaler.transform(smallest))
+    with pytest.raises(DataError, match=rf"a target has the value {value:g}, but only numbers above 0 have logarithms"):
+        Scaler.from_dict(scaler.to_dict()).transform(wrong)
+    fitted = Scaler.fit(replace(panel, values=wrong), np.array([[0, 20]]), model(transform="log"))
+    expected = np.where(wrong > 0, wrong, wrong[wrong > 0].min())
+    np.testing.assert_allclose(fitted.mean[0, 0], np.log(expected[:, 0]).mean(), rtol=1e-6)
+    with pytest.raises(DataError, match="a target has no value above 0 in the training part"):
+        Scaler.fit(replace(panel, values=-np.abs(wrong)), np.array([[0, 20]]), model(transform="log"))
 
 
 def test_covariates_need_no_logarithm() -> None:

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.studies import TINY, search_here, shop_table, write_study
 
 from lstmgru.errors import DataError
 from search.api import load_plan
 from search.cli.app import main
 from search.errors import StudyFileError
 from search.space.space import Settings
+from search.tasks.forecasting.plan import ForecastPlan
 from search.tasks.forecasting.words import split_lines
 from search.tasks.plan import Plan, identity
 
@@ -266,3 +268,28 @@ def test_what_a_study_chooses_does_not_give_way(
 ) -> None:
     with pytest.raises(DataError, match=message):
         monthly_study(tmp_path, lengths, *settings)
+
+
+def test_logarithms_are_decided_before_the_holdout(tmp_path: Path) -> None:
+    def positive(row: int) -> bool:
+        frame = shop_table().assign(sales=lambda table: table["sales"].mask(table.index == row, 0.0))
+        plan = load_plan(str(write_study(tmp_path, TINY, frame)))
+        assert isinstance(plan, ForecastPlan)
+        return plan.facts.positive
+
+    assert [positive(row) for row in (20, 179, 180, 199)] == [False, False, True, True]
+
+
+@pytest.mark.slow
+def test_values_without_a_logarithm_in_the_holdout_do_not_end_a_study(tmp_path: Path) -> None:
+    frame = shop_table().assign(sales=lambda table: table["sales"].mask(table.index.isin([185, 199]), 0.0))
+    text = TINY.replace("preset: small", "preset: small\n  transform: log\n  pooling: additive")
+    write_study(tmp_path, text.replace("trials: 4", "trials: 1\n  blend: off"), frame)
+
+    result = search_here(tmp_path, "run", "tiny.yaml")
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "tiny.bundle" in result.stdout
+    refused = search_here(tmp_path, "predict", "studies/tiny.bundle", "--data", "shop.csv")
+    assert refused.returncode == 2
+    assert "'sales' must be positive, as the model takes logarithms" in refused.stderr

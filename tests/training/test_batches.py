@@ -14,7 +14,6 @@ from helpers.panels import make_panel
 
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries, input_spec
-from lstmgru.errors import DataError
 from lstmgru.specs import ModelSpec, parse_branches
 
 if TYPE_CHECKING:
@@ -104,11 +103,16 @@ def test_with_and_without_views_the_windows_are_the_same(monkeypatch: pytest.Mon
     assert torch.equal(with_views.target, without.target)
 
 
-def test_what_has_no_logarithm_is_refused_before_any_window_is_read() -> None:
-    panel = make_panel((60,))
-    panel.values[59] = -1  # after the training part
-    with pytest.raises(DataError, match="only numbers above 0 have logarithms"):
-        windows_of(panel, transform="log", train=np.array([[0, 50]]))
+def test_what_has_no_logarithm_after_the_training_part_counts_as_the_smallest_value_of_it() -> None:
+    panel, other = make_panel((60,)), make_panel((60,))
+    panel.values[52] = -1
+    other.values[52] = other.values[:50].min()
+    train, cutoffs = np.array([[0, 50]]), torch.tensor([53, 55])
+
+    windows, expected = (windows_of(each, transform="log", train=train)[0].gather(cutoffs) for each in (panel, other))
+
+    assert torch.equal(windows.inputs.past, expected.inputs.past)
+    assert panel.values[52, 0] == -1, "the panel is not changed"
 
 
 def passes(

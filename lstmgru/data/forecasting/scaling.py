@@ -48,6 +48,14 @@ class TrainingRows:
 
         return np.sqrt(self._mean(squares, len(mean) > 1))
 
+    def smallest_above_0(self) -> Array:
+        """(F,) smallest positive values in original units; infinite without any."""
+        smallest = np.full(self._panel.values.shape[1], np.inf, np.float32)
+        for _, start, end in _blocks(self._train[:, 0], self._train[:, 1]):
+            values = self._panel.values[rows_between(start, end)]
+            smallest = np.minimum(smallest, np.where(values > 0, values, np.inf).min(axis=0))
+        return smallest
+
     def mean_size(self) -> _Float:
         """(1, F) mean absolute values of all rows."""
         return self._mean(lambda rows, series: np.abs(self._numbers(rows)), by_series=False)
@@ -120,6 +128,8 @@ class Scaler:
         log: Whether the logarithm of the targets is taken.
         static_mean: (S,) means of the static covariates.
         static_scale: (S,).
+        floor: (Y,) smallest positive values of the targets in training, for which others without a logarithm count when
+            windows are trained on and scored. A stored scaler has none, and refuses them.
     """
 
     mean: Array
@@ -128,6 +138,7 @@ class Scaler:
     log: bool
     static_mean: Array
     static_scale: Array
+    floor: Array | None = None
 
     @classmethod
     def fit(cls, panel: SeriesPanel, train: Rows, model: ModelSpec | None = None) -> Self:
@@ -143,12 +154,15 @@ class Scaler:
             model: The architecture; ``None`` for mean 0 and deviation 1 over all rows.
 
         Raises:
-            DataError: A target whose logarithm is needed is not positive.
+            DataError: A target whose logarithm is needed has no positive value.
         """
         log, difference = (model.log, model.difference) if model else (False, False)
         kind = model.normalization if model else "fold"
         n_targets, own = panel.n_targets, kind in ("series", "last") and len(panel) > 1
-        rows = TrainingRows(panel, train, lambda numbers: _with_logarithms(numbers, n_targets) if log else numbers)
+        floor = _floor(TrainingRows(panel, train, lambda numbers: numbers), n_targets) if log else None
+        rows = TrainingRows(
+            panel, train, lambda numbers: _with_logarithms(numbers, n_targets, floor) if log else numbers
+        )
         mean, scale = _moments(rows, n_targets)
         if own:
             mean, scale = _with_own(mean, scale, n_targets, rows)
@@ -166,6 +180,7 @@ class Scaler:
             n_targets,
             log,
             *_static_moments(panel),
+            floor,
         )
 
     @property
@@ -179,7 +194,7 @@ class Scaler:
         Raises:
             DataError: A target whose logarithm is needed is not positive.
         """
-        if self.log:
+        if self.log and self.floor is None:
             _check_positive(values[:, : self.n_targets])
 
     def transform(self, values: Array, series: npt.NDArray[np.int64] | None = None) -> Array:
@@ -193,7 +208,7 @@ class Scaler:
             DataError: A target whose logarithm is needed is not positive.
         """
         if self.log:
-            values = _with_logarithms(values, self.n_targets)
+            values = _with_logarithms(values, self.n_targets, self.floor)
         return (values - self._of(self.mean, series)) / self._of(self.scale, series)
 
     def inverse_targets(self, values: Array, series: npt.NDArray[np.int64] | None = None) -> Array:
@@ -234,12 +249,28 @@ class Scaler:
 _Values = TypeVar("_Values", Array, _Float)
 
 
-def _with_logarithms(values: _Values, n_targets: int) -> _Values:
+def _with_logarithms(values: _Values, n_targets: int, floor: Array | None) -> _Values:
     targets = values[:, :n_targets]
-    _check_positive(targets)
+    if floor is None:
+        _check_positive(targets)
     logarithms = values.copy()
-    logarithms[:, :n_targets] = np.log(targets)
+    logarithms[:, :n_targets] = np.log(targets if floor is None else np.maximum(targets, floor))
     return logarithms
+
+
+def _floor(rows: TrainingRows, n_targets: int) -> Array:
+    """(Y,) smallest positive values of the targets.
+
+    Raises:
+        DataError: There is none.
+    """
+    floor = rows.smallest_above_0()[:n_targets]
+    if np.isinf(floor).any():
+        raise DataError(
+            "a target has no value above 0 in the training part, but only such numbers have logarithms; choose a "
+            "transform without log"
+        )
+    return floor
 
 
 def _check_positive(targets: Array | _Float) -> None:

@@ -23,7 +23,7 @@ class DataFacts:
     Attributes:
         n_targets: Y.
         n_series: Series of the panel.
-        positive: Whether all targets are above 0, so that they have logarithms.
+        positive: Whether all targets are above 0 before the holdout, so that they have logarithms.
         room: Longest context for which every fold has enough training windows; ``None``: any is, or none.
         longest: Longest context for which every fold has a training window at all, 0 for none; ``None``: any is.
         calendar_season: Steps in the usual season of the frequency, for studies without a season.
@@ -43,9 +43,9 @@ def facts_of(panel: SeriesPanel, config: ForecastStudyConfig) -> DataFacts:
     """What a space depends on."""
     from lstmgru.data.tables.frequency import default_season_length
 
-    positive = bool((panel.values[:, : panel.n_targets] > 0).all())
     season, splits = default_season_length(panel.frequency), _splits(panel, config)
-    counts = tuple(map(_are_counts, targets_before_holdout(panel, splits).T))
+    targets = targets_before_holdout(panel, splits)
+    counts, positive = tuple(map(_are_counts, targets.T)), bool((targets > 0).all())
     return DataFacts(panel.n_targets, len(panel), positive, *_room(panel, config, splits), season, counts)
 
 

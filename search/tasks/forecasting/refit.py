@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from lstmgru.data.tables.writers import write_csv, write_text
+from lstmgru.errors import DataError
 from lstmgru.evaluation.baselines import FittedBaseline
 from lstmgru.evaluation.blending import blended, blended_folds, same_shapes
 from search.errors import NoTrialCompleted
@@ -259,7 +261,9 @@ def _write_attention(job: ForecastJob, bundle: ForecastBundle) -> None:
 
     path = job.report / ATTENTION_TABLE
     path.unlink(missing_ok=True)
-    if any(member.has_attention for member in bundle.networks):
+    if not any(member.has_attention for member in bundle.networks):
+        return
+    with suppress(DataError):  # the last rows may hold values that a model with logarithms refuses
         write_csv(attention_table(bundle), path)
 
 
