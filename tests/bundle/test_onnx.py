@@ -49,13 +49,11 @@ INTERVALS, SCALED, MISSING = (
 )  # fmt: skip
 QUANTILES = {"quantiles": ForecastSpec(HORIZON).quantiles}
 
-FAST: list[tuple[str, InputSpec, dict[str, Any]]] = [
+CASES: list[tuple[str, InputSpec, dict[str, Any]]] = [
     ("bi-lstm(4) | fused(5)", EVERYTHING, {
         "pooling": "additive", "series_embedding": 3, "transform": "log", "decoder": "parallel", "linear_path": True,
         "convolution": 3, **MISSING,
     }),
-]  # fmt: skip
-SLOW: list[tuple[str, InputSpec, dict[str, Any]]] = [
     ("gru(4)", MANY, {
         "channels": "independent", "normalization": "last", "segment_length": 2, "decoder": "recurrent", **QUANTILES,
         **INTERVALS, "minimum": (None, 26.0),
@@ -99,9 +97,8 @@ SLOW: list[tuple[str, InputSpec, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("branches", "inputs", "settings"), [*FAST, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("branches", "inputs", "settings"), CASES)
 def test_onnx_runtime_forecasts_what_torch_forecasts(
     branches: str, inputs: InputSpec, settings: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -131,8 +128,7 @@ def check_nodes(path: Path, model: BlendedForecaster) -> None:
 
 
 def test_the_architectures_of_that_table_have_every_option() -> None:
-    cases = [*FAST, *SLOW]
-    specs = [forecaster(branches, inputs, **settings).members[0].network.spec for branches, inputs, settings in cases]
+    specs = [forecaster(branches, inputs, **settings).members[0].network.spec for branches, inputs, settings in CASES]
     for name, valid in (
         ("merge", MERGES), ("pooling", POOLINGS), ("decoder", DECODERS), ("channels", CHANNELS),
         ("normalization", NORMALIZATIONS), ("transform", TRANSFORMS), ("residual", (True, False)),
@@ -317,9 +313,6 @@ def test_a_model_that_cannot_be_exported_is_one_line(cell: str, match: str, tmp_
 @pytest.mark.usefixtures("_registered")
 def test_a_bundle_without_its_onnx_file_says_why(tmp_path: Path) -> None:
     bundle = bundle_of(make_panel((60,)), model_of("unexportable(4)"))
-    with pytest.raises(BundleError, match="cannot be exported to ONNX"):
-        save_bundle(tmp_path / "bundle", bundle)
-    assert not (tmp_path / "bundle").exists()
     saved = save_bundle(tmp_path / "bundle", bundle, onnx="try")
     assert saved.onnx_problem is not None
     assert saved.onnx_problem.startswith("the model cannot be exported to ONNX: ")

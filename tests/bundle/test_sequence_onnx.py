@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.custom_cells import Unexportable
 from helpers.lazy import LazyModule
 from helpers.onnx_models import operators, run
 from helpers.sequence_bundles import LENGTH, label_bundle_of, long_table, model_of, sequences_of, text_table, wide_table
@@ -18,19 +17,25 @@ from helpers.sequence_bundles import LENGTH, label_bundle_of, long_table, model_
 from lstmgru.bundle import SequenceBundle, load_bundle, save_bundle
 from lstmgru.bundle.onnx.export import BATCH_SIZES, TOLERANCE, compare, export_onnx
 from lstmgru.errors import BundleError
-from lstmgru.specs import HEADS, MERGES, POOLINGS, SEQUENCE_NORMALIZATIONS, TOKENS, SequenceModelSpec, cells
+from lstmgru.specs import HEADS, MERGES, POOLINGS, SEQUENCE_NORMALIZATIONS, TOKENS, SequenceModelSpec
 from lstmgru.specs.cells import CELLS
 
 onnx = LazyModule("onnx")
 onnxruntime = LazyModule("onnxruntime")
 
 
-FAST: list[tuple[str, str, dict[str, Any]]] = [
-    ("classes", "bi-fused(4) > lstm(5)", {
-        "pooling": "additive", "segment_length": 3, "normalization": "sequence", "convolution": 2, "fcn_filters": 4,
-    }),
-]  # fmt: skip
-SLOW: list[tuple[str, str, dict[str, Any]]] = [
+CASES: list[tuple[str, str, dict[str, Any]]] = [
+    (
+        "classes",
+        "bi-fused(4) > lstm(5)",
+        {
+            "pooling": "additive",
+            "segment_length": 3,
+            "normalization": "sequence",
+            "convolution": 2,
+            "fcn_filters": 4,
+        },
+    ),
     (
         "classes",
         "bi-lstm(4) > gru(5)",
@@ -60,9 +65,8 @@ def bundle_of(kind: str, branches: str, **spec: Any) -> SequenceBundle:
     return label_bundle_of(sequences, model_of(branches, **spec))
 
 
-@pytest.mark.parametrize(
-    ("kind", "branches", "spec"), [*FAST, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "branches", "spec"), CASES)
 def test_onnx_runtime_labels_as_torch_does(kind: str, branches: str, spec: dict[str, Any], tmp_path: Path) -> None:
     bundle = bundle_of(kind, branches, **spec)
     model, path = bundle.servable, tmp_path / "model.onnx"
@@ -96,7 +100,7 @@ def check_nodes(path: Path, bundle: SequenceBundle) -> None:
 
 def test_the_architectures_of_that_table_have_every_option() -> None:
     specs: list[SequenceModelSpec] = [
-        bundle_of(kind, branches, **spec).networks[0].model_spec for kind, branches, spec in FAST + SLOW
+        bundle_of(kind, branches, **spec).networks[0].model_spec for kind, branches, spec in CASES
     ]
     for name, valid in (
         ("merge", MERGES), ("pooling", POOLINGS), ("head", HEADS), ("normalization", SEQUENCE_NORMALIZATIONS),
@@ -211,12 +215,3 @@ def test_a_distance_of_numbers_is_one_of_standard_deviations() -> None:
     model = bundle_of("numbers", "gru(4)").servable
     found = model.distance((torch.tensor([1.0, 5.0]),), (torch.tensor([1.0, 3.0]),), {})
     assert found == pytest.approx((2, 2 / model.label_scale))
-
-
-def test_a_bundle_without_its_onnx_file_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cells, "_registered", {"unexportable": Unexportable})
-    saved = save_bundle(tmp_path / "bundle", bundle_of("classes", "unexportable(4)"), onnx="try")
-    assert str(saved.onnx_problem).startswith("the model cannot be exported to ONNX: ")
-    card = (saved.directory / "MODEL_CARD.md").read_text()
-    assert "- There is no ONNX model: the model cannot be exported to ONNX: " in card
-    assert not (saved.directory / "model.onnx").exists()

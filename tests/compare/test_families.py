@@ -97,7 +97,7 @@ def test_every_family_can_be_expressed_in_every_preset(study: str, preset: str, 
 
     assert [family.name for family in families] == ["lstm", "gru", "stacked", "parallel", "fused"]
     for family in families:
-        for found, parameters in suggested(family.space, 20):
+        for found, parameters in suggested(family.space, 8):
             assert family_of(found, families) is family
             assert family.space.suggest(FixedTrial(parameters))[0] == found
 

@@ -11,7 +11,6 @@ from helpers.comparisons import make_baseline, make_counts, make_family, make_la
 from search.compare.results import FamilyResult
 from search.compare.strengths import RULES, advise, class_traits, judge, with_traits
 from search.tasks.compare import ClassScore, ContextScore, LengthScore, Terms
-from search.tasks.forecasting.compare import context_scores
 
 WINDOWS = Terms("mae", "windows")
 OTHERS = (make_family("gru"), make_family("fused"))
@@ -288,24 +287,3 @@ def test_advice_on_a_baseline_says_what_it_is_as_good_as() -> None:
 
     assert accuracy.reason == "gru is not better on the holdout, 0.9 against 0.8"
     assert speed.reason == "fastest prediction, 0.1 ms; on the holdout at least as good as gru"
-
-
-# --- contexts ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("trials", "expected"),
-    [
-        ([], []),
-        ([(14, 2.0)], [(14, 14, 1, 2.0)]),
-        ([(14, 2.0), (7, 3.0), (14, 4.0), (14, 9.0)], [(7, 7, 1, 3.0), (14, 14, 3, 4.0)]),
-        (
-            [(length, float(length)) for length in range(1, 10)],
-            [(1, 3, 3, 2.0), (4, 6, 3, 5.0), (7, 9, 3, 8.0)],
-        ),
-    ],
-)
-def test_scores_are_put_together_by_context(
-    trials: list[tuple[int, float]], expected: list[tuple[int, int, int, float]]
-) -> None:
-    assert list(context_scores(trials)) == [ContextScore(*each) for each in expected]

@@ -90,8 +90,8 @@ def overlapping(generator: np.random.Generator, count: int, overlap: int) -> np.
     return np.convolve(generator.normal(size=count + overlap - 1), np.ones(overlap) / overlap, "valid")
 
 
-@each_row("correlation", [0.0, 0.5, 0.8, 0.9, 0.95])
-@each_row("count", [5, 8, 15, 30, 60])
+@each_row("correlation", [0.0, 0.5, 0.95])
+@each_row("count", [5, 15, 60])
 def test_equal_forecasters_are_rarely_called_different(count: int, correlation: float) -> None:
     generator = np.random.default_rng(count)
     found = [interval(autoregressive(generator, count, correlation)) for _ in range(400)]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from lstmgru.bundle import load_bundle
 from lstmgru.bundle.files import write_manifest
+from lstmgru.errors import BundleError
 
 
 def edit(*path: str | int, to: Any) -> Callable[[Path], None]:
@@ -27,6 +32,15 @@ def edit(*path: str | int, to: Any) -> Callable[[Path], None]:
         renew_manifest(folder)
 
     return change
+
+
+def check_that_it_is_refused(saved: Path, folder: Path, damage: Callable[[Path], None], match: str) -> None:
+    """In one line, after a change of a copy in that folder."""
+    copy = Path(shutil.copytree(saved, folder / saved.name))
+    damage(copy)
+    with pytest.raises(BundleError, match=match) as caught:
+        load_bundle(copy)
+    assert "\n" not in str(caught.value)
 
 
 def renew_manifest(folder: Path) -> None:
