@@ -22,6 +22,8 @@ from search.cli.ui import ui
 from search.errors import SearchError, printable
 from search.executors.interruption import end_on_signals, exit_code
 
+_LONGEST_LINE = 800
+
 app = typer.Typer(
     name="search",
     no_args_is_help=True,
@@ -72,7 +74,7 @@ def main() -> NoReturn:
         finally:
             sys.stdout.flush()  # raises what would be raised after the end of the program
     except (SearchError, LstmGruError) as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
+        print(f"error: {printable(_brief(str(error)))}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 2))
     except OSError as error:
         # Anything that the system refuses, such as a full disk or a missing permission.
@@ -82,6 +84,12 @@ def main() -> NoReturn:
     except SystemExit as end:
         sys.exit(exit_code() if end.code == 130 else end.code)  # 130 is what Typer makes of any interruption
     sys.exit(0)
+
+
+def _brief(message: str) -> str:
+    """A message without the middle of lines that quote an endless cell or name; their end is the way out."""
+    lines = message.split("\n")
+    return "\n".join(line if len(line) <= _LONGEST_LINE else f"{line[:200]} … {line[-180:]}" for line in lines)
 
 
 def _refused(error: OSError) -> int:

@@ -521,6 +521,17 @@ def test_a_mistake_costs_no_trial_and_no_model(
     assert_holds(refused(tmp_path, arguments, monkeypatch, capsys), message)
 
 
+def test_a_message_quotes_the_ends_of_an_endless_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_study(tmp_path)
+    lines = (tmp_path / "shop.csv").read_text().splitlines()
+    lines[5] = ",".join([*lines[5].split(",")[:2], "x" * 100_000])
+    (tmp_path / "shop.csv").write_text("\n".join(lines) + "\n")
+    message = refused(tmp_path, ("check", "tiny.yaml"), monkeypatch, capsys)
+    assert_holds(message, ("shop.csv: column 'visitors' must hold numbers but row 5 is 'xxx", "correct the cell"))
+
+
 JOURNALS = [
     (b"notes\n", "line 1"),
     (b"notes without an end", "line 1"),
