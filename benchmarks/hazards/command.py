@@ -27,7 +27,7 @@ EXIT_CODES = {0, 1, 2, 129, 130, 143}
 LONGEST = 240.0
 """Seconds after which a run hangs."""
 
-_LONGEST_LINE = 2000
+_LONGEST_LINE = 1000
 
 _PRELOAD = ["search.run.runner", "lstmgru.training.fit_forecasts", "numba", "lstmgru.bundle.save", "torch.onnx"]
 

@@ -150,7 +150,9 @@ def bytes_of_a_table(rng: random.Random, folder: Path) -> str:
 def texts(rng: random.Random, folder: Path) -> str:
     """Texts and classes that are empty, endless, rare, equal or markup."""
     folder.mkdir(parents=True)
-    kinds = rng.choice([["a", "b"], ["a"], list(_NAMES[:4]), list(_NAMES), [str(number) for number in range(150)], ["", "b"]])
+    kinds = rng.choice(
+        [["a", "b"], ["a"], list(_NAMES[:4]), list(_NAMES), [str(number) for number in range(150)], ["", "b"]]
+    )
     cells = rng.choice(
         [["plain words"], list(_CELLS), [""], ["x" * 200_000, "y"], ["\U0001f600" * 50, "क्षि", "漢字" * 99]]
     )
