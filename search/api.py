@@ -86,8 +86,8 @@ def run_study(
 ) -> StudyResult:
     """Run or resume a study, as ``python -m search run`` does, without output.
 
-    With more than one job, a script must call it under ``if __name__ == "__main__":``, because each worker imports the
-    script. A notebook need not.
+    With more than one job or a time limit, a script must call it under ``if __name__ == "__main__":``, because each
+    worker imports the script. A notebook need not.
 
     Args:
         study: Path of a study file or name of a study in ``studies/``; ``None``: the weather study.

@@ -17,15 +17,16 @@ EXECUTORS = {
 """Name of an executor → its class, which is imported when it is used."""
 
 
-def executor_name(wanted: str, jobs: int, *, separate: bool = False) -> str:
+def executor_name(wanted: str, jobs: int, *, separate: bool = False, limited: bool = False) -> str:
     """The executor of a number of jobs.
 
     Args:
-        wanted: Its name, or ``auto``: worker processes for several jobs at a time.
+        wanted: Its name, or ``auto``: worker processes for several jobs at a time, or with a time limit.
         jobs: How many run at once.
         separate: Jobs must not run in this process, even one at a time.
+        limited: There is a time limit: a job that ignores its end can only be ended with its worker.
     """
-    workers = "processes" if jobs > 1 or separate else IN_PROCESS
+    workers = "processes" if jobs > 1 or separate or limited else IN_PROCESS
     return workers if wanted == "auto" or (wanted == IN_PROCESS and separate) else wanted
 
 

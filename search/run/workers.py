@@ -66,7 +66,8 @@ def make_study_executor(plan: Plan, *, separate: bool = False) -> Executor:
 
 
 def _executor_name(plan: Plan, *, separate: bool) -> str:
-    return executor_name(plan.config.search.executor, plan.jobs, separate=separate)
+    search = plan.config.search
+    return executor_name(search.executor, plan.jobs, separate=separate, limited=search.timeout is not None)
 
 
 def check_registered(plan: Plan, *, separate: bool = False) -> None:
@@ -89,5 +90,6 @@ def check_registered(plan: Plan, *, separate: bool = False) -> None:
         except (pickle.PicklingError, AttributeError) as error:
             raise SearchError(
                 f"the {kind} {name!r} cannot be sent to worker processes: its {what} {value.__qualname__} must be "
-                "defined at the top level of a module; move it there, or search with one job"
+                "defined at the top level of a module; move it there, or search in this process (search.jobs: 1, "
+                "search.executor: in_process)"
             ) from error

@@ -86,22 +86,24 @@ def executor(request: pytest.FixtureRequest, modules: tuple[str, ...]) -> Iterat
 
 
 @pytest.mark.parametrize(
-    ("wanted", "jobs", "separate", "name"),
+    ("wanted", "jobs", "separate", "limited", "name"),
     [
-        ("auto", 1, False, "in_process"),
-        ("auto", 2, False, "processes"),
-        ("auto", 1, True, "processes"),
-        ("processes", 1, False, "processes"),
-        ("in_process", 1, False, "in_process"),
-        ("in_process", 1, True, "processes"),
-        ("another", 1, True, "another"),
-        ("another", 4, False, "another"),
+        ("auto", 1, False, False, "in_process"),
+        ("auto", 2, False, False, "processes"),
+        ("auto", 1, True, False, "processes"),
+        ("auto", 1, False, True, "processes"),  # only a worker can be ended
+        ("processes", 1, False, False, "processes"),
+        ("in_process", 1, False, False, "in_process"),
+        ("in_process", 1, False, True, "in_process"),
+        ("in_process", 1, True, False, "processes"),
+        ("another", 1, True, True, "another"),
+        ("another", 4, False, False, "another"),
     ],
 )
 def test_the_executor_is_the_wanted_one_and_jobs_that_must_be_separate_have_a_worker(
-    wanted: str, jobs: int, separate: bool, name: str
+    wanted: str, jobs: int, separate: bool, limited: bool, name: str
 ) -> None:
-    assert executor_name(wanted, jobs, separate=separate) == name
+    assert executor_name(wanted, jobs, separate=separate, limited=limited) == name
 
 
 def test_a_job_reports_and_returns(executor: Executor) -> None:

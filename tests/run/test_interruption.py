@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 from helpers.drivers import plan_of
-from helpers.studies import TINY, search, search_here, shown, start, write_study
+from helpers.studies import TINY, program_environment, search, search_here, shown, start, write_study
 
 from search.run.progress import Progress, SilentListener
 from search.run.runner import run
@@ -200,3 +201,46 @@ def test_a_time_budget_is_kept_refit_and_export_included(tmp_path: Path, seconds
     assert abs(took - seconds) <= 10
     assert shown(tmp_path)["holdout"] is not None
     assert states(tmp_path)["RUNNING"] == 0
+
+
+HANGS = """\
+import time
+
+from torch import nn
+
+from lstmgru import register_cell
+from search import run_study
+
+
+class Sleeper(nn.Module):
+    def __init__(self, input_size, hidden_size, recurrent_dropout=0.0):
+        super().__init__()
+        self.map = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x, state=None):
+        if self.training:
+            time.sleep(1000)
+        return self.map(x), ()
+
+
+if __name__ == "__main__":
+    register_cell("sleeper", Sleeper)
+    run_study("tiny.yaml", timeout=80, jobs=1, overrides=["space.cell=sleeper", "tracking.enabled=false"])
+"""
+
+
+@pytest.mark.slow
+def test_a_trial_that_hangs_is_ended_at_the_time_limit_and_says_why_also_with_one_job(tmp_path: Path) -> None:
+    write_study(tmp_path)
+    (tmp_path / "own.py").write_text(HANGS)
+    began = time.monotonic()
+    result = subprocess.run(
+        [sys.executable, "own.py"], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
+        env=program_environment(),
+    )  # fmt: skip
+    took = time.monotonic() - began
+    assert result.returncode == 0, result.stderr
+    assert took <= 80 + 30, "5 s of grace, and a new worker that starts on a busy machine"
+    [trial] = [trial for trial in shown(tmp_path)["trials"] if trial["state"] != "WAITING"]
+    assert trial["state"] == "FAIL"
+    assert "and the job did not stop within 5 s: its worker was killed" in trial["reason"]

@@ -232,7 +232,7 @@ class _UntilThePlan(Notes):
 def test_the_time_limit_is_a_total_over_all_runs(tmp_path: Path) -> None:
     drive(tmp_path, "search.trials=1").set("elapsed", 3599.0)
     listener = _UntilItIsSaid("the time budget of 3600 s ended the search after 1 of 3 trials; rerun with a longer ")
-    plan = plan_of(tmp_path, "search.trials=3", "search.timeout=3600")
+    plan = plan_of(tmp_path, "search.trials=3", "search.timeout=3600", "search.executor=in_process")
     with pytest.raises(_Stopped):
         run(plan, folder=tmp_path, fresh=False, listener=listener)
 
