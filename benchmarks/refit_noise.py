@@ -50,7 +50,8 @@ def score_linear(plan: Plan) -> float:
     longest = plan.longest_context
     holdout = make_evaluation(plan.panel, plan.splits.holdout, plan.forecast, context_length=longest, stride=1)
     linear = fit_baseline("linear", plan.panel, plan.splits.holdout, plan.forecast, longest)
-    return holdout.score(plan.forecast.metric, forecaster(plan.panel, linear)(holdout.cutoffs))
+    forecast = forecaster(plan.panel, linear, forecast=plan.forecast)(holdout.cutoffs)
+    return holdout.score(plan.forecast.metric, forecast)
 
 
 def refits(plan: Plan, candidates: int, seeds: int, ema_decay: float | None) -> Iterator[float]:

@@ -55,7 +55,7 @@ def forecasters(plan: ForecastPlan) -> dict[str, Forecaster]:
     for name in baseline_names(plan.panel):
         data = (plan.panel, plan.splits.holdout, plan.forecast, plan.longest_context, plan.config.data.short_series)
         try:
-            found[name] = forecaster(plan.panel, fit_baseline(name, *data, TimeLimit(LIMIT)))
+            found[name] = forecaster(plan.panel, fit_baseline(name, *data, TimeLimit(LIMIT)), forecast=plan.forecast)
         except BaselineTooSlow:
             continue
     return found

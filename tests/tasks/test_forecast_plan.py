@@ -271,13 +271,15 @@ def test_what_a_study_chooses_does_not_give_way(
 
 
 def test_logarithms_are_decided_before_the_holdout(tmp_path: Path) -> None:
-    def positive(row: int) -> bool:
+    def positive(row: int) -> tuple[bool, int]:
         frame = shop_table().assign(sales=lambda table: table["sales"].mask(table.index == row, 0.0))
-        plan = load_plan(str(write_study(tmp_path, TINY, frame)))
+        plan = load_plan(str(write_study(tmp_path, TINY.replace("small", "standard"), frame)))
         assert isinstance(plan, ForecastPlan)
-        return plan.facts.positive
+        said = [note for note in plan.notes if note.startswith("sales is above 0 before the holdout, but not in it")]
+        return plan.facts.positive, len(said)
 
-    assert [positive(row) for row in (20, 179, 180, 199)] == [False, False, True, True]
+    assert [positive(row) for row in (20, 179, 180, 199)] == [(False, 0), (False, 0), (True, 1), (True, 1)]
+    assert positive(200) == (True, 0)
 
 
 @pytest.mark.slow

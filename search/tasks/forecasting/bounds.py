@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lstmgru.data.forecasting.series import SeriesPanel
     from lstmgru.data.forecasting.splits import Splits
     from lstmgru.specs import ForecastSpec
+    from search.space.space import SearchSpace
     from search.tasks.forecasting.config import ForecastStudyConfig
 
 
@@ -46,6 +47,28 @@ def counts_note(config: ForecastStudyConfig, panel: SeriesPanel, forecast: Forec
     note = (
         f"{listed(names)} {_are(names)} counted in whole numbers from 0: forecasts and intervals are at least 0; "
         "forecast.minimum: null removes the bound"
+    )
+    return (note,)
+
+
+def logarithms_note(panel: SeriesPanel, space: SearchSpace, positive: bool) -> tuple[str, ...]:
+    """That targets have values without a logarithm in the holdout only, where models take logarithms.
+
+    Args:
+        panel: The data.
+        space: The search space.
+        positive: Whether all targets are above 0 before the holdout.
+    """
+    transforms = space["transform"].values or ()
+    if not positive or not any("log" in str(name) for name in transforms):
+        return ()
+    values = panel.values[panel.observed, : panel.n_targets]
+    names = [target for target, column in zip(panel.schema.targets, values.T, strict=True) if (column <= 0).any()]
+    if not names:
+        return ()
+    note = (
+        f"{listed(names)} {_are(names)} above 0 before the holdout, but not in it: models with logarithms count such "
+        "values as the smallest before, and predict leaves out series with them; space.transform: none avoids it"
     )
     return (note,)
 

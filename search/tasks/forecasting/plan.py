@@ -12,7 +12,7 @@ from lstmgru.specs import ForecastSpec
 from search.config.study_config import StudyConfig
 from search.errors import StudyFileError
 from search.space.space import SearchSpace
-from search.tasks.forecasting.bounds import check_bounds, counts_note
+from search.tasks.forecasting.bounds import check_bounds, counts_note, logarithms_note
 from search.tasks.forecasting.checks import check_splits
 from search.tasks.forecasting.config import ForecastStudyConfig
 from search.tasks.forecasting.data import ForecastData
@@ -219,6 +219,7 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
             *_giving_way(config, space, context_lengths(forecast.horizon, usual)[0], written),
             *notes,
             *counts_note(config, panel, forecast),
+            *logarithms_note(panel, space, facts.positive),
             *leaks(panel, splits, forecast),
         ),
     )
