@@ -203,6 +203,31 @@ def test_an_earlier_blend_is_kept_where_another_one_is_not_clearly_better(folder
     assert found.weights == members_of(store.record())
 
 
+def test_every_network_of_a_blend_is_trained_again_as_its_own_trial_and_scored_before_the_holdout(
+    folder: Path, tmp_path: Path
+) -> None:
+    store, paths = copy_of(folder, tmp_path), StudyPaths(tmp_path, "tiny")
+    single = store.record().blend.single  # type: ignore[union-attr]
+    for path in paths.predictions.glob("baseline-*"):
+        path.unlink()  # so that the blend is one of networks
+    store.set("blend", {**store.get("blend"), "members": []})
+    record = finish(tmp_path, *SETTINGS).record()
+    trials = {trial.number: kept(tmp_path, f"trial-{trial.number:05d}") for trial in record.complete}
+    bundle: Any = load_bundle(paths.bundle)
+    weights, _ = greedy(trials, truth_of(plan_of(tmp_path, *SETTINGS)))
+    assert {member.trial: member.weight for member in bundle.networks} == pytest.approx(weights)
+    assert len(weights) > 1
+    for member in bundle.networks:
+        trial = store.trial(member.trial)
+        epochs = round(float(np.median(trial.user_attrs["result"]["best_epochs"])))
+        assert (member.train_spec.max_epochs, member.train_spec.seed) == (epochs, trial.user_attrs["seed"])
+        assert member.model_spec.branches[0][0].hidden_size == trial.params["hidden_size_1"]
+        assert member.score == pytest.approx(trial.value)
+    assert record.blend is not None
+    assert record.blend.single == single
+    assert bundle.provenance["trained_on"] == "everything"
+
+
 def test_a_network_that_the_time_left_of_a_blend_does_not_replace_a_better_blend(folder: Path, tmp_path: Path) -> None:
     store, notes = copy_of(folder, tmp_path), Notes()
     paths, before = StudyPaths(tmp_path, "tiny"), store.record()
