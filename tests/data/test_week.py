@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.forecasting.panel import build_panel
 from lstmgru.data.tables.frequency import infer_frequency, parse_frequency
@@ -39,8 +40,8 @@ def found(times: Times, given: str = "auto", timezone: str | None = None) -> str
     return infer_frequency(times, np.array([0, len(times)]), given, timezone=timezone)[0]
 
 
-@pytest.mark.parametrize("alias", WEEKS)
-@pytest.mark.parametrize("timezone", [None, "Europe/Paris"])
+@each_row("alias", WEEKS)
+@each_row("timezone", [None, "Europe/Paris"])
 def test_a_week_is_found_with_and_without_gaps_and_continued(alias: str, timezone: str | None) -> None:
     times = rows_of(alias, timezone=timezone)
     holes = np.delete(times, np.arange(3, len(times) - 3, 23))
@@ -71,8 +72,8 @@ def test_shops_may_have_rows_at_their_own_hour() -> None:
     assert infer_frequency(both, np.array([0, len(morning), len(both)]))[0] == "MON-SAT"
 
 
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize(("step", "weeks", "missing"), [("D", 4, 0.1), ("D", 8, 0.3), ("h", 4, 0.15), ("h", 9, 0.4)])
+@each_row("seed", range(5))
+@each_row(("step", "weeks", "missing"), [("D", 4, 0.1), ("D", 8, 0.3), ("h", 4, 0.15), ("h", 9, 0.4)])
 def test_rows_that_are_missing_by_chance_make_no_week(step: str, weeks: int, missing: float, seed: int) -> None:
     times = pd.date_range("2020-01-01", periods=weeks * 7 * (24 if step == "h" else 1), freq=step)
     kept = np.random.default_rng(seed).random(len(times)) >= missing

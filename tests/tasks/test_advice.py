@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.errors import LstmGruError
 from search.api import load_plan
@@ -111,9 +112,7 @@ ADVICE: list[tuple[str, Table, list[str], str, list[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("content", "settings", "message", "way_out"), [each[1:] for each in ADVICE], ids=[each[0] for each in ADVICE]
-)
+@each_row(("content", "settings", "message", "way_out"), [each[1:] for each in ADVICE])
 def test_advice_leads_to_a_valid_study(
     tmp_path: Path, content: Table, settings: list[str], message: str, way_out: list[str]
 ) -> None:
