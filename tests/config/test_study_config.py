@@ -196,6 +196,7 @@ FULL: dict[str, dict[str, Any]] = {
         "timeout": "1h30m",
         "seed": 7,
         "jobs": 2,
+        "executor": "processes",
         "objectives": ["latency", "score"],
         "bounds": ["latency <= 2ms", "n_parameters <= 50000", "train_seconds <= 1.5s"],
         "prefer": {"score": 3, "latency": 0.5},
