@@ -16,9 +16,10 @@ from pydantic_core import PydanticUndefined
 from lstmgru.data.forecasting.windows import evaluation_cutoffs
 from lstmgru.data.sequences.datasets import LABELLED_DATASETS
 from lstmgru.data.tables.datasets import DATASETS
+from lstmgru.evaluation.metrics import find_metric, metric_names
 from search.config.validation import config_fields
 from search.errors import StudyFileError
-from search.tasks import make_plan
+from search.tasks import TASKS, make_plan
 from search.tasks.forecasting.config import ForecastStudyConfig
 from search.tasks.sequences.config import SequenceStudyConfig
 from search.tasks.sequences.plan import SequencePlan
@@ -125,6 +126,17 @@ def test_the_page_documents_every_key_with_its_default_and_its_meaning() -> None
     of_labels = described(SequenceStudyConfig)
     assert known == described(ForecastStudyConfig)
     assert own == {key: rest for key, rest in of_labels.items() if rest != known.get(key)}
+
+
+def test_the_page_lists_every_metric_with_its_tasks_its_unit_and_its_direction() -> None:
+    table = README.partition("## Metrics")[2].partition("## Keys")[0]
+    rows = {name: rest for name, *rest in re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \| .+ \|$", table, re.M)}
+    metrics = {name: find_metric(name) for task in TASKS for name in metric_names(task)}
+
+    assert rows == {
+        name: [", ".join(metric.tasks), metric.unit, "larger" if metric.larger_is_better else "smaller"]
+        for name, metric in metrics.items()
+    }
 
 
 def yaml_blocks() -> list[str]:

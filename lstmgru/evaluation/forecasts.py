@@ -35,6 +35,7 @@ class ForecastEvaluation:
         target: (windows, H, Y) true values in original units; NaN where a target is not known.
         season_scale: (windows, Y) mean absolute seasonal difference of the window's series in the training part,
             the denominator of MASE.
+        season_deviation: (windows, Y) root of the mean squared one, the denominator of RMSSE.
         deviation: (Y,) standard deviation of the training rows of all series, the unit of the scaled metrics.
         series: (windows,) number of the window's series.
         probabilities: (Q,) of the quantile forecasts, ascending: ``ForecastSpec.quantiles``.
@@ -43,6 +44,7 @@ class ForecastEvaluation:
     cutoffs: Rows
     target: Array
     season_scale: Array
+    season_deviation: Array
     deviation: Array
     series: Rows
     probabilities: tuple[float, ...]
@@ -65,13 +67,15 @@ class ForecastEvaluation:
             SpecError: There is no such metric, or quantile forecasts are missing or have another shape.
         """
         found = find_metric(metric, "forecast")
+        if found.by_series:
+            return self._root_by_series(found, forecast)
         if found.root:
             total = sum(errors.sum(axis=(0, 1)) for errors in self._errors(found, forecast))
             return float(_mean(np.sqrt(total / self._counts(found)), axis=0))
         return float(self.window_errors(metric, forecast, quantiles).mean())
 
     def window_errors(self, metric: str, forecast: Array, quantiles: Array | None = None) -> _Float:
-        """(windows,) errors whose mean is the score, or the squared score for root metrics such as RMSE.
+        """(windows,) errors whose mean is the score, or the squared score for RMSE; squared errors for RMSSE too.
 
         Args:
             metric: Its name.
@@ -112,9 +116,20 @@ class ForecastEvaluation:
         }
         return {name: value for name, value in values.items() if np.isfinite(value)}
 
+    def _root_by_series(self, metric: Metric, forecast: Array) -> float:
+        """The mean over series and targets of the root of the mean error."""
+        _, series = np.unique(self.series, return_inverse=True)
+        sums = np.concatenate([errors.sum(axis=1) for errors in self._errors(metric, forecast)])
+        scored = self._scored(metric)
+        known = np.full(sums.shape, self.target.shape[1]) if scored is None else scored.sum(axis=1)
+        totals, counts = np.zeros((2, series.max() + 1, sums.shape[1]))
+        np.add.at(totals, series, sums)
+        np.add.at(counts, series, known)
+        return float(_mean(_mean(np.sqrt(totals / np.where(counts > 0, counts, np.nan)), axis=0), axis=0))
+
     def _scored(self, metric: Metric) -> _Bool | None:
         """(windows, H, Y) the targets that a metric scores; ``None`` if it scores all."""
-        if metric.divisor != "season" or (self.season_scale > 0).all():
+        if not metric.seasonal or (self.season_scale > 0).all():
             return self.known
         changing = (self.season_scale > 0)[:, None]
         return np.broadcast_to(changing, self.target.shape) if self.known is None else self.known & changing
@@ -143,8 +158,9 @@ class ForecastEvaluation:
 
     def _divisor(self, metric: Metric) -> _Float:
         """The divisor of values: (windows, 1, Y), (Y,) or ()."""
-        if metric.divisor == "season":
-            return np.where(self.season_scale > 0, self.season_scale, np.nan).astype(np.float64)[:, None]
+        if metric.seasonal:
+            scale = self.season_scale if metric.divisor == "season" else self.season_deviation
+            return np.where(scale > 0, scale, np.nan).astype(np.float64)[:, None]
         return np.asarray(self.deviation if metric.divisor == "deviation" else 1, np.float64)
 
     def _check_quantiles(self, metric: str, quantiles: Array | None) -> None:
@@ -190,25 +206,28 @@ def make_evaluation(
         cutoffs=cutoffs,
         target=target if known is None else np.where(known, target, np.float32(np.nan)),
         season_scale=season_scale(panel, split.train, forecast.season_length)[series],
+        season_deviation=season_scale(panel, split.train, forecast.season_length, squared=True)[series],
         deviation=Scaler.fit(panel, split.train).scale[0, : panel.n_targets],
         series=series,
         probabilities=forecast.quantiles,
     )
 
 
-def season_scale(panel: SeriesPanel, train: Rows, season_length: int) -> Array:
+def season_scale(panel: SeriesPanel, train: Rows, season_length: int, *, squared: bool = False) -> Array:
     """(series, Y) mean absolute difference to one season earlier, over the training rows.
 
     Args:
         panel: The data.
         train: (series, 2) rows that may be read.
         season_length: m of Hyndman & Koehler (2006).
+        squared: Use the root of the mean squared difference instead.
     """
     scales = np.full((len(panel), panel.n_targets), np.nan, np.float32)
     for series, (start, end) in enumerate(train):
         values = panel.values[start:end, : panel.n_targets]
         if len(values) > season_length:
-            scales[series] = np.abs(values[season_length:] - values[:-season_length]).mean(axis=0)
+            changes = values[season_length:] - values[:-season_length]
+            scales[series] = np.sqrt(np.square(changes).mean(axis=0)) if squared else np.abs(changes).mean(axis=0)
     return scales
 
 

@@ -22,7 +22,7 @@ from lstmgru.specs.training import QUANTILE_LOSSES
 
 Unit = Literal["target", "target squared", "percent", "none"]
 Direction = Literal["minimize", "maximize"]
-Divisor = Literal["season", "deviation"]
+Divisor = Literal["season", "season_deviation", "deviation"]
 Losses = Mapping[str, tuple[Loss, ...]]
 
 Floats = npt.NDArray[np.float64]
@@ -48,8 +48,14 @@ class Metric:
     direction: Direction = "minimize"
     divisor: Divisor | None = None
     root: bool = False
+    by_series: bool = False
     of_quantiles: bool = False
     needs_variation: bool = False
+
+    @property
+    def seasonal(self) -> bool:
+        """Whether it divides by seasonal differences, which some series do not have."""
+        return self.divisor in ("season", "season_deviation")
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -77,6 +83,7 @@ def register_metric(
     direction: Direction = "minimize",
     divisor: Divisor | None = None,
     root: bool = False,
+    by_series: bool = False,
     of_quantiles: bool = False,
     needs_variation: bool = False,
 ) -> None:
@@ -100,9 +107,10 @@ def register_metric(
         label: Name in prose, such as ``macro F1``. Defaults to ``name``.
         unit: Unit of the score: that of the ``target``, ``target squared``, ``percent`` or ``none``.
         direction: ``minimize`` or ``maximize``. Metrics of forecasts are errors, which are minimized.
-        divisor: Divide forecasts and true values by the mean seasonal difference (``season``) or by the standard
-            deviation (``deviation``) of the training part.
+        divisor: Divide forecasts and true values by the mean absolute seasonal difference (``season``), the root of the
+            mean squared one (``season_deviation``) or the standard deviation (``deviation``) of the training part.
         root: Take the square root of the mean, for each target.
+        by_series: Take it for each series, and then the mean over the series.
         of_quantiles: Score quantile forecasts instead of point forecasts.
         needs_variation: The score is undefined if all labels are the same.
 
@@ -119,6 +127,7 @@ def register_metric(
             direction=direction,
             divisor=divisor,
             root=root,
+            by_series=by_series,
             of_quantiles=of_quantiles,
             needs_variation=needs_variation,
         )
@@ -183,8 +192,12 @@ def _check(metric: Metric) -> None:
     one_of("divisor", metric.divisor or "season", get_args(Divisor))
     if "forecast" in metric.tasks and metric.larger_is_better:
         raise SpecError(f"direction of the metric {metric.name!r} must be minimize, as forecasts are scored by errors")
-    if metric.tasks != ("forecast",) and (metric.divisor is not None or metric.of_quantiles):
-        raise SpecError(f"divisor and of_quantiles of the metric {metric.name!r} are for the task forecast only")
+    if metric.by_series and not metric.root:
+        raise SpecError(f"by_series of the metric {metric.name!r} needs root: without it, it would change nothing")
+    if metric.tasks != ("forecast",) and (metric.divisor is not None or metric.of_quantiles or metric.by_series):
+        raise SpecError(
+            f"divisor, of_quantiles and by_series of the metric {metric.name!r} are for the task forecast only"
+        )
 
 
 def _metric(label: str, losses: Losses, **options: Any) -> Callable[..., Any]:
@@ -235,6 +248,16 @@ def mase(target: Floats, forecast: Floats) -> Floats:
     s is the mean absolute seasonal difference of the series in the training part; NaN where it is 0.
     """
     return np.abs(target - forecast)
+
+
+@_metric("RMSSE", _SQUARED, divisor="season_deviation", root=True, by_series=True)
+def rmsse(target: Floats, forecast: Floats) -> Floats:
+    """Root mean squared scaled error: mean over the series of √(mean (y - ŷ)² / s²) (Makridakis et al. 2022).
+
+    s² is the mean squared seasonal difference of the series in the training part, after Hyndman & Koehler (2006); in
+    the M5 competition, the season is one step. NaN where it is 0.
+    """
+    return np.square(target - forecast)
 
 
 @_metric("WQL", {"forecast": ("quantile",)}, of_quantiles=True)

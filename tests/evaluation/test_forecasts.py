@@ -13,13 +13,16 @@ from helpers.panels import make_panel
 from lstmgru.data.forecasting.splits import SplitSpec, make_splits
 from lstmgru.errors import SpecError
 from lstmgru.evaluation.forecasts import ForecastEvaluation, make_evaluation, season_scale
-from lstmgru.evaluation.metrics import metric_names
+from lstmgru.evaluation.metrics import find_metric, metric_names
 from lstmgru.specs import ForecastSpec
 
 losses = LazyModule("utilsforecast.losses")
 
 FORECAST = ForecastSpec(5, 7)
 METRICS = metric_names("forecast")
+ROOTS = {name for name in METRICS if find_metric(name).root}
+SEASONAL = {name for name in METRICS if find_metric(name).seasonal}
+OF_QUANTILES = {name for name in METRICS if find_metric(name).of_quantiles}
 
 
 def evaluation(targets: int = 1) -> ForecastEvaluation:
@@ -51,15 +54,35 @@ def test_a_metric_is_the_one_of_utilsforecast(name: str, factor: float) -> None:
     assert scored.score(name, forecast) == pytest.approx(factor * expected, rel=1e-6)
 
 
-def test_mase_is_the_one_of_utilsforecast() -> None:
+@pytest.mark.parametrize("name", ["mase", "rmsse"])
+def test_a_seasonal_metric_is_the_one_of_utilsforecast(name: str) -> None:
     panel = make_panel((120,))
     splits = make_splits(panel, SplitSpec(holdout=20, folds=1), horizon=5, context_length=10)
     scored = make_evaluation(panel, splits.holdout, ForecastSpec(5, 7), context_length=10, stride=1)
     forecast = noisy(scored)
     frame = pd.DataFrame({"unique_id": 0, "y": scored.target.ravel(), "model": forecast.ravel()}).astype(float)
     train = pd.DataFrame({"unique_id": 0, "ds": range(100), "y": panel.values[:100, 0].astype(float)})
-    expected = losses.mase(frame, ["model"], seasonality=7, train_df=train)["model"].item()
-    assert scored.score("mase", forecast) == pytest.approx(expected, rel=1e-5)
+    expected = getattr(losses, name)(frame, ["model"], seasonality=7, train_df=train)["model"].item()
+    assert scored.score(name, forecast) == pytest.approx(expected, rel=1e-5)
+
+
+def test_rmsse_is_the_mean_of_the_roots_of_the_series() -> None:
+    panel = make_panel((120, 120))
+    panel.values[120:] *= 5
+    splits = make_splits(panel, SplitSpec(holdout=20, folds=1), horizon=5, context_length=10)
+    both = make_evaluation(panel, splits.holdout, FORECAST, context_length=10, stride=1)
+    forecast = noisy(both)
+    forecast[both.series == 1] += 7
+    frame = pd.DataFrame({"unique_id": both.series.repeat(5), "y": both.target.ravel(), "model": forecast.ravel()})
+    rows = {series: np.arange(start, end) for series, (start, end) in enumerate(splits.holdout.train)}
+    train = pd.concat(
+        pd.DataFrame({"unique_id": series, "ds": at, "y": panel.values[at, 0].astype(float)})
+        for series, at in rows.items()
+    )
+    expected = losses.rmsse(frame.astype({"y": float, "model": float}), ["model"], seasonality=7, train_df=train)
+
+    assert both.score("rmsse", forecast) == pytest.approx(expected["model"].mean(), rel=1e-5)
+    assert both.score("rmsse", forecast) < np.sqrt(both.window_errors("rmsse", forecast).mean())
 
 
 def test_wql_is_the_scaled_crps_of_utilsforecast_averaged_over_the_targets() -> None:
@@ -104,7 +127,7 @@ def test_a_perfect_forecast_scores_zero_and_a_worse_one_scores_more(name: str) -
     assert 0 < near < far
 
 
-@pytest.mark.parametrize("name", [name for name in METRICS if name != "rmse"])
+@pytest.mark.parametrize("name", sorted({*METRICS} - ROOTS))
 def test_window_errors_average_to_the_metric(name: str) -> None:
     scored = evaluation(targets=2)
     forecast = noisy(scored)
@@ -131,7 +154,7 @@ def test_a_window_error_of_wql_grows_with_the_errors_of_its_own_window_only() ->
 
 def test_scores_hold_wql_where_there_are_quantile_forecasts() -> None:
     scored = evaluation()
-    assert set(scored.scores(noisy(scored))) == set(METRICS) - {"wql"}
+    assert set(scored.scores(noisy(scored))) == set(METRICS) - OF_QUANTILES
     assert set(scored.scores(noisy(scored), uncertain(noisy(scored)))) == set(METRICS)
 
 
@@ -165,10 +188,10 @@ def test_the_deviation_reads_training_rows_only() -> None:
     assert np.array_equal(before, make_evaluation(panel, split, FORECAST, context_length=10, stride=1).deviation)
 
 
-def test_mase_is_left_out_where_the_training_part_repeats_its_season_exactly() -> None:
+def test_seasonal_metrics_are_left_out_where_the_training_part_repeats_its_season_exactly() -> None:
     scored = evaluation()
     flat = replace(scored, season_scale=np.zeros_like(scored.season_scale))
-    assert set(flat.scores(scored.target)) == set(METRICS) - {"mase", "wql"}
+    assert set(flat.scores(scored.target)) == set(METRICS) - SEASONAL - OF_QUANTILES
 
 
 def test_wql_has_no_value_where_a_target_is_always_zero() -> None:
@@ -212,17 +235,19 @@ def test_targets_that_are_not_known_are_left_out_of_a_metric(name: str) -> None:
             complete,
             target=complete.target[pick][:, None],
             season_scale=complete.season_scale[rows, target : target + 1],
+            season_deviation=complete.season_deviation[rows, target : target + 1],
+            series=complete.series[rows],
             deviation=complete.deviation[target : target + 1],
         )
         points = forecast[pick][:, None]
         alone.append(one.score(name, points, uncertain(points)))
     assert score == pytest.approx(np.mean(alone))
     mean = float(partial.window_errors(name, wrong, uncertain(wrong)).mean())
-    if name != "rmse":
+    if name not in ROOTS:
         assert mean == pytest.approx(score)
 
 
-def test_a_series_that_never_changes_is_left_out_of_mase_only() -> None:
+def test_a_series_that_never_changes_is_left_out_of_seasonal_metrics_only() -> None:
     panel = make_panel((120, 120))
     panel.values[120:] = 3
     splits = make_splits(panel, SplitSpec(holdout=20, folds=1), horizon=5, context_length=10)
@@ -230,8 +255,13 @@ def test_a_series_that_never_changes_is_left_out_of_mase_only() -> None:
     changing = both.series == 0
     forecast = noisy(both)
     first = replace(
-        both, target=both.target[changing], season_scale=both.season_scale[changing], series=both.series[changing]
+        both,
+        target=both.target[changing],
+        season_scale=both.season_scale[changing],
+        season_deviation=both.season_deviation[changing],
+        series=both.series[changing],
     )
-    assert both.score("mase", forecast) == pytest.approx(first.score("mase", forecast[changing]))
-    assert both.window_errors("mase", forecast)[~changing].tolist() == [0] * int((~changing).sum())
+    for name in SEASONAL:
+        assert both.score(name, forecast) == pytest.approx(first.score(name, forecast[changing]))
+        assert both.window_errors(name, forecast)[~changing].tolist() == [0] * int((~changing).sum())
     assert both.score("mae", forecast) != pytest.approx(first.score("mae", forecast[changing]))

@@ -115,6 +115,7 @@ def test_what_else_is_open_follows_the_data(preset: str, data: DataFacts, expect
         ("mae", ("mae",)),
         ("smape", ("mae",)),
         ("mase", ("mae",)),
+        ("rmsse", ("mse", "mae", "huber")),
         ("scaled_mae", ("mae",)),
         ("mse", ("mse", "mae", "huber")),
         ("rmse", ("mse", "mae", "huber")),

@@ -16,6 +16,7 @@ from helpers.running_comparisons import LABEL_STUDIES, forecast_candidate_of, la
 
 from lstmgru.errors import DataError
 from lstmgru.evaluation.forecasts import ForecastEvaluation
+from lstmgru.evaluation.metrics import metric_names
 from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec
 from search.run.trial import run_trial
@@ -158,12 +159,12 @@ def test_a_step_is_scored_as_a_forecast_of_one_step() -> None:
         cutoffs=np.arange(30),
         target=target,
         season_scale=np.full((30, 2), 2.0, np.float32),
+        season_deviation=np.full((30, 2), 2.5, np.float32),
         deviation=np.full(2, 3.0, np.float32),
         series=np.zeros(30, np.int64),
         probabilities=(0.1, 0.5, 0.9),
     )
-    metrics: tuple[Any, ...] = ("mae", "mse", "rmse", "smape", "mase", "scaled_mae", "scaled_mse", "wql")
-    for metric in metrics:
+    for metric in metric_names("forecast"):
         scores = step_scores(windows, metric, point, quantiles)
 
         for step, found in enumerate(scores):

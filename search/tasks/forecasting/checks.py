@@ -52,7 +52,7 @@ def check_splits(
         counts[split.name] = len(cutoffs)
         n_targets += int(known_targets(panel, cutoffs, forecast.horizon).sum()) if split is not splits.holdout else 0
         late = late or _series_without_scale(panel, split, cutoffs)
-        if metric.divisor == "season":
+        if metric.seasonal:
             unchanging |= _without_season(panel, split, cutoffs, forecast, file)
     if metric.of_quantiles:
         _check_windows(n_targets // (forecast.horizon * panel.n_targets), forecast, file)

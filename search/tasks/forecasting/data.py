@@ -89,6 +89,7 @@ class ForecastData(TaskData):
                 cutoffs=evaluation.cutoffs[cases],
                 target=evaluation.target[cases],
                 season_scale=evaluation.season_scale[cases],
+                season_deviation=evaluation.season_deviation[cases],
                 series=evaluation.series[cases],
             )
             for evaluation, cases in zip(map(self.evaluation, self.folds), self.kept, strict=True)

@@ -207,14 +207,12 @@ class ForecastConfig(Strict):
     horizon: Count = Field(description="Number of steps to forecast.")
     season_length: CountOrAuto = Field(
         "auto",
-        description="Number of steps in a season, for the seasonal naive baseline and MASE: 7 for daily data with a "
-        "weekly season, 1 for no season. `auto`: the usual value for the frequency.",
+        description="Number of steps in a season, for the seasonal naive baseline, MASE and RMSSE: 7 for daily data "
+        "with a weekly season, 1 for no season. `auto`: the usual value for the frequency.",
     )
     metric: str = Field(
         "mae",
-        description="Score of a model; smaller is better. In original units: `mae`, `rmse`, `mse`, `smape`, `mase`, "
-        "or `wql` of its quantiles. In standard deviations of the training part: `scaled_mse`, "
-        "`scaled_mae`.",
+        description="Score of a model, one of the metrics of forecasts; smaller is better.",
         json_schema_extra=_list_metrics,
     )
     levels: Levels = Field(

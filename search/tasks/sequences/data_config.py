@@ -110,9 +110,7 @@ class LabelsConfig(Strict):
 
     metric: str = Field(
         "auto",
-        description="Score of a model. Classification: `accuracy`, `balanced_accuracy`, `macro_f1`, `auroc` (larger "
-        "is better), `log_loss` (smaller is better). Regression: `mae`, `rmse` (smaller is better), "
-        "`r2` (larger is better). `auto`: `accuracy` or `mae`.",
+        description="Score of a model, one of the metrics of its task. `auto`: `accuracy` or `mae`.",
         json_schema_extra=_list_metrics,
     )
 
