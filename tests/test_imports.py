@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from helpers.studies import TINY, program_environment, write_study
 
+from search.tasks import TASKS
+
 ROOT = Path(__file__).parent.parent
 # A folder imports only from those to its right, inside functions and for types too.
 ROWS = {
@@ -42,17 +44,13 @@ PLACES = {
     "typer": ("search.cli",),
 }  # fmt: skip
 NOT_IN_LIBRARY = {"search", "optuna", "mlflow", "typer", "rich", "pydantic", "yaml"}
-TASKS = {"forecast", "classification", "regression"}
 # Their classes belong to one task.
-TASK_MODULES = (
-    "search.tasks.forecasting.",
-    "search.tasks.sequences.",
-    "lstmgru.data.forecasting.",
-    "lstmgru.data.sequences.",
-    "lstmgru.bundle.forecasting.",
-    "lstmgru.bundle.sequences.",
+TASK_MODULES = tuple(
+    f"{place}.{package.rpartition('.')[2]}."
+    for package in sorted(set(TASKS.values()))
+    for place in ("search.tasks", "lstmgru.data", "lstmgru.bundle")
 )
-TASK_CLASSES = {"ForecastStudyConfig", "SequenceStudyConfig"}
+MOST_IMPORTS_IN_A_ROW = {"when a module is imported": 14, "inside functions too": 18}
 
 
 @cache
@@ -140,6 +138,41 @@ def test_there_are_no_import_cycles() -> None:
     assert not left, "\n".join(f"{name} -> {', '.join(sorted(other))}" for name, other in left.items())
 
 
+def executed(node: ast.AST, *, functions: bool) -> Iterator[ast.AST]:
+    """The imports that run: not those for types, and those inside functions only if asked."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            yield from (
+                found for other in child.orelse for found in executed(ast.Module([other], []), functions=functions)
+            )
+        elif isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif isinstance(child, ast.stmt) and (functions or not isinstance(child, ast.FunctionDef)):
+            yield from executed(child, functions=functions)
+
+
+def test_imports_for_types_never_run() -> None:
+    text = "import a\nif TYPE_CHECKING:\n import b\nelse:\n import c\ndef f():\n if x:\n  import d\nclass G:\n import e"
+
+    for functions, names in ((False, "ace"), (True, "acde")):
+        found = [name for node in executed(ast.parse(text), functions=functions) for name in imported(node)]
+        assert sorted(found) == [*names]
+
+
+@pytest.mark.parametrize("which", MOST_IMPORTS_IN_A_ROW)
+def test_chains_of_imports_are_short(which: str) -> None:
+    @cache
+    def chain(name: str) -> tuple[str, ...]:
+        nodes = executed(trees()[name], functions=which == "inside functions too")
+        names = {found for node in nodes for found in imported(node)}
+        modules = {found if found in trees() else found.rpartition(".")[0] for found in names}
+        return name, *max((chain(other) for other in sorted(modules & trees().keys() - {name})), key=len, default=())
+
+    longest = max(map(chain, trees()), key=len)
+
+    assert len(longest) <= MOST_IMPORTS_IN_A_ROW[which], " > ".join(longest)
+
+
 def test_the_library_imports_nothing_of_the_search() -> None:
     offenders = {
         name: sorted(packages_imported(name) & NOT_IN_LIBRARY)
@@ -191,7 +224,7 @@ def test_branches_on_tasks_are_found() -> None:
 
 
 def test_only_the_tasks_know_which_task_it_is() -> None:
-    classes = TASK_CLASSES | {
+    classes = {
         node.name
         for name, tree in trees().items()
         if name.startswith(TASK_MODULES)

@@ -108,7 +108,7 @@ class Stored:
 class Bundle(ABC):
     """A trained model with its origin and everything needed to predict from a raw table.
 
-    A subclass for a new task is registered by name in :mod:`lstmgru.bundle.load`.
+    The class of a new task stands in :data:`lstmgru.specs.tasks.TASKS`.
 
     Attributes:
         members: What is blended; one network alone is a blend of one member.

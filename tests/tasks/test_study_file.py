@@ -581,11 +581,12 @@ def resolve(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]
 
 def test_the_schema_describes_every_key_and_every_shape_of_a_space_value() -> None:
     definitions = schema()["$defs"]
-    forecasts, labels = (definitions[resolved["$ref"].rpartition("/")[2]] for resolved in schema()["anyOf"])
+    studies = [definitions[resolved["$ref"].rpartition("/")[2]] for resolved in schema()["anyOf"]]
 
-    assert forecasts["required"] == ["data", "forecast", "splits"]
-    assert labels["required"] == ["task", "data"]
-    for study in (forecasts, labels):
+    assert len(studies) == len(set(TASKS.values()))
+    for study in studies:
+        assert "data" in study["required"]
+        assert ("task" in study["required"]) == (study is not studies[0]), "the first one is the default"
         for key, node in study["properties"].items():
             section = resolve(node, definitions)
             assert node.get("description") or section["description"], key
@@ -593,7 +594,7 @@ def test_the_schema_describes_every_key_and_every_shape_of_a_space_value() -> No
             for inner, inner_node in section.get("properties", {}).items():
                 assert inner_node["description"], f"{key}.{inner}"
 
-    space = resolve(forecasts["properties"]["space"], definitions)["properties"]
+    space = resolve(studies[0]["properties"]["space"], definitions)["properties"]
     scalar, items, mapping = space["hidden_size"]["anyOf"][0]["oneOf"]
     assert scalar == {"type": "integer", "minimum": 1, "maximum": 16384}
     assert items == {"type": "array", "items": scalar, "minItems": 1}
