@@ -469,10 +469,9 @@ def test_a_table_that_does_not_fit_the_model_is_refused(
 
 
 DAMAGE = [
-    ("bundle.json", b"{", ("bundle.json is damaged", "export the model again")),
-    ("bundle.json", b"[]", ("bundle.json must hold a JSON object but holds a list",)),
-    ("bundle.json", b'{"format_version": 99}', ("format version 99", "but this version of lstmgru reads")),
-    ("weights.safetensors", b"", ("weights.safetensors is not the file that bundle.json describes (SHA-256)",)),
+    ("manifest.json", b"{", ("manifest.json is damaged", "export the model again")),
+    ("bundle.json", b"{}", ("bundle.json is not the file that manifest.json describes (SHA-256)",)),
+    ("weights.safetensors", b"", ("weights.safetensors is not the file that manifest.json describes (SHA-256)",)),
     ("weights.safetensors", None, ("weights.safetensors is missing", "export the model again")),
 ]
 
