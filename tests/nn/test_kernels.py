@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -725,6 +726,37 @@ def test_processes_that_compile_at_once_do_not_disturb_each_other_and_the_next_o
     together = [python(COMPILES, tmp_path, **folder) for _ in range(2)]
     assert {printed(process) for process in together} <= {"0", "1", "2"}
     assert printed(python(COMPILES, tmp_path, **folder)) == "2"
+
+
+BITS = """
+import hashlib, sys, torch
+from lstmgru.nn import kernels
+from lstmgru.nn.cells.lstm import LSTM
+torch.manual_seed(0)
+cell, x = LSTM(3, 8), torch.randn(32, 12, 3)
+with kernels.enabled(True):
+    gradients = torch.autograd.grad(cell(x)[0].square().sum(), tuple(cell.parameters()))
+print([hashlib.sha256(each.numpy().tobytes()).hexdigest()[:8] for each in gradients])
+"""
+
+
+@pytest.mark.slow
+def test_the_process_that_compiles_computes_the_same_bits_as_the_next_ones(tmp_path: Path) -> None:
+    folder = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    first = printed(python(BITS, tmp_path, **folder))
+    assert printed(python(BITS, tmp_path, **folder)) == first
+
+
+def test_every_function_of_a_kernel_is_inlined() -> None:
+    """A process that compiles would link to the copy of another module, which need not fuse the same operations."""
+    lines = [
+        f"{path.name}: {line.strip()}"
+        for path in sorted(Path(switch.__file__).parent.glob("*.py"))
+        for line in path.read_text().splitlines()
+        if re.match(r"\s*@?(register_jitable|overload)\b", line)
+    ]
+    assert len(lines) > 20
+    assert [line for line in lines if "forceinline" not in line] == []
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ def tanh(x: Any) -> Any:
     raise NotImplementedError
 
 
-@overload(_exp)
+@overload(_exp, jit_options={"forceinline": True})
 def _exp_of(x: Any) -> Any:
     """p and s such that exp(x) = s + s p: p = exp(x - n ln 2) - 1 by its power series, and s = 2^n."""
     single = x.real == numba.float32
@@ -53,7 +53,7 @@ def _exp_of(x: Any) -> Any:
     return of
 
 
-@overload(sigmoid)
+@overload(sigmoid, jit_options={"forceinline": True})
 def _sigmoid_of(x: Any) -> Any:
     real: Any = np.float32 if x.real == numba.float32 else np.float64
     zero, one, most = real(0), real(1), real(87 if x.real == numba.float32 else 708)
@@ -65,7 +65,7 @@ def _sigmoid_of(x: Any) -> Any:
     return of
 
 
-@overload(tanh)
+@overload(tanh, jit_options={"forceinline": True})
 def _tanh_of(x: Any) -> Any:
     real: Any = np.float32 if x.real == numba.float32 else np.float64
     one, two, most = real(1), real(2), real(10 if x.real == numba.float32 else 20)
@@ -79,7 +79,7 @@ def _tanh_of(x: Any) -> Any:
     return of
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def lstm_forward(sums: Any, c: Any) -> Any:
     """One step of an LSTM.
 
@@ -96,7 +96,7 @@ def lstm_forward(sums: Any, c: Any) -> Any:
     return (i, f, g, o), c, o * tanh(c)
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def lstm_backward(gates: Any, before: Any, after: Any, dh: Any, dc: Any) -> Any:
     """Gradients of an LSTM step.
 
@@ -122,7 +122,7 @@ def lstm_backward(gates: Any, before: Any, after: Any, dh: Any, dc: Any) -> Any:
     return sums, dh * 0, dc * f
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def gru_forward(sums: Any, h: Any) -> Any:
     """One step of a GRU, from the pre-activations and h to u and the gates, h, and h again."""
     u, r, z, n = sums
@@ -132,7 +132,7 @@ def gru_forward(sums: Any, h: Any) -> Any:
     return (u, r, z, n), h, h
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def gru_backward(gates: Any, before: Any, after: Any, dh: Any, dc: Any) -> Any:
     """Gradients of a GRU step, like :func:`lstm_backward` with h in place of c; ``dc`` is returned unchanged."""
     u, r, z, n = gates
@@ -141,7 +141,7 @@ def gru_backward(gates: Any, before: Any, after: Any, dh: Any, dc: Any) -> Any:
     return sums, dh * z, dc
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def fused_forward(sums: Any, c: Any) -> Any:
     """One step of the fused cell, from the pre-activations and c to u and the gates, c and h."""
     u, r, z, o, g = sums
@@ -151,7 +151,7 @@ def fused_forward(sums: Any, c: Any) -> Any:
     return (u, r, z, o, g), c, o * tanh(c)
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def fused_backward(gates: Any, before: Any, after: Any, dh: Any, dc: Any) -> Any:
     """Gradients of a step of the fused cell, like :func:`lstm_backward`."""
     u, r, z, o, g = gates

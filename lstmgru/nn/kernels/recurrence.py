@@ -27,7 +27,7 @@ from lstmgru.nn.kernels.tiles import (
 from lstmgru.nn.kernels.vectors import array_at, lanes_in, lanes_of, load, load_part, store, sum_each, zeros
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def first_state(to: Any, given: int, real: Any, batch: int, units: int, size: int) -> None:
     """Fill a state (rows, units) with 0, or with a given (batch, size) array."""
     to[: padded(batch, ROWS) * units] = 0
@@ -35,7 +35,7 @@ def first_state(to: Any, given: int, real: Any, batch: int, units: int, size: in
         copy_rows(to, 0, units, array_at(given, real), 0, size, batch, size)
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def _step(
     formula: Any, parts: Any, gates: Any, kept: Any, at: int, hs: Any, states: Any, now: int, then: int, xs: Any,
     x_wide: int, weights: Any, rows: int, units: int, inputs: int, size: int,
@@ -110,7 +110,7 @@ _ROWS_IN_SINGLE = 32
 _STRIPS_AT_ONCE = 8
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def _through_weights(
     to: Any, to_at: int, wide: int, d: Any, at: int, part: int, weights: Any, gates: int, rows: int, strips: int
 ) -> None:
@@ -128,7 +128,7 @@ def _through_weights(
                 )  # fmt: skip
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def _to_weights(
     to: Any, n_rows: int, inputs: Any, at: int, wide: int, d: Any, part: int, first: int, gates: int, rows: int,
     strips: int, steps: int,
@@ -143,7 +143,7 @@ def _to_weights(
             )  # fmt: skip
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def _through_gates(
     formula: Any, no_parts: Any, kept: Any, at: int, states: Any, now: int, then: int, dh: Any, dc: Any, d: Any,
     to: int, db: Any, rows: int, strips: int,
@@ -171,7 +171,7 @@ def _through_gates(
                     db[strip * part + k] += some[i * part + k]
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def _clear_filled(d: Any, at: int, part: int, rows: int, strips: int, size: int) -> None:
     """Set the gradients of padding units to 0.
 
@@ -184,7 +184,7 @@ def _clear_filled(d: Any, at: int, part: int, rows: int, strips: int, size: int)
             store(d, place, 0, load_part(d, place, size - strip * lanes))
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def _give(
     call: Backward, real: Any, d_ih: Any, d_hh: Any, db: Any, n_gates: int, n_parts: int, n_x: int, n_h: int
 ) -> None:

@@ -42,10 +42,10 @@ TOGETHER = 2
 
 _INT = ir.IntType(64)
 
-register_jitable(padded)
+register_jitable(forceinline=True)(padded)
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def wide(n: int, lanes: int) -> int:
     """Padded length of a row of n: a multiple of the vector length and of the rows of a tile."""
     return padded(n, max(lanes, ROWS))
@@ -118,7 +118,7 @@ def _tile(n_vectors: int) -> Any:
 _tile_1, _tile_2, _tile_3, _tile_4 = (_tile(n) for n in range(1, VECTORS + 1))
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def add_tile(
     n_vectors: int, c: Any, c_at: int, c_row: int, a: Any, a_at: int, a_row: int, a_step: int, a_skip: int,
     b: Any, b_at: int, b_row: int, b_skip: int, n_blocks: int, n: int,
@@ -175,7 +175,7 @@ def fill_sums(
     return types.void(parts, gates, sums, index, bias, index, *of_products), build
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def columns_of(w: Any, n_gates: int, size: int, n_inputs: int, shift: int) -> Any:
     """Pack weights (gates · size, inputs) as (strips, inputs, gates, lanes), for products that yield the gates."""
     lanes = lanes_in(w)
@@ -189,7 +189,7 @@ def columns_of(w: Any, n_gates: int, size: int, n_inputs: int, shift: int) -> An
     return columns
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def rows_of(w: Any, n_gates: int, size: int, n_inputs: int, shift: int) -> Any:
     """Pack weights (gates · size, inputs) as (panels, strips, gates, lanes, inputs of a panel), for the transpose.
 
@@ -210,7 +210,7 @@ def rows_of(w: Any, n_gates: int, size: int, n_inputs: int, shift: int) -> Any:
     return rows
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def biases_of(b_ih: Any, b_hh: Any, n_gates: int, n_parts: int, size: int, n_biases: int) -> Any:
     """(strips, parts, lanes) sum of both biases; the recurrent one covers all gates, or only the u of the candidate."""
     lanes, shift = lanes_in(b_ih), n_parts - n_gates
@@ -227,7 +227,7 @@ def biases_of(b_ih: Any, b_hh: Any, n_gates: int, n_parts: int, size: int, n_bia
     return biases
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def give_weights(to: Any, columns: Any, n_gates: int, size: int, n_inputs: int, n_rows: int, shift: int) -> None:
     """The inverse of :func:`columns_of`, for strips with ``n_rows`` rows of inputs."""
     lanes = lanes_in(to)
@@ -239,7 +239,7 @@ def give_weights(to: Any, columns: Any, n_gates: int, size: int, n_inputs: int, 
                     to[(first + lane) * n_inputs + i] = columns[at + i * n_gates * lanes + lane]
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def give_biases(to_ih: Any, to_hh: Any, biases: Any, n_gates: int, n_parts: int, size: int, n_biases: int) -> None:
     """Write the gradients of both biases from those of the parts."""
     lanes, shift = lanes_in(to_ih), n_parts - n_gates
@@ -254,7 +254,7 @@ def give_biases(to_ih: Any, to_hh: Any, biases: Any, n_gates: int, n_parts: int,
             to_hh[n_biases - size + j] = biases[at]
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def copy_rows(to: Any, to_at: int, to_row: int, source: Any, at: int, row: int, n_rows: int, n: int) -> None:
     """Copy the first n numbers of each row; ``at`` is the start of the first row, ``row`` the stride."""
     one = zeros(to, 1, 1)
@@ -268,7 +268,7 @@ def copy_rows(to: Any, to_at: int, to_row: int, source: Any, at: int, row: int, 
                 store_part(to, there, n - i, load_part(source, here, n - i))
 
 
-@register_jitable
+@register_jitable(forceinline=True)
 def add_rows(to: Any, to_row: int, source: Any, at: int, row: int, n_rows: int, n: int) -> None:
     """Add rows of n numbers to rows that are padded to whole vectors."""
     one = zeros(to, 1, 1)

@@ -103,7 +103,7 @@ def _define(symbol: Callable[..., Any], name: str) -> None:
 
         return kind(a, b), build
 
-    @overload(symbol)
+    @overload(symbol, jit_options={"forceinline": True})
     def of(a: Any, b: Any) -> Any:
         def apply(a: Any, b: Any) -> Any:
             return operation(a, b)
@@ -317,7 +317,7 @@ def lanes_in(array: Any) -> int:
     raise NotImplementedError
 
 
-@overload(lanes_in)
+@overload(lanes_in, jit_options={"forceinline": True})
 def _lanes_in(array: Any) -> Any:
     lanes = lanes_of(array.dtype)
 
