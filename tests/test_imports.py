@@ -142,19 +142,18 @@ def executed(node: ast.AST, *, functions: bool) -> Iterator[ast.AST]:
     """The imports that run: not those for types, and those inside functions only if asked."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
-            yield from (
-                found for other in child.orelse for found in executed(ast.Module([other], []), functions=functions)
-            )
+            yield from executed(ast.Module(child.orelse, []), functions=functions)
         elif isinstance(child, ast.Import | ast.ImportFrom):
             yield child
-        elif isinstance(child, ast.stmt) and (functions or not isinstance(child, ast.FunctionDef)):
+        elif isinstance(child, ast.stmt | ast.excepthandler) and (functions or not isinstance(child, ast.FunctionDef)):
             yield from executed(child, functions=functions)
 
 
 def test_imports_for_types_never_run() -> None:
     text = "import a\nif TYPE_CHECKING:\n import b\nelse:\n import c\ndef f():\n if x:\n  import d\nclass G:\n import e"
+    text += "\ntry:\n import f\nexcept ImportError:\n import g"
 
-    for functions, names in ((False, "ace"), (True, "acde")):
+    for functions, names in ((False, "acefg"), (True, "acdefg")):
         found = [name for node in executed(ast.parse(text), functions=functions) for name in imported(node)]
         assert sorted(found) == [*names]
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import optuna
 import pytest
 from helpers.drivers import NUMBERS, drive
 from optuna.trial import TrialState
 
-from search.study.pruners import STARTUP_TRIALS, make_pruner, pass_last_rungs, prune_reason, should_prune
+from search.config.search_config import RUNGS, PrunerName
+from search.study.pruners import (
+    PRUNERS,
+    STARTUP_TRIALS,
+    _has_rungs,
+    make_pruner,
+    pass_last_rungs,
+    prune_reason,
+    should_prune,
+)
 
 EPOCHS = 10
 """Steps of one fold in these tables."""
@@ -31,6 +40,11 @@ def decide(study: optuna.Study, reported: dict[int, float]) -> bool:
     for step, value in reported.items():
         trial.report(value, step)
     return should_prune(study, study.trials[-1], step=max(reported, default=1), max_epochs=EPOCHS)
+
+
+def test_every_pruner_has_its_entry_and_those_with_rungs_are_known() -> None:
+    assert set(PRUNERS) == set(get_args(PrunerName))
+    assert {name for name in PRUNERS if _has_rungs(make_pruner(name))} == set(RUNGS)
 
 
 FLAT = [dict.fromkeys((1, 2, 3, 4, 5, 11, 12, 13, 14, 15), 1.0 + 0.1 * n) for n in range(STARTUP_TRIALS)]
