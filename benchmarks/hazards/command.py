@@ -111,6 +111,8 @@ class Run:
     ) -> None:
         self._files = [folder / f"{name}.txt" for name in ("output", "error")]
         values = environment(**more)
+        for file in self._files:  # a run may be killed before it opens them
+            file.write_bytes(b"")
         self._process: subprocess.Popen[bytes] | BaseProcess
         if preloaded or file_size is not None:
             context = multiprocessing.get_context("forkserver")
