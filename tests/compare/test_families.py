@@ -15,6 +15,7 @@ from helpers.studies import TINY, write_study
 from optuna.trial import FixedTrial
 
 from lstmgru.specs import ModelSpec, parse_branches
+from lstmgru.specs.cells import CELLS
 from search.api import load_plan
 from search.compare.families import Family, default_families, family_of, family_plan, parameters_of, study_families
 from search.errors import StudyFileError
@@ -22,6 +23,8 @@ from search.space.space import MixedSpace
 from search.tasks.forecasting.presets import PRESETS
 from search.tasks.plan import Plan
 from search.tasks.sequences.presets import LABEL_PRESETS
+
+DEFAULT = ["lstm", "gru", "stacked", "parallel", *[name for name in CELLS if name not in ("lstm", "gru")]]
 
 WIDE = TINY.replace("preset: small", "preset: standard\n  n_branches: [1, 2, 3]").replace(
     "[1, 2]\n  hidden", "[1, 2, 3]\n  hidden"
@@ -95,7 +98,7 @@ def test_every_family_can_be_expressed_in_every_preset(study: str, preset: str, 
     else:
         families = study_families(label_plan_of(tmp_path, LABEL_STUDIES[study], f"space.preset={preset}"))
 
-    assert [family.name for family in families] == ["lstm", "gru", "stacked", "parallel", "fused"]
+    assert [family.name for family in families] == DEFAULT
     for family in families:
         for found, parameters in suggested(family.space, 8):
             assert family_of(found, families) is family
@@ -116,7 +119,7 @@ def test_the_parameters_of_a_candidate_suggest_it_again(name: str, families: dic
 def test_default_families_leave_the_rest_of_the_space_alone(tmp_path: Path) -> None:
     plan, families = families_of(tmp_path)
 
-    assert list(families) == list(default_families(plan)) == ["lstm", "gru", "stacked", "parallel", "fused"]
+    assert list(families) == list(default_families(plan)) == DEFAULT
     for family in families.values():
         same = {key for key, values in family.space.items() if values == plan.space[key]}
         assert {key for key, _ in plan.space.items()} - same <= {"cell", "n_branches", "n_layers"}
