@@ -126,9 +126,10 @@ def attempts(count: int, seed: int, folder: Path) -> Iterator[Attempt]:
     journal = (base / "studies" / "tiny.journal").read_bytes()
     earlier = re.sub(rb',"crc":\d+\}\n', b"}\n", journal)
     untouched = Attempt(KIND, "untouched, earlier version")
-    (base / "studies" / "tiny.journal").write_bytes(earlier)
-    untouched.check(shown(base) == truth, "show: other numbers")
-    (base / "studies" / "tiny.journal").write_bytes(journal)
+    shutil.copytree(base, folder / "earlier")
+    (folder / "earlier" / "studies" / "tiny.journal").write_bytes(earlier)
+    (folder / "earlier" / "studies" / "tiny.checkpoint").unlink()
+    untouched.check(shown(folder / "earlier") == truth, "show: other numbers")
     yield untouched
     for number in range(count):
         rng = random.Random(f"{seed}/{number}")
