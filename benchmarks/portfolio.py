@@ -74,6 +74,7 @@ DRAWN: Mapping[PortfolioName, SearchSpace] = {
         max_length=Choices((8,)),
         tokens=Choices(("word",)),
         embedding_size=Choices((64, 128, 256)),
+        subwords=Choices((True, False)),
         loss=Choices(("cross_entropy",)),
         label_smoothing=FloatRange(low=0.0, high=0.1),
         class_weights=Choices(("none",)),

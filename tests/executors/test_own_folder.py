@@ -39,7 +39,7 @@ with ProcessExecutor(WorkerSettings(no_warm_up, 1, preload=("os",))):
 def names_after(program: str, end: str, folder: Path) -> list[str]:
     """What is in the temporary folder after a process that ended so."""
     command = [sys.executable, "-c", program.format(end=end)]
-    environment = program_environment(TMPDIR=str(folder))
+    environment = program_environment(TMPDIR=str(folder), PYTHONPATH=os.pathsep.join(sys.path))
     subprocess.run(command, capture_output=True, timeout=60, check=False, env=environment)
     return os.listdir(folder)
 
@@ -57,7 +57,11 @@ def test_a_temporary_folder_whose_path_is_too_long_for_sockets_is_an_error_with_
     folder.mkdir()
     command = [sys.executable, "-c", WORK.format(end="pass")]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": str(folder)}
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=program_environment(TMPDIR=str(folder), PYTHONPATH=os.pathsep.join(sys.path)),
     )
     assert "WorkersCannotStart: worker processes need a socket in the temporary folder" in done.stderr
     assert "set TMPDIR to a folder with a shorter path" in done.stderr
