@@ -59,7 +59,7 @@ def test_a_data_set_that_is_held_out_has_no_part_in_its_selection() -> None:
 @pytest.mark.parametrize("kind", ["forecasts", "numbers", "texts"])
 def test_drawn_configurations_are_relative_and_always_the_same(kind: PortfolioName) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    drawn = draw(kind, 12, 0)
-    assert drawn == draw(kind, 12, 0)
+    drawn = draw(kind, 20, 0)
+    assert drawn == draw(kind, 20, 0)
     positions = {value for each in drawn for name, value in each.items() if key_of(name) in POSITIONS}
     assert positions == {0.0, 0.5, 1.0}
