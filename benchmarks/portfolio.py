@@ -34,7 +34,7 @@ from lstmgru.errors import TrainingDiverged
 from lstmgru.specs import CHANNELS
 from lstmgru.training.training import EpochResult
 from search.api import load_plan
-from search.config.values import Choices, FloatRange
+from search.config.space_values import Choices, FloatRange
 from search.space.portfolio import POSITIONS, PortfolioName, nearest
 from search.space.space import SearchSpace, key_of
 from search.study.samplers import derive_seed

@@ -39,7 +39,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
-from lstmgru.nn.network import ForecastNetwork, Inputs
+from lstmgru.nn.forecast_network import ForecastNetwork, Inputs
 from lstmgru.specs import InputSpec, ModelSpec, TrainSpec, parse_branches
 from lstmgru.training.chunks import Chunks, ChunksDataModule
 from lstmgru.training.training import EpochResult, train_network

@@ -41,7 +41,7 @@ WORKER = {
     "making the trainer": ("lightning.pytorch.trainer.trainer:Trainer.__init__",),
     "making network and optimizer": (
         "lstmgru.training.module:TrainingModule.__init__",
-        "lstmgru.nn.network:ForecastNetwork.__init__",
+        "lstmgru.nn.forecast_network:ForecastNetwork.__init__",
         "lstmgru.training.module:TrainingModule.configure_optimizers",
     ),
     "Lightning's loops": ("lightning.pytorch.trainer.trainer:Trainer.fit",),

@@ -12,11 +12,11 @@ from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries, input_spec
 from lstmgru.data.forecasting.splits import Rows, Split
 from lstmgru.data.forecasting.windows import training_runs
 from lstmgru.evaluation.forecasts import Array, ForecastEvaluation
-from lstmgru.nn.network import ForecastNetwork
+from lstmgru.nn.forecast_network import ForecastNetwork
 from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
-from lstmgru.training.batches import WindowsDataModule, WindowTensor, evaluation_batch_size
 from lstmgru.training.module import Validation
 from lstmgru.training.training import Observer, Trained, train_network
+from lstmgru.training.window_batches import WindowsDataModule, WindowTensor, evaluation_batch_size
 
 
 @dataclass(frozen=True)

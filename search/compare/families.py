@@ -10,7 +10,7 @@ from lstmgru.specs import RecurrentSpec
 from lstmgru.specs.cells import CELLS
 from search.config.objectives import SCORE
 from search.config.space_config import FamilyConfig
-from search.config.values import Choices, IntRange
+from search.config.space_values import Choices, IntRange
 from search.errors import Problem, StudyFileError
 from search.space.space import LAYER_KEYS, MixedSpace, SearchSpace, Settings, Values, absent_keys, mixed
 from search.tasks import task_of

@@ -18,7 +18,7 @@ from search.compare.store import ComparisonStore, existing_comparison, open_comp
 from search.compare.summary import best_trials, summarize
 from search.compare.time_budget import Options, reserved_seconds
 from search.compare.tracking import track
-from search.config.values import Choices
+from search.config.space_values import Choices
 from search.errors import ComparisonUnfinished, TrackingError
 from search.executors.base import Executor, Job
 from search.executors.interruption import interruptible

@@ -10,8 +10,7 @@ from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, field_val
 
 from lstmgru.specs import RecurrentSpec
 from lstmgru.specs.cells import CELLS
-from search.config.types import Strict
-from search.config.values import (
+from search.config.space_values import (
     Branches,
     Cells,
     Choices,
@@ -30,6 +29,7 @@ from search.config.values import (
     Whole,
     Width,
 )
+from search.config.types import Strict
 from search.errors import shown
 
 MOST_FAMILIES = 12

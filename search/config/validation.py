@@ -10,9 +10,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from lstmgru.errors import did_you_mean
+from search.config.space_values import IntRange
 from search.config.study_config import CROSS_SECTION, StudyConfig
 from search.config.types import MAPPING, TAGS
-from search.config.values import IntRange
 from search.errors import shown
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from search.executors.base import Outcome
-    from search.study.predictions import Outputs
+    from search.study.out_of_fold import Outputs
     from search.study.store import StudyStore
     from search.tasks.plan import Plan
 

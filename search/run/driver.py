@@ -18,7 +18,7 @@ from search.tasks import task_of
 if TYPE_CHECKING:
     from search.study.blends import Candidate
     from search.study.budget import Budget
-    from search.study.predictions import Outputs, Predictions
+    from search.study.out_of_fold import Outputs, Predictions
     from search.tasks.plan import Plan
     from search.tracking.base import Tracker
 

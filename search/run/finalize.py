@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from search.run.progress import Listener
     from search.study.blends import Candidate
     from search.study.budget import Budget
+    from search.study.out_of_fold import Predictions
     from search.study.paths import StudyPaths
-    from search.study.predictions import Predictions
     from search.study.store import StudyStore
     from search.tasks.blend import Chosen
     from search.tasks.plan import Plan

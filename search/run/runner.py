@@ -17,8 +17,8 @@ from search.run.resume import open_study
 from search.run.workers import check_registered, make_study_executor
 from search.study.budget import Budget
 from search.study.journal import exclusive, remove, repair, set_aside
+from search.study.out_of_fold import Predictions
 from search.study.paths import StudyPaths, damaged_path
-from search.study.predictions import Predictions
 from search.study.records import StudyRecord
 from search.study.store import StudyStore
 from search.tasks.plan import Plan

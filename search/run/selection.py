@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from search.run.progress import Listener
     from search.run.single_job import SingleJob
     from search.study.blends import Candidate
-    from search.study.predictions import Outputs, Predictions
+    from search.study.out_of_fold import Outputs, Predictions
     from search.study.records import StudyRecord, TrialRecord
     from search.study.store import StudyStore
     from search.tasks.plan import Plan

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lstmgru.training.training import EpochResult
     from search.executors.base import JobContext
     from search.space.space import Model
-    from search.study.predictions import Outputs
+    from search.study.out_of_fold import Outputs
     from search.tasks.base import Task
     from search.tasks.data import TaskData
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lstmgru.errors import did_you_mean
-from search.config.values import Choices, FloatRange, IntRange
+from search.config.space_values import Choices, FloatRange, IntRange
 from search.errors import Problem, shown
 from search.space.space import LAYER_KEYS, Parameters, SearchSpace, Values, key_of
 

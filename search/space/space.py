@@ -12,7 +12,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from lstmgru.specs import LayerSpec, RecurrentSpec, Stack, TrainSpec
-from search.config.values import Choices, FloatRange, IntRange
+from search.config.space_values import Choices, FloatRange, IntRange
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstmgru.evaluation.metrics import find_metric
-from search.study.predictions import Outputs
+from search.study.out_of_fold import Outputs
 
 if TYPE_CHECKING:
     from lstmgru.evaluation.blending import Criterion

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from lstmgru.specs import TrainSpec
 from search.study.blends import Candidate
-from search.study.predictions import Outputs
+from search.study.out_of_fold import Outputs
 from search.study.records import IntervalRecord
 from search.tasks.data import Data, Model, Split
 

@@ -15,7 +15,7 @@ from helpers.panels import make_panel
 from lstmgru.bundle.forecasting import quantiles as layers
 from lstmgru.data.forecasting.windows import window_scale
 from lstmgru.evaluation import intervals
-from lstmgru.nn.network import Inputs
+from lstmgru.nn.forecast_network import Inputs
 from lstmgru.specs import ForecastSpec, InputSpec
 
 

@@ -17,9 +17,7 @@ from lstmgru.errors import DataError
 from lstmgru.specs import ForecastSpec, LayerSpec, ModelSpec, SequenceModelSpec, TrainSpec
 from search.config.sections import TrainingConfig
 from search.config.space_config import SpaceConfig, grid_problems
-from search.config.types import parse_duration
-from search.config.validation import config_fields
-from search.config.values import (
+from search.config.space_values import (
     BranchRange,
     Choices,
     DepthRange,
@@ -29,6 +27,8 @@ from search.config.values import (
     ProbabilityRange,
     WidthRange,
 )
+from search.config.types import parse_duration
+from search.config.validation import config_fields
 from search.config.yaml_file import dump_yaml, parse_value
 from search.tasks.forecasting.config import ForecastSpaceConfig, ForecastStudyConfig, ForecastTrainingConfig
 from search.tasks.forecasting.data_config import CalendarFeature, DataConfig, DatasetName

@@ -21,7 +21,7 @@ from lstmgru.evaluation.baselines import BASELINES, TimeLimit, baseline_names, f
 from lstmgru.evaluation.baselines import linear as module_of_linear
 from lstmgru.evaluation.baselines.base import FittedBaseline
 from lstmgru.evaluation.forecasts import make_evaluation
-from lstmgru.nn.network import Inputs
+from lstmgru.nn.forecast_network import Inputs
 from lstmgru.specs import ForecastSpec
 
 FORECAST = ForecastSpec(horizon=10, season_length=7)

@@ -18,8 +18,8 @@ from search.run.progress import SilentListener
 from search.run.resume import open_study
 from search.run.workers import warm_up
 from search.study.budget import Budget
+from search.study.out_of_fold import Predictions
 from search.study.paths import StudyPaths
-from search.study.predictions import Predictions
 from search.study.records import TrialRecord
 from search.study.store import StudyStore
 from search.tasks import make_plan

@@ -15,7 +15,7 @@ from lstmgru.data.forecasting.panel import build_panel
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries, input_spec
 from lstmgru.evaluation.intervals import Calibration
-from lstmgru.nn.network import ForecastNetwork
+from lstmgru.nn.forecast_network import ForecastNetwork
 from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec, parse_branches
 
 CONTEXT, HORIZON = 6, 3

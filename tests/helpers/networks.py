@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lstmgru.nn.network import MEDIAN, ForecastNetwork, Inputs
+from lstmgru.nn.forecast_network import MEDIAN, ForecastNetwork, Inputs
 from lstmgru.specs import InputSpec, ModelSpec, parse_branches
 
 FUTURE = InputSpec(n_targets=2, n_inputs=5, n_future=2)

@@ -93,7 +93,7 @@ def save_small_bundle(folder: Path, *, trial: int = 0) -> Path:
     from lstmgru.bundle import ForecastBundle, ForecastNetworkMember, example_frame, save_bundle
     from lstmgru.data.forecasting.scaling import Scaler
     from lstmgru.data.forecasting.series import input_spec
-    from lstmgru.nn.network import ForecastNetwork
+    from lstmgru.nn.forecast_network import ForecastNetwork
     from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec, parse_branches
 
     panel = make_panel((60,))

@@ -10,7 +10,7 @@ from helpers.combinations import each_row
 from helpers.networks import FUTURE, assert_same, copy_weights, make_network, random_inputs
 from torch import Tensor, nn
 
-from lstmgru.nn.network import ForecastNetwork, Inputs
+from lstmgru.nn.forecast_network import ForecastNetwork, Inputs
 from lstmgru.specs import InputSpec
 
 QUANTILES = (0.1, 0.5, 0.9)

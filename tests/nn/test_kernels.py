@@ -695,7 +695,7 @@ def test_numba_is_loaded_by_the_first_sequence_and_not_before(tmp_path: Path) ->
     code = """
 import sys, torch
 from lstmgru.nn.cells.gru import GRU
-import lstmgru.nn.network
+import lstmgru.nn.forecast_network
 cell, x = GRU(3, 4), torch.randn(5, 6, 3)
 print("numba" in sys.modules)
 cell(x)

@@ -11,7 +11,7 @@ from helpers.panels import make_panel
 
 from lstmgru.data.forecasting.series import input_spec
 from lstmgru.nn.costs import FEWEST, MOST, WARM_UP, network_latency
-from lstmgru.nn.network import ForecastNetwork
+from lstmgru.nn.forecast_network import ForecastNetwork
 from lstmgru.nn.sequence_network import SequenceNetwork
 from lstmgru.specs import ModelSpec, SequenceModelSpec, parse_branches
 

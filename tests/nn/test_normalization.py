@@ -10,8 +10,8 @@ from helpers.combinations import each_row
 from helpers.networks import assert_same, make_network, random_inputs
 from torch import Tensor
 
+from lstmgru.nn.forecast_network import ForecastNetwork
 from lstmgru.nn.inputs import WindowNormalization, denormalize
-from lstmgru.nn.network import ForecastNetwork
 from lstmgru.specs import DECODERS, NORMALIZATIONS, ModelSpec, parse_branches
 
 WINDOW = torch.tensor([[[1.0, 10.0], [4.0, -10.0], [-2.0, 30.0], [5.0, 10.0]]], dtype=torch.float64)

@@ -16,8 +16,8 @@ from optuna.trial import FixedTrial
 from lstmgru.bundle import load_bundle
 from search.run.selection import BlendSelection
 from search.run.single_job import SingleJob
+from search.study.out_of_fold import Predictions
 from search.study.paths import StudyPaths
-from search.study.predictions import Predictions
 from search.study.store import StudyStore
 
 SETTINGS = (

@@ -15,8 +15,8 @@ from search.errors import NotAJournal, StudyFileError, StudyMismatch, StudyNotFo
 from search.executors.base import TIME_IS_UP
 from search.run.selection import why_nothing_to_export
 from search.run.state import SearchState
+from search.study.out_of_fold import Predictions
 from search.study.paths import StudyPaths
-from search.study.predictions import Predictions
 from search.study.samplers import derive_seed
 from search.study.store import StudyStore
 

@@ -9,7 +9,7 @@ import optuna
 import pytest
 from helpers.combinations import each_row
 
-from search.config.values import Choices, FloatRange, IntRange
+from search.config.space_values import Choices, FloatRange, IntRange
 from search.space.configurations import complete, fit, known_configurations
 from search.space.space import SearchSpace, key_of
 from search.tasks.forecasting.presets import PRESETS

@@ -14,7 +14,7 @@ from helpers.drivers import plan_of
 from helpers.studies import TINY
 
 from lstmgru.specs import ForecastSpec, LabelSpec
-from search.config.values import Choices, FloatRange, IntRange
+from search.config.space_values import Choices, FloatRange, IntRange
 from search.space.configurations import fit
 from search.space.portfolio import PortfolioName, first_candidates, load_portfolio, nearest
 from search.space.space import SearchSpace, Values, key_of, mixed

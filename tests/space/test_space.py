@@ -10,10 +10,10 @@ import optuna
 import pytest
 import torch
 
-from lstmgru.nn.network import ForecastNetwork
+from lstmgru.nn.forecast_network import ForecastNetwork
 from lstmgru.specs import MERGES, POOLINGS, ForecastSpec, InputSpec, ModelSpec
 from search.config.space_config import SpaceConfig
-from search.config.values import Choices, FloatRange, IntRange
+from search.config.space_values import Choices, FloatRange, IntRange
 from search.space.space import LAYER_KEYS, SearchSpace, Settings
 from search.study.samplers import derive_seed, make_sampler
 from search.tasks.forecasting.config import ForecastSpaceConfig, ForecastStudyConfig

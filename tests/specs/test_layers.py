@@ -20,7 +20,7 @@ from lstmgru.specs import DECODERS, POOLINGS, LayerSpec, ModelSpec, cells
 from lstmgru.specs.cells import CELLS, cell_names, find_cell, register_cell, registered_cells
 from lstmgru.specs.layers import parse_branches
 from search import run_study
-from search.config.values import Choices
+from search.config.space_values import Choices
 from search.errors import SearchError, StudyFileError
 from search.tasks.study_file import load_study
 

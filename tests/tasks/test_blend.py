@@ -13,7 +13,7 @@ from helpers.running_comparisons import LABEL_STUDIES, label_plan_of
 
 from search.config.objectives import parse_bound
 from search.study.blends import Candidate
-from search.study.predictions import Outputs
+from search.study.out_of_fold import Outputs
 from search.tasks.blend import BlendJob, Selected, select_blend
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from lstmgru.specs import CHANNELS, DECODERS, MERGES, NORMALIZATIONS, OPTIMIZERS, POOLINGS, SCHEDULES, ForecastSpec
 from search.config.space_config import grid_problems
-from search.config.values import Choices
+from search.config.space_values import Choices
 from search.errors import StudyFileError
 from search.space.space import SearchSpace
 from search.tasks.forecasting.config import ForecastStudyConfig

@@ -13,7 +13,7 @@ from helpers.sequence_studies import NOTES, SUMS, WAVES, note_table, sum_table, 
 
 from lstmgru.errors import DataError
 from search.api import load_plan
-from search.config.values import Choices, IntRange
+from search.config.space_values import Choices, IntRange
 from search.errors import StudyFileError
 from search.tasks.plan import identity
 from search.tasks.sequences.data import SequenceData

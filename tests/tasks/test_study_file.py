@@ -13,8 +13,8 @@ import pytest
 from helpers.combinations import each_row
 
 from search.config import yaml_file
+from search.config.space_values import Choices, PositiveRange
 from search.config.validation import config_fields
-from search.config.values import Choices, PositiveRange
 from search.errors import Problem, StudyFileError, StudyNotFound
 from search.tasks import TASKS
 from search.tasks.forecasting.config import ForecastStudyConfig

@@ -20,7 +20,7 @@ from lstmgru.data.forecasting.series import SeriesPanel, input_spec
 from lstmgru.data.forecasting.splits import Splits, SplitSpec, make_splits
 from lstmgru.errors import SpecError, TrainingDiverged
 from lstmgru.evaluation.forecasts import ForecastEvaluation, make_evaluation
-from lstmgru.nn.network import ForecastNetwork
+from lstmgru.nn.forecast_network import ForecastNetwork
 from lstmgru.specs import OPTIMIZERS, SCHEDULES, ForecastSpec, ModelSpec, TrainSpec, parse_branches
 
 FORECAST = ForecastSpec(horizon=3, season_length=7)
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lstmgru.training.fit_forecasts import FitResult
     from lstmgru.training.training import EpochResult
 
-batching = LazyModule("lstmgru.training.batches")
+batching = LazyModule("lstmgru.training.window_batches")
 training = LazyModule("lstmgru.training.fit_forecasts")
 
 

@@ -14,7 +14,7 @@ from lstmgru.data.forecasting.arrays import WindowArrays
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.errors import SpecError
 from lstmgru.evaluation.baselines.base import FittedBaseline
-from lstmgru.nn.network import MEDIAN, ForecastNetwork
+from lstmgru.nn.forecast_network import MEDIAN, ForecastNetwork
 from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
 
 # More than any baseline reads; a damaged file may hold any number.

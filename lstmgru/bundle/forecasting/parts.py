@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lstmgru.bundle.forecasting.quantiles import real_rows
 from lstmgru.data.forecasting.arrays import WindowArrays
 from lstmgru.data.forecasting.scaling import Scaler
-from lstmgru.nn.network import ForecastNetwork, Inputs
+from lstmgru.nn.forecast_network import ForecastNetwork, Inputs
 
 if TYPE_CHECKING:
     from lstmgru.evaluation.baselines.base import FittedBaseline

@@ -13,7 +13,7 @@ from lstmgru.bundle.forecasting.parts import MemberForecaster, NetworkForecaster
 from lstmgru.bundle.forecasting.quantiles import Bounds, CalibratedQuantiles, real_rows
 from lstmgru.data.forecasting.scaling import IGNORED_SCALE
 from lstmgru.evaluation.intervals import Calibration
-from lstmgru.nn.network import Inputs
+from lstmgru.nn.forecast_network import Inputs
 from lstmgru.specs import ForecastSpec, InputSpec
 from lstmgru.specs.layers import Stack
 

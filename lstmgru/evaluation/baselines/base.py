@@ -122,7 +122,7 @@ class FittedBaseline(ABC):
     def module(self) -> nn.Module | None:
         """The same function as a torch module, in single precision; ``None`` if there is none.
 
-        It takes :class:`~lstmgru.nn.network.Inputs` in original units, with contexts of at least
+        It takes :class:`~lstmgru.nn.forecast_network.Inputs` in original units, with contexts of at least
         :attr:`context_length` rows, and returns (B, H, Y).
         """
         return None

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lstmgru.data.forecasting.design import SMALLEST_CHANGE, Indicators, WindowDesign
 from lstmgru.evaluation.baselines.ridge import Ridge
-from lstmgru.nn.network import Inputs
+from lstmgru.nn.forecast_network import Inputs
 
 
 class Repeat(nn.Module):

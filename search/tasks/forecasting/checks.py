@@ -8,7 +8,7 @@ from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.data.forecasting.splits import Rows, Split, Splits
 from lstmgru.data.forecasting.windows import evaluation_cutoffs, known_targets, training_runs
 from lstmgru.specs import ForecastSpec
-from search.config.values import Choices
+from search.config.space_values import Choices
 from search.errors import Problem, StudyFileError
 from search.space.space import SearchSpace
 from search.tasks.forecasting.config import ForecastStudyConfig

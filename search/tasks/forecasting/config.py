@@ -11,6 +11,7 @@ from lstmgru.specs import ModelSpec
 from search.config.search_config import SearchConfig
 from search.config.sections import ExportConfig, TrackingConfig, TrainingConfig
 from search.config.space_config import FAMILIES, CompareConfig, FamilyConfig, SpaceConfig
+from search.config.space_values import ChannelModes, Decoders, Flags, Losses, Normalizations, Sizes, Transforms, Whole
 from search.config.study_config import (
     COMPARE,
     DATA,
@@ -24,7 +25,6 @@ from search.config.study_config import (
     raise_all,
 )
 from search.config.types import Count, CountOrAuto
-from search.config.values import ChannelModes, Decoders, Flags, Losses, Normalizations, Sizes, Transforms, Whole
 from search.tasks.forecasting.data_config import DataConfig, ForecastConfig, ForecastSplitsConfig
 
 

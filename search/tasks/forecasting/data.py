@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.specs import ForecastSpec
-from search.study.predictions import Outputs
+from search.study.out_of_fold import Outputs
 from search.tasks.data import MOST_KEPT, TaskData, kept_cases
 
 if TYPE_CHECKING:

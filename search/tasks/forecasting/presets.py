@@ -19,7 +19,7 @@ from lstmgru.specs import (
 )
 from lstmgru.specs.training import QUANTILE_LOSSES
 from search.config.space_config import sampler_problems
-from search.config.values import Choices, FloatRange, IntRange
+from search.config.space_values import Choices, FloatRange, IntRange
 from search.errors import Problem, StudyFileError
 from search.space.space import SearchSpace
 from search.tasks.forecasting.config import ForecastSpaceConfig

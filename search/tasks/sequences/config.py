@@ -11,6 +11,17 @@ from lstmgru.specs import SequenceModelSpec
 from search.config.search_config import SearchConfig
 from search.config.sections import ExportConfig, TrackingConfig, TrainingConfig
 from search.config.space_config import FAMILIES, CompareConfig, FamilyConfig, SpaceConfig
+from search.config.space_values import (
+    ClassWeightings,
+    Flags,
+    Heads,
+    Probability,
+    SequenceLosses,
+    SequenceNormalizations,
+    Sizes,
+    TokenKinds,
+    Whole,
+)
 from search.config.study_config import (
     COMPARE,
     DATA,
@@ -24,17 +35,6 @@ from search.config.study_config import (
     raise_all,
 )
 from search.config.types import CountOrAuto
-from search.config.values import (
-    ClassWeightings,
-    Flags,
-    Heads,
-    Probability,
-    SequenceLosses,
-    SequenceNormalizations,
-    Sizes,
-    TokenKinds,
-    Whole,
-)
 from search.errors import shown
 from search.tasks.sequences.data_config import LabelsConfig, SequenceDataConfig, SequenceSplitsConfig
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.specs import HEADS, MERGES, OPTIMIZERS, POOLINGS, SCHEDULES, SEQUENCE_NORMALIZATIONS, TOKENS, LabelSpec
 from search.config.space_config import sampler_problems
-from search.config.values import Choices, FloatRange, IntRange
+from search.config.space_values import Choices, FloatRange, IntRange
 from search.errors import Problem, StudyFileError
 from search.space.space import SearchSpace
 from search.tasks.sequences.config import SequenceSpaceConfig

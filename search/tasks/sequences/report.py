@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.config.values import Choices
+from search.config.space_values import Choices
 from search.reports.formatting import counted, scored
 from search.reports.holdout.prediction_tables import ClassScore, read_class_scores
 from search.reports.task_pages import searched_space

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.study.predictions import Outputs, Predictions
+from search.study.out_of_fold import Outputs, Predictions
 from search.tasks.data import kept_cases
 
 

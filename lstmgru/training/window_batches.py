@@ -12,7 +12,7 @@ from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.data.forecasting.splits import Rows
 from lstmgru.data.forecasting.windows import Runs
-from lstmgru.nn.network import Inputs
+from lstmgru.nn.forecast_network import Inputs
 from lstmgru.specs import InputSpec
 from lstmgru.training.chunks import CHUNK_BATCHES, Chunks, ChunksDataModule
 

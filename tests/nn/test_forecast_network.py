@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from lstmgru.errors import SpecError
 from lstmgru.nn.costs import count_parameters
-from lstmgru.nn.network import ForecastNetwork, Inputs
+from lstmgru.nn.forecast_network import ForecastNetwork, Inputs
 from lstmgru.specs import (
     CHANNELS,
     DECODERS,

@@ -17,9 +17,9 @@ from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries, input_spec
 from lstmgru.specs import ModelSpec, parse_branches
 
 if TYPE_CHECKING:
-    from lstmgru.training.batches import WindowTensor
+    from lstmgru.training.window_batches import WindowTensor
 
-batching = LazyModule("lstmgru.training.batches")
+batching = LazyModule("lstmgru.training.window_batches")
 
 
 def windows_of(
@@ -97,7 +97,7 @@ def test_with_and_without_views_the_windows_are_the_same(monkeypatch: pytest.Mon
     panel = make_panel((60, 40), targets=2, past=1)
     cutoffs = torch.tensor([97, 4, 57, 64])
     with_views = windows_of(panel)[0].gather(cutoffs)
-    monkeypatch.setattr("lstmgru.training.batches._WITH_VIEWS", ())
+    monkeypatch.setattr("lstmgru.training.window_batches._WITH_VIEWS", ())
     without = windows_of(panel)[0].gather(cutoffs)
     assert torch.equal(with_views.inputs.past, without.inputs.past)
     assert torch.equal(with_views.target, without.target)
