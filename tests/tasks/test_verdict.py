@@ -1,4 +1,4 @@
-"""The end of a study: how long the refit trains, and what is said of the winner."""
+"""What is said of the winner, and how long the refit trains."""
 
 from __future__ import annotations
 

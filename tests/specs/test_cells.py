@@ -1,4 +1,4 @@
-"""Cells of one's own: how they are registered, and that they are searched beside the library's."""
+"""The cells: their entries, and cells of one's own, which are registered and searched beside the library's."""
 
 from __future__ import annotations
 
