@@ -11,7 +11,8 @@ import pandas as pd
 
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences
 from lstmgru.errors import DataError
-from lstmgru.evaluation.metrics import Metric, confusion, f1_of_classes, find_metric, metric_names, ratio
+from lstmgru.evaluation.confusion import confusion, f1_of_classes, ratio
+from lstmgru.evaluation.metrics import Metric, find_metric, metric_names
 from lstmgru.evaluation.significance import Interval, paired_bootstrap
 from lstmgru.specs import LabelSpec
 
