@@ -15,7 +15,6 @@ from data_sets import DATA_SETS, texts
 from data_sets.panels import PANELS, Panel
 from data_sets.scores import Columns
 from data_sets.sequences import Texts, split_file
-from helpers.combinations import each_row
 
 from lstmgru.data.tables.archives import read_archive
 from search.tasks.study_file import load_study
@@ -81,7 +80,7 @@ def test_the_split_of_texts_is_always_the_same() -> None:
 
 
 @needs_data
-@each_row("name", [without_sktime if name == "air_passengers" else name for name in DATA_SETS])
+@pytest.mark.parametrize("name", [without_sktime if name == "air_passengers" else name for name in DATA_SETS])
 def test_a_study_is_valid_and_leaves_the_space_open(name: str, tmp_path: Path) -> None:
     prepared = DATA_SETS[name].prepare(DATA, tmp_path, "train")
     assert "space" not in yaml.safe_load(prepared.study.read_text())

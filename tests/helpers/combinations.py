@@ -10,6 +10,7 @@ from itertools import combinations, product
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 
 Test = Callable[..., None]
 
@@ -20,8 +21,10 @@ def each_row(names: str | tuple[str, ...], rows: Iterable[Any]) -> Callable[[Tes
     Called as ``pytest.mark.parametrize`` is, which makes a test of every row, and multiplied as it is. Each row starts
     with a folder of its own in ``tmp_path``, a fresh ``monkeypatch``, and nothing captured; other fixtures are shared.
     """
+    rows = list(rows)
+    assert rows, "a table without rows proves nothing"
+    assert not any(isinstance(row, ParameterSet) for row in rows), "rows have no marks: use pytest.mark.parametrize"
     table = [{names: row} if isinstance(names, str) else dict(zip(names, row, strict=True)) for row in rows]
-    assert table, "a table without rows proves nothing"
 
     def loop(test: Test) -> Test:
         body, others = getattr(test, "table", (test, [{}]))
