@@ -123,6 +123,22 @@ def test_without_a_complete_trial_the_best_stopped_one_wins(tmp_path: Path) -> N
     assert winner.number == 1
 
 
+def test_a_stopped_trial_that_violates_a_bound_does_not_win(tmp_path: Path) -> None:
+    from optuna.trial import TrialState
+
+    store = new_store(tmp_path)
+    store.set("config", {"search": {"bounds": ["n_parameters <= 100"]}})
+    store = reopen(tmp_path)
+    for value, size in ((1.0, 101), (2.0, 100)):
+        trial = store.study.ask()
+        trial.report(value, 1)
+        store._storage.set_trial_user_attr(trial._trial_id, "result", {"n_parameters": size})
+        store.study.tell(trial, state=TrialState.PRUNED)
+    winner = store.winner()
+    assert winner is not None
+    assert winner.number == 1
+
+
 def test_other_data_or_settings_under_the_same_name_are_an_error(tmp_path: Path) -> None:
     same = ATTRIBUTES["identity"]
     new_store(tmp_path).check_identity(Identity(same, {}))
