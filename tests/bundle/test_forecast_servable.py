@@ -155,7 +155,7 @@ def test_intervals_are_those_of_the_backtest(n_quantiles: int, scaled: bool, mis
     forecast = np.sort(generator.normal(20, 3, (8, HORIZON, 2, n_quantiles)).astype(np.float32), axis=-1)
     lengths = np.arange(8) % 6 + 1 if padded else None
     given = None if lengths is None else torch.from_numpy(lengths)
-    found = layers.CalibratedQuantiles(calibration, layers.Bounds(FORECAST))(
+    found = layers.CalibratedQuantiles(calibration, FORECAST)(
         torch.from_numpy(forecast), torch.from_numpy(context), given
     ).numpy()
 

@@ -43,15 +43,16 @@ class CalibratedQuantiles(nn.Module):
 
     Args:
         calibration: Of forecasts of this horizon and these targets.
-        bounds: Of the ends of the intervals.
+        forecast: Its bounds are those of the ends of the intervals.
     """
 
     offsets: Tensor
     missing: Tensor
 
-    def __init__(self, calibration: Calibration, bounds: Bounds) -> None:
+    def __init__(self, calibration: Calibration, forecast: ForecastSpec) -> None:
         super().__init__()
-        self.bounds = bounds
+        # Not shared with the forecast: the exporter traces a tree of modules differently if one occurs twice.
+        self.bounds = Bounds(forecast)
         offsets = torch.tensor(calibration.offsets, dtype=torch.float32)
         self.register_buffer("offsets", offsets.nan_to_num())
         self.register_buffer("missing", offsets.isnan())

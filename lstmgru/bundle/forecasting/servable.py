@@ -49,7 +49,7 @@ class BlendedForecaster(Servable):
         self.tells_series = any(member.tells_series for member in members)
         self.log_rows = max((member.context_length for member in members if member.log), default=0)
         """Last rows of a context whose logarithms are taken."""
-        self.quantiles = None if calibration is None else CalibratedQuantiles(calibration, self.bounds)
+        self.quantiles = None if calibration is None else CalibratedQuantiles(calibration, forecast)
         self.eval()
 
     @property
