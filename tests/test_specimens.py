@@ -67,6 +67,7 @@ def test_a_stopped_study_resumes_with_the_scores_of_one_that_was_not(
     assert (shop / "studies" / "shop.report" / "report.html").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_stopped_comparison_resumes_with_the_scores_of_one_that_was_not(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

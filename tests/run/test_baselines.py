@@ -56,6 +56,7 @@ def test_without_time_only_quick_baselines_are_scored(tmp_path: Path) -> None:
     assert not kept
 
 
+@pytest.mark.slow
 def test_a_dropped_baseline_is_named_and_not_tried_again(tmp_path: Path) -> None:
     notes = Notes()
     store = drive(tmp_path, "search.trials=1", notes=notes)
