@@ -272,7 +272,7 @@ def test_none_of_its_five_keys_can_be_left_out(tmp_path: Path, key: str) -> None
 
 
 def test_the_readme_says_how_many_rows_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stated = re.search(r"needs at least (\d+) rows", README)
+    stated = re.search(r"needs\s+at\s+least\s+(\d+)\s+rows", README)
     assert stated
     monkeypatch.chdir(tmp_path)
 
