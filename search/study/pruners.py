@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from search.config.search_config import PrunerName
 
 # The median needs a few complete trials, and the first epochs of a network say little about its last ones.
-STARTUP_TRIALS = 5
-WARMUP_EPOCHS = 3
+STARTUP_TRIALS, WARMUP_EPOCHS = 5, 3
 
 PRUNERS: dict[PrunerName, tuple[Callable[[ModuleType, float, int], BasePruner], str]] = {
     "median": (
@@ -51,8 +50,7 @@ def make_pruner(name: PrunerName, *, percentile: float | None = None, epochs: in
     """The pruner of that name.
 
     Args:
-        name: ``median``; ``percentile``; ``hyperband`` (Li et al. 2018); ``successive_halving`` (Li et al. 2020, the
-            asynchronous kind); ``none``.
+        name: Of :data:`PRUNERS`; for ``hyperband`` see Li et al. (2018), for ``successive_halving`` Li et al. (2020).
         percentile: Percentage of the best trials that continue, for ``percentile``.
         epochs: Maximum number of epochs of a trial over all folds, for ``hyperband``.
     """
