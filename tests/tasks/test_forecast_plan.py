@@ -295,3 +295,14 @@ def test_values_without_a_logarithm_in_the_holdout_do_not_end_a_study(tmp_path: 
     refused = search_here(tmp_path, "predict", "studies/tiny.bundle", "--data", "shop.csv")
     assert refused.returncode == 2
     assert "'sales' must be positive, as the model takes logarithms" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("first", "step", "said"), [(1_577_836_800, 3600, True), (1_577_836_800, 1, False), (0, 60, False)]
+)
+def test_seconds_of_unix_are_said_to_have_no_calendar(tmp_path: Path, first: int, step: int, said: bool) -> None:
+    rows = np.arange(400)
+    pd.DataFrame({"t": first + step * rows, "y": np.sin(rows)}).to_csv(tmp_path / "s.csv", index=False)
+    study = "data: {path: s.csv, time: t, target: y}\nforecast: {horizon: 3}\nsplits: {holdout: 40}\n"
+    (tmp_path / "s.yaml").write_text(study)
+    assert any("look like Unix seconds" in note for note in load_plan(tmp_path / "s.yaml").notes) == said

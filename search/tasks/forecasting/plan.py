@@ -216,6 +216,7 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
         facts=facts,
         notes=(
             *_trimmed(panel),
+            *_unix_times(panel),
             *_giving_way(config, space, context_lengths(forecast.horizon, usual)[0], written),
             *notes,
             *counts_note(config, panel, forecast),
@@ -232,6 +233,12 @@ def _trimmed(panel: SeriesPanel) -> list[str]:
     if not panel.trimmed:
         return []
     return [f"{counted(panel.trimmed, 'row')} left out before the first value of every column of a series"]
+
+
+def _unix_times(panel: SeriesPanel) -> list[str]:
+    """That seconds since 1970, between 1990 and 2100, have no calendar."""
+    looks_so = panel.frequency == "step" and panel.step >= 60 and 6.3e8 <= int(panel.times[0]) <= 4.1e9
+    return ["the times look like Unix seconds; they count as steps without a calendar: write dates"] if looks_so else []
 
 
 def _giving_way(config: ForecastStudyConfig, space: SearchSpace, usual: int, written: ForecastStudyConfig) -> list[str]:
