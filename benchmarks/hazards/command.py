@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-EXIT_CODES = {0, 1, 2, 129, 130, 143}
+EXIT_CODES = {0, 1, 2, 3, 129, 130, 143}
 """Success, a study without a result, invalid input, and the ends by SIGHUP, SIGINT and SIGTERM."""
 
 LONGEST = 240.0

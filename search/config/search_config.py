@@ -83,8 +83,8 @@ class SearchConfig(Strict):
     executor: ExecutorName = Field(
         "auto",
         description="Where trials run: `in_process`, one at a time in the process of the search, or `processes`, in "
-        "worker processes. `auto`: `processes` with several jobs, or with a time limit, because only a worker that "
-        "ignores the end of the time can be ended; else `in_process`.",
+        "worker processes. `auto`: `processes` with several jobs, or with a time limit, because a trial that hangs "
+        "can be terminated only in a worker process; otherwise `in_process`.",
     )
     objectives: Objectives = Field(
         (SCORE,),

@@ -25,6 +25,8 @@ _TRAINING = 3
 """Multiplications of a training step over those of a forward pass."""
 _USUAL_NETWORKS = 4
 """Networks that a blend usually has."""
+_CLOSE = 0.05
+"""Share of the best score within which a baseline is likely to be a member of the blend."""
 USUAL_SHARE = 0.5
 """Share of the most epochs that a trial is expected to take before any is complete: most stop early."""
 
@@ -81,7 +83,7 @@ class Estimates:
             self.add(trial)
 
     def add(self, trial: TrialRecord) -> None:
-        """Take a trial that ended into account."""
+        """Add a finished trial."""
         from optuna.trial import FixedTrial
 
         if not trial.curve:
@@ -116,14 +118,15 @@ class Estimates:
 
     @property
     def onnx_networks(self) -> int | None:
-        """Networks that would be exported to ONNX now; ``None``: the best baseline is likely to prevent it."""
+        """Networks that would be exported to ONNX now; ``None``: a baseline without a graph is probably a member."""
         most = self._plan.config.search.most_members
+        sign = -1 if self._larger_is_better else 1
         scores = {name: each["folds"] for name, each in self._store.get("baselines", {}).items()}
-        known = {name: score for name, score in scores.items() if score is not None}
-        if most is not None and known:
-            best = max if self._larger_is_better else min
-            if best(known, key=known.__getitem__) not in self._in_onnx:
-                return None
+        ranks = {name: sign * score for name, score in scores.items() if score is not None}
+        best = min((*ranks.values(), *(rank for rank, _ in self._refits.values())), default=0.0)
+        close = best + _CLOSE * abs(best)
+        if most is not None and any(rank <= close and name not in self._in_onnx for name, rank in ranks.items()):
+            return None
         return min(len(self._refits), _USUAL_NETWORKS, most or 1)
 
     def trainings(self, running: Iterable[Sequence[EpochRecord]]) -> list[float]:

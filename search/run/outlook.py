@@ -41,7 +41,7 @@ class Outlook:
         screened_seconds: Of a candidate that is stopped where it is first compared; ``None``: no pruner compares there.
         whole_seconds: Of a candidate that is trained on all folds.
         trials: Those that fit into the time limit, or all of them without one.
-        seconds: Of all these trials, and of what precedes and follows them.
+        seconds: Total, including startup, refits and export.
         data_bytes: Size of the data.
         bytes: Memory of all processes.
     """

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lstmgru.errors import listed
 from search.errors import NotAJournal, SearchError
 from search.executors.interruption import interruptible
 from search.run.driver import Driver
@@ -94,8 +95,7 @@ def start_over(paths: StudyPaths, listener: Listener) -> None:
         discard = set_aside
         listener.on_message(f"{paths.journal} is damaged; it is kept as {damaged_path(paths.journal)}")
     if gone:
-        words = " and ".join(filter(None, [", ".join(gone[:-1]), gone[-1]]))
-        listener.on_message(f"starting over: {words} will be removed")
+        listener.on_message(f"starting over: {listed(gone)} will be removed")
     discard(paths.journal)
     for folder in (paths.predictions, paths.bundle, paths.report):
         shutil.rmtree(folder, ignore_errors=True)

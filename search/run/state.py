@@ -130,9 +130,10 @@ class SearchState:
         for _ in range(max(1, most)):
             asked.append(self.ask())
             if self.estimates.whole(self._work(asked[-1])) <= seconds:
+                chosen = asked[-1]
                 break
-        fits = self.estimates.whole(self._work(asked[-1])) <= seconds
-        chosen = asked[-1] if fits else min(asked, key=self._work)
+        else:
+            chosen = min(asked, key=self._work)
         self._too_late = self.estimates.first_rung(self._work(chosen)) > seconds
         for each in asked:
             if each is not chosen or self._too_late:

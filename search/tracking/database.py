@@ -88,7 +88,8 @@ def set_aside_half_made(uri: str) -> str | None:
         return None
     with _lock(path):
         # MLflow itself may be creating it at this moment, for example 'mlflow server'.
-        while _state(path) == "half-made" and time.time() - path.stat().st_mtime < _SECONDS_UNCHANGED:
+        # A clock that was set back is no reason to wait.
+        while _state(path) == "half-made" and 0 <= time.time() - path.stat().st_mtime < _SECONDS_UNCHANGED:
             time.sleep(0.5)
         if _state(path) != "half-made":
             return None

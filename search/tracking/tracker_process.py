@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import pickle
 import queue
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable
@@ -79,6 +81,7 @@ class TrackerProcess:
     def __init__(self, make: Callable[[], Tracker]) -> None:
         self._make = make
         self._process: subprocess.Popen[bytes] | None = None
+        self._late = False
         self._links: TrackingLinks | None = None
 
     def start(self, study: StudyRecord) -> None:
@@ -119,7 +122,7 @@ class TrackerProcess:
         try:
             self._call("sync", study, status=status, optuna_study=_place(optuna_study))
         except TrackingError as error:
-            if late.is_alive():
+            if not self._late:
                 raise
             raise TrackingError(
                 f"MLflow took longer than {timeout:g} s; what was copied until then stays, and the same command with a "
@@ -130,6 +133,7 @@ class TrackerProcess:
         return self._links
 
     def _kill(self) -> None:
+        self._late = True
         if self._process is not None:
             self._process.kill()
 
@@ -172,7 +176,9 @@ def serve() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # printed text must not mix with the responses
     requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(requests,), daemon=True).start()
+    # Temporary files of this process, MLflow's too, go with it, however it ends.
+    tempfile.tempdir = tempfile.mkdtemp(prefix="lstmgru-tracking-")
+    threading.Thread(target=_receive, args=(requests, tempfile.tempdir), daemon=True).start()
     tracker: Tracker = requests.get()()
     _send(answers, _answer(tracker, requests.get()))
     while True:
@@ -185,16 +191,18 @@ def serve() -> None:
         _send(answers, _answer(tracker, request))
 
 
-def _receive(requests: queue.SimpleQueue[Any]) -> None:
-    """Queue requests; end the process when the input ends."""
+def _receive(requests: queue.SimpleQueue[Any], folder: str) -> None:
+    """Queue requests; end the process, and remove its temporary folder, when the input ends."""
+    status = 1
     try:
         while True:
             requests.put(pickle.load(sys.stdin.buffer))
     except EOFError:
-        os._exit(0)
+        status = 0
     except BaseException:
         traceback.print_exc()
-        os._exit(1)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(status)
 
 
 def _answer(tracker: Tracker, request: _Request) -> _Answer:

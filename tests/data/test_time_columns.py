@@ -81,7 +81,7 @@ def test_integers_have_a_format_too() -> None:
         (["13/02/2020", "14.02.2020"], {}, r"row 2 is '14.02.2020', which is not of the format '%d/%m/%Y'"),
         (["13/02/2020", "30/02/2020"], {}, r"row 2 is '30/02/2020', which is not of the format '%d/%m/%Y'"),
         (["2020-01", "soon"], {"time_format": "%Y-%m"}, r"row 2 is 'soon', which is not of the format '%Y-%m'"),
-        (["2020", "2021"], {"time_format": "%Q"}, r"data\.time_format '%Q' is no format of times"),
+        (["2020", "2021"], {"time_format": "%Q"}, r"data\.time_format '%Q' is not a valid time format"),
     ],
 )
 def test_text_that_no_format_reads_is_refused(times: list[str], settings: dict[str, Any], message: str) -> None:
@@ -147,8 +147,9 @@ def test_local_times_in_several_columns_cross_a_change_of_clocks() -> None:
          r"'hour' \(data.time\) must hold whole numbers from 0 to 23 \(hours\) but row 2 is 24; correct it"),
         (parts(date=["2020-01-01", None], hour=[1, 2]), r"'date' \(data.time\) is empty in row 2; correct it"),
         (parts(year=[2020, 2020], month=[1, 13]), r"from 1 to 12 \(months\) but row 2 is 13"),
-        (parts(year=[2020] * 2, month=[2] * 2, day=[29, 30]), r"'year' .* and 'month', 'day' are no date in row 2"),
+        (parts(year=[2020] * 2, month=[2] * 2, day=[29, 30]), r"'year' .* and 'month', 'day' are not a date in row 2"),
         (parts(date=["2020-01-01"] * 2, at=["10:00", "11:00"], minute=[0, 0]), r"'minute' .* is one too many after"),
+        (parts(date=["2020-01-01"] * 2, at=["10:00", "25:99"]), r"'at' .* must hold whole numbers from 0 to 23"),
         (parts(date=["2020-01-01T00:00Z"] * 2, hour=[1, 2]), r"'date' .* must hold dates without a time zone"),
     ],
 )  # fmt: skip

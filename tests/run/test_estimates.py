@@ -162,10 +162,13 @@ def test_the_refits_of_the_best_trials_and_of_the_baselines_are_expected(plan: P
         ({}, 0, 0),
         ({}, 5, 4),  # as many as a blend usually has
         ({"naive": 2.0, "linear": 1.0, "ets": None}, 1, 1),
-        ({"naive": 2.0, "ets": 1.0}, 5, None),  # it has no torch module, and the best baseline is in most blends
+        ({"naive": 2.0, "ets": 1.0}, 5, None),  # it has no torch module, and such a good one is in most blends
+        ({"linear": 0.9, "ets": 1.04}, 5, 4),  # more than 5 % worse than the best
+        ({"linear": 1.0, "ets": 1.04}, 5, None),
+        ({"linear": 1.0, "ets": 1.06}, 5, 4),
     ],
 )
-def test_the_best_baseline_tells_whether_there_will_be_an_onnx_graph(
+def test_good_baselines_without_a_graph_tell_that_there_will_be_none(
     plan: Plan, store: StudyStore, baselines: dict[str, float | None], complete: int, networks: int | None
 ) -> None:
     state = SearchState(plan, store)

@@ -200,7 +200,7 @@ def test_a_time_budget_is_kept_refit_and_export_included(tmp_path: Path, seconds
     result = search(tmp_path, "run", "tiny.yaml", "--trials", "10000", "--timeout", f"{seconds}s", "--jobs", "2")
     took = time.monotonic() - began
     assert result.returncode == 0, result.stderr
-    assert seconds / 3 <= took <= seconds + 10
+    assert abs(took - seconds) <= 10
     assert shown(tmp_path)["holdout"] is not None
     assert states(tmp_path)["RUNNING"] == 0
 

@@ -56,6 +56,13 @@ def in_row(row: int, **cells: Any) -> pd.DataFrame:
         (in_row(50, sold=1.5), [], (), ()),
         (in_row(50, sold=-1), [], (), ()),
         (in_row(110, sold=-1.5), [], (0.0, None), ()),  # within the holdout
+        (
+            in_row(50, sold=-1).assign(note=[np.nan if row == 50 else row % 7 for row in range(120)]),
+            ["data.past_covariates=[note]", "data.gaps=fill"],
+            (),
+            (),
+        ),  # known in a row that is not
+        (in_row(50, rain=99.9), ["forecast.minimum=null", "forecast.maximum={rain: 99.9}"], (), (None, 99.9)),
         (shop(), ["forecast.minimum=null"], (), ()),
         (shop(), ["forecast.minimum=0"], (0.0, 0.0), ()),
         (shop(), ["forecast.minimum={rain: -1}", "forecast.maximum={rain: 50}"], (None, -1.0), (None, 50.0)),
@@ -97,10 +104,13 @@ def test_the_default_is_said_and_a_bound_is_suggested_where_forecasts_would_cros
         ("forecast.minimum=low", "forecast.minimum must be a number or a mapping of targets to numbers but got 'low'"),
         ("forecast.minimum={rian: 0}", "names 'rian', which is not a target; did you mean 'rain'?"),
         ("forecast.maximum=-1", r"forecast.maximum must be above forecast.minimum \(0\) but got -1"),
+        ("forecast.maximum=7", r"forecast.maximum must be above forecast.minimum \(10\) but got 7"),
     ],
 )
 def test_bounds_that_do_not_fit_are_refused(override: str, message: str, tmp_path: Path) -> None:
-    before = ["forecast.minimum=0"] if override == "forecast.maximum=-1" else []
+    before = {
+        "forecast.maximum=-1": ["forecast.minimum=0"], "forecast.maximum=7": ["forecast.minimum={rain: 10}"],
+    }.get(override, [])  # fmt: skip
 
     with pytest.raises(StudyFileError, match=message):
         plan_of(tmp_path, *before, override)

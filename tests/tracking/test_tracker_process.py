@@ -149,7 +149,12 @@ def test_leaving_ends_the_process(path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a process that can be killed without a word")
-def test_the_process_ends_with_a_driver_that_is_killed_in_the_middle_of_a_call(path: Path) -> None:
+def test_the_process_ends_with_a_driver_that_is_killed_in_the_middle_of_a_call(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     if (driver := os.fork()) == 0:
         try:
             tracker = TrackerProcess(partial(Diary, path))
@@ -160,10 +165,12 @@ def test_the_process_ends_with_a_driver_that_is_killed_in_the_middle_of_a_call(p
     while len(lines(path)) < 1:
         time.sleep(0.01)
     process = process_of(path)
+    assert len(os.listdir(temporary)) == 1
     os.kill(driver, signal.SIGKILL)
     os.waitpid(driver, 0)
     process.wait(timeout=10)
     assert not process.is_running()
+    assert os.listdir(temporary) == []
 
 
 def test_a_study_of_optuna_is_read_from_its_journal(path: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from lstmgru.data.tables.timestamps import read_times
 from lstmgru.errors import DataError, RowsError
 
 _LOCAL = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2\d{4}(?:([ T])\d{1,2}:\d\d(:\d\d)?)?$")
-_CLOCK_TIME = r"\d{1,2}:\d\d(:\d\d)?"
+_CLOCK_TIME = r"(?:[01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?"
 _YEARS = 1678, 2261
 _DATE = {"month": (1, 12), "day": (1, 31)}
 _OF_DAY = {"hour": (0, 23), "minute": (0, 59), "second": (0, 59)}
@@ -50,7 +50,7 @@ def join_times(frame: pd.DataFrame, columns: Sequence[str], source: str, time_fo
         units = zip(_DATE, dated, strict=False)
         parts = {unit: _numbers(frame[column], unit, _DATE[unit], source) for unit, column in units}
         times = pd.to_datetime(pd.DataFrame({"month": 1, "day": 1, "year": years, **parts}), errors="coerce")
-        _refuse(times.isna(), f"{_where(source, columns[0])} and {', '.join(map(repr, dated))} are no date in row")
+        _refuse(times.isna(), f"{_where(source, columns[0])} and {', '.join(map(repr, dated))} are not a date in row")
     else:
         dates, zone = read_times(first, source, may_set_format=True)
         if zone is not None or dates.dtype.kind != "M":
@@ -136,7 +136,7 @@ def local_format(column: pd.Series, source: str) -> str | None:
     texts = texts.drop_duplicates()
     matches = [_LOCAL.match(text) for text in texts]
     found = [match for match in matches if match]
-    if not found or len(found) < len(matches):
+    if len(found) < len(matches):
         return None
     firsts, seconds = ([match for match in found if int(match[group]) > 12] for group in (1, 3))
     where = f"{source}: column {column.name!r} (data.time)"

@@ -82,7 +82,7 @@ def _parse_as(column: pd.Series, time_format: str, where: str) -> pd.Series:
     try:
         parsed = pd.to_datetime(texts, format=time_format, errors="coerce", utc="%z" in time_format)
     except (ValueError, OverflowError) as error:
-        raise DataError(f"{where}: data.time_format {time_format!r} is no format of times: {error}") from error
+        raise DataError(f"{where}: data.time_format {time_format!r} is not a valid time format: {error}") from error
     unread = parsed.isna().to_numpy()
     if not unread.any():
         return parsed.take(codes)

@@ -240,7 +240,8 @@ def fit_regressor(rows: Floats, targets: Floats, categorical: list[bool], limit:
     some = categorical if any(categorical) else None
     model = HistGradientBoostingRegressor(**_SETTINGS, categorical_features=some, warm_start=True)
     # A column without any number cannot be binned, and a constant one is never split at.
-    rows = np.where(np.isnan(rows).all(axis=0), 0.0, rows)
+    if (empty := np.isnan(rows).all(axis=0)).any():
+        rows = np.where(empty, 0.0, rows)
     with threadpool_limits(1):
         for number in _TREES:
             model.set_params(max_iter=number).fit(rows, targets)

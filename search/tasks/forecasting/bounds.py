@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lstmgru.errors import listed
 from search.errors import Problem, StudyFileError
-from search.tasks.forecasting.facts import targets_before_holdout
+from search.tasks.forecasting.facts import target_values
 
 if TYPE_CHECKING:
     from lstmgru.data.forecasting.series import SeriesPanel
@@ -24,14 +24,15 @@ def check_bounds(config: ForecastStudyConfig, panel: SeriesPanel, forecast: Fore
     Raises:
         StudyFileError: Names the bound, the target and its value.
     """
-    values = panel.values[panel.observed, : panel.n_targets]
     lowest = () if config.forecast.minimum == "auto" else forecast.minimum
     problems = []
-    for key, sign, bounds in (("minimum", 1, lowest), ("maximum", -1, forecast.maximum)):
-        for target, bound, column in zip(panel.schema.targets, bounds, values.T, strict=False):
-            worst = float(sign * (sign * column).min(initial=np.inf))
-            if bound is not None and sign * worst < sign * bound:
-                rule = "below" if sign > 0 else "above"
+    rules: tuple[Any, ...] = (
+        ("minimum", lowest, np.min, np.less, "below"), ("maximum", forecast.maximum, np.max, np.greater, "above"),
+    )  # fmt: skip
+    for key, bounds, extreme, exceeds, rule in rules:
+        for target, bound, values in zip(panel.schema.targets, bounds, target_values(panel), strict=False):
+            # In single precision, as the values are.
+            if bound is not None and len(values) and exceeds(worst := extreme(values), np.float32(bound)):
                 message = f"is {bound:g}, but target {target!r} has {worst:g} {rule} it; change it, or set it to null"
                 problems.append(Problem(f"forecast.{key}", message))
     if problems:
@@ -62,8 +63,8 @@ def logarithms_note(panel: SeriesPanel, space: SearchSpace, positive: bool) -> t
     transforms = space["transform"].values or ()
     if not positive or not any("log" in str(name) for name in transforms):
         return ()
-    values = panel.values[panel.observed, : panel.n_targets]
-    names = [target for target, column in zip(panel.schema.targets, values.T, strict=True) if (column <= 0).any()]
+    every = zip(panel.schema.targets, target_values(panel), strict=True)
+    names = [target for target, values in every if (values <= 0).any()]
     if not names:
         return ()
     note = (
@@ -79,16 +80,20 @@ def suggested_bound(
     """A bound of targets that are never below 0, unless they are so far from it that no forecast would be."""
     if config.forecast.minimum != "auto":
         return []
-    values = targets_before_holdout(panel, splits)
     bounds = forecast.minimum or (None,) * panel.n_targets
     near = [
         target
-        for target, bound, column in zip(panel.schema.targets, bounds, values.T, strict=True)
-        if bound is None and len(column) and 0 <= column.min() < column.std()
+        for target, bound, values in zip(panel.schema.targets, bounds, target_values(panel, splits), strict=True)
+        if bound is None and len(values) and 0 <= values.min() < values.std()
     ]
     if not near:
         return []
-    return [("bound", f"{listed(near)} {_are(near)} never below 0; forecast.minimum: 0 keeps forecasts there, too")]
+    bounded = [target for target, bound in zip(panel.schema.targets, bounds, strict=True) if bound is not None]
+    every = {*near, *bounded} == {*panel.schema.targets}
+    value = "0" if every else f"{{{', '.join(f'{target}: 0' for target in (*bounded, *near))}}}"
+    return [
+        ("bound", f"{listed(near)} {_are(near)} never below 0; forecast.minimum: {value} keeps forecasts there, too")
+    ]
 
 
 def _are(names: list[str]) -> str:

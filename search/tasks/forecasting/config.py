@@ -70,9 +70,9 @@ class ForecastSpaceConfig(SpaceConfig):
     )
     loss: Losses | None = Field(
         None,
-        description="Training loss on scaled values: `mae`, `mse`, `huber` with delta 1, or `quantile`, which makes "
-        "the network forecast quantiles instead of a single value; `student_t`, the likelihood of a Student t "
-        "distribution with 4 degrees of freedom, whose quantiles are forecast. `null`: the values of the preset.",
+        description="Training loss on scaled values: `mae`, `mse`, or `huber` with delta 1; `quantile` (pinball loss) "
+        "and `student_t` (negative log-likelihood of a Student t distribution with 4 degrees of freedom) train a "
+        "network that forecasts quantiles. `student_t` is in no preset. `null`: the values of the preset.",
     )
 
 

@@ -223,8 +223,8 @@ class ForecastConfig(Strict):
     minimum: BoundOrAuto = Field(
         "auto",
         description="Lower bound of the targets: forecasts and the ends of their intervals below it are raised to it. "
-        "A number, or a mapping of targets to numbers. `auto`: 0 for targets whose values before the holdout are "
-        "counts (whole numbers from 0). `null`: no bound.",
+        "A number, or a mapping of targets to numbers; targets that it omits have no bound. `auto`: 0 for targets "
+        "whose values before the holdout are counts (whole numbers from 0). `null`: no bound.",
     )
     maximum: BoundOrNone = Field(
         None, description="Upper bound of the targets: a number, or a mapping of targets to numbers. `null`: no bound."
@@ -234,7 +234,8 @@ class ForecastConfig(Strict):
     @classmethod
     def _is_above(cls, maximum: Bound, info: ValidationInfo) -> Bound:
         minimum = info.data.get("minimum")
-        for target in maximum if isinstance(maximum, dict) else ("",):
+        targets = [target for bound in (minimum, maximum) if isinstance(bound, dict) for target in bound]
+        for target in targets or ("",):
             lowest, highest = bound_of(minimum, target), bound_of(maximum, target)
             if lowest is not None and highest is not None and highest <= lowest:
                 raise ValueError(f"must be above forecast.minimum ({lowest:g}) but got {highest:g}")

@@ -44,8 +44,8 @@ def facts_of(panel: SeriesPanel, config: ForecastStudyConfig) -> DataFacts:
     from lstmgru.data.tables.frequency import default_season_length
 
     season, splits = default_season_length(panel.frequency), _splits(panel, config)
-    targets = targets_before_holdout(panel, splits)
-    counts, positive = tuple(map(_are_counts, targets.T)), bool((targets > 0).all())
+    targets = target_values(panel, splits)
+    counts, positive = tuple(map(_are_counts, targets)), all((values > 0).all() for values in targets)
     return DataFacts(panel.n_targets, len(panel), positive, *_room(panel, config, splits), season, counts)
 
 
@@ -58,13 +58,13 @@ def _splits(panel: SeriesPanel, config: ForecastStudyConfig) -> Splits | None:
         return None  # the real contexts will say so, with their lengths
 
 
-def targets_before_holdout(panel: SeriesPanel, splits: Splits | None) -> npt.NDArray[np.float32]:
-    """(rows, Y) observed values of the targets that a search may see; all of them without splits."""
-    seen = panel.observed
+def target_values(panel: SeriesPanel, splits: Splits | None = None) -> list[npt.NDArray[np.float32]]:
+    """(known rows,) values of each target: those that a search may see or, without splits, all of them."""
+    known = np.repeat(panel.observed[:, None], panel.n_targets, axis=1) if panel.known is None else panel.known
     if splits is not None:
         starts = np.repeat(splits.holdout.evaluation[:, 0], panel.lengths)
-        seen = seen & (np.arange(len(seen)) < starts)
-    return panel.values[seen, : panel.n_targets]
+        known = known & (np.arange(len(known)) < starts)[:, None]
+    return [panel.values[rows, target] for target, rows in enumerate(known.T)]
 
 
 def _are_counts(values: npt.NDArray[np.float32]) -> bool:

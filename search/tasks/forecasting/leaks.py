@@ -84,9 +84,7 @@ def _sample(panel: SeriesPanel, splits: Splits) -> tuple[_Codes, _Codes]:
     most = max(_FEWEST_ROWS, _MOST_ROWS // len(chosen))
     parts = [np.arange(max(starts[series], ends[series] - most), ends[series]) for series in chosen]
     rows = np.concatenate(parts)
-    series = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    seen = np.isfinite(panel.values[rows]).all(axis=1)
-    return rows[seen], series[seen]
+    return rows, np.repeat(np.arange(len(parts)), [len(part) for part in parts])
 
 
 def _ranks(values: _Float, series: _Codes) -> _Float:
