@@ -1,4 +1,4 @@
-"""A campaign of damage: what a study survives, and what it does not.
+"""Fault injection: which faults a study survives.
 
 Every attempt does one harm to a small study, in real processes and files, and then checks that nothing is lost, doubled
 or left running, that errors are one message with a documented exit code and no traceback, and that no process or
