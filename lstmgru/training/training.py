@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor, nn
 
 from lstmgru.errors import SpecError
@@ -180,6 +181,10 @@ def train_network(
             trainer.fit(module, datamodule=chunks)
         except TrainingStopped:
             watch.stopped = True
+        except SystemExit as end:
+            if isinstance(end.__context__, KeyboardInterrupt):  # Lightning makes it an exit with code 1
+                raise end.__context__ from None
+            raise
     best.restore(module)
     kernels.forget(network)
     return Trained(
@@ -193,8 +198,18 @@ def train_network(
     )
 
 
+class _OwnTrainer(Trainer):
+    """Leaves SIGTERM to the program: Lightning would end the process between two batches, whoever handles it."""
+
+    @property
+    def received_sigterm(self) -> bool:
+        """Never: what stops a training is its observer."""
+        return False
+
+
 def _trainer(spec: TrainSpec, best: BestWeights, watch: Watch, validation: Validation | None) -> Trainer:
-    trainer = Trainer(
+    trainer = _OwnTrainer(
+        plugins=[LightningEnvironment()],  # in a SLURM job, Lightning would expect one process a task and requeue it
         accelerator=spec.accelerator,
         devices=1,
         precision=spec.precision,

@@ -79,8 +79,10 @@ def interruptible(source: Stoppable) -> Iterator[None]:
     def stop(signum: int, frame: FrameType | None) -> None:
         # A handler may run in the middle of a print, so it only sets a flag; the source prints.
         _note(signum)
+        if source.interrupted:
+            restore()
+            signal.raise_signal(signum)
         source.interrupted = True
-        restore()
 
     def restore() -> None:
         for signum, handler in before.items():

@@ -66,6 +66,7 @@ class Driver(JobSource):
     def run(self) -> None:
         """Search. No trial is left running: interrupted ones wait for the next run."""
         run_jobs(self._executor, self)
+        self._announce_stop()
 
     def next_job(self) -> Job | None:
         """Baselines that are not scored yet, one job at a time, and trials while the budget allows."""
@@ -134,9 +135,7 @@ class Driver(JobSource):
 
     def tick(self) -> None:
         """Record the time spent, should this process be killed, and show progress."""
-        if self.interrupted and not self._stop_announced:
-            self._stop_announced = True
-            self._listener.on_message(_STOPPING)
+        self._announce_stop()
         if self._budget.timeout is not None:
             networks = self._state.estimates.onnx_networks
             self._budget.export_seconds = expected_export(self._executor.startup_seconds, networks)
@@ -168,6 +167,11 @@ class Driver(JobSource):
             what = f"trial {candidate}" if isinstance(candidate, int) else f"the baseline {candidate}"
             reason = error.strerror or str(error)
             self._listener.on_message(f"the predictions of {what} cannot be kept, so no blend can hold it: {reason}")
+
+    def _announce_stop(self) -> None:
+        if self.interrupted and not self._stop_announced:
+            self._stop_announced = True
+            self._listener.on_message(_STOPPING)
 
     def _show_progress(self) -> None:
         """At most several times a second: 64 workers may send hundreds of reports."""

@@ -33,6 +33,12 @@ CODES = [
     ("with interruptible(source): send('SIGHUP'); sys.exit(exit_code())", 129, True),
     ("with interruptible(source): send('SIGINT'); sys.exit(exit_code())", 130, True),
     ("end_on_signals()\n    with interruptible(source): send('SIGTERM'); send('SIGTERM')", 143, True),
+    (  # the second one, where a library restored the handler in between
+        "end_on_signals()\n    with interruptible(source): handler = signal.getsignal(signal.SIGTERM); "
+        "send('SIGTERM'); signal.signal(signal.SIGTERM, handler); send('SIGTERM'); sys.exit(0)",
+        143,
+        True,
+    ),
     ("with interruptible(source): send('SIGTERM')\n    deliver_again()", -15, None),
     ("with interruptible(source): send('SIGINT')\n    deliver_again()", 0, True),
     ("signal.signal(signal.SIGHUP, signal.SIG_IGN); end_on_signals(); send('SIGHUP')", 0, False),

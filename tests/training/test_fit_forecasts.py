@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -113,6 +114,36 @@ def test_without_evaluation_it_trains_all_epochs_and_keeps_the_last_weights() ->
     assert (len(result.epochs), result.best_epoch) == (4, 4)
     assert math.isnan(result.score)
     assert result.outputs is None
+
+
+class Signals:
+    """Sends this process a signal after the first epoch."""
+
+    def __init__(self, signum: signal.Signals) -> None:
+        self._signum = signum
+
+    def on_epoch(self, result: EpochResult) -> None:
+        if result.epoch == 1:
+            signal.raise_signal(self._signum)
+
+    def should_stop(self) -> bool:
+        return False
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM handlers")
+def test_signals_belong_to_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    received: list[int] = []
+    monkeypatch.setenv("SLURM_JOB_ID", "1")  # where Lightning has handlers of its own
+    monkeypatch.setenv("SLURM_JOB_NAME", "search")
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    before = signal.signal(signal.SIGTERM, lambda signum, _: received.append(signum))
+    try:
+        assert len(fit_fold(observer=Signals(signal.SIGTERM)).epochs) == 4
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert received == [signal.SIGTERM]
+    with pytest.raises(KeyboardInterrupt):
+        fit_fold(observer=Signals(signal.SIGINT))
 
 
 class Recorder:
