@@ -1,13 +1,14 @@
 """The folder of a process in the system's temporary folder, for files that go with the process.
 
 It is removed when the process ends; the folder of a killed process is removed by the next process that creates one.
-Only a folder that holds such files, and nothing else, is ever removed.
+Only a folder that holds such files, and nothing else, is ever removed. What libraries write goes into one folder in it.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import stat
 import sys
 import tempfile
@@ -26,6 +27,8 @@ SHARED_FILE = ".shared"
 _PREFIX, _LOCK = "lstmgru-search-", "lock"
 _MARKER = "temporary-files-of-lstmgru-search"
 """The file that makes a folder one of these; it is written once the folder is locked."""
+_LIBRARIES = "libraries"
+"""The folder for files whose names libraries choose."""
 _SOCKET = "listener-"
 """Begin of the names of multiprocessing's sockets."""
 _LONGEST_SOCKET = 100
@@ -61,6 +64,20 @@ def keep_sockets_here() -> None:
     config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
     if config.get("tempdir") is None and len(os.fsencode(folder / f"{_SOCKET}12345678")) <= _LONGEST_SOCKET:
         config["tempdir"] = str(folder)
+
+
+def keep_files_of_libraries_here() -> Path:
+    """Make a folder in that of this process the one where :mod:`tempfile` creates files."""
+    folder = own_folder() / _LIBRARIES
+    folder.mkdir(mode=stat.S_IRWXU, exist_ok=True)
+    tempfile.tempdir = str(folder)
+    return folder
+
+
+def remove_own_folder() -> None:
+    """Remove the folder of this process now, as before :func:`os._exit`."""
+    if _folder is not None:
+        _remove_folder(_folder[0], _folder[1])
 
 
 def _keep(folder: Path) -> None:
@@ -102,6 +119,8 @@ def _is_own_file(path: Path) -> bool:
     mode = path.lstat().st_mode
     if stat.S_ISSOCK(mode):
         return path.name.startswith(_SOCKET)
+    if stat.S_ISDIR(mode):
+        return path.name == _LIBRARIES
     return stat.S_ISREG(mode) and (path.name in (_MARKER, _LOCK) or path.name.endswith(SHARED_FILE))
 
 
@@ -110,5 +129,8 @@ def _remove_folder(path: Path, owner: int | None = None) -> None:
     if owner in (None, os.getpid()):
         with suppress(OSError):
             for file in sorted(filter(_is_own_file, path.iterdir()), key=lambda file: file.name == _MARKER):
-                file.unlink()
+                if file.name == _LIBRARIES:
+                    shutil.rmtree(file, ignore_errors=True)
+                else:
+                    file.unlink()
             path.rmdir()

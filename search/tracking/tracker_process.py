@@ -10,10 +10,8 @@ from __future__ import annotations
 import os
 import pickle
 import queue
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Callable
@@ -24,6 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from search.errors import TrackingError
 from search.executors.interruption import ignore_stop_signals
+from search.executors.own_folder import keep_files_of_libraries_here, remove_own_folder
 from search.study.records import StudyRecord, TrackingLinks, TrialRecord
 from search.tracking.base import RunStatus, Tracker
 from search.tracking.model import prepare
@@ -177,8 +176,8 @@ def serve() -> None:
     os.dup2(2, 1)  # printed text must not mix with the responses
     requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
     # Temporary files of this process, MLflow's too, go with it, however it ends.
-    tempfile.tempdir = tempfile.mkdtemp(prefix="lstmgru-tracking-")
-    threading.Thread(target=_receive, args=(requests, tempfile.tempdir), daemon=True).start()
+    keep_files_of_libraries_here()
+    threading.Thread(target=_receive, args=(requests,), daemon=True).start()
     tracker: Tracker = requests.get()()
     _send(answers, _answer(tracker, requests.get()))
     while True:
@@ -191,7 +190,7 @@ def serve() -> None:
         _send(answers, _answer(tracker, request))
 
 
-def _receive(requests: queue.SimpleQueue[Any], folder: str) -> None:
+def _receive(requests: queue.SimpleQueue[Any]) -> None:
     """Queue requests; end the process, and remove its temporary folder, when the input ends."""
     status = 1
     try:
@@ -201,7 +200,7 @@ def _receive(requests: queue.SimpleQueue[Any], folder: str) -> None:
         status = 0
     except BaseException:
         traceback.print_exc()
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_own_folder()
     os._exit(status)
 
 

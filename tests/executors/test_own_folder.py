@@ -26,6 +26,13 @@ print(shared._path.parent, flush=True)
 {end}
 """
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+LIBRARY = """
+import os, signal, tempfile
+from search.executors.own_folder import keep_files_of_libraries_here
+keep_files_of_libraries_here()
+open(os.path.join(tempfile.mkdtemp(), "model.py"), "w").close()
+{end}
+"""
 WORK = """
 import multiprocessing, os, signal
 from helpers.executors import no_warm_up
@@ -68,7 +75,7 @@ def test_a_temporary_folder_whose_path_is_too_long_for_sockets_is_an_error_with_
     assert os.listdir(folder) == []
 
 
-@pytest.mark.parametrize("program", [USE, WORK])
+@pytest.mark.parametrize("program", [USE, LIBRARY, WORK])
 def test_the_folder_goes_with_the_process_or_with_the_next_one_if_it_was_killed(temporary: Path, program: str) -> None:
     (left,) = names_after(program, KILL, temporary)
     assert left.startswith("lstmgru-search-")
