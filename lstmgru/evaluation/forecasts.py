@@ -200,7 +200,7 @@ def make_evaluation(
     cutoffs = evaluation_cutoffs(
         panel, split, context_length=context_length, horizon=forecast.horizon, stride=stride, short_series=short_series
     )
-    series = np.searchsorted(panel.offsets, cutoffs, side="right") - 1
+    series = panel.series_of(cutoffs)
     target, known = targets_at(panel, cutoffs, forecast.horizon), known_at(panel, cutoffs, forecast.horizon)
     return ForecastEvaluation(
         cutoffs=cutoffs,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from lstmgru.data.forecasting.scaling import Scaler
@@ -100,7 +99,7 @@ def predict(
     with torch.no_grad():
         parts = torch.split(torch.from_numpy(cutoffs), size)
         forecasts = torch.cat([network(*windows.gather(part).inputs) for part in parts])
-    series = np.searchsorted(panel.offsets, cutoffs - 1, side="right") - 1
+    series = panel.series_of(cutoffs - 1)
     return forecast.clip(scaler.inverse_targets(forecasts.numpy(), series), axis=-2)
 
 

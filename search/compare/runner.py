@@ -14,7 +14,7 @@ from search.compare.page import write_files
 from search.compare.results import Comparison, Costs
 from search.compare.search import FamilySearch
 from search.compare.seeds import Retraining, candidate
-from search.compare.store import ComparisonStore, existing_comparison, open_comparison, refuse_study, start_over
+from search.compare.store import ComparisonStore, existing_comparison, open_comparison, refuse_study
 from search.compare.summary import best_trials, summarize
 from search.compare.time_budget import Options, reserved_seconds
 from search.compare.tracking import track
@@ -25,12 +25,14 @@ from search.executors.interruption import interruptible
 from search.executors.loop import run_one
 from search.reports.formatting import counted
 from search.run.baselines import baseline_seconds
+from search.run.estimates import growths, refit_seconds
 from search.run.progress import Listener
 from search.run.resume import as_begun
 from search.run.workers import check_registered, make_study_executor
 from search.study.budget import TimeBudget
-from search.study.journal import exclusive
+from search.study.journal import exclusive, start_over
 from search.study.paths import StudyPaths
+from search.study.records import TrialRecord
 from search.study.store import StudyStore
 from search.study.trials import trial_record
 from search.tasks import task_of
@@ -80,7 +82,7 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
     with exclusive(paths.comparison_lock, f"{plan.name}.compare"):
         refuse_study(paths)
         if fresh and path.exists():
-            start_over(path, plan.name, listener)
+            start_over(path, {}, listener.on_message)
         study = StudyStore.find(paths)
         if (begun := existing_comparison(path, plan.name) or study) is not None:
             plan = as_begun(plan, begun)
@@ -115,6 +117,7 @@ class _Comparing:
         self._options, self._listener = options, listener
         self._task = task_of(plan).compare(plan)
         self._time = TimeBudget(options.timeout, store.whole.get("elapsed", 0.0))
+        self._growth = growths(plan)[0]
         self._executor: Executor | None = None
         self._reserve = 0.0
 
@@ -229,8 +232,15 @@ class _Comparing:
     def _reserved(self) -> float:
         """Seconds to reserve for the steps after the search."""
         best = [None if (trial := family.best()) is None else trial_record(trial) for family in self._store.families]
+        trainings = [0.0 if trial is None else self._training_seconds(trial) for trial in best]
         startup = None if self._executor is None else self._executor.startup_seconds
-        return reserved_seconds(best, seeds=self._options.seeds, jobs=self._plan.jobs, startup_seconds=startup)
+        return reserved_seconds(trainings, seeds=self._options.seeds, jobs=self._plan.jobs, startup_seconds=startup)
+
+    def _training_seconds(self, trial: TrialRecord) -> float:
+        """Expected seconds of a retraining: on the folds, and on what precedes the holdout."""
+        larger_is_better = self._plan.direction == "maximize"
+        refit = refit_seconds(trial.curve, self._growth, larger_is_better=larger_is_better)
+        return (trial.train_seconds or 0.0) + refit
 
     def _search_seconds_left(self) -> float:
         return self._time.left if self._time.timeout is None else self._time.left - self._reserve

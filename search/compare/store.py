@@ -13,7 +13,7 @@ from search.config.objectives import SCORE
 from search.config.types import COMPARISON_SUFFIX
 from search.errors import NotAJournal, StudyMismatch
 from search.executors.base import TIME_IS_UP
-from search.study.journal import open_storage, remove, repair, set_aside
+from search.study.journal import open_storage, repair
 from search.study.paths import StudyPaths
 from search.study.store import PROMOTED_FROM, RETRY_OF, StudyStore
 from search.study.trials import trial_record
@@ -183,17 +183,6 @@ def existing_comparison(path: Path, name: str) -> StudyStore | None:
         return None
     repair(path)
     return StudyStore.load(open_storage(path), name)
-
-
-def start_over(path: Path, name: str, listener: Listener) -> None:
-    """Remove the journal of a comparison, and say so; a damaged one is kept under another name."""
-    try:
-        existing_comparison(path, name)
-    except NotAJournal:
-        listener.on_message(f"{path} is damaged; it is kept as {set_aside(path)}")
-    else:
-        listener.on_message(f"starting over: {path} is removed; the trials of the study are kept")
-        remove(path)
 
 
 def _open(storage: JournalStorage, plan: Plan, more: Mapping[str, Any]) -> StudyStore:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from search.config.types import parse_duration
 from search.config.yaml_file import parse_value
 from search.errors import SearchError, shown
-from search.study.budget import REFIT_FACTOR
-from search.study.records import TrialRecord, longest_fold_seconds
 
 DEFAULT_SEEDS = 5
 DEFAULT_SECONDS = 1200.0
@@ -91,24 +89,17 @@ def common_trials(ended: Iterable[int]) -> int:
     return min(ended)
 
 
-def reserved_seconds(
-    best: Iterable[TrialRecord | None], *, seeds: int, jobs: int, startup_seconds: float | None
-) -> float:
+def reserved_seconds(trainings: Collection[float], *, seeds: int, jobs: int, startup_seconds: float | None) -> float:
     """Seconds to reserve for what follows the search.
 
     The best candidate of each family is retrained on the folds and refitted with every seed, and then measured in a new
     process.
 
     Args:
-        best: The best complete trial of each family; ``None``: there is none yet.
+        trainings: Expected seconds of a retraining of the best trial of each family; 0: there is none yet.
         seeds: Number of seeds.
         jobs: Number of parallel trainings.
         startup_seconds: Seconds that a worker takes to start; ``None``: unknown yet.
     """
-    trainings, measuring = 0.0, 0.0
-    for trial in best:
-        if trial is not None:
-            fold = longest_fold_seconds(trial.curve)
-            trainings += seeds * ((trial.train_seconds or 0.0) + REFIT_FACTOR * fold)
-        measuring += max(MEASURING_SECONDS, startup_seconds or 0.0)
-    return trainings / jobs + measuring
+    measuring = max(MEASURING_SECONDS, startup_seconds or 0.0)
+    return seeds * sum(trainings) / jobs + measuring * len(trainings)

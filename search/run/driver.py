@@ -55,6 +55,7 @@ class Driver(JobSource):
         self._budget, self._tracker, self._listener = budget, tracker, listener
         self._predictions = predictions
         self._state = SearchState(plan, store)
+        self._onnx_networks = self._state.estimates.onnx_networks
         self._data = executor.data.share(plan.search_data())
         executor.data.offload(plan.large_data)
         self._baselines = BaselineJobs(plan, store, self._data)
@@ -98,7 +99,11 @@ class Driver(JobSource):
         if outcome.key < 0:
             for message in self._baselines.take(outcome, keep=self._keep):
                 self._listener.on_message(message)
-            return
+        else:
+            self._on_trial(outcome)
+        self._onnx_networks = self._state.estimates.onnx_networks
+
+    def _on_trial(self, outcome: Outcome) -> None:
         number, result, failure = outcome.key, outcome.result, outcome.failure
         if failure is None and result.stopped == INTERRUPTED:
             self.on_interrupted(number)
@@ -137,8 +142,7 @@ class Driver(JobSource):
         """Record the time spent, should this process be killed, and show progress."""
         self._announce_stop()
         if self._budget.timeout is not None:
-            networks = self._state.estimates.onnx_networks
-            self._budget.export_seconds = expected_export(self._executor.startup_seconds, networks)
+            self._budget.export_seconds = expected_export(self._executor.startup_seconds, self._onnx_networks)
         if time.monotonic() - self._elapsed_noted > _NOTE_SECONDS:
             self._elapsed_noted = time.monotonic()
             self._store.set("elapsed", round(self._budget.elapsed, 1))

@@ -75,7 +75,7 @@ class Estimates:
         self._epochs: list[int] = []
         self._refits: dict[int, tuple[float, list[float]]] = {}
         """By complete trial within the bounds: its rank, and the seconds of its refits."""
-        self._growths = _growths(plan)
+        self._growths = growths(plan)
         self._in_onnx = plan.search_data().onnx_baselines
         screened = rungs(plan.max_epochs, plan.n_folds) if plan.config.search.pruner == "screening" else ()
         self._first = screened[0].epoch if screened else None
@@ -152,7 +152,7 @@ class Estimates:
         return work * statistics.median(self._rates.values()) if self._rates else 0.0
 
 
-def _growths(plan: Plan) -> list[float]:
+def growths(plan: Plan) -> list[float]:
     """Examples of an epoch before the holdout and, if the exported model is trained on it, of everything, over those
     of the last fold."""
     data: Any = plan.search_data()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lstmgru.errors import listed
-from search.errors import NotAJournal, SearchError
+from search.errors import SearchError
 from search.executors.interruption import interruptible
 from search.run.driver import Driver
 from search.run.finalize import Finalizer
@@ -17,9 +14,9 @@ from search.run.progress import Listener
 from search.run.resume import open_study
 from search.run.workers import check_registered, make_study_executor
 from search.study.budget import Budget
-from search.study.journal import exclusive, remove, repair, set_aside
+from search.study.journal import exclusive, start_over
 from search.study.out_of_fold import Predictions
-from search.study.paths import StudyPaths, damaged_path
+from search.study.paths import StudyPaths
 from search.study.records import StudyRecord
 from search.study.store import StudyStore
 from search.tasks.plan import Plan
@@ -70,35 +67,14 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
     tracker = make_tracker(plan.config, folder, on_problem=listener.on_message)
     with exclusive(paths.lock, plan.name):
         if fresh and paths.journal.exists():
-            start_over(paths, listener)
+            folders = {"the predictions": paths.predictions, "the model": paths.bundle, "the reports": paths.report}
+            start_over(paths.journal, folders, listener.on_message)
         plan, store = open_study(plan, paths, listener)
         listener.on_plan(plan, store.record())
         budget = Budget(plan.config.search.timeout, store.get("elapsed", 0.0), trials=plan.trials)
         with tracker:
             tracker.start(store.record())
             return _run(plan, store, budget, tracker, listener, paths)
-
-
-def start_over(paths: StudyPaths, listener: Listener) -> None:
-    """Remove a study's journal, predictions, model and reports, and say so first; its runs in MLflow stay.
-
-    A damaged journal is kept under another name.
-    """
-    folders = {"the predictions": paths.predictions, "the model": paths.bundle}
-    gone = [f"{what} in {folder}" for what, folder in folders.items() if folder.exists()]
-    discard: Callable[[Path], object] = remove
-    try:
-        repair(paths.journal)
-        store = StudyStore.find(paths)
-        gone.insert(0, f"{len(store.record().trials) if store else 0} trials in {paths.journal}")
-    except NotAJournal:
-        discard = set_aside
-        listener.on_message(f"{paths.journal} is damaged; it is kept as {damaged_path(paths.journal)}")
-    if gone:
-        listener.on_message(f"starting over: {listed(gone)} will be removed")
-    discard(paths.journal)
-    for folder in (paths.predictions, paths.bundle, paths.report):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(

@@ -12,8 +12,6 @@ EXPORT_STARTUPS, ONNX_STARTUPS, NETWORK_STARTUPS = 0.5, 0.8, 0.45
 # The startup time of a worker before it is known, and the least: a process that has already imported everything needs
 # none, but the export does.
 USUAL_STARTUP, LEAST_STARTUP = 6.0, 4.0
-# A refit takes this multiple of the longest fold, because it has more data than any fold.
-REFIT_FACTOR = 1.5
 # Most of the time limit that is reserved for the refits of a blend.
 REFIT_SHARE = 0.2
 # The least: running trials stop, a blend is selected, and its quick baselines are fitted again.

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from search.errors import StudyBusy
+from lstmgru.errors import counted, listed
+from search.errors import NotAJournal, StudyBusy
 from search.study.entries import damaged, encode, ends_trial, is_of_study, read_entries, write_checkpoint
-from search.study.paths import checkpoint_path, damaged_path
+from search.study.paths import checkpoint_path, free_path
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage, JournalStorage
@@ -87,18 +89,35 @@ def repair(path: Path) -> int:
     return unfinished
 
 
-def remove(path: Path) -> None:
-    """Remove a journal and its checkpoint."""
-    path.unlink(missing_ok=True)
-    checkpoint_path(path).unlink(missing_ok=True)
+def start_over(journal: Path, folders: Mapping[str, Path], on_message: Callable[[str], None]) -> None:
+    """Remove a journal and the folders that belong to it, and say so first; a damaged journal is renamed.
 
+    Call it under :func:`exclusive`.
 
-def set_aside(path: Path) -> Path:
-    """Rename a damaged journal, so that nothing in it is lost, and remove its checkpoint; return its new path."""
-    kept = damaged_path(path)
-    path.rename(kept)
-    checkpoint_path(path).unlink(missing_ok=True)
-    return kept
+    Args:
+        journal: The file.
+        folders: The folders, by what they hold.
+        on_message: Receives what is removed or kept.
+    """
+    gone = [f"{what} in {folder}" for what, folder in folders.items() if folder.exists()]
+    kept = None
+    try:
+        repair(journal)
+        storage = open_storage(journal)
+        trials = sum(storage.get_n_trials(study._study_id) for study in storage.get_all_studies())
+        gone.insert(0, f"{counted(trials, 'trial')} in {journal}")
+    except NotAJournal:
+        kept = free_path(journal, ".damaged")
+        on_message(f"{journal} is damaged; it is kept as {kept}")
+    if gone:
+        on_message(f"starting over: {listed(gone)} will be removed")
+    if kept is None:
+        journal.unlink(missing_ok=True)
+    else:
+        journal.rename(kept)
+    checkpoint_path(journal).unlink(missing_ok=True)
+    for folder in folders.values():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class JournalFile:

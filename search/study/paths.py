@@ -17,7 +17,7 @@ COMPARISON_PAGE, COMPARISON_MARKDOWN, COMPARISON_JSON = "compare.html", "compare
 COMPARISON_FILES = (COMPARISON_PAGE, COMPARISON_MARKDOWN, COMPARISON_JSON)
 
 _JOURNAL, _LOCK, _BUNDLE, _REPORT, _PREDICTIONS = ".journal", ".lock", ".bundle", ".report", ".predictions"
-_CHECKPOINT, _DAMAGED = ".checkpoint", ".damaged"
+_CHECKPOINT = ".checkpoint"
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,11 @@ def checkpoint_path(journal: Path) -> Path:
     return journal.with_name(journal.name.removesuffix(_JOURNAL) + _CHECKPOINT)
 
 
-def damaged_path(journal: Path) -> Path:
-    """``studies/weather.journal.damaged``, or with a number the first such name that is free."""
-    endings = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
-    names = (journal.with_name(f"{journal.name}{_DAMAGED}{ending}") for ending in endings)
-    return next(path for path in names if not path.exists())
+def free_path(path: Path, ending: str) -> Path:
+    """``studies/weather.journal.damaged`` for the ending ``.damaged``, or with a number the first that is free."""
+    numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+    names = (path.with_name(f"{path.name}{ending}{number}") for number in numbers)
+    return next(name for name in names if not name.exists())
 
 
 def studies_in(folder: Path) -> list[str]:

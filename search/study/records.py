@@ -5,7 +5,6 @@ A record is built from Optuna's storage alone (see :mod:`search.study.store`); i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -296,10 +295,3 @@ class StudyRecord:
 _TRIAL_KEYS = (
     "number", "state", "value", "layers", "params", "n_parameters", "latency", "epochs", "seconds", "train_seconds",
 )  # fmt: skip
-
-
-def longest_fold_seconds(curve: Sequence[EpochRecord]) -> float:
-    """Seconds of the longest fold of a trial so far; 0 before its first epoch ended."""
-    ends: dict[int, float] = {epoch.fold: epoch.seconds for epoch in curve}
-    starts = [0.0, *ends.values()]
-    return max((end - start for start, end in zip(starts, ends.values(), strict=False)), default=0.0)

@@ -11,11 +11,11 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from itertools import count
 from pathlib import Path
 from typing import Literal
 
 from search.errors import TrackingError
+from search.study.paths import free_path
 
 SQLITE = "sqlite:///"
 _SECONDS_TO_CREATE = 300.0
@@ -93,16 +93,12 @@ def set_aside_half_made(uri: str) -> str | None:
             time.sleep(0.5)
         if _state(path) != "half-made":
             return None
-        kept = next(place for place in _names_beside(path) if not place.exists())
+        kept = free_path(path, ".half-made")
         path.rename(kept)
     return (
         f"{path} was left half-made, without any run, when MLflow was interrupted while creating it; it is renamed to "
         f"{kept.name}"
     )
-
-
-def _names_beside(path: Path) -> Iterator[Path]:
-    return (path.with_name(f"{path.name}.half-made{number or ''}") for number in count())
 
 
 def _state(path: Path) -> Literal["missing", "half-made", "there"]:

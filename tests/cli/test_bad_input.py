@@ -17,8 +17,7 @@ from helpers.studies import TINY, search, shop_table, write_study
 
 from search import run_study
 from search.cli.app import main
-from search.run.runner import start_over
-from search.study.paths import StudyPaths
+from search.study.journal import start_over
 
 Tree = dict[str, bytes | None]
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -560,7 +559,7 @@ def test_a_file_that_is_no_journal_is_left_alone_unless_it_is_to_go(
             message, ("tiny.journal is not a valid journal", f"{line} is not an entry", "move the file away", "--fresh")
         )
     before, told, kept = journal.read_bytes(), Notes(), journal.with_name("tiny.journal.damaged")
-    start_over(StudyPaths(tmp_path, "tiny"), told)
+    start_over(journal, {}, told.on_message)
     assert told.notes[0] == f"{journal} is damaged; it is kept as {kept}"
     assert not journal.exists()
     assert kept.read_bytes() == before

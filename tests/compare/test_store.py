@@ -10,8 +10,9 @@ from helpers.running_comparisons import TWO, TWO_OF_WAVES, opened, searched, tol
 from helpers.sequence_studies import write_label_study
 from optuna.trial import FixedTrial
 
-from search.compare.store import ORIGIN, start_over
+from search.compare.store import ORIGIN
 from search.errors import NotAJournal, StudyMismatch
+from search.study.journal import start_over
 from search.study.paths import StudyPaths
 
 
@@ -130,13 +131,15 @@ def test_starting_over_keeps_a_damaged_comparison(tmp_path: Path) -> None:
     with pytest.raises(NotAJournal, match=r"line \d+ does not match its checksum.* start over with compare --fresh"):
         opened(tmp_path, text=TWO)
 
-    start_over(path, "tiny", notes)
-    opened(tmp_path, text=TWO)
-    start_over(path, "tiny", notes)
+    start_over(path, {}, notes.on_message)
+    _, store = opened(tmp_path, text=TWO)
+    for each in store.families:
+        each.store.study.ask()
+    start_over(path, {}, notes.on_message)
 
     assert path.with_name("tiny.compare.journal.damaged").read_bytes() == content
-    assert [note.partition("tiny.compare.journal")[2] for note in notes.notes] == [
-        f" is damaged; it is kept as {path}.damaged",
-        " is removed; the trials of the study are kept",
+    assert notes.notes == [
+        f"{path} is damaged; it is kept as {path}.damaged",
+        f"starting over: 2 trials in {path} will be removed",
     ]
     assert not list(tmp_path.glob("studies/*.journal"))

@@ -12,7 +12,6 @@ import pytest
 from search.compare.time_budget import Options, common_trials, next_family, reserved_seconds
 from search.errors import SearchError
 from search.study.budget import TimeBudget
-from search.study.records import EpochRecord, TrialRecord
 
 
 @pytest.mark.parametrize(
@@ -61,25 +60,20 @@ def test_as_many_trials_count_as_the_poorest_family_has(ended: list[int], count:
     assert common_trials(ended) == count
 
 
-def trial(seconds: float, longest_fold: float) -> TrialRecord:
-    curve = (EpochRecord(1, 1, 1.0, 1.0, seconds - longest_fold), EpochRecord(2, 1, 1.0, 1.0, seconds))
-    return TrialRecord(0, "COMPLETE", value=1.0, train_seconds=seconds, curve=curve)
-
-
 @pytest.mark.parametrize(
-    ("best", "seeds", "jobs", "startup", "expected"),
+    ("trainings", "seeds", "jobs", "startup", "expected"),
     [
-        ([None, None], 5, 1, None, 16.0),  # only what measuring takes is known
-        ([trial(30.0, 20.0)], 1, 1, None, 30.0 + 1.5 * 20.0 + 8.0),
-        ([trial(30.0, 20.0)], 4, 1, None, 4 * 60.0 + 8.0),
-        ([trial(30.0, 20.0)], 4, 2, None, 2 * 60.0 + 8.0),
-        ([trial(30.0, 20.0), None], 4, 2, 20.0, 2 * 60.0 + 40.0),
+        ([0.0, 0.0], 5, 1, None, 16.0),  # only what measuring takes is known
+        ([60.0], 1, 1, None, 60.0 + 8.0),
+        ([60.0], 4, 1, None, 4 * 60.0 + 8.0),
+        ([60.0], 4, 2, None, 2 * 60.0 + 8.0),
+        ([60.0, 0.0], 4, 2, 20.0, 2 * 60.0 + 40.0),
     ],
 )
 def test_what_follows_the_search_is_kept_free(
-    best: list[TrialRecord | None], seeds: int, jobs: int, startup: float | None, expected: float
+    trainings: list[float], seeds: int, jobs: int, startup: float | None, expected: float
 ) -> None:
-    assert reserved_seconds(best, seeds=seeds, jobs=jobs, startup_seconds=startup) == pytest.approx(expected)
+    assert reserved_seconds(trainings, seeds=seeds, jobs=jobs, startup_seconds=startup) == pytest.approx(expected)
 
 
 def test_time_is_a_total_over_all_runs() -> None:

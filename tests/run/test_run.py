@@ -262,8 +262,8 @@ def test_fresh_says_what_goes_and_starts_over(tmp_path: Path) -> None:
     result = search_here(tmp_path, "run", "tiny.yaml", "--trials", "1", "--fresh", "--seed", "7", *UNTRACKED)
     assert result.returncode == 0, result.stderr
     assert (
-        "starting over: 1 trials in studies/tiny.journal, the predictions in studies/tiny.predictions and the model in "
-        "studies/tiny.bundle will be removed"
+        "starting over: 1 trial in studies/tiny.journal, the predictions in studies/tiny.predictions, the model in "
+        "studies/tiny.bundle and the reports in studies/tiny.report will be removed"
     ) in result.stdout.replace(f"{tmp_path}/", "")
     assert not (tmp_path / "studies" / "tiny.predictions" / "stray").exists()
     assert len(shown(tmp_path)["trials"]) == 1

@@ -10,7 +10,7 @@ import pytest
 from search.compare.store import refuse_study
 from search.errors import StudyMismatch
 from search.study.journal import open_storage
-from search.study.paths import StudyPaths, checkpoint_path, damaged_path, report_path, studies_in
+from search.study.paths import StudyPaths, checkpoint_path, free_path, report_path, studies_in
 from search.study.store import StudyStore
 
 ATTRIBUTES = {"task": "forecast", "config": {}, "identity": {}, "data": {}, "metric": "mae"}
@@ -75,8 +75,8 @@ def test_the_studies_of_a_folder_are_named_without_their_comparisons(tmp_path: P
 def test_a_damaged_journal_gets_a_name_that_is_free(tmp_path: Path) -> None:
     journal = tmp_path / "x.journal"
     for name in ("x.journal.damaged", "x.journal.damaged-2", "x.journal.damaged-3"):
-        assert damaged_path(journal).name == name
-        damaged_path(journal).touch()
+        assert free_path(journal, ".damaged").name == name
+        free_path(journal, ".damaged").touch()
 
 
 def test_a_comparison_does_not_touch_a_study_from_before_its_name_was_reserved(tmp_path: Path) -> None:

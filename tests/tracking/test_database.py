@@ -53,7 +53,7 @@ def test_only_tables_of_mlflow_without_any_experiment_are_set_aside(tmp_path: Pa
 
 def test_a_half_made_database_is_kept_under_another_name(tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
-    for name in ("mlflow.db.half-made", "mlflow.db.half-made1"):
+    for name in ("mlflow.db.half-made", "mlflow.db.half-made-2"):
         content = half_made(path)
         note = set_aside_half_made(sqlite_uri(path))
         assert note is not None

@@ -86,6 +86,6 @@ def window_arrays(panel: SeriesPanel, cutoffs: Rows, *, context_length: int, hor
     future = np.empty((len(cutoffs), horizon, 0), np.float32)
     if panel.n_future:
         future = panel.values[horizon_rows(cutoffs, horizon), first_known:]
-    series = np.searchsorted(panel.offsets, cutoffs, side="right") - 1
+    series = panel.series_of(cutoffs)
     static = panel.static[series] if panel.static.shape[1] else None
     return WindowArrays(panel.values[rows], future, lengths, static, series + 1)

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 import numpy.typing as npt
 
-from lstmgru.data.tables.columns import whole_numbers
+from lstmgru.data.tables.columns import group_of, whole_numbers
 from lstmgru.errors import DataError, one_of
 from lstmgru.specs import InputSpec
 from lstmgru.specs.fields import check_types
@@ -165,6 +165,10 @@ class SeriesPanel:
     def lengths(self) -> npt.NDArray[np.int64]:
         """(series,) rows of each series."""
         return np.diff(self.offsets)
+
+    def series_of(self, rows: npt.NDArray[np.int64] | int) -> npt.NDArray[np.int64]:
+        """The series that each row belongs to."""
+        return group_of(self.offsets, rows)
 
     def __len__(self) -> int:
         """Number of series."""

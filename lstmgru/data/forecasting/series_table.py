@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstmgru.data.forecasting.series import SeriesSchema
+from lstmgru.data.tables.columns import group_of
 from lstmgru.errors import SeriesError, show_time
 
 
@@ -39,7 +40,7 @@ class SeriesTable:
 
     def series_of(self, row: int) -> int:
         """The series that a row belongs to."""
-        return int(np.searchsorted(self.offsets, row, side="right")) - 1
+        return int(group_of(self.offsets, row))
 
     def place(self, row: int) -> str:
         """A row in messages: its time, and its series if there are several."""
@@ -58,7 +59,7 @@ class SeriesTable:
             message: The message about a series, from its first such row.
         """
         rows = np.flatnonzero(wrong)
-        series, first = np.unique(np.searchsorted(self.offsets, rows, side="right") - 1, return_index=True)
+        series, first = np.unique(group_of(self.offsets, rows), return_index=True)
         return SeriesError(self.ids[series].tolist(), lambda index: message(int(rows[first[index]])))
 
 

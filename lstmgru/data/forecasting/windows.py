@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 
+from lstmgru.data.tables.columns import group_of
 from lstmgru.errors import DataError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Runs:
 
     def before(self, rows: Rows) -> Rows:
         """(n,) number of rows of the runs before each of (n,) rows."""
-        run = np.searchsorted(self.first, rows, side="right") - 1
+        run = group_of(self.first, rows)
         begins = np.append(0, self.ends)
         inside = begins[run] + np.minimum(rows - self.first[run], self.ends[run] - begins[run])
         counts: Rows = np.where(run < 0, 0, inside)
@@ -188,7 +189,7 @@ def _unobserved(panel: SeriesPanel) -> Rows:
 def _runs_without(first: Rows, end: Rows, removed: Rows) -> Runs:
     """The rows of ascending, disjoint ranges ``[first, end)`` without some rows; ranges may be empty."""
     first, end = first[first < end], end[first < end]
-    range_ = np.searchsorted(first, removed, side="right") - 1
+    range_ = group_of(first, removed)
     inside = removed[(range_ >= 0) & (removed < end[range_])] if len(first) else removed[:0]
     # The n-th start belongs to the n-th end, as the pieces do not overlap.
     starts, stops = np.sort(np.concatenate([first, inside + 1])), np.sort(np.concatenate([end, inside]))
@@ -198,8 +199,7 @@ def _runs_without(first: Rows, end: Rows, removed: Rows) -> Runs:
 
 def history(panel: SeriesPanel, cutoffs: Rows) -> Rows:
     """(windows,) rows of the series before each cutoff; with fewer than T, the context is padded."""
-    rows: Rows = cutoffs - panel.offsets[np.searchsorted(panel.offsets, cutoffs, side="right") - 1]
-    return rows
+    return cutoffs - panel.offsets[panel.series_of(cutoffs)]
 
 
 def context_rows(cutoffs: Rows, context_length: int) -> Rows:

@@ -8,12 +8,14 @@ import pandas as pd
 from pandas.api import types
 
 from lstmgru.data.sequences.sequences import Indices
-from lstmgru.data.tables.columns import MISSING, read_numbers
+from lstmgru.data.tables.columns import MISSING, read_numbers, refuse_empty
 from lstmgru.data.tables.precision import check_deviation
 from lstmgru.errors import DataError, RowsError, counted, did_you_mean, shorten
 
 Classes = tuple[str | int, ...]
 Objects = npt.NDArray[np.object_]
+
+_WRITE_LABEL = "write the label, or remove the row"
 
 
 def read_classes(column: pd.Series, source: str, known: Classes | None = None) -> tuple[Indices, Classes]:
@@ -32,7 +34,7 @@ def read_classes(column: pd.Series, source: str, known: Classes | None = None) -
     """
     at = f"{source}: column {column.name!r} (data.target)"
     places, names = _names(_plain(column), at)
-    _check_labels(places < 0, at)
+    refuse_empty(places < 0, at, _WRITE_LABEL)
     as_text = isinstance((known or names)[0], str) or len({type(name) for name in names}) > 1
     labels = [str(name) if as_text else name for name in names]
     classes = known or tuple(sorted(set(labels)))
@@ -42,13 +44,6 @@ def read_classes(column: pd.Series, source: str, known: Classes | None = None) -
         row = int(np.argmax(codes < 0))
         raise _unknown_class(labels[places[row]], row, classes, at)
     return codes, classes
-
-
-def _check_labels(missing: npt.NDArray[np.bool_], at: str) -> None:
-    if missing.any():
-        raise RowsError(
-            missing, lambda _, number, more: f"{at} is empty in row {number}{more}; write the label, or remove the row"
-        )
 
 
 def _plain(column: pd.Series) -> pd.Series:
@@ -137,7 +132,7 @@ def read_targets(column: pd.Series, source: str) -> npt.NDArray[np.float32]:
     if not types.is_numeric_dtype(plain.dtype) and _holds_no_number(plain):
         raise DataError(f"{at} must hold numbers but row 1 is {str(plain.iloc[0])!r}; use task: classification")
     values = read_numbers(column, source)
-    _check_labels(np.isnan(values), at)
+    refuse_empty(np.isnan(values), at, _WRITE_LABEL)
     check_deviation(values, at)
     return values.astype(np.float32)
 
@@ -168,11 +163,7 @@ def read_texts(column: pd.Series, source: str) -> Objects:
         DataError: A text is missing, not a text, or contains a lone surrogate.
     """
     at = f"{source}: column {column.name!r} (data.text)"
-    missing = column.isna().to_numpy()
-    if missing.any():
-        raise RowsError(
-            missing, lambda _, number, more: f"{at} is empty in row {number}{more}; write a text, or remove the row"
-        )
+    refuse_empty(column.isna().to_numpy(), at, "write a text, or remove the row")
     texts = np.empty(len(column), object)
     texts[:] = column.tolist()
     other = np.array([not isinstance(text, str) for text in texts], bool)

@@ -12,7 +12,7 @@ from pandas.api import types
 
 from lstmgru.data.forecasting.series import GapPolicy
 from lstmgru.data.sequences.sequences import Indices, SequenceSchema
-from lstmgru.data.tables.columns import read_ids, read_numbers
+from lstmgru.data.tables.columns import group_of, read_ids, read_numbers, refuse_empty
 from lstmgru.data.tables.timestamps import read_times
 from lstmgru.errors import DataError, RowsError, counted, show_time
 
@@ -44,7 +44,7 @@ class Steps:
 
     def sequence_of(self, row: int) -> int:
         """The sequence that a step belongs to."""
-        return int(np.searchsorted(self.offsets, row, side="right")) - 1
+        return int(group_of(self.offsets, row))
 
     def named(self, sequence: int) -> str:
         """A sequence in messages."""
@@ -77,12 +77,8 @@ def _clock(column: pd.Series, source: str) -> npt.NDArray[Any]:
     """(rows,) dates, text in ISO 8601, or any numbers; they only order the steps."""
     if not types.is_numeric_dtype(column.dtype) or types.is_bool_dtype(column.dtype):
         return read_times(column, source)[0]
-    missing = column.isna().to_numpy()
-    if missing.any():
-        at = f"{source}: column {column.name!r} (data.time)"
-        raise RowsError(
-            missing, lambda _, number, more: f"{at} is empty in row {number}{more}; every row must have a time"
-        )
+    at = f"{source}: column {column.name!r} (data.time)"
+    refuse_empty(column.isna().to_numpy(), at, "every row must have a time")
     kind = np.int64 if types.is_integer_dtype(column.dtype) else np.float64
     return column.to_numpy(kind)
 

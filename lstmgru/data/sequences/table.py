@@ -14,7 +14,7 @@ from lstmgru.data.forecasting.series import GapPolicy, check_policy
 from lstmgru.data.sequences.columns import Classes, check_classes, check_targets, read_classes, read_targets, read_texts
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences, Layout, SequenceSchema
 from lstmgru.data.sequences.steps import fill_gaps, read_long, read_row_ids, read_wide
-from lstmgru.data.tables.columns import check_columns, read_ids, read_numbers
+from lstmgru.data.tables.columns import check_columns, group_of, read_ids, read_numbers
 from lstmgru.data.tables.precision import check_deviation
 from lstmgru.errors import DataError, one_of
 from lstmgru.specs.sequences import SEQUENCE_TASKS, SequenceTask
@@ -152,7 +152,7 @@ class _Inputs:
         changed = ordered != np.repeat(firsts, np.diff(self.starts))
         if changed.any():
             step = int(np.argmax(changed))
-            sequence = int(np.searchsorted(self.starts, step, side="right")) - 1
+            sequence = int(group_of(self.starts, step))
             old, new = (
                 f"{value:g}" if names is None else repr(names[value]) for value in (firsts[sequence], ordered[step])
             )

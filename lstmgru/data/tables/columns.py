@@ -56,6 +56,21 @@ def check_columns(frame: pd.DataFrame, wanted: Sequence[tuple[str, str]], source
         raise DataError(f"{source}: the table has a header but no rows")
 
 
+def refuse_empty(missing: npt.NDArray[np.bool_], at: str, rule: str) -> None:
+    """Refuse empty cells in a column that must be complete.
+
+    Args:
+        missing: (rows,) True for empty cells.
+        at: The file and the column, for the message.
+        rule: What the message ends with: the rule, or a remedy.
+
+    Raises:
+        RowsError: There are such cells.
+    """
+    if missing.any():
+        raise RowsError(missing, lambda _, number, more: f"{at} is empty in row {number}{more}; {rule}")
+
+
 def read_numbers(column: pd.Series, source: str, *, may_hold_names: bool = False) -> npt.NDArray[np.float64]:
     """(rows,) numbers of a column, NaN if missing; booleans are 0 and 1.
 
@@ -142,12 +157,7 @@ def read_ids(
         DataError: A name is missing or a decimal number.
     """
     names = read_row_names(column, source)
-    missing = names.places < 0
-    if missing.any():
-        at = f"{source}: column {column.name!r} ({key})"
-        raise RowsError(
-            missing, lambda _, number, more: f"{at} is empty in row {number}{more}; every row must name its {noun}"
-        )
+    refuse_empty(names.places < 0, f"{source}: column {column.name!r} ({key})", f"every row must name its {noun}")
     if types.is_float_dtype(column.dtype) or all(map(_DECIMAL.match, names.distinct)):
         raise DataError(
             f"{source}: column {column.name!r} ({key}) holds decimal numbers such as {column.iloc[0]}; "
@@ -160,6 +170,16 @@ def read_ids(
         ranks = np.array(sorted(range(len(found)), key=(found if whole is None else whole).__getitem__), np.int64)
         codes, found = np.argsort(ranks)[codes], [found[place] for place in ranks]
     return codes.astype(np.int64), np.array(found, dtype=object)
+
+
+def group_of(offsets: npt.NDArray[Any], rows: npt.NDArray[np.int64] | int) -> npt.NDArray[np.int64]:
+    """The group (series, sequence) that each row belongs to, -1 before the first; a number for a number.
+
+    Args:
+        offsets: First row of each group, ascending; the end of the last may follow.
+        rows: Row numbers.
+    """
+    return np.searchsorted(offsets, rows, side="right") - 1
 
 
 def read_row_names(column: pd.Series, source: str) -> Names:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
+from lstmgru.data.tables.columns import group_of
 from lstmgru.data.tables.grid import (
     DAY_NS,
     Grid,
@@ -170,7 +171,7 @@ def infer_frequency(
         if on_grid.all():
             return grid.alias, grid.size if integer else 1
     row = int(np.argmin(on_grid))
-    series = int(np.searchsorted(offsets, row, side="right")) - 1
+    series = int(group_of(offsets, row))
     of_series = f" in series {ids[series]!r}" if ids is not None and len(ids) > 1 else ""
     if given in ("auto", STEP):
         raise _irregular(times, offsets, row, grid, timezone, of_series, source)

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lstmgru.data.tables.columns import group_of
+
 Unit = Literal[
     "step",
     "ns",
@@ -104,7 +106,7 @@ def positions(
         first, time_of_day = _unit_numbers(grid, origins, timezone)
     for start in range(0, len(times), _BLOCK_ROWS):
         part = slice(start, start + _BLOCK_ROWS)
-        series = np.searchsorted(offsets, np.arange(start, start + len(times[part])), side="right") - 1
+        series = group_of(offsets, np.arange(start, start + len(times[part])))
         steps[part], on_grid[part] = _positions(grid, times[part], first[series], time_of_day[series], timezone)
     return steps, on_grid
 
@@ -172,7 +174,7 @@ def _unit_numbers(grid: Grid, times: Times, timezone: str | None) -> tuple[Integ
         rows = np.array(grid.week)
         start = wall if (rows % DAY_NS).any() else day.astype("datetime64[ns]")
         week, within = np.divmod(start.astype(np.int64) - MONDAY_NS, WEEK_NS)
-        return week * len(rows) + np.searchsorted(rows, within, side="right") - 1, wall - start
+        return week * len(rows) + group_of(rows, within), wall - start
     return unit_number(grid.unit, day), wall - day
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 from pandas.api import types
 
+from lstmgru.data.tables.columns import refuse_empty
 from lstmgru.data.tables.timestamps import read_times
 from lstmgru.errors import DataError, RowsError
 
@@ -41,7 +42,7 @@ def join_times(frame: pd.DataFrame, columns: Sequence[str], source: str, time_fo
     """
     name, first, rest = time_name(columns), frame[columns[0]], list(columns[1:])
     for column in columns:
-        _refuse(frame[column].isna(), f"{_where(source, column)} is empty in row")
+        refuse_empty(frame[column].isna().to_numpy(), _where(source, column), "every row must have a time")
     if time_format is not None:
         return first.astype(str).str.cat(frame[rest].astype(str), sep=" ").rename(name)
     if types.is_numeric_dtype(first.dtype):

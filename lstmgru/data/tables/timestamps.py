@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.api import types
 
 from lstmgru.data.tables.calendar_numbers import refuse_calendar_numbers
+from lstmgru.data.tables.columns import refuse_empty
 from lstmgru.errors import DataError, RowsError
 
 _YEAR_FIRST = re.compile(r"\d{4}([-/]|\d{4}|$)")
@@ -40,11 +41,7 @@ def read_times(
             or the column mixes time zones; rows count from 1.
     """
     where = f"{source}: column {column.name!r} (data.time)"
-    missing = column.isna().to_numpy()
-    if missing.any():
-        raise RowsError(
-            missing, lambda _, number, more: f"{where} is empty in row {number}{more}; every row must have a time"
-        )
+    refuse_empty(column.isna().to_numpy(), where, "every row must have a time")
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     if column.dtype == object:

@@ -69,7 +69,7 @@ def forecast_table(
         return np.where(forecasts[:, None], values[windows, steps], otherwise).astype(np.float64).ravel()
 
     names = panel.schema.targets
-    series = np.searchsorted(panel.offsets, rows, side="right") - 1
+    series = panel.series_of(rows)
     columns: dict[str, Any] = {
         "series": panel.ids[series].repeat(len(names)),
         "target": list(names) * len(rows),
@@ -121,7 +121,7 @@ def _rows_to_show(panel: SeriesPanel, cutoffs: Rows, horizon: int, history: int)
         cutoff = int(cutoffs[window])
         if before >= 0 and cutoff < end:
             continue
-        first_row = int(panel.offsets[np.searchsorted(panel.offsets, cutoff, side="right") - 1])
+        first_row = int(panel.offsets[panel.series_of(cutoff)])
         if before < 0 or end <= first_row:  # the first window of a series
             before, end = window, max(first_row, cutoff - history)
         rows = np.arange(end, cutoff + horizon)

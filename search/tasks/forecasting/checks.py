@@ -92,7 +92,7 @@ def _series_without_scale(panel: SeriesPanel, split: Split, cutoffs: Rows) -> tu
     """A series that is scored in a split and has too few training rows there to be scaled by them, and the split."""
     if len(panel) == 1:
         return None
-    scored = np.unique(np.searchsorted(panel.offsets, cutoffs, side="right") - 1)
+    scored = np.unique(panel.series_of(cutoffs))
     asked = np.arange(len(panel)) if split.name == "holdout" else scored
     without = asked[split.train[asked, 1] - split.train[asked, 0] < _SCALE_ROWS]
     return (str(panel.ids[without[0]]), split.name) if len(without) else None
@@ -125,7 +125,7 @@ def _without_season(panel: SeriesPanel, split: Split, cutoffs: Rows, forecast: F
     """
     from lstmgru.evaluation.forecasts import season_scale
 
-    scored = np.unique(np.searchsorted(panel.offsets, cutoffs, side="right") - 1)
+    scored = np.unique(panel.series_of(cutoffs))
     changing = season_scale(panel, split.train, forecast.season_length)[scored] > 0
     if not changing.any():
         message = (
