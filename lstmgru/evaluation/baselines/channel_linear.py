@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from lstmgru.data.forecasting.arrays import WindowArrays, window_arrays
 from lstmgru.data.forecasting.scaling import Scaler
-from lstmgru.data.forecasting.windows import targets_at, training_runs
+from lstmgru.data.forecasting.windows import known_at, targets_at, training_runs
 from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline, State
+from lstmgru.evaluation.baselines.partial_ridge import fit_partial_ridge
 from lstmgru.evaluation.baselines.ridge import ALPHAS, Ridge, fit_ridge, fit_ridge_of_few
 from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
 if TYPE_CHECKING:
     from torch import nn
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 # Maximum size of the whole design matrix, and of a block of it.
 _MOST_NUMBERS, _NUMBERS_AT_ONCE = 12_000_000, 500_000
@@ -28,7 +31,8 @@ class ChannelLinear(FittedBaseline):
     """One ridge regression for all targets, each read by itself (as NLinear and DLinear, Zeng et al. 2023).
 
     The last value of a target is subtracted from its context and added to its forecast; the unit is the deviation of
-    the target in the training part. Covariates are not read.
+    the target in the training part. Covariates are not read. A missing target costs its own step of a window, see
+    :func:`~lstmgru.evaluation.baselines.partial_ridge.fit_partial_ridge`.
 
     Attributes:
         horizon: H.
@@ -64,9 +68,14 @@ class ChannelLinear(FittedBaseline):
                 targets = (targets_at(panel, block, horizon) - last) / scale
                 yield _by_target(inputs), _by_target(targets)
 
-        if len(cutoffs) * panel.n_targets > context_length:
+        known = known_at(panel, cutoffs, horizon)
+        complete = known is None or bool(known.all())
+        if complete and len(cutoffs) * panel.n_targets > context_length:
             return cls(horizon, context_length, scale, fit_ridge(examples, ALPHAS.tolist()))
         inputs, targets = (np.concatenate(parts) for parts in zip(*examples(), strict=True))
+        if known is not None and not complete:
+            ridge = fit_partial_ridge(inputs, targets, _by_target(known), limit=data.limit)
+            return cls(horizon, context_length, scale, ridge)
         return cls(horizon, context_length, scale, fit_ridge_of_few(inputs, targets))
 
     @property
@@ -121,6 +130,6 @@ def _inputs(windows: WindowArrays, context_length: int, scale: Array) -> tuple[A
     return (targets - last) / scale, last
 
 
-def _by_target(values: Array) -> Array:
+def _by_target(values: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
     """(n, steps, Y) → (n · Y, steps)."""
     return values.transpose(0, 2, 1).reshape(-1, values.shape[1])

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from lstmgru.data.forecasting.arrays import WindowArrays, window_arrays
 from lstmgru.data.forecasting.design import WindowDesign
-from lstmgru.data.forecasting.windows import targets_at, training_runs
+from lstmgru.data.forecasting.windows import known_at, targets_at, training_runs
 from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline, State
+from lstmgru.evaluation.baselines.partial_ridge import fit_partial_ridge
 from lstmgru.evaluation.baselines.ridge import ALPHAS, Ridge, fit_ridge, fit_ridge_of_few
 from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
@@ -32,7 +33,9 @@ class Linear(FittedBaseline):
     """Ridge regression (Hoerl & Kennard 1970) from all inputs of a network to the whole horizon.
 
     For the features and the scaling of series, see :class:`~lstmgru.data.forecasting.design.WindowDesign`. The penalty
-    is chosen by the leave-one-out error on the training windows, which are evenly subsampled if they are too many.
+    is chosen by the leave-one-out error on the training windows, which are evenly subsampled if they are too many. A
+    missing target costs its own step of a window, see
+    :func:`~lstmgru.evaluation.baselines.partial_ridge.fit_partial_ridge`.
 
     Attributes:
         design: Turns windows into inputs.
@@ -60,9 +63,14 @@ class Linear(FittedBaseline):
             target = design.scaled_targets(windows, targets_at(panel, cutoffs, horizon))
             return design.inputs(windows), target.reshape(len(cutoffs), -1)
 
+        blocks = np.split(cutoffs, range(_at_once(design), len(cutoffs), _at_once(design)))
+        known = known_at(panel, cutoffs, horizon)
+        if known is not None and not known.all():
+            inputs, targets = (np.concatenate(parts) for parts in zip(*map(examples, blocks), strict=True))
+            flat, n_targets = known.reshape(len(cutoffs), -1), panel.n_targets
+            return cls(design, fit_partial_ridge(inputs, targets, flat, n_targets=n_targets, limit=data.limit))
         if len(cutoffs) <= design.width:
             return cls(design, fit_ridge_of_few(*examples(cutoffs)))
-        blocks = np.split(cutoffs, range(_at_once(design), len(cutoffs), _at_once(design)))
         return cls(design, fit_ridge(lambda: map(examples, blocks), ALPHAS.tolist()))
 
     @property
