@@ -135,6 +135,51 @@ def test_a_metric_of_quantiles_is_taken_of_calibrated_intervals(tmp_path: Path) 
     assert alone.score == pytest.approx(np.mean(scores), rel=1e-4)
 
 
+def calibrated_wql(errors: list[np.ndarray], evaluations: Any) -> float:
+    """Mean over the folds of the WQL of forecasts with planted (windows, H, 1) errors, of intervals of 80 and 95 %.
+
+    The ends of each interval are off by the rank of the absolute errors of the step in *all* folds.
+    """
+    sizes = np.sort(np.abs(np.concatenate(errors)), axis=0)
+    reach = [sizes[int(np.ceil((len(sizes) + 1) * level - 1e-9)) - 1] for level in (0.8, 0.95)]
+    scores = []
+    for error, evaluation in zip(errors, evaluations, strict=True):
+        above = {0.025: error - reach[1], 0.1: error - reach[0], 0.5: error, 0.9: error + reach[0],
+                 0.975: error + reach[1]}  # fmt: skip
+        losses = [np.where(each < 0, -p * each, (1 - p) * each) for p, each in above.items()]
+        scores.append(2 * np.mean(losses) / np.abs(evaluation.target).mean())
+    return float(np.mean(scores))
+
+
+def test_quantiles_are_calibrated_on_the_errors_of_all_folds(tmp_path: Path) -> None:
+    """For a blend, and for the forecasts of a trial or baseline; errors shrink from fold to fold."""
+    plan: Any = plan_of(tmp_path, "forecast.metric=wql", text=NUMBERS.replace("folds: 1", "folds: 3"))
+    data, generator = plan.search_data(), np.random.default_rng(0)
+    first, second = (
+        [
+            generator.normal(0, size, each.target.shape).astype(np.float32)
+            for size, each in zip((2, 1, 0.1), data.kept_evaluations, strict=True)
+        ]
+        for _ in range(2)
+    )
+    outputs: dict[Candidate, Outputs] = {
+        name: tuple(each.target + error for each, error in zip(data.kept_evaluations, errors, strict=True))
+        for name, errors in (("naive", first), (3, second))
+    }
+
+    found = selected(plan, outputs).chosen
+
+    assert found is not None
+    assert set(found.weights) == {"naive", 3}
+    pairs = zip(first, second, strict=True)
+    blended = [found.weights["naive"] * one + found.weights[3] * other for one, other in pairs]
+    assert found.score == pytest.approx(calibrated_wql(blended, data.kept_evaluations), rel=1e-3)
+    backtest = data.backtest()
+    for fold, values in enumerate(outputs[3]):  # so few forecasts that all are kept
+        backtest.add(fold, values)
+    assert backtest.score(outputs[3]) == pytest.approx(calibrated_wql(second, data.kept_evaluations), rel=1e-3)
+
+
 @pytest.mark.parametrize("study", LABEL_STUDIES)
 def test_labels_are_blended_by_their_metric(study: str, tmp_path: Path) -> None:
     plan = label_plan_of(tmp_path, LABEL_STUDIES[study])
