@@ -214,7 +214,7 @@ def make_evaluation(
 
 
 def season_scale(panel: SeriesPanel, train: Rows, season_length: int, *, squared: bool = False) -> Array:
-    """(series, Y) mean absolute difference to one season earlier, over the training rows.
+    """(series, Y) mean absolute difference to one season earlier, over the known values of the training rows.
 
     Args:
         panel: The data.
@@ -224,10 +224,11 @@ def season_scale(panel: SeriesPanel, train: Rows, season_length: int, *, squared
     """
     scales = np.full((len(panel), panel.n_targets), np.nan, np.float32)
     for series, (start, end) in enumerate(train):
-        values = panel.values[start:end, : panel.n_targets]
-        if len(values) > season_length:
-            changes = values[season_length:] - values[:-season_length]
-            scales[series] = np.sqrt(np.square(changes).mean(axis=0)) if squared else np.abs(changes).mean(axis=0)
+        values = panel.values[start:end, : panel.n_targets].astype(np.float64)
+        if panel.known is not None:
+            values[~panel.known[start:end]] = np.nan
+        changes = values[season_length:] - values[:-season_length]
+        scales[series] = np.sqrt(_mean(np.square(changes), 0)) if squared else _mean(np.abs(changes), 0)
     return scales
 
 

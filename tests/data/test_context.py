@@ -314,6 +314,20 @@ def test_a_table_that_does_not_fit_the_model_is_refused(change: Change, settings
     assert "\n" not in str(caught.value)
 
 
+def test_a_table_with_too_many_gaps_is_not_advised_to_have_another_frequency() -> None:
+    """A study of a table of three days a week would be."""
+    days = pd.date_range("2019-01-07", periods=400, freq="D")
+    days = days[days.dayofweek < 3]
+    sparse = pd.DataFrame({"shop": "a", "date": days, "sales": 1.0, "visits": 1.0, "price": 1.0})
+
+    with pytest.raises(DataError, match=r"too many to fill in; complete the table, or correct the times$") as caught:
+        context_of(sparse, panel_of(shops()), gaps="fill")
+
+    assert "data.frequency" not in str(caught.value)
+    with pytest.raises(DataError, match=r"if there never are others, set data\.frequency: MON-WED"):
+        build_panel(sparse, time="date", targets=["sales"], frequency="D", source="shops.csv", gaps="fill")
+
+
 @pytest.mark.parametrize("gaps", ["error", "fill"])
 def test_a_context_begins_when_every_column_has_had_a_value(gaps: Any) -> None:
     frame = shops()

@@ -122,6 +122,7 @@ def test_integers_count_steps_and_are_never_dates(steps: list[int], expected: in
         (dates("2020-01-01", "2020-01-02"), "0D", "positive multiple"),
         (dates("2020-01-01", "2020-01-02"), "bh", "got 'bh'"),
         (dates("2020-01-01", "2020-01-02"), "MS@31", "got 'MS@31'"),
+        (dates("2020-01-01", "2020-02-01"), "MS@", "got 'MS@'"),
         (dates("2020-01-01", "2020-01-02"), "ME@15", "got 'ME@15'"),
         (dates("2020-01-01", "2020-01-02"), "SUN", "got 'SUN'"),
         (dates("2020-01-01", "2020-01-02"), "MON-SAT 08:00-17:30 h", "got 'MON-SAT 08:00-17:30 h'"),

@@ -179,6 +179,20 @@ def test_the_season_scale_reads_training_rows_only() -> None:
     assert np.array_equal(before, season_scale(panel, train, 7))
 
 
+@pytest.mark.parametrize("squared", [False, True])
+def test_the_season_scale_is_that_of_known_values_in_double_precision(squared: bool) -> None:
+    rows = 300_000  # sums of so many single numbers lose the fourth digit
+    panel = make_panel((rows,))
+    values = 1e8 + 1e4 * panel.values + np.random.default_rng(0).integers(0, 1000, panel.values.shape) * 8
+    panel = replace(panel, values=values.astype(np.float32), known=np.random.default_rng(1).random((rows, 1)) < 0.9)
+    assert panel.known is not None
+    real = np.where(panel.known, panel.values.astype(np.float64), np.nan)[:, 0]
+    changes = real[7:] - real[:-7]
+    expected = np.sqrt(np.nanmean(changes**2)) if squared else np.nanmean(np.abs(changes))
+    found = season_scale(panel, np.array([[0, rows]]), 7, squared=squared)
+    assert found[0, 0] == pytest.approx(expected, rel=1e-6)
+
+
 def test_the_deviation_reads_training_rows_only() -> None:
     panel = make_panel((120, 120))
     split = make_splits(panel, SplitSpec(holdout=20, folds=1), horizon=5, context_length=10).folds[0]

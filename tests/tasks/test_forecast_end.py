@@ -73,7 +73,7 @@ class Windows:
         self.truth = np.array([known[cut : cut + HORIZON, None] for _, known, cut in cases])
         self.cutoffs = np.array([cut for _, _, cut in cases])
         self.history = [filled[:cut] for filled, _, cut in cases]
-        season = [np.abs(filled[SEASON:start] - filled[: start - SEASON]).mean() for filled, _, _ in cases]
+        season = [np.nanmean(np.abs(known[SEASON:start] - known[: start - SEASON])) for _, known, _ in cases]
         self.season = np.array(season)[:, None, None]
 
     def scale(self, context: int) -> Array:

@@ -306,3 +306,18 @@ def test_seconds_of_unix_are_said_to_have_no_calendar(tmp_path: Path, first: int
     study = "data: {path: s.csv, time: t, target: y}\nforecast: {horizon: 3}\nsplits: {holdout: 40}\n"
     (tmp_path / "s.yaml").write_text(study)
     assert any("look like Unix seconds" in note for note in load_plan(tmp_path / "s.yaml").notes) == said
+
+
+def test_the_data_are_described_in_local_time(tmp_path: Path) -> None:
+    times = pd.date_range("2024-01-01", periods=24 * 30, freq="h")
+    values = np.random.default_rng(0).random(len(times))
+    pd.DataFrame({"at": times, "load": values}).to_csv(tmp_path / "grid.csv", index=False)
+    path = tmp_path / "grid.yaml"
+    data = "{path: grid.csv, time: at, target: load, timezone: Asia/Tokyo}"
+    path.write_text(f"data: {data}\nforecast: {{horizon: 24}}\nsplits: {{holdout: 72}}\n")
+
+    plan = load_plan(str(path))
+
+    described = plan.describe_data()
+    assert (described["start"], described["end"]) == ("2024-01-01", "2024-01-30 23:00:00")
+    assert split_lines(plan)[-1][1].endswith("2024-01-30 23:00:00")

@@ -251,7 +251,7 @@ def _history(
     if gaps == "error":
         history = _complete_context(table, in_context, steps, end, grid, lengths)
     else:
-        filled = fill_cells(complete_rows(keep_rows(table, until_end), grid, gaps), gaps)
+        filled = fill_cells(complete_rows(keep_rows(table, until_end), grid, gaps, of_model=True), gaps)
         from_end = np.repeat(filled.offsets[1:], np.diff(filled.offsets)) - np.arange(len(filled.times))
         history = keep_rows(filled, from_end <= np.repeat(lengths, np.diff(filled.offsets)))
     missing: npt.NDArray[np.bool_] = np.isnan(history.values)

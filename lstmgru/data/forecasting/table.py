@@ -182,13 +182,14 @@ _MOST_FILLED = 1
 """Most added rows for each row that there is."""
 
 
-def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> SeriesTable:
+def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy, *, of_model: bool = False) -> SeriesTable:
     """The table with a row for every grid time between the first and the last row of a series.
 
     Args:
         table: Its times lie on the grid.
         grid: The frequency.
         gaps: ``error`` refuses missing rows; otherwise they are added with missing cells.
+        of_model: Whether the frequency is that of a trained model, so that messages suggest no other.
 
     Raises:
         DataError: Rows are missing and the policy is ``error``, or more are missing than there are.
@@ -204,7 +205,8 @@ def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> SeriesTabl
     if too_many:
         sparse = np.flatnonzero(lengths - there > _MOST_FILLED * there)
         raise SeriesError(
-            table.ids[sparse].tolist(), lambda index: _too_many_missing(one_series(table, int(sparse[index])), grid)
+            table.ids[sparse].tolist(),
+            lambda index: _too_many_missing(one_series(table, int(sparse[index])), grid, of_model),
         )
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     first = table.times[table.offsets[:-1]]
@@ -216,20 +218,22 @@ def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> SeriesTabl
     return replace(table, offsets=offsets, times=times, values=values)
 
 
-def _too_many_missing(table: SeriesTable, grid: Grid) -> str:
+def _too_many_missing(table: SeriesTable, grid: Grid, of_model: bool) -> str:
+    remedy = "complete the table" if of_model else "aggregate the table to a lower frequency"
     return _missing_rows(
         table,
         grid,
-        f"that is more than the {counted(len(table.times), 'row')} that are there, too many to fill in; aggregate the "
-        "table to a lower frequency, or correct the times",
+        f"that is more than the {counted(len(table.times), 'row')} that are there, too many to fill in; {remedy}, or "
+        "correct the times",
+        suggest=not of_model,
     )
 
 
-def _missing_rows(table: SeriesTable, grid: Grid, way_out: str) -> str:
+def _missing_rows(table: SeriesTable, grid: Grid, way_out: str, *, suggest: bool = True) -> str:
     steps = positions(grid, table.times, table.offsets, table.timezone)[0]
     missing = int((steps[table.offsets[1:] - 1] + 1).sum(dtype=np.float64)) - len(steps)
     after = int(np.argmax(np.diff(steps) > 1)) + 1
-    week = _week_of(table, grid, missing)
+    week = _week_of(table, grid, missing) if suggest else None
     return (
         f"{table.source}: column {table.schema.time!r} lacks {counted(missing, 'row')} at frequency {grid.alias}, "
         f"first between {show_time(table.times[after - 1])} and {table.place(after)}; "

@@ -65,7 +65,7 @@ def parse_frequency(alias: str, *, step: int = 1) -> Grid:
         return Grid(STEP, "step", step)
     if (week := parse_week(alias)) is not None:
         return week
-    alias, _, day = alias.partition("@")
+    alias, at, day = alias.partition("@")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # refuse deprecated aliases
@@ -75,7 +75,7 @@ def parse_frequency(alias: str, *, step: int = 1) -> Grid:
         raise _unknown(alias) from error
     if grid is None or grid.size > _MOST_UNITS:
         raise _unknown(alias)
-    if not day:
+    if not at:
         return grid
     if grid.unit != "month start" or not day.isdecimal() or not 1 < int(day) <= _LAST_DAY:
         raise _unknown(f"{alias}@{day}")

@@ -57,7 +57,7 @@ def fit_partial_ridge(
         limit.check()
         coefficients[:, columns] = data.solution(columns, alpha)
     intercept = data.y_center - ((data.x_center + data.shifts).T * coefficients).sum(axis=0)
-    source = _nearest(known.any(axis=0), n_targets)
+    source = _nearest(np.any(known, axis=0), n_targets)
     return Ridge(coefficients[:, source], intercept[source], alpha)
 
 
@@ -108,20 +108,21 @@ class _Examples:
             z = vectors * np.sqrt(np.maximum(values, 0))
             products = z.T @ self.y[np.ix_(rows, columns)]
         values, z_squared, y = np.maximum(values, 0.0), z**2, self.y[np.ix_(rows, columns)]
-        errors = np.empty(len(ALPHAS))
+        errors: _Float = np.empty(len(ALPHAS))
         for number, alpha in enumerate(ALPHAS):
             shrunk = 1 / (values + alpha)
             left = 1 - 1 / count - z_squared @ shrunk
             with np.errstate(divide="ignore", invalid="ignore"):  # interpolated examples, see ALPHAS
                 errors[number] = (((y - z @ (shrunk[:, None] * products)) / left[:, None]) ** 2).sum()
-        return errors * count / len(rows)
+        errors *= count / len(rows)
+        return errors
 
     def solution(self, columns: _Columns, alpha: float) -> _Float:
         """(width, columns) coefficients of outputs that are known for the same examples."""
         rows, width = self.known[:, columns[0]], len(self.squares)
         if (count := int(rows.sum())) > width:
-            many: _Float = np.linalg.solve(self._squares(columns) + alpha * np.eye(width), self.products[:, columns])
-            return many
+            squares = self._squares(columns) + alpha * np.eye(width)
+            return np.asarray(np.linalg.solve(squares, self.products[:, columns]), np.float64)
         x = self.x[rows] - self.shifts[columns[0]]
         few: _Float = x.T @ np.linalg.solve(x @ x.T + alpha * np.eye(count), self.y[np.ix_(rows, columns)])
         return few

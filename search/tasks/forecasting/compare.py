@@ -72,13 +72,15 @@ def score_compared_baseline(
         DataError: It cannot be fitted.
     """
     from lstmgru.evaluation.baselines import forecaster
+    from lstmgru.evaluation.intervals import Calibration
 
     start = time.perf_counter()
     fitted = data.fit_baseline(holdout, name, limit)
     fit_seconds, evaluation = time.perf_counter() - start, data.evaluation(holdout)
     predict = forecaster(data.panel, fitted, limit, forecast=data.forecast)
     point = predict(evaluation.cutoffs)
-    quantiles = ForecastBacktest(data, data.context_length).quantiles(evaluation, point, calibration)
+    calibrated = None if calibration is None else Calibration.from_dict(calibration)
+    quantiles = ForecastBacktest(data, data.context_length).quantiles(evaluation, point, calibrated)
     one, batch = (np.resize(evaluation.cutoffs, count) for count in (1, BATCH))
     return BaselineScores(
         scores=_scores(data, evaluation, point, quantiles),

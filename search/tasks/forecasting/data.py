@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lstmgru.evaluation.baselines.base import FittedBaseline
     from lstmgru.evaluation.blending import Criterion, Folds
     from lstmgru.evaluation.forecasts import ForecastEvaluation
+    from lstmgru.evaluation.intervals import Calibration
     from lstmgru.evaluation.time_limit import TimeLimit
     from lstmgru.specs import ModelSpec
 
@@ -207,21 +208,25 @@ class ForecastBacktest:
 
     def calibration(self) -> dict[str, Any] | None:
         """What the forecasts say, as plain values; ``None`` where there are none."""
+        calibrated = self._calibrated()
+        return None if calibrated is None else calibrated.to_dict()
+
+    def _calibrated(self) -> Calibration | None:
         from lstmgru.evaluation.intervals import calibrate
 
         if not self._scores:
             return None
         spec = self._data.forecast
         scaled = len(self._data.panel) > 1
-        return calibrate(self._scores, spec.levels, scaled=scaled, season_length=spec.season_length).to_dict()
+        return calibrate(self._scores, spec.levels, scaled=scaled, season_length=spec.season_length)
 
-    def quantiles(self, evaluation: ForecastEvaluation, forecast: Any, calibration: dict[str, Any] | None) -> Any:
+    def quantiles(self, evaluation: ForecastEvaluation, forecast: Any, calibration: Calibration | None) -> Any:
         """The calibrated quantiles of point forecasts, where the metric scores them; else ``None``."""
-        from lstmgru.evaluation.intervals import Calibration, quantile_forecast
+        from lstmgru.evaluation.intervals import quantile_forecast
 
         if calibration is None or not self.of_quantiles:
             return None
-        quantiles = quantile_forecast(Calibration.from_dict(calibration), forecast, self.scale(evaluation))
+        quantiles = quantile_forecast(calibration, forecast, self.scale(evaluation))
         return self._data.forecast.clip(quantiles, axis=-2)
 
     def score(self, outputs: Sequence[Any]) -> float:
@@ -230,7 +235,7 @@ class ForecastBacktest:
 
     def mean_score(self, evaluations: Sequence[ForecastEvaluation], outputs: Sequence[Any]) -> float:
         """The mean over some windows of each fold of the scores of their forecasts; intervals are of what was added."""
-        calibration = self.calibration() if self.of_quantiles else None
+        calibration = self._calibrated() if self.of_quantiles else None
         scores = [
             evaluation.score(self._data.metric, _points(values), self.quantiles(evaluation, values, calibration))
             for evaluation, values in zip(evaluations, outputs, strict=True)

@@ -8,6 +8,7 @@ values and of ranks, which finds monotone disguises such as logarithms.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -52,17 +53,19 @@ def leaks(panel: SeriesPanel, splits: Splits, forecast: ForecastSpec) -> tuple[s
     values = panel.values[rows][:, : len(schema.value_columns)].astype(np.float64)
     forms = [_standardized(values, series), _standardized(_ranks(values, series), series)]
     lags = _lags(forecast, np.bincount(series))
+    future = {index: column in schema.future_covariates for index, column in columns}
     sentences = []
     for place, target in enumerate(schema.targets):
-        for index, column in columns:
-            ahead = column in schema.future_covariates
-            shifts = _shifts(forecast.horizon, ahead=ahead)
-            found = max(
-                (found for form in forms for found in _explained(form, series, place, index, lags, shifts)),
-                default=(0.0, 0),
-            )
-            if found[0] >= ALMOST_ALL:
-                sentences.append(_sentence(column, target, *found, ahead=ahead))
+        most: dict[int, tuple[float, int]] = {}
+        for ahead, form in itertools.product((False, True), forms):
+            some, shifts = [index for index in future if future[index] is ahead], _shifts(forecast.horizon, ahead=ahead)
+            for index, share, shift in _explained(form, series, place, some, lags, shifts):
+                most[index] = max(most.get(index, (0.0, 0)), (share, shift))
+        sentences += [
+            _sentence(column, target, *most[index], ahead=future[index])
+            for index, column in columns
+            if index in most and most[index][0] >= ALMOST_ALL
+        ]
     return tuple(sentences)
 
 
@@ -126,9 +129,9 @@ def _shifts(horizon: int, *, ahead: bool) -> Sequence[int]:
 
 
 def _explained(
-    form: _Float, series: _Codes, target: int, column: int, lags: list[int], shifts: Sequence[int]
-) -> Iterator[tuple[float, int]]:
-    """For each shift the share that a covariate explains of what the target's past leaves open, and the shift."""
+    form: _Float, series: _Codes, target: int, columns: Sequence[int], lags: list[int], shifts: Sequence[int]
+) -> Iterator[tuple[int, float, int]]:
+    """For each covariate and shift: the column, the share of what the target's past leaves open, and the shift."""
     rows = np.arange(len(form))
     first, last = max(*lags, -shifts[0]), max(shifts[-1], 0)
     inside = rows[first : len(rows) - last] if len(rows) > first + last else rows[:0]
@@ -142,10 +145,12 @@ def _explained(
         return numbers - basis @ (basis.T @ numbers)
 
     own = form[inside, target]
-    open_, others = left_open(own), left_open(form[inside[:, None] + np.array(shifts), column])
+    open_ = left_open(own)
     if (open_**2).mean() <= _NOTHING_OPEN * own.var():
         return
-    size = (others**2).sum(axis=0) * (open_**2).sum()
-    known = (others**2).mean(axis=0) > _NOTHING_OPEN
-    shares = np.divide((open_ @ others) ** 2, size, out=np.zeros(len(shifts)), where=known)
-    yield from zip(shares.tolist(), shifts, strict=True)
+    for column in columns:
+        others = left_open(form[inside[:, None] + np.array(shifts), column])
+        size = (others**2).sum(axis=0) * (open_**2).sum()
+        known = (others**2).mean(axis=0) > _NOTHING_OPEN
+        shares = np.divide((open_ @ others) ** 2, size, out=np.zeros(len(shifts)), where=known)
+        yield from zip(itertools.repeat(column), shares.tolist(), shifts)

@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from lstmgru.data.forecasting.splits import Splits, make_splits
 from lstmgru.specs import ForecastSpec
 from search.config.study_config import StudyConfig
@@ -103,11 +105,13 @@ class ForecastPlan(Plan):
         return self.panel.digest()
 
     def describe_data(self) -> dict[str, Any]:
-        """The data in a few words, for people and for MLflow."""
+        """The data in a few words, for people and for MLflow; times are local ones."""
+        from lstmgru.data.tables.grid import wall_clock
         from lstmgru.errors import show_time
 
         panel = self.panel
-        first, last = panel.times[panel.offsets[:-1]].min(), panel.times[panel.offsets[1:] - 1].max()
+        ends = [panel.times[panel.offsets[:-1]].min(), panel.times[panel.offsets[1:] - 1].max()]
+        first, last = wall_clock(np.array(ends), panel.timezone)
         return {
             "source": self.source,
             "digest": self.digest(),
