@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.errors import SearchError, StudyFileError, StudyNotFound
+from search.errors import SearchError, StudyFileError, StudyNotFound, TrackingError
 from search.executors.interruption import deliver_again
 from search.study.journal import exclusive, repair
 from search.study.paths import StudyPaths
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from lstmgru.bundle.base import Bundle
     from search.compare.results import Comparison
+    from search.study.backtests import BacktestRecord
     from search.study.store import StudyStore
     from search.tasks.plan import Plan
 
@@ -156,6 +157,46 @@ def run_comparison(
         deliver_again()
         raise SearchError(f"the comparison of study '{plan.name}' was interrupted; the same call resumes it")
     return outcome.comparison
+
+
+def backtest(
+    model: str | os.PathLike[str],
+    data: str | os.PathLike[str] | pd.DataFrame,
+    *,
+    start: str | None = None,
+    output: str | os.PathLike[str] | None = None,
+    track: bool | None = None,
+    folder: str | os.PathLike[str] = ".",
+) -> BacktestRecord:
+    """Score a model on a table that carries the truth, as ``python -m search backtest`` does, without output.
+
+    Args:
+        model: Name of a study, directory of an exported model, or ``models:/NAME@alias``.
+        data: The table, or its file.
+        start: First time to score, a date or a step; ``None``: after what the model learned from.
+        output: HTML page to write.
+        track: Log an evaluation run in MLflow; ``None``: if the model is that of a study with runs there.
+        folder: Directory in which ``studies/`` and ``mlruns/`` are.
+
+    Raises:
+        SearchError: The model does not exist.
+        TrackingError: ``track`` is true, and MLflow cannot be used.
+        DataError: The table does not fit the model, or has nothing to score.
+    """
+    from search.run.backtest import run_backtest
+
+    outcome = run_backtest(
+        str(model),
+        Path(data) if isinstance(data, str | os.PathLike) else data,
+        folder=Path(folder).absolute(),
+        start=start,
+        output=None if output is None else Path(output),
+        track=track,
+        reading={},
+    )
+    if track and outcome.problem:
+        raise TrackingError(outcome.problem)
+    return outcome.record
 
 
 def load_plan(

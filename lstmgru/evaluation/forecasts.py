@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,21 @@ class ForecastEvaluation:
         """(windows, H, Y) whether a target is known; ``None`` if all are."""
         known: _Bool = ~np.isnan(self.target)
         return None if known.all() else known
+
+    def some(self, windows: Rows | _Bool) -> Self:
+        """Some of the windows, by index or by flag."""
+        return replace(
+            self,
+            cutoffs=self.cutoffs[windows],
+            target=self.target[windows],
+            season_scale=self.season_scale[windows],
+            season_deviation=self.season_deviation[windows],
+            series=self.series[windows],
+        )
+
+    def at_step(self, step: int) -> Self:
+        """The windows with the targets of one step of the horizon alone, counted from 0."""
+        return replace(self, target=self.target[:, step : step + 1])
 
     def score(self, metric: str, forecast: Array, quantiles: Array | None = None) -> float:
         """The score of a metric.

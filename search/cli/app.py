@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lstmgru.errors import LstmGruError
+from search.cli.backtest import backtest
 from search.cli.check import check, schema
 from search.cli.compare import compare
 from search.cli.predict import predict
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, check, show, report, compare, export, predict, ui, sync, schema):
+for command in (run, check, show, report, compare, export, predict, backtest, ui, sync, schema):
     app.command()(command)
 
 

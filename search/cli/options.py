@@ -22,3 +22,24 @@ Set = Annotated[
 Data = Annotated[
     Path | None, typer.Option("--data", metavar="PATH", help="Table to read instead of the study's table.")
 ]
+Delimiter = Annotated[
+    str | None, typer.Option(help="Column delimiter of a CSV file.", show_default="the study's, or ,")
+]
+Decimal = Annotated[str | None, typer.Option(help="Decimal mark of a CSV file.", show_default="the study's, or .")]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of a CSV file.", show_default="the study's, or utf-8")]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAMES",
+        help="Names of the columns of a CSV file without a header, separated by commas.",
+        show_default="the first line",
+    ),
+]
+
+
+def reading(
+    delimiter: str | None, decimal: str | None, encoding: str | None, columns: str | None
+) -> dict[str, str | list[str] | None]:
+    """How a text file is read; ``None``: as in the study."""
+    names = None if columns is None else [name.strip() for name in columns.split(",")]
+    return {"delimiter": delimiter, "decimal": decimal, "encoding": encoding, "columns": names}

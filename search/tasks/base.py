@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from search.config.study_config import StudyConfig
     from search.reports.task_pages import TaskPages
     from search.study.records import StudyRecord
+    from search.tasks.backtest import TaskBacktest
     from search.tasks.compare import BaselineScores, ComparedTask
     from search.tasks.data import ModelColumns, SeedResult
     from search.tasks.final import FinalJob, HoldoutScores
@@ -186,6 +187,11 @@ class Task(ABC, Generic[Data, Split, Model]):
     """Makes the model to export, with its origin and its metrics."""
     write_holdout: Lazy[Callable[[FinalJob[Data, Split, Model], HoldoutScores, Bundle], None]]
     """Writes the tables of the holdout from which the report is made; those of an earlier winner are replaced."""
+
+    # Backtest
+
+    backtest: Lazy[TaskBacktest]
+    """Scores a model on a table that carries the truth."""
 
     # Describe
 

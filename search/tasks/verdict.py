@@ -23,6 +23,7 @@ def judge(
     *,
     choices: int,
     called: str = "winner",
+    where: str = "on the holdout",
 ) -> tuple[str, bool]:
     """One sentence on whether the winner really beats the best baseline, and that as a truth value.
 
@@ -36,6 +37,7 @@ def judge(
             is better" is multiplied by it (Bonferroni); "the winner is better" needs no correction, because the
             choice favors the baseline.
         called: What the winner is called: ``blend`` if it has several members.
+        where: What both were scored on.
     """
     name = baseline_name.replace("_", " ")
     direction = "lower" if winner < baseline else "higher"
@@ -44,15 +46,15 @@ def judge(
     better, worse = (winner > baseline, winner < baseline) if larger else (winner < baseline, winner > baseline)
     numbers = f"{scored.label} {winner:.4g} against {baseline:.4g}, {_change(winner, baseline, larger)} {direction}"
     if interval.high < 0 and better:
-        return f"The {called} beats the best baseline ({name}) on the holdout: {numbers}.", True
+        return f"The {called} beats the best baseline ({name}) {where}: {numbers}.", True
     if interval.low > 0 and worse and interval.p_value * choices < LEVEL:
-        return f"A simple baseline is better: {name} beats the {called} on the holdout ({numbers}). Use {name}.", False
+        return f"A simple baseline is better: {name} beats the {called} {where} ({numbers}). Use {name}.", False
     few = f"with too few {interval.lacking} for a significance test"
     why = few if interval.lacking else "a difference that is not significant"
     if better:
-        return f"The {called} does not clearly beat the best baseline ({name}) on the holdout: {numbers}, {why}.", False
+        return f"The {called} does not clearly beat the best baseline ({name}) {where}: {numbers}, {why}.", False
     return (
-        f"The {called} does not beat the best baseline ({name}) on the holdout: {numbers}, {why}. Prefer {name}.",
+        f"The {called} does not beat the best baseline ({name}) {where}: {numbers}, {why}. Prefer {name}.",
         False,
     )
 

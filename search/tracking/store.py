@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_UV_AUTO_DETECT": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 _LONGEST_REASON = 300
 _CHATTY_LOGGERS = ("mlflow", "alembic", "optuna", "sqlalchemy.engine", "urllib3.connectionpool")

@@ -411,3 +411,17 @@ def test_without_a_network_the_baselines_are_exported_and_it_is_said(
     assert all("baseline" in member for member in document["blend"]["members"])
     assert document["blend"]["holdout"] == document["holdout"]["score"]
     assert len(load_bundle(Path(document["bundle"])).predict(shop_table())) == 3
+
+
+def test_a_backtest_of_the_holdout_finds_the_scores_of_the_holdout(folder: Path) -> None:
+    """The model was trained before the holdout, so that these are the rows that it has not learned from."""
+    document = shown(folder)
+    result = search_here(folder, "backtest", "tiny", "--data", "shop.csv", "--json", "--no-track")
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["metrics"] == pytest.approx(document["holdout"]["metrics"], rel=1e-4)
+    for name, each in found["baselines"].items():
+        assert each["score"] == pytest.approx(document["baselines"][name]["holdout"], rel=1e-6)
+    assert set(found["baselines"]) >= {"naive", "seasonal_naive", "linear"}
+    for now, then in zip(found["intervals"], document["holdout"]["intervals"], strict=True):
+        assert now == pytest.approx(then, rel=1e-4)

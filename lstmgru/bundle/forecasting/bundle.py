@@ -19,8 +19,10 @@ from lstmgru.bundle.forecasting.members import member_of
 from lstmgru.bundle.forecasting.model import ForecastModel
 from lstmgru.bundle.forecasting.tables import attention_frame, forecast_columns, forecast_frame
 from lstmgru.bundle.forecasting.validation import Array, Codes, check_arrays, check_logarithms, series_codes
+from lstmgru.data.forecasting.arrays import window_arrays
+from lstmgru.data.forecasting.conforming import conforming_panel, with_codes_of
 from lstmgru.data.forecasting.context import ForecastContext, build_context
-from lstmgru.data.forecasting.series import SeriesSchema, check_policy, check_short_series, input_spec
+from lstmgru.data.forecasting.series import SeriesPanel, SeriesSchema, check_policy, check_short_series, input_spec
 from lstmgru.data.tables.frequency import STEP, parse_frequency
 from lstmgru.data.tables.readers import read_table
 from lstmgru.errors import DataError
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 # Without gradients a window needs little memory, so large batches are fast.
 _BATCH_SIZE = 1024
+_WINDOWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -193,6 +196,57 @@ class ForecastBundle(ForecastModel):
         arrays = {"past": past, "future": future, "static": static, "series": series, "lengths": lengths}
         return self._run(arrays)[1]
 
+    def panel(self, frame: pd.DataFrame, *, source: str = "table") -> SeriesPanel:
+        """The series of a table that carries the truth, for :meth:`forecast_windows`.
+
+        Args:
+            frame: A table with the columns of the schema. Other columns are ignored.
+            source: Name of the table in error messages.
+
+        Raises:
+            DataError: Columns, frequency or values do not fit, or rows or cells are missing.
+        """
+        return conforming_panel(
+            frame,
+            schema=self.schema,
+            frequency=self.frequency,
+            step=self.step,
+            timezone=self.timezone,
+            local_times=self.local_times,
+            gaps=self.gaps,
+            source=source,
+        )
+
+    def forecast_windows(
+        self, panel: SeriesPanel, cutoffs: Codes, *, source: str = "table"
+    ) -> tuple[Array, Array | None]:
+        """Forecast windows of a panel, each from the rows before its cutoff.
+
+        Args:
+            panel: With the columns of the schema; its categories may have names that the model does not know.
+            cutoffs: (n,) rows with at least :attr:`required_rows` rows of their series before them.
+            source: Name of the table in error messages.
+
+        Returns:
+            (n, H, Y) forecasts in original units, and (n, H, Y, Q) quantiles as of :meth:`quantile_array`; ``None``
+            without intervals.
+
+        Raises:
+            DataError: A value is invalid, or the model has parameters for each series and a series is new.
+        """
+        panel, codes = with_codes_of(panel, self.schema), None
+        if self.servable.tells_series:
+            codes = series_codes(self, panel.ids, source)
+        parts = []
+        for block in np.split(cutoffs, range(_WINDOWS_AT_ONCE, len(cutoffs), _WINDOWS_AT_ONCE)):
+            windows = window_arrays(panel, block, context_length=self.context_length, horizon=self.forecast.horizon)
+            assert windows.series is not None  # windows of a panel have them
+            own = None if codes is None else codes[windows.series - 1]
+            arrays = {"past": windows.past, "future": windows.future, "static": windows.static, "series": own}
+            parts.append(self._run({**arrays, "lengths": windows.lengths}))
+        forecast, *quantiles = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return forecast, quantiles[0] if quantiles else None
+
     def attention(self, frame: pd.DataFrame, *, source: str = "table") -> pd.DataFrame:
         """The attention weights of the forecasts of :meth:`predict`: of the network with attention and most weight.
 
@@ -246,7 +300,7 @@ class ForecastBundle(ForecastModel):
     def _arrays(self, context: ForecastContext, source: str) -> dict[str, Any]:
         """Those rows as the arguments of :meth:`forecast_array`."""
         check_logarithms(self, context, source)
-        series = series_codes(self, context, source) if self.servable.tells_series else None
+        series = series_codes(self, context.ids, source) if self.servable.tells_series else None
         return {
             "past": context.past,
             "future": context.future,

@@ -65,14 +65,19 @@ def check_arrays(forecaster: BlendedForecaster, arrays: dict[str, Any], schema: 
     return tensors
 
 
-def series_codes(model: ForecastModel, context: ForecastContext, source: str) -> Codes:
+def series_codes(model: ForecastModel, ids: npt.NDArray[np.object_], source: str) -> Codes:
     """(series,) codes of a table's series, for a model with parameters for each training series.
+
+    Args:
+        model: The model.
+        ids: (series,) names of the series.
+        source: Name of the table in error messages.
 
     Raises:
         DataError: A series is not one of the training series.
     """
     code = {name: number for number, name in enumerate(model.ids, start=1)}
-    unknown = [name for name in context.ids if name not in code]
+    unknown = [name for name in ids if name not in code]
 
     def message(index: int) -> str:
         name = unknown[index]
@@ -87,7 +92,7 @@ def series_codes(model: ForecastModel, context: ForecastContext, source: str) ->
 
     if unknown:
         raise SeriesError(unknown, message)
-    return np.array([code[name] for name in context.ids], np.int64)
+    return np.array([code[name] for name in ids], np.int64)
 
 
 def check_logarithms(model: ForecastModel, context: ForecastContext, source: str) -> None:

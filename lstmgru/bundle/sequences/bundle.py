@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -25,7 +25,7 @@ from lstmgru.bundle.sequences.vocabularies import CODES, codes_in
 from lstmgru.data.forecasting.series import check_policy
 from lstmgru.data.sequences.raw import RawSequences
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences, SequenceSchema
-from lstmgru.data.sequences.table import read_sequences
+from lstmgru.data.sequences.table import build_sequences, read_sequences
 from lstmgru.data.sequences.vocabulary import Vocabulary
 from lstmgru.data.tables.archives import is_archive, read_archive
 from lstmgru.data.tables.readers import check_exists, read_table
@@ -163,6 +163,28 @@ class SequenceBundle(SequenceModel):
         if self.task.classes:
             raise DataError("the model predicts classes, not numbers; use probability_array")
         return self._predict_arrays(inputs, lengths)[0]
+
+    def sequences(self, data: Table, *, source: str = "table") -> LabeledSequences:
+        """The sequences of a table that carries the labels, for :meth:`outputs`.
+
+        Args:
+            data: A table with the columns of the schema; the column of groups may be missing.
+            source: Name of the table in error messages.
+
+        Raises:
+            DataError: Columns or values do not fit, or a label is a class that the model does not know.
+        """
+        frame, schema = self._table(data)
+        group = schema.group if schema.group in frame.columns else None
+        roles = {**asdict(schema), "group": group}
+        return build_sequences(
+            frame, **roles, task=self.task.task, gaps=self.gaps, source=source, classes=self.task.classes
+        )
+
+    def outputs(self, sequences: LabeledSequences) -> Array:
+        """(n, C) probabilities of the classes, or (n, 1) numbers in original units, of sequences or texts."""
+        outputs: Array = self._predict_sequences(sequences)[-1]
+        return outputs if self.task.classes else outputs[:, None]
 
     def _lacks_header(self, path: Path) -> bool:
         """Whether the schema has the column names of a file without a header, and the file does not contain them."""

@@ -164,7 +164,7 @@ def build_context(
     table = read_table_of_series(frame, schema, source, timezone=timezone if local_times else None)
     table = replace(_only(table, ids), timezone=conforming_zone(table, timezone))
     steps = conforming_steps(table, grid)
-    end = _last_known(table)
+    end = last_known(table)
     required = context_length if required_rows is None else required_rows
     lengths = _context_lengths(table, steps, end, context_length, required)
     history = _history(table, steps, end, grid, lengths, gaps)
@@ -204,7 +204,7 @@ def _only(table: SeriesTable, ids: Sequence[object] | None) -> SeriesTable:
     return keep_rows(table, np.repeat(wanted, np.diff(table.offsets)))
 
 
-def _last_known(table: SeriesTable) -> Integers:
+def last_known(table: SeriesTable) -> Integers:
     """(series,) the last row with a value in a target."""
     known: npt.NDArray[np.bool_] = np.any(np.isfinite(table.values[:, : len(table.schema.targets)]), axis=1)
     last = np.maximum.reduceat(np.where(known, np.arange(len(known)), -1), table.offsets[:-1])

@@ -20,6 +20,7 @@ from lstmgru.data.forecasting.table import (
     read_table_of_series,
 )
 from lstmgru.data.tables.frequency import infer_frequency, parse_frequency
+from lstmgru.data.tables.grid import Grid
 from lstmgru.data.tables.precision import check_changes, check_deviation
 from lstmgru.data.tables.time_columns import time_name
 from lstmgru.errors import DataError, did_you_mean
@@ -91,13 +92,8 @@ def build_panel(
         table.times, table.offsets, frequency, timezone=table.timezone, ids=table.ids, source=source
     )
     grid = parse_frequency(alias, step=step)
-    complete = complete_rows(table, grid, gaps)
-    filled, finite, trimmed = fill_cells(complete, gaps), np.isfinite(complete.values), 0
-    if ((first := first_known(complete)) > complete.offsets[:-1]).any():
-        begun = np.arange(len(finite)) >= np.repeat(first, np.diff(complete.offsets))
-        filled, finite, trimmed = keep_rows(filled, begun), finite[begun], int((~begun).sum())
+    filled, finite, trimmed = complete_series(table, grid, gaps)
     observed: npt.NDArray[np.bool_] = np.all(finite, axis=1)
-    check_cells(filled, gaps)
     _check_precision(filled)
     values = filled.values.astype(np.float32)
     _check_varies(filled, values)
@@ -118,6 +114,29 @@ def build_panel(
         known=None if observed.all() else finite[:, : len(schema.targets)],
         trimmed=trimmed,
     )
+
+
+def complete_series(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> tuple[SeriesTable, npt.NDArray[np.bool_], int]:
+    """The series of a table with all rows of a grid, from the first at which every column has had a value.
+
+    Args:
+        table: The table.
+        grid: The frequency.
+        gaps: How missing rows and cells are handled, see :func:`build_panel`.
+
+    Returns:
+        The series, (rows, columns) which of their cells were there, and the number of rows left out at their start.
+
+    Raises:
+        DataError: Rows or cells are missing that the policy does not fill.
+    """
+    complete = complete_rows(table, grid, gaps)
+    filled, finite, trimmed = fill_cells(complete, gaps), np.isfinite(complete.values), 0
+    if ((first := first_known(complete)) > complete.offsets[:-1]).any():
+        begun = np.arange(len(finite)) >= np.repeat(first, np.diff(complete.offsets))
+        filled, finite, trimmed = keep_rows(filled, begun), finite[begun], int((~begun).sum())
+    check_cells(filled, gaps)
+    return filled, finite, trimmed
 
 
 def _check_parts(schema: SeriesSchema, categorical: Sequence[str], source: str) -> None:

@@ -152,6 +152,17 @@ def make_splits(
     )
 
 
+def split_at(panel: SeriesPanel, starts: Rows, *, name: str) -> Split:
+    """The split that scores all rows from some on and trains on those before.
+
+    Args:
+        panel: All data.
+        starts: (series,) absolute first rows of the evaluation part; the end of a series for none.
+        name: Of the split.
+    """
+    return _split(name, panel, starts, panel.offsets[1:], 0, None)
+
+
 def whole_split(panel: SeriesPanel, holdout: Split) -> Split:
     """The split that trains on all rows, those of the holdout included.
 

@@ -129,6 +129,21 @@ class LabeledSequences:
         labels[hidden] = np.nan if labels.dtype.kind == "f" else -1
         return replace(self, values=values, texts=texts, labels=labels)
 
+    def first(self, count: int) -> Self:
+        """The first sequences of the table."""
+        rows, groups = self.offsets[count], None if self.groups is None else self.groups[:count]
+        named = 0 if groups is None else int(groups.max()) + 1
+        return replace(
+            self,
+            ids=self.ids[:count],
+            offsets=self.offsets[: count + 1],
+            values=self.values[:rows],
+            texts=self.texts[:count],
+            labels=self.labels[:count],
+            groups=groups,
+            group_names=self.group_names[:named],
+        )
+
     def followed_by(self, others: Self) -> Self:
         """These sequences, followed by others with the same schema and classes.
 

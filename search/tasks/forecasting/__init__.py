@@ -29,6 +29,7 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
     score_holdout = lazy("search.tasks.forecasting.refit:score_holdout")
     bundle = lazy("search.tasks.forecasting.refit:make_bundle")
     write_holdout = lazy("search.tasks.forecasting.refit:write_holdout")
+    backtest = lazy("search.tasks.forecasting.backtest")
     compare = lazy("search.tasks.forecasting.compare:ComparedForecasts")
     seed_result = lazy("search.tasks.forecasting.compare:ForecastSeed")
     score_seed = lazy("search.tasks.forecasting.compare:score_seed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -85,14 +85,7 @@ class ForecastData(TaskData):
     def kept_evaluations(self) -> tuple[ForecastEvaluation, ...]:
         """The kept windows of each fold."""
         return tuple(
-            replace(
-                evaluation,
-                cutoffs=evaluation.cutoffs[cases],
-                target=evaluation.target[cases],
-                season_scale=evaluation.season_scale[cases],
-                season_deviation=evaluation.season_deviation[cases],
-                series=evaluation.series[cases],
-            )
+            evaluation.some(cases)
             for evaluation, cases in zip(map(self.evaluation, self.folds), self.kept, strict=True)
         )
 

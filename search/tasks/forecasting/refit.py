@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from lstmgru.data.tables.writers import write_csv, write_text
-from lstmgru.errors import DataError
+from lstmgru.errors import DataError, show_time
 from lstmgru.evaluation.baselines import FittedBaseline
 from lstmgru.evaluation.blending import blended, blended_folds, same_shapes
 from search.errors import NoTrialCompleted
@@ -66,20 +66,20 @@ def score_holdout(job: ForecastJob) -> HoldoutScores:
     forecasts, context_length = _member_forecasts(job, evaluation)
     widened = [each for (each,) in same_shapes([[forecasts[member.candidate]] for member in job.members])]
     calibration = job.alone.calibration if job.alone else blend_calibration(job, context_length)
-    blend = _forecasts(data, evaluation, blended(widened, job.weights), _calibration(calibration), context_length)
+    blend = with_intervals(data, evaluation, blended(widened, job.weights), calibration, context_length)
     metrics = evaluation.scores(blend.point, blend.quantiles)
     if metric not in metrics:
         raise NoTrialCompleted(
             f"trial {job.members[0].candidate} was stopped before it had forecast enough of the folds for its "
             f"{metric}; rerun with a longer --timeout"
         )
-    intervals = _coverage(data.forecast, evaluation, blend)
+    intervals = coverage_records(data.forecast, evaluation, blend)
     scores, errors = _score_baselines(job, evaluation)
     return HoldoutScores(
         metrics=metrics,
         single=metrics[metric] if job.alone else _single_score(job, evaluation, forecasts),
         baselines=scores,
-        difference=lambda baseline: _difference(data, evaluation, blend, errors[baseline]),
+        difference=lambda baseline: error_interval(data, evaluation, blend, errors[baseline]),
         outputs=blend,
         calibration=calibration,
         intervals=intervals,
@@ -127,8 +127,7 @@ def _single_score(job: ForecastJob, evaluation: ForecastEvaluation, forecasts: d
     forecast = forecasts.get(job.single.candidate)
     if forecast is None:
         forecast = _network_forecast(job.data, fitted, evaluation)
-    calibration = _calibration(job.single.recipe.calibration)
-    alone = _forecasts(job.data, evaluation, forecast, calibration, _reads(fitted))
+    alone = with_intervals(job.data, evaluation, forecast, job.single.recipe.calibration, _reads(fitted))
     return evaluation.scores(alone.point, alone.quantiles).get(job.data.metric)
 
 
@@ -155,6 +154,10 @@ def make_bundle(job: ForecastJob, scores: HoldoutScores, metrics: dict[str, Any]
     # A baseline that is fitted to everything may read more than the one that was scored.
     longest = max(member.reads for member in members)
     calibration = scores.calibration if job.alone else blend_calibration(job, longest)
+    origin = job.provenance | {
+        "learned_until": _learned_until(job),
+        "scoring": {"context_length": job.data.context_length, "stride": job.data.stride},
+    }
     bundle = ForecastBundle(
         members=members,
         forecast=spec,
@@ -168,11 +171,19 @@ def make_bundle(job: ForecastJob, scores: HoldoutScores, metrics: dict[str, Any]
         short_series=short_series,
         calibration=_calibration(calibration),
         metrics=metrics,
-        provenance=job.provenance,
+        provenance=origin,
     )
     rows = bundle.required_rows
     example = example_frame(panel, longest, spec.horizon, short_series=short_series, required_rows=rows)
     return replace(bundle, example=example)
+
+
+def _learned_until(job: ForecastJob) -> str:
+    """The last time that a member has learned from, in UTC if there is a time zone."""
+    panel, train = job.data.panel, job.holdout.train
+    everything = any(member.exported is not None for member in job.members)
+    ends = panel.offsets[1:] if everything else train[train[:, 1] > train[:, 0], 1]
+    return show_time(panel.times[ends - 1].max())
 
 
 def _calibration(values: dict[str, Any] | None) -> Calibration | None:
@@ -181,25 +192,34 @@ def _calibration(values: dict[str, Any] | None) -> Calibration | None:
     return Calibration.from_dict(values) if values else None
 
 
-def _forecasts(
+def with_intervals(
     data: ForecastData,
     evaluation: ForecastEvaluation,
     forecast: Floats,
-    calibration: Calibration | None,
+    calibration: dict[str, Any] | None,
     context_length: int,
 ) -> Forecasts:
-    """Forecasts (windows, H, Y) or (windows, H, Y, Q) with their intervals."""
+    """Forecasts (windows, H, Y) or (windows, H, Y, Q) with their intervals.
+
+    Args:
+        data: Of the study.
+        evaluation: The windows.
+        forecast: In original units.
+        calibration: Of the intervals, as plain values; ``None``: there are none.
+        context_length: T of the method, for the scale of a window.
+    """
     from lstmgru.evaluation.intervals import apply, quantile_forecast
 
     if forecast.ndim == 4 and forecast.shape[-1] == 1:
         forecast = forecast[..., 0]
     point = forecast if forecast.ndim == 3 else forecast[..., forecast.shape[-1] // 2]
-    if calibration is None:
+    calibrated = _calibration(calibration)
+    if calibrated is None:
         none = np.empty((0, *point.shape), np.float32)
         return Forecasts(point, forecast if forecast.ndim == 4 else None, none, none)
     scale = ForecastBacktest(data, context_length).scale(evaluation)
-    quantiles = data.forecast.clip(quantile_forecast(calibration, forecast, scale), axis=-2)
-    return Forecasts(point, quantiles, *map(data.forecast.clip, apply(calibration, forecast, scale)))
+    quantiles = data.forecast.clip(quantile_forecast(calibrated, forecast, scale), axis=-2)
+    return Forecasts(point, quantiles, *map(data.forecast.clip, apply(calibrated, forecast, scale)))
 
 
 def _score_baselines(job: ForecastJob, evaluation: ForecastEvaluation) -> tuple[dict[str, float], dict[str, Errors]]:
@@ -212,14 +232,16 @@ def _score_baselines(job: ForecastJob, evaluation: ForecastEvaluation) -> tuple[
     errors: dict[str, Errors] = {}
     for name, fitted in job.baselines.items():
         assert fitted.outputs is not None  # it was fitted to the data before the holdout
-        calibration = _calibration(job.baseline_calibrations.get(name))
-        its = _forecasts(data, evaluation, fitted.outputs, calibration, data.context_length)
+        calibration = job.baseline_calibrations.get(name)
+        its = with_intervals(data, evaluation, fitted.outputs, calibration, data.context_length)
         scores[name] = evaluation.score(metric, its.point, its.quantiles)
         errors[name] = evaluation.window_errors(metric, its.point, its.quantiles)
     return scores, errors
 
 
-def _coverage(spec: ForecastSpec, evaluation: ForecastEvaluation, blend: Forecasts) -> tuple[IntervalRecord, ...]:
+def coverage_records(
+    spec: ForecastSpec, evaluation: ForecastEvaluation, blend: Forecasts
+) -> tuple[IntervalRecord, ...]:
     """What the intervals cover, of the levels that have them."""
     from lstmgru.evaluation.intervals import coverage, mean_width
 
@@ -267,7 +289,8 @@ def _write_attention(job: ForecastJob, bundle: ForecastBundle) -> None:
         write_csv(attention_table(bundle), path)
 
 
-def _difference(data: ForecastData, evaluation: ForecastEvaluation, blend: Forecasts, others: Errors) -> Interval:
+def error_interval(data: ForecastData, evaluation: ForecastEvaluation, blend: Forecasts, others: Errors) -> Interval:
+    """The interval of the difference between the (windows,) errors of a blend and those of another method."""
     from lstmgru.evaluation.significance import paired_interval
 
     metric = data.forecast.metric

@@ -30,6 +30,7 @@ class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
     score_holdout = lazy("search.tasks.sequences.refit:score_holdout")
     bundle = lazy("search.tasks.sequences.refit:make_bundle")
     write_holdout = lazy("search.tasks.sequences.refit:write_holdout")
+    backtest = lazy("search.tasks.sequences.backtest")
     compare = lazy("search.tasks.sequences.compare:ComparedSequences")
     seed_result = lazy("search.tasks.sequences.compare:SequenceSeed")
     score_seed = lazy("search.tasks.sequences.compare:score_seed")

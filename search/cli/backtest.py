@@ -1,0 +1,129 @@
+"""``search backtest``: scores of a model on a table that carries the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from search.cli import options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from search.study.backtests import BacktestRecord
+
+WIDTH = 80
+_MOST_ROWS = 12
+
+
+def backtest(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="Name of a study, directory of an exported model, or models:/NAME@alias."),
+    ],
+    data: Annotated[
+        Path, typer.Option("--data", metavar="PATH", help="Table with the true values: CSV, Parquet, Arrow, or .ts.")
+    ],
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="DATE", help="First time to score.", show_default="after what the model learned from"
+        ),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="HTML page to write.")] = None,
+    track: Annotated[
+        bool | None,
+        typer.Option(
+            "--track/--no-track",
+            help="Log an evaluation run of the model in MLflow.",
+            show_default="if MODEL is a study with runs in MLflow",
+        ),
+    ] = None,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead, see docs/production.md.")
+    ] = False,
+    delimiter: options.Delimiter = None,
+    decimal: options.Decimal = None,
+    encoding: options.Encoding = None,
+    columns: options.Columns = None,
+) -> None:
+    """Score a model on a table that carries the truth, beside baselines that do not look ahead.
+
+    Forecasts are made from every step on, each from the rows before it. Shows metrics, coverage of the intervals,
+    scores by series, by step of the horizon or by class, and the change since the holdout.
+
+    Example: python -m search backtest weather --data later.csv --from 2016-01-01
+    """
+    from search.cli.console import print_json
+    from search.errors import TrackingError
+    from search.run.backtest import run_backtest
+
+    reading = options.reading(delimiter, decimal, encoding, columns)
+    outcome = run_backtest(model, data, folder=Path.cwd(), start=start, output=output, track=track, reading=reading)
+    console = narrow_console()
+    if json_:
+        print_json(outcome.record.to_json() | {"mlflow_run_id": outcome.run_id})
+    else:
+        print_backtest(console, outcome.record)
+    if outcome.problem:
+        raise TrackingError(f"the backtest is not logged: {outcome.problem}")
+    for name, place in {"page": output, "MLflow": outcome.run_id and f"run {outcome.run_id}"}.items():
+        if place and not json_:
+            console.print(f"{name:8}{place}", soft_wrap=True)
+
+
+def narrow_console() -> Console:
+    """A console of 80 columns."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=WIDTH)
+
+
+def print_backtest(console: Console, record: BacktestRecord) -> None:
+    """Scores, parts, drift and verdict, the most important last."""
+    from rich.markup import escape
+
+    from search.study.backtests import cell
+
+    console.print(f"[bold]{escape(record.model)}[/] on {escape(record.source)}: {escape(record.scored)}")
+    for note in record.notes:
+        console.print(f"[yellow]note:[/] {escape(note)}")
+    console.print()
+    head, rows = record.table()
+    _print(console, f"scores, {record.metric}", head, rows)
+    _print(console, "metrics of the model", ("", "score", "on the holdout", "change"), record.metric_rows())
+    if record.intervals:
+        head = ("interval", "coverage", "on the holdout", "mean width")
+        _print(console, "prediction intervals", head, record.interval_rows())
+    for name, part in record.parts.items():
+        lines = [tuple(cell(value) for value in row.values()) for row in part]
+        _print(console, f"by {_NOUNS[name]}", tuple(part[0]), lines)
+    for name, each in record.baselines.items():
+        if each.reason:
+            console.print(escape(f"baseline {name.replace('_', ' ')} is not scored: {each.reason}"))
+    if record.drift:
+        console.print(escape(record.drift))
+    if record.verdict:
+        console.print(f"[bold]{escape(record.verdict)}[/]")
+
+
+_NOUNS = {"series": "series", "steps": "step", "classes": "class"}
+
+
+def _print(console: Console, title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A table; of many rows, the first ones."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for place, name in enumerate(head):
+        table.add_column(escape(name), justify="right" if place else "left", overflow="fold")
+    for row in rows[:_MOST_ROWS]:
+        table.add_row(*map(escape, row))
+    console.print(table)
+    if len(rows) > _MOST_ROWS:
+        console.print(f"{len(rows) - _MOST_ROWS} more: --json or --output shows all")
+    console.print()

@@ -1,0 +1,59 @@
+"""The page of a backtest."""
+
+from __future__ import annotations
+
+import html
+
+from search.reports.page import Line, details, html_page, paragraph, table
+from search.study.backtests import BacktestRecord, cell
+
+_TITLES = {"series": "By series", "steps": "By step of the horizon", "classes": "By class"}
+_MOST_ROWS = 50
+
+
+def backtest_html(record: BacktestRecord, drawing: str) -> str:
+    """The page as HTML.
+
+    Args:
+        record: The backtest.
+        drawing: The outputs as HTML; empty if nothing is drawn.
+    """
+    verdict = f'<p class="verdict">{html.escape(record.verdict)}</p>\n' if record.verdict else ""
+    head, rows = record.table()
+    lines = [Line(row, "winner" if row[0] == "model" else "baseline") for row in rows]
+    dropped = [f"{name.replace('_', ' ')}: {each.reason}." for name, each in record.baselines.items() if each.reason]
+    metric_head = ("metric", "score", "on the holdout", "change")
+    body = [
+        paragraph(f"{record.model} on {record.source}: {record.scored}."),
+        verdict,
+        paragraph(record.drift) if record.drift else "",
+        *(paragraph(f"Note: {note}.") for note in record.notes),
+        "<h2>Scores</h2>\n",
+        paragraph(f"By {record.metric}; the baselines were fitted to the rows before the scored ones."),
+        table(head, lines, numbers=head[1:]),
+        paragraph("Not scored:", *dropped) if dropped else "",
+        table(metric_head, [Line(row) for row in record.metric_rows()], numbers=metric_head[1:]),
+        _intervals(record),
+        *(_part(name, record) for name in record.parts),
+        f"<h2>Outputs</h2>\n{drawing}" if drawing else "",
+    ]
+    return html_page(f"{record.model}: backtest", "".join(body))
+
+
+def _intervals(record: BacktestRecord) -> str:
+    if not record.intervals:
+        return ""
+    head = ("interval", "coverage", "on the holdout", "mean width")
+    return table(head, [Line(row) for row in record.interval_rows()], numbers=head)
+
+
+def _part(name: str, record: BacktestRecord) -> str:
+    """The table of a kind of part; the rows after the first ones are folded away."""
+    rows = record.parts[name]
+    head = tuple(rows[0])
+    lines = [Line(tuple(cell(value) for value in row.values())) for row in rows]
+    shown = table(head, lines[:_MOST_ROWS], numbers=head[1:])
+    more = lines[_MOST_ROWS:]
+    return f"<h2>{_TITLES[name]}</h2>\n{shown}" + (
+        details(f"{len(more):,} more", table(head, more, numbers=head[1:])) if more else ""
+    )

@@ -1,0 +1,175 @@
+"""Backtests of models: find the model, score it on a table, write the page, log the evaluation run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lstmgru.data.tables.writers import write_text
+from search.errors import SearchError, StudyFileError, StudyNotFound, TrackingError
+from search.reports.backtest import backtest_html
+from search.study.backtests import BacktestRecord
+from search.study.paths import StudyPaths
+from search.study.records import StudyRecord
+from search.study.store import StudyStore
+from search.tasks import find_task
+from search.tasks.backtest import backtest
+from search.tasks.study_file import study_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lstmgru.bundle.base import Bundle
+
+_READ = ("delimiter", "decimal", "encoding", "columns")
+"""How a text file is read."""
+
+
+@dataclass(frozen=True)
+class FoundModel:
+    """A model that was named.
+
+    Attributes:
+        name: As the user named it.
+        bundle: Its directory.
+        study: The study whose model it is, if that was named.
+        run_id: The run of MLflow in which it was logged, if a registered model was named.
+    """
+
+    name: str
+    bundle: Path
+    study: StudyRecord | None = None
+    run_id: str | None = None
+
+
+@contextmanager
+def found_model(reference: str, folder: Path) -> Iterator[FoundModel]:
+    """The model of a study, in a directory, or in MLflow's registry.
+
+    Args:
+        reference: Name or file of a study, directory of a model, or ``models:/NAME@alias``.
+        folder: The working folder.
+
+    Raises:
+        SearchError: There is none.
+    """
+    from search.tracking.registry import SCHEME, downloaded
+    from search.tracking.store import default_tracking_uri
+
+    if reference.startswith(SCHEME):
+        with downloaded(reference, default_tracking_uri(None, folder)) as (bundle, registered):
+            yield FoundModel(reference, bundle, run_id=registered.run_id)
+    elif Path(reference).is_dir():
+        yield FoundModel(reference, Path(reference))
+    else:
+        record = _study(reference, folder)
+        if record.bundle is None or not Path(record.bundle).is_dir():
+            raise SearchError(f"study '{record.study}' has no exported model; run it to completion first")
+        yield FoundModel(record.study, Path(record.bundle), study=record)
+
+
+def _study(reference: str, folder: Path) -> StudyRecord:
+    try:
+        name = study_name(reference, lambda name: StudyPaths(folder, name).journal.exists())
+    except (StudyNotFound, StudyFileError) as error:
+        raise SearchError(
+            f"{reference} is neither a study, nor the directory of a model, nor models:/NAME@alias: {error}"
+        ) from error
+    store = StudyStore.find(StudyPaths(folder, name))
+    if store is None:
+        raise StudyNotFound(
+            f"study '{name}' has not been run in {folder}, so it has no model; run it with: python -m search run "
+            f"{reference}"
+        )
+    return store.record()
+
+
+@dataclass(frozen=True)
+class BacktestOutcome:
+    """What a backtest has found and written.
+
+    Attributes:
+        record: The scores.
+        run_id: The evaluation run in MLflow; ``None``: none was logged.
+        problem: Why none was logged, though it was to be; empty otherwise.
+    """
+
+    record: BacktestRecord
+    run_id: str | None = None
+    problem: str = ""
+
+
+def run_backtest(
+    reference: str,
+    data: Path | pd.DataFrame,
+    *,
+    folder: Path,
+    start: str | None,
+    output: Path | None,
+    track: bool | None,
+    reading: Mapping[str, Any],
+) -> BacktestOutcome:
+    """Score a model on a table.
+
+    Args:
+        reference: The model, see :func:`found_model`.
+        data: The table, or its file.
+        folder: The working folder.
+        start: First time to score; ``None``: after what the model learned from.
+        output: HTML page to write.
+        track: Log an evaluation run in MLflow; ``None``: if the model is that of a study with runs there.
+        reading: How a text file is read, by key of the study file; others are as in the study, if one is named.
+
+    Raises:
+        SearchError: The model does not exist.
+        DataError: The table does not fit the model, or has nothing to score.
+    """
+    from lstmgru.bundle.load import load_bundle
+
+    with found_model(reference, folder) as found:
+        bundle = load_bundle(found.bundle)
+        frame, source = _table(bundle, found, data, reading)
+        task = find_task(bundle.task_name)
+        part = task.backtest.read(bundle, frame, source=source, start=start)
+        done = backtest(task.backtest, bundle, part, model=found.name, source=source)
+        tracked = found.study is not None and found.study.mlflow is not None if track is None else track
+        page = backtest_html(done.record, task.backtest.draw(part, done.outputs)) if output or tracked else ""
+        if output is not None:
+            write_text(output, page)
+        if not tracked:
+            return BacktestOutcome(done.record)
+        try:
+            return BacktestOutcome(done.record, _log(done.record, page, found, bundle, folder))
+        except TrackingError as error:
+            return BacktestOutcome(done.record, problem=str(error))
+
+
+def _table(
+    bundle: Bundle, found: FoundModel, data: Path | pd.DataFrame, reading: Mapping[str, Any]
+) -> tuple[pd.DataFrame, str]:
+    """The table and its name for messages."""
+    if not isinstance(data, Path):
+        return data, "the table"
+    own = found.study.config.get("data", {}) if found.study is not None else {}
+    how = {key: own[key] for key in _READ if own.get(key)} | {k: v for k, v in reading.items() if v is not None}
+    return bundle.read_table(data, **how), str(data)
+
+
+def _log(record: BacktestRecord, page: str, found: FoundModel, bundle: Bundle, folder: Path) -> str:
+    from search.tracking.registry import log_backtest
+    from search.tracking.store import default_tracking_uri
+
+    settings = {} if found.study is None else found.study.config.get("tracking", {})
+    experiment = settings.get("experiment") or str(bundle.provenance.get("study") or "backtests")
+    return log_backtest(
+        record,
+        page,
+        found.bundle,
+        tracking_uri=default_tracking_uri(settings.get("uri"), folder),
+        folder=folder,
+        experiment=experiment,
+        run_id=found.run_id,
+    )

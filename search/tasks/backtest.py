@@ -1,0 +1,219 @@
+"""Score a trained model on a table that carries the truth, beside baselines that do not look ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol
+
+from lstmgru.errors import BaselineTooSlow, DataError
+from lstmgru.evaluation.metrics import find_metric
+from lstmgru.evaluation.time_limit import TimeLimit
+from search.study.backtests import BacktestBaseline, BacktestRecord, Rows
+from search.study.records import IntervalRecord
+from search.tasks.data import Data, Split
+from search.tasks.verdict import best_baseline, judge
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lstmgru.bundle.base import Bundle
+    from lstmgru.evaluation.significance import Interval
+
+BASELINE_SECONDS = 60.0
+"""Time limit of a baseline."""
+SCORED = "on these rows"
+"""Where the scores of a verdict are from."""
+
+
+@dataclass(frozen=True)
+class BacktestPart(Generic[Data, Split]):
+    """The part of a table that is scored.
+
+    Attributes:
+        data: Of the table, in the form of the model's.
+        split: Its training part is what came before.
+        scored: What is scored, in words.
+        notes: What a user should know, a sentence each.
+    """
+
+    data: Data
+    split: Split
+    scored: str
+    notes: tuple[str, ...] = ()
+
+
+class TaskBacktest(Protocol):
+    """What a task knows of backtests."""
+
+    def read(self, bundle: Any, frame: pd.DataFrame, *, source: str, start: str | None) -> BacktestPart[Any, Any]:
+        """The rows of a table that are scored.
+
+        Args:
+            bundle: The model.
+            frame: The table.
+            source: Its name, for messages.
+            start: First time to score, as the user wrote it; ``None``: after what the model learned from.
+
+        Raises:
+            DataError: The table does not fit the model, or has nothing to score.
+        """
+
+    def outputs(self, bundle: Any, part: BacktestPart[Any, Any], source: str) -> Any:
+        """The outputs of the model for the scored part, in the form of :attr:`HoldoutScores.outputs`.
+
+        Raises:
+            DataError: The model cannot read a value.
+        """
+
+    def of_baseline(self, part: BacktestPart[Any, Any], outputs: Any, calibration: Any) -> Any:
+        """Outputs of a baseline in the same form."""
+
+    def calibration(self, part: BacktestPart[Any, Any], name: str, limit: TimeLimit) -> dict[str, Any] | None:
+        """Calibration of a baseline's intervals before the scored part, if the metric needs them."""
+
+    def scores(self, part: BacktestPart[Any, Any], outputs: Any) -> dict[str, float]:
+        """Every metric that is defined, by name."""
+
+    def intervals(self, part: BacktestPart[Any, Any], outputs: Any) -> tuple[IntervalRecord, ...]:
+        """Coverage of the prediction intervals."""
+
+    def difference(self, part: BacktestPart[Any, Any], outputs: Any, others: Any) -> Interval:
+        """Interval of the difference between the errors of two methods, the first less the second."""
+
+    def parts(self, part: BacktestPart[Any, Any], outputs: Any, baseline: Any) -> dict[str, Rows]:
+        """Scores of parts, see :attr:`BacktestRecord.parts`; ``baseline``: outputs of the best one, or ``None``."""
+
+    def draw(self, part: BacktestPart[Any, Any], outputs: Any) -> str:
+        """The outputs as HTML."""
+
+
+@dataclass(frozen=True)
+class Backtested:
+    """A backtest.
+
+    Attributes:
+        record: Its scores.
+        part: What was scored.
+        outputs: Of the model.
+    """
+
+    record: BacktestRecord
+    part: BacktestPart[Any, Any]
+    outputs: Any
+
+
+def backtest(
+    task: TaskBacktest,
+    bundle: Bundle,
+    part: BacktestPart[Any, Any],
+    *,
+    model: str,
+    source: str,
+    calibrations: Mapping[str, dict[str, Any]] | None = None,
+) -> Backtested:
+    """Score a model and the quick baselines of its study on a part of a table.
+
+    Args:
+        task: What the model's task knows of backtests.
+        bundle: The model.
+        part: What is scored.
+        model: What the user named.
+        source: The table.
+        calibrations: Of the intervals of baselines, by name; others are calibrated before the scored part.
+
+    Raises:
+        DataError: The model cannot read a value, or the metric is undefined on these rows.
+    """
+    metric, outputs = part.data.metric, task.outputs(bundle, part, source)
+    scores, then = task.scores(part, outputs), bundle.metrics.get("holdout") or {}
+    if metric not in scores:
+        raise DataError(
+            f"{source}: {metric} is undefined on {part.scored}: the model has no intervals, or the true values do not "
+            "vary; add rows"
+        )
+    baselines, kept = _baselines(task, bundle, part, calibrations or {})
+    verdict, beats, best = "", None, None
+    if kept:
+        best = best_baseline(metric, {name: float(baselines[name].score or 0.0) for name in kept})
+        verdict, beats = judge(
+            metric,
+            scores[metric],
+            best,
+            float(baselines[best].score or 0.0),
+            task.difference(part, outputs, kept[best]),
+            choices=len(kept),
+            called="model",
+            where=SCORED,
+        )
+    return Backtested(
+        BacktestRecord(
+            model=model,
+            task=bundle.task_name,
+            metric=metric,
+            direction=find_metric(metric).direction,
+            source=source,
+            scored=part.scored,
+            score=scores[metric],
+            metrics=scores,
+            holdout=then,
+            intervals=task.intervals(part, outputs),
+            holdout_intervals=tuple(IntervalRecord(**each) for each in bundle.metrics.get("intervals", ())),
+            baselines=baselines,
+            verdict=verdict,
+            beats_baselines=beats,
+            drift=_drift(metric, scores[metric], then.get(metric), best, baselines),
+            parts=task.parts(part, outputs, None if best is None else kept[best]),
+            notes=part.notes,
+        ),
+        part,
+        outputs,
+    )
+
+
+def _baselines(
+    task: TaskBacktest, bundle: Bundle, part: BacktestPart[Any, Any], calibrations: Mapping[str, dict[str, Any]]
+) -> tuple[dict[str, BacktestBaseline], dict[str, Any]]:
+    """The quick baselines of the study, and the outputs of those that could be scored."""
+    then: dict[str, float] = bundle.metrics.get("baselines") or {}
+    metric, data = part.data.metric, part.data
+    found: dict[str, BacktestBaseline] = {}
+    kept: dict[str, Any] = {}
+    for name, slow in data.baselines.items() if part.split.n_train else ():
+        if slow or (then and name not in then):
+            continue
+        limit = TimeLimit(BASELINE_SECONDS, lambda: False)
+        try:
+            fitted = data.fit_baseline(part.split, name, limit)
+            calibration = calibrations.get(name) or task.calibration(part, name, limit)
+            outputs = task.of_baseline(part, data.predict_baseline(part.split, fitted, limit), calibration)
+        except (DataError, BaselineTooSlow) as error:
+            found[name] = BacktestBaseline(None, then.get(name), str(error))
+            continue
+        score = task.scores(part, outputs).get(metric)
+        found[name] = BacktestBaseline(score, then.get(name), "" if score is not None else f"{metric} is undefined")
+        if score is not None:
+            kept[name] = outputs
+    return found, kept
+
+
+def _drift(
+    metric: str, score: float, then: float | None, best: str | None, baselines: Mapping[str, BacktestBaseline]
+) -> str:
+    """What has changed since the holdout: of the model, and of the baseline that is best now."""
+    if not then:
+        return ""
+    found = find_metric(metric)
+    sentence = f"{found.label} is {score:.4g}, {_change(score, then)} than on the holdout of the study ({then:.4g})"
+    baseline = None if best is None else baselines[best]
+    if best is None or baseline is None or not baseline.score or not baseline.holdout:
+        return f"{sentence}."
+    name = best.replace("_", " ")
+    return (
+        f"{sentence}; that of {name} is {_change(baseline.score, baseline.holdout)}. Relative to {name}: "
+        f"{score / baseline.score:.3g}, then {then / baseline.holdout:.3g}."
+    )
+
+
+def _change(score: float, then: float) -> str:
+    return f"{abs(score - then) / abs(then):.1%} {'lower' if score < then else 'higher'}"

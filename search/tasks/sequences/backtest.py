@@ -1,0 +1,118 @@
+"""Backtests of sequence models, see :class:`search.tasks.backtest.TaskBacktest`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lstmgru.data.sequences.splits import SequenceSplit
+from lstmgru.errors import DataError, counted
+from search.tasks.backtest import BacktestPart
+from search.tasks.sequences.data import SequenceData
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pandas as pd
+
+    from lstmgru.bundle import SequenceBundle
+    from lstmgru.data.sequences.sequences import LabeledSequences
+    from lstmgru.evaluation.significance import Interval
+    from lstmgru.evaluation.time_limit import TimeLimit
+    from search.study.backtests import Rows
+    from search.study.records import IntervalRecord
+
+    SequencePart = BacktestPart[SequenceData, SequenceSplit]
+    Outputs = npt.NDArray[np.float32]
+
+NAME = "backtest"
+"""Of the split."""
+
+
+def read(bundle: SequenceBundle, frame: pd.DataFrame, *, source: str, start: str | None) -> SequencePart:
+    """The sequences of a table that are scored: those after the data of the study, if the table begins with them."""
+    sequences = bundle.sequences(frame, source=source)
+    thing = "text" if sequences.is_text else "sequence"
+    if start is not None:
+        raise DataError(f"--from is {start!r}, but {thing}s have no times; give a table with those to score")
+    known = _known(bundle, sequences)
+    if known == len(sequences):
+        raise DataError(
+            f"{source} has the {counted(known, thing)} that the model learned from and no others; give a table with "
+            "others, or with these and others after them"
+        )
+    notes = []
+    if not known:
+        notes.append(
+            f"the table does not begin with the {thing}s of the study, so all of it is scored: the model may have "
+            f"learned from some of it, and there is nothing to fit baselines to"
+        )
+    return part_of(bundle, sequences, known, notes=tuple(notes))
+
+
+def part_of(
+    bundle: SequenceBundle, sequences: LabeledSequences, known: int, *, notes: tuple[str, ...] = ()
+) -> SequencePart:
+    """The part after the first ``known`` sequences."""
+    split = SequenceSplit(NAME, np.arange(known), np.arange(known, len(sequences)))
+    thing = "text" if sequences.is_text else "sequence"
+    after = f" after the first {known}" if known else ""
+    scored = f"{counted(len(split.evaluation), thing)}{after}"
+    return BacktestPart(SequenceData(sequences, (), bundle.task), split, scored, notes)
+
+
+def _known(bundle: SequenceBundle, sequences: LabeledSequences) -> int:
+    """Number of sequences at the start of a table that are the data of the study; 0 if they are not."""
+    origin = bundle.provenance.get("data") or {}
+    count = int(origin.get("sequences", 0))
+    if not 0 < count <= len(sequences):
+        return 0
+    return count if sequences.first(count).digest() == origin.get("digest") else 0
+
+
+def outputs(bundle: SequenceBundle, part: SequencePart, source: str) -> Outputs:
+    """(sequences, O) probabilities, or values in original units."""
+    del source  # everything was checked when the table was read
+    return bundle.outputs(part.data.sequences)[part.split.evaluation]
+
+
+def of_baseline(part: SequencePart, outputs: Outputs, calibration: Any) -> Outputs:
+    """The same outputs."""
+    del part, calibration
+    return outputs
+
+
+def calibration(part: SequencePart, name: str, limit: TimeLimit) -> None:
+    """Labels have no prediction intervals."""
+    del part, name, limit
+
+
+def scores(part: SequencePart, outputs: Outputs) -> dict[str, float]:
+    """Every metric that is defined."""
+    return part.data.evaluation(part.split).scores(outputs)
+
+
+def intervals(part: SequencePart, outputs: Outputs) -> tuple[IntervalRecord, ...]:
+    """Labels have no prediction intervals."""
+    del part, outputs
+    return ()
+
+
+def difference(part: SequencePart, outputs: Outputs, others: Outputs) -> Interval:
+    """Interval of the difference between the errors of two methods."""
+    return part.data.evaluation(part.split).difference(part.data.metric, outputs, others)
+
+
+def parts(part: SequencePart, outputs: Outputs, baseline: Outputs | None) -> dict[str, Rows]:
+    """Scores of each class; none of numbers."""
+    del baseline
+    if not part.data.labels.classes:
+        return {}
+    rows = part.data.evaluation(part.split).per_class(outputs).to_dict(orient="records")
+    return {"classes": tuple({str(name): value for name, value in row.items()} for row in rows)}
+
+
+def draw(part: SequencePart, outputs: Outputs) -> str:
+    """Nothing: the tables say it all."""
+    del part, outputs
+    return ""

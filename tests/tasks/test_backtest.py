@@ -1,0 +1,264 @@
+"""Backtests: scores that numpy finds too, baselines that do not look ahead, and what is scored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import sequence_bundles
+from helpers.forecast_bundles import CONTEXT, HORIZON, bundle_of, calibration_of, model_of, panel_of, table
+from helpers.sequence_bundles import label_bundle_of, long_table, sequences_of, text_table
+
+from lstmgru.bundle import Bundle, ForecastBundle
+from lstmgru.errors import DataError
+from lstmgru.specs import ForecastSpec
+from search.study.backtests import BacktestRecord
+from search.tasks import find_task
+from search.tasks.backtest import backtest
+
+ROWS, KNOWN = 40, 28
+"""Days of each shop, and those that the model has learned from."""
+SHOPS = ("north", "south", "west")
+FIRST_DAY = pd.Timestamp("2020-03-20")
+LAST_KNOWN = f"{FIRST_DAY + pd.Timedelta(days=KNOWN - 1):%Y-%m-%d}"
+FORECAST = ForecastSpec(HORIZON, 2, "mae")
+
+
+def shops(rows: int = ROWS) -> pd.DataFrame:
+    """Three shops that differ in size."""
+    frame = table(rows, shops=SHOPS).sort_values(["shop", "day"], ignore_index=True)
+    size = frame["shop"].map({"north": 1.0, "south": 3.0, "west": 9.0})
+    return frame.assign(**{"sales 0": (frame["sales 0"] * size).round(3)})
+
+
+def shop_bundle(**settings: Any) -> ForecastBundle:
+    origin = {"trained_on": "everything", "learned_until": LAST_KNOWN}
+    known: dict[str, Any] = {"baselines": {"naive": 5.0, "seasonal_naive": 4.0, "linear": 4.5}}
+    values = {
+        "forecast": FORECAST,
+        "calibration": calibration_of(),
+        "provenance": origin,
+        "metrics": {**known, "holdout": {"mae": 3.0}},
+    }
+    return bundle_of(panel_of(shops(KNOWN)), model_of(normalization="window"), **(values | settings))
+
+
+def scored(bundle: Bundle, frame: pd.DataFrame, start: str | None = None) -> BacktestRecord:
+    task = find_task(bundle.task_name).backtest
+    part = task.read(bundle, frame, source="shops.csv", start=start)
+    return backtest(task, bundle, part, model="shops", source="shops.csv").record
+
+
+@pytest.fixture(scope="module")
+def record() -> BacktestRecord:
+    return scored(shop_bundle(), shops())
+
+
+def by_hand() -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """(shops, cutoffs, H) true values, and what the model (with its intervals) and two baselines forecast."""
+    bundle, frame = shop_bundle(), shops()
+    truth, found = [], []
+    for shop in SHOPS:
+        own = frame[frame["shop"] == shop].reset_index(drop=True)
+        sales = own["sales 0"].to_numpy()
+        for cutoff in range(KNOWN, ROWS - HORIZON + 1):
+            forecast = bundle.predict(own[:cutoff])
+            naive = np.full(HORIZON, sales[cutoff - 1])
+            seasonal = sales[cutoff - 2 + np.arange(HORIZON) % 2]
+            truth.append(sales[cutoff : cutoff + HORIZON])
+            found.append([*(forecast[each] for each in ("forecast", "lower_80", "upper_80")), naive, seasonal])
+    shape = (len(SHOPS), -1, HORIZON)
+    values = np.moveaxis(np.array(found), 1, 0)
+    names = ("model", "low", "high", "naive", "seasonal_naive")
+    return np.array(truth).reshape(shape), {n: v.reshape(shape) for n, v in zip(names, values, strict=True)}
+
+
+def test_scores_are_those_that_forecasts_of_growing_tables_have(record: BacktestRecord) -> None:
+    truth, found = by_hand()
+    errors = {name: np.abs(truth - values) for name, values in found.items()}
+    inside = (found["low"] <= truth) & (truth <= found["high"])
+
+    assert record.score == record.metrics["mae"] == pytest.approx(errors["model"].mean(), rel=1e-5)
+    assert record.metrics["rmse"] == pytest.approx(np.sqrt((errors["model"] ** 2).mean()), rel=1e-5)
+    for name in ("naive", "seasonal_naive"):
+        assert record.baselines[name].score == pytest.approx(errors[name].mean(), rel=1e-5)
+    assert {each.level: each.coverage for each in record.intervals}[0.8] == pytest.approx(inside.mean())
+    series = {row["series"]: row for row in record.parts["series"]}
+    best = record.best_baseline
+    assert best is not None
+    for number, shop in enumerate(SHOPS):
+        assert series[shop]["mae"] == pytest.approx(errors["model"][number].mean(), rel=1e-5)
+        assert series[shop]["coverage 80 %"] == pytest.approx(inside[number].mean())
+        assert series[shop]["forecasts"] == ROWS - KNOWN - HORIZON + 1
+    for step, row in enumerate(record.parts["steps"]):
+        assert row["mae"] == pytest.approx(errors["model"][:, :, step].mean(), rel=1e-5)
+        assert row["coverage 80 %"] == pytest.approx(inside[:, :, step].mean())
+        if best in errors:
+            assert row["best baseline"] == pytest.approx(errors[best][:, :, step].mean(), rel=1e-5)
+
+
+def test_mase_divides_by_the_changes_before_the_scored_rows(record: BacktestRecord) -> None:
+    truth, found = by_hand()
+    frame = shops()
+    known = [frame.loc[frame["shop"] == shop, "sales 0"].to_numpy()[:KNOWN] for shop in SHOPS]
+    scales = [np.abs(sales[2:] - sales[:-2]).mean() for sales in known]
+
+    expected = np.mean([np.abs(truth - found["model"])[n].mean() / scale for n, scale in enumerate(scales)])
+    assert record.metrics["mase"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_it_says_what_is_scored_and_what_has_changed(record: BacktestRecord) -> None:
+    first, last = (f"{FIRST_DAY + pd.Timedelta(days=days):%Y-%m-%d}" for days in (KNOWN, ROWS - 1))
+    assert (
+        record.scored
+        == f"{3 * (ROWS - KNOWN - HORIZON + 1)} forecasts of {3 * (ROWS - KNOWN)} rows from {first} to {last}"
+    )
+    assert record.notes == ()
+    assert f"MAE is {record.score:.4g}" in record.drift
+    assert "than on the holdout of the study (3)" in record.drift
+    assert "model" in record.verdict
+    assert "on these rows" in record.verdict
+    assert record.baselines["naive"].holdout == 5.0
+
+
+def test_a_baseline_is_fitted_to_the_rows_before_the_scored_ones() -> None:
+    """Rows that only the last forecast is compared with change the score of that forecast and no other."""
+    frame, other = shops(), shops()
+    last = other["day"] == other["day"].max()
+    other.loc[last, "sales 0"] += 1000.0
+
+    first, second = scored(shop_bundle(), frame), scored(shop_bundle(), other)
+    windows = 3 * (ROWS - KNOWN - HORIZON + 1)
+    for name in ("naive", "seasonal_naive", "linear"):
+        gained = (second.baselines[name].score or 0) - (first.baselines[name].score or 0)
+        assert gained == pytest.approx(3 * 1000 / (windows * HORIZON), rel=0.2), name
+
+
+def test_scores_of_rows_that_the_model_has_learned_from_are_said_to_be_too_good() -> None:
+    record = scored(shop_bundle(), shops(), start=LAST_KNOWN)
+    assert f"{3 * (ROWS - KNOWN + 1)} rows from {LAST_KNOWN}" in record.scored
+    assert record.notes == (
+        f"the model has learned from 3 of the {3 * (ROWS - KNOWN + 1)} scored rows, those up to {LAST_KNOWN}: its "
+        "scores there are too good",
+    )
+
+
+def test_a_model_that_does_not_say_what_it_has_learned_from_is_scored_on_the_whole_table() -> None:
+    record = scored(shop_bundle(provenance={}), shops())
+    assert f"{3 * (ROWS - CONTEXT)} rows" in record.scored
+    assert record.notes[0].startswith("the model does not say up to where it has learned")
+    assert record.baselines["naive"].score is not None
+    assert "no training window fits" in record.baselines["linear"].reason
+
+
+def test_a_bundle_without_scores_has_no_drift_and_all_quick_baselines() -> None:
+    record = scored(shop_bundle(metrics={}), shops())
+    assert record.drift == ""
+    assert set(record.baselines) == {"naive", "seasonal_naive", "linear"}
+
+
+def test_baselines_have_intervals_where_the_metric_needs_them() -> None:
+    record = scored(shop_bundle(forecast=ForecastSpec(HORIZON, 2, "wql"), metrics={}), shops())
+    assert record.metric == "wql"
+    assert all(each.score is not None for each in record.baselines.values())
+
+
+def test_rows_without_a_target_at_the_end_are_the_future() -> None:
+    frame = shops()
+    frame.loc[frame["day"] == frame["day"].max(), ["sales 0", "visits"]] = np.nan
+    assert scored(shop_bundle(), frame).scored.startswith(f"{3 * (ROWS - KNOWN - HORIZON)} forecasts")
+
+
+@pytest.mark.parametrize(
+    ("change", "start", "message"),
+    [
+        (lambda frame: frame[frame["day"] <= LAST_KNOWN], None, f"no rows after {LAST_KNOWN}, the last that the model"),
+        (lambda frame: frame[frame["day"] < "2020-04-19"], None, "2 rows from 2020-04-17 on, fewer than the"),
+        (lambda frame: frame.drop(columns="sales 0"), None, "data.target is 'sales 0' but there is no such column"),
+        (lambda frame: frame[frame["day"] > "2020-04-20"], "2020-04-22", "one needs 6 rows before it"),
+        (lambda frame: frame, "2030-01-01", "no rows to score: it ends at 2020-04-28"),
+        (lambda frame: frame, "next week", "--from must be a date, as in 2024-01-31, but got 'next week'"),
+        (lambda frame: frame.iloc[::2], None, "frequency"),
+    ],
+)  # fmt: skip
+def test_a_table_that_cannot_be_scored_is_refused(change: Any, start: str | None, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        scored(shop_bundle(), change(shops()), start)
+
+
+def test_a_series_that_the_model_has_no_parameters_for_is_refused() -> None:
+    bundle = bundle_of(panel_of(shops(KNOWN)), model_of(normalization="series"), provenance={})
+    frame = shops().replace({"shop": {"west": "east"}})
+    with pytest.raises(DataError, match="'east' is not one of them"):
+        scored(bundle, frame)
+
+
+def test_a_series_that_is_only_new_is_scored_and_named() -> None:
+    record = scored(shop_bundle(), shops().replace({"shop": {"west": "east"}}))
+    assert record.notes == ("the model has not learned from 1 of the series: east",)
+
+
+# --- sequences and texts ----------------------------------------------------------------------------------------------
+
+
+def known_engines(count: int) -> tuple[Bundle, pd.DataFrame]:
+    """A model of the first engines of a table, and the whole table."""
+    frame = long_table(12)
+    sequences = sequences_of(frame[frame["engine"].isin([f"e{n}" for n in range(count)])])
+    origin = {"data": {"digest": sequences.digest(), "sequences": count}, "trained_on": "everything"}
+    return label_bundle_of(sequences, provenance=origin, metrics={}), frame
+
+
+def test_sequences_after_those_of_the_study_are_scored_with_baselines() -> None:
+    bundle, frame = known_engines(8)
+    labels = frame.groupby("engine", sort=False)["state"].first()[8:]
+    predicted = bundle.predict(frame)["label"].to_numpy()[8:]
+
+    record = scored(bundle, frame)
+
+    assert record.scored == "4 sequences after the first 8"
+    assert record.score == pytest.approx((labels.to_numpy() == predicted).mean())
+    counts = frame.groupby("engine", sort=False)["state"].first()[:8].value_counts()
+    most = sorted(counts[counts == counts.max()].index)[0]
+    assert record.baselines["majority"].score == pytest.approx((labels == most).mean())
+    assert [row["class"] for row in record.parts["classes"]] == ["a", "b", "c"]
+
+
+def test_other_sequences_are_all_scored_without_baselines() -> None:
+    bundle, frame = known_engines(8)
+    record = scored(bundle, frame[~frame["engine"].isin(["e0"])])
+    assert record.scored == "11 sequences"
+    assert record.best_baseline is None
+    assert record.verdict == ""
+    assert "does not begin with the sequences of the study" in record.notes[0]
+
+
+def test_texts_are_scored_too() -> None:
+    frame = text_table()
+    record = scored(label_bundle_of(sequences_of(frame), provenance={}, metrics={}), frame)
+    assert record.scored == "7 texts"
+    assert 0 <= record.metrics["accuracy"] <= 1
+
+
+def test_numbers_are_scored_too() -> None:
+    frame = long_table()
+    bundle = sequence_bundles.label_bundle_of(sequences_of(frame, "regression"), provenance={}, metrics={})
+    expected = np.abs(bundle.predict(frame)["label"] - frame.groupby("engine", sort=False)["wear"].first().to_numpy())
+    assert scored(bundle, frame).score == pytest.approx(expected.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "start", "message"),
+    [
+        (lambda frame: frame[frame["engine"].isin([f"e{n}" for n in range(8)])], None, "and no others"),
+        (lambda frame: frame, "2024-01-01", "--from is '2024-01-01', but sequences have no times"),
+        (lambda frame: frame.replace({"state": {"c": "d"}}), None, "'d'"),
+        (lambda frame: frame.drop(columns="state"), None, "data.target is 'state' but there is no such column"),
+    ],
+)  # fmt: skip
+def test_labels_that_cannot_be_scored_are_refused(change: Any, start: str | None, message: str) -> None:
+    bundle, frame = known_engines(8)
+    with pytest.raises(DataError, match=message):
+        scored(bundle, change(frame), start)
