@@ -320,4 +320,4 @@ def test_the_data_are_described_in_local_time(tmp_path: Path) -> None:
 
     described = plan.describe_data()
     assert (described["start"], described["end"]) == ("2024-01-01", "2024-01-30 23:00:00")
-    assert split_lines(plan)[-1][1].endswith("2024-01-30 23:00:00")
+    assert "2024-01-30 23:00:00" in split_lines(plan)[-1][1]  # as check prints it
