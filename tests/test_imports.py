@@ -33,7 +33,6 @@ PLACES = {
     "numba": ("lstmgru.nn.kernels",),
     "onnx": ("lstmgru.bundle",),
     "onnxruntime": ("lstmgru.bundle",),
-    "plotly": ("search.tracking", "search.reports", "search.compare", "search.tasks"),
     "rich": ("search.cli",),
     "safetensors": ("lstmgru.bundle",),
     "sklearn": ("lstmgru.evaluation",),

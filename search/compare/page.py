@@ -10,25 +10,23 @@ from pathlib import Path
 
 from lstmgru.data.tables.writers import write_text
 from search.compare.figures import (
-    classes_figure,
-    contexts_figure,
-    costs_figure,
-    differences_figure,
-    lengths_figure,
-    scores_figure,
-    steps_figure,
+    classes_chart,
+    contexts_chart,
+    costs_chart,
+    differences_chart,
+    lengths_chart,
+    scores_chart,
+    steps_chart,
+    trials_chart,
     trials_cut,
-    trials_figure,
 )
 from search.compare.markdown import markdown
 from search.compare.results import Comparison, FamilyResult
-from search.compare.tables import TextTable, advice_table, all_tables, shown_classes
+from search.compare.tables import TextTable, advice_table, all_tables
+from search.reports.charts.chart import chart_html
 from search.reports.formatting import counted
-from search.reports.page import Line, chart, html_page, paragraph, table
+from search.reports.page import Line, html_page, paragraph, table
 from search.study.paths import COMPARISON_JSON, COMPARISON_MARKDOWN, COMPARISON_PAGE
-
-_ROW, _AROUND_ROWS, _HEIGHT = 46, 110, 360
-_CLASS_ROW = 24
 
 
 def write_files(comparison: Comparison, folder: Path) -> None:
@@ -95,28 +93,26 @@ def _traits(family: FamilyResult) -> str:
 def _charts(title: str, comparison: Comparison) -> Iterator[str]:
     """The charts below a table."""
     shown = comparison.contenders
-    rows = _AROUND_ROWS + _ROW * len(shown)
     match title:
         case "Scores":
-            yield chart(scores_figure(comparison), height=rows)
+            yield chart_html(scores_chart(comparison))
         case "Against the best family":
             if any(each.difference and each.difference.low is not None for each in shown):
-                yield chart(differences_figure(comparison), height=rows - _ROW)
+                yield chart_html(differences_chart(comparison))
         case "Costs":
             if any(each.latency is not None for each in shown):
-                yield chart(costs_figure(comparison), height=_HEIGHT)
+                yield chart_html(costs_chart(comparison))
         case "Trials":
             yield from _trials_chart(comparison)
         case "By step of the horizon":
-            yield chart(steps_figure(comparison), height=_HEIGHT)
+            yield chart_html(steps_chart(comparison))
         case "By context length":
             if len({each.shortest for family in comparison.families for each in family.contexts}) > 1:
-                yield chart(contexts_figure(comparison), height=_HEIGHT)
+                yield chart_html(contexts_chart(comparison))
         case "By length":
-            yield chart(lengths_figure(comparison), height=_HEIGHT)
+            yield chart_html(lengths_chart(comparison))
         case "By class":
-            rows = len(shown_classes(comparison.scored))
-            yield chart(classes_figure(comparison), height=_AROUND_ROWS + _CLASS_ROW * rows)
+            yield chart_html(classes_chart(comparison))
 
 
 def _trials_chart(comparison: Comparison) -> Iterator[str]:
@@ -126,7 +122,7 @@ def _trials_chart(comparison: Comparison) -> Iterator[str]:
     drawn = trials_cut(comparison)
     if drawn.hidden:
         yield paragraph(drawn.sentence("trials" if drawn.hidden > 1 else "trial"))
-    yield chart(trials_figure(comparison), height=_AROUND_ROWS + _ROW * len(families))
+    yield chart_html(trials_chart(comparison))
 
 
 def _limits(comparison: Comparison) -> Iterator[str]:

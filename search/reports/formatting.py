@@ -15,14 +15,25 @@ _TENTHS = 9.95
 """Seconds up to which tenths are shown."""
 
 
+def metric_label(name: str) -> str:
+    """The name of a metric in prose: ``MAE``, ``macro F1``; its name if it is not registered in this process."""
+    from lstmgru.errors import SpecError
+    from lstmgru.evaluation.metrics import find_metric
+
+    try:
+        return find_metric(name).label
+    except SpecError:
+        return name
+
+
 def better(study: StudyRecord) -> str:
     """The direction of the score: ``smaller is better`` or ``larger is better``."""
     return f"{'larger' if study.direction == 'maximize' else 'smaller'} is better"
 
 
 def scored(study: StudyRecord) -> str:
-    """The end of the summary of a study: ``scored by mae (smaller is better).``"""
-    return f"scored by {study.metric} ({better(study)})."
+    """The end of the summary of a study: ``scored by MAE (smaller is better).``"""
+    return f"scored by {metric_label(study.metric)} ({better(study)})."
 
 
 def aims(study: StudyRecord) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lstmgru.errors import SpecError
 from search.config.yaml_file import dump_yaml
 from search.executors.devices import cpu_count
-from search.reports.formatting import aims, better, duration
+from search.reports.formatting import aims, better, duration, metric_label
 from search.reports.page import Line, details, paragraph, preformatted, table
 from search.study.records import StudyRecord
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _PACKAGES = (
     "lstmgru-search", "optuna", "lightning", "torch", "mlflow", "numpy", "pandas", "scikit-learn", "onnx",
-    "onnxruntime", "plotly",
+    "onnxruntime",
 )  # fmt: skip
 _DESCRIPTION = "bundle.json"
 
@@ -58,7 +58,7 @@ def origin_html(study: StudyRecord, attributes: Mapping[str, Any], written: date
 def _settings(study: StudyRecord, attributes: Mapping[str, Any], pages: TaskPages) -> Iterator[tuple[str, str]]:
     search, training = (study.config.get(name, {}) for name in ("search", "training"))
     yield "name", study.study
-    yield "score", f"{study.metric}, {better(study)}"
+    yield "score", f"{metric_label(study.metric)}, {better(study)}"
     yield "objectives", aims(study)
     if study.goal.prefer:
         yield "preference", ", ".join(f"{name} {weight:g}" for name, weight in study.goal.prefer.items())

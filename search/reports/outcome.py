@@ -7,8 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import SpecError, shorten
+from search.reports.charts.scales import decimals_of, fixed
 from search.reports.diagram.draw import network_svg
-from search.reports.formatting import better, counted, number
+from search.reports.formatting import better, counted, metric_label
 from search.reports.leaderboard import Row, is_blended, leaderboard, leaderboard_columns
 from search.reports.page import Line, details, paragraph, table
 from search.reports.task_pages import candidate
@@ -59,7 +60,10 @@ def verdict(study: StudyRecord, pages: TaskPages) -> str:
 
 def _metrics(study: StudyRecord, holdout: HoldoutRecord, beside: str) -> str:
     ordered = sorted(holdout.metrics.items(), key=lambda item: item[0] != study.metric)
-    lines = [Line((name, number(score)), "winner" if name == study.metric else "") for name, score in ordered]
+    lines = [
+        Line((metric_label(name), fixed(score, decimals_of([score]))), "winner" if name == study.metric else "")
+        for name, score in ordered
+    ]
     scores = table(("metric", "winner, holdout"), lines, numbers=("winner, holdout",))
     return f'<div class="beside"><div>{scores}</div>\n<div>{beside}</div></div>\n' if beside else scores
 
@@ -82,8 +86,8 @@ def leaderboard_html(study: StudyRecord) -> str:
     head = ("#", *(column.name for column in columns))
     numbers = ("#", *(column.name for column in columns if not column.is_text))
     text = paragraph(
-        f"Scores are {study.metric}, {better(study)}: the mean over the folds, and for the {_exported(study)} and the "
-        "baselines the score on the holdout, which the search never saw.",
+        f"Scores are {metric_label(study.metric)}, {better(study)}: the mean over the folds, and for the "
+        f"{_exported(study)} and the baselines the score on the holdout, which the search never saw.",
         *_blend(study),
         *_goal(study),
     )

@@ -66,7 +66,7 @@ def test_the_page_holds_every_table_and_loads_nothing(make: Any, make_one: Any) 
     assert all(f"<h2>{each.title}</h2>" in page for each in all_tables(comparison))
     assert "&lt;b&gt;bold&lt;/b&gt;" in page
     assert "<b>bold" not in page
-    assert page.count("plotly.js v") == 1
+    assert len(page.encode()) < 100_000
     outside = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", outside)
 
@@ -134,11 +134,9 @@ def test_a_browser_draws_the_comparison_within_its_width(make: Any, width: int, 
         page.set_viewport_size({"width": width, "height": 900})
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: asked.append(str(error)))
-        page.on("console", lambda message: asked.append(message.caption))
+        page.on("console", lambda message: asked.append(message.text))
         page.goto(path.as_uri())
-        charts = page.locator(".js-plotly-plot")
-        charts.last.locator(".trace").first.wait_for(state="attached")
-        assert charts.count() == 6
+        assert page.locator("figure.chart").count() == 6
         assert page.evaluate("document.documentElement.scrollWidth") == width
     assert [entry for entry in asked if not entry.startswith(path.as_uri())] == []
 

@@ -12,7 +12,8 @@ from helpers.forecast_bundles import CONTEXT, HORIZON, bundle_of, model_of, pane
 
 from lstmgru.bundle import example_frame
 from lstmgru.errors import DataError
-from search.reports.holdout.forecasts import attention_charts, attention_figure, attention_table
+from search.reports.charts.marks import Boxes
+from search.reports.holdout.forecasts import attention_chart, attention_charts, attention_table
 
 
 def rows(*, parts: int, steps: int = 4) -> pd.DataFrame:
@@ -31,18 +32,22 @@ def rows(*, parts: int, steps: int = 4) -> pd.DataFrame:
 
 def test_one_set_of_weights_is_drawn_as_bars_in_the_order_of_time() -> None:
     frame = rows(parts=1)
-    [bars] = attention_figure(frame).data
-    assert bars.type == "bar"
-    assert list(bars.x) == list(frame["time"])
-    np.testing.assert_allclose(bars.y, frame["weight"])
+    chart = attention_chart(frame)
+    [bars] = chart.marks
+    assert isinstance(bars, Boxes)
+    assert list(chart.x.words) == list(frame["time"])
+    np.testing.assert_allclose(bars.top, frame["weight"])
+    assert set(bars.bottom) == {0}
 
 
 def test_a_set_for_each_part_of_the_horizon_is_drawn_as_a_map() -> None:
     frame = rows(parts=3)
-    [drawn] = attention_figure(frame).data
-    assert drawn.type == "heatmap"
-    assert list(drawn.y) == ["1-2", "3-4", "5-6"]
-    np.testing.assert_allclose(drawn.z, frame["weight"].to_numpy().reshape(3, 4))
+    chart = attention_chart(frame)
+    [cells] = chart.marks
+    assert isinstance(cells, Boxes)
+    assert list(chart.y.words) == ["1-2", "3-4", "5-6"]
+    assert list(cells.values) == [f"{weight:.3f}" for weight in frame["weight"]]
+    np.testing.assert_allclose(cells.opacities, frame["weight"] / frame["weight"].max())
 
 
 def test_without_a_table_nothing_is_drawn(tmp_path: Path) -> None:

@@ -390,7 +390,7 @@ def test_attention_of_a_decoder_that_goes_on_looks_back_at_the_context(model: Mo
 
 
 def test_each_branch_has_a_color_for_its_cell() -> None:
-    fills = [box.attrib["fill"] for box in drawn(network("lstm(8) | gru(8) | fused(8)")).iter(f"{SVG}rect")]
+    fills = [box.attrib["class"] for box in drawn(network("lstm(8) | gru(8) | fused(8)")).iter(f"{SVG}rect")]
 
     assert len({fill for fill in fills if fills.count(fill) == 1}) == 3
 

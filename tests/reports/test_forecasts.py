@@ -16,8 +16,10 @@ from helpers.mlflow_ui import CHROMIUM, browser_page
 from lstmgru.data.forecasting.panel import build_panel
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.errors import DataError
+from search.reports.charts.chart import Chart
+from search.reports.charts.marks import Line
 from search.reports.holdout.forecast_table import forecast_table, read_forecasts
-from search.reports.holdout.forecasts import forecast_figure, forecasts_html
+from search.reports.holdout.forecasts import forecast_chart, forecasts_html
 
 LEVELS = (0.8, 0.95)
 
@@ -140,8 +142,8 @@ def test_times_are_those_of_the_users_table() -> None:
     assert table["time"].tolist() == hours[:6].tolist()
     assert (table["cutoff"] == hours[3]).all()
     # The clock of the time zone, which goes from 1 to 3 that night.
-    figure = forecast_figure(table, "load", ["80", "95"])
-    assert trace(figure, "actual").x[1:3] == ("2024-03-31T01:00:00", "2024-03-31T03:00:00")
+    chart = forecast_chart(table, "load", ["80", "95"])
+    assert [chart.x.text(time) for time in line(chart, "actual").x[1:3]] == ["2024-03-31 01:00", "2024-03-31 03:00"]
 
 
 @pytest.mark.parametrize(("level", "name"), [(0.8, "80"), (0.975, "97.5"), (0.29, "29")])
@@ -197,60 +199,49 @@ def test_a_file_that_is_no_table_of_forecasts_is_refused(tmp_path: Path) -> None
 # --- the chart --------------------------------------------------------------------------------------------------------
 
 
-def trace(figure: Any, name: str) -> Any:
-    [found] = [candidate for candidate in figure.data if candidate.name == name]
+def marked(chart: Chart, name: str) -> Any:
+    [found] = [mark for mark in chart.marks if mark.name == name]
+    return found
+
+
+def line(chart: Chart, name: str) -> Line:
+    found = marked(chart, name)
+    assert isinstance(found, Line)
     return found
 
 
 def test_a_chart_has_a_line_for_each_forecast_and_a_band_for_each_level() -> None:
     table = table_of(make_panel(), [8, 14], 2, history=2).query("target == 'up'")
 
-    figure = forecast_figure(table, "up", ["80", "95"])
+    chart = forecast_chart(table, "up", ["80", "95"])
 
-    assert [drawn.name for drawn in figure.data] == ["95 % interval", "80 % interval", "actual", "forecast"]
-    day = [f"2024-01-{day:02}T00:00:00" for day in range(32)]
-    assert trace(figure, "actual").x == tuple(day[7:17])
-    assert trace(figure, "actual").y.tolist() == list(range(6, 16))
-    assert trace(figure, "forecast").x == (day[9], day[10], None, day[15], day[16], None)
-    assert trace(figure, "forecast").y == (8.5, 9.5, None, 14.5, 15.5, None)
-    # Up the one side and back on the other.
-    band = trace(figure, "80 % interval")
-    assert band.x == (day[9], day[10], day[10], day[9], None, day[15], day[16], day[16], day[15], None)
-    assert band.y == (9.5, 10.5, 8.5, 7.5, None, 15.5, 16.5, 14.5, 13.5, None)
-    assert band.fill == "toself"
-    assert figure.layout.shapes[0].x0 == day[8]
+    assert [mark.name for mark in chart.marks] == ["95 % interval", "80 % interval", "actual", "forecast"]
+    nan = pytest.approx(np.nan, nan_ok=True)
+    day = [chart.x.text(time) for time in line(chart, "actual").x]
+    assert day == [f"2024-01-{number:02}" for number in range(7, 17)]
+    assert list(line(chart, "actual").y) == list(range(6, 16))
+    assert [chart.x.text(time) for time in line(chart, "forecast").x] == [day[2], day[3], "", day[8], day[9]]
+    assert line(chart, "forecast").y == [8.5, 9.5, nan, 14.5, 15.5]
+    band = marked(chart, "80 % interval")
+    assert band.high == [9.5, 10.5, nan, 15.5, 16.5]
+    assert band.low == [7.5, 8.5, nan, 13.5, 14.5]
+    assert [chart.x.text(rule.at) for rule in chart.rules] == ["2024-01-08"]
 
 
 def test_forecasts_of_a_single_step_make_one_line() -> None:
     table = table_of(make_panel(), [8, 9, 10], 1).query("target == 'up'")
 
-    forecast = trace(forecast_figure(table, "up", ["80"]), "forecast")
-
-    assert forecast.y == (8.5, 9.5, 10.5, None)
-
-
-def test_a_single_point_is_seen() -> None:
-    figure = forecast_figure(table_of(make_panel(), [8], 1).query("target == 'up'"), "up", ["80"])
-
-    assert "markers" in trace(figure, "forecast").mode
-    assert trace(figure, "80 % interval").line.width > 0
+    assert line(forecast_chart(table, "up", ["80"]), "forecast").y == [8.5, 9.5, 10.5]
 
 
 def test_integer_steps_stay_numbers() -> None:
     frame = pd.DataFrame({"step": range(10, 40, 3), "load": np.arange(10.0)})
     panel = build_panel(frame, time="step", targets=["load"], calendar="none", source="test")
 
-    figure = forecast_figure(table_of(panel, [6], 2), "load", ["80"])
+    chart = forecast_chart(table_of(panel, [6], 2), "load", ["80"])
 
-    assert trace(figure, "forecast").x == (28, 31, None)
-    assert figure.layout.shapes[0].x0 == 25
-
-
-def test_the_axes_have_the_names_of_the_table_and_short_ones() -> None:
-    figure = forecast_figure(long_table([1]), "x" * 200, ["80"])
-
-    assert figure.layout.xaxis.title.text == "time"
-    assert re.fullmatch("x{10,40}…", figure.layout.yaxis.title.text)
+    assert line(chart, "forecast").x == [28, 31]
+    assert [rule.at for rule in chart.rules] == [25]
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
@@ -272,7 +263,7 @@ def test_the_best_the_median_and_the_worst_are_among_the_charts(count: int, rank
 
     shown = [float(heading.rpartition(" ")[2]) for heading in headings(page)]
     assert shown == ranks
-    assert page.count('class="plotly-graph-div"') == len(ranks)
+    assert page.count('<figure class="chart"') == len(ranks)
     hidden = count - len(ranks)
     assert (f"{len(ranks)} of {count} charts are shown, {hidden} are not" in page) == (hidden > 0)
 
@@ -317,14 +308,13 @@ def test_the_share_of_values_in_each_interval_is_said() -> None:
 def test_forecasts_without_intervals_are_drawn_alone() -> None:
     page = forecasts_html(long_table([1, 2]).drop(columns=["lower_80", "upper_80"]), title="shops")
 
-    assert page.count('class="plotly-graph-div"') == 2
+    assert page.count('<figure class="chart"') == 2
     assert " % interval" not in page
 
 
-def test_the_page_holds_plotly_once_and_loads_nothing() -> None:
+def test_the_page_loads_nothing() -> None:
     page = forecasts_html(long_table([1, 2, 3]), title="shops")
 
-    assert len(re.findall(r"\* plotly\.js v\d", page)) == 1
     markup = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r"(src|href|url|@import)\s*[=(]", markup)
     assert "://" not in markup
@@ -339,8 +329,6 @@ def test_names_cannot_break_out_of_the_page(name: str) -> None:
     assert page.count("<script") == page.count("</script>")
     escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     assert headings(page)[0] == f"{escaped}: {escaped}, mean absolute error 1"
-    # plotly takes tags in a title for layout; it shows entities as the letters that they stand for.
-    assert "<" not in forecast_figure(long_table([1]), name, []).layout.yaxis.title.text
 
 
 @pytest.mark.parametrize("column", ["time", "cutoff", "upper_80"])
@@ -373,19 +361,20 @@ def test_a_browser_draws_the_charts_within_its_width(width: int, tmp_path: Path)
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: asked.append(str(error)))
         page.goto(path.as_uri())
-        charts = page.locator(".js-plotly-plot")
-        charts.nth(1).locator(".scatterlayer .trace").nth(2).wait_for(state="attached")
+        charts = page.locator("figure.chart")
         assert charts.count() == 2
         assert page.locator("h2").first.inner_text() == "<b>shop</b>: <i>sales</i>, mean absolute error 1"
-        assert page.locator(".ytitle").first.text_content() == "<i>sales</i>"
-        assert page.locator(".legendtext").all_text_contents()[:3] == ["forecast", "actual", "80 % interval"]
+        assert page.locator(".axis-title").first.text_content() == "<i>sales</i>"
+        legend = page.locator(".legend").first.locator("span").all_text_contents()
+        assert legend == ["80 % interval", "actual", "forecast"]
         assert page.evaluate("document.documentElement.scrollWidth") == width
         right = [box["x"] + box["width"] for box in (chart.bounding_box() for chart in charts.all()) if box]
         assert len(right) == 2
         assert max(right) <= width
-        legend, buttons = (page.locator(part).first.bounding_box() for part in (".legend", ".modebar"))
-        assert legend is not None
-        assert buttons is None or legend["x"] + legend["width"] < buttons["x"], "the buttons hide the legend"
+        plot = charts.first.locator(".plot > svg").bounding_box()
+        assert plot is not None
+        page.mouse.move(plot["x"] + 0.98 * plot["width"], plot["y"] + 50)
+        assert page.locator(".readout").inner_text().splitlines()[-2:] == ["actual: 100.00", "forecast: 101.00"]
     assert asked == [path.as_uri()]
 
 

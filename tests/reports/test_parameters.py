@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import optuna
 import pytest
 
-from search.reports.search.parameters import importance, importance_figure, limits
+from search.reports.charts.marks import Boxes
+from search.reports.search.parameters import importance, importance_chart, limits
 
 # Of Optuna's, about what is experimental and about few trials.
 pytestmark = pytest.mark.filterwarnings("ignore:Argument ``normalize``", "ignore:Some regimes")
@@ -152,14 +153,16 @@ def test_a_bar_says_how_many_trials_have_its_parameter() -> None:
     study = make_study(60, conditional)
     having = sum("size_2" in trial.params for trial in study.trials)
 
-    bars = importance_figure(importance(study)).data[0]
+    chart = importance_chart(importance(study))
 
-    assert set(bars.y) == {"n_layers", "rate", f"size_2 ({having} of 60)"}
-    assert list(bars.x) == sorted(bars.x)  # from below: the largest is on top
+    [bars] = chart.marks
+    assert isinstance(bars, Boxes)
+    assert set(bars.texts) == {"n_layers", "rate", f"size_2 ({having} of 60)"} == set(chart.y.words)
+    assert list(bars.right) == sorted(bars.right, reverse=True)  # the largest is on top
 
 
 def test_only_the_most_important_are_drawn() -> None:
-    bars = importance_figure(importance(make_study(60, conditional)), most=1).data[0]
+    [bars] = importance_chart(importance(make_study(60, conditional)), most=1).marks
 
-    assert len(bars.y) == 1
-    assert bars.x[0] == max(importance(make_study(60, conditional)).shares.values())
+    assert isinstance(bars, Boxes)
+    assert list(bars.right) == [max(importance(make_study(60, conditional)).shares.values())]

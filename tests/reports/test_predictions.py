@@ -24,6 +24,8 @@ from lstmgru.errors import DataError
 from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec
 from search.cli.tables import print_study
+from search.reports import page
+from search.reports.charts.marks import Dots, Line
 from search.reports.holdout.classes import classes_html, confusion_html, reliability_html
 from search.reports.holdout.prediction_tables import (
     ClassScore,
@@ -34,7 +36,7 @@ from search.reports.holdout.prediction_tables import (
     read_predicted_classes,
     read_predicted_values,
 )
-from search.reports.holdout.values import values_figure, values_html, values_text
+from search.reports.holdout.values import values_chart, values_html, values_text
 from search.reports.report import report_html
 from search.study.paths import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE, report_path
 from search.study.records import HoldoutRecord
@@ -193,14 +195,25 @@ def luminance(color: npt.NDArray[np.float64]) -> float:
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
-def test_shades_follow_the_shares_and_leave_their_numbers_readable() -> None:
+@pytest.mark.parametrize(("ink", "paper", "heat"), [("#1d2126", "#fff", "#005a96"), ("#e6e9ec", "#14171a", "#2f7fb8")])
+def test_shades_follow_the_shares_and_leave_their_numbers_readable(ink: str, paper: str, heat: str) -> None:
     made = confusion_html(np.array([[1, 9], [4, 6], [0, 5]]), ["a", "b", "c"], "sequence")
+    style = (Path(page.__file__).with_name("page.css")).read_text()
 
-    shades = [[float(part) for part in shade.split(", ")] for shade in re.findall(r"rgba\((.*?)\)", made)]
-    lights = [luminance(1 - opacity * (1 - np.array(color) / 255)) for *color, opacity in shades]
-    assert np.argsort(lights).tolist() == [4, 1, 3, 2, 0]  # also where there are no colors
-    ink = luminance(np.full(3, 0x22 / 255))
-    assert (min(lights) + 0.05) / (ink + 0.05) >= 4.5
+    shares = [int(share) for share in re.findall(r"--share: (\d+)%", made)]
+    assert np.argsort(shares).tolist() == [0, 2, 3, 1, 4]
+    assert all(f": {color};" in style for color in (ink, paper, heat))
+    lights = [luminance(share / 100 * rgb(heat) + (1 - share / 100) * rgb(paper)) for share in shares]
+    assert min(contrast(light, luminance(rgb(ink))) for light in lights) >= 4.5
+
+
+def rgb(color: str) -> npt.NDArray[np.float64]:
+    digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
+    return np.array([int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)])
+
+
+def contrast(one: float, other: float) -> float:
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
 
 
 @pytest.mark.parametrize(("names", "upright"), [(["a", "bcd"], 0), (["a", "bcde"], 2)])
@@ -322,20 +335,24 @@ def values_of(actual: list[float], predicted: list[float]) -> PredictedValues:
 def test_numbers_are_drawn_against_what_they_are_on_equal_axes() -> None:
     labels = values_of([0, 10, 5], [1, 10, -5])
 
-    line, points = values_figure(labels, "text").data
-    layout = values_figure(labels, "text").layout
+    chart = values_chart(labels, "text")
 
+    line, points = chart.marks
+    assert isinstance(line, Line)
+    assert isinstance(points, Dots)
     assert list(points.x) == [0, 10, 5]
     assert list(points.y) == [1, 10, -5]
-    assert list(points.customdata) == ["s0", "s1", "s2"]
-    assert line.x == line.y == layout.xaxis.range == layout.yaxis.range == pytest.approx((-5.6, 10.6))
+    assert list(points.texts) == ["s0", "s1", "s2"]
+    assert line.x == line.y == chart.x.span == chart.y.span == pytest.approx((-5.6, 10.6))
 
 
-@pytest.mark.parametrize(("count", "drawn", "said"), [(2000, 2000, False), (2001, 1001, True)])
+@pytest.mark.parametrize(("count", "drawn", "said"), [(1000, 1000, False), (1001, 501, True)])
 def test_of_very_many_numbers_some_are_drawn(count: int, drawn: int, said: bool) -> None:
     labels = values_of([*range(count)], [*range(count)])
 
-    assert len(values_figure(labels, "text").data[1].x) == drawn
+    points = values_chart(labels, "text").marks[1]
+    assert isinstance(points, Dots)
+    assert len(points.x) == drawn
     assert ("One point in 2 is drawn." in values_text(labels, "text")) == said
 
 
@@ -406,7 +423,7 @@ CLASS_PARTS = [
         (
             NUMBERS, 3.0, VALUES, (), ["Predicted and actual", "Largest errors"],
             [
-                "Predicts wear from sequences, scored by mae (smaller is better).", "objectives score (minimized)",
+                "Predicts wear from sequences, scored by MAE (smaller is better).", "objectives score (minimized)",
                 "one number", "back to original units",
             ],
         ),
@@ -586,7 +603,6 @@ def test_a_browser_shows_the_holdout_within_its_width(tmp_path: Path, n_classes:
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("console", lambda message: said.append(message.text))
         page.goto(path.as_uri())
-        page.locator(".js-plotly-plot").last.locator(".trace").first.wait_for(state="attached")
         assert page.evaluate("document.documentElement.scrollWidth") == width
         matrix = page.locator("table.confusion")
         assert matrix.count() == (1 if n_classes else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,8 +13,10 @@ import optuna
 import pytest
 from helpers.report_study import MAX_EPOCHS, START, Made, make_label_store, make_store
 
-from search.reports.search.history import curves_figure, history_figure, objectives, pareto_figure
-from search.reports.search.parameters import alone_figure, together_figure
+from search.reports.charts.chart import Chart
+from search.reports.charts.marks import Dots, Line
+from search.reports.search.history import curves_chart, history_chart, objectives, pareto_chart
+from search.reports.search.parameters import alone_chart, together_chart
 from search.reports.search.section import search_html
 from search.study.store import StudyStore
 
@@ -42,6 +45,28 @@ def headings(page: str) -> list[str]:
 
 
 NAMES = ("score", "latency", "n_parameters")
+
+
+NAN = pytest.approx(math.nan, nan_ok=True)
+
+
+def dots(chart: Chart, name: str) -> Dots:
+    """The points of that name."""
+    [found] = [mark for mark in chart.marks if mark.name == name and isinstance(mark, Dots)]
+    return found
+
+
+def points(chart: Chart, name: str) -> list[tuple[float, float]]:
+    """The points, or the line, of that name."""
+    found = [mark for mark in chart.marks if mark.name == name]
+    mark = next((mark for mark in found if isinstance(mark, Dots)), found[0])
+    assert isinstance(mark, Dots | Line)
+    return list(zip(mark.x, mark.y, strict=True))
+
+
+def names_of(chart: Chart) -> list[str]:
+    """The entries of the legend."""
+    return list(dict.fromkeys(mark.name for mark in chart.marks if mark.legend))
 
 
 def several(folder: Path, values: Sequence[tuple[float, ...]], **made: Any) -> StudyStore:
@@ -90,9 +115,10 @@ def test_every_axis_has_a_name_of_the_field(tmp_path: Path) -> None:
 
     assert "Objective Value" not in page
     assert "Intermediate Value" not in page
-    # The history, the curves, all parameters together, and each by itself.
-    assert page.count('"text":"score (mae)"') == 3 + len(names)
-    assert [name for name in names if f'"text":"{name}"' not in page] == []
+    titles = re.findall(r'<div class="axis-title( x)?">(.*?)</div>', page)
+    # The history, the curves, and each parameter by itself.
+    assert [title for _, title in titles].count("MAE") == 2 + len(names)
+    assert names <= {title for _, title in titles}
 
 
 def test_of_many_parameters_the_most_important_are_drawn(tmp_path: Path) -> None:
@@ -112,16 +138,15 @@ def test_of_many_parameters_the_most_important_are_drawn(tmp_path: Path) -> None
 
 def test_the_history_shows_complete_trials_the_best_so_far_and_a_baseline(tmp_path: Path) -> None:
     made = [Made(values=(3.0,)), Made("PRUNED", reason="x"), Made(values=(2.5,)), Made("FAIL"), Made(values=(2.8,))]
-    study = make_store(tmp_path, made).study
+    store = make_store(tmp_path, made)
 
-    figure = history_figure(study, objectives(study, "mae")[0], ("seasonal_naive", 2.9))
+    chart = history_chart(store.record(), store.study, objectives(store.study, "MAE")[0], ("seasonal_naive", 2.9))
 
-    traces = {trace.name: trace for trace in figure.data}
-    assert list(traces["trial"].x) == [0, 2, 4]
-    assert list(traces["trial"].y) == [3.0, 2.5, 2.8]
-    assert list(traces["best so far"].y) == [3.0, 3.0, 2.5, 2.5, 2.5]
-    assert list(traces["baseline: seasonal naive"].y) == [2.9, 2.9]
-    assert not traces["violates a bound"].showlegend
+    assert points(chart, "complete") == [(0, 3.0), (2, 2.5), (4, 2.8)]
+    assert points(chart, "best so far") == [(0, 3.0), (2, 2.5), (4, 2.5), (4, 2.5)]
+    assert points(chart, "pruned or stopped") == [(1, pytest.approx(2.99 + 1 / 3))]  # its last score
+    assert [(rule.at, rule.text) for rule in chart.rules] == [(2.9, "seasonal naive")]
+    assert names_of(chart) == ["best so far", "complete", "pruned or stopped"]
 
 
 def test_a_trial_that_went_astray_is_left_out_and_counted(tmp_path: Path) -> None:
@@ -129,11 +154,11 @@ def test_a_trial_that_went_astray_is_left_out_and_counted(tmp_path: Path) -> Non
     store = make_store(tmp_path, made)
 
     page = search_html(store.record(), store.study, START)
-    figure = history_figure(store.study, objectives(store.study, "mae")[0], ("linear", 2.5))
+    chart = history_chart(store.record(), store.study, objectives(store.study, "MAE")[0], ("linear", 2.5))
 
     assert page.count("1 trial lies above the plotted range.") == 2  # the history, the individual parameters
     assert "6 values lie above the plotted range." in page  # its intermediate values
-    low, high = figure.layout.yaxis.range
+    low, high = chart.y.span or (0, 0)
     assert low < 2.5  # the baseline is seen
     assert 3.08 < high < 4
 
@@ -143,28 +168,27 @@ def test_of_a_score_that_is_better_the_larger_the_history_goes_up(tmp_path: Path
     store = make_label_store(tmp_path, made)
     [score] = objectives(store.study, "accuracy")
 
-    figure = history_figure(store.study, score, ("nearest_neighbor", 0.9))
+    chart = history_chart(store.record(), store.study, score, ("nearest_neighbor", 0.9))
     page = search_html(store.record(), store.study, START)
 
-    traces = {trace.name: trace for trace in figure.data}
     assert score.larger_is_better
-    assert list(traces["best so far"].y) == [0.5, 0.7, 0.7, 0.7, 0.8, 0.8, 0.8]
-    low, high = figure.layout.yaxis.range
+    assert [value for _, value in points(chart, "best so far")][:-1] == [0.5, 0.7, 0.7, 0.7, 0.8, 0.8, 0.8]
+    low, high = chart.y.span or (0, 0)
     assert 0.4 < low < 0.5
     assert high > 0.9
     assert page.count("1 trial lies below the plotted range.") == 2
     assert "6 values lie below the plotted range." in page
-    assert "baseline: ridge" in page  # of 0.6; the other one has 0.4
-    assert "baseline: majority" not in page
+    assert ">ridge</text>" in page  # of 0.6; the other one has 0.4
+    assert ">majority</text>" not in page
 
 
 def test_trials_that_break_a_bound_are_marked(tmp_path: Path) -> None:
-    study = make_store(tmp_path, [Made(), Made(constraints={"latency": 1.0})]).study
+    store = make_store(tmp_path, [Made(), Made(constraints={"latency": 1.0})])
 
-    traces = {trace.name: trace for trace in history_figure(study, objectives(study, "mae")[0], None).data}
+    chart = history_chart(store.record(), store.study, objectives(store.study, "MAE")[0], None)
 
-    assert list(traces["violates a bound"].x) == [1]
-    assert traces["violates a bound"].showlegend
+    assert [number for number, _ in points(chart, "violates a bound")] == [1]
+    assert [value for _, value in points(chart, "best so far")] == [3.0, 3.0]
 
 
 # --- learning curves --------------------------------------------------------------------------------------------------
@@ -173,11 +197,11 @@ def test_trials_that_break_a_bound_are_marked(tmp_path: Path) -> None:
 def test_a_curve_is_broken_between_folds_and_says_where_it_is(tmp_path: Path) -> None:
     store = make_store(tmp_path, [Made(values=(3.0,))])
 
-    [curve] = curves_figure(store.record(), store.study, None).data
+    [curve] = curves_chart(store.record(), store.study, None, "MAE").marks
 
-    assert list(curve.x) == [1, 2, 3, None, MAX_EPOCHS + 1, MAX_EPOCHS + 2, MAX_EPOCHS + 3]
-    assert curve.y[:3] == (4.0, 3.5, 3 + 1 / 3)
-    assert [*curve.customdata[0], *curve.customdata[-1]] == [1, 1, 2, 3]
+    assert isinstance(curve, Line)
+    assert list(curve.x) == [1, 2, 3, NAN, MAX_EPOCHS + 1, MAX_EPOCHS + 2, MAX_EPOCHS + 3]
+    assert list(curve.y)[:3] == [4.0, 3.5, 3 + 1 / 3]
 
 
 def test_a_curve_is_broken_at_the_same_place_if_the_study_leaves_the_epochs_open(tmp_path: Path) -> None:
@@ -185,21 +209,23 @@ def test_a_curve_is_broken_at_the_same_place_if_the_study_leaves_the_epochs_open
     record = store.record()
     training = record.config["training"] | {"max_epochs": "auto"}
 
-    [curve] = curves_figure(replace(record, config=record.config | {"training": training}), store.study, None).data
+    [curve] = curves_chart(
+        replace(record, config=record.config | {"training": training}), store.study, None, "MAE"
+    ).marks
 
-    assert list(curve.x) == [1, 2, 3, None, MAX_EPOCHS + 1, MAX_EPOCHS + 2, MAX_EPOCHS + 3]
+    assert isinstance(curve, Line)
+    assert list(curve.x) == [1, 2, 3, NAN, MAX_EPOCHS + 1, MAX_EPOCHS + 2, MAX_EPOCHS + 3]
 
 
 def test_the_best_trial_stands_out_and_each_state_has_one_entry_in_the_legend(tmp_path: Path) -> None:
     stopped = Made("PRUNED", reason="the time budget ended")
     store = make_store(tmp_path, [Made(), Made(), Made(), Made("PRUNED"), Made("PRUNED"), stopped, Made("FAIL")])
 
-    figure = curves_figure(store.record(), store.study, 1)
+    chart = curves_chart(store.record(), store.study, 1, "MAE")
 
-    entries = [trace.name for trace in figure.data if trace.showlegend]
-    assert sorted(entries) == ["complete", "failed", "pruned", "stopped", "trial 1, the best"]
-    assert figure.data[-1].name == "trial 1, the best"  # above all others
-    assert [note.text for note in figure.layout.annotations] == ["fold 1", "fold 2"]
+    assert sorted(names_of(chart)) == ["complete", "failed", "pruned", "stopped", "trial 1, the best"]
+    assert chart.marks[-1].name == "trial 1, the best"  # above all others
+    assert [rule.text for rule in chart.rules] == ["fold 1", "fold 2"]
 
 
 # --- parameters -------------------------------------------------------------------------------------------------------
@@ -207,32 +233,34 @@ def test_the_best_trial_stands_out_and_each_state_has_one_entry_in_the_legend(tm
 
 def test_an_axis_shows_all_that_could_be_chosen(tmp_path: Path) -> None:
     study = make_store(tmp_path, [Made()] * 8, overrides=["space={preset: full}"]).study
-    [score] = objectives(study, "mae")
+    [score] = objectives(study, "MAE")
 
-    cell = alone_figure(study, "cell_1", score).layout.xaxis
-    assert cell.ticktext == ("lstm", "gru", "fused")
-    residual = alone_figure(study, "layer_norm", score).layout.xaxis
-    assert (residual.tickvals, residual.ticktext) == (("False", "True"), ("false", "true"))
-    rate = alone_figure(study, "learning_rate", score).layout.xaxis
-    assert rate.type == "log"
-    assert rate.ticktext == ("0.0005", "0.001", "0.002", "0.005", "0.01")
-    assert 10 ** rate.range[0] < 5e-4 < 1e-2 < 10 ** rate.range[1]
-    depth = alone_figure(study, "n_layers", score).layout.xaxis
-    assert (depth.dtick, depth.range) == (1, (0.6, 4.4))
+    assert alone_chart(study, "cell_1", score).x.words == ("lstm", "gru", "fused")
+    assert alone_chart(study, "layer_norm", score).x.words == ("false", "true")
+    rate = alone_chart(study, "learning_rate", score).x
+    assert rate.kind == "log"
+    assert [text for _, text in rate.ticks(10)] == ["0.0005", "0.001", "0.002", "0.005", "0.01"]
+    assert rate.ends[0] < 5e-4 < 1e-2 < rate.ends[1]
+    depth = alone_chart(study, "n_layers", score).x
+    assert [text for _, text in depth.ticks(10)] == ["1", "2", "3", "4"]
+    assert depth.span == (0.6, 4.4)
 
 
-def test_colors_of_parallel_lines_go_by_the_rank_of_the_score(tmp_path: Path) -> None:
+def strength(chart: Chart) -> dict[str, float]:
+    """How dark the line of each trial is."""
+    return {mark.label: mark.opacity for mark in chart.marks if isinstance(mark, Line)}
+
+
+def test_parallel_lines_are_the_darker_the_better_the_rank_of_the_score(tmp_path: Path) -> None:
     study = make_store(tmp_path, [Made(values=(value,)) for value in (3.0, 1e9, 2.0, 3.0)]).study
-    [score] = objectives(study, "mae")
+    [score] = objectives(study, "MAE")
 
-    figure = together_figure(study, ["n_layers", "dropout"], score)
+    chart = together_chart(study, ["n_layers", "dropout"], score)
 
-    lines = [trace for trace in figure.data if trace.mode == "lines"]
-    colors = {(line.customdata[0][1], line.line.color) for line in lines}
-    assert len(lines) == 4
-    assert len(colors) == 3  # equal scores have one color, others do not
-    assert len({color for _, color in colors}) == 3
-    assert all(line.customdata[0][0] == "score (mae)" for line in lines)
+    found = strength(chart)
+    assert found["trial 2"] > found["trial 0"] == found["trial 3"] > found["trial 1"]
+    assert chart.x.words == ("MAE", "n_layers", "dropout")
+    assert names_of(chart) == ["other trials", "the best trial"]
 
 
 def test_the_darkest_line_is_the_best_trial_either_way(tmp_path: Path) -> None:
@@ -240,11 +268,10 @@ def test_the_darkest_line_is_the_best_trial_either_way(tmp_path: Path) -> None:
     darkest = {}
     for store in (make_store(tmp_path, values), make_label_store(tmp_path, values)):
         [score] = objectives(store.study, "score")
-        lines = [line for line in together_figure(store.study, ["dropout"], score).data if line.mode == "lines"]
-        brightness = {line.customdata[0][1]: sum(map(int, re.findall(r"\d+", line.line.color))) for line in lines}
-        darkest[store.direction] = min(brightness, key=brightness.__getitem__)
+        found = strength(together_chart(store.study, ["dropout"], score))
+        darkest[store.direction] = max(found, key=found.__getitem__)
 
-    assert darkest == {"minimize": "0.3", "maximize": "0.9"}
+    assert darkest == {"minimize": "trial 0", "maximize": "trial 1"}
 
 
 # --- several objectives -----------------------------------------------------------------------------------------------
@@ -253,14 +280,14 @@ def test_the_darkest_line_is_the_best_trial_either_way(tmp_path: Path) -> None:
 def test_objectives_have_names_for_people(tmp_path: Path) -> None:
     study = several(tmp_path, [(1.0, 2.0, 3.0)]).study
 
-    assert [aim.label for aim in objectives(study, "mase")] == ["score (mase)", "latency (s)", "parameters"]
+    assert [aim.label for aim in objectives(study, "MASE")] == ["MASE", "latency (s)", "parameters"]
     assert [aim.alone for aim in objectives(make_store(tmp_path, []).study, "mae")] == [True]
 
 
 def test_objectives_without_names_are_counted() -> None:
     study = optuna.create_study(directions=["minimize", "minimize"])
 
-    assert [aim.label for aim in objectives(study, "mae")] == ["objective 1", "objective 2"]
+    assert [aim.label for aim in objectives(study, "MAE")] == ["objective 1", "objective 2"]
 
 
 @pytest.mark.parametrize("count", [2, 3])
@@ -274,20 +301,20 @@ def test_each_objective_is_drawn_against_the_score_and_over_time(tmp_path: Path,
         "Optimization history",
         *(f"Optimization history: {name}" for name in ("latency (s)", "parameters")[: count - 1]),
     ]
-    assert page.partition("<h3>Optimization")[0].count('class="plotly-graph-div"') == count - 1
+    assert page.partition("<h3>Optimization")[0].count('<figure class="chart"') == count - 1
     assert "dominated by the fewest other trials" in page
     assert "Intermediate values" not in page  # Optuna takes none of several objectives
 
 
 def test_the_front_is_that_of_all_objectives(tmp_path: Path) -> None:
     store = several(tmp_path, [(1.0, 5.0, 9.0), (2.0, 4.0, 9.0), (3.0, 6.0, 1.0), (4.0, 7.0, 2.0)])
-    score, latency, _ = objectives(store.study, "mae")
+    score, latency, _ = objectives(store.study, "MAE")
 
-    traces = {trace.name: trace for trace in pareto_figure(store.study, score, latency).data}
+    chart = pareto_chart(store.record(), store.study, score, latency)
 
-    assert sorted(zip(traces["Pareto front"].x, traces["Pareto front"].y, strict=True)) == [(4, 2), (5, 1), (6, 3)]
-    assert list(zip(traces["other trials"].x, traces["other trials"].y, strict=True)) == [(7, 4)]
-    assert sorted(traces["Pareto front"].customdata) == [0, 1, 2]
+    assert sorted(points(chart, "Pareto front")) == [(4, 2), (5, 1), (6, 3)]
+    assert points(chart, "other trials") == [(7, 4)]
+    assert sorted(dots(chart, "Pareto front").texts) == ["trial 0", "trial 1", "trial 2"]
     assert "better in one): 0, 1, 2." in search_html(store.record(), store.study, START)
 
 
@@ -296,28 +323,29 @@ def test_on_the_front_of_a_score_that_is_better_the_larger_costs_are_still_small
     store = make_label_store(tmp_path, [Made(values=each) for each in values], objectives=("score", "latency"))
     score, latency = objectives(store.study, "accuracy")
 
-    traces = {trace.name: trace for trace in pareto_figure(store.study, score, latency).data}
+    chart = pareto_chart(store.record(), store.study, score, latency)
 
     assert (score.larger_is_better, latency.larger_is_better) == (True, False)
-    assert sorted(traces["Pareto front"].customdata) == store.record().front == [0, 1, 3]
-    assert list(traces["other trials"].y) == [0.7]
+    assert store.record().front == [0, 1, 3]
+    assert sorted(dots(chart, "Pareto front").texts) == ["trial 0", "trial 1", "trial 3"]
+    assert points(chart, "other trials") == [(6.0, 0.7)]
 
 
 def test_the_front_keeps_the_bounds(tmp_path: Path) -> None:
     broken = {(1.0, 0.005): {"latency": 1.5}, (2.0, 0.002): {"latency": 0.0}}
     trials = [Made(values=values, constraints=constraints) for values, constraints in broken.items()]
     store = make_store(tmp_path, trials, objectives=("score", "latency"), overrides=["search.bounds=latency <= 2ms"])
-    score, latency = objectives(store.study, "mae")
+    score, latency = objectives(store.study, "MAE")
 
-    traces = {trace.name: trace for trace in pareto_figure(store.study, score, latency).data}
+    chart = pareto_chart(store.record(), store.study, score, latency)
 
-    assert list(traces["Pareto front"].y) == [2]
-    assert list(traces["violates a bound"].y) == [1]
+    assert points(chart, "Pareto front") == [(0.002, 2)]
+    assert points(chart, "violates a bound") == [(0.005, 1)]
+    assert [(rule.at, rule.text, rule.upright) for rule in chart.rules] == [(0.002, "latency <= 2ms", True)]
     assert "better in one): 1." in search_html(store.record(), store.study, START)
 
 
 def test_what_optuna_knows_of_a_trial_does_not_go_into_the_page(tmp_path: Path) -> None:
-    study = several(tmp_path, [(1.0, 5.0), (2.0, 4.0)], reason="/home/someone/secret").study
-    score, latency = objectives(study, "mae")
+    store = several(tmp_path, [(1.0, 5.0), (2.0, 4.0)], reason="/home/someone/secret")
 
-    assert "secret" not in pareto_figure(study, score, latency).to_json()
+    assert "secret" not in search_html(store.record(), store.study, START)

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from search.reports.charts.marks import Boxes
 from search.reports.formatting import duration
-from search.reports.search.timeline import timeline, timeline_figure, timeline_text
+from search.reports.search.timeline import timeline, timeline_chart, timeline_text
 from search.study.records import TrialRecord
 
 NOON = datetime(2026, 3, 1, 12, 0, 0)
@@ -95,22 +96,21 @@ def test_the_share_of_the_time_that_was_used_is_told() -> None:
 def test_a_bar_says_which_trial_it_is() -> None:
     trials = [ran(7, 0, 600, layers="lstm(8) > gru(4)", value=2.5), ran(8, 3000, 3600, "FAIL")]
 
-    complete, failed = timeline_figure(timeline(trials, NOW)).data
+    complete, failed = timeline_chart(timeline(trials, NOW)).marks
 
-    assert complete.name == "complete"
-    assert complete.customdata[0][0] == 7
-    assert complete.customdata[0][1] == "lstm(8) &gt; gru(4), 2.5, 10\N{NO-BREAK SPACE}min"
-    assert (complete.base[0], complete.x[0]) == (0, 10)
-    assert (failed.name, failed.base[0], failed.x[0]) == ("failed", 10, 10)
+    assert isinstance(complete, Boxes)
+    assert isinstance(failed, Boxes)
+    assert complete.texts == ["trial 7, complete"]
+    assert complete.values == ["lstm(8) > gru(4), 2.5, 10\N{NO-BREAK SPACE}min"]
+    assert (complete.left, complete.right) == ([0], [10])
+    assert (failed.name, failed.left, failed.right) == ("failed", [10], [20])
 
 
 @pytest.mark.parametrize(
     ("seconds", "unit"), [(299, "seconds"), (300, "minutes"), (7199, "minutes"), (7200, "hours"), (1e6, "hours")]
 )
 def test_the_axis_has_a_unit_for_its_length(seconds: float, unit: str) -> None:
-    figure = timeline_figure(timeline([ran(0, 0, seconds)], NOW))
-
-    assert figure.layout.xaxis.title.text == f"{unit} of search"
+    assert timeline_chart(timeline([ran(0, 0, seconds)], NOW)).x.title == f"{unit} of search"
 
 
 @pytest.mark.parametrize(

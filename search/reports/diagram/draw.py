@@ -8,11 +8,10 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lstmgru.specs.cells import CELLS, find_cell
+from lstmgru.specs.cells import find_cell
+from search.reports.charts.colors import cell_color
 from search.reports.diagram.boxes import Box, LayerBox, Network
-from search.reports.page import INK
 
-_STROKE = "#555555"
 _TITLE, _LINE = 17, 15
 """Line heights in pixels."""
 _TITLE_LETTER, _LINE_LETTER = 7.4, 6.2
@@ -26,15 +25,13 @@ class Canvas:
     def __init__(self) -> None:
         self._parts: list[str] = []
 
-    def box(
-        self, x: float, y: float, width: float, *, title: str, lines: Sequence[str], fill: str, stroke: str
-    ) -> float:
+    def box(self, x: float, y: float, width: float, *, title: str, lines: Sequence[str], look: str) -> float:
         """Draw a box that is as high as its text requires; returns its height."""
         titles = _wrapped(title, (width - 12) / _TITLE_LETTER)
         texts = [part for line in lines for part in _wrapped(line, (width - 12) / _LINE_LETTER)]
         height = 11 + _TITLE * len(titles) + _LINE * len(texts)
         place = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}"'
-        self._parts.append(f'<rect {place} rx="6" fill="{fill}" stroke="{stroke}"/>')
+        self._parts.append(f'<rect {place} rx="6" class="{look}"/>')
         middle, baseline = x + width / 2, y + 5
         for text in titles:
             baseline += _TITLE
@@ -53,14 +50,14 @@ class Canvas:
         """Draw small text that runs downwards, centered on a point, on a white background."""
         half = len(text) * 3.3
         self._parts.append(
-            f'<rect x="{x - 7:g}" y="{y - half:g}" width="14" height="{2 * half:g}" fill="#fff"/>'
+            f'<rect x="{x - 7:g}" y="{y - half:g}" width="14" height="{2 * half:g}" class="paper"/>'
             f'<text x="{x:g}" y="{y:g}" transform="rotate(90 {x:g} {y:g})" dy="0.35em" text-anchor="middle" '
             f'font-size="11">{html.escape(text)}</text>'
         )
 
     def line(self, path: str) -> None:
         """Draw a line along an SVG path."""
-        self._parts.append(f'<path d="{path}" fill="none" stroke="{_STROKE}" stroke-width="1.3"/>')
+        self._parts.append(f'<path d="{path}" class="wire"/>')
 
     def arrow(self, x: float, y: float, end: float, label: str = "") -> None:
         """Draw a downward arrow from ``y`` to ``end``."""
@@ -77,23 +74,23 @@ class Canvas:
 
     def dot(self, x: float, y: float) -> None:
         """Draw the dot at which lines branch."""
-        self._parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="2.5" fill="{_STROKE}"/>')
+        self._parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="2.5" class="tip"/>')
 
     def plus(self, x: float, y: float, radius: float) -> None:
         """Draw a sum: a plus in a circle."""
-        self._parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" fill="#fff" stroke="{_STROKE}"/>')
+        self._parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" class="paper wire"/>')
         self.line(f"M {x - 4:g} {y:g} h 8 M {x:g} {y - 4:g} v 8")
 
     def svg(self, width: float, height: float, *, name: str) -> str:
         """The finished SVG; ``name`` describes it to screen readers."""
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {width:g} {height:g}" '
-            f'width="{width:g}" height="{height:g}" font-family="system-ui, sans-serif" fill="{INK}">'
+            f'width="{width:g}" height="{height:g}" class="diagram">'
             f"<title>{html.escape(name)}</title>{''.join(self._parts)}</svg>"
         )
 
     def _head(self, path: str) -> None:
-        self._parts.append(f'<path d="{path}" fill="{_STROKE}"/>')
+        self._parts.append(f'<path d="{path}" class="tip"/>')
 
 
 def _wrapped(text: str, letters: float) -> list[str]:
@@ -118,19 +115,8 @@ _SKIP = 18.0
 _RECALL = 20.0
 """Width of a connection that bypasses a decoder."""
 
-_COLORS = {
-    "data": ("#f0f0f0", "#555555"),
-    "step": ("#ffffff", "#9a9a9a"),
-}
-_CELL_COLORS = (
-    ("#dcecf7", "#0072b2"),
-    ("#fdf0d5", "#c98a00"),
-    ("#d9f1e9", "#009e73"),
-    ("#f9e0d3", "#d55e00"),
-    ("#e3eefb", "#56b4e9"),
-)
-"""Of the built-in cells, in their order."""
-_OTHER_CELL = ("#f6e3ee", "#b4508f")
+_LOOKS = {"data": "data-box", "step": "paper wire"}
+"""CSS classes of boxes that are no cells."""
 
 
 def network_svg(network: Network, architecture: str) -> str:
@@ -243,9 +229,5 @@ class _Picture:
         self.y = at + _RADIUS
 
     def _box(self, left: float, width: float, title: str, lines: tuple[str, ...], kind: str) -> float:
-        fill, stroke = _COLORS.get(kind) or _cell_colors(kind)
-        return self.canvas.box(left, self.y, width, title=title, lines=lines, fill=fill, stroke=stroke)
-
-
-def _cell_colors(name: str) -> tuple[str, str]:
-    return _CELL_COLORS[[*CELLS].index(name) % len(_CELL_COLORS)] if name in CELLS else _OTHER_CELL
+        look = _LOOKS.get(kind) or f"cell {cell_color(kind)}"
+        return self.canvas.box(left, self.y, width, title=title, lines=lines, look=look)

@@ -27,9 +27,8 @@ _MOST_CLASSES = 30
 _MOST_PAIRS = 20
 _LONG_NAME = 4
 """Number of letters from which column heads are rotated."""
-_SHADE = "0, 90, 150"
-_LIGHTEST, _DARKEST = 0.06, 0.62
-"""Opacity of the shade for shares of 0 and 1; dark digits keep a contrast of 4.5 on the darkest."""
+_LIGHTEST, _DARKEST = 6, 62
+"""Percent of the shade for shares of 0 and 1; digits keep a contrast of 4.5 on the darkest."""
 _BINS = 5
 _CHANCE = 2.0
 """Number of standard errors up to which a difference is attributed to chance."""
@@ -144,7 +143,7 @@ def _cell(count: int, total: int, actual: int, given: int, classes: Sequence[str
     if count == 0:
         return f"<td{mark}></td>"
     part = count / total
-    shade = f"background: rgba({_SHADE}, {_LIGHTEST + (_DARKEST - _LIGHTEST) * part:.2f})"
+    shade = f"--share: {_LIGHTEST + (_DARKEST - _LIGHTEST) * part:.0f}%"
     said = html.escape(f"{classes[actual]}, predicted {classes[given]}: {count} of {total}")
     return f'<td{mark} style="{shade}" title="{said}">{count}<small>{html.escape(_percent(part))}</small></td>'
 

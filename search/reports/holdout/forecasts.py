@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import html
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from lstmgru.errors import DataError
-from search.reports.page import BLUE, INK, NUMBER, axis_title, chart, html_page, paragraph, style
+from search.reports.charts.chart import Chart, chart_html
+from search.reports.charts.marks import Band, Boxes, Line, Rule
+from search.reports.charts.scales import Axis
+from search.reports.page import html_page, paragraph
 
 if TYPE_CHECKING:
     import pandas as pd
-    from plotly.graph_objects import Figure
 
     from lstmgru.bundle import ForecastBundle
 
-_HEIGHT = 340
-"""Height of a chart in pixels."""
-_BAND = "rgba(0, 114, 178, {opacity:.2f})"
 _COLUMNS = ("series", "target", "cutoff", "time", "actual", "forecast")
-_ATTENTION_HEIGHT = 260
 _MOST_TARGETS, _MOST_CHARTS = 3, 12
 _ATTENTION = (
     "Attention weights over the outputs of the recurrent layers for each step or segment of the context, for the "
@@ -152,7 +152,7 @@ def _introduction(shown: int, count: int, levels: list[str]) -> str:
 def _section(each: _Chart, levels: list[str], heading: str) -> str:
     known = bool(np.isfinite(each.error))
     score = f"mean absolute error {_number(each.error)}" if known else "no actual value is known yet"
-    drawn = chart(forecast_figure(each.rows, each.target, levels), height=_HEIGHT)
+    drawn = chart_html(forecast_chart(each.rows, each.target, levels))
     return f"<{heading}>{html.escape(each.heading)}, {score}</{heading}>\n{_coverage(each.rows, levels)}{drawn}"
 
 
@@ -172,7 +172,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def forecast_figure(rows: pd.DataFrame, target: str, levels: list[str]) -> Figure:
+def forecast_chart(rows: pd.DataFrame, target: str, levels: list[str]) -> Chart:
     """The chart of one series and target.
 
     Args:
@@ -180,25 +180,29 @@ def forecast_figure(rows: pd.DataFrame, target: str, levels: list[str]) -> Figur
         target: Title of the vertical axis.
         levels: Levels of the intervals in percent, in increasing order.
     """
-    from plotly.graph_objects import Figure, Scatter
-
-    figure = Figure()
     windows = _windows(rows)
-    for order, level in enumerate(reversed(levels)):
-        figure.add_trace(_band(windows, level, opacity=0.16 + 0.2 * order / len(levels)))
-    figure.add_trace(
-        Scatter(
-            x=_times(rows["time"]),
-            y=rows["actual"].to_numpy(),
-            name="actual",
-            mode="lines",
-            line={"color": INK, "width": 1.5},
-            hovertemplate=f"%{{y:{NUMBER}}}",
+    x = _broken([_times(window["time"]) for window in windows])
+    bands = [
+        Band(
+            name=f"{level} % interval",
+            x=x,
+            low=_broken([window[f"lower_{level}"] for window in windows]),
+            high=_broken([window[f"upper_{level}"] for window in windows]),
+            opacity=0.16 + 0.2 * order / len(levels),
         )
+        for order, level in enumerate(reversed(levels))
+    ]
+    actual = Line(name="actual", color="ink", width=1.4, x=_times(rows["time"]), y=rows["actual"].to_numpy(float))
+    forecast = Line(name="forecast", width=2.2, x=x, y=_broken([window["forecast"] for window in windows]))
+    steps = rows["time"].dtype.kind == "i"
+    return Chart(
+        title=f"Forecasts and actual values of {target}",
+        x=Axis("time", whole=True) if steps else Axis("", kind="time"),
+        y=Axis(target),
+        marks=(*bands, actual, forecast),
+        rules=(Rule(at=_times(windows[0]["cutoff"])[0]),),
+        height=260,
     )
-    figure.add_trace(_forecasts(windows, levels))
-    _lay_out(figure, target, first_cutoff=_times(windows[0]["cutoff"])[0])
-    return figure
 
 
 def _windows(rows: pd.DataFrame) -> list[pd.DataFrame]:
@@ -208,66 +212,17 @@ def _windows(rows: pd.DataFrame) -> list[pd.DataFrame]:
     return windows if max(map(len, windows)) > 1 else [forecasts]
 
 
-def _band(windows: list[pd.DataFrame], level: str, *, opacity: float) -> Any:
-    """A trace with one closed shape per forecast."""
-    from plotly.graph_objects import Scatter
-
-    x, y = [], []
-    for window in windows:
-        times = _times(window["time"])
-        x += [*times, *times[::-1], None]
-        y += [*window[f"upper_{level}"], *window[f"lower_{level}"][::-1], None]
-    return Scatter(
-        x=x,
-        y=y,
-        name=f"{level} % interval",
-        mode="lines",
-        fill="toself",
-        fillcolor=_BAND.format(opacity=opacity),
-        # A single point has no area: its band is the outline.
-        line={"color": _BAND.format(opacity=opacity), "width": 8 if len(windows[0]) == 1 else 0},
-        hoverinfo="skip",
-    )
+def _broken(parts: Iterable[Iterable[float]]) -> list[float]:
+    """The values of several lines, NaN between them."""
+    return [value for part in parts for value in (*part, math.nan)][:-1]
 
 
-def _forecasts(windows: list[pd.DataFrame], levels: list[str]) -> Any:
-    """A trace with one line per forecast."""
-    from plotly.graph_objects import Scatter
-
-    x, y, bounds = [], [], []
-    for window in windows:
-        x += [*_times(window["time"]), None]
-        y += [*window["forecast"], None]
-        ends = window[[f"{end}_{level}" for level in levels for end in ("lower", "upper")]]
-        bounds += [*ends.to_numpy().tolist(), [None] * 2 * len(levels)]
-    intervals = "".join(
-        f"<br>{level} %: %{{customdata[{2 * order}]:{NUMBER}}} to %{{customdata[{2 * order + 1}]:{NUMBER}}}"
-        for order, level in enumerate(levels)
-    )
-    return Scatter(
-        x=x,
-        y=y,
-        name="forecast",
-        mode="lines+markers" if len(windows[0]) == 1 else "lines",
-        line={"color": BLUE, "width": 2},
-        customdata=bounds,
-        hovertemplate=f"%{{y:{NUMBER}}}{intervals}",
-    )
-
-
-def _lay_out(figure: Figure, target: str, *, first_cutoff: Any) -> None:
-    style(figure)
-    figure.update_layout(hovermode="x unified", legend_traceorder="reversed")
-    figure.update_xaxes(title="time")
-    figure.update_yaxes(title=axis_title(target), separatethousands=True, exponentformat="none")
-    figure.add_vline(x=first_cutoff, line={"color": "#888888", "width": 1, "dash": "dot"})
-
-
-def _times(times: pd.Series) -> list[Any]:
-    """Steps, or dates in local time."""
+def _times(times: pd.Series) -> list[float]:
+    """Steps, or seconds since 1970 in local time."""
     if times.dtype.kind == "i":
-        return list(times)
-    return list(np.datetime_as_string(times.dt.tz_localize(None).to_numpy(), unit="s"))
+        return [float(time) for time in times]
+    local = times.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+    return [float(time) for time in local.astype(np.int64)]
 
 
 def attention_table(bundle: ForecastBundle) -> pd.DataFrame:
@@ -301,33 +256,41 @@ def attention_charts(path: Path) -> str:
     parts = [paragraph(_ATTENTION)]
     for target, rows in groups[:_MOST_TARGETS]:
         heading = f": {html.escape(str(target))}" if target else ""
-        parts.append(f"<h3>Attention{heading}</h3>\n{chart(attention_figure(rows), height=_ATTENTION_HEIGHT)}")
+        parts.append(f"<h3>Attention{heading}</h3>\n{chart_html(attention_chart(rows))}")
     if len(groups) > _MOST_TARGETS:
         parts.append(paragraph(f"{len(groups) - _MOST_TARGETS} more targets are not shown."))
     return "\n".join(parts)
 
 
-def attention_figure(rows: pd.DataFrame) -> Figure:
+def attention_chart(rows: pd.DataFrame) -> Chart:
     """A bar chart if one set of weights serves the whole horizon, else a heat map with a row for each part of it.
 
     Args:
         rows: Columns ``first_step``, ``last_step``, ``time``, ``weight``.
     """
-    from plotly.graph_objects import Bar, Figure, Heatmap
-
     spans = rows["first_step"].astype(str) + "-" + rows["last_step"].astype(str)
     table = rows.assign(span=spans).pivot_table("weight", "span", "time", sort=False)
     times = [str(time) for time in table.columns]
-    figure = Figure()
-    if len(table) == 1:
-        figure.add_trace(Bar(x=times, y=table.iloc[0].to_numpy(), marker_color=BLUE, hovertemplate="%{y:.3f}"))
-        figure.update_yaxes(title="weight", rangemode="tozero")
-    else:
-        hover = "steps %{y}, %{x}: %{z:.3f}<extra></extra>"
-        figure.add_trace(
-            Heatmap(x=times, y=list(table.index), z=table.to_numpy(), colorscale="Blues", zmin=0, hovertemplate=hover)
-        )
-        figure.update_yaxes(title=axis_title("steps of the forecast"), type="category")
-    figure.update_xaxes(title="time")
-    style(figure)
-    return figure
+    weights = table.to_numpy(float)
+    cells = [(row, column) for row in range(len(table)) for column in range(len(times))]
+    bars = len(table) == 1
+    half = 0.3 if bars else 0.5
+    boxes = Boxes(
+        name="weight",
+        left=[column - half for _, column in cells],
+        right=[column + half for _, column in cells],
+        bottom=[0.0 if bars else row - 0.5 for row, _ in cells],
+        top=[float(weights[cell]) if bars else cell[0] + 0.5 for cell in cells],
+        texts=[f"steps {table.index[row]}, {times[column]}" for row, column in cells],
+        values=[f"{weights[cell]:.3f}" for cell in cells],
+        opacities=() if bars else [float(weights[cell] / weights.max()) for cell in cells],
+    )
+    return Chart(
+        title="Attention weights",
+        x=Axis("time", kind="words", words=tuple(times)),
+        y=Axis("weight", zero=True)
+        if bars
+        else Axis("steps of the forecast", kind="words", words=tuple(map(str, table.index))),
+        marks=(boxes,),
+        height=160 if bars else 0,
+    )

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import html
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from search.reports.charts.chart import Chart, chart_html
+from search.reports.charts.marks import Dots, Line
+from search.reports.charts.scales import Axis
 from search.reports.formatting import counted, number
 from search.reports.holdout.prediction_tables import PredictedValues, read_predicted_values
-from search.reports.page import BLUE, GREY, NUMBER, Line, chart, paragraph, style, table
+from search.reports.page import Line as Row
+from search.reports.page import paragraph, table
 from search.study.paths import PREDICTIONS_TABLE
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
-
 _MOST_ERRORS = 10
-_HEIGHT = 460
-_MOST_POINTS = 2000
+_MOST_POINTS = 1000
 """Largest number of points in a chart."""
 
 
@@ -38,16 +35,10 @@ def values_html(folder: Path, subject: str) -> str:
     return "".join(
         [
             paragraph(*values_text(predictions, subject)),
-            f"<h3>Predicted and actual</h3>\n{_drawn(predictions, subject)}",
+            "<h3>Predicted and actual</h3>\n",
+            f'<div class="narrow">{chart_html(values_chart(predictions, subject))}</div>',
             f"<h3>Largest errors</h3>\n{_largest_errors(predictions, subject)}",
         ]
-    )
-
-
-def _drawn(predictions: PredictedValues, subject: str) -> str:
-    """The chart, nearly square, so that correct predictions lie on its diagonal."""
-    return (
-        f'<div style="max-width: {_HEIGHT + 80}px">{chart(values_figure(predictions, subject), height=_HEIGHT)}</div>'
     )
 
 
@@ -55,7 +46,7 @@ def _largest_errors(predictions: PredictedValues, subject: str) -> str:
     errors = predictions.errors
     shown = np.argsort(-np.abs(errors), kind="stable")[:_MOST_ERRORS]
     lines = [
-        Line(
+        Row(
             (
                 str(predictions.names[row]),
                 *(number(float(value[row])) for value in (predictions.actual, predictions.predicted, errors)),
@@ -80,45 +71,28 @@ def values_text(predictions: PredictedValues, subject: str) -> list[str]:
     return sentences
 
 
-def values_figure(predictions: PredictedValues, subject: str) -> Figure:
+def values_chart(predictions: PredictedValues, subject: str) -> Chart:
     """Predicted against actual values; the line marks errors of 0.
 
     Args:
         predictions: Predictions of the holdout.
         subject: What the values are predicted from: ``sequence`` or ``text``.
     """
-    from plotly.graph_objects import Figure, Scatter
-
     step = _step(predictions)
     actual, predicted, names = predictions.actual[::step], predictions.predicted[::step], predictions.names[::step]
     low, high = float(min(actual.min(), predicted.min())), float(max(actual.max(), predicted.max()))
     margin = 0.04 * (high - low) or 1.0
-    ends = [low - margin, high + margin]
-    figure = Figure()
-    figure.add_trace(
-        Scatter(
-            x=ends, y=ends, mode="lines", name="no error", line={"color": GREY, "width": 1.3, "dash": "dash"},
-            hoverinfo="skip",
-        )
-    )  # fmt: skip
-    figure.add_trace(
-        Scatter(
-            x=actual,
-            y=predicted,
-            mode="markers",
-            name=subject,
-            marker={"color": BLUE, "size": 6, "opacity": 0.6},
-            customdata=[html.escape(str(name)) for name in names],
-            hovertemplate=f"{subject} %{{customdata}}<br>actual %{{x:{NUMBER}}}<br>predicted %{{y:{NUMBER}}}"
-            "<extra></extra>",
-        )
+    ends = (low - margin, high + margin)
+    return Chart(
+        title="Predicted and actual values",
+        x=Axis("actual", span=ends),
+        y=Axis("predicted", span=ends),
+        marks=(
+            Line(name="no error", x=ends, y=ends, color="grey", dash=True, listed=False),
+            Dots(name=subject, x=actual, y=predicted, texts=list(map(str, names)), sizes=3.0, opacity=0.6),
+        ),
+        height=420,
     )
-    style(figure)
-    numbers = {"separatethousands": True, "exponentformat": "none", "range": ends}
-    figure.update_layout(showlegend=True)
-    figure.update_xaxes(title="actual", **numbers)
-    figure.update_yaxes(title="predicted", **numbers)
-    return figure
 
 
 def _step(predictions: PredictedValues) -> int:

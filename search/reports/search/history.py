@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from search.config.objectives import SCORE
-from search.reports.page import BLUE, GREEN, GREY, INK, NUMBER, ORANGE, RED, Cut, axis_title, cut, style, whole_numbers
-from search.study.records import STATE_WORDS, StudyRecord
+from search.reports.charts.chart import Chart
+from search.reports.charts.colors import baseline_color
+from search.reports.charts.marks import AnyMark, Dots, Line, Rule, Shape
+from search.reports.charts.scales import Axis
+from search.reports.page import Cut, cut
+from search.study.records import STATE_WORDS, StudyRecord, TrialRecord
 from search.study.trials import state_of
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
-    from plotly.graph_objects import Figure
 
 _LABELS = {"latency": "latency (s)", "n_parameters": "parameters", "train_seconds": "training (s)"}
 
@@ -26,7 +30,7 @@ class Objective:
     Attributes:
         index: Its position in the values of a trial.
         name: Its name in the study: ``score``, ``latency``.
-        label: Its name on the page: ``score (mae)``.
+        label: Its name on the page: ``MAE``, ``latency (s)``.
         alone: Whether it is the only objective.
         larger_is_better: Whether it is maximized.
     """
@@ -47,7 +51,7 @@ def objectives(study: Study, metric: str) -> tuple[Objective, ...]:
 
     Args:
         study: Optuna's study; its metric names are the objectives' names, unless the score is the only objective.
-        metric: The metric of the score.
+        metric: Name of the score's metric on the page: ``MAE``.
     """
     count = len(study.directions)
     names = study.metric_names or ([SCORE] if count == 1 else [f"objective_{number}" for number in range(1, count + 1)])
@@ -58,7 +62,7 @@ def objectives(study: Study, metric: str) -> tuple[Objective, ...]:
 
 
 def _label(name: str, metric: str) -> str:
-    return f"{SCORE} ({metric})" if name == SCORE else _LABELS.get(name, name.replace("_", " "))
+    return metric if name == SCORE else _LABELS.get(name, name.replace("_", " "))
 
 
 def complete_trials(study: Study) -> list[FrozenTrial]:
@@ -68,137 +72,170 @@ def complete_trials(study: Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
-def history_figure(optuna_study: Study, objective: Objective, baseline: tuple[str, float] | None) -> Figure:
-    """The values of all complete trials and the best value so far.
+def history_chart(
+    study: StudyRecord, optuna_study: Study, objective: Objective, baseline: tuple[str, float] | None
+) -> Chart:
+    """The values of all complete trials and the best value so far; pruned trials at the score that they reached.
 
     Args:
-        optuna_study: A study with at least one complete trial.
+        study: The study.
+        optuna_study: The same study, with at least one complete trial.
         objective: The objective to draw.
         baseline: Name and score of the baseline to draw.
     """
-    from optuna.visualization import plot_optimization_history
-
-    target = None if objective.alone else objective.of
-    figure = plot_optimization_history(optuna_study, target=target, target_name=objective.label)
-    style(figure)
-    look = {"marker": {"color": BLUE, "size": 7}, "hovertemplate": f"trial %{{x}}: %{{y:{NUMBER}}}<extra></extra>"}
-    figure.update_traces(**look, name="trial", selector={"name": objective.label})
-    figure.update_traces(
-        name="best so far",
-        line={"color": ORANGE, "width": 2, "shape": "hv"},
-        hoverinfo="skip",
-        selector={"name": "Best Value"},
-    )
-    figure.update_traces(
-        name="violates a bound",
-        marker={"color": GREY, "symbol": "x"},
-        hovertemplate=look["hovertemplate"],
-        selector={"name": "Infeasible Trial"},
-    )
-    for trace in figure.data:
-        trace.showlegend = any(value is not None for value in trace.x) if trace.name == "violates a bound" else True
-    if baseline is not None:
-        figure.add_trace(_baseline(*baseline, len(optuna_study.get_trials(deepcopy=False))))
-    last = len(optuna_study.get_trials(deepcopy=False)) - 1
-    seen = history_cut(optuna_study, objective)
+    trials = complete_trials(optuna_study)
+    last = len(study.trials) - 1
+    kept = [trial for trial in trials if not breaks_bound(trial)]
+    best = _best_so_far(kept, objective, last)
+    marks: list[AnyMark] = [Line(name="best so far", x=best[0], y=best[1], steps=True, color="ink", listed=False)]
+    marks += _trial_dots("complete", "blue", "dot", [(trial.number, objective.of(trial)) for trial in kept])
+    broken = [(trial.number, objective.of(trial)) for trial in trials if breaks_bound(trial)]
+    marks += _trial_dots("violates a bound", "grey", "cross", broken)
+    if objective.alone:
+        ended = [(each.number, each.value or 0.0) for each in unfinished(study)]
+        marks += _trial_dots("pruned or stopped", "grey", "ring", ended)
+    rules = () if baseline is None else (_baseline_rule(*baseline),)
+    seen = history_cut(optuna_study, objective, study)
     seen = seen.including(baseline[1]) if baseline else seen
-    figure.update_xaxes(title="trial", **whole_numbers(last), range=[-0.03 * last - 0.3, 1.03 * last + 0.3])
-    figure.update_yaxes(title=axis_title(objective.label), range=seen.span)
-    return figure
+    return Chart(
+        title=f"{objective.label} by trial",
+        x=Axis("trial", whole=True, span=(-0.03 * last - 0.3, 1.03 * last + 0.3)),
+        y=Axis(objective.label, span=seen.span, whole=objective.name == "n_parameters"),
+        marks=tuple(marks),
+        rules=rules,
+        height=280,
+    )
 
 
-def history_cut(optuna_study: Study, objective: Objective) -> Cut:
-    """The range of values to draw."""
+def breaks_bound(trial: FrozenTrial) -> bool:
+    """Whether a trial violates a bound of its study."""
+    return any(value > 0 for value in trial.constraints.values())
+
+
+def _best_so_far(trials: list[FrozenTrial], objective: Objective, last: int) -> tuple[list[float], list[float]]:
+    """Trial numbers and the best value from each on, up to the last trial."""
+    numbers: list[float] = []
+    values: list[float] = []
+    choose = max if objective.larger_is_better else min
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        values.append(choose(values[-1], objective.of(trial)) if values else objective.of(trial))
+        numbers.append(float(trial.number))
+    return [*numbers, float(last)][: len(numbers) + 1], [*values, *values[-1:]]
+
+
+def _trial_dots(name: str, color: str, shape: Shape, points: list[tuple[int, float]]) -> list[AnyMark]:
+    if not points:
+        return []
+    texts = [f"trial {number}" for number, _ in points]
+    x, y = [float(number) for number, _ in points], [value for _, value in points]
+    return [Dots(name=name, color=color, shape=shape, x=x, y=y, texts=texts)]
+
+
+def history_cut(optuna_study: Study, objective: Objective, study: StudyRecord | None = None) -> Cut:
+    """The range of values to draw.
+
+    Args:
+        optuna_study: The study.
+        objective: The objective to draw.
+        study: The same study, if pruned and stopped trials are drawn too.
+    """
     values = [objective.of(trial) for trial in complete_trials(optuna_study)]
+    if study is not None and objective.alone:
+        values += [trial.value or 0.0 for trial in unfinished(study)]
     return cut(values, larger_is_better=objective.larger_is_better)
 
 
-def _baseline(name: str, score: float, n_trials: int) -> Any:
-    from plotly.graph_objects import Scatter
-
-    return Scatter(
-        x=[0, max(1, n_trials - 1)],
-        y=[score, score],
-        mode="lines",
-        line={"color": INK, "width": 1.3, "dash": "dash"},
-        name=f"baseline: {name.replace('_', ' ')}",
-        hoverinfo="skip",
-    )
+def unfinished(study: StudyRecord) -> list[TrialRecord]:
+    """Pruned and stopped trials that have a score."""
+    return [each for each in study.trials if each.state in ("PRUNED", "STOPPED") and each.value is not None]
 
 
-def pareto_figure(study: Study, first: Objective, second: Objective) -> Figure:
+def _baseline_rule(name: str, score: float) -> Rule:
+    return Rule(at=score, upright=False, text=name.replace("_", " "), color=baseline_color(name))
+
+
+def pareto_chart(study: StudyRecord, optuna_study: Study, first: Objective, second: Objective) -> Chart:
     """Two objectives of all complete trials, with the Pareto front of all objectives highlighted.
 
     Args:
-        study: Optuna's study, with at least one complete trial.
+        study: The study, whose bounds are drawn.
+        optuna_study: The same study, with at least one complete trial.
         first: The objective on the vertical axis.
         second: The objective on the horizontal axis.
     """
-    from optuna.visualization import plot_pareto_front
+    front, best = set(study.front), study.best.number if study.best else None
+    kinds: dict[str, list[FrozenTrial]] = {"other trials": [], "violates a bound": [], "Pareto front": []}
+    for trial in complete_trials(optuna_study):
+        name = "violates a bound" if breaks_bound(trial) else "other trials"
+        kinds["Pareto front" if trial.number in front else name].append(trial)
+    looks: dict[str, tuple[str, Shape]] = {
+        "other trials": ("grey", "dot"), "violates a bound": ("grey", "cross"), "Pareto front": ("orange", "dot"),
+    }  # fmt: skip
+    marks: list[AnyMark] = []
+    for name, trials in kinds.items():
+        if not trials:
+            continue
+        trials.sort(key=second.of)
+        x, y = [second.of(trial) for trial in trials], [first.of(trial) for trial in trials]
+        on_front = name == "Pareto front"
+        if on_front and len(optuna_study.directions) == 2:
+            marks.append(Line(name=name, x=x, y=y, steps=True, color="orange", legend=False, listed=False))
+        marks.append(
+            Dots(
+                name=name, x=x, y=y, color=looks[name][0], shape=looks[name][1], sizes=5.0 if on_front else 4.0,
+                texts=[f"trial {trial.number}" for trial in trials],
+                labels=[str(trial.number) for trial in trials] if on_front else (),
+            )
+        )  # fmt: skip
+    chosen = [trial for trial in complete_trials(optuna_study) if trial.number == best]
+    if chosen:
+        x, y = [second.of(trial) for trial in chosen], [first.of(trial) for trial in chosen]
+        marks.insert(0, Dots(name="preferred", x=x, y=y, shape="ring", sizes=9.0, color="ink", listed=False))
+    bounds = {bound.name: bound for bound in study.goal.bounds}
+    rules = tuple(
+        Rule(at=bounds[aim.name].limit, upright=upright, text=str(bounds[aim.name]))
+        for aim, upright in ((second, True), (first, False))
+        if aim.name in bounds
+    )
+    return Chart(
+        title=f"{first.label} against {second.label}",
+        x=Axis(second.label, kind="log" if _positive(optuna_study, second) else "number"),
+        y=Axis(first.label),
+        marks=tuple(marks),
+        rules=rules,
+        height=320,
+    )
 
-    def both(trial: FrozenTrial) -> tuple[float, float]:
-        return second.of(trial), first.of(trial)
 
-    figure = plot_pareto_front(study, targets=both, target_names=[second.label, first.label])
-    style(figure)
-    kinds = {"Best Trial": ("Pareto front", ORANGE), "Infeasible Trial": ("violates a bound", GREY)}
-    for trace in figure.data:
-        # Optuna's hover text contains every attribute of a trial; its number is enough to find it.
-        said = str(trace.hovertemplate)
-        name, color = next((look for mark, look in kinds.items() if mark in said), ("other trials", GREY))
-        numbers = trace.marker.color if not isinstance(trace.marker.color, str) else None
-        trace.update(
-            name=name,
-            text=None,
-            customdata=numbers,
-            showlegend=len(trace.x or ()) > 0,
-            marker={
-                "color": color,
-                "size": 9 if name == "Pareto front" else 7,
-                "showscale": False,
-                "symbol": "x" if name == "violates a bound" else "circle",
-            },
-            hovertemplate=("" if numbers is None else "trial %{customdata}<br>")
-            + f"%{{x:{NUMBER}}}, %{{y:{NUMBER}}}<extra></extra>",
-        )
-    figure.update_traces(marker_line={"color": BLUE, "width": 0})
-    figure.update_xaxes(title=axis_title(second.label))
-    figure.update_yaxes(title=axis_title(first.label))
-    return figure
+def _positive(study: Study, objective: Objective) -> bool:
+    return all(objective.of(trial) > 0 for trial in complete_trials(study))
 
 
-def curves_figure(study: StudyRecord, optuna_study: Study, best: int | None) -> Figure:
+def curves_chart(study: StudyRecord, optuna_study: Study, best: int | None, label: str) -> Chart:
     """The intermediate values of all trials, fold after fold, as the pruner sees them.
 
     Args:
         study: The study, whose configuration defines the folds and their epochs.
         optuna_study: The same study, with at least one intermediate value.
         best: Number of the trial to highlight.
+        label: Name of the metric on the page.
     """
-    from plotly.graph_objects import Figure
-
     trials = [trial for trial in optuna_study.get_trials(deepcopy=False) if trial.intermediate_values]
     configured = study.config.get("training", {}).get("max_epochs", 0)
     max_epochs = configured if isinstance(configured, int) else _max_epochs(trials)
-    figure = Figure()
-    shown: set[str] = set()
-    for trial in sorted(trials, key=lambda trial: (trial.number == best, trial.state.name == "COMPLETE")):
-        kind = _kind(trial, best)
-        figure.add_trace(_curve(trial, kind, max_epochs, legend=kind not in shown))
-        shown.add(kind)
-    style(figure)
-    for fold, start in _folds(trials, max_epochs):
-        if fold > 1:
-            figure.add_vline(x=start - 0.5, line={"color": "#cccccc", "width": 1})
-        figure.add_annotation(
-            x=start, y=1, yref="paper", yanchor="top", xanchor="left", text=f"fold {fold}", showarrow=False,
-            font={"color": GREY, "size": 12},
-        )  # fmt: skip
+    ordered = sorted(trials, key=lambda trial: (trial.number == best, trial.state.name == "COMPLETE"))
     last = max(max(trial.intermediate_values) for trial in trials)
-    figure.update_layout(showlegend=True)
-    figure.update_xaxes(title="epoch, fold after fold", **whole_numbers(last), range=[0.5, last + 0.5])
-    figure.update_yaxes(title=axis_title(f"score ({study.metric})"), range=curves_cut(optuna_study).span)
-    return figure
+    return Chart(
+        title=f"{label} by epoch, trial by trial",
+        x=Axis("epoch, fold after fold", whole=True, span=(0.5, last + 0.5)),
+        y=Axis(label, span=curves_cut(optuna_study).span),
+        marks=tuple(_curve(trial, _kind(trial, best), max_epochs) for trial in ordered),
+        rules=tuple(
+            Rule(at=start - 0.5, text=f"fold {fold}", dash=False, seen=False)
+            for fold, start in _folds(trials, max_epochs)
+        ),
+        height=320,
+    )
 
 
 def curves_cut(optuna_study: Study) -> Cut:
@@ -210,48 +247,44 @@ def curves_cut(optuna_study: Study) -> Cut:
     return cut(values, larger_is_better=optuna_study.directions[0].name == "MAXIMIZE")
 
 
-_LOOKS: dict[str, dict[str, Any]] = {
-    "best": {"color": ORANGE, "width": 2.5},
-    "complete": {"color": BLUE, "width": 1.2},
-    "pruned": {"color": GREY, "width": 1.2, "dash": "dot"},
-    "stopped": {"color": GREY, "width": 1.2, "dash": "dashdot"},
-    "failed": {"color": RED, "width": 1.2, "dash": "dash"},
-    "running": {"color": GREEN, "width": 1.2},
-    "waiting": {"color": "#cccccc", "width": 1.2, "dash": "dot"},
+_LOOKS: dict[str, tuple[str, float, bool]] = {
+    "best": ("orange", 2.5, False),
+    "complete": ("blue", 1.2, False),
+    "pruned": ("grey", 1.2, True),
+    "stopped": ("brown", 1.2, True),
+    "failed": ("red", 1.2, True),
+    "running": ("green", 1.2, False),
+    "waiting": ("grey", 1.2, True),
 }
+"""Color, width, and whether the line is dashed."""
 
 
 def _kind(trial: FrozenTrial, best: int | None) -> str:
     return "best" if trial.number == best else STATE_WORDS[state_of(trial)]
 
 
-def _curve(trial: FrozenTrial, kind: str, max_epochs: int, *, legend: bool) -> Any:
+def _curve(trial: FrozenTrial, kind: str, max_epochs: int) -> Line:
     """The curve of a trial, interrupted between folds."""
-    from plotly.graph_objects import Scatter
-
-    steps: list[int | None] = []
-    values: list[float | None] = []
-    places: list[tuple[int, int | None]] = []
+    steps: list[float] = []
+    values: list[float] = []
+    fold_before = None
     for step in sorted(trial.intermediate_values):
-        fold, epoch = divmod(step - 1, max_epochs) if max_epochs else (0, step - 1)
-        if places and places[-1][0] != fold + 1:
-            steps, values, places = [*steps, None], [*values, None], [*places, (fold + 1, None)]
+        fold = (step - 1) // max_epochs if max_epochs else 0
+        if fold_before not in (None, fold):
+            steps, values = [*steps, math.nan], [*values, math.nan]
         steps.append(step)
         values.append(trial.intermediate_values[step])
-        places.append((fold + 1, epoch + 1))
-    return Scatter(
+        fold_before = fold
+    color, width, dash = _LOOKS[kind]
+    return Line(
+        name=f"trial {trial.number}, the best" if kind == "best" else kind,
+        label=f"trial {trial.number}",
         x=steps,
         y=values,
-        mode="lines" if len(steps) > 1 else "markers",
-        line=_LOOKS[kind],
-        marker={"color": _LOOKS[kind]["color"]},
-        opacity=1.0 if kind == "best" else 0.55,
-        name=f"trial {trial.number}, the best" if kind == "best" else kind,
-        legendgroup=kind,
-        showlegend=legend,
-        customdata=places,
-        hovertemplate=f"trial {trial.number}, fold %{{customdata[0]}}, epoch %{{customdata[1]}}: "
-        f"%{{y:{NUMBER}}}<extra></extra>",
+        color=color,
+        width=width,
+        dash=dash,
+        opacity=1.0 if kind == "best" else 0.6,
     )
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import html
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from search.reports.page import BLUE, GREY, NUMBER, axis_title, style
-from search.reports.search.history import Objective, complete_trials, history_cut
+from search.reports.charts.chart import Chart
+from search.reports.charts.marks import Boxes, Dots, Label, Line, Rule
+from search.reports.charts.scales import Axis
+from search.reports.search.history import Objective, breaks_bound, complete_trials, history_cut
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
-    from plotly.graph_objects import Figure
 
 
 _FEWEST = 4
@@ -143,33 +144,32 @@ def limits(found: Importance) -> list[str]:
     return sentences
 
 
-def importance_figure(found: Importance, *, most: int = 15) -> Figure:
+def importance_chart(found: Importance, *, most: int = 15) -> Chart:
     """A bar for each parameter, the most important on top.
 
     Args:
         found: Importances with shares.
         most: Largest number of bars.
     """
-    from plotly.graph_objects import Bar, Figure
-
-    names = found.order[:most][::-1]
+    names = found.order[:most]
     shares = [found.shares.get(name, 0.0) for name in names]
-    labels = [_label(name, found) for name in names]
-    bars = Bar(
-        x=shares,
-        y=labels,
-        orientation="h",
-        marker={"color": BLUE},
-        text=[f"{share:.2f}" if share >= 0.01 else "< 0.01" for share in shares],
-        textposition="outside",
-        cliponaxis=False,
-        hovertemplate=f"%{{y}}: %{{x:{NUMBER}}}<extra></extra>",
+    words = [f"{share:.2f}" if share >= 0.01 else "< 0.01" for share in shares]
+    bars = Boxes(
+        name="importance",
+        left=[0.0] * len(names),
+        right=shares,
+        bottom=[place - 0.32 for place in range(len(names))],
+        top=[place + 0.32 for place in range(len(names))],
+        texts=[_label(name, found) for name in names],
+        values=words,
+        labels=words,
     )
-    figure = Figure(bars)
-    style(figure)
-    figure.update_layout(margin_r=48)
-    figure.update_xaxes(title="share of the importance", rangemode="tozero")
-    return figure
+    return Chart(
+        title="Importance of the parameters",
+        x=Axis("share of the importance", span=(0.0, 1.12 * max(shares))),
+        y=Axis(kind="words", words=tuple(_label(name, found) for name in names)),
+        marks=(bars,),
+    )
 
 
 def _label(name: str, found: Importance) -> str:
@@ -177,50 +177,89 @@ def _label(name: str, found: Importance) -> str:
     return name if count == found.n_trials else f"{name} ({count} of {found.n_trials})"
 
 
-_DARK_IS_LATE = [[0, "#b9d5ea"], [1, "#08306b"]]
-_DARK_IS_GOOD = "Viridis"
-_BRIGHTEST = 0.93
-"""End of the color scale: the brightest yellow is hard to see on white."""
-_WIDE = 2.5
-"""Number of decades from which an axis has ticks at powers of ten only."""
-_MOST_TICKS = 5
+_FAINTEST = 0.25
+"""Opacity of the worst or the first trial."""
+_MISSING = -0.14
+"""Height of trials that do not have a parameter, below its axis from 0 to 1."""
+_MOST_CHOICES = 6
 
 
-def together_figure(study: Study, params: list[str], objective: Objective) -> Figure:
-    """Parallel coordinates: a line for each complete trial.
+def together_chart(study: Study, params: list[str], objective: Objective) -> Chart:
+    """Parallel coordinates: a line for each complete trial, from 0 to 1 on each axis.
 
     Args:
         study: Optuna's study, with complete trials.
         params: The parameters to draw.
-        objective: The objective that determines the color of a line.
+        objective: The objective that determines the opacity of a line.
     """
-    from optuna.visualization import plot_parallel_coordinate
+    trials = complete_trials(study)
+    values = [objective.of(trial) for trial in trials]
+    axes = [Axis(objective.label, span=history_cut(study, objective).span or _ends_of(values))]
+    axes += [_axis(name, _distribution(study, name), margin=False) for name in params]
+    ranks = sorted(set(values), reverse=not objective.larger_is_better)
+    lines = []
+    for trial in sorted(trials, key=lambda trial: ranks.index(objective.of(trial))):
+        value = objective.of(trial)
+        best = value == ranks[-1]
+        shares = [min(1.0, max(0.0, axes[0].at(value)))]
+        shares += [_share(axis, trial, name) for axis, name in zip(axes[1:], params, strict=True)]
+        lines.append(
+            Line(
+                name="the best trial" if best else "other trials",
+                label=f"trial {trial.number}",
+                x=[float(place) for place in range(len(axes))],
+                y=shares,
+                color="orange" if best else "blue",
+                width=2.4 if best else 1.3,
+                opacity=_faded(ranks.index(value), len(ranks)),
+                listed=False,
+            )
+        )
+    labels = [label for place, axis in enumerate(axes) for label in _ends(place, axis)]
+    lacking = [
+        Label(x=place, y=_MISSING, text="none")
+        for place, name in enumerate(params, start=1)
+        if any(name not in trial.params for trial in trials)
+    ]
+    return Chart(
+        title=f"{objective.label} and parameters of each trial",
+        x=Axis(kind="words", words=(objective.label, *params)),
+        y=Axis(span=(_MISSING - 0.05 if lacking else -0.05, 1.05), hidden=True),
+        marks=tuple(lines),
+        rules=tuple(Rule(at=place, dash=False) for place in range(len(axes))),
+        labels=(*labels, *lacking),
+        height=340,
+        note="The parameters of every trial are listed in the leaderboard of the command show --json.",
+    )
 
-    figure = plot_parallel_coordinate(study, params=params, target_name=objective.label)
-    style(figure)
-    figure.update_layout(margin={"l": 40, "r": 60, "t": 28, "b": 8}, hovermode="closest")
-    figure.update_xaxes(showline=False, showgrid=False, tickangle=0)
-    lines = [trace for trace in figure.data if trace.mode == "lines" and trace.customdata is not None]
-    # Optuna's colors fade to white, and a single outlier makes all others look alike; ranks avoid both.
-    ranks = sorted({line.y[objective.index] for line in lines}, reverse=objective.larger_is_better)
-    colors = _colors(len(ranks))
-    for line in lines:
-        line.line.color = colors[ranks.index(line.y[objective.index])]
-        line.opacity = 0.75
-    figure.update_traces(marker={"showscale": False}, selector={"mode": "markers"})
-    return figure
+
+def _share(axis: Axis, trial: FrozenTrial, name: str) -> float:
+    return axis.at(_value(axis, trial, name)) if name in trial.params else _MISSING
 
 
-def _colors(count: int) -> list[str]:
-    """From dark to bright."""
-    from plotly.colors import sample_colorscale
-
-    shares = [_BRIGHTEST * rank / max(1, count - 1) for rank in range(count)]
-    colors: list[str] = sample_colorscale(_DARK_IS_GOOD, shares)
-    return colors
+def _value(axis: Axis, trial: FrozenTrial, name: str) -> float:
+    """The position of a trial on the axis of a parameter."""
+    if axis.kind != "words":
+        return float(trial.params[name])
+    return float(axis.words.index(_word(trial.params[name])))
 
 
-def alone_figure(study: Study, name: str, objective: Objective) -> Figure:
+def _ends(place: int, axis: Axis) -> Iterator[Label]:
+    """The values at the ends of an axis, or all choices."""
+    if axis.kind == "words" and len(axis.words) <= _MOST_CHOICES:
+        yield from (Label(x=place, y=axis.at(number), text=word) for number, word in enumerate(axis.words))
+    elif axis.kind == "words":
+        yield from (Label(x=place, y=axis.at(at), text=axis.words[at]) for at in (0, len(axis.words) - 1))
+    else:
+        yield from (Label(x=place, y=share, text=axis.text(end)) for share, end in zip((0, 1), axis.ends, strict=True))
+
+
+def _faded(rank: int, count: int) -> float:
+    """Opacity that grows with the rank."""
+    return _FAINTEST + (1 - _FAINTEST) * rank / max(1, count - 1)
+
+
+def alone_chart(study: Study, name: str, objective: Objective) -> Chart:
     """The scores by the values of one parameter; later trials are darker.
 
     Args:
@@ -228,59 +267,57 @@ def alone_figure(study: Study, name: str, objective: Objective) -> Figure:
         name: The parameter.
         objective: The objective on the vertical axis.
     """
-    from optuna.visualization import plot_slice
-
-    target = None if objective.alone else objective.of
-    figure = plot_slice(study, params=[name], target=target, target_name=objective.label)
-    style(figure)
-    last = max(trial.number for trial in complete_trials(study))
-    said = f"{html.escape(name)}: %{{x}}<br>%{{y:{NUMBER}}}<extra></extra>"
-    figure.update_traces(
-        marker={"showscale": False, "size": 8, "colorscale": _DARK_IS_LATE, "cmin": 0, "cmax": max(1, last)},
-        hovertemplate=f"trial %{{marker.color}}<br>{said}",
-        selector={"name": "Feasible Trial"},
+    trials = complete_trials(study)
+    last = max(trial.number for trial in trials)
+    axis = _axis(name, _distribution(study, name))
+    marks = []
+    for broken in (False, True):
+        shown = [trial for trial in trials if name in trial.params and breaks_bound(trial) == broken]
+        if shown:
+            marks.append(
+                Dots(
+                    name="violates a bound" if broken else "trial",
+                    shape="cross" if broken else "dot",
+                    color="grey" if broken else "blue",
+                    x=[_value(axis, trial, name) for trial in shown],
+                    y=[objective.of(trial) for trial in shown],
+                    texts=[str(trial.number) for trial in shown],
+                    opacities=[_faded(trial.number, last + 1) for trial in shown],
+                )
+            )
+    return Chart(
+        title=f"{objective.label} by {name}",
+        x=axis,
+        y=Axis(objective.label, span=history_cut(study, objective).span),
+        marks=tuple(marks),
+        height=170,
     )
-    figure.update_traces(
-        marker={"color": GREY, "symbol": "x"},
-        hovertemplate=f"violates a bound<br>{said}",
-        selector={"name": "Infeasible Trial"},
-    )
-    trials = [trial for trial in complete_trials(study) if name in trial.params]
-    figure.update_xaxes(title=html.escape(name), **_axis(trials[0].distributions[name]))
-    figure.update_yaxes(title=axis_title(objective.label), range=history_cut(study, objective).span)
-    return figure
 
 
-def _axis(distribution: BaseDistribution) -> dict[str, Any]:
-    """An axis that spans the whole search space of the parameter."""
+def _distribution(study: Study, name: str) -> BaseDistribution:
+    return next(trial.distributions[name] for trial in complete_trials(study) if name in trial.params)
+
+
+def _axis(name: str, distribution: BaseDistribution, *, margin: bool = True) -> Axis:
+    """An axis that spans the whole search space of the parameter, with or without a margin."""
     choices = getattr(distribution, "choices", None)
-    if choices is not None:  # labels as in a study file; Optuna's are Python's repr
-        words = [str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in choices]
-        return {
-            "tickvals": [repr(choice) for choice in choices],
-            "ticktext": [html.escape(word) for word in words],
-            "range": [-0.4, len(choices) - 0.6],
-        }
-    low, high = float(distribution.low), float(distribution.high)  # type: ignore[attr-defined]  # of both kinds of range
-    if distribution.log:  # type: ignore[attr-defined]
-        ends = [math.log10(low), math.log10(high)]
-        margin = 0.05 * (ends[1] - ends[0])
-        ticks = _log_ticks(low, high)
-        return {
-            "range": [ends[0] - margin, ends[1] + margin],
-            "tickvals": ticks,
-            "ticktext": [f"{tick:g}" for tick in ticks],
-            "tickangle": 0,
-        }
-    whole = isinstance(distribution.low, int) and high - low <= 10  # type: ignore[attr-defined]
-    margin = 0.4 if whole else 0.05 * (high - low)
-    return {"range": [low - margin, high + margin], **({"dtick": 1} if whole else {})}
+    if choices is not None:
+        return Axis(name, kind="words", words=tuple(map(_word, choices))).fitted(())
+    low, high = _ends_of((float(distribution.low), float(distribution.high)))  # type: ignore[attr-defined]  # of both kinds of range
+    whole = isinstance(distribution.low, int)  # type: ignore[attr-defined]
+    if distribution.log and low > 0:  # type: ignore[attr-defined]
+        axis = Axis(name, kind="log", whole=whole)
+        return axis.fitted((low, high)) if margin else replace(axis, span=(low, high))
+    room = 0.0 if not margin else 0.4 if whole and high - low <= 10 else 0.05 * (high - low)
+    return Axis(name, whole=whole, span=(low - room, high + room))
 
 
-def _log_ticks(low: float, high: float) -> list[float]:
-    """Powers of ten; on a short axis also their multiples by two and five."""
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1,) if math.log10(high / low) > _WIDE else (1, 2, 5)
-    ticks = [float(f"{step}e{decade}") for decade in decades for step in steps]
-    inside = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
-    return inside[:: 1 + (len(inside) - 1) // _MOST_TICKS] or [low, high]
+def _ends_of(values: Sequence[float]) -> tuple[float, float]:
+    """The smallest and the largest value, which differ."""
+    low, high = min(values), max(values)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def _word(choice: object) -> str:
+    """A choice as in a study file."""
+    return str(choice).lower() if isinstance(choice, bool) else str(choice)

@@ -6,27 +6,29 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from search.config.objectives import SCORE
-from search.reports.page import Cut, chart, paragraph, wide
+from search.reports.charts.chart import chart_html
+from search.reports.formatting import counted, metric_label
+from search.reports.page import Cut, details, paragraph, wide
 from search.reports.search.history import (
     Objective,
     complete_trials,
+    curves_chart,
     curves_cut,
-    curves_figure,
+    history_chart,
     history_cut,
-    history_figure,
     objectives,
-    pareto_figure,
+    pareto_chart,
 )
 from search.reports.search.parameters import (
     METHOD,
     Importance,
-    alone_figure,
+    alone_chart,
     importance,
-    importance_figure,
+    importance_chart,
     limits,
-    together_figure,
+    together_chart,
 )
-from search.reports.search.timeline import timeline, timeline_figure, timeline_text
+from search.reports.search.timeline import timeline, timeline_chart, timeline_text
 from search.study.records import StudyRecord
 
 if TYPE_CHECKING:
@@ -34,11 +36,9 @@ if TYPE_CHECKING:
 
     from optuna import Study
 
-_HEIGHT, _SMALL_HEIGHT = 340, 230
-_BAR, _AROUND_BARS, _NARROWEST_BARS = 26, 70, 560
-_AXIS = 140
+_AXIS = 120
 """Distance of two axes of the parallel coordinates, in pixels."""
-_MOST_BARS, _MOST_TOGETHER, _MOST_ALONE = 15, 7, 24
+_MOST_BARS, _MOST_TOGETHER, _MOST_SLICES, _MOST_ALONE = 15, 7, 6, 24
 
 
 def search_html(study: StudyRecord, optuna_study: Study, now: datetime) -> str:
@@ -49,7 +49,7 @@ def search_html(study: StudyRecord, optuna_study: Study, now: datetime) -> str:
         optuna_study: The same study, as Optuna has it.
         now: Local time.
     """
-    aims = objectives(optuna_study, study.metric)
+    aims = objectives(optuna_study, metric_label(study.metric))
     parts: list[str] = []
     if complete_trials(optuna_study):
         found = importance(optuna_study)
@@ -77,7 +77,7 @@ def _front(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...])
     first = _score(aims)
     for other in aims:
         if other != first:
-            yield chart(pareto_figure(optuna_study, first, other), height=_HEIGHT)
+            yield chart_html(pareto_chart(study, optuna_study, first, other))
 
 
 def _history(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...]) -> Iterator[str]:
@@ -87,13 +87,14 @@ def _history(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...
     for aim in aims:
         yield "<h3>Optimization history</h3>" if aim.name == SCORE else f"<h3>Optimization history: {aim.label}</h3>"
         baseline = best if aim.name == SCORE else None
-        hidden = history_cut(optuna_study, aim)
+        hidden = history_cut(optuna_study, aim, study)
         yield paragraph(
-            "All complete trials, in order of their numbers; pruned, stopped and failed trials have no final value.",
+            "The trials in order of their numbers. A pruned or stopped trial is drawn at its last score, which is that "
+            "of fewer epochs or folds; failed trials have none.",
             *(["The dashed line is the best baseline."] if baseline else []),
             *_left_out(hidden, "trial"),
         )
-        yield chart(history_figure(optuna_study, aim, baseline), height=_HEIGHT)
+        yield chart_html(history_chart(study, optuna_study, aim, baseline))
 
 
 def _curves(study: StudyRecord, optuna_study: Study) -> Iterator[str]:
@@ -105,7 +106,8 @@ def _curves(study: StudyRecord, optuna_study: Study) -> Iterator[str]:
             "score so far in the current fold.",
             *_left_out(hidden, "value"),
         )
-        yield chart(curves_figure(study, optuna_study, study.best.number if study.best else None), height=_HEIGHT + 40)
+        best = study.best.number if study.best else None
+        yield chart_html(curves_chart(study, optuna_study, best, metric_label(study.metric)))
 
 
 def _importance(found: Importance) -> Iterator[str]:
@@ -117,8 +119,7 @@ def _importance(found: Importance) -> Iterator[str]:
     bars = min(len(found.shares), _MOST_BARS)
     drawn_only = f"The {bars} most important of {len(found.shares)} parameters are drawn."
     yield paragraph(*limits(found), *([drawn_only] if bars < len(found.shares) else []))
-    drawn = chart(importance_figure(found, most=_MOST_BARS), height=_BAR * bars + _AROUND_BARS)
-    yield wide(drawn, width=_NARROWEST_BARS)
+    yield chart_html(importance_chart(found, most=_MOST_BARS))
 
 
 def _together(optuna_study: Study, aims: tuple[Objective, ...], found: Importance) -> Iterator[str]:
@@ -128,12 +129,12 @@ def _together(optuna_study: Study, aims: tuple[Objective, ...], found: Importanc
     score = _score(aims)
     yield "<h3>Parallel coordinates</h3>"
     yield paragraph(
-        f"Each line is a complete trial; the darker, the better its {score.label}. None marks a parameter that the "
-        "trial does not have.",
+        f"Each line is a complete trial; the darker, the better its {score.label}. Lines at none belong to trials that "
+        "do not have the parameter.",
         *_shown(len(names), found),
     )
     width = _AXIS * (len(names) + len(aims))
-    yield wide(chart(together_figure(optuna_study, names, score), height=_HEIGHT + 40), width=width)
+    yield wide(chart_html(together_chart(optuna_study, names, score)), width=width)
 
 
 def _alone(optuna_study: Study, aims: tuple[Objective, ...], found: Importance) -> Iterator[str]:
@@ -148,8 +149,11 @@ def _alone(optuna_study: Study, aims: tuple[Objective, ...], found: Importance) 
         *_left_out(hidden, "trial"),
         *_shown(len(names), found),
     )
-    charts = (chart(alone_figure(optuna_study, name, score), height=_SMALL_HEIGHT) for name in names)
-    yield f'<div class="grid">{"".join(f"<div>{drawn}</div>" for drawn in charts)}</div>'
+    charts = [chart_html(alone_chart(optuna_study, name, score)) for name in names]
+    yield f'<div class="grid">{"".join(charts[:_MOST_SLICES])}</div>'
+    if len(charts) > _MOST_SLICES:
+        rest = f'<div class="grid">{"".join(charts[_MOST_SLICES:])}</div>'
+        yield details(f"{counted(len(charts) - _MOST_SLICES, 'more parameter')}", rest)
 
 
 def _left_out(hidden: Cut, thing: str) -> list[str]:
@@ -174,4 +178,4 @@ def _timeline(study: StudyRecord, now: datetime) -> Iterator[str]:
     if line.spans:
         yield "<h3>Timeline</h3>"
         yield paragraph(*timeline_text(line))
-        yield chart(timeline_figure(line), height=100 + 34 * line.lanes)
+        yield chart_html(timeline_chart(line))

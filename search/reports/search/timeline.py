@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import html
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
 
+from search.reports.charts.chart import Chart
+from search.reports.charts.marks import Boxes, Rule
+from search.reports.charts.scales import Axis
 from search.reports.formatting import duration
-from search.reports.page import BLUE, GREEN, GREY, ORANGE, RED, style
 from search.study.records import TrialRecord
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
 _LOOKS = {
-    "COMPLETE": ("complete", BLUE),
-    "PRUNED": ("pruned", ORANGE),
-    "STOPPED": ("stopped", GREY),
-    "FAIL": ("failed", RED),
-    "RUNNING": ("running", GREEN),
+    "COMPLETE": ("complete", "blue"),
+    "PRUNED": ("pruned", "grey"),
+    "STOPPED": ("stopped", "brown"),
+    "FAIL": ("failed", "red"),
+    "RUNNING": ("running", "green"),
 }
 _PAUSE_SHARE, _PAUSE_LEAST = 0.1, 60.0
 """A gap counts as a pause if it is longer than this share of the busy time and this number of seconds."""
 _STILL_RUNNING = 5
 """A running trial that takes this many times as long as the longest one was left behind by a killed process."""
+_HALF = 0.36
+"""Half of the height of a bar, as a share of its lane."""
 _UNITS = ((2 * 3600, 3600, "hours"), (300, 60, "minutes"), (0, 1, "seconds"))
 
 
@@ -128,41 +127,33 @@ def _pauses(times: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, 
     return [(start, stop) for start, stop in gaps if (stop - start).total_seconds() > least]
 
 
-def timeline_figure(line: Timeline) -> Figure:
+def timeline_chart(line: Timeline) -> Chart:
     """A bar for each trial."""
-    from plotly.graph_objects import Figure
-
     unit, unit_name = next((size, name) for least, size, name in _UNITS if line.seconds >= least)
-    figure = Figure()
-    for state, (name, color) in _LOOKS.items():
-        spans = [span for span in line.spans if span.trial.state == state]
-        if spans:
-            figure.add_trace(_bars(spans, name, color, unit))
-    style(figure)
-    figure.update_layout(barmode="overlay", bargap=0.25, showlegend=True)
-    for at, seconds in line.pauses:
-        figure.add_vline(x=at / unit, line={"color": "#888888", "width": 1, "dash": "dot"})
-        figure.add_annotation(
-            x=at / unit, y=0, yref="paper", yanchor="bottom", xanchor="left", showarrow=False, textangle=-90,
-            text=f"pause {duration(seconds)}", font={"size": 11, "color": "#666666"},
-        )  # fmt: skip
-    figure.update_xaxes(title=f"{unit_name} of search", rangemode="tozero")
-    figure.update_yaxes(title="lane", dtick=1, range=[line.lanes + 0.6, 0.4])
-    return figure
+    marks = tuple(
+        _bars(spans, name, color, unit)
+        for state, (name, color) in _LOOKS.items()
+        if (spans := [span for span in line.spans if span.trial.state == state])
+    )
+    return Chart(
+        title="When each trial ran",
+        x=Axis(f"{unit_name} of search", zero=True),
+        y=Axis(kind="words", words=tuple(f"lane {lane}" for lane in range(1, line.lanes + 1))),
+        marks=marks,
+        rules=tuple(Rule(at=at / unit, text=f"pause {duration(seconds)}") for at, seconds in line.pauses),
+    )
 
 
-def _bars(spans: list[Span], name: str, color: str, unit: int) -> Any:
-    from plotly.graph_objects import Bar
-
-    return Bar(
-        base=[span.start / unit for span in spans],
-        x=[max(span.end - span.start, 0.0) / unit for span in spans],
-        y=[span.lane for span in spans],
-        orientation="h",
+def _bars(spans: list[Span], name: str, color: str, unit: int) -> Boxes:
+    return Boxes(
         name=name,
-        marker={"color": color, "line": {"color": "white", "width": 1}},
-        customdata=[[span.trial.number, html.escape(_about(span))] for span in spans],
-        hovertemplate="trial %{customdata[0]}, " + name + "<br>%{customdata[1]}<extra></extra>",
+        color=color,
+        left=[span.start / unit for span in spans],
+        right=[span.end / unit for span in spans],
+        bottom=[span.lane - 1 - _HALF for span in spans],
+        top=[span.lane - 1 + _HALF for span in spans],
+        texts=[f"trial {span.trial.number}, {name}" for span in spans],
+        values=[_about(span) for span in spans],
     )
 
 

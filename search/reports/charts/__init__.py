@@ -1,0 +1,1 @@
+"""Charts as static SVG, with a text alternative and a data table behind each."""

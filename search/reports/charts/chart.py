@@ -1,0 +1,182 @@
+"""A chart as HTML: an SVG that is as wide as the page, its legend, and its data as a table.
+
+Horizontal positions are percentages and vertical ones pixels, so that a chart fits every width while its texts keep
+their size, without a script.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from search.reports.charts.drawing import down, line_class, mark_svg, path_of, percent, point_svg, rule_svg, scaled
+from search.reports.charts.marks import AnyMark, Dots, Label, Line, Rule
+from search.reports.charts.scales import Axis
+from search.reports.charts.table import data_table
+
+_LETTER = 6.7
+"""Width of a letter of a tick in pixels, on the safe side."""
+_WIDEST, _NARROWEST = 150.0, 34.0
+"""Room for the ticks of the vertical axis, in pixels."""
+_LONGEST_NAME = 42
+_ROW = 26
+_MOST_X_TICKS = 10
+_INSET = 14
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart.
+
+    Attributes:
+        title: What it shows, for screen readers and above its table.
+        x: Horizontal axis.
+        y: Vertical axis; positions of words are drawn from the top.
+        marks: In the order in which they are drawn.
+        rules: Lines across the chart.
+        labels: Texts in the chart.
+        height: Of the plotted area in pixels; 0: a row for each word of the vertical axis.
+        note: A sentence below its table.
+    """
+
+    title: str
+    x: Axis
+    y: Axis
+    marks: tuple[AnyMark, ...]
+    rules: tuple[Rule, ...] = ()
+    labels: tuple[Label, ...] = ()
+    height: int = 0
+    note: str = ""
+
+    def fitted(self) -> Chart:
+        """The chart with the ranges of its axes and its height."""
+        points = [point for mark in self.marks for point in mark.extent()]
+        seen = [rule for rule in self.rules if rule.seen]
+        x = self.x.fitted([*(x for x, _ in points), *(rule.at for rule in seen if rule.upright)])
+        y = self.y.fitted([*(y for _, y in points), *(rule.at for rule in seen if not rule.upright)])
+        return replace(self, x=x, y=y, height=self.height or max(60, _ROW * len(self.y.words)))
+
+
+def chart_html(chart: Chart) -> str:
+    """A chart as HTML, every text escaped."""
+    drawn = chart.fitted()
+    left = _left(drawn.y)
+    low, high = drawn.y.ends
+    # The script needs the vertical range to find the line next to the pointer.
+    data = f' data-y="{low:.6g} {high:.6g}"' if any(isinstance(mark, Line) for mark in drawn.marks) else ""
+    return (
+        f'<figure class="chart"{data}>{_legend(drawn)}{_vertical_title(drawn)}'
+        f'<div class="plot" style="padding-left:{left:.0f}px">{svg(drawn)}</div>'
+        f"{_horizontal_title(drawn)}{data_table(drawn.title, drawn.x, drawn.y, drawn.marks, drawn.note)}</figure>\n"
+    )
+
+
+def sparkline(values: Sequence[float], others: Sequence[float] = (), *, width: int = 120, height: int = 24) -> str:
+    """A small line without axes as SVG, and a second one over it; for screen readers it is empty."""
+    known = [value for value in (*values, *others) if math.isfinite(value)]
+    if not known:
+        return ""
+    axis = Axis().fitted(known)
+    lines = ""
+    for line, color in ((values, "grey"), (others, "blue")):
+        if len(line) > 1:
+            across = Axis(span=(0, len(line) - 1))
+            path = path_of(scaled(range(len(line)), line, across, axis, height, width))
+            lines += f'<path class="line {color}" d="{path}"/>'
+    return f'<svg class="spark" aria-hidden="true" width="{width}" height="{height}">{lines}</svg>'
+
+
+def svg(chart: Chart) -> str:
+    """The SVG of a fitted chart."""
+    height = chart.height
+    parts = [
+        _grid(chart),
+        *(rule_svg(rule, chart) for rule in chart.rules),
+        *(mark_svg(mark, chart) for mark in chart.marks),
+    ]
+    parts += [
+        f'<text class="small {label.color}" x="{percent(chart.x.at(label.x))}" '
+        f'y="{down(chart.y, label.y, height):.1f}" dy=".35em" text-anchor="middle">{html.escape(label.text)}</text>'
+        for label in chart.labels
+    ]
+    return (
+        f'<svg role="img" width="100%" height="{height}"><title>{html.escape(chart.title)}</title>'
+        f"<desc>{html.escape(_description(chart))}</desc>{''.join(parts)}</svg>"
+    )
+
+
+def _description(chart: Chart) -> str:
+    names = list(dict.fromkeys(mark.name for mark in chart.marks if mark.legend))
+    axes = [
+        f"{where}: {axis.title or 'values'} from {axis.text(axis.ends[0])} to {axis.text(axis.ends[1])}."
+        for where, axis in (("Horizontal", chart.x), ("Vertical", chart.y))
+        if axis.kind != "words" and not axis.hidden
+    ]
+    return " ".join([*axes, f"Shown: {', '.join(names)}."]) + " The data are in the table below the chart."
+
+
+def _left(axis: Axis) -> float:
+    """Room for the ticks of the vertical axis."""
+    if axis.hidden:
+        return _INSET
+    labels = [_short(label, axis) for _, label in axis.ticks(6)]
+    return max(_NARROWEST, min(_WIDEST, _LETTER * max(map(len, labels), default=0) + 12))
+
+
+def _short(label: str, axis: Axis) -> str:
+    most = int((_WIDEST - 12) / _LETTER)
+    return label if axis.kind != "words" or len(label) <= most else f"{label[: most - 1]}…"
+
+
+def _legend(chart: Chart) -> str:
+    entries = {mark.name: mark for mark in chart.marks if mark.legend}
+    if len(entries) < 2:
+        return ""
+    items = "".join(
+        f'<span><svg width="22" height="12" aria-hidden="true">{_swatch(mark)}</svg>{html.escape(_name(name))}</span>'
+        for name, mark in entries.items()
+    )
+    return f'<div class="legend">{items}</div>'
+
+
+def _name(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
+def _swatch(mark: AnyMark) -> str:
+    match mark:
+        case Line():
+            return f'<path class="{line_class(mark)}" d="M1 6H21" stroke-width="{mark.width:g}"/>'
+        case Dots():
+            return point_svg(mark.shape, "11", 6, 4, mark.color, 1.0)
+        case _:
+            return f'<rect class="fill {mark.color}" x="1" y="1" width="20" height="10" opacity="{mark.opacity:g}"/>'
+
+
+def _vertical_title(chart: Chart) -> str:
+    return f'<div class="axis-title">{html.escape(_name(chart.y.title))}</div>' if chart.y.title else ""
+
+
+def _horizontal_title(chart: Chart) -> str:
+    return f'<div class="axis-title x">{html.escape(chart.x.title)}</div>' if chart.x.title else ""
+
+
+def _grid(chart: Chart) -> str:
+    """Grid lines and ticks; every second tick of the horizontal axis disappears where there is little room."""
+    height, parts = chart.height, []
+    for value, label in [] if chart.y.hidden else chart.y.ticks(max(3, height // 55)):
+        y = f"{down(chart.y, value, height):.1f}"
+        parts.append(f'<line class="grid" x2="100%" y1="{y}" y2="{y}"/>')
+        text = html.escape(_short(label, chart.y))
+        parts.append(f'<text x="-8" y="{y}" dy=".35em" text-anchor="end">{text}</text>')
+    ticks = [] if chart.x.hidden else chart.x.ticks(_MOST_X_TICKS)
+    ticks = ticks[:: -(-len(ticks) // _MOST_X_TICKS) or 1] if chart.x.kind == "words" else ticks
+    for number, (value, label) in enumerate(ticks):
+        x = percent(chart.x.at(value))
+        less = ' class="less"' if number % 2 and len(ticks) > 5 else ""
+        grid = "" if chart.x.kind == "words" else f'<line class="grid" x1="{x}" x2="{x}" y2="{height}"/>'
+        text = f'<text x="{x}" y="{height + 16}" text-anchor="middle">{html.escape(_name(label))}</text>'
+        parts.append(f"<g{less}>{grid}{text}</g>")
+    return f'<g class="axes">{"".join(parts)}<line class="base" x2="100%" y1="{height}" y2="{height}"/></g>'

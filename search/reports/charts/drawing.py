@@ -1,0 +1,184 @@
+"""The marks of a chart as SVG: horizontal positions in percent, vertical ones in pixels."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterator
+from typing import Protocol
+
+from search.reports.charts.marks import AnyMark, Band, Boxes, Dots, Line, Rule, Shape, Values
+from search.reports.charts.scales import Axis
+
+_WIDE = 1000
+"""Width of the coordinate system of lines; they are stretched to the width of the chart."""
+
+
+class Drawable(Protocol):
+    """What the drawing of a mark needs of a fitted chart."""
+
+    @property
+    def x(self) -> Axis:
+        """Horizontal axis."""
+
+    @property
+    def y(self) -> Axis:
+        """Vertical axis."""
+
+    @property
+    def height(self) -> int:
+        """Height of the plotted area in pixels."""
+
+
+def rule_svg(rule: Rule, chart: Drawable) -> str:
+    """A line across the chart, with its text."""
+    dash = " dash" if rule.dash else ""
+    if rule.upright:
+        x = percent(chart.x.at(rule.at))
+        ends, place = f'x1="{x}" x2="{x}" y2="{chart.height}"', f'x="{x}" dx="4" y="10"'
+    else:
+        y = f"{down(chart.y, rule.at, chart.height):.1f}"
+        ends, place = f'x2="100%" y1="{y}" y2="{y}"', f'x="100%" y="{y}" dy="-4" text-anchor="end"'
+    text = f'<text class="small" {place}>{html.escape(rule.text)}</text>' if rule.text else ""
+    return f'<line class="rule {rule.color}{dash}" {ends}/>{text}'
+
+
+def mark_svg(mark: AnyMark, chart: Drawable) -> str:
+    """A mark."""
+    match mark:
+        case Line():
+            path = path_of(scaled(mark.x, mark.y, chart.x, chart.y, chart.height), steps=mark.steps)
+            return _stretched(
+                f'<path class="{line_class(mark)}" stroke-width="{mark.width:g}"{_opacity(mark.opacity)} d="{path}"/>',
+                chart,
+            )
+        case Band():
+            return _stretched(_area(mark, chart), chart)
+        case Dots():
+            return _dots(mark, chart)
+        case Boxes():
+            return _boxes(mark, chart)
+
+
+def line_class(line: Line) -> str:
+    """The CSS classes of a line."""
+    return f"line {line.color}" + (" dash" if line.dash else "")
+
+
+def _opacity(value: float) -> str:
+    return "" if value == 1 else f' opacity="{value:.2g}"'
+
+
+def _stretched(content: str, chart: Drawable) -> str:
+    return (
+        f'<svg viewBox="0 0 {_WIDE} {chart.height}" width="100%" height="{chart.height}" preserveAspectRatio="none">'
+        f"{content}</svg>"
+    )
+
+
+def scaled(
+    x: Values, y: Values, across: Axis, up: Axis, height: float, width: float = _WIDE
+) -> Iterator[tuple[float, float]]:
+    """Points in pixels."""
+    for at, value in zip(x, y, strict=True):
+        yield width * across.at(float(at)), down(up, float(value), height)
+
+
+def path_of(points: Iterator[tuple[float, float]], *, steps: bool = False) -> str:
+    """The path through points, interrupted where one is not known."""
+    parts, pen = [], False
+    for x, y in points:
+        if not (math.isfinite(x) and math.isfinite(y)):
+            pen = False
+            continue
+        if not pen:
+            parts.append(f"M{x:.1f} {y:.1f}")
+        else:
+            parts.append(f"H{x:.1f}V{y:.1f}" if steps else f"L{x:.1f} {y:.1f}")
+        pen = True
+    # A point alone is drawn by its round ends.
+    return "".join(parts) + ("h0" if len(parts) == 1 else "")
+
+
+def _area(band: Band, chart: Drawable) -> str:
+    """A closed shape for each run of known values; a run of one value is as wide as a mark."""
+    lows = list(scaled(band.x, band.low, chart.x, chart.y, chart.height))
+    highs = list(scaled(band.x, band.high, chart.x, chart.y, chart.height))
+    shapes: list[str] = []
+    run: list[tuple[float, float, float]] = []
+    for (x, low), (_, high) in [*zip(lows, highs, strict=True), ((math.nan, 0.0), (0.0, 0.0))]:
+        if math.isfinite(x) and math.isfinite(low) and math.isfinite(high):
+            run.append((x, low, high))
+            continue
+        if len(run) == 1:
+            (at, bottom, top), run = run[0], []
+            run = [(at - 3, bottom, top), (at + 3, bottom, top)]
+        if run:
+            there = "L".join(f"{at:.1f} {top:.1f}" for at, _, top in run)
+            back = "L".join(f"{at:.1f} {bottom:.1f}" for at, bottom, _ in reversed(run))
+            shapes.append(f"M{there}L{back}Z")
+        run = []
+    return f'<path class="fill {band.color}" opacity="{band.opacity:.2g}" d="{"".join(shapes)}"/>'
+
+
+def _dots(dots: Dots, chart: Drawable) -> str:
+    parts = []
+    sizes = [dots.sizes] * len(dots.x) if isinstance(dots.sizes, (int, float)) else dots.sizes
+    for number, (x, y) in enumerate(zip(dots.x, dots.y, strict=True)):
+        across, y_at = chart.x.at(float(x)), down(chart.y, float(y), chart.height)
+        if not (-0.001 <= across <= 1.001 and -1 <= y_at <= chart.height + 1):
+            continue
+        place, opacity = percent(across), dots.opacities[number] if len(dots.opacities) else dots.opacity
+        if len(dots.low) and math.isfinite(dots.low[number]) and math.isfinite(dots.high[number]):
+            ends = [percent(min(1, max(0, chart.x.at(float(end[number]))))) for end in (dots.low, dots.high)]
+            parts.append(
+                f'<line class="interval {dots.color}" x1="{ends[0]}" x2="{ends[1]}" y1="{y_at:.1f}" y2="{y_at:.1f}"/>'
+            )
+        parts.append(point_svg(dots.shape, place, y_at, sizes[number], dots.color, opacity))
+        if len(dots.labels) and dots.labels[number]:
+            anchor = "end" if across > 0.75 else "start" if across < 0.25 else "middle"
+            text, above = html.escape(dots.labels[number]), y_at - sizes[number] - 4
+            parts.append(f'<text class="small" x="{place}" y="{above:.1f}" text-anchor="{anchor}">{text}</text>')
+    return f"<g>{''.join(parts)}</g>"
+
+
+def point_svg(shape: Shape, x: str, y: float, size: float, color: str, opacity: float) -> str:
+    """A point of some shape and size (radius in pixels); ``x`` is a coordinate, ``y`` in pixels."""
+    look = _opacity(opacity)
+    if shape == "cross":
+        inner = f"M{-size:g} {-size:g}L{size:g} {size:g}M{-size:g} {size:g}L{size:g} {-size:g}"
+        return f'<svg x="{x}" y="{y:.1f}" overflow="visible"{look}><path class="line {color}" d="{inner}"/></svg>'
+    if shape == "tick":
+        return f'<line class="tick {color}" x1="{x}" x2="{x}" y1="{y - size:.1f}" y2="{y + size:.1f}"{look}/>'
+    kind = "ring" if shape == "ring" else "dot"
+    return f'<circle class="{kind} {color}" cx="{x}" cy="{y:.1f}" r="{size:.3g}"{look}/>'
+
+
+def _boxes(boxes: Boxes, chart: Drawable) -> str:
+    parts = []
+    for number, (left, right, bottom, top) in enumerate(
+        zip(boxes.left, boxes.right, boxes.bottom, boxes.top, strict=True)
+    ):
+        start, end = (min(1.0, max(0.0, chart.x.at(float(value)))) for value in (left, right))
+        ends = sorted(down(chart.y, float(value), chart.height) for value in (bottom, top))
+        opacity = boxes.opacities[number] if len(boxes.opacities) else boxes.opacity
+        parts.append(
+            f'<rect class="box {boxes.color}" x="{percent(start)}" width="{percent(end - start)}" y="{ends[0]:.1f}" '
+            f'height="{ends[1] - ends[0]:.1f}"{_opacity(opacity)}/>'
+        )
+        if len(boxes.labels):
+            text = html.escape(boxes.labels[number])
+            middle = sum(ends) / 2
+            parts.append(f'<text class="small" x="{percent(end)}" dx="5" y="{middle:.1f}" dy=".35em">{text}</text>')
+    return f"<g>{''.join(parts)}</g>"
+
+
+def percent(share: float) -> str:
+    """A share of the width as a coordinate."""
+    return f"{100 * share:.2f}%"
+
+
+def down(axis: Axis, value: float, height: float) -> float:
+    """Pixels from the top; words are counted from the top, numbers from the bottom."""
+    share = axis.at(value)
+    return height * (share if axis.kind == "words" else 1 - share)

@@ -1,0 +1,96 @@
+"use strict";
+// Values under the pointer: each row of a chart's data table has its place in the chart.
+const readout = document.body.appendChild(document.createElement("div"));
+readout.className = "readout";
+readout.hidden = true;
+
+const draw = (svg, name, attributes) => {
+  const shape = svg.appendChild(document.createElementNS("http://www.w3.org/2000/svg", name));
+  for (const [key, value] of Object.entries({ class: "cursor", ...attributes })) shape.setAttribute(key, value);
+  return shape;
+};
+const numberOf = (text) => parseFloat(text.replace(/[,\s]/g, "").replace("−", "-"));
+
+for (const figure of document.querySelectorAll("figure.chart")) {
+  const plot = figure.querySelector(".plot"), svg = plot.querySelector("svg");
+  // The browser would show the title of a chart as a tooltip over the values.
+  svg.setAttribute("aria-label", svg.querySelector("title").textContent);
+  svg.querySelector("title").remove();
+  let rows, cursor;
+  const read = () => [...figure.querySelectorAll("tr[data-at]")].map((row) => {
+    const [x, y] = row.dataset.at.split(" ").map(Number);
+    return { x, y, cells: [...row.cells].map((cell) => cell.textContent) };
+  });
+  const hide = () => { readout.hidden = true; cursor?.remove(); };
+  plot.addEventListener("pointerleave", hide);
+  plot.addEventListener("pointermove", (event) => {
+    rows ??= read();
+    const box = svg.getBoundingClientRect();
+    const x = (event.clientX - box.left) / box.width, y = 1 - (event.clientY - box.top) / box.height;
+    const far = (row) => Math.hypot((row.x - x) * box.width, row.y === undefined ? 0 : (row.y - y) * box.height);
+    const near = rows.reduce((best, row) => (best && far(best) <= far(row) ? best : row), undefined);
+    hide();
+    if (!near || far(near) > 40) return;
+    cursor = near.y === undefined
+      ? draw(svg, "line", { x1: `${100 * near.x}%`, x2: `${100 * near.x}%`, y2: "100%" })
+      : draw(svg, "circle", { cx: `${100 * near.x}%`, cy: `${100 * (1 - near.y)}%`, r: 8 });
+    const head = [...figure.querySelectorAll("thead th")].map((cell) => cell.textContent);
+    let lines = near.cells.map((cell, place) => [head[place], cell]).filter(([, cell]) => cell);
+    if (lines.length > 9) {
+      const [low, high] = figure.dataset.y.split(" ").map(Number), at = low + y * (high - low);
+      const closest = lines.slice(1).sort((a, b) => Math.abs(numberOf(a[1]) - at) - Math.abs(numberOf(b[1]) - at));
+      lines = [lines[0], ...closest.slice(0, 3)];
+    }
+    readout.replaceChildren(...lines.map(([name, cell]) => {
+      const line = document.createElement("div");
+      line.textContent = name ? `${name}: ${cell}` : cell;
+      return line;
+    }));
+    readout.hidden = false;
+    const left = event.pageX + 14 + readout.offsetWidth > window.scrollX + document.documentElement.clientWidth
+      ? event.pageX - 14 - readout.offsetWidth : event.pageX + 14;
+    readout.style.left = `${Math.max(0, left)}px`;
+    readout.style.top = `${event.pageY + 14}px`;
+  });
+}
+
+for (const table of document.querySelectorAll("table.sort")) {
+  const body = table.tBodies[0], value = (row, place) => row.cells[place].dataset.value ?? row.cells[place].textContent;
+  [...table.tHead.rows[0].cells].forEach((cell, place) => {
+    const button = document.createElement("button");
+    button.append(...cell.childNodes);
+    cell.append(button);
+    button.addEventListener("click", () => {
+      const sign = cell.getAttribute("aria-sort") === "ascending" ? -1 : 1;
+      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+      cell.setAttribute("aria-sort", sign === 1 ? "ascending" : "descending");
+      const order = (a, b) => {
+        const [left, right] = [value(a, place), value(b, place)], numbers = [numberOf(left), numberOf(right)];
+        if (!left || !right) return left ? -1 : right ? 1 : 0;
+        return sign * (numbers.some(Number.isNaN) ? left.localeCompare(right) : numbers[0] - numbers[1]);
+      };
+      body.append(...[...body.rows].sort(order));
+    });
+  });
+  if (body.rows.length > 12) {
+    const search = document.createElement("input");
+    search.type = "search";
+    search.placeholder = "Filter rows";
+    search.setAttribute("aria-label", `Filter rows: ${table.dataset.title ?? "table"}`);
+    search.addEventListener("input", () => {
+      for (const row of body.rows) row.hidden = !row.textContent.toLowerCase().includes(search.value.toLowerCase());
+    });
+    table.parentElement.before(search);
+  }
+}
+
+for (const line of document.querySelectorAll(".copy")) {
+  const button = line.appendChild(document.createElement("button"));
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    const text = line.querySelector("code").textContent;
+    try { await navigator.clipboard.writeText(text); button.textContent = "Copied"; } catch {
+      getSelection().selectAllChildren(line.querySelector("code"));
+    }
+  });
+}
