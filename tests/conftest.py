@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
+import sys
 from collections.abc import Generator
 
 # One thread a process, before torch or numpy is imported anywhere: workers of the tests share two cores.
@@ -37,7 +39,14 @@ def pytest_collection() -> Generator[None, object, object]:
 @pytest.fixture(autouse=True)
 def _one_torch_thread() -> None:
     """Keep torch to one thread, where a test has imported it."""
-    import sys
-
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+    if "lightning.pytorch.trainer" in sys.modules:
+        _look_for_callbacks_once()
+
+
+@functools.cache
+def _look_for_callbacks_once() -> None:
+    """For each Trainer, Lightning reads what every installed package declares: a tenth of a tiny training."""
+    connector = sys.modules["lightning.pytorch.trainer.connectors.callback_connector"]
+    connector._load_external_callbacks = functools.cache(connector._load_external_callbacks)

@@ -50,7 +50,7 @@ def load_bundle(directory: Path | str) -> Bundle:
         bundle = _build(folder, description, arrays, digests)
     except BundleError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, LstmGruError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, LstmGruError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else f"holds an invalid value ({_one_line(error)})"
         raise BundleError(f"{folder / DESCRIPTION} {what}; {_EXPORT}") from error
     _load_weights(bundle, arrays, folder / WEIGHTS)

@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstmgru.errors import SpecError
-from lstmgru.specs.fields import check_types
+from lstmgru.specs.fields import check_types, single_precision
 
 Array = npt.NDArray[np.float32]
 _Float = npt.NDArray[np.float64]
@@ -81,11 +81,11 @@ class Calibration:
         """The calibration that :meth:`to_dict` wrote.
 
         Raises:
-            SpecError: Levels and offsets do not fit together, or a value is of the wrong type.
+            SpecError: Levels and offsets do not fit together, or a value is of the wrong type or too large.
         """
         plain = {key: value for key, value in values.items() if key not in ("levels", "shape", "offsets")}
         check_types(cls, plain)
-        offsets = np.array(values["offsets"], np.float32).reshape(values["shape"])
+        offsets = single_precision("offsets", values["offsets"]).reshape(values["shape"])
         return cls(levels=tuple(values["levels"]), offsets=offsets, **plain)
 
 

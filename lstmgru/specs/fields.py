@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lstmgru.errors import SpecError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _LARGEST_INTEGER = 2**63
 _NAMES = {str: "text", int: "an integer", float: "a finite number", bool: "true or false", NoneType: "null"}
@@ -26,6 +30,25 @@ def check_types(owner: type, values: Mapping[str, Any]) -> None:
     for name, hint in get_type_hints(owner).items():
         if name in values and not _is_a(values[name], hint):
             raise SpecError(f"{name} must be {_described(hint)} but is {_shown(values[name])}")
+
+
+def single_precision(name: str, values: Any) -> npt.NDArray[np.float32]:
+    """Numbers of a file as an array; ``None`` is NaN.
+
+    Args:
+        name: Of the numbers, for the message.
+        values: A number, or numbers in nested lists of equal lengths.
+
+    Raises:
+        SpecError: One of them does not fit single precision.
+        TypeError, ValueError: They are no numbers, or the lists differ in their lengths.
+    """
+    import numpy as np
+
+    numbers = np.asarray(values, np.float64)
+    if (too_large := np.abs(numbers) > np.finfo(np.float32).max).any():
+        raise SpecError(f"{name} must be numbers of single precision, at most 3.4e38, but is {numbers[too_large][0]:g}")
+    return numbers.astype(np.float32)
 
 
 def _is_a(value: Any, hint: Any) -> bool:

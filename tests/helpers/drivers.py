@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -23,6 +24,8 @@ from search.study.paths import StudyPaths
 from search.study.records import TrialRecord
 from search.study.store import StudyStore
 from search.tasks import make_plan
+from search.tasks.baselines import score_baselines
+from search.tasks.data import TaskData
 from search.tasks.plan import Plan
 from search.tasks.study_file import load_study
 from search.tracking.base import NullTracker
@@ -56,6 +59,17 @@ def in_process() -> InProcessExecutor:
 def without_onnx() -> AbstractContextManager[Any]:
     """What is exported has no ONNX file, which takes seconds, and says so."""
     return patch("lstmgru.bundle.onnx.export.export_onnx", side_effect=BundleError("left out"))
+
+
+_scored: dict[tuple[bytes, tuple[str, ...]], Any] = {}
+
+
+def _score_baselines_once(data: TaskData, names: tuple[str, ...], *arguments: Any) -> Any:
+    """Of the same data and folds, which most studies here have, the baselines are scored by the first one."""
+    key = pickle.dumps(data), names
+    if key not in _scored:
+        _scored[key] = score_baselines(data, names, *arguments)
+    return _scored[key]
 
 
 class Clock:
@@ -157,7 +171,8 @@ def drive(
 
     predictions = Predictions(paths.predictions, store.get("uid"))
     limits = Budget(**{"timeout": None, "trials": plan.trials, **budget})
-    with in_process() as executor:
+    remembered = score_baselines if plan.config.search.timeout else _score_baselines_once
+    with in_process() as executor, patch("search.run.baselines.score_baselines", remembered):
         driver = Driver(plan, store, executor, limits, _Watch(interrupt), listener, predictions)
         driver.run()
     return store

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,11 @@ N_STATES = {"lstm": 2, "gru": 1, "fused": 2}
 # remainder, and batches that are larger than a piece.
 SHAPES = [(1, 1, 1, 1), (5, 7, 3, 11), (7, 200, 4, 16), (600, 3, 2, 5), (3, 4, 2, 300), (64, 17, 64, 33)]
 TOLERANCES = {torch.float32: 1e-6, torch.float64: 1e-13}
+
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("lstm", "gru")]
+in_double = pytest.mark.parametrize("name", [*SLOW, "fused"])
+"""Compiling a cell takes seconds. In single precision all are compared with torch by default, in double the one that
+has the gates of both."""
 
 forced = kernels.enabled(True)
 """For tests of the kernels themselves: by itself, LSTM runs in none on a machine without AVX."""
@@ -75,18 +81,18 @@ def results(cell: nn.Module, x: Tensor, state: State | None, of: str) -> list[Te
 
 
 CASES: dict[str, Iterable[Any]] = {
-    "name": CELLS,
+    "compiled": [*product(CELLS, [torch.float32]), ("fused", torch.float64)],
     "shape": SHAPES,
     "given": [False, True],
     "of": ["outputs", "state", "both"],
-    "dtype": TOLERANCES,
 }
 
 
 def check_outputs_state_and_all_gradients(
-    name: str, shape: tuple[int, int, int, int], given: bool, of: str, dtype: torch.dtype
+    compiled: tuple[str, torch.dtype], shape: tuple[int, int, int, int], given: bool, of: str
 ) -> None:
     """Those of torch in double precision. In single precision both are rounded, torch by more than 1e-6 in places."""
+    name, dtype = compiled
     batch, steps, inputs, size = shape
     cell = make(name, inputs, size, dtype)
     x = draw(1, batch, steps, inputs, dtype=dtype).requires_grad_()
@@ -105,18 +111,18 @@ def check_outputs_state_and_all_gradients(
 
 @every_pair(**CASES)
 def test_outputs_state_and_all_gradients_are_those_of_torch(
-    name: str, shape: tuple[int, int, int, int], given: bool, of: str, dtype: torch.dtype
+    compiled: tuple[str, torch.dtype], shape: tuple[int, int, int, int], given: bool, of: str
 ) -> None:
-    check_outputs_state_and_all_gradients(name, shape, given, of, dtype)
+    check_outputs_state_and_all_gradients(compiled, shape, given, of)
 
 
 @pytest.mark.slow
 def test_outputs_state_and_all_gradients_are_those_of_torch_in_every_case() -> None:
-    for case in every_combination(**CASES):
+    for case in every_combination(**{**CASES, "compiled": product(CELLS, TOLERANCES)}):
         check_outputs_state_and_all_gradients(**case)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@in_double
 @forced
 def test_an_input_that_needs_no_gradient_gets_none_and_changes_no_other(name: str) -> None:
     cell, x = make(name, 3, 4), draw(1, 5, 6, 3)
@@ -130,7 +136,7 @@ def test_an_input_that_needs_no_gradient_gets_none_and_changes_no_other(name: st
     assert all(torch.equal(own.grad, each) for own, each in zip(cell.parameters(), expected, strict=True))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@in_double
 @forced
 def test_gradients_and_second_derivatives_are_those_of_finite_differences(name: str) -> None:
     cell = make(name, 2, 3)
@@ -157,7 +163,7 @@ def test_a_tensor_that_is_both_states_gets_both_gradients_from_second_derivative
     assert torch.allclose(plain, graph, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@in_double
 @forced
 def test_a_way_back_can_be_gone_twice_where_the_graph_is_kept(name: str) -> None:
     cell, x = make(name, 3, 4), draw(1, 5, 6, 3)
@@ -174,8 +180,8 @@ def test_a_way_back_can_be_gone_twice_where_the_graph_is_kept(name: str) -> None
 @each_row("name", CELLS)
 def test_without_gradients_the_numbers_are_exactly_the_same(name: str, shape: tuple[int, int, int, int]) -> None:
     batch, steps, inputs, size = shape
-    cell, x = make(name, inputs, size), draw(1, batch, steps, inputs)
-    state = draw_state(name, batch, size)
+    cell = make(name, inputs, size, torch.float32)
+    x, state = draw(1, batch, steps, inputs, dtype=torch.float32), draw_state(name, batch, size, torch.float32)
     with kernels.enabled(True):
         expected, after = cell(x, state)
     for mode in (torch.no_grad, torch.inference_mode):
@@ -185,7 +191,7 @@ def test_without_gradients_the_numbers_are_exactly_the_same(name: str, shape: tu
         assert all(torch.equal(own, each) for own, each in zip(own_after, after, strict=True))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@in_double
 @forced
 def test_both_directions_agree_with_torch(name: str) -> None:
     torch.manual_seed(0)
@@ -198,7 +204,7 @@ def test_both_directions_agree_with_torch(name: str) -> None:
         assert torch.allclose(own, theirs, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@in_double
 @forced
 def test_recurrent_dropout_has_the_same_gradients(name: str) -> None:
     def gradients() -> tuple[Tensor, ...]:
@@ -214,7 +220,7 @@ def test_recurrent_dropout_has_the_same_gradients(name: str) -> None:
 
 @forced
 def test_inputs_and_gradients_may_lie_in_memory_as_they_like() -> None:
-    cell, x = make("gru", 3, 4), draw(1, 3, 6, 5).transpose(0, 2)[:, ::2]
+    cell, x = make("fused", 3, 4), draw(1, 3, 6, 5).transpose(0, 2)[:, ::2]
     expected = results(cell, x.contiguous().requires_grad_(), None, "outputs")
     found = results(cell, x.detach().requires_grad_(), None, "outputs")
     assert all(torch.equal(own, each) for own, each in zip(found, expected, strict=True))
@@ -323,7 +329,7 @@ def is_chosen(name: str, batch: int, steps: int, inputs: int, size: int) -> bool
     return kernels.should_use(name, x, *cell.parameters())  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", CELLS)
+@in_double
 @forced
 def test_several_threads_share_the_rows_and_give_the_same(name: str) -> None:
     cell, x, state = make(name, 8, 64), draw(1, 61, 24, 8).requires_grad_(), draw_state(name, 61, 64)
@@ -413,7 +419,7 @@ def test_a_copy_of_a_layer_has_a_memory_of_its_own() -> None:
 
 @forced
 def test_the_memory_of_a_network_can_be_given_back() -> None:
-    network, x = nn.ModuleList([make("gru", 3, 8), make("lstm", 3, 8)]), draw(1, 5, 6, 3)
+    network, x = nn.ModuleList([make("fused", 3, 8), make("fused", 3, 8)]), draw(1, 5, 6, 3)
     for cell in network:
         cell(x)[0].sum().backward()
     assert all(cell._memory._free for cell in network)  # type: ignore[union-attr]
@@ -421,7 +427,7 @@ def test_the_memory_of_a_network_can_be_given_back() -> None:
     assert not any(cell._memory._free for cell in network)  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("name", CELLS)
+@in_double
 @forced
 def test_what_is_kept_for_several_ways_back_is_not_mixed_up(name: str) -> None:
     """Three graphs at once, gone back through in another order, and new ones while an old one is kept."""
@@ -437,7 +443,7 @@ def test_what_is_kept_for_several_ways_back_is_not_mixed_up(name: str) -> None:
     assert torch.equal(again, found[0])
 
 
-@pytest.mark.parametrize("name", CELLS)
+@in_double
 @forced
 def test_a_layer_may_compute_again_what_a_checkpoint_did_not_keep(name: str) -> None:
     """Of a small batch, at first in the memory of a large one, then in memory of its own."""
@@ -452,7 +458,7 @@ def test_a_layer_may_compute_again_what_a_checkpoint_did_not_keep(name: str) -> 
     assert all(torch.equal(own, each) for own, each in zip(found, expected, strict=True))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@in_double
 @forced
 def test_the_device_of_new_tensors_is_not_that_of_the_kernels(name: str) -> None:
     cell, x = make(name, 3, 4), draw(1, 5, 6, 3).requires_grad_()
@@ -486,7 +492,7 @@ def test_what_is_unusual_runs_in_the_operations_of_torch(name: str, call: str) -
     assert not in_kernel(UNUSUAL[call](cell, x))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@in_double
 @forced
 def test_functional_and_forward_derivatives_and_export_work(name: str) -> None:
     cell, x = make(name, 3, 4), draw(1, 5, 6, 3)
@@ -533,7 +539,7 @@ def forward_derivatives(outputs: Tensor, read: tuple[Tensor, ...]) -> tuple[Tens
 
 
 @pytest.mark.parametrize("way", [batched_gradients, gradients_in_vmap, forward_derivatives])
-@pytest.mark.parametrize("name", CELLS)
+@in_double
 @forced
 def test_a_way_back_that_is_transformed_has_the_derivatives_of_torch(name: str, way: Callable[..., Any]) -> None:
     cell, x = make(name, 3, 4), draw(1, 2, 6, 3).requires_grad_()
@@ -545,7 +551,7 @@ def test_a_way_back_that_is_transformed_has_the_derivatives_of_torch(name: str, 
     assert all(torch.allclose(own, each, rtol=1e-10) for own, each in zip(found, expected, strict=True))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@in_double
 @forced
 def test_a_jacobian_can_be_vectorized(name: str) -> None:
     cell, x = make(name, 3, 4), draw(1, 2, 3, 3)
@@ -562,7 +568,7 @@ def flops(cell: Any, x: Tensor) -> int:
     return int(counter.get_total_flops())
 
 
-@pytest.mark.parametrize("name", ["gru", "fused"])  # torch's LSTM is one operation, which the counter does not know
+@pytest.mark.parametrize("name", [SLOW[1], "fused"])  # torch counts no LSTM
 @forced
 def test_all_operations_of_a_cell_are_counted(name: str) -> None:
     cell, x = make(name, 3, 4), draw(1, 2, 6, 3)
@@ -582,7 +588,7 @@ class Recorder(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@in_double
 @forced
 def test_a_mode_and_a_tracer_see_the_operations_of_torch(name: str) -> None:
     cell, x, other = make(name, 3, 4), draw(1, 2, 6, 3), draw(2, 2, 6, 3)
@@ -614,9 +620,9 @@ def test_what_does_not_fit_is_an_error_of_torch(name: str, given: Callable[[Any]
 @pytest.mark.parametrize(("value", "used"), [("on", True), ("off", False)])
 def test_an_environment_variable_switches_the_kernels(monkeypatch: pytest.MonkeyPatch, value: str, used: bool) -> None:
     monkeypatch.setenv("LSTMGRU_KERNELS", value)
-    assert in_kernel(make("gru", 3, 4)(draw(1, 5, 6, 3))[0]) is used
+    assert in_kernel(make("fused", 3, 4)(draw(1, 5, 6, 3))[0]) is used
     with kernels.enabled(not used):
-        assert in_kernel(make("gru", 3, 4)(draw(1, 5, 6, 3))[0]) is not used
+        assert in_kernel(make("fused", 3, 4)(draw(1, 5, 6, 3))[0]) is not used
 
 
 def test_another_value_of_the_variable_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -662,6 +668,7 @@ def test_without_numba_the_cells_run_in_the_operations_of_torch(tmp_path: Path) 
 
 NUMBA_FAILS = """
 import sys, torch, warnings
+import lstmgru.nn.forecast_network
 from lstmgru.nn.cells.gru import GRU
 from lstmgru.nn.cells.lstm import LSTM
 from lstmgru.nn.cells.fused import FusedCell
@@ -669,9 +676,11 @@ if sys.argv[1:] == ["compiles nothing"]:
     from numba.core.dispatcher import Dispatcher
     def compile(*_): raise OSError("libLLVM is broken\\nand more")
     Dispatcher.compile = compile
+cells = GRU(3, 4), FusedCell(3, 4)
+print("numba" in sys.modules)
 with warnings.catch_warnings(record=True) as caught:
     for _ in range(2):
-        for cell in (GRU(3, 4), FusedCell(3, 4)):
+        for cell in cells:
             outputs, _ = cell(torch.randn(5, 6, 3))
             outputs.sum().backward()
             print(type(outputs.grad_fn).__name__ != "_SequenceBackward")
@@ -681,27 +690,16 @@ print(*(warning.message for warning in caught), sep="\\n")
 
 @pytest.mark.parametrize("fails", ["to be imported", pytest.param("compiles nothing", marks=pytest.mark.slow)])
 def test_where_numba_does_not_work_a_warning_says_so_and_the_cells_run_in_torch(tmp_path: Path, fails: str) -> None:
+    """A process without a sequence does not load it at all."""
     if fails == "to be imported":
         (tmp_path / "numba").mkdir()
         (tmp_path / "numba" / "__init__.py").write_text('raise OSError("libLLVM is broken\\nand more")\n')
-    expected = ["True"] * 4 + [
+    loaded = str(fails == "compiles nothing")
+    warning = (
         "recurrent layers run in torch's operations, which is slower, because numba does not work here: "
         "OSError: libLLVM is broken"
-    ]
-    assert printed(python(NUMBA_FAILS, tmp_path, fails)).splitlines() == expected
-
-
-def test_numba_is_loaded_by_the_first_sequence_and_not_before(tmp_path: Path) -> None:
-    code = """
-import sys, torch
-from lstmgru.nn.cells.gru import GRU
-import lstmgru.nn.forecast_network
-cell, x = GRU(3, 4), torch.randn(5, 6, 3)
-print("numba" in sys.modules)
-cell(x)
-print("numba" in sys.modules)
-"""
-    assert printed(python(code, tmp_path)) == "False\nTrue"
+    )
+    assert printed(python(NUMBA_FAILS, tmp_path, fails)).splitlines() == [loaded, *["True"] * 4, warning]
 
 
 COMPILES = """

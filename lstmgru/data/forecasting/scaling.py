@@ -14,6 +14,7 @@ from lstmgru.data.forecasting.splits import Rows
 from lstmgru.data.forecasting.windows import rows_between
 from lstmgru.errors import DataError, SpecError
 from lstmgru.specs import ModelSpec
+from lstmgru.specs.fields import single_precision
 
 _Float = npt.NDArray[np.float64]
 # Rows of a block, which should fit in the cache.
@@ -234,8 +235,12 @@ class Scaler:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The scaler that :meth:`to_dict` wrote."""
-        arrays = {name: np.asarray(value, np.float32) for name, value in values.items() if isinstance(value, list)}
+        """The scaler that :meth:`to_dict` wrote.
+
+        Raises:
+            SpecError: A number does not fit single precision.
+        """
+        arrays = {name: single_precision(name, value) for name, value in values.items() if isinstance(value, list)}
         return cls(**arrays, n_targets=int(values["n_targets"]), log=bool(values["log"]))
 
     def _of(self, table: Array, series: npt.NDArray[np.int64] | None) -> Array:

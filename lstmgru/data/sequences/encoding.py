@@ -12,6 +12,7 @@ from lstmgru.data.forecasting.scaling import moments
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences
 from lstmgru.data.sequences.vocabulary import Vocabulary
 from lstmgru.specs import LabelSpec, SequenceModelSpec
+from lstmgru.specs.fields import single_precision
 
 Array = npt.NDArray[np.float32]
 
@@ -77,8 +78,12 @@ class ChannelScaler:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The scaler that :meth:`to_dict` wrote."""
-        return cls(np.asarray(values["mean"], np.float32), np.asarray(values["scale"], np.float32))
+        """The scaler that :meth:`to_dict` wrote.
+
+        Raises:
+            SpecError: A number does not fit single precision.
+        """
+        return cls(*(single_precision(name, values[name]) for name in ("mean", "scale")))
 
 
 @dataclass(frozen=True)
@@ -159,7 +164,13 @@ class Encoding:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The encoding that :meth:`to_dict` wrote."""
+        """The encoding that :meth:`to_dict` wrote.
+
+        Raises:
+            SpecError: A number does not fit single precision.
+        """
+        for name in ("label_mean", "label_scale"):
+            single_precision(name, values[name])
         scaler, vocabulary = values["scaler"], values["vocabulary"]
         return cls(
             None if scaler is None else ChannelScaler.from_dict(scaler),
