@@ -20,6 +20,8 @@ from search.study.paths import free_path
 SQLITE = "sqlite:///"
 _SECONDS_TO_CREATE = 300.0
 """How long to wait for another process that creates the database; it takes seconds."""
+_SECONDS_LOCKED = 20.0
+"""How long to wait for another process that writes to it."""
 _SECONDS_UNCHANGED = 10.0
 """A half-made database that was not modified for so long is one that nobody is creating."""
 
@@ -71,27 +73,32 @@ def create_database(uri: str) -> None:
             _create(path)
 
 
-def set_aside_half_made(uri: str) -> str | None:
+def set_aside_half_made(uri: str, *, wait: bool = True) -> str | None:
     """Rename a database whose creation was interrupted, so that a new one can be created.
 
     Args:
         uri: Of the store.
+        wait: Whether to wait, for minutes, for another process that may be creating it.
 
     Returns:
-        What was done, in a sentence for the user; ``None``: it is not a SQLite database, or not half-made.
+        What was done, or will be, in a sentence for the user; ``None``: it is not a SQLite database, or not half-made.
 
     Raises:
         TrackingError: Another process has been creating it for minutes.
     """
     path = sqlite_path(uri)
-    if path is None or _state(path) != "half-made":
+    if path is None or _state(path, wait=wait) != "half-made":
         return None
-    with _lock(path):
+    with _lock(path, wait=wait) as mine:
         # MLflow itself may be creating it at this moment, for example 'mlflow server'.
         # A clock that was set back is no reason to wait.
-        while _state(path) == "half-made" and 0 <= time.time() - path.stat().st_mtime < _SECONDS_UNCHANGED:
+        while (half_made := _state(path, wait=wait) == "half-made") and (
+            not mine or 0 <= time.time() - path.stat().st_mtime < _SECONDS_UNCHANGED
+        ):
+            if not wait:
+                return f"{path} is not complete: MLflow is creating it, or was interrupted; then it is renamed"
             time.sleep(0.5)
-        if _state(path) != "half-made":
+        if not half_made:
             return None
         kept = free_path(path, ".half-made")
         path.rename(kept)
@@ -101,12 +108,13 @@ def set_aside_half_made(uri: str) -> str | None:
     )
 
 
-def _state(path: Path) -> Literal["missing", "half-made", "there"]:
+def _state(path: Path, *, wait: bool = True) -> Literal["missing", "half-made", "there"]:
     """What a file is: no tables yet; tables of MLflow without an experiment, which MLflow creates last; or all else."""
     if not path.exists():
         return "missing"
+    timeout = _SECONDS_LOCKED if wait else 0
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=20)) as database:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=timeout)) as database:
             if database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
                 return "missing"
             experiments = "SELECT experiment_id, artifact_location, lifecycle_stage FROM experiments LIMIT 1"
@@ -116,20 +124,27 @@ def _state(path: Path) -> Literal["missing", "half-made", "there"]:
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Keep other processes from creating the database; the system releases the lock when the process ends."""
+def _lock(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Keep other processes from creating the database; the system releases the lock when the process ends.
+
+    Yields:
+        Whether the lock was free; always with ``wait``.
+    """
     from filelock import FileLock, Timeout
 
     lock_file = path.with_name(f"{path.name}.lock")
     lock = FileLock(lock_file)
     try:
-        lock.acquire(timeout=_SECONDS_TO_CREATE)
+        lock.acquire(timeout=_SECONDS_TO_CREATE if wait else 0)
     except Timeout:
+        if not wait:
+            yield False
+            return
         raise TrackingError(
             f"another process has been creating {path} for {_SECONDS_TO_CREATE:g} s ({lock_file} is locked); end it"
         ) from None
     try:
-        yield
+        yield True
         if _state(path) == "there":
             with suppress(OSError):  # on Windows, while it is open
                 lock_file.unlink()  # nobody needs it any more: who still waits for it finds the database

@@ -37,7 +37,8 @@ def make_tracker(config: StudyConfig, folder: Path, *, on_problem: Callable[[str
     if not settings.enabled:
         return NullTracker()
     uri = default_tracking_uri(settings.uri, folder)
-    if note := set_aside_half_made(uri):
+    # The search does not wait for another process: that of the tracker does.
+    if note := set_aside_half_made(uri, wait=False):
         on_problem(note)
     make = partial(
         MlflowProjection, uri, folder, experiment=settings.experiment, registered_model=settings.registered_model

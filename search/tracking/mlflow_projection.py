@@ -56,8 +56,12 @@ class Session:
         self._trials: dict[int, TrialRecord] = {}
         self.study = study
 
-    def show_study(self, *, running: bool) -> None:
-        """Write the parent run: settings, data, status."""
+    def show_study(self, status: RunStatus) -> None:
+        """Write the parent run: settings, data, status.
+
+        The status first: MLflow creates runs as running, and who is interrupted would leave it so.
+        """
+        self.end(status)
         params = entries.study_params(self.study)
         changed = [
             f"{key}: {self.parent.params[key]} → {value}"
@@ -70,8 +74,6 @@ class Session:
             tags["settings_changed"] = entries.clip("; ".join(changed), entries.MAX_TAG)
         self._runs.write(self.parent, params=params, points=[], tags=tags)
         self.client.log_inputs(self.parent.run_id, [_dataset(self.study)])
-        if running:
-            self._runs.set_status(self.parent, "RUNNING")
 
     def show_trial(self, trial: TrialRecord) -> None:
         """Write what is missing in the run of a trial."""
@@ -131,7 +133,7 @@ class Session:
         if status == "RUNNING":
             self._runs.set_status(self.parent, status)
             return
-        ends = [entries.milliseconds(trial.completed) for trial in self._trials.values() if trial.completed]
+        ends = [entries.milliseconds(trial.completed) for trial in self._newest_trials() if trial.completed]
         self._runs.set_status(self.parent, status, end=max(ends, default=self.parent.start))
 
     def _run_of(self, trial: TrialRecord) -> RunState | None:
@@ -152,10 +154,12 @@ class Session:
 
     def _show_best(self) -> None:
         self._best_shown = time.monotonic()
-        trials = {trial.number: trial for trial in self.study.trials} | self._trials
-        points = entries.best_so_far(replace(self.study, trials=tuple(trials.values())))
+        points = entries.best_so_far(replace(self.study, trials=self._newest_trials()))
         self._runs.write(self.parent, params={}, points=points[self._best_points :], tags={})
         self._best_points = len(points)
+
+    def _newest_trials(self) -> tuple[TrialRecord, ...]:
+        return tuple(({trial.number: trial for trial in self.study.trials} | self._trials).values())
 
 
 def _first_start(study: StudyRecord) -> int | None:
@@ -208,7 +212,7 @@ class MlflowProjection:
 
     def start(self, study: StudyRecord) -> None:
         """Show the study as running; find or create its runs."""
-        self._begin(study, running=True)
+        self._begin(study, "RUNNING")
 
     def update(self, trial: TrialRecord) -> None:
         """Show the current state of a trial."""
@@ -253,7 +257,7 @@ class MlflowProjection:
 
     def sync(self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None) -> TrackingLinks | None:
         """Show the current state of a study at once."""
-        self._begin(study, running=False)
+        self._begin(study, status)
         return self.finish(study, status=status, optuna_study=optuna_study)
 
     def links(self) -> TrackingLinks | None:
@@ -286,13 +290,13 @@ class MlflowProjection:
             write(Path(folder))
             self._open.show_files(Path(folder))
 
-    def _begin(self, study: StudyRecord, *, running: bool) -> None:
+    def _begin(self, study: StudyRecord, status: RunStatus) -> None:
         with store.talking_to(self._uri):
             client = store.connect(self._uri)
             location = store.artifact_location(self._uri, self._folder)
             experiment_id = store.open_experiment(client, self._experiment or study.study, location)
             self._session = Session(client, experiment_id, study)
-            self._session.show_study(running=running)
+            self._session.show_study(status)
         for trial in study.trials:
             self.update(trial)
         # After the trials, which are visible even if files cannot be written.

@@ -10,12 +10,18 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from filelock import FileLock
 from helpers.mlflow_store import client, make_store
 from helpers.studies import program_environment, search_here
 
+from search.tracking import database
+from search.tracking.background import BackgroundTracker
 from search.tracking.database import create_database, set_aside_half_made, sqlite_uri
+from search.tracking.factory import make_tracker
 
 EXPERIMENTS = "CREATE TABLE experiments (experiment_id INTEGER, artifact_location TEXT, lifecycle_stage TEXT)"
 
@@ -23,8 +29,8 @@ EXPERIMENTS = "CREATE TABLE experiments (experiment_id INTEGER, artifact_locatio
 def half_made(path: Path) -> bytes:
     """A database as an interrupted MLflow leaves it."""
     path.parent.mkdir(exist_ok=True)
-    with closing(sqlite3.connect(path)) as database:
-        database.execute(EXPERIMENTS)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(EXPERIMENTS)
     os.utime(path, (0, 0))  # nobody is at work on it
     return path.read_bytes()
 
@@ -42,10 +48,10 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_only_tables_of_mlflow_without_any_experiment_are_set_aside(tmp_path: Path, name: str) -> None:
     path = tmp_path / "mlflow.db"
-    with closing(sqlite3.connect(path)) as database:
+    with closing(sqlite3.connect(path)) as connection:
         for statement in FILES[name]:
-            database.execute(statement)
-        database.commit()
+            connection.execute(statement)
+        connection.commit()
     os.utime(path, (0, 0))
     assert set_aside_half_made(sqlite_uri(path)) is None
     assert [file.name for file in tmp_path.iterdir()] == ["mlflow.db"]
@@ -61,6 +67,29 @@ def test_a_half_made_database_is_kept_under_another_name(tmp_path: Path) -> None
         assert note.endswith(f"it is renamed to {name}")
         assert (tmp_path / name).read_bytes() == content
         assert not path.exists()
+
+
+def test_the_search_does_not_wait_for_a_process_that_may_be_creating_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_SECONDS_TO_CREATE", 1.0)  # who waits gives up with an error
+    path = tmp_path / "mlruns" / "mlflow.db"
+    content = half_made(path)
+    notes: list[str] = []
+    tracking = SimpleNamespace(enabled=True, uri=None, experiment=None, registered_model=None)
+    config: Any = SimpleNamespace(tracking=tracking)
+
+    with FileLock(path.with_name("mlflow.db.lock")):
+        assert isinstance(make_tracker(config, tmp_path, on_problem=notes.append), BackgroundTracker)
+    os.utime(path)  # as if MLflow had just written to it
+    make_tracker(config, tmp_path, on_problem=notes.append)
+
+    assert notes == [f"{path} is not complete: MLflow is creating it, or was interrupted; then it is renamed"] * 2
+    assert path.read_bytes() == content
+    os.utime(path, (0, 0))
+    make_tracker(config, tmp_path, on_problem=notes.append)
+    assert notes[2].endswith("it is renamed to mlflow.db.half-made")
+    assert not path.exists()
 
 
 def test_a_text_at_the_place_of_the_database_stays_for_mlflow_to_refuse(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from helpers.synthetic_study import START, finished_study, make_study, make_tria
 
 from search.errors import TrackingError
 from search.study.paths import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE, report_path
-from search.study.records import EpochRecord, HoldoutRecord, StudyRecord
+from search.study.records import EpochRecord, HoldoutRecord, StudyRecord, TrialRecord
 from search.tracking.describe import description
 from search.tracking.entries import (
     MAX_METRIC_NAME,
@@ -31,6 +31,7 @@ from search.tracking.entries import (
     trial_summary,
 )
 from search.tracking.factory import sync_study
+from search.tracking.mlflow_projection import Session
 
 
 @pytest.fixture
@@ -55,6 +56,28 @@ def rows(folder: Path) -> dict[str, list[Any]]:
     )
     with sqlite3.connect(folder / "mlruns" / "mlflow.db") as database:
         return {table: sorted(database.execute(f"SELECT * FROM {table}"), key=repr) for table in tables}
+
+
+@pytest.mark.parametrize("after", range(2))
+def test_a_copy_that_is_interrupted_leaves_no_ended_study_running(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    study, show = finished_study(3), Session.show_trial
+
+    def interrupted(session: Session, trial: TrialRecord) -> None:
+        if trial.number == after:
+            raise KeyboardInterrupt
+        show(session, trial)
+
+    monkeypatch.setattr(Session, "show_trial", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sync_study(study, folder=folder)
+    parent, *_ = found = runs(client(folder))
+    assert {run.info.status for run in found} == {"FINISHED"}
+    assert parent.info.end_time == max(milliseconds(trial.completed) for trial in study.trials if trial.completed)
+    monkeypatch.undo()
+    sync_study(study, folder=folder)
+    assert len(runs(client(folder))) == 4
 
 
 STATES = [
