@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,7 @@ class SearchState:
         store.study.pruner = make_pruner(search.pruner, percentile=search.percentile, epochs=epochs)
         self._estimates: Estimates | None = None
         self._trainings: list[float] | None = None  # seconds of the refits that would follow now
+        self._works: dict[int, float] = {}  # by waiting trial
         self._too_late = False
         self._passed: dict[int, int] = {}  # by promoted candidate: the rung that it need not pass again
         self._screening = _screening(plan, store) if search.pruner == "screening" else None
@@ -122,38 +124,70 @@ class SearchState:
         if budget.timeout is None:
             return self.ask()
         seconds = self.seconds_left(budget)
-        asked: list[AskedTrial] = []
-        counted, waiting = self._store.counts()
-        most = max(waiting, _MOST_SUGGESTED)
-        if budget.trials is not None:
-            most = min(most, budget.trials - counted + waiting)
-        for _ in range(max(1, most)):
-            asked.append(self.ask())
-            if self.estimates.whole(self._work(asked[-1])) <= seconds:
-                chosen = asked[-1]
+        self._promote()
+        works: dict[int, float] = {}
+        asked: dict[int, AskedTrial] = {}
+        for number in self._candidates(budget):
+            # A trial that was asked for before need not be, which would write to the journal.
+            work = self._work_of_waiting(number)
+            if work is None:
+                asked[number] = self._ask(number)
+                work = self._running[number].work
+            works[number] = work
+            if self.estimates.whole(work) <= seconds:
                 break
         else:
-            chosen = min(asked, key=self._work)
-        self._too_late = self.estimates.first_rung(self._work(chosen)) > seconds
-        for each in asked:
-            if each is not chosen or self._too_late:
-                self.requeue(each.number)
-        return None if self._too_late else chosen
+            number = min(works, key=works.__getitem__)
+        self._too_late = self.estimates.first_rung(works[number]) > seconds
+        for other in asked:
+            if other != number or self._too_late:
+                self.requeue(other)
+        if self._too_late:
+            return None
+        return asked[number] if number in asked else self._ask(number)
 
-    def _work(self, asked: AskedTrial) -> float:
-        return self._running[asked.number].work
+    def _candidates(self, budget: Budget) -> Iterator[int]:
+        """The numbers of the waiting trials, then of new ones, as many as the budget allows and at least one."""
+        waiting = [trial.number for trial in self._store.waiting()]
+        new = _MOST_SUGGESTED - len(waiting)
+        if budget.trials is not None:
+            new = min(new, budget.trials - self._store.counts()[0])
+        yield from waiting
+        for _ in range(new if waiting else max(1, new)):
+            yield self._store.new_number()
+
+    def _work_of_waiting(self, number: int) -> float | None:
+        """The work of a waiting trial whose parameters are all known."""
+        from optuna.trial import FixedTrial
+
+        if number not in self._works and number < self._store.new_number():
+            trial = self._store.trial(number)
+            if "seed" in trial.user_attrs:  # then it is run again as it was
+                parameters = trial.system_attrs.get("fixed_params", {}) | trial.params
+                model, settings = self._plan.space.suggest(FixedTrial(parameters))
+                self._works[number] = training_work(model, settings.batch_size)
+        return self._works.get(number)
 
     def ask(self) -> AskedTrial:
         """Start the next trial: the first one that waits, one that is promoted, or a new one."""
+        self._promote()
+        waiting = self._store.waiting()
+        return self._ask(waiting[0].number if waiting else self._store.new_number())
+
+    def _promote(self) -> None:
+        """Queue the candidate that is to be trained further, if there is one."""
         if self._screening is not None and (stopped := self._screening.promotable()) is not None:
             candidate = self._store.candidate(stopped)
             self._passed[candidate] = self._screening.promote(candidate)
             self._store.promote(stopped)
-        study, plan, search = self._store.study, self._plan, self._plan.config.search
-        study.sampler = make_sampler(
-            search.sampler, seed=search.seed, number=self._store.next_number(), grid=self._grid, spaces=self._spaces
+
+    def _ask(self, number: int) -> AskedTrial:
+        """Start a waiting trial, or a new one with the next number."""
+        plan, search = self._plan, self._plan.config.search
+        self._store.study.sampler = make_sampler(
+            search.sampler, seed=search.seed, number=number, grid=self._grid, spaces=self._spaces
         )
-        trial = study.ask()
+        trial = self._store.begin(number)
         suggested = "seed" in trial.user_attrs  # then it is run again as it was
         if not suggested:
             self._store.discard_params(trial)
@@ -218,6 +252,7 @@ class SearchState:
     def requeue(self, number: int) -> None:
         """Put a running trial back into the queue: the next :meth:`ask` returns it again."""
         del self._running[number]
+        self._trainings = None
         self._store.requeue(number)
 
     def tell(self, number: int, result: TrialResult, seconds: float) -> None:
@@ -243,6 +278,7 @@ class SearchState:
         for bound in goal.bounds:
             if bound.name not in trial.constraints:  # a run that was killed here may have set it
                 trial.set_constraint(bound.name, bound.violation(result.measures[bound.name]))
+        self._trainings = None
         if stopped:
             study.tell(trial, state=TrialState.PRUNED)
             return
@@ -252,7 +288,6 @@ class SearchState:
         study.tell(trial, [values[name] for name in goal.objectives])
         if self._estimates is not None:
             self._estimates.add(self.record(number))
-            self._trainings = None
 
     def fail(self, number: int, failure: Failure, seconds: float) -> bool:
         """A trial failed.
@@ -268,6 +303,7 @@ class SearchState:
         from optuna.trial import TrialState
 
         running = self._running.pop(number)
+        self._trainings = None
         reason = {"reason": failure.reason, "traceback": failure.details}
         running.trial.set_user_attr("result", _details(running, seconds) | reason)
         self._store.study.tell(running.trial, state=TrialState.FAIL)

@@ -196,15 +196,14 @@ class StudyStore:
         queued, given_up = [], []
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             restarts = trial.user_attrs.get("restarts", 0) + 1
-            trial_id = self._trial_id(trial.number)
-            self._storage.set_trial_user_attr(trial_id, "restarts", restarts)
+            self._storage.set_trial_user_attr(trial._trial_id, "restarts", restarts)
             if restarts <= MAX_RESTARTS:
                 self.requeue(trial.number)
                 queued.append(trial.number)
             else:
-                reason = f"the search ended {restarts} times during the trial"
-                self._storage.set_trial_user_attr(trial_id, "result", {"reason": reason})
-                self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
+                result = {"reason": f"the search ended {restarts} times during the trial"}
+                self._storage.set_trial_user_attr(trial._trial_id, "result", result)
+                self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
                 given_up.append(trial.number)
         return queued, given_up
 
@@ -215,10 +214,8 @@ class StudyStore:
             params: Values by parameter; missing ones will be suggested.
             origin: Where the configuration comes from.
         """
-        known = [
-            trial.user_attrs["known"] for trial in self.study.get_trials(deepcopy=False) if "known" in trial.user_attrs
-        ]
-        if any(each["parameters"] == params for each in known):
+        trials = self.study.get_trials(deepcopy=False)
+        if any(trial.user_attrs.get("known", {}).get("parameters") == params for trial in trials):
             return False
         self.study.enqueue_trial(params, user_attrs={"known": {"origin": origin, "parameters": params}})
         return True
@@ -283,27 +280,37 @@ class StudyStore:
         choose = min if self.direction == "minimize" else max
         return self.trial(choose(values, key=values.__getitem__)) if values else None
 
-    def next_number(self) -> int:
-        """The number of the next trial: that of the first waiting trial, or a new one."""
+    def waiting(self) -> list[FrozenTrial]:
+        """The waiting trials, by number; read-only."""
         from optuna.trial import TrialState
 
-        trials = self.study.get_trials(deepcopy=False)
-        return next((trial.number for trial in trials if trial.state == TrialState.WAITING), len(trials))
+        return self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+
+    def new_number(self) -> int:
+        """The number of the next trial that is new."""
+        return len(self.study.get_trials(deepcopy=False))
+
+    def begin(self, number: int) -> Trial:
+        """Start a waiting trial, or a new one with the next number, as ``Study.ask`` does with the first that waits."""
+        from optuna.trial import Trial, TrialState
+
+        self.study._thread_local.cached_all_trials = None  # of samplers
+        if number == self.new_number():
+            return Trial(self.study, self._storage.create_new_trial(self.study._study_id))
+        self._storage.set_trial_state_values(self._trial_id(number), TrialState.RUNNING)
+        return Trial(self.study, self._trial_id(number))
 
     def counts(self) -> tuple[int, int]:
         """Number of trials that count against the budget, and of waiting ones.
 
         Failed trials that are retried and stopped ones that are promoted do not count: the next ones do.
         """
-        from optuna.trial import TrialState
-
         trials = self.study.get_trials(deepcopy=False)
         # Called many times per second; whether a trial is a retry is known when it is created.
         new, self._looked_at = trials[self._looked_at :], len(trials)
         for key in (RETRY_OF, PROMOTED_FROM):
             self._retried |= {trial.user_attrs[key] for trial in new if key in trial.user_attrs}
-        waiting = [trial.state for trial in trials].count(TrialState.WAITING)
-        return len(trials) - len(self._retried), waiting
+        return len(trials) - len(self._retried), len(self.waiting())
 
     def record(self) -> StudyRecord:
         """The study as plain values; of a study that was moved with its folder, the model is where it is now.

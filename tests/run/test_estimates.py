@@ -10,6 +10,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FixedTrial
 
 from lstmgru.specs import LayerSpec, ModelSpec, SequenceModelSpec
+from search.executors.base import Failure
 from search.run.estimates import Estimates, refit_seconds, training_work
 from search.run.state import SearchState
 from search.run.trial import TrialReport, TrialResult
@@ -134,6 +135,43 @@ def test_the_quickest_candidate_is_the_one_that_begins(plan: Plan, store: StudyS
     waiting = [trial.params for trial in store.study.get_trials() if trial.state.name == "WAITING"]
     chosen = store.trial(found.number).params
     assert work(plan, chosen) == min(work(plan, params) for params in [chosen, *waiting])
+
+
+def test_candidates_that_wait_are_compared_without_being_asked_for_again(plan: Plan, store: StudyStore) -> None:
+    state = SearchState(plan, store)
+    assert state.may_ask(limits(100.0))
+    first = run(state, SLOW, complete=False)
+    quickest = state.ask_within(limits(100.0))
+    assert quickest is not None
+    works = {trial.number: work(plan, trial.params) for trial in store.waiting()}
+    before = {number: store.trial(number) for number in works}
+    assert len(works) == 4
+
+    found = state.ask_within(limits(100.0))
+
+    assert found is not None
+    assert works[found.number] == min(works.values())
+    assert found.model == plan.space.suggest(FixedTrial(before[found.number].params))[0]
+    assert [trial.number for trial in state.running()] == sorted([first, quickest.number, found.number])
+    untouched = [trial for trial in store.waiting() if trial.number in works]
+    assert len(untouched) == 3
+    # A trial that is started has a time of its start, and a queued one that was never started has none.
+    assert [trial.datetime_start for trial in untouched] == [before[t.number].datetime_start for t in untouched]
+
+
+@pytest.mark.parametrize("how", ["requeue", "fail"])
+def test_the_refit_of_a_trial_that_ended_is_not_expected_any_more(plan: Plan, store: StudyStore, how: str) -> None:
+    state = SearchState(plan, store)
+    budget = limits(100.0)
+    before = state.seconds_left(budget)
+    last_fold = curve([1.0], [9.0, 8.0, 7.0, 6.0], epoch_seconds=10.0)
+    number = run(state, last_fold, complete=False)
+    assert state.seconds_left(budget) < before - 1
+    if how == "requeue":
+        state.requeue(number)
+    else:
+        state.fail(number, Failure("broken"), 1.0)
+    assert state.seconds_left(budget) == pytest.approx(before, abs=1)
 
 
 def work(plan: Plan, parameters: dict[str, Any]) -> float:

@@ -157,12 +157,12 @@ def test_a_trial_whose_driver_died_is_run_again_under_its_own_number(tmp_path: P
     again = reopen(tmp_path)
     assert again.requeue_orphans() == ([1], [])
     assert states(again) == ["COMPLETE", "WAITING"]
-    assert again.next_number() == 1
-    trial = again.study.ask()
-    assert trial.number == 1
+    assert [waiting.number for waiting in again.waiting()] == [1]
+    trial = again.begin(1)
     assert trial.suggest_int("hidden_size", 8, 9) == width
     assert states(again) == ["COMPLETE", "RUNNING"]
-    assert again.next_number() == 2
+    assert again.waiting() == []
+    assert (again.new_number(), again.begin(2).number) == (2, 2)
 
 
 def test_a_trial_that_kills_every_driver_fails_in_the_end(tmp_path: Path) -> None:
