@@ -50,3 +50,11 @@ def _look_for_callbacks_once() -> None:
     """For each Trainer, Lightning reads what every installed package declares: a tenth of a tiny training."""
     connector = sys.modules["lightning.pytorch.trainer.connectors.callback_connector"]
     connector._load_external_callbacks = functools.cache(connector._load_external_callbacks)
+
+
+@pytest.fixture
+def translated_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse torch's own translation to ONNX, which takes five times as long."""
+    import torch
+
+    monkeypatch.delattr(torch.onnx, "export")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 # Scoring of the holdout and registration of the model, imports for its ONNX graph, and the graph of each network, in
 # units of the startup time of a worker: they depend on the speed of the machine in the same way.
-EXPORT_STARTUPS, ONNX_STARTUPS, NETWORK_STARTUPS = 0.5, 0.8, 0.45
+EXPORT_STARTUPS, ONNX_STARTUPS, NETWORK_STARTUPS = 0.5, 0.4, 0.15
 # The startup time of a worker before it is known, and the least: a process that has already imported everything needs
 # none, but the export does.
 USUAL_STARTUP, LEAST_STARTUP = 6.0, 4.0

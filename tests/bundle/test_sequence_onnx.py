@@ -66,6 +66,7 @@ def bundle_of(kind: str, branches: str, **spec: Any) -> SequenceBundle:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("translated_only")
 @pytest.mark.parametrize(("kind", "branches", "spec"), CASES)
 def test_onnx_runtime_labels_as_torch_does(kind: str, branches: str, spec: dict[str, Any], tmp_path: Path) -> None:
     bundle = bundle_of(kind, branches, **spec)

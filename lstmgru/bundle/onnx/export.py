@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from lstmgru.bundle.base import Outputs, Servable
+from lstmgru.bundle.onnx.graph import BATCH, OPSET, Untranslatable
 from lstmgru.bundle.onnx.layers import with_onnx_layers
+from lstmgru.bundle.onnx.translation import translated
 from lstmgru.errors import BundleError
 from lstmgru.nn import kernels
 from lstmgru.specs.cells import CELLS
@@ -44,8 +46,8 @@ def export_onnx(servable: Servable, path: Path) -> Parity:
     prepared, loops = with_onnx_layers(servable)
     inputs = servable.random_inputs(2)
     try:
-        model = _export(prepared, (), inputs, list(inputs), list(servable.output_shapes))
-        loops.fill(model, lambda step, examples: _export(step, examples, {}, None, None))
+        model = _export(prepared, (), inputs, list(servable.output_shapes))
+        loops.fill(model, lambda step, examples: _export(step, examples, {}, None))
         onnx.checker.check_model(model)
         content = model.SerializeToString()
         parity = compare(servable, content)
@@ -63,24 +65,29 @@ def _export(
     module: nn.Module,
     arguments: tuple[Tensor, ...],
     keywords: dict[str, Tensor],
-    input_names: list[str] | None,
     output_names: list[str] | None,
 ) -> Any:
     """Export a module as an ``onnx.ModelProto``; the first axis of every tensor is dynamic."""
-    axis = {0: torch.export.Dim("batch", min=1)}
+    axis = {0: torch.export.Dim(BATCH, min=1)}
+    shapes: Any = dict.fromkeys(keywords, axis) or ((axis,) * len(arguments),)
     with _quiet():
-        program = torch.onnx.export(
-            module,
-            arguments,
-            kwargs=keywords,
-            input_names=input_names,
-            output_names=output_names,
-            dynamic_shapes=dict.fromkeys(keywords, axis) or ((axis,) * len(arguments),),
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None  # never with dynamo=True
-    model = program.model_proto
+        program = torch.export.export(module, arguments, keywords, dynamic_shapes=shapes)
+        try:
+            return translated(program, output_names)
+        except Untranslatable:  # an operator of a custom cell
+            exported = torch.onnx.export(
+                module,
+                arguments,
+                kwargs=keywords,
+                input_names=list(keywords) or None,
+                output_names=output_names,
+                dynamic_shapes=shapes,
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+    assert exported is not None  # never with dynamo=True
+    model = exported.model_proto
     _strip(model.graph)
     return model
 
