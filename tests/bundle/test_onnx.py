@@ -261,7 +261,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("value", [1e-2, float("nan")])
+@pytest.mark.parametrize("value", [0.3, float("nan")])
 @pytest.mark.parametrize(
     "name",
     [
