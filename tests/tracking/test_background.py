@@ -259,7 +259,7 @@ def test_a_tracker_that_was_never_started_ends_quietly() -> None:
 def test_a_real_store_is_filled_while_the_search_goes_on(tmp_path: Path) -> None:
     folder = make_store(tmp_path / "work")
     notes: list[str] = []
-    study = finished_study(6)
+    study = finished_study(3)
     slowest = 0.0
     with BackgroundTracker(projection(folder), notes.append, interval=0.05) as tracker:
         tracker.start(dataclasses.replace(study, trials=(), holdout=None))
@@ -271,7 +271,7 @@ def test_a_real_store_is_filled_while_the_search_goes_on(tmp_path: Path) -> None
                 time.sleep(0.01)
         links = tracker.finish(study, status="FINISHED")
     parent, *trials = runs(client(folder))
-    assert [run.info.run_id for run in trials] == [links.trial_run_ids[number] for number in range(6)]
+    assert [run.info.run_id for run in trials] == [links.trial_run_ids[number] for number in range(3)]
     assert parent.info.status == "FINISHED"
     assert all(len(history(client(folder), run, f"fold_{fold}/val_mae")) == 4 for run in trials for fold in (1, 2))
     assert slowest < 0.25

@@ -85,29 +85,24 @@ def process_of(path: Path) -> psutil.Process:
     return psutil.Process(int(lines(path)[0].split()[-1]))
 
 
-def test_every_call_arrives_in_another_process_and_in_order(path: Path) -> None:
+def test_every_call_arrives_in_another_process_and_in_order_and_leaving_ends_it(path: Path) -> None:
     with TrackerProcess(partial(Diary, path)) as tracker:
         assert tracker.links() is None
         tracker.start(make_study())
-        assert process_of(path).pid != os.getpid()
+        process = process_of(path)
+        assert process.pid != os.getpid()
         tracker.update(make_trial(1))
+        with pytest.raises(TrackingError, match="number 13 is refused"):
+            tracker.update(make_trial(13))
+        with pytest.raises(TrackingError, match="ZeroDivisionError: number 14 is a mistake"):
+            tracker.update(make_trial(14))
         tracker.log_model(Path("weather.bundle"), make_study())
         links = tracker.finish(finished_study(2), status="FINISHED")
     assert lines(path)[1:] == ["update 1", "model weather.bundle", "finish FINISHED None"]
     assert links is not None
     assert links.parent_run_id == "4"
     assert tracker.links() == links
-
-
-def test_a_problem_is_raised_here_and_the_process_goes_on(path: Path) -> None:
-    with TrackerProcess(partial(Diary, path)) as tracker:
-        tracker.start(make_study())
-        with pytest.raises(TrackingError, match="number 13 is refused"):
-            tracker.update(make_trial(13))
-        with pytest.raises(TrackingError, match="ZeroDivisionError: number 14 is a mistake"):
-            tracker.update(make_trial(14))
-        tracker.update(make_trial(1))
-    assert lines(path)[1:] == ["update 1"]
+    assert not process.is_running()
 
 
 def test_a_process_that_is_killed_is_a_problem_and_the_next_call_has_another_one(path: Path) -> None:
@@ -139,13 +134,6 @@ def test_the_search_outlives_a_process_that_was_killed_and_tells_of_it_once(path
     assert "ended" in notes[0]
     assert "up to date" in notes[1]
     assert lines(path)[-1].startswith("finish")
-
-
-def test_leaving_ends_the_process(path: Path) -> None:
-    with TrackerProcess(partial(Diary, path)) as tracker:
-        tracker.start(make_study())
-        process = process_of(path)
-    assert not process.is_running()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a process that can be killed without a word")
