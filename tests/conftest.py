@@ -14,7 +14,16 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import pytest
 
-LONGEST = ("tests/run/", "tests/bundle/", "tests/nn/test_kernels.py", "tests/cli/", "tests/test_specimens.py")
+LONGEST = (
+    "tests/run/",
+    "tests/bundle/",
+    "tests/nn/test_kernels.py",
+    "tests/cli/",
+    "tests/test_specimens.py",
+    "tests/study/test_samplers.py",
+    "tests/tracking/",
+    "tests/training/",
+)
 """Where the tests are that take longest."""
 
 
