@@ -97,5 +97,4 @@ def _variance_of_mean(count: int, candidates: Floats) -> Floats:
     """(candidates,) variance of the mean of values with variance 1, by their autocorrelation."""
     rest = 1 - candidates
     sums = candidates / rest * (count - (1 - candidates**count) / rest)
-    variances: Floats = (count + 2 * sums) / count**2
-    return variances
+    return (count + 2 * sums) / count**2

@@ -181,8 +181,7 @@ def _block_means(values: Floats, count: int) -> Floats:
 def _group_means(values: Floats, keys: Integers) -> Floats:
     """(groups,) means by key, in the order of the keys."""
     _, group = np.unique(keys, return_inverse=True)
-    means: Floats = np.bincount(group, weights=values) / np.bincount(group)
-    return means
+    return np.bincount(group, weights=values) / np.bincount(group)
 
 
 def _ranges(starts: Integers, sizes: Integers) -> Integers:

@@ -45,8 +45,7 @@ class StudentT(nn.Module):
         return F.pad(level, (1, 0))
 
     def _scale(self, outputs: Tensor) -> Tensor:
-        scale: Tensor = F.softplus(outputs[..., :1]) + _SMALLEST_SCALE
-        return scale
+        return F.softplus(outputs[..., :1]) + _SMALLEST_SCALE
 
 
 def _quantile(probability: float) -> float:

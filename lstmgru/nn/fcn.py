@@ -70,5 +70,4 @@ class FullyConvolutional(nn.Module):
         for convolution, norm, kernel_size in zip(self.convolutions, self.norms, _KERNEL_SIZES, strict=True):
             around = ((kernel_size - 1) // 2, kernel_size // 2)
             x = F.relu(norm(convolution(F.pad(x, around)), mask)) * mask
-        pooled: Tensor = x.sum(-1) / mask.sum(-1)
-        return pooled
+        return x.sum(-1) / mask.sum(-1)

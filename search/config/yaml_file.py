@@ -102,8 +102,7 @@ def parse_value(text: str) -> Any:
 
 def dump_yaml(values: dict[str, Any]) -> str:
     """The text from which :func:`read_yaml` gives the same values."""
-    text: str = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-    return text
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 class _Loader(yaml.SafeLoader):

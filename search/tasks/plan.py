@@ -184,8 +184,7 @@ class Plan(ABC):
     @property
     def most_examples(self) -> int | None:
         """Most examples of an epoch; ``None``: an epoch has all."""
-        most: int | None = self._epoch_size.get("epoch_windows")
-        return most
+        return self._epoch_size.get("epoch_windows")
 
     @property
     def _epoch_size(self) -> dict[str, Any]:
@@ -304,5 +303,4 @@ def _kept(section: str, values: dict[str, Any]) -> dict[str, Any]:
 
 def section_defaults(section: BaseModel) -> dict[str, Any]:
     """Defaults of the keys of a section that have one, as JSON values."""
-    defaults: dict[str, Any] = type(section).model_construct().model_dump(mode="json", warnings=False)
-    return defaults
+    return type(section).model_construct().model_dump(mode="json", warnings=False)

@@ -286,8 +286,7 @@ class SequenceBundle(SequenceModel):
 
 def _cut(padded_sequences: npt.NDArray[Any], lengths: Indices, indices: Indices) -> npt.NDArray[Any]:
     """Some of the sequences of an array, up to the end of the longest."""
-    cut: npt.NDArray[Any] = padded_sequences[indices, : lengths[indices].max()]
-    return cut
+    return padded_sequences[indices, : lengths[indices].max()]
 
 
 def _padded_at(rows: npt.NDArray[Any], offsets: Indices, lengths: Indices, indices: Indices) -> npt.NDArray[Any]:

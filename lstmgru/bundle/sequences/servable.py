@@ -155,8 +155,7 @@ class BlendedLabeler(Servable):
     def _typical_values(self, noise: Tensor) -> Tensor:
         """Noise with the mean and deviation of the training data, as far as a member has them."""
         member = max(self.parts, key=lambda each: float(each.mean.abs().sum()))
-        values: Tensor = member.mean + member.scale * noise
-        return values
+        return member.mean + member.scale * noise
 
 
 class BlendedClassifier(BlendedLabeler):

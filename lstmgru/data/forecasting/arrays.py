@@ -66,8 +66,7 @@ class WindowArrays:
         if (self.lengths >= context_length).all():
             return self.past[:, steps - context_length :]
         rows = np.maximum(np.arange(steps - context_length, steps), steps - self.lengths[:, None])
-        repeated: Array = np.take_along_axis(self.past, rows[..., None], axis=1)
-        return repeated
+        return np.take_along_axis(self.past, rows[..., None], axis=1)
 
 
 def window_arrays(panel: SeriesPanel, cutoffs: Rows, *, context_length: int, horizon: int) -> WindowArrays:

@@ -332,8 +332,7 @@ def _unless_constant(mean: _Float, deviation: _Float) -> _Float:
 
 
 def _constant(mean: _Float, deviation: _Float) -> npt.NDArray[np.bool_]:
-    constant: npt.NDArray[np.bool_] = deviation <= _ROUNDING * np.maximum(np.abs(mean), 1e-30)
-    return constant
+    return deviation <= _ROUNDING * np.maximum(np.abs(mean), 1e-30)
 
 
 def _static_moments(panel: SeriesPanel) -> tuple[Array, Array]:

@@ -60,8 +60,7 @@ class Runs:
         run = group_of(self.first, rows)
         begins = np.append(0, self.ends)
         inside = begins[run] + np.minimum(rows - self.first[run], self.ends[run] - begins[run])
-        counts: Rows = np.where(run < 0, 0, inside)
-        return counts
+        return np.where(run < 0, 0, inside)
 
 
 def training_runs(
@@ -137,8 +136,7 @@ def evaluation_cutoffs(
         least = 1 if policy == "pad" else context_length
         cutoffs = rows_between(np.maximum(starts, panel.offsets[:-1] + least), ends - horizon + 1, stride)
         if panel.known is not None:
-            scored: Rows = cutoffs[panel.observed[cutoffs - 1] & (known_targets(panel, cutoffs, horizon) > 0)]
-            return scored
+            return cutoffs[panel.observed[cutoffs - 1] & (known_targets(panel, cutoffs, horizon) > 0)]
         before, after = (np.searchsorted(unobserved, rows) for rows in (cutoffs - 1, cutoffs + horizon))
         observed: Rows = cutoffs[before == after]
         return observed

@@ -147,8 +147,7 @@ def tokenize(text: str, kind: Tokens) -> list[str]:
     one_of("tokens", kind, TOKENS)
     if kind == "character":
         return list(unicodedata.normalize("NFC", text))
-    tokens: list[str] = _words().findall(unicodedata.normalize("NFC", text.casefold()))
-    return tokens
+    return _words().findall(unicodedata.normalize("NFC", text.casefold()))
 
 
 @cache

@@ -121,8 +121,7 @@ def _best(candidates: Floats, criteria: Floats) -> Floats:
 def _draws(count: int) -> Floats:
     """(count, 6) evenly spread points of the unit cube, the same in each call (Roberts 2018)."""
     root = 1.1127756842787055  # of x⁷ = x + 1
-    draws: Floats = (0.5 + np.arange(1, count + 1)[:, None] / root ** np.arange(1, 7)) % 1
-    return draws
+    return (0.5 + np.arange(1, count + 1)[:, None] / root ** np.arange(1, 7)) % 1
 
 
 @dataclass
@@ -155,8 +154,7 @@ class States:
         damped = np.cumsum(self.damping[..., None] ** steps, axis=-1)
         base = self.level[..., None] + damped * self.slope[..., None]
         season = self.seasonal[..., (self.next + steps - 1) % kind.season_length]
-        forecast: Floats = base * season if kind.season == "multiplicative" else base + season
-        return forecast
+        return base * season if kind.season == "multiplicative" else base + season
 
 
 def smooth(kind: Kind, series: Floats, candidates: Floats) -> tuple[Floats, States]:

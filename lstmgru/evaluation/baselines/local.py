@@ -154,8 +154,7 @@ def _moving_average(series: Floats, window: int) -> Floats:
     """Centered moving averages over a season, in the middle of (n, length) series."""
     sums = np.cumsum(np.pad(series, ((0, 0), (1, 0))), axis=1)
     means = (sums[:, window:] - sums[:, :-window]) / window
-    centered: Floats = means if window % 2 else (means[:, 1:] + means[:, :-1]) / 2
-    return centered
+    return means if window % 2 else (means[:, 1:] + means[:, :-1]) / 2
 
 
 def _by_phase(values: Floats, phases: Indices, season_length: int) -> Floats:

@@ -89,8 +89,7 @@ class SeasonalNaive(FittedBaseline):
         targets = windows.context(self.context_length)[..., : self.n_targets]
         known = -self.places <= windows.lengths[:, None]
         rows = np.where(known, self.places, -1)
-        repeated: Array = np.take_along_axis(targets, rows[..., None] + self.context_length, axis=1)
-        return repeated
+        return np.take_along_axis(targets, rows[..., None] + self.context_length, axis=1)
 
     def state(self) -> State:
         """See :meth:`FittedBaseline.state`."""

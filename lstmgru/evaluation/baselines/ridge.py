@@ -33,8 +33,7 @@ class Ridge:
 
     def predict(self, inputs: npt.NDArray[np.floating]) -> _Float:
         """(examples, outputs) of (examples, width)."""
-        outputs: _Float = inputs @ self.coefficients + self.intercept
-        return outputs
+        return inputs @ self.coefficients + self.intercept
 
 
 def fit_ridge(blocks: Blocks, alphas: Sequence[float]) -> Ridge:

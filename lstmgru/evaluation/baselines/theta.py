@@ -47,8 +47,7 @@ class Theta(LocalBaseline):
         past, future = components[:, np.arange(series.shape[1]) % season], components[:, steps % season]
         adjusted = np.where(factor, series / np.where(factor, past, 1), series - past)
         forecast = dynamic_theta(adjusted, self.horizon)
-        seasonal: Floats = np.where(factor, forecast * future, forecast + future)
-        return seasonal
+        return np.where(factor, forecast * future, forecast + future)
 
 
 def dynamic_theta(series: Floats, horizon: int) -> Floats:

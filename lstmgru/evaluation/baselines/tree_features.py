@@ -198,8 +198,7 @@ def _mean(values: Floats) -> Floats:
     """(n, Y) means of the known values of (n, rows, Y); NaN without any."""
     known = np.isfinite(values)
     counts = known.sum(axis=1)
-    means: Floats = np.where(counts > 0, np.where(known, values, 0).sum(axis=1) / np.maximum(counts, 1), np.nan)
-    return means
+    return np.where(counts > 0, np.where(known, values, 0).sum(axis=1) / np.maximum(counts, 1), np.nan)
 
 
 def _frequent(counts: Indices) -> Indices:

@@ -223,8 +223,7 @@ def _draw_channels(generator: np.random.Generator, n_dilations: int, n_channels:
     most = np.log2(min(n_channels, _MOST_CHANNELS) + 1)
     sizes = (2 ** generator.uniform(0, most, (n_dilations, len(KERNELS)))).astype(np.int64)
     ranks = generator.random((*sizes.shape, n_channels)).argsort(axis=-1)
-    chosen: Flags = ranks < sizes[..., None]
-    return chosen
+    return ranks < sizes[..., None]
 
 
 def _quantiles(count: int) -> npt.NDArray[np.float64]:

@@ -93,8 +93,7 @@ class PredictedClasses:
     @property
     def certainty(self) -> Floats:
         """(k,) probabilities of the predicted classes."""
-        chosen: Floats = self.probabilities[np.arange(len(self.predicted)), self.predicted]
-        return chosen
+        return self.probabilities[np.arange(len(self.predicted)), self.predicted]
 
     @property
     def right(self) -> npt.NDArray[np.bool_]:
