@@ -229,6 +229,26 @@ def common_values(values: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def check_scaler(scaler: object, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse a scaler whose numbers are not of a model.
+
+    Args:
+        scaler: It holds means and scales.
+        shapes: The shape of each array, by name; scales end in ``scale``.
+
+    Raises:
+        SpecError: A shape is another one, a number is not finite, or a scale is not positive.
+    """
+    for name, shape in shapes.items():
+        array = getattr(scaler, name)
+        if array.shape != shape:
+            raise SpecError(f"{name} of the scaler must have the shape {shape} but has {array.shape}")
+        if not np.isfinite(array).all():
+            raise SpecError(f"{name} of the scaler must be finite numbers")
+        if name.endswith("scale") and not (array > 0).all():
+            raise SpecError("the scales of the scaler must be positive")
+
+
 def check_weights(members: Sequence[Member]) -> None:
     """Refuse members that are no blend.
 

@@ -19,9 +19,9 @@ from lstmgru.data.sequences.sequences import Indices, LabeledSequences
 from lstmgru.data.sequences.vocabulary import tokenize
 from lstmgru.errors import DataError, SpecError
 from lstmgru.evaluation.sequence_baselines import (
+    SEQUENCE_BASELINES,
     base,
     fit_sequence_baseline,
-    load_sequence_baseline,
     ridge,
     sequence_baseline_names,
 )
@@ -87,14 +87,14 @@ def test_outputs_are_probabilities_or_numbers_and_stay_so_in_json_and_arrays(
     assert fitted.predict(asked.part(0, 0)).shape == (0, task.n_outputs)
     values, arrays = fitted.state()
     save_file(arrays, tmp_path / "arrays")
-    loaded = load_sequence_baseline(name, json.loads(json.dumps(values)), load_file(tmp_path / "arrays"))
+    loaded = SEQUENCE_BASELINES[name].from_state(json.loads(json.dumps(values)), load_file(tmp_path / "arrays"))
     assert np.array_equal(loaded.predict(asked), outputs)
     assert (loaded.name, loaded.n_parameters) == (name, fitted.n_parameters)
 
 
 def test_an_unknown_baseline_is_an_error() -> None:
     with pytest.raises(SpecError, match=r"baseline must be one of .* but got 'rigde'; did you mean 'ridge'"):
-        load_sequence_baseline("rigde", {}, {})
+        fit_sequence_baseline("rigde", EQUAL, split_of(EQUAL).train, CLASSES)
 
 
 @each_row(("name", "data", "task"), EVERY)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from lstmgru.bundle.members import NETWORK, BaselineMember, NetworkMember, common_values, stored_baseline
+from lstmgru.bundle.members import NETWORK, BaselineMember, NetworkMember, check_scaler, common_values, stored_baseline
 from lstmgru.data.forecasting.arrays import WindowArrays
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.errors import SpecError
@@ -166,14 +166,7 @@ def _check_scaler(scaler: Scaler, model: ModelSpec, inputs: InputSpec) -> None:
     """Refuse a scaler that does not belong to the model."""
     by_series = model.normalization in ("series", "last") and inputs.n_series > 1
     channels, static = (inputs.n_series if by_series else 1, inputs.n_inputs), (inputs.n_static,)
-    for name, shape in {"mean": channels, "scale": channels, "static_mean": static, "static_scale": static}.items():
-        array = getattr(scaler, name)
-        if array.shape != shape:
-            raise SpecError(f"{name} of the scaler must have the shape {shape} but has {array.shape}")
-        if not np.isfinite(array).all():
-            raise SpecError(f"{name} of the scaler must be finite numbers")
-    if not ((scaler.scale > 0).all() and (scaler.static_scale > 0).all()):
-        raise SpecError("the scales of the scaler must be positive")
+    check_scaler(scaler, {"mean": channels, "scale": channels, "static_mean": static, "static_scale": static})
     codes = [(scaler.mean[:, channel], scaler.scale[:, channel]) for channel, _ in inputs.categories]
     codes += [(scaler.static_mean[[place]], scaler.static_scale[[place]]) for place, _ in inputs.static_categories]
     if any((mean != 0).any() or (scale != 1).any() for mean, scale in codes):

@@ -12,6 +12,7 @@ import pandas as pd
 from lstmgru.bundle.files import free_name, shortest_decimals
 from lstmgru.data.tables.frequency import parse_frequency
 from lstmgru.data.tables.grid import times_at
+from lstmgru.data.tables.timestamps import local_times
 from lstmgru.errors import DataError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def forecast_frame(model: ForecastModel, context: ForecastContext, arrays: Seque
     _, horizon, n_targets = forecast.shape
     schema = model.schema
     values: list[Any] = [] if schema.id is None else [np.repeat(context.ids, horizon * n_targets).tolist()]
-    values.append(_local_times(context.times.ravel(), context.timezone).repeat(n_targets))
+    values.append(local_times(context.times.ravel(), context.timezone).repeat(n_targets))
     values.append(list(schema.targets) * (len(context) * horizon))
     values.append(forecast.ravel())
     for level in model.levels:
@@ -105,7 +106,7 @@ def attention_frame(
     taken = {*columns, model.schema.time}
     columns |= {free_name(name, taken): column(values, 2) for name, values in steps.items()}
     when = np.broadcast_to(times[:, None, None], shape)[kept]
-    columns[model.schema.time] = _local_times(when, context.timezone)
+    columns[model.schema.time] = local_times(when, context.timezone)
     columns[free_name("weight", columns)] = weights[kept]
     return pd.DataFrame(columns)
 
@@ -149,7 +150,7 @@ def example_frame(
     columns: dict[str, Any] = {}
     if schema.id is not None:
         columns[schema.id] = [panel.ids[series]] * rows
-    columns[schema.time] = _local_times(panel.times[start:end], panel.timezone)
+    columns[schema.time] = local_times(panel.times[start:end], panel.timezone)
     for index, column in enumerate(schema.value_columns):
         columns[column] = _raw_values(panel, column, panel.values[start:end, index])
         if column not in schema.future_covariates:
@@ -165,14 +166,3 @@ def _raw_values(panel: SeriesPanel, column: str, values: npt.NDArray[np.float32]
     if names is not None:
         return [names[int(code) - 1] for code in values]
     return shortest_decimals(values)
-
-
-def _local_times(times: npt.NDArray[Any], timezone: str | None) -> pd.Index[Any]:
-    """Times as in a raw table: steps, or dates in their own time zone.
-
-    Args:
-        times: (rows,) ``int64``, or ``datetime64[ns]``, in UTC if there is a time zone.
-        timezone: Name of the time zone.
-    """
-    index = pd.Index(times)
-    return index.tz_localize("UTC").tz_convert(timezone) if isinstance(index, pd.DatetimeIndex) and timezone else index

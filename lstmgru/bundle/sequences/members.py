@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from lstmgru.bundle.members import NETWORK, BaselineMember, NetworkMember, common_values, stored_baseline
+from lstmgru.bundle.members import NETWORK, BaselineMember, NetworkMember, check_scaler, common_values, stored_baseline
 from lstmgru.bundle.sequences.vocabularies import CODES, vocabulary_at
-from lstmgru.data.sequences.encoding import ChannelScaler, Encoding
+from lstmgru.data.sequences.encoding import Encoding
 from lstmgru.data.sequences.raw import RawSequences
 from lstmgru.data.sequences.sequences import SequenceSchema
 from lstmgru.data.sequences.vocabulary import Vocabulary
@@ -158,7 +158,9 @@ def check_member(member: SequenceNetworkMember, task: LabelSpec, schema: Sequenc
 def _check_encoding(encoding: Encoding, network: SequenceNetwork) -> None:
     """Refuse an encoding of other sequences or labels than the network's."""
     if network.spec.tokens is None:
-        _check_scaler(encoding.scaler, network.n_channels)
+        if encoding.scaler is None:
+            raise SpecError("the encoding of numeric sequences must have a scaler but has none")
+        check_scaler(encoding.scaler, dict.fromkeys(("mean", "scale"), (network.n_channels,)))
     else:
         _check_vocabulary(encoding.vocabulary, network)
     if not (math.isfinite(encoding.label_mean) and math.isfinite(encoding.label_scale) and encoding.label_scale > 0):
@@ -166,19 +168,6 @@ def _check_encoding(encoding: Encoding, network: SequenceNetwork) -> None:
             "label_mean and label_scale of the encoding must be finite and label_scale positive but are "
             f"{encoding.label_mean!r} and {encoding.label_scale!r}"
         )
-
-
-def _check_scaler(scaler: ChannelScaler | None, n_channels: int) -> None:
-    if scaler is None:
-        raise SpecError("the encoding of numeric sequences must have a scaler but has none")
-    for name in ("mean", "scale"):
-        array = getattr(scaler, name)
-        if array.shape != (n_channels,):
-            raise SpecError(f"{name} of the scaler must have the shape ({n_channels},) but has {array.shape}")
-        if not np.isfinite(array).all():
-            raise SpecError(f"{name} of the scaler must be finite numbers")
-    if not (scaler.scale > 0).all():
-        raise SpecError("the scales of the scaler must be positive")
 
 
 def _check_vocabulary(vocabulary: Vocabulary | None, network: SequenceNetwork) -> None:

@@ -64,6 +64,17 @@ def read_times(
     return _utc_nanoseconds(column, where)
 
 
+def local_times(times: npt.NDArray[Any], timezone: str | None) -> pd.Index[Any]:
+    """Times as in a raw table: steps, or dates in their own time zone.
+
+    Args:
+        times: (rows,) ``int64``, or ``datetime64[ns]``, in UTC if there is a time zone.
+        timezone: Name of the time zone.
+    """
+    index = pd.Index(times)
+    return index.tz_localize("UTC").tz_convert(timezone) if isinstance(index, pd.DatetimeIndex) and timezone else index
+
+
 def _steps(column: pd.Series, where: str) -> npt.NDArray[np.int64]:
     if int(column.max()) > np.iinfo(np.int64).max // 4 or int(column.min()) < np.iinfo(np.int64).min // 4:
         raise DataError(f"{where} holds a step too far from 0 ({column.max()}); count from a smaller number")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from lstmgru.data.sequences.sequences import Indices, LabeledSequences
 from lstmgru.errors import one_of
@@ -23,7 +20,6 @@ __all__ = [
     "SEQUENCE_BASELINES",
     "FittedSequenceBaseline",
     "fit_sequence_baseline",
-    "load_sequence_baseline",
     "sequence_baseline_names",
 ]
 
@@ -69,20 +65,3 @@ def fit_sequence_baseline(
     """
     one_of("baseline", name, list(SEQUENCE_BASELINES))
     return SEQUENCE_BASELINES[name].fit(sequences, train, task, limit)
-
-
-def load_sequence_baseline(
-    name: str, values: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]
-) -> FittedSequenceBaseline:
-    """The fitted baseline of a :meth:`~FittedSequenceBaseline.state`.
-
-    Args:
-        name: Its name.
-        values: The plain values.
-        arrays: The arrays.
-
-    Raises:
-        SpecError: There is no such baseline.
-    """
-    one_of("baseline", name, list(SEQUENCE_BASELINES))
-    return SEQUENCE_BASELINES[name].from_state(values, arrays)

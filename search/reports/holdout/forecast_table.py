@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from lstmgru.data.forecasting.series import SeriesPanel
     from lstmgru.data.forecasting.splits import Rows
+    from lstmgru.data.tables.timestamps import local_times
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -73,8 +74,8 @@ def forecast_table(
     columns: dict[str, Any] = {
         "series": panel.ids[series].repeat(len(names)),
         "target": list(names) * len(rows),
-        "cutoff": _local_times(panel, cutoffs[windows] - 1).repeat(len(names)),
-        "time": _local_times(panel, rows).repeat(len(names)),
+        "cutoff": local_times(panel.times[cutoffs[windows] - 1], panel.timezone).repeat(len(names)),
+        "time": local_times(panel.times[rows], panel.timezone).repeat(len(names)),
         "actual": flat(target, observed),
         "forecast": flat(forecast),
     }
@@ -130,13 +131,3 @@ def _rows_to_show(panel: SeriesPanel, cutoffs: Rows, horizon: int, history: int)
         before, end = window, cutoff + horizon
     windows, steps, rows = np.concatenate([np.empty((3, 0), np.int64), *parts], axis=1)
     return windows, steps, rows
-
-
-def _local_times(panel: SeriesPanel, rows: Rows) -> pd.Index[Any]:
-    """(rows,) steps, or dates in the time zone of the user's table."""
-    import pandas as pd
-
-    times: pd.Index[Any] = pd.Index(panel.times[rows])
-    if isinstance(times, pd.DatetimeIndex) and panel.timezone:
-        times = times.tz_localize("UTC").tz_convert(panel.timezone)
-    return times

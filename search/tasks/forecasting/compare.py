@@ -58,19 +58,7 @@ def score_seed(data: ForecastData, holdout: Split, fitted: FitResult) -> dict[st
 def score_compared_baseline(
     data: ForecastData, holdout: Split, name: str, calibration: dict[str, Any] | None, limit: TimeLimit
 ) -> BaselineScores:
-    """A baseline on the holdout.
-
-    Args:
-        data: Of the study, and the holdout, too.
-        holdout: The split that is scored.
-        name: Of the baseline.
-        calibration: Of its intervals on the folds, as plain values; ``None``: it has none.
-        limit: Of the time.
-
-    Raises:
-        BaselineTooSlow: It takes longer.
-        DataError: It cannot be fitted.
-    """
+    """A baseline on the holdout, see :attr:`~search.tasks.base.Task.score_compared_baseline`."""
     from lstmgru.evaluation.baselines import forecaster
     from lstmgru.evaluation.intervals import Calibration
 

@@ -71,19 +71,7 @@ def score_seed(data: SequenceData, holdout: SequenceSplit, fitted: SequenceFitRe
 def score_compared_baseline(
     data: SequenceData, holdout: SequenceSplit, name: str, calibration: dict[str, Any] | None, limit: TimeLimit
 ) -> BaselineScores:
-    """A baseline on the holdout.
-
-    Args:
-        data: Of the study, and the holdout, too.
-        holdout: The split that is scored.
-        name: Of the baseline.
-        calibration: Ignored: labels have no intervals.
-        limit: Of the time.
-
-    Raises:
-        BaselineTooSlow: It takes longer.
-        DataError: It cannot be fitted.
-    """
+    """A baseline on the holdout, see :attr:`~search.tasks.base.Task.score_compared_baseline`, without a calibration."""
     from lstmgru.data.sequences.raw import RawSequences
 
     del calibration
