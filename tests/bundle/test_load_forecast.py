@@ -200,7 +200,7 @@ PICKLE = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R."
         (edit("calibration", to=None), "lacks 'calibration'"),
         (edit("calibration", "offsets", to=[1.0]), "holds an invalid value"),
         (edit("calibration", "offsets", to=["x"] * 6), "holds an invalid value"),
-        (edit("calibration", "offsets", to=[float("inf")] * 6), "offsets of the calibration must not be infinite"),
+        (edit("calibration", "offsets", to=[float("inf")] * 6), "offsets must be numbers of single precision"),
         (edit("calibration", "shape", to=[2, 1, 3]), r"must be of \(3, 1\) steps and targets but are of \(1, 3\)"),
         (edit("calibration", "season_length", to=0), "season_length of the calibration must be at least 1 but is 0"),
         (

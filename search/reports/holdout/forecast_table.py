@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from lstmgru.data.forecasting.series import SeriesPanel
     from lstmgru.data.forecasting.splits import Rows
-    from lstmgru.data.tables.timestamps import local_times
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -58,6 +57,8 @@ def forecast_table(
         that are unknown or were imputed are NaN.
     """
     import pandas as pd
+
+    from lstmgru.data.tables.timestamps import local_times
 
     horizon = forecast.shape[1]
     windows, steps, rows = _rows_to_show(panel, cutoffs, horizon, 3 * horizon if history is None else history)
