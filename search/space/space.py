@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from lstmgru.specs import LayerSpec, RecurrentSpec, Stack, TrainSpec
+from lstmgru.specs import MERGES, OPTIMIZERS, POOLINGS, SCHEDULES, LayerSpec, RecurrentSpec, Stack, TrainSpec
 from search.config.space_values import Choices, FloatRange, IntRange
 
 if TYPE_CHECKING:
@@ -85,6 +85,24 @@ class SearchSpace:
     def replacing(self, **values: Values) -> Self:
         """The space with other values of some keys."""
         return type(self)(self.kind, **{**self._values, **values})
+
+    def with_every_architecture(self) -> Self:
+        """The space with all there is for the networks of any task: stacks, layers, pooling and optimization."""
+        return self.replacing(
+            n_branches=IntRange(low=1, high=3),
+            n_layers=IntRange(low=1, high=4),
+            hidden_size=IntRange(low=8, high=256, log=True),
+            bidirectional=Choices((False, True)),
+            merge=Choices(MERGES),
+            residual=Choices((False, True)),
+            layer_norm=Choices((False, True)),
+            convolution=Choices((0, 3, 5, 7)),
+            pooling=Choices(POOLINGS),
+            n_heads=Choices((2, 4, 8)),
+            recurrent_dropout=FloatRange(low=0.0, high=0.5),
+            optimizer=Choices(OPTIMIZERS),
+            schedule=Choices(SCHEDULES),
+        )
 
     def suggest(self, trial: BaseTrial) -> tuple[RecurrentSpec, Settings]:
         """Suggest a candidate; with a :class:`optuna.trial.FixedTrial`, the candidate of given parameters."""

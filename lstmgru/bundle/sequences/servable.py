@@ -105,21 +105,13 @@ class BlendedLabeler(Servable):
         Returns:
             The tensors of :attr:`output_shapes`.
         """
-        return self.decode(self.blend(lengths, values, tokens, characters, character_lengths))
+        blended = self.blend(
+            lengths=lengths, values=values, tokens=tokens, characters=characters, character_lengths=character_lengths
+        )
+        return self.decode(blended)
 
-    def blend(
-        self,
-        lengths: Tensor,
-        values: Tensor | None = None,
-        tokens: Tensor | None = None,
-        characters: Tensor | None = None,
-        character_lengths: Tensor | None = None,
-    ) -> Tensor:
-        """(B, O) the weighted sum of the networks' probabilities or numbers; see :meth:`forward`."""
-        given = {
-            "values": values, "tokens": tokens, "lengths": lengths, "characters": characters,
-            "character_lengths": character_lengths,
-        }  # fmt: skip
+    def blend(self, **given: Tensor | None) -> Tensor:
+        """(B, O) the weighted sum of the networks' probabilities or numbers, of the arguments of :meth:`forward`."""
         outputs = []
         for weight, member in zip(self.weights, self.parts, strict=True):
             read, its_lengths = (given[name] for name in self.sources[member.tokens])

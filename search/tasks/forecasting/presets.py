@@ -9,11 +9,7 @@ from lstmgru.evaluation.metrics import find_metric
 from lstmgru.specs import (
     CHANNELS,
     DECODERS,
-    MERGES,
     NORMALIZATIONS,
-    OPTIMIZERS,
-    POOLINGS,
-    SCHEDULES,
     TRANSFORMS,
     ForecastSpec,
 )
@@ -81,24 +77,11 @@ PRESETS: dict[str, SearchSpace] = {
         weight_decay=Choices((1e-4,)),
     ),
     "standard": _STANDARD,
-    "full": _STANDARD.replacing(
-        n_branches=IntRange(low=1, high=3),
-        n_layers=IntRange(low=1, high=4),
-        hidden_size=IntRange(low=8, high=256, log=True),
-        bidirectional=Choices((False, True)),
-        merge=Choices(MERGES),
-        residual=Choices((False, True)),
-        layer_norm=Choices((False, True)),
-        convolution=Choices((0, 3, 5, 7)),
-        pooling=Choices(POOLINGS),
-        n_heads=Choices((2, 4, 8)),
+    "full": _STANDARD.with_every_architecture().replacing(
         decoder=Choices(DECODERS),
         normalization=Choices(NORMALIZATIONS),
         series_embedding=_OPEN,
-        recurrent_dropout=FloatRange(low=0.0, high=0.5),
         input_noise=FloatRange(low=0.0, high=0.3),
-        optimizer=Choices(OPTIMIZERS),
-        schedule=Choices(SCHEDULES),
         batch_size=Choices((32, 64, 128, 256)),
     ),
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.evaluation.metrics import find_metric
-from lstmgru.specs import HEADS, MERGES, OPTIMIZERS, POOLINGS, SCHEDULES, SEQUENCE_NORMALIZATIONS, TOKENS, LabelSpec
+from lstmgru.specs import HEADS, SEQUENCE_NORMALIZATIONS, TOKENS, LabelSpec
 from search.config.space_config import sampler_problems
 from search.config.space_values import Choices, FloatRange, IntRange
 from search.errors import Problem, StudyFileError
@@ -137,23 +137,10 @@ def _small(space: SearchSpace) -> SearchSpace:
 
 def _full(space: SearchSpace) -> SearchSpace:
     """Everything that there is."""
-    return space.replacing(
-        n_branches=IntRange(low=1, high=3),
-        n_layers=IntRange(low=1, high=4),
-        hidden_size=IntRange(low=8, high=256, log=True),
-        bidirectional=Choices((False, True)),
-        merge=Choices(MERGES),
-        residual=Choices((False, True)),
-        layer_norm=Choices((False, True)),
-        convolution=Choices((0, 3, 5, 7)),
+    return space.with_every_architecture().replacing(
         fcn_filters=Choices((0, 32, 64, 128)),
-        pooling=Choices(POOLINGS),
-        n_heads=Choices((2, 4, 8)),
         dropout=FloatRange(low=0.0, high=0.6),
-        recurrent_dropout=FloatRange(low=0.0, high=0.5),
-        optimizer=Choices(OPTIMIZERS),
         learning_rate=FloatRange(low=5e-4, high=2e-2, log=True),
-        schedule=Choices(SCHEDULES),
         weight_decay=FloatRange(low=1e-6, high=1e-1, log=True),
         head=Choices(HEADS),
     )
