@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -110,14 +110,14 @@ class FittedBaseline(ABC):
             BaselineTooSlow: The time limit is exceeded.
         """
 
-    @abstractmethod
     def state(self) -> State:
-        """Everything that was learned, as plain values and arrays."""
+        """Everything that was learned, as plain values and arrays; by default the fields of a data class as values."""
+        return asdict(self), {}  # type: ignore[call-overload]
 
     @classmethod
-    @abstractmethod
     def from_state(cls, values: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
         """The baseline whose :meth:`state` this is."""
+        return cls(**values)
 
     def module(self) -> nn.Module | None:
         """The same function as a torch module, in single precision; ``None`` if there is none.

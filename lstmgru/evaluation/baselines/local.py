@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Self
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from lstmgru.data.forecasting.arrays import WindowArrays
-from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline, State
+from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline
 from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
 Floats = npt.NDArray[np.float64]
@@ -70,15 +70,6 @@ class LocalBaseline(FittedBaseline):
     @abstractmethod
     def forecast(self, series: Floats) -> Floats:
         """(n, H) forecasts of (n, length) series, each by itself; the length is at least 1."""
-
-    def state(self) -> State:
-        """See :meth:`FittedBaseline.state`."""
-        return asdict(self), {}
-
-    @classmethod
-    def from_state(cls, values: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
-        """See :meth:`FittedBaseline.from_state`."""
-        return cls(**values)
 
 
 def _groups(lengths: Indices, season_length: int, context_length: int) -> Iterator[tuple[Indices, int]]:

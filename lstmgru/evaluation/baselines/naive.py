@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from lstmgru.data.forecasting.arrays import WindowArrays
-from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline, State
+from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline
 from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
 if TYPE_CHECKING:
@@ -40,15 +39,6 @@ class Naive(FittedBaseline):
         """See :meth:`FittedBaseline.predict`."""
         last = windows.context(1)[..., : self.n_targets]
         return np.repeat(last, self.horizon, axis=1)
-
-    def state(self) -> State:
-        """See :meth:`FittedBaseline.state`."""
-        return asdict(self), {}
-
-    @classmethod
-    def from_state(cls, values: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
-        """See :meth:`FittedBaseline.from_state`."""
-        return cls(**values)
 
     def module(self) -> nn.Module:
         """See :meth:`FittedBaseline.module`."""
@@ -90,15 +80,6 @@ class SeasonalNaive(FittedBaseline):
         known = -self.places <= windows.lengths[:, None]
         rows = np.where(known, self.places, -1)
         return np.take_along_axis(targets, rows[..., None] + self.context_length, axis=1)
-
-    def state(self) -> State:
-        """See :meth:`FittedBaseline.state`."""
-        return asdict(self), {}
-
-    @classmethod
-    def from_state(cls, values: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
-        """See :meth:`FittedBaseline.from_state`."""
-        return cls(**values)
 
     def module(self) -> nn.Module:
         """See :meth:`FittedBaseline.module`."""
