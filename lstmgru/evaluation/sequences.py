@@ -122,6 +122,18 @@ class SequenceEvaluation:
 
         return paired_bootstrap(difference, self.units, self.kind_of_units)
 
+    def interval(self, metric: str, outputs: Array) -> Interval:
+        """The score of a method with its 95 % interval, from a bootstrap over the units.
+
+        Args:
+            metric: Its name.
+            outputs: As of :meth:`score`.
+        """
+        found = find_metric(metric, self.task.task)
+        return paired_bootstrap(
+            lambda drawn: self._score(found, self.labels[drawn], outputs[drawn]), self.units, self.kind_of_units
+        )
+
     @property
     def units(self) -> Indices:
         """(k,) the unit of each sequence: its group, or the sequence itself without groups."""

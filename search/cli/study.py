@@ -41,6 +41,7 @@ def report(
             "--output", metavar="FILE", help="HTML file to write.", show_default="studies/<name>.report/report.html"
         ),
     ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
 ) -> None:
     """Write a self-contained HTML report of a study, also while it is running.
 
@@ -57,6 +58,11 @@ def report(
     record = load_record(study, folder)
     path = write_report(record.study, folder, find_task(record.task).pages, output)
     print(f"report written to {short_path(path)}")
+    if open_:
+        import webbrowser
+
+        if not webbrowser.open(path.resolve().as_uri()):
+            print("note: no browser was found; open the file yourself", file=sys.stderr)
 
 
 def export(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from search.config.objectives import Goal, measure_text
+from search.reports.charts.scales import fixed
 from search.reports.formatting import counted, number
 from search.study.records import STATE_WORDS, StudyRecord
 
@@ -134,20 +135,25 @@ class Column:
     is_text: bool = False
 
 
-def leaderboard_columns(goal: Goal, *, blended: bool = False) -> tuple[Column, ...]:
+def leaderboard_columns(goal: Goal, *, blended: bool = False, decimals: int | None = None) -> tuple[Column, ...]:
     """The columns for a goal; measured times are shown if they are objectives or bounds.
 
     Args:
         goal: Of the study.
         blended: Whether to show the weights of the members of a blend.
+        decimals: Of the scores; ``None``: four significant digits.
     """
+
+    def score(value: float | None) -> str:
+        return number(value) if decimals is None or value is None else fixed(value, decimals)
+
     judged = {*goal.objectives, *(bound.name for bound in goal.bounds)}
     shown = (
         (Column("model", _model, is_text=True), True),
         (Column("trial", lambda row: "" if row.trial is None else str(row.trial)), True),
         (Column("weight", lambda row: "" if row.weight is None else f"{row.weight:.0%}"), blended),
-        (Column("folds", lambda row: number(row.folds)), True),
-        (Column("holdout", lambda row: number(row.holdout)), True),
+        (Column("folds", lambda row: score(row.folds)), True),
+        (Column("holdout", lambda row: score(row.holdout)), True),
         (Column("parameters", lambda row: "" if row.n_parameters is None else f"{row.n_parameters:,}"), True),
         (Column("latency", _latency), "latency" in judged),
         (Column("training", lambda row: _seconds(row.train_seconds)), "train_seconds" in judged),

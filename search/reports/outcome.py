@@ -1,25 +1,22 @@
-"""The outcome of a study: progress, verdict, leaderboard, failures, and the best architecture."""
+"""The outcome of a study: progress, metrics on the holdout, leaderboard, and failures."""
 
 from __future__ import annotations
 
-import html
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lstmgru.errors import SpecError, shorten
-from search.reports.charts.scales import decimals_of, fixed
-from search.reports.diagram.draw import network_svg
+from lstmgru.errors import shorten
+from search.reports.charts.chart import dot_strip
+from search.reports.charts.scales import Axis, decimals_of, fixed
 from search.reports.formatting import better, counted, metric_label
 from search.reports.leaderboard import Row, is_blended, leaderboard, leaderboard_columns
-from search.reports.page import Line, details, paragraph, table
-from search.reports.task_pages import candidate
-from search.study.records import HoldoutRecord, StudyRecord, TrialRecord
+from search.reports.page import Html, Line, cut, details, paragraph, table
+from search.study.records import STATE_WORDS, HoldoutRecord, StudyRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from search.reports.task_pages import TaskPages
-    from search.space.space import Model, Settings
 
 _SHOWN_TRIALS = 15
 _SHOWN_NUMBERS = 10
@@ -43,19 +40,10 @@ def status(study: StudyRecord) -> str:
     return paragraph(*sentences)
 
 
-def verdict(study: StudyRecord, pages: TaskPages) -> str:
-    """The verdict and all metrics on the holdout, as HTML."""
+def holdout_scores(study: StudyRecord, pages: TaskPages) -> str:
+    """All metrics on the holdout, as HTML; empty before it is scored."""
     holdout = study.holdout
-    if holdout is None:
-        return paragraph("There is no verdict yet: the holdout is scored once, after the search.")
-    again: list[str] = []
-    if holdout.looks > 1:
-        again.append(
-            f"The holdout has been scored for {holdout.looks} models of this study, so it is no longer fully "
-            "untouched by the search."
-        )
-    boxed = f'<p class="verdict">{html.escape(holdout.verdict)}</p>\n'
-    return boxed + paragraph(*again) + _metrics(study, holdout, pages.holdout_metrics(holdout))
+    return "" if holdout is None else _metrics(study, holdout, pages.holdout_metrics(holdout))
 
 
 def _metrics(study: StudyRecord, holdout: HoldoutRecord, beside: str) -> str:
@@ -69,11 +57,20 @@ def _metrics(study: StudyRecord, holdout: HoldoutRecord, beside: str) -> str:
 
 
 def leaderboard_html(study: StudyRecord) -> str:
-    """Trials and baselines as HTML, best first; if there are many trials, the worst are folded away."""
+    """Trials and baselines as HTML, best first; the worst of many trials and the pruned ones are folded away."""
     rows = leaderboard(study)
     if not rows:
         return paragraph("No trial is complete, and the baselines are not scored yet.")
-    columns = leaderboard_columns(study.goal, blended=is_blended(study))
+    decimals = decimals_of([row.folds if row.folds is not None else row.holdout for row in rows])
+    columns = leaderboard_columns(study.goal, blended=is_blended(study), decimals=decimals)
+    folds = _fold_dots(study)
+    at = next(place for place, column in enumerate(columns) if column.name == "folds") + 2
+
+    def line(rank: str, row: Row, mark: str) -> Line:
+        cells = [rank, *(column.cell(row) for column in columns)]
+        cells[at:at] = [folds.get(row.trial, "")] if folds else []
+        return Line(tuple(cells), mark)
+
     shown: list[Line] = []
     hidden: list[Line] = []
     trials = 0
@@ -81,9 +78,10 @@ def leaderboard_html(study: StudyRecord) -> str:
         trials += row.trial is not None
         marked = (row.pareto and not study.goal.single) or row.weight is not None
         folded = row.trial is not None and trials > _SHOWN_TRIALS and not marked
-        line = Line((str(rank), *(column.cell(row) for column in columns)), _mark(row))
-        (hidden if folded else shown).append(line)
-    head = ("#", *(column.name for column in columns))
+        (hidden if folded else shown).append(line(str(rank), row, _mark(row)))
+    pruned = [line("", row, "pruned") for row in _unfinished(study, {row.trial for row in rows})]
+    head = ["#", *(column.name for column in columns)]
+    head[at:at] = ["each fold"] if folds else []
     numbers = ("#", *(column.name for column in columns if not column.is_text))
     text = paragraph(
         f"Scores are {metric_label(study.metric)}, {better(study)}: the mean over the folds, and for the "
@@ -91,10 +89,40 @@ def leaderboard_html(study: StudyRecord) -> str:
         *_blend(study),
         *_goal(study),
     )
-    main = table(head, shown, numbers=numbers)
-    if not hidden:
-        return text + main
-    return text + main + details(f"{len(hidden):,} more", table(head, hidden, numbers=numbers))
+    parts = [text, table(head, shown, numbers=numbers, sort="leaderboard")]
+    ended = ", ".join(each for each in study.counted_states if each.endswith((" pruned", " stopped")))
+    for lines, words in ((hidden, f"{len(hidden):,} more"), (pruned, ended)):
+        if lines:
+            parts.append(details(words, table(head, lines, numbers=numbers, sort=words)))
+    return "".join(parts)
+
+
+def _fold_dots(study: StudyRecord) -> dict[int | None, Html]:
+    """The scores of each fold as dots on an axis that all trials share, by trial."""
+    scores = {trial.number: trial.fold_scores for trial in study.trials if trial.fold_scores}
+    if max(map(len, scores.values()), default=0) < 2:
+        return {}
+    seen = cut([each for found in scores.values() for each in found], larger_is_better=study.direction == "maximize")
+    axis = Axis(span=seen.span).fitted([each for found in scores.values() for each in found])
+    return {number: Html(dot_strip(found, axis)) for number, found in scores.items()}
+
+
+def _unfinished(study: StudyRecord, listed: set[int | None]) -> Iterator[Row]:
+    """Pruned and stopped trials with the epoch that they reached, the longest first."""
+    ended = [trial for trial in study.trials if trial.state in ("PRUNED", "STOPPED") and trial.number not in listed]
+    for trial in sorted(ended, key=lambda trial: -(trial.epochs or len(trial.curve))):
+        last = trial.curve[-1] if trial.curve else None
+        reached = f" in epoch {last.epoch} of fold {last.fold}" if last else ""
+        yield Row(
+            name=f"{trial.layers or '?'} ({STATE_WORDS[trial.state]}{reached})",
+            trial=trial.number,
+            folds=trial.value,
+            n_parameters=trial.n_parameters,
+            seconds=trial.seconds,
+            latency=trial.latency,
+            train_seconds=trial.train_seconds,
+            broken=tuple(study.broken(trial)),
+        )
 
 
 def _exported(study: StudyRecord) -> str:
@@ -145,69 +173,3 @@ def failures(study: StudyRecord) -> str:
     ordered = sorted(by_reason.items(), key=lambda item: -len(item[1]))
     lines = [Line((reason, str(len(numbers)), shorten(numbers, _SHOWN_NUMBERS))) for reason, numbers in ordered]
     return "<h3>Failed trials</h3>\n" + table(("reason", "trials", "numbers"), lines, numbers=("trials",))
-
-
-def best_html(study: StudyRecord, identity: Mapping[str, Any], pages: TaskPages) -> str:
-    """The diagram and the settings of the best architecture, as HTML.
-
-    Args:
-        study: The study; the winner is shown once the holdout is scored, before that the best trial so far.
-        identity: The study's attribute ``identity``.
-        pages: The task's parts of the report.
-    """
-    best = _best(study)
-    if best is None:
-        none = "No complete trial satisfies the bounds" if study.complete else "No trial is complete yet"
-        return paragraph(f"{none}, so there is no best architecture.")
-    try:
-        model, settings = candidate(pages.search_space(identity), best.params)
-        drawn = f'<div class="scroll">{network_svg(pages.network(model, study), model.architecture)}</div>'
-        network, training = _used_settings(model, settings, pages)
-    except SpecError as error:
-        drawn = paragraph(f"It cannot be drawn: {error}.")
-        network, training = best.params, {}
-    tables = (_settings("network", network), _settings("training", {**training, **_facts(best)}))
-    return (
-        f"<p>Trial {best.number}: <strong>{html.escape(best.layers or 'not recorded')}</strong></p>\n"
-        f'<div class="beside">{drawn}\n{"".join(tables)}</div>\n'
-    )
-
-
-def _best(study: StudyRecord) -> TrialRecord | None:
-    """The trial whose model was scored on the holdout; before that, the best complete one."""
-    if study.holdout is not None:
-        return next((trial for trial in study.trials if trial.number == study.holdout.trial), None)
-    return study.best
-
-
-def _used_settings(model: Model, settings: Settings, pages: TaskPages) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings of the network and of its training that have an effect."""
-    unused = set(pages.unused_settings(model, settings))
-    unused |= {"merge"} if len(model.branches) == 1 else set()
-    unused |= {"n_heads"} if model.pooling != "multihead" else set()
-    network, training = (
-        {name: value for name, value in values.items() if name not in unused}
-        for values in (model.to_dict(), vars(settings))
-    )
-    return network, training
-
-
-def _facts(trial: TrialRecord) -> dict[str, Any]:
-    facts = {
-        "parameters": None if trial.n_parameters is None else f"{trial.n_parameters:,}",
-        "epochs, all folds": trial.epochs,
-        "seconds": trial.seconds,
-        **{f"score of fold {fold}": score for fold, score in enumerate(trial.fold_scores, start=1)},
-    }
-    return {name: fact for name, fact in facts.items() if fact is not None}
-
-
-def _settings(title: str, values: Mapping[str, Any]) -> str:
-    lines = [Line((name.replace("_", " "), _value(value))) for name, value in values.items()]
-    return f"<div>{table((title, ''), lines)}</div>" if lines else ""
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -74,15 +74,23 @@ def preformatted(text: str) -> str:
     return f"<pre>{html.escape(text)}</pre>"
 
 
+class Html(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Line:
-    """A row of a table: its cells, as text, and its mark (``winner``, ``baseline``, ``outside``)."""
+    """A row of a table: its cells, text or HTML, and its mark (``winner``, ``baseline``, ``pruned``, ``outside``)."""
 
     cells: tuple[str, ...]
     mark: str = ""
 
 
-def table(head: Sequence[str], lines: Sequence[Line], *, numbers: Sequence[str] = (), compact: bool = False) -> str:
+def table(
+    head: Sequence[str], lines: Sequence[Line], *, numbers: Sequence[str] = (), compact: bool = False, sort: str = ""
+) -> str:
     """A table as HTML, with every text escaped.
 
     Args:
@@ -90,17 +98,24 @@ def table(head: Sequence[str], lines: Sequence[Line], *, numbers: Sequence[str] 
         lines: Rows, their cells in the order of the columns.
         numbers: Names of the columns that hold numbers.
         compact: Whether columns of short words may be narrow.
+        sort: What the rows are, if the script may sort and filter them.
     """
     kinds = [_class("number" if name in numbers else "") for name in head]
 
     def row(tag: str, cells: Sequence[str]) -> str:
-        return "".join(f"<{tag}{kind}>{html.escape(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
+        return "".join(f"<{tag}{kind}>{_escaped(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
 
+    looks = [*(["compact"] if compact else []), *(["sort"] if sort else [])]
+    title = f' data-title="{html.escape(sort)}"' if sort else ""
     body = "\n".join(f"<tr{_class(line.mark)}>{row('td', line.cells)}</tr>" for line in lines)
     return (
-        f'<div class="scroll"><table{_class("compact" if compact else "")}>\n'
+        f'<div class="scroll" tabindex="0"><table{_class(" ".join(looks))}{title}>\n'
         f"<thead><tr>{row('th', head)}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>\n"
     )
+
+
+def _escaped(text: str) -> str:
+    return text if isinstance(text, Html) else html.escape(text)
 
 
 def _class(name: str) -> str:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from lstmgru.data.tables.writers import write_text
 from lstmgru.errors import DataError
 from search.errors import StudyNotFound
+from search.reports.architecture import best_html
+from search.reports.first_screen import badge, standing_html, tiles, use_html
 from search.reports.origin import origin_html
-from search.reports.outcome import best_html, failures, leaderboard_html, status, verdict
-from search.reports.page import html_page, paragraph
-from search.reports.search.section import search_html
+from search.reports.outcome import failures, holdout_scores, leaderboard_html, status
+from search.reports.page import details, html_page, paragraph
+from search.reports.search.section import front_html, search_html
 from search.study.paths import REPORT_PAGE, StudyPaths, report_path
 from search.study.records import StudyRecord
 
@@ -36,18 +38,23 @@ def report_html(study: StudyRecord, optuna_study: Study, pages: TaskPages) -> st
     with warnings.catch_warnings():
         # Optuna warns of experimental features and of few trials; the page itself says what few trials mean.
         warnings.simplefilter("ignore")
+        front = front_html(study, optuna_study)
         sections = {
+            **({"Pareto front": front} if front else {}),
             "Leaderboard": leaderboard_html(study) + failures(study),
-            "Best architecture": best_html(study, attributes.get("identity", {}), pages),
-            f"Holdout {pages.outputs}": _holdout(study, pages),
+            f"Holdout {pages.outputs}": holdout_scores(study, pages) + _holdout(study, pages),
             "Search": search_html(study, optuna_study, written.replace(tzinfo=None)),
-            "Setup": origin_html(study, attributes, written, pages),
+            "Best architecture": best_html(study, attributes.get("identity", {}), pages),
+            "Setup": details("Study, data, machine and versions", origin_html(study, attributes, written, pages)),
         }
     links = "".join(f'<a href="#{_anchor(title)}">{title}</a>' for title in sections)
     body = [
         paragraph(pages.summary(study), f"Written on {written:%Y-%m-%d at %H:%M %Z}."),
         f"<nav>{links}</nav>\n",
-        verdict(study, pages),
+        badge(study),
+        f'<div class="halves">{standing_html(study)}{_latest(study, pages)}</div>\n' if study.holdout else "",
+        tiles(study),
+        use_html(study),
         status(study),
         *(paragraph(f"Note: {note}.") for note in attributes.get("notes", ())),
         *(f'<h2 id="{_anchor(title)}">{title}</h2>\n{content}' for title, content in sections.items()),
@@ -80,6 +87,16 @@ def write_report(study: str, folder: Path, pages: TaskPages, output: Path | None
         output.parent.mkdir(exist_ok=True)
     write_text(output, page)
     return output
+
+
+def _latest(study: StudyRecord, pages: TaskPages) -> str:
+    """The latest outputs; nothing if the tables of the holdout cannot be read, which the holdout's section says."""
+    if study.bundle is None:
+        return ""
+    try:
+        return pages.latest(study, report_path(Path(study.bundle)))
+    except (FileNotFoundError, DataError):
+        return ""
 
 
 def _holdout(study: StudyRecord, pages: TaskPages) -> str:

@@ -56,6 +56,18 @@ class TaskPages(Protocol):
     def holdout_metrics(self, holdout: HoldoutRecord) -> str:
         """HTML beside the table of the metrics; empty if there is none."""
 
+    def latest(self, study: StudyRecord, folder: Path) -> str:
+        """The latest outputs of the model as HTML, for the first screen; empty if there is nothing to draw.
+
+        Args:
+            study: A study whose holdout was scored.
+            folder: Directory of the tables of the holdout.
+
+        Raises:
+            DataError: A file is not the expected table.
+            FileNotFoundError: A table does not exist.
+        """
+
     def holdout_section(self, study: StudyRecord, folder: Path) -> str:
         """The outputs for the holdout as HTML.
 

@@ -287,6 +287,8 @@ class Finalizer:
             beats_baselines=result.beats_baselines,
             intervals=result.intervals,
             looks=self._looks(),
+            score_interval=result.score_interval,
+            baseline_intervals=result.baseline_intervals,
         )
         unknown = BaselineRecord(None)
         scored = {

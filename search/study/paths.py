@@ -10,6 +10,7 @@ from search.config.types import COMPARISON_SUFFIX
 
 REPORT_PAGE = "report.html"
 FORECASTS_TABLE, FORECASTS_PAGE, ATTENTION_TABLE = "forecasts.csv", "forecasts.html", "attention.csv"
+NEXT_TABLE, SERIES_TABLE = "next.csv", "series.csv"
 PREDICTIONS_TABLE, CONFUSION_TABLE, CLASSES_TABLE = "predictions.csv", "confusion.csv", "classes.csv"
 COMPARISON_PAGE, COMPARISON_MARKDOWN, COMPARISON_JSON = "compare.html", "compare.md", "compare.json"
 """Names of the files in the report folder of a study."""

@@ -138,6 +138,9 @@ class HoldoutRecord:
         beats_baselines: Whether the paired interval of the differences excludes zero in favor of the winner.
         intervals: One for each level that the backtest was large enough for.
         looks: How often a model of this study was scored on the holdout; more than once weakens the verdict.
+        score_interval: 95 % interval of the score; ``None``: there are too few cases.
+        baseline_intervals: 95 % interval of each baseline's score around it, given the score of the model: as wide as
+            that of their paired difference, so that it contains the score of the model unless they differ.
     """
 
     trial: int | None
@@ -147,12 +150,22 @@ class HoldoutRecord:
     beats_baselines: bool
     intervals: tuple[IntervalRecord, ...] = ()
     looks: int = 1
+    score_interval: tuple[float, float] | None = None
+    baseline_intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The record that ``dataclasses.asdict`` wrote."""
         intervals = tuple(IntervalRecord(**interval) for interval in values.get("intervals", ()))
-        return cls(**{**values, "intervals": intervals})
+        own, others = values.get("score_interval"), values.get("baseline_intervals", {})
+        return cls(
+            **{
+                **values,
+                "intervals": intervals,
+                "score_interval": None if own is None else (own[0], own[1]),
+                "baseline_intervals": {name: (low, high) for name, (low, high) in others.items()},
+            }
+        )
 
 
 @dataclass(frozen=True)

@@ -195,6 +195,8 @@ class HoldoutScores:
         single: The study's metric of the best network alone; ``None``: there is none.
         baselines: The study's metric of every baseline, by name.
         difference: Interval of the difference between the errors of the blend and those of a baseline, given its name.
+        own: Interval of the errors or of the score of the blend itself.
+        squared: Whether both are intervals of squared errors, and the score is their root.
         outputs: Of the blend, as the task's tables hold them.
         calibration: Of the intervals of the blend, as plain values; ``None``: it has none.
         intervals: Coverage of the blend's prediction intervals.
@@ -205,7 +207,9 @@ class HoldoutScores:
     single: float | None
     baselines: dict[str, float]
     difference: Callable[[str], Interval]
+    own: Callable[[], Interval]
     outputs: Any
+    squared: bool = False
     calibration: dict[str, Any] | None = None
     intervals: tuple[IntervalRecord, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
@@ -223,6 +227,8 @@ class FinalResult:
         verdict: One sentence.
         beats_baselines: Whether the whole interval of the difference is on the blend's side.
         intervals: What the blend's prediction intervals cover.
+        score_interval: See :class:`~search.study.records.HoldoutRecord`.
+        baseline_intervals: Likewise.
         notes: What else a user should know, a sentence each.
     """
 
@@ -233,4 +239,6 @@ class FinalResult:
     verdict: str
     beats_baselines: bool
     intervals: tuple[IntervalRecord, ...]
+    score_interval: tuple[float, float] | None = None
+    baseline_intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from search.tasks import task_of
 from search.tasks.base import Task
 from search.tasks.data import Data, Model, SeedResult, Split
 from search.tasks.final import EndData, FinalJob, FinalResult, HoldoutScores, Recipe, Refitted
-from search.tasks.verdict import best_baseline, judge, of_baselines
+from search.tasks.verdict import around, best_baseline, judge, of_baselines
 
 if TYPE_CHECKING:
     from lstmgru.training.training import EpochResult, Trained
@@ -121,6 +121,8 @@ def finalize(
         verdict=verdict,
         beats_baselines=beats,
         intervals=scores.intervals,
+        score_interval=around(scores.metrics[job.data.metric], scores.own(), squared=scores.squared),
+        baseline_intervals=_baseline_intervals(scores),
         notes=(f"the model was exported without ONNX: {problem}",) if problem else (),
     )
 
@@ -131,6 +133,13 @@ def _folds_score(job: FinalJob[Any, Any, Any]) -> float:
     weights = dict(enumerate(job.weights))
     criterion: Criterion = job.data.criterion()
     return criterion.score(blended_folds(same_shapes(outputs), weights))
+
+
+def _baseline_intervals(scores: HoldoutScores) -> dict[str, tuple[float, float]]:
+    found = {
+        name: around(score, scores.difference(name), squared=scores.squared) for name, score in scores.baselines.items()
+    }
+    return {name: ends for name, ends in found.items() if ends is not None}
 
 
 def _verdict(job: FinalJob[Any, Any, Any], scores: HoldoutScores) -> tuple[str, bool]:

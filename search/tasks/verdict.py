@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from lstmgru.evaluation.metrics import find_metric
@@ -12,6 +13,25 @@ def best_baseline(metric: str, scores: dict[str, float]) -> str:
     """The name of the best of several scores."""
     choose = max if find_metric(metric).larger_is_better else min
     return choose(scores, key=scores.__getitem__)
+
+
+def around(score: float, interval: Interval, *, squared: bool = False) -> tuple[float, float] | None:
+    """An interval, moved to the place of a score.
+
+    Args:
+        score: On the holdout.
+        interval: Of errors, or of a difference of errors; it is symmetric.
+        squared: Whether it is one of squared errors, and the score is the root of their mean.
+
+    Returns:
+        Its ends; ``None`` with too few data.
+    """
+    half = interval.high - interval.mean
+    if interval.lacking:
+        return None
+    if squared:
+        return math.sqrt(max(0.0, score**2 - half)), math.sqrt(score**2 + half)
+    return score - half, score + half
 
 
 def judge(

@@ -13,7 +13,7 @@ from helpers.forecast_bundles import CONTEXT, HORIZON, bundle_of, model_of, pane
 from lstmgru.bundle import example_frame
 from lstmgru.errors import DataError
 from search.reports.charts.marks import Boxes
-from search.reports.holdout.forecasts import attention_chart, attention_charts, attention_table
+from search.reports.holdout.attention import attention_chart, attention_charts, attention_table
 
 
 def rows(*, parts: int, steps: int = 4) -> pd.DataFrame:

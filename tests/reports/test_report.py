@@ -33,7 +33,7 @@ from search.tracking.factory import sync_study
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 PAGES = find_task("forecast").pages
-SECTIONS = ["Leaderboard", "Best architecture", "Holdout forecasts", "Search", "Setup"]
+SECTIONS = ["Leaderboard", "Holdout forecasts", "Search", "Best architecture", "Setup"]
 FORECASTS = """\
 series,target,cutoff,time,actual,forecast,lower_80,upper_80
 shop,sales,2022-07-18,2022-07-18,20.5,,,
@@ -84,9 +84,9 @@ def test_a_finished_study_has_everything(tmp_path: Path) -> None:
     page = page_of(store, holdout=holdout(), bundle=exported(tmp_path))
 
     assert re.findall(r"<h2 id=.*?>(.*?)</h2>", page) == SECTIONS
-    assert '<p class="verdict">It wins.</p>' in page
+    assert '<p class="verdict good"><strong>Use this model</strong> It wins.</p>' in page
     assert page.count('class="diagram"') == 1
-    assert section(page, "Holdout forecasts").count('<figure class="chart"') == 1
+    assert section(page, "Holdout forecasts").count("<title>Forecasts and actual values of") == 1
     assert len(page.encode()) < 200_000
     said = text_of(page)
     assert "80 % 82.6 % 8.84 95 % 97.0 % 14.2" in said
@@ -407,7 +407,7 @@ def test_the_command_writes_the_page_beside_the_forecasts(run_folder: Path) -> N
     record = load_record("tiny", run_folder)
     assert record.holdout is not None
     assert record.holdout.verdict in page
-    assert section(page, "Holdout forecasts").count('<figure class="chart"') == 1
+    assert section(page, "Holdout forecasts").count("<title>Forecasts and actual values of") == 1
 
 
 @pytest.mark.slow
@@ -430,7 +430,7 @@ def test_the_folder_of_a_study_may_move(run_folder: Path, tmp_path: Path) -> Non
 
     page = write_report("tiny", moved, PAGES).read_text(encoding="utf-8")
 
-    assert section(page, "Holdout forecasts").count('<figure class="chart"') == 1
+    assert section(page, "Holdout forecasts").count("<title>Forecasts and actual values of") == 1
     assert "exported model" in section(page, "Setup")
 
 
@@ -475,6 +475,7 @@ def test_a_browser_draws_the_report_within_its_width(run_folder: Path, width: in
             assert box["x"] + box["width"] <= outer["x"] + outer["width"], text.text_content()
         page.get_by_role("link", name="Search", exact=True).click()
         assert page.evaluate("window.scrollY") > 500
+        page.get_by_text("Study, data, machine and versions").click()
         page.get_by_text("The study file, defaults filled in").click()
         page.get_by_text("context_length:").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") == width

@@ -17,7 +17,7 @@ from search.reports.charts.chart import Chart
 from search.reports.charts.marks import Dots, Line
 from search.reports.search.history import curves_chart, history_chart, objectives, pareto_chart
 from search.reports.search.parameters import alone_chart, together_chart
-from search.reports.search.section import search_html
+from search.reports.search.section import front_html, search_html
 from search.study.store import StudyStore
 
 # Of Optuna's, about what is experimental and about few trials.
@@ -301,7 +301,7 @@ def test_each_objective_is_drawn_against_the_score_and_over_time(tmp_path: Path,
         "Optimization history",
         *(f"Optimization history: {name}" for name in ("latency (s)", "parameters")[: count - 1]),
     ]
-    assert page.partition("<h3>Optimization")[0].count('<figure class="chart"') == count - 1
+    assert front_html(store.record(), store.study).count('<figure class="chart"') == count - 1
     assert "dominated by the fewest other trials" in page
     assert "Intermediate values" not in page  # Optuna takes none of several objectives
 
@@ -315,7 +315,7 @@ def test_the_front_is_that_of_all_objectives(tmp_path: Path) -> None:
     assert sorted(points(chart, "Pareto front")) == [(4, 2), (5, 1), (6, 3)]
     assert points(chart, "other trials") == [(7, 4)]
     assert sorted(dots(chart, "Pareto front").texts) == ["trial 0", "trial 1", "trial 2"]
-    assert "better in one): 0, 1, 2." in search_html(store.record(), store.study, START)
+    assert "better in one): 0, 1, 2." in front_html(store.record(), store.study)
 
 
 def test_on_the_front_of_a_score_that_is_better_the_larger_costs_are_still_small(tmp_path: Path) -> None:
@@ -342,10 +342,10 @@ def test_the_front_keeps_the_bounds(tmp_path: Path) -> None:
     assert points(chart, "Pareto front") == [(0.002, 2)]
     assert points(chart, "violates a bound") == [(0.005, 1)]
     assert [(rule.at, rule.text, rule.upright) for rule in chart.rules] == [(0.002, "latency <= 2ms", True)]
-    assert "better in one): 1." in search_html(store.record(), store.study, START)
+    assert "better in one): 1." in front_html(store.record(), store.study)
 
 
 def test_what_optuna_knows_of_a_trial_does_not_go_into_the_page(tmp_path: Path) -> None:
     store = several(tmp_path, [(1.0, 5.0), (2.0, 4.0)], reason="/home/someone/secret")
 
-    assert "secret" not in search_html(store.record(), store.study, START)
+    assert "secret" not in search_html(store.record(), store.study, START) + front_html(store.record(), store.study)

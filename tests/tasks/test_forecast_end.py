@@ -15,6 +15,7 @@ from helpers.studies import write_study
 
 from lstmgru.evaluation.significance import Interval, paired_interval
 from lstmgru.evaluation.time_limit import UNLIMITED
+from search.reports.holdout.forecasts import latest_chart
 from search.tasks import make_plan, task_of
 from search.tasks.final import FinalJob, HoldoutScores
 from search.tasks.refit import finalize
@@ -245,6 +246,29 @@ def test_the_verdict_is_about_the_best_baseline_and_the_model_is_what_was_scored
     np.testing.assert_allclose(bundle.calibration.offsets, offsets_of(errors), rtol=1e-4)
 
 
+def test_the_report_gets_the_next_forecast_the_best_baseline_and_the_scores_of_each_series(tmp_path: Path) -> None:
+    plan = shops(tmp_path, "mae")
+    job = forecast_job(plan, tmp_path)
+    found = finalize(task_of(plan), job, JobContext())
+    assert found is not None
+
+    forecasts, following, scores = (pd.read_csv(job.report / f"{name}.csv") for name in ("forecasts", "next", "series"))
+
+    assert "baseline_seasonal_naive" in forecasts
+    assert forecasts["baseline_seasonal_naive"].notna().sum() == forecasts["forecast"].notna().sum()
+    ahead = following.dropna(subset="forecast")
+    assert len(ahead) == HORIZON
+    assert ahead["time"].min() > following["cutoff"].max() == following.dropna(subset="actual")["time"].max()
+    assert list(scores["series"]) == sorted(MISSING)
+    assert scores["score"].mean() == pytest.approx(found.metrics["mae"], rel=0.1)
+    _, latest = latest_chart(job.report)
+    assert {mark.name for mark in latest.marks} >= {"actual", "forecast", "seasonal naive"}
+    assert latest.rules[0].text == "next"
+    assert set(found.baseline_intervals) <= set(found.baselines)
+    for low, high in found.baseline_intervals.values():
+        assert low < high
+
+
 class _Told(Exception):
     """What a bundle would be told of the holdout."""
 
@@ -259,7 +283,8 @@ class _Planted:
     def score_holdout(self, job: Any) -> HoldoutScores:
         """Planted."""
         baselines = {"naive": 3.5, "linear": 2.5, "theta": 3.5}
-        return HoldoutScores({"mae": 3.0}, None, baselines, self._differences.__getitem__, None)
+        own = Interval(3.0, 2.0, 4.0)
+        return HoldoutScores({"mae": 3.0}, None, baselines, self._differences.__getitem__, lambda: own, None)
 
     def bundle(self, job: Any, scores: HoldoutScores, metrics: dict[str, Any]) -> None:
         """The end of the test."""

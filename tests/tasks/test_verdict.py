@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
 from lstmgru.evaluation.significance import Interval
+from search.study.records import HoldoutRecord
 from search.tasks.refit import refit_epochs
-from search.tasks.verdict import judge, of_baselines
+from search.tasks.verdict import around, judge, of_baselines
 
 
 @pytest.mark.parametrize(
@@ -47,6 +51,29 @@ def test_the_verdict_claims_what_the_interval_allows(
     winner: float, interval: Interval, beats: bool, sentence: str
 ) -> None:
     assert judge("mae", winner, "seasonal_naive", 2.5, interval, choices=3) == (sentence, beats)
+
+
+@pytest.mark.parametrize(
+    ("interval", "squared", "ends"),
+    [
+        (Interval(-0.5, -0.7, -0.3), False, (4.8, 5.2)),
+        (Interval(0.0, -9.0, 9.0), True, (4.0, 34**0.5)),
+        (Interval(0.0, -30.0, 30.0), True, (0.0, 55**0.5)),
+        (Interval.unknown(0.1, "cutoffs"), False, None),
+    ],
+)
+def test_the_interval_of_a_difference_is_moved_to_a_score(
+    interval: Interval, squared: bool, ends: tuple[float, float] | None
+) -> None:
+    assert around(5.0, interval, squared=squared) == (ends if ends is None else pytest.approx(ends))
+
+
+def test_intervals_of_scores_come_back_from_the_journal() -> None:
+    record = HoldoutRecord(1, 2.0, {}, "It wins.", True, (), 1, (1.5, 2.5), {"naive": (2.5, 3.5)})
+
+    assert HoldoutRecord.from_dict(json.loads(json.dumps(asdict(record)))) == record
+    old = {name: value for name, value in asdict(record).items() if "interval" not in name}
+    assert HoldoutRecord.from_dict(old).score_interval is None
 
 
 @pytest.mark.parametrize(("choices", "claimed"), [(1, True), (2, True), (3, False)])

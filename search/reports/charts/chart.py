@@ -88,6 +88,20 @@ def sparkline(values: Sequence[float], others: Sequence[float] = (), *, width: i
     return f'<svg class="spark" aria-hidden="true" width="{width}" height="{height}">{lines}</svg>'
 
 
+def dot_strip(values: Sequence[float], axis: Axis, *, width: int = 90, height: int = 16) -> str:
+    """Dots on a fitted axis as a small SVG; what lies outside of the axis is at its ends."""
+    dots = "".join(
+        point_svg("dot", f"{5 + (width - 10) * min(1.0, max(0.0, axis.at(value))):.1f}", height / 2, 3.2, "blue", 0.65)
+        for value in values
+        if math.isfinite(value)
+    )
+    said = ", ".join(axis.text(value) for value in values)
+    return (
+        f'<svg class="spark" role="img" width="{width}" height="{height}"><title>{said}</title>'
+        f'<line class="grid" x1="3" x2="{width - 3}" y1="{height / 2:g}" y2="{height / 2:g}"/>{dots}</svg>'
+    )
+
+
 def svg(chart: Chart) -> str:
     """The SVG of a fitted chart."""
     height = chart.height

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from search.reports.charts.chart import Chart, chart_html
+from search.reports.charts.marks import Dots, Line
+from search.reports.charts.scales import Axis
 from search.reports.formatting import counted, share
 from search.reports.holdout.prediction_tables import (
     CLASS_HEAD,
@@ -18,7 +21,8 @@ from search.reports.holdout.prediction_tables import (
     read_confusion,
     read_predicted_classes,
 )
-from search.reports.page import Line, details, paragraph, table
+from search.reports.page import Line as Row
+from search.reports.page import details, paragraph, table
 from search.study.paths import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE
 
 _MOST_MISTAKES = 10
@@ -67,8 +71,8 @@ def _scores(scores: Sequence[ClassScore]) -> str:
     """All classes in their order; if there are many, the worst first, and all but these folded away."""
     numbers = CLASS_HEAD[1:]
     if len(scores) <= _MOST_CLASSES:
-        return table(CLASS_HEAD, [Line(score.cells) for score in scores], numbers=numbers, compact=True)
-    lines = [Line(score.cells) for score in sorted(scores, key=lambda score: score.f1)]
+        return table(CLASS_HEAD, [Row(score.cells) for score in scores], numbers=numbers, compact=True)
+    lines = [Row(score.cells) for score in sorted(scores, key=lambda score: score.f1)]
     shown = table(CLASS_HEAD, lines[:_MOST_CLASSES], numbers=numbers, compact=True)
     rest = table(CLASS_HEAD, lines[_MOST_CLASSES:], numbers=numbers, compact=True)
     return paragraph("The worst classes first.") + shown + details(f"{len(lines) - _MOST_CLASSES} more", rest)
@@ -82,7 +86,7 @@ def _mistakes(predictions: PredictedClasses, classes: Sequence[str], subject: st
     certainty = predictions.certainty
     shown = wrong[np.argsort(-certainty[wrong], kind="stable")][:_MOST_MISTAKES]
     lines = [
-        Line(
+        Row(
             (
                 str(predictions.names[row]),
                 classes[predictions.actual[row]],
@@ -167,7 +171,7 @@ def _confused_pairs(counts: Counts, classes: Sequence[str], subject: str) -> str
         "frequent pairs:"
     )
     lines = [
-        Line((classes[actual], classes[given], f"{wrong[actual, given]:,}",
+        Row((classes[actual], classes[given], f"{wrong[actual, given]:,}",
               f"{100 * wrong[actual, given] / counts[actual].sum():.0f} %"))
         for actual, given in pairs
     ]  # fmt: skip
@@ -187,7 +191,7 @@ def reliability_html(predictions: PredictedClasses, subject: str) -> str:
     certainty, right = predictions.certainty, predictions.right
     bins = np.minimum((certainty * _BINS).astype(np.int64), _BINS - 1)
     lines = [
-        Line((f"{number / _BINS:.1f} to {(number + 1) / _BINS:.1f}", f"{here.sum():,}",
+        Row((f"{number / _BINS:.1f} to {(number + 1) / _BINS:.1f}", f"{here.sum():,}",
               share(certainty[here].mean()), share(right[here].mean())))
         for number in range(_BINS)
         if (here := bins == number).any()
@@ -197,7 +201,38 @@ def reliability_html(predictions: PredictedClasses, subject: str) -> str:
         f"The mean probability of the predicted classes is {share(certainty.mean())}, and {share(right.mean())} of the "
         f"predictions are correct: {_calibration(predictions, subject)}"
     )
-    return paragraph(text) + table(head, lines, numbers=head[1:], compact=True)
+    listed = table(head, lines, numbers=head[1:], compact=True)
+    drawn = chart_html(reliability_chart(predictions))
+    return f'{paragraph(text)}<div class="beside"><div>{listed}</div><div class="small">{drawn}</div></div>\n'
+
+
+def reliability_chart(predictions: PredictedClasses) -> Chart:
+    """The share of correct predictions by the probability of the predicted class, in five bins; larger bins have more.
+
+    Args:
+        predictions: Predictions of the holdout.
+    """
+    certainty, right = predictions.certainty, predictions.right
+    bins = np.minimum((certainty * _BINS).astype(np.int64), _BINS - 1)
+    shown = [here for number in range(_BINS) if (here := bins == number).any()]
+    most = max(int(here.sum()) for here in shown)
+    return Chart(
+        title="Reliability of the probabilities",
+        x=Axis("mean probability", span=(0.0, 1.02)),
+        y=Axis("share correct", span=(0.0, 1.02)),
+        marks=(
+            Line(name="calibrated", x=[0, 1], y=[0, 1], color="grey", dash=True, listed=False),
+            Dots(
+                name="predictions",
+                x=[float(certainty[here].mean()) for here in shown],
+                y=[float(right[here].mean()) for here in shown],
+                sizes=[3 + 6 * (float(here.sum()) / most) ** 0.5 for here in shown],
+                texts=[f"{here.sum():,}" for here in shown],
+                opacity=0.8,
+            ),
+        ),
+        height=220,
+    )
 
 
 def _calibration(predictions: PredictedClasses, subject: str) -> str:

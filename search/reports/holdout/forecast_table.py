@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.floating[Any]]
 
+BASELINE_COLUMN = "baseline_"
+"""Beginning of the name of the column of a baseline's forecasts."""
 _NAMES, _TIMES = ("series", "target"), ("cutoff", "time")
 _OFFSET = r"[+-]\d\d:\d\d$"
 
@@ -33,6 +35,7 @@ def forecast_table(
     upper: Floats,
     levels: Sequence[float],
     *,
+    baseline: tuple[str, Floats] | None = None,
     history: int | None = None,
 ) -> pd.DataFrame:
     """Non-overlapping forecasts of each series, with the actual values before and between them.
@@ -48,13 +51,14 @@ def forecast_table(
         lower: (levels, windows, H, Y) lower ends of the intervals.
         upper: (levels, windows, H, Y) upper ends.
         levels: Coverage of each interval, in (0, 1); may be empty.
+        baseline: Name of a baseline, and its (windows, H, Y) forecasts.
         history: Largest number of rows before the first forecast of a series; ``None``: three times the horizon.
 
     Returns:
         A row for each series, time and target: ``series``, ``target``, ``cutoff`` (the last time known to the
-        forecast), ``time``, ``actual``, ``forecast``, and ``lower_80``, ``upper_80`` for a level of 0.8. Rows without a
-        forecast have NaN there and the cutoff of the previous forecast or, if there is none, of the next. Actual values
-        that are unknown or were imputed are NaN.
+        forecast), ``time``, ``actual``, ``forecast``, ``lower_80``, ``upper_80`` for a level of 0.8, and
+        ``baseline_linear`` for the baseline ``linear``. Rows without a forecast have NaN there and the cutoff of the
+        previous forecast or, if there is none, of the next. Actual values that are unknown or were imputed are NaN.
     """
     import pandas as pd
 
@@ -82,6 +86,8 @@ def forecast_table(
     }
     for level, low, high in zip(levels, lower, upper, strict=True):
         columns |= {f"lower_{100 * level:g}": flat(low), f"upper_{100 * level:g}": flat(high)}
+    if baseline is not None:
+        columns[f"{BASELINE_COLUMN}{baseline[0]}"] = flat(baseline[1])
     return pd.DataFrame(columns)
 
 

@@ -1,4 +1,4 @@
-"""Charts of the holdout: forecasts against actual values, one per series and target, and attention weights."""
+"""Charts of the holdout: forecasts against actual values, one per series and target."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ import numpy as np
 
 from lstmgru.errors import DataError
 from search.reports.charts.chart import Chart, chart_html
-from search.reports.charts.marks import Band, Boxes, Line, Rule
+from search.reports.charts.colors import baseline_color
+from search.reports.charts.marks import Band, Line, Rule
 from search.reports.charts.scales import Axis
-from search.reports.page import html_page, paragraph
+from search.reports.holdout.forecast_table import BASELINE_COLUMN, read_forecasts
+from search.reports.holdout.times import seconds_of
+from search.reports.page import html_page
+from search.study.paths import FORECASTS_TABLE, NEXT_TABLE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lstmgru.bundle import ForecastBundle
-
 _COLUMNS = ("series", "target", "cutoff", "time", "actual", "forecast")
-_MOST_TARGETS, _MOST_CHARTS = 3, 12
-_ATTENTION = (
-    "Attention weights over the outputs of the recurrent layers for each step or segment of the context, for the "
-    "forecast of the steps after the bundle's example; they sum to 1."
-)
+_MOST_CHARTS = 12
+_LAST_WINDOWS, _FEWEST_ROWS = 6, 30
+"""Forecasts and rows of the chart of the latest forecasts."""
 
 
 def forecasts_html(frame: pd.DataFrame, *, title: str) -> str:
@@ -58,14 +58,15 @@ def forecast_charts(frame: pd.DataFrame, *, heading: Literal["h2", "h3"] = "h3")
     Raises:
         DataError: The table lacks a column or has no forecast.
     """
-    levels = _levels(frame)
+    levels = levels_of(frame)
     ranked = _ranked(frame)
     shown = [ranked[rank] for rank in _ranks(len(ranked), _MOST_CHARTS)]
     sections = [_section(each, levels, heading) for each in shown]
-    return "\n".join([_introduction(len(shown), len(ranked), levels), *sections])
+    drawn = "\n".join(sections) if len(sections) == 1 else f'<div class="halves">{"".join(sections)}</div>'
+    return f"{_introduction(len(shown), len(ranked), levels)}\n{drawn}\n"
 
 
-def _levels(frame: pd.DataFrame) -> list[str]:
+def levels_of(frame: pd.DataFrame) -> list[str]:
     """The levels of the intervals in percent, as in the names of the columns, in increasing order.
 
     Raises:
@@ -153,7 +154,8 @@ def _section(each: _Chart, levels: list[str], heading: str) -> str:
     known = bool(np.isfinite(each.error))
     score = f"mean absolute error {_number(each.error)}" if known else "no actual value is known yet"
     drawn = chart_html(forecast_chart(each.rows, each.target, levels))
-    return f"<{heading}>{html.escape(each.heading)}, {score}</{heading}>\n{_coverage(each.rows, levels)}{drawn}"
+    title = f"<{heading}>{html.escape(each.heading)}, {score}</{heading}>"
+    return f"<div>{title}\n{_coverage(each.rows, levels)}{drawn}</div>\n"
 
 
 def _coverage(rows: pd.DataFrame, levels: list[str]) -> str:
@@ -172,16 +174,45 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def forecast_chart(rows: pd.DataFrame, target: str, levels: list[str]) -> Chart:
+def latest_chart(folder: Path) -> tuple[str, Chart]:
+    """The last forecasts of the holdout and that of the steps after the data, of one series and target; and its name.
+
+    Args:
+        folder: Directory of the tables of the holdout; without the table of the next forecast, the last ones are drawn.
+
+    Raises:
+        DataError: A file is not the expected table.
+        FileNotFoundError: A table does not exist.
+    """
+    import pandas as pd
+
+    frame = read_forecasts(folder / FORECASTS_TABLE)
+    levels = levels_of(frame)
+    following = read_forecasts(folder / NEXT_TABLE) if (folder / NEXT_TABLE).exists() else frame.head(0)
+    first = _ranked(frame)[0].rows if following.empty else following
+    series, target = first[["series", "target"]].iloc[0]
+    frame, following = (part[(part["series"] == series) & (part["target"] == target)] for part in (frame, following))
+    horizon = int(frame.groupby("cutoff")["forecast"].count().max())
+    shown = frame.sort_values("time").tail(max(_FEWEST_ROWS, _LAST_WINDOWS * horizon))
+    if shown["forecast"].isna().all() or not set(following).issuperset(_COLUMNS):
+        following = following.head(0)
+    rows = pd.concat([shown, following]).drop_duplicates("time") if len(following) else shown
+    now = None if following.empty else seconds_of(following["cutoff"])[0]
+    name = f"{target} of {series}" if len(following) and frame["series"].nunique() > 1 else str(target)
+    return name, forecast_chart(rows, str(target), levels, now=now)
+
+
+def forecast_chart(rows: pd.DataFrame, target: str, levels: list[str], *, now: float | None = None) -> Chart:
     """The chart of one series and target.
 
     Args:
         rows: Their rows of :func:`~search.reports.holdout.forecast_table.forecast_table`, in chronological order.
         target: Title of the vertical axis.
         levels: Levels of the intervals in percent, in increasing order.
+        now: Where the data end and the next forecast begins; ``None``: where the first forecast begins is drawn.
     """
     windows = _windows(rows)
-    x = _broken([_times(window["time"]) for window in windows])
+    x = _broken([seconds_of(window["time"]) for window in windows])
     bands = [
         Band(
             name=f"{level} % interval",
@@ -192,15 +223,27 @@ def forecast_chart(rows: pd.DataFrame, target: str, levels: list[str]) -> Chart:
         )
         for order, level in enumerate(reversed(levels))
     ]
-    actual = Line(name="actual", color="ink", width=1.4, x=_times(rows["time"]), y=rows["actual"].to_numpy(float))
+    baselines = [
+        Line(
+            name=column.removeprefix(BASELINE_COLUMN).replace("_", " "),
+            color=baseline_color(column.removeprefix(BASELINE_COLUMN)),
+            x=x,
+            y=_broken([window[column] for window in windows]),
+            dash=True,
+            width=1.4,
+        )
+        for column in map(str, rows.columns)
+        if column.startswith(BASELINE_COLUMN)
+    ]
+    actual = Line(name="actual", color="ink", width=1.4, x=seconds_of(rows["time"]), y=rows["actual"].to_numpy(float))
     forecast = Line(name="forecast", width=2.2, x=x, y=_broken([window["forecast"] for window in windows]))
     steps = rows["time"].dtype.kind == "i"
     return Chart(
         title=f"Forecasts and actual values of {target}",
         x=Axis("time", whole=True) if steps else Axis("", kind="time"),
         y=Axis(target),
-        marks=(*bands, actual, forecast),
-        rules=(Rule(at=_times(windows[0]["cutoff"])[0]),),
+        marks=(*bands, *baselines, actual, forecast),
+        rules=(Rule(at=seconds_of(windows[0]["cutoff"])[0], seen=False) if now is None else Rule(at=now, text="next"),),
         height=260,
     )
 
@@ -215,82 +258,3 @@ def _windows(rows: pd.DataFrame) -> list[pd.DataFrame]:
 def _broken(parts: Iterable[Iterable[float]]) -> list[float]:
     """The values of several lines, NaN between them."""
     return [value for part in parts for value in (*part, math.nan)][:-1]
-
-
-def _times(times: pd.Series) -> list[float]:
-    """Steps, or seconds since 1970 in local time."""
-    if times.dtype.kind == "i":
-        return [float(time) for time in times]
-    local = times.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
-    return [float(time) for time in local.astype(np.int64)]
-
-
-def attention_table(bundle: ForecastBundle) -> pd.DataFrame:
-    """The attention weights of the forecast for the bundle's example.
-
-    Returns:
-        ``target`` (empty if all targets share the weights), ``first_step`` and ``last_step`` of the forecast, ``time``
-        of the context, ``weight``.
-
-    Raises:
-        DataError: The model has no attention.
-    """
-    assert bundle.example is not None  # a bundle that a study exports has one
-    found = bundle.attention(bundle.example)
-    # A column of the data may have one of these names, so columns are identified by position, from the last.
-    first, last, time, weight = found.columns[-4:]
-    shared = len(found.columns) - 4 == (bundle.schema.id is not None)
-    frame = found[[first, last, time, weight]].set_axis(["first_step", "last_step", "time", "weight"], axis=1)
-    frame.insert(0, "target", "" if shared else found[found.columns[-5]])
-    return frame
-
-
-def attention_charts(path: Path) -> str:
-    """The charts of a table of :func:`attention_table` as HTML; empty if there is no such file."""
-    import pandas as pd
-
-    if not path.exists():
-        return ""
-    frame = pd.read_csv(path, keep_default_na=False)
-    groups = list(frame.groupby("target", sort=False))
-    parts = [paragraph(_ATTENTION)]
-    for target, rows in groups[:_MOST_TARGETS]:
-        heading = f": {html.escape(str(target))}" if target else ""
-        parts.append(f"<h3>Attention{heading}</h3>\n{chart_html(attention_chart(rows))}")
-    if len(groups) > _MOST_TARGETS:
-        parts.append(paragraph(f"{len(groups) - _MOST_TARGETS} more targets are not shown."))
-    return "\n".join(parts)
-
-
-def attention_chart(rows: pd.DataFrame) -> Chart:
-    """A bar chart if one set of weights serves the whole horizon, else a heat map with a row for each part of it.
-
-    Args:
-        rows: Columns ``first_step``, ``last_step``, ``time``, ``weight``.
-    """
-    spans = rows["first_step"].astype(str) + "-" + rows["last_step"].astype(str)
-    table = rows.assign(span=spans).pivot_table("weight", "span", "time", sort=False)
-    times = [str(time) for time in table.columns]
-    weights = table.to_numpy(float)
-    cells = [(row, column) for row in range(len(table)) for column in range(len(times))]
-    bars = len(table) == 1
-    half = 0.3 if bars else 0.5
-    boxes = Boxes(
-        name="weight",
-        left=[column - half for _, column in cells],
-        right=[column + half for _, column in cells],
-        bottom=[0.0 if bars else row - 0.5 for row, _ in cells],
-        top=[float(weights[cell]) if bars else cell[0] + 0.5 for cell in cells],
-        texts=[f"steps {table.index[row]}, {times[column]}" for row, column in cells],
-        values=[f"{weights[cell]:.3f}" for cell in cells],
-        opacities=() if bars else [float(weights[cell] / weights.max()) for cell in cells],
-    )
-    return Chart(
-        title="Attention weights",
-        x=Axis("time", kind="words", words=tuple(times)),
-        y=Axis("weight", zero=True)
-        if bars
-        else Axis("steps of the forecast", kind="words", words=tuple(map(str, table.index))),
-        marks=(boxes,),
-        height=160 if bars else 0,
-    )

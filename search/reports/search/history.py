@@ -190,7 +190,7 @@ def pareto_chart(study: StudyRecord, optuna_study: Study, first: Objective, seco
     chosen = [trial for trial in complete_trials(optuna_study) if trial.number == best]
     if chosen:
         x, y = [second.of(trial) for trial in chosen], [first.of(trial) for trial in chosen]
-        marks.insert(0, Dots(name="preferred", x=x, y=y, shape="ring", sizes=9.0, color="ink", listed=False))
+        marks.insert(0, Dots(name="exported", x=x, y=y, shape="ring", sizes=9.0, color="ink", listed=False))
     bounds = {bound.name: bound for bound in study.goal.bounds}
     rules = tuple(
         Rule(at=bounds[aim.name].limit, upright=upright, text=str(bounds[aim.name]))

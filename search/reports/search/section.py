@@ -53,7 +53,6 @@ def search_html(study: StudyRecord, optuna_study: Study, now: datetime) -> str:
     parts: list[str] = []
     if complete_trials(optuna_study):
         found = importance(optuna_study)
-        parts += _front(study, optuna_study, aims)
         parts += _history(study, optuna_study, aims)
         parts += _curves(study, optuna_study)
         parts += _importance(found)
@@ -65,19 +64,25 @@ def search_html(study: StudyRecord, optuna_study: Study, now: datetime) -> str:
     return "\n".join([*parts, *_timeline(study, now)])
 
 
-def _front(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...]) -> Iterator[str]:
-    if len(aims) == 1:
-        return
+def front_html(study: StudyRecord, optuna_study: Study) -> str:
+    """The Pareto front of a study with several objectives, each against the score; empty without a complete trial.
+
+    Args:
+        study: The study.
+        optuna_study: The same study, as Optuna has it.
+    """
+    aims = objectives(optuna_study, metric_label(study.metric))
+    if len(aims) == 1 or not complete_trials(optuna_study):
+        return ""
     numbers = ", ".join(map(str, study.front)) or "none"
-    yield "<h3>Pareto front</h3>"
-    yield paragraph(
+    text = (
         "Trials within the bounds that no other trial dominates (at least as good in every objective and better in "
         f"one): {numbers}."
     )
+    ringed = [] if study.best is None else [f"The ring marks trial {study.best.number}, which is exported."]
     first = _score(aims)
-    for other in aims:
-        if other != first:
-            yield chart_html(pareto_chart(study, optuna_study, first, other))
+    charts = (chart_html(pareto_chart(study, optuna_study, first, other)) for other in aims if other != first)
+    return f'{paragraph(text, *ringed)}<div class="halves">{"".join(charts)}</div>\n'
 
 
 def _history(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...]) -> Iterator[str]:

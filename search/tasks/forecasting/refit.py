@@ -13,14 +13,17 @@ from lstmgru.data.tables.writers import write_csv, write_text
 from lstmgru.errors import DataError, show_time
 from lstmgru.evaluation.baselines import FittedBaseline
 from lstmgru.evaluation.blending import blended, blended_folds, same_shapes
+from lstmgru.evaluation.metrics import find_metric
 from search.errors import NoTrialCompleted
-from search.study.paths import ATTENTION_TABLE, FORECASTS_PAGE, FORECASTS_TABLE
+from search.study.paths import ATTENTION_TABLE, FORECASTS_PAGE, FORECASTS_TABLE, NEXT_TABLE, SERIES_TABLE
 from search.study.records import IntervalRecord
 from search.tasks.final import FinalJob, HoldoutScores
 from search.tasks.forecasting.data import ForecastBacktest, ForecastData
+from search.tasks.verdict import best_baseline
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    import pandas as pd
 
     from lstmgru.bundle import Bundle, ForecastBundle
     from lstmgru.data.forecasting.splits import Split
@@ -54,6 +57,19 @@ class Forecasts:
     upper: Floats
 
 
+@dataclass(frozen=True)
+class HoldoutForecasts:
+    """What the table of the holdout shows.
+
+    Attributes:
+        blend: The forecasts of the model.
+        baseline: Name of the best baseline, and its (windows, H, Y) forecasts; ``None``: none was scored.
+    """
+
+    blend: Forecasts
+    baseline: tuple[str, Floats] | None
+
+
 def score_holdout(job: ForecastJob) -> HoldoutScores:
     """Score a blend and every baseline on the holdout.
 
@@ -74,13 +90,15 @@ def score_holdout(job: ForecastJob) -> HoldoutScores:
             f"{metric}; rerun with a longer --timeout"
         )
     intervals = coverage_records(data.forecast, evaluation, blend)
-    scores, errors = _score_baselines(job, evaluation)
+    scores, errors, baseline = _score_baselines(job, evaluation)
     return HoldoutScores(
         metrics=metrics,
         single=metrics[metric] if job.alone else _single_score(job, evaluation, forecasts),
         baselines=scores,
         difference=lambda baseline: error_interval(data, evaluation, blend, errors[baseline]),
-        outputs=blend,
+        own=lambda: error_interval(data, evaluation, blend, np.zeros(1)),
+        squared=find_metric(metric).root,
+        outputs=HoldoutForecasts(blend, baseline),
         calibration=calibration,
         intervals=intervals,
         details={"intervals": [asdict(each) for each in intervals]},
@@ -140,6 +158,7 @@ def write_holdout(job: ForecastJob, scores: HoldoutScores, bundle: Bundle) -> No
     """Write the forecasts of the holdout, as a table and drawn, and the weights of an attention if there is one."""
     _write_forecasts(job, job.data.evaluation(job.holdout), scores.outputs)
     _write_attention(job, cast("ForecastBundle", bundle))
+    _write_next(job, cast("ForecastBundle", bundle))
 
 
 def make_bundle(job: ForecastJob, scores: HoldoutScores, metrics: dict[str, Any]) -> ForecastBundle:
@@ -222,11 +241,14 @@ def with_intervals(
     return Forecasts(point, quantiles, *map(data.forecast.clip, apply(calibrated, forecast, scale)))
 
 
-def _score_baselines(job: ForecastJob, evaluation: ForecastEvaluation) -> tuple[dict[str, float], dict[str, Errors]]:
-    """Every baseline's score on the holdout, and its (windows,) errors there, by name.
+def _score_baselines(
+    job: ForecastJob, evaluation: ForecastEvaluation
+) -> tuple[dict[str, float], dict[str, Errors], tuple[str, Floats] | None]:
+    """Every baseline's score on the holdout and its (windows,) errors there, by name, and the best one's forecasts.
 
     Their forecasts with all quantiles are let go of one after the other.
     """
+    best: tuple[str, Floats] | None = None
     data, metric = job.data, job.data.forecast.metric
     scores: dict[str, float] = {}
     errors: dict[str, Errors] = {}
@@ -236,7 +258,9 @@ def _score_baselines(job: ForecastJob, evaluation: ForecastEvaluation) -> tuple[
         its = with_intervals(data, evaluation, fitted.outputs, calibration, data.context_length)
         scores[name] = evaluation.score(metric, its.point, its.quantiles)
         errors[name] = evaluation.window_errors(metric, its.point, its.quantiles)
-    return scores, errors
+        if best_baseline(metric, scores) == name:
+            best = name, its.point
+    return scores, errors, best
 
 
 def coverage_records(
@@ -256,12 +280,12 @@ def coverage_records(
     )
 
 
-def _write_forecasts(job: ForecastJob, evaluation: ForecastEvaluation, blend: Forecasts) -> None:
+def _write_forecasts(job: ForecastJob, evaluation: ForecastEvaluation, found: HoldoutForecasts) -> None:
     """The forecasts of the holdout, as a table and drawn."""
     from search.reports.holdout.forecast_table import forecast_table
     from search.reports.holdout.forecasts import forecasts_html
 
-    spec = job.data.forecast
+    spec, blend = job.data.forecast, found.blend
     table = forecast_table(
         job.data.panel,
         evaluation.cutoffs,
@@ -270,16 +294,38 @@ def _write_forecasts(job: ForecastJob, evaluation: ForecastEvaluation, blend: Fo
         blend.lower,
         blend.upper,
         spec.levels if len(blend.lower) else (),
+        baseline=found.baseline,
     )
     job.report.mkdir(parents=True, exist_ok=True)
     write_csv(table, job.report / FORECASTS_TABLE)
+    (job.report / SERIES_TABLE).unlink(missing_ok=True)
+    if len(job.data.panel.ids) > 1:
+        write_csv(_series_scores(job, evaluation, found), job.report / SERIES_TABLE)
     page = forecasts_html(table, title=f"{job.provenance['study']}: forecasts of the holdout")
     write_text(job.report / FORECASTS_PAGE, page)
 
 
+def _series_scores(job: ForecastJob, evaluation: ForecastEvaluation, found: HoldoutForecasts) -> pd.DataFrame:
+    """The study's metric of each series, of the model and of the best baseline; NaN where it is undefined."""
+    import pandas as pd
+
+    metric, baseline = job.data.metric, None if found.baseline is None else found.baseline[1]
+    with_quantiles = find_metric(metric).of_quantiles
+    rows = []
+    for series in np.unique(evaluation.series):
+        mask = evaluation.series == series
+        part = evaluation.some(mask)
+        quantiles = None if found.blend.quantiles is None else found.blend.quantiles[mask]
+        score = part.score(metric, found.blend.point[mask], quantiles)
+        # Quantiles of the baseline are not kept.
+        other = np.nan if baseline is None or with_quantiles else part.score(metric, baseline[mask])
+        rows.append((job.data.panel.ids[series], score, other))
+    return pd.DataFrame(rows, columns=["series", "score", "baseline"])
+
+
 def _write_attention(job: ForecastJob, bundle: ForecastBundle) -> None:
     """Write the attention weights of the winner, if it has any; the table of an earlier winner is removed."""
-    from search.reports.holdout.forecasts import attention_table
+    from search.reports.holdout.attention import attention_table
 
     path = job.report / ATTENTION_TABLE
     path.unlink(missing_ok=True)
@@ -289,8 +335,40 @@ def _write_attention(job: ForecastJob, bundle: ForecastBundle) -> None:
         write_csv(attention_table(bundle), path)
 
 
+def _write_next(job: ForecastJob, bundle: ForecastBundle) -> None:
+    """Write the forecast of the steps after the data and the values before, unless it needs unknown covariates."""
+    import pandas as pd
+
+    path = job.report / NEXT_TABLE
+    path.unlink(missing_ok=True)
+    if bundle.example is None or bundle.schema.future_covariates:
+        return
+    with suppress(DataError):  # as of the attention
+        found = bundle.predict(bundle.example)
+        # A column of the data may have one of these names, so columns are identified by position.
+        names = [] if bundle.schema.id is None else ["series"]
+        found = found.set_axis([*names, "time", "target", *found.columns[len(names) + 2 :]], axis=1)
+        before = bundle.example.tail(3 * job.data.forecast.horizon)
+        cutoff, series = (
+            before[bundle.schema.time].iloc[-1],
+            found["series"].iloc[0] if names else job.data.panel.ids[0],
+        )
+        known = [
+            pd.DataFrame({"time": before[bundle.schema.time], "target": target, "actual": before[target]})
+            for target in bundle.schema.targets
+        ]
+        write_csv(pd.concat([*known, found]).assign(series=series, cutoff=cutoff), path)
+
+
 def error_interval(data: ForecastData, evaluation: ForecastEvaluation, blend: Forecasts, others: Errors) -> Interval:
-    """The interval of the difference between the (windows,) errors of a blend and those of another method."""
+    """The interval of the difference between the (windows,) errors of a blend and those of another method.
+
+    Args:
+        data: Of the study.
+        evaluation: The windows.
+        blend: Its forecasts.
+        others: (windows,) errors of the other method; (1,) zero: the interval is that of the errors themselves.
+    """
     from lstmgru.evaluation.significance import paired_interval
 
     metric = data.forecast.metric

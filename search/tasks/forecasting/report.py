@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import shorten
-from search.reports.formatting import counted, number, scored
+from search.reports.formatting import counted, metric_label, number, scored
 from search.reports.page import Line, paragraph, table
 from search.reports.task_pages import searched_space
-from search.study.paths import ATTENTION_TABLE, FORECASTS_TABLE
+from search.study.paths import ATTENTION_TABLE, FORECASTS_TABLE, SERIES_TABLE
 from search.tasks.forecasting.diagram import ForecastRoles, describe_forecaster
 
 if TYPE_CHECKING:
@@ -76,13 +77,26 @@ class ForecastPages:
             "forecasts are correlated, so a difference of a few percentage points is to be expected."
         )
 
+    def latest(self, study: StudyRecord, folder: Path) -> str:
+        """The last windows of the holdout and the next forecast."""
+        from search.reports.charts.chart import chart_html
+        from search.reports.holdout.forecasts import latest_chart
+
+        name, drawn = latest_chart(folder)
+        return f"<div><h2>Latest forecasts of {html.escape(name)}</h2>\n{chart_html(drawn)}</div>\n"
+
     def holdout_section(self, study: StudyRecord, folder: Path) -> str:
         """Forecasts against actual values, and attention weights."""
+        from search.reports.holdout.attention import attention_charts
+        from search.reports.holdout.errors import errors_html, read_series_scores, series_html
         from search.reports.holdout.forecast_table import read_forecasts
-        from search.reports.holdout.forecasts import attention_charts, forecast_charts
+        from search.reports.holdout.forecasts import forecast_charts, levels_of
 
-        drawn = forecast_charts(read_forecasts(folder / FORECASTS_TABLE))
-        return paragraph(_DRAWN) + drawn + attention_charts(folder / ATTENTION_TABLE)
+        frame = read_forecasts(folder / FORECASTS_TABLE)
+        drawn, levels = forecast_charts(frame), levels_of(frame)
+        scores = read_series_scores(folder / SERIES_TABLE)
+        parts = [series_html(frame, levels, scores, metric_label(study.metric)), drawn, errors_html(frame, levels)]
+        return "".join([paragraph(_DRAWN), *parts, attention_charts(folder / ATTENTION_TABLE)])
 
     def class_scores(self, study: StudyRecord) -> tuple[ClassScore, ...]:
         """Forecasts have no classes."""

@@ -39,6 +39,7 @@ def score_holdout(job: SequenceJob) -> HoldoutScores:
         single=None if single is None else evaluation.score(metric, single),
         baselines={name: evaluation.score(metric, each) for name, each in baselines.items()},
         difference=lambda baseline: evaluation.difference(metric, blend, baselines[baseline]),
+        own=lambda: evaluation.interval(metric, blend),
         outputs=blend,
         details={} if classes is None else {"classes": classes},
     )

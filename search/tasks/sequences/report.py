@@ -65,6 +65,10 @@ class SequencePages:
         """There are no prediction intervals."""
         return ""
 
+    def latest(self, study: StudyRecord, folder: Path) -> str:
+        """Nothing: the order of labels has no meaning."""
+        return ""
+
     def holdout_section(self, study: StudyRecord, folder: Path) -> str:
         """Predictions against actual labels."""
         if _is_classification(study):

@@ -1,0 +1,223 @@
+"""Where forecasts of the holdout err: by step of the horizon, over time, in which windows, and in which series."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lstmgru.errors import DataError
+from search.reports.charts.chart import Chart, chart_html, sparkline
+from search.reports.charts.colors import baseline_color
+from search.reports.charts.marks import AnyMark, Line, Rule
+from search.reports.charts.scales import Axis, decimals_of, fixed
+from search.reports.holdout.forecast_table import BASELINE_COLUMN
+from search.reports.holdout.times import seconds_of
+from search.reports.page import Html, paragraph, table
+from search.reports.page import Line as Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WORST = 5
+_MOST_POINTS = 60
+"""Points of a sparkline."""
+_COLORS = ("blue", "sky", "teal")
+
+
+def errors_html(frame: pd.DataFrame, levels: list[str]) -> str:
+    """Charts and tables of the errors of the drawn forecasts.
+
+    Args:
+        frame: Forecasts, as :func:`~search.reports.holdout.forecast_table.forecast_table` returns them.
+        levels: Levels of the intervals in percent.
+    """
+    scored = _scored(frame)
+    if scored.empty:
+        return ""
+    several = frame.groupby(["series", "target"]).ngroups > 1
+    unit = "absolute error, relative to the mean value of its series" if several else "mean absolute error"
+    charts = [by_step_chart(scored, unit), over_time_chart(scored, unit)]
+    charts += [coverage_chart(scored, levels)] if levels else []
+    drawn = "".join(chart_html(chart) for chart in charts if len(chart.marks[0].x) > 1)  # type: ignore[union-attr]  # lines
+    return f'<h3>Errors</h3>\n<div class="grid">{drawn}</div>\n<h3>Worst windows</h3>\n{_worst(scored, several)}'
+
+
+def _scored(frame: pd.DataFrame) -> pd.DataFrame:
+    """The forecast values whose actual value is known, with step, error and baseline's error, relative if needed."""
+    known = frame[frame["forecast"].notna()].copy()
+    known["step"] = known.groupby(["series", "target", "cutoff"]).cumcount() + 1
+    known = known[known["actual"].notna()]
+    several = known.groupby(["series", "target"]).ngroups > 1
+    size = known["actual"].abs().groupby([known["series"], known["target"]]).transform("mean") if several else 1.0
+    known["error"] = (known["forecast"] - known["actual"]).abs() / size
+    for column in _baselines(frame):
+        known[f"error_{column}"] = (known[column] - known["actual"]).abs() / size
+    return known.replace([np.inf, -np.inf], np.nan)
+
+
+def _baselines(frame: pd.DataFrame) -> list[str]:
+    return [str(column) for column in frame.columns if str(column).startswith(BASELINE_COLUMN)]
+
+
+def by_step_chart(scored: pd.DataFrame, unit: str) -> Chart:
+    """The mean error of each step of the horizon, of the model and of the best baseline.
+
+    Args:
+        scored: Forecasts with ``step`` and ``error``.
+        unit: Title of the vertical axis.
+    """
+    return Chart(
+        title="Error by step of the horizon",
+        x=Axis("step of the horizon", whole=True),
+        y=Axis(unit, zero=True),
+        marks=_lines(scored, "step"),
+        height=220,
+    )
+
+
+def over_time_chart(scored: pd.DataFrame, unit: str) -> Chart:
+    """The mean error of the windows of each cutoff, of the model and of the best baseline.
+
+    Args:
+        scored: Forecasts with ``cutoff`` and ``error``.
+        unit: Title of the vertical axis.
+    """
+    steps = scored["cutoff"].dtype.kind == "i"
+    return Chart(
+        title="Error of each window over time",
+        x=Axis("last known step", whole=True) if steps else Axis("last known time", kind="time"),
+        y=Axis(unit, zero=True),
+        marks=_lines(scored, "cutoff"),
+        height=220,
+    )
+
+
+def _lines(scored: pd.DataFrame, by: str) -> tuple[AnyMark, ...]:
+    columns = ["error", *(f"error_{column}" for column in _baselines(scored))]
+    means = scored.groupby(by)[columns].mean()
+    x = [float(step) for step in means.index] if by == "step" else seconds_of(means.index.to_series())
+    lines: list[AnyMark] = [Line(name="model", x=x, y=means["error"].to_numpy(float), width=2.2)]
+    for column in columns[1:]:
+        name = column.removeprefix(f"error_{BASELINE_COLUMN}")
+        dashed = Line(name=name.replace("_", " "), color=baseline_color(name), x=x, y=means[column].to_numpy(float),
+                      dash=True)  # fmt: skip
+        lines.append(dashed)
+    return tuple(lines)
+
+
+def coverage_chart(scored: pd.DataFrame, levels: list[str]) -> Chart:
+    """The share of actual values in the intervals, by step of the horizon.
+
+    Args:
+        scored: Forecasts with ``step``.
+        levels: Levels of the intervals in percent.
+    """
+    lines, rules = [], []
+    for level, color in zip(levels, _COLORS * len(levels), strict=False):
+        inside = scored["actual"].between(scored[f"lower_{level}"], scored[f"upper_{level}"])
+        shares = 100 * inside[scored[f"lower_{level}"].notna()].groupby(scored["step"]).mean()
+        lines.append(
+            Line(name=f"{level} % interval", color=color, x=list(map(float, shares.index)), y=shares.to_list())
+        )
+        rules.append(Rule(at=float(level), upright=False, color=color))
+    return Chart(
+        title="Coverage of the intervals by step of the horizon",
+        x=Axis("step of the horizon", whole=True),
+        y=Axis("actual values in the interval, %"),
+        marks=tuple(lines),
+        rules=tuple(rules),
+        height=220,
+    )
+
+
+def _worst(scored: pd.DataFrame, several: bool) -> str:
+    """The windows with the largest mean error, each with its values."""
+    windows = scored.groupby(["series", "target", "cutoff"], sort=False)
+    means = windows["error"].mean().nlargest(_WORST)
+    lines = []
+    for key, error in means.items():
+        window = windows.get_group(key)
+        first, last = (str(window["time"].iloc[place]).removesuffix(" 00:00:00") for place in (0, -1))
+        picture = Html(sparkline(window["actual"].to_list(), window["forecast"].to_list()))
+        name = f"{key[0]}: {key[1]}" if several else str(key[1])  # type: ignore[index]  # a tuple of three
+        lines.append(Row((name, f"{first} to {last}", f"{error:.3g}", picture)))
+    head = ("series", "window", "error", "actual (gray) and forecast")
+    return table(head, lines, numbers=("error",), compact=True)
+
+
+def read_series_scores(path: Path) -> pd.DataFrame | None:
+    """The table of the scores of each series; ``None`` if there is none.
+
+    Raises:
+        DataError: The file is not such a table.
+    """
+    import pandas as pd
+
+    if not path.exists():
+        return None
+    try:
+        frame = pd.read_csv(
+            path, dtype={"series": str}, keep_default_na=False, na_values={"score": [""], "baseline": [""]}
+        )
+        return frame[["series", "score", "baseline"]].astype({"score": float, "baseline": float})
+    except (ValueError, KeyError) as error:
+        raise DataError(f"{path} is not a table of scores: {error}") from error
+
+
+def series_html(frame: pd.DataFrame, levels: list[str], scores: pd.DataFrame | None, metric: str) -> str:
+    """A table of all series and targets of a panel: score, skill, coverage and a small picture; empty for one.
+
+    Args:
+        frame: As of :func:`errors_html`.
+        levels: Levels of the intervals in percent.
+        scores: ``series``, ``score`` and ``baseline`` in the metric of the study, of all windows; ``None``: unknown.
+        metric: Name of that metric.
+    """
+    groups = frame.groupby(["series", "target"], sort=False)
+    if groups.ngroups < 2:
+        return ""
+    known: dict[str, tuple[float, float]] = {}
+    if scores is not None:
+        columns = (scores[name].to_list() for name in ("series", "score", "baseline"))
+        known = {str(name): (score, baseline) for name, score, baseline in zip(*columns, strict=True)}
+    decimals = decimals_of([score for score, _ in known.values()])
+    several = frame["target"].nunique() > 1
+    lines = []
+    for (series, target), rows in groups:
+        score, baseline = known.get(str(series), (np.nan, np.nan))
+        inside = rows["forecast"].notna() & rows["actual"].notna()
+        errors = (rows["forecast"] - rows["actual"])[inside].abs()
+        cells = [
+            str(series), *([str(target)] if several else []), fixed(score, decimals) if np.isfinite(score) else "",
+            _skill(score, baseline), f"{errors.mean():.4g}" if len(errors) else "", _covered(rows[inside], levels),
+            Html(_picture(rows)),
+        ]  # fmt: skip
+        lines.append(Row(tuple(cells)))
+    cover = f"in the {levels[0]} % interval" if levels else "covered"
+    numbers = (metric, "skill", "mean absolute error", cover)
+    head = ("series", *(["target"] if several else []), *numbers, "actual (gray) and forecast")
+    text = paragraph(
+        f"{metric} of all windows of the holdout; skill is the share of the best baseline's error that the model "
+        "avoids. The other columns are about the drawn forecasts."
+    )
+    return f"<h3>All series</h3>\n{text}{table(head, lines, numbers=numbers, compact=True, sort=html.escape('series'))}"
+
+
+def _skill(score: float, baseline: float) -> str:
+    if not (np.isfinite(score) and np.isfinite(baseline) and baseline):
+        return ""
+    return f"{100 * (1 - score / baseline):+.0f} %".replace("-", "−")
+
+
+def _covered(rows: pd.DataFrame, levels: list[str]) -> str:
+    if not levels or rows.empty:
+        return ""
+    return f"{100 * rows['actual'].between(rows[f'lower_{levels[0]}'], rows[f'upper_{levels[0]}']).mean():.0f} %"
+
+
+def _picture(rows: pd.DataFrame) -> str:
+    shown = rows.sort_values("time").tail(_MOST_POINTS)
+    return sparkline(shown["actual"].to_list(), shown["forecast"].to_list())
