@@ -8,22 +8,12 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from lstmgru.errors import did_you_mean
 from lstmgru.specs import ModelSpec
+from search.config import study_config
 from search.config.search_config import SearchConfig
 from search.config.sections import ExportConfig, TrackingConfig, TrainingConfig
 from search.config.space_config import FAMILIES, CompareConfig, FamilyConfig, SpaceConfig
 from search.config.space_values import ChannelModes, Decoders, Flags, Losses, Normalizations, Sizes, Transforms, Whole
-from search.config.study_config import (
-    COMPARE,
-    DATA,
-    EXPORT,
-    NAME,
-    SEARCH,
-    SPACE,
-    TRACKING,
-    TRAINING,
-    StudyConfig,
-    raise_all,
-)
+from search.config.study_config import StudyConfig, raise_all
 from search.config.types import Count, CountOrAuto
 from search.tasks.forecasting.data_config import DataConfig, ForecastConfig, ForecastSplitsConfig
 
@@ -111,21 +101,21 @@ class ForecastTrainingConfig(TrainingConfig):
 class ForecastStudyConfig(StudyConfig):
     """A forecasting study."""
 
-    name: str = Field(description=NAME)
+    name: str = Field(description=study_config.NAME)
     task: Literal["forecast"] = Field(
         "forecast",
         description="Task: `forecast` for time series; `classification` or `regression` for labeled sequences or "
         "texts.",
     )
-    data: DataConfig = Field(description=DATA)
+    data: DataConfig = Field(description=study_config.DATA)
     forecast: ForecastConfig = Field(description="Horizon, metric and prediction intervals.")
     splits: ForecastSplitsConfig = Field(description="How the series are split into folds and a holdout.")
-    search: SearchConfig = Field(SearchConfig(), description=SEARCH)
-    space: ForecastSpaceConfig = Field(ForecastSpaceConfig(), description=SPACE)
-    training: ForecastTrainingConfig = Field(ForecastTrainingConfig(), description=TRAINING)
-    export: ExportConfig = Field(ExportConfig(), description=EXPORT)
-    tracking: TrackingConfig = Field(TrackingConfig(), description=TRACKING)
-    compare: ForecastCompareConfig = Field(ForecastCompareConfig(), description=COMPARE)
+    search: SearchConfig = Field(SearchConfig(), description=study_config.SEARCH)
+    space: ForecastSpaceConfig = Field(ForecastSpaceConfig(), description=study_config.SPACE)
+    training: ForecastTrainingConfig = Field(ForecastTrainingConfig(), description=study_config.TRAINING)
+    export: ExportConfig = Field(ExportConfig(), description=study_config.EXPORT)
+    tracking: TrackingConfig = Field(TrackingConfig(), description=study_config.TRACKING)
+    compare: ForecastCompareConfig = Field(ForecastCompareConfig(), description=study_config.COMPARE)
 
     @field_validator("forecast")
     @classmethod

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from lstmgru.errors import did_you_mean
 from lstmgru.specs import SequenceModelSpec
+from search.config import study_config
 from search.config.search_config import SearchConfig
 from search.config.sections import ExportConfig, TrackingConfig, TrainingConfig
 from search.config.space_config import FAMILIES, CompareConfig, FamilyConfig, SpaceConfig
@@ -22,18 +23,7 @@ from search.config.space_values import (
     TokenKinds,
     Whole,
 )
-from search.config.study_config import (
-    COMPARE,
-    DATA,
-    EXPORT,
-    NAME,
-    SEARCH,
-    SPACE,
-    TRACKING,
-    TRAINING,
-    StudyConfig,
-    raise_all,
-)
+from search.config.study_config import StudyConfig, raise_all
 from search.config.types import CountOrAuto
 from search.errors import shown
 from search.tasks.sequences.data_config import LabelsConfig, SequenceDataConfig, SequenceSplitsConfig
@@ -134,21 +124,21 @@ class SequenceTrainingConfig(TrainingConfig):
 class SequenceStudyConfig(StudyConfig):
     """A study of labeled sequences or texts."""
 
-    name: str = Field(description=NAME)
+    name: str = Field(description=study_config.NAME)
     task: Literal["classification", "regression"] = Field(
         description="Task: `classification` if the labels are classes, `regression` if they are numbers."
     )
-    data: SequenceDataConfig = Field(description=DATA)
+    data: SequenceDataConfig = Field(description=study_config.DATA)
     labels: LabelsConfig = Field(LabelsConfig(), description="How labels are scored.")
     splits: SequenceSplitsConfig = Field(
         SequenceSplitsConfig(), description="How the sequences are split into folds and a holdout."
     )
-    search: SearchConfig = Field(SearchConfig(), description=SEARCH)
-    space: SequenceSpaceConfig = Field(SequenceSpaceConfig(), description=SPACE)
-    training: SequenceTrainingConfig = Field(SequenceTrainingConfig(), description=TRAINING)
-    export: ExportConfig = Field(ExportConfig(), description=EXPORT)
-    tracking: TrackingConfig = Field(TrackingConfig(), description=TRACKING)
-    compare: SequenceCompareConfig = Field(SequenceCompareConfig(), description=COMPARE)
+    search: SearchConfig = Field(SearchConfig(), description=study_config.SEARCH)
+    space: SequenceSpaceConfig = Field(SequenceSpaceConfig(), description=study_config.SPACE)
+    training: SequenceTrainingConfig = Field(SequenceTrainingConfig(), description=study_config.TRAINING)
+    export: ExportConfig = Field(ExportConfig(), description=study_config.EXPORT)
+    tracking: TrackingConfig = Field(TrackingConfig(), description=study_config.TRACKING)
+    compare: SequenceCompareConfig = Field(SequenceCompareConfig(), description=study_config.COMPARE)
 
     @field_validator("labels")
     @classmethod
