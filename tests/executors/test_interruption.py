@@ -20,6 +20,8 @@ import os, signal, sys
 from search.executors.interruption import deliver_again, end_on_signals, exit_code, interruptible
 class Source: interrupted = False
 source = Source()
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it, and a shell the Ctrl-C of a background job
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def send(name): os.kill(os.getpid(), getattr(signal, name))
 try:
     {code}
