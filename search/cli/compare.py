@@ -39,6 +39,8 @@ def compare(
             show_default="20m, or no limit with --trials",
         ),
     ] = None,
+    executor: options.Executor = None,
+    address: options.Address = None,
     set_: options.Set = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start over: delete the comparison. The study is not changed.")
@@ -58,7 +60,7 @@ def compare(
     from search.compare.time_budget import Options
 
     budget = Options.checked(seeds=seeds, trials=trials, timeout=timeout)
-    plan = load_plan(study, overrides=set_ or ())
+    plan = load_plan(study, overrides=[*(set_ or ()), *options.executor_overrides(executor, address)])
 
     # Imported after the study is validated, so that an error in its file appears at once.
     from rich.console import Console

@@ -12,7 +12,9 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from search.config.objectives import SCORE, Goal
+from search.config.search_values import executor_kind
 from search.errors import printable
+from search.executors import RAY
 from search.run.progress import Progress
 from search.study.records import ENDED, STATE_WORDS, StudyRecord, TrialRecord
 from search.tasks import task_of
@@ -99,6 +101,13 @@ class RunListener:
         self._console.print(f"[yellow]note:[/] {escape(printable(text))}", soft_wrap=True)
 
 
+def _at_a_time(plan: Plan) -> str:
+    search = plan.config.search
+    if executor_kind(search.executor) == RAY:
+        return "as many at a time as the cluster holds" if search.jobs == "auto" else f"{plan.jobs} at a time in Ray,"
+    return f"{plan.jobs} at a time"
+
+
 def plan_lines(plan: Plan) -> list[str]:
     """The plan of a run in four lines, and what a user should know before it."""
     config, words = plan.config, task_of(plan).words
@@ -109,7 +118,7 @@ def plan_lines(plan: Plan) -> list[str]:
         f"  data               {escape(plan.source)}: {escape(words.data_line(plan))}",
         f"  folds              {plan.n_folds}, then {escape(words.holdout_line(plan))}",
         f"  search             {', '.join(limits)}, {config.search.sampler}, {config.search.pruner} pruner, "
-        f"{plan.jobs} at a time on {plan.accelerator}, seed {config.search.seed}",
+        f"{_at_a_time(plan)} on {plan.accelerator}, seed {config.search.seed}",
         *(f"  [yellow]note[/]               {escape(note)}" for note in plan.notes),
     ]
 

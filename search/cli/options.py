@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from search.errors import SearchError
+from search.executors import RAY
 
 Study = Annotated[
     str | None,
@@ -35,6 +39,18 @@ Columns = Annotated[
         show_default="the first line",
     ),
 ]
+Executor = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Where trials run: auto, in_process, processes or ray.", show_default="auto"),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Ray cluster to use: host:port, or auto for the one that runs on this machine.",
+        show_default="a cluster that is started on this machine",
+    ),
+]
 
 
 def reading(
@@ -43,3 +59,16 @@ def reading(
     """How a text file is read; ``None``: as in the study."""
     names = None if columns is None else [name.strip() for name in columns.split(",")]
     return {"delimiter": delimiter, "decimal": decimal, "encoding": encoding, "columns": names}
+
+
+def executor_overrides(executor: str | None, address: str | None) -> list[str]:
+    """``--executor`` and ``--address`` as an override of the study.
+
+    Raises:
+        SearchError: The executor has no address.
+    """
+    if address is None:
+        return [] if executor is None else [f"search.executor={executor}"]
+    if executor not in (None, RAY):
+        raise SearchError(f"--address is for --executor {RAY}, but the executor is {executor}; leave one of them out")
+    return [f"search.executor={json.dumps({'kind': RAY, 'address': address})}"]

@@ -22,6 +22,8 @@ def run(
     jobs: Annotated[
         str | None, typer.Option(metavar="N|auto", help="Number of parallel trials; auto: one per core.")
     ] = None,
+    executor: options.Executor = None,
+    address: options.Address = None,
     set_: options.Set = None,
     data: options.Data = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="Seed of the search and of all training runs.")] = None,
@@ -37,7 +39,8 @@ def run(
     """
     from search.api import load_plan
 
-    plan = load_plan(study, overrides=set_ or (), data=data, trials=trials, timeout=timeout, jobs=jobs, seed=seed)
+    overrides = [*(set_ or ()), *options.executor_overrides(executor, address)]
+    plan = load_plan(study, overrides=overrides, data=data, trials=trials, timeout=timeout, jobs=jobs, seed=seed)
 
     # Imported after the study is validated, so that an error in its file appears at once.
     from search.cli.console import RunListener, make_console

@@ -28,7 +28,7 @@ from search.run.baselines import baseline_seconds
 from search.run.estimates import growths, refit_seconds
 from search.run.progress import Listener
 from search.run.resume import as_begun
-from search.run.workers import check_registered, make_study_executor
+from search.run.workers import check_executor, make_study_executor
 from search.study.budget import TimeBudget
 from search.study.journal import exclusive, start_over
 from search.study.paths import StudyPaths
@@ -71,12 +71,12 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
         StudyFileError: A family cannot be searched.
         StudyMismatch: The existing comparison has other data or settings.
         ComparisonUnfinished: The time was up before every family had a trial.
-        SearchError: Workers cannot import a registered cell.
+        SearchError: Workers cannot import a registered cell, or no cluster answers at its address.
     """
     families = study_families(plan)
     plans = {family: family_plan(plan, family) for family in families}
     everything = _with_all_cells(plan, families)
-    check_registered(everything, separate=True)  # memory is measured in a separate process
+    check_executor(everything, separate=True)  # memory is measured in a separate process
     paths = StudyPaths(folder, plan.name)
     path = paths.comparison_journal
     with exclusive(paths.comparison_lock, f"{plan.name}.compare"):

@@ -82,6 +82,11 @@ class FamilySearch(JobSource):
         self._driver(outcome.key).on_outcome(replace(outcome, key=outcome.key % _STRIDE))
         self._note_time()
 
+    def on_lost(self, job: Job) -> Job | None:
+        """A trial goes back into the queue of its family."""
+        self.on_interrupted(job.key)
+        return None
+
     def on_interrupted(self, key: int) -> None:
         """A trial goes back into the queue of its family."""
         del self._began[key]

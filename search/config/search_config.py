@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from search.config.objectives import SCORE, Bound
-from search.config.search_values import Blend, Bounds, Configuration, Configurations, Objectives, Weights
+from search.config.search_values import (
+    Blend,
+    Bounds,
+    Configuration,
+    Configurations,
+    ExecutorChoice,
+    Objectives,
+    Weights,
+)
 from search.config.types import CountOrAuto, JobsOrAuto, Seconds, Strict, Text
 from search.errors import shown
-from search.executors import EXECUTORS, IN_PROCESS
+from search.executors import IN_PROCESS
 
 SamplerName = Literal["tpe", "random", "grid", "qmc", "gp", "cmaes", "nsga2"]
 PrunerName = Literal["screening", "median", "percentile", "hyperband", "successive_halving", "none"]
-if TYPE_CHECKING:
-    ExecutorName = str
-else:
-    ExecutorName = Literal["auto", *EXECUTORS]
 
 COMPLETE_ONLY = ("gp", "cmaes", "nsga2")
 """Samplers that use complete trials only and ignore pruned ones."""
@@ -80,11 +84,13 @@ class SearchConfig(Strict):
         description="Number of parallel trials, at most 1024. `auto`: one per core, or one on a GPU. Several trials "
         "can share a GPU; each is limited to its share of the memory.",
     )
-    executor: ExecutorName = Field(
+    executor: ExecutorChoice = Field(
         "auto",
         description="Where trials run: `in_process`, one at a time in the process of the search, or `processes`, in "
         "worker processes. `auto`: `processes` with several jobs, or with a time limit, because a trial that hangs "
-        "can be terminated only in a worker process; otherwise `in_process`.",
+        "can be terminated only in a worker process; otherwise `in_process`. `ray`: in actors of a Ray cluster, which "
+        "is started on this machine, or runs at an address: `{kind: ray, address: auto, cpus_per_trial: 1, "
+        "gpus_per_trial: 0}`. With `ray`, `search.jobs: auto` follows the size of the cluster.",
     )
     objectives: Objectives = Field(
         (SCORE,),
@@ -152,7 +158,7 @@ class SearchConfig(Strict):
 
     @field_validator("executor")
     @classmethod
-    def _one_process_runs_one_job(cls, executor: str, info: ValidationInfo) -> str:
+    def _one_process_runs_one_job(cls, executor: Any, info: ValidationInfo) -> Any:
         jobs = info.data.get("jobs")
         if executor == IN_PROCESS and isinstance(jobs, int) and jobs > 1:
             raise ValueError(

@@ -1,19 +1,24 @@
-"""Values of the section ``search`` with a form of their own: objectives, bounds, weights, configurations, blends."""
+"""Values of the section ``search`` with a form of their own: objectives, bounds, weights, configurations, blends,
+executors."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
 from lstmgru.errors import did_you_mean
 from search.config.objectives import MOST_OBJECTIVES, OBJECTIVES, SCORE, Bound, ObjectiveName, parse_bound
-from search.config.types import ByShape, Text, each_once
+from search.config.types import MOST_JOBS, ByShape, Text, each_once
 from search.errors import shown
+from search.executors import EXECUTORS, RAY
+from search.executors.base import Cluster
 
 MOST_MEMBERS = 20
 """Most members of a blend: its weights are multiples of at least one twentieth."""
 
+_CLUSTER = ("kind", *(field.name for field in fields(Cluster) if field.name != "follow"))
 Configuration = dict[str, bool | int | float | str]
 
 
@@ -81,6 +86,46 @@ def _blend(value: Any) -> Any:
     return dict(value)
 
 
+def _executor(value: Any) -> Any:
+    """The name of an executor, or where a cluster is and what a trial takes of it."""
+    if isinstance(value, str):
+        if value not in ("auto", *EXECUTORS):
+            names = ", ".join(("auto", *EXECUTORS))
+            raise ValueError(
+                f"must be one of {names} but got {shown(value)}{did_you_mean(value, ['auto', *EXECUTORS])}"
+            )
+        return value
+    form = "{kind: ray, address: auto, cpus_per_trial: 1, gpus_per_trial: 0}"
+    if not isinstance(value, dict) or value.get("kind") != RAY:
+        raise ValueError(f"must be the name of an executor, or like {form}, but got {shown(value)}")
+    for name, content in value.items():
+        if name not in _CLUSTER:
+            hint = did_you_mean(str(name), list(_CLUSTER))
+            raise ValueError(f"can have {', '.join(_CLUSTER)} but got {shown(name)}{hint}")
+        if name in ("kind", "address"):
+            if not isinstance(content, str):
+                raise ValueError(f"must have a text as {name}, like {form}, but got {shown(content)}")
+        elif isinstance(content, bool) or not isinstance(content, int | float) or not 0 <= content <= MOST_JOBS:
+            raise ValueError(f"must have a number from 0 as {name} but got {shown(content)}")
+    return dict(value)
+
+
+def cluster_of(executor: str | dict[str, Any], *, follow: bool) -> Cluster:
+    """The cluster of ``search.executor``.
+
+    Args:
+        executor: As in a study file.
+        follow: See :class:`Cluster`.
+    """
+    values = executor if isinstance(executor, dict) else {}
+    return Cluster(follow=follow, **{name: value for name, value in values.items() if name != "kind"})
+
+
+def executor_kind(executor: str | dict[str, Any]) -> str:
+    """The name of the executor of ``search.executor``."""
+    return executor if isinstance(executor, str) else str(executor["kind"])
+
+
 Objectives = Annotated[
     tuple[str, ...],
     ByShape(
@@ -127,6 +172,28 @@ Blend = Annotated[
                     "type": "object",
                     "properties": {"members": {"type": "integer", "minimum": 1, "maximum": MOST_MEMBERS}},
                     "required": ["members"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+ExecutorChoice = Annotated[
+    str | dict[str, Any],
+    BeforeValidator(_executor),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": ["auto", *EXECUTORS]},
+                {
+                    "type": "object",
+                    "properties": {
+                        "kind": {"const": RAY},
+                        "address": {"type": "string"},
+                        "cpus_per_trial": {"type": "number", "minimum": 0},
+                        "gpus_per_trial": {"type": "number", "minimum": 0},
+                    },
+                    "required": ["kind"],
                     "additionalProperties": False,
                 },
             ]

@@ -1,4 +1,4 @@
-"""Where jobs run: in this process, or in long-lived worker processes."""
+"""Where jobs run: in this process, in long-lived worker processes, or on a cluster."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ if TYPE_CHECKING:
 
 IN_PROCESS = "in_process"
 """The executor that has no workers."""
+RAY = "ray"
+"""The executor whose workers are on a cluster."""
 EXECUTORS = {
     IN_PROCESS: "search.executors.in_process:InProcessExecutor",
     "processes": "search.executors.processes:ProcessExecutor",
+    RAY: "search.executors.ray_cluster:RayExecutor",
 }
 """Name of an executor → its class, which is imported when it is used."""
 

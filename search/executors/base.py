@@ -62,11 +62,13 @@ class Failure:
         reason: One line.
         details: The traceback, if there is one.
         died: Whether the worker died, which need not be the job's fault.
+        lost: Whether it died with its machine, which is not the job's fault.
     """
 
     reason: str
     details: str = ""
     died: bool = False
+    lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,23 @@ class Outcome:
     key: int
     result: Any = None
     failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The cluster on which an executor runs jobs.
+
+    Attributes:
+        address: Where it is; ``None``: one is started on this machine.
+        cpus_per_trial: Cores that each job takes.
+        gpus_per_trial: GPUs that each job takes; several jobs share one if it is a fraction.
+        follow: Whether the number of jobs follows the size of the cluster.
+    """
+
+    address: str | None = None
+    cpus_per_trial: float = 1.0
+    gpus_per_trial: float = 0.0
+    follow: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,12 +108,14 @@ class WorkerSettings:
             where a GPU is used or the system's own libraries do not survive a fork.
         gpu_share: Fraction of a GPU's memory that each worker may use, see :func:`search.executors.devices.gpu_share`;
             ``None``: no limit.
+        cluster: For executors that run jobs on one.
     """
 
     warm_up: Callable[[], None]
     jobs: int = 1
     preload: tuple[str, ...] = ()
     gpu_share: float | None = None
+    cluster: Cluster | None = None
 
 
 class DataStore(Protocol):

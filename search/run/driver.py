@@ -125,6 +125,14 @@ class Driver(JobSource):
         self._listener.on_message(FAILED.format(failure.reason))
         return job
 
+    def on_lost(self, job: Job) -> Job | None:
+        """A trial goes back into the queue, however often; the baselines are scored again."""
+        if job.key < 0:
+            return job
+        self._listener.on_message(f"trial {job.key}: the machine of its worker is gone; it waits for another")
+        self.on_interrupted(job.key)
+        return None
+
     def on_interrupted(self, key: int) -> None:
         """A trial goes back into the queue; the baselines are scored by the next run."""
         if key >= 0:

@@ -12,7 +12,7 @@ from search.run.driver import Driver
 from search.run.finalize import Finalizer
 from search.run.progress import Listener
 from search.run.resume import open_study
-from search.run.workers import check_registered, make_study_executor
+from search.run.workers import check_executor, make_study_executor
 from search.study.budget import Budget
 from search.study.journal import exclusive, start_over
 from search.study.out_of_fold import Predictions
@@ -53,11 +53,12 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
         NoTrialCompleted: Every trial failed, or none is within the bounds.
         StudyNotFound: The study named by ``search.warm_start`` does not exist.
         TrackingError: MLflow cannot use the store that the study names.
-        SearchError: The folder cannot be written to, or workers cannot import a registered cell.
+        SearchError: The folder cannot be written to, workers cannot import a registered cell, or no cluster answers at
+            its address.
     """
     from search.tracking.factory import make_tracker
 
-    check_registered(plan)
+    check_executor(plan)
     paths = StudyPaths(folder, plan.name)
     if paths.studies.exists() and not paths.studies.is_dir():
         raise SearchError(

@@ -7,8 +7,9 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from search.config.search_values import cluster_of, executor_kind
 from search.errors import SearchError
-from search.executors import IN_PROCESS, executor_name, make_executor
+from search.executors import IN_PROCESS, RAY, executor_name, make_executor
 from search.executors.base import WorkerSettings
 from search.executors.devices import gpu_share
 
@@ -54,32 +55,40 @@ def make_study_executor(plan: Plan, *, separate: bool = False) -> Executor:
         plan: Says which executor it wants, and how many jobs run at once.
         separate: Use a worker even for one job at a time.
     """
-    name = _executor_name(plan, separate=separate)
+    name, search = _executor_name(plan, separate=separate), plan.config.search
     settings = WorkerSettings(
         warm_up=partial(warm_up, plan.registered_cells(), plan.registered_metrics(), worker=name != IN_PROCESS),
         jobs=plan.jobs,
         # The state of CUDA, and of the libraries of other systems, does not survive a fork.
         preload=PRELOAD if plan.accelerator == "cpu" and sys.platform == "linux" else (),
         gpu_share=gpu_share(plan.accelerator, plan.jobs),
+        cluster=cluster_of(search.executor, follow=search.jobs == "auto") if name == RAY else None,
     )
     return make_executor(name, settings)
 
 
 def _executor_name(plan: Plan, *, separate: bool) -> str:
     search = plan.config.search
-    return executor_name(search.executor, plan.jobs, separate=separate, limited=search.timeout is not None)
+    return executor_name(
+        executor_kind(search.executor), plan.jobs, separate=separate, limited=search.timeout is not None
+    )
 
 
-def check_registered(plan: Plan, *, separate: bool = False) -> None:
-    """Reject registered cells and metrics that worker processes could not import.
+def check_executor(plan: Plan, *, separate: bool = False) -> None:
+    """Reject a cluster that cannot be used, and registered cells and metrics that workers could not import.
 
     Args:
         plan: Of the study.
         separate: Some jobs need a worker even if they run one at a time.
 
     Raises:
-        SearchError: It names the cell.
+        SearchError: It names the cell, or the address of the cluster.
     """
+    executor = plan.config.search.executor
+    if executor_kind(executor) == RAY:
+        from search.executors.ray_cluster import check_cluster
+
+        check_cluster(cluster_of(executor, follow=False))
     own: list[tuple[str, str, str, Any]] = [
         ("cell", name, "class", cell) for name, cell in plan.registered_cells().items()
     ]

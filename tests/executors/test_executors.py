@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 import psutil
@@ -15,7 +16,7 @@ import pytest
 from helpers.executors import Watcher, end, no_warm_up
 
 from search.errors import WorkersCannotStart
-from search.executors import EXECUTORS, executor_name, make_executor
+from search.executors import EXECUTORS, RAY, executor_name, make_executor
 from search.executors.base import Executor, Job, JobContext, Outcome, WorkerSettings, failure_reason
 from search.executors.devices import gpu_share
 from search.executors.processes import ProcessExecutor
@@ -78,7 +79,11 @@ def preload(request: pytest.FixtureRequest) -> tuple[str, ...]:
     return request.param  # type: ignore[no-any-return]
 
 
-@pytest.fixture(scope="module", params=EXECUTORS)
+NO_RAY = pytest.mark.skipif(find_spec("ray") is None, reason="the package ray is not installed (extra ray)")
+EVERY = [pytest.param(name, marks=[pytest.mark.slow, NO_RAY] if name == RAY else []) for name in EXECUTORS]
+
+
+@pytest.fixture(scope="module", params=EVERY)
 def executor(request: pytest.FixtureRequest, modules: tuple[str, ...]) -> Iterator[Executor]:
     """Every kind of executor, for what all of them have in common."""
     with make_executor(request.param, WorkerSettings(no_warm_up, preload=modules)) as chosen:

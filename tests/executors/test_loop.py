@@ -12,6 +12,7 @@ from search.executors.in_process import InMemory
 from search.executors.loop import GRACE_SECONDS, JobSource, run_jobs, run_one
 
 DIED = Failure("killed", died=True)
+LOST = Failure("no machine", died=True, lost=True)
 RAISED = Failure("ValueError: bad")
 
 
@@ -115,6 +116,8 @@ class Source(JobSource):
         (1, 1, [DIED, DIED], [("retry", 0), (DIED.reason, 0)]),
         (1, 2, [DIED, DIED, "a"], [("retry", 0), ("retry", 0), ("a", 0)]),
         (2, 1, [DIED, "a", DIED, "b"], [("retry", 0), ("a", 0), ("retry", 1), ("b", 1)]),  # each job has its own count
+        (1, 0, [LOST, LOST, "a"], [("a", 0)]),  # however often: that is not its fault
+        (1, 1, [LOST, DIED, LOST, "a"], [("retry", 0), ("a", 0)]),
         (1, 1, [DIED, RAISED], [("retry", 0), (RAISED.reason, 0)]),
     ],
 )

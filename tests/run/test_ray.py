@@ -1,0 +1,160 @@
+"""Studies on a Ray cluster whose nodes come and go; with real nodes, which are processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from helpers.studies import TINY, search, shown, start, write_study
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        find_spec("ray") is None and "REQUIRE_RAY" not in os.environ,
+        reason="the package ray is not installed (extra ray)",
+    ),
+]
+
+SLOWER = (
+    TINY.replace("max_epochs: 5", "max_epochs: 60").replace("patience: 3", "patience: null").replace("  jobs: 1\n", "")
+)
+"""Trials of about a second, as many at a time as the cluster holds."""
+UNTRACKED = ("--set", "tracking.enabled=false", "--set", "search.pruner=none")
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A head node without room for trials."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    from ray.cluster_utils import Cluster
+
+    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    yield started
+    started.shutdown()
+
+
+def command(cluster: Any, trials: int) -> tuple[str, ...]:
+    return ("run", "tiny.yaml", "--trials", str(trials), "--executor", "ray", "--address", cluster.address, *UNTRACKED)
+
+
+def ended(folder: Path) -> int:
+    journal = folder / "studies" / "tiny.journal"
+    return journal.read_text(errors="replace").count('"values":[') if journal.exists() else 0
+
+
+def wait_until(true: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def check_study(folder: Path, trials: int) -> None:
+    """As many trials are complete as were asked for; one whose worker was lost has been repeated."""
+    found = shown(folder)["trials"]
+    assert [trial["number"] for trial in found] == list(range(len(found)))
+    states = [trial["state"] for trial in found]
+    assert set(states) <= {"COMPLETE", "FAIL"}
+    assert states.count("COMPLETE") == trials
+    complete = [trial["params"] for trial in found if trial["state"] == "COMPLETE"]
+    assert all(trial["params"] in complete for trial in found if trial["state"] == "FAIL")
+
+
+def test_nodes_arrive_late_and_are_lost_and_the_driver_is_killed(tmp_path: Path, cluster: Any) -> None:
+    write_study(tmp_path, SLOWER)
+    with start(tmp_path, *command(cluster, 14)) as process:
+        first = cluster.add_node(num_cpus=1)  # the search has begun by itself, and waits
+        wait_until(lambda: ended(tmp_path) >= 1, process)
+        second = cluster.add_node(num_cpus=1)
+        wait_until(lambda: ended(tmp_path) >= 4, process)
+        cluster.remove_node(first, allow_graceful=False)
+        wait_until(lambda: ended(tmp_path) >= 6, process)
+        process.send_signal(signal.SIGKILL)
+    before = [trial for trial in shown(tmp_path)["trials"] if trial["state"] == "COMPLETE"]
+    with start(tmp_path, *command(cluster, 14)) as process:
+        count = ended(tmp_path)
+        wait_until(lambda: ended(tmp_path) > count, process)
+        cluster.remove_node(second, allow_graceful=False)
+        cluster.add_node(num_cpus=2)
+        output = process.communicate(timeout=240)[0]
+    assert process.returncode == 0, output
+    check_study(tmp_path, 14)
+    after = shown(tmp_path)["trials"]
+    assert [after[trial["number"]] for trial in before] == before
+
+
+def test_a_worker_that_is_killed_costs_its_trial_one_repetition(tmp_path: Path, cluster: Any) -> None:
+    write_study(tmp_path, SLOWER)
+    cluster.add_node(num_cpus=1)
+    with start(tmp_path, *command(cluster, 6)) as process:
+        wait_until(lambda: ended(tmp_path) >= 1, process)
+        for child in psutil.process_iter(["cmdline"]):
+            if "RayWorker" in " ".join(child.info["cmdline"] or []):
+                child.kill()
+        output = process.communicate(timeout=240)[0]
+    assert process.returncode == 0, output
+    check_study(tmp_path, 6)
+
+
+def test_a_cluster_that_is_gone_ends_the_study_with_one_error_and_it_resumes_elsewhere(
+    tmp_path: Path, cluster: Any
+) -> None:
+    write_study(tmp_path, SLOWER)
+    cluster.add_node(num_cpus=1)
+    with start(tmp_path, *command(cluster, 200)) as process:
+        wait_until(lambda: ended(tmp_path) >= 1, process)
+        for server in ("gcs_server", "raylet"):
+            for part in cluster.head_node.all_processes[server]:
+                part.process.kill()
+        output = process.communicate(timeout=240)[0]
+    assert process.returncode == 2, output
+    assert "error: the Ray cluster is gone" in output
+    assert "Traceback" not in output
+    done = ended(tmp_path)
+    result = search(tmp_path, "run", "tiny.yaml", "--trials", str(done + 1), "--executor", "ray", *UNTRACKED)
+    assert result.returncode == 0, result.stderr
+    assert [trial["state"] for trial in shown(tmp_path)["trials"]].count("COMPLETE") >= done
+
+
+def test_scores_are_those_of_this_process(tmp_path: Path) -> None:
+    scores = []
+    for name in ("in_process", "ray"):
+        (tmp_path / name).mkdir()
+        write_study(tmp_path / name)
+        result = search(tmp_path / name, "run", "tiny.yaml", "--executor", name, *UNTRACKED)
+        assert result.returncode == 0, result.stderr
+        scores.append([(trial["params"], trial["value"]) for trial in shown(tmp_path / name)["trials"]])
+    assert scores[0] == scores[1]
+    assert len(scores[0]) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--address", "127.0.0.1:1"), "no Ray cluster can be used at '127.0.0.1:1': Connection refused"),
+        (("--address", "somewhere"), "no Ray cluster can be used at 'somewhere'"),
+        (("--executor", "processes", "--address", "auto"), "--address is for --executor ray"),
+        (("--executor", "rai"), "must be one of auto, in_process, processes, ray but got 'rai'; did you mean 'ray'?"),
+        (("--set", "search.executor={kind: ray, adress: auto}"), "did you mean 'address'?"),
+        (("--set", "search.executor={kind: ray, cpus_per_trial: many}"), "must have a number from 0 as cpus_per_trial"),
+    ],
+)
+def test_mistakes_are_one_line_and_nothing_is_lost(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    write_study(tmp_path)
+    (tmp_path / "studies").mkdir()
+    journal = tmp_path / "studies" / "tiny.journal"
+    journal.write_text("what was there")
+    result = search(tmp_path, "run", "tiny.yaml", "--fresh", *arguments)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert journal.read_text() == "what was there"
