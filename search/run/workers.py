@@ -86,7 +86,7 @@ def check_executor(plan: Plan, *, separate: bool = False) -> None:
     """
     executor = plan.config.search.executor
     if executor_kind(executor) == RAY:
-        from search.executors.ray_cluster import check_cluster
+        from search.executors.ray_connection import check_cluster
 
         check_cluster(cluster_of(executor, follow=False))
     own: list[tuple[str, str, str, Any]] = [

@@ -1,0 +1,161 @@
+"""The connection to a Ray cluster: made, watched, and ended with one clear error."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from search.errors import SearchError
+from search.executors.base import Cluster
+from search.executors.interruption import STOP_SIGNALS
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_HEAD_SECONDS = 60.0
+"""How long the head of the cluster may be away."""
+_CHECK_SECONDS = 5.0
+
+
+class Head:
+    """The head node of the cluster, without which no work is placed."""
+
+    def __init__(self, ray: ModuleType) -> None:
+        self._address = ray.get_runtime_context().gcs_address
+        self._checked = self._seen = time.monotonic()
+
+    def check(self) -> None:
+        """See whether it answers, every few seconds.
+
+        Raises:
+            SearchError: It has not answered for a minute.
+        """
+        now = time.monotonic()
+        if now - self._checked < _CHECK_SECONDS:
+            return
+        self._checked = now
+        try:
+            _knock(self._address)
+            self._seen = time.monotonic()
+        except OSError as error:
+            if time.monotonic() - self._seen > _HEAD_SECONDS:
+                raise _gone(f"its head at {self._address} does not answer: {error.strerror or error}") from error
+
+
+def import_ray() -> ModuleType:
+    """The package.
+
+    Raises:
+        SearchError: It is not installed.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    # Ray ends a process whose cluster has been away for a minute; the study ends first, and in order.
+    os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", str(round(10 * _HEAD_SECONDS)))
+    try:
+        import ray
+    except ImportError as error:
+        raise SearchError(
+            "search.executor is ray, but the package ray is not installed; run pip install 'lstmgru-search[ray]'"
+        ) from error
+    return ray  # type: ignore[no-any-return]
+
+
+def check_cluster(cluster: Cluster) -> None:
+    """Connect to a cluster and leave it.
+
+    Raises:
+        SearchError: Ray is not installed, or no cluster answers at the address.
+    """
+    ray = import_ray()
+    if cluster.address is not None and not ray.is_initialized():
+        connect(ray, cluster, jobs=1)
+        with own_signals():
+            ray.shutdown()
+
+
+def connect(ray: ModuleType, cluster: Cluster, jobs: int) -> None:
+    """Connect this process to a cluster, or start one for so many jobs on this machine.
+
+    Raises:
+        SearchError: No cluster answers at the address.
+    """
+    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if cluster.address is None:
+        # What starts here ends here, and needs no web page.
+        options |= {"num_cpus": max(1, round(jobs * cluster.cpus_per_trial)), "include_dashboard": False}
+        address = "local"
+    else:
+        address = cluster.address
+    try:
+        _knock(address)  # Ray would try for minutes
+        with own_signals():
+            ray.init(address=address, **options)
+    except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        raise SearchError(
+            f"search.executor: no Ray cluster can be used at {address!r}: {first_line(error)}; start one with "
+            "ray start --head, or leave the address out to start one on this machine"
+        ) from error
+
+
+@contextmanager
+def own_signals() -> Iterator[None]:
+    """Keep this program's signal handlers, which Ray replaces when it starts."""
+    try:
+        before = {signum: signal.getsignal(signum) for signum in STOP_SIGNALS}
+        yield
+    finally:
+        with suppress(ValueError):  # only the main thread may set them
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
+
+
+@contextmanager
+def cluster_errors(ray: ModuleType) -> Iterator[None]:
+    """Turn the loss of the whole cluster into one error."""
+    try:
+        yield
+    except (ConnectionError, ray.exceptions.RaySystemError) as error:
+        raise _gone(first_line(error)) from error
+
+
+def _gone(reason: str) -> SearchError:
+    return SearchError(
+        f"the Ray cluster is gone: {reason}; finished trials are kept, and the same command resumes the study once a "
+        "cluster is there"
+    )
+
+
+def _knock(address: str) -> None:
+    """Connect to an address like ``host:port``, and to no other.
+
+    Raises:
+        OSError: Nothing listens there.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CHECK_SECONDS).close()
+
+
+def is_there(ray: ModuleType, node_id: str) -> bool:
+    """Whether a node still answers; the cluster itself learns of its loss some seconds later."""
+    node = next((node for node in ray.nodes() if node["NodeID"] == node_id and node["Alive"]), None)
+    if node is None:
+        return False
+    try:
+        _knock(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}")
+    except OSError:
+        return False
+    return True
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error of Ray, which may have dozens."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,151 @@
+"""What runs on the nodes of a Ray cluster: the actor of a job, and the data of jobs in the object store."""
+
+from __future__ import annotations
+
+import platform
+import queue
+import socket
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from search.errors import SearchError
+from search.executors.base import Job, Outcome, run_job
+from search.executors.sharing import give_back_memory, offload
+from search.executors.worker import limit_gpu_memory
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+PACKAGE = "lstmgru-search"
+
+
+@dataclass(frozen=True)
+class Versions:
+    """What driver and actors must have in common, and where this is."""
+
+    python: str
+    package: str
+    node: str
+    node_id: str = ""
+
+    @classmethod
+    def here(cls, node_id: str = "") -> Versions:
+        """Those of this process."""
+        return cls(".".join(platform.python_version_tuple()[:2]), version(PACKAGE), socket.gethostname(), node_id)
+
+
+class RayWorker:
+    """The actor: warms up when it is created, then runs one job after another.
+
+    Its methods are called in threads of its own.
+
+    Args:
+        warm_up: Imports what jobs need.
+        gpu_share: See :func:`search.executors.worker.limit_gpu_memory`.
+    """
+
+    def __init__(self, warm_up: Callable[[], None], gpu_share: float | None) -> None:
+        # Arrays of the object store are read-only, and jobs only read them.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        self._messages: queue.Queue[tuple[int, Any] | Outcome] = queue.Queue()
+        self._stop: tuple[int, str] | None = None
+        warm_up()
+        limit_gpu_memory(gpu_share)
+
+    def versions(self) -> Versions:
+        """Those of this actor."""
+        import ray
+
+        return Versions.here(ray.get_runtime_context().get_node_id())
+
+    def run(self, job: Job) -> None:
+        """Run a job; its reports and its outcome become messages."""
+        self._messages.put(run_job(job, _ActorContext(self, job.key)))
+        give_back_memory()
+
+    def messages(self, seconds: float) -> list[tuple[int, Any] | Outcome]:
+        """The messages since the last call; waits for the first one."""
+        messages: list[tuple[int, Any] | Outcome] = []
+        with suppress(queue.Empty):
+            messages.append(self._messages.get(timeout=seconds))
+            while True:
+                messages.append(self._messages.get_nowait())
+        return messages
+
+    def stop(self, key: int, reason: str) -> None:
+        """Ask a job to stop."""
+        self._stop = (key, reason)
+
+    def report(self, key: int, message: Any) -> None:
+        """Keep a message until the driver asks for it."""
+        self._messages.put((key, message))
+
+    def stop_reason(self, key: int) -> str | None:
+        """Why a job should stop."""
+        stop = self._stop
+        return stop[1] if stop is not None and stop[0] == key else None
+
+
+class _ActorContext:
+    def __init__(self, worker: RayWorker, key: int) -> None:
+        self._worker, self._key = worker, key
+
+    def report(self, message: Any) -> None:
+        self._worker.report(self._key, message)
+
+    def stop_reason(self) -> str | None:
+        return self._worker.stop_reason(self._key)
+
+
+class ObjectStore:
+    """The data store of a Ray cluster: one copy of a value per node, which all actors there map."""
+
+    def __init__(self, ray: ModuleType) -> None:
+        self._ray = ray
+
+    def share(self, value: Any) -> StoredValue:
+        """The value in the object store.
+
+        Raises:
+            SearchError: It has no room.
+        """
+        try:
+            return StoredValue(self._ray.put(value))
+        except self._ray.exceptions.ObjectStoreFullError as error:
+            raise SearchError(
+                "the data of the study do not fit into Ray's object store; start Ray with a larger one "
+                "(ray start --object-store-memory)"
+            ) from error
+
+    def offload(self, value: object) -> None:
+        """Move the value into a file of this machine, of which only the parts that are read are in memory."""
+        offload(value)
+        give_back_memory()
+
+
+class StoredValue:
+    """A value in the object store. It pickles to its reference, and unpickles in an actor to the value itself."""
+
+    def __init__(self, reference: Any) -> None:
+        self._reference = reference
+
+    def __reduce__(self) -> tuple[Any, tuple[Any]]:
+        return _fetch, (self._reference,)
+
+
+_latest: tuple[str, Any] | None = None
+
+
+def _fetch(reference: Any) -> Any:
+    """The value; a process keeps the latest one as a single object, which can cache what it derives."""
+    global _latest  # noqa: PLW0603  # a cache
+    import ray
+
+    if _latest is None or _latest[0] != reference.hex():
+        _latest = None
+        _latest = (reference.hex(), ray.get(reference))
+    return _latest[1]
