@@ -17,6 +17,7 @@ from helpers.drivers import Notes, plan_of
 from helpers.running_comparisons import LABEL_STUDIES, TWO, opened, states
 from helpers.sequence_studies import write_label_study
 from helpers.studies import search, search_here, start, write_study
+from helpers.waiting import PATIENCE
 
 from search.api import run_comparison
 from search.compare.runner import compare
@@ -85,7 +86,7 @@ def interrupted_when(condition: Callable[[], bool]) -> Iterator[None]:
     """Ctrl-C as soon as something is true; nothing but the command in this process hears it."""
 
     def watch() -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not condition() and time.monotonic() < deadline:
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)

@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 from helpers.studies import program_environment
+from helpers.waiting import PATIENCE, have_ended, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has none of these signals but Ctrl-C")
 
@@ -54,7 +56,7 @@ def test_the_exit_code_tells_the_signal_and_everything_is_closed_first() -> None
         for code, _, _ in CODES
     ]
     for process, (code, expected, interrupted) in zip(programs, CODES, strict=True):
-        output = process.communicate(timeout=60)[0]
+        output = process.communicate(timeout=PATIENCE)[0]
         assert process.returncode == expected, code
         assert output == ("" if interrupted is None else f"closed {interrupted}\n"), code
 
@@ -65,17 +67,22 @@ def test_the_ui_ends_with_its_server(tmp_path: Path, signum: signal.Signals) -> 
     from helpers.mlflow_server import free_port
     from helpers.mlflow_store import make_store
 
-    command = [sys.executable, "-m", "search", "ui", "--port", str(free_port())]
+    port = free_port()
+    command = [sys.executable, "-m", "search", "ui", "--port", str(port)]
     environment = program_environment()
     process = subprocess.Popen(
         command, cwd=make_store(tmp_path), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 60
-    while not (children := psutil.Process(process.pid).children(recursive=True)):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    time.sleep(3)  # the server starts others
+    until(lambda: process.poll() is not None or answers(port))  # then it has started all of its processes
     children = psutil.Process(process.pid).children(recursive=True)
+    assert children
     os.kill(process.pid, signum)
-    assert process.wait(20) == 128 + signum
-    assert not psutil.wait_procs(children, timeout=1)[1]
+    assert process.wait(PATIENCE) == 128 + signum
+    assert have_ended(children)
+
+
+def answers(port: int) -> bool:
+    """Whether a server answers there."""
+    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+        return True
+    return False

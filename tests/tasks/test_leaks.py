@@ -132,16 +132,18 @@ def test_a_leak_of_every_series_is_found_whatever_their_sizes_and_the_holdout_is
 
 
 @pytest.mark.slow
-def test_a_million_rows_are_audited_within_a_second() -> None:
-    rows = 1_000_000
-    times = pd.date_range("2000-01-01", periods=rows, freq="min")
-    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(rows, 6)), columns=list("abcdef")).assign(time=times)
-    panel = build_panel(frame, time="time", targets=["a"], future_covariates=list("bcdef"), source="minutes")
-    splits = make_splits(panel, SplitSpec(holdout=1000, folds=1), context_length=10, horizon=60)
-    start = time.process_time()
+def test_a_million_rows_are_audited_as_fast_as_fifty_thousand() -> None:
+    def seconds(rows: int) -> float:
+        times = pd.date_range("2000-01-01", periods=rows, freq="min")
+        frame = pd.DataFrame(np.random.default_rng(0).normal(size=(rows, 6)), columns=list("abcdef")).assign(time=times)
+        panel = build_panel(frame, time="time", targets=["a"], future_covariates=list("bcdef"), source="minutes")
+        splits = make_splits(panel, SplitSpec(holdout=1000, folds=1), context_length=10, horizon=60)
+        start = time.process_time()
+        assert leaks(panel, splits, ForecastSpec(60, 60)) == ()
+        return time.process_time() - start
 
-    assert leaks(panel, splits, ForecastSpec(60, 60)) == ()
-    assert time.process_time() - start < 1
+    few = max(seconds(50_000) for _ in range(3))
+    assert min(seconds(1_000_000) for _ in range(3)) < 3 * few
 
 
 def texts(count: int = 200) -> pd.DataFrame:
