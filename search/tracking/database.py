@@ -18,6 +18,8 @@ from search.errors import TrackingError
 from search.study.paths import free_path
 
 SQLITE = "sqlite:///"
+_BESIDE = ("-journal", "-wal", "-shm")
+"""Endings of the files that SQLite keeps beside a database."""
 _SECONDS_TO_CREATE = 300.0
 """How long to wait for another process that creates the database; it takes seconds."""
 _SECONDS_LOCKED = 20.0
@@ -101,7 +103,10 @@ def set_aside_half_made(uri: str, *, wait: bool = True) -> str | None:
         if not half_made:
             return None
         kept = free_path(path, ".half-made")
-        path.rename(kept)
+        # First what SQLite keeps beside it, which it would take for that of the new database.
+        for ending in (*_BESIDE, ""):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + ending).rename(kept.with_name(kept.name + ending))
     return (
         f"{path} was left half-made, without any run, when MLflow was interrupted while creating it; it is renamed to "
         f"{kept.name}"
@@ -156,7 +161,7 @@ def _create(path: Path) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     new = path.with_name(f"{path.name}.new")
-    parts = [new, *(new.with_name(new.name + ending) for ending in ("-journal", "-wal", "-shm"))]
+    parts = [new, *(new.with_name(new.name + ending) for ending in _BESIDE)]
     try:
         for part in parts:
             part.unlink(missing_ok=True)  # of a process that was killed

@@ -60,7 +60,7 @@ def test_the_time_ends_the_search_and_judges_no_trial(tmp_path: Path) -> None:
     store = searched(tmp_path, None, *settings, time_left=lambda: end - time.monotonic())
 
     found = states(store)
-    assert time.monotonic() < end + 3
+    assert time.monotonic() < end + 30  # of trials without end
     assert {state for family in found.values() for state in family} <= {"COMPLETE", "WAITING"}
     counts = [family.count("COMPLETE") for family in found.values()]
     assert max(counts) - min(counts) <= 1

@@ -313,7 +313,7 @@ def test_leaving_ends_workers_that_are_busy(preload: tuple[str, ...]) -> None:
             pool.poll(watcher, 0.1)
         pids = pool.pids
         start = time.monotonic()
-    assert time.monotonic() - start < 6
+    assert time.monotonic() - start < 30  # and not the 60 s of the job
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 

@@ -97,7 +97,7 @@ def test_a_preempted_study_ends_as_with_ctrl_c_and_no_trial_has_failed(
     assert process.returncode == 128 + signum
     assert "running trials go back into the queue" in output
     assert have_ended(children)
-    assert states(tmp_path).keys() == {"COMPLETE", "WAITING"}
+    assert states(tmp_path).keys() <= {"COMPLETE", "WAITING"}  # the trial may end as the signal comes
     total = states(tmp_path).total() + 1
     assert search_here(tmp_path, *command, "--trials", str(total)).returncode == 0
     assert states(tmp_path) == {"COMPLETE": total}
