@@ -12,6 +12,8 @@ import urllib.request
 from pathlib import Path
 from typing import Self
 
+from helpers.waiting import PATIENCE
+
 
 def free_port() -> int:
     """A port of the loopback interface that nobody listens on."""
@@ -49,7 +51,7 @@ class MlflowServer:
             self._process = subprocess.Popen(
                 command, cwd=self._folder, env=environment, stdout=log, stderr=log, start_new_session=True
             )
-        end = time.monotonic() + 120
+        end = time.monotonic() + PATIENCE
         while not self._answers():
             assert self._process.poll() is None, (self._folder / "server.log").read_text()
             assert time.monotonic() < end, "the server did not start in time"

@@ -13,6 +13,7 @@ import pytest
 from helpers.mlflow_server import MlflowServer
 from helpers.mlflow_store import history, make_store, runs
 from helpers.synthetic_study import finished_study, make_study, make_trial, save_small_bundle
+from helpers.waiting import PATIENCE
 
 from search.study.records import EpochRecord, StudyRecord, TrialRecord
 from search.tracking.background import BackgroundTracker
@@ -56,7 +57,7 @@ def show(tracker: BackgroundTracker, trial: TrialRecord) -> None:
 
 def wait_for(notes: list[str], count: int) -> None:
     """Wait until so many notes were given."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while len(notes) < count:
         assert time.monotonic() < end, notes
         time.sleep(0.05)
@@ -68,11 +69,11 @@ def test_a_server_that_is_killed_and_comes_back_misses_nothing_and_doubles_nothi
     study = finished_study(9)
     notes: list[str] = []
     projection = MlflowProjection(server.uri, tmp_path)
-    with BackgroundTracker(projection, notes.append, interval=0.2) as tracker:
+    with BackgroundTracker(projection, notes.append, interval=0.2, patience=PATIENCE) as tracker:
         tracker.start(dataclasses.replace(study, trials=(), holdout=None))
         for trial in study.trials[:3]:
             show(tracker, trial)
-        assert tracker.wait(60)
+        assert tracker.wait(PATIENCE)
         assert len(runs(connect(server.uri))) == 4
         server.kill()
         began = time.monotonic()
@@ -98,7 +99,7 @@ def test_a_study_that_ended_without_its_server_is_brought_there_later(server: Ml
     notes: list[str] = []
     with BackgroundTracker(MlflowProjection(server.uri, tmp_path), notes.append, interval=0.2) as tracker:
         tracker.start(make_study(*study.trials[:2]))
-        assert tracker.wait(60)
+        assert tracker.wait(PATIENCE)
         server.kill()
         for trial in study.trials[2:]:
             show(tracker, trial)
@@ -137,7 +138,7 @@ def test_a_server_that_freezes_keeps_nobody_waiting(server: MlflowServer, tmp_pa
     notes: list[str] = []
     tracker = BackgroundTracker(MlflowProjection(server.uri, tmp_path), notes.append, interval=0.2, patience=2)
     tracker.start(make_study())
-    assert tracker.wait(60)
+    assert tracker.wait(PATIENCE)
     server.freeze()
     began = time.monotonic()
     show(tracker, make_trial(0))
@@ -156,7 +157,7 @@ def test_a_server_that_freezes_costs_the_end_its_patience_once(
     projection = MlflowProjection(server.uri, tmp_path)
     with BackgroundTracker(projection, notes.append, interval=0.2, patience=patience) as tracker:
         tracker.start(make_study())
-        assert tracker.wait(60)
+        assert tracker.wait(PATIENCE)
         server.freeze()
         began = time.monotonic()
         tracker.finish(finished_study(1), status=status)
@@ -183,7 +184,7 @@ def test_nothing_is_printed_about_a_server_or_its_end(
     with BackgroundTracker(MlflowProjection(server.uri, tmp_path), lambda _: None, interval=0.1) as tracker:
         tracker.start(make_study())
         tracker.update(make_trial(0))
-        assert tracker.wait(60)
+        assert tracker.wait(PATIENCE)
         server.kill()
         tracker.finish(finished_study(1), status="FINISHED")
     sync = MlflowProjection(server.uri, tmp_path)
