@@ -8,12 +8,11 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import numpy as np
 import psutil
 import pytest
-from helpers.executors import Watcher, end, no_warm_up
+from helpers.executors import NEEDS_RAY, Watcher, end, no_warm_up
 
 from search.errors import WorkersCannotStart
 from search.executors import EXECUTORS, RAY, executor_name, make_executor
@@ -79,13 +78,14 @@ def preload(request: pytest.FixtureRequest) -> tuple[str, ...]:
     return request.param  # type: ignore[no-any-return]
 
 
-NO_RAY = pytest.mark.skipif(find_spec("ray") is None, reason="the package ray is not installed (extra ray)")
-EVERY = [pytest.param(name, marks=[pytest.mark.slow, NO_RAY] if name == RAY else []) for name in EXECUTORS]
+EVERY = [pytest.param(name, marks=[pytest.mark.slow, NEEDS_RAY] if name == RAY else []) for name in EXECUTORS]
 
 
 @pytest.fixture(scope="module", params=EVERY)
 def executor(request: pytest.FixtureRequest, modules: tuple[str, ...]) -> Iterator[Executor]:
     """Every kind of executor, for what all of them have in common."""
+    if request.param == RAY and modules:
+        pytest.skip("Ray starts its processes in its own way")
     with make_executor(request.param, WorkerSettings(no_warm_up, preload=modules)) as chosen:
         yield chosen
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
+from importlib.util import find_spec
 from typing import Any
 
+import pytest
+
 from search.executors.base import Executor, Outcome
+
+NEEDS_RAY = pytest.mark.skipif(
+    find_spec("ray") is None and "REQUIRE_RAY" not in os.environ, reason="the package ray is not installed (extra ray)"
+)
 
 
 class Watcher:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from helpers.executors import NEEDS_RAY
 from helpers.studies import TINY, search, shown, start, write_study
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        find_spec("ray") is None and "REQUIRE_RAY" not in os.environ,
-        reason="the package ray is not installed (extra ray)",
-    ),
-]
+pytestmark = [pytest.mark.slow, NEEDS_RAY]
 
 SLOWER = (
     TINY.replace("max_epochs: 5", "max_epochs: 60").replace("patience: 3", "patience: null").replace("  jobs: 1\n", "")
