@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from search.reports.charts.marks import AnyMark, Dots, Rule
 from search.reports.charts.scales import Axis, decimals_of, fixed
 from search.reports.formatting import better, counted, metric_label
 from search.reports.leaderboard import is_blended
-from search.reports.page import paragraph
+from search.reports.page import Cut, cut, paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 _USED = re.compile(r"Use ([\w ]+)\.$")
 """End of the verdict if a baseline is significantly better."""
 _LONGEST_NAME = 20
-_ROOM = 0.35
+_ROOM, _EDGE = 0.35, 0.1
+"""Room beside the scores as a share of their range, and beyond the best possible score as a share of that."""
 _PAIRED = (
     "Lines are 95 % intervals: of the model that of its score, of a baseline that of its difference from the model. A "
     "baseline whose line does not reach the dashed line differs significantly. Lines that reach an end of the axis go "
@@ -88,10 +90,12 @@ def _skill(study: StudyRecord, holdout: HoldoutRecord) -> Iterator[Tile]:
     if not scores:
         return
     maximized = study.direction == "maximize"
-    name = (max if maximized else min)(scores, key=scores.__getitem__)
-    other, own = (1 - scores[name], 1 - holdout.score) if maximized else (scores[name], holdout.score)
+    best = (max if maximized else min)(scores.values())
+    names = [name.replace("_", " ") for name, score in scores.items() if score == best]
+    name = next((name for name in names if f"({name})" in holdout.verdict), names[0])
+    other, own = (1 - best, 1 - holdout.score) if maximized else (best, holdout.score)
     value = f"{100 * (1 - own / other):+.1f} %".replace("-", "−") if other else "undefined"
-    yield f"Skill against {name.replace('_', ' ')}", value, "error avoided, holdout"
+    yield f"Skill against {name}", value, "error avoided, holdout"
 
 
 def _coverage(holdout: HoldoutRecord) -> Iterator[Tile]:
@@ -134,8 +138,17 @@ def standing_html(study: StudyRecord) -> str:
     if study.holdout is None:
         return ""
     found = study.holdout.score_interval or study.holdout.baseline_intervals
-    note = paragraph(_PAIRED) if found else ""
+    hidden = _seen(study, study.holdout)
+    sentences = [_PAIRED] if found else []
+    sentences += [hidden.sentence("baselines" if hidden.hidden > 1 else "baseline")] if hidden.hidden else []
+    note = paragraph(*sentences)
     return f"<div><h2>Beside the baselines</h2>\n{chart_html(standing_chart(study, study.holdout))}{note}</div>\n"
+
+
+def _seen(study: StudyRecord, holdout: HoldoutRecord) -> Cut:
+    """The range of the scores without baselines that are far off."""
+    scores = [each.holdout for each in study.baselines.values() if each.holdout is not None]
+    return cut([holdout.score, *scores], larger_is_better=study.direction == "maximize").including(holdout.score)
 
 
 def standing_chart(study: StudyRecord, holdout: HoldoutRecord) -> Chart:
@@ -155,11 +168,10 @@ def standing_chart(study: StudyRecord, holdout: HoldoutRecord) -> Chart:
             legend=False,
         )  # fmt: skip
         marks.append(dots)
+    span = _span(_seen(study, holdout), [holdout.score, *scores.values()], study)
     return Chart(
         title="Scores on the holdout",
-        x=Axis(
-            f"{score_title(study)}, holdout ({better(study)})", span=_span([holdout.score, *scores.values()], study)
-        ),
+        x=Axis(f"{score_title(study)}, holdout ({better(study)})", span=span),
         y=Axis(kind="words", words=(_model_name(study), *(name.replace("_", " ") for name in names))),
         marks=tuple(marks),
         rules=(Rule(at=holdout.score, color="blue"),),
@@ -167,13 +179,15 @@ def standing_chart(study: StudyRecord, holdout: HoldoutRecord) -> Chart:
     )
 
 
-def _span(scores: list[float], study: StudyRecord) -> tuple[float, float] | None:
+def _span(seen: Cut, scores: list[float], study: StudyRecord) -> tuple[float, float] | None:
     """The range of the scores with some room; wide intervals go on at its ends."""
-    low, high = min(scores), max(scores)
+    low, high = seen.span or (min(scores), max(scores))
     if not low < high:
         return None
     room = _ROOM * (high - low)
-    return max(0.0, low - room) if low >= 0 and study.direction == "minimize" else low - room, high + room
+    lowest = 0.0 if min(scores) >= 0 else -math.inf
+    highest = 1.0 if study.direction == "maximize" and max(scores) <= 1 else math.inf
+    return max(lowest, low - room), min(highest + _EDGE * room, high + room)
 
 
 def _model_name(study: StudyRecord) -> str:

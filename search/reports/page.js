@@ -84,6 +84,17 @@ for (const table of document.querySelectorAll("table.sort")) {
   }
 }
 
+// What scrolls can be scrolled with the keyboard.
+const focusable = () => {
+  for (const box of document.querySelectorAll(".scroll")) {
+    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+};
+focusable();
+window.addEventListener("resize", focusable);
+document.addEventListener("toggle", focusable, true);
+
 for (const line of document.querySelectorAll(".copy")) {
   const button = line.appendChild(document.createElement("button"));
   button.textContent = "Copy";

@@ -13,6 +13,8 @@ import numpy as np
 
 _FENCE = 3.0
 _ENOUGH = 5
+_TALL = 40
+"""Number of rows from which a table scrolls by itself."""
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -106,10 +108,11 @@ def table(
         return "".join(f"<{tag}{kind}>{_escaped(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
 
     looks = [*(["compact"] if compact else []), *(["sort"] if sort else [])]
+    tall = " tall" if len(lines) > _TALL else ""
     title = f' data-title="{html.escape(sort)}"' if sort else ""
     body = "\n".join(f"<tr{_class(line.mark)}>{row('td', line.cells)}</tr>" for line in lines)
     return (
-        f'<div class="scroll" tabindex="0"><table{_class(" ".join(looks))}{title}>\n'
+        f'<div class="scroll{tall}"><table{_class(" ".join(looks))}{title}>\n'
         f"<thead><tr>{row('th', head)}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>\n"
     )
 

@@ -78,8 +78,8 @@ def test_all_series_are_listed_with_score_skill_and_coverage() -> None:
 
     rows = re.findall(r"<tr><td>(.*?)</td>(.*?)<td><svg", made)
     assert [(name, re.findall(r">([^<]*)</td>", rest)) for name, rest in rows] == [
-        ("a", ["1.500", "+25 %", "3", "50 %"]),
-        ("b", ["2.500", "", "30", "50 %"]),
+        ("a", ["1.500", "+25 %", "3.000", "50 %"]),
+        ("b", ["2.500", "", "30.00", "50 %"]),
     ]
     assert series_html(frame_of(), ["80"], scores, "MASE") == ""
     assert "<td>a</td>" in series_html(frame_of(("a", "b")), [], None, "MASE")

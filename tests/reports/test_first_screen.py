@@ -119,3 +119,17 @@ def test_the_weights_of_the_members_are_drawn_in_the_colors_of_the_baselines(tmp
     assert chart.y.words == ("trial 1", "linear")
     assert [(*box.right, box.color) for box in boxes] == [(0.75, "blue"), (0.25, "red")]
     assert trials[1].layers in boxes[0].texts[0]
+
+
+def test_a_baseline_that_is_far_off_is_left_out_and_said_and_no_accuracy_is_above_1(tmp_path: Path) -> None:
+    store = make_label_store(tmp_path, [Made(values=(0.98,))])
+    scores = {"ridge": 0.97, "minirocket": 0.96, "nearest_neighbor": 0.95, "other": 0.96, "majority": 0.08}
+    baselines = {name: BaselineRecord(score, score) for name, score in scores.items()}
+    holdout = HoldoutRecord(0, 0.98, {"accuracy": 0.98}, "It wins.", True)
+    study = dataclasses.replace(store.record(), holdout=holdout, baselines=baselines)
+
+    low, high = standing_chart(study, holdout).x.span or (0, 0)
+
+    assert 0.9 < low < 0.95
+    assert 0.98 < high < 1.01
+    assert "1 baseline lies below the plotted range." in standing_html(study)

@@ -33,7 +33,7 @@ def data_table(title: str, x: Axis, y: Axis, marks: Sequence[AnyMark], note: str
     )
     return (
         f"<details class=data><summary>Data<span class=unseen> of the chart: {html.escape(title)}</span></summary>"
-        f"<div class=scroll tabindex=0><table><thead><tr>{cells}<tbody>{body}</table></div>{below}</details>"
+        f"<div class=scroll><table><thead><tr>{cells}<tbody>{body}</table></div>{below}</details>"
     )
 
 

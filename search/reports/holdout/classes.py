@@ -59,8 +59,9 @@ def classes_html(folder: Path, subject: str) -> str:
     return "".join(
         [
             paragraph(result if wrong else f"All {counted(total, subject)} were classified correctly."),
-            f"<h3>Confusion matrix</h3>\n{confusion_html(counts, names, subject)}",
-            f"<h3>Scores by class</h3>\n{_scores(scores)}",
+            '<div class="beside">',
+            f"<div><h3>Confusion matrix</h3>\n{confusion_html(counts, names, subject)}</div>",
+            f"<div><h3>Scores by class</h3>\n{_scores(scores)}</div></div>\n",
             f"<h3>Reliability of the probabilities</h3>\n{reliability_html(predictions, subject)}",
             *_mistakes(predictions, names, subject),
         ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 _WORST = 5
 _MOST_POINTS = 60
 """Points of a sparkline."""
+_PICTURE = "actual (gray) and forecast"
 _COLORS = ("blue", "sky", "teal")
 
 
@@ -144,7 +144,7 @@ def _worst(scored: pd.DataFrame, several: bool) -> str:
         picture = Html(sparkline(window["actual"].to_list(), window["forecast"].to_list()))
         name = f"{key[0]}: {key[1]}" if several else str(key[1])  # type: ignore[index]  # a tuple of three
         lines.append(Row((name, f"{first} to {last}", f"{error:.3g}", picture)))
-    head = ("series", "window", "error", "actual (gray) and forecast")
+    head = ("series", "window", "error", _PICTURE)
     return table(head, lines, numbers=("error",), compact=True)
 
 
@@ -184,26 +184,37 @@ def series_html(frame: pd.DataFrame, levels: list[str], scores: pd.DataFrame | N
         columns = (scores[name].to_list() for name in ("series", "score", "baseline"))
         known = {str(name): (score, baseline) for name, score, baseline in zip(*columns, strict=True)}
     decimals = decimals_of([score for score, _ in known.values()])
-    several = frame["target"].nunique() > 1
     lines = []
     for (series, target), rows in groups:
         score, baseline = known.get(str(series), (np.nan, np.nan))
-        inside = rows["forecast"].notna() & rows["actual"].notna()
-        errors = (rows["forecast"] - rows["actual"])[inside].abs()
-        cells = [
-            str(series), *([str(target)] if several else []), fixed(score, decimals) if np.isfinite(score) else "",
-            _skill(score, baseline), f"{errors.mean():.4g}" if len(errors) else "", _covered(rows[inside], levels),
-            Html(_picture(rows)),
-        ]  # fmt: skip
-        lines.append(Row(tuple(cells)))
-    cover = f"in the {levels[0]} % interval" if levels else "covered"
-    numbers = (metric, "skill", "mean absolute error", cover)
-    head = ("series", *(["target"] if several else []), *numbers, "actual (gray) and forecast")
+        shown = {
+            "series": str(series),
+            "target": str(target) if frame["target"].nunique() > 1 else "",
+            metric: fixed(score, decimals) if np.isfinite(score) else "",
+            "skill": _skill(score, baseline),
+            **_drawn(rows, levels),
+            _PICTURE: Html(sparkline(*_tail(rows))),
+        }
+        lines.append(shown)
+    head = [name for name in lines[0] if any(line[name] for line in lines)]
     text = paragraph(
         f"{metric} of all windows of the holdout; skill is the share of the best baseline's error that the model "
         "avoids. The other columns are about the drawn forecasts."
     )
-    return f"<h3>All series</h3>\n{text}{table(head, lines, numbers=numbers, compact=True, sort=html.escape('series'))}"
+    numbers = [name for name in head if name not in ("series", "target", _PICTURE)]
+    cells = [Row(tuple(line[name] for name in head)) for line in lines]
+    return f"<h3>All series</h3>\n{text}{table(head, cells, numbers=numbers, compact=True, sort='series')}"
+
+
+def _drawn(rows: pd.DataFrame, levels: list[str]) -> dict[str, str]:
+    """Mean absolute error and coverage of the drawn forecasts of a series."""
+    known = rows[rows["forecast"].notna() & rows["actual"].notna()]
+    error = float((known["forecast"] - known["actual"]).abs().mean())
+    found = {"mean absolute error": fixed(error, decimals_of([error])) if len(known) else ""}
+    if levels:
+        inside = known["actual"].between(known[f"lower_{levels[0]}"], known[f"upper_{levels[0]}"])
+        found[f"in the {levels[0]} % interval"] = f"{100 * inside.mean():.0f} %" if len(known) else ""
+    return found
 
 
 def _skill(score: float, baseline: float) -> str:
@@ -212,12 +223,7 @@ def _skill(score: float, baseline: float) -> str:
     return f"{100 * (1 - score / baseline):+.0f} %".replace("-", "−")
 
 
-def _covered(rows: pd.DataFrame, levels: list[str]) -> str:
-    if not levels or rows.empty:
-        return ""
-    return f"{100 * rows['actual'].between(rows[f'lower_{levels[0]}'], rows[f'upper_{levels[0]}']).mean():.0f} %"
-
-
-def _picture(rows: pd.DataFrame) -> str:
+def _tail(rows: pd.DataFrame) -> tuple[list[float], list[float]]:
+    """The last actual values and forecasts."""
     shown = rows.sort_values("time").tail(_MOST_POINTS)
-    return sparkline(shown["actual"].to_list(), shown["forecast"].to_list())
+    return shown["actual"].to_list(), shown["forecast"].to_list()

@@ -19,14 +19,14 @@ from search.reports.charts.marks import Band, Line, Rule
 from search.reports.charts.scales import Axis
 from search.reports.holdout.forecast_table import BASELINE_COLUMN, read_forecasts
 from search.reports.holdout.times import seconds_of
-from search.reports.page import html_page
+from search.reports.page import details, html_page
 from search.study.paths import FORECASTS_TABLE, NEXT_TABLE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _COLUMNS = ("series", "target", "cutoff", "time", "actual", "forecast")
-_MOST_CHARTS = 12
+_MOST_CHARTS, _OPEN_CHARTS = 12, 4
 _LAST_WINDOWS, _FEWEST_ROWS = 6, 30
 """Forecasts and rows of the chart of the latest forecasts."""
 
@@ -62,8 +62,14 @@ def forecast_charts(frame: pd.DataFrame, *, heading: Literal["h2", "h3"] = "h3")
     ranked = _ranked(frame)
     shown = [ranked[rank] for rank in _ranks(len(ranked), _MOST_CHARTS)]
     sections = [_section(each, levels, heading) for each in shown]
-    drawn = "\n".join(sections) if len(sections) == 1 else f'<div class="halves">{"".join(sections)}</div>'
+    drawn = "".join(sections[:1]) if len(sections) == 1 else _halves(sections[:_OPEN_CHARTS])
+    if len(sections) > _OPEN_CHARTS:
+        drawn += details(f"{len(sections) - _OPEN_CHARTS} more charts", _halves(sections[_OPEN_CHARTS:]))
     return f"{_introduction(len(shown), len(ranked), levels)}\n{drawn}\n"
+
+
+def _halves(sections: list[str]) -> str:
+    return f'<div class="halves">{"".join(sections)}</div>'
 
 
 def levels_of(frame: pd.DataFrame) -> list[str]:
