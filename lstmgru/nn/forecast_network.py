@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from lstmgru.errors import SpecError
 from lstmgru.nn.convolutions import Convolution
 from lstmgru.nn.decoders import DECODER_CLASSES, Decoder, DecoderSizes
-from lstmgru.nn.distributions import StudentT
+from lstmgru.nn.distributions import DISTRIBUTIONS, Distribution
 from lstmgru.nn.encoder import Encoder
 from lstmgru.nn.inputs import (
     CategoryEmbedding,
@@ -66,7 +66,11 @@ class ForecastNetwork(nn.Module):
         inputs: Its inputs.
         horizon: H.
         quantiles: (Q,) ascending probabilities with the median in the middle; only the median for a point forecast.
-        student_t: Whether the quantiles are those of a Student t distribution whose location and scale are forecast.
+        distribution: The loss of a network that forecasts the parameters of a distribution, see
+            :data:`~lstmgru.nn.distributions.DISTRIBUTIONS`; ``None`` if it forecasts the quantiles themselves.
+
+    Raises:
+        SpecError: Values of the distribution are at least 0, and the architecture does not keep 0 where it is.
     """
 
     probabilities: Tensor
@@ -78,12 +82,12 @@ class ForecastNetwork(nn.Module):
         *,
         horizon: int,
         quantiles: tuple[float, ...] = MEDIAN,
-        student_t: bool = False,
+        distribution: str | None = None,
     ) -> None:
         super().__init__()
         self.spec, self.inputs, self.horizon, self.quantiles = spec, inputs, horizon, quantiles
         self.register_buffer("probabilities", torch.tensor(quantiles), persistent=False)
-        self.distribution = StudentT(quantiles) if student_t else None
+        self.distribution = _distribution(distribution, spec, quantiles, inputs.n_targets)
         independent = spec.channels == "independent"
         decoder = DECODER_CLASSES[spec.decoder]
         n_targets, n_past, first_future = inputs.n_targets, inputs.n_inputs, inputs.n_inputs - inputs.n_future
@@ -132,7 +136,8 @@ class ForecastNetwork(nn.Module):
             train: The loss.
         """
         quantiles = forecast.quantiles if train.loss in QUANTILE_LOSSES else MEDIAN
-        return cls(spec, inputs, horizon=forecast.horizon, quantiles=quantiles, student_t=train.loss == "student_t")
+        distribution = train.loss if train.loss in DISTRIBUTIONS else None
+        return cls(spec, inputs, horizon=forecast.horizon, quantiles=quantiles, distribution=distribution)
 
     def forward(
         self,
@@ -148,7 +153,9 @@ class ForecastNetwork(nn.Module):
             (B, H, Y, Q) scaled, ascending in Q.
         """
         read = self._read(Inputs(past, future, static, series, lengths))
-        forecast = read.forecast if self.distribution is None else self.distribution(read.forecast)
+        forecast = read.forecast
+        if self.distribution is not None:
+            forecast = self.distribution(forecast, read.level.scale.unsqueeze(-1))
         forecast = denormalize(forecast, read.level)
         # Rearrange crossing quantiles (Chernozhukov et al. 2010).
         return forecast.sort(dim=-1).values if len(self.quantiles) > 1 else forecast
@@ -159,7 +166,7 @@ class ForecastNetwork(nn.Module):
         Args:
             inputs: The batch.
             target: (B, H, Y) scaled.
-            kind: ``mae``, ``mse``, ``huber`` or ``quantile``; ``student_t`` of a network with that distribution.
+            kind: ``mae``, ``mse``, ``huber`` or ``quantile``, or that of the distribution of the network.
             partial: Whether targets may be NaN, which are left out of the mean.
 
         Raises:
@@ -169,19 +176,21 @@ class ForecastNetwork(nn.Module):
         goal = ((target - read.level.shift) / read.level.scale).unsqueeze(-1)
         goal = goal if self.distribution is not None else goal.expand_as(read.forecast)
         if not partial:
-            return self._errors(read.forecast, goal, kind, "mean")
+            return self._errors(read, goal, kind, "mean")
         known = ~goal.isnan()
-        errors = self._errors(read.forecast, goal.where(known, 0), kind, "none") * known
+        errors = self._errors(read, goal.where(known, 0), kind, "none") * known
         return errors.sum() / known.sum().clamp(min=1)
 
-    def _errors(self, forecast: Tensor, goal: Tensor, kind: Loss, reduction: Literal["mean", "none"]) -> Tensor:
-        if (kind == "student_t") != (self.distribution is not None):
-            raise SpecError(f"the loss must be student_t for a network with that distribution, only, but got {kind!r}")
+    def _errors(self, read: _Read, goal: Tensor, kind: Loss, reduction: Literal["mean", "none"]) -> Tensor:
+        own = None if self.distribution is None else type(self.distribution)
+        if DISTRIBUTIONS.get(kind) is not own:
+            name = next((name for name, each in DISTRIBUTIONS.items() if each is own), "that of no distribution")
+            raise SpecError(f"the loss of a network must be that of its distribution, {name}, but got {kind!r}")
+        forecast = read.forecast
+        if self.distribution is not None:
+            errors = self.distribution.loss(forecast, goal, read.level.scale.unsqueeze(-1))
+            return errors.mean() if reduction == "mean" else errors
         match kind:
-            case "student_t":
-                assert self.distribution is not None
-                errors = self.distribution.loss(forecast, goal)
-                return errors.mean() if reduction == "mean" else errors
             case "mae":
                 return F.l1_loss(forecast, goal, reduction=reduction)
             case "mse":
@@ -266,6 +275,20 @@ class ForecastNetwork(nn.Module):
             along = self.linear_path(read)
             forecast = forecast + (along if self.distribution is None else self.distribution.shift(along))
         return _Read(forecast, level, weights)
+
+
+def _distribution(
+    name: str | None, spec: ModelSpec, quantiles: tuple[float, ...], n_targets: int
+) -> Distribution | None:
+    if name is None:
+        return None
+    kind = DISTRIBUTIONS[name]
+    if kind.nonnegative and (spec.normalization, spec.transform) != ("mean", "none"):
+        raise SpecError(
+            f"the loss {name} needs normalization mean and transform none, which keep 0 where it is, but the "
+            f"architecture has {spec.normalization} and {spec.transform}"
+        )
+    return kind(quantiles, n_targets)
 
 
 class _LinearPath(nn.Module):

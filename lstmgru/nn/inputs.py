@@ -104,7 +104,7 @@ class Segments(nn.Module):
 
 # A constant context still needs a scale: this share of its mean absolute value, and of that of the training part.
 _FLOOR = 1e-3
-_SMALLEST = 1e-4
+SMALLEST = 1e-4
 # A deviation below this share of the mean absolute value is a rounding error of float32.
 _ROUNDING = 1e-6
 
@@ -162,10 +162,10 @@ class WindowNormalization(nn.Module):
         if self.kind in ("window", "mean"):
             size = _mean(read.abs(), real)
             if self.kind == "mean":
-                return zero, size + _SMALLEST
+                return zero, size + SMALLEST
             mean = _mean(read, real)
             deviation = _mean((read - mean) ** 2, real).clamp(min=0).sqrt()
-            return (zero if self.difference else mean), deviation + _FLOOR * size + _SMALLEST
+            return (zero if self.difference else mean), deviation + _FLOOR * size + SMALLEST
         return zero, one
 
 

@@ -8,16 +8,18 @@ from typing import Any, Literal, Self, get_args
 from lstmgru.errors import SpecError, at_least, one_of, probability
 from lstmgru.specs.fields import check_types
 
-Loss = Literal["mae", "mse", "huber", "quantile", "student_t", "cross_entropy"]
-ForecastLoss = Literal["mae", "mse", "huber", "quantile", "student_t"]
+Loss = Literal["mae", "mse", "huber", "quantile", "student_t", "negative_binomial", "tweedie", "cross_entropy"]
+ForecastLoss = Literal["mae", "mse", "huber", "quantile", "student_t", "negative_binomial", "tweedie"]
 SequenceLoss = Literal["cross_entropy", "mae", "mse", "huber"]
 Optimizer = Literal["adamw", "adam"]
 Schedule = Literal["constant", "cosine", "one_cycle"]
 ClassWeights = Literal["none", "balanced"]
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
-QUANTILE_LOSSES = ("quantile", "student_t")
+QUANTILE_LOSSES = ("quantile", "student_t", "negative_binomial")
 """Losses of networks that forecast quantiles."""
+NONNEGATIVE_LOSSES = ("negative_binomial", "tweedie")
+"""Losses for targets from 0, which must be normalized so that 0 stays 0; the first one is for whole numbers."""
 LOSSES: tuple[str, ...] = get_args(Loss)
 FORECAST_LOSSES: tuple[str, ...] = get_args(ForecastLoss)
 OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
@@ -47,8 +49,9 @@ class TrainSpec:
         ema_decay: Decay per optimizer step of the moving average of the weights, which is scored and kept; ``None`` to
             use the weights themselves.
         loss: The loss on the outputs of the network: ``mae``, ``mse``, ``huber`` with delta 1; for forecasts also
-            ``quantile``, the mean pinball loss of all quantiles (Koenker & Bassett 1978), and ``student_t``, the
-            negative log-likelihood of a Student t distribution; for classes ``cross_entropy``.
+            ``quantile``, the mean pinball loss of all quantiles (Koenker & Bassett 1978), the negative log-likelihoods
+            ``student_t`` and, of counts, ``negative_binomial``, and ``tweedie``, the deviance of a Tweedie distribution
+            with power 1.5; for classes ``cross_entropy``.
         label_smoothing: Label smoothing of the cross entropy (Szegedy et al. 2016), in [0, 1).
         class_weights: Weights of the classes in the loss: ``none``, or ``balanced``: inverse to their frequency.
         precision: Numeric precision of training: ``32-true``; ``bf16-mixed`` and ``16-mixed`` compute products in half

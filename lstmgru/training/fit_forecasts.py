@@ -9,8 +9,11 @@ import torch
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries, input_spec
 from lstmgru.data.forecasting.splits import Rows, Split
+from lstmgru.data.forecasting.targets import unfit_target
 from lstmgru.data.forecasting.windows import training_runs
+from lstmgru.errors import DataError
 from lstmgru.evaluation.forecasts import Array, ForecastEvaluation
+from lstmgru.nn.distributions import NegativeBinomial
 from lstmgru.nn.forecast_network import ForecastNetwork
 from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
 from lstmgru.training.module import Validation
@@ -54,16 +57,18 @@ def fit(
         short_series: Whether a series with less history than the network reads is refused or padded.
 
     Raises:
-        DataError: No training window fits.
+        DataError: No training window fits, or a target has values that the loss is not for.
         TrainingDiverged: The loss or the score is not finite.
     """
+    if (problem := unfit_target(train.loss, panel.schema.targets, panel.values[:, : panel.n_targets])) is not None:
+        raise DataError(f"{problem}, but the loss is {train.loss}")
     scaler = Scaler.fit(panel, split.train, model)
     runs = training_runs(
         panel, split, context_length=model.context_length, horizon=forecast.horizon, short_series=short_series
     )
     inputs = input_spec(panel.schema, n_series=len(panel), short_series=short_series)
     trained = train_network(
-        lambda: ForecastNetwork.of(model, inputs, forecast, train),
+        lambda: _network(model, inputs, forecast, train, scaler),
         lambda network, inputs, target: network.loss(inputs, target, train.loss, partial=panel.known is not None),
         _windows(panel, scaler, inputs, model, forecast),
         WindowsDataModule(
@@ -81,6 +86,16 @@ def fit(
         observer=observer,
     )
     return FitResult(**vars(trained), scaler=scaler)
+
+
+def _network(
+    model: ModelSpec, inputs: InputSpec, forecast: ForecastSpec, train: TrainSpec, scaler: Scaler
+) -> ForecastNetwork:
+    """A new network; one that forecasts counts knows what they are divided by."""
+    network = ForecastNetwork.of(model, inputs, forecast, train)
+    if isinstance(network.distribution, NegativeBinomial):
+        network.distribution.unit.copy_(torch.from_numpy(scaler.scale[0, : inputs.n_targets]))
+    return network
 
 
 def _validation(evaluation: ForecastEvaluation, scaler: Scaler, forecast: ForecastSpec) -> Validation:

@@ -36,6 +36,7 @@ import search.tasks
 from lstmgru.bundle import Bundle, load_bundle
 from lstmgru.bundle.files import plain
 from lstmgru.errors import BundleError
+from lstmgru.nn.distributions import NegativeBinomial
 from lstmgru.specs import TrainSpec, cells
 from lstmgru.specs.tasks import TASKS
 
@@ -61,11 +62,16 @@ def copy(saved: Path, tmp_path: Path) -> Path:
             "train_spec": TrainSpec(loss="quantile", optimizer="adam", schedule="cosine"),
             "calibration": calibration_of(2, missing=True),
         }),
+        ({"normalization": "mean"}, {
+            "train_spec": TrainSpec(loss="negative_binomial"), "calibration": calibration_of(2),
+        }),
     ],
 )  # fmt: skip
 def test_a_loaded_bundle_is_the_saved_one(spec: dict[str, Any], settings: dict[str, Any], tmp_path: Path) -> None:
     frame = rich_table(shops=(3, 20, 21))
     bundle = bundle_of(rich_panel(frame), model_of(**spec), **settings)
+    if isinstance(law := bundle.networks[0].network.distribution, NegativeBinomial):
+        law.unit.copy_(torch.tensor([30.0, 20.0]))
     loaded = load_bundle(save(tmp_path / "deep" / "shops.bundle", bundle))
     for name in (
         "forecast", "schema", "frequency", "step", "timezone", "ids", "gaps", "levels",

@@ -59,7 +59,9 @@ CASES: list[tuple[str, InputSpec, dict[str, Any]]] = [
         "channels": "independent", "normalization": "last", "segment_length": 2, "decoder": "recurrent", **QUANTILES,
         **INTERVALS, "minimum": (None, 26.0),
     }),
-    ("gru(4)", FUTURE, {"decoder": "recurrent", "student_t": True, **QUANTILES}),
+    ("gru(4)", FUTURE, {"decoder": "recurrent", "distribution": "student_t", **QUANTILES}),
+    ("gru(4)", MANY, {"distribution": "negative_binomial", "normalization": "mean", "linear_path": True, **QUANTILES}),
+    ("lstm(4)", STATIC, {"distribution": "tweedie", "normalization": "mean", "channels": "independent"}),
     ("lstm(6) > gru(4)", FUTURE, {"normalization": "last", **SCALED}),
     ("bi-lstm(4) | fused(5)", EVERYTHING, {
         "pooling": "additive", "series_embedding": 3, "transform": "log", **MISSING,

@@ -45,7 +45,7 @@ TABLE: dict[str, Callable[[Tensor, Tensor], Results]] = {
     ),
     "linear": lambda x, n: (x @ torch.ones(5, 2), torch.addmm(torch.ones(3), x, torch.ones(5, 3)), x.t().t()),
     "reductions": lambda x, n: (
-        x.sum(1), x.mean(1, keepdim=True), x.amax(1), (x > 0).sum(dim=1), (x > 0).any(1), x.argmax(-1),
+        x.sum(1), x.mean(1, keepdim=True), x.amax(1), (x > 0).sum(dim=1), (x > 0).any(1), x.argmax(-1), x.cumsum(-1),
         x.softmax(dim=-1), x.sort(dim=1).values, x.sort(dim=-1, descending=True).indices,
     ),
     "conditions": lambda x, n: (

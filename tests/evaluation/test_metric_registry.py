@@ -154,7 +154,7 @@ def test_errors_of_another_shape_are_refused() -> None:
             {"losses": ["cross_entropy"]},
             "losses of a metric for forecast must be one of mae, mse, huber, quantile",
         ),
-        ("own", {"of_quantiles": True}, "must be one of quantile, student_t but got 'huber'"),
+        ("own", {"of_quantiles": True}, "must be one of quantile, student_t, negative_binomial but got 'huber'"),
         ("own", {"unit": "euro"}, "unit must be one of target, target squared, percent, none but got 'euro'"),
         ("own", {"direction": "up"}, "direction must be one of minimize, maximize but got 'up'"),
         ("own", {"divisor": "year"}, "divisor must be one of season, .*but got 'year'"),

@@ -46,13 +46,14 @@ def make_network(
     context_length: int = 9,
     horizon: int = 4,
     quantiles: tuple[float, ...] = MEDIAN,
-    student_t: bool = False,
+    distribution: str | None = None,
     **spec: Any,
 ) -> ForecastNetwork:
     """A network in evaluation mode; vectors of names and series, which begin at 0, are random."""
     torch.manual_seed(0)
     model = ModelSpec(parse_branches(branches), context_length, **spec)
-    network = ForecastNetwork(model, inputs, horizon=horizon, quantiles=quantiles, student_t=student_t).double().eval()
+    network = ForecastNetwork(model, inputs, horizon=horizon, quantiles=quantiles, distribution=distribution)
+    network = network.double().eval()
     for module in network.modules():
         if isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight[int(module.padding_idx is not None) :])

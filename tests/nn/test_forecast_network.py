@@ -12,10 +12,12 @@ import torch
 from helpers.combinations import each_row, every_combination, every_pair
 from helpers.networks import EVERYTHING, FUTURE, assert_same, make_network, random_inputs
 from scipy import stats
+from sklearn.metrics import mean_tweedie_deviance
 from torch import Tensor, nn
 
 from lstmgru.errors import SpecError
 from lstmgru.nn.costs import count_parameters
+from lstmgru.nn.distributions import DISTRIBUTIONS, NegativeBinomial, Tweedie
 from lstmgru.nn.forecast_network import ForecastNetwork, Inputs
 from lstmgru.specs import (
     CHANNELS,
@@ -28,6 +30,7 @@ from lstmgru.specs import (
     ModelSpec,
     parse_branches,
 )
+from lstmgru.specs.training import FORECAST_LOSSES
 
 QUANTILES = (0.1, 0.5, 0.9)
 TOPOLOGIES = [("gru(3) > bi-fused(2)", "concat"), *(("lstm(3) > gru(4) | bi-fused(2)", merge) for merge in MERGES)]
@@ -224,7 +227,7 @@ def test_the_quantile_loss_is_the_mean_pinball_loss() -> None:
 
 @pytest.mark.parametrize("decoder", ["linear", "recurrent"])
 def test_a_student_t_has_the_likelihood_and_the_quantiles_of_scipy(decoder: Any) -> None:
-    network = make_network(quantiles=QUANTILES, student_t=True, decoder=decoder, linear_path=True)
+    network = make_network(quantiles=QUANTILES, distribution="student_t", decoder=decoder, linear_path=True)
     nn.init.normal_(network.linear_path.map.weight)  # type: ignore[union-attr]
     inputs, target = random_inputs(network), torch.randn(3, 4, 2, dtype=torch.float64)
     outputs = network._read(inputs).forecast.detach().numpy()
@@ -235,9 +238,68 @@ def test_a_student_t_has_the_likelihood_and_the_quantiles_of_scipy(decoder: Any)
     constant = math.lgamma(2.5) - math.lgamma(2) - math.log(4 * math.pi) / 2
     expected = constant - law.logpdf(target.numpy()).mean()
     assert network.loss(inputs, target, "student_t").item() == pytest.approx(expected)
-    for other, kind in ((network, "quantile"), (make_network(quantiles=QUANTILES), "student_t")):
-        with pytest.raises(SpecError, match=f"must be student_t for a network with that distribution.* got '{kind}'"):
+    for other, kind, name in (
+        (network, "quantile", "student_t"),
+        (network, "tweedie", "student_t"),
+        (make_network(quantiles=QUANTILES), "student_t", "that of no distribution"),
+    ):
+        with pytest.raises(SpecError, match=f"must be that of its distribution, {name}, but got '{kind}'"):
             other.loss(inputs, target, kind)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("level", [0.0, 0.4, 7.0, 600.0])
+def test_a_negative_binomial_has_the_likelihood_and_the_quantiles_of_scipy(level: float) -> None:
+    """Quantiles below 128 are exact, those above are approximations."""
+    law = NegativeBinomial(QUANTILES, 2).double()
+    law.unit.copy_(torch.tensor([1.0, 3.0]))
+    outputs = torch.randn(3, 40, 2, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    scale = torch.full((3, 1, 2, 1), level + 1e-4, dtype=torch.float64)
+    in_counts = scale * law.unit.unsqueeze(-1)
+    dispersion = np.logaddexp(outputs[..., 0].numpy(), 0) + 1e-3
+    mean = (np.logaddexp(outputs[..., 1].numpy(), 0) + 1e-4) * (1 + in_counts[..., 0].numpy())
+    known = stats.nbinom(1 / dispersion, 1 / (1 + dispersion * mean))
+    np.testing.assert_allclose(known.var(), mean + dispersion * mean**2)
+
+    found = (law(outputs, scale) * in_counts).numpy()
+    expected = np.stack([known.ppf(each) for each in QUANTILES], axis=-1)
+    exact = expected < law.grid
+    np.testing.assert_allclose(found[exact], expected[exact], atol=1e-6)
+    np.testing.assert_allclose(found[~exact], expected[~exact], rtol=0.2)
+    above = ~exact & (dispersion <= 1)[..., None]
+    np.testing.assert_allclose(found[above], expected[above], rtol=0.07)
+    counts = np.arange(240).reshape(3, 40, 2)
+    goal = torch.from_numpy(counts / in_counts[..., 0].numpy()).unsqueeze(-1)
+    np.testing.assert_allclose(law.loss(outputs, goal, scale)[..., 0], -known.logpmf(counts), rtol=1e-6, atol=1e-8)
+
+
+def test_a_tweedie_loss_is_half_the_deviance_and_least_at_the_mean() -> None:
+    law, values = Tweedie((0.5,), 1).double(), torch.tensor([0.0, 0.0, 3.0, 1.0], dtype=torch.float64)
+    scale = torch.full((4, 1, 1, 1), 2.0, dtype=torch.float64)
+    outputs = torch.linspace(-3, 3, 4001, dtype=torch.float64).reshape(1, -1, 1, 1)
+    losses, means = law.loss(outputs, values.reshape(4, 1, 1, 1), scale), law(outputs, scale)[0].flatten()
+    assert means.min() > 0
+    assert means[losses.mean(0).argmin()].item() == pytest.approx(1.0, abs=2e-3)
+    for number, value in enumerate(values.tolist()):  # sklearn's deviance has terms of the value alone
+        halves = [mean_tweedie_deviance([value], [mean], power=1.5) / 2 for mean in means[::1000].tolist()]
+        np.testing.assert_allclose(np.diff(losses[number].flatten()[::1000]), np.diff(halves), rtol=1e-9)
+
+
+def test_a_window_without_sales_is_forecast_in_the_units_of_the_panel() -> None:
+    law, outputs = Tweedie((0.5,), 1).double(), torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+    nothing = torch.full((1, 1, 1, 1), 1e-4, dtype=torch.float64)
+    assert (law(outputs, nothing) * nothing).item() == pytest.approx(math.log(2), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "spec"),
+    [
+        ("negative_binomial", {"normalization": "last"}),
+        ("tweedie", {"normalization": "mean", "transform": "difference"}),
+    ],
+)
+def test_counts_need_windows_in_which_0_stays_0(name: str, spec: Any) -> None:
+    with pytest.raises(SpecError, match=f"the loss {name} needs normalization mean and transform none"):
+        make_network(distribution=name, **spec)
 
 
 def weighted(network: ForecastNetwork) -> ForecastNetwork:
@@ -335,12 +397,12 @@ def test_parameters_of_a_segrnn_are_counted_as_the_formula_says() -> None:
     assert count_parameters(segrnn) == value + gru + positions + 3 * (8 + 1)
 
 
-@pytest.mark.parametrize("kind", ["mae", "mse", "huber", "quantile", "student_t"])
+@pytest.mark.parametrize("kind", FORECAST_LOSSES)
 def test_targets_that_are_not_known_are_left_out_of_the_loss(kind: Any) -> None:
-    network = make_network(quantiles=QUANTILES, student_t=kind == "student_t")
+    distribution = kind if kind in DISTRIBUTIONS else None
+    network = make_network(quantiles=QUANTILES, distribution=distribution, normalization="mean")
     inputs, target = random_inputs(network), torch.randn(3, 4, 2, dtype=torch.float64)
     missing = torch.rand(3, 4, 2, generator=torch.Generator().manual_seed(0)) < 0.4
-    forecast = network._read(inputs).forecast.detach()
     parameters = list(network.parameters())
     assert network.loss(inputs, target, kind, partial=True).item() == pytest.approx(
         network.loss(inputs, target, kind).item()
@@ -348,9 +410,11 @@ def test_targets_that_are_not_known_are_left_out_of_the_loss(kind: Any) -> None:
 
     loss = network.loss(inputs, target.masked_fill(missing, torch.nan), kind, partial=True)
 
-    goal = target.unsqueeze(-1) if kind == "student_t" else target.unsqueeze(-1).expand_as(forecast)
-    alone = network._errors(forecast[~missing], goal[~missing], kind, "mean")
-    assert loss.item() == pytest.approx(alone.item())
+    read = network._read(inputs)
+    goal = ((target - read.level.shift) / read.level.scale).unsqueeze(-1)
+    goal = goal if kind in DISTRIBUTIONS else goal.expand_as(read.forecast)
+    each = network._errors(read, goal, kind, "none")
+    assert loss.item() == pytest.approx(each[~missing].mean().item())
     assert all(gradient.isfinite().all() for gradient in torch.autograd.grad(loss, parameters, allow_unused=False))
     nothing = network.loss(inputs, torch.full_like(target, torch.nan), kind, partial=True)
     assert nothing.item() == 0

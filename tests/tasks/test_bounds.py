@@ -147,3 +147,23 @@ def test_a_study_of_counts_exports_and_scores_forecasts_from_0(tmp_path: Path) -
         assert len(columns) >= 5
         assert (found[columns].dropna() >= 0).all(axis=None)
     assert (scored.filter(like="lower") == 0).any(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ("negative_binomial", r"space\.loss holds negative_binomial, but target 'rain' has \S+, which is not a whole"),
+        ("[mae, tweedie]", r"space\.loss holds tweedie, but target 'sold' has -1, which is negative; choose mae"),
+    ],
+)
+def test_a_loss_of_counts_is_refused_for_other_targets(loss: str, expected: str, tmp_path: Path) -> None:
+    frame = shop() if loss == "negative_binomial" else in_row(50, sold=-1)
+    with pytest.raises(StudyFileError, match=expected):
+        plan_of(tmp_path, f"space.loss={loss}", frame=frame)
+
+
+def test_a_loss_of_counts_has_windows_divided_by_their_mean(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, "space.loss=negative_binomial", "data.target=sold")
+    assert {key: plan.space[key].values for key in ("loss", "normalization", "transform")} == {
+        "loss": ("negative_binomial",), "normalization": ("mean",), "transform": ("none",),
+    }  # fmt: skip

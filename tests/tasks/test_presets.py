@@ -208,6 +208,13 @@ def test_the_presets_segments_are_no_longer_than_the_contexts_of_a_study(
         ),
         ({"transform": "log_difference"}, ["space.transform holds a logarithm"]),
         (
+            {"loss": "negative_binomial", "normalization": ["mean", "last"], "transform": "difference"},
+            [
+                "space.normalization must be mean for space.loss: negative_binomial, which needs 0 to stay 0",
+                "space.transform must be none for space.loss: negative_binomial",
+            ],
+        ),
+        (
             {"loss": ["mae", "student_t"], "forecast": ForecastSpec(7, 7, levels=())},
             ["space.loss is student_t, but forecast.levels is empty, so there are no quantiles; name levels"],
         ),
@@ -217,11 +224,11 @@ def test_the_presets_segments_are_no_longer_than_the_contexts_of_a_study(
         ),
         (
             {"loss": ["quantile", "mae"], "forecast": ForecastSpec(7, 7, "wql")},
-            ["space.loss must be quantile or student_t for forecast.metric: wql, which scores quantiles"],
+            ["space.loss must be quantile or student_t or negative_binomial for forecast.metric: wql, which scores"],
         ),
         (
             {"loss": "mae", "forecast": ForecastSpec(7, 7, "wql")},
-            ["space.loss must be quantile or student_t for forecast.metric: wql, which scores quantiles"],
+            ["space.loss must be quantile or student_t or negative_binomial for forecast.metric: wql, which scores"],
         ),
         (
             {"segment_length": 99, "transform": "log", "loss": "quantile", "forecast": ForecastSpec(7, 7, levels=())},

@@ -19,7 +19,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.data.forecasting.series import SeriesPanel, input_spec
 from lstmgru.data.forecasting.splits import Splits, SplitSpec, make_splits
-from lstmgru.errors import SpecError, TrainingDiverged
+from lstmgru.errors import DataError, SpecError, TrainingDiverged
 from lstmgru.evaluation.forecasts import ForecastEvaluation, make_evaluation
 from lstmgru.nn.forecast_network import ForecastNetwork
 from lstmgru.specs import OPTIMIZERS, SCHEDULES, ForecastSpec, ModelSpec, TrainSpec, parse_branches
@@ -350,6 +350,59 @@ def test_a_loss_of_quantiles_trains_quantiles_that_cover_what_they_say(loss: Any
     assert result.outputs is not None
     score = evaluation.score("wql", training.point_forecast(result.outputs), result.outputs)
     assert result.score == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    ("loss", "value", "match"),
+    [
+        ("negative_binomial", 2.5, "has 2.5, which is not a whole number, but the loss is negative_binomial"),
+        ("negative_binomial", -1, "has -1, which is negative"),
+        ("tweedie", -0.5, "has -0.5, which is negative, but the loss is tweedie"),
+    ],
+)
+def test_targets_that_a_loss_is_not_for_are_refused(loss: Any, value: float, match: str) -> None:
+    panel = counted_panel()
+    panel.values[40, 0] = value
+    _, splits, _ = setting(panel)
+    with pytest.raises(DataError, match=rf"^target '\w+' {match}"):
+        training.fit(panel, splits.folds[0], COUNT_MODEL, replace(TRAIN, loss=loss), FORECAST)
+
+
+COUNT_MODEL = replace(MODEL, normalization="mean")
+
+
+def counted_panel() -> SeriesPanel:
+    """1,000 counts with mean 3 and variance 12, many of them 0."""
+    panel = make_panel((1000,))
+    counts = np.random.default_rng(0).negative_binomial(1, 0.25, size=(1000, 1))
+    return replace(panel, values=counts.astype(np.float32))
+
+
+def test_a_network_of_counts_learns_their_distribution() -> None:
+    spec, panel = replace(FORECAST, metric="wql"), counted_panel()
+    _, splits, _ = setting(panel)
+    train = replace(TRAIN, loss="negative_binomial", max_epochs=12, batch_size=32, ema_decay=0.95)
+    result = training.fit(panel, splits.folds[0], COUNT_MODEL, train, spec)
+    cutoffs = training_cutoffs(panel, splits.folds[0], context_length=8, horizon=3)
+    forecast = training.predict(result.network, result.scaler, panel, cutoffs, spec)
+    np.testing.assert_allclose(forecast, np.rint(forecast), atol=1e-4)
+    truth = panel.values[cutoffs[:, None] + np.arange(3), :1]
+    at_most = (truth[..., None] <= forecast + 0.5).mean(axis=(0, 1, 2))
+    less = (truth[..., None] < forecast - 0.5).mean(axis=(0, 1, 2))
+    assert (less - 0.06 <= spec.quantiles).all()
+    assert (at_most + 0.06 >= spec.quantiles).all()
+
+
+def test_a_tweedie_network_forecasts_the_mean() -> None:
+    panel = counted_panel()
+    _, splits, _ = setting(panel)
+    train = replace(TRAIN, loss="tweedie", max_epochs=12, batch_size=32, ema_decay=0.95)
+    result = training.fit(panel, splits.folds[0], COUNT_MODEL, train, FORECAST)
+    cutoffs = training_cutoffs(panel, splits.folds[0], context_length=8, horizon=3)
+    forecast = training.predict(result.network, result.scaler, panel, cutoffs, FORECAST)
+    assert forecast.shape[-1] == 1
+    assert forecast.min() >= 0
+    assert forecast.mean() == pytest.approx(3, abs=0.9), "the median is 2"
 
 
 def test_other_losses_train_a_point_forecast() -> None:

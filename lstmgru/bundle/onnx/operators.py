@@ -334,6 +334,10 @@ def _sort(graph: Graph, node: Node, x: Node, dim: int = -1, descending: bool = F
     return graph.emit_many(2, "TopK", graph.read(x), size, axis=dim, largest=int(descending), sorted=1)
 
 
+def _cumsum(graph: Graph, node: Node, x: Node, dim: int) -> str:
+    return graph.emit("CumSum", graph.read(x, dtype_of(node)), graph.constant(dim, np.int64))
+
+
 def _diff(graph: Graph, node: Node, x: Node, n: int = 1, dim: int = -1) -> str:
     later, earlier = _slice(graph, node, x, dim, 1), _slice(graph, node, x, dim, 0, -1)
     return graph.emit("Sub", later, earlier)
@@ -384,6 +388,7 @@ TRANSLATIONS: dict[Any, Translation] = {
     "aten.clamp.Tensor": _clamp,
     "aten.clamp_min.default": _clamp,
     "aten.conv1d.default": _convolution,
+    "aten.cumsum.default": _cumsum,
     "aten.diff.default": _diff,
     "aten.embedding.default": _embedding,
     "aten.expand.default": _expand,

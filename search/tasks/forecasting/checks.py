@@ -6,6 +6,7 @@ import numpy as np
 
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.data.forecasting.splits import Rows, Split, Splits
+from lstmgru.data.forecasting.targets import unfit_target
 from lstmgru.data.forecasting.windows import evaluation_cutoffs, known_targets, training_runs
 from lstmgru.specs import ForecastSpec
 from search.config.space_values import Choices
@@ -19,6 +20,20 @@ FEW_FORECASTS = 10
 """Fewer scored forecasts of a split are worth a note."""
 _SCALE_ROWS = 8
 """Training rows from which a series' own deviation says anything."""
+
+
+def check_losses(panel: SeriesPanel, space: SearchSpace, file: str) -> None:
+    """Refuse losses that are not for the targets.
+
+    Raises:
+        StudyFileError: Names the loss, the target and its value.
+    """
+    for loss in space["loss"].values or ():
+        problem = unfit_target(str(loss), panel.schema.targets, panel.values[:, : panel.n_targets])
+        if problem is not None:
+            others = "mae, quantile or student_t"
+            message = f"holds {loss}, but {problem}; choose {others}, or clean the target"
+            raise StudyFileError(file, [Problem("space.loss", message)])
 
 
 def check_splits(

@@ -61,8 +61,10 @@ class ForecastSpaceConfig(SpaceConfig):
     loss: Losses | None = Field(
         None,
         description="Training loss on scaled values: `mae`, `mse`, or `huber` with delta 1; `quantile` (pinball loss) "
-        "and `student_t` (negative log-likelihood of a Student t distribution with 4 degrees of freedom) train a "
-        "network that forecasts quantiles. `student_t` is in no preset. `null`: the values of the preset.",
+        "and the negative log-likelihoods `student_t` (4 degrees of freedom) and `negative_binomial` (of counts) train "
+        "a network that forecasts quantiles; `tweedie` (deviance with power 1.5, for targets from 0 that are often 0) "
+        "forecasts the mean. The last two need `normalization: mean` and `transform: none`, which they are the default "
+        "for. The last three are in no preset. `null`: the values of the preset.",
     )
 
 

@@ -15,7 +15,7 @@ from search.config.study_config import StudyConfig
 from search.errors import StudyFileError
 from search.space.space import SearchSpace
 from search.tasks.forecasting.bounds import check_bounds, counts_note, logarithms_note
-from search.tasks.forecasting.checks import check_splits
+from search.tasks.forecasting.checks import check_losses, check_splits
 from search.tasks.forecasting.config import ForecastStudyConfig
 from search.tasks.forecasting.data import ForecastData
 from search.tasks.forecasting.facts import DataFacts, facts_of, with_fitting_folds
@@ -201,6 +201,7 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
         space = resolve_space(config, forecast, facts)
     except StudyFileError as error:
         raise StudyFileError(file, error.problems) from error
+    check_losses(panel, space, file)
     splits = make_splits(
         panel,
         config.splits.to_spec(),

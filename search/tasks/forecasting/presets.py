@@ -13,7 +13,7 @@ from lstmgru.specs import (
     TRANSFORMS,
     ForecastSpec,
 )
-from lstmgru.specs.training import QUANTILE_LOSSES
+from lstmgru.specs.training import NONNEGATIVE_LOSSES, QUANTILE_LOSSES
 from search.config.space_config import sampler_problems
 from search.config.space_values import Choices, FloatRange, IntRange
 from search.errors import Problem, StudyFileError
@@ -183,6 +183,8 @@ def resolve_space(config: ForecastStudyConfig, forecast: ForecastSpec, data: Dat
         name: values for name, values in defaults(config.space.preset, forecast, data).items() if preset[name] is _OPEN
     }
     given = {name: values for name, _ in preset.items() if (values := getattr(config.space, name)) is not None}
+    if "loss" in given and set(given["loss"].values or ()) & set(NONNEGATIVE_LOSSES):
+        filled |= {"normalization": Choices(("mean",)), "transform": Choices(("none",))}
     space = preset.replacing(**{**filled, **given})
     if "segment_length" not in given:
         contexts = space["context_length"]
@@ -210,6 +212,10 @@ def _problems(space: SearchSpace, forecast: ForecastSpec, data: DataFacts) -> di
             "holds a logarithm, but a target has values of 0 or below; leave log and log_difference out"
         )
     losses = space["loss"].values or ()
+    from_zero = [name for name in losses if name in NONNEGATIVE_LOSSES]
+    for key, only in (("normalization", "mean"), ("transform", "none")):
+        if from_zero and set(space[key].values or ()) != {only}:
+            problems[key] = f"must be {only} for space.loss: {from_zero[0]}, which needs 0 to stay 0; leave it out"
     of_quantiles = [name for name in losses if name in QUANTILE_LOSSES]
     if of_quantiles and not forecast.levels:
         problems["loss"] = f"is {of_quantiles[0]}, but forecast.levels is empty, so there are no quantiles; name levels"
