@@ -79,7 +79,7 @@ class Place:
         deadline = time.monotonic() + 60
         while (alive := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.1)
-        attempt.check(not alive, f"processes are left: {[process.name() for process in alive]}")
+        attempt.check(not alive, f"processes are left: {[_command(process) for process in alive]}")
         attempt.check("Traceback" not in ended.error + ended.output, str(fault(ended)))
         record = shown(self.folder)
         trials = {} if record is None else {trial["number"]: trial for trial in record["trials"]}
@@ -114,6 +114,13 @@ class Place:
                 ]
             attempt.check(len(states) == len(trials) + 1, f"{len(states)} runs in MLflow for {len(trials)} trials")
             attempt.check("RUNNING" not in states, "a run in MLflow is left running")
+
+
+def _command(process: psutil.Process) -> str:
+    """What it runs, and for how long it has."""
+    with suppress(psutil.Error):
+        return f"{' '.join(process.cmdline())[:200]} ({time.time() - process.create_time():.0f} s)"
+    return "one that has just ended"
 
 
 def _core(trial: dict[str, Any] | None) -> dict[str, Any] | None:
