@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from search.errors import SearchError, StudyFileError, StudyNotFound, TrackingError
 from search.executors.interruption import deliver_again
-from search.study.journal import exclusive, repair
 from search.study.paths import StudyPaths
 from search.study.records import StudyRecord, TrackingLinks
-from search.study.trials import without_driver
+from search.study.refits import Promotion
 from search.tasks.study_file import load_study, study_name
 
 if TYPE_CHECKING:
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
 
     from lstmgru.bundle.base import Bundle
     from search.compare.results import Comparison
+    from search.run.refit import RefitOutcome
     from search.study.backtests import BacktestRecord
     from search.study.store import StudyStore
     from search.tasks.plan import Plan
@@ -199,6 +198,42 @@ def backtest(
     return outcome.record
 
 
+def refit(
+    study: str | os.PathLike[str] | None = None,
+    *,
+    data: str | os.PathLike[str] | None = None,
+    promote: Promotion = "if-better",
+    jobs: int | str | None = None,
+    overrides: Sequence[str] = (),
+    folder: str | os.PathLike[str] = ".",
+) -> RefitOutcome:
+    """Train the model of a study on a longer table, as ``python -m search refit`` does, without output.
+
+    Args:
+        study: Path of a study file, or name of a study; ``None``: the weather study.
+        data: The longer table; ``None``: the study's own, which has become longer.
+        promote: When the new model becomes champion; ``if-better``: unless its recipe is significantly worse.
+        jobs: Number of parallel trainings, or ``"auto"``.
+        overrides: Keys of the study to override, as when it was run.
+        folder: Directory in which ``studies/`` and ``mlruns/`` are.
+
+    Raises:
+        SearchError: The study was not run or has other settings, or ``promote`` is unknown.
+        DataError: The table has nothing new, or does not fit the model.
+    """
+    from search.run.progress import SilentListener
+    from search.run.refit import refit as run_refit
+
+    if promote not in get_args(Promotion):
+        raise SearchError(f"promote must be one of {', '.join(get_args(Promotion))} but got {promote!r}")
+    plan = load_plan(study, overrides=overrides, data=data, jobs=jobs)
+    outcome = run_refit(plan, folder=Path(folder).absolute(), rule=promote, listener=SilentListener())
+    if outcome.record is None:
+        deliver_again()
+        raise SearchError(f"the refit of study '{plan.name}' was interrupted; nothing has changed")
+    return outcome
+
+
 def load_plan(
     study: str | os.PathLike[str] | None,
     *,
@@ -265,22 +300,15 @@ def export_bundle(study: str | os.PathLike[str] | None, to: Path | None, folder:
     Raises:
         SearchError: There is no model, or the directory exists or cannot be written.
     """
+    from search.run.models import copy_model
+
     record = load_record(study, folder)
     if record.bundle is None or not (bundle := Path(record.bundle)).is_dir():
         raise SearchError(f"study '{record.study}' has no exported model; run it to completion first")
     target = to or Path(f"{record.study}-model")
     if target.exists():
         raise SearchError(f"{target} exists: remove it or give another directory with --to")
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
-    try:
-        shutil.copytree(bundle, partial)
-        partial.rename(target)
-    except OSError as error:
-        raise SearchError(
-            f"{target} cannot be written: {error.strerror or error}; choose another place with --to"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    copy_model(bundle, target)
     return target
 
 
@@ -305,24 +333,11 @@ def sync_to_mlflow(
         StudyNotFound: It has not been run in this folder.
         TrackingError: The store or server cannot be reached, or the time is up.
     """
-    from search.study.store import StudyStore
-    from search.tracking.factory import sync_study
+    from search.run.sync import sync
 
     folder = folder or Path.cwd()
     name = _load_store(study, folder).study.study_name
-    paths = StudyPaths(folder, name)
-    with exclusive(paths.lock, name):
-        repair(paths.journal)
-        store = StudyStore.find(paths)
-        assert store is not None  # it existed before the lock was taken, and is only deleted under the lock
-        record = store.record()
-        record = replace(record, trials=without_driver(record.trials))
-        links = sync_study(
-            record, store.study, folder=folder, tracking_uri=tracking_uri, timeout=timeout, on_message=on_message
-        )
-        if tracking_uri is None:
-            store.set_links(links)
-    return links
+    return sync(StudyPaths(folder, name), tracking_uri, timeout, on_message)
 
 
 def _load_store(study: str | os.PathLike[str] | None, folder: Path) -> StudyStore:

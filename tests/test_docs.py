@@ -23,6 +23,7 @@ from search.cli.app import app
 from search.errors import StudyFileError
 from search.study.blends import BlendMember, BlendRecord, SingleRecord
 from search.study.records import BaselineRecord, HoldoutRecord, IntervalRecord, StudyRecord, TrackingLinks, TrialRecord
+from search.study.refits import RefitRecord
 from search.tasks.study_file import load_study
 
 ROOT = Path(__file__).parent.parent
@@ -148,13 +149,15 @@ def finished_study() -> StudyRecord:
         blend=BlendRecord(
             (BlendMember(0.75, trial=0), BlendMember(0.25, baseline="naive")), 2.25, 2.5, SingleRecord(0, 2.5, 2.75)
         ),
+        refits=(RefitRecord("2026-01-31", "later.csv", "3 rows more", 2.5, "It wins.", False, 2.5, 2.5, True, "Why."),),
     )
 
 
 def poor_study() -> StudyRecord:
     """A study whose time was too short for most things."""
     stopped = BlendRecord((BlendMember(1.0, trial=0),), None, 2.5)
-    return replace(finished_study(), blend=stopped)
+    unscored = RefitRecord("2026-01-31", "later.csv", "3 rows more", None, "", None, 2.5, None, True, "Why.")
+    return replace(finished_study(), blend=stopped, refits=(unscored,))
 
 
 def short_study() -> StudyRecord:

@@ -17,11 +17,13 @@ Integers = npt.NDArray[np.int64]
 LEVEL = 0.05
 """Share of false claims between equal methods that a test may make."""
 
-_FEWEST_CUTOFFS = 5
+FEWEST_CUTOFFS = 5
+"""Fewest cutoffs without overlap for an interval."""
 _FEW_CUTOFFS = 20
 _BLOCKS = 8
 _FEWEST_FOR_BLOCKS = 3 * _BLOCKS
-_FEWEST_UNITS = 5
+FEWEST_UNITS = 5
+"""Fewest units of a bootstrap."""
 _FEWEST_EFFECTIVE_UNITS = 3.0
 _RESAMPLES = 1000
 
@@ -72,7 +74,7 @@ def paired_interval(difference: Floats, times: Integers, *, overlap: int) -> Int
     """
     by_time = _group_means(difference, times)
     mean, count = float(by_time.mean()), len(by_time) // overlap
-    if count < _FEWEST_CUTOFFS:
+    if count < FEWEST_CUTOFFS:
         return Interval.unknown(mean, "cutoffs")
     means = _block_means(by_time, count)
     if not np.ptp(means):
@@ -113,7 +115,7 @@ def bootstrap_scores(score: Callable[[Integers], float], units: Integers) -> Flo
     """
     rows = np.argsort(units, kind="stable")
     _, starts, sizes = np.unique(units[rows], return_index=True, return_counts=True)
-    if len(starts) < _FEWEST_UNITS:
+    if len(starts) < FEWEST_UNITS:
         return np.empty(0)
     generator = np.random.default_rng(0)
     values = np.empty(_RESAMPLES)

@@ -17,6 +17,7 @@ from search.cli.backtest import backtest
 from search.cli.check import check, schema
 from search.cli.compare import compare
 from search.cli.predict import predict
+from search.cli.refit import refit
 from search.cli.run import run
 from search.cli.study import export, report, show, sync
 from search.cli.ui import ui
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, check, show, report, compare, export, predict, backtest, ui, sync, schema):
+for command in (run, check, show, report, compare, export, predict, backtest, refit, ui, sync, schema):
     app.command()(command)
 
 

@@ -51,6 +51,8 @@ def print_study(console: Console, study: StudyRecord) -> None:
                 "no longer unbiased."
             )
         _print_classes(console, study)
+    for each in study.refits[-1:]:
+        console.print(escape(f"Refit of {each.time[:10]} on {each.source}, {each.change}. {each.reason}"))
     console.print()
     for name, place in _places(study).items():
         console.print(f"{name:10}{escape(place)}", soft_wrap=True)

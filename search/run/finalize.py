@@ -11,16 +11,18 @@ from lstmgru.errors import listed
 from search.errors import RefitFailed
 from search.executors.loop import run_jobs
 from search.run.baselines import baseline_seconds
+from search.run.recipes import trial_recipe
 from search.run.refits import Refits, Retrained, Training, retrained_members
 from search.run.selection import BlendSelection, why_nothing_to_export
 from search.run.single_job import SingleJob
 from search.study.blends import BlendMember, BlendRecord, SingleRecord, candidate_name
 from search.study.budget import expected_export
 from search.study.records import BaselineRecord, HoldoutRecord
+from search.study.refits import CHAMPION_ROWS
 from search.tasks import task_of
 from search.tasks.baselines import baseline_groups
 from search.tasks.final import EndData, FinalJob, FinalResult, Member, Recipe, Refitted
-from search.tasks.refit import EVERYTHING, finalize, refit_epochs
+from search.tasks.refit import EVERYTHING, finalize
 
 if TYPE_CHECKING:
     from search.executors.base import Executor
@@ -205,22 +207,7 @@ class Finalizer:
 
     def _recipe(self, number: int) -> Recipe[Any]:
         """The trial's specs, with the number of epochs of its refit."""
-        from optuna.trial import FixedTrial
-
-        trial = self._store.trial(number)
-        model, settings = self._plan.space.suggest(FixedTrial(trial.params))
-        train = self._plan.train_spec(settings, seed=trial.user_attrs["seed"])
-        result = trial.user_attrs["result"]
-        # A trial that was stopped within its first fold has no finished fold: use its best epoch so far.
-        best_epochs = result["best_epochs"] or [self._best_epoch(result["curve"])]
-        if self._part == "all":
-            train = replace(train, max_epochs=refit_epochs(best_epochs))
-        return Recipe(number, model, train, trial.user_attrs.get("calibration"))
-
-    def _best_epoch(self, curve: list[list[Any]]) -> int:
-        """The epoch with the best score, of the rows of a trial's curve."""
-        best = min if self._plan.direction == "minimize" else max
-        return int(best(curve, key=lambda epoch: epoch[3])[1])
+        return trial_recipe(self._plan, self._store, number, part=self._part)
 
     def _phase(self, chosen: Chosen) -> str:
         """What happens next, in one line."""
@@ -297,6 +284,12 @@ class Finalizer:
         }
         store.set("baselines", {name: asdict(each) for name, each in {**record.baselines, **scored}.items()})
         store.set("bundle", str(self._paths.bundle))
+        if store.get(CHAMPION_ROWS) is not None:
+            store.set(CHAMPION_ROWS, None)
+            self._listener.on_message(
+                "the model of the last refit is replaced by one that has learned from the table of the study alone; "
+                "repeat the refit to train it on later rows"
+            )
         store.set("blend", self._blend_record(retrained, single, result))
         store.set("holdout", asdict(holdout))
         # Last: a study that has it is finished.

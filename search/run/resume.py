@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,13 @@ from search.space.space import Parameters
 from search.study.identity import nested
 from search.study.journal import open_storage, repair
 from search.study.paths import StudyPaths, studies_in
-from search.study.store import PORTFOLIO, StudyStore
+from search.study.store import PORTFOLIO, ROWS, StudyStore
 from search.tasks import task_of
 from search.tasks.plan import Plan, identity
 
 if TYPE_CHECKING:
     from search.study.records import StudyRecord
+    from search.study.table_rows import TableChange
     from search.tasks.plan import Plan
 
 
@@ -48,6 +50,7 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> tuple[Plan,
             "config": plan.config.to_dict(),
             "identity": identity(plan).values,
             "data": plan.describe_data(),
+            ROWS: plan.rows().fingerprint(),
             "defaults": plan.defaults,
             "notes": list(plan.notes),
         }
@@ -60,7 +63,9 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> tuple[Plan,
         _enqueue(plan, store, known, listener)
         return plan, store
     plan = as_begun(plan, store)
-    store.check_identity(identity(plan))
+    store.check_identity(identity(plan), lambda: table_change(plan, store), _refit_command(plan, store))
+    if store.get(ROWS) is None:  # begun by an earlier version
+        store.set(ROWS, plan.rows().fingerprint())
     store.set("config", plan.config.to_dict())
     store.set("notes", list(plan.notes))
     queued, given_up = store.requeue_orphans()
@@ -72,6 +77,18 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> tuple[Plan,
     _enqueue(plan, store, None if warmed else warm_start(plan, paths.folder), listener)
     _warn_of_unused_trials(plan, store, listener)
     return plan, store
+
+
+def _refit_command(plan: Plan, store: StudyStore) -> str:
+    """The command that trains the model of a study on the data of a plan."""
+    path, own = plan.config.data.path, store.get("config", {}).get("data", {}).get("path")
+    return f"python -m search refit {plan.name}" + ("" if path in (None, own) else f" --data {shlex.quote(str(path))}")
+
+
+def table_change(plan: Plan, store: StudyStore) -> TableChange | None:
+    """How the rows of the data differ from those that a study was begun with; ``None`` if they are not stored."""
+    stored = store.get(ROWS)
+    return None if stored is None else plan.rows().change_since(stored)
 
 
 def as_begun(plan: Plan, store: StudyStore) -> Plan:

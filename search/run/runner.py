@@ -68,7 +68,13 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
     tracker = make_tracker(plan.config, folder, on_problem=listener.on_message)
     with exclusive(paths.lock, plan.name):
         if fresh and paths.journal.exists():
-            folders = {"the predictions": paths.predictions, "the model": paths.bundle, "the reports": paths.report}
+            folders = {
+                "the predictions": paths.predictions,
+                "the model": paths.bundle,
+                "the former champion": paths.former,
+                "the challenger": paths.challenger,
+                "the reports": paths.report,
+            }
             start_over(paths.journal, folders, listener.on_message)
         plan, store = open_study(plan, paths, listener)
         listener.on_plan(plan, store.record())

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+from search.errors import StudyMismatch
+
+if TYPE_CHECKING:
+    from search.study.table_rows import TableChange
+
+DIGEST = "data.digest"
+"""Key of the digest of the data."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,33 @@ class Identity:
     def with_values(self, **more: Any) -> Self:
         """The same with more values."""
         return replace(self, values={**self.values, **more})
+
+
+def check_same(
+    name: str, identity: Identity, stored: Mapping[str, Any], change: Callable[[], TableChange | None], refit: str
+) -> None:
+    """Check that a stored study has the same data and settings.
+
+    Args:
+        name: Of the study.
+        identity: Of the study as it would be run now.
+        stored: Of the study as it was begun.
+        change: How the rows of its table differ from those that are stored; ``None`` if they are not stored.
+        refit: The command that trains its model on more rows.
+
+    Raises:
+        StudyMismatch: The message lists the differences.
+    """
+    differences = identity.differences(stored)
+    if not differences:
+        return
+    way_out = "restore the settings, start over with --fresh, or choose another name with --set name=..."
+    for place, text in enumerate(differences):
+        if text.startswith(f"{DIGEST} ") and (found := change()) is not None:
+            differences[place] = f"{text} ({found})"
+            if found.only_grown:
+                way_out += f"; or train its model on the new rows: {refit}"
+    raise StudyMismatch(f"study '{name}' exists with other settings: {'; '.join(differences)}; {way_out}")
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ COMPARISON_PAGE, COMPARISON_MARKDOWN, COMPARISON_JSON = "compare.html", "compare
 COMPARISON_FILES = (COMPARISON_PAGE, COMPARISON_MARKDOWN, COMPARISON_JSON)
 
 _JOURNAL, _LOCK, _BUNDLE, _REPORT, _PREDICTIONS = ".journal", ".lock", ".bundle", ".report", ".predictions"
+_CHALLENGER, _FORMER = ".bundle.challenger", ".bundle.former"
 _CHECKPOINT = ".checkpoint"
 
 
@@ -54,6 +55,21 @@ class StudyPaths:
     def bundle(self) -> Path:
         """Directory of the exported model."""
         return self._named(_BUNDLE)
+
+    @property
+    def challenger(self) -> Path:
+        """Directory of the model of a refit that is not the champion."""
+        return self._named(_CHALLENGER)
+
+    @property
+    def former(self) -> Path:
+        """Directory of the champion before the last one."""
+        return self._named(_FORMER)
+
+    @property
+    def refit_report(self) -> Path:
+        """Directory of the tables of the last refit."""
+        return self.report / "refit"
 
     @property
     def report(self) -> Path:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 from search.config.objectives import SCORE, Goal
 from search.study.blends import BlendRecord
+from search.study.refits import RefitRecord
 
 TrialStateName = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "STOPPED", "FAIL"]
 """Optuna's states, and ``STOPPED`` for a trial that the time budget ended, which Optuna keeps as pruned."""
@@ -206,6 +207,7 @@ class StudyRecord:
         bundle: Directory of the exported model.
         mlflow: Links to MLflow, once the study is tracked.
         blend: The exported blend; ``None`` before that, and if blends are off.
+        refits: Trainings of the model on later tables, first to last.
     """
 
     study: str
@@ -221,6 +223,7 @@ class StudyRecord:
     bundle: str | None = None
     mlflow: TrackingLinks | None = None
     blend: BlendRecord | None = None
+    refits: tuple[RefitRecord, ...] = ()
 
     @property
     def complete(self) -> list[TrialRecord]:
@@ -283,6 +286,7 @@ class StudyRecord:
             else None,
             "blend": self.blend.to_json() if self.blend else None,
             "bundle": self.bundle,
+            "refits": [asdict(refit) for refit in self.refits],
             "mlflow": {
                 "tracking_uri": self.mlflow.tracking_uri,
                 "experiment_id": self.mlflow.experiment_id,

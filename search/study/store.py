@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from search.config.objectives import SCORE, Goal
-from search.errors import StudyMismatch
 from search.study.blends import BlendRecord
 from search.study.entries import check_types
+from search.study.identity import check_same
 from search.study.journal import is_being_run, open_storage, unchecked_file
 from search.study.records import BaselineRecord, HoldoutRecord, StudyRecord, TrackingLinks, TrialRecord
+from search.study.refits import REFITS, RefitRecord
 from search.study.trials import trial_record, without_driver
 
 if TYPE_CHECKING:
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
 
     from search.study.identity import Identity
     from search.study.paths import StudyPaths
+    from search.study.table_rows import TableChange
 
 # A trial whose driver died is restarted this often before it counts as failed.
 MAX_RESTARTS = 2
 
 # Written last when a study is created; without it, the creation was interrupted.
 _CREATED = "uid"
+ROWS = "rows"
+"""Study attribute: the fingerprint of the rows of its table."""
 RETRY_OF = "retry_of"
 """Attribute of a trial that repeats a failed one: the number of that trial."""
 PORTFOLIO = "portfolio"
@@ -159,17 +163,11 @@ class StudyStore:
         runs = {str(number): run for number, run in links.trial_run_ids.items()}
         self.set("mlflow", asdict(links) | {"trial_run_ids": runs})
 
-    def check_identity(self, identity: Identity) -> None:
-        """Check that the stored study has the same data and settings.
-
-        Raises:
-            StudyMismatch: The message lists the differences.
-        """
-        if differences := identity.differences(self.get("identity", {})):
-            raise StudyMismatch(
-                f"study '{self.study.study_name}' exists with other settings: {'; '.join(differences)}; "
-                "restore the settings, start over with --fresh, or choose another name with --set name=..."
-            )
+    def check_identity(
+        self, identity: Identity, change: Callable[[], TableChange | None] = lambda: None, refit: str = ""
+    ) -> None:
+        """Check that the stored study has the same data and settings, see :func:`search.study.identity.check_same`."""
+        check_same(self.study.study_name, identity, self.get("identity", {}), change, refit)
 
     def discard_params(self, trial: Trial) -> None:
         """Discard the parameters of a running trial, so that all of them are suggested again.
@@ -342,6 +340,7 @@ class StudyStore:
             bundle=bundle,
             mlflow=tracked,
             blend=BlendRecord.from_dict(blend) if blend else None,
+            refits=tuple(RefitRecord.from_dict(each) for each in self.get(REFITS, [])),
         )
 
     def _trial_id(self, number: int) -> int:

@@ -15,6 +15,8 @@ from search.tasks.data import Data, Split
 from search.tasks.verdict import best_baseline, judge
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
     from lstmgru.bundle.base import Bundle
@@ -58,6 +60,28 @@ class TaskBacktest(Protocol):
         Raises:
             DataError: The table does not fit the model, or has nothing to score.
         """
+
+    def unseen(self, bundle: Any, plan: Any, new: npt.NDArray[np.bool_] | None) -> Any:
+        """The split of a study's data on a later table that scores what its model has not learned from.
+
+        Args:
+            bundle: The model.
+            plan: Of the study on the later table.
+            new: (rows,) whether a row of :meth:`Plan.rows` is new; ``None`` if that is unknown.
+
+        Raises:
+            DataError: There is nothing, or the model does not fit the data.
+        """
+
+    def part(self, bundle: Any, plan: Any, split: Any) -> BacktestPart[Any, Any]:
+        """What :meth:`read` returns, of such a split.
+
+        Raises:
+            DataError: There is too little to score.
+        """
+
+    def last_part(self, data: Any, split: Any) -> Any:
+        """The later half of the scored part, if it is long enough for a test of differences; else all of it."""
 
     def outputs(self, bundle: Any, part: BacktestPart[Any, Any], source: str) -> Any:
         """The outputs of the model for the scored part, in the form of :attr:`HoldoutScores.outputs`.
@@ -111,6 +135,7 @@ def backtest(
     model: str,
     source: str,
     calibrations: Mapping[str, dict[str, Any]] | None = None,
+    called: str = "model",
 ) -> Backtested:
     """Score a model and the quick baselines of its study on a part of a table.
 
@@ -121,6 +146,7 @@ def backtest(
         model: What the user named.
         source: The table.
         calibrations: Of the intervals of baselines, by name; others are calibrated before the scored part.
+        called: What the verdict calls the model.
 
     Raises:
         DataError: The model cannot read a value, or the metric is undefined on these rows.
@@ -143,7 +169,7 @@ def backtest(
             float(baselines[best].score or 0.0),
             task.difference(part, outputs, kept[best]),
             choices=len(kept),
-            called="model",
+            called=called,
             where=SCORED,
         )
     return Backtested(

@@ -160,6 +160,9 @@ class FinalJob(Generic[Data, Split, Model]):
         report: Directory of the tables of the holdout.
         gaps: How the bundle treats missing rows and cells.
         provenance: Origin of the model, for the bundle.
+        rival: Directory of an earlier model that is scored on the holdout, too; ``None``: there is none.
+        known_calibration: Of the intervals of the blend, as an earlier model of the same members has it, in a tuple, as
+            it may be ``None``; ``None``: it is calibrated on the kept outputs of the folds.
     """
 
     data: Data
@@ -174,6 +177,8 @@ class FinalJob(Generic[Data, Split, Model]):
     report: Path
     gaps: Any
     provenance: dict[str, Any]
+    rival: Path | None = None
+    known_calibration: tuple[dict[str, Any] | None] | None = None
 
     @property
     def alone(self) -> Recipe[Model] | None:
@@ -216,6 +221,19 @@ class HoldoutScores:
 
 
 @dataclass(frozen=True)
+class Rival:
+    """An earlier model on the holdout.
+
+    Attributes:
+        score: The study's metric.
+        difference: Interval of the difference between the errors of the new model and those of the earlier one.
+    """
+
+    score: float
+    difference: Interval
+
+
+@dataclass(frozen=True)
 class FinalResult:
     """What the last job found.
 
@@ -230,6 +248,7 @@ class FinalResult:
         score_interval: See :class:`~search.study.records.HoldoutRecord`.
         baseline_intervals: Likewise.
         notes: What else a user should know, a sentence each.
+        rival: The earlier model; ``None``: there is none.
     """
 
     metrics: dict[str, float]
@@ -242,3 +261,4 @@ class FinalResult:
     score_interval: tuple[float, float] | None = None
     baseline_intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    rival: Rival | None = None

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from search.config.search_config import SearchConfig
     from search.config.space_config import SpaceConfig
     from search.space.portfolio import PortfolioName
+    from search.study.table_rows import TableRows
     from search.tasks.data import TaskData
 
 
@@ -105,6 +106,10 @@ class Plan(ABC):
     @abstractmethod
     def digest(self) -> str:
         """Two studies with the same digest have the same data."""
+
+    @abstractmethod
+    def rows(self) -> TableRows:
+        """The rows of the data, to tell whether a later table only adds some."""
 
     @abstractmethod
     def describe_data(self) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from lstmgru.evaluation.blending import Criterion, blended_folds, same_shapes
 from lstmgru.evaluation.time_limit import TimeLimit
 from lstmgru.specs import RecurrentSpec, TrainSpec
 from search.tasks import task_of
+from search.tasks.backtest import BacktestPart
 from search.tasks.base import Task
 from search.tasks.data import Data, Model, SeedResult, Split
-from search.tasks.final import EndData, FinalJob, FinalResult, HoldoutScores, Recipe, Refitted
+from search.tasks.final import EndData, FinalJob, FinalResult, HoldoutScores, Recipe, Refitted, Rival
 from search.tasks.verdict import around, best_baseline, judge, of_baselines
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def finalize(
     """
     from lstmgru.bundle.save import save_bundle
 
-    folds = job.members[0].score if job.alone else _folds_score(job)
+    folds = job.members[0].score if job.alone or job.known_calibration else _folds_score(job)
     if folds is not None and job.least is not None and job.data.better(folds, job.least) != folds:
         return None
     scores = task.score_holdout(job)
@@ -124,7 +125,20 @@ def finalize(
         score_interval=around(scores.metrics[job.data.metric], scores.own(), squared=scores.squared),
         baseline_intervals=_baseline_intervals(scores),
         notes=(f"the model was exported without ONNX: {problem}",) if problem else (),
+        rival=_rival(task, job, scores),
     )
+
+
+def _rival(task: Task[Data, Split, Model], job: FinalJob[Data, Split, Model], scores: HoldoutScores) -> Rival | None:
+    """An earlier model on the holdout, beside the blend."""
+    if job.rival is None:
+        return None
+    from lstmgru.bundle.load import load_bundle
+
+    part = BacktestPart(job.data, job.holdout, "")
+    outputs = task.backtest.outputs(load_bundle(job.rival), part, "the table")
+    score = task.backtest.scores(part, outputs)[job.data.metric]
+    return Rival(score, task.backtest.difference(part, scores.outputs, outputs))
 
 
 def _folds_score(job: FinalJob[Any, Any, Any]) -> float:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 LOADER = "lstmgru.bundle.pyfunc"
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
 
 # Direct and indirect imports of the loader.
 _REQUIREMENTS = ("numpy", "pandas", "safetensors", "torch")
@@ -113,8 +113,10 @@ def _example(path: Path) -> pd.DataFrame | None:
         return pd.DataFrame(content["data"], columns=content["columns"])
 
 
-def register(client: MlflowClient, run_id: str, export: Export, *, name: str, tags: dict[str, str]) -> str:
-    """Log a model in a run, register it and give it the alias ``champion``. Idempotent.
+def register(
+    client: MlflowClient, run_id: str, export: Export, *, name: str, tags: dict[str, str], alias: str = CHAMPION
+) -> str:
+    """Log a model in a run, register it and give it an alias. Idempotent.
 
     Args:
         client: Client of the server.
@@ -122,6 +124,7 @@ def register(client: MlflowClient, run_id: str, export: Export, *, name: str, ta
         export: The model.
         name: Name of the registered model.
         tags: Origin of the model; together with the digest they identify a version.
+        alias: ``champion``, or ``challenger``, which a model that becomes champion loses.
 
     Returns:
         Its URI, ``models:/weather@champion``.
@@ -131,9 +134,18 @@ def register(client: MlflowClient, run_id: str, export: Export, *, name: str, ta
     found = _find_version(client, name, tags)
     if found is None:
         found = _register_version(client, _log(client, run_id, export, name, tags), name, tags)
-    if registered.aliases.get(CHAMPION) != str(found.version):
-        client.set_registered_model_alias(name, CHAMPION, str(found.version))
-    return f"models:/{name}@{CHAMPION}"
+    version = str(found.version)
+    if str(registered.aliases.get(alias)) != version:
+        client.set_registered_model_alias(name, alias, version)
+    if alias == CHAMPION and str(registered.aliases.get(CHALLENGER)) == version:
+        retire_challenger(client, name)
+    return f"models:/{name}@{alias}"
+
+
+def retire_challenger(client: MlflowClient, name: str) -> None:
+    """Take the alias ``challenger`` from the version of a registered model that has it, if any."""
+    if CHALLENGER in _registered_model(client, name).aliases:
+        client.delete_registered_model_alias(name, CHALLENGER)
 
 
 def signature(export: Export) -> ModelSignature:

@@ -27,7 +27,7 @@ from search.study.store import StudyStore
 
 README = Path(__file__).parents[2] / "README.md"
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-NAMES = ["run", "check", "show", "report", "compare", "export", "predict", "backtest", "ui", "sync", "schema"]
+NAMES = ["run", "check", "show", "report", "compare", "export", "predict", "backtest", "refit", "ui", "sync", "schema"]
 
 
 def output_of(

@@ -88,7 +88,7 @@ def test_the_json_object_has_the_documented_keys(tmp_path: Path) -> None:
     document = store.record().to_json()
     assert list(document) == [
         "study", "task", "metric", "direction", "objectives", "bounds", "trials", "best", "baselines", "holdout",
-        "blend", "bundle", "mlflow",
+        "blend", "bundle", "refits", "mlflow",
     ]  # fmt: skip
     assert list(document["trials"][0]) == [
         "number", "state", "value", "layers", "params", "n_parameters", "latency", "epochs", "seconds",

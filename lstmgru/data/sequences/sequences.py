@@ -165,6 +165,22 @@ class LabeledSequences:
             group_names=names,
         )
 
+    def digests(self) -> npt.NDArray[np.uint64]:
+        """(n,) a number for the content of each sequence: its name, steps or text, label and group."""
+        found = np.empty(len(self), np.uint64)
+        for number in range(len(self)):
+            label = self.labels[number]
+            known = (
+                self.ids[number],
+                self.texts[number] if self.is_text else "",
+                self.classes[label] if self.classes else float(label),
+                None if self.groups is None else self.group_names[self.groups[number]],
+            )
+            sha = hashlib.blake2b(repr(known).encode(errors="surrogatepass"), digest_size=8)
+            sha.update(self.values[self.offsets[number] : self.offsets[number + 1]].tobytes())
+            found[number] = int.from_bytes(sha.digest(), "little")
+        return found
+
     def digest(self) -> str:
         """SHA-256 of everything: equal digests mean equal data."""
         sha = hashlib.sha256()

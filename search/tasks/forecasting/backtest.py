@@ -11,6 +11,7 @@ from lstmgru.data.forecasting.splits import Split, split_at
 from lstmgru.data.tables.grid import wall_clock
 from lstmgru.errors import DataError, counted, shorten, show_time
 from lstmgru.evaluation.metrics import find_metric
+from lstmgru.evaluation.significance import FEWEST_CUTOFFS
 from search.tasks.backtest import BacktestPart
 from search.tasks.forecasting.data import ForecastBacktest, ForecastData
 from search.tasks.forecasting.refit import Forecasts, coverage_records, error_interval, with_intervals
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
     from lstmgru.evaluation.time_limit import TimeLimit
     from search.study.backtests import Rows
     from search.study.records import IntervalRecord
+    from search.tasks.forecasting.plan import ForecastPlan
 
     ForecastPart = BacktestPart[ForecastData, Split]
 
-NAME = "backtest"
-"""Of the split."""
+NAME, HOLDOUT = "backtest", "holdout"
+"""Of splits."""
 
 
 def read(bundle: ForecastBundle, frame: pd.DataFrame, *, source: str, start: str | None) -> ForecastPart:
@@ -97,12 +99,54 @@ def part_of(
     return BacktestPart(data, split, scored, notes)
 
 
+def unseen(bundle: ForecastBundle, plan: ForecastPlan, new: npt.NDArray[np.bool_] | None) -> Split:
+    """The rows after the last one that the model has learned from."""
+    del new  # the times say it
+    panel, learned = plan.panel, learned_until(bundle)
+    if learned is None:
+        raise DataError(
+            "the model of the study does not say up to where it has learned, so nothing tells which rows are new; "
+            "search again with run --fresh"
+        )
+    own = {"frequency": panel.frequency, "step": panel.step, "time zone": panel.timezone}
+    known = {"frequency": bundle.frequency, "step": bundle.step, "time zone": bundle.timezone}
+    for name, value in own.items():
+        if value != known[name]:
+            raise DataError(
+                f"{plan.source}: the {name} is {value} but the model was trained on {known[name]}; give a table like "
+                "that of the study"
+            )
+    starts = _first_rows(panel, learned, "right")
+    if (starts == panel.offsets[1:]).all():
+        last = show_time(_local(panel, learned))
+        raise DataError(
+            f"{plan.source} has no rows after {last}, the last that the model of the study has learned from; give a "
+            "longer table with --data"
+        )
+    return split_at(panel, starts, name=NAME)
+
+
+def part(bundle: ForecastBundle, plan: ForecastPlan, split: Split) -> ForecastPart:
+    """The part of the table of a plan that is scored."""
+    return part_of(bundle, plan.panel, split, source=plan.source)
+
+
+def last_part(data: ForecastData, split: Split) -> Split:
+    """The later half of the scored rows, if its forecasts cover five horizons; else all of them."""
+    rows = np.concatenate([np.arange(first, end) for first, end in split.evaluation])
+    times = np.unique(data.panel.times[rows])
+    later = times[len(times) // 2 :]
+    if len(later) < (FEWEST_CUTOFFS + 1) * data.forecast.horizon:
+        return replace(split, name=HOLDOUT)
+    return split_at(
+        data.panel, np.maximum(_first_rows(data.panel, later[0], "left"), split.evaluation[:, 0]), name=HOLDOUT
+    )
+
+
 def learned_until(bundle: ForecastBundle) -> np.generic | None:
     """The last time that a model learned from, in UTC if there is a time zone; ``None`` if it is unknown."""
     origin = bundle.provenance
-    last = origin.get("learned_until")
-    if last is None and origin.get("trained_on") == "everything":
-        last = (origin.get("data") or {}).get("end")
+    last = origin.get("learned_until") or (origin.get("data") or {}).get("end")
     return None if last is None else _time_of(str(last), bundle.frequency == "step")
 
 

@@ -14,6 +14,7 @@ from lstmgru.specs import ForecastSpec
 from search.config.study_config import StudyConfig
 from search.errors import StudyFileError
 from search.space.space import SearchSpace
+from search.study.table_rows import TableRows
 from search.tasks.forecasting.bounds import check_bounds, counts_note, logarithms_note
 from search.tasks.forecasting.checks import check_losses, check_splits
 from search.tasks.forecasting.config import ForecastStudyConfig
@@ -103,6 +104,22 @@ class ForecastPlan(Plan):
     @cached_property
     def _digest(self) -> str:
         return self.panel.digest()
+
+    def rows(self) -> TableRows:
+        """The rows of the series in their order; calendar features follow from the times."""
+        from lstmgru.data.tables.grid import wall_clock
+        from lstmgru.errors import show_time
+
+        panel = self.panel
+        own = panel.values[:, : len(panel.schema.value_columns)]
+        static = panel.static.repeat(panel.lengths, axis=0)
+        return TableRows(
+            parts=tuple(str(name) for name in panel.ids),
+            offsets=panel.offsets,
+            columns=(panel.times, own, panel.observed, static),
+            order=panel.times,
+            label=lambda row: show_time(wall_clock(panel.times[row : row + 1], panel.timezone)[0]),
+        )
 
     def describe_data(self) -> dict[str, Any]:
         """The data in a few words, for people and for MLflow; times are local ones."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lstmgru.data.sequences.splits import SequenceSplit
-from lstmgru.errors import DataError, counted
+from lstmgru.errors import DataError, counted, shorten
+from lstmgru.evaluation.significance import FEWEST_UNITS
 from search.tasks.backtest import BacktestPart
 from search.tasks.sequences.data import SequenceData
 
@@ -21,18 +23,21 @@ if TYPE_CHECKING:
     from lstmgru.evaluation.time_limit import TimeLimit
     from search.study.backtests import Rows
     from search.study.records import IntervalRecord
+    from search.tasks.sequences.plan import SequencePlan
 
     SequencePart = BacktestPart[SequenceData, SequenceSplit]
     Outputs = npt.NDArray[np.float32]
 
-NAME = "backtest"
-"""Of the split."""
+NAME, HOLDOUT = "backtest", "holdout"
+"""Of splits."""
+_ENOUGH = 2 * FEWEST_UNITS
+"""Sequences for a test of differences that is worth it."""
 
 
 def read(bundle: SequenceBundle, frame: pd.DataFrame, *, source: str, start: str | None) -> SequencePart:
     """The sequences of a table that are scored: those after the data of the study, if the table begins with them."""
     sequences = bundle.sequences(frame, source=source)
-    thing = "text" if sequences.is_text else "sequence"
+    thing = _thing(sequences)
     if start is not None:
         raise DataError(f"--from is {start!r}, but {thing}s have no times; give a table with those to score")
     known = _known(bundle, sequences)
@@ -50,15 +55,53 @@ def read(bundle: SequenceBundle, frame: pd.DataFrame, *, source: str, start: str
     return part_of(bundle, sequences, known, notes=tuple(notes))
 
 
+def unseen(bundle: SequenceBundle, plan: SequencePlan, new: npt.NDArray[np.bool_] | None) -> SequenceSplit:
+    """The sequences that are new."""
+    sequences = plan.sequences
+    if sequences.classes != bundle.task.classes:
+        more = [name for name in sequences.classes if name not in bundle.task.classes]
+        what = f"has the class {more[0]!r}" if more else "lacks a class"
+        raise DataError(
+            f"{plan.source} {what}, but the model knows the classes {shorten(bundle.task.classes)}; search again with "
+            "run --fresh"
+        )
+    if new is None:
+        new = np.arange(len(sequences)) >= (_known(bundle, sequences) or len(sequences))
+    if not new.any():
+        raise DataError(
+            f"{plan.source} has no {_thing(sequences)}s that the model of the study has not learned from; give a "
+            "longer table with --data"
+        )
+    return SequenceSplit(NAME, np.flatnonzero(~new), np.flatnonzero(new))
+
+
+def part(bundle: SequenceBundle, plan: SequencePlan, split: SequenceSplit) -> SequencePart:
+    """The part of the table of a plan that is scored."""
+    scored = f"{counted(len(split.evaluation), f'new {_thing(plan.sequences)}')}"
+    return BacktestPart(SequenceData(plan.sequences, (), bundle.task), split, scored)
+
+
+def last_part(data: SequenceData, split: SequenceSplit) -> SequenceSplit:
+    """The later half of the new sequences, if it is large enough for a test and has two labels; else all of them."""
+    earlier, later = np.array_split(split.evaluation, 2)
+    if len(later) < _ENOUGH or len(np.unique(data.sequences.labels[later])) < 2:
+        return replace(split, name=HOLDOUT)
+    return SequenceSplit(HOLDOUT, np.union1d(split.train, earlier), later)
+
+
 def part_of(
     bundle: SequenceBundle, sequences: LabeledSequences, known: int, *, notes: tuple[str, ...] = ()
 ) -> SequencePart:
     """The part after the first ``known`` sequences."""
     split = SequenceSplit(NAME, np.arange(known), np.arange(known, len(sequences)))
-    thing = "text" if sequences.is_text else "sequence"
+    thing = _thing(sequences)
     after = f" after the first {known}" if known else ""
     scored = f"{counted(len(split.evaluation), thing)}{after}"
     return BacktestPart(SequenceData(sequences, (), bundle.task), split, scored, notes)
+
+
+def _thing(sequences: LabeledSequences) -> str:
+    return "text" if sequences.is_text else "sequence"
 
 
 def _known(bundle: SequenceBundle, sequences: LabeledSequences) -> int:

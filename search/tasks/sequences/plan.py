@@ -13,6 +13,7 @@ from lstmgru.data.sequences.splits import SequenceSplits, SequenceSplitSpec, mak
 from lstmgru.specs import LabelSpec
 from search.errors import StudyFileError
 from search.space.space import SearchSpace
+from search.study.table_rows import TableRows
 from search.tasks.plan import Plan, accelerator_of, shared
 from search.tasks.sequences.config import SequenceSpaceConfig, SequenceStudyConfig
 from search.tasks.sequences.data import SequenceData
@@ -91,6 +92,20 @@ class SequencePlan(Plan):
     def digest(self) -> str:
         """Two studies with the same digest have the same data."""
         return self.sequences.digest()
+
+    def rows(self) -> TableRows:
+        """The sequences or texts in the order of their tables, the test part of the data by itself."""
+        sequences = self.sequences
+        given = len(self.splits.holdout.evaluation) if self.has_test_part else 0
+        ends = (len(sequences) - given, *((len(sequences),) if given else ()))
+        return TableRows(
+            parts=("data", "test")[: len(ends)],
+            offsets=np.array([0, *ends]),
+            columns=(sequences.digests(),),
+            order=np.arange(len(sequences)),
+            label=lambda row: str(sequences.ids[row]),
+            noun="text" if sequences.is_text else "sequence",
+        )
 
     def describe_data(self) -> dict[str, Any]:
         """The data in a few words, for people and for MLflow."""

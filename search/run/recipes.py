@@ -1,0 +1,41 @@
+"""The recipe of a finished trial: what is trained again at the end of a study, and on later data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from search.tasks.final import Recipe
+from search.tasks.refit import refit_epochs
+
+if TYPE_CHECKING:
+    from search.study.store import StudyStore
+    from search.tasks.plan import Plan
+
+
+def trial_recipe(plan: Plan, store: StudyStore, number: int, *, part: str) -> Recipe[Any]:
+    """The specs of a trial, with the number of epochs of its refit.
+
+    Args:
+        plan: The study's.
+        store: Where the trial is.
+        number: Of the trial.
+        part: Of the data; for ``all``, nothing validates, and the number of epochs is that of the best ones.
+    """
+    from optuna.trial import FixedTrial
+
+    trial = store.trial(number)
+    model, settings = plan.space.suggest(FixedTrial(trial.params))
+    train = plan.train_spec(settings, seed=trial.user_attrs["seed"])
+    result = trial.user_attrs["result"]
+    # A trial that was stopped within its first fold has no finished fold: use its best epoch so far.
+    best_epochs = result["best_epochs"] or [_best_epoch(plan, result["curve"])]
+    if part == "all":
+        train = replace(train, max_epochs=refit_epochs(best_epochs))
+    return Recipe(number, model, train, trial.user_attrs.get("calibration"))
+
+
+def _best_epoch(plan: Plan, curve: list[list[Any]]) -> int:
+    """The epoch with the best score, of the rows of a trial's curve."""
+    best = min if plan.direction == "minimize" else max
+    return int(best(curve, key=lambda epoch: epoch[3])[1])

@@ -1,0 +1,464 @@
+"""``refit``: the same members on more rows, the old model scored on what it has not seen, and who is champion then."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.drivers import NUMBERS, Notes, finish, plan_of, without_onnx
+from helpers.mlflow_store import client, make_store
+from helpers.sequence_studies import WAVES, wave_table, write_label_study
+from helpers.studies import search_here, shop_table, shown, write_study
+
+from lstmgru.bundle import ForecastBundle, load_bundle
+from lstmgru.errors import DataError
+from search import refit
+from search.errors import SearchError, StudyMismatch, StudyNotFound
+from search.run.refit import RefitOutcome
+from search.run.runner import run
+from search.study.paths import StudyPaths
+from search.study.refits import Promotion
+from search.study.store import ROWS, StudyStore
+
+OLD, NEW, HORIZON = 200, 240, 3
+ALONE = "search.blend=off"
+UNTRACKED = "tracking.enabled=false"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a study of one network has been run on the first rows of a table."""
+    folder = tmp_path_factory.mktemp("refit")
+    finish(folder, ALONE, "search.trials=1")
+    return folder
+
+
+@pytest.fixture
+def folder(study: Path, tmp_path: Path) -> Path:
+    """A copy of it, with the longer table."""
+    shutil.copytree(study, tmp_path, dirs_exist_ok=True)
+    shop_table(NEW).to_csv(tmp_path / "later.csv", index=False)
+    return tmp_path
+
+
+def refitted(
+    folder: Path, data: str = "later.csv", promote: Promotion = "if-better", study: str = "tiny.yaml", *overrides: str
+) -> RefitOutcome:
+    with chdir(folder), without_onnx():
+        return refit(study, data=data, promote=promote, overrides=overrides or (ALONE,), folder=folder)
+
+
+def model(place: Path) -> ForecastBundle:
+    bundle = load_bundle(place)
+    assert isinstance(bundle, ForecastBundle)
+    return bundle
+
+
+def error_of(bundle: ForecastBundle, table: pd.DataFrame, first: int) -> float:
+    """The mean absolute error of forecasts from growing tables, from a row on."""
+    sales, errors = table["sales"].to_numpy(), []
+    for cutoff in range(first, len(table) - HORIZON + 1):
+        forecast = bundle.predict(table[:cutoff])["forecast"].to_numpy()
+        errors.append(np.abs(forecast - sales[cutoff : cutoff + HORIZON]).mean())
+    return float(np.mean(errors))
+
+
+def test_the_same_members_learn_from_all_rows_and_the_old_model_is_kept(folder: Path) -> None:
+    paths = StudyPaths(folder, "tiny")
+    old = model(paths.bundle)
+
+    outcome = refitted(folder)
+
+    new, former = model(paths.bundle), model(paths.former)
+    assert (new.provenance["learned_until"], former.provenance["learned_until"]) == ("2022-08-30", "2022-07-21")
+    (member,), (before,), (unchanged,) = new.networks, old.networks, former.networks
+    assert member.model_spec == before.model_spec
+    assert member.train_spec == before.train_spec
+    assert member.trial == before.trial
+    assert all((unchanged.arrays()[name] == tensor).all() for name, tensor in before.arrays().items())
+    assert not all((member.arrays()[name] == tensor).all() for name, tensor in before.arrays().items())
+    assert not paths.challenger.exists()
+    assert outcome.record is not None
+    assert outcome.record.promoted
+    assert outcome.record.change == "40 rows more, from 2022-07-22 on, the 200 before unchanged"
+
+
+def test_the_old_model_is_scored_on_the_rows_that_came_since(folder: Path) -> None:
+    old, table = model(StudyPaths(folder, "tiny").bundle), shop_table(NEW)
+
+    outcome = refitted(folder)
+
+    assert outcome.record is not None
+    assert outcome.champion is not None
+    assert outcome.record.champion == pytest.approx(error_of(old, table, OLD), rel=1e-4)
+    scored = outcome.champion.record
+    assert scored.scored == f"{NEW - OLD - HORIZON + 1} forecasts of 40 rows from 2022-07-22 to 2022-08-30"
+    assert {level.level for level in scored.intervals} == {0.8, 0.95}
+    assert {"naive", "seasonal_naive", "linear"} <= {name for name, each in scored.baselines.items() if each.score}
+    # The later half of the new rows is scored by both, the recipe trained before it.
+    half = OLD + (NEW - OLD) // 2
+    assert outcome.record.against == pytest.approx(error_of(old, table, half), rel=1e-4)
+    assert outcome.record.challenger is not None
+    assert outcome.record.challenger != outcome.record.against
+    metrics = model(StudyPaths(folder, "tiny").bundle).metrics
+    assert metrics["holdout"]["mae"] == pytest.approx(outcome.record.challenger)
+
+
+def test_trained_up_to_the_old_end_the_recipe_is_the_champion(folder: Path) -> None:
+    """With few new rows, all of them are scored, and the recipe trained before them has learned what the model has."""
+    shop_table(OLD + 10).to_csv(folder / "later.csv", index=False)
+    outcome = refitted(folder)
+    assert outcome.record is not None
+    assert outcome.record.challenger == pytest.approx(outcome.record.against, rel=1e-5)
+    assert outcome.record.promoted
+    assert "too few cutoffs for a test" in outcome.record.reason
+
+
+def test_fewer_new_rows_than_the_horizon_are_learned_but_not_scored(folder: Path) -> None:
+    shop_table(OLD + 2).to_csv(folder / "later.csv", index=False)
+    outcome = refitted(folder)
+    assert outcome.champion is None
+    assert outcome.record is not None
+    assert (outcome.record.champion, outcome.record.against, outcome.record.promoted) == (None, None, True)
+    assert "2 rows more, too few to compare it with the champion" in outcome.record.reason
+    assert model(StudyPaths(folder, "tiny").bundle).provenance["learned_until"] == "2022-07-23"
+
+
+def misleading_table() -> pd.DataFrame:
+    """The first half of the new rows is nonsense."""
+    table, half = shop_table(NEW), OLD + (NEW - OLD) // 2
+    table.loc[OLD : half - 1, "sales"] = 500 + 400 * (np.arange(half - OLD) % 2)
+    return table
+
+
+def test_rows_that_mislead_leave_the_champion_in_place(folder: Path) -> None:
+    paths = StudyPaths(folder, "tiny")
+    misleading_table().to_csv(folder / "later.csv", index=False)
+    before = (paths.bundle / "weights.safetensors").read_bytes()
+
+    outcome = refitted(folder)
+
+    assert outcome.record is not None
+    assert not outcome.record.promoted
+    assert outcome.record.reason.endswith("too few cutoffs for a test, but much worse.")
+    assert (paths.bundle / "weights.safetensors").read_bytes() == before
+    assert model(paths.challenger).provenance["learned_until"] == "2022-08-30"
+    assert not paths.former.exists()
+
+
+@pytest.mark.parametrize(("promote", "promoted"), [("always", True), ("never", False)])
+def test_the_rule_may_be_overruled(folder: Path, promote: Promotion, promoted: bool) -> None:
+    (misleading_table() if promoted else shop_table(NEW)).to_csv(folder / "later.csv", index=False)
+    outcome = refitted(folder, promote=promote)
+    assert outcome.record is not None
+    assert outcome.record.promoted == promoted
+    assert f"(--promote {promote})" in outcome.record.reason
+    assert StudyPaths(folder, "tiny").challenger.exists() != promoted
+
+
+def test_a_champion_that_no_longer_beats_the_baselines_is_said_to_be_so(folder: Path) -> None:
+    table = shop_table(NEW)
+    table.loc[OLD:, "sales"] = 300 + 0.01 * np.arange(NEW - OLD)  # the last value is best
+    table.to_csv(folder / "later.csv", index=False)
+    outcome = refitted(folder)
+    assert outcome.record is not None
+    assert outcome.record.beaten
+    assert "no longer beats the baselines" in outcome.record.warning
+    assert "champion" in outcome.record.champion_verdict
+
+
+def test_a_second_refit_begins_where_the_first_ended(folder: Path) -> None:
+    refitted(folder)
+    shop_table(NEW + 20).to_csv(folder / "later.csv", index=False)
+    outcome = refitted(folder)
+    assert outcome.record is not None
+    assert outcome.record.change == "20 rows more, from 2022-08-31 on, the 240 before unchanged"
+    assert outcome.champion is not None
+    assert "of 20 rows from 2022-08-31" in outcome.champion.record.scored
+    assert len(shown(folder)["refits"]) == 2
+
+
+def test_changed_rows_are_said_to_be_changed(folder: Path) -> None:
+    table = shop_table(NEW)
+    table.loc[5, "sales"] += 1
+    table.to_csv(folder / "later.csv", index=False)
+    outcome = refitted(folder)
+    assert outcome.record is not None
+    assert outcome.record.change == (
+        "40 rows more, from 2022-07-22 on, 1 of the 200 before have changed, the first 2022-01-08"
+    )
+
+
+@pytest.mark.slow
+def test_the_members_of_a_blend_keep_their_weights(tmp_path: Path) -> None:
+    finish(tmp_path, text=NUMBERS.replace("trials: 4", "trials: 3"))
+    shop_table(NEW).to_csv(tmp_path / "later.csv", index=False)
+    paths = StudyPaths(tmp_path, "tiny")
+    old = [(each.kind, each.trial, each.weight) for each in model(paths.bundle).members]
+    assert len(old) > 1
+
+    outcome = refitted(tmp_path, "later.csv", "if-better", "tiny.yaml", "search.trials=3")
+
+    assert outcome.record is not None
+    assert [(each.kind, each.trial, each.weight) for each in model(paths.bundle).members] == old
+    assert outcome.champion is not None
+    assert outcome.record.champion == pytest.approx(error_of(model(paths.former), shop_table(NEW), OLD), rel=1e-4)
+
+
+# --- what a run says of a longer table --------------------------------------------------------------------------------
+
+
+def test_a_run_on_a_longer_table_names_refit(folder: Path) -> None:
+    result = search_here(folder, "run", "tiny.yaml", "--set", ALONE, "--data", "later.csv")
+    assert result.returncode == 2
+    assert "40 rows more, from 2022-07-22 on, the 200 before unchanged" in result.stderr
+    assert result.stderr.endswith("python -m search refit tiny --data later.csv\n")
+
+
+def test_a_run_on_a_changed_table_names_the_first_changed_row(folder: Path) -> None:
+    table = shop_table(NEW)
+    table.loc[[7, 9], "sales"] += 1
+    table.to_csv(folder / "later.csv", index=False)
+    result = search_here(folder, "run", "tiny.yaml", "--set", ALONE, "--data", "later.csv")
+    assert result.returncode == 2
+    assert "2 of the 200 before have changed, the first 2022-01-10" in result.stderr
+    assert "refit" not in result.stderr
+
+
+def test_a_study_that_was_begun_without_digests_of_rows_resumes_and_gets_them(folder: Path) -> None:
+    paths = StudyPaths(folder, "tiny")
+    store = StudyStore.find(paths)
+    assert store is not None
+    stored = store.get(ROWS)
+    store.set(ROWS, None)
+    with chdir(folder), without_onnx():
+        run(plan_of(folder, ALONE, UNTRACKED), folder=folder, fresh=False, listener=Notes())
+    again = StudyStore.find(paths)
+    assert again is not None
+    assert again.get(ROWS) == stored
+
+
+def test_a_refit_of_such_a_study_does_not_need_them(folder: Path) -> None:
+    store = StudyStore.find(StudyPaths(folder, "tiny"))
+    assert store is not None
+    store.set(ROWS, None)
+    outcome = refitted(folder)
+    assert outcome.record is not None
+    assert outcome.record.change == "more rows; whether the ones before have changed is not known"
+    assert outcome.record.promoted
+
+
+@pytest.mark.slow
+def test_a_longer_search_says_that_it_replaces_a_refitted_model(folder: Path) -> None:
+    refitted(folder)
+    notes = Notes()
+    finish(folder, ALONE, "search.trials=4", notes=notes)
+    replaced = [note for note in notes.notes if "model of the last refit is replaced" in note]
+    learned = model(StudyPaths(folder, "tiny").bundle).provenance["learned_until"]
+    assert bool(replaced) == (learned == "2022-07-21")
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+def unchanged(table: pd.DataFrame) -> pd.DataFrame:
+    return table[:OLD]
+
+
+@pytest.mark.parametrize(
+    ("change", "overrides", "error", "message"),
+    [
+        (unchanged, (), DataError, "no rows after 2022-07-21, the last that the model of the study has learned from"),
+        (lambda table: table.rename(columns={"sales": "sold"}), (), DataError, "'sales' but there is no such column"),
+        (lambda table: table, ("forecast.horizon=5",), StudyMismatch, "but forecast.horizon was 3, is 5"),
+        (lambda table: table.iloc[::2], (), DataError, "the frequency is 2D but the model was trained on D"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_refitted_is_refused_and_changes_nothing(
+    folder: Path,
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    overrides: tuple[str, ...],
+    error: type[Exception],
+    message: str,
+) -> None:
+    change(shop_table(NEW)).to_csv(folder / "later.csv", index=False)
+    before = (folder / "studies" / "tiny.journal").read_bytes()
+    with pytest.raises(error, match=message):
+        refitted(folder, "later.csv", "if-better", "tiny.yaml", ALONE, *overrides)
+    assert (folder / "studies" / "tiny.journal").read_bytes() == before
+    assert not StudyPaths(folder, "tiny").challenger.exists()
+
+
+def test_a_study_that_was_not_run_or_has_no_model_is_refused(folder: Path) -> None:
+    with pytest.raises(StudyNotFound, match="study 'other' has not been run here"):
+        refitted(folder, "later.csv", "if-better", "tiny.yaml", "name=other")
+    store = StudyStore.find(StudyPaths(folder, "tiny"))
+    assert store is not None
+    store.set("bundle", None)
+    with pytest.raises(SearchError, match="no exported model; run it"):
+        refitted(folder)
+
+
+def test_the_command_reports_bad_input_in_one_line(folder: Path) -> None:
+    result = search_here(folder, "refit", "tiny.yaml", "--set", ALONE)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "give a longer table with --data" in result.stderr
+    with pytest.raises(SearchError, match="promote must be one of if-better, always, never but got 'maybe'"):
+        refit("weather", promote="maybe")  # type: ignore[arg-type]
+
+
+def test_a_model_of_another_task_is_refused(folder: Path) -> None:
+    write_label_study(folder, WAVES.replace("name: waves", "name: tiny"), wave_table())
+    (folder / "waves.csv").write_bytes((folder / "tiny.csv").read_bytes())
+    with pytest.raises(StudyMismatch, match="task was forecast, is classification"):
+        refitted(folder, "waves.csv", "if-better", "tiny.yaml", ALONE)
+
+
+# --- the command, MLflow, sequences -----------------------------------------------------------------------------------
+
+
+def test_the_command_tells_the_story(folder: Path) -> None:
+    with without_onnx():
+        result = search_here(folder, "refit", "tiny.yaml", "--set", ALONE, "--data", "later.csv")
+        assert result.returncode == 0, result.stderr
+        for fragment in ("40 rows more, from 2022-07-22 on", "baseline: naive", "The new model is champion"):
+            assert fragment in " ".join(result.stdout.split())
+        assert "studies/tiny.bundle.former" in result.stdout
+        assert "Refit of" in search_here(folder, "show", "tiny").stdout
+        assert (folder / "studies" / "tiny.report" / "refit" / "backtest.html").is_file()
+        shop_table(NEW + 5).to_csv(folder / "later.csv", index=False)
+        result = search_here(folder, "refit", "tiny.yaml", "--set", ALONE, "--data", "later.csv", "--json")
+    document = json.loads(result.stdout)
+    assert document["promoted"] is True
+    assert document["backtest"]["score"] == document["champion"]
+
+
+def aliases(folder: Path) -> dict[str, str]:
+    (found,) = client(folder).search_registered_models("name = 'tiny'")
+    return {name: str(version) for name, version in found.aliases.items()}
+
+
+@pytest.mark.slow
+def test_the_aliases_of_the_registry_follow_the_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    make_store(tmp_path)
+    tracked = NUMBERS.replace("tracking: {enabled: false}\n", "")
+    write_study(tmp_path, tracked)
+
+    def called(*arguments: str) -> Any:
+        with without_onnx():
+            result = search_here(tmp_path, *arguments, "--set", ALONE, "--set", "search.trials=1")
+        assert result.returncode == 0, result.stderr
+        return result
+
+    called("run", "tiny.yaml")
+    assert aliases(tmp_path) == {"champion": "1"}
+    shop_table(NEW).to_csv(tmp_path / "later.csv", index=False)
+    called("refit", "tiny.yaml", "--data", "later.csv", "--promote", "never")
+    assert aliases(tmp_path) == {"champion": "1", "challenger": "2"}
+    called("refit", "tiny.yaml", "--data", "later.csv")
+    assert aliases(tmp_path) == {"champion": "2"}
+
+    mlflow = client(tmp_path)
+    runs = mlflow.search_runs([mlflow.get_experiment_by_name("tiny").experiment_id])
+    kinds = [run.data.tags.get("kind") for run in runs]
+    assert (kinds.count("refit"), kinds.count("backtest")) == (2, 2)
+    refits = [run for run in runs if run.data.tags.get("kind") == "refit"]
+    assert all(run.info.status == "FINISHED" and run.data.tags.get("mlflow.parentRunId") for run in refits)
+    assert {"mae_challenger", "mae_champion", "mae_champion_new_rows"} <= refits[0].data.metrics.keys()
+    assert search_here(tmp_path, "sync", "tiny").returncode == 0
+    assert aliases(tmp_path) == {"champion": "2"}  # the model of the study is the refitted one
+
+
+@pytest.mark.slow
+def test_new_sequences_are_learned_and_the_old_model_is_scored_on_them(tmp_path: Path) -> None:
+    write_label_study(tmp_path, WAVES, wave_table(60))
+    with without_onnx():
+        result = search_here(tmp_path, "run", "waves.yaml", "--set", UNTRACKED)
+        assert result.returncode == 0, result.stderr
+        wave_table(90).to_csv(tmp_path / "more.csv", index=False)
+        outcome = refitted(tmp_path, "more.csv", "if-better", "waves.yaml", UNTRACKED)
+        assert outcome.record is not None
+        assert outcome.champion is not None
+        assert outcome.record.change == "30 sequences more, from w60 on, the 60 before unchanged"
+        assert outcome.champion.record.scored == "30 new sequences"
+        former = load_bundle(StudyPaths(tmp_path, "waves").former)
+        labels = wave_table(90).groupby("wave", sort=False)["kind"].first()[60:]
+        right = former.predict(wave_table(90))["label"].to_numpy()[60:] == labels.to_numpy()
+        assert outcome.champion.record.metrics["accuracy"] == pytest.approx(right.mean())
+        with pytest.raises(DataError, match="no sequences that the model of the study has not learned from"):
+            refitted(tmp_path, "more.csv", "if-better", "waves.yaml", UNTRACKED)
+        other = wave_table(120).replace({"kind": {"flat": "calm"}})
+        other.to_csv(tmp_path / "more.csv", index=False)
+        with pytest.raises(DataError, match="has the class 'calm', but the model knows"):
+            refitted(tmp_path, "more.csv", "if-better", "waves.yaml", UNTRACKED)
+
+
+# --- four months ------------------------------------------------------------------------------------------------------
+
+MONTH = 40
+
+
+def months() -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """The table at the end of each month, and how it will go on, which nobody knows then.
+
+    1: as before. 2: nonsense in the first half. 3: that has been corrected. 4: another level.
+    """
+    found = []
+    for month in range(1, 5):
+        whole = shop_table(OLD + (month + 1) * MONTH)
+        if month == 4:
+            whole.loc[OLD + 3 * MONTH :, "sales"] += 60
+        table = whole[: OLD + month * MONTH].copy()
+        if month == 2:
+            wrong = slice(OLD + MONTH, OLD + MONTH + MONTH // 2 - 1)
+            table.loc[wrong, "sales"] = 500 + 400 * (np.arange(MONTH // 2) % 2)
+        found.append((table, whole))
+    return found
+
+
+@pytest.mark.slow
+def test_a_refit_a_month_ends_with_the_right_champion_each_month(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Directories, study and registry agree on the champion, and it is the better model for the month that follows."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    make_store(tmp_path)
+    tracked = NUMBERS.replace("tracking: {enabled: false}\n", "").replace("trials: 4", "trials: 2")
+    write_study(tmp_path, tracked)
+    paths, arguments, promoted = StudyPaths(tmp_path, "tiny"), ("--set", ALONE), []
+    with without_onnx():
+        assert search_here(tmp_path, "run", "tiny.yaml", *arguments).returncode == 0
+        for table, whole in months():
+            table.to_csv(tmp_path / "later.csv", index=False)
+            result = search_here(tmp_path, "refit", "tiny.yaml", *arguments, "--data", "later.csv", "--json")
+            assert result.returncode == 0, result.stderr
+            promoted.append(json.loads(result.stdout)["promoted"])
+            champion, other = model(paths.bundle), model(paths.former if promoted[-1] else paths.challenger)
+            assert error_of(champion, whole, len(table)) < 1.02 * error_of(other, whole, len(table))
+            registered = aliases(tmp_path)
+            assert registered_weights(tmp_path, registered["champion"]) == weights_of(paths.bundle)
+            assert ("challenger" in registered) != promoted[-1]
+
+    assert promoted == [True, False, True, True]
+    assert [each["promoted"] for each in shown(tmp_path)["refits"]] == promoted
+
+
+def weights_of(bundle: Path) -> str:
+    digest: str = json.loads((bundle / "bundle.json").read_text())["weights"]["sha256"]
+    return digest
+
+
+def registered_weights(folder: Path, version: str) -> str:
+    from urllib.parse import urlsplit
+
+    source = client(folder).get_model_version("tiny", version).source
+    (found,) = Path(urlsplit(source).path).rglob("bundle.json")
+    return weights_of(found.parent)
