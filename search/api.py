@@ -184,15 +184,9 @@ def backtest(
     """
     from search.run.backtest import run_backtest
 
-    outcome = run_backtest(
-        str(model),
-        Path(data) if isinstance(data, str | os.PathLike) else data,
-        folder=Path(folder).absolute(),
-        start=start,
-        output=None if output is None else Path(output),
-        track=track,
-        reading={},
-    )
+    table = Path(data) if isinstance(data, str | os.PathLike) else data
+    place, page = Path(folder).absolute(), None if output is None else Path(output)
+    outcome = run_backtest(str(model), table, folder=place, start=start, output=page, track=track)
     if track and outcome.problem:
         raise TrackingError(outcome.problem)
     return outcome.record
@@ -214,11 +208,11 @@ def refit(
         data: The longer table; ``None``: the study's own, which has become longer.
         promote: When the new model becomes champion; ``if-better``: unless its recipe is significantly worse.
         jobs: Number of parallel trainings, or ``"auto"``.
-        overrides: Keys of the study to override, as when it was run.
+        overrides: Keys of the study to override; the others are as in its last run.
         folder: Directory in which ``studies/`` and ``mlruns/`` are.
 
     Raises:
-        SearchError: The study was not run or has other settings, or ``promote`` is unknown.
+        SearchError: The study was not run or has no model, or ``promote`` is unknown.
         DataError: The table has nothing new, or does not fit the model.
     """
     from search.run.progress import SilentListener
@@ -226,8 +220,9 @@ def refit(
 
     if promote not in get_args(Promotion):
         raise SearchError(f"promote must be one of {', '.join(get_args(Promotion))} but got {promote!r}")
-    plan = load_plan(study, overrides=overrides, data=data, jobs=jobs)
-    outcome = run_refit(plan, folder=Path(folder).absolute(), rule=promote, listener=SilentListener())
+    place = Path(folder).absolute()
+    plan = load_plan(study, overrides=overrides, data=data, jobs=jobs, as_run_in=place)
+    outcome = run_refit(plan, folder=place, rule=promote, listener=SilentListener())
     if outcome.record is None:
         deliver_again()
         raise SearchError(f"the refit of study '{plan.name}' was interrupted; nothing has changed")
@@ -239,6 +234,7 @@ def load_plan(
     *,
     overrides: Sequence[str] = (),
     data: str | os.PathLike[str] | None = None,
+    as_run_in: Path | None = None,
     **search: Any,
 ) -> Plan:
     """Load and validate a study and its data.
@@ -248,6 +244,7 @@ def load_plan(
             folder, with the settings of its last run.
         overrides: ``key=value`` for any key.
         data: Table to read instead of the study's table.
+        as_run_in: Folder of a run whose settings count, and not those of the study file; ``None``: those of the file.
         search: Keys of the study's ``search`` section; ``None`` leaves a key unchanged.
 
     Raises:
@@ -260,6 +257,7 @@ def load_plan(
         options=search,
         data_path=None if data is None else str(data),
         stored=_stored_config,
+        values=None if as_run_in is None else _load_store(study, as_run_in).get("config"),
     )
     from search.tasks import make_plan
 
@@ -277,8 +275,6 @@ def load_plan(
 def _stored_config(name: str) -> tuple[Path, dict[str, Any]] | None:
     """The journal of a study that was run in the current folder, and its configuration."""
     paths = StudyPaths(Path.cwd(), name)
-    if not paths.journal.exists():
-        return None
     from search.study.store import StudyStore
 
     store = StudyStore.find(paths)
@@ -306,8 +302,6 @@ def export_bundle(study: str | os.PathLike[str] | None, to: Path | None, folder:
     if record.bundle is None or not (bundle := Path(record.bundle)).is_dir():
         raise SearchError(f"study '{record.study}' has no exported model; run it to completion first")
     target = to or Path(f"{record.study}-model")
-    if target.exists():
-        raise SearchError(f"{target} exists: remove it or give another directory with --to")
     copy_model(bundle, target)
     return target
 

@@ -46,7 +46,7 @@ def refit(
     """
     from search.api import load_plan
 
-    plan = load_plan(study, overrides=set_ or (), data=data, jobs=jobs)
+    plan = load_plan(study, overrides=set_ or (), data=data, jobs=jobs, as_run_in=Path.cwd())
 
     from rich.console import Console
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.data.tables.writers import write_text
@@ -110,7 +111,7 @@ def run_backtest(
     start: str | None,
     output: Path | None,
     track: bool | None,
-    reading: Mapping[str, Any],
+    reading: Mapping[str, Any] = MappingProxyType({}),
 ) -> BacktestOutcome:
     """Score a model on a table.
 

@@ -92,8 +92,10 @@ def copy_model(bundle: Path, target: Path) -> None:
     """Copy a model to a new directory, completely or not at all.
 
     Raises:
-        SearchError: The directory cannot be written.
+        SearchError: The directory exists or cannot be written.
     """
+    if target.exists():
+        raise SearchError(f"{target} exists: remove it or give another directory with --to")
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     try:
         shutil.copytree(bundle, partial)

@@ -97,11 +97,6 @@ def refit(plan: Plan, *, folder: Path, rule: Promotion, listener: Listener) -> R
         store = StudyStore.find(paths)
         if store is None:
             raise _not_run(plan)
-        if store.get("task") != plan.config.task:
-            raise StudyMismatch(
-                f"refit trains the model of study '{plan.name}' as it is, but task was {store.get('task')}, is "
-                f"{plan.config.task}; restore it, or search under another name with --set name=..."
-            )
         return _Refit(as_begun(plan, store), store, paths, listener).run(rule)
 
 

@@ -44,6 +44,7 @@ def load_study(
     options: Mapping[str, object] | None = None,
     data_path: str | None = None,
     stored: Callable[[str], tuple[Path, dict[str, Any]] | None] = lambda name: None,
+    values: dict[str, Any] | None = None,
 ) -> LoadedStudy:
     """Find, read and check a study.
 
@@ -54,12 +55,15 @@ def load_study(
         options: Keys of the section ``search`` with their values, set by options of the same names: ``--trials``.
         data_path: A table to read instead of the study's.
         stored: The journal of a study of a name and the values it was last run with, if it was run but has no file.
+        values: What the study was last run with, in place of the content of its file.
 
     Raises:
         StudyNotFound: There is no such file, and no such study that was run.
         StudyFileError: The file or an override breaks a rule; all problems are reported together.
     """
     path, document = _read(reference, stored)
+    if values is not None:
+        document = Document(values, [], None)
     given = [(f"--set {_cut(shlex.quote(text))}", text) for text in overrides]
     # An empty value, perhaps of an unset shell variable, is an error and not YAML's null.
     given += [

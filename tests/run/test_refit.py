@@ -299,6 +299,8 @@ def test_what_cannot_be_refitted_is_refused_and_changes_nothing(
 def test_a_study_that_was_not_run_or_has_no_model_is_refused(folder: Path) -> None:
     with pytest.raises(StudyNotFound, match="study 'other' has not been run here"):
         refitted(folder, "later.csv", "if-better", "tiny.yaml", "name=other")
+    with pytest.raises(StudyNotFound, match="study 'weather' has not been run"):
+        refitted(folder, "later.csv", "if-better", "weather")
     store = StudyStore.find(StudyPaths(folder, "tiny"))
     assert store is not None
     store.set("bundle", None)
@@ -314,11 +316,18 @@ def test_the_command_reports_bad_input_in_one_line(folder: Path) -> None:
         refit("weather", promote="maybe")  # type: ignore[arg-type]
 
 
-def test_a_model_of_another_task_is_refused(folder: Path) -> None:
-    write_label_study(folder, WAVES.replace("name: waves", "name: tiny"), wave_table())
-    (folder / "waves.csv").write_bytes((folder / "tiny.csv").read_bytes())
-    with pytest.raises(StudyMismatch, match="task was forecast, is classification"):
-        refitted(folder, "waves.csv", "if-better", "tiny.yaml", ALONE)
+def test_a_table_of_another_task_is_refused(folder: Path) -> None:
+    write_label_study(folder)
+    with pytest.raises(DataError, match=r"data\.time is 'day' but there is no such column"):
+        refitted(folder, "waves.csv")
+
+
+def test_the_settings_are_those_of_the_last_run(folder: Path) -> None:
+    """The study file may have changed since, and what was set on the command line need not be set again."""
+    write_study(folder, NUMBERS.replace("n_layers: 1", "n_layers: 2").replace("horizon: 3", "horizon: 4"))
+    with chdir(folder), without_onnx():
+        assert refit("tiny.yaml", data="later.csv", folder=folder).record is not None
+    assert model(StudyPaths(folder, "tiny").bundle).forecast.horizon == HORIZON
 
 
 # --- the command, MLflow, sequences -----------------------------------------------------------------------------------
