@@ -84,7 +84,7 @@ class TaskBacktest(Protocol):
         """The later half of the scored part, if it is long enough for a test of differences; else all of it."""
 
     def outputs(self, bundle: Any, part: BacktestPart[Any, Any], source: str) -> Any:
-        """The outputs of the model for the scored part, in the form of :attr:`HoldoutScores.outputs`.
+        """The outputs of the model for the scored part, in the form of :attr:`HoldoutScores.blend`.
 
         Raises:
             DataError: The model cannot read a value.

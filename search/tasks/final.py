@@ -202,7 +202,8 @@ class HoldoutScores:
         difference: Interval of the difference between the errors of the blend and those of a baseline, given its name.
         own: Interval of the errors or of the score of the blend itself.
         squared: Whether both are intervals of squared errors, and the score is their root.
-        outputs: Of the blend, as the task's tables hold them.
+        blend: Its outputs, as backtests have them.
+        outputs: What the task's tables hold.
         calibration: Of the intervals of the blend, as plain values; ``None``: it has none.
         intervals: Coverage of the blend's prediction intervals.
         details: What else the bundle keeps, by name.
@@ -213,6 +214,7 @@ class HoldoutScores:
     baselines: dict[str, float]
     difference: Callable[[str], Interval]
     own: Callable[[], Interval]
+    blend: Any
     outputs: Any
     squared: bool = False
     calibration: dict[str, Any] | None = None

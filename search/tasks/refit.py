@@ -138,7 +138,7 @@ def _rival(task: Task[Data, Split, Model], job: FinalJob[Data, Split, Model], sc
     part = BacktestPart(job.data, job.holdout, "")
     outputs = task.backtest.outputs(load_bundle(job.rival), part, "the table")
     score = task.backtest.scores(part, outputs)[job.data.metric]
-    return Rival(score, task.backtest.difference(part, scores.outputs, outputs))
+    return Rival(score, task.backtest.difference(part, scores.blend, outputs))
 
 
 def _folds_score(job: FinalJob[Any, Any, Any]) -> float:

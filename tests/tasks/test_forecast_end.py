@@ -284,7 +284,7 @@ class _Planted:
         """Planted."""
         baselines = {"naive": 3.5, "linear": 2.5, "theta": 3.5}
         own = Interval(3.0, 2.0, 4.0)
-        return HoldoutScores({"mae": 3.0}, None, baselines, self._differences.__getitem__, lambda: own, None)
+        return HoldoutScores({"mae": 3.0}, None, baselines, self._differences.__getitem__, lambda: own, None, None)
 
     def bundle(self, job: Any, scores: HoldoutScores, metrics: dict[str, Any]) -> None:
         """The end of the test."""

@@ -14,7 +14,7 @@ from lstmgru.evaluation.metrics import find_metric
 from lstmgru.evaluation.significance import FEWEST_CUTOFFS
 from search.tasks.backtest import BacktestPart
 from search.tasks.forecasting.data import ForecastBacktest, ForecastData
-from search.tasks.forecasting.refit import Forecasts, coverage_records, error_interval, with_intervals
+from search.tasks.forecasting.scoring import Forecasts, coverage_records, error_interval, with_intervals
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -16,9 +15,15 @@ from lstmgru.evaluation.blending import blended, blended_folds, same_shapes
 from lstmgru.evaluation.metrics import find_metric
 from search.errors import NoTrialCompleted
 from search.study.paths import ATTENTION_TABLE, FORECASTS_PAGE, FORECASTS_TABLE, NEXT_TABLE, SERIES_TABLE
-from search.study.records import IntervalRecord
 from search.tasks.final import FinalJob, HoldoutScores
 from search.tasks.forecasting.data import ForecastBacktest, ForecastData
+from search.tasks.forecasting.scoring import (
+    Forecasts,
+    calibration_of,
+    coverage_records,
+    error_interval,
+    with_intervals,
+)
 from search.tasks.verdict import best_baseline
 
 if TYPE_CHECKING:
@@ -28,9 +33,7 @@ if TYPE_CHECKING:
     from lstmgru.bundle import Bundle, ForecastBundle
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.evaluation.forecasts import ForecastEvaluation
-    from lstmgru.evaluation.intervals import Calibration
-    from lstmgru.evaluation.significance import Interval
-    from lstmgru.specs import ForecastSpec, ModelSpec
+    from lstmgru.specs import ModelSpec
     from lstmgru.training.fit_forecasts import FitResult
     from search.study.blends import Candidate
 
@@ -38,23 +41,6 @@ if TYPE_CHECKING:
     Errors = npt.NDArray[np.float64]
 
     ForecastJob = FinalJob[ForecastData, Split, ModelSpec]
-
-
-@dataclass(frozen=True)
-class Forecasts:
-    """Forecasts of the holdout in original units.
-
-    Attributes:
-        point: (windows, H, Y).
-        quantiles: (windows, H, Y, Q) with both ends of the calibrated intervals; ``None``: there are no intervals.
-        lower: (levels, windows, H, Y), NaN at a level without an interval; no levels where there are no intervals.
-        upper: Likewise.
-    """
-
-    point: Floats
-    quantiles: Floats | None
-    lower: Floats
-    upper: Floats
 
 
 @dataclass(frozen=True)
@@ -81,7 +67,7 @@ def score_holdout(job: ForecastJob) -> HoldoutScores:
     evaluation = data.evaluation(job.holdout)
     forecasts, context_length = _member_forecasts(job, evaluation)
     widened = [each for (each,) in same_shapes([[forecasts[member.candidate]] for member in job.members])]
-    calibration = job.alone.calibration if job.alone else blend_calibration(job, context_length)
+    calibration = job.alone.calibration if job.alone else blendcalibration_of(job, context_length)
     blend = with_intervals(data, evaluation, blended(widened, job.weights), calibration, context_length)
     metrics = evaluation.scores(blend.point, blend.quantiles)
     if metric not in metrics:
@@ -98,6 +84,7 @@ def score_holdout(job: ForecastJob) -> HoldoutScores:
         difference=lambda baseline: error_interval(data, evaluation, blend, errors[baseline]),
         own=lambda: error_interval(data, evaluation, blend, np.zeros(1)),
         squared=find_metric(metric).root,
+        blend=blend,
         outputs=HoldoutForecasts(blend, baseline),
         calibration=calibration,
         intervals=intervals,
@@ -116,7 +103,7 @@ def _member_forecasts(job: ForecastJob, evaluation: ForecastEvaluation) -> tuple
     return forecasts, longest
 
 
-def blend_calibration(job: ForecastJob, context_length: int) -> dict[str, Any] | None:
+def blendcalibration_of(job: ForecastJob, context_length: int) -> dict[str, Any] | None:
     """Calibration of the intervals of a blend by its own kept forecasts of the folds, as plain values.
 
     Args:
@@ -174,7 +161,7 @@ def make_bundle(job: ForecastJob, scores: HoldoutScores, metrics: dict[str, Any]
     )
     # A baseline that is fitted to everything may read more than the one that was scored.
     longest = max(member.reads for member in members)
-    calibration = scores.calibration if job.alone else blend_calibration(job, longest)
+    calibration = scores.calibration if job.alone else blendcalibration_of(job, longest)
     origin = job.provenance | {
         "learned_until": _learned_until(job),
         "scoring": {"context_length": job.data.context_length, "stride": job.data.stride},
@@ -190,7 +177,7 @@ def make_bundle(job: ForecastJob, scores: HoldoutScores, metrics: dict[str, Any]
         ids=panel.ids.tolist(),
         gaps=job.gaps,
         short_series=short_series,
-        calibration=_calibration(calibration),
+        calibration=calibration_of(calibration),
         metrics=metrics,
         provenance=origin,
     )
@@ -205,42 +192,6 @@ def _learned_until(job: ForecastJob) -> str:
     everything = any(member.exported is not None for member in job.members)
     ends = panel.offsets[1:] if everything else train[train[:, 1] > train[:, 0], 1]
     return show_time(panel.times[ends - 1].max())
-
-
-def _calibration(values: dict[str, Any] | None) -> Calibration | None:
-    from lstmgru.evaluation.intervals import Calibration
-
-    return Calibration.from_dict(values) if values else None
-
-
-def with_intervals(
-    data: ForecastData,
-    evaluation: ForecastEvaluation,
-    forecast: Floats,
-    calibration: dict[str, Any] | None,
-    context_length: int,
-) -> Forecasts:
-    """Forecasts (windows, H, Y) or (windows, H, Y, Q) with their intervals.
-
-    Args:
-        data: Of the study.
-        evaluation: The windows.
-        forecast: In original units.
-        calibration: Of the intervals, as plain values; ``None``: there are none.
-        context_length: T of the method, for the scale of a window.
-    """
-    from lstmgru.evaluation.intervals import apply, quantile_forecast
-
-    if forecast.ndim == 4 and forecast.shape[-1] == 1:
-        forecast = forecast[..., 0]
-    point = forecast if forecast.ndim == 3 else forecast[..., forecast.shape[-1] // 2]
-    calibrated = _calibration(calibration)
-    if calibrated is None:
-        none = np.empty((0, *point.shape), np.float32)
-        return Forecasts(point, forecast if forecast.ndim == 4 else None, none, none)
-    scale = ForecastBacktest(data, context_length).scale(evaluation)
-    quantiles = data.forecast.clip(quantile_forecast(calibrated, forecast, scale), axis=-2)
-    return Forecasts(point, quantiles, *map(data.forecast.clip, apply(calibrated, forecast, scale)))
 
 
 def _score_baselines(
@@ -263,23 +214,6 @@ def _score_baselines(
         if best_baseline(metric, scores) == name:
             best = name, its.point
     return scores, errors, best
-
-
-def coverage_records(
-    spec: ForecastSpec, evaluation: ForecastEvaluation, blend: Forecasts
-) -> tuple[IntervalRecord, ...]:
-    """What the intervals cover, of the levels that have them."""
-    from lstmgru.evaluation.intervals import coverage, mean_width
-
-    if not len(blend.lower):
-        return ()
-    shares = coverage(evaluation.target, blend.lower, blend.upper)
-    widths = mean_width(blend.lower, blend.upper)
-    return tuple(
-        IntervalRecord(level, float(share), float(width))
-        for level, share, width in zip(spec.levels, shares, widths, strict=True)
-        if np.isfinite(share)
-    )
 
 
 def _write_forecasts(job: ForecastJob, evaluation: ForecastEvaluation, found: HoldoutForecasts) -> None:
@@ -360,21 +294,3 @@ def _write_next(job: ForecastJob, bundle: ForecastBundle) -> None:
             for target in bundle.schema.targets
         ]
         write_csv(pd.concat([*known, found]).assign(series=series, cutoff=cutoff), path)
-
-
-def error_interval(data: ForecastData, evaluation: ForecastEvaluation, blend: Forecasts, others: Errors) -> Interval:
-    """The interval of the difference between the (windows,) errors of a blend and those of another method.
-
-    Args:
-        data: Of the study.
-        evaluation: The windows.
-        blend: Its forecasts.
-        others: (windows,) errors of the other method; (1,) zero: the interval is that of the errors themselves.
-    """
-    from lstmgru.evaluation.significance import paired_interval
-
-    metric = data.forecast.metric
-    errors = evaluation.window_errors(metric, blend.point, blend.quantiles)
-    times = data.panel.times[evaluation.cutoffs].astype("int64")
-    overlap = math.ceil(data.forecast.horizon / data.stride)
-    return paired_interval(errors - others, times, overlap=overlap)

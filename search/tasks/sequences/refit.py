@@ -40,6 +40,7 @@ def score_holdout(job: SequenceJob) -> HoldoutScores:
         baselines={name: evaluation.score(metric, each) for name, each in baselines.items()},
         difference=lambda baseline: evaluation.difference(metric, blend, baselines[baseline]),
         own=lambda: evaluation.interval(metric, blend),
+        blend=blend,
         outputs=blend,
         details={} if classes is None else {"classes": classes},
     )
