@@ -21,7 +21,7 @@ from search.run.recipes import trial_recipe
 from search.run.refits import Refits, Retrained, Training, retrained_members
 from search.run.resume import as_begun
 from search.run.single_job import SingleJob
-from search.run.workers import check_registered, make_study_executor
+from search.run.workers import check_executor, make_study_executor
 from search.study.budget import Budget
 from search.study.identity import DIGEST
 from search.study.journal import exclusive, repair
@@ -88,7 +88,7 @@ def refit(plan: Plan, *, folder: Path, rule: Promotion, listener: Listener) -> R
         DataError: The table has nothing new, or does not fit the model.
         RefitFailed: A training that nothing can replace, or the export, failed.
     """
-    check_registered(plan)
+    check_executor(plan)
     paths = StudyPaths(folder, plan.name)
     if not paths.journal.exists():
         raise _not_run(plan)
