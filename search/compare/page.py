@@ -20,6 +20,7 @@ from search.compare.figures import (
     trials_chart,
     trials_cut,
 )
+from search.compare.heat import heat_html
 from search.compare.markdown import markdown
 from search.compare.results import Comparison, FamilyResult
 from search.compare.tables import TextTable, advice_table, all_tables
@@ -59,9 +60,12 @@ def comparison_html(comparison: Comparison, written: datetime) -> str:
             f"{counted(comparison.trials, 'trial')} each, the best of each retrained with "
             f"{counted(comparison.seeds, 'new seed')}. Written on {written:%Y-%m-%d at %H:%M %Z}."
         ),
-        f'<p class="verdict">{html.escape(comparison.verdict)}</p>\n',
+        f'<p class="verdict"><strong>{html.escape(_headline(comparison))}</strong> '
+        f"{html.escape(comparison.verdict)}</p>\n",
+        f'<div class="halves">{"".join(_first_charts(comparison))}</div>\n',
         "<h2>Recommendations</h2>\n",
         _html_table(advice_table(comparison), comparison),
+        heat_html(comparison),
         "<h2>Strengths and weaknesses</h2>\n",
         f'<div class="grid">{"".join(f"<div>{_traits(family)}</div>" for family in comparison.families)}</div>\n',
     ]
@@ -70,6 +74,27 @@ def comparison_html(comparison: Comparison, written: datetime) -> str:
         body += [_html_table(each, comparison), *_charts(each.title, comparison)]
     body += ["<h2>Limitations</h2>\n", *_limits(comparison)]
     return html_page(f"{comparison.study}: comparison", "".join(body))
+
+
+def _headline(comparison: Comparison) -> str:
+    """The family or baseline to use, in a few words."""
+    accurate = next((each for each in comparison.advice if each.preference == "accuracy"), None)
+    if accurate is None:
+        return "No result"
+    alike = [each for each in comparison.scored if each.standing not in ("best", "worse", None)]
+    if accurate.kind == "family" and alike:
+        return "No clear difference"
+    return f"Use {accurate.family.replace('_', ' ')}"
+
+
+def _first_charts(comparison: Comparison) -> Iterator[str]:
+    """The differences from the best family, and scores against latency."""
+    shown = comparison.contenders
+    if any(each.difference and each.difference.low is not None for each in shown):
+        title = f"Against {html.escape(str(comparison.best))}"
+        yield f"<div><h2>{title}</h2>{chart_html(differences_chart(comparison))}</div>"
+    if any(each.latency is not None for each in shown):
+        yield f"<div><h2>Score and latency</h2>{chart_html(costs_chart(comparison))}</div>"
 
 
 def _html_table(shown: TextTable, comparison: Comparison) -> str:
@@ -92,16 +117,9 @@ def _traits(family: FamilyResult) -> str:
 
 def _charts(title: str, comparison: Comparison) -> Iterator[str]:
     """The charts below a table."""
-    shown = comparison.contenders
     match title:
         case "Scores":
             yield chart_html(scores_chart(comparison))
-        case "Against the best family":
-            if any(each.difference and each.difference.low is not None for each in shown):
-                yield chart_html(differences_chart(comparison))
-        case "Costs":
-            if any(each.latency is not None for each in shown):
-                yield chart_html(costs_chart(comparison))
         case "Trials":
             yield from _trials_chart(comparison)
         case "By step of the horizon":

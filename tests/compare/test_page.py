@@ -20,8 +20,10 @@ from helpers.comparisons import (
 )
 from helpers.mlflow_ui import CHROMIUM, browser_page
 
+from search.compare.heat import heat_html
 from search.compare.markdown import brief, markdown
 from search.compare.page import comparison_html, write_files
+from search.compare.results import Advice
 from search.compare.tables import all_tables
 from search.study.paths import COMPARISON_FILES, COMPARISON_JSON
 from search.tasks.compare import ClassScore
@@ -96,6 +98,39 @@ def test_a_class_is_not_marked_as_the_best_family_of_that_name() -> None:
     )
 
     assert page.count('class="winner"') == 6  # in the advice, and in each table with a row for a family
+
+
+def test_the_best_value_of_a_column_has_the_darkest_shade() -> None:
+    small = make_label_family("gru", standing="best", difference=None, n_parameters=100, latency=0.01)
+    comparison = make_label_comparison(small, make_label_family(n_parameters=1000), baseline_results=())
+
+    made = heat_html(comparison)
+
+    rows = re.findall(r"<tr><th scope=\"row\">(\w+)</th>(.*?)</tr>", made)
+    shades = {name: [int(share) for share in re.findall(r"--share: (\d+)%", cells)] for name, cells in rows}
+    assert shades == {"gru": [0, 55, 0, 0], "lstm": [0, 0, 55, 0]}  # equal scores have no shade
+    assert "1,000</td>" in made
+    assert heat_html(make_comparison(make_family(), baseline_results=())) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"advice": (Advice("accuracy", "linear", "x", "baseline"),)}, "Use linear"),
+        ({"advice": (Advice("accuracy", "gru", "x"),)}, "No clear difference"),  # lstm is not worse
+        ({"advice": ()}, "No result"),
+    ],
+)
+def test_the_page_begins_with_what_to_use(changes: dict[str, Any], said: str) -> None:
+    page = comparison_html(make_comparison(**changes), WRITTEN)
+
+    assert f'<p class="verdict"><strong>{said}</strong> gru is better than fused.</p>' in page
+
+
+def test_a_family_is_used_if_all_others_are_worse() -> None:
+    families = make_family("gru", standing="best", difference=None), make_family("lstm", standing="worse")
+
+    assert "<strong>Use gru</strong>" in comparison_html(make_comparison(*families), WRITTEN)
 
 
 def test_a_page_without_any_score_says_so() -> None:

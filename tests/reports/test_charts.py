@@ -184,3 +184,12 @@ def test_a_cell_a_family_and_a_baseline_have_one_color_everywhere() -> None:
     assert few["gru"] == many["gru"] == cell_color("gru")
     assert len(set(many.values())) == 4
     assert baseline_color("linear") != baseline_color("naive")
+
+
+def test_every_second_tick_gives_way_on_a_narrow_page_but_not_that_of_0() -> None:
+    axis = Axis(span=(-3.0, 3.0))
+
+    made = chart_html(Chart("Differences", axis, Axis(), (Dots(name="a", x=[0], y=[0]),), height=100))
+
+    less = re.findall(r'<g class="less">.*?<text[^>]*>(.*?)</text>', made)
+    assert less == ["-3", "-1", "1", "3"]

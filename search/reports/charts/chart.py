@@ -187,7 +187,8 @@ def _grid(chart: Chart) -> str:
         parts.append(f'<text x="-8" y="{y}" dy=".35em" text-anchor="end">{text}</text>')
     ticks = [] if chart.x.hidden else chart.x.ticks(_MOST_X_TICKS)
     ticks = ticks[:: -(-len(ticks) // _MOST_X_TICKS) or 1] if chart.x.kind == "words" else ticks
-    for number, (value, label) in enumerate(ticks):
+    zero = next((number for number, (value, _) in enumerate(ticks) if value == 0), 0)
+    for number, (value, label) in enumerate(ticks, start=zero % 2):
         x = percent(chart.x.at(value))
         less = ' class="less"' if number % 2 and len(ticks) > 5 else ""
         grid = "" if chart.x.kind == "words" else f'<line class="grid" x1="{x}" x2="{x}" y2="{height}"/>'

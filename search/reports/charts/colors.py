@@ -12,7 +12,7 @@ _BASELINES = {
     **dict.fromkeys(("linear", "ridge", "tfidf_logistic", "tfidf_ridge"), "red"),
     **dict.fromkeys(("channel_linear", "minirocket"), "pink"),
     **dict.fromkeys(("ets", "croston"), "olive"),
-    **dict.fromkeys(("theta", "adida"), "purple"),
+    **dict.fromkeys(("theta", "adida"), "maroon"),
     "trees": "teal",
 }
 _OTHERS = ("brown", "red", "pink", "teal", "olive", "grey", "blue", "orange", "green", "purple", "sky")

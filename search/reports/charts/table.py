@@ -45,7 +45,7 @@ def _by_position(x: Axis, y: Axis, lines: Sequence[Line | Band]) -> tuple[list[s
     places = sorted({place for column in columns for place in column if math.isfinite(place)})
     names = [line.label or line.name if isinstance(line, Line) else line.name for line in lines]
     rows = [(_share(x, place), [x.text(place), *(column.get(place, "") for column in columns)]) for place in places]
-    return [x.title or "position", *names], rows
+    return [x.title or ("time" if x.kind == "time" else "position"), *names], rows
 
 
 def _column(line: Line | Band, y: Axis) -> dict[float, str]:
@@ -59,7 +59,8 @@ def _column(line: Line | Band, y: Axis) -> dict[float, str]:
 
 def _by_point(x: Axis, y: Axis, marks: Sequence[AnyMark]) -> tuple[list[str], _Rows]:
     rows = [row for mark in marks for row in _points(mark, x, y)]
-    head = ["", x.title or "value", y.title or "row"]
+    boxes = bool(marks) and all(isinstance(mark, Boxes) for mark in marks)
+    head = ["", "value" if boxes else x.title or "value", y.title or "row"]
     # A column without a cell says nothing: names of the only mark, or a row that stands in the name.
     used = [place for place in range(3) if any(cells[place] for _, cells in rows)]
     return [head[place] for place in used], [(at, [cells[place] for place in used]) for at, cells in rows]

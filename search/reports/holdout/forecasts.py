@@ -197,6 +197,7 @@ def latest_chart(folder: Path) -> tuple[str, Chart]:
     following = read_forecasts(folder / NEXT_TABLE) if (folder / NEXT_TABLE).exists() else frame.head(0)
     first = _ranked(frame)[0].rows if following.empty else following
     series, target = first[["series", "target"]].iloc[0]
+    name = f"{target} of {series}" if frame["series"].nunique() > 1 else str(target)
     frame, following = (part[(part["series"] == series) & (part["target"] == target)] for part in (frame, following))
     horizon = int(frame.groupby("cutoff")["forecast"].count().max())
     shown = frame.sort_values("time").tail(max(_FEWEST_ROWS, _LAST_WINDOWS * horizon))
@@ -204,7 +205,6 @@ def latest_chart(folder: Path) -> tuple[str, Chart]:
         following = following.head(0)
     rows = pd.concat([shown, following]).drop_duplicates("time") if len(following) else shown
     now = None if following.empty else seconds_of(following["cutoff"])[0]
-    name = f"{target} of {series}" if len(following) and frame["series"].nunique() > 1 else str(target)
     return name, forecast_chart(rows, str(target), levels, now=now)
 
 
