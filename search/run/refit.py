@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from lstmgru.bundle.base import Bundle
     from search.executors.base import Executor
     from search.run.progress import Listener
+    from search.study.backtests import BacktestRecord
     from search.study.blends import Candidate
     from search.study.records import StudyRecord
 
@@ -273,31 +274,35 @@ class _Refit:
         page = "" if done is None else backtest_html(done.record, self._task.backtest.draw(done.part, done.outputs))
         if page:
             write_text(self._paths.refit_report / PAGE, page)
-        self._track(refitted, done, page, champion)
+        new, old = self._paths.challenger, champion
         if decision.promoted:
             promote(self._paths, champion)
             self._store.set("bundle", str(self._paths.bundle))
             self._store.set(CHAMPION_ROWS, self._plan.rows().fingerprint())
+            new, old = self._paths.bundle, self._paths.former
         self._store.set(REFITS, [*self._store.get(REFITS, []), asdict(refitted)])
+        self._track(refitted, new, None if done is None else (done.record, page, old))
         return RefitOutcome(self._store.record(), refitted, done)
 
-    def _track(self, refitted: RefitRecord, done: Backtested | None, page: str, champion: Path) -> None:
-        """Log the new model, and the backtest of the old one; an outage is said, and changes nothing."""
-        if not self._plan.config.tracking.enabled:
+    def _track(self, refitted: RefitRecord, model: Path, scored: tuple[BacktestRecord, str, Path] | None) -> None:
+        """Log the new model, and the backtest of the old one; an outage is said, and changes nothing.
+
+        Args:
+            refitted: The refit.
+            model: Where the new model is.
+            scored: The backtest, its page and the directory of the old model; ``None``: it was not scored.
+        """
+        tracking = self._plan.config.tracking
+        if not tracking.enabled:
             return
         from search.tracking.refits import log_refit
 
         self._listener.on_phase("logging the model to MLflow")
         try:
-            log_refit(
-                self._record,
-                refitted,
-                self._paths.challenger,
-                folder=self._paths.folder,
-                backtest=None if done is None else (done.record, page, champion),
-            )
+            folder, settings = self._paths.folder, tracking.model_dump()
+            log_refit(self._record, refitted, model, settings=settings, folder=folder, backtest=scored)
         except TrackingError as error:
-            self._listener.on_message(f"the refit is not logged: {error}")
+            self._listener.on_message(f"the refit is not logged: {error}; sync logs the champion later")
 
 
 def _beaten(done: Backtested | None) -> bool | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from search.study.backtests import BacktestRecord
 from search.study.records import StudyRecord
@@ -20,6 +22,7 @@ def log_refit(
     refit: RefitRecord,
     bundle: Path,
     *,
+    settings: Mapping[str, Any],
     folder: Path,
     backtest: tuple[BacktestRecord, str, Path] | None,
 ) -> None:
@@ -29,6 +32,7 @@ def log_refit(
         study: Before the refit.
         refit: The refit.
         bundle: The new model.
+        settings: The section ``tracking`` of the study.
         folder: The working folder.
         backtest: Of the old champion: record, page and its bundle; ``None``: it was not scored.
 
@@ -37,7 +41,6 @@ def log_refit(
     """
     from mlflow.entities import Metric, Param, RunTag
 
-    settings = study.config.get("tracking", {})
     uri = store.default_tracking_uri(settings.get("uri"), folder)
     experiment, name = (settings.get(key) or study.study for key in ("experiment", "registered_model"))
     if backtest is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
@@ -20,8 +21,10 @@ from helpers.studies import search_here, shop_table, shown, write_study
 from lstmgru.bundle import ForecastBundle, load_bundle
 from lstmgru.errors import DataError
 from search import refit
+from search.api import load_plan
 from search.errors import SearchError, StudyMismatch, StudyNotFound
 from search.run.refit import RefitOutcome
+from search.run.refit import refit as refit_plan
 from search.run.runner import run
 from search.study.paths import StudyPaths
 from search.study.refits import Promotion
@@ -328,6 +331,35 @@ def test_the_settings_are_those_of_the_last_run(folder: Path) -> None:
     with chdir(folder), without_onnx():
         assert refit("tiny.yaml", data="later.csv", folder=folder).record is not None
     assert model(StudyPaths(folder, "tiny").bundle).forecast.horizon == HORIZON
+
+
+class Impatient(Notes):
+    """Presses Ctrl-C when the training begins."""
+
+    def on_phase(self, text: str) -> None:
+        """Ctrl-C."""
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_refit_that_is_interrupted_changes_nothing(folder: Path) -> None:
+    paths = StudyPaths(folder, "tiny")
+    before = paths.journal.read_bytes()
+    with chdir(folder):
+        plan = load_plan("tiny", data="later.csv", as_run_in=folder)
+        outcome = refit_plan(plan, folder=folder, rule="always", listener=Impatient())
+    assert outcome.record is None
+    assert paths.journal.read_bytes() == before
+    assert not paths.challenger.exists()
+    assert not paths.former.exists()
+
+
+def test_an_outage_of_mlflow_is_said_and_costs_no_refit(folder: Path) -> None:
+    nowhere = ("--set", "tracking.enabled=true", "--set", "tracking.uri=sqlite:////proc/nowhere/mlflow.db")
+    with without_onnx():
+        result = search_here(folder, "refit", "tiny", "--data", "later.csv", *nowhere)
+    assert result.returncode == 0, result.stderr
+    assert "the refit is not logged: " in result.stdout, result.stdout
+    assert StudyPaths(folder, "tiny").former.is_dir()
 
 
 # --- the command, MLflow, sequences -----------------------------------------------------------------------------------

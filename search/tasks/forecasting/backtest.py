@@ -54,7 +54,7 @@ def read(bundle: ForecastBundle, frame: pd.DataFrame, *, source: str, start: str
         notes.append("the model does not say up to where it has learned, so the whole table is scored")
     if (starts == panel.offsets[:-1]).all():  # the first forecast needs a context
         starts = np.minimum(starts + bundle.required_rows, panel.offsets[1:])
-    notes += [*_seen(panel, starts, learned), *_new_series(bundle, panel)]
+    notes += [*_seen(bundle, panel, starts, learned), *_new_series(bundle, panel)]
     return part_of(bundle, panel, split_at(panel, starts, name=NAME), source=source, notes=tuple(notes))
 
 
@@ -190,17 +190,19 @@ def _local(panel: SeriesPanel, time: Any) -> Any:
     return wall_clock(np.array([time]), panel.timezone)[0]
 
 
-def _seen(panel: SeriesPanel, starts: RowNumbers, learned: np.generic | None) -> list[str]:
-    """That the model has learned from some of the rows."""
+def _seen(bundle: ForecastBundle, panel: SeriesPanel, starts: RowNumbers, learned: np.generic | None) -> list[str]:
+    """That the model has learned from some of the rows; one of an earlier version may have."""
     if learned is None:
         return []
     scored = np.arange(len(panel.times)) >= np.repeat(starts, panel.lengths)
     seen = int((scored & (panel.times <= learned)).sum())
     if not seen:
         return []
+    has, are = ("has", "are") if "trained_on" in bundle.provenance else ("may have", "may be")
+    last = show_time(_local(panel, learned))
     return [
-        f"the model has learned from {seen} of the {int(scored.sum())} scored rows, those up to "
-        f"{show_time(_local(panel, learned))}: its scores there are too good"
+        f"the model {has} learned from {seen} of the {int(scored.sum())} scored rows, those up to {last}: its scores "
+        f"there {are} too good"
     ]
 
 
