@@ -167,3 +167,30 @@ def test_a_loss_of_counts_has_windows_divided_by_their_mean(tmp_path: Path) -> N
     assert {key: plan.space[key].values for key in ("loss", "normalization", "transform")} == {
         "loss": ("negative_binomial",), "normalization": ("mean",), "transform": ("none",),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("overrides", "losses", "normalizations"),
+    [
+        (["data.target=sold"], ("negative_binomial",), ("mean",)),
+        (["data.target=sold", "forecast.metric=wql"], ("negative_binomial",), ("mean",)),
+        (["data.target=sold", "space.loss=quantile"], ("quantile",), ("fold", "last")),
+        (["data.target=sold", "space.normalization=last"], ("mae",), ("last",)),
+        (["data.target=sold", "forecast.metric=rmse"], ("mse", "mae", "huber"), ("fold", "last")),
+        (["data.target=sold", "forecast.levels=[]"], ("mae",), ("fold", "last")),
+        ([], ("mae",), ("fold", "last")),  # rain is not counted
+    ],
+)
+def test_intermittent_counts_have_the_likelihood_of_counts_by_default(
+    overrides: list[str], losses: tuple[str, ...], normalizations: tuple[str, ...], tmp_path: Path
+) -> None:
+    plan = plan_of(tmp_path, *overrides)
+    assert plan.space["loss"].values == losses
+    assert plan.space["normalization"].values == normalizations
+
+
+def test_counts_that_are_seldom_0_keep_the_loss_of_the_metric(tmp_path: Path) -> None:
+    frame = shop().assign(sold=np.arange(120) % 7 + (np.arange(120) % 4 > 0))
+    plan = plan_of(tmp_path, "data.target=sold", frame=frame)
+    assert plan.facts.counts == (True,)
+    assert plan.space["loss"].values == ("mae",)

@@ -38,8 +38,8 @@ _KINDS: tuple[type[FittedBaseline], ...] = (
 BASELINES: dict[str, type[FittedBaseline]] = {kind.name: kind for kind in _KINDS}
 """Every baseline by name, simplest first."""
 
-# Share of zeros from which a series of demands is called intermittent.
-_INTERMITTENT = 0.3
+INTERMITTENT = 0.3
+"""Share of zeros from which demands are called intermittent."""
 
 
 def baseline_names(panel: SeriesPanel) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def baseline_names(panel: SeriesPanel) -> tuple[str, ...]:
     if panel.n_targets == 1:
         left_out.add(ChannelLinear.name)
     known = np.isfinite(targets)
-    if (targets == 0).sum() < _INTERMITTENT * known.sum() or (targets[known] < 0).any():
+    if (targets == 0).sum() < INTERMITTENT * known.sum() or (targets[known] < 0).any():
         left_out |= {Croston.name, Adida.name}
     return tuple(name for name in BASELINES if name not in left_out)
 

@@ -28,6 +28,8 @@ class DataFacts:
         longest: Longest context for which every fold has a training window at all, 0 for none; ``None``: any is.
         calendar_season: Steps in the usual season of the frequency, for studies without a season.
         counts: (Y,) whether the values of a target before the holdout are whole numbers from 0.
+        intermittent: Whether all targets are such counts, and so many of them 0 that methods for intermittent series
+            are among the baselines.
     """
 
     n_targets: int
@@ -37,16 +39,27 @@ class DataFacts:
     longest: int | None = None
     calendar_season: int = 1
     counts: tuple[bool, ...] = ()
+    intermittent: bool = False
 
 
 def facts_of(panel: SeriesPanel, config: ForecastStudyConfig) -> DataFacts:
     """What a space depends on."""
     from lstmgru.data.tables.frequency import default_season_length
+    from lstmgru.evaluation.baselines import INTERMITTENT
 
     season, splits = default_season_length(panel.frequency), _splits(panel, config)
     targets = target_values(panel, splits)
     counts, positive = tuple(map(_are_counts, targets)), all((values > 0).all() for values in targets)
-    return DataFacts(panel.n_targets, len(panel), positive, *_room(panel, config, splits), season, counts)
+    zeros = sum(int((values == 0).sum()) for values in targets) / max(1, sum(map(len, targets)))
+    return DataFacts(
+        panel.n_targets,
+        len(panel),
+        positive,
+        *_room(panel, config, splits),
+        season,
+        counts,
+        intermittent=all(counts) and zeros >= INTERMITTENT,
+    )
 
 
 def _splits(panel: SeriesPanel, config: ForecastStudyConfig) -> Splits | None:

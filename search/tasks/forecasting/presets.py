@@ -29,6 +29,8 @@ _OPEN: Choices[Any] = Choices(())
 _SHORTEST_BASE = 4
 _MOST_SEGMENTS = 96
 """Most steps of a recurrence: a network that reads its context step by step is slow, and seldom better."""
+_LOSSES_OF_QUANTILES = (("mae",), ("quantile",))
+"""Of metrics that a median or quantiles minimize."""
 
 
 _STANDARD = SearchSpace(
@@ -175,6 +177,8 @@ def _transforms(preset: str, data: DataFacts) -> tuple[str, ...]:
 def resolve_space(config: ForecastStudyConfig, forecast: ForecastSpec, data: DataFacts) -> SearchSpace:
     """The preset of a study with what the study overrides.
 
+    Losses of counts are the default for intermittent counts, and determine the normalization and the transform.
+
     Raises:
         StudyFileError: The sampler cannot search the space, or values do not fit each other or the data.
     """
@@ -183,7 +187,9 @@ def resolve_space(config: ForecastStudyConfig, forecast: ForecastSpec, data: Dat
         name: values for name, values in defaults(config.space.preset, forecast, data).items() if preset[name] is _OPEN
     }
     given = {name: values for name, _ in preset.items() if (values := getattr(config.space, name)) is not None}
-    if "loss" in given and set(given["loss"].values or ()) & set(NONNEGATIVE_LOSSES):
+    if not {"loss", "normalization", "transform"} & given.keys() and _are_sparse_counts(forecast, data):
+        filled["loss"] = Choices(("negative_binomial",))
+    if set({**filled, **given}["loss"].values or ()) & set(NONNEGATIVE_LOSSES):
         filled |= {"normalization": Choices(("mean",)), "transform": Choices(("none",))}
     space = preset.replacing(**{**filled, **given})
     if "segment_length" not in given:
@@ -195,6 +201,12 @@ def resolve_space(config: ForecastStudyConfig, forecast: ForecastSpec, data: Dat
     if problems:
         raise StudyFileError(config.name or "study", [Problem(key, text) for key, text in problems.items()])
     return space
+
+
+def _are_sparse_counts(forecast: ForecastSpec, data: DataFacts) -> bool:
+    """Whether a likelihood of counts is the best loss: for intermittent ones whose median or quantiles are scored."""
+    losses = find_metric(forecast.metric).losses["forecast"]
+    return data.intermittent and losses in _LOSSES_OF_QUANTILES and bool(forecast.levels)
 
 
 def _problems(space: SearchSpace, forecast: ForecastSpec, data: DataFacts) -> dict[str, str]:
