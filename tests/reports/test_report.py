@@ -144,6 +144,12 @@ def test_a_page_without_charts_is_small(tmp_path: Path) -> None:
     assert len(page_of(make_store(tmp_path, []))) < 40_000
 
 
+def test_a_study_of_thirty_trials_makes_a_page_of_less_than_500_kb(tmp_path: Path) -> None:
+    store = make_store(tmp_path, [Made()] * 30, overrides=["space={preset: full}"])
+
+    assert len(page_of(store, holdout=holdout(), bundle=exported(tmp_path)).encode()) < 500_000
+
+
 def test_a_second_look_at_the_holdout_is_said(tmp_path: Path) -> None:
     store = make_store(tmp_path, [Made()])
 
@@ -408,6 +414,22 @@ def test_the_command_writes_the_page_beside_the_forecasts(run_folder: Path) -> N
     assert record.holdout is not None
     assert record.holdout.verdict in page
     assert section(page, "Holdout forecasts").count("<title>Forecasts and actual values of") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("found", "said"), [(True, ""), (False, "note: no browser was found; open the file yourself\n")]
+)
+def test_the_page_is_opened_in_a_browser_if_there_is_one(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, found: bool, said: str
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or found)
+
+    result = search_here(run_folder, "report", "tiny", "--open")
+
+    assert (result.returncode, result.stderr) == (0, said)
+    assert opened == [(run_folder / "studies" / "tiny.report" / REPORT_PAGE).as_uri()]
 
 
 @pytest.mark.slow
