@@ -134,8 +134,8 @@ def score_title(study: StudyRecord) -> str:
 
 
 def standing_html(study: StudyRecord) -> str:
-    """The model and every baseline on the holdout as a chart; empty before the holdout is scored."""
-    if study.holdout is None:
+    """The model and every baseline on the holdout as a chart; empty before they are scored there."""
+    if study.holdout is None or not any(each.holdout is not None for each in study.baselines.values()):
         return ""
     found = study.holdout.score_interval or study.holdout.baseline_intervals
     hidden = _seen(study, study.holdout)

@@ -18,7 +18,7 @@ from search.reports.charts.table import data_table
 
 _LETTER = 6.7
 """Width of a letter of a tick in pixels, on the safe side."""
-_WIDEST, _NARROWEST = 150.0, 34.0
+_WIDEST, _NARROWEST = 176.0, 34.0
 """Room for the ticks of the vertical axis, in pixels."""
 _LONGEST_NAME = 42
 _ROW = 26
