@@ -86,8 +86,6 @@ def print_backtest(console: Console, record: BacktestRecord) -> None:
     """Scores, parts, drift and verdict, the most important last."""
     from rich.markup import escape
 
-    from search.study.backtests import cell
-
     console.print(f"[bold]{escape(record.model)}[/] on {escape(record.source)}: {escape(record.scored)}")
     for note in record.notes:
         console.print(f"[yellow]note:[/] {escape(note)}")
@@ -98,9 +96,8 @@ def print_backtest(console: Console, record: BacktestRecord) -> None:
     if record.intervals:
         head = ("interval", "coverage", "on the holdout", "mean width")
         _print(console, "prediction intervals", head, record.interval_rows())
-    for name, part in record.parts.items():
-        lines = [tuple(cell(value) for value in row.values()) for row in part]
-        _print(console, f"by {_NOUNS[name]}", tuple(part[0]), lines)
+    for name in record.parts:
+        _print(console, f"by {_NOUNS[name]}", *record.part_table(name))
     for name, each in record.baselines.items():
         if each.reason:
             console.print(escape(f"baseline {name.replace('_', ' ')} is not scored: {each.reason}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 from search.reports.page import Line, details, html_page, paragraph, table
-from search.study.backtests import BacktestRecord, cell
+from search.study.backtests import BacktestRecord
 
 _TITLES = {"series": "By series", "steps": "By step of the horizon", "classes": "By class"}
 _MOST_ROWS = 50
@@ -49,9 +49,8 @@ def _intervals(record: BacktestRecord) -> str:
 
 def _part(name: str, record: BacktestRecord) -> str:
     """The table of a kind of part; the rows after the first ones are folded away."""
-    rows = record.parts[name]
-    head = tuple(rows[0])
-    lines = [Line(tuple(cell(value) for value in row.values())) for row in rows]
+    head, rows = record.part_table(name)
+    lines = [Line(row) for row in rows]
     shown = table(head, lines[:_MOST_ROWS], numbers=head[1:])
     more = lines[_MOST_ROWS:]
     return f"<h2>{_TITLES[name]}</h2>\n{shown}" + (

@@ -105,23 +105,30 @@ class BacktestRecord:
             for each in self.intervals
         ]
 
+    def part_table(self, name: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """Head and rows of the table of a kind of part."""
+        rows = self.parts[name]
+        return tuple(rows[0]), [tuple(_cell(value, key) for key, value in row.items()) for row in rows]
+
     def to_json(self) -> dict[str, Any]:
         """Plain values; numbers that are not finite are ``None``."""
         plain: dict[str, Any] = _plain(asdict(self))
         return plain
 
 
-def cell(value: Any) -> str:
-    """A cell of a table of parts."""
+def _cell(value: Any, key: str = "") -> str:
+    """A cell of a table."""
     if value is None:
         return ""
+    if key.startswith("coverage"):
+        return f"{100 * value:.1f} %"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _cells(score: float | None, holdout: float | None) -> tuple[str, str, str]:
     """Score, holdout, and the relative change."""
     change = f"{(score - holdout) / abs(holdout):+.1%}" if score is not None and holdout else ""
-    return cell(score), cell(holdout), change
+    return _cell(score), _cell(holdout), change
 
 
 def _plain(value: Any) -> Any:

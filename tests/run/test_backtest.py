@@ -50,6 +50,10 @@ def test_the_command_prints_80_columns_and_writes_a_page(folder: Path) -> None:
     for fragment in ("baseline: naive", "on the holdout", "by step", "The model does not"):
         assert fragment in result.stdout
     page = (folder / "page.html").read_text()
+    document = json.loads(search_here(folder, "backtest", "model", "--data", "later.csv", "--json").stdout)
+    for row in document["parts"]["steps"]:
+        assert f"{row['rmse']:.4g}" in result.stdout
+        assert f'<td class="number">{row["rmse"]:.4g}</td>' in page
     assert "By step of the horizon" in page
     assert "<svg" in page
 
