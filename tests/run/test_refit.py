@@ -87,6 +87,9 @@ def test_the_same_members_learn_from_all_rows_and_the_old_model_is_kept(folder: 
     assert member.trial == before.trial
     assert all((unchanged.arrays()[name] == tensor).all() for name, tensor in before.arrays().items())
     assert not all((member.arrays()[name] == tensor).all() for name, tensor in before.arrays().items())
+    assert new.calibration is not None
+    assert old.calibration is not None
+    assert new.calibration.to_dict() == old.calibration.to_dict()
     assert not paths.challenger.exists()
     assert outcome.record is not None
     assert outcome.record.promoted

@@ -128,7 +128,7 @@ def test_it_says_what_is_scored_and_what_has_changed(record: BacktestRecord) -> 
 def test_a_baseline_is_fitted_to_the_rows_before_the_scored_ones(record: BacktestRecord) -> None:
     """As one is that has never seen the others."""
     bundle = shop_bundle()
-    known, panel = bundle.panel(shops(KNOWN)), bundle.panel(shops())
+    known, panel = bundle.panel(shops()[lambda frame: frame["day"] <= LAST_KNOWN]), bundle.panel(shops())
     rows = np.stack([known.offsets[:-1], known.offsets[1:]], axis=1)
     fitted = fit_baseline("linear", known, Split("known", rows, rows), FORECAST, CONTEXT)
     firsts = panel.offsets[:-1]
