@@ -20,7 +20,9 @@ from typer.main import get_command
 from lstmgru.errors import DataError
 from search.api import load_plan, run_study
 from search.cli.app import app
+from search.config.search_config import SearchConfig
 from search.errors import StudyFileError
+from search.executors import EXECUTORS
 from search.study.blends import BlendMember, BlendRecord, SingleRecord
 from search.study.records import BaselineRecord, HoldoutRecord, IntervalRecord, StudyRecord, TrackingLinks, TrialRecord
 from search.study.refits import RefitRecord
@@ -71,6 +73,15 @@ def test_the_section_of_a_command_lists_its_options_and_no_others(command: str) 
     section = re.split(r"^## ", COMMANDS_PAGE.partition(f"\n## {command}\n")[2], flags=re.MULTILINE)[0]
 
     assert set(re.findall(r"^\| `(--[a-z-]+)` \|", section, re.MULTILINE)) == options(command)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_every_executor_is_a_value_of_its_option_and_of_its_key(executor: str) -> None:
+    (row,) = re.findall(r"^\| `--executor` \| Where.*$", COMMANDS_PAGE, re.MULTILINE)
+    key = SearchConfig.model_fields["executor"].description
+
+    assert f"`{executor}`" in row
+    assert key and f"`{executor}`" in key
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from search.errors import SearchError
-from search.executors import RAY
+from search.executors import EXECUTORS, RAY
 
 Study = Annotated[
     str | None,
@@ -41,7 +41,7 @@ Columns = Annotated[
 ]
 Executor = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Where trials run: auto, in_process, processes or ray.", show_default="auto"),
+    typer.Option(metavar="NAME", help=f"Where trials run: auto, {', '.join(EXECUTORS)}.", show_default="auto"),
 ]
 Address = Annotated[
     str | None,

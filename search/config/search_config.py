@@ -15,10 +15,11 @@ from search.config.search_values import (
     ExecutorChoice,
     Objectives,
     Weights,
+    executor_kind,
 )
 from search.config.types import CountOrAuto, JobsOrAuto, Seconds, Strict, Text
 from search.errors import shown
-from search.executors import IN_PROCESS
+from search.executors import runs_in_process
 
 SamplerName = Literal["tpe", "random", "grid", "qmc", "gp", "cmaes", "nsga2"]
 PrunerName = Literal["screening", "median", "percentile", "hyperband", "successive_halving", "none"]
@@ -160,7 +161,7 @@ class SearchConfig(Strict):
     @classmethod
     def _one_process_runs_one_job(cls, executor: Any, info: ValidationInfo) -> Any:
         jobs = info.data.get("jobs")
-        if executor == IN_PROCESS and isinstance(jobs, int) and jobs > 1:
+        if runs_in_process(executor_kind(executor)) and isinstance(jobs, int) and jobs > 1:
             raise ValueError(
                 f"is {executor}, which runs one trial at a time, but search.jobs is {jobs}; set search.jobs to 1, or "
                 "the executor to processes"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, TypeVar, get_args
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from lstmgru.errors import did_you_mean
-from lstmgru.specs.cells import cell_names
+from lstmgru.specs.cells import CELLS, cell_names
 from lstmgru.specs.forecast import Channels, Decoder, Normalization, Transform
 from lstmgru.specs.layers import Merge, Pooling
 from lstmgru.specs.sequences import Head, SequenceNormalization, Tokens
@@ -218,7 +218,12 @@ Sizes = Annotated[
     Choices[int], ByShape(_SIZE, _SIZE, then=_as_space_value, plain=_to_plain, held=_HELD, expected=_LIST)
 ]
 Flags = Annotated[Choices[bool], ByShape(bool, bool, then=_as_space_value, plain=_to_plain, held=_HELD, expected=_LIST)]
-CellName = Annotated[str, BeforeValidator(_known_cell), WithJsonSchema({"type": "string"})]
+CellName = Annotated[
+    str,
+    BeforeValidator(_known_cell),
+    # Editors complete the built-in cells, and accept registered ones.
+    WithJsonSchema({"anyOf": [{"enum": list(CELLS)}, {"type": "string"}]}),
+]
 Cells = Annotated[
     Choices[str],
     ByShape(

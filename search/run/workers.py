@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.config.search_values import cluster_of, executor_kind
 from search.errors import SearchError
-from search.executors import IN_PROCESS, RAY, executor_name, make_executor
+from search.executors import RAY, executor_name, make_executor, runs_in_process
 from search.executors.base import WorkerSettings
 from search.executors.devices import gpu_share
 
@@ -57,7 +57,7 @@ def make_study_executor(plan: Plan, *, separate: bool = False) -> Executor:
     """
     name, search = _executor_name(plan, separate=separate), plan.config.search
     settings = WorkerSettings(
-        warm_up=partial(warm_up, plan.registered_cells(), plan.registered_metrics(), worker=name != IN_PROCESS),
+        warm_up=partial(warm_up, plan.registered_cells(), plan.registered_metrics(), worker=not runs_in_process(name)),
         jobs=plan.jobs,
         # The state of CUDA, and of the libraries of other systems, does not survive a fork.
         preload=PRELOAD if plan.accelerator == "cpu" and sys.platform == "linux" else (),
@@ -93,7 +93,9 @@ def check_executor(plan: Plan, *, separate: bool = False) -> None:
         ("cell", name, "class", cell) for name, cell in plan.registered_cells().items()
     ]
     own += [("metric", name, "function", metric.function) for name, metric in plan.registered_metrics().items()]
-    for kind, name, what, value in own if _executor_name(plan, separate=separate) != IN_PROCESS else ():
+    if runs_in_process(_executor_name(plan, separate=separate)):
+        return
+    for kind, name, what, value in own:
         try:
             pickle.dumps(value)
         except (pickle.PicklingError, AttributeError) as error:

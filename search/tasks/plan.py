@@ -14,11 +14,12 @@ from lstmgru.evaluation.metrics import Metric, find_metric, registered_metrics
 from lstmgru.specs import TrainSpec
 from lstmgru.specs.cells import registered_cells
 from search.config.search_config import LEARNING
+from search.config.search_values import executor_kind
 from search.config.sections import TrainingConfig
 from search.config.study_config import StudyConfig
 from search.config.types import MOST_JOBS
 from search.errors import Problem, StudyFileError
-from search.executors import IN_PROCESS
+from search.executors import runs_in_process
 from search.executors.devices import resolve_accelerator, resolve_jobs
 from search.space.configurations import known_configurations
 from search.space.portfolio import first_candidates, load_portfolio
@@ -227,7 +228,7 @@ def shared(config: StudyConfig, space: SearchSpace, accelerator: str, file: str,
     grid_size = space.size if config.search.sampler == "grid" else None
     trials = _trials(config.search)
     trials = min(trials or grid_size, grid_size) if grid_size else trials
-    jobs = 1 if config.search.executor == IN_PROCESS else config.search.jobs
+    jobs = 1 if runs_in_process(executor_kind(config.search.executor)) else config.search.jobs
     return Shared(
         name=config.name,
         trials=trials,

@@ -15,7 +15,7 @@ import pytest
 from helpers.executors import NEEDS_RAY, Watcher, end, no_warm_up
 
 from search.errors import WorkersCannotStart
-from search.executors import EXECUTORS, RAY, executor_name, make_executor
+from search.executors import EXECUTORS, RAY, ExecutorEntry, executor_name, make_executor
 from search.executors.base import Executor, Job, JobContext, Outcome, WorkerSettings, failure_reason
 from search.executors.devices import gpu_share
 from search.executors.processes import ProcessExecutor
@@ -103,11 +103,16 @@ def executor(request: pytest.FixtureRequest, modules: tuple[str, ...]) -> Iterat
         ("in_process", 1, True, False, "processes"),
         ("another", 1, True, True, "another"),
         ("another", 4, False, False, "another"),
+        ("own", 1, False, True, "own"),
+        ("own", 1, True, False, "processes"),
     ],
 )
 def test_the_executor_is_the_wanted_one_and_jobs_that_must_be_separate_have_a_worker(
-    wanted: str, jobs: int, separate: bool, limited: bool, name: str
+    wanted: str, jobs: int, separate: bool, limited: bool, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(EXECUTORS, "another", ExecutorEntry("its:Class"))
+    monkeypatch.setitem(EXECUTORS, "own", ExecutorEntry("its:Class", in_process=True))
+
     assert executor_name(wanted, jobs, separate=separate, limited=limited) == name
 
 

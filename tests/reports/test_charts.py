@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from lstmgru.specs.cells import CELLS, Cell
 from search.reports.charts.chart import Chart, chart_html, sparkline
 from search.reports.charts.colors import baseline_color, cell_color, family_colors
 from search.reports.charts.marks import Band, Boxes, Dots, Label, Line, Rule
@@ -184,6 +185,18 @@ def test_a_cell_a_family_and_a_baseline_have_one_color_everywhere() -> None:
     assert few["gru"] == many["gru"] == cell_color("gru")
     assert len(set(many.values())) == 4
     assert baseline_color("linear") != baseline_color("naive")
+
+
+def test_a_cell_without_a_color_of_its_own_gets_another_one_than_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CELLS, "mgu", Cell("its:Class", "MGU"))
+    monkeypatch.setitem(CELLS, "ran", Cell("its:Class", "RAN"))
+
+    cells = [cell_color(name) for name in CELLS]
+    families = family_colors([*CELLS, "deep", "stacked", "wide"])
+
+    assert len(set(cells)) == 5
+    assert cells == [families[name] for name in CELLS]
+    assert len(set(families.values())) == 8
 
 
 def test_every_second_tick_gives_way_on_a_narrow_page_but_not_that_of_0() -> None:

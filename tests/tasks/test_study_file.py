@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from helpers.combinations import each_row
 
+from lstmgru.specs.cells import CELLS
 from search.config import yaml_file
 from search.config.space_values import Choices, PositiveRange
 from search.config.validation import config_fields
@@ -602,6 +603,7 @@ def test_the_schema_describes_every_key_and_every_shape_of_a_space_value() -> No
     assert range_["required"] == ["low", "high"]
     assert list(range_["properties"]) == ["low", "high", "log", "step"]
     assert all(node["description"] for node in range_["properties"].values())
-    assert space["cell"]["anyOf"][0]["oneOf"][0] == {"type": "string"}, "others may be registered"
+    cell = space["cell"]["anyOf"][0]["oneOf"][0]
+    assert cell == {"anyOf": [{"enum": list(CELLS)}, {"type": "string"}]}, "others may be registered"
     assert space["merge"]["anyOf"][0]["oneOf"][0] == {"type": "string", "enum": ["concat", "sum", "gate"]}
     assert all(len(space[key]["anyOf"][0]["oneOf"]) == 2 for key in ("cell", "merge", "residual", "series_embedding"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lstmgru.specs.cells import cell_names
+
 _CELLS = {"lstm": "blue", "gru": "orange", "fused": "green", "stacked": "purple", "parallel": "sky"}
 """The built-in cells and the default families of hybrids."""
 _BASELINES = {
@@ -15,20 +17,23 @@ _BASELINES = {
     **dict.fromkeys(("theta", "adida"), "maroon"),
     "trees": "teal",
 }
-_OTHERS = ("brown", "red", "pink", "teal", "olive", "grey", "blue", "orange", "green", "purple", "sky")
+_OTHERS = ("pink", "teal", "olive", "brown", "red", "grey", "blue", "orange", "green", "purple", "sky")
 
 
 def cell_color(name: str) -> str:
-    """The color of a cell; custom cells share one."""
-    return _CELLS.get(name, "pink")
+    """The color of a cell; those without one of their own get the others in the order in which they are registered."""
+    others = [cell for cell in cell_names() if cell not in _CELLS]
+    place = others.index(name) if name in others else 0
+    return _CELLS.get(name) or _OTHERS[place % len(_OTHERS)]
 
 
 def family_colors(names: Iterable[str]) -> dict[str, str]:
-    """The color of each family; those without one of their own get the others in the order of their names."""
-    found: dict[str, str] = {}
-    for name in sorted(names):
+    """The color of each family: that of its cell; the others get the rest in the order of their names."""
+    every = sorted(names)
+    found = {name: cell_color(name) for name in every if name in (*_CELLS, *cell_names())}
+    for name in every:
         rest = [color for color in _OTHERS if color not in found.values()] or list(_OTHERS)
-        found[name] = _CELLS.get(name) or rest[0]
+        found.setdefault(name, rest[0])
     return found
 
 

@@ -1,0 +1,38 @@
+"""The executor of a study: what a new entry in the table of executors gets without further code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers.drivers import plan_of
+
+from lstmgru.specs.cells import register_cell
+from search.errors import StudyFileError
+from search.executors import EXECUTORS, ExecutorEntry
+from search.executors.in_process import InProcessExecutor
+from search.run.workers import check_executor, make_study_executor
+
+
+class OwnExecutor(InProcessExecutor):
+    """Another one that has no workers."""
+
+
+def test_another_executor_without_workers_runs_one_job_at_a_time_and_needs_no_pickles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Local:
+        """A cell that no worker could import."""
+
+    monkeypatch.setattr("lstmgru.specs.cells._registered", {})
+    register_cell("local", Local)
+    own = f"{__name__}:{OwnExecutor.__qualname__}"
+    monkeypatch.setitem(EXECUTORS, "own", ExecutorEntry(own, in_process=True))
+
+    plan = plan_of(tmp_path, "search.executor=own", "search.jobs=auto", "space.cell=local")
+
+    assert plan.jobs == 1
+    check_executor(plan)
+    assert isinstance(make_study_executor(plan), OwnExecutor)
+    with pytest.raises(StudyFileError, match="search.executor is own, which runs one trial at a time"):
+        plan_of(tmp_path, "search.executor=own", "search.jobs=2")
