@@ -207,13 +207,18 @@ def test_the_members_of_a_blend_keep_their_weights(tmp_path: Path) -> None:
     finish(tmp_path, text=NUMBERS.replace("trials: 4", "trials: 3"))
     shop_table(NEW).to_csv(tmp_path / "later.csv", index=False)
     paths = StudyPaths(tmp_path, "tiny")
-    old = [(each.kind, each.trial, each.weight) for each in model(paths.bundle).members]
+    before = model(paths.bundle)
+    old = [(each.kind, each.trial, each.weight) for each in before.members]
     assert len(old) > 1
 
     outcome = refitted(tmp_path, "later.csv", "if-better", "tiny.yaml", "search.trials=3")
 
     assert outcome.record is not None
-    assert [(each.kind, each.trial, each.weight) for each in model(paths.bundle).members] == old
+    after = model(paths.bundle)
+    assert [(each.kind, each.trial, each.weight) for each in after.members] == old
+    assert before.calibration is not None
+    assert after.calibration is not None
+    assert after.calibration.to_dict() == before.calibration.to_dict()
     assert outcome.champion is not None
     assert outcome.record.champion == pytest.approx(error_of(model(paths.former), shop_table(NEW), OLD), rel=1e-4)
 
