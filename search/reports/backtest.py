@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import html
-
+from search.reports.first_screen import verdict_html
+from search.reports.formatting import metric_label
 from search.reports.page import Line, details, html_page, paragraph, table
 from search.study.backtests import BacktestRecord
 
@@ -18,10 +18,12 @@ def backtest_html(record: BacktestRecord, drawing: str) -> str:
         record: The backtest.
         drawing: The outputs as HTML; empty if nothing is drawn.
     """
-    verdict = f'<p class="verdict">{html.escape(record.verdict)}</p>\n' if record.verdict else ""
+    verdict = verdict_html(record.verdict, beats=bool(record.beats_baselines)) if record.verdict else ""
     head, rows = record.table()
+    head = tuple(metric_label(name) if name == record.metric else name for name in head)
     lines = [Line(row, "winner" if row[0] == "model" else "baseline") for row in rows]
     dropped = [f"{name.replace('_', ' ')}: {each.reason}." for name, each in record.baselines.items() if each.reason]
+    metrics = [Line((metric_label(name), *row)) for name, *row in record.metric_rows()]
     metric_head = ("metric", "score", "on the holdout", "change")
     body = [
         paragraph(f"{record.model} on {record.source}: {record.scored}."),
@@ -29,10 +31,10 @@ def backtest_html(record: BacktestRecord, drawing: str) -> str:
         paragraph(record.drift) if record.drift else "",
         *(paragraph(f"Note: {note}.") for note in record.notes),
         "<h2>Scores</h2>\n",
-        paragraph(f"By {record.metric}; the baselines were fitted to the rows before the scored ones."),
+        paragraph(f"By {metric_label(record.metric)}; the baselines were fitted to the rows before the scored ones."),
         table(head, lines, numbers=head[1:]),
         paragraph("Not scored:", *dropped) if dropped else "",
-        table(metric_head, [Line(row) for row in record.metric_rows()], numbers=metric_head[1:]),
+        table(metric_head, metrics, numbers=metric_head[1:]),
         _intervals(record),
         *(_part(name, record) for name in record.parts),
         f"<h2>Outputs</h2>\n{drawing}" if drawing else "",
@@ -50,8 +52,9 @@ def _intervals(record: BacktestRecord) -> str:
 def _part(name: str, record: BacktestRecord) -> str:
     """The table of a kind of part; the rows after the first ones are folded away."""
     head, rows = record.part_table(name)
+    head = tuple(metric_label(title) if title == record.metric else title for title in head)
     lines = [Line(row) for row in rows]
-    shown = table(head, lines[:_MOST_ROWS], numbers=head[1:])
+    shown = table(head, lines[:_MOST_ROWS], numbers=head[1:], sort=_TITLES[name])
     more = lines[_MOST_ROWS:]
     return f"<h2>{_TITLES[name]}</h2>\n{shown}" + (
         details(f"{len(more):,} more", table(head, more, numbers=head[1:])) if more else ""

@@ -38,19 +38,30 @@ def badge(study: StudyRecord) -> str:
     if holdout is None:
         return paragraph("There is no verdict yet: the holdout is scored once, after the search.")
     alone = study.blend.alone.baseline if study.blend and study.blend.alone else None
-    better_one = _USED.search(holdout.verdict)
-    if holdout.beats_baselines:
-        words, look = "Use this model", " good"
-    elif alone or better_one:
-        words, look = f"Use {(better_one[1] if better_one else alone or '').replace('_', ' ')}", " bad"
-    else:
-        words, look = "No clear difference", ""
+    boxed = verdict_html(holdout.verdict, beats=holdout.beats_baselines, baseline=alone or "")
     again = (
         f"The holdout has been scored for {holdout.looks} models of this study, so it is no longer fully untouched by "
         "the search."
     )
-    boxed = f'<p class="verdict{look}"><strong>{html.escape(words)}</strong> {html.escape(holdout.verdict)}</p>\n'
     return boxed + paragraph(*([again] if holdout.looks > 1 else []))
+
+
+def verdict_html(verdict: str, *, beats: bool, baseline: str = "") -> str:
+    """A verdict with its meaning in a few words and color.
+
+    Args:
+        verdict: One sentence; it ends with the baseline to use if one is significantly better.
+        beats: Whether the model beats every baseline.
+        baseline: The baseline that is exported alone; empty: there is none.
+    """
+    used = _USED.search(verdict)
+    if beats:
+        words, look = "Use this model", " good"
+    elif baseline or used:
+        words, look = f"Use {(used[1] if used else baseline).replace('_', ' ')}", " bad"
+    else:
+        words, look = "No clear difference", ""
+    return f'<p class="verdict{look}"><strong>{html.escape(words)}</strong> {html.escape(verdict)}</p>\n'
 
 
 def tiles(study: StudyRecord) -> str:

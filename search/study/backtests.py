@@ -117,12 +117,14 @@ class BacktestRecord:
 
 
 def _cell(value: Any, key: str = "") -> str:
-    """A cell of a table."""
+    """A cell of a table; scores have four significant digits, also zeros, so that columns line up."""
     if value is None:
         return ""
     if key.startswith("coverage"):
         return f"{100 * value:.1f} %"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 10**4 else f"{value:#.4g}".rstrip(".")
 
 
 def _cells(score: float | None, holdout: float | None) -> tuple[str, str, str]:

@@ -82,6 +82,11 @@ def test_all_series_are_listed_with_score_skill_and_coverage() -> None:
         ("b", ["2.500", "", "30.00", "50 %"]),
     ]
     assert series_html(frame_of(), ["80"], scores, "MASE") == ""
+    targets = pd.concat([frame_of(), frame_of().assign(target="visitors")], ignore_index=True)
+    made = series_html(targets, ["80"], None, "MASE")
+    head = re.findall(r"<th(?: class=\"number\")?>(.*?)</th>", made)
+    assert head == ["target", "mean absolute error", "in the 80 % interval", "actual (gray) and forecast"]
+    assert made.startswith("<h3>All targets</h3>")
     assert "<td>a</td>" in series_html(frame_of(("a", "b")), [], None, "MASE")
 
 

@@ -55,6 +55,8 @@ def test_the_command_prints_80_columns_and_writes_a_page(folder: Path) -> None:
         assert f"{row['rmse']:.4g}" in result.stdout
         assert f'<td class="number">{row["rmse"]:.4g}</td>' in page
     assert "By step of the horizon" in page
+    assert '<p class="verdict"><strong>No clear difference</strong> The model does not' in page
+    assert ">RMSE</th>" in page
     assert "<svg" in page
 
 

@@ -197,13 +197,20 @@ def series_html(frame: pd.DataFrame, levels: list[str], scores: pd.DataFrame | N
         }
         lines.append(shown)
     head = [name for name in lines[0] if any(line[name] for line in lines)]
-    text = paragraph(
-        f"{metric} of all windows of the holdout; skill is the share of the best baseline's error that the model "
-        "avoids. The other columns are about the drawn forecasts."
-    )
+    head = head if frame["series"].nunique() > 1 else head[1:]
+    sentences = ["Mean absolute error and coverage are those of the drawn forecasts."]
+    if known:
+        sentences.insert(
+            0,
+            f"{metric} is that of all windows of the holdout and all targets; skill is the share of the best "
+            "baseline's error that the model avoids.",
+        )
+    title = "All series" if head[0] == "series" else "All targets"
     numbers = [name for name in head if name not in ("series", "target", _PICTURE)]
     cells = [Row(tuple(line[name] for name in head)) for line in lines]
-    return f"<h3>All series</h3>\n{text}{table(head, cells, numbers=numbers, compact=True, sort='series')}"
+    return (
+        f"<h3>{title}</h3>\n{paragraph(*sentences)}{table(head, cells, numbers=numbers, compact=True, sort='series')}"
+    )
 
 
 def _drawn(rows: pd.DataFrame, levels: list[str]) -> dict[str, str]:
