@@ -81,7 +81,8 @@ def test_every_executor_is_a_value_of_its_option_and_of_its_key(executor: str) -
     key = SearchConfig.model_fields["executor"].description
 
     assert f"`{executor}`" in row
-    assert key and f"`{executor}`" in key
+    assert key
+    assert f"`{executor}`" in key
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -34,5 +34,5 @@ def test_another_executor_without_workers_runs_one_job_at_a_time_and_needs_no_pi
     assert plan.jobs == 1
     check_executor(plan)
     assert isinstance(make_study_executor(plan), OwnExecutor)
-    with pytest.raises(StudyFileError, match="search.executor is own, which runs one trial at a time"):
+    with pytest.raises(StudyFileError, match=r"search\.executor is own, which runs one trial at a time"):
         plan_of(tmp_path, "search.executor=own", "search.jobs=2")
