@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 OPSET = 18
 _IR_VERSION = 10
 BATCH = "batch"
+
+
+Translation = Callable[..., str | list[str]]
+"""``(graph, node, *arguments)`` → the names of the results; the arguments are those of the node."""
 
 
 class Untranslatable(LstmGruError):

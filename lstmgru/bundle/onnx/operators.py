@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch.fx import Node
 
-from lstmgru.bundle.onnx.graph import Graph, Untranslatable, dtype_of, element_type, numpy_dtype, shape_of
-
-Translation = Callable[..., str | list[str]]
-"""``(graph, node, *arguments)`` → the names of the results; the arguments are those of the node."""
-
-_LAST = np.iinfo(np.int64).max
-_FIRST = np.iinfo(np.int64).min
+from lstmgru.bundle.onnx import shapes
+from lstmgru.bundle.onnx.graph import Graph, Translation, dtype_of, element_type, shape_of
 
 UNARY = {
     "aten.abs.default": "Abs",
@@ -106,141 +101,6 @@ def _cast(graph: Graph, node: Node, x: Node, *_: Any, **__: Any) -> str:
 
 def _getitem(graph: Graph, node: Node, x: Node, index: int) -> str:
     return graph.many(x)[index]
-
-
-def _size(graph: Graph, node: Node, x: Node, dim: int) -> str:
-    shape = graph.emit("Shape", graph.read(x))
-    return graph.emit("Gather", shape, graph.constant(dim, np.int64), axis=0)
-
-
-def _slice(graph: Graph, node: Node, x: Node, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> str:
-    if start in (None, 0) and end in (None, _LAST) and step == 1:
-        return graph.read(x)
-    bounds = [graph.sizes([0 if start is None else start]), graph.sizes([_LAST if end is None else end])]
-    return graph.emit("Slice", graph.read(x), *bounds, graph.integers([dim]), graph.integers([step]))
-
-
-def _flip(graph: Graph, node: Node, x: Node, dims: list[int]) -> str:
-    one = [1] * len(dims)
-    parts = [[-1 for _ in one], [_FIRST for _ in one], dims, [-1 for _ in one]]
-    return graph.emit("Slice", graph.read(x), *map(graph.integers, parts))
-
-
-def _select(graph: Graph, node: Node, x: Node, dim: int, index: int) -> str:
-    return graph.emit("Gather", graph.read(x), graph.constant(index, np.int64), axis=dim)
-
-
-def _index(graph: Graph, node: Node, x: Node, indices: list[Node | None]) -> str:
-    given = [(dim, index) for dim, index in enumerate(indices) if index is not None]
-    if len(given) != 1 or dtype_of(given[0][1]) == torch.bool:
-        raise Untranslatable("an index by several tensors, or by a mask")
-    ((dim, index),) = given
-    return graph.emit("Gather", graph.read(x), graph.read(index), axis=dim)
-
-
-def _index_select(graph: Graph, node: Node, x: Node, dim: int, index: Node) -> str:
-    return graph.emit("Gather", graph.read(x), graph.read(index), axis=dim)
-
-
-def _gather(graph: Graph, node: Node, x: Node, dim: int, index: Node) -> str:
-    return graph.emit("GatherElements", graph.read(x), graph.read(index), axis=dim)
-
-
-def _embedding(graph: Graph, node: Node, weight: Node, codes: Node, *_: Any) -> str:
-    return graph.emit("Gather", graph.read(weight), graph.read(codes), axis=0)
-
-
-def _cat(graph: Graph, node: Node, parts: list[Node], dim: int = 0) -> str:
-    whole = [graph.read(part, dtype_of(node)) for part in parts if shape_of(part)[dim] != 0]
-    return whole[0] if len(whole) == 1 else graph.emit("Concat", *whole, axis=dim)
-
-
-def _stack(graph: Graph, node: Node, parts: list[Node], dim: int = 0) -> str:
-    rank = len(shape_of(node))
-    axes = graph.integers([dim % rank])
-    rows = [graph.emit("Unsqueeze", graph.read(part, dtype_of(node)), axes) for part in parts]
-    return graph.emit("Concat", *rows, axis=dim % rank)
-
-
-def _split(graph: Graph, node: Node, x: Node, dim: int) -> list[str]:
-    """Pieces as large as the results of the node are."""
-    sizes = [part.shape[dim] for part in node.meta["val"]]
-    if len(sizes) == 1:
-        return [graph.read(x)]
-    return graph.emit_many(len(sizes), "Split", graph.read(x), graph.integers(sizes), axis=dim)
-
-
-def _chunk(graph: Graph, node: Node, x: Node, sizes: Any, dim: int = 0) -> list[str]:
-    return _split(graph, node, x, dim)
-
-
-def _unbind(graph: Graph, node: Node, x: Node, dim: int = 0) -> list[str]:
-    return [
-        graph.emit("Gather", graph.read(x), graph.constant(number, np.int64), axis=dim)
-        for number in range(len(node.meta["val"]))
-    ]
-
-
-def _transpose(graph: Graph, node: Node, x: Node, first: int = 0, second: int = 1) -> str:
-    order = list(range(len(shape_of(node))))
-    order[first], order[second] = order[second], order[first]
-    return graph.emit("Transpose", graph.read(x), perm=order)
-
-
-def _permute(graph: Graph, node: Node, x: Node, dims: list[int]) -> str:
-    return graph.emit("Transpose", graph.read(x), perm=[dim % len(dims) for dim in dims])
-
-
-def _expand(graph: Graph, node: Node, x: Node, sizes: list[Any]) -> str:
-    return graph.emit("Expand", graph.read(x), graph.sizes([1 if size == -1 else size for size in sizes]))
-
-
-def _repeat(graph: Graph, node: Node, x: Node, counts: list[Any]) -> str:
-    return graph.emit("Tile", graph.read(x), graph.sizes(counts))
-
-
-def _repeat_interleave(graph: Graph, node: Node, x: Node, count: int, dim: int) -> str:
-    apart = graph.emit("Unsqueeze", graph.read(x), graph.integers([dim + 1]))
-    counts = [1] * (len(shape_of(x)) + 1)
-    counts[dim + 1] = count
-    return graph.reshape(graph.emit("Expand", apart, graph.integers(counts)), shape_of(node))
-
-
-def _filled(value: float) -> Translation:
-    """A tensor of one value, of the sizes that come last among the arguments."""
-
-    def translate(graph: Graph, node: Node, *arguments: Any, **_: Any) -> str:
-        return _constant_of(graph, node, graph.sizes(arguments[-1]), value)
-
-    return translate
-
-
-def _filled_like(value: float) -> Translation:
-    def translate(graph: Graph, node: Node, x: Node, **_: Any) -> str:
-        return _constant_of(graph, node, graph.emit("Shape", graph.read(x)), value)
-
-    return translate
-
-
-def _constant_of(graph: Graph, node: Node, sizes: str, value: float) -> str:
-    from onnx import numpy_helper
-
-    array = np.array([value], numpy_dtype(dtype_of(node)))
-    return graph.emit("ConstantOfShape", sizes, value=numpy_helper.from_array(array))
-
-
-def _arange(graph: Graph, node: Node, *bounds: Any, **_: Any) -> str:
-    start, end, step = {1: (0, *bounds, 1), 2: (*bounds, 1), 3: bounds}[len(bounds)]
-    return graph.emit("Range", *(graph.read(each, dtype_of(node)) for each in (start, end, step)))
-
-
-def _pad(graph: Graph, node: Node, x: Node, pads: list[int], mode: str = "constant", value: float | None = None) -> str:
-    rank, count = len(shape_of(x)), len(pads) // 2
-    axes = [rank - 1 - number for number in range(count)]
-    ends = graph.integers([*pads[0::2], *pads[1::2]])
-    filling = graph.constant(value or 0, numpy_dtype(dtype_of(node)))
-    names = {"constant": "constant", "replicate": "edge", "reflect": "reflect"}
-    return graph.emit("Pad", graph.read(x), ends, filling, graph.integers(axes), mode=names[mode])
 
 
 def _linear(graph: Graph, node: Node, x: Node, weight: Node, bias: Node | None = None) -> str:
@@ -339,7 +199,7 @@ def _cumsum(graph: Graph, node: Node, x: Node, dim: int) -> str:
 
 
 def _diff(graph: Graph, node: Node, x: Node, n: int = 1, dim: int = -1) -> str:
-    later, earlier = _slice(graph, node, x, dim, 1), _slice(graph, node, x, dim, 0, -1)
+    later, earlier = shapes.slice(graph, node, x, dim, 1), shapes.slice(graph, node, x, dim, 0, -1)
     return graph.emit("Sub", later, earlier)
 
 
@@ -377,60 +237,60 @@ TRANSLATIONS: dict[Any, Translation] = {
     "aten.addmm.default": _addmm,
     "aten.amax.default": _reduction("ReduceMax"),
     "aten.any.dim": _any,
-    "aten.arange.default": _arange,
-    "aten.arange.start": _arange,
-    "aten.arange.start_step": _arange,
+    "aten.arange.default": shapes.arange,
+    "aten.arange.start": shapes.arange,
+    "aten.arange.start_step": shapes.arange,
     "aten.argmax.default": _argmax,
     "aten.batch_norm.default": _batch_norm,
-    "aten.cat.default": _cat,
-    "aten.chunk.default": _chunk,
+    "aten.cat.default": shapes.cat,
+    "aten.chunk.default": shapes.chunk,
     "aten.clamp.default": _clamp,
     "aten.clamp.Tensor": _clamp,
     "aten.clamp_min.default": _clamp,
     "aten.conv1d.default": _convolution,
     "aten.cumsum.default": _cumsum,
     "aten.diff.default": _diff,
-    "aten.embedding.default": _embedding,
-    "aten.expand.default": _expand,
-    "aten.flip.default": _flip,
+    "aten.embedding.default": shapes.embedding,
+    "aten.expand.default": shapes.expand,
+    "aten.flip.default": shapes.flip,
     "aten.floor_divide.default": _floor_divide,
-    "aten.gather.default": _gather,
-    "aten.index.Tensor": _index,
-    "aten.index_select.default": _index_select,
+    "aten.gather.default": shapes.gather,
+    "aten.index.Tensor": shapes.index,
+    "aten.index_select.default": shapes.index_select,
     "aten.layer_norm.default": _layer_norm,
     "aten.linear.default": _linear,
     "aten.masked_fill.Scalar": _masked_fill,
     "aten.mean.dim": _reduction("ReduceMean"),
-    "aten.new_ones.default": _filled(1),
-    "aten.new_zeros.default": _filled(0),
-    "aten.ones.default": _filled(1),
-    "aten.ones_like.default": _filled_like(1),
-    "aten.pad.default": _pad,
-    "aten.permute.default": _permute,
-    "aten.repeat.default": _repeat,
-    "aten.repeat_interleave.self_int": _repeat_interleave,
+    "aten.new_ones.default": shapes.filled(1),
+    "aten.new_zeros.default": shapes.filled(0),
+    "aten.ones.default": shapes.filled(1),
+    "aten.ones_like.default": shapes.filled_like(1),
+    "aten.pad.default": shapes.pad,
+    "aten.permute.default": shapes.permute,
+    "aten.repeat.default": shapes.repeat,
+    "aten.repeat_interleave.self_int": shapes.repeat_interleave,
     "aten.rsub.Scalar": _reversed_difference,
-    "aten.select.int": _select,
-    "aten.slice.Tensor": _slice,
+    "aten.select.int": shapes.select,
+    "aten.slice.Tensor": shapes.slice,
     "aten.softmax.int": _softmax,
     "aten.softplus.default": _softplus,
     "aten.sort.default": _sort,
-    "aten.split.Tensor": _chunk,
-    "aten.split_with_sizes.default": _chunk,
-    "aten.stack.default": _stack,
+    "aten.split.Tensor": shapes.chunk,
+    "aten.split_with_sizes.default": shapes.chunk,
+    "aten.stack.default": shapes.stack,
     "aten.sum.dim_IntList": _reduction("ReduceSum"),
-    "aten.sym_size.int": _size,
-    "aten.t.default": _transpose,
+    "aten.sym_size.int": shapes.size,
+    "aten.t.default": shapes.transpose,
     "aten.to.device": _cast,
     "aten.to.dtype": _cast,
     "aten.to.dtype_layout": _cast,
-    "aten.transpose.int": _transpose,
-    "aten.unbind.int": _unbind,
+    "aten.transpose.int": shapes.transpose,
+    "aten.unbind.int": shapes.unbind,
     "aten.where.ScalarOther": _where,
     "aten.where.ScalarSelf": _where,
     "aten.where.self": _where,
-    "aten.zeros.default": _filled(0),
-    "aten.zeros_like.default": _filled_like(0),
+    "aten.zeros.default": shapes.filled(0),
+    "aten.zeros_like.default": shapes.filled_like(0),
     "onnx_symbolic._symbolic_multi_out.default": _placeholder,
 }
 """By operator of torch."""
