@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.chart_texts import unreadable
 from helpers.comparisons import (
     make_comparison,
     make_family,
@@ -172,6 +173,7 @@ def test_a_browser_draws_the_comparison_within_its_width(make: Any, width: int, 
         page.on("console", lambda message: asked.append(message.text))
         page.goto(path.as_uri())
         assert page.locator("figure.chart").count() == 6
+        assert unreadable(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") == width
     assert [entry for entry in asked if not entry.startswith(path.as_uri())] == []
 

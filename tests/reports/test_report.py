@@ -14,6 +14,7 @@ from typing import Any
 
 import optuna
 import pytest
+from helpers.chart_texts import unreadable
 from helpers.mlflow_ui import CHROMIUM, browser_page
 from helpers.report_study import Made, make_store
 from helpers.studies import TINY, search_here, write_study
@@ -485,6 +486,7 @@ def test_a_browser_draws_the_report_within_its_width(run_folder: Path, width: in
         page.on("console", lambda message: asked.append(message.text))
         page.goto(path.as_uri())
         assert page.locator("figure.chart").count() >= 8
+        assert unreadable(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") == width
         # All words of the diagram stand in it.
         diagram = page.locator("svg.diagram")

@@ -22,7 +22,7 @@ _WIDEST, _NARROWEST = 176.0, 34.0
 """Room for the ticks of the vertical axis, in pixels."""
 _LONGEST_NAME = 42
 _ROW = 26
-_MOST_X_TICKS = 10
+_MOST_X_TICKS, _LETTERS_IN_A_ROW = 10, 70
 _INSET = 14
 
 
@@ -186,12 +186,14 @@ def _grid(chart: Chart) -> str:
         text = html.escape(_short(label, chart.y))
         parts.append(f'<text x="-8" y="{y}" dy=".35em" text-anchor="end">{text}</text>')
     ticks = [] if chart.x.hidden else chart.x.ticks(_MOST_X_TICKS)
-    ticks = ticks[:: -(-len(ticks) // _MOST_X_TICKS) or 1] if chart.x.kind == "words" else ticks
+    if chart.x.kind == "words" and len(ticks) > _MOST_X_TICKS:
+        most = max(3, min(_MOST_X_TICKS, _LETTERS_IN_A_ROW // max(map(len, chart.x.words))))
+        ticks = ticks[:: -(-len(ticks) // most)]
     zero = next((number for number, (value, _) in enumerate(ticks) if value == 0), 0)
     for number, (value, label) in enumerate(ticks, start=zero % 2):
         x = percent(chart.x.at(value))
         less = ' class="less"' if number % 2 and len(ticks) > 5 else ""
         grid = "" if chart.x.kind == "words" else f'<line class="grid" x1="{x}" x2="{x}" y2="{height}"/>'
-        text = f'<text x="{x}" y="{height + 16}" text-anchor="middle">{html.escape(_name(label))}</text>'
+        text = f'<text x="{x}" y="{height + 19}" text-anchor="middle">{html.escape(_name(label))}</text>'
         parts.append(f"<g{less}>{grid}{text}</g>")
     return f'<g class="axes">{"".join(parts)}<line class="base" x2="100%" y1="{height}" y2="{height}"/></g>'

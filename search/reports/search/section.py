@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from optuna import Study
 
-_AXIS = 120
+_LETTER, _AXIS = 7, 120
 """Distance of two axes of the parallel coordinates, in pixels."""
 _MOST_BARS, _MOST_TOGETHER, _MOST_SLICES, _MOST_ALONE = 15, 7, 6, 24
 
@@ -138,7 +138,7 @@ def _together(optuna_study: Study, aims: tuple[Objective, ...], found: Importanc
         "do not have the parameter.",
         *_shown(len(names), found),
     )
-    width = _AXIS * (len(names) + len(aims))
+    width = max(_AXIS, _LETTER * max(map(len, names)) + 12) * (1 + len(names))
     yield wide(chart_html(together_chart(optuna_study, names, score)), width=width)
 
 
