@@ -206,3 +206,12 @@ def test_every_second_tick_gives_way_on_a_narrow_page_but_not_that_of_0() -> Non
 
     less = re.findall(r'<g class="less">.*?<text[^>]*>(.*?)</text>', made)
     assert less == ["-3", "-1", "1", "3"]
+
+
+@pytest.mark.parametrize(("at", "anchored"), [(2.0, False), (9.0, True)])
+def test_the_text_of_a_rule_stays_in_the_chart(at: float, anchored: bool) -> None:
+    dots = Dots(name="a", x=[1], y=[1])
+
+    made = chart_html(Chart("Bounds", NUMBERS, NUMBERS, (dots,), (Rule(at=at, text="latency"),), height=100))
+
+    assert ('text-anchor="end" y="10">latency' in made) == anchored

@@ -14,6 +14,10 @@ _WIDE = 1000
 """Width of the coordinate system of lines; they are stretched to the width of the chart."""
 
 
+_LATE = 0.7
+"""Share of the width from which the text of an upright rule is on its left."""
+
+
 class Drawable(Protocol):
     """What the drawing of a mark needs of a fitted chart."""
 
@@ -34,8 +38,9 @@ def rule_svg(rule: Rule, chart: Drawable) -> str:
     """A line across the chart, with its text."""
     dash = " dash" if rule.dash else ""
     if rule.upright:
-        x = percent(chart.x.at(rule.at))
-        ends, place = f'x1="{x}" x2="{x}" y2="{chart.height}"', f'x="{x}" dx="4" y="10"'
+        x, late = percent(chart.x.at(rule.at)), chart.x.at(rule.at) > _LATE
+        beside = 'dx="-4" text-anchor="end"' if late else 'dx="4"'
+        ends, place = f'x1="{x}" x2="{x}" y2="{chart.height}"', f'x="{x}" {beside} y="10"'
     else:
         y = f"{down(chart.y, rule.at, chart.height):.1f}"
         ends, place = f'x2="100%" y1="{y}" y2="{y}"', f'x="100%" y="{y}" dy="-4" text-anchor="end"'
