@@ -167,7 +167,7 @@ def backtest(
     track: bool | None = None,
     folder: str | os.PathLike[str] = ".",
 ) -> BacktestRecord:
-    """Score a model on a table that carries the truth, as ``python -m search backtest`` does, without output.
+    """Score a model on a table that contains the actual values, as ``python -m search backtest`` does, without output.
 
     Args:
         model: Name of a study, directory of an exported model, or ``models:/NAME@alias``.

@@ -287,17 +287,30 @@ def test_none_of_its_five_keys_can_be_left_out(tmp_path: Path, key: str) -> None
 
 
 def test_the_readme_says_how_many_rows_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stated = re.search(r"needs\s+at\s+least\s+(\d+)\s+rows", README)
+    text = " ".join(README.split())
+    stated = re.search(
+        r"needs at least (\d+) rows. With fewer than (\d+) rows .* folds, and .* (\d+) rows contexts", text
+    )
     assert stated
+    least, all_folds, long_contexts = map(int, stated.groups())
     monkeypatch.chdir(tmp_path)
-
-    write_sales(tmp_path, int(stated[1]))
-    assert load_plan("sales").name == "sales"
-
+    write_sales(tmp_path, long_contexts)
     table = pd.read_csv("sales.csv")
-    table[:-1].to_csv("sales.csv", index=False)
+
+    def shortened(rows: int) -> list[str]:
+        """The keys that give way."""
+        table[:rows].to_csv("sales.csv", index=False)
+        return re.findall(r"^([a-z_.]+) is \d+ instead of", "\n".join(load_plan("sales").notes), re.MULTILINE)
+
     with pytest.raises(DataError, match="too few"):
-        load_plan("sales")
+        shortened(least - 1)
+    assert {rows: shortened(rows) for rows in (least, all_folds - 1, all_folds, long_contexts - 1, long_contexts)} == {
+        least: ["splits.folds", "space.context_length"],
+        all_folds - 1: ["splits.folds"],
+        all_folds: ["space.context_length"],
+        long_contexts - 1: ["space.context_length"],
+        long_contexts: [],
+    }
 
 
 def test_the_output_of_a_run_follows_its_marker() -> None:
@@ -345,6 +358,15 @@ def test_every_file_and_folder_that_a_page_names_exists() -> None:
     }
 
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if not name.startswith(("docs/decisions", "benchmarks", "studies/LOG"))]
+)
+def test_lines_of_prose_have_at_most_120_characters(name: str) -> None:
+    lines = FENCE.sub("", (ROOT / name).read_text(encoding="utf-8")).splitlines()
+
+    assert [line for line in lines if len(line) > 120 and not line.startswith(("|", "#"))] == []
 
 
 # --- links ------------------------------------------------------------------------------------------------------------

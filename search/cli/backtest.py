@@ -1,4 +1,4 @@
-"""``search backtest``: scores of a model on a table that carries the truth."""
+"""``search backtest``: scores of a model on a table that contains the actual values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def backtest(
     start: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="DATE", help="First time to score.", show_default="after what the model learned from"
+            "--from",
+            metavar="DATE",
+            help="First time to score.",
+            show_default="after the rows that the model was trained on",
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="HTML page to write.")] = None,
@@ -50,9 +53,9 @@ def backtest(
     encoding: options.Encoding = None,
     columns: options.Columns = None,
 ) -> None:
-    """Score a model on a table that carries the truth, beside baselines that do not look ahead.
+    """Score a model on a table that contains the actual values, beside baselines that do not look ahead.
 
-    Forecasts are made from every step on, each from the rows before it. Shows metrics, coverage of the intervals,
+    Forecasts are made at every step, each from the rows before it. Shows metrics, coverage of the intervals,
     scores by series, by step of the horizon or by class, and the change since the holdout.
 
     Example: python -m search backtest weather --data later.csv --from 2016-01-01

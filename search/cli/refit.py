@@ -39,8 +39,8 @@ def refit(
 ) -> None:
     """Train the model of a study on a longer table, without a search.
 
-    The old model is scored on the rows that came since, which it has never seen, beside the baselines. The new one has
-    the same members and weights; it becomes the challenger or, by the rule of --promote, the champion.
+    The old model is scored on the rows that have arrived since, beside the baselines. The new one has the same members
+    and weights; it becomes the challenger or, by the rule of --promote, the champion.
 
     Example: python -m search refit weather --data later.csv
     """

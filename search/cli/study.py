@@ -45,7 +45,7 @@ def report(
 ) -> None:
     """Write a self-contained HTML report of a study, also while it is running.
 
-    It has the verdict, the leaderboard, the best architecture, the holdout, Optuna's plots and the package versions.
+    It opens with a recommendation whether to use the model; scores, forecasts, the search and the networks follow.
 
     Example: python -m search report weather --output weather.html
     """

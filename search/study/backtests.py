@@ -28,7 +28,7 @@ class BacktestBaseline:
 
 @dataclass(frozen=True)
 class BacktestRecord:
-    """Scores of a model on a table that carries the truth.
+    """Scores of a model on a table that contains the actual values.
 
     Attributes:
         model: What the user named: a study, a directory, ``models:/NAME@alias``.

@@ -45,8 +45,8 @@ class RefitRecord:
         if not self.beaten:
             return ""
         return (
-            "The champion no longer beats the baselines on the rows that came since. Its recipe may have had its time: "
-            "search again on the new table under another name (--set name=...)."
+            "The champion no longer beats the baselines on the rows that have arrived since. The recipe may be "
+            "outdated: search again on the new table under another name (--set name=...)."
         )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Score a trained model on a table that carries the truth, beside baselines that do not look ahead."""
+"""Score a trained model on a table that contains the actual values, beside baselines that do not look ahead."""
 
 from __future__ import annotations
 

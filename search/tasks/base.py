@@ -191,7 +191,7 @@ class Task(ABC, Generic[Data, Split, Model]):
     # Backtest
 
     backtest: Lazy[TaskBacktest]
-    """Scores a model on a table that carries the truth."""
+    """Scores a model on a table that contains the actual values."""
 
     # Describe
 

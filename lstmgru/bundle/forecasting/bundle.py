@@ -197,7 +197,7 @@ class ForecastBundle(ForecastModel):
         return self._run(arrays)[1]
 
     def panel(self, frame: pd.DataFrame, *, source: str = "table") -> SeriesPanel:
-        """The series of a table that carries the truth, for :meth:`forecast_windows`.
+        """The series of a table that contains the actual values, for :meth:`forecast_windows`.
 
         Args:
             frame: A table with the columns of the schema. Other columns are ignored.

@@ -28,7 +28,7 @@ def conforming_panel(
     gaps: GapPolicy = "error",
     source: str,
 ) -> SeriesPanel:
-    """The series of a table that carries the truth, with the channels and codes of a trained model.
+    """The series of a table that contains the actual values, with the channels and codes of a trained model.
 
     Each series ends at its last row with a target value. Names that are unknown to the schema have the code 0.
 
