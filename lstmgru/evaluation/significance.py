@@ -38,6 +38,8 @@ class Interval:
         high: Upper end of the interval.
         p_value: p-value of no difference; 1 with too few data.
         lacking: What there are too few of, such as ``cutoffs``; empty if the interval is finite.
+        blocks: Half of the width of the interval of a t test of the means of eight blocks; ``None``: there are none.
+            It is narrower where few values leave open how strongly they depend on each other.
     """
 
     mean: float
@@ -45,6 +47,7 @@ class Interval:
     high: float
     p_value: float = 1.0
     lacking: str = ""
+    blocks: float | None = None
 
     @classmethod
     def unknown(cls, mean: float, lacking: str) -> Self:
@@ -80,15 +83,16 @@ def paired_interval(difference: Floats, times: Integers, *, overlap: int) -> Int
     if not np.ptp(means):
         return Interval(mean, mean, mean, float(mean == 0))
     test = MeanTest.of(means)
-    half, p_value = test.half_width(LEVEL), test.p_value
+    half, p_value, of_blocks = test.half_width(LEVEL), test.p_value, None
     if count >= _FEWEST_FOR_BLOCKS:
         blocks = _block_means(by_time, _BLOCKS)
         error = float(blocks.std(ddof=1) / np.sqrt(_BLOCKS))
-        half = max(half, _t_quantile(_BLOCKS - 1) * error)
+        of_blocks = _t_quantile(_BLOCKS - 1) * error
+        half = max(half, of_blocks)
         p_value = max(p_value, _t_p_value(mean, error, _BLOCKS - 1))
     if count < _FEW_CUTOFFS and p_value >= LEVEL:
         return Interval.unknown(mean, "cutoffs")
-    return Interval(mean, mean - half, mean + half, p_value)
+    return Interval(mean, mean - half, mean + half, p_value, blocks=of_blocks)
 
 
 def paired_bootstrap(difference: Callable[[Integers], float], units: Integers, lacking: str) -> Interval:

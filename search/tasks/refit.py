@@ -122,7 +122,7 @@ def finalize(
         verdict=verdict,
         beats_baselines=beats,
         intervals=scores.intervals,
-        score_interval=around(scores.metrics[job.data.metric], scores.own(), squared=scores.squared),
+        score_interval=around(scores.metrics[job.data.metric], scores.own(), own=True, squared=scores.squared),
         baseline_intervals=_baseline_intervals(scores),
         notes=(f"the model was exported without ONNX: {problem}",) if problem else (),
         rival=_rival(task, job, scores),

@@ -15,20 +15,25 @@ def best_baseline(metric: str, scores: dict[str, float]) -> str:
     return choose(scores, key=scores.__getitem__)
 
 
-def around(score: float, interval: Interval, *, squared: bool = False) -> tuple[float, float] | None:
-    """An interval, moved to the place of a score.
+def around(score: float, interval: Interval, *, own: bool = False, squared: bool = False) -> tuple[float, float] | None:
+    """An interval to show, around a score: that of eight blocks where there is one.
+
+    The interval of a difference that is not significant reaches to the score that the other method has.
 
     Args:
         score: On the holdout.
-        interval: Of errors, or of a difference of errors; it is symmetric.
+        interval: Of a difference of errors, or of errors; it is symmetric.
+        own: Whether it is that of the errors behind the score.
         squared: Whether it is one of squared errors, and the score is the root of their mean.
 
     Returns:
         Its ends; ``None`` with too few data.
     """
-    half = interval.high - interval.mean
     if interval.lacking:
         return None
+    half = interval.high - interval.mean if interval.blocks is None else interval.blocks
+    if not own and interval.p_value >= LEVEL:
+        half = max(half, abs(interval.mean))
     if squared:
         return math.sqrt(max(0.0, score**2 - half)), math.sqrt(score**2 + half)
     return score - half, score + half

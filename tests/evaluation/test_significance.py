@@ -113,6 +113,14 @@ def test_a_difference_that_the_cutoffs_carry_is_found(count: int, shift: float, 
     assert np.mean([each.low > 0 for each in found]) >= power
 
 
+def test_the_interval_of_blocks_is_that_of_a_t_test_of_eight_means() -> None:
+    difference = np.random.default_rng(3).normal(1.0, 1.0, 160)
+    means = difference.reshape(8, 20).mean(axis=1)
+    low, high = stats.t.interval(0.95, 7, means.mean(), means.std(ddof=1) / np.sqrt(8))
+    assert interval(difference).blocks == pytest.approx((high - low) / 2)
+    assert interval(difference[:20]).blocks is None
+
+
 def test_a_large_difference_is_seen_in_a_few_windows() -> None:
     assert interval(overlapping(np.random.default_rng(0), 18, 3) + 20, 3).low > 0
 

@@ -54,18 +54,23 @@ def test_the_verdict_claims_what_the_interval_allows(
 
 
 @pytest.mark.parametrize(
-    ("interval", "squared", "ends"),
+    ("interval", "own", "squared", "ends"),
     [
-        (Interval(-0.5, -0.7, -0.3), False, (4.8, 5.2)),
-        (Interval(0.0, -9.0, 9.0), True, (4.0, 34**0.5)),
-        (Interval(0.0, -30.0, 30.0), True, (0.0, 55**0.5)),
-        (Interval.unknown(0.1, "cutoffs"), False, None),
+        (Interval(-0.5, -0.7, -0.3, 0.01), False, False, (4.8, 5.2)),
+        (Interval(-0.5, -0.9, -0.1, 0.01, blocks=0.2), False, False, (4.8, 5.2)),
+        (Interval(-0.5, -3.0, 2.0, 0.60, blocks=0.2), False, False, (4.5, 5.5)),  # not significant: to 4.5
+        (Interval(-0.5, -3.0, 2.0, 0.60, blocks=0.9), False, False, (4.1, 5.9)),
+        (Interval(5.0, -3.0, 13.0, 0.20, blocks=0.2), True, False, (4.8, 5.2)),
+        (Interval(0.0, -9.0, 9.0), False, True, (4.0, 34**0.5)),
+        (Interval(0.0, -30.0, 30.0), False, True, (0.0, 55**0.5)),
+        (Interval(9.0, -30.0, 48.0, 0.60, blocks=1.0), False, True, (4.0, 34**0.5)),
+        (Interval.unknown(0.1, "cutoffs"), False, False, None),
     ],
 )
-def test_the_interval_of_a_difference_is_moved_to_a_score(
-    interval: Interval, squared: bool, ends: tuple[float, float] | None
+def test_an_interval_is_shown_around_a_score(
+    interval: Interval, own: bool, squared: bool, ends: tuple[float, float] | None
 ) -> None:
-    assert around(5.0, interval, squared=squared) == (ends if ends is None else pytest.approx(ends))
+    assert around(5.0, interval, own=own, squared=squared) == (ends if ends is None else pytest.approx(ends))
 
 
 def test_intervals_of_scores_come_back_from_the_journal() -> None:
