@@ -93,7 +93,7 @@ def test_the_time_that_is_spent_is_stored_while_the_search_runs(
     """A process that is killed cannot store it at the end."""
     monkeypatch.setattr("search.run.driver._NOTE_SECONDS", -1.0)
     store = drive(tmp_path, *RANDOM, "search.trials=1", timeout=1e6, spent=500.0)
-    assert store.get("elapsed") > 500
+    assert store.get("elapsed", 0.0) >= 500
 
 
 # --- out-of-fold outputs ----------------------------------------------------------------------------------------------
