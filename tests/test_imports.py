@@ -274,7 +274,7 @@ def test_a_wheel_holds_every_module_the_portfolio_and_the_studies(tmp_path: Path
     [wheel] = tmp_path.glob("*.whl")
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
 
-    suffixes = (".py", ".json")
+    suffixes = (".py", ".json", ".css", ".js")
     modules = {
         str(path.relative_to(ROOT)) for name in ROWS for path in (ROOT / name).rglob("*") if path.suffix in suffixes
     }

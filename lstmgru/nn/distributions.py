@@ -112,8 +112,9 @@ class NegativeBinomial(Distribution):
         in_counts = self._in_counts(scale)
         mean, dispersion = self._moments(outputs, in_counts)
         cumulative = self._cumulative(mean, dispersion)
-        variance = mean + dispersion * mean.square()
-        shape, spread = mean.square() / variance, variance / mean
+        square = mean * mean
+        variance = mean + dispersion * square
+        shape, spread = square / variance, variance / mean
         quantiles = []
         for probability, normal in zip(self._probabilities, self._normal, strict=True):
             exact = (cumulative < probability).to(mean.dtype).sum(dim=-1, keepdim=True)

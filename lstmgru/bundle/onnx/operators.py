@@ -21,6 +21,7 @@ UNARY = {
     "aten.log.default": "Log",
     "aten.logical_not.default": "Not",
     "aten.neg.default": "Neg",
+    "aten.reciprocal.default": "Reciprocal",
     "aten.relu.default": "Relu",
     "aten.sigmoid.default": "Sigmoid",
     "aten.sqrt.default": "Sqrt",
