@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from search.errors import SearchError
@@ -58,12 +59,11 @@ def import_ray() -> ModuleType:
     # Ray ends a process whose cluster has been away for a minute; the study ends first, and in order.
     os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", str(round(10 * _HEAD_SECONDS)))
     try:
-        import ray
+        return import_module("ray")
     except ImportError as error:
         raise SearchError(
             "search.executor is ray, but the package ray is not installed; run pip install 'lstmgru-search[ray]'"
         ) from error
-    return ray  # type: ignore[no-any-return]
 
 
 def check_cluster(cluster: Cluster) -> None:
