@@ -7,6 +7,8 @@ always waits for messages, so that every report travels as soon as it exists, an
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,6 +40,9 @@ class RayExecutor:
         self._settings, self._cluster = settings, settings.cluster or Cluster()
         self._ray = import_ray()
         self._data = ObjectStore(self._ray)
+        self._environment = dict(_ONE_THREAD)
+        if self._cluster.address is None:  # what can be imported here can be imported by the actors
+            self._environment["PYTHONPATH"] = os.pathsep.join(sys.path)
         self._head: Head
         self._connected = False
         self._workers: list[_Actor] = []
@@ -185,7 +190,7 @@ class RayExecutor:
             num_gpus=share,
             max_concurrency=3,  # the job, the wait for its reports, and a request to stop
             max_restarts=0,
-            runtime_env={"env_vars": _ONE_THREAD},
+            runtime_env={"env_vars": self._environment},
         )
         handle = remote.remote(self._settings.warm_up, 0.9 * share if 0 < share < 1 else None)
         return _Actor(handle, starting=handle.versions.remote())
