@@ -125,12 +125,16 @@ def _is_own_file(path: Path) -> bool:
 
 
 def _remove_folder(path: Path, owner: int | None = None) -> None:
-    """Remove the files of a folder that are ours, the marker last, and the folder if it is empty then."""
-    if owner in (None, os.getpid()):
-        with suppress(OSError):
-            for file in sorted(filter(_is_own_file, path.iterdir()), key=lambda file: file.name == _MARKER):
-                if file.name == _LIBRARIES:
-                    shutil.rmtree(file, ignore_errors=True)
-                else:
-                    file.unlink()
-            path.rmdir()
+    """Remove the files of a folder that are ours, the marker last, and the folder if it is empty then.
+
+    A folder in which a library still writes keeps its marker, so that a later process removes it.
+    """
+    if owner not in (None, os.getpid()):
+        return
+    with suppress(OSError):
+        shutil.rmtree(path / _LIBRARIES, ignore_errors=True)
+        if (path / _LIBRARIES).exists():
+            shutil.rmtree(path / _LIBRARIES)  # what was created meanwhile
+        for file in sorted(filter(_is_own_file, path.iterdir()), key=lambda file: file.name == _MARKER):
+            file.unlink()
+        path.rmdir()

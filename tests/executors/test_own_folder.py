@@ -163,3 +163,22 @@ def test_a_file_that_appears_meanwhile_keeps_its_folder(temporary: Path) -> None
     with_a_file(temporary / "lstmgru-search-left")
     folders._remove_folder(temporary / "lstmgru-search-left")
     assert os.listdir(temporary / "lstmgru-search-left") == ["thesis.tex"]
+
+
+def test_a_folder_in_which_a_library_still_writes_is_left_to_a_later_process(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = temporary / "lstmgru-search-left"
+    marked(folder)
+    (folder / folders._LIBRARIES).mkdir()
+
+    def write_on(path: Path, *, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise OSError(f"{path} is not empty")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folders.shutil, "rmtree", write_on)
+        folders._remove_folder(folder)
+    assert folders._is_ours(folder)
+    folders._remove_folder(folder)
+    assert not folder.exists()
