@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 import pytest
-from helpers.executors import NEEDS_RAY, Watcher, end, no_warm_up
+from helpers.executors import NEEDS_RAY, Watcher, end, no_warm_up, skip_without_ray
 
 from search.errors import WorkersCannotStart
 from search.executors import EXECUTORS, RAY, ExecutorEntry, executor_name, make_executor
@@ -86,6 +86,8 @@ def executor(request: pytest.FixtureRequest, modules: tuple[str, ...]) -> Iterat
     """Every kind of executor, for what all of them have in common."""
     if request.param == RAY and modules:
         pytest.skip("Ray starts its processes in its own way")
+    if request.param == RAY:
+        skip_without_ray()
     with make_executor(request.param, WorkerSettings(no_warm_up, preload=modules)) as chosen:
         yield chosen
 

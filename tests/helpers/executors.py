@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,9 +14,32 @@ import pytest
 
 from search.executors.base import Executor, Outcome
 
+_PROBE = """
+import ray
+ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+assert ray.get(ray.remote(lambda: 7).remote(), timeout=60) == 7
+"""
 NEEDS_RAY = pytest.mark.skipif(
     find_spec("ray") is None and "REQUIRE_RAY" not in os.environ, reason="the package ray is not installed (extra ray)"
 )
+
+
+@cache
+def ray_problem() -> str | None:
+    """Why Ray cannot run on this machine, where it may lack shared memory or an address of its own."""
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+    command = [sys.executable, "-c", _PROBE]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    except subprocess.TimeoutExpired:
+        return "it did not run a task in 120 s"
+    return None if done.returncode == 0 else next(iter(done.stderr.strip().splitlines()[-1:]), "no message")
+
+
+def skip_without_ray() -> None:
+    """Skip a test on a machine where Ray cannot run, unless ``REQUIRE_RAY`` is set."""
+    if "REQUIRE_RAY" not in os.environ and (problem := ray_problem()) is not None:
+        pytest.skip(f"Ray cannot run on this machine: {problem}")
 
 
 class Watcher:

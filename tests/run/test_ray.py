@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
-from helpers.executors import NEEDS_RAY
+from helpers.executors import NEEDS_RAY, skip_without_ray
 from helpers.studies import TINY, search, shown, start, write_study
 
 pytestmark = [pytest.mark.slow, NEEDS_RAY]
@@ -26,6 +26,7 @@ UNTRACKED = ("--set", "tracking.enabled=false", "--set", "search.pruner=none")
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A head node without room for trials."""
+    skip_without_ray()
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     from ray.cluster_utils import Cluster
 
@@ -119,6 +120,7 @@ def test_a_cluster_that_is_gone_ends_the_study_with_one_error_and_it_resumes_els
 
 
 def test_scores_are_those_of_this_process(tmp_path: Path) -> None:
+    skip_without_ray()
     scores = []
     for name in ("in_process", "ray"):
         (tmp_path / name).mkdir()
