@@ -16,7 +16,7 @@ from search.tracking.base import NullTracker
 
 if TYPE_CHECKING:
     from search.compare.store import FamilyStore
-    from search.executors.base import Executor, Job, Outcome
+    from search.executors.base import Executor, Failure, Job, Outcome
     from search.study.records import TrialRecord
 
 _STRIDE = 10_000_000
@@ -82,7 +82,7 @@ class FamilySearch(JobSource):
         self._driver(outcome.key).on_outcome(replace(outcome, key=outcome.key % _STRIDE))
         self._note_time()
 
-    def on_lost(self, job: Job) -> Job | None:
+    def on_lost(self, job: Job, failure: Failure) -> Job | None:
         """A trial goes back into the queue of its family."""
         self.on_interrupted(job.key)
         return None

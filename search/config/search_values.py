@@ -105,6 +105,11 @@ def _executor(value: Any) -> Any:
         if name in ("kind", "address"):
             if not isinstance(content, str):
                 raise ValueError(f"must have a text as {name}, like {form}, but got {shown(content)}")
+            if content.startswith("ray://"):
+                raise ValueError(
+                    f"has the address {shown(content)} of a Ray client, from which no search can run; run it on a "
+                    "machine of the cluster with the address auto or host:port"
+                )
         elif isinstance(content, bool) or not isinstance(content, int | float) or not 0 <= content <= MOST_JOBS:
             raise ValueError(f"must have a number from 0 as {name} but got {shown(content)}")
     return dict(value)

@@ -15,6 +15,10 @@ INTERRUPTED = "interrupted"
 """The stop reason of a job that will be run again from its beginning."""
 TIME_IS_UP = "the time budget ended"
 """The stop reason of a job that the study has no time for."""
+STOP_SECONDS = 5.0
+"""How long a job may take to stop when it is asked to; then its worker is killed."""
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Environment variables that are 1 in workers, before anything is imported."""
 
 
 class JobContext(Protocol):
@@ -69,6 +73,11 @@ class Failure:
     details: str = ""
     died: bool = False
     lost: bool = False
+
+
+def did_not_stop(reason: str | None, seconds: float) -> Failure:
+    """The failure of a job whose worker was killed because it ignored the request to stop for so many seconds."""
+    return Failure(f"{reason}, and the job did not stop within {seconds:g} s: its worker was killed")
 
 
 @dataclass(frozen=True)

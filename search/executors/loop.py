@@ -40,9 +40,9 @@ class JobSource(ABC):
         """Return the job to run after the worker of a job with ``retries`` left died, if any."""
         return job
 
-    def on_lost(self, job: Job) -> Job | None:
+    def on_lost(self, job: Job, failure: Failure) -> Job | None:
         """Return the job to run again after the machine of its worker is gone, if any."""
-        return job
+        return self.on_retry(job, failure)
 
     def on_interrupted(self, key: int) -> None:
         """A job did not finish before the loop stopped: its worker died, or the grace period is over."""
@@ -123,7 +123,7 @@ class _Loop:
         if failure is not None and failure.died and self._source.stopping():
             self._source.on_interrupted(job.key)
         elif failure is not None and failure.lost:
-            if (again := self._source.on_lost(job)) is not None:
+            if (again := self._source.on_lost(job, failure)) is not None:
                 self._retries[again.key] = retries
                 self._waiting.append(again)
         elif failure is not None and failure.died and retries < job.retries:

@@ -23,16 +23,22 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Self
 
 from search.errors import WorkersCannotStart
-from search.executors.base import Failure, Job, JobCallback, Outcome, WorkerSettings
+from search.executors.base import (
+    STOP_SECONDS,
+    THREAD_VARIABLES,
+    Failure,
+    Job,
+    JobCallback,
+    Outcome,
+    WorkerSettings,
+    did_not_stop,
+)
 from search.executors.interruption import signals_blocked
 from search.executors.own_folder import keep_sockets_here
 from search.executors.sharing import SharedFiles
 from search.executors.worker import READY, STOP, Parcel, worker_main
 
 _MOST_FAILED_STARTS = 3
-STOP_SECONDS = 5.0
-"""How long a job may take to stop when it is asked to; then its worker is killed."""
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass
@@ -167,8 +173,8 @@ class ProcessExecutor:
 
     def _spawn(self) -> _Worker:
         here, there = self._context.Pipe()
-        before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
+        before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
         try:
             # A forked process has the environment of the time when its server was started.
             arguments = (there, self._settings.warm_up, dict(os.environ), self._settings.gpu_share)
@@ -247,7 +253,7 @@ def _end(workers: list[_Worker]) -> None:
 def _failure(worker: _Worker) -> Failure:
     """Why the job of a worker that died has failed."""
     if worker.stop is not None and time.monotonic() - worker.asked > STOP_SECONDS:
-        return Failure(f"{worker.stop}, and the job did not stop within {STOP_SECONDS:g} s: its worker was killed")
+        return did_not_stop(worker.stop, STOP_SECONDS)
     return Failure(_death(worker.process.exitcode), died=True)
 
 

@@ -15,17 +15,24 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from search.errors import WorkersCannotStart
-from search.executors.base import Cluster, Failure, Job, JobCallback, Outcome, WorkerSettings
-from search.executors.ray_connection import Head, cluster_errors, connect, first_line, import_ray, is_there, own_signals
+from search.executors.base import (
+    STOP_SECONDS,
+    THREAD_VARIABLES,
+    Cluster,
+    Failure,
+    Job,
+    JobCallback,
+    Outcome,
+    WorkerSettings,
+    did_not_stop,
+)
+from search.executors.ray_connection import Head, cause_of, cluster_errors, connect, import_ray, is_there, own_signals
 from search.executors.ray_worker import PACKAGE, ObjectStore, RayWorker, Versions
 
-STOP_SECONDS = 5.0
-"""How long a job may take to stop when it is asked to; then its actor is killed."""
 _REPORT_SECONDS = 10.0
 """How long one call waits for reports."""
 _MOST_WORKERS = 1024
 _MOST_FAILED_STARTS = 3
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 class RayExecutor:
@@ -40,10 +47,10 @@ class RayExecutor:
         self._settings, self._cluster = settings, settings.cluster or Cluster()
         self._ray = import_ray()
         self._data = ObjectStore(self._ray)
-        self._environment = dict(_ONE_THREAD)
+        self._environment = dict.fromkeys(THREAD_VARIABLES, "1")
         if self._cluster.address is None:  # what can be imported here can be imported by the actors
             self._environment["PYTHONPATH"] = os.pathsep.join(sys.path)
-        self._head: Head
+        self._head: Head | None = None
         self._connected = False
         self._workers: list[_Actor] = []
         self._most = _MOST_WORKERS if self._cluster.follow else settings.jobs
@@ -69,11 +76,12 @@ class RayExecutor:
         return self._data
 
     def submit(self, job: Job) -> None:
-        """Give the job to a free actor."""
+        """Give the job to a free actor; one that the cluster has no room for yet begins it when it is ready."""
         idle = [worker for worker in self._workers if worker.job is None]
         worker = next((worker for worker in idle if worker.ready), idle[0])
         worker.job, worker.stop = job, None
-        worker.run = worker.handle.run.remote(job)
+        if worker.ready:
+            worker.begin()
         self._grow()
 
     def scale_down(self, jobs: int) -> None:
@@ -90,28 +98,24 @@ class RayExecutor:
             WorkersCannotStart: Actors die before they are ready, or have another version of Python or of this package.
             SearchError: The cluster is gone.
         """
-        self._send_stops(callback)
+        outcomes = self._send_stops(callback)
         pending = {ref: worker for worker in self._workers for ref in worker.refs()}
-        if not pending:
-            time.sleep(min(timeout, 0.05))
-            return []
-        outcomes: list[Outcome] = []
+        assert self._head is not None  # since it was entered
         self._head.check()
         with cluster_errors(self._ray):
-            self._ray.wait(list(pending), num_returns=1, timeout=timeout)
+            self._ray.wait(list(pending), num_returns=1, timeout=0 if outcomes else timeout)
             done, _ = self._ray.wait(list(pending), num_returns=len(pending), timeout=0)
             for ref in done:
                 if ref in pending[ref].refs():  # it may have been replaced meanwhile
                     outcomes.extend(self._receive(pending[ref], ref, callback))
-        self._send_stops(callback)
-        return outcomes
+        return outcomes + self._send_stops(callback)
 
     def _receive(self, worker: _Actor, ref: Any, callback: JobCallback) -> list[Outcome]:
         try:
             value = self._ray.get(ref)
-        except self._ray.exceptions.RayActorError as error:
-            return self._replace(worker, error)
-        except self._ray.exceptions.RayError as error:  # the data, or a result, are lost with their node
+        except self._ray.exceptions.RayTaskError as error:  # the actor cannot read the job
+            return self._failed(worker, error)
+        except self._ray.exceptions.RayError as error:  # the actor, the data, or a result are lost
             return self._replace(worker, error)
         if ref is worker.starting:
             self._began(worker, value)
@@ -140,6 +144,13 @@ class RayExecutor:
                 f"the node {versions.node} has Python {versions.python} and {PACKAGE} {versions.package}, but this "
                 f"process has Python {own.python} and {PACKAGE} {own.package}; install the same versions on every node"
             )
+        if worker.job is not None:
+            worker.begin()
+
+    def _failed(self, worker: _Actor, error: Exception) -> list[Outcome]:
+        assert worker.job is not None  # only the call that runs it raises
+        job, worker.job, worker.run = worker.job, None, None
+        return [Outcome(job.key, failure=Failure(cause_of(error), str(error)))]
 
     def _replace(self, worker: _Actor, error: Exception) -> list[Outcome]:
         """Request another actor for one that is lost; its job, if any, failed."""
@@ -147,32 +158,41 @@ class RayExecutor:
         if self._failed_starts > _MOST_FAILED_STARTS:
             raise WorkersCannotStart(
                 f"{self._failed_starts} Ray actors in a row were lost before they could run a trial: "
-                f"{first_line(error)}; run with --executor in_process to see whether the study itself works"
+                f"{cause_of(error)}; run with --executor in_process to see whether the study itself works"
             ) from error
-        outcomes = [] if worker.job is None else [Outcome(worker.job.key, failure=self._failure(worker, error))]
+        job, failure = worker.job, self._failure(worker, error) if worker.ready else None
         self._end(worker)
         self._grow()
-        return outcomes
+        if job is not None and failure is None:  # it was not begun
+            self.submit(job)
+        return [] if job is None or failure is None else [Outcome(job.key, failure=failure)]
 
     def _failure(self, worker: _Actor, error: Exception) -> Failure:
         if worker.killed:
-            return Failure(f"{worker.stop}, and the job did not stop within {STOP_SECONDS:g} s: its worker was killed")
-        reason = f"the Ray actor was lost: {first_line(error)}"
+            return did_not_stop(worker.stop, STOP_SECONDS)
+        reason = f"the Ray actor was lost: {cause_of(error)}"
         return Failure(reason, died=True, lost=worker.node is not None and not is_there(self._ray, worker.node))
 
-    def _send_stops(self, callback: JobCallback) -> None:
+    def _send_stops(self, callback: JobCallback) -> list[Outcome]:
+        """Ask jobs to stop; returns those that no actor has begun."""
+        outcomes: list[Outcome] = []
         for worker in self._workers:
             if worker.job is None or worker.killed:
                 continue
             if worker.stop is not None:
                 if time.monotonic() - worker.asked > STOP_SECONDS:
-                    worker.killed = worker.ready
+                    worker.killed = True
                     self._ray.kill(worker.handle)
                 continue
             reason = callback.stop_reason(worker.job.key)
-            if reason is not None:
+            if reason is not None and not worker.ready:
+                failure = Failure(f"{reason}, and the cluster had no room for it", died=True, lost=True)
+                outcomes.append(Outcome(worker.job.key, failure=failure))
+                worker.job = None
+            elif reason is not None:
                 worker.stop, worker.asked = reason, time.monotonic()
                 worker.handle.stop.remote(worker.job.key, reason)
+        return outcomes
 
     def _grow(self) -> None:
         """Request the actors that are missing."""
@@ -243,6 +263,9 @@ class _Actor:
     @property
     def ready(self) -> bool:
         return self.starting is None
+
+    def begin(self) -> None:
+        self.run = self.handle.run.remote(self.job)
 
     def refs(self) -> list[Any]:
         if not self.ready:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import socket
 import time
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _HEAD_SECONDS = 60.0
 """How long the head of the cluster may be away."""
 _CHECK_SECONDS = 5.0
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Head:
@@ -98,7 +100,7 @@ def connect(ray: ModuleType, cluster: Cluster, jobs: int) -> None:
             ray.init(address=address, **options)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise SearchError(
-            f"search.executor: no Ray cluster can be used at {address!r}: {first_line(error)}; start one with "
+            f"search.executor: no Ray cluster can be used at {address!r}: {cause_of(error)}; start one with "
             "ray start --head, or leave the address out to start one on this machine"
         ) from error
 
@@ -106,8 +108,8 @@ def connect(ray: ModuleType, cluster: Cluster, jobs: int) -> None:
 @contextmanager
 def own_signals() -> Iterator[None]:
     """Keep this program's signal handlers, which Ray replaces when it starts."""
+    before = {signum: signal.getsignal(signum) for signum in STOP_SIGNALS}
     try:
-        before = {signum: signal.getsignal(signum) for signum in STOP_SIGNALS}
         yield
     finally:
         with suppress(ValueError):  # only the main thread may set them
@@ -121,7 +123,7 @@ def cluster_errors(ray: ModuleType) -> Iterator[None]:
     try:
         yield
     except (ConnectionError, ray.exceptions.RaySystemError) as error:
-        raise _gone(first_line(error)) from error
+        raise _gone(cause_of(error)) from error
 
 
 def _gone(reason: str) -> SearchError:
@@ -137,7 +139,7 @@ def _knock(address: str) -> None:
     Raises:
         OSError: Nothing listens there.
     """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CHECK_SECONDS).close()
 
@@ -154,8 +156,10 @@ def is_there(ray: ModuleType, node_id: str) -> bool:
     return True
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an error of Ray, which may have dozens."""
+def cause_of(error: BaseException) -> str:
+    """The line of an error of Ray that says what happened: the first, or the last of a traceback from an actor."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    lines = [line.strip() for line in _COLORS.sub("", text).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    return lines[-1 if any("ray::" in line for line in lines) else 0].rstrip(".")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.errors import SearchError
 from search.executors.base import Job, Outcome, run_job
-from search.executors.sharing import give_back_memory, offload
+from search.executors.sharing import give_back_memory, keep_latest, offload
 from search.executors.worker import limit_gpu_memory
 
 if TYPE_CHECKING:
@@ -137,15 +137,8 @@ class StoredValue:
         return _fetch, (self._reference,)
 
 
-_latest: tuple[str, Any] | None = None
-
-
 def _fetch(reference: Any) -> Any:
-    """The value; a process keeps the latest one as a single object, which can cache what it derives."""
-    global _latest  # noqa: PLW0603  # a cache
+    """The value in the object store."""
     import ray
 
-    if _latest is None or _latest[0] != reference.hex():
-        _latest = None
-        _latest = (reference.hex(), ray.get(reference))
-    return _latest[1]
+    return keep_latest(reference.hex(), lambda: ray.get(reference))

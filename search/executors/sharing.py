@@ -16,6 +16,7 @@ import pickle
 import sys
 import tempfile
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -102,19 +103,28 @@ def offload(value: object) -> None:
 
 
 _offloaded: dict[int, Shared[Any]] = {}
-_latest: tuple[Path, Any] | None = None
+_latest: tuple[object, Any] | None = None
+
+
+def keep_latest(key: object, read: Callable[[], Any]) -> Any:
+    """A value that jobs share; a process keeps the latest one as a single object, which can cache what it derives.
+
+    Only the latest: a process that moves on to other data no longer needs the data before.
+
+    Args:
+        key: What identifies the value.
+        read: Reads it.
+    """
+    global _latest  # noqa: PLW0603  # a cache
+    if _latest is None or _latest[0] != key:
+        _latest = None  # frees it before the next one is read
+        _latest = (key, read())
+    return _latest[1]
 
 
 def _load(path: Path) -> Any:
-    """The value in a file; a process keeps the latest one as a single object, which can cache what it derives.
-
-    Only the latest: a process that moves on to other data no longer needs the data before.
-    """
-    global _latest  # noqa: PLW0603  # a cache
-    if _latest is None or _latest[0] != path:
-        _latest = None  # frees it before the next one is read
-        _latest = (path, _read(path))
-    return _latest[1]
+    """The value in a file."""
+    return keep_latest(path, lambda: _read(path))
 
 
 class _Pickler(pickle.Pickler):

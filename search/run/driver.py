@@ -125,11 +125,11 @@ class Driver(JobSource):
         self._listener.on_message(FAILED.format(failure.reason))
         return job
 
-    def on_lost(self, job: Job) -> Job | None:
+    def on_lost(self, job: Job, failure: Failure) -> Job | None:
         """A trial goes back into the queue, however often; the baselines are scored again."""
         if job.key < 0:
-            return job
-        self._listener.on_message(f"trial {job.key}: the machine of its worker is gone; it waits for another")
+            return self.on_retry(job, failure)
+        self._listener.on_message(f"trial {job.key}: {failure.reason}; it goes back into the queue")
         self.on_interrupted(job.key)
         return None
 

@@ -51,6 +51,7 @@ def decide(rule: Promotion, metric: str, score: float, rival: Rival | None, more
     Returns:
         The decision; the reason names both scores and the result of the paired test.
     """
+    roles = {True: "champion", False: "challenger"}
     said = f"it has learned from {more}, too few to compare it with the champion"
     worse = False
     if rival is not None:
@@ -67,11 +68,8 @@ def decide(rule: Promotion, metric: str, score: float, rival: Rival | None, more
             f"{rival.score:.4g}: {how}"
         )
     if rule != "if-better":
-        return Decision(rule == "always", f"The new model is {_ROLES[rule == 'always']} (--promote {rule}): {said}.")
-    return Decision(not worse, f"The new model is {_ROLES[not worse]}: {said}.")
-
-
-_ROLES = {True: "champion", False: "challenger"}
+        return Decision(rule == "always", f"The new model is {roles[rule == 'always']} (--promote {rule}): {said}.")
+    return Decision(not worse, f"The new model is {roles[not worse]}: {said}.")
 
 
 def promote(paths: StudyPaths, champion: Path) -> None:

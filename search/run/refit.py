@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -188,7 +186,6 @@ class _Refit:
             for number in weights
             if isinstance(number, int)
         }
-        interrupted: Callable[[], bool] = lambda: self._stop.interrupted  # noqa: E731  # one function for three
         quick = [name for name in baseline_groups(self._data)[0] if name in self._record.baselines]
         trainings = [Training(each, _BEFORE) for each in [*weights, *quick]]
         trainings += [Training(each, EVERYTHING) for each in weights]
@@ -202,10 +199,10 @@ class _Refit:
             baseline_seconds=baseline_seconds(None),
             budget=Budget(None, trials=None),
             listener=self._listener,
-            interrupted=interrupted,
+            interrupted=self._interrupted,
         )
         run_jobs(executor, refits)
-        if interrupted():
+        if self._interrupted():
             return None
         members = [
             Member(each, weight, recipe=recipes[each] if isinstance(each, int) else None)
@@ -232,8 +229,8 @@ class _Refit:
             rival=place if compared else None,
             known_calibration=(None if calibration is None else calibration.to_dict(),),
         )
-        single = SingleJob(executor, self._listener, interrupted)
-        outcome = single.run("the export", finalize, partial(lambda: (self._task, single.share(job))))
+        single = SingleJob(executor, self._listener, self._interrupted)
+        outcome = single.run("the export", finalize, lambda: (self._task, single.share(job)))
         if outcome is None:
             return None
         if outcome.failure is not None:
@@ -242,6 +239,9 @@ class _Refit:
         for note in result.notes:
             self._listener.on_message(note)
         return result
+
+    def _interrupted(self) -> bool:
+        return self._stop.interrupted
 
     def _weights(self) -> dict[Candidate, float]:
         """The members of the study's model and their weights, the largest first."""

@@ -159,16 +159,17 @@ def backtest(
             "vary; add rows"
         )
     baselines, kept = _baselines(task, bundle, part, calibrations or {})
+    ranked = {name: each.score for name, each in baselines.items() if each.score is not None}
     verdict, beats, best = "", None, None
-    if kept:
-        best = best_baseline(metric, {name: float(baselines[name].score or 0.0) for name in kept})
+    if ranked:
+        best = best_baseline(metric, ranked)
         verdict, beats = judge(
             metric,
             scores[metric],
             best,
-            float(baselines[best].score or 0.0),
+            ranked[best],
             task.difference(part, outputs, kept[best]),
-            choices=len(kept),
+            choices=len(ranked),
             called=called,
             where=SCORED,
         )

@@ -116,8 +116,9 @@ class Source(JobSource):
         (1, 1, [DIED, DIED], [("retry", 0), (DIED.reason, 0)]),
         (1, 2, [DIED, DIED, "a"], [("retry", 0), ("retry", 0), ("a", 0)]),
         (2, 1, [DIED, "a", DIED, "b"], [("retry", 0), ("a", 0), ("retry", 1), ("b", 1)]),  # each job has its own count
-        (1, 0, [LOST, LOST, "a"], [("a", 0)]),  # however often: that is not its fault
-        (1, 1, [LOST, DIED, LOST, "a"], [("retry", 0), ("a", 0)]),
+        (1, 0, [LOST, LOST, "a"], [("retry", 0), ("retry", 0), ("a", 0)]),  # however often: that is not its fault
+        (1, 1, [LOST, DIED, LOST, "a"], [("retry", 0), ("retry", 0), ("retry", 0), ("a", 0)]),
+        (1, 1, [LOST, DIED, DIED], [("retry", 0), ("retry", 0), (DIED.reason, 0)]),
         (1, 1, [DIED, RAISED], [("retry", 0), (RAISED.reason, 0)]),
     ],
 )

@@ -137,10 +137,6 @@ def test_scores_are_those_of_this_process(tmp_path: Path) -> None:
     [
         (("--address", "127.0.0.1:1"), "no Ray cluster can be used at '127.0.0.1:1': Connection refused"),
         (("--address", "somewhere"), "no Ray cluster can be used at 'somewhere'"),
-        (("--executor", "processes", "--address", "auto"), "--address is for --executor ray"),
-        (("--executor", "rai"), "must be one of auto, in_process, processes, ray but got 'rai'; did you mean 'ray'?"),
-        (("--set", "search.executor={kind: ray, adress: auto}"), "did you mean 'address'?"),
-        (("--set", "search.executor={kind: ray, cpus_per_trial: many}"), "must have a number from 0 as cpus_per_trial"),
     ],
 )
 def test_mistakes_are_one_line_and_nothing_is_lost(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:

@@ -1,0 +1,84 @@
+"""What is special about actors of Ray: no room for them, jobs that they cannot read, and actors that cannot start."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from helpers.executors import NEEDS_RAY, Watcher, end, no_warm_up, skip_without_ray
+
+from search.errors import WorkersCannotStart
+from search.executors.base import Cluster, Job, JobContext, WorkerSettings
+from search.executors.ray_cluster import RayExecutor
+
+pytestmark = [pytest.mark.slow, NEEDS_RAY]
+
+
+@pytest.fixture(autouse=True)
+def _ray_runs() -> None:
+    skip_without_ray()
+
+
+def nothing(*_: Any) -> None:
+    return
+
+
+def sleep(context: JobContext) -> None:
+    context.report("asleep")
+    time.sleep(60)
+
+
+def refuse() -> None:
+    raise ValueError("is not for actors")
+
+
+class Unreadable:
+    """Pickles, and raises where it is read."""
+
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        return refuse, ()
+
+
+def test_a_job_that_the_cluster_has_no_room_for_is_given_back_when_it_should_stop() -> None:
+    watcher = Watcher()
+    watcher.stop_after[0] = 0
+    with RayExecutor(WorkerSettings(no_warm_up, cluster=Cluster(gpus_per_trial=64))) as executor:
+        executor.submit(Job(0, nothing))
+        assert executor.free == 0
+        (outcome,) = end(executor, watcher)
+        assert outcome.failure is not None
+        assert (outcome.failure.reason, outcome.failure.lost) == ("enough, and the cluster had no room for it", True)
+        assert executor.free == 1
+
+
+def test_a_job_that_cannot_be_read_fails_and_its_actor_goes_on() -> None:
+    with RayExecutor(WorkerSettings(no_warm_up)) as executor:
+        executor.submit(Job(0, nothing, (Unreadable(),)))
+        failure = end(executor, Watcher(), seconds=60)[0].failure
+        assert failure is not None
+        assert not failure.died
+        assert "is not for actors" in failure.reason
+        executor.submit(Job(1, nothing))
+        assert end(executor, Watcher(), seconds=60)[0].failure is None
+
+
+def test_a_job_that_does_not_stop_is_ended_with_its_actor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.executors.ray_cluster.STOP_SECONDS", 0.3)
+    watcher = Watcher()
+    watcher.stop_after[0] = 1
+    with RayExecutor(WorkerSettings(no_warm_up)) as executor:
+        executor.submit(Job(0, sleep))
+        failure = end(executor, watcher, seconds=60)[0].failure
+        assert failure is not None
+        assert failure.reason == "enough, and the job did not stop within 0.3 s: its worker was killed"
+        assert not failure.died
+        executor.submit(Job(1, nothing))
+        assert end(executor, Watcher(), seconds=60)[0].failure is None
+
+
+def test_actors_that_cannot_start_say_why() -> None:
+    with RayExecutor(WorkerSettings(refuse)) as executor:
+        executor.submit(Job(0, nothing))
+        with pytest.raises(WorkersCannotStart, match="before they could run a trial: ValueError: is not for actors"):
+            end(executor, Watcher(), seconds=120)
