@@ -27,8 +27,8 @@ _ROOM, _EDGE = 0.35, 0.1
 """Room beside the scores as a share of their range, and beyond the best possible score as a share of that."""
 _PAIRED = (
     "Lines are 95 % intervals: of the model that of its score, of a baseline that of its difference from the model, "
-    "from the spread over eight stretches of the holdout where it is long enough. A baseline whose line does not reach "
-    "the dashed line differs significantly. Lines that reach an end of the axis go on."
+    "from eight consecutive blocks of the holdout where it is long enough. A baseline whose line does not reach the "
+    "dashed line differs significantly. Lines that reach an end of the axis go on."
 )
 
 

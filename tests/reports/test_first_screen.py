@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from helpers.report_study import Made, make_label_store, make_store
 
+from lstmgru.evaluation.significance import Interval
 from search.reports.architecture import members_chart
 from search.reports.charts.marks import Boxes, Dots
 from search.reports.first_screen import badge, score_title, standing_chart, standing_html, tiles, use_html
 from search.study.blends import BlendMember, BlendRecord
 from search.study.records import BaselineRecord, HoldoutRecord, IntervalRecord, StudyRecord
+from search.tasks.verdict import judge
 
 BASELINES = {"naive": BaselineRecord(3.4, 3.0), "linear": BaselineRecord(2.9, 2.6), "theta": BaselineRecord(3.0)}
 
@@ -25,6 +27,12 @@ def study_of(folder: Path, *, verdict: str = "It wins.", beats: bool = False, **
     found = HoldoutRecord(0, 2.5, {"mae": 2.5}, verdict, beats, (IntervalRecord(0.8, 0.826, 8.84),))
     holdout = dataclasses.replace(found, score_interval=(2.1, 2.9), baseline_intervals={"linear": (2.55, 2.65)})
     return dataclasses.replace(store.record(), **{"holdout": holdout, "baselines": BASELINES, **changes})
+
+
+def verdict_of(score: float, interval: Interval) -> dict[str, Any]:
+    """The verdict of a study on a score beside 2.5, as it is written."""
+    sentence, beats = judge("mae", score, "seasonal_naive", 2.5, interval, choices=1)
+    return {"verdict": sentence, "beats": beats}
 
 
 def blend(*members: BlendMember) -> BlendRecord:
@@ -42,6 +50,9 @@ def text_of(made: str) -> str:
         ({}, "No clear difference", "verdict"),
         ({"verdict": "A simple baseline is better. Use seasonal naive."}, "Use seasonal naive", "verdict bad"),
         ({"verdict": "Not significant. Prefer linear."}, "No clear difference", "verdict"),
+        (verdict_of(2.0, Interval(-0.5, -0.7, -0.3, 0.001)), "Use this model", "verdict good"),
+        (verdict_of(3.0, Interval(0.5, 0.3, 0.7, 0.001)), "Use seasonal naive", "verdict bad"),
+        (verdict_of(2.6, Interval(0.1, -0.1, 0.3, 0.4)), "No clear difference", "verdict"),
         ({"blend": blend(BlendMember(1.0, baseline="linear"))}, "Use linear", "verdict bad"),
         ({"blend": blend(BlendMember(0.5, None, "ets"), BlendMember(0.5, 1))}, "No clear difference", "verdict"),
     ],
