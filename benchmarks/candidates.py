@@ -28,8 +28,8 @@ from search.api import load_plan
 from search.run.trial import run_trial
 from search.study.samplers import derive_seed
 from search.tasks import task_of
+from search.tasks.final_steps import refit_epochs
 from search.tasks.plan import Plan
-from search.tasks.refit import refit_epochs
 
 
 class _Silent:

@@ -29,12 +29,14 @@ from search.executors.in_process import InMemory
 from search.executors.processes import ProcessExecutor
 from search.run.driver import Driver
 from search.run.trial import TrialReport, TrialResult
-from search.run.workers import PRELOAD, warm_up
+from search.run.workers import warm_up
 from search.study.records import EpochRecord
+from search.tasks import find_task
 from search.tasks.data import BaselineResult
 
 LONGER = ("training.max_epochs=8", "training.patience=null", "space.context_length=28", "space.hidden_size=32")
 """Trainings that take a second or so: much longer than what surrounds them, as real ones are."""
+_MODULES = find_task("forecast").modules
 _ROWS = 5_000
 _FIRST = 8
 """Trials that do not count: the first ones may wait for the last worker to start."""
@@ -143,9 +145,8 @@ def per_minute(jobs: int, trials: int) -> float:
     """Trials per minute of one search, from the start of the first that counts to the last one's end."""
     overrides = (f"search.trials={trials}", f"search.jobs={jobs}", "search.pruner=none", *LONGER)
     with planned(*overrides, rows=_ROWS) as (plan, folder):
-        record, _ = drive(
-            plan, folder, ProcessExecutor(WorkerSettings(partial(warm_up, {}, {}, worker=True), jobs, PRELOAD))
-        )
+        ready = partial(warm_up, _MODULES, {}, {}, worker=True)
+        record, _ = drive(plan, folder, ProcessExecutor(WorkerSettings(ready, jobs, _MODULES)))
     counted = record.trials[_FIRST:]
     start = min(trial.started for trial in counted if trial.started)
     end = max(trial.completed for trial in counted if trial.completed)

@@ -29,29 +29,30 @@ from data_sets import DATA_SETS
 from data_sets.base import ROOT
 from portfolio_selection import select, summary
 
-import search.space.portfolio
 from lstmgru.errors import TrainingDiverged
 from lstmgru.specs import CHANNELS
 from lstmgru.training.training import EpochResult
 from search.api import load_plan
 from search.config.space_values import Choices, FloatRange
-from search.space.portfolio import POSITIONS, PortfolioName, nearest
+from search.space.portfolio import POSITIONS, nearest
 from search.space.space import SearchSpace, key_of
 from search.study.samplers import derive_seed
 from search.tasks import task_of
+from search.tasks.forecasting.plan import PORTFOLIO
 from search.tasks.forecasting.presets import PRESETS
 from search.tasks.plan import Plan
+from search.tasks.sequences.plan import PORTFOLIOS
 from search.tasks.sequences.presets import LABEL_PRESETS
 
 _DATA = ROOT.parent / "shared" / "data"
 _FOLDER = Path(tempfile.gettempdir()) / "lstmgru-portfolio"
-_SHIPPED = Path(search.space.portfolio.__file__).with_name("portfolio.json")
+_SHIPPED = {"forecasts": PORTFOLIO, **PORTFOLIOS}
 _STRIDE = 1000
 """From the numbers of the candidates of one seed to those of the next."""
 _THIRDS = Choices((1, 2, 4))
 """Stands for the values of a key that depend on the data: the smallest, the middle one and the largest."""
 
-DRAWN: Mapping[PortfolioName, SearchSpace] = {
+DRAWN: Mapping[str, SearchSpace] = {
     "forecasts": PRESETS["standard"].replacing(
         context_length=Choices((8, 16, 32)),
         segment_length=_THIRDS,
@@ -100,7 +101,7 @@ class Sample:
 
 
 _ETTH1 = ("splits.holdout=480", "splits.fold_size=480", "splits.stride=24")
-SAMPLES: Mapping[PortfolioName, tuple[Sample, ...]] = {
+SAMPLES: Mapping[str, tuple[Sample, ...]] = {
     "forecasts": (
         Sample("weather"),
         Sample("m4_hourly", series=20),
@@ -122,7 +123,7 @@ SAMPLES: Mapping[PortfolioName, tuple[Sample, ...]] = {
     ),
     "texts": (Sample("trec", rows=1200), Sample("cr", rows=1000)),
 }  # fmt: skip
-_OVERRIDES: Mapping[PortfolioName, tuple[str, ...]] = {
+_OVERRIDES: Mapping[str, tuple[str, ...]] = {
     "forecasts": ("splits.folds=1", "training.max_epochs=12", "training.epoch_windows=1280"),
     "numbers": ("splits.folds=2",),  # half of so few sequences is scored
     "texts": ("splits.folds=1",),
@@ -176,7 +177,7 @@ def main() -> None:
         print(f"{row['data']} {row['candidate']}: {row['score']} in {row['seconds']} s", flush=True)
 
 
-def draw(kind: PortfolioName, count: int, seed: int) -> list[dict[str, Any]]:
+def draw(kind: str, count: int, seed: int) -> list[dict[str, Any]]:
     """Random configurations, relative to the data."""
     space, study = DRAWN[kind], optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     configurations = []
@@ -258,17 +259,14 @@ def _scores(plan: Plan, configuration: Mapping[str, Any], candidate: int, limit:
     }
 
 
-def _write(kind: PortfolioName, rows: list[dict[str, Any]], members: list[int]) -> None:
+def _write(kind: str, rows: list[dict[str, Any]], members: list[int]) -> None:
     """Write the selection into the package, those that train fast first; a line per configuration."""
-    known = json.loads(_SHIPPED.read_text(encoding="utf-8")) if _SHIPPED.exists() else {}
     seconds = pd.DataFrame(rows).groupby("candidate")["seconds"].mean()
     configurations = {row["candidate"]: row["configuration"] for row in rows}
-    known[kind] = [configurations[member] for member in sorted(members, key=lambda member: seconds[member])]
-    parts = [
-        f"  {json.dumps(name)}: [\n" + ",\n".join(f"    {json.dumps(each)}" for each in known[name]) + "\n  ]"
-        for name in sorted(known)
+    lines = [
+        f"  {json.dumps(configurations[member])}" for member in sorted(members, key=lambda member: seconds[member])
     ]
-    _SHIPPED.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
+    _SHIPPED[kind].write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:

@@ -16,13 +16,13 @@ from dataclasses import replace
 import optuna
 import torch
 
-from lstmgru.evaluation.baselines import fit_baseline, forecaster
+from lstmgru.evaluation.forecast_baselines import fit_baseline, forecaster
 from lstmgru.evaluation.forecasts import make_evaluation
 from lstmgru.specs import ModelSpec, TrainSpec
 from lstmgru.training.fit_forecasts import fit, point_forecast, predict
 from search.api import load_plan
+from search.tasks.final_steps import refit_epochs
 from search.tasks.plan import Plan
-from search.tasks.refit import refit_epochs
 
 
 def main() -> None:

@@ -27,10 +27,14 @@ from driving import STUDY, write_table
 
 from search.executors.base import WorkerSettings
 from search.executors.processes import ProcessExecutor
-from search.run.workers import PRELOAD, warm_up
+from search.run.workers import warm_up
+from search.tasks import find_task
 
 TARGETS = {"--help": 0.4, "check weather": 2.0, "show bench": 1.5, "run wrong.yaml": 0.5}
 """Seconds at most, by the arguments of the command."""
+
+
+_MODULES = find_task("forecast").modules
 
 
 def main() -> None:
@@ -73,7 +77,8 @@ def workers(count: int, *, forked: bool) -> dict[str, Any]:
             """No job runs."""
 
     start = time.perf_counter()
-    pool = ProcessExecutor(WorkerSettings(partial(warm_up, {}, {}, worker=True), count, PRELOAD if forked else ()))
+    ready = partial(warm_up, _MODULES, {}, {}, worker=True)
+    pool = ProcessExecutor(WorkerSettings(ready, count, _MODULES if forked else ()))
     with pool:
         while pool.ready < count:
             pool.poll(Nobody(), 0.05)

@@ -28,8 +28,10 @@ from driving import drive, planned
 from search.executors.base import Executor, Job, JobCallback, Outcome, WorkerSettings
 from search.executors.in_process import InProcessExecutor
 from search.executors.processes import ProcessExecutor
-from search.run.workers import PRELOAD, warm_up
+from search.run.workers import warm_up
+from search.tasks import find_task
 
+_MODULES = find_task("forecast").modules
 TRAINING = "training"
 # Part → functions that belong to it, in a worker and in the driver.
 WORKER = {
@@ -104,7 +106,7 @@ WATCH = Stopwatch()
 
 def warm_up_and_measure(*, worker: bool) -> None:
     """What a worker does first."""
-    warm_up({}, {}, worker=worker)
+    warm_up(_MODULES, {}, {}, worker=worker)
     WATCH.install(WORKER)
 
 
@@ -167,7 +169,7 @@ def measure(trials: int, in_process: bool, overrides: list[str]) -> dict[str, An
     driving = Stopwatch()
     driving.install(DRIVER)
     ready = partial(warm_up_and_measure, worker=not in_process)
-    settings = WorkerSettings(ready, preload=PRELOAD)
+    settings = WorkerSettings(ready, preload=_MODULES)
     kind = InProcessExecutor(settings) if in_process else ProcessExecutor(settings)
     executor = Measuring(kind)
     with planned(f"search.trials={trials}", *overrides) as (plan, folder):

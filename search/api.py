@@ -13,7 +13,7 @@ from search.errors import SearchError, StudyFileError, StudyNotFound, TrackingEr
 from search.executors.interruption import deliver_again
 from search.study.paths import StudyPaths
 from search.study.records import StudyRecord, TrackingLinks
-from search.study.refits import Promotion
+from search.study.refit_records import Promotion
 from search.tasks.study_file import load_study, study_name
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lstmgru.bundle.base import Bundle
     from search.compare.results import Comparison
     from search.run.refit import RefitOutcome
-    from search.study.backtests import BacktestRecord
+    from search.study.backtest_records import BacktestRecord
     from search.study.store import StudyStore
     from search.tasks.plan import Plan
 

@@ -23,9 +23,9 @@ from search.cli.app import app
 from search.config.search_config import SearchConfig
 from search.errors import StudyFileError
 from search.executors import EXECUTORS
-from search.study.blends import BlendMember, BlendRecord, SingleRecord
+from search.study.blend_records import BlendMember, BlendRecord, SingleRecord
 from search.study.records import BaselineRecord, HoldoutRecord, IntervalRecord, StudyRecord, TrackingLinks, TrialRecord
-from search.study.refits import RefitRecord
+from search.study.refit_records import RefitRecord
 from search.tasks.study_file import load_study
 
 ROOT = Path(__file__).parent.parent

@@ -37,7 +37,7 @@ PLACES = {
     "safetensors": ("lstmgru.bundle",),
     "sklearn": ("lstmgru.evaluation",),
     "torch": (
-        "lstmgru.nn", "lstmgru.training", "lstmgru.bundle", "lstmgru.evaluation.baselines",
+        "lstmgru.nn", "lstmgru.training", "lstmgru.bundle", "lstmgru.evaluation.forecast_baselines",
         "lstmgru.evaluation.sequence_baselines", "search.run.workers", "search.executors",
     ),
     "typer": ("search.cli",),

@@ -8,8 +8,8 @@ import pandas as pd
 from data_sets.base import Prepared
 from data_sets.scores import Columns
 from lstmgru.errors import BaselineTooSlow
-from lstmgru.evaluation.baselines import TimeLimit, baseline_names, fit_baseline, forecaster
-from lstmgru.evaluation.baselines.base import Forecaster
+from lstmgru.evaluation.forecast_baselines import TimeLimit, baseline_names, fit_baseline, forecaster
+from lstmgru.evaluation.forecast_baselines.base import Forecaster
 from search.api import load_plan
 from search.tasks.forecasting.plan import ForecastPlan
 

@@ -16,14 +16,12 @@ import numpy as np
 
 from lstmgru.errors import SpecError, one_of
 from lstmgru.evaluation.confusion import Codes, Floats, Probabilities, area, confusion, f1_of_classes
-from lstmgru.specs import Loss
-from lstmgru.specs.tasks import TASKS
-from lstmgru.specs.training import QUANTILE_LOSSES
+from lstmgru.specs.tasks import QUANTILE_LOSSES, TASKS
 
 Unit = Literal["target", "target squared", "percent", "none"]
 Direction = Literal["minimize", "maximize"]
 Divisor = Literal["season", "season_deviation", "deviation"]
-Losses = Mapping[str, tuple[Loss, ...]]
+Losses = Mapping[str, tuple[str, ...]]
 
 
 _CLASSES: Losses = {"classification": ("cross_entropy",)}
@@ -74,7 +72,7 @@ def register_metric(
     function: Callable[..., Any],
     *,
     tasks: Sequence[str],
-    losses: Sequence[Loss],
+    losses: Sequence[str],
     label: str | None = None,
     unit: Unit = "none",
     direction: Direction = "minimize",

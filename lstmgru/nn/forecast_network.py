@@ -26,8 +26,8 @@ from lstmgru.nn.inputs import (
     WindowNormalization,
     denormalize,
 )
-from lstmgru.specs import ForecastSpec, InputSpec, Loss, ModelSpec, TrainSpec
-from lstmgru.specs.training import FORECAST_LOSSES, QUANTILE_LOSSES
+from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
+from lstmgru.specs.tasks import FORECAST_LOSSES, QUANTILE_LOSSES
 
 MEDIAN = (0.5,)
 
@@ -160,7 +160,7 @@ class ForecastNetwork(nn.Module):
         # Rearrange crossing quantiles (Chernozhukov et al. 2010).
         return forecast.sort(dim=-1).values if len(self.quantiles) > 1 else forecast
 
-    def loss(self, inputs: Inputs, target: Tensor, kind: Loss, *, partial: bool = False) -> Tensor:
+    def loss(self, inputs: Inputs, target: Tensor, kind: str, *, partial: bool = False) -> Tensor:
         """Mean loss of a batch on normalized values, a scalar.
 
         Args:
@@ -181,7 +181,7 @@ class ForecastNetwork(nn.Module):
         errors = self._errors(read, goal.where(known, 0), kind, "none") * known
         return errors.sum() / known.sum().clamp(min=1)
 
-    def _errors(self, read: _Read, goal: Tensor, kind: Loss, reduction: Literal["mean", "none"]) -> Tensor:
+    def _errors(self, read: _Read, goal: Tensor, kind: str, reduction: Literal["mean", "none"]) -> Tensor:
         own = None if self.distribution is None else type(self.distribution)
         if DISTRIBUTIONS.get(kind) is not own:
             name = next((name for name, each in DISTRIBUTIONS.items() if each is own), "that of no distribution")

@@ -36,19 +36,16 @@ from lstmgru.specs.sequences import (
     SequenceTask,
     Tokens,
 )
+from lstmgru.specs.tasks import LOSSES, ForecastLoss, SequenceLoss
 from lstmgru.specs.training import (
     CLASS_WEIGHTS,
-    LOSSES,
     OPTIMIZERS,
     PRECISIONS,
     SCHEDULES,
     ClassWeights,
-    ForecastLoss,
-    Loss,
     Optimizer,
     Precision,
     Schedule,
-    SequenceLoss,
     TrainSpec,
 )
 
@@ -77,7 +74,6 @@ __all__ = [
     "InputSpec",
     "LabelSpec",
     "LayerSpec",
-    "Loss",
     "Merge",
     "ModelSpec",
     "Normalization",

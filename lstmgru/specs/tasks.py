@@ -1,11 +1,19 @@
-"""The tasks of the library: a new one is a line in :data:`TASKS`."""
+"""The tasks of the library with their losses: a new one is a line in :data:`TASKS`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
+from itertools import chain
+from typing import Literal, get_args
 
-from lstmgru.specs.training import ForecastLoss
+ForecastLoss = Literal["mae", "mse", "huber", "quantile", "student_t", "negative_binomial", "tweedie"]
+SequenceLoss = Literal["cross_entropy", "mae", "mse", "huber"]
+
+FORECAST_LOSSES: tuple[str, ...] = get_args(ForecastLoss)
+QUANTILE_LOSSES = ("quantile", "student_t", "negative_binomial")
+"""Losses of networks that forecast quantiles."""
+NONNEGATIVE_LOSSES = ("negative_binomial", "tweedie")
+"""Losses for targets from 0, which must be normalized so that 0 stays 0; the first one is for whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +30,11 @@ class TaskEntry:
 
 
 TASKS = {
-    "forecast": TaskEntry("lstmgru.bundle.forecasting.bundle:ForecastBundle", get_args(ForecastLoss)),
+    "forecast": TaskEntry("lstmgru.bundle.forecasting.bundle:ForecastBundle", FORECAST_LOSSES),
     "classification": TaskEntry("lstmgru.bundle.sequences.bundle:SequenceBundle", ("cross_entropy",)),
     "regression": TaskEntry("lstmgru.bundle.sequences.bundle:SequenceBundle", ("mse", "mae", "huber")),
 }
 """Tasks by the name that ``bundle.json`` and metrics call them."""
+
+LOSSES = tuple(dict.fromkeys(chain.from_iterable(entry.losses for entry in TASKS.values())))
+"""The training losses of all tasks."""

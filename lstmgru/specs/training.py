@@ -7,21 +7,13 @@ from typing import Any, Literal, Self, get_args
 
 from lstmgru.errors import SpecError, at_least, one_of, probability
 from lstmgru.specs.fields import check_types
+from lstmgru.specs.tasks import LOSSES
 
-Loss = Literal["mae", "mse", "huber", "quantile", "student_t", "negative_binomial", "tweedie", "cross_entropy"]
-ForecastLoss = Literal["mae", "mse", "huber", "quantile", "student_t", "negative_binomial", "tweedie"]
-SequenceLoss = Literal["cross_entropy", "mae", "mse", "huber"]
 Optimizer = Literal["adamw", "adam"]
 Schedule = Literal["constant", "cosine", "one_cycle"]
 ClassWeights = Literal["none", "balanced"]
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
-QUANTILE_LOSSES = ("quantile", "student_t", "negative_binomial")
-"""Losses of networks that forecast quantiles."""
-NONNEGATIVE_LOSSES = ("negative_binomial", "tweedie")
-"""Losses for targets from 0, which must be normalized so that 0 stays 0; the first one is for whole numbers."""
-LOSSES: tuple[str, ...] = get_args(Loss)
-FORECAST_LOSSES: tuple[str, ...] = get_args(ForecastLoss)
 OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
 SCHEDULES: tuple[str, ...] = get_args(Schedule)
 CLASS_WEIGHTS: tuple[str, ...] = get_args(ClassWeights)
@@ -72,7 +64,7 @@ class TrainSpec:
     patience: int | None = 5
     gradient_clip: float | None = 1.0
     ema_decay: float | None = 0.99
-    loss: Loss = "mae"
+    loss: str = "mae"
     label_smoothing: float = 0.0
     class_weights: ClassWeights = "none"
     precision: Precision = "32-true"

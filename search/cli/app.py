@@ -19,7 +19,7 @@ from search.cli.compare import compare
 from search.cli.predict import predict
 from search.cli.refit import refit
 from search.cli.run import run
-from search.cli.study import export, report, show, sync
+from search.cli.study_commands import export, report, show, sync
 from search.cli.ui import ui
 from search.errors import SearchError, printable
 from search.executors.interruption import end_on_signals, exit_code

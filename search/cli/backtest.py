@@ -13,7 +13,7 @@ from search.cli import options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from search.study.backtests import BacktestRecord
+    from search.study.backtest_records import BacktestRecord
 
 WIDTH = 80
 _MOST_ROWS = 12

@@ -12,7 +12,7 @@ from search.reports.formatting import counted, duration
 from search.tasks import task_of
 
 if TYPE_CHECKING:
-    from search.run.outlook import Outlook
+    from search.run.check_estimate import Outlook
     from search.tasks.plan import Plan
 
 
@@ -68,7 +68,7 @@ def _space_lines(plan: Plan) -> list[str]:
 
 def _cost_lines(plan: Plan) -> list[str]:
     """What the search is expected to take, within a factor of about three."""
-    from search.run.outlook import outlook
+    from search.run.check_estimate import outlook
 
     expected = outlook(plan)
     screened = "" if expected.screened_seconds is None else f"{_about(expected.screened_seconds)} to be screened, "

@@ -11,10 +11,10 @@ from search.tasks.compare import BATCH
 
 if TYPE_CHECKING:
     from search.executors.base import JobContext
-    from search.tasks.refit import Candidate
+    from search.tasks.final_steps import RefitCandidate
 
 
-def measure(candidate: Candidate, context: JobContext) -> Costs:
+def measure(candidate: RefitCandidate, context: JobContext) -> Costs:
     """Train one epoch on the last fold and measure; a job for a new process.
 
     The peak resident size never shrinks, so nothing large may have run before. The same network with layers of one unit

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from search.tasks.compare import Cases, ClassScore, ContextScore, LengthScore, Terms
+from search.tasks.compare import ClassScore, ContextScore, LengthScore, Terms
 
 Standing = Literal["best", "equal", "worse", "seeds", "better", "unknown"]
 """Relation of a family to the best one, see :func:`search.compare.significance.standing`."""
@@ -288,7 +288,7 @@ class Comparison:
     task: str
     metric: str
     direction: Literal["minimize", "maximize"]
-    cases: Cases
+    cases: str
     horizon: int | None
     folds: int
     trials: int

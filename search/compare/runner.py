@@ -10,9 +10,9 @@ from pathlib import Path
 from search.compare.baselines import score_on_holdout
 from search.compare.costs import measure
 from search.compare.families import EVERYWHERE, Family, family_plan, study_families
+from search.compare.family_search import FamilySearch
 from search.compare.page import write_files
 from search.compare.results import Comparison, Costs
-from search.compare.search import FamilySearch
 from search.compare.seeds import Retraining, candidate
 from search.compare.store import ComparisonStore, existing_comparison, open_comparison, refuse_study
 from search.compare.summary import best_trials, summarize
@@ -25,9 +25,9 @@ from search.executors.interruption import interruptible
 from search.executors.loop import run_one
 from search.reports.formatting import counted
 from search.run.baselines import baseline_seconds
-from search.run.estimates import growths, refit_seconds
 from search.run.progress import Listener
 from search.run.resume import as_begun
+from search.run.training_seconds import growths, refit_seconds
 from search.run.workers import check_executor, make_study_executor
 from search.study.budget import TimeBudget
 from search.study.journal import exclusive, start_over

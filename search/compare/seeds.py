@@ -11,7 +11,7 @@ from search.executors.base import Executor, Failure, Job, Outcome
 from search.executors.loop import JobSource, run_jobs
 from search.study.samplers import derive_seed
 from search.tasks.data import SeedResult
-from search.tasks.refit import Candidate, retrain
+from search.tasks.final_steps import RefitCandidate, retrain
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -99,7 +99,7 @@ class Retraining(JobSource):
         return Job(key, retrain, (task, seed), retries=1)
 
 
-def candidate(family: FamilyStore, trial: FrozenTrial) -> Candidate:
+def candidate(family: FamilyStore, trial: FrozenTrial) -> RefitCandidate:
     """The candidate of a family's trial, to be retrained.
 
     Args:
@@ -109,4 +109,4 @@ def candidate(family: FamilyStore, trial: FrozenTrial) -> Candidate:
     from optuna.trial import FixedTrial
 
     model, settings = family.plan.space.suggest(FixedTrial(trial.params))
-    return Candidate.of_plan(family.plan, model, family.plan.train_spec(settings, seed=trial.user_attrs["seed"]))
+    return RefitCandidate.of_plan(family.plan, model, family.plan.train_spec(settings, seed=trial.user_attrs["seed"]))

@@ -13,7 +13,8 @@ from lstmgru.specs.cells import CELLS, cell_names
 from lstmgru.specs.forecast import Channels, Decoder, Normalization, Transform
 from lstmgru.specs.layers import Merge, Pooling
 from lstmgru.specs.sequences import Head, SequenceNormalization, Tokens
-from lstmgru.specs.training import ClassWeights, ForecastLoss, Optimizer, Schedule, SequenceLoss
+from lstmgru.specs.tasks import ForecastLoss, SequenceLoss
+from lstmgru.specs.training import ClassWeights, Optimizer, Schedule
 from search.config.types import MOST, ByShape, Strict, each_once
 from search.errors import shown
 

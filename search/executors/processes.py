@@ -34,8 +34,8 @@ from search.executors.base import (
     did_not_stop,
 )
 from search.executors.interruption import signals_blocked
-from search.executors.own_folder import keep_sockets_here
 from search.executors.sharing import SharedFiles
+from search.executors.temporary_folder import keep_sockets_here
 from search.executors.worker import READY, STOP, Parcel, worker_main
 
 _MOST_FAILED_STARTS = 3

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.errors import NoRoom
-from search.executors.own_folder import SHARED_FILE, own_folder
+from search.executors.temporary_folder import SHARED_FILE, own_folder
 
 Value = TypeVar("Value")
 

@@ -14,7 +14,7 @@ from search.reports.diagram.draw import network_svg
 from search.reports.leaderboard import is_blended
 from search.reports.page import Line, details, paragraph, table
 from search.reports.task_pages import candidate
-from search.study.blends import BlendRecord, candidate_name
+from search.study.blend_records import BlendRecord, candidate_name
 from search.study.records import StudyRecord, TrialRecord
 
 if TYPE_CHECKING:

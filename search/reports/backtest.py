@@ -5,7 +5,7 @@ from __future__ import annotations
 from search.reports.first_screen import verdict_html
 from search.reports.formatting import metric_label
 from search.reports.page import Line, details, html_page, paragraph, table
-from search.study.backtests import BacktestRecord
+from search.study.backtest_records import BacktestRecord
 
 _TITLES = {"series": "By series", "steps": "By step of the horizon", "classes": "By class"}
 _MOST_ROWS = 50

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from search.study.blends import Candidate
+    from search.study.blend_records import Candidate
 
 
 @dataclass(frozen=True)

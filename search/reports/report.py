@@ -15,7 +15,7 @@ from search.reports.first_screen import badge, standing_html, tiles, use_html
 from search.reports.origin import origin_html
 from search.reports.outcome import failures, holdout_scores, leaderboard_html, status
 from search.reports.page import details, html_page, paragraph
-from search.reports.search.section import front_html, search_html
+from search.reports.trials.section import front_html, search_html
 from search.study.paths import REPORT_PAGE, StudyPaths, report_path
 from search.study.records import StudyRecord
 

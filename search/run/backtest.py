@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lstmgru.data.tables.writers import write_text
 from search.errors import SearchError, StudyFileError, StudyNotFound, TrackingError
 from search.reports.backtest import backtest_html
-from search.study.backtests import BacktestRecord
+from search.study.backtest_records import BacktestRecord
 from search.study.paths import StudyPaths
 from search.study.records import StudyRecord
 from search.study.store import StudyStore

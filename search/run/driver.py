@@ -16,7 +16,7 @@ from search.study.store import StudyStore
 from search.tasks import task_of
 
 if TYPE_CHECKING:
-    from search.study.blends import Candidate
+    from search.study.blend_records import Candidate
     from search.study.budget import Budget
     from search.study.out_of_fold import Outputs, Predictions
     from search.tasks.plan import Plan

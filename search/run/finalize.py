@@ -11,23 +11,23 @@ from lstmgru.errors import listed
 from search.errors import RefitFailed
 from search.executors.loop import run_jobs
 from search.run.baselines import baseline_seconds
+from search.run.member_refits import Refits, Retrained, Training, retrained_members
 from search.run.recipes import trial_recipe
-from search.run.refits import Refits, Retrained, Training, retrained_members
 from search.run.selection import BlendSelection, why_nothing_to_export
 from search.run.single_job import SingleJob
-from search.study.blends import BlendMember, BlendRecord, SingleRecord, candidate_name
+from search.study.blend_records import BlendMember, BlendRecord, SingleRecord, candidate_name
 from search.study.budget import expected_export
 from search.study.records import BaselineRecord, HoldoutRecord
-from search.study.refits import CHAMPION_ROWS
+from search.study.refit_records import CHAMPION_ROWS
 from search.tasks import task_of
 from search.tasks.baselines import baseline_groups
-from search.tasks.final import EndData, FinalJob, FinalResult, Member, Recipe, Refitted
-from search.tasks.refit import EVERYTHING, finalize
+from search.tasks.final_job import EndData, FinalJob, FinalMember, FinalResult, Recipe, Refitted
+from search.tasks.final_steps import EVERYTHING, finalize
 
 if TYPE_CHECKING:
     from search.executors.base import Executor
     from search.run.progress import Listener
-    from search.study.blends import Candidate
+    from search.study.blend_records import Candidate
     from search.study.budget import Budget
     from search.study.out_of_fold import Predictions
     from search.study.paths import StudyPaths
@@ -146,7 +146,7 @@ class Finalizer:
         return [name for name in groups[0] if name in known or not known], sorted(slow, key=known.__getitem__)
 
     def _export(
-        self, chosen: Chosen, retrained: Retrained, single: Member[Any] | None, baselines: dict[str, Refitted]
+        self, chosen: Chosen, retrained: Retrained, single: FinalMember[Any] | None, baselines: dict[str, Refitted]
     ) -> bool:
         self._executor.scale_down(1)  # the other workers have nothing left to do, and their data take memory
         arguments = partial(self._arguments, retrained, single, baselines)
@@ -167,7 +167,7 @@ class Finalizer:
         return True
 
     def _arguments(
-        self, retrained: Retrained, single: Member[Any] | None, baselines: dict[str, Refitted]
+        self, retrained: Retrained, single: FinalMember[Any] | None, baselines: dict[str, Refitted]
     ) -> tuple[Any, ...]:
         plan, blend = self._plan, self._store.record().blend
         job: FinalJob[Any, Any, Any] = FinalJob(
@@ -192,13 +192,13 @@ class Finalizer:
             return "No network improves the baselines on the folds"
         return "No complete network satisfies the bounds" if record.complete else "No network completed"
 
-    def _member(self, candidate: Candidate, weight: float) -> Member[Any]:
+    def _member(self, candidate: Candidate, weight: float) -> FinalMember[Any]:
         record = self._store.record()
         outputs = self._selection.outputs.get(candidate)
         if isinstance(candidate, str):
-            return Member(candidate, weight, record.baselines[candidate].folds, outputs)
+            return FinalMember(candidate, weight, record.baselines[candidate].folds, outputs)
         score = next(trial.value for trial in record.trials if trial.number == candidate)
-        return Member(candidate, weight, score, outputs, self._recipe(candidate))
+        return FinalMember(candidate, weight, score, outputs, self._recipe(candidate))
 
     def _single(self) -> Recipe[Any] | None:
         """The best trial alone; ``None`` if no trial is complete."""
@@ -220,7 +220,7 @@ class Finalizer:
         members = listed([f"{candidate_name(each)} ({weight:.0%})" for each, weight in chosen.weights.items()])
         return f"refitting the blend of {members}, and scoring the holdout"
 
-    def _provenance(self, retrained: Retrained, single: Member[Any] | None) -> dict[str, Any]:
+    def _provenance(self, retrained: Retrained, single: FinalMember[Any] | None) -> dict[str, Any]:
         plan, networks = self._plan, [member.recipe for member in retrained.members if member.recipe]
         late = [candidate_name(each) for each in retrained.late]
         whole = self._everything and len(late) < len(retrained.members)
@@ -237,7 +237,7 @@ class Finalizer:
             **({"trained_before_holdout": late} if whole and late else {}),
         }
 
-    def _trial(self, retrained: Retrained, single: Member[Any] | None) -> int | None:
+    def _trial(self, retrained: Retrained, single: FinalMember[Any] | None) -> int | None:
         """The best trial, or one that was stopped and is exported all the same."""
         found = retrained.members[0].candidate if single is None else single.candidate
         return found if isinstance(found, int) else None
@@ -264,7 +264,9 @@ class Finalizer:
             "everything": self._everything,
         }
 
-    def _record(self, chosen: Chosen, retrained: Retrained, single: Member[Any] | None, result: FinalResult) -> None:
+    def _record(
+        self, chosen: Chosen, retrained: Retrained, single: FinalMember[Any] | None, result: FinalResult
+    ) -> None:
         store, record, score = self._store, self._store.record(), result.metrics[self._plan.metric]
         holdout = HoldoutRecord(
             trial=self._trial(retrained, single),
@@ -297,7 +299,7 @@ class Finalizer:
         store.set(_EXPORTED, exported)
 
     def _blend_record(
-        self, retrained: Retrained, single: Member[Any] | None, result: FinalResult
+        self, retrained: Retrained, single: FinalMember[Any] | None, result: FinalResult
     ) -> dict[str, Any] | None:
         if self._plan.config.search.most_members is None:
             return None

@@ -14,8 +14,8 @@ from search.errors import SearchError
 
 if TYPE_CHECKING:
     from search.study.paths import StudyPaths
-    from search.study.refits import Promotion
-    from search.tasks.final import Rival
+    from search.study.refit_records import Promotion
+    from search.tasks.final_job import Rival
 
 
 _TOLERATED = 0.1

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from search.tasks.final import Recipe
-from search.tasks.refit import refit_epochs
+from search.tasks.final_job import Recipe
+from search.tasks.final_steps import refit_epochs
 
 if TYPE_CHECKING:
     from search.study.store import StudyStore

@@ -14,9 +14,9 @@ from search.executors.interruption import interruptible
 from search.executors.loop import run_jobs
 from search.reports.backtest import backtest_html
 from search.run.baselines import baseline_seconds
+from search.run.member_refits import Refits, Retrained, Training, retrained_members
 from search.run.models import Decision, decide, promote
 from search.run.recipes import trial_recipe
-from search.run.refits import Refits, Retrained, Training, retrained_members
 from search.run.resume import as_begun
 from search.run.single_job import SingleJob
 from search.run.workers import check_executor, make_study_executor
@@ -24,21 +24,21 @@ from search.study.budget import Budget
 from search.study.identity import DIGEST
 from search.study.journal import exclusive, repair
 from search.study.paths import StudyPaths
-from search.study.refits import CHAMPION_ROWS, REFITS, Promotion, RefitRecord
+from search.study.refit_records import CHAMPION_ROWS, REFITS, Promotion, RefitRecord
 from search.study.store import ROWS, StudyStore
 from search.tasks import task_of
 from search.tasks.backtest import Backtested, backtest
 from search.tasks.baselines import baseline_groups
-from search.tasks.final import EndData, FinalJob, FinalResult, Member
+from search.tasks.final_job import EndData, FinalJob, FinalMember, FinalResult
+from search.tasks.final_steps import EVERYTHING, finalize
 from search.tasks.plan import Plan, identity
-from search.tasks.refit import EVERYTHING, finalize
 
 if TYPE_CHECKING:
     from lstmgru.bundle.base import Bundle
     from search.executors.base import Executor
     from search.run.progress import Listener
-    from search.study.backtests import BacktestRecord
-    from search.study.blends import Candidate
+    from search.study.backtest_records import BacktestRecord
+    from search.study.blend_records import Candidate
     from search.study.records import StudyRecord
 
 PAGE = "backtest.html"
@@ -205,7 +205,7 @@ class _Refit:
         if self._interrupted():
             return None
         members = [
-            Member(each, weight, recipe=recipes[each] if isinstance(each, int) else None)
+            FinalMember(each, weight, recipe=recipes[each] if isinstance(each, int) else None)
             for each, weight in weights.items()
         ]
         retrained = retrained_members(members, refits.results, refits.failures, part=_BEFORE, everything=True)

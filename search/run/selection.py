@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lstmgru.errors import shorten
 from search.config.objectives import measure_text
 from search.errors import NoTrialCompleted, RefitFailed
-from search.study.blends import candidate_name
+from search.study.blend_records import candidate_name
 from search.tasks.blend import BlendJob, Chosen, Selected, select_blend
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from search.run.progress import Listener
     from search.run.single_job import SingleJob
-    from search.study.blends import Candidate
+    from search.study.blend_records import Candidate
     from search.study.out_of_fold import Outputs, Predictions
     from search.study.records import StudyRecord, TrialRecord
     from search.study.store import StudyStore

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from search.config.objectives import SCORE
-from search.run.estimates import Estimates, training_work
+from search.run.training_seconds import Estimates, training_work
 from search.study.pruners import make_pruner, pass_last_rungs, prune_reason, should_prune
 from search.study.records import EpochRecord, TrialRecord
 from search.study.samplers import derive_seed, make_sampler, search_spaces

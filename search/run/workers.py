@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from search.config.search_values import cluster_of, executor_kind
@@ -12,33 +13,35 @@ from search.errors import SearchError
 from search.executors import RAY, executor_name, make_executor, runs_in_process
 from search.executors.base import WorkerSettings
 from search.executors.devices import gpu_share
+from search.tasks import task_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lstmgru.evaluation.metrics import Metric
     from search.executors.base import Executor
     from search.tasks.plan import Plan
 
-PRELOAD = ("lstmgru.training.fit_forecasts", "numba")
-"""The modules that every worker needs."""
 
-
-def warm_up(cells: Mapping[str, type[Any]], metrics: Mapping[str, Metric], *, worker: bool = False) -> None:
+def warm_up(
+    modules: Sequence[str], cells: Mapping[str, type[Any]], metrics: Mapping[str, Metric], *, worker: bool = False
+) -> None:
     """Import what every job needs, register cells and metrics, and limit torch to one thread.
 
     Args:
+        modules: Those of the task, see :attr:`search.tasks.base.Task.modules`.
         cells: Those that a user registered in the driver's process, by name.
         metrics: Likewise.
         worker: Whether this is a worker process, which does nothing else.
     """
     import torch
 
-    import lstmgru.training.fit_forecasts  # noqa: F401
     from lstmgru.evaluation.metrics import add_metric
     from lstmgru.specs.cells import register_cell
     from lstmgru.training.training import look_for_plugins_once
 
+    for module in modules:
+        import_module(module)
     if worker:
         look_for_plugins_once()
     for name, cell in cells.items():
@@ -55,12 +58,14 @@ def make_study_executor(plan: Plan, *, separate: bool = False) -> Executor:
         plan: Says which executor it wants, and how many jobs run at once.
         separate: Use a worker even for one job at a time.
     """
-    name, search = _executor_name(plan, separate=separate), plan.config.search
+    name, search, modules = _executor_name(plan, separate=separate), plan.config.search, task_of(plan).modules
     settings = WorkerSettings(
-        warm_up=partial(warm_up, plan.registered_cells(), plan.registered_metrics(), worker=not runs_in_process(name)),
+        warm_up=partial(
+            warm_up, modules, plan.registered_cells(), plan.registered_metrics(), worker=not runs_in_process(name)
+        ),
         jobs=plan.jobs,
         # The state of CUDA, and of the libraries of other systems, does not survive a fork.
-        preload=PRELOAD if plan.accelerator == "cpu" and sys.platform == "linux" else (),
+        preload=modules if plan.accelerator == "cpu" and sys.platform == "linux" else (),
         gpu_share=gpu_share(plan.accelerator, plan.jobs),
         cluster=cluster_of(search.executor, follow=search.jobs == "auto") if name == RAY else None,
     )

@@ -1,7 +1,7 @@
 """Configurations that complement each other on many data sets: the first candidates of a study.
 
-The configurations were selected by ``benchmarks/portfolio.py`` and stand in ``portfolio.json``. They are relative to
-the data, because contexts, segments and batch sizes follow from it: those are positions among the values of a space,
+The configurations were selected by ``benchmarks/portfolio.py`` and stand in the folder of their task. They are relative
+to the data, because contexts, segments and batch sizes follow from it: those are positions among the values of a space,
 from 0 for the smallest to 1 for the largest. Other values are absolute.
 """
 
@@ -10,28 +10,27 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from search.space.space import LAYER_KEYS, Parameters, SearchSpace, key_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from optuna.trial import BaseTrial
 
-PortfolioName = Literal["forecasts", "numbers", "texts"]
 POSITIONS = ("context_length", "segment_length", "batch_size")
 """Keys whose values in a portfolio are positions."""
 
 
 @cache
-def load_portfolio(name: PortfolioName) -> tuple[Mapping[str, Any], ...]:
-    """The configurations of a kind of data, those that train fast first.
+def load_portfolio(file: Path) -> tuple[Mapping[str, Any], ...]:
+    """The configurations of a portfolio, those that train fast first.
 
     Args:
-        name: ``forecasts``, or what is labeled: ``numbers`` or ``texts``.
+        file: JSON, in the folder of the task: a list of objects.
     """
-    known = json.loads(Path(__file__).with_name("portfolio.json").read_text(encoding="utf-8"))
-    return tuple(known[name])
+    return tuple(json.loads(file.read_text(encoding="utf-8")))
 
 
 def first_candidates(space: SearchSpace, configurations: Sequence[Mapping[str, Any]]) -> tuple[Parameters, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.study.blends import Candidate
+from search.study.blend_records import Candidate
 
 Outputs = tuple[npt.NDArray[np.float32], ...]
 """The kept outputs of each fold, first to last."""

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any, Literal, Self
 
 from search.config.objectives import SCORE, Goal
-from search.study.blends import BlendRecord
-from search.study.refits import RefitRecord
+from search.study.blend_records import BlendRecord
+from search.study.refit_records import RefitRecord
 
 TrialStateName = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "STOPPED", "FAIL"]
 """Optuna's states, and ``STOPPED`` for a trial that the time budget ended, which Optuna keeps as pruned."""

@@ -14,12 +14,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from search.config.objectives import SCORE, Goal
-from search.study.blends import BlendRecord
+from search.study.blend_records import BlendRecord
 from search.study.entries import check_types
 from search.study.identity import check_same
 from search.study.journal import is_being_run, open_storage, unchecked_file
 from search.study.records import BaselineRecord, HoldoutRecord, StudyRecord, TrackingLinks, TrialRecord
-from search.study.refits import REFITS, RefitRecord
+from search.study.refit_records import REFITS, RefitRecord
 from search.study.trials import trial_record, without_driver
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol
 from lstmgru.errors import BaselineTooSlow, DataError
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.evaluation.time_limit import TimeLimit
-from search.study.backtests import BacktestBaseline, BacktestRecord, Rows
+from search.study.backtest_records import BacktestBaseline, BacktestRecord, Rows
 from search.study.records import IntervalRecord
 from search.tasks.data import Data, Split
 from search.tasks.verdict import best_baseline, judge

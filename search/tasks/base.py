@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from search.tasks.backtest import TaskBacktest
     from search.tasks.compare import BaselineScores, ComparedTask
     from search.tasks.data import ModelColumns, SeedResult
-    from search.tasks.final import FinalJob, HoldoutScores
+    from search.tasks.final_job import FinalJob, HoldoutScores
     from search.tasks.plan import Plan
 
 Part = TypeVar("Part")
@@ -101,6 +101,11 @@ class Task(ABC, Generic[Data, Split, Model]):
 
     A task has no state: workers receive it with every job, and what its methods read is passed to them.
     """
+
+    # Where it runs
+
+    modules: tuple[str, ...]
+    """Modules that are slow to import and that a training needs: a worker imports them before its first job."""
 
     # What a study file holds
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lstmgru.evaluation.blending import Criterion, Rank, blended_folds, same_shapes, select
 from search.config.objectives import Bound, Goal
-from search.study.blends import Candidate
+from search.study.blend_records import Candidate
 from search.study.out_of_fold import Outputs
 
 if TYPE_CHECKING:

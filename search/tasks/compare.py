@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from search.study.records import TrialRecord
     from search.tasks.plan import Plan
 
-Cases = Literal["windows", "sequences", "texts"]
-"""What is scored one by one: windows of forecasts, or sequences or texts that get a label."""
-
 
 @dataclass(frozen=True)
 class Terms:
@@ -30,11 +27,12 @@ class Terms:
 
     Attributes:
         metric: Name of the metric.
-        cases: What is scored one by one.
+        cases: What is scored one by one, in the plural: ``windows`` of forecasts, which are compared by their errors;
+            ``sequences`` or ``texts``, which are compared by the metric.
     """
 
     metric: str
-    cases: Cases
+    cases: str
 
     @property
     def larger_is_better(self) -> bool:
@@ -220,7 +218,7 @@ class ComparedTask(ABC):
         cases: What is scored one by one.
     """
 
-    def __init__(self, plan: Plan, cases: Cases) -> None:
+    def __init__(self, plan: Plan, cases: str) -> None:
         self.terms = Terms(plan.metric, cases)
 
     @property

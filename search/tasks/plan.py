@@ -28,12 +28,12 @@ from search.study.identity import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from pydantic import BaseModel
 
     from search.config.search_config import SearchConfig
     from search.config.space_config import SpaceConfig
-    from search.space.portfolio import PortfolioName
     from search.study.table_rows import TableRows
     from search.tasks.data import TaskData
 
@@ -209,7 +209,7 @@ class Shared(TypedDict):
     portfolio: tuple[Parameters, ...]
 
 
-def shared(config: StudyConfig, space: SearchSpace, accelerator: str, file: str, *, portfolio: PortfolioName) -> Shared:
+def shared(config: StudyConfig, space: SearchSpace, accelerator: str, file: str, *, portfolio: Path) -> Shared:
     """What follows from the study and its space.
 
     Args:
@@ -217,7 +217,7 @@ def shared(config: StudyConfig, space: SearchSpace, accelerator: str, file: str,
         space: What is searched.
         accelerator: What it is trained on.
         file: The study file, for errors.
-        portfolio: The kind of data.
+        portfolio: File of the portfolio for data of this kind.
 
     Raises:
         StudyFileError: A configuration of ``search.try_first`` is none of this space.
@@ -239,13 +239,11 @@ def shared(config: StudyConfig, space: SearchSpace, accelerator: str, file: str,
     )
 
 
-def _portfolio(
-    search: SearchConfig, space: SearchSpace, trials: int | None, kind: PortfolioName
-) -> tuple[Parameters, ...]:
+def _portfolio(search: SearchConfig, space: SearchSpace, trials: int | None, portfolio: Path) -> tuple[Parameters, ...]:
     """The first candidates of a new study: at most half of its trials."""
     if search.portfolio == "off" or search.sampler not in LEARNING:
         return ()
-    candidates = first_candidates(space, load_portfolio(kind))
+    candidates = first_candidates(space, load_portfolio(portfolio))
     return candidates if trials is None else candidates[: min(trials // 2, trials - len(search.try_first))]
 
 

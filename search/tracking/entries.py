@@ -15,7 +15,7 @@ from typing import Any
 
 from lstmgru.errors import DataError
 from search.errors import TrackingError
-from search.study.blends import BlendMember
+from search.study.blend_records import BlendMember
 from search.study.records import STATE_WORDS, StudyRecord, TrialRecord
 from search.tasks import find_task
 from search.tracking.runs import STARTED, STATE, STUDY_UID, TRIAL, Point

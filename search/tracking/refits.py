@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from search.study.backtests import BacktestRecord
+from search.study.backtest_records import BacktestRecord
 from search.study.records import StudyRecord
-from search.study.refits import RefitRecord
+from search.study.refit_records import RefitRecord
 from search.tracking import store
 from search.tracking.entries import MAX_PARAM, MAX_TAG, clip
 from search.tracking.model import CHALLENGER, CHAMPION, Export, register, retire_challenger

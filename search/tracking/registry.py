@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.errors import TrackingError
-from search.study.backtests import BacktestRecord
+from search.study.backtest_records import BacktestRecord
 from search.tracking import store
 from search.tracking.entries import MAX_PARAM, MAX_TAG, clip
 from search.tracking.model import Export

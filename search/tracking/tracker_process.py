@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from search.errors import TrackingError
 from search.executors.interruption import ignore_stop_signals
-from search.executors.own_folder import keep_files_of_libraries_here, remove_own_folder
+from search.executors.temporary_folder import keep_files_of_libraries_here, remove_own_folder
 from search.study.records import StudyRecord, TrackingLinks, TrialRecord
 from search.tracking.base import RunStatus, Tracker
 from search.tracking.model import prepare

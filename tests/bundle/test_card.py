@@ -27,7 +27,7 @@ from markdown_it import MarkdownIt
 
 from lstmgru.bundle import example_frame
 from lstmgru.bundle.card import code, escape
-from lstmgru.data.forecasting.panel import build_panel
+from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.specs import ForecastSpec
 
 NASTY = "a|b `c` <img src=x onerror=y> [z](http://evil.example) *w* \\| www.evil.example\n# h ~~s~~ &amp; $m$"

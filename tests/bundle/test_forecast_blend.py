@@ -42,7 +42,7 @@ from lstmgru.evaluation import intervals
 
 def by_hand(bundle: ForecastBundle, panel: SeriesPanel, cutoffs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """(windows, H, Y, Q) the weighted sum of what the training code forecasts."""
-    from lstmgru.evaluation.baselines import forecaster
+    from lstmgru.evaluation.forecast_baselines import forecaster
     from lstmgru.training.fit_forecasts import predict
 
     total = np.zeros((len(cutoffs), HORIZON, panel.n_targets, len(bundle.forecast.quantiles)))

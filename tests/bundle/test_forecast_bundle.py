@@ -25,8 +25,8 @@ from helpers.forecast_bundles import (
 from helpers.panels import make_panel
 
 from lstmgru.bundle import load_bundle
+from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.forecasting.calendar import calendar_values, channel_features
-from lstmgru.data.forecasting.panel import build_panel
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.data.forecasting.windows import window_scale
 from lstmgru.errors import DataError

@@ -93,7 +93,7 @@ def test_times_are_those_of_the_table(times: Any, expected: list[Any]) -> None:
 
 def test_a_column_with_our_name_keeps_it() -> None:
     frame = table(shops=("a", "b")).rename(columns={"day": "weight", "shop": "first_step"})
-    from lstmgru.data.forecasting.panel import build_panel
+    from lstmgru.data.forecasting.build_panel import build_panel
 
     panel = build_panel(frame, time="weight", id="first_step", targets=["sales 0"], source="shops.csv")
     attention = bundle_of(panel, model_of(pooling="additive")).attention(frame)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.forecasting.context import ForecastContext, build_context
-from lstmgru.data.forecasting.panel import build_panel
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.errors import DataError
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from helpers.combinations import each_row
 
+from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.forecasting.context import ForecastContext, build_context
-from lstmgru.data.forecasting.panel import build_panel
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.errors import DataError
 

@@ -10,7 +10,7 @@ import pytest
 from helpers.combinations import each_row
 from helpers.panels import training_cutoffs
 
-from lstmgru.data.forecasting.panel import build_panel
+from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.forecasting.series import SeriesPanel, SeriesSchema
 from lstmgru.data.forecasting.splits import SplitSpec, make_splits
 from lstmgru.data.tables.columns import read_names

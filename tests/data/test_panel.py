@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from helpers.combinations import each_row
 
-from lstmgru.data.forecasting.panel import build_panel
+from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.errors import DataError
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmgru.data.forecasting.panel import build_panel
+from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.data.tables.precision import check_changes, check_deviation
 from lstmgru.errors import DataError

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from helpers.combinations import each_row
 
-from lstmgru.data.forecasting.panel import build_panel
+from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.tables.frequency import infer_frequency, parse_frequency
 from lstmgru.data.tables.grid import Times, positions, times_at
 from lstmgru.errors import DataError

@@ -18,9 +18,9 @@ from lstmgru.data.forecasting.arrays import WindowArrays, window_arrays
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.data.forecasting.splits import Split, SplitSpec, make_splits
 from lstmgru.errors import BaselineTooSlow, DataError, SpecError
-from lstmgru.evaluation.baselines import BASELINES, TimeLimit, baseline_names, fit_baseline, forecaster
-from lstmgru.evaluation.baselines import linear as module_of_linear
-from lstmgru.evaluation.baselines.base import FittedBaseline
+from lstmgru.evaluation.forecast_baselines import BASELINES, TimeLimit, baseline_names, fit_baseline, forecaster
+from lstmgru.evaluation.forecast_baselines import linear as module_of_linear
+from lstmgru.evaluation.forecast_baselines.base import FittedBaseline
 from lstmgru.evaluation.forecasts import make_evaluation
 from lstmgru.nn.forecast_network import Inputs
 from lstmgru.specs import ForecastSpec

@@ -15,7 +15,7 @@ from helpers.panels import make_panel
 from lstmgru.bundle import load_bundle
 from lstmgru.data.forecasting.splits import Split
 from lstmgru.errors import SpecError
-from lstmgru.evaluation.baselines import fit_baseline, forecaster
+from lstmgru.evaluation.forecast_baselines import fit_baseline, forecaster
 from lstmgru.evaluation.forecasts import make_evaluation
 from lstmgru.specs import ForecastSpec, TrainSpec
 from lstmgru.training.fit_forecasts import fit, predict

@@ -10,11 +10,11 @@ from helpers.combinations import every_pair
 from helpers.panels import make_panel
 
 from lstmgru.data.forecasting.splits import SplitSpec, make_splits
-from lstmgru.evaluation.baselines import fit_baseline
-from lstmgru.evaluation.baselines.ets import Ets, Kind, kinds, smooth
-from lstmgru.evaluation.baselines.intermittent import Adida, Croston
-from lstmgru.evaluation.baselines.local import LocalBaseline, seasonal_factors, seasonal_summands
-from lstmgru.evaluation.baselines.theta import Theta, dynamic_theta
+from lstmgru.evaluation.forecast_baselines import fit_baseline
+from lstmgru.evaluation.forecast_baselines.ets import Ets, Kind, kinds, smooth
+from lstmgru.evaluation.forecast_baselines.intermittent import Adida, Croston
+from lstmgru.evaluation.forecast_baselines.local import LocalBaseline, seasonal_factors, seasonal_summands
+from lstmgru.evaluation.forecast_baselines.theta import Theta, dynamic_theta
 from lstmgru.specs import ForecastSpec
 
 LENGTH = 72

@@ -11,11 +11,11 @@ from helpers.panels import make_panel, training_cutoffs
 from lstmgru.data.forecasting.arrays import window_arrays
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.data.forecasting.splits import SplitSpec, make_splits
-from lstmgru.evaluation.baselines import fit_baseline
-from lstmgru.evaluation.baselines.channel_linear import ChannelLinear
-from lstmgru.evaluation.baselines.linear import Linear
-from lstmgru.evaluation.baselines.partial_ridge import fit_partial_ridge
-from lstmgru.evaluation.baselines.ridge import ALPHAS
+from lstmgru.evaluation.forecast_baselines import fit_baseline
+from lstmgru.evaluation.forecast_baselines.channel_linear import ChannelLinear
+from lstmgru.evaluation.forecast_baselines.linear import Linear
+from lstmgru.evaluation.forecast_baselines.partial_ridge import fit_partial_ridge
+from lstmgru.evaluation.forecast_baselines.ridge import ALPHAS
 from lstmgru.specs import ForecastSpec
 
 FORECAST = ForecastSpec(horizon=4, season_length=7)

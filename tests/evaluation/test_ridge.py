@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from helpers.combinations import every_pair
 
-from lstmgru.evaluation.baselines.ridge import fit_ridge
+from lstmgru.evaluation.forecast_baselines.ridge import fit_ridge
 
 ALPHAS = np.logspace(5, -1, 13).tolist()
 

@@ -10,10 +10,10 @@ from helpers.panels import make_panel
 
 from lstmgru.data.forecasting.arrays import window_arrays
 from lstmgru.data.forecasting.splits import SplitSpec, make_splits
-from lstmgru.evaluation.baselines import fit_baseline, forecaster
-from lstmgru.evaluation.baselines.base import UNLIMITED, BaselineData
-from lstmgru.evaluation.baselines.tree_features import TreeFeatures
-from lstmgru.evaluation.baselines.trees import _examples, fit_ensemble, fit_regressor
+from lstmgru.evaluation.forecast_baselines import fit_baseline, forecaster
+from lstmgru.evaluation.forecast_baselines.base import UNLIMITED, BaselineData
+from lstmgru.evaluation.forecast_baselines.tree_features import TreeFeatures
+from lstmgru.evaluation.forecast_baselines.trees import _examples, fit_ensemble, fit_regressor
 from lstmgru.evaluation.forecasts import make_evaluation
 from lstmgru.specs import ForecastSpec
 

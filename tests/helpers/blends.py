@@ -10,7 +10,7 @@ from helpers.forecast_bundles import FORECAST, bundle_of, member_of, model_of
 from lstmgru.bundle import ForecastBaselineMember, ForecastBundle
 from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
 from lstmgru.data.forecasting.splits import Split
-from lstmgru.evaluation.baselines import fit_baseline
+from lstmgru.evaluation.forecast_baselines import fit_baseline
 from lstmgru.specs import ForecastSpec, TrainSpec
 
 

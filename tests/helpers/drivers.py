@@ -53,7 +53,7 @@ tracking: {enabled: false}
 
 def in_process() -> InProcessExecutor:
     """An executor that runs jobs in this process."""
-    return InProcessExecutor(WorkerSettings(lambda: warm_up({}, {})))
+    return InProcessExecutor(WorkerSettings(lambda: warm_up((), {}, {})))
 
 
 def without_onnx() -> AbstractContextManager[Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from lstmgru.bundle import load_bundle
 from lstmgru.evaluation.time_limit import UNLIMITED
 from search.tasks import task_of
-from search.tasks.final import FinalJob, Member, Refitted
+from search.tasks.final_job import FinalJob, FinalMember, Refitted
 
 Array = np.ndarray
 
@@ -32,7 +32,7 @@ def final_job(
     split = task.everything(data, plan.holdout)
     again = {name: Refitted.of_baseline(data.fit_baseline(split, name, UNLIMITED), None, 0.1) for name in weights}
     members = tuple(
-        Member(name, weight, 1.0, kept(name), scored=trained[name], exported=again[name])
+        FinalMember(name, weight, 1.0, kept(name), scored=trained[name], exported=again[name])
         for name, weight in weights.items()
     )
     values: dict[str, Any] = {

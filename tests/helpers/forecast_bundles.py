@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lstmgru.bundle import ForecastBundle, ForecastNetworkMember, save_bundle
-from lstmgru.data.forecasting.panel import build_panel
+from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries, input_spec
 from lstmgru.evaluation.intervals import Calibration

@@ -12,7 +12,7 @@ from helpers.drivers import NUMBERS, Notes, in_process, plan_of
 from helpers.sequence_studies import NOTES, SUMS, WAVES, write_label_study
 from lstmgru.specs import ModelSpec, SequenceModelSpec, parse_branches
 from search.compare.families import family_plan, study_families
-from search.compare.search import FamilySearch
+from search.compare.family_search import FamilySearch
 from search.compare.seeds import Retraining
 from search.compare.store import ComparisonStore, open_comparison
 from search.compare.summary import best_trials
@@ -20,9 +20,9 @@ from search.space.space import Settings
 from search.study.journal import open_storage
 from search.study.paths import StudyPaths
 from search.study.store import StudyStore
+from search.tasks.final_steps import RefitCandidate
 from search.tasks.forecasting.plan import ForecastPlan
 from search.tasks.plan import Plan
-from search.tasks.refit import Candidate
 from search.tasks.sequences.plan import SequencePlan
 
 LABEL_STUDIES = {"waves": WAVES, "notes": NOTES, "sums": SUMS}
@@ -45,7 +45,7 @@ def label_plan_of(folder: Path, text: str = WAVES, *overrides: str) -> SequenceP
     return plan
 
 
-def label_candidate_of(plan: SequencePlan, refit: str = "all", epochs: int = 3, **spec: Any) -> Candidate:
+def label_candidate_of(plan: SequencePlan, refit: str = "all", epochs: int = 3, **spec: Any) -> RefitCandidate:
     """A small network for a study of labels, trained for a few epochs."""
     usual: dict[str, Any] = {"max_length": 14, "pooling": "max"}
     if plan.sequences.is_text:
@@ -53,14 +53,14 @@ def label_candidate_of(plan: SequencePlan, refit: str = "all", epochs: int = 3, 
     model = SequenceModelSpec(parse_branches("gru(6)"), **(usual | spec))
     loss = "cross_entropy" if plan.labels.classes else "mse"
     train = replace(plan.train_spec(Settings(0.02, 8, 0.0, "adamw", "constant", loss), seed=0), max_epochs=epochs)
-    return replace(Candidate.of_plan(plan, model, train), refit=refit)
+    return replace(RefitCandidate.of_plan(plan, model, train), refit=refit)
 
 
-def forecast_candidate_of(plan: ForecastPlan, refit: str = "all") -> Candidate:
+def forecast_candidate_of(plan: ForecastPlan, refit: str = "all") -> RefitCandidate:
     """A small network for a forecasting study, trained for a few epochs."""
     model = ModelSpec(parse_branches("gru(4)"), context_length=7)
     train = replace(plan.train_spec(Settings(0.01, 32, 0.0, "adamw", "constant", "mae"), seed=0), max_epochs=3)
-    return replace(Candidate.of_plan(plan, model, train), refit=refit)
+    return replace(RefitCandidate.of_plan(plan, model, train), refit=refit)
 
 
 class StoppedSearch(FamilySearch):

@@ -30,7 +30,7 @@ from lstmgru.specs import (
     ModelSpec,
     parse_branches,
 )
-from lstmgru.specs.training import FORECAST_LOSSES
+from lstmgru.specs.tasks import FORECAST_LOSSES
 
 QUANTILES = (0.1, 0.5, 0.9)
 TOPOLOGIES = [("gru(3) > bi-fused(2)", "concat"), *(("lstm(3) > gru(4) | bi-fused(2)", merge) for merge in MERGES)]

@@ -15,7 +15,7 @@ from lstmgru.evaluation.significance import Interval
 from search.reports.architecture import members_chart
 from search.reports.charts.marks import Boxes, Dots
 from search.reports.first_screen import badge, score_title, standing_chart, standing_html, tiles, use_html
-from search.study.blends import BlendMember, BlendRecord
+from search.study.blend_records import BlendMember, BlendRecord
 from search.study.records import BaselineRecord, HoldoutRecord, IntervalRecord, StudyRecord
 from search.tasks.verdict import judge
 

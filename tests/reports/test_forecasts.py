@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from helpers.mlflow_ui import CHROMIUM, browser_page
 
-from lstmgru.data.forecasting.panel import build_panel
+from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.errors import DataError
 from search.reports.charts.chart import Chart

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from search.cli.tables import print_study
 from search.reports.leaderboard import leaderboard, leaderboard_columns, leaderboard_frame
-from search.study.blends import BlendMember, BlendRecord, SingleRecord
+from search.study.blend_records import BlendMember, BlendRecord, SingleRecord
 from search.study.records import BaselineRecord, HoldoutRecord, StudyRecord
 from search.tracking.describe import description, leaderboard_table
 

@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from search.reports.charts.marks import Boxes
-from search.reports.search.parameters import importance, importance_chart, limits
+from search.reports.trials.parameters import importance, importance_chart, limits
 
 # Of Optuna's, about what is experimental and about few trials.
 pytestmark = pytest.mark.filterwarnings("ignore:Argument ``normalize``", "ignore:Some regimes")

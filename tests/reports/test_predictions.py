@@ -43,7 +43,7 @@ from search.study.records import HoldoutRecord
 from search.study.store import StudyStore
 from search.tasks import find_task
 from search.tasks.sequences.data import SequenceData
-from search.tasks.sequences.refit import confusion_table, predictions
+from search.tasks.sequences.final_steps import confusion_table, predictions
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -15,9 +15,9 @@ from helpers.report_study import MAX_EPOCHS, START, Made, make_label_store, make
 
 from search.reports.charts.chart import Chart
 from search.reports.charts.marks import Dots, Line
-from search.reports.search.history import curves_chart, history_chart, objectives, pareto_chart
-from search.reports.search.parameters import alone_chart, together_chart
-from search.reports.search.section import front_html, search_html
+from search.reports.trials.history import curves_chart, history_chart, objectives, pareto_chart
+from search.reports.trials.parameters import alone_chart, together_chart
+from search.reports.trials.section import front_html, search_html
 from search.study.store import StudyStore
 
 # Of Optuna's, about what is experimental and about few trials.

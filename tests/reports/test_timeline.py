@@ -8,7 +8,7 @@ import pytest
 
 from search.reports.charts.marks import Boxes
 from search.reports.formatting import duration
-from search.reports.search.timeline import timeline, timeline_chart, timeline_text
+from search.reports.trials.timeline import timeline, timeline_chart, timeline_text
 from search.study.records import TrialRecord
 
 NOON = datetime(2026, 3, 1, 12, 0, 0)

@@ -96,9 +96,9 @@ def test_members_weights_and_score_are_those_of_a_selection_from_the_files(folde
 
 
 def test_the_holdout_score_is_that_of_networks_trained_with_the_library(folder: Path) -> None:
-    from lstmgru.evaluation.baselines import fit_baseline, forecaster
+    from lstmgru.evaluation.forecast_baselines import fit_baseline, forecaster
     from lstmgru.training.fit_forecasts import fit, predict
-    from search.tasks.refit import refit_epochs
+    from search.tasks.final_steps import refit_epochs
 
     plan: Any = plan_of(folder, *SETTINGS)
     store = store_of(folder)

@@ -6,8 +6,8 @@ import pytest
 
 from lstmgru.evaluation.significance import Interval
 from search.run.models import decide
-from search.study.refits import Promotion
-from search.tasks.final import Rival
+from search.study.refit_records import Promotion
+from search.tasks.final_job import Rival
 
 BETTER, SAME, WORSE = Interval(-1.0, -1.5, -0.5, 0.001), Interval(0.1, -0.4, 0.6, 0.6), Interval(1.0, 0.5, 1.5, 0.001)
 

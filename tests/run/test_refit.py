@@ -27,7 +27,7 @@ from search.run.refit import RefitOutcome
 from search.run.refit import refit as refit_plan
 from search.run.runner import run
 from search.study.paths import StudyPaths
-from search.study.refits import Promotion
+from search.study.refit_records import Promotion
 from search.study.store import ROWS, StudyStore
 
 OLD, NEW, HORIZON = 200, 240, 3

@@ -16,14 +16,16 @@ from helpers.studies import TINY
 from lstmgru.specs import ForecastSpec, LabelSpec
 from search.config.space_values import Choices, FloatRange, IntRange
 from search.space.configurations import fit
-from search.space.portfolio import PortfolioName, first_candidates, load_portfolio, nearest
+from search.space.portfolio import first_candidates, load_portfolio, nearest
 from search.space.space import SearchSpace, Values, key_of, mixed
 from search.tasks.forecasting.config import ForecastStudyConfig
+from search.tasks.forecasting.plan import PORTFOLIO
 from search.tasks.forecasting.presets import DataFacts, resolve_space
 from search.tasks.sequences.config import SequenceStudyConfig
+from search.tasks.sequences.plan import PORTFOLIOS
 from search.tasks.sequences.presets import SequenceFacts, resolve_sequence_space
 
-KINDS: tuple[PortfolioName, ...] = ("forecasts", "numbers", "texts")
+FILES = {"forecasts": PORTFOLIO, **PORTFOLIOS}
 PRESETS = ("small", "standard", "full")
 WEEKS = ForecastSpec(horizon=7, season_length=7)
 ONE = DataFacts(n_targets=1, n_series=1, positive=False)
@@ -119,13 +121,13 @@ def test_a_fixed_candidate_has_no_parameters_and_is_none() -> None:
                       decoder="linear", normalization="fold", dropout=0.1, learning_rate=1e-3)  # fmt: skip
 
     assert space.size == 1
-    assert first_candidates(space, load_portfolio("forecasts")) == ()
+    assert first_candidates(space, load_portfolio(PORTFOLIO)) == ()
 
 
 def test_a_candidate_of_a_mixed_space_has_two_cells(tmp_path: Path) -> None:
     for keys in (("space.n_branches=1", "space.n_layers=[2, 3]"), ("space.n_branches=2", "space.n_layers=1")):
         space = mixed(plan_of(tmp_path, *keys, text=TINY.replace("preset: small", "preset: standard")).space)
-        for configuration in load_portfolio("forecasts"):
+        for configuration in load_portfolio(PORTFOLIO):
             model, _ = space.suggest(optuna.trial.FixedTrial(nearest(space, configuration)))
             assert len({layer.cell for stack in model.branches for layer in stack}) > 1
 
@@ -133,10 +135,10 @@ def test_a_candidate_of_a_mixed_space_has_two_cells(tmp_path: Path) -> None:
 # --- what is shipped --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_up_to_eight_configurations_are_shipped_with_values_of_the_space(kind: PortfolioName) -> None:
+@pytest.mark.parametrize("kind", FILES)
+def test_up_to_eight_configurations_are_shipped_with_values_of_the_space(kind: str) -> None:
     space = {"forecasts": forecasts(), "numbers": labels(NUMBERS), "texts": labels(TEXTS)}[kind]
-    known = load_portfolio(kind)
+    known = load_portfolio(FILES[kind])
 
     assert 4 <= len(known) <= 8
     assert len({json.dumps(each, sort_keys=True) for each in known}) == len(known)
@@ -197,9 +199,9 @@ def test_what_a_study_overrides_holds_for_its_first_candidates(space: dict[str, 
     check(forecasts(**space), "forecasts")
 
 
-def check(space: SearchSpace, kind: PortfolioName) -> None:
+def check(space: SearchSpace, kind: str) -> None:
     """Every candidate is one of the space, complete, and one of a kind; the same ones come again."""
-    candidates = first_candidates(space, load_portfolio(kind))
+    candidates = first_candidates(space, load_portfolio(FILES[kind]))
     assert 2 <= len(candidates) <= 8
     assert len({json.dumps(each, sort_keys=True) for each in candidates}) == len(candidates)
     for parameters in candidates:
@@ -207,4 +209,4 @@ def check(space: SearchSpace, kind: PortfolioName) -> None:
         trial = optuna.trial.FixedTrial(parameters)
         space.suggest(trial)
         assert trial.params == parameters
-    assert first_candidates(space, load_portfolio(kind)) == candidates
+    assert first_candidates(space, load_portfolio(FILES[kind])) == candidates

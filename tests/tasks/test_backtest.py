@@ -14,9 +14,9 @@ from helpers.sequence_bundles import label_bundle_of, long_table, sequences_of, 
 from lstmgru.bundle import Bundle, ForecastBundle
 from lstmgru.data.forecasting.splits import Split
 from lstmgru.errors import DataError
-from lstmgru.evaluation.baselines import fit_baseline, forecaster
+from lstmgru.evaluation.forecast_baselines import fit_baseline, forecaster
 from lstmgru.specs import ForecastSpec
-from search.study.backtests import BacktestRecord
+from search.study.backtest_records import BacktestRecord
 from search.tasks import find_task
 from search.tasks.backtest import backtest
 

@@ -12,7 +12,7 @@ from helpers.drivers import NUMBERS, plan_of
 from helpers.running_comparisons import LABEL_STUDIES, label_plan_of
 
 from search.config.objectives import parse_bound
-from search.study.blends import Candidate
+from search.study.blend_records import Candidate
 from search.study.out_of_fold import Outputs
 from search.tasks.blend import BlendJob, Selected, select_blend
 

@@ -21,8 +21,8 @@ from lstmgru.specs import LabelSpec
 from search.compare.significance import differences, standing
 from search.tasks import task_of
 from search.tasks.compare import ContextScore
+from search.tasks.final_steps import RefitCandidate, retrain
 from search.tasks.forecasting.compare import context_scores
-from search.tasks.refit import Candidate, retrain
 from search.tasks.sequences.compare import (
     ComparedSequences,
     SequenceSeed,
@@ -39,7 +39,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SequencePlan]:
     return {name: label_plan_of(tmp_path_factory.mktemp(name), text) for name, text in LABEL_STUDIES.items()}
 
 
-def result_of(candidate: Candidate, seed: int = 5) -> SequenceSeed:
+def result_of(candidate: RefitCandidate, seed: int = 5) -> SequenceSeed:
     result = retrain(candidate, seed, JobContext())
     assert isinstance(result, SequenceSeed)
     return result

@@ -17,8 +17,8 @@ from lstmgru.evaluation.significance import Interval, paired_interval
 from lstmgru.evaluation.time_limit import UNLIMITED
 from search.reports.holdout.forecasts import latest_chart
 from search.tasks import make_plan, task_of
-from search.tasks.final import FinalJob, HoldoutScores
-from search.tasks.refit import finalize
+from search.tasks.final_job import FinalJob, HoldoutScores
+from search.tasks.final_steps import finalize
 from search.tasks.study_file import load_study
 
 Array = np.ndarray

@@ -14,8 +14,8 @@ from helpers.final_jobs import exported, final_job
 from helpers.running_comparisons import LABEL_STUDIES, label_plan_of
 
 from search.tasks import task_of
-from search.tasks.final import FinalJob, Member, Refitted
-from search.tasks.refit import finalize
+from search.tasks.final_job import FinalJob, FinalMember, Refitted
+from search.tasks.final_steps import finalize
 
 Array = np.ndarray
 
@@ -70,7 +70,7 @@ def test_the_holdout_of_labels_is_scored_as_by_hand(tmp_path: Path, study: str, 
     job = label_job(plan, tmp_path, names)
     single = Refitted(b"", 0.1, outputs=job.baselines[names[-1]].outputs)
 
-    found = task_of(plan).score_holdout(replace(job, single=Member(7, 1.0, scored=single)))
+    found = task_of(plan).score_holdout(replace(job, single=FinalMember(7, 1.0, scored=single)))
 
     labels, metric = plan.sequences.labels[plan.holdout.evaluation], plan.metric
     blend = 0.6 * job.baselines[names[1]].outputs + 0.4 * job.baselines[names[0]].outputs  # type: ignore[operator]

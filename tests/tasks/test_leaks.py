@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from helpers.studies import TINY, search_here, shop_table, write_study
 
-from lstmgru.data.forecasting.panel import build_panel
+from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.forecasting.splits import SplitSpec, make_splits
 from lstmgru.data.sequences.splits import SequenceSplitSpec, make_sequence_splits
 from lstmgru.data.sequences.table import build_sequences

@@ -21,9 +21,9 @@ from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec
 from search.run.trial import run_trial
 from search.tasks import task_of
+from search.tasks.final_steps import RefitCandidate, retrain
 from search.tasks.forecasting.compare import step_scores
 from search.tasks.forecasting.plan import ForecastPlan
-from search.tasks.refit import Candidate, retrain
 from search.tasks.sequences.compare import drawn_scores
 from search.tasks.sequences.data import SequenceData
 
@@ -38,11 +38,11 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {"forecast": plan_of(tmp_path_factory.mktemp("again")), **labels}
 
 
-def candidate_of(plan: Any, refit: str = "all") -> Candidate:
+def candidate_of(plan: Any, refit: str = "all") -> RefitCandidate:
     return forecast_candidate_of(plan, refit) if isinstance(plan, ForecastPlan) else label_candidate_of(plan, refit)
 
 
-def result_of(candidate: Candidate, seed: int = 5) -> Any:
+def result_of(candidate: RefitCandidate, seed: int = 5) -> Any:
     result = retrain(candidate, seed, JobContext())
     assert isinstance(result, candidate.task.seed_result)
     return result
@@ -118,7 +118,7 @@ def test_a_stop_gives_no_result(
     assert retrain(candidate_of(plans[study]), 5, JobContext(questions)) is None
 
 
-def changed_holdout(candidate: Any) -> Candidate:
+def changed_holdout(candidate: Any) -> RefitCandidate:
     """The candidate with other targets in its holdout."""
     data, holdout = candidate.data, candidate.holdout.evaluation
     if isinstance(data, SequenceData):

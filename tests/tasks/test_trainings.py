@@ -17,8 +17,8 @@ from search.run.trial import TrialReport, run_trial
 from search.tasks import task_of
 from search.tasks.baselines import score_baselines
 from search.tasks.data import BaselineResult
-from search.tasks.final import EndData, Recipe, Refitted
-from search.tasks.refit import EVERYTHING, Candidate, refit_baseline, refit_network, retrain
+from search.tasks.final_job import EndData, Recipe, Refitted
+from search.tasks.final_steps import EVERYTHING, RefitCandidate, refit_baseline, refit_network, retrain
 
 EPOCHS, SEED = 6, 6
 TWO_FOLDS = NUMBERS.replace("folds: 1", "folds: 3").replace("max_epochs: 1", f"max_epochs: {EPOCHS}, patience: null")
@@ -34,10 +34,10 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {study: plan_named(study, tmp_path_factory.mktemp(study)) for study in STUDIES}
 
 
-def candidate_of(plan: Any, seed: int = SEED) -> Candidate:
+def candidate_of(plan: Any, seed: int = SEED) -> RefitCandidate:
     """A network that learns so fast that its best epochs are not its last ones."""
     make: Any = forecast_candidate_of if task_of(plan).words.predict == "forecast" else label_candidate_of
-    candidate: Candidate = make(plan)
+    candidate: RefitCandidate = make(plan)
     train = replace(candidate.train, max_epochs=EPOCHS, learning_rate=0.2, patience=None, seed=seed)
     return replace(candidate, train=train, model=replace(candidate.model, normalization="fold"))
 

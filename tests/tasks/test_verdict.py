@@ -10,7 +10,7 @@ import pytest
 
 from lstmgru.evaluation.significance import Interval
 from search.study.records import HoldoutRecord
-from search.tasks.refit import refit_epochs
+from search.tasks.final_steps import refit_epochs
 from search.tasks.verdict import around, judge, of_baselines
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from helpers.synthetic_study import make_study, make_trial
 
-from search.study.blends import BlendMember, BlendRecord, SingleRecord
+from search.study.blend_records import BlendMember, BlendRecord, SingleRecord
 from search.study.records import BaselineRecord, HoldoutRecord, StudyRecord
 from search.tracking.entries import standing_tags, study_outcome, study_tags
 

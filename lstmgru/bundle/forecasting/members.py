@@ -13,7 +13,7 @@ from lstmgru.bundle.members import NETWORK, BaselineMember, NetworkMember, check
 from lstmgru.data.forecasting.arrays import WindowArrays
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.errors import SpecError
-from lstmgru.evaluation.baselines.base import FittedBaseline
+from lstmgru.evaluation.forecast_baselines.base import FittedBaseline
 from lstmgru.nn.forecast_network import MEDIAN, ForecastNetwork
 from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
 
@@ -117,7 +117,7 @@ def member_of(
     Raises:
         KeyError, TypeError, ValueError, AttributeError, LstmGruError: A key is missing or a value is invalid.
     """
-    from lstmgru.evaluation.baselines import BASELINES
+    from lstmgru.evaluation.forecast_baselines import BASELINES
 
     if values["kind"] == NETWORK:
         return ForecastNetworkMember.from_description(values, inputs, forecast)

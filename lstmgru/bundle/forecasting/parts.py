@@ -15,7 +15,7 @@ from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.nn.forecast_network import ForecastNetwork, Inputs
 
 if TYPE_CHECKING:
-    from lstmgru.evaluation.baselines.base import FittedBaseline
+    from lstmgru.evaluation.forecast_baselines.base import FittedBaseline
 
 
 class MemberForecaster(nn.Module, ABC):

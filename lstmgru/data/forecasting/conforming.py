@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lstmgru.data.forecasting.build_panel import complete_series
 from lstmgru.data.forecasting.calendar import calendar_values, channel_features
 from lstmgru.data.forecasting.context import conforming_steps, conforming_zone, last_known
-from lstmgru.data.forecasting.panel import complete_series
 from lstmgru.data.forecasting.series import GapPolicy, SeriesPanel, SeriesSchema, check_policy
 from lstmgru.data.forecasting.series_table import keep_rows
 from lstmgru.data.forecasting.table import read_table_of_series
@@ -39,7 +39,7 @@ def conforming_panel(
         step: Step of the training panel.
         timezone: Time zone of the training panel; tables with another zone are converted to it.
         local_times: Whether times without a time zone are read as local times of ``timezone``.
-        gaps: How missing rows and cells are handled, as in :func:`~lstmgru.data.forecasting.panel.build_panel`.
+        gaps: How missing rows and cells are handled, as in :func:`~lstmgru.data.forecasting.build_panel.build_panel`.
         source: File or data set, for messages.
 
     Raises:

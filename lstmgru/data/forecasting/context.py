@@ -151,7 +151,7 @@ def build_context(
         horizon: H.
         ids: Series to forecast; ``None`` for all.
         gaps: How missing rows and cells before the end of a series are handled, as in
-            :func:`~lstmgru.data.forecasting.panel.build_panel`. ``error`` only refuses those in the contexts.
+            :func:`~lstmgru.data.forecasting.build_panel.build_panel`. ``error`` only refuses those in the contexts.
         required_rows: Fewest rows that a series must have, from 1; the contexts of those with fewer than T rows are
             padded with zeros. ``None`` for T.
         source: File or data set, for messages.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lstmgru.specs.training import NONNEGATIVE_LOSSES
+from lstmgru.specs.tasks import NONNEGATIVE_LOSSES
 
 
 def unfit_target(loss: str, names: Sequence[str], values: npt.NDArray[np.float32]) -> str | None:

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
     """Forecasts of one or many series."""
 
+    modules = ("lstmgru.training.fit_forecasts", "numba")
     config = lazy("search.tasks.forecasting.config:ForecastStudyConfig")
     family = lazy("search.tasks.forecasting.config:ForecastFamilyConfig")
     words = lazy("search.tasks.forecasting.words")
     pages = lazy("search.tasks.forecasting.report:PAGES")
-    score_holdout = lazy("search.tasks.forecasting.refit:score_holdout")
-    bundle = lazy("search.tasks.forecasting.refit:make_bundle")
-    write_holdout = lazy("search.tasks.forecasting.refit:write_holdout")
+    score_holdout = lazy("search.tasks.forecasting.final_steps:score_holdout")
+    bundle = lazy("search.tasks.forecasting.final_steps:make_bundle")
+    write_holdout = lazy("search.tasks.forecasting.final_steps:write_holdout")
     backtest = lazy("search.tasks.forecasting.backtest")
     compare = lazy("search.tasks.forecasting.compare:ComparedForecasts")
     seed_result = lazy("search.tasks.forecasting.compare:ForecastSeed")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lstmgru.evaluation.forecasts import ForecastEvaluation
     from lstmgru.evaluation.significance import Interval
     from lstmgru.evaluation.time_limit import TimeLimit
-    from search.study.backtests import Rows
+    from search.study.backtest_records import Rows
     from search.study.records import IntervalRecord
     from search.tasks.forecasting.plan import ForecastPlan
 

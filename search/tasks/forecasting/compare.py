@@ -59,7 +59,7 @@ def score_compared_baseline(
     data: ForecastData, holdout: Split, name: str, calibration: dict[str, Any] | None, limit: TimeLimit
 ) -> BaselineScores:
     """A baseline on the holdout, see :attr:`~search.tasks.base.Task.score_compared_baseline`."""
-    from lstmgru.evaluation.baselines import forecaster
+    from lstmgru.evaluation.forecast_baselines import forecaster
     from lstmgru.evaluation.intervals import Calibration
 
     start = time.perf_counter()

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
     from lstmgru.data.forecasting.splits import Split
-    from lstmgru.evaluation.baselines.base import FittedBaseline
     from lstmgru.evaluation.blending import Criterion, Folds
+    from lstmgru.evaluation.forecast_baselines.base import FittedBaseline
     from lstmgru.evaluation.forecasts import ForecastEvaluation
     from lstmgru.evaluation.intervals import Calibration
     from lstmgru.evaluation.time_limit import TimeLimit
@@ -92,26 +92,26 @@ class ForecastData(TaskData):
     @property
     def baselines(self) -> dict[str, bool]:
         """See :attr:`search.tasks.data.TaskData.baselines`."""
-        from lstmgru.evaluation.baselines import BASELINES, baseline_names
+        from lstmgru.evaluation.forecast_baselines import BASELINES, baseline_names
 
         return {name: BASELINES[name].slow for name in baseline_names(self.panel)}
 
     @property
     def onnx_baselines(self) -> frozenset[str]:
         """See :attr:`search.tasks.data.TaskData.onnx_baselines`."""
-        from lstmgru.evaluation.baselines import BASELINES, FittedBaseline
+        from lstmgru.evaluation.forecast_baselines import BASELINES, FittedBaseline
 
         return frozenset(name for name, kind in BASELINES.items() if kind.module is not FittedBaseline.module)
 
     def fit_baseline(self, split: Split, name: str, limit: TimeLimit) -> FittedBaseline:
         """A baseline, fitted to the training part of a split."""
-        from lstmgru.evaluation.baselines import fit_baseline
+        from lstmgru.evaluation.forecast_baselines import fit_baseline
 
         return fit_baseline(name, self.panel, split, self.forecast, self.context_length, self.short_series, limit)
 
     def predict_baseline(self, split: Split, fitted: FittedBaseline, limit: TimeLimit) -> Floats:
         """(windows, H, Y) forecasts of the scored part of a split."""
-        from lstmgru.evaluation.baselines import forecaster
+        from lstmgru.evaluation.forecast_baselines import forecaster
 
         return forecaster(self.panel, fitted, limit, forecast=self.forecast)(self.evaluation(split).cutoffs)
 

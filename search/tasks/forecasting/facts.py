@@ -45,7 +45,7 @@ class DataFacts:
 def facts_of(panel: SeriesPanel, config: ForecastStudyConfig) -> DataFacts:
     """What a space depends on."""
     from lstmgru.data.tables.frequency import default_season_length
-    from lstmgru.evaluation.baselines import INTERMITTENT
+    from lstmgru.evaluation.forecast_baselines import INTERMITTENT
 
     season, splits = default_season_length(panel.frequency), _splits(panel, config)
     targets = target_values(panel, splits)

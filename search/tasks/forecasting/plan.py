@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from search.config.search_config import SearchConfig
     from search.config.space_config import SpaceConfig
 
+PORTFOLIO = Path(__file__).with_name("portfolio.json")
 EPOCH_WINDOWS = 6_400
 """Windows of an epoch where a study leaves them open: enough to learn from, few enough to try many candidates."""
 _FIRST_EPOCH_WINDOWS = 25_600
@@ -228,7 +229,7 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
     )
     space, notes = check_splits(config, panel, splits, forecast, space, file)
     return ForecastPlan(
-        **shared(config, space, accelerator, file, portfolio="forecasts"),
+        **shared(config, space, accelerator, file, portfolio=PORTFOLIO),
         config=config,
         space=space,
         source=source,
@@ -282,7 +283,7 @@ def _giving_way(config: ForecastStudyConfig, space: SearchSpace, usual: int, wri
 
 def _read_panel(config: ForecastStudyConfig, study_file: Path | None) -> tuple[SeriesPanel, str]:
     """The series, and where they came from."""
-    from lstmgru.data.forecasting.panel import build_panel
+    from lstmgru.data.forecasting.build_panel import build_panel
 
     (frame, source), data = read_frame(config, study_file), config.data
     panel = build_panel(

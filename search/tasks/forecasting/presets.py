@@ -13,7 +13,7 @@ from lstmgru.specs import (
     TRANSFORMS,
     ForecastSpec,
 )
-from lstmgru.specs.training import NONNEGATIVE_LOSSES, QUANTILE_LOSSES
+from lstmgru.specs.tasks import NONNEGATIVE_LOSSES, QUANTILE_LOSSES
 from search.config.space_config import sampler_problems
 from search.config.space_values import Choices, FloatRange, IntRange
 from search.errors import Problem, StudyFileError

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
     """Labels of whole sequences or texts."""
 
+    modules = ("lstmgru.training.fit_sequences", "numba")
     config = lazy("search.tasks.sequences.config:SequenceStudyConfig")
     family = lazy("search.tasks.sequences.config:SequenceFamilyConfig")
     words = lazy("search.tasks.sequences.words")
     pages = lazy("search.tasks.sequences.report:PAGES")
-    score_holdout = lazy("search.tasks.sequences.refit:score_holdout")
-    bundle = lazy("search.tasks.sequences.refit:make_bundle")
-    write_holdout = lazy("search.tasks.sequences.refit:write_holdout")
+    score_holdout = lazy("search.tasks.sequences.final_steps:score_holdout")
+    bundle = lazy("search.tasks.sequences.final_steps:make_bundle")
+    write_holdout = lazy("search.tasks.sequences.final_steps:write_holdout")
     backtest = lazy("search.tasks.sequences.backtest")
     compare = lazy("search.tasks.sequences.compare:ComparedSequences")
     seed_result = lazy("search.tasks.sequences.compare:SequenceSeed")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lstmgru.data.sequences.sequences import LabeledSequences
     from lstmgru.evaluation.significance import Interval
     from lstmgru.evaluation.time_limit import TimeLimit
-    from search.study.backtests import Rows
+    from search.study.backtest_records import Rows
     from search.study.records import IntervalRecord
     from search.tasks.sequences.plan import SequencePlan
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from search.config.search_config import SearchConfig
     from search.config.space_config import SpaceConfig
 
+PORTFOLIOS = {kind: Path(__file__).with_name(f"portfolio_{kind}.json") for kind in ("numbers", "texts")}
+"""Files of first candidates, by what is labeled."""
 _USUAL_HOLDOUT = 0.2
 _READ_SEQUENCES, _FEWEST_EPOCHS, _MOST_EPOCHS = 50_000, {"texts": 10, "numbers": 20}, 60
 """Sequences that a training reads where a study leaves it open, within these numbers of epochs."""
@@ -150,7 +152,7 @@ def sequence_plan(config: SequenceStudyConfig, *, study_file: Path | None = None
     except StudyFileError as error:
         raise StudyFileError(file, error.problems) from error
     return SequencePlan(
-        **shared(config, space, accelerator, file, portfolio="texts" if sequences.is_text else "numbers"),
+        **shared(config, space, accelerator, file, portfolio=PORTFOLIOS["texts" if sequences.is_text else "numbers"]),
         config=config,
         space=space,
         source=source,

@@ -14,7 +14,7 @@ from search.tasks import task_of
 from search.tasks.backtest import BacktestPart
 from search.tasks.base import Task
 from search.tasks.data import Data, Model, SeedResult, Split
-from search.tasks.final import EndData, FinalJob, FinalResult, HoldoutScores, Recipe, Refitted, Rival
+from search.tasks.final_job import EndData, FinalJob, FinalResult, HoldoutScores, Recipe, Refitted, Rival
 from search.tasks.verdict import around, best_baseline, judge, of_baselines
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def refit_epochs(best_epochs: list[int]) -> int:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class RefitCandidate:
     """A candidate to retrain.
 
     Attributes:
@@ -233,7 +233,7 @@ class Candidate:
         return replace(self, data=data, model=model)
 
 
-def retrain(candidate: Candidate, seed: int, context: JobContext) -> SeedResult | None:
+def retrain(candidate: RefitCandidate, seed: int, context: JobContext) -> SeedResult | None:
     """Train on every fold, refit, and score the holdout; ``None`` if it was stopped.
 
     Raises:

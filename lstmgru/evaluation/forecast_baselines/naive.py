@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstmgru.data.forecasting.arrays import WindowArrays
-from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline
+from lstmgru.evaluation.forecast_baselines.base import Array, BaselineData, FittedBaseline
 from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Naive(FittedBaseline):
 
     def module(self) -> nn.Module:
         """See :meth:`FittedBaseline.module`."""
-        from lstmgru.evaluation.baselines.modules import Repeat
+        from lstmgru.evaluation.forecast_baselines.modules import Repeat
 
         return Repeat([-1] * self.horizon, self.n_targets)
 
@@ -83,6 +83,6 @@ class SeasonalNaive(FittedBaseline):
 
     def module(self) -> nn.Module:
         """See :meth:`FittedBaseline.module`."""
-        from lstmgru.evaluation.baselines.modules import Repeat
+        from lstmgru.evaluation.forecast_baselines.modules import Repeat
 
         return Repeat(self.places.tolist(), self.n_targets)

@@ -10,7 +10,7 @@ from helpers.drivers import plan_of
 
 from search import run_study
 from search.api import load_plan
-from search.run.outlook import affordable, mean_seconds, outlook
+from search.run.check_estimate import affordable, mean_seconds, outlook
 from search.study.screening import Rung
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from lstmgru.specs import TrainSpec
-from search.study.blends import Candidate
+from search.study.blend_records import Candidate
 from search.study.out_of_fold import Outputs
 from search.study.records import IntervalRecord
 from search.tasks.data import Data, Model, Split
@@ -90,7 +90,7 @@ class Refitted:
 
 
 @dataclass(frozen=True)
-class Member(Generic[Model]):
+class FinalMember(Generic[Model]):
     """A member of the blend that is exported.
 
     Attributes:
@@ -167,8 +167,8 @@ class FinalJob(Generic[Data, Split, Model]):
 
     data: Data
     holdout: Split
-    members: tuple[Member[Model], ...]
-    single: Member[Model] | None
+    members: tuple[FinalMember[Model], ...]
+    single: FinalMember[Model] | None
     baselines: Mapping[str, Refitted]
     baseline_calibrations: dict[str, Any]
     without_networks: str

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lstmgru.errors import one_of
-from lstmgru.evaluation.baselines.base import BaselineData, FittedBaseline, forecaster
-from lstmgru.evaluation.baselines.channel_linear import ChannelLinear
-from lstmgru.evaluation.baselines.ets import Ets
-from lstmgru.evaluation.baselines.intermittent import Adida, Croston
-from lstmgru.evaluation.baselines.linear import Linear
-from lstmgru.evaluation.baselines.naive import Naive, SeasonalNaive
-from lstmgru.evaluation.baselines.theta import Theta
-from lstmgru.evaluation.baselines.trees import Trees
+from lstmgru.evaluation.forecast_baselines.base import BaselineData, FittedBaseline, forecaster
+from lstmgru.evaluation.forecast_baselines.channel_linear import ChannelLinear
+from lstmgru.evaluation.forecast_baselines.ets import Ets
+from lstmgru.evaluation.forecast_baselines.intermittent import Adida, Croston
+from lstmgru.evaluation.forecast_baselines.linear import Linear
+from lstmgru.evaluation.forecast_baselines.naive import Naive, SeasonalNaive
+from lstmgru.evaluation.forecast_baselines.theta import Theta
+from lstmgru.evaluation.forecast_baselines.trees import Trees
 from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lstmgru.data.tables.writers import write_csv
 from lstmgru.evaluation.blending import blended
 from search.study.paths import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE
-from search.tasks.final import FinalJob, HoldoutScores, Member
+from search.tasks.final_job import FinalJob, FinalMember, HoldoutScores
 from search.tasks.sequences.data import SequenceData
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def score_holdout(job: SequenceJob) -> HoldoutScores:
     )
 
 
-def _outputs(job: SequenceJob, member: Member[SequenceModelSpec]) -> Outputs:
+def _outputs(job: SequenceJob, member: FinalMember[SequenceModelSpec]) -> Outputs:
     """A member's outputs for the holdout."""
     from lstmgru.training.fit_sequences import predict_sequences
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from helpers.studies import program_environment
 
-from search.executors import own_folder as folders
-from search.executors.own_folder import own_folder
+from search.executors import temporary_folder as folders
+from search.executors.temporary_folder import own_folder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither SIGKILL nor modes of folders")
 
@@ -28,7 +28,7 @@ print(shared._path.parent, flush=True)
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 LIBRARY = """
 import os, signal, tempfile
-from search.executors.own_folder import keep_files_of_libraries_here
+from search.executors.temporary_folder import keep_files_of_libraries_here
 keep_files_of_libraries_here()
 open(os.path.join(tempfile.mkdtemp(), "model.py"), "w").close()
 {end}

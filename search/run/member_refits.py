@@ -10,15 +10,15 @@ from lstmgru.errors import listed
 from search.errors import RefitFailed
 from search.executors.base import Failure, Job, Outcome
 from search.executors.loop import JobSource
-from search.study.blends import Candidate, candidate_name
-from search.tasks.final import Member, Refitted
-from search.tasks.refit import EVERYTHING, refit_baseline, refit_network
+from search.study.blend_records import Candidate, candidate_name
+from search.tasks.final_job import FinalMember, Refitted
+from search.tasks.final_steps import EVERYTHING, refit_baseline, refit_network
 
 if TYPE_CHECKING:
     from search.run.progress import Listener
     from search.study.budget import Budget
     from search.tasks.base import Task
-    from search.tasks.final import Recipe
+    from search.tasks.final_job import Recipe
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Training:
 
     Attributes:
         candidate: A trial or a baseline.
-        part: Of the data, see :func:`~search.tasks.refit.refit_network`.
+        part: Of the data, see :func:`~search.tasks.final_steps.refit_network`.
     """
 
     candidate: Candidate
@@ -39,7 +39,7 @@ class Refits(JobSource):
 
     Args:
         task: Of the study.
-        end: Handle of the :class:`~search.tasks.final.EndData`.
+        end: Handle of the :class:`~search.tasks.final_job.EndData`.
         trainings: In the order in which they matter.
         always: Those that run however little time is left; the others run if they can be expected to end in time.
         recipes: Of the networks among them, by number of the trial.
@@ -132,7 +132,7 @@ class Retrained:
         cut: Whether more time would change the model.
     """
 
-    members: tuple[Member[Any], ...]
+    members: tuple[FinalMember[Any], ...]
     notes: tuple[str, ...] = ()
     cut: bool = False
 
@@ -143,7 +143,7 @@ class Retrained:
 
 
 def retrained_members(
-    members: Sequence[Member[Any]],
+    members: Sequence[FinalMember[Any]],
     results: Mapping[Training, Refitted],
     failures: Mapping[Training, str],
     *,
@@ -200,11 +200,11 @@ def retrained_members(
 
 
 def _partial(
-    members: Sequence[Member[Any]],
+    members: Sequence[FinalMember[Any]],
     scored: Mapping[Candidate, Refitted | None],
     failures: Mapping[Training, str],
     part: str,
-) -> tuple[list[Member[Any]], str]:
+) -> tuple[list[FinalMember[Any]], str]:
     """The first network that was trained for some epochs, and what to say of it."""
     for member in members:
         done = scored[member.candidate]

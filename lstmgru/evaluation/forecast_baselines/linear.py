@@ -12,9 +12,9 @@ import numpy.typing as npt
 from lstmgru.data.forecasting.arrays import WindowArrays, window_arrays
 from lstmgru.data.forecasting.design import WindowDesign
 from lstmgru.data.forecasting.windows import known_at, targets_at, training_runs
-from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline, State
-from lstmgru.evaluation.baselines.partial_ridge import fit_partial_ridge
-from lstmgru.evaluation.baselines.ridge import ALPHAS, Ridge, fit_ridge, fit_ridge_of_few
+from lstmgru.evaluation.forecast_baselines.base import Array, BaselineData, FittedBaseline, State
+from lstmgru.evaluation.forecast_baselines.partial_ridge import fit_partial_ridge
+from lstmgru.evaluation.forecast_baselines.ridge import ALPHAS, Ridge, fit_ridge, fit_ridge_of_few
 from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Linear(FittedBaseline):
     For the features and the scaling of series, see :class:`~lstmgru.data.forecasting.design.WindowDesign`. The penalty
     is chosen by the leave-one-out error on the training windows, which are evenly subsampled if they are too many. A
     missing target costs its own step of a window, see
-    :func:`~lstmgru.evaluation.baselines.partial_ridge.fit_partial_ridge`.
+    :func:`~lstmgru.evaluation.forecast_baselines.partial_ridge.fit_partial_ridge`.
 
     Attributes:
         design: Turns windows into inputs.
@@ -115,7 +115,7 @@ class Linear(FittedBaseline):
 
     def module(self) -> nn.Module:
         """See :meth:`FittedBaseline.module`."""
-        from lstmgru.evaluation.baselines.modules import LinearModule
+        from lstmgru.evaluation.forecast_baselines.modules import LinearModule
 
         return LinearModule(self.design, self.ridge)
 

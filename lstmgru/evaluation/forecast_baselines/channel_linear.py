@@ -12,9 +12,9 @@ import numpy.typing as npt
 from lstmgru.data.forecasting.arrays import WindowArrays, window_arrays
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.data.forecasting.windows import known_at, targets_at, training_runs
-from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline, State
-from lstmgru.evaluation.baselines.partial_ridge import fit_partial_ridge
-from lstmgru.evaluation.baselines.ridge import ALPHAS, Ridge, fit_ridge, fit_ridge_of_few
+from lstmgru.evaluation.forecast_baselines.base import Array, BaselineData, FittedBaseline, State
+from lstmgru.evaluation.forecast_baselines.partial_ridge import fit_partial_ridge
+from lstmgru.evaluation.forecast_baselines.ridge import ALPHAS, Ridge, fit_ridge, fit_ridge_of_few
 from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class ChannelLinear(FittedBaseline):
 
     The last value of a target is subtracted from its context and added to its forecast; the unit is the deviation of
     the target in the training part. Covariates are not read. A missing target costs its own step of a window, see
-    :func:`~lstmgru.evaluation.baselines.partial_ridge.fit_partial_ridge`.
+    :func:`~lstmgru.evaluation.forecast_baselines.partial_ridge.fit_partial_ridge`.
 
     Attributes:
         horizon: H.
@@ -118,7 +118,7 @@ class ChannelLinear(FittedBaseline):
 
     def module(self) -> nn.Module:
         """See :meth:`FittedBaseline.module`."""
-        from lstmgru.evaluation.baselines.modules import ChannelLinearModule
+        from lstmgru.evaluation.forecast_baselines.modules import ChannelLinearModule
 
         return ChannelLinearModule(self.scale, self.ridge)
 

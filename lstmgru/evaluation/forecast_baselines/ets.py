@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from lstmgru.evaluation.baselines.local import Floats, LocalBaseline, seasonal_factors, seasonal_summands
+from lstmgru.evaluation.forecast_baselines.local import Floats, LocalBaseline, seasonal_factors, seasonal_summands
 
 Trend = Literal["none", "damped"]
 Season = Literal["none", "additive", "multiplicative"]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstmgru.data.forecasting.arrays import WindowArrays
-from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline
+from lstmgru.evaluation.forecast_baselines.base import Array, BaselineData, FittedBaseline
 from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
 Floats = npt.NDArray[np.float64]

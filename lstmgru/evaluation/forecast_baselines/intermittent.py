@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lstmgru.evaluation.baselines.local import Floats, LocalBaseline
+from lstmgru.evaluation.forecast_baselines.local import Floats, LocalBaseline
 
 # Smoothing of sizes and intervals (Croston 1972).
 _ALPHA = 0.1

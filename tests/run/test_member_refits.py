@@ -9,11 +9,11 @@ import pytest
 from lstmgru.specs import TrainSpec
 from search.errors import RefitFailed
 from search.executors.base import Failure, Outcome
+from search.run.member_refits import Refits, Training, retrained_members
 from search.run.progress import SilentListener
-from search.run.refits import Refits, Training, retrained_members
-from search.study.blends import Candidate
+from search.study.blend_records import Candidate
 from search.study.budget import Budget
-from search.tasks.final import Member, Recipe, Refitted
+from search.tasks.final_job import FinalMember, Recipe, Refitted
 
 
 def before(candidate: Candidate) -> Training:
@@ -102,10 +102,10 @@ def test_trainings_run_by_weight_as_far_as_the_time_allows(
     assert run(seconds, timeout=timeout, fails=fails) == [each for each in ORDER if each not in left_out]
 
 
-def members(*weights: tuple[Candidate, float]) -> list[Member[Any]]:
+def members(*weights: tuple[Candidate, float]) -> list[FinalMember[Any]]:
     train = TrainSpec(max_epochs=9)
     return [
-        Member(name, weight, recipe=Recipe(name, None, train, None) if isinstance(name, int) else None)
+        FinalMember(name, weight, recipe=Recipe(name, None, train, None) if isinstance(name, int) else None)
         for name, weight in weights
     ]
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lstmgru.evaluation.baselines.local import (
+from lstmgru.evaluation.forecast_baselines.local import (
     Floats,
     LocalBaseline,
     seasonal_factors,

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from lstmgru.evaluation.baselines.ridge import ALPHAS, Ridge
+from lstmgru.evaluation.forecast_baselines.ridge import ALPHAS, Ridge
 from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
 _Float = npt.NDArray[np.float64]

@@ -11,8 +11,8 @@ from optuna.trial import FixedTrial
 
 from lstmgru.specs import LayerSpec, ModelSpec, SequenceModelSpec
 from search.executors.base import Failure
-from search.run.estimates import Estimates, refit_seconds, training_work
 from search.run.state import SearchState
+from search.run.training_seconds import Estimates, refit_seconds, training_work
 from search.run.trial import TrialReport, TrialResult
 from search.study.budget import LEAST_REFIT_SECONDS, Budget
 from search.study.records import EpochRecord

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from search.reports.charts.chart import Chart
 from search.reports.charts.marks import Boxes, Dots, Label, Line, Rule
 from search.reports.charts.scales import Axis
-from search.reports.search.history import Objective, breaks_bound, complete_trials, history_cut
+from search.reports.trials.history import Objective, breaks_bound, complete_trials, history_cut
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from lstmgru.data.forecasting.arrays import WindowArrays, window_arrays
 from lstmgru.data.forecasting.windows import known_at, targets_at, training_runs
-from lstmgru.evaluation.baselines.base import Array, BaselineData, FittedBaseline, State
-from lstmgru.evaluation.baselines.tree_features import Floats, TreeFeatures
+from lstmgru.evaluation.forecast_baselines.base import Array, BaselineData, FittedBaseline, State
+from lstmgru.evaluation.forecast_baselines.tree_features import Floats, TreeFeatures
 from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 
 # Examples that are learned from, and steps of the horizon of one window among them.
@@ -130,8 +130,8 @@ class Trees(FittedBaseline):
     """Gradient-boosted trees, one ensemble for all steps and targets.
 
     They are fitted by scikit-learn's ``HistGradientBoostingRegressor``. The step of the horizon is a feature; for the
-    others and the units of the targets, see :class:`~lstmgru.evaluation.baselines.tree_features.TreeFeatures`. If there
-    are more than 40,000 examples, an even sample is learned.
+    others and the units of the targets, see :class:`~lstmgru.evaluation.forecast_baselines.tree_features.TreeFeatures`.
+    If there are more than 40,000 examples, an even sample is learned.
 
     Attributes:
         features: Turn windows into inputs.

@@ -9,7 +9,7 @@ from search.config.objectives import SCORE
 from search.reports.charts.chart import chart_html
 from search.reports.formatting import counted, metric_label
 from search.reports.page import Cut, details, paragraph, wide
-from search.reports.search.history import (
+from search.reports.trials.history import (
     Objective,
     complete_trials,
     curves_chart,
@@ -19,7 +19,7 @@ from search.reports.search.history import (
     objectives,
     pareto_chart,
 )
-from search.reports.search.parameters import (
+from search.reports.trials.parameters import (
     METHOD,
     Importance,
     alone_chart,
@@ -28,7 +28,7 @@ from search.reports.search.parameters import (
     limits,
     together_chart,
 )
-from search.reports.search.timeline import timeline, timeline_chart, timeline_text
+from search.reports.trials.timeline import timeline, timeline_chart, timeline_text
 from search.study.records import StudyRecord
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ import numpy as np
 
 from lstmgru.data.tables.writers import write_csv, write_text
 from lstmgru.errors import DataError, show_time
-from lstmgru.evaluation.baselines import FittedBaseline
 from lstmgru.evaluation.blending import blended, blended_folds, same_shapes
+from lstmgru.evaluation.forecast_baselines import FittedBaseline
 from lstmgru.evaluation.metrics import find_metric
 from search.errors import NoTrialCompleted
 from search.study.paths import ATTENTION_TABLE, FORECASTS_PAGE, FORECASTS_TABLE, NEXT_TABLE, SERIES_TABLE
-from search.tasks.final import FinalJob, HoldoutScores
+from search.tasks.final_job import FinalJob, HoldoutScores
 from search.tasks.forecasting.data import ForecastBacktest, ForecastData
 from search.tasks.forecasting.scoring import (
     Forecasts,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from lstmgru.evaluation.forecasts import ForecastEvaluation
     from lstmgru.specs import ModelSpec
     from lstmgru.training.fit_forecasts import FitResult
-    from search.study.blends import Candidate
+    from search.study.blend_records import Candidate
 
     Floats = npt.NDArray[np.float32]
     Errors = npt.NDArray[np.float64]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from search.run.estimates import USUAL_SHARE, training_work
+from search.run.training_seconds import USUAL_SHARE, training_work
 from search.study.budget import LEAST_REFIT_SECONDS, REFIT_SHARE, USUAL_STARTUP, expected_export
 from search.study.screening import rungs
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lstmgru.data.forecasting.design import SMALLEST_CHANGE, Indicators, WindowDesign
-from lstmgru.evaluation.baselines.ridge import Ridge
+from lstmgru.evaluation.forecast_baselines.ridge import Ridge
 from lstmgru.nn.forecast_network import Inputs
 
 
@@ -31,7 +31,7 @@ class Repeat(nn.Module):
         self.register_buffer("places", torch.tensor(places))
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """(B, H, Y), see :meth:`lstmgru.evaluation.baselines.base.FittedBaseline.module`."""
+        """(B, H, Y), see :meth:`lstmgru.evaluation.forecast_baselines.base.FittedBaseline.module`."""
         steps, targets = inputs.past.shape[1], inputs.past[..., : self.n_targets]
         if inputs.lengths is None:
             return targets[:, self.places + steps]
@@ -71,7 +71,7 @@ class LinearModule(nn.Module):
             self.register_buffer(name, torch.tensor(array, dtype=torch.float32))
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """(B, H, Y), see :meth:`lstmgru.evaluation.baselines.base.FittedBaseline.module`."""
+        """(B, H, Y), see :meth:`lstmgru.evaluation.forecast_baselines.base.FittedBaseline.module`."""
         design = self.design
         context = last_rows(inputs.past, design.context_length, inputs.lengths)
         targets = context[..., : design.n_targets]
@@ -119,7 +119,7 @@ class ChannelLinearModule(nn.Module):
             self.register_buffer(name, torch.tensor(array, dtype=torch.float32))
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """(B, H, Y), see :meth:`lstmgru.evaluation.baselines.base.FittedBaseline.module`."""
+        """(B, H, Y), see :meth:`lstmgru.evaluation.forecast_baselines.base.FittedBaseline.module`."""
         targets = last_rows(inputs.past[..., : len(self.scale)], len(self.coefficients), inputs.lengths)
         last = targets[:, -1:]
         found = ((targets - last) / self.scale).transpose(1, 2) @ self.coefficients + self.intercept
