@@ -23,7 +23,7 @@ ROWS = {
         "cli", "api", "compare", "run", "tracking", "tasks",
         "reports", "study", "space", "config", "executors", "errors",
     ),
-    "lstmgru": ("bundle", "training", "evaluation", "nn", "data", "specs", "errors"),
+    "lstmgru": ("bundle", "training", "evaluation", "nn", "runtime", "data", "specs", "errors"),
 }  # fmt: skip
 # The only places that import a package.
 PLACES = {

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.bundle.files import EXAMPLE
 from lstmgru.evaluation.metrics import find_metric
+from lstmgru.runtime.files import EXAMPLE
 from lstmgru.specs import TrainSpec
 
 if TYPE_CHECKING:

@@ -1,14 +1,13 @@
-"""The files of a bundle: their names and content, and how the directory is replaced atomically."""
+"""Write the files of a bundle, and replace its directory atomically."""
 
 from __future__ import annotations
 
 import glob
-import hashlib
 import json
 import math
 import os
 import shutil
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -18,20 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lstmgru.errors import BundleError
+from lstmgru.runtime.files import DESCRIPTION, MANIFEST, backup_of, digest
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-DESCRIPTION = "bundle.json"
-"""The file that makes a directory a bundle."""
-WEIGHTS = "weights.safetensors"
-VOCABULARY = "vocabulary.json"
-ONNX = "model.onnx"
-CARD = "MODEL_CARD.md"
-EXAMPLE = "example.json"
-MANIFEST = "manifest.json"
-"""The digest of every other file."""
 
 
 @contextmanager
@@ -60,14 +49,8 @@ def replacing(directory: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def present(directory: Path) -> Path:
-    """Where a bundle is: usually ``directory``; its backup if a process was killed between the two renames."""
-    previous = _previous(directory.resolve())
-    return previous if not directory.exists() and previous.exists() else directory
-
-
 def _swap(partial: Path, directory: Path) -> None:
-    previous = _previous(directory)
+    previous = backup_of(directory)
     if directory.exists():
         directory.rename(previous)
     partial.rename(directory)
@@ -76,7 +59,7 @@ def _swap(partial: Path, directory: Path) -> None:
 
 
 def _clean(directory: Path) -> None:
-    previous = _previous(directory)
+    previous = backup_of(directory)
     if previous.exists() and not directory.exists():
         previous.rename(directory)
     shutil.rmtree(previous, ignore_errors=True)
@@ -85,10 +68,6 @@ def _clean(directory: Path) -> None:
         pid = partial.name.removeprefix(prefix)
         if pid.isdecimal() and not _runs(int(pid)):
             shutil.rmtree(partial, ignore_errors=True)
-
-
-def _previous(directory: Path) -> Path:
-    return directory.with_name(f".{directory.name}.previous")
 
 
 def _replaceable(directory: Path) -> bool:
@@ -110,24 +89,10 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def vocabulary_name(number: int) -> str:
-    """The file of a vocabulary: ``vocabulary.json``, ``vocabulary-2.json``, …
-
-    Args:
-        number: Its position among the vocabularies, from 0.
-    """
-    return VOCABULARY if number == 0 else f"{Path(VOCABULARY).stem}-{number + 1}.json"
-
-
 def write_json(path: Path, value: dict[str, Any], *, indent: int | None = None) -> None:
     """Write strict JSON in UTF-8."""
     text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
     path.write_text(text, encoding="utf-8")
-
-
-def digest(content: bytes) -> str:
-    """SHA-256 in hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def write_manifest(folder: Path) -> None:
@@ -176,10 +141,3 @@ def plain(value: Any, key: str) -> Any:
 def shortest_decimals(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Numbers of single precision in their shortest notation: 12.8, not 12.800000190734863."""
     return values.astype(str).astype(np.float64)
-
-
-def free_name(name: str, taken: Container[str]) -> str:
-    """The name, with underscores appended until it is not taken."""
-    while name in taken:
-        name += "_"
-    return name

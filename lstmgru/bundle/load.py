@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -15,17 +14,12 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
 from lstmgru.bundle.base import Bundle, Stored
-from lstmgru.bundle.files import DESCRIPTION, EXAMPLE, MANIFEST, WEIGHTS, digest, present, vocabulary_name
 from lstmgru.bundle.members import NetworkMember
-from lstmgru.bundle.versions import MEMBERS, READABLE_VERSIONS, array_prefix, upgraded, upgraded_arrays
-from lstmgru.errors import BundleError, LstmGruError, one_of
+from lstmgru.errors import BundleError, one_of
+from lstmgru.runtime.files import DESCRIPTION, EXPORT_AGAIN, WEIGHTS, BundleFiles, one_line
+from lstmgru.runtime.versions import MEMBERS, array_prefix, upgraded_arrays
 from lstmgru.specs.cells import cell_names
 from lstmgru.specs.tasks import TASKS
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-_EXPORT = "export the model again"
 
 
 def load_bundle(directory: Path | str) -> Bundle:
@@ -35,114 +29,26 @@ def load_bundle(directory: Path | str) -> Bundle:
         BundleError: The directory or a file is missing or damaged, its format version is unknown, a custom cell of the
             model is not registered, or the weights do not fit the architecture.
     """
-    given = Path(directory)
-    folder = present(given)
-    if not folder.is_dir():
-        what = "is a file, not the directory of a bundle" if folder.exists() else "does not exist"
-        raise BundleError(f"{given} {what}; pass the directory of an exported model")
-    digests = _read_digests(folder)
-    described = _read_description(folder / DESCRIPTION, digests)
-    content = _read(folder / WEIGHTS, digests)
-    try:
-        description = upgraded(described)
-        _check_digest(folder / WEIGHTS, content, description["weights"]["sha256"])
-        arrays = _member_arrays(folder / WEIGHTS, content, description)
-        bundle = _build(folder, description, arrays, digests)
-    except BundleError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, LstmGruError) as error:
-        what = f"lacks {error}" if isinstance(error, KeyError) else f"holds an invalid value ({_one_line(error)})"
-        raise BundleError(f"{folder / DESCRIPTION} {what}; {_EXPORT}") from error
-    _load_weights(bundle, arrays, folder / WEIGHTS)
-    return replace(bundle, example=_read_example(folder / EXAMPLE, digests))
+    files = BundleFiles.of(directory)
+    description, content = files.description(), files.read(WEIGHTS)
+    path = files.folder / WEIGHTS
+    with files.described():
+        files.check_digest(WEIGHTS, content, description["weights"]["sha256"])
+        arrays = _member_arrays(path, content, description)
+        bundle = _build(files, description, arrays)
+    _load_weights(bundle, arrays, path)
+    return replace(bundle, example=files.example())
 
 
-def _read_digests(folder: Path) -> dict[str, Any]:
-    """The digest of each file; none in a bundle of an earlier version, which has no manifest."""
-    path = folder / MANIFEST
-    if not path.exists():
-        return {}
-    found = _parse(path, _read(path, {})).get("sha256")
-    if not isinstance(found, dict) or not found:
-        raise BundleError(f"{path} is damaged: it has no digests under 'sha256'; {_EXPORT}")
-    return found
-
-
-def _read(path: Path, digests: dict[str, Any]) -> bytes:
-    """The content of a file, which is the one of the manifest."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise BundleError(f"{path.parent} is not a complete bundle: {path.name} is missing; {_EXPORT}") from error
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror}") from error
-    if digests:
-        _check_digest(path, content, digests.get(path.name), MANIFEST)
-    return content
-
-
-def _check_digest(path: Path, content: bytes, expected: object, source: str = DESCRIPTION) -> None:
-    if digest(content) != expected:
-        raise BundleError(f"{path} is not the file that {source} describes (SHA-256): it was changed; {_EXPORT}")
-
-
-def _parse(path: Path, content: bytes) -> dict[str, Any]:
-    """The JSON object in a file."""
-    try:
-        parsed = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{path} is damaged: {_one_line(error)}; {_EXPORT}") from error
-    if not isinstance(parsed, dict):
-        raise BundleError(f"{path} must hold a JSON object but holds a {type(parsed).__name__}; {_EXPORT}")
-    return parsed
-
-
-def _read_description(path: Path, digests: dict[str, Any]) -> dict[str, Any]:
-    description = _parse(path, _read(path, digests))
-    version = description.get("format_version")
-    if version not in READABLE_VERSIONS:
-        raise BundleError(
-            f"{path} has format version {version!r}, but this version of lstmgru reads "
-            f"{', '.join(map(str, READABLE_VERSIONS))}; load it with the version that wrote it, or {_EXPORT}"
-        )
-    if "manifest" in description and not digests:
-        raise BundleError(f"{path.parent} is not a complete bundle: {MANIFEST} is missing; {_EXPORT}")
-    return description
-
-
-def _read_example(path: Path, digests: dict[str, Any]) -> pd.DataFrame | None:
-    """The example table; ``None`` if there is no file, as it is optional."""
-    import pandas as pd
-
-    if not path.exists():
-        return None
-    try:
-        content = _parse(path, _read(path, digests))
-        return pd.DataFrame(content["data"], columns=content["columns"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{path} is damaged: {_one_line(error)}; {_EXPORT}") from error
-
-
-def _build(
-    folder: Path, description: dict[str, Any], arrays: list[dict[str, Tensor]], digests: dict[str, Any]
-) -> Bundle:
+def _build(files: BundleFiles, description: dict[str, Any], arrays: list[dict[str, Tensor]]) -> Bundle:
     """The bundle, its networks with random weights."""
-    _check_cells(description, folder / DESCRIPTION)
+    _check_cells(description, files.folder / DESCRIPTION)
     task = description["task"]
     one_of("task", task, tuple(TASKS))
     bundle_class: type[Bundle] = pkgutil.resolve_name(TASKS[task].bundle)
-    vocabularies = [
-        _read_vocabulary(folder / vocabulary_name(number), each, digests)
-        for number, each in enumerate(description["vocabularies"])
-    ]
+    stored = Stored(files.vocabularies(description), arrays)
     with torch.random.fork_rng(devices=[]):
-        return bundle_class.from_description(description, Stored(vocabularies, arrays))
-
-
-def _read_vocabulary(path: Path, described: dict[str, str], digests: dict[str, Any]) -> dict[str, Any]:
-    content = _read(path, digests)
-    _check_digest(path, content, described["sha256"])
-    return _parse(path, content)
+        return bundle_class.from_description(description, stored)
 
 
 def _check_cells(description: dict[str, Any], path: Path) -> None:
@@ -168,12 +74,12 @@ def _member_arrays(path: Path, content: bytes, description: dict[str, Any]) -> l
     try:
         tensors = upgraded_arrays(load_tensors(content), description["format_version"])
     except SafetensorError as error:
-        raise BundleError(f"{path} is damaged: {_one_line(error)}; {_EXPORT}") from error
+        raise BundleError(f"{path} is damaged: {one_line(error)}; {EXPORT_AGAIN}") from error
     parts: list[dict[str, Tensor]] = [{} for _ in description["members"]]
     for name, tensor in tensors.items():
         number, _, inner = name.removeprefix(MEMBERS).partition(".")
         if not (name.startswith(MEMBERS) and number.isdecimal() and int(number) < len(parts)):
-            raise BundleError(f"{path} holds {name}, which is of none of the {len(parts)} members; {_EXPORT}")
+            raise BundleError(f"{path} holds {name}, which is of none of the {len(parts)} members; {EXPORT_AGAIN}")
         parts[int(number)][inner] = tensor
     return parts
 
@@ -198,11 +104,11 @@ def _check_weights(network: nn.Module, weights: dict[str, Tensor], path: Path, p
         name = min(key for key in {*expected, *found} if expected.get(key) != found.get(key))
         raise BundleError(
             f"{path} does not fit the architecture: {prefix}{name} is {_shape(found.get(name))} but must be "
-            f"{_shape(expected.get(name))}; {_EXPORT}"
+            f"{_shape(expected.get(name))}; {EXPORT_AGAIN}"
         )
     for name, tensor in weights.items():
         if not tensor.isfinite().all():
-            raise BundleError(f"{path} holds numbers that are NaN or infinite, in {prefix}{name}; {_EXPORT}")
+            raise BundleError(f"{path} holds numbers that are NaN or infinite, in {prefix}{name}; {EXPORT_AGAIN}")
 
 
 def _renamed(name: str, prefixes: Mapping[str, str]) -> str:
@@ -215,7 +121,3 @@ def _renamed(name: str, prefixes: Mapping[str, str]) -> str:
 
 def _shape(tensor: tuple[tuple[int, ...], torch.dtype] | None) -> str:
     return "missing" if tensor is None else f"{str(tensor[1]).removeprefix('torch.')}{list(tensor[0])}"
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())

@@ -13,23 +13,10 @@ from typing import Any, Literal
 from safetensors.torch import save as save_tensors
 
 from lstmgru.bundle.base import Bundle
-from lstmgru.bundle.files import (
-    CARD,
-    DESCRIPTION,
-    EXAMPLE,
-    MANIFEST,
-    ONNX,
-    WEIGHTS,
-    digest,
-    plain,
-    plain_table,
-    replacing,
-    vocabulary_name,
-    write_json,
-    write_manifest,
-)
-from lstmgru.bundle.versions import FORMAT_VERSION, array_prefix
+from lstmgru.bundle.files import plain, plain_table, replacing, write_json, write_manifest
 from lstmgru.errors import BundleError
+from lstmgru.runtime.files import CARD, DESCRIPTION, EXAMPLE, MANIFEST, ONNX, WEIGHTS, digest, vocabulary_name
+from lstmgru.runtime.versions import FORMAT_VERSION, array_prefix
 from lstmgru.specs import Stack
 from lstmgru.specs.cells import registered_cells
 

@@ -109,6 +109,10 @@ class ModelSpec(RecurrentSpec):
         """Whether differences are taken of the targets."""
         return self.transform in ("difference", "log_difference")
 
+    def tells_series(self, n_series: int) -> bool:
+        """Whether it has parameters for each of some training series: an embedding, or a scale."""
+        return self.series_embedding > 0 or (self.normalization in ("series", "last") and n_series > 1)
+
     @property
     def architecture(self) -> str:
         """The readable form, in the order of the computation, without defaults.

@@ -47,7 +47,7 @@ class TrialResult:
         train_seconds: Wall time of all folds, also of one that was not finished.
         seconds: Wall time of the whole trial in its worker.
         calibration: Calibration of its intervals on the outputs for the folds, finished or not
-            (:class:`lstmgru.evaluation.intervals.Calibration` as plain values); ``None`` where it has none.
+            (:class:`lstmgru.specs.calibration.Calibration` as plain values); ``None`` where it has none.
         stopped: Why the trial was stopped early, or ``None``.
         outputs: The kept outputs for the folds; ``None`` if it was stopped.
     """

@@ -31,8 +31,8 @@ from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.data.forecasting.windows import window_scale
 from lstmgru.errors import DataError
 from lstmgru.evaluation import intervals
-from lstmgru.evaluation.intervals import Calibration
 from lstmgru.specs import ForecastSpec, TrainSpec
+from lstmgru.specs.calibration import Calibration
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ from helpers.sequence_bundles import (
 )
 
 from lstmgru.bundle import SequenceBundle, example_sequences, load_bundle
-from lstmgru.bundle.sequences import batches as sequence_batches
 from lstmgru.errors import DataError
+from lstmgru.runtime.sequences import batches as sequence_batches
 from search.cli.app import main
 
 

@@ -14,7 +14,6 @@ from helpers.lazy import LazyModule
 from lstmgru.data.forecasting.windows import window_scale
 from lstmgru.errors import SpecError
 from lstmgru.evaluation.intervals import (
-    Calibration,
     apply,
     calibrate,
     conformity,
@@ -24,6 +23,7 @@ from lstmgru.evaluation.intervals import (
     quantile_forecast,
 )
 from lstmgru.specs import ForecastSpec
+from lstmgru.specs.calibration import Calibration
 
 losses = LazyModule("utilsforecast.losses")
 

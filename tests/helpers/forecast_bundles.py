@@ -14,9 +14,9 @@ from lstmgru.bundle import ForecastBundle, ForecastNetworkMember, save_bundle
 from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries, input_spec
-from lstmgru.evaluation.intervals import Calibration
 from lstmgru.nn.forecast_network import ForecastNetwork
 from lstmgru.specs import ForecastSpec, ModelSpec, TrainSpec, parse_branches
+from lstmgru.specs.calibration import Calibration
 
 CONTEXT, HORIZON = 6, 3
 FORECAST = ForecastSpec(HORIZON, 2, "rmse")

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from lstmgru.bundle.base import Stored, names_of_rows
+from lstmgru.bundle.base import Stored
 from lstmgru.bundle.card import Card
 from lstmgru.bundle.files import plain
 from lstmgru.bundle.forecasting.card import forecast_card
 from lstmgru.bundle.forecasting.members import member_of
 from lstmgru.bundle.forecasting.model import ForecastModel
-from lstmgru.bundle.forecasting.tables import attention_frame, forecast_columns, forecast_frame
-from lstmgru.bundle.forecasting.validation import Array, Codes, check_arrays, check_logarithms, series_codes
+from lstmgru.bundle.forecasting.tables import attention_frame
 from lstmgru.data.forecasting.arrays import window_arrays
 from lstmgru.data.forecasting.conforming import conforming_panel, with_codes_of
-from lstmgru.data.forecasting.context import ForecastContext, build_context
-from lstmgru.data.forecasting.series import SeriesPanel, SeriesSchema, check_policy, check_short_series, input_spec
-from lstmgru.data.tables.frequency import STEP, parse_frequency
-from lstmgru.data.tables.readers import read_table
+from lstmgru.data.forecasting.series import SeriesPanel, input_spec
 from lstmgru.errors import DataError
-from lstmgru.evaluation.intervals import Calibration
 from lstmgru.nn import kernels
-from lstmgru.specs import ForecastSpec
+from lstmgru.runtime.forecasting.predictor import described_values
+from lstmgru.runtime.forecasting.tables import forecast_columns
+from lstmgru.runtime.forecasting.validation import Array, Codes, check_arrays, series_codes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Without gradients a window needs little memory, so large batches are fast.
-_BATCH_SIZE = 1024
 _WINDOWS_AT_ONCE = 4096
 
 
@@ -42,36 +35,22 @@ _WINDOWS_AT_ONCE = 4096
 class ForecastBundle(ForecastModel):
     """A trained forecasting model with its origin and everything needed to forecast from a raw table.
 
-    Its parts are the attributes of :class:`~lstmgru.bundle.base.Bundle` and
-    :class:`~lstmgru.bundle.forecasting.model.ForecastModel`.
+    Its parts are the attributes of :class:`~lstmgru.bundle.base.Bundle`,
+    :class:`~lstmgru.bundle.forecasting.model.ForecastModel` and
+    :class:`~lstmgru.runtime.forecasting.predictor.ForecastPredictor`.
     """
 
     @classmethod
     def from_description(cls, description: dict[str, Any], stored: Stored) -> Self:
         """Build a bundle from its description, see :meth:`Bundle.from_description`."""
-        data = description["data"]
-        schema, ids = SeriesSchema.from_dict(data["schema"]), [str(name) for name in data["ids"]]
-        forecast = ForecastSpec.from_dict(description["forecast"])
-        parse_frequency(data["frequency"], step=data["step"])
-        check_policy(data["gaps"])
-        check_short_series(data["short_series"])
-        inputs = input_spec(schema, n_series=len(ids), short_series=data["short_series"])
-        calibration = description["calibration"]
+        known = described_values(description)
+        inputs = input_spec(known["schema"], n_series=len(known["ids"]), short_series=known["short_series"])
         entries = zip(description["members"], stored.arrays, strict=True)
         return cls(
-            members=tuple(member_of(values, arrays, inputs, forecast) for values, arrays in entries),
-            forecast=forecast,
-            schema=schema,
-            frequency=data["frequency"],
-            step=data["step"],
-            timezone=data["timezone"],
-            local_times=bool(data.get("local_times", False)),
-            ids=ids,
+            **known,
+            members=tuple(member_of(values, arrays, inputs, known["forecast"]) for values, arrays in entries),
             metrics=dict(description["metrics"]),
             provenance=dict(description["provenance"]),
-            gaps=data["gaps"],
-            short_series=data["short_series"],
-            calibration=None if calibration is None else Calibration.from_dict(calibration),
         )
 
     def describe(self) -> dict[str, Any]:
@@ -96,50 +75,6 @@ class ForecastBundle(ForecastModel):
     def card(self, description: dict[str, Any]) -> Card:
         """The content of the model card, see :meth:`Bundle.card`."""
         return forecast_card(self, description)
-
-    @property
-    def integer_columns(self) -> tuple[str, ...]:
-        """The id column, and a time column of steps."""
-        steps = (self.schema.time,) if self.frequency == STEP else ()
-        return (*((self.schema.id,) if self.schema.id else ()), *steps)
-
-    @property
-    def timestamp_columns(self) -> tuple[str, ...]:
-        """The time column, if it has a time zone."""
-        return (self.schema.time,) if self.timezone else ()
-
-    def read_table(
-        self,
-        path: Path,
-        *,
-        delimiter: str = ",",
-        decimal: str = ".",
-        encoding: str = "utf-8",
-        columns: Sequence[str] = (),
-    ) -> pd.DataFrame:
-        """Read a table to forecast from, see :meth:`Bundle.read_table`."""
-        names = [*self.schema.categories, *((self.schema.id,) if self.schema.id else ())]
-        return read_table(path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns, text=names)
-
-    def predict(self, data: pd.DataFrame, *, source: str = "table") -> pd.DataFrame:
-        """Forecast the steps after the last known value of each series.
-
-        Args:
-            data: A table with the columns of the schema and at least :attr:`required_rows` rows for each series; future
-                covariates need H more rows, with empty targets. Other columns are ignored.
-            source: Name of the table in error messages.
-
-        Returns:
-            A row for each series, time and target, in that order: the id column (if there is one) and the time column
-            under their own names, ``target``, ``forecast`` in original units, and for each level of prediction
-            intervals, such as 0.8, the bounds ``lower_80`` and ``upper_80``. If a column of the table already has one
-            of these names, an underscore is appended to the new one.
-
-        Raises:
-            DataError: Columns, frequency, length or values do not fit, or the model has parameters for each series and
-                a series is new.
-        """
-        return self._predict_rows(data, self.schema, np.arange(len(data)), source)
 
     def forecast_array(
         self,
@@ -235,8 +170,8 @@ class ForecastBundle(ForecastModel):
             DataError: A value is invalid, or the model has parameters for each series and a series is new.
         """
         panel, codes = with_codes_of(panel, self.schema), None
-        if self.servable.tells_series:
-            codes = series_codes(self, panel.ids, source)
+        if self.signature.tells_series:
+            codes = series_codes(panel.ids, self.ids, self.signature, source)
         parts = []
         for block in np.split(cutoffs, range(_WINDOWS_AT_ONCE, len(cutoffs), _WINDOWS_AT_ONCE)):
             windows = window_arrays(panel, block, context_length=self.context_length, horizon=self.forecast.horizon)
@@ -257,7 +192,7 @@ class ForecastBundle(ForecastModel):
             DataError: As :meth:`predict`, or the model has no attention.
         """
         context = self._context(frame, source)
-        inputs = check_arrays(self.servable, self._arrays(context, source), self.schema)
+        arrays = check_arrays(self.signature, self._arrays(context, source), self.schema)
         having = [member for member in self.networks if member.has_attention]
         if not having:
             poolings = ", ".join(dict.fromkeys(member.model_spec.pooling for member in self.networks))
@@ -266,59 +201,12 @@ class ForecastBundle(ForecastModel):
                 f"but this one is {poolings or 'a blend without networks'}"
             )
         member = max(having, key=lambda each: each.weight)
-        scaled = self.servable.scaled(self.members.index(member), inputs)
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        scaled = self.servable.scaled(self.members.index(member), tensors)
         return attention_frame(self, member, context, member.network.attention(scaled).numpy())
 
-    def _table(self, data: pd.DataFrame) -> tuple[pd.DataFrame, SeriesSchema]:
-        return data, self.schema
-
-    def _names(self, frame: pd.DataFrame, schema: SeriesSchema, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
-        return np.full(len(rows), "series", object) if schema.id is None else names_of_rows(frame[schema.id], rows)
-
-    def _predict_rows(
-        self, frame: pd.DataFrame, schema: SeriesSchema, rows: npt.NDArray[np.int64], source: str
-    ) -> pd.DataFrame:
-        context = self._context(frame, source)
-        return forecast_frame(self, context, self._run(self._arrays(context, source)))
-
-    def _context(self, frame: pd.DataFrame, source: str) -> ForecastContext:
-        """The rows of a table that the model reads."""
-        return build_context(
-            frame,
-            schema=self.schema,
-            frequency=self.frequency,
-            timezone=self.timezone,
-            local_times=self.local_times,
-            step=self.step,
-            context_length=self.context_length,
-            required_rows=self.required_rows,
-            horizon=self.forecast.horizon,
-            gaps=self.gaps,
-            source=source,
-        )
-
-    def _arrays(self, context: ForecastContext, source: str) -> dict[str, Any]:
-        """Those rows as the arguments of :meth:`forecast_array`."""
-        check_logarithms(self, context, source)
-        series = series_codes(self, context.ids, source) if self.servable.tells_series else None
-        return {
-            "past": context.past,
-            "future": context.future,
-            "static": context.static,
-            "series": series,
-            "lengths": context.lengths,
-        }
-
-    def _run(self, arrays: dict[str, Any]) -> list[Array]:
-        """Forecasts (n, H, Y) and, with a calibration, quantiles (n, H, Y, Q)."""
-        inputs = check_arrays(self.servable, arrays, self.schema)
-        count = len(inputs["past"])
-        outputs = [np.empty((count, *shape), np.float32) for shape in self.servable.output_shapes.values()]
+    def _compute(self, inputs: dict[str, npt.NDArray[Any]]) -> list[Array]:
         # Compiled kernels are loaded from a cache, which unpickles, and would not speed up a few forecasts.
         with torch.inference_mode(), kernels.enabled(False):
-            for start in range(0, count, _BATCH_SIZE):
-                part = slice(start, start + _BATCH_SIZE)
-                results = self.servable(**{name: tensor[part] for name, tensor in inputs.items()})
-                for output, result in zip(outputs, results, strict=True):
-                    output[part] = result.numpy()
-        return outputs
+            results = self.servable(**{name: torch.from_numpy(array) for name, array in inputs.items()})
+        return [result.numpy() for result in results]

@@ -20,8 +20,8 @@ from lstmgru.bundle.card import (
     training_line,
     usage,
 )
-from lstmgru.bundle.files import DESCRIPTION
 from lstmgru.errors import listed
+from lstmgru.runtime.files import DESCRIPTION
 from lstmgru.specs import ModelSpec
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _limits(model: ForecastModel, description: dict[str, Any]) -> Iterator[str]:
     yield f"- It forecasts {_steps(model, model.forecast.horizon)} and no more{_intervals(model)}"
     yield from _bounds(model)
     yield "- It may be far off after a change of regime, or for series that differ from the training data."
-    if model.servable.tells_series:
+    if model.signature.tells_series:
         yield f"- It forecasts only the {len(model.ids)} training series, as it has parameters for each of them."
     if model.schema.categories:
         yield "- Categories that are not in the training data all count as the same unknown one."

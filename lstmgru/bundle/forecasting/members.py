@@ -70,11 +70,6 @@ class ForecastNetworkMember(NetworkMember):
         return self.model_spec.context_length
 
     @property
-    def tells_series(self) -> bool:
-        """Whether it has parameters for each training series."""
-        return self.scaler.by_series or self.model_spec.series_embedding > 0
-
-    @property
     def has_attention(self) -> bool:
         """Whether its pooling is an attention."""
         return self.model_spec.pooling in ("additive", "multihead")

@@ -23,21 +23,9 @@ class MemberForecaster(nn.Module, ABC):
 
     Attributes:
         context_length: Rows of context that it reads.
-        required_rows: Fewest real rows that a context must have.
     """
 
     context_length: int
-    required_rows: int
-
-    @property
-    def tells_series(self) -> bool:
-        """Whether it has parameters for each series, and so needs their codes."""
-        return False
-
-    @property
-    def log(self) -> bool:
-        """Whether it takes the logarithm of the targets."""
-        return False
 
     @property
     def outside(self) -> str | None:
@@ -74,7 +62,6 @@ class NetworkForecaster(MemberForecaster):
         super().__init__()
         self.network = network
         self.context_length = network.spec.context_length
-        self.required_rows = 1 if network.inputs.padded else self.context_length
         self.by_series = scaler.by_series
         for name in ("mean", "scale", "static_mean", "static_scale"):
             self.register_buffer(name, torch.tensor(getattr(scaler, name), dtype=torch.float32))
@@ -153,7 +140,7 @@ class BaselineForecaster(MemberForecaster):
     def __init__(self, baseline: FittedBaseline) -> None:
         super().__init__()
         self.baseline, self.method = baseline, baseline.module()
-        self.context_length, self.required_rows = baseline.context_length, 1
+        self.context_length = baseline.context_length
         self.eval()
 
     @property

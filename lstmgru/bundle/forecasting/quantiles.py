@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lstmgru.evaluation.intervals import Calibration
 from lstmgru.specs import ForecastSpec
+from lstmgru.specs.calibration import Calibration
 
 # As in lstmgru.data.forecasting.windows; a test compares the two.
 _SMALLEST_CHANGE = 1e-3

@@ -12,13 +12,11 @@ from lstmgru.bundle.base import Distance, Outputs, Servable
 from lstmgru.bundle.forecasting.parts import MemberForecaster, NetworkForecaster
 from lstmgru.bundle.forecasting.quantiles import Bounds, CalibratedQuantiles, real_rows
 from lstmgru.data.forecasting.scaling import IGNORED_SCALE
-from lstmgru.evaluation.intervals import Calibration
 from lstmgru.nn.forecast_network import Inputs
+from lstmgru.runtime.forecasting.signature import ForecastSignature
 from lstmgru.specs import ForecastSpec, InputSpec
+from lstmgru.specs.calibration import Calibration
 from lstmgru.specs.layers import Stack
-
-Categories = tuple[tuple[int, int], ...]
-"""(channel, number of names) pairs."""
 
 
 class BlendedForecaster(Servable):
@@ -45,10 +43,8 @@ class BlendedForecaster(Servable):
         self.weights, self.inputs, self.horizon = tuple(weights), inputs, forecast.horizon
         self.bounds = Bounds(forecast)
         self.context_length = max(member.context_length for member in members)
-        self.required_rows = max(member.required_rows for member in members)
-        self.tells_series = any(member.tells_series for member in members)
-        self.log_rows = max((member.context_length for member in members if member.log), default=0)
-        """Last rows of a context whose logarithms are taken."""
+        specs = tuple(member.network.spec for _, member in self.networks)
+        self.signature = ForecastSignature(inputs, forecast.horizon, self.context_length, specs)
         self.quantiles = None if calibration is None else CalibratedQuantiles(calibration, forecast)
         self.eval()
 
@@ -81,26 +77,7 @@ class BlendedForecaster(Servable):
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The inputs of :meth:`forward` with their shapes, without the batch; the last two are ``int64``."""
-        shapes: dict[str, tuple[int, ...]] = {"past": (self.context_length, self.inputs.n_inputs)}
-        if self.inputs.n_future:
-            shapes["future"] = (self.horizon, self.inputs.n_future)
-        if self.inputs.n_static:
-            shapes["static"] = (self.inputs.n_static,)
-        shapes |= {"series": ()} if self.tells_series else {}
-        shapes |= {"lengths": ()} if self.padded else {}
-        return shapes
-
-    @property
-    def padded(self) -> bool:
-        """Whether contexts may have fewer real rows than the longest member reads."""
-        return self.inputs.padded or self.required_rows < self.context_length
-
-    @property
-    def categories(self) -> dict[str, Categories]:
-        """The categorical channels of each input, as in :class:`~lstmgru.specs.InputSpec`."""
-        first = self.inputs.n_inputs - self.inputs.n_future
-        ahead = tuple((channel - first, names) for channel, names in self.inputs.categories if channel >= first)
-        return {"past": self.inputs.categories, "future": ahead, "static": self.inputs.static_categories}
+        return self.signature.shapes
 
     @property
     def output_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -124,8 +101,8 @@ class BlendedForecaster(Servable):
             past: (B, T, F) contexts in original units, T = :attr:`context_length`; categories are codes.
             future: (B, H, K) covariates known over the horizon, in original units; ``None`` if K is 0.
             static: (B, S) static covariates in original units; ``None`` if S is 0.
-            series: (B,) ``int64`` codes of the series, from 1; ``None`` if :attr:`tells_series` is false. A series with
-                the code 0 is unknown, and its forecasts are NaN.
+            series: (B,) ``int64`` codes of the series, from 1; ``None`` if no member needs them. A series with the code
+                0 is unknown, and its forecasts are NaN.
             lengths: (B,) ``int64`` number of real rows at the end of each context; ``None`` if contexts are never
                 padded.
 
@@ -191,11 +168,11 @@ class BlendedForecaster(Servable):
             values = mean + scale.where(scale < IGNORED_SCALE, 0.0) * torch.randn(
                 batch_size, *shape, mean.shape[-1], generator=generator
             )
-            for channel, names in self.categories[name]:
+            for channel, names in self.signature.categories[name]:
                 values[..., channel] = whole(0, names, *shape).to(values.dtype)
             return values
 
-        series, lengths = whole(1, max(1, inputs.n_series)), whole(self.required_rows, steps)
+        series, lengths = whole(1, max(1, inputs.n_series)), whole(self.signature.required_rows, steps)
         member = self._typical()
         mean, scale = torch.zeros(1, inputs.n_inputs), torch.ones(1, inputs.n_inputs)
         static_mean, static_scale = torch.zeros(inputs.n_static), torch.ones(inputs.n_static)
@@ -208,7 +185,7 @@ class BlendedForecaster(Servable):
         static = draw("static", static_mean, static_scale)
         if member is not None and member.log:
             past[..., : inputs.n_targets] = past[..., : inputs.n_targets].exp()
-        if self.padded:
+        if self.signature.padded:
             past = past * real_rows(lengths, steps).unsqueeze(-1)
         drawn: dict[str, Any] = {"past": past, "future": future, "static": static, "series": series, "lengths": lengths}
         return {name: drawn[name] for name in self.shapes}

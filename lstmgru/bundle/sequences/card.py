@@ -20,9 +20,9 @@ from lstmgru.bundle.card import (
     training_line,
     usage,
 )
-from lstmgru.bundle.files import DESCRIPTION, vocabulary_name
 from lstmgru.data.sequences.vocabulary import PADDING, UNKNOWN, Vocabulary
 from lstmgru.errors import counted
+from lstmgru.runtime.files import DESCRIPTION, vocabulary_name
 
 if TYPE_CHECKING:
     from lstmgru.bundle.sequences.members import SequenceNetworkMember

@@ -12,14 +12,12 @@ from lstmgru.bundle.sequences.members import SequenceBaselineMember, SequenceMem
 from lstmgru.bundle.sequences.parts import NetworkLabeler
 from lstmgru.bundle.sequences.servable import BlendedClassifier, BlendedLabeler, BlendedRegressor
 from lstmgru.bundle.sequences.vocabularies import merged
-from lstmgru.data.forecasting.series import GapPolicy
-from lstmgru.data.sequences.sequences import SequenceSchema
 from lstmgru.data.sequences.vocabulary import Vocabulary
-from lstmgru.specs import LabelSpec
+from lstmgru.runtime.sequences.predictor import SequencePredictor
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class SequenceModel(Bundle):
+class SequenceModel(SequencePredictor, Bundle):
     """The parts of a :class:`~lstmgru.bundle.SequenceBundle`, as far as the model card needs them.
 
     Attributes:
@@ -42,12 +40,8 @@ class SequenceModel(Bundle):
         "probabilities": "batch, class",
         "value": "batch",
     }
-    results = "labels"
 
     members: tuple[SequenceMember, ...]
-    task: LabelSpec
-    schema: SequenceSchema
-    gaps: GapPolicy = "error"
 
     def __post_init__(self) -> None:
         check_weights(self.members)
@@ -90,6 +84,15 @@ class SequenceModel(Bundle):
     def baselines(self) -> tuple[SequenceBaselineMember, ...]:
         """The members that are baselines."""
         return tuple(member for member in self.members if isinstance(member, SequenceBaselineMember))
+
+    @property
+    def sources(self) -> dict[str | None, tuple[str, str]]:
+        """Names of the input and of its lengths, for each kind of tokens; none without networks."""
+        return self.servable.sources
+
+    def max_length(self, kind: str | None) -> int:
+        """Steps or tokens of a kind that the longest network reads."""
+        return self.servable.max_length(kind)
 
     @cached_property
     def merged_vocabularies(self) -> dict[str, Vocabulary]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lstmgru.bundle.base import Distance, Outputs, Servable
 from lstmgru.bundle.sequences.parts import NetworkLabeler
+from lstmgru.runtime.sequences.predictor import input_names
 from lstmgru.specs import Stack
 
 
@@ -62,13 +63,7 @@ class BlendedLabeler(Servable):
     @property
     def sources(self) -> dict[str | None, tuple[str, str]]:
         """Names of the input and of its lengths, for each kind of tokens, or for ``None``: numbers."""
-        if not self.parts:
-            return {}
-        if not self.vocabularies:
-            return {None: ("values", "lengths")}
-        first, *others = self.vocabularies
-        found: dict[str | None, tuple[str, str]] = {first: ("tokens", "lengths")}
-        return found | {kind: (f"{kind}s", f"{kind}_lengths") for kind in others}
+        return input_names(tuple(self.vocabularies)) if self.parts else {}
 
     def max_length(self, kind: str | None) -> int:
         """Steps or tokens of a kind that the longest member reads."""

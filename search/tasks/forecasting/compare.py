@@ -60,7 +60,7 @@ def score_compared_baseline(
 ) -> BaselineScores:
     """A baseline on the holdout, see :attr:`~search.tasks.base.Task.score_compared_baseline`."""
     from lstmgru.evaluation.forecast_baselines import forecaster
-    from lstmgru.evaluation.intervals import Calibration
+    from lstmgru.specs.calibration import Calibration
 
     start = time.perf_counter()
     fitted = data.fit_baseline(holdout, name, limit)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from lstmgru.evaluation.blending import Criterion, Folds
     from lstmgru.evaluation.forecast_baselines.base import FittedBaseline
     from lstmgru.evaluation.forecasts import ForecastEvaluation
-    from lstmgru.evaluation.intervals import Calibration
     from lstmgru.evaluation.time_limit import TimeLimit
     from lstmgru.specs import ModelSpec
+    from lstmgru.specs.calibration import Calibration
 
     Floats = npt.NDArray[np.float32]
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from lstmgru.evaluation.forecasts import ForecastEvaluation
-    from lstmgru.evaluation.intervals import Calibration
     from lstmgru.evaluation.significance import Interval
     from lstmgru.specs import ForecastSpec
+    from lstmgru.specs.calibration import Calibration
 
     Floats = npt.NDArray[np.float32]
     Errors = npt.NDArray[np.float64]
@@ -42,7 +42,7 @@ class Forecasts:
 
 def calibration_of(values: dict[str, Any] | None) -> Calibration | None:
     """The calibration of plain values; ``None`` if there are none."""
-    from lstmgru.evaluation.intervals import Calibration
+    from lstmgru.specs.calibration import Calibration
 
     return Calibration.from_dict(values) if values else None
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
-from lstmgru.data.tables.frequency import parse_frequency
 from lstmgru.data.tables.grid import times_at
 from lstmgru.errors import DataError, SeriesError, did_you_mean, shorten, show_time
 
 if TYPE_CHECKING:
-    from lstmgru.bundle.forecasting.model import ForecastModel
-    from lstmgru.bundle.forecasting.servable import BlendedForecaster, Categories
     from lstmgru.data.forecasting.context import ForecastContext
     from lstmgru.data.forecasting.series import SeriesSchema
+    from lstmgru.data.tables.grid import Grid
+    from lstmgru.runtime.forecasting.signature import Categories, ForecastSignature
 
 Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
@@ -26,64 +24,69 @@ _INTEGERS = ("series", "lengths")
 _REASONS = {"series": "the model has parameters for each series", "lengths": "contexts of the model may be padded"}
 
 
-def check_arrays(forecaster: BlendedForecaster, arrays: dict[str, Any], schema: SeriesSchema) -> dict[str, Tensor]:
-    """The tensors that a forecaster reads, from arrays by name; others are ignored.
+def check_arrays(
+    signature: ForecastSignature, arrays: dict[str, Any], schema: SeriesSchema
+) -> dict[str, npt.NDArray[Any]]:
+    """The arrays that a model reads, by name, as ``float32`` or ``int64``; others are ignored.
 
     Args:
-        forecaster: The model.
+        signature: Of the model.
         arrays: ``past``, ``future``, ``static``, ``series``, ``lengths``; ``None`` if not given.
         schema: Names of the columns.
 
     Raises:
         DataError: An array is missing, or its shape or a value is invalid.
     """
-    count, inputs = len(arrays["past"]), forecaster.inputs
+    count, inputs = len(arrays["past"]), signature.inputs
     if not inputs.n_future:  # there is no covariate, but the number of windows must agree
-        _check_shape("future", arrays["future"], (count, forecaster.horizon, 0))
-    tensors = {}
-    for name, shape in forecaster.shapes.items():
+        _check_shape("future", arrays["future"], (count, signature.horizon, 0))
+    checked = {}
+    for name, shape in signature.shapes.items():
         array = arrays[name]
         if array is None:
             reason = _REASONS.get(name, f"the model reads the static covariates {shorten(schema.static_covariates)}")
             raise DataError(f"{name} must be given: {reason}; its shape is {(count, *shape)}")
         _check_shape(name, array, (count, *shape))
-        tensors[name] = torch.from_numpy(np.asarray(array, np.int64 if name in _INTEGERS else np.float32))
-    _check_codes(tensors, forecaster.categories, schema)
-    if "lengths" in tensors:
-        least, most = forecaster.required_rows, forecaster.context_length
-        _check_range("lengths", tensors["lengths"], least, most, "rows of a context")
-    if "series" in tensors:
-        _check_range("series", tensors["series"], 1, inputs.n_series, "codes of the training series")
-    lengths = arrays["lengths"] if forecaster.padded else None
-    wrong = _not_positive(arrays["past"], len(schema.targets), forecaster.log_rows, lengths)
+        checked[name] = np.asarray(array, np.int64 if name in _INTEGERS else np.float32)
+    _check_codes(checked, signature.categories, schema)
+    if "lengths" in checked:
+        least, most = signature.required_rows, signature.context_length
+        _check_range("lengths", checked["lengths"], least, most, "rows of a context")
+    if "series" in checked:
+        _check_range("series", checked["series"], 1, inputs.n_series, "codes of the training series")
+    lengths = arrays["lengths"] if signature.padded else None
+    wrong = _not_positive(arrays["past"], len(schema.targets), signature.log_rows, lengths)
     if wrong is not None:
         window, step, target = (int(index) for index in np.argwhere(wrong)[0])
         raise DataError(
             f"past must be positive in target {schema.targets[target]!r}, as the model takes logarithms, but "
             f"is {arrays['past'][window, step, target]:g} at step {step} of window {window}"
         )
-    return tensors
+    return checked
 
 
-def series_codes(model: ForecastModel, ids: npt.NDArray[np.object_], source: str) -> Codes:
+def series_codes(
+    ids: npt.NDArray[np.object_], known: Sequence[object], signature: ForecastSignature, source: str
+) -> Codes:
     """(series,) codes of a table's series, for a model with parameters for each training series.
 
     Args:
-        model: The model.
         ids: (series,) names of the series.
+        known: Names of the training series.
+        signature: Of the model.
         source: Name of the table in error messages.
 
     Raises:
         DataError: A series is not one of the training series.
     """
-    code = {name: number for number, name in enumerate(model.ids, start=1)}
+    code = {name: number for number, name in enumerate(known, start=1)}
     unknown = [name for name in ids if name not in code]
 
     def message(index: int) -> str:
         name = unknown[index]
-        spec = next(member.model_spec for member in model.networks if member.tells_series)
+        spec = next(spec for spec in signature.networks if spec.tells_series(len(known)))
         has = "an embedding" if spec.series_embedding else f"a scale (normalization {spec.normalization})"
-        near = did_you_mean(str(name), [str(known) for known in code])
+        near = did_you_mean(str(name), [str(each) for each in code])
         return (
             f"{source}: the model has {has} for each training series, and {name!r} is not one of them"
             f"{near} (series: {shorten(list(code))}); remove it, or train with space.normalization fold, window "
@@ -95,13 +98,22 @@ def series_codes(model: ForecastModel, ids: npt.NDArray[np.object_], source: str
     return np.array([code[name] for name in ids], np.int64)
 
 
-def check_logarithms(model: ForecastModel, context: ForecastContext, source: str) -> None:
+def check_logarithms(
+    context: ForecastContext, signature: ForecastSignature, schema: SeriesSchema, grid: Grid, source: str
+) -> None:
     """Refuse contexts with a target that is not positive, for a model that takes logarithms.
+
+    Args:
+        context: The rows that the model reads.
+        signature: Of the model.
+        schema: Names of the columns.
+        grid: Of the model's times.
+        source: Name of the table in error messages.
 
     Raises:
         DataError: Names the first such value.
     """
-    wrong = _not_positive(context.past, len(model.schema.targets), model.servable.log_rows, context.lengths)
+    wrong = _not_positive(context.past, len(schema.targets), signature.log_rows, context.lengths)
     if wrong is None:
         return
     having = np.flatnonzero(wrong.any(axis=(1, 2)))
@@ -109,13 +121,12 @@ def check_logarithms(model: ForecastModel, context: ForecastContext, source: str
     def message(index: int) -> str:
         series = int(having[index])
         step, target = (int(place) for place in np.argwhere(wrong[series])[0])
-        grid = parse_frequency(model.frequency, step=model.step)
         back = np.array([step + 1 - context.past.shape[1]])
         (when,) = times_at(grid, context.last_times[series : series + 1], back, context.timezone)
-        transform = next(member.model_spec.transform for member in model.networks if member.model_spec.log)
-        of_series = f" of series {context.ids[series]!r}" if model.schema.id else ""
+        transform = next(spec.transform for spec in signature.networks if spec.log)
+        of_series = f" of series {context.ids[series]!r}" if schema.id else ""
         return (
-            f"{source}: column {model.schema.targets[target]!r} must be positive, as the model takes logarithms "
+            f"{source}: column {schema.targets[target]!r} must be positive, as the model takes logarithms "
             f"(transform {transform}), but is {context.past[series, step, target]:g} at "
             f"{show_time(when)}{of_series}; correct it, or train with space.transform none or difference"
         )
@@ -146,13 +157,13 @@ def _check_shape(name: str, array: npt.NDArray[Any], expected: tuple[int, ...]) 
         raise DataError(f"{name} must have the shape {expected} but has {array.shape}")
 
 
-def _check_codes(tensors: dict[str, Tensor], categories: dict[str, Categories], schema: SeriesSchema) -> None:
+def _check_codes(arrays: dict[str, npt.NDArray[Any]], categories: dict[str, Categories], schema: SeriesSchema) -> None:
     """Refuse values of categorical columns that are not codes of their categories."""
     columns = {"past": schema.value_columns, "future": schema.future_covariates, "static": schema.static_covariates}
     for name, pairs in categories.items():
         for channel, names in pairs:
-            values = tensors[name][..., channel]
-            wrong = ~((values >= 0) & (values <= names) & (values == values.floor()))
+            values = arrays[name][..., channel]
+            wrong = ~((values >= 0) & (values <= names) & (values == np.floor(values)))
             if wrong.any():
                 raise DataError(
                     f"{name} must hold codes of categories, 0 to {names}, in {columns[name][channel]!r} but holds "
@@ -160,7 +171,7 @@ def _check_codes(tensors: dict[str, Tensor], categories: dict[str, Categories], 
                 )
 
 
-def _check_range(name: str, values: Tensor, lowest: int, highest: int, what: str) -> None:
+def _check_range(name: str, values: npt.NDArray[Any], lowest: int, highest: int, what: str) -> None:
     wrong = (values < lowest) | (values > highest)
     if wrong.any():
         raise DataError(f"{name} must hold {what}, {lowest} to {highest}, but holds {int(values[wrong][0])}")

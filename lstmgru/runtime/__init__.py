@@ -1,0 +1,1 @@
+"""What turns raw tables into the inputs of a model, and its outputs into tables, without PyTorch."""

@@ -1,0 +1,1 @@
+"""Forecasting models: what they read, and their tables."""

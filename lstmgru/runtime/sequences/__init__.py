@@ -1,0 +1,1 @@
+"""Models of labeled sequences and texts: what they read, and their tables."""
