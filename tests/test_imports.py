@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from functools import cache
@@ -32,7 +34,7 @@ PLACES = {
     "mlflow": ("search.tracking", "search.compare.tracking"),
     "numba": ("lstmgru.nn.kernels",),
     "onnx": ("lstmgru.bundle",),
-    "onnxruntime": ("lstmgru.bundle",),
+    "onnxruntime": ("lstmgru.runtime",),
     "rich": ("search.cli",),
     "safetensors": ("lstmgru.bundle",),
     "sklearn": ("lstmgru.evaluation",),
@@ -49,6 +51,8 @@ TASK_MODULES = tuple(
     for package in sorted(set(TASKS.values()))
     for place in ("search.tasks", "lstmgru.data", "lstmgru.bundle")
 )
+# They import the packages whose data they read, which only a study needs.
+DATASETS = ("lstmgru.data.tables.datasets", "lstmgru.data.sequences.datasets")
 MOST_IMPORTS_IN_A_ROW = {"when a module is imported": 14, "inside functions too": 18}
 
 
@@ -192,6 +196,19 @@ def test_a_package_is_imported_in_its_place_only() -> None:
         if not f"{name}.".startswith(tuple(f"{place}." for place in PLACES[package]))
     ]
     assert not offenders, "\n".join(offenders)
+
+
+def test_the_runtime_imports_only_what_its_distribution_declares() -> None:
+    declared = tomllib.loads((ROOT / "libs" / "runtime" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    requirements = [*declared["dependencies"], *declared["optional-dependencies"]["parquet"]]
+    known = {re.split(r"[^\w-]", requirement)[0] for requirement in requirements} | sys.stdlib_module_names
+    parts = tuple(f"lstmgru.{part}." for part in ("runtime", "data", "specs", "errors"))
+    names = [name for name in trees() if f"{name}.".startswith(parts) and name not in DATASETS]
+
+    offenders = {name: sorted(packages_imported(name) - known - {"lstmgru"}) for name in names}
+
+    assert {name: found for name, found in offenders.items() if found} == {}
+    assert set(ROWS["lstmgru"][ROWS["lstmgru"].index("runtime") :]) == {part.split(".")[1] for part in parts}
 
 
 def branches_on_tasks(tree: ast.Module, classes: set[str]) -> Iterator[int]:

@@ -1,1 +1,10 @@
-"""What turns raw tables into the inputs of a model, and its outputs into tables, without PyTorch."""
+"""Prediction without PyTorch: from raw tables to the inputs of a model, and from its outputs to tables.
+
+Only numpy, pandas and ONNX Runtime are imported, and pyarrow for files in Parquet or Arrow. The distribution
+``lstmgru-runtime`` (``packaging/runtime``) holds this folder and those to its right in the import row.
+"""
+
+from lstmgru.runtime.load import load_model
+from lstmgru.runtime.predictor import Predictions, Predictor
+
+__all__ = ["Predictions", "Predictor", "load_model"]

@@ -22,17 +22,22 @@ class TaskEntry:
 
     Attributes:
         bundle: The class of its bundles, which is imported when one is loaded.
+        runtime: The class of its models without PyTorch, likewise.
         losses: The training losses that it has.
     """
 
     bundle: str
+    runtime: str
     losses: tuple[str, ...]
 
 
+_FORECASTS = ("lstmgru.bundle.forecasting.bundle:ForecastBundle", "lstmgru.runtime.forecasting.onnx:OnnxForecaster")
+_LABELS = ("lstmgru.bundle.sequences.bundle:SequenceBundle", "lstmgru.runtime.sequences.onnx:OnnxLabeler")
+
 TASKS = {
-    "forecast": TaskEntry("lstmgru.bundle.forecasting.bundle:ForecastBundle", FORECAST_LOSSES),
-    "classification": TaskEntry("lstmgru.bundle.sequences.bundle:SequenceBundle", ("cross_entropy",)),
-    "regression": TaskEntry("lstmgru.bundle.sequences.bundle:SequenceBundle", ("mse", "mae", "huber")),
+    "forecast": TaskEntry(*_FORECASTS, FORECAST_LOSSES),
+    "classification": TaskEntry(*_LABELS, ("cross_entropy",)),
+    "regression": TaskEntry(*_LABELS, ("mse", "mae", "huber")),
 }
 """Tasks by the name that ``bundle.json`` and metrics call them."""
 

@@ -35,6 +35,14 @@ def predict(
         Path | None,
         typer.Option("--left-out", metavar="PATH", help="JSON file to write: what is left out, and why."),
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|onnx|torch",
+            help="What computes the model: ONNX Runtime, or PyTorch; auto: ONNX Runtime if the export proved that both "
+            "agree.",
+        ),
+    ] = "auto",
     delimiter: Annotated[str, typer.Option(help="Column delimiter of a CSV file.")] = ",",
     decimal: Annotated[str, typer.Option(help="Decimal mark of a CSV file.")] = ".",
     encoding: Annotated[str, typer.Option(help="Encoding of a CSV file.")] = "utf-8",
@@ -54,10 +62,10 @@ def predict(
 
     Example: python -m search predict studies/weather.bundle --data new.csv --output forecasts.csv
     """
-    from lstmgru.bundle.load import load_bundle
+    from lstmgru.bundle.engines import open_model
     from lstmgru.data.tables.writers import write_table, write_text
 
-    bundle = load_bundle(model)
+    bundle = open_model(model, engine)
     names = [name.strip() for name in columns.split(",")] if columns else []
     frame = bundle.read_table(data, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=names)
     reasons: dict[str, str] = {}

@@ -20,6 +20,7 @@ from lstmgru.bundle.onnx.layers import with_onnx_layers
 from lstmgru.bundle.onnx.translation import translated
 from lstmgru.errors import BundleError
 from lstmgru.nn import kernels
+from lstmgru.runtime.graph import OnnxGraph
 from lstmgru.specs.cells import CELLS
 
 _METADATA = ("metadata_props", "doc_string")
@@ -158,12 +159,7 @@ def compare(servable: Servable, model: Path | bytes) -> Parity:
     Raises:
         BundleError: They differ by more than rounding errors.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    graph = OnnxGraph(model, threads=1)
     exact = _exact(servable)
     batches = []
     for size in BATCH_SIZES:
@@ -171,7 +167,7 @@ def compare(servable: Servable, model: Path | bytes) -> Parity:
         # The tolerance depends on the rounding of torch's own operations, so those are compared, not the kernels.
         with torch.inference_mode(), kernels.enabled(False):
             expected, truth = servable(**inputs), exact(inputs)
-        arrays = session.run(list(servable.output_shapes), {name: tensor.numpy() for name, tensor in inputs.items()})
+        arrays = graph.run({name: tensor.numpy() for name, tensor in inputs.items()}, list(servable.output_shapes))
         distance = servable.distance(tuple(map(torch.from_numpy, arrays)), expected, inputs)
         rounding = servable.distance(truth, expected, inputs).relative
         allowed = TOLERANCE + _ROUNDINGS * min(rounding, _MOST_ROUNDING)

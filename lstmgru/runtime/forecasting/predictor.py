@@ -96,6 +96,14 @@ class ForecastPredictor(Predictor):
         """
 
     @property
+    def output_shapes(self) -> dict[str, tuple[int, ...]]:
+        """What the model computes, with its shapes, without the batch."""
+        shape = (self.forecast.horizon, len(self.schema.targets))
+        if self.calibration is None:
+            return {"forecast": shape}
+        return {"forecast": shape, "quantiles": (*shape, len(self.forecast.quantiles))}
+
+    @property
     def context_length(self) -> int:
         """Rows of history that the longest member reads."""
         return self.signature.context_length
@@ -211,9 +219,8 @@ class ForecastPredictor(Predictor):
             DataError: An array that the model reads is missing, or its shape or a value is invalid.
         """
         inputs = check_arrays(self.signature, arrays, self.schema)
-        count, shape = len(inputs["past"]), (self.forecast.horizon, len(self.schema.targets))
-        shapes = [shape] if self.calibration is None else [shape, (*shape, len(self.forecast.quantiles))]
-        outputs = [np.empty((count, *each), np.float32) for each in shapes]
+        count = len(inputs["past"])
+        outputs = [np.empty((count, *shape), np.float32) for shape in self.output_shapes.values()]
         for start in range(0, count, _BATCH_SIZE):
             part = slice(start, start + _BATCH_SIZE)
             results = self._compute({name: array[part] for name, array in inputs.items()})

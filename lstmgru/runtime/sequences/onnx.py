@@ -1,0 +1,88 @@
+"""A model of sequences or texts that ONNX Runtime computes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from lstmgru.data.sequences.sequences import Indices
+from lstmgru.data.sequences.vocabulary import Vocabulary
+from lstmgru.runtime.graph import OnnxGraph
+from lstmgru.runtime.sequences.predictor import Array, SequencePredictor, described_values, input_names
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OnnxLabeler(SequencePredictor):
+    """A model of sequences or texts whose graph includes scaling.
+
+    Attributes:
+        graph: Its inputs are in original units or codes of tokens.
+        vocabularies: Of each kind of tokens, words first; none for numbers.
+
+    Raises:
+        SpecError: The graph is that of another model.
+    """
+
+    graph: OnnxGraph
+    vocabularies: tuple[Vocabulary, ...] = ()
+
+    @classmethod
+    def from_description(
+        cls, description: dict[str, Any], vocabularies: Sequence[dict[str, Any]], graph: OnnxGraph
+    ) -> Self:
+        """Build a model from the content of a bundle.
+
+        Args:
+            description: The content of ``bundle.json``.
+            vocabularies: Of the vocabulary files.
+            graph: The content of ``model.onnx``.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError, LstmGruError: A key is missing or a value is invalid.
+        """
+        whole = tuple(Vocabulary.from_dict(content) for content in vocabularies)
+        return cls(**described_values(description), graph=graph, vocabularies=whole)
+
+    def __post_init__(self) -> None:
+        expected: dict[str, tuple[int, ...]] = {}
+        rest = () if self.vocabularies else (self.schema.n_channels,)
+        for name, lengths in self.sources.values():
+            expected |= {name: (*self.graph.shapes.get(name, ())[:1], *rest), lengths: ()}
+        classes = {"label": (), "probabilities": (self.task.n_outputs,)}
+        self.graph.check(expected, classes if self.task.classes else {"value": ()})
+
+    @cached_property
+    def sources(self) -> dict[str | None, tuple[str, str]]:
+        """Names of the input and of its lengths, for each kind of tokens, or for ``None``: numbers."""
+        return input_names(tuple(self.merged_vocabularies))
+
+    @cached_property
+    def merged_vocabularies(self) -> dict[str, Vocabulary]:
+        """The vocabulary of each kind of tokens; none for numbers."""
+        return {vocabulary.kind: vocabulary for vocabulary in self.vocabularies}
+
+    def max_length(self, kind: str | None) -> int:
+        """Steps or tokens of a kind, which every input of the graph has."""
+        return self.graph.shapes[self.sources[kind][0]][0]
+
+    def _steps(self, lengths: Indices) -> Indices:
+        return np.full_like(lengths, self.max_length(next(iter(self.sources))))
+
+    def _compute(self, inputs: dict[str, npt.NDArray[Any]]) -> Array:
+        whole = {name: _padded_to(array, self.graph.shapes[name]) for name, array in inputs.items()}
+        (outputs,) = self.graph.run(whole, ["probabilities" if self.task.classes else "value"])
+        return outputs.reshape(len(outputs), -1)
+
+
+def _padded_to(array: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Sequences (B, T', …) with as many steps as a shape (T, …) has; lengths (B,) are returned unchanged."""
+    if not shape:
+        return array
+    whole = np.zeros((len(array), *shape), array.dtype)
+    whole[:, : array.shape[1]] = array
+    return whole

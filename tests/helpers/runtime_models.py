@@ -1,0 +1,101 @@
+"""Bundles of every kind with an ONNX model, the tables to predict from, and a program that predicts without torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from helpers import forecast_bundles, sequence_bundles
+from helpers.blends import blend_of
+from lstmgru.bundle import Bundle, load_bundle, save_bundle
+
+PREDICT = """
+import json, sys
+from pathlib import Path
+blocked, cases = json.loads(sys.argv[1])
+for name in blocked:
+    sys.modules[name] = None  # any import of it fails
+from lstmgru.runtime import load_model
+for bundle, table, result in cases:
+    model = load_model(bundle)
+    model.predict(model.read_table(Path(table))).to_json(result, orient="split", date_format="iso", double_precision=15)
+print(json.dumps(sorted({name.partition(".")[0] for name, module in sys.modules.items() if module is not None})))
+"""
+"""Predicts from tables, and prints the packages that it has loaded."""
+
+NOT_NEEDED = (
+    "torch", "lightning", "safetensors", "sklearn", "scipy", "numba", "optuna", "mlflow", "pydantic", "typer", "rich",
+    "search", "lstmgru.bundle", "lstmgru.nn", "lstmgru.training", "lstmgru.evaluation", "onnx",
+)  # fmt: skip
+
+
+def forecasts() -> tuple[pd.DataFrame, Bundle]:
+    """Shops with covariates, categories and parameters of their own, one of them with a short history."""
+    frame = forecast_bundles.rich_table()
+    short = (frame["shop"] == "b") & (frame["day"] < frame["day"].max() - pd.Timedelta(days=7))
+    model = forecast_bundles.model_of(series_embedding=2, normalization="series", pooling="additive")
+    bundle = forecast_bundles.bundle_of(
+        forecast_bundles.rich_panel(frame),
+        model,
+        calibration=forecast_bundles.calibration_of(2),
+        short_series="pad",
+    )
+    return frame[~short], bundle
+
+
+def blend() -> tuple[pd.DataFrame, Bundle]:
+    """Two networks, one of them with logarithms, and baselines that have a module."""
+    frame = forecast_bundles.table(40)
+    return frame, blend_of(forecast_bundles.panel_of(frame), calibration=forecast_bundles.calibration_of())
+
+
+KINDS = ("forecasts", "blend", *sequence_bundles.KINDS)
+
+
+def made(kind: str) -> tuple[pd.DataFrame, Bundle]:
+    """A table, and a model for it."""
+    if kind in ("forecasts", "blend"):
+        return (forecasts if kind == "forecasts" else blend)()
+    return sequence_bundles.made(kind)
+
+
+def save_all(folder: Path, kinds: Sequence[str]) -> None:
+    """A bundle with ONNX, ``<kind>.bundle``, a table, ``<kind>.csv``, and what torch predicts, for each kind."""
+    for kind in kinds:
+        frame, bundle = made(kind)
+        save_bundle(folder / f"{kind}.bundle", bundle)
+        frame.to_csv(folder / f"{kind}.csv", index=False)
+
+
+def predict_elsewhere(
+    python: str, folder: Path, kinds: Sequence[str], blocked: Sequence[str], **run: object
+) -> set[str]:
+    """Predict in another process with :data:`PREDICT`; the packages that it loaded."""
+    cases = [[str(folder / f"{kind}{suffix}") for suffix in (".bundle", ".csv", ".json")] for kind in kinds]
+    command = [python, "-c", PREDICT, json.dumps([list(blocked), cases])]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **run)  # type: ignore[call-overload]
+    assert ended.returncode == 0, ended.stderr
+    return set(json.loads(ended.stdout))
+
+
+def check_equal(folder: Path, kind: str) -> None:
+    """What was predicted elsewhere is what torch predicts: to 1e-5 of the size of a column's numbers."""
+    model = load_bundle(folder / f"{kind}.bundle")
+    expected = model.predict(model.read_table(folder / f"{kind}.csv"))
+    content = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
+    found = pd.DataFrame(content["data"], columns=content["columns"])
+    assert list(found.columns) == list(expected.columns)
+    assert len(found) == len(expected) > 0
+    for column in expected:
+        if expected[column].dtype.kind == "f":
+            scale = float(np.nanmax(np.abs(expected[column])))
+            np.testing.assert_allclose(found[column].astype(float), expected[column], rtol=0, atol=1e-5 * scale)
+        elif expected[column].dtype.kind == "M":
+            assert pd.to_datetime(found[column]).tolist() == expected[column].tolist()
+        else:
+            assert found[column].tolist() == expected[column].tolist()
