@@ -5,7 +5,7 @@ with intervals. Loading is measured from the start of the interpreter, and from 
 Both engines read the same CSV file and their tables are compared.
 
     python benchmarks/runtime.py
-    python benchmarks/runtime.py --install            # in a fresh environment that has lstmgru-runtime only, and its size
+    python benchmarks/runtime.py --install            # in a new environment with lstmgru-runtime only; its size
     python benchmarks/runtime.py --branches "fused(64)" --imports
 """
 

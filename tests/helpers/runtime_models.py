@@ -73,12 +73,14 @@ def save_all(folder: Path, kinds: Sequence[str]) -> None:
 
 
 def predict_elsewhere(
-    python: str, folder: Path, kinds: Sequence[str], blocked: Sequence[str], **run: object
+    python: str, folder: Path, kinds: Sequence[str], *, blocked: Sequence[str] = (), **environment: str
 ) -> set[str]:
     """Predict in another process with :data:`PREDICT`; the packages that it loaded."""
     cases = [[str(folder / f"{kind}{suffix}") for suffix in (".bundle", ".csv", ".json")] for kind in kinds]
     command = [python, "-c", PREDICT, json.dumps([list(blocked), cases])]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **run)  # type: ignore[call-overload]
+    ended = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
     assert ended.returncode == 0, ended.stderr
     return set(json.loads(ended.stdout))
 

@@ -63,7 +63,7 @@ def test_it_predicts_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> None
         [python, "-m", "pip", "list", "--format", "freeze"], check=True, capture_output=True, text=True, timeout=60
     ).stdout
 
-    loaded = predict_elsewhere(python, tmp_path, KINDS, (), cwd=tmp_path, env={})
+    loaded = predict_elsewhere(python, tmp_path, KINDS)
 
     for kind in KINDS:
         check_equal(tmp_path, kind)

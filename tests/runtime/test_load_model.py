@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -46,9 +45,7 @@ def shops(saved: Path, tmp_path: Path) -> Path:
 
 
 def test_without_torch_all_kinds_of_models_predict_what_they_do_with_it(saved: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-
-    loaded = predict_elsewhere(sys.executable, saved, FEW, NOT_NEEDED, cwd=saved, env=environment)
+    loaded = predict_elsewhere(sys.executable, saved, FEW, blocked=NOT_NEEDED, PYTHONPATH=str(ROOT))
 
     assert loaded >= {"numpy", "pandas", "onnxruntime", "lstmgru"}
     for kind in FEW:
