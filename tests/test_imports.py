@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -362,6 +363,13 @@ def test_showing_a_study_loads_optuna_alone(tmp_path: Path) -> None:
         "show tiny -> 0 optuna",
         "show tiny --json -> 0 optuna",
     ]
+
+
+def test_predicting_with_onnx_loads_no_torch(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tests" / "specimens" / "stores", tmp_path / "stores")
+    command = "predict stores/linear.bundle --data stores/new.csv --output found.csv"
+
+    assert loaded_by(tmp_path, [command]) == [f"{command} -> 0 pandas"]
 
 
 def create_study(folder: Path) -> None:

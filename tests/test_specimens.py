@@ -104,11 +104,12 @@ def test_a_stopped_study_of_texts_resumes(
         ("notes/notes.bundle", "notes/predicted.csv"),
     ],
 )
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
 def test_a_bundle_predicts_what_it_did(
-    bundle: str, expected: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    engine: str, bundle: str, expected: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = Path(bundle).with_name("new.csv")
 
-    command(monkeypatch, folder, "predict", bundle, "--data", str(data), "--output", "found.csv")
+    command(monkeypatch, folder, "predict", bundle, "--data", str(data), "--engine", engine, "--output", "found.csv")
 
     pd.testing.assert_frame_equal(pd.read_csv("found.csv"), pd.read_csv(expected), rtol=1e-5, atol=1e-5)
