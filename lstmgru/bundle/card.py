@@ -226,8 +226,8 @@ def onnx_usage(onnx: dict[str, Any] | None, axes: Mapping[str, str], arrays: Ite
     if onnx is None:
         return
     yield (
-        'Without PyTorch, `lstmgru.runtime.load_model("path/to/this/bundle")` of the package `lstmgru-runtime` predicts '
-        "from the same tables."
+        'Without PyTorch, `lstmgru.runtime.load_model("path/to/this/bundle")` of the package `lstmgru-runtime` '
+        "predicts from the same tables."
     )
     yield ""
     yield "With ONNX Runtime alone. Values are float32 in original units; the batch can have any size."
