@@ -54,6 +54,6 @@ def is_proven(description: dict[str, Any]) -> bool:
 def _no_graph(files: BundleFiles, description: dict[str, Any]) -> BundleError:
     reason = description.get("onnx_problem") or "it was saved without one"
     return BundleError(
-        f"{files.folder} has no ONNX model: {reason}; predict with PyTorch: install lstmgru-search instead of "
-        "lstmgru-runtime, and call lstmgru.bundle.load_bundle"
+        f"{files.folder} has no ONNX model: {reason}; it needs PyTorch: pip install lstmgru-search, and load it with "
+        "lstmgru.bundle.load_bundle, or predict --engine torch"
     )

@@ -68,7 +68,8 @@ class OnnxLabeler(SequencePredictor):
 
     def max_length(self, kind: str | None) -> int:
         """Steps or tokens of a kind, which every input of the graph has."""
-        return self.graph.shapes[self.sources[kind][0]][0]
+        (steps, *_) = self.graph.shapes[self.sources[kind][0]]
+        return int(steps)
 
     def _steps(self, lengths: Indices) -> Indices:
         return np.full_like(lengths, self.max_length(next(iter(self.sources))))
