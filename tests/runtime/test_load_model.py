@@ -120,7 +120,10 @@ CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "version": (edit("format_version", to=99), "has format version 99"),
     "task": (edit("task", to="forecats"), "task must be one of .* but got 'forecats'; did you mean 'forecast'"),
     "a key": (edit("data", to=None), r"bundle\.json lacks 'data'"),
-    "other data": (edit("data", "schema", "future_covariates", to=["price"]), r"the inputs of the ONNX model must be \{'past': .* but are"),
+    "other data": (
+        edit("data", "schema", "future_covariates", to=["price"]),
+        r"the inputs of the ONNX model must be \{'past': .* but are",
+    ),
     "other outputs": (edit("forecast", "horizon", to=4), "must be of .4, 2. steps and targets"),
 }
 
