@@ -7,6 +7,7 @@ import importlib
 import inspect
 import json
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,7 +34,8 @@ PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("studies/*.md"), *ROOT.glob("benchmarks/*.md")]
 )
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+READMES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md")}
+README = READMES["README.md"]
 COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 SHOW_JSON = (ROOT / "docs" / "show-json.md").read_text(encoding="utf-8")
 COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]  # an app of several commands is a group
@@ -57,11 +59,11 @@ def options(command: str) -> set[str]:
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "line", ["pip install -e . && python -m search run", "pip install -e '.[test]' && pytest"]
-)  # fmt: skip
-def test_the_two_first_commands_are_lines_of_their_own(line: str) -> None:
-    assert [block.strip() for block in blocks(README, "sh")].count(line) == 1
+@pytest.mark.parametrize("name", READMES)
+def test_the_two_first_commands_are_lines_of_their_own(name: str) -> None:
+    first = [block.strip() for block in blocks(READMES[name], "sh")][:2]
+
+    assert first == ["pip install -e . && python -m search run", "pip install -e '.[test]' && pytest"]
 
 
 def test_every_command_has_a_section_and_no_other_has() -> None:
@@ -85,9 +87,27 @@ def test_every_executor_is_a_value_of_its_option_and_of_its_key(executor: str) -
     assert f"`{executor}`" in key
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_tour_in_the_readme_has_every_command_with_an_example(command: str) -> None:
-    assert re.search(rf"^\| `{command}` \| .+ \| `python -m search {command}\b.*` \|$", README, re.MULTILINE)
+@pytest.mark.parametrize("name", READMES)
+def test_the_tour_in_the_readme_has_every_command_with_an_example(name: str) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| .+ \| `python -m search (\w+)\b.*` \|$", READMES[name], re.MULTILINE)
+
+    assert rows == [(command, command) for command in COMMANDS]
+
+
+@pytest.mark.parametrize("pattern", ["`[^`]+`", r"\]\([^)]+\)", r"\d(?:[\d.,]*\d)?"], ids=["code", "links", "numbers"])
+def test_the_chinese_readme_says_the_same(pattern: str) -> None:
+    english, chinese = (FENCE.sub("", text) for text in READMES.values())
+
+    def found(text: str) -> list[str]:
+        return sorted({" ".join(each.split()) for each in re.findall(pattern, text)})
+
+    assert found(chinese) == found(english)
+
+
+def test_the_chinese_readme_shows_the_same_commands_and_output() -> None:
+    english, chinese = (FENCE.findall(text) for text in READMES.values())
+
+    assert chinese == english
 
 
 def written_commands() -> list[tuple[str, str]]:
@@ -333,7 +353,7 @@ def test_python_in_the_readme_uses_names_and_arguments_that_exist(code: str) -> 
 
 
 def test_everything_in_the_tree_exists() -> None:
-    tree = README.partition("## Repository layout")[2]
+    tree = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Repository layout")[2]
     paths = re.findall(r"^(\S+)  ", blocks(tree, "")[0], re.MULTILINE)
 
     assert len(paths) == 8
@@ -350,7 +370,7 @@ def test_the_architecture_fits_on_two_screens() -> None:
 
 
 def test_every_file_and_folder_that_a_page_names_exists() -> None:
-    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "studies" / "README.md"]
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/concepts/*.md"), ROOT / "studies/README.md"]
     named = {
         path
         for page in pages
@@ -360,9 +380,11 @@ def test_every_file_and_folder_that_a_page_names_exists() -> None:
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in NAMES if not name.startswith(("docs/decisions", "benchmarks", "studies/LOG"))]
-)
+UNWRAPPED = ("docs/decisions", "benchmarks", "studies/LOG", "README.zh")
+"""Pages whose lines may be long; a line break between Chinese characters would be shown as a blank."""
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(UNWRAPPED)])
 def test_lines_of_prose_have_at_most_120_characters(name: str) -> None:
     lines = FENCE.sub("", (ROOT / name).read_text(encoding="utf-8")).splitlines()
 
@@ -394,9 +416,10 @@ def test_relative_links_lead_somewhere() -> None:
 
 def test_every_page_of_docs_stands_in_its_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
-    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    pages = {page.removeprefix("docs/") for page in NAMES if page.startswith("docs/")} - {"README.md"}
 
-    assert [page for page in sorted(pages) if f"]({page})" not in index] == []
+    listed = {page for page in pages if f"]({page})" in index}
+    assert sorted(pages - listed) == sorted(page for page in pages if re.match(r"decisions/\d", page))
 
 
 def test_every_decision_stands_in_the_list_of_decisions() -> None:
@@ -404,3 +427,20 @@ def test_every_decision_stands_in_the_list_of_decisions() -> None:
     listed = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", (folder / "README.md").read_text(encoding="utf-8"))
 
     assert listed == sorted(page.name for page in folder.glob("[0-9]*.md"))
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_pictures_of_the_concepts_are_what_their_script_draws() -> None:
+    folder = ROOT / "docs" / "images"
+    script = runpy.run_path(str(folder / "draw.py"))
+    drawn = {f"{name}.svg": script["drawing"](picture()) for name, picture in script["PICTURES"].items()}
+
+    assert {file.name: file.read_text(encoding="utf-8") for file in folder.glob("*.svg")} == drawn
+
+
+def test_every_picture_has_an_alternative_text() -> None:
+    shown = {name: re.findall(r"!\[([^]]*)\]", (ROOT / name).read_text(encoding="utf-8")) for name in NAMES}
+
+    assert [name for name, texts in shown.items() if any(len(text) < 20 for text in texts)] == []
