@@ -18,7 +18,7 @@ from lstmgru.evaluation.significance import paired_interval
 from search.api import load_plan
 from search.reports.charts import chart as charts
 from search.reports.charts.chart import Chart
-from search.reports.charts.marks import AnyMark, Band, Boxes, Dots, Label, Line, Rule
+from search.reports.charts.marks import Band, Boxes, Dots, Label, Line, Rule
 from search.reports.charts.scales import Axis
 
 FOLDER = Path(__file__).parent
@@ -110,7 +110,8 @@ def blends() -> Chart:
     def error(values: object) -> str:
         return f"{np.abs(values - truth).mean():.2f}"  # type: ignore[operator]
 
-    first, second = found.weights[0], found.weights[1]
+    first, second = (f"{100 * found.weights[place]:.0f} %" for place in (0, 1))
+    name = f"blend of {first} and {second}, error {error(blend)}"
     return Chart(
         title="Two members and their blend",
         x=Axis("day", whole=True),
@@ -119,7 +120,13 @@ def blends() -> Chart:
             Line(name="actual", color="ink", x=days, y=truth, width=1.2),
             Line(name=f"member 1, error {error(late)}", color="blue", x=days, y=late, dash=True),
             Line(name=f"member 2, error {error(flat)}", color="orange", x=days, y=flat, dash=True),
-            Line(name=f"blend of {first:.0%} and {second:.0%}, error {error(blend)}", color="green", x=days, y=blend, width=2.6),
+            Line(
+                name=name,
+                color="green",
+                x=days,
+                y=blend,
+                width=2.6,
+            ),
         ),
         height=240,
     )
@@ -139,15 +146,28 @@ def intervals() -> Chart:
     lower, upper = apply(found, forecast, scale[:1])
     line = forecast[0, :, 0]
     faint = tuple(
-        Line(name="forecast plus an error of the folds", color="grey", x=ahead, y=line + each[:, 0], width=0.8,
-             opacity=0.45, legend=not number)
+        Line(
+            name="forecast plus an error of the folds",
+            color="grey",
+            x=ahead,
+            y=line + each[:, 0],
+            width=0.8,
+            opacity=0.45,
+            legend=not number,
+        )
         for number, each in enumerate(errors[:25])
-    )  # fmt: skip
+    )
     bands = tuple(
-        Band(name=f"{level:.0%} interval", color="blue", x=ahead, low=lower[place, 0, :, 0], high=upper[place, 0, :, 0],
-             opacity=0.3 - 0.13 * place)
-        for place, level in reversed(list(enumerate(found.levels)))
-    )  # fmt: skip
+        Band(
+            name=f"{100 * level:.0f} % interval",
+            color="blue",
+            x=ahead,
+            low=low[0, :, 0],
+            high=high[0, :, 0],
+            opacity=opacity,
+        )
+        for level, low, high, opacity in zip(found.levels, lower, upper, (0.3, 0.17), strict=True)
+    )[::-1]
     return Chart(
         title="Errors on the folds become the intervals of a forecast",
         x=Axis("step", whole=True),
@@ -172,24 +192,36 @@ def tests() -> Chart:
     found = paired_interval(differences, cutoffs, overlap=overlap)
     naive = 1.96 * differences.std(ddof=1) / np.sqrt(count)
     words = ("each cutoff", "as if independent", "the test of a study")
+    ends = [(found.mean - naive, found.mean + naive), (found.low, found.high)]
+    says = ("would be called better", "no significant difference")
     return Chart(
-        title="A mean difference of errors and its interval",
+        title="A mean difference of errors and its 95 % interval",
         x=Axis("error of the model minus error of the baseline"),
         y=Axis("", kind="words", words=words),
         marks=(
-            Dots(name="difference at a cutoff", color="grey", x=differences, y=np.zeros(count), sizes=3, opacity=0.35),
-            Dots(name="mean and 95 % interval, too narrow", color="orange", x=[found.mean], y=[1],
-                 low=[found.mean - naive], high=[found.mean + naive], sizes=5),
-            Dots(name="mean and 95 % interval", color="blue", x=[found.mean], y=[2], low=[found.low],
-                 high=[found.high], sizes=5),
+            Dots(
+                name="difference at a cutoff",
+                color="grey",
+                x=differences,
+                y=np.zeros(count),
+                sizes=3,
+                opacity=0.35,
+                legend=False,
+            ),
+            *(
+                Dots(
+                    name=words[row], color=color, x=[found.mean], y=[row], low=[low], high=[high], sizes=5, legend=False
+                )
+                for row, color, (low, high) in zip((1, 2), ("orange", "blue"), ends, strict=True)
+            ),
         ),
         rules=(Rule(at=0, text="no difference"),),
-        labels=(
-            Label(x=found.mean, y=1.32, text=f"{found.mean - naive:.2f} to {found.mean + naive:.2f}: would be called better"),
-            Label(x=found.mean, y=2.32, text=f"{found.low:.2f} to {found.high:.2f}: no significant difference"),
+        labels=tuple(
+            Label(x=found.mean, y=row + 0.32, text=f"{low:.2f} to {high:.2f}: {text}")
+            for row, (low, high), text in zip((1, 2), ends, says, strict=True)
         ),
         height=190,
-    )  # fmt: skip
+    )
 
 
 PICTURES: dict[str, Callable[[], Chart]] = {"folds": folds, "blends": blends, "intervals": intervals, "tests": tests}

@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 PICTURE = Path(__file__).parent / "report.png"
-WIDTH, HEIGHT = 1200, 1000
+WIDTH, HEIGHT = 1200, 850
 
 
 def main(report: Path) -> None:
