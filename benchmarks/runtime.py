@@ -87,9 +87,9 @@ def main() -> None:
 def prepare(folder: Path, series: int, branches: str) -> None:
     """A bundle with ONNX, and the table to forecast from."""
     import torch
-    from lstmgru.data.forecasting.panel import build_panel
 
     from lstmgru.bundle import ForecastBundle, ForecastNetworkMember, save_bundle
+    from lstmgru.data.forecasting.build_panel import build_panel
     from lstmgru.data.forecasting.scaling import Scaler
     from lstmgru.data.forecasting.series import input_spec
     from lstmgru.nn.forecast_network import ForecastNetwork

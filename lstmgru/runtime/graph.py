@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 
@@ -13,6 +14,7 @@ from lstmgru.errors import SpecError
 from lstmgru.runtime.files import one_line
 
 _ERRORS_ONLY = 3
+_Batch = TypeVar("_Batch")
 
 
 class OnnxGraph:
@@ -20,9 +22,10 @@ class OnnxGraph:
 
     Args:
         model: The file, or its content.
-        threads: Threads of an operator; ``None``: as many as processors may be used.
+        threads: Batches that are computed at the same time; ``None``: as many as processors may be used.
 
     Attributes:
+        threads: As above.
         shapes: The inputs with their shapes, without the batch.
         output_shapes: The outputs likewise, in order.
 
@@ -34,13 +37,13 @@ class OnnxGraph:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        # A number also keeps ONNX Runtime from binding its threads to processors, which containers may forbid.
-        options.intra_op_num_threads = threads or _processors()
+        options.intra_op_num_threads = 1  # small operators gain nothing from more
         options.log_severity_level = _ERRORS_ONLY
         try:
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no common class
             raise SpecError(f"the ONNX model cannot be loaded: {one_line(error)}") from error
+        self.threads = threads or _processors()
         self.shapes = {node.name: tuple(node.shape[1:]) for node in self._session.get_inputs()}
         self.output_shapes = {node.name: tuple(node.shape[1:]) for node in self._session.get_outputs()}
 
@@ -53,6 +56,18 @@ class OnnxGraph:
         """
         results: list[npt.NDArray[Any]] = self._session.run(list(outputs), dict(inputs))
         return results
+
+    def for_each(self, compute: Callable[[_Batch], None], batches: Iterable[_Batch]) -> None:
+        """Call a function that runs the graph for each batch, in several threads.
+
+        Args:
+            compute: Stores the results for a batch.
+            batches: What it is called with; they do not depend on each other.
+        """
+        waiting = list(batches)
+        with ThreadPoolExecutor(max(1, min(self.threads, len(waiting)))) as pool:
+            for _ in pool.map(compute, waiting):  # raises what a batch raised
+                pass
 
     def check(self, shapes: Mapping[str, tuple[int, ...]], outputs: Mapping[str, tuple[int, ...]]) -> None:
         """Refuse a graph of another model.

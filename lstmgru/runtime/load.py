@@ -21,7 +21,7 @@ def load_model(directory: Path | str, *, threads: int | None = None) -> Predicto
 
     Args:
         directory: The bundle.
-        threads: Threads of ONNX Runtime; ``None``: as many as processors may be used.
+        threads: Batches that are computed at the same time; ``None``: as many as processors may be used.
 
     Raises:
         BundleError: The directory or a file is missing, damaged or changed, its format version is unknown, or there is

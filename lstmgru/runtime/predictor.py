@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from lstmgru.errors import DataError, RowsError, SeriesError
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
+
+_Batch = TypeVar("_Batch")
 
 
 class Predictions(NamedTuple):
@@ -100,6 +102,11 @@ class Predictor(ABC):
     @abstractmethod
     def _predict_rows(self, frame: pd.DataFrame, schema: Any, rows: npt.NDArray[np.int64], source: str) -> pd.DataFrame:
         """Predict from some rows of a table, see :meth:`_names`."""
+
+    def _for_each(self, compute: Callable[[_Batch], None], batches: Iterable[_Batch]) -> None:
+        """Call a function for each batch of a table; they do not depend on each other."""
+        for batch in batches:
+            compute(batch)
 
     @abstractmethod
     def read_table(

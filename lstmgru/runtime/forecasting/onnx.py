@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -63,6 +63,9 @@ class OnnxForecaster(ForecastPredictor):
         """The inputs of the graph."""
         (rows, _) = self.graph.shapes.get("past", (0, 0))
         return ForecastSignature(self.inputs, self.forecast.horizon, rows, self.networks)
+
+    def _for_each(self, compute: Callable[[Any], None], batches: Iterable[Any]) -> None:
+        self.graph.for_each(compute, batches)
 
     def _compute(self, inputs: dict[str, npt.NDArray[Any]]) -> list[Array]:
         return self.graph.run(inputs, list(self.output_shapes))

@@ -221,11 +221,14 @@ class ForecastPredictor(Predictor):
         inputs = check_arrays(self.signature, arrays, self.schema)
         count = len(inputs["past"])
         outputs = [np.empty((count, *shape), np.float32) for shape in self.output_shapes.values()]
-        for start in range(0, count, _BATCH_SIZE):
+
+        def compute(start: int) -> None:
             part = slice(start, start + _BATCH_SIZE)
             results = self._compute({name: array[part] for name, array in inputs.items()})
             for output, result in zip(outputs, results, strict=True):
                 output[part] = result
+
+        self._for_each(compute, range(0, count, _BATCH_SIZE))
         return outputs
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -73,6 +73,9 @@ class OnnxLabeler(SequencePredictor):
 
     def _steps(self, lengths: Indices) -> Indices:
         return np.full_like(lengths, self.max_length(next(iter(self.sources))))
+
+    def _for_each(self, compute: Callable[[Any], None], batches: Iterable[Any]) -> None:
+        self.graph.for_each(compute, batches)
 
     def _compute(self, inputs: dict[str, npt.NDArray[Any]]) -> Array:
         whole = {name: _padded_to(array, self.graph.shapes[name]) for name, array in inputs.items()}

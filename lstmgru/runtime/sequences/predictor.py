@@ -194,11 +194,14 @@ class SequencePredictor(Predictor):
         if not read:
             return outputs
         names, first = dict(self.sources.values()), next(iter(read.values()))
-        for indices in batches(self._steps(first.lengths)):
+
+        def compute(indices: Indices) -> None:
             arrays: dict[str, npt.NDArray[Any]] = {}
             for name, (gather, lengths) in read.items():
                 arrays |= {name: gather(indices), names[name]: lengths[indices]}
             outputs[indices] = self._compute(arrays)
+
+        self._for_each(compute, batches(self._steps(first.lengths)))
         return outputs
 
     def _steps(self, lengths: Indices) -> Indices:
