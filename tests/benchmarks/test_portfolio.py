@@ -10,7 +10,7 @@ import pytest
 from portfolio import draw
 from portfolio_selection import held_out, regret, select
 
-from search.space.portfolio import POSITIONS, PortfolioName
+from search.space.portfolio import POSITIONS
 from search.space.space import key_of
 
 
@@ -57,7 +57,7 @@ def test_a_data_set_that_is_held_out_has_no_part_in_its_selection() -> None:
 
 
 @pytest.mark.parametrize("kind", ["forecasts", "numbers", "texts"])
-def test_drawn_configurations_are_relative_and_always_the_same(kind: PortfolioName) -> None:
+def test_drawn_configurations_are_relative_and_always_the_same(kind: str) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     drawn = draw(kind, 20, 0)
     assert drawn == draw(kind, 20, 0)
