@@ -11,7 +11,7 @@ from lstmgru.errors import listed
 from search.errors import RefitFailed
 from search.executors.loop import run_jobs
 from search.run.baselines import baseline_seconds
-from search.run.member_refits import Refits, Retrained, Training, retrained_members
+from search.run.member_refits import Refits, Retrained, Training, is_trained, retrained_members
 from search.run.recipes import trial_recipe
 from search.run.selection import BlendSelection, why_nothing_to_export
 from search.run.single_job import SingleJob
@@ -102,6 +102,8 @@ class Finalizer:
         )
         for note in retrained.notes:
             self._listener.on_message(note)
+        if retrained.left_out:
+            retrained = self._reselected(retrained, refits)
         alone = None
         if single is not None:
             scored = refits.results.get(Training(single.number, self._part))
@@ -112,6 +114,36 @@ class Finalizer:
             if isinstance(training.candidate, str) and training.part == self._part
         }
         return self._export(chosen, retrained, alone, baselines)
+
+    def _reselected(self, retrained: Retrained, refits: Refits) -> Retrained:
+        """The best blend on the folds of what was trained, after members of the selected one were left out.
+
+        A network that was stopped is exported alone if the score to expect of it is better.
+        """
+        trained = {each.candidate: done for each, done in refits.results.items() if each.part == self._part}
+        recipes = {each: self._recipe(each) for each in trained if isinstance(each, int)}
+        chosen = self._selection.choose_among(
+            [each for each, done in trained.items() if is_trained(recipes.get(each), done)]
+        )
+        data = self._plan.search_data()
+        weights, score = ({}, None) if chosen is None else (chosen.weights, chosen.score)
+        for number, recipe in recipes.items():
+            expected = recipe.expected_score(trained[number].epochs)
+            if expected is not None and (score is None or data.better(expected, score) == expected != score):
+                weights, score = {number: 1.0}, expected
+        if not weights or list(weights) == [each.candidate for each in retrained.members]:
+            return retrained
+        members = [self._member(candidate, weight) for candidate, weight in weights.items()]
+        again = retrained_members(
+            members, refits.results, refits.failures, part=self._part, everything=self._everything
+        )
+        for note in again.notes:
+            self._listener.on_message(note)
+        self._listener.on_message(
+            f"of what was trained, {listed([candidate_name(each) for each in weights])} "
+            f"{'is' if len(weights) == 1 else 'are'} best on the folds, and exported"
+        )
+        return replace(again, cut=retrained.cut or again.cut)
 
     def _refits(self, chosen: Chosen, single: Recipe[Any] | None) -> Refits:
         members, (quick, slow) = list(chosen.weights), self._baselines()
@@ -149,7 +181,7 @@ class Finalizer:
         self, chosen: Chosen, retrained: Retrained, single: FinalMember[Any] | None, baselines: dict[str, Refitted]
     ) -> bool:
         self._executor.scale_down(1)  # the other workers have nothing left to do, and their data take memory
-        arguments = partial(self._arguments, retrained, single, baselines)
+        arguments = partial(self._arguments, chosen, retrained, single, baselines)
         outcome = self._job.run("the export", finalize, arguments)
         if outcome is None:
             return False
@@ -167,7 +199,7 @@ class Finalizer:
         return True
 
     def _arguments(
-        self, retrained: Retrained, single: FinalMember[Any] | None, baselines: dict[str, Refitted]
+        self, chosen: Chosen, retrained: Retrained, single: FinalMember[Any] | None, baselines: dict[str, Refitted]
     ) -> tuple[Any, ...]:
         plan, blend = self._plan, self._store.record().blend
         job: FinalJob[Any, Any, Any] = FinalJob(
@@ -176,7 +208,7 @@ class Finalizer:
             members=retrained.members,
             single=single,
             baselines=baselines,
-            without_networks=self._without_networks(),
+            without_networks=self._without_networks(chosen),
             baseline_calibrations=self._store.get("calibrations", {}),
             least=blend.folds if blend is not None and retrained.cut and self._paths.bundle.exists() else None,
             bundle=self._paths.bundle,
@@ -186,8 +218,10 @@ class Finalizer:
         )
         return task_of(plan), self._job.share(job)
 
-    def _without_networks(self) -> str:
+    def _without_networks(self, chosen: Chosen) -> str:
         record = self._store.record()
+        if any(isinstance(each, int) for each in chosen.weights):
+            return "No network of the selected blend could be trained again in time"
         if record.best is not None:
             return "No network improves the baselines on the folds"
         return "No complete network satisfies the bounds" if record.complete else "No network completed"

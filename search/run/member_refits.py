@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from search.tasks.final_job import Recipe
 
 
+_NEARLY = 0.01
+"""Share of the score of the last epoch by which an earlier one may differ."""
+
+
 @dataclass(frozen=True)
 class Training:
     """A model to train again.
@@ -130,11 +134,13 @@ class Retrained:
         members: With their trainings; their weights sum to 1.
         notes: What the time or a failure changed, a sentence each.
         cut: Whether more time would change the model.
+        left_out: Members of the selected blend that are not exported.
     """
 
     members: tuple[FinalMember[Any], ...]
     notes: tuple[str, ...] = ()
     cut: bool = False
+    left_out: tuple[Candidate, ...] = ()
 
     @property
     def late(self) -> tuple[Candidate, ...]:
@@ -152,9 +158,10 @@ def retrained_members(
 ) -> Retrained:
     """The members that are left, with their trainings.
 
-    A member that could not be trained before the holdout is left out, and the other weights grow in proportion. If
-    nothing else is left, a network is exported with the epochs that it got. A member that could not be trained on
-    everything is exported as it was scored.
+    A member that could not be trained before the holdout is left out, and the other weights grow in proportion; a
+    training that was stopped counts if its epochs were enough, see :func:`is_trained`. If nothing else is left, a
+    network is exported with the epochs that it got. A member that could not be trained on everything is exported as it
+    was scored.
 
     Args:
         members: Of the selected blend, the largest weight first.
@@ -167,11 +174,13 @@ def retrained_members(
         RefitFailed: No member is left.
     """
     scored = {member.candidate: results.get(Training(member.candidate, part)) for member in members}
-    left = [member for member in members if _is_whole(scored[member.candidate])]
+    left = [member for member in members if is_trained(member.recipe, scored[member.candidate])]
     notes: list[str] = []
     if not left:
         left, note = _partial(members, scored, failures, part)
         notes.append(note)
+    else:
+        notes += [_shortened(member, done) for member in left if (done := scored[member.candidate]) and done.stopped]
     gone = [member.candidate for member in members if member not in left]
     failed = [each for each in gone if Training(each, part) in failures]
     notes += [
@@ -187,7 +196,7 @@ def retrained_members(
     found = []
     for member in left:
         again = results.get(Training(member.candidate, EVERYTHING))
-        exported = again if _is_whole(again) else None
+        exported = again if is_trained(member.recipe, again) else None
         weight = member.weight / total
         found.append(replace(member, weight=weight, scored=scored[member.candidate], exported=exported))
     late = [member.candidate for member in found if everything and member.exported is None]
@@ -196,7 +205,7 @@ def retrained_members(
             f"{_names(late)} exported as trained before the holdout, as the time was too short to train {_them(late)} "
             "on everything; rerun with a longer --timeout"
         )
-    return Retrained(tuple(found), tuple(notes), cut=len(notes) > len(failed))
+    return Retrained(tuple(found), tuple(notes), cut=len(notes) > len(failed), left_out=tuple(gone))
 
 
 def _partial(
@@ -218,8 +227,27 @@ def _partial(
     raise RefitFailed(f"the refit of {candidate_name(first)} failed: {reason}")
 
 
-def _is_whole(training: Refitted | None) -> bool:
-    return training is not None and not training.stopped
+def is_trained(recipe: Recipe[Any] | None, training: Refitted | None) -> bool:
+    """Whether a training can stand for its member.
+
+    One that was stopped can, if its trial had on the folds, after so many epochs, nearly the score of the last epoch.
+
+    Args:
+        recipe: Of a network; ``None`` of a baseline.
+        training: ``None``: it did not end.
+    """
+    if training is None or not training.stopped or recipe is None:
+        return training is not None and not training.stopped
+    expected = recipe.expected_score(training.epochs)
+    return expected is not None and abs(expected - recipe.curve[-1]) <= _NEARLY * abs(recipe.curve[-1])
+
+
+def _shortened(member: FinalMember[Any], training: Refitted) -> str:
+    assert member.recipe is not None  # only networks are stopped
+    return (
+        f"the time budget ended the refit of {candidate_name(member.candidate)} after {training.epochs} of "
+        f"{member.recipe.train.max_epochs} epochs, whose score on the folds was nearly that of all"
+    )
 
 
 def _names(candidates: Sequence[Candidate]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ from search.tasks.final_job import Recipe
 from search.tasks.final_steps import refit_epochs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from search.study.store import StudyStore
     from search.tasks.plan import Plan
 
@@ -30,9 +33,29 @@ def trial_recipe(plan: Plan, store: StudyStore, number: int, *, part: str) -> Re
     result = trial.user_attrs["result"]
     # A trial that was stopped within its first fold has no finished fold: use its best epoch so far.
     best_epochs = result["best_epochs"] or [_best_epoch(plan, result["curve"])]
+    curve: tuple[float, ...] = ()
     if part == "all":
         train = replace(train, max_epochs=refit_epochs(best_epochs))
-    return Recipe(number, model, train, trial.user_attrs.get("calibration"))
+        curve = mean_curve(result["curve"])[: train.max_epochs]
+    return Recipe(number, model, train, trial.user_attrs.get("calibration"), curve)
+
+
+def mean_curve(rows: Sequence[Sequence[Any]]) -> tuple[float, ...]:
+    """Score after each epoch, the mean over the folds; a fold that ended earlier has its last score from then on.
+
+    Args:
+        rows: Of a trial's curve, with fold, epoch (from 1), loss and score first.
+    """
+    folds: dict[int, dict[int, float]] = {}
+    for fold, epoch, _, score, *_ in rows:
+        folds.setdefault(fold, {})[epoch] = score
+    longest = max((max(scores) for scores in folds.values()), default=0)
+    last = dict[int, float]()
+    means = []
+    for epoch in range(1, longest + 1):
+        last |= {fold: scores[epoch] for fold, scores in folds.items() if epoch in scores}
+        means.append(statistics.fmean(last.values()))
+    return tuple(means)
 
 
 def _best_epoch(plan: Plan, curve: list[list[Any]]) -> int:

@@ -11,7 +11,7 @@ from search.study.blend_records import candidate_name
 from search.tasks.blend import BlendJob, Chosen, Selected, select_blend
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from search.run.progress import Listener
     from search.run.single_job import SingleJob
@@ -60,7 +60,7 @@ class BlendSelection:
         candidates = self._candidates(record)
         read = {each: self._predictions.read(each) for each in candidates}
         self.outputs = {each: outputs for each, outputs in read.items() if outputs is not None}
-        found = self._select(record, most)
+        found = self._select(record, most, self.outputs) if self.outputs else Selected(None)
         if found is None:
             return None
         self._say_missing([each for each in candidates if each not in self.outputs or each in found.unusable])
@@ -68,6 +68,13 @@ class BlendSelection:
         if found.chosen is None or (winner is not None and self._is_beaten(found, winner)):
             return self._alone(record)
         return found.chosen
+
+    def choose_among(self, candidates: Collection[Candidate]) -> Chosen | None:
+        """The best blend of some of the candidates, once others cannot be members; ``None`` if there is none."""
+        record, most = self._store.record(), self._plan.config.search.most_members
+        known = {each: outputs for each, outputs in self.outputs.items() if each in candidates}
+        found = None if most is None or not known else self._select(record, most, known)
+        return None if found is None else found.chosen
 
     def _alone(self, record: StudyRecord) -> Chosen:
         winner = self._store.winner()
@@ -84,14 +91,12 @@ class BlendSelection:
         simplest = sorted(chosen, key=lambda trial: (trial.n_parameters or 0, trial.number))
         return [*record.baselines, *(trial.number for trial in simplest)]
 
-    def _select(self, record: StudyRecord, most: int) -> Selected | None:
-        if not self.outputs:
-            return Selected(None)
+    def _select(self, record: StudyRecord, most: int, outputs: Mapping[Candidate, Outputs]) -> Selected | None:
         plan = self._plan
         job = BlendJob(
             data=plan.search_data(),
-            outputs=self.outputs,
-            costs={trial.number: trial.measures for trial in record.complete if trial.number in self.outputs},
+            outputs=outputs,
+            costs={trial.number: trial.measures for trial in record.complete if trial.number in outputs},
             bounds=plan.config.search.bounds,
             members=most,
             earlier=self._earlier(record) or None,

@@ -47,12 +47,18 @@ class Recipe(Generic[Model]):
         model: The architecture.
         train: Its training settings; ``max_epochs`` is what the refit takes at most.
         calibration: Of its intervals alone, as plain values; ``None``: it has none.
+        curve: Score after each epoch of the refit, as measured in the trial: the mean over its folds; empty if unknown.
     """
 
     number: int
     model: Model
     train: TrainSpec
     calibration: dict[str, Any] | None
+    curve: tuple[float, ...] = ()
+
+    def expected_score(self, epochs: int) -> float | None:
+        """The score to expect of a training that was stopped after so many epochs; ``None`` if it is unknown."""
+        return self.curve[min(epochs, len(self.curve)) - 1] if epochs and self.curve else None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from search.run.single_job import SingleJob
 from search.study.out_of_fold import Predictions
 from search.study.paths import StudyPaths
 from search.study.store import StudyStore
+from search.tasks.final_steps import Deadline, refit_epochs
 
 SETTINGS = (
     "search.sampler=random",
@@ -241,6 +242,42 @@ def test_a_network_that_the_time_left_of_a_blend_does_not_replace_a_better_blend
     )
     assert (paths.bundle / "bundle.json").read_bytes() == description
     assert store_of(tmp_path).record().holdout == before.holdout
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_where_the_networks_are_cut_short_the_best_of_what_is_left_is_exported(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs: int
+) -> None:
+    """A blend of baselines that is selected anew, or a network whose curve was better after so many epochs."""
+    monkeypatch.setattr(Deadline, "on_epoch", lambda self, result: vars(self).update(trained=result.epoch))
+    monkeypatch.setattr(Deadline, "should_stop", lambda self: vars(self).get("trained", 0) >= epochs)
+    store, notes = copy_of(folder, tmp_path), Notes()
+    paths, before = StudyPaths(tmp_path, "tiny"), store.record()
+    for path in paths.predictions.glob("baseline-*"):
+        if path.stem != "baseline-naive":
+            path.unlink()  # so that networks are selected
+    shutil.rmtree(paths.bundle)
+    found = finish(tmp_path, *SETTINGS, *BEFORE, notes=notes).record()
+
+    outputs = {trial.number: kept(folder, file_of(trial.number)) for trial in before.complete}
+    outputs["naive"] = kept(folder, "baseline-naive")
+    truth = truth_of(plan_of(tmp_path, *SETTINGS))
+    selected = [each for each in greedy(outputs, truth)[0] if isinstance(each, int)]
+    trained = {*selected, before.complete[0].number}
+    needed = {each: refit_epochs(store.trial(each).user_attrs["result"]["best_epochs"]) for each in trained}
+    scores = {each: curve_of(before, each)[epochs - 1] for each in trained}
+    assert all(count > epochs for count in needed.values())  # each of them is cut short
+    scores["naive"] = greedy({"naive": outputs["naive"]}, truth)[1]
+    assert found.blend is not None
+    assert members_of(found) == {min(scores, key=scores.__getitem__): 1.0}
+    assert any("left out of the blend, as the time was too short" in note for note in notes.notes)
+
+
+def curve_of(record: Any, number: int) -> list[float]:
+    """Mean score over both folds after each epoch; every fold has all of them."""
+    [trial] = [trial for trial in record.trials if trial.number == number]
+    scores = [[row.value for row in trial.curve if row.fold == fold] for fold in {row.fold for row in trial.curve}]
+    return [float(np.mean(each)) for each in zip(*scores, strict=True)]
 
 
 @pytest.mark.slow

@@ -9,8 +9,9 @@ import pytest
 from lstmgru.specs import TrainSpec
 from search.errors import RefitFailed
 from search.executors.base import Failure, Outcome
-from search.run.member_refits import Refits, Training, retrained_members
+from search.run.member_refits import Refits, Training, is_trained, retrained_members
 from search.run.progress import SilentListener
+from search.run.recipes import mean_curve
 from search.study.blend_records import Candidate
 from search.study.budget import Budget
 from search.tasks.final_job import FinalMember, Recipe, Refitted
@@ -178,3 +179,44 @@ def test_a_failure_is_told_and_more_time_would_not_change_it() -> None:
 def test_where_nothing_is_left_the_reason_of_the_first_one_is_the_error() -> None:
     with pytest.raises(RefitFailed, match="the refit of trial 3 failed: ValueError: bad"):
         retrained_members(members((3, 1.0)), {}, {before(3): "ValueError: bad"}, part="all", everything=True)
+
+
+@pytest.mark.parametrize(
+    ("curve", "epochs", "enough"),
+    [
+        ((3.0, 2.0, 1.005, 1.0), 3, True),  # half a percent from the last one
+        ((3.0, 2.0, 1.02, 1.0), 3, False),
+        ((3.0, 2.0, 1.0), 0, False),
+        ((), 3, False),  # of an earlier version
+        ((0.5, 0.899, 0.9), 2, True),  # a score that is maximized
+    ],
+)
+def test_a_training_that_was_stopped_counts_if_its_score_on_the_folds_was_nearly_the_last_one(
+    curve: tuple[float, ...], epochs: int, enough: bool
+) -> None:
+    recipe: Recipe[Any] = Recipe(3, None, TrainSpec(), None, curve)
+    assert is_trained(recipe, Refitted(b"", 1.0, epochs=epochs, stopped=True)) is enough
+    assert is_trained(recipe, Refitted(b"", 1.0, epochs=epochs))
+
+
+def test_a_member_that_was_stopped_late_enough_stays_and_is_told() -> None:
+    train = TrainSpec(max_epochs=9)
+    blend = [FinalMember(3, 0.5, recipe=Recipe(3, None, train, None, (2.0, 1.5, 1.01, 1.002, 1.0))), BLEND[1]]
+    results = {**ALL, before(3): done(stopped=True), everything(3): done(stopped=True)}
+    found = retrained_members(blend, results, {}, part="all", everything=True)
+    assert [(member.candidate, member.exported is not None) for member in found.members] == [
+        (3, True),
+        ("linear", True),
+    ]
+    assert found.notes == (
+        "the time budget ended the refit of trial 3 after 4 of 9 epochs, whose score on the folds was nearly that of "
+        "all",
+    )
+    assert found.cut
+    assert not found.left_out
+
+
+def test_the_curve_of_a_refit_is_the_mean_over_the_folds() -> None:
+    rows = [(1, 1, 0.9, 4.0), (1, 2, 0.8, 2.0), (2, 1, 0.9, 6.0), (2, 2, 0.8, 5.0), (2, 3, 0.7, 1.0)]
+    assert mean_curve(rows) == (5.0, 3.5, 1.5)
+    assert mean_curve([]) == ()
