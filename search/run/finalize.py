@@ -121,7 +121,7 @@ class Finalizer:
         A network that was stopped is exported alone if the score to expect of it is better.
         """
         trained = {each.candidate: done for each, done in refits.results.items() if each.part == self._part}
-        recipes = {each: self._recipe(each) for each in trained if isinstance(each, int)}
+        recipes: dict[Candidate, Recipe[Any]] = {each: self._recipe(each) for each in trained if isinstance(each, int)}
         chosen = self._selection.choose_among(
             [each for each, done in trained.items() if is_trained(recipes.get(each), done)]
         )
