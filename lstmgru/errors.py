@@ -45,14 +45,15 @@ class SeriesError(DataError):
     Args:
         names: Of these series; the message of the error is about the first.
         message: The message about a series, from its index in ``names``.
+        summary: The message of the error instead, if it is about all series of the table.
 
     Attributes:
-        names, message: As above.
+        names, message, summary: As above.
     """
 
-    def __init__(self, names: Sequence[object], message: Callable[[int], str]) -> None:
-        self.names, self.message = [str(name) for name in names], message
-        super().__init__(message(0))
+    def __init__(self, names: Sequence[object], message: Callable[[int], str], summary: str | None = None) -> None:
+        self.names, self.message, self.summary = [str(name) for name in names], message, summary
+        super().__init__(message(0) if summary is None else summary)
 
 
 class SpecError(LstmGruError, ValueError):

@@ -16,6 +16,8 @@ from lstmgru.runtime.predictor import Predictor
 from lstmgru.specs import Stack
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
 Outputs = tuple[Tensor, ...]
@@ -147,6 +149,11 @@ class Bundle(Predictor):
     def arrays(self) -> list[dict[str, Tensor]]:
         """What ``weights.safetensors`` holds: for each member, its arrays by name."""
         return [member.arrays() for member in self.members]
+
+    @property
+    def extra_arrays(self) -> dict[str, npt.NDArray[np.float32]]:
+        """What the bundle holds beside the weights, by name, see :meth:`Predictor.with_arrays`."""
+        return {}
 
     @property
     def vocabularies(self) -> list[dict[str, Any]]:

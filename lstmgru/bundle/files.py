@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from lstmgru.data.tables.writers import runs
 from lstmgru.errors import BundleError
 from lstmgru.runtime.files import DESCRIPTION, MANIFEST, backup_of, digest
 
@@ -66,27 +67,12 @@ def _clean(directory: Path) -> None:
     prefix = f".{directory.name}.partial-"
     for partial in directory.parent.glob(f"{glob.escape(prefix)}*"):
         pid = partial.name.removeprefix(prefix)
-        if pid.isdecimal() and not _runs(int(pid)):
+        if pid.isdecimal() and not runs(int(pid)):
             shutil.rmtree(partial, ignore_errors=True)
 
 
 def _replaceable(directory: Path) -> bool:
     return directory.is_dir() and ((directory / DESCRIPTION).exists() or not any(directory.iterdir()))
-
-
-def _runs(pid: int) -> bool:
-    """Whether another process with this ID is running."""
-    if pid == os.getpid():
-        return False
-    if os.name == "nt":
-        return True  # signal 0 is Ctrl-C there
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def write_json(path: Path, value: dict[str, Any], *, indent: int | None = None) -> None:

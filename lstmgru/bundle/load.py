@@ -48,7 +48,7 @@ def _build(files: BundleFiles, description: dict[str, Any], arrays: list[dict[st
     bundle_class: type[Bundle] = pkgutil.resolve_name(TASKS[task].bundle)
     stored = Stored(files.vocabularies(description), arrays)
     with torch.random.fork_rng(devices=[]):
-        return bundle_class.from_description(description, stored)
+        return bundle_class.from_description(description, stored).with_arrays(files.arrays(description))
 
 
 def _check_cells(description: dict[str, Any], path: Path) -> None:

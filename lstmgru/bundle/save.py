@@ -10,12 +10,23 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from safetensors.torch import save as save_tensors
 
 from lstmgru.bundle.base import Bundle
 from lstmgru.bundle.files import plain, plain_table, replacing, write_json, write_manifest
 from lstmgru.errors import BundleError
-from lstmgru.runtime.files import CARD, DESCRIPTION, EXAMPLE, MANIFEST, ONNX, WEIGHTS, digest, vocabulary_name
+from lstmgru.runtime.files import (
+    CARD,
+    DESCRIPTION,
+    EXAMPLE,
+    MANIFEST,
+    ONNX,
+    WEIGHTS,
+    array_name,
+    digest,
+    vocabulary_name,
+)
 from lstmgru.runtime.versions import FORMAT_VERSION, array_prefix
 from lstmgru.specs import Stack
 from lstmgru.specs.cells import registered_cells
@@ -41,7 +52,8 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool | Literal["
 
     The files: ``weights.safetensors``; ``bundle.json``, everything else that :func:`~lstmgru.bundle.load_bundle` needs,
     except the ``vocabulary.json`` of a text model, and ``vocabulary-2.json`` if it reads words and characters;
-    ``model.onnx`` for servers without Python; ``example.json``, a table to try the model with, if the bundle has one;
+    ``normal_scores.npy``, the errors of the backtest of a forecasting model, if they are known; ``model.onnx`` for
+    servers without Python; ``example.json``, a table to try the model with, if the bundle has one;
     ``MODEL_CARD.md`` for people; ``manifest.json``, the SHA-256 digest of each of them.
 
     Args:
@@ -73,7 +85,7 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool | Literal["
 
 
 def _write_arrays(bundle: Bundle, folder: Path) -> dict[str, Any]:
-    """Write weights and vocabularies; names and digests of the files, as keys of ``bundle.json``."""
+    """Write weights, other arrays and vocabularies; names and digests of the files, as keys of ``bundle.json``."""
     arrays = {
         array_prefix(number) + name: tensor.contiguous().clone()  # safetensors refuses shared memory
         for number, part in enumerate(bundle.arrays())
@@ -86,8 +98,13 @@ def _write_arrays(bundle: Bundle, folder: Path) -> dict[str, Any]:
         path = folder / vocabulary_name(number)
         write_json(path, vocabulary, indent=0)
         vocabularies.append({"file": path.name, "sha256": digest(path.read_bytes())})
+    others = {}
+    for name, array in bundle.extra_arrays.items():
+        path = folder / array_name(name)
+        np.save(path, array.astype(np.float32), allow_pickle=False)
+        others[name] = {"file": path.name, "sha256": digest(path.read_bytes())}
     weights = {"file": WEIGHTS, "sha256": digest(content)}
-    return {"weights": weights, "vocabularies": vocabularies}
+    return {"weights": weights, "arrays": others, "vocabularies": vocabularies}
 
 
 def _describe(
@@ -97,7 +114,7 @@ def _describe(
 
     Args:
         bundle: The model.
-        files: Names and digests of the weights and, for a text model, the vocabularies.
+        files: Names and digests of the weights, of other arrays and, for a text model, of the vocabularies.
         onnx: Description of the ONNX file: ``file``, ``inputs``, ``outputs``, ``parity``; ``None`` if there is none.
         onnx_problem: Why there is none, if the export failed.
 

@@ -24,14 +24,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from lstmgru.runtime.forecasting.conformal import rank, step_offsets
 from lstmgru.specs.calibration import Calibration
 
 Array = npt.NDArray[np.float32]
 _Float = npt.NDArray[np.float64]
-_Counts = npt.NDArray[np.int64]
-
-# Share of the mean absolute score of all steps; bounds the ratio of a score to scores of 0.
-_SMALLEST_SHARE = 1e-3
 
 
 def conformity(target: Array, forecast: Array, scale: Array) -> Array:
@@ -70,7 +67,7 @@ def calibrate(
     per_level = np.broadcast_to(together, (len(levels), *together.shape[-3:]))
     offsets = np.full((len(levels), *together.shape[-2:]), np.nan)
     for number, level in enumerate(levels):
-        offsets[number] = _step_offsets(per_level[number], level)
+        offsets[number] = step_offsets(per_level[number], level)
     if together.ndim == 3:  # levels may use different scores, so enforce that offsets ascend
         offsets = np.where(np.isnan(offsets), np.nan, np.fmax.accumulate(offsets, axis=0))
     return Calibration(levels, offsets.astype(np.float32), scaled, season_length, together.shape[-3])
@@ -85,7 +82,7 @@ def enough_windows(n_windows: int, horizon: int, level: float) -> bool:
         level: In (0, 1).
     """
     counts = np.array([n_windows, n_windows * horizon if n_windows > 1 else 0])
-    return bool((_rank(counts, level) <= counts).any())
+    return bool((rank(counts, level) <= counts).any())
 
 
 def apply(calibration: Calibration, forecast: Array, scale: Array) -> tuple[Array, Array]:
@@ -130,43 +127,6 @@ def mean_width(lower: Array, upper: Array) -> _Float:
     """(levels,) mean widths of intervals in original units; NaN for levels without intervals."""
     widths: _Float = (upper - lower).mean(axis=(1, 2, 3), dtype=np.float64)
     return widths
-
-
-def _step_offsets(scores: Array, level: float) -> _Float:
-    """(H, Y) offsets of one level from (windows, H, Y) scores; NaN if they are too few. NaN scores do not count."""
-    known = ~np.isnan(scores)
-    counts = known.sum(axis=0)
-    if (_rank(counts, level) <= counts).all():
-        return _smallest(scores, _rank(counts, level))
-    n_ratios = counts.sum(axis=0)
-    if len(scores) < 2 or (_rank(n_ratios, level) > n_ratios).any():
-        return np.full(counts.shape, np.nan)
-    values = scores.astype(np.float64)
-    size = np.abs(np.where(known, values, 0))
-    mean = size.sum(axis=(0, 1)) / n_ratios
-    floor = np.maximum(_SMALLEST_SHARE * mean, np.finfo(np.float32).tiny)
-    # A step without other scores has the size of all steps.
-    others = np.where(counts > 1, (size.sum(axis=0) - size) / np.maximum(counts - 1, 1), mean)
-    of_step = np.where(counts > 0, size.sum(axis=0) / np.maximum(counts, 1), mean)
-    ratios = (values / np.maximum(others, floor)).reshape(-1, counts.shape[1])
-    offsets: _Float = _smallest(ratios, _rank(n_ratios, level)) * np.maximum(of_step, floor)
-    return offsets
-
-
-def _rank(n_scores: _Counts, level: float) -> _Counts:
-    """⌈(n + 1) level⌉, where a product such as 100 · 0.55 = 55.00000000000001 counts as whole."""
-    ranks: _Counts = np.ceil((n_scores + 1) * level - 1e-9).astype(np.int64)
-    return ranks
-
-
-def _smallest(scores: Array | _Float, rank: _Counts) -> _Float:
-    """The ``rank``-th smallest along the first axis for each of the others, counted from 1; NaN is largest."""
-    place = rank - 1
-    if (place == place.flat[0]).all():
-        values = np.partition(scores, place.flat[0], axis=0)[place.flat[0]]
-    else:
-        values = np.take_along_axis(np.sort(scores, axis=0), place[None], axis=0)[0]
-    return np.asarray(values, np.float64)
 
 
 def _point(forecast: Array) -> Array:

@@ -4,7 +4,8 @@ Only numpy, pandas and ONNX Runtime are imported, and pyarrow for files in Parqu
 ``lstmgru-runtime`` (``packaging/runtime``) holds this folder and those to its right in the import row.
 """
 
+from lstmgru.runtime.jobs import predict_file
 from lstmgru.runtime.load import load_model
-from lstmgru.runtime.predictor import Predictions, Predictor
+from lstmgru.runtime.predictor import Options, Predictions, Predictor
 
-__all__ = ["Predictions", "Predictor", "load_model"]
+__all__ = ["Options", "Predictions", "Predictor", "load_model", "predict_file"]

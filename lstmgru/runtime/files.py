@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
 
 from lstmgru.errors import BundleError, LstmGruError
 from lstmgru.runtime.versions import READABLE_VERSIONS, upgraded
@@ -128,6 +132,27 @@ class BundleFiles:
             found.append(_parse(self.folder / name, content))
         return found
 
+    def arrays(self, description: dict[str, Any]) -> dict[str, npt.NDArray[np.float32]]:
+        """The arrays beside the weights, by name; a bundle of an earlier version has none.
+
+        Args:
+            description: The content of ``bundle.json``.
+
+        Raises:
+            BundleError: A file is missing or damaged.
+            KeyError, TypeError: A key is missing or a value is invalid.
+        """
+        found = {}
+        for name, described in description.get("arrays", {}).items():
+            content = self.read(array_name(name))
+            self.check_digest(array_name(name), content, described["sha256"])
+            try:
+                found[name] = np.load(io.BytesIO(content), allow_pickle=False)
+            except (ValueError, EOFError) as error:
+                path = self.folder / array_name(name)
+                raise BundleError(f"{path} is damaged: {one_line(error)}; {EXPORT_AGAIN}") from error
+        return found
+
     def example(self) -> pd.DataFrame | None:
         """The example table; ``None`` if there is no file, as it is optional.
 
@@ -179,6 +204,11 @@ def vocabulary_name(number: int) -> str:
         number: Its position among the vocabularies, from 0.
     """
     return VOCABULARY if number == 0 else f"{Path(VOCABULARY).stem}-{number + 1}.json"
+
+
+def array_name(name: str) -> str:
+    """The file of an array beside the weights: ``normal_scores.npy``."""
+    return f"{name}.npy"
 
 
 def digest(content: bytes) -> str:

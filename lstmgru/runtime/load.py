@@ -38,7 +38,7 @@ def load_model(directory: Path | str, *, threads: int | None = None) -> Predicto
         model: Any = pkgutil.resolve_name(TASKS[task].runtime)
         vocabularies = files.vocabularies(description)
         predictor: Predictor = model.from_description(description, vocabularies, OnnxGraph(content, threads=threads))
-    return predictor
+        return predictor.with_arrays(files.arrays(description))
 
 
 def is_proven(description: dict[str, Any]) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 
@@ -30,6 +30,60 @@ class Predictions(NamedTuple):
     left_out: dict[str, str]
 
 
+class BlockPlan(NamedTuple):
+    """Which rows of a file belong together, and which columns are read.
+
+    Attributes:
+        column: The names of the series or sequences; ``None`` if each row is one.
+        sorted: Whether predictions are in the order of their names; otherwise in that of their first rows.
+        columns: Those to read; of those that the file lacks, the model tells.
+        text: Columns of names, see :func:`~lstmgru.data.tables.readers.read_table`.
+        numbers: What a series or sequence takes in memory beside its rows, in numbers.
+        output_rows: Rows of the predictions for each.
+    """
+
+    column: str | None
+    sorted: bool
+    columns: tuple[str, ...]
+    text: tuple[str, ...]
+    numbers: int
+    output_rows: int
+
+
+class Options(NamedTuple):
+    """What is asked of a forecast.
+
+    Attributes:
+        levels: Of the prediction intervals; ``None`` for those of the model.
+        horizon: Number of steps, the first ones; ``None`` for all.
+        samples: Number of sample paths of each series, instead of intervals; ``None`` for none.
+        seed: Of the sample paths.
+    """
+
+    levels: tuple[float, ...] | None = None
+    horizon: int | None = None
+    samples: int | None = None
+    seed: int = 0
+
+
+class NothingPredicted(DataError):
+    """All series or sequences of a table, or of a part of it, break a rule.
+
+    Attributes:
+        left_out: Series or sequence → why.
+    """
+
+    def __init__(self, message: str, left_out: dict[str, str]) -> None:
+        self.left_out = left_out
+        super().__init__(message)
+
+    @classmethod
+    def of(cls, left_out: dict[str, str]) -> Self:
+        """The error with the first reason."""
+        first, others = next(iter(left_out.values())), len(left_out) - 1
+        return cls(f"{first}; the other {others} cannot be predicted either" if others else first, left_out)
+
+
 class Predictor(ABC):
     """A trained model with everything needed to predict from a raw table.
 
@@ -39,6 +93,18 @@ class Predictor(ABC):
 
     results: ClassVar[str]
     """Plural noun for the predictions, such as ``forecasts``."""
+
+    def with_arrays(self, arrays: Mapping[str, npt.NDArray[np.float32]]) -> Self:
+        """The model with the arrays that its bundle holds beside the weights.
+
+        Args:
+            arrays: By name.
+
+        Raises:
+            SpecError: An array does not fit the model.
+        """
+        del arrays  # there are none
+        return self
 
     @property
     @abstractmethod
@@ -51,38 +117,97 @@ class Predictor(ABC):
         """Columns of timestamps that transport may have turned into text with UTC offsets."""
 
     @abstractmethod
-    def predict(self, data: Any, *, source: str = "table") -> pd.DataFrame:
+    def predict(
+        self,
+        data: Any,
+        *,
+        source: str = "table",
+        levels: Sequence[float] | None = None,
+        horizon: int | None = None,
+    ) -> pd.DataFrame:
         """Predict from a raw table: for all series or sequences, or for none.
 
         Args:
             data: A table; additional columns are ignored.
             source: Name of the table in error messages.
+            levels: Of the prediction intervals of forecasts; ``None`` for those of the model.
+            horizon: Number of steps to forecast; ``None`` for all.
 
         Raises:
-            DataError: The table does not fit the model.
+            DataError: The table does not fit the model, or levels or horizon do not.
         """
 
-    def predict_available(self, data: Any, *, source: str = "table") -> Predictions:
-        """Predict from a raw table, without the series or sequences that break a rule.
-
-        Args:
-            data: As for :meth:`predict`.
-            source: Name of the table in error messages.
+    def predict_available(
+        self,
+        data: Any,
+        *,
+        source: str = "table",
+        levels: Sequence[float] | None = None,
+        horizon: int | None = None,
+    ) -> Predictions:
+        """Predict from a raw table, without the series or sequences that break a rule; for arguments see `predict`.
 
         Raises:
             DataError: The table as a whole does not fit the model, or nothing in it does.
         """
+        options = self.checked(Options(None if levels is None else tuple(levels), horizon))
         frame, schema = self._table(data)
-        rows, left_out = np.arange(len(frame)), dict[str, str]()
+        return self._predict_available(frame, schema, np.arange(len(frame)), source, options)
+
+    def predict_part(
+        self,
+        frame: pd.DataFrame,
+        rows: npt.NDArray[np.int64],
+        options: Options,
+        *,
+        source: str = "table",
+        strict: bool = False,
+    ) -> Predictions:
+        """Predict from some rows of a table that is too large to be read at once, as :meth:`predict_available`.
+
+        Args:
+            frame: All rows of some series or sequences.
+            rows: (rows,) their indices in the whole table, for messages.
+            options: As :meth:`checked` returns them.
+            source: Name of the table in error messages.
+            strict: Raise the first reason instead of leaving a series or sequence out.
+
+        Raises:
+            NothingPredicted: No series or sequence of this part can be predicted.
+            DataError: The table as a whole does not fit the model.
+        """
+        schema = self._table(frame)[1]
+        if strict:
+            return Predictions(self._predict_rows(frame, schema, rows, source, options), {})
+        return self._predict_available(frame, schema, rows, source, options)
+
+    @abstractmethod
+    def checked(self, options: Options) -> Options:
+        """The options, levels in ascending order.
+
+        Raises:
+            DataError: The model does not support one of them.
+        """
+
+    @abstractmethod
+    def blocks(self, path: Path) -> BlockPlan | None:
+        """How a file can be read in parts that are predicted one after the other; ``None`` if only as a whole."""
+
+    def _predict_available(
+        self, frame: pd.DataFrame, schema: Any, rows: npt.NDArray[np.int64], source: str, options: Options
+    ) -> Predictions:
+        left_out: dict[str, str] = {}
         while True:
             try:
-                return Predictions(self._predict_rows(frame, schema, rows, source), left_out)
+                return Predictions(self._predict_rows(frame, schema, rows, source, options), left_out)
             except (RowsError, SeriesError) as error:
                 names = self._names(frame, schema, rows)
                 left_out |= _reasons(error, names, rows)
                 kept = np.array([name not in left_out for name in names], bool)
                 if not kept.any():
-                    raise _nothing_left(error, left_out) from error
+                    if len(left_out) == 1 or (isinstance(error, SeriesError) and error.summary is not None):
+                        raise NothingPredicted(str(error), left_out) from error
+                    raise NothingPredicted.of(left_out) from error
                 frame, rows = frame[kept], rows[kept]
 
     @abstractmethod
@@ -100,7 +225,9 @@ class Predictor(ABC):
         """
 
     @abstractmethod
-    def _predict_rows(self, frame: pd.DataFrame, schema: Any, rows: npt.NDArray[np.int64], source: str) -> pd.DataFrame:
+    def _predict_rows(
+        self, frame: pd.DataFrame, schema: Any, rows: npt.NDArray[np.int64], source: str, options: Options
+    ) -> pd.DataFrame:
         """Predict from some rows of a table, see :meth:`_names`."""
 
     def _for_each(self, compute: Callable[[_Batch], None], batches: Iterable[_Batch]) -> None:
@@ -165,9 +292,3 @@ def _reasons(
     for row in error.rows:
         first.setdefault(names[row], row)
     return {name: error.message(row, int(rows[row]) + 1, "") for name, row in first.items()}
-
-
-def _nothing_left(error: DataError, left_out: dict[str, str]) -> DataError:
-    if len(left_out) == 1:
-        return error
-    return DataError(f"{next(iter(left_out.values()))}; the other {len(left_out) - 1} cannot be predicted either")

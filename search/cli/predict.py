@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from search.errors import SearchError
+
+if TYPE_CHECKING:
+    from lstmgru.runtime.jobs import Progress
 
 _INCOMPLETE = 3
 """Exit code if something is left out."""
@@ -30,10 +37,36 @@ def predict(
             "--output", metavar="PATH", help="CSV or Parquet file to write.", show_default="CSV on standard output"
         ),
     ] = None,
+    levels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBERS",
+            help="Levels of the prediction intervals, separated by commas, such as 0.5,0.9.",
+            show_default="those of the study",
+        ),
+    ] = None,
+    horizon: Annotated[
+        int | None,
+        typer.Option(metavar="STEPS", help="Forecast the first steps only.", show_default="all steps of the model"),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Write N sample paths of each series instead of forecasts with intervals."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample paths.")] = 0,
     strict: Annotated[bool, typer.Option("--strict", help="Predict all series, sequences or texts, or none.")] = False,
     left_out: Annotated[
         Path | None,
         typer.Option("--left-out", metavar="PATH", help="JSON file to write: what is left out, and why."),
+    ] = None,
+    block_rows: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="ROWS",
+            help="Rows of a large table that are read at once.",
+            show_default="about 2 million cells",
+        ),
     ] = None,
     engine: Annotated[
         str,
@@ -58,32 +91,85 @@ def predict(
     """Forecast the steps after the end of each series of a table, or label its sequences or texts.
 
     Forecasts include the prediction intervals of the model, and labels the probabilities of the classes. Series,
-    sequences or texts that break a rule are left out and listed, and the exit code is 3.
+    sequences or texts that break a rule are left out and listed, and the exit code is 3. Large tables are read in
+    blocks, and the output appears when it is complete.
 
     Example: python -m search predict studies/weather.bundle --data new.csv --output forecasts.csv
     """
-    from lstmgru.bundle.engines import open_model
-    from lstmgru.data.tables.writers import write_table, write_text
+    if samples is not None and levels is not None:
+        raise SearchError("--samples writes paths, which have no intervals; remove --levels, or predict twice")
 
-    bundle = open_model(model, engine)
+    from lstmgru.bundle.engines import open_model
+    from lstmgru.data.tables.table_writer import writing_table
+    from lstmgru.data.tables.writers import write_text
+    from lstmgru.runtime.jobs import predict_file
+    from lstmgru.runtime.predictor import Options
+
+    options = Options(_numbers(levels), horizon, samples, seed)
     names = [name.strip() for name in columns.split(",")] if columns else []
-    frame = bundle.read_table(data, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=names)
     reasons: dict[str, str] = {}
-    if strict:
-        results = bundle.predict(frame, source=str(data))
-    else:
-        results, reasons = bundle.predict_available(frame, source=str(data))
+    with writing_table(output) as table:
+        bundle = open_model(model, engine)
+        with _bar(bundle.results) as progress:
+            for part in predict_file(
+                bundle,
+                data,
+                options,
+                strict=strict,
+                block_rows=block_rows,
+                progress=progress,
+                delimiter=delimiter,
+                decimal=decimal,
+                encoding=encoding,
+                columns=names,
+            ):
+                table.write(part.table)
+                reasons |= part.left_out
     if left_out is not None:
         entries = [{"name": name, "reason": reason} for name, reason in reasons.items()]
         write_text(left_out, json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
-    if output is None:
-        results.to_csv(sys.stdout, index=False)
-    else:
-        write_table(results, output)
-        print(f"{len(results)} {bundle.results} written to {output}")
+    if output is not None:
+        what = bundle.results if samples is None else f"rows of {samples} sample paths"
+        print(f"{table.n_rows} {what} written to {output}")
     if reasons:
         _print_left_out(reasons, left_out)
         raise typer.Exit(_INCOMPLETE)
+
+
+def _numbers(text: str | None) -> tuple[float, ...] | None:
+    """``0.5,0.9`` as numbers."""
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise SearchError(f"--levels must be numbers separated by commas, such as 0.5,0.9, but got {text!r}") from error
+
+
+@contextmanager
+def _bar(results: str) -> Iterator[Progress]:
+    """Progress on standard error; nothing where it is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    text = TextColumn("{task.description}")
+    bar = Progress(
+        text,
+        BarColumn(bar_width=16),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("reading", total=None)
+
+        def progress(done: int, total: int | None) -> None:
+            description = f"{done:,} rows read" if total is None else f"{results}: {done:,} of {total:,} rows"
+            bar.update(task, completed=0 if total is None else done, total=total, description=description)
+
+        yield progress
 
 
 def _print_left_out(reasons: dict[str, str], file: Path | None) -> None:

@@ -227,7 +227,10 @@ class _Refit:
             gaps=self._plan.config.data.gaps,
             provenance=self._provenance(bundle, retrained),
             rival=place if compared else None,
-            known_calibration=(None if calibration is None else calibration.to_dict(),),
+            known_calibration=(
+                None if calibration is None else calibration.to_dict(),
+                getattr(bundle, "normal_scores", None),
+            ),
         )
         single = SingleJob(executor, self._listener, self._interrupted)
         outcome = single.run("the export", finalize, lambda: (self._task, single.share(job)))

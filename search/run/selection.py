@@ -81,6 +81,9 @@ class BlendSelection:
         if winner is None:
             raise NoTrialCompleted(why_nothing_to_export(record))
         value = next(trial.value for trial in record.trials if trial.number == winner.number)
+        outputs = self._predictions.read(winner.number)
+        if outputs is not None:
+            self.outputs[winner.number] = outputs
         return Chosen({winner.number: 1.0}, float("nan") if value is None else value)
 
     def _candidates(self, record: StudyRecord) -> list[Candidate]:

@@ -167,8 +167,8 @@ class FinalJob(Generic[Data, Split, Model]):
         gaps: How the bundle treats missing rows and cells.
         provenance: Origin of the model, for the bundle.
         rival: Directory of an earlier model that is scored on the holdout, too; ``None``: there is none.
-        known_calibration: Of the intervals of the blend, as an earlier model of the same members has it, in a tuple, as
-            it may be ``None``; ``None``: it is calibrated on the kept outputs of the folds.
+        known_calibration: Of the intervals of the blend, as an earlier model of the same members has it, and its normal
+            scores, each of which may be ``None``; ``None``: it is calibrated on the kept outputs of the folds.
     """
 
     data: Data
@@ -184,7 +184,7 @@ class FinalJob(Generic[Data, Split, Model]):
     gaps: Any
     provenance: dict[str, Any]
     rival: Path | None = None
-    known_calibration: tuple[dict[str, Any] | None] | None = None
+    known_calibration: tuple[dict[str, Any] | None, npt.NDArray[np.float32] | None] | None = None
 
     @property
     def alone(self) -> Recipe[Model] | None:

@@ -3,67 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from helpers import forecast_bundles as forecasts
 from helpers import sequence_bundles as sequences
+from helpers.faults import FAULTS, SEQUENCES, in_row, model, shops, without
 from typer.testing import CliRunner
 
-from lstmgru.bundle import ForecastBundle, SequenceBundle
+from lstmgru.bundle import SequenceBundle
 from lstmgru.bundle.pyfunc import PyfuncModel
 from lstmgru.errors import DataError
 from search.cli.app import app
-
-
-@cache
-def model() -> ForecastBundle:
-    """A model of shops a, b and c that takes logarithms, knows each series and fills gaps."""
-    panel = forecasts.rich_panel(shops())
-    return forecasts.bundle_of(panel, forecasts.model_of(transform="log", series_embedding=2), gaps="fill")
-
-
-def shops() -> pd.DataFrame:
-    return forecasts.rich_table()
-
-
-def in_row(frame: pd.DataFrame, shop: str, row: int, /, **cells: Any) -> pd.DataFrame:
-    """The table with other cells in a row of a shop, counted from its end if negative."""
-    index = frame.index[frame["shop"] == shop][row]
-    for column, value in cells.items():
-        frame[column] = frame[column].astype(object)
-        frame.loc[index, column] = value
-    return frame.infer_objects()
-
-
-def without(frame: pd.DataFrame, shop: str, rows: slice) -> pd.DataFrame:
-    return frame.drop(frame.index[frame["shop"] == shop][rows])
-
-
-Change = Callable[[pd.DataFrame], pd.DataFrame]
-FAULTS: dict[str, tuple[Change, str]] = {
-    "no target": (lambda f: f.assign(**{"sales 0": f["sales 0"].mask(f["shop"] == "b"),
-                                        "sales 1": f["sales 1"].mask(f["shop"] == "b")}), "has no value in sales 0"),
-    "too short": (lambda f: without(f, "b", slice(0, 20)), "'b' has 4 rows up to its last value"),
-    "future missing": (lambda f: without(f, "b", slice(-1, None)), "'price' is not known at 2020-04-15 of series 'b'"),
-    "a cell": (lambda f: in_row(f, "b", 3, visits="many"), "'visits' must hold numbers but row 31 is 'many'"),
-    "too large": (lambda f: in_row(f, "b", 3, price=1e99), "'price' is too large for single precision in row 31"),
-    "a time": (lambda f: in_row(f.assign(day=f["day"].astype(str)), "b", 0, day="soon"), "row 28 is 'soon', which"),
-    "no time": (lambda f: in_row(f, "b", 0, day=None), "is empty in row 28; every row must have a time"),
-    "twice": (lambda f: in_row(f, "b", 1, day=f["day"][0]), "repeats a time within a series"),
-    "off the grid": (lambda f: in_row(f, "b", 0, day=pd.Timestamp("2020-03-20 07:00")), "frequency of series 'b'"),
-    "changing": (lambda f: in_row(f, "b", 1, area=1.0), "static covariate 'area' changes within series 'b'"),
-    "static missing": (lambda f: in_row(f, "b", 1, kind=None), "static covariate 'kind' is empty at 2020-03-21"),
-    "empty at the end": (lambda f: in_row(f, "b", -4, visits=None), "column 'visits' is empty at 2020-04-12"),
-    "not positive": (lambda f: in_row(f, "b", -5, **{"sales 0": 0.0}), "must be positive, as the model takes log"),
-    "unknown": (lambda f: f.assign(shop=f["shop"].replace("b", "d")), "'d' is not one of them"),
-    "sparse": (lambda f: in_row(f, "b", 0, day=pd.Timestamp("2001-01-01")), "too many to fill in"),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -97,6 +50,11 @@ def test_series_with_different_faults_are_left_out_each_with_its_row_in_the_tabl
     assert table["shop"].unique().tolist() == ["b"]
 
 
+def test_a_row_before_the_context_does_not_matter() -> None:
+    early = in_row(shops(), "b", 0, day=pd.Timestamp("2001-01-01"))
+    pd.testing.assert_frame_equal(model().predict(early), model().predict(shops()))
+
+
 def test_a_table_of_which_nothing_can_be_forecast_is_refused() -> None:
     with pytest.raises(DataError, match=r"'price' is empty .* the other 2 cannot be predicted either$"):
         model().predict_available(shops().assign(price=np.nan))
@@ -120,21 +78,6 @@ def test_static_covariates_need_not_be_repeated_in_rows_without_targets() -> Non
     pd.testing.assert_frame_equal(model().predict(sparse), model().predict(frame))
     with pytest.raises(DataError, match="static covariate 'kind' is empty at 2020-03-20 of series 'a'"):
         model().predict(frame.assign(kind=None))
-
-
-SEQUENCES: dict[str, tuple[str, Change, str, str]] = {
-    "a cell": ("sequences", lambda f: f.assign(heat=f["heat"].astype(object).mask(f["engine"] == "e2", "hot")),
-               "e2", "must hold numbers but row 12 is 'hot'"),
-    "a gap": ("sequences", lambda f: f.assign(load=f["load"].mask(f["engine"] == "e2")), "e2", "is empty in row 12"),
-    "twice": ("sequences", lambda f: f.assign(minute=f["minute"].mask(f["engine"] == "e2", 0)), "e2", "repeats a time"),
-    "no numbers": ("wide", lambda f: f.mask(f["sample"] == 7).assign(sample=f["sample"]), "7", "row 2 has no numbers"),
-    "a row": ("wide", lambda f: f.assign(step_1=f["step_1"].mask(f["sample"] == 7)), "7", "is empty in row 2"),
-    "no text": ("words", lambda f: f.assign(text=f["text"].where(f.index != 1, None)), "2", "is empty in row 2"),
-    "a number": ("words", lambda f: f.assign(text=f["text"].astype(object).where(f.index != 1, 7)), "2",
-                 "must hold texts but row 2 is 7"),
-    "half": ("characters", lambda f: f.assign(text=f["text"].astype(object).where(f.index != 1, "a\ud800")), "2",
-             "lone surrogate"),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", SEQUENCES)

@@ -212,7 +212,7 @@ BAD_TABLES: list[tuple[str, Change, dict[str, Any], str]] = [
     ("empty", lambda f: f.iloc[:0], {}, "has a header but no rows"),
     ("single row", lambda f: f.iloc[[0, 10]], {}, "series 'a' and 1 more series has a single row"),
     ("duplicate", lambda f: pd.concat([f, f.iloc[[12, 3]]]), {},
-     r"repeats .* \(2 rows too many\), first 2020-01-04 of series 'a'"),
+     r"repeats .* \(1 row too many\), first 2020-01-04 of series 'a'"),
     ("id forgotten", lambda f: f, {"id": None}, r"\(10 rows too many\).*name the column of series in data\.id"),
     ("missing row", lambda f: f.drop(index=12), {},
      "'date' lacks 1 row at frequency D, first between 2020-01-02 and 2020-01-04 of series 'b'; set data.gaps"),

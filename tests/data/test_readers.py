@@ -15,7 +15,7 @@ import pytest
 from helpers.combinations import each_row
 
 from lstmgru.data.tables.readers import read_table
-from lstmgru.data.tables.writers import write_table
+from lstmgru.data.tables.table_writer import write_table
 from lstmgru.errors import DataError
 
 

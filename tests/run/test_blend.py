@@ -176,6 +176,9 @@ def test_intervals_are_calibrated_on_the_folds_of_the_blend_and_not_on_the_holdo
     for level, offsets in zip(calibration.levels, calibration.offsets, strict=True):
         rank = int(np.ceil((len(errors) + 1) * level - 1e-9))
         np.testing.assert_allclose(offsets, np.sort(errors, axis=0)[rank - 1], rtol=1e-5)
+    signs = np.sign(np.concatenate([actual - found for found, actual in zip(blended, truth_of(plan), strict=True)]))
+    assert np.array_equal(np.sign(bundle.normal_scores), signs)
+    np.testing.assert_array_equal(np.argsort(np.abs(bundle.normal_scores), axis=0), np.argsort(errors, axis=0))
 
 
 def test_a_finished_study_selects_the_same_blend_again_and_exports_nothing(folder: Path) -> None:
@@ -310,6 +313,8 @@ def test_a_blend_of_one_trial_is_what_no_blend_exports(tmp_path: Path) -> None:
         name: value.tolist() for name, value in states[1].items()
     }
     assert bundles[0].calibration.to_dict() == bundles[1].calibration.to_dict()
+    assert bundles[0].normal_scores is not None
+    np.testing.assert_allclose(bundles[0].normal_scores, bundles[1].normal_scores, rtol=1e-5)
 
 
 @pytest.mark.slow

@@ -90,6 +90,9 @@ def test_the_same_members_learn_from_all_rows_and_the_old_model_is_kept(folder: 
     assert new.calibration is not None
     assert old.calibration is not None
     assert new.calibration.to_dict() == old.calibration.to_dict()
+    assert new.normal_scores is not None
+    assert old.normal_scores is not None
+    assert np.array_equal(new.normal_scores, old.normal_scores)
     assert not paths.challenger.exists()
     assert outcome.record is not None
     assert outcome.record.promoted
@@ -219,6 +222,9 @@ def test_the_members_of_a_blend_keep_their_weights(tmp_path: Path) -> None:
     assert before.calibration is not None
     assert after.calibration is not None
     assert after.calibration.to_dict() == before.calibration.to_dict()
+    assert after.normal_scores is not None
+    assert before.normal_scores is not None
+    assert np.array_equal(after.normal_scores, before.normal_scores)
     assert outcome.champion is not None
     assert outcome.record.champion == pytest.approx(error_of(model(paths.former), shop_table(NEW), OLD), rel=1e-4)
 

@@ -21,7 +21,8 @@ from lstmgru.data.forecasting.conforming import conforming_panel, with_codes_of
 from lstmgru.data.forecasting.series import SeriesPanel, input_spec
 from lstmgru.errors import DataError
 from lstmgru.nn import kernels
-from lstmgru.runtime.forecasting.predictor import described_values
+from lstmgru.runtime.forecasting.description import described_values
+from lstmgru.runtime.forecasting.predictor import NORMAL_SCORES
 from lstmgru.runtime.forecasting.tables import forecast_columns
 from lstmgru.runtime.forecasting.validation import Array, Codes, check_arrays, series_codes
 
@@ -71,6 +72,11 @@ class ForecastBundle(ForecastModel):
             "forecast_columns": forecast_columns(self.schema, self.levels),
             "calibration": None if self.calibration is None else self.calibration.to_dict(),
         }
+
+    @property
+    def extra_arrays(self) -> dict[str, Array]:
+        """The normal scores, if they were kept."""
+        return {} if self.normal_scores is None else {NORMAL_SCORES: self.normal_scores}
 
     def card(self, description: dict[str, Any]) -> Card:
         """The content of the model card, see :meth:`Bundle.card`."""

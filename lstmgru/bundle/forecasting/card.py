@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -175,7 +176,17 @@ def _intervals(model: ForecastModel) -> str:
     missing = f", too few for intervals of {_levels(none)}" if none else ""
     return (
         f". Its intervals are calibrated on {windows}{missing}: they reflect the errors of that time, and cover less "
-        "if the data have changed since."
+        "if the data have changed since." + _other_levels(model)
+    )
+
+
+def _other_levels(model: ForecastModel) -> str:
+    if model.normal_scores is None:
+        return ""
+    highest = math.floor(1e4 * model.predictive.highest_level) / 100
+    return (
+        f" Intervals of other levels, up to {highest:g} %, and sample paths come from the errors of the same forecasts "
+        "(`predict --levels`, `--samples`)."
     )
 
 

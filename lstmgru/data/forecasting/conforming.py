@@ -10,7 +10,8 @@ import pandas as pd
 
 from lstmgru.data.forecasting.build_panel import complete_series
 from lstmgru.data.forecasting.calendar import calendar_values, channel_features
-from lstmgru.data.forecasting.context import conforming_steps, conforming_zone, last_known
+from lstmgru.data.forecasting.context import last_known
+from lstmgru.data.forecasting.model_times import conforming_steps, conforming_zone
 from lstmgru.data.forecasting.series import GapPolicy, SeriesPanel, SeriesSchema, check_policy
 from lstmgru.data.forecasting.series_table import keep_rows
 from lstmgru.data.forecasting.table import read_table_of_series

@@ -11,83 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from lstmgru.data.forecasting.calendar import calendar_values, channel_features
+from lstmgru.data.forecasting.model_times import conforming_steps, conforming_zone
 from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema, check_policy
-from lstmgru.data.forecasting.series_table import SeriesTable, keep_rows, one_series
-from lstmgru.data.forecasting.table import (
-    complete_rows,
-    fill_cells,
-    first_known,
-    read_table_of_series,
-)
-from lstmgru.data.tables.frequency import STEP, infer_frequency, parse_frequency
-from lstmgru.data.tables.grid import Grid, Integers, positions, times_at
+from lstmgru.data.forecasting.series_table import SeriesTable, keep_rows
+from lstmgru.data.forecasting.table import fill_cells, first_known, read_table_of_series
+from lstmgru.data.tables.frequency import parse_frequency
+from lstmgru.data.tables.grid import Grid, Integers, times_at
 from lstmgru.errors import DataError, SeriesError, counted, did_you_mean, shorten, show_time
-
-
-def conforming_zone(table: SeriesTable, timezone: str | None) -> str | None:
-    """The time zone of a panel, if the table's times can be read in it.
-
-    Raises:
-        DataError: One of the two has a time zone and the other has none.
-    """
-    column = f"{table.source}: column {table.schema.time!r}"
-    if timezone is None and table.timezone is not None:
-        raise DataError(
-            f"{column} has the time zone {table.timezone} but the model was trained on times without one; "
-            "write local times without an offset"
-        )
-    if timezone is not None and table.timezone is None:
-        raise DataError(
-            f"{column} has no time zone but the model was trained on times in {timezone}; "
-            "write times with their offset, or in UTC (2020-01-31T12:00Z)"
-        )
-    return timezone
-
-
-def conforming_steps(table: SeriesTable, grid: Grid) -> Integers:
-    """(rows,) grid steps since the first row of a series.
-
-    Raises:
-        DataError: The rows have another frequency than the grid; a :class:`SeriesError` if only those of some series.
-    """
-    expected = f"{STEP} of {grid.size}" if grid.unit == STEP else grid.alias
-
-    def message(found: SeriesTable, what: str) -> str:
-        return (
-            f"{table.source}: the frequency of {what} is {_frequency_of(found)} but the model was trained on "
-            f"{expected}; resample the table to that frequency"
-        )
-
-    wrong = np.ones(len(table.ids), bool)
-    if (table.times.dtype.kind == "i") == (grid.unit == STEP):
-        steps, on_grid = positions(grid, table.times, table.offsets, table.timezone)
-        apart = np.delete(np.diff(steps), table.offsets[1:-1] - 1)
-        # Gaps widen some distances, but if most rows have no neighbor, the frequency differs.
-        if on_grid.all() and (len(apart) == 0 or np.mean(apart == 1) >= 0.5):
-            return steps
-        wrong = ~np.logical_and.reduceat(on_grid, table.offsets[:-1])
-        if not wrong.any():
-            neighbors = np.add.reduceat(np.append(np.diff(steps) == 1, False), table.offsets[:-1])
-            wrong = 2 * neighbors < np.diff(table.offsets) - 1
-    series = np.flatnonzero(wrong)
-    if len(series) == len(wrong):
-        raise DataError(message(table, f"column {table.schema.time!r}"))
-    raise SeriesError(
-        table.ids[series].tolist(),
-        lambda index: message(one_series(table, int(series[index])), table.name(int(series[index]))),
-    )
-
-
-def _frequency_of(table: SeriesTable) -> str:
-    long_enough = np.repeat(np.diff(table.offsets) > 1, np.diff(table.offsets))
-    if not long_enough.any():
-        return "unknown (single rows)"
-    several = keep_rows(table, long_enough)
-    try:
-        alias, step = infer_frequency(several.times, several.offsets, timezone=table.timezone)
-    except DataError:
-        return "irregular"
-    return f"{STEP} of {step}" if alias == STEP else alias
 
 
 @dataclass(frozen=True)
@@ -130,6 +60,7 @@ def build_context(
     step: int,
     context_length: int,
     horizon: int,
+    known_steps: int | None = None,
     ids: Sequence[object] | None = None,
     gaps: GapPolicy = "error",
     required_rows: int | None = None,
@@ -149,6 +80,8 @@ def build_context(
         step: Step of the training panel.
         context_length: T.
         horizon: H.
+        known_steps: Steps of the horizon whose future covariates must be in the table; later ones that are not keep
+            their last value. ``None`` for all.
         ids: Series to forecast; ``None`` for all.
         gaps: How missing rows and cells before the end of a series are handled, as in
             :func:`~lstmgru.data.forecasting.build_panel.build_panel`. ``error`` only refuses those in the contexts.
@@ -177,7 +110,7 @@ def build_context(
     rows = np.concatenate([history.values, calendar_values(history.times, features, timezone)], axis=1)
     past = np.zeros((len(end), context_length, rows.shape[1]), np.float32)
     past[np.arange(context_length) >= context_length - lengths[:, None]] = rows
-    known = _future_covariates(table, steps, end, times)
+    known = _future_covariates(table, steps, end, times, horizon if known_steps is None else known_steps)
     calendar = calendar_values(times.ravel(), features, timezone).reshape(*times.shape, -1)
     return ForecastContext(
         ids=table.ids,
@@ -251,7 +184,7 @@ def _history(
     if gaps == "error":
         history = _complete_context(table, in_context, steps, end, grid, lengths)
     else:
-        filled = fill_cells(complete_rows(keep_rows(table, until_end), grid, gaps, of_model=True), gaps)
+        filled = fill_cells(_with_context_rows(keep_rows(table, until_end), steps[until_end], grid, lengths), gaps)
         from_end = np.repeat(filled.offsets[1:], np.diff(filled.offsets)) - np.arange(len(filled.times))
         history = keep_rows(filled, from_end <= np.repeat(lengths, np.diff(filled.offsets)))
     missing: npt.NDArray[np.bool_] = np.isnan(history.values)
@@ -267,6 +200,43 @@ def _history(
         in_row: npt.NDArray[np.bool_] = np.any(missing, axis=1)
         raise history.error(in_row, message)
     return history
+
+
+def _with_context_rows(table: SeriesTable, steps: Integers, grid: Grid, lengths: Integers) -> SeriesTable:
+    """The table with a row, which may be empty, for each step of the contexts; it ends where they end."""
+    n_series, ends = len(lengths), np.cumsum(lengths)
+    first = steps[table.offsets[1:] - 1] - lengths + 1
+    series = np.repeat(np.arange(n_series), np.diff(table.offsets))
+    within = steps - first[series]
+    missing = np.ones(int(ends[-1]), bool)
+    missing[((ends - lengths)[series] + within)[within >= 0]] = False
+    if not missing.any():
+        return table
+    of_series = np.repeat(np.arange(n_series), lengths)
+    added = of_series[missing]
+    added_steps = (np.arange(len(missing)) - (ends - lengths - first)[of_series])[missing]
+    times = times_at(grid, table.times[table.offsets[:-1]][added], added_steps, table.timezone)
+    lost = np.bincount(added, minlength=n_series)
+    sparse = np.flatnonzero(lost > lengths - lost)
+
+    def message(index: int) -> str:
+        which = int(sparse[index])
+        return (
+            f"{table.source}: {table.name(which)} lacks {lost[which]} of the {lengths[which]} rows that the model "
+            f"reads, first {show_time(times[np.argmax(added == which)])}: more than half, too many to fill in; "
+            "complete the table, or correct the times"
+        )
+
+    if len(sparse):
+        raise SeriesError(table.ids[sparse].tolist(), message)
+    order = np.lexsort((np.concatenate([steps, added_steps]), np.concatenate([series, added])))
+    empty = np.full((len(added), table.values.shape[1]), np.nan)
+    return replace(
+        table,
+        offsets=np.concatenate([[0], np.cumsum(np.diff(table.offsets) + lost)]).astype(np.int64),
+        times=np.concatenate([table.times, times])[order],
+        values=np.concatenate([table.values, empty])[order],
+    )
 
 
 def _complete_context(
@@ -294,9 +264,9 @@ def _complete_context(
 
 
 def _future_covariates(
-    table: SeriesTable, steps: Integers, end: Integers, times: npt.NDArray[Any]
+    table: SeriesTable, steps: Integers, end: Integers, times: npt.NDArray[Any], known_steps: int
 ) -> npt.NDArray[np.float64]:
-    """(series, H, future covariates) from the rows after the last known one."""
+    """(series, H, future covariates) from the rows after the last known one; ``known_steps`` of them must be there."""
     names = table.schema.future_covariates
     n_series, horizon = times.shape
     if not names:
@@ -307,7 +277,7 @@ def _future_covariates(
     rows = np.flatnonzero((ahead >= 1) & (ahead <= horizon))
     series = np.repeat(np.arange(n_series), lengths)
     values[series[rows], ahead[rows] - 1] = table.values[rows, -len(names) :]
-    missing = np.isnan(values)
+    missing = np.isnan(values[:, :known_steps])
     without = np.flatnonzero(missing.any(axis=(1, 2)))
 
     def message(index: int) -> str:
@@ -315,10 +285,12 @@ def _future_covariates(
         h, column = (int(place) for place in np.argwhere(missing[s])[0])
         return (
             f"{table.source}: future covariate {names[column]!r} is not known at {show_time(times[s, h])} of "
-            f"{table.name(s)}; add {horizon} rows after its last value ({show_time(table.times[end[s]])}) "
+            f"{table.name(s)}; add {known_steps} rows after its last value ({show_time(table.times[end[s]])}) "
             f"with {shorten(names)}, targets empty"
         )
 
     if len(without):
         raise SeriesError(table.ids[without].tolist(), message)
+    for step in range(known_steps, horizon):
+        values[:, step] = np.where(np.isnan(values[:, step]), values[:, step - 1], values[:, step])
     return values

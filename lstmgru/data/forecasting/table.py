@@ -63,7 +63,7 @@ def read_table_of_series(
     times, own_zone = read_times(clock, source, schema.time_format, may_set_format=True)
     codes, ids = np.zeros(len(frame), np.int64), np.array(["series"], dtype=object)
     if schema.id:
-        codes, ids = read_ids(frame[schema.id], source)
+        codes, ids = read_ids(frame[schema.id], source, decimals=categorical is None)
     if timezone is not None:
         where = f"{source}: column {schema.time!r} (data.time)"
         if times.dtype.kind == "i":
@@ -159,22 +159,26 @@ def _order(codes: npt.NDArray[np.int64], times: npt.NDArray[Any]) -> npt.NDArray
 
 
 def _check_duplicates(table: SeriesTable, codes: npt.NDArray[np.int64]) -> None:
-    repeated = (codes[1:] == codes[:-1]) & (table.times[1:] == table.times[:-1])
-    if not repeated.any():
-        return
-    way_out = (
-        "remove or aggregate them" if table.schema.id else "aggregate them, or name the column of series in data.id"
-    )
-    if table.timezone is None and suggest_change_of_clocks(table.times[1:][repeated]):
+    repeated = np.append(False, (codes[1:] == codes[:-1]) & (table.times[1:] == table.times[:-1]))
+
+    def message(first: int) -> str:
+        series = table.series_of(first)
+        rows = np.flatnonzero(repeated[first : table.offsets[series + 1]]) + first
         way_out = (
-            "if a change of clocks repeats this hour of local time, set data.timezone, such as Europe/Berlin; "
-            f"otherwise {way_out}"
+            "remove or aggregate them" if table.schema.id else "aggregate them, or name the column of series in data.id"
         )
-    at = f"{table.source}: column {table.schema.time!r} repeats a time within a series"
-    many = counted(int(repeated.sum()), "row")
-    raise table.error(
-        np.append(False, repeated), lambda row: f"{at} ({many} too many), first {table.place(row)}; {way_out}"
-    )
+        if table.timezone is None and suggest_change_of_clocks(table.times[rows]):
+            way_out = (
+                "if a change of clocks repeats this hour of local time, set data.timezone, such as Europe/Berlin; "
+                f"otherwise {way_out}"
+            )
+        return (
+            f"{table.source}: column {table.schema.time!r} repeats a time within a series "
+            f"({counted(len(rows), 'row')} too many), first {table.place(first)}; {way_out}"
+        )
+
+    if repeated.any():
+        raise table.error(repeated, message)
 
 
 _WAY_OUT = "set data.gaps to fill or interpolate, or complete the table"
@@ -182,14 +186,13 @@ _MOST_FILLED = 1
 """Most added rows for each row that there is."""
 
 
-def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy, *, of_model: bool = False) -> SeriesTable:
+def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> SeriesTable:
     """The table with a row for every grid time between the first and the last row of a series.
 
     Args:
         table: Its times lie on the grid.
         grid: The frequency.
         gaps: ``error`` refuses missing rows; otherwise they are added with missing cells.
-        of_model: Whether the frequency is that of a trained model, so that messages suggest no other.
 
     Raises:
         DataError: Rows are missing and the policy is ``error``, or more are missing than there are.
@@ -206,7 +209,7 @@ def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy, *, of_model: 
         sparse = np.flatnonzero(lengths - there > _MOST_FILLED * there)
         raise SeriesError(
             table.ids[sparse].tolist(),
-            lambda index: _too_many_missing(one_series(table, int(sparse[index])), grid, of_model),
+            lambda index: _too_many_missing(one_series(table, int(sparse[index])), grid),
         )
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     first = table.times[table.offsets[:-1]]
@@ -218,22 +221,20 @@ def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy, *, of_model: 
     return replace(table, offsets=offsets, times=times, values=values)
 
 
-def _too_many_missing(table: SeriesTable, grid: Grid, of_model: bool) -> str:
-    remedy = "complete the table" if of_model else "aggregate the table to a lower frequency"
+def _too_many_missing(table: SeriesTable, grid: Grid) -> str:
     return _missing_rows(
         table,
         grid,
-        f"that is more than the {counted(len(table.times), 'row')} that are there, too many to fill in; {remedy}, or "
-        "correct the times",
-        suggest=not of_model,
+        f"that is more than the {counted(len(table.times), 'row')} that are there, too many to fill in; aggregate the "
+        "table to a lower frequency, or correct the times",
     )
 
 
-def _missing_rows(table: SeriesTable, grid: Grid, way_out: str, *, suggest: bool = True) -> str:
+def _missing_rows(table: SeriesTable, grid: Grid, way_out: str) -> str:
     steps = positions(grid, table.times, table.offsets, table.timezone)[0]
     missing = int((steps[table.offsets[1:] - 1] + 1).sum(dtype=np.float64)) - len(steps)
     after = int(np.argmax(np.diff(steps) > 1)) + 1
-    week = _week_of(table, grid, missing) if suggest else None
+    week = _week_of(table, grid, missing)
     return (
         f"{table.source}: column {table.schema.time!r} lacks {counted(missing, 'row')} at frequency {grid.alias}, "
         f"first between {show_time(table.times[after - 1])} and {table.place(after)}; "

@@ -51,15 +51,15 @@ class Steps:
         return f"sequence {self.ids[sequence]!r}"
 
 
-def read_long(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> Steps:
-    """Read a table with a row for each step, in any order.
+def read_long(frame: pd.DataFrame, schema: SequenceSchema, source: str, *, decimals: bool = False) -> Steps:
+    """Read a table with a row for each step, in any order; for ``decimals`` see :func:`read_ids`.
 
     Raises:
         DataError: An id or a time is missing or invalid, a cell is not a number, or a sequence has two rows for one
             time.
     """
     assert schema.id is not None
-    codes, ids = read_ids(frame[schema.id], source, noun="sequence", sort=False)
+    codes, ids = read_ids(frame[schema.id], source, noun="sequence", sort=False, decimals=decimals)
     clock = np.arange(len(frame)) if schema.time is None else _clock(frame[schema.time], source)
     values = np.column_stack([read_numbers(frame[column], source) for column in schema.channels])
     rows = np.arange(len(frame))
@@ -90,18 +90,19 @@ def _check_duplicates(steps: Steps, codes: Indices, schema: SequenceSchema, sour
 
         def message(row: int, *_: object) -> str:
             step = int(of_row[row])
-            time = steps.clock[step]
+            time, end = steps.clock[step], steps.offsets[steps.sequence_of(step) + 1]
+            many = counted(int(repeated[step - 1 : end - 1].sum()), "row")
             shown = f"{time:g}" if steps.clock.dtype.kind == "f" else show_time(time)
             return (
                 f"{source}: column {schema.time!r} (data.time) repeats a time within a sequence "
-                f"({counted(int(repeated.sum()), 'row')} too many), first {shown} of "
+                f"({many} too many), first {shown} of "
                 f"{steps.named(steps.sequence_of(step))}; remove or aggregate them"
             )
 
         raise RowsError(np.append(False, repeated)[of_row], message)
 
 
-def read_wide(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> Steps:
+def read_wide(frame: pd.DataFrame, schema: SequenceSchema, source: str, *, decimals: bool = False) -> Steps:
     """Read a table with a row for each sequence; empty cells at the end of a row are not part of the sequence.
 
     Raises:
@@ -116,10 +117,13 @@ def read_wide(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> Steps
     inside = np.arange(cells.shape[1]) < lengths[:, None]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     rows, steps = np.nonzero(inside)
-    return Steps(read_row_ids(frame, schema, source), offsets, cells[inside][:, None], rows, steps)
+    ids = read_row_ids(frame, schema, source, decimals=decimals)
+    return Steps(ids, offsets, cells[inside][:, None], rows, steps)
 
 
-def read_row_ids(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> npt.NDArray[np.object_]:
+def read_row_ids(
+    frame: pd.DataFrame, schema: SequenceSchema, source: str, *, decimals: bool = False
+) -> npt.NDArray[np.object_]:
     """(n,) names of the sequences of a table with a row for each; without an id column, numbers from 1.
 
     Raises:
@@ -127,7 +131,7 @@ def read_row_ids(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> np
     """
     if schema.id is None:
         return np.arange(1, len(frame) + 1).astype(object)
-    codes, names = read_ids(frame[schema.id], source, noun="sequence", sort=False)
+    codes, names = read_ids(frame[schema.id], source, noun="sequence", sort=False, decimals=decimals)
     if len(names) < len(codes):
         again = np.ones(len(codes), bool)
         again[np.unique(codes, return_index=True)[1]] = False
@@ -141,7 +145,7 @@ def read_row_ids(frame: pd.DataFrame, schema: SequenceSchema, source: str) -> np
     return names
 
 
-def fill_gaps(steps: Steps, schema: SequenceSchema, gaps: GapPolicy, source: str) -> _Float:
+def fill_gaps(steps: Steps, schema: SequenceSchema, gaps: GapPolicy, source: str, *, of_study: bool = True) -> _Float:
     """(rows, F) numbers, with missing ones filled within their sequence.
 
     Args:
@@ -150,6 +154,7 @@ def fill_gaps(steps: Steps, schema: SequenceSchema, gaps: GapPolicy, source: str
         gaps: ``fill`` carries the last value forward; ``interpolate`` interpolates linearly in time; ``error`` refuses
             missing numbers. The start of a sequence is never filled, its end only by ``fill``.
         source: File or data set, for messages.
+        of_study: Whether a column without numbers is refused as such, and not for each sequence.
 
     Raises:
         DataError: A missing number cannot be filled.
@@ -161,7 +166,13 @@ def fill_gaps(steps: Steps, schema: SequenceSchema, gaps: GapPolicy, source: str
         start, end = (np.repeat(part, steps.lengths) for part in (steps.offsets[:-1], steps.offsets[1:]))
         for channel in values.T:
             _fill(channel, steps.clock, start, end, gaps)
-    _check_cells(values, steps, schema, gaps, source)
+    missing = np.isnan(values)
+    empty = missing.all(axis=0)
+    if of_study and empty.any():
+        name = schema.channels[int(np.argmax(empty))]
+        raise DataError(f"{source}: column {name!r} has no values; remove it")
+    if missing.any():
+        raise _missing_cells(missing, steps, schema, gaps, source)
     return values
 
 
@@ -179,26 +190,20 @@ def _fill(channel: _Float, clock: npt.NDArray[Any], start: Indices, end: Indices
     channel[filled] = known
 
 
-def _check_cells(values: _Float, steps: Steps, schema: SequenceSchema, gaps: GapPolicy, source: str) -> None:
-    missing = np.isnan(values)
-    if not missing.any():
-        return
-    empty = missing.all(axis=0)
-    if empty.any():
-        name = schema.channels[int(np.argmax(empty))]
-        raise DataError(f"{source}: column {name!r} has no values; remove it")
+def _missing_cells(
+    missing: npt.NDArray[np.bool_], steps: Steps, schema: SequenceSchema, gaps: GapPolicy, source: str
+) -> RowsError:
     steps_missing, channels = np.nonzero(missing)
     rows, first = np.unique(steps.table_rows[steps_missing], return_index=True)
-    total = counted(int(missing.sum()), "missing number")
     wide = schema.layout == "wide"
 
-    def message(row: int, number: int, _: str) -> str:
+    def message(row: int, number: int, more: str) -> str:
         place = first[np.searchsorted(rows, row)]
         step, channel = int(steps_missing[place]), int(channels[place])
         sequence = steps.sequence_of(step)
         start = int(steps.offsets[sequence])
         column = schema.channels[step - start if wide else channel]
-        at = f"{source}: column {column!r} is empty in row {number} ({steps.named(sequence)}; {total} in all)"
+        at = f"{source}: column {column!r} is empty in row {number} ({steps.named(sequence)}){more}"
         if missing[start : step + 1, channel].all():
             remove = "remove the sequence" if wide else "remove its first rows"
             return f"{at}: a sequence cannot start with one, as nothing before it is known; {remove}"
@@ -206,4 +211,4 @@ def _check_cells(values: _Float, steps: Steps, schema: SequenceSchema, gaps: Gap
             return f"{at}: there is no number after it to interpolate to; set data.gaps: fill"
         return f"{at}; set data.gaps to fill or interpolate, or complete the table"
 
-    raise RowsError(np.isin(np.arange(int(steps.table_rows.max()) + 1), rows), message)
+    return RowsError(np.isin(np.arange(int(steps.table_rows.max()) + 1), rows), message)

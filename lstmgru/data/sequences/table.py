@@ -184,10 +184,10 @@ def _read_inputs(
         assert schema.text is not None
         texts = read_texts(frame[schema.text], source)
         nothing = np.empty((0, 0), np.float32)
-        ids = read_row_ids(frame, schema, source)
+        ids = read_row_ids(frame, schema, source, decimals=not labeled)
         return _Inputs(source, ids, np.zeros(len(rows), np.int64), nothing, texts, rows[:-1], rows)
-    steps = (read_long if schema.layout == "long" else read_wide)(frame, schema, source)
-    numbers = fill_gaps(steps, schema, gaps, source)
+    steps = (read_long if schema.layout == "long" else read_wide)(frame, schema, source, decimals=not labeled)
+    numbers = fill_gaps(steps, schema, gaps, source, of_study=labeled)
     if labeled:
         _check_precision(numbers, schema, source)
     values = numbers.astype(np.float32)

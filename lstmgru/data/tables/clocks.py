@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lstmgru.data.tables.grid import DAY_NS, Integers, Times
-from lstmgru.errors import DataError, show_time
+from lstmgru.errors import RowsError, show_time
 
 _CHANGES_BEFORE = 4 * 3600 * 10**9
 """Time of a Sunday by which clocks are changed in most time zones, in nanoseconds."""
@@ -23,7 +23,7 @@ def utc_times(wall: Times, series: Integers, timezone: str, where: str) -> Times
         where: The column, for messages.
 
     Raises:
-        DataError: A change of clocks leaves out one of the times; rows count from 1.
+        RowsError: A change of clocks leaves out some of the times; rows count from 1.
     """
     index = pd.DatetimeIndex(wall)
     if (wall.astype(np.int64) % DAY_NS == 0).all():  # dates; a day may begin at 1:00
@@ -34,10 +34,12 @@ def utc_times(wall: Times, series: Integers, timezone: str, where: str) -> Times
     summer = np.ones(len(wall), bool)
     left_out = index[rows].tz_localize(timezone, ambiguous=summer[rows], nonexistent="NaT").isna()
     if left_out.any():
-        row = int(rows[np.argmax(left_out)])
-        raise DataError(
-            f"{where}: row {row + 1} is {show_time(wall[row])}, which the change of clocks in {timezone} leaves out; "
-            "correct it, or remove data.timezone if the times are of a clock that is not changed"
+        raise RowsError(
+            np.isin(np.arange(len(wall)), rows[left_out]),
+            lambda row, number, more: (
+                f"{where}: row {number} is {show_time(wall[row])}{more}, which the change of clocks in {timezone} "
+                "leaves out; correct it, or remove data.timezone if the times are of a clock that is not changed"
+            ),
         )
     cells = pd.DataFrame({"series": series[rows], "time": wall[rows]})
     later, alone = cells.duplicated().to_numpy(), ~cells.duplicated(keep=False).to_numpy()

@@ -116,10 +116,11 @@ def _parse_numbers(column: pd.Series, source: str, may_hold_names: bool) -> npt.
         correct = "correct the cell or leave it empty"
         if may_hold_names:
             correct = "correct the cell, leave it empty, or, if the column holds names, name it in data.categorical"
-        advice = _comma_advice(objects[bad].astype(str)) or correct
 
         def message(row: int, number: int, more: str) -> str:
             text = str(objects.iloc[row])
+            texts = objects[bad].astype(str) if more else pd.Series([text])
+            advice = _comma_advice(texts) or correct
             return f"{source}: column {column.name!r} must hold numbers but row {number} is {text!r}{more}; {advice}"
 
         raise RowsError(bad, message)
@@ -138,7 +139,13 @@ def _comma_advice(texts: pd.Series) -> str:
 
 
 def read_ids(
-    column: pd.Series, source: str, *, noun: str = "series", key: str = "data.id", sort: bool = True
+    column: pd.Series,
+    source: str,
+    *,
+    noun: str = "series",
+    key: str = "data.id",
+    sort: bool = True,
+    decimals: bool = False,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
     """(rows,) number of each row's series, and (series,) names of the series.
 
@@ -152,13 +159,14 @@ def read_ids(
         key: The study key of the column, for messages.
         sort: Whether the names are sorted, as numbers if all are whole numbers; otherwise they are in the order of
             their first appearance.
+        decimals: Whether all names may be decimal numbers written as text, as where a model reads a part of a table.
 
     Raises:
         DataError: A name is missing or a decimal number.
     """
     names = read_row_names(column, source)
     refuse_empty(names.places < 0, f"{source}: column {column.name!r} ({key})", f"every row must name its {noun}")
-    if types.is_float_dtype(column.dtype) or all(map(_DECIMAL.match, names.distinct)):
+    if types.is_float_dtype(column.dtype) or (not decimals and all(map(_DECIMAL.match, names.distinct))):
         raise DataError(
             f"{source}: column {column.name!r} ({key}) holds decimal numbers such as {column.iloc[0]}; "
             "write names as text or integers"

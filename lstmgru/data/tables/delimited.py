@@ -8,11 +8,12 @@ import gzip
 import re
 import zlib
 from collections import deque
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import pandas as pd
 import pyarrow as pa
@@ -22,7 +23,10 @@ import pyarrow.csv
 from lstmgru.data.tables.columns import MISSING
 from lstmgru.errors import DataError, counted, did_you_mean, shorten
 
+Kind = Literal["empty", "integer", "float", "boolean", "text"]
 _DELIMITERS = {",": '","', ";": '";"', "\t": r'"\t"', "|": '"|"'}  # as YAML writes them
+_CHUNK_BYTES = 2**24
+"""Of a file that is read in chunks."""
 
 
 def read_delimited(
@@ -40,25 +44,147 @@ def read_delimited(
         DataError: The file is in another encoding, has no header, no rows, another delimiter, or rows with different
             numbers of fields.
     """
+    file = open_delimited(path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns)
+    table = file.read()
+    cells = {
+        name: column if name in text else converted(column, column_kind(column, decimal), decimal)
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    }
+    frame: pd.DataFrame = pa.table(cells).to_pandas()
+    return frame
+
+
+@dataclass(frozen=True)
+class DelimitedFile:
+    """A text file whose header has been read; its cells are text, empty ones are null, empty lines are skipped.
+
+    Attributes:
+        path: The file.
+        names: Of its columns.
+        delimiter: One character.
+        decimal: Decimal mark.
+        encoding: Standard name of the encoding.
+        has_header: Whether its first line names the columns.
+    """
+
+    path: Path
+    names: list[str]
+    delimiter: str
+    decimal: str
+    encoding: str
+    has_header: bool
+    _ragged: list[Any] = field(default_factory=list)
+
+    def read(self) -> pa.Table:
+        """All rows.
+
+        Raises:
+            DataError: The file cannot be read.
+        """
+        with self._translating_errors():
+            table = pyarrow.csv.read_csv(self.path, **self._options(self.names))
+        self._check_end(table.num_rows, table)
+        return table
+
+    def chunks(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Some of the columns, a number of rows at a time.
+
+        Raises:
+            DataError: As :meth:`read`, after the chunks before.
+        """
+        n_rows, last = 0, None
+        with self._translating_errors(), pyarrow.csv.open_csv(self.path, **self._options(columns)) as reader:
+            for batch in reader:
+                if batch.num_rows:
+                    n_rows, last = n_rows + batch.num_rows, pa.Table.from_batches([batch])
+                    yield last
+        self._check_end(n_rows, last)
+
+    def _options(self, columns: Sequence[str]) -> dict[str, Any]:
+        def on_ragged(row: Any) -> str:
+            self._ragged.append(row)
+            return "error"
+
+        return {
+            "read_options": pyarrow.csv.ReadOptions(
+                use_threads=False,  # threads would lose the row numbers
+                block_size=_CHUNK_BYTES,
+                column_names=None if self.has_header else self.names,
+                encoding=self.encoding,
+            ),
+            "parse_options": pyarrow.csv.ParseOptions(
+                delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=on_ragged
+            ),
+            "convert_options": pyarrow.csv.ConvertOptions(
+                column_types={name: pa.string() for name in self.names},
+                include_columns=columns,
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        }
+
+    @contextmanager
+    def _translating_errors(self) -> Iterator[None]:
+        path = self.path
+        try:
+            yield
+        except UnicodeError as error:
+            raise _undecodable(path, self.encoding) from error
+        except pa.ArrowInvalid as error:
+            if self._ragged:
+                raise self._uneven() from error
+            if "UTF8" in str(error):
+                raise _undecodable(path, self.encoding) from error
+            if "Empty CSV" in str(error):
+                raise _no_rows(path) from error
+            raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}; write the file again") from error
+        except (gzip.BadGzipFile, zlib.error, EOFError, OSError) as error:
+            raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}; write the file again") from error
+
+    def _uneven(self) -> DataError:
+        row = self._ragged[0]
+        line = _line_of(self.path, row.number, self.delimiter, self.encoding)
+        count = len(self.names)
+        expected = f"the header has {count}" if self.has_header else f"data.columns names {count}"
+        return DataError(
+            f"{self.path}: line {line} has {counted(row.actual_columns, 'field')} but {expected}; "
+            "correct the line, or quote fields that hold the delimiter"
+        )
+
+    def _check_end(self, n_rows: int, last: pa.Table | None) -> None:
+        """Refuse a file without rows, and an unclosed quotation mark, which makes the rest of the file one cell."""
+        if n_rows == 0 or last is None:
+            raise _no_rows(self.path)
+        cells = last.slice(last.num_rows - 1).to_pylist()[0].values()
+        if not any("\n" in cell for cell in cells if cell):
+            return
+        with _open(self.path, self.encoding) as file:
+            marks = sum(line.count('"') for line in file)
+        if marks % 2:
+            raise DataError(
+                f"{self.path}: a quotation mark is never closed, so its last row holds several lines; close it"
+            )
+
+
+def open_delimited(
+    path: Path, *, delimiter: str, decimal: str, encoding: str = "utf-8", columns: Sequence[str] = ()
+) -> DelimitedFile:
+    """Read the header of a text file; see :func:`~lstmgru.data.tables.readers.read_table`.
+
+    Raises:
+        DataError: The file is in another encoding, or has no header or another delimiter.
+    """
     if len(delimiter) != 1 or decimal not in (".", ",") or delimiter == decimal:
         raise DataError(
             f"{path}: the delimiter must be one character, the decimal point '.' or ',', and they must differ, "
             f"but got {delimiter!r} and {decimal!r}"
         )
     encoding = _text_encoding(encoding, path)
-    try:
-        names = list(columns) or _header(path, delimiter, encoding)
-        table = _rows(path, names, delimiter, encoding, has_header=not columns)
-    except UnicodeError as error:
-        raise _undecodable(path, encoding) from error
-    except (gzip.BadGzipFile, zlib.error, EOFError, OSError) as error:
-        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}; write the file again") from error
-    if table.num_rows == 0:
-        raise _no_rows(path)
-    _check_last_row(path, table, encoding)
-    cells = {name: table.column(name) if name in text else _typed(table.column(name), decimal) for name in names}
-    frame: pd.DataFrame = pa.table(cells).to_pandas()
-    return frame
+    file = DelimitedFile(path, list(columns), delimiter, decimal, encoding, has_header=not columns)
+    if columns:
+        return file
+    with file._translating_errors():
+        return replace(file, names=_header(path, delimiter, encoding))
 
 
 def _text_encoding(name: str, path: Path) -> str:
@@ -149,45 +275,6 @@ def _are_values(names: list[str]) -> bool:
     return len(whole) < len(names) or any(after != before + 1 for before, after in pairwise(whole))
 
 
-def _rows(path: Path, names: list[str], delimiter: str, encoding: str, *, has_header: bool) -> pa.Table:
-    """All cells as text; empty cells are null, empty lines are skipped."""
-    ragged: list[Any] = []
-
-    def on_ragged(row: Any) -> str:
-        ragged.append(row)
-        return "error"
-
-    try:
-        return pyarrow.csv.read_csv(
-            path,
-            read_options=pyarrow.csv.ReadOptions(
-                use_threads=False,  # threads would lose the row numbers
-                column_names=None if has_header else names,
-                encoding=encoding,
-            ),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=on_ragged
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types={name: pa.string() for name in names}, strings_can_be_null=True, null_values=[""]
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        if ragged:
-            line = _line_of(path, ragged[0].number, delimiter, encoding)
-            expected = f"the header has {len(names)}" if has_header else f"data.columns names {len(names)}"
-            fields = counted(ragged[0].actual_columns, "field")
-            raise DataError(
-                f"{path}: line {line} has {fields} but {expected}; "
-                "correct the line, or quote fields that hold the delimiter"
-            ) from error
-        if "UTF8" in str(error):
-            raise _undecodable(path, encoding) from error
-        if "Empty CSV" in str(error):
-            raise _no_rows(path) from error
-        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}; write the file again") from error
-
-
 def _line_of(path: Path, number: int, delimiter: str, encoding: str) -> int:
     """The last line of the ``number``-th non-empty row; the header is row 1."""
     with _open(path, encoding) as file:
@@ -198,38 +285,52 @@ def _line_of(path: Path, number: int, delimiter: str, encoding: str) -> int:
         return lines.line_num
 
 
-def _check_last_row(path: Path, table: pa.Table, encoding: str) -> None:
-    """Refuse an unclosed quotation mark, which turns the rest of the file into a cell of the last row."""
-    last = table.slice(table.num_rows - 1).to_pylist()[0].values()
-    if not any("\n" in cell for cell in last if cell):
-        return
-    with _open(path, encoding) as file:
-        marks = sum(line.count('"') for line in file)
-    if marks % 2:
-        raise DataError(f"{path}: a quotation mark is never closed, so its last row holds several lines; close it")
+def column_kind(column: pa.ChunkedArray, decimal: str) -> Kind:
+    """What all cells of a column of text hold; ``empty`` if there are none.
 
-
-def _typed(column: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
-    """Convert a column of text to integers, floats or booleans if all cells allow it."""
-    text = pc.utf8_trim_whitespace(column)
-    text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING)), pa.scalar(None, pa.string()), text)
+    Digits that a number would not preserve, such as ``007`` or more than 15 of them, are text.
+    """
+    text = _without_missing(column)
     if text.null_count == len(text):
-        return text.cast(pa.float64())
+        return "empty"
     if _any_match(text, r"^[+-]?0\d") or _any_match(text, r"^[+-]?\d{16,}$"):
-        return column
+        return "text"
     if decimal == ",":
         if _any_match(text, r"\."):
-            return column
+            return "text"
         text = pc.replace_substring(text, ",", ".")
-    for kind in (pa.int64(), pa.float64()):
-        try:
-            return text.cast(kind)
-        except pa.ArrowInvalid:
-            continue
-    lower = pc.utf8_lower(text)
-    if pc.all(pc.is_in(lower, value_set=pa.array(["true", "false", None]))).as_py():
-        return pc.equal(lower, "true")
-    return column
+    types: dict[Kind, pa.DataType] = {"integer": pa.int64(), "float": pa.float64()}
+    for kind, of_kind in types.items():
+        with suppress(pa.ArrowInvalid):
+            text.cast(of_kind)
+            return kind
+    is_boolean = pc.all(pc.is_in(pc.utf8_lower(text), value_set=pa.array(["true", "false", None]))).as_py()
+    return "boolean" if is_boolean else "text"
+
+
+def common_kind(kinds: Collection[Kind]) -> Kind:
+    """The kind of a column whose parts have these kinds."""
+    found = set(kinds) - {"empty"}
+    if found == {"integer", "float"}:
+        return "float"
+    return "text" if len(found) > 1 else next(iter(found), "empty")
+
+
+def converted(column: pa.ChunkedArray, kind: Kind, decimal: str) -> pa.ChunkedArray:
+    """A column of text as one of integers, floats or booleans; text stays as it is."""
+    if kind == "text":
+        return column
+    text = _without_missing(column)
+    if kind == "boolean":
+        return pc.equal(pc.utf8_lower(text), "true")
+    if decimal == ",":
+        text = pc.replace_substring(text, ",", ".")
+    return text.cast(pa.int64() if kind == "integer" else pa.float64())
+
+
+def _without_missing(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    text = pc.utf8_trim_whitespace(column)
+    return pc.if_else(pc.is_in(text, value_set=pa.array(MISSING)), pa.scalar(None, pa.string()), text)
 
 
 def _any_match(text: pa.ChunkedArray, pattern: str) -> bool:

@@ -9,7 +9,17 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from lstmgru.data.tables.delimited import read_delimited
+from lstmgru.data.tables.chunks import (
+    ArrowChunks,
+    ChunkedFile,
+    DelimitedChunks,
+    names_as_text,
+    no_rows,
+    refuse_repeated,
+    to_frame,
+    translating_errors,
+)
+from lstmgru.data.tables.delimited import open_delimited, read_delimited
 from lstmgru.errors import DataError, did_you_mean
 
 _DELIMITED = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
@@ -35,32 +45,70 @@ def read_table(
         decimal: Decimal mark of a text file, ``.`` or ``,``.
         encoding: Encoding of a text file.
         columns: Names of the columns of a text file without a header; empty to read them from its first line.
-        text: Columns of a text file that always stay text, so that names such as ``1.0`` or ``NA`` are read the same
-            way in every file.
+        text: Columns of names: in a text file they always stay text, so that names such as ``1.0`` or ``NA`` are read
+            the same way in every file, and whole numbers of other files become text.
 
     Raises:
         DataError: The file is missing, of an unknown format, damaged, without rows, or its columns are ambiguous.
     """
-    name = path.name.lower()
     check_exists(path)
-    if name.endswith(_DELIMITED):
-        tab = ".tsv" in name[-7:] and delimiter == ","
-        with _returning_memory():
-            delimiter = "\t" if tab else delimiter
+    with _returning_memory():
+        if _is_delimited(path, columns):
+            delimiter = _delimiter(path, delimiter)
             return read_delimited(
                 path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns, text=text
             )
+        with translating_errors(path):
+            table = _ARROW_READERS[path.suffix.lower()](path)
+        refuse_repeated(table.column_names, path)
+        if table.num_rows == 0:
+            raise no_rows(path)
+        return to_frame(names_as_text(table, text), consume=True)
+
+
+def open_chunks(
+    path: Path,
+    *,
+    delimiter: str = ",",
+    decimal: str = ".",
+    encoding: str = "utf-8",
+    columns: Sequence[str] = (),
+    text: Collection[str] = (),
+) -> ChunkedFile:
+    """Open a file to read it in chunks, with the arguments of :func:`read_table`.
+
+    Raises:
+        DataError: As :func:`read_table`; rows are only checked when they are read.
+    """
+    check_exists(path)
+    if not _is_delimited(path, columns):
+        return ArrowChunks(path, text)
+    delimiter = _delimiter(path, delimiter)
+    file = open_delimited(path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns)
+    return DelimitedChunks(file, text)
+
+
+def _is_delimited(path: Path, columns: Sequence[str]) -> bool:
+    """Whether a file is a text file and not one of Parquet or Arrow.
+
+    Raises:
+        DataError: The format is unknown, or names of columns are given for a file that has them.
+    """
+    if path.name.lower().endswith(_DELIMITED):
+        return True
     if columns:
         raise DataError(f"{path}: data.columns is for text files without a header; remove it")
-    reader = _ARROW_READERS.get(path.suffix.lower())
-    if reader is None:
+    if path.suffix.lower() not in _ARROW_READERS:
         valid = [*_DELIMITED, *_ARROW_READERS]
         raise DataError(
             f"{path}: a data file must end in one of {', '.join(valid)} but ends in {path.suffix!r}"
             f"{did_you_mean(path.suffix, valid)}"
         )
-    with _returning_memory():
-        return _frame(_read_arrow(path, reader), path)
+    return False
+
+
+def _delimiter(path: Path, given: str) -> str:
+    return "\t" if given == "," and ".tsv" in path.name.lower()[-7:] else given
 
 
 @contextmanager
@@ -110,27 +158,3 @@ def _ipc(path: Path) -> pa.Table:
 
 
 _ARROW_READERS: dict[str, Callable[[Path], pa.Table]] = {".parquet": _parquet, ".feather": _ipc, ".arrow": _ipc}
-
-
-def _read_arrow(path: Path, reader: Callable[[Path], pa.Table]) -> pa.Table:
-    try:
-        return reader(path)
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {reason}; write the file again") from error
-
-
-def _frame(table: pa.Table, path: Path) -> pd.DataFrame:
-    repeated = {name for name in table.column_names if table.column_names.count(name) > 1}
-    if repeated:
-        raise DataError(f"{path}: several columns are named {sorted(repeated)[0]!r}; rename all but one")
-    if table.num_rows == 0:
-        raise DataError(f"{path} has no rows; write the table again")
-    for index, field in enumerate(table.schema):
-        if pa.types.is_decimal(field.type):
-            table = table.set_column(index, field.name, table.column(index).cast(pa.float64()))
-    # Ignoring pandas' metadata turns an index of times back into a column.
-    frame: pd.DataFrame = table.to_pandas(
-        ignore_metadata=True, date_as_object=False, split_blocks=True, self_destruct=True
-    )
-    return frame

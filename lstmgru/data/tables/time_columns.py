@@ -63,6 +63,8 @@ def join_times(frame: pd.DataFrame, columns: Sequence[str], source: str, time_fo
     for column, unit in zip(rest, _units(frame, rest, source), strict=True):
         if unit == "clock":
             clock = frame[column].astype(str).str.strip()
+            at = f"{_where(source, column)} must hold times of day such as 13:45, as in other rows, but is not in row"
+            _refuse(~clock.str.fullmatch(_CLOCK_TIME).astype(bool), at)
             times = times + pd.to_timedelta(clock.where(clock.str.count(":") == 2, clock + ":00"))
         else:
             numbers = _numbers(frame[column], unit, _OF_DAY[unit], source)
@@ -81,7 +83,7 @@ def _units(frame: pd.DataFrame, columns: Sequence[str], source: str) -> list[str
         if units and (units[-1] == "clock" or len(units) == len(_OF_DAY)):
             raise DataError(f"{_where(source, column)} is one too many after a whole time of day; remove it")
         texts = not types.is_numeric_dtype(frame[column].dtype)
-        is_clock = texts and frame[column].astype(str).str.strip().str.fullmatch(_CLOCK_TIME).all()
+        is_clock = texts and frame[column].astype(str).str.strip().str.fullmatch(_CLOCK_TIME).any()
         units.append("clock" if is_clock else list(_OF_DAY)[len(units)])
     return units
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from lstmgru.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +18,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     """Yield the file to write, which replaces ``path`` at the end.
 
     A link at ``path`` is replaced and not followed, unless it leads to a device or a pipe. These are written directly.
+    The new file is on the disk before it replaces the other one, so that a crash of the system leaves one of the two.
 
     Raises:
         OSError: The file cannot be written. It names ``path``.
@@ -31,6 +31,7 @@ def written_whole(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
             partial.touch(exist_ok=False)  # not what a link of that name leads to
             yield partial
+            _flush(partial)
             partial.replace(path)
     except OSError as error:
         # The error of a full disk names no file, and others would name the temporary one.
@@ -38,6 +39,39 @@ def written_whole(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed processes have left of :func:`written_whole` for this path."""
+    for partial in path.parent.glob(f".*.{glob.escape(path.name)}"):
+        pid = partial.name.removesuffix(f".{path.name}").removeprefix(".")
+        if pid.isdecimal() and not runs(int(pid)):
+            with suppress(OSError):
+                partial.unlink()
+
+
+def runs(pid: int) -> bool:
+    """Whether another process with this ID is running."""
+    if pid == os.getpid():
+        return False
+    if os.name == "nt":
+        return True  # signal 0 is Ctrl-C there
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
@@ -58,28 +92,3 @@ def write_csv(frame: pd.DataFrame, path: Path, *, index: bool = False) -> None:
     """
     with written_whole(path) as file:
         frame.to_csv(file, index=index)
-
-
-def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame without its index, whole.
-
-    Args:
-        frame: The table.
-        path: Ends in ``.csv``, ``.csv.gz`` or ``.parquet``; an existing file is replaced.
-
-    Raises:
-        DataError: The suffix is unknown, or the file cannot be written.
-    """
-    name = path.name.lower()
-    if not name.endswith((".csv", ".csv.gz", ".parquet")):
-        raise DataError(f"{path}: a table is written as .csv, .csv.gz or .parquet but the name ends in {path.suffix!r}")
-    if not path.parent.is_dir():
-        raise DataError(f"{path} cannot be written: {path.parent} is not a directory; choose another place")
-    try:
-        if name.endswith(".parquet"):
-            with written_whole(path) as file:
-                frame.to_parquet(file, index=False)
-        else:
-            write_csv(frame, path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror}; choose another place") from error

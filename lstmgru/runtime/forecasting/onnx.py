@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import numpy.typing as npt
 
-from lstmgru.runtime.forecasting.predictor import ForecastPredictor, described_values
+from lstmgru.runtime.forecasting.description import described_values
+from lstmgru.runtime.forecasting.predictor import ForecastPredictor
 from lstmgru.runtime.forecasting.signature import ForecastSignature
 from lstmgru.runtime.forecasting.validation import Array
 from lstmgru.runtime.graph import OnnxGraph

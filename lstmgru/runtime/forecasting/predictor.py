@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from lstmgru.data.forecasting.context import ForecastContext, build_context
-from lstmgru.data.forecasting.series import (
-    GapPolicy,
-    SeriesSchema,
-    ShortSeries,
-    check_policy,
-    check_short_series,
-    input_spec,
-)
+from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema, ShortSeries, input_spec
 from lstmgru.data.tables.frequency import STEP, parse_frequency
 from lstmgru.data.tables.readers import read_table
-from lstmgru.errors import SpecError
+from lstmgru.errors import DataError, SpecError
+from lstmgru.runtime.forecasting.description import check_calibration
+from lstmgru.runtime.forecasting.predictive import PredictiveDistribution
 from lstmgru.runtime.forecasting.signature import ForecastSignature
-from lstmgru.runtime.forecasting.tables import forecast_frame
+from lstmgru.runtime.forecasting.tables import forecast_frame, sample_frame
 from lstmgru.runtime.forecasting.validation import Array, check_arrays, check_logarithms, series_codes
-from lstmgru.runtime.predictor import Predictor, names_of_rows
+from lstmgru.runtime.predictor import BlockPlan, Options, Predictor, names_of_rows
 from lstmgru.specs import ForecastSpec, InputSpec
 from lstmgru.specs.calibration import Calibration
 
 if TYPE_CHECKING:
     import pandas as pd
 
+NORMAL_SCORES = "normal_scores"
+"""The name of the array in a bundle."""
 # Without gradients a window needs little memory, so large batches are fast.
 _BATCH_SIZE = 1024
 
@@ -52,6 +50,8 @@ class ForecastPredictor(Predictor):
         gaps: How missing rows and cells before the end of a series are handled, as in training.
         short_series: How series with less history than the context are handled, as in training.
         calibration: Of the prediction intervals, for the errors of the blend; ``None`` if there are none.
+        normal_scores: (n, H, Y) of the backtest, see :mod:`lstmgru.runtime.forecasting.predictive`; ``None`` if they
+            were not kept.
 
     Raises:
         SpecError: Calibration, forecast and schema do not fit together.
@@ -69,15 +69,21 @@ class ForecastPredictor(Predictor):
     gaps: GapPolicy = "error"
     short_series: ShortSeries = "error"
     calibration: Calibration | None = None
+    normal_scores: Array | None = None
 
     def __post_init__(self) -> None:
-        _check_calibration(self.calibration, self.forecast, self.inputs)
+        check_calibration(self.calibration, self.forecast, self.inputs)
+        assert self.predictive  # raises the error of scores that do not fit
         for name in ("minimum", "maximum"):
             bounds = getattr(self.forecast, name)
             if bounds and len(bounds) != len(self.schema.targets):
                 raise SpecError(
                     f"{name} must hold a bound for each of {list(self.schema.targets)} but is {list(bounds)}"
                 )
+
+    def with_arrays(self, arrays: Mapping[str, Array]) -> Self:
+        """The model with its normal scores, see :meth:`Predictor.with_arrays`."""
+        return replace(self, normal_scores=arrays[NORMAL_SCORES]) if NORMAL_SCORES in arrays else self
 
     @property
     @abstractmethod
@@ -118,13 +124,19 @@ class ForecastPredictor(Predictor):
         """The inputs of the members."""
         return input_spec(self.schema, n_series=len(self.ids), short_series=self.short_series)
 
+    @cached_property
+    def predictive(self) -> PredictiveDistribution:
+        """What is known of the errors of forecasts."""
+        calibration = self.calibration
+        if calibration is None:
+            none = np.empty((0, self.forecast.horizon, len(self.schema.targets)), np.float32)
+            calibration = Calibration((), none, scaled=False, season_length=1, n_windows=0)
+        return PredictiveDistribution(calibration, self.normal_scores)
+
     @property
     def levels(self) -> tuple[float, ...]:
         """The levels with prediction intervals, ascending."""
-        if self.calibration is None:
-            return ()
-        of_level = zip(self.calibration.levels, self.calibration.offsets, strict=True)
-        return tuple(level for level, offsets in of_level if not np.isnan(offsets).all())
+        return self.predictive.levels
 
     @property
     def integer_columns(self) -> tuple[str, ...]:
@@ -147,16 +159,61 @@ class ForecastPredictor(Predictor):
         columns: Sequence[str] = (),
     ) -> pd.DataFrame:
         """Read a table to forecast from, see :meth:`Predictor.read_table`."""
-        names = [*self.schema.categories, *((self.schema.id,) if self.schema.id else ())]
-        return read_table(path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns, text=names)
+        return read_table(
+            path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns, text=self._names_of_columns
+        )
 
-    def predict(self, data: pd.DataFrame, *, source: str = "table") -> pd.DataFrame:
+    def blocks(self, path: Path) -> BlockPlan | None:
+        """Blocks of whole series, see :meth:`Predictor.blocks`; a single series is read as a whole."""
+        del path
+        schema = self.schema
+        if schema.id is None:
+            return None
+        return BlockPlan(
+            schema.id,
+            sorted=True,
+            columns=(schema.id, schema.time, *schema.time_columns, *schema.value_columns, *schema.static_covariates),
+            text=self._names_of_columns,
+            numbers=self.context_length * self.inputs.n_inputs,
+            output_rows=self.forecast.horizon * len(schema.targets),
+        )
+
+    @property
+    def _names_of_columns(self) -> tuple[str, ...]:
+        return (*self.schema.categories, *((self.schema.id,) if self.schema.id else ()))
+
+    def checked(self, options: Options) -> Options:
+        """The options, levels in ascending order, see :meth:`Predictor.checked`."""
+        horizon, samples = options.horizon, options.samples
+        if horizon is not None and not 1 <= horizon <= self.forecast.horizon:
+            raise DataError(
+                f"the horizon must be 1 to {self.forecast.horizon}, that of the model, but got {horizon}; for a longer "
+                f"one train a model with forecast.horizon {max(horizon, 1)}"
+            )
+        if samples is not None:
+            if samples < 1:
+                raise DataError(f"the number of sample paths must be at least 1 but got {samples}")
+            self.predictive.check_paths()
+        levels = self.levels if options.levels is None else self.predictive.check_levels(options.levels)
+        return options._replace(levels=levels)
+
+    def predict(
+        self,
+        data: pd.DataFrame,
+        *,
+        source: str = "table",
+        levels: Sequence[float] | None = None,
+        horizon: int | None = None,
+    ) -> pd.DataFrame:
         """Forecast the steps after the last known value of each series.
 
         Args:
             data: A table with the columns of the schema and at least :attr:`required_rows` rows for each series; future
-                covariates need H more rows, with empty targets. Other columns are ignored.
+                covariates need as many more rows as steps are forecast, with empty targets. Other columns are ignored.
             source: Name of the table in error messages.
+            levels: Of the prediction intervals: any up to ``predictive.highest_level``; ``None`` for :attr:`levels`.
+            horizon: Number of steps, the first ones; ``None`` for all. Where later covariates are not in the table,
+                they keep their last values, which only matters to members that read all steps at once.
 
         Returns:
             A row for each series, time and target, in that order: the id column (if there is one) and the time column
@@ -165,10 +222,37 @@ class ForecastPredictor(Predictor):
             of these names, an underscore is appended to the new one.
 
         Raises:
-            DataError: Columns, frequency, length or values do not fit, or the model has parameters for each series and
-                a series is new.
+            DataError: Columns, frequency, length or values do not fit, the model has parameters for each series and a
+                series is new, or levels or horizon are not supported.
         """
-        return self._predict_rows(data, self.schema, np.arange(len(data)), source)
+        options = self.checked(Options(None if levels is None else tuple(levels), horizon))
+        return self._predict_rows(data, self.schema, np.arange(len(data)), source, options)
+
+    def sample(
+        self, data: pd.DataFrame, n: int, *, source: str = "table", seed: int = 0, horizon: int | None = None
+    ) -> pd.DataFrame:
+        """Sample paths of the steps after the last known value of each series.
+
+        The quantiles of many paths at a step are those of the prediction intervals, and the steps and targets of a path
+        depend on each other as the errors of the backtest did, see :mod:`lstmgru.runtime.forecasting.predictive`. Paths
+        of different series are independent.
+
+        Args:
+            data: As for :meth:`predict`.
+            n: Number of paths of each series.
+            source: Name of the table in error messages.
+            seed: The same seed gives the same paths of a series, whatever other series the table holds.
+            horizon: As for :meth:`predict`.
+
+        Returns:
+            A row for each series, path, time and target, in that order: the id column (if there is one) and the time
+            column under their own names, ``target``, ``sample`` (from 1) and ``value`` in original units.
+
+        Raises:
+            DataError: As :meth:`predict`, or the model has no sample paths.
+        """
+        options = self.checked(Options(horizon=horizon, samples=n, seed=seed))
+        return self._predict_rows(data, self.schema, np.arange(len(data)), source, options)
 
     def _table(self, data: pd.DataFrame) -> tuple[pd.DataFrame, SeriesSchema]:
         return data, self.schema
@@ -177,14 +261,31 @@ class ForecastPredictor(Predictor):
         return np.full(len(rows), "series", object) if schema.id is None else names_of_rows(frame[schema.id], rows)
 
     def _predict_rows(
-        self, frame: pd.DataFrame, schema: SeriesSchema, rows: npt.NDArray[np.int64], source: str
+        self,
+        frame: pd.DataFrame,
+        schema: SeriesSchema,
+        rows: npt.NDArray[np.int64],
+        source: str,
+        options: Options,
     ) -> pd.DataFrame:
-        context = self._context(frame, source)
-        outputs = self._run(self._arrays(context, source))
-        return forecast_frame(context, outputs, schema=self.schema, forecast=self.forecast, levels=self.levels)
+        context = self._context(frame, source, options.horizon)
+        outputs = [output[:, : options.horizon] for output in self._run(self._arrays(context, source))]
+        context = replace(context, times=context.times[:, : options.horizon])
+        points, quantiles, levels = outputs[0], outputs[-1], options.levels or ()
+        if options.samples is not None:
+            paths = self.predictive.paths(quantiles, options.samples, context.ids.tolist(), options.seed)
+            return sample_frame(context, self.forecast.clip(paths), schema)
+        ends = map(self.forecast.clip, self.predictive.intervals(quantiles, levels)) if levels else ()
+        return forecast_frame(context, points, tuple(ends), schema, levels)
 
-    def _context(self, frame: pd.DataFrame, source: str) -> ForecastContext:
-        """The rows of a table that the model reads."""
+    def _context(self, frame: pd.DataFrame, source: str, steps: int | None = None) -> ForecastContext:
+        """The rows of a table that the model reads.
+
+        Args:
+            frame: The table.
+            source: Its name in error messages.
+            steps: Of the horizon whose covariates must be known; ``None`` for all.
+        """
         return build_context(
             frame,
             schema=self.schema,
@@ -195,6 +296,7 @@ class ForecastPredictor(Predictor):
             context_length=self.context_length,
             required_rows=self.required_rows,
             horizon=self.forecast.horizon,
+            known_steps=steps,
             gaps=self.gaps,
             source=source,
         )
@@ -230,48 +332,3 @@ class ForecastPredictor(Predictor):
 
         self._for_each(compute, range(0, count, _BATCH_SIZE))
         return outputs
-
-
-def described_values(description: dict[str, Any]) -> dict[str, Any]:
-    """The attributes of :class:`ForecastPredictor` from the content of ``bundle.json``.
-
-    Raises:
-        KeyError, TypeError, ValueError, AttributeError, LstmGruError: A key is missing or a value is invalid.
-    """
-    data, calibration = description["data"], description["calibration"]
-    parse_frequency(data["frequency"], step=data["step"])
-    check_policy(data["gaps"])
-    check_short_series(data["short_series"])
-    return {
-        "forecast": ForecastSpec.from_dict(description["forecast"]),
-        "schema": SeriesSchema.from_dict(data["schema"]),
-        "frequency": data["frequency"],
-        "step": data["step"],
-        "timezone": data["timezone"],
-        "local_times": bool(data.get("local_times", False)),
-        "ids": [str(name) for name in data["ids"]],
-        "gaps": data["gaps"],
-        "short_series": data["short_series"],
-        "calibration": None if calibration is None else Calibration.from_dict(calibration),
-    }
-
-
-def _check_calibration(calibration: Calibration | None, forecast: ForecastSpec, inputs: InputSpec) -> None:
-    """Refuse a calibration that does not belong to the forecasts of the model."""
-    if calibration is None:
-        return
-    if calibration.levels != forecast.levels:
-        raise SpecError(
-            f"the levels of the calibration must be those of the forecast, {list(forecast.levels)}, but are "
-            f"{list(calibration.levels)}"
-        )
-    expected = (forecast.horizon, inputs.n_targets)
-    if calibration.offsets.shape[1:] != expected:
-        raise SpecError(
-            f"the offsets of the calibration must be of {expected} steps and targets but are of "
-            f"{calibration.offsets.shape[1:]}"
-        )
-    if np.isinf(calibration.offsets).any():
-        raise SpecError("the offsets of the calibration must not be infinite")
-    if not (isinstance(calibration.season_length, int) and calibration.season_length >= 1):
-        raise SpecError(f"the season_length of the calibration must be at least 1 but is {calibration.season_length!r}")

@@ -15,7 +15,6 @@ from lstmgru.runtime.predictor import free_name
 if TYPE_CHECKING:
     from lstmgru.data.forecasting.context import ForecastContext
     from lstmgru.data.forecasting.series import SeriesSchema
-    from lstmgru.specs import ForecastSpec
 
 Array = npt.NDArray[np.float32]
 
@@ -36,30 +35,51 @@ def forecast_columns(schema: SeriesSchema, levels: Sequence[float]) -> list[str]
 
 def forecast_frame(
     context: ForecastContext,
-    arrays: Sequence[Array],
-    *,
+    points: Array,
+    ends: Sequence[Array],
     schema: SeriesSchema,
-    forecast: ForecastSpec,
     levels: Sequence[float],
 ) -> pd.DataFrame:
     """Forecasts in long format: a row for each series, time and target.
 
     Args:
         context: The rows that the model forecasts from.
-        arrays: Forecasts (series, H, Y) in original units and, if the model has a calibration, quantiles (series, H, Y,
-            Q) in the order of ``ForecastSpec.quantiles``.
+        points: (series, H, Y) forecasts in original units.
+        ends: Lower and upper ends (levels, series, H, Y) of the prediction intervals; empty without levels.
         schema: Names of the columns of the input table.
-        forecast: Of the model.
-        levels: Those of its levels that have prediction intervals, ascending.
+        levels: Of the intervals, ascending.
     """
-    points, quantiles = arrays[0], arrays[-1]
     _, horizon, n_targets = points.shape
     values: list[Any] = [] if schema.id is None else [np.repeat(context.ids, horizon * n_targets).tolist()]
     values.append(local_times(context.times.ravel(), context.timezone).repeat(n_targets))
     values.append(list(schema.targets) * (len(context) * horizon))
     values.append(points.ravel())
-    for level in levels:
-        outwards = 1 + forecast.levels.index(level)
-        middle = quantiles.shape[-1] // 2
-        values += [quantiles[..., middle + side * outwards].ravel() for side in (-1, 1)]
+    for both in zip(*ends, strict=True):
+        values += [end.ravel() for end in both]
     return pd.DataFrame(dict(zip(forecast_columns(schema, levels), values, strict=True)))
+
+
+def sample_columns(schema: SeriesSchema) -> list[str]:
+    """Names of the columns of :func:`sample_frame`."""
+    columns = [*((schema.id,) if schema.id is not None else ()), schema.time]
+    for name in ("target", "sample", "value"):
+        columns.append(free_name(name, columns))
+    return columns
+
+
+def sample_frame(context: ForecastContext, paths: Array, schema: SeriesSchema) -> pd.DataFrame:
+    """Sample paths in long format: a row for each series, path, time and target.
+
+    Args:
+        context: The rows that the model forecasts from.
+        paths: (series, paths, H, Y) in original units.
+        schema: Names of the columns of the input table.
+    """
+    n_series, n_paths, horizon, n_targets = paths.shape
+    values: list[Any] = [] if schema.id is None else [np.repeat(context.ids, paths[0].size).tolist()]
+    times = np.repeat(context.times[:, None], n_paths, axis=1)
+    values.append(local_times(times.ravel(), context.timezone).repeat(n_targets))
+    values.append(list(schema.targets) * (n_series * n_paths * horizon))
+    values.append(np.tile(np.repeat(np.arange(1, n_paths + 1), horizon * n_targets), n_series))
+    values.append(paths.ravel())
+    return pd.DataFrame(dict(zip(sample_columns(schema), values, strict=True)))

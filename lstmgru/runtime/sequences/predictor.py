@@ -20,7 +20,7 @@ from lstmgru.data.sequences.vocabulary import Vocabulary
 from lstmgru.data.tables.archives import is_archive, read_archive
 from lstmgru.data.tables.readers import check_exists, read_table
 from lstmgru.errors import DataError
-from lstmgru.runtime.predictor import Predictor, names_of_rows
+from lstmgru.runtime.predictor import BlockPlan, Options, Predictor, names_of_rows
 from lstmgru.runtime.sequences.batches import batches, padded
 from lstmgru.runtime.sequences.tables import label_frame
 from lstmgru.specs import LabelSpec
@@ -115,16 +115,45 @@ class SequencePredictor(Predictor):
         check_exists(path)
         if is_archive(path) or self._lacks_header(path):
             return read_archive(path)[0]
-        text = [column for column in (self.schema.text, self.schema.id) if column is not None]
+        text = self._text_columns
         return read_table(path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns, text=text)
 
-    def predict(self, data: Table, *, source: str = "table") -> pd.DataFrame:
+    def blocks(self, path: Path) -> BlockPlan | None:
+        """Blocks of whole sequences, see :meth:`Predictor.blocks`; an archive is read as a whole."""
+        check_exists(path)
+        if is_archive(path) or self._lacks_header(path):
+            return None
+        inputs, text = self.schema.inputs, self._text_columns
+        return BlockPlan(self.schema.id, sorted=False, columns=inputs, text=text, numbers=0, output_rows=1)
+
+    @property
+    def _text_columns(self) -> tuple[str, ...]:
+        return tuple(column for column in (self.schema.text, self.schema.id) if column is not None)
+
+    def checked(self, options: Options) -> Options:
+        """The options, see :meth:`Predictor.checked`; there are none for labels."""
+        asked = {"levels": options.levels, "horizon": options.horizon, "samples": options.samples}
+        for name, value in asked.items():
+            if value is not None:
+                raise DataError(f"{name} are for forecasts, but the model predicts {self.results}; remove them")
+        return options
+
+    def predict(
+        self,
+        data: Table,
+        *,
+        source: str = "table",
+        levels: Sequence[float] | None = None,
+        horizon: int | None = None,
+    ) -> pd.DataFrame:
         """Predict the labels of sequences or texts.
 
         Args:
             data: A table with the columns of ``schema.inputs``; others are ignored. A text model also accepts the texts
                 alone. A sequence longer than a network reads is truncated, as in training.
             source: Name of the table in error messages.
+            levels: For forecasts only.
+            horizon: Likewise.
 
         Returns:
             A row for each sequence, in the order of the table: the id column under its own name, or ``row``, from 1, if
@@ -135,8 +164,9 @@ class SequencePredictor(Predictor):
         Raises:
             DataError: Columns or values do not fit.
         """
+        options = self.checked(Options(None if levels is None else tuple(levels), horizon))
         frame, schema = self._table(data)
-        return self._predict_rows(frame, schema, np.arange(len(frame)), source)
+        return self._predict_rows(frame, schema, np.arange(len(frame)), source, options)
 
     def _lacks_header(self, path: Path) -> bool:
         """Whether the schema has the column names of a file without a header, and the file does not contain them."""
@@ -165,7 +195,9 @@ class SequencePredictor(Predictor):
             return np.array([str(row + 1) for row in rows], object)
         return names_of_rows(frame[schema.id], rows)
 
-    def _predict_rows(self, frame: pd.DataFrame, schema: SequenceSchema, rows: Indices, source: str) -> pd.DataFrame:
+    def _predict_rows(
+        self, frame: pd.DataFrame, schema: SequenceSchema, rows: Indices, source: str, options: Options
+    ) -> pd.DataFrame:
         sequences = read_sequences(frame, schema, gaps=self.gaps, source=source)
         ids = (rows + 1).astype(object) if schema.id is None else sequences.ids
         return label_frame(ids, self._decode(self._outputs_of(sequences)), schema, self.task)

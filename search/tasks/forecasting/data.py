@@ -213,6 +213,19 @@ class ForecastBacktest:
         scaled = len(self._data.panel) > 1
         return calibrate(self._scores, spec.levels, scaled=scaled, season_length=spec.season_length)
 
+    def normal_scores(self, outputs: Sequence[Any], calibration: Calibration) -> Floats | None:
+        """The normal scores of the kept forecasts of all folds; ``None`` if the calibration has no intervals."""
+        from lstmgru.evaluation.intervals import quantile_forecast
+        from lstmgru.runtime.forecasting.predictive import PredictiveDistribution, kept_scores
+
+        predictive, parts = PredictiveDistribution(calibration), []
+        if not predictive.levels:
+            return None
+        for evaluation, values in zip(self._data.kept_evaluations, outputs, strict=True):
+            quantiles = quantile_forecast(calibration, values, self.scale(evaluation))
+            parts.append(predictive.scored(evaluation.target, self._data.forecast.clip(quantiles, axis=-2)))
+        return kept_scores(parts)
+
     def quantiles(self, evaluation: ForecastEvaluation, forecast: Any, calibration: Calibration | None) -> Any:
         """The calibrated quantiles of point forecasts, where the metric scores them; else ``None``."""
         from lstmgru.evaluation.intervals import quantile_forecast

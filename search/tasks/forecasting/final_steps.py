@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.evaluation.forecasts import ForecastEvaluation
     from lstmgru.specs import ModelSpec
+    from lstmgru.specs.calibration import Calibration
     from lstmgru.training.fit_forecasts import FitResult
     from search.study.blend_records import Candidate
 
@@ -118,6 +119,24 @@ def blendcalibration_of(job: ForecastJob, context_length: int) -> dict[str, Any]
     return backtest.calibration()
 
 
+def _normal_scores(job: ForecastJob, calibration: Calibration | None, context_length: int) -> Floats | None:
+    """The normal scores of the kept forecasts of the folds; ``None`` if they are not known.
+
+    Args:
+        job: The members of the model, and their forecasts.
+        calibration: Of the intervals of the model.
+        context_length: T of the model, for the scale of a window.
+    """
+    if job.known_calibration is not None:
+        return job.known_calibration[1]
+    outputs = [member.outputs for member in job.members if member.outputs is not None]
+    usable = len(outputs) == len(job.members) and all(map(job.data.fits, outputs))
+    if calibration is None or not usable:
+        return None
+    folds = blended_folds(same_shapes(outputs), dict(enumerate(job.weights)))
+    return ForecastBacktest(job.data, context_length).normal_scores(folds, calibration)
+
+
 def _network_forecast(data: ForecastData, fitted: FitResult, evaluation: ForecastEvaluation) -> Floats:
     """(windows, H, Y) point forecasts or (windows, H, Y, Q) quantiles."""
     from lstmgru.training.fit_forecasts import predict
@@ -161,7 +180,7 @@ def make_bundle(job: ForecastJob, scores: HoldoutScores, metrics: dict[str, Any]
     )
     # A baseline that is fitted to everything may read more than the one that was scored.
     longest = max(member.reads for member in members)
-    calibration = scores.calibration if job.alone else blendcalibration_of(job, longest)
+    calibration = calibration_of(scores.calibration if job.alone else blendcalibration_of(job, longest))
     origin = job.provenance | {
         "learned_until": _learned_until(job),
         "scoring": {"context_length": job.data.context_length, "stride": job.data.stride},
@@ -177,7 +196,8 @@ def make_bundle(job: ForecastJob, scores: HoldoutScores, metrics: dict[str, Any]
         ids=panel.ids.tolist(),
         gaps=job.gaps,
         short_series=short_series,
-        calibration=calibration_of(calibration),
+        calibration=calibration,
+        normal_scores=_normal_scores(job, calibration, longest),
         metrics=metrics,
         provenance=origin,
     )

@@ -1,0 +1,139 @@
+"""Prediction as a job: tables larger than a block, an output that is whole or not there, and one line for a mistake."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import forecast_bundles as forecasts
+from helpers.studies import program_environment, search_here
+
+SCORES = np.random.default_rng(0).standard_normal((40, forecasts.HORIZON, 1)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of shops, and ``new.csv`` with 2,000 of them, one of which is too short."""
+    folder = tmp_path_factory.mktemp("shops")
+    panel = forecasts.panel_of(forecasts.table(shops=("a", "b")))
+    bundle = forecasts.bundle_of(
+        panel, forecasts.model_of(normalization="fold"), calibration=forecasts.calibration_of(), normal_scores=SCORES
+    )
+    forecasts.save(folder / "model", bundle)
+    generator, shops, days = np.random.default_rng(0), 2000, 12
+    frame = pd.DataFrame({
+        "shop": np.repeat([f"shop {number}" for number in range(shops)], days),
+        "day": np.tile(pd.date_range("2024-01-01", periods=days).strftime("%Y-%m-%d"), shops),
+        "sales 0": generator.normal(20, 5, shops * days).round(2),
+        "visits": generator.normal(20, 5, shops * days).round(2),
+    })  # fmt: skip
+    frame = frame[(frame["shop"] != "shop 7") | (frame["day"] > "2024-01-09")]
+    frame.sort_values(["day", "shop"]).to_csv(folder / "new.csv", index=False)
+    frame[frame["shop"].isin(["shop 1", "shop 2"])].to_csv(folder / "few.csv", index=False)
+    return folder
+
+
+def command(*options: str) -> list[str]:
+    return [sys.executable, "-m", "search", "predict", "model", "--data", "new.csv", *options]
+
+
+@pytest.mark.parametrize(("name", "options"), [("f.csv", ()), ("f.parquet", ("--samples", "3")), ("f.csv.gz", ())])
+def test_blocks_make_the_file_that_the_whole_table_makes(folder: Path, name: str, options: tuple[str, ...]) -> None:
+    read = pd.read_parquet if name.endswith("parquet") else pd.read_csv
+    tables = []
+    for rows in (1000, 10**6):
+        arguments = ("--block-rows", str(rows), "--left-out", "left.json", "--output", name, *options)
+        done = search_here(folder, "predict", "model", "--data", "new.csv", *arguments)
+        assert done.returncode == 3, done.stderr
+        assert done.stderr.count("left out:") == 1
+        assert "'shop 7' has 3 rows up to its last value" in done.stderr
+        tables.append((read(folder / name), (folder / "left.json").read_text(encoding="utf-8")))
+    pd.testing.assert_frame_equal(tables[0][0], tables[1][0], rtol=1e-4)
+    assert tables[0][1] == tables[1][1]
+    assert tables[0][0]["shop"].nunique() == 1999
+    assert not [path.name for path in folder.glob(".*")]
+
+
+def test_without_a_file_a_large_table_is_printed_as_csv(folder: Path) -> None:
+    done = search_here(folder, "predict", "model", "--data", "new.csv", "--block-rows", "1000")
+    whole = search_here(folder, "predict", "model", "--data", "new.csv")
+    assert done.returncode == whole.returncode == 3
+    assert len(done.stdout.splitlines()) == 1 + 1999 * forecasts.HORIZON
+    assert [line.split(",")[:3] for line in done.stdout.splitlines()] == [
+        line.split(",")[:3] for line in whole.stdout.splitlines()
+    ]
+    strict = search_here(folder, "predict", "model", "--data", "new.csv", "--block-rows", "1000", "--strict")
+    assert (strict.returncode, strict.stdout) == (2, "")
+    assert strict.stderr.startswith("error: new.csv: series 'shop 7' has 3 rows")
+
+
+def test_levels_samples_and_horizon_are_options(folder: Path) -> None:
+    few = ("predict", "model", "--data", "few.csv")
+    levels = search_here(folder, *few, "--levels", "0.9, 0.5", "--horizon", "2").stdout.splitlines()
+    assert levels[0] == "shop,day,target,forecast,lower_50,upper_50,lower_90,upper_90"
+    assert len(levels) == 1 + 2 * 2
+    one, same, other = (
+        search_here(folder, *few, "--samples", "5", "--seed", seed).stdout.splitlines() for seed in ("1", "1", "2")
+    )
+    assert one[0] == "shop,day,target,sample,value"
+    assert len(one) == 1 + 2 * 5 * forecasts.HORIZON
+    assert one == same
+    assert one != other
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ("--levels", "0.5,0.9999"),
+            "an interval of level 0.9999 needs 9,999 errors of the backtest, but there are 120",
+        ),
+        (("--levels", "80"), "levels must be numbers between 0 and 1 but got 80; 0.9 is the 90 % interval"),
+        (("--levels", "high"), "--levels must be numbers separated by commas, such as 0.5,0.9, but got 'high'"),
+        (("--levels", "0.5", "--samples", "3"), "--samples writes paths, which have no intervals; remove --levels"),
+        (("--samples", "0"), "the number of sample paths must be at least 1 but got 0"),
+        (
+            ("--horizon", "9"),
+            "the horizon must be 1 to 3, that of the model, but got 9; for a longer one train a model",
+        ),
+        (("--output", "f.xlsx"), "f.xlsx: a table is written as .csv, .csv.gz or .parquet"),
+        (("--output", "no/f.csv"), "no/f.csv cannot be written: no is not a directory"),
+    ],
+)
+def test_a_mistake_is_one_line(folder: Path, options: tuple[str, ...], message: str) -> None:
+    done = search_here(folder, "predict", "model", "--data", "few.csv", *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"error: {message}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["f.csv", "f.parquet"])
+def test_a_kill_in_the_middle_leaves_the_earlier_output_and_the_next_run_cleans_up(folder: Path, name: str) -> None:
+    earlier = folder / name
+    earlier.write_text("earlier")
+    options = ("--output", name, "--block-rows", "13")
+    running = subprocess.Popen(command(*options), cwd=folder, env=program_environment(), stderr=subprocess.DEVNULL)
+    partial = folder / f".{running.pid}.{name}"
+    while not partial.exists():
+        assert running.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.3)  # in the middle of 2,000 blocks
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+
+    assert earlier.read_text() == "earlier"
+    assert partial.exists()
+    done = subprocess.run(
+        command("--output", name), cwd=folder, env=program_environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3, done.stderr
+    assert f"{1999 * forecasts.HORIZON} forecasts written to {name}" in done.stdout
+    assert not [path.name for path in folder.glob(".*")]
