@@ -23,9 +23,9 @@ import numpy as np
 import pandas as pd
 import psutil
 import torch
-from lstmgru.data.forecasting.build_panel import build_panel
 
 from lstmgru.bundle import ForecastBundle, ForecastNetworkMember, save_bundle
+from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.data.forecasting.series import input_spec
 from lstmgru.nn.forecast_network import ForecastNetwork
