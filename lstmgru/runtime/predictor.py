@@ -87,8 +87,8 @@ class NothingPredicted(DataError):
 class Predictor(ABC):
     """A trained model with everything needed to predict from a raw table.
 
-    A model is computed by PyTorch (:class:`lstmgru.bundle.Bundle`) or by ONNX Runtime (:func:`lstmgru.runtime.
-    load_model`). What it reads and returns is the same.
+    PyTorch computes it (:class:`lstmgru.bundle.Bundle`) or ONNX Runtime (:func:`lstmgru.runtime.load_model`); what it
+    reads and returns is the same.
     """
 
     results: ClassVar[str]
