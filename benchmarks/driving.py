@@ -21,7 +21,7 @@ from search.study.paths import StudyPaths
 from search.study.records import StudyRecord
 from search.tasks import make_plan
 from search.tasks.plan import Plan
-from search.tasks.study_file import load_study
+from search.tasks.study_file import read_study_file
 from search.tracking.background import BackgroundTracker
 from search.tracking.base import Tracker
 from search.tracking.factory import make_tracker
@@ -62,7 +62,7 @@ def planned(*overrides: str, text: str = STUDY, rows: int = 200) -> Iterator[tup
         write_table(folder, rows)
         path = folder / "bench.yaml"
         path.write_text(text)
-        yield make_plan(load_study(path, overrides=overrides).config, study_file=path), folder
+        yield make_plan(read_study_file(path, overrides=overrides).config, study_file=path), folder
 
 
 def drive(

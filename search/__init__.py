@@ -6,9 +6,9 @@ Importing the package imports nothing but the names below when they are used: th
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from search.api import StudyResult, backtest, refit, run_comparison, run_study
+    from search.api import StudyResult, backtest, load_study, refit, run_comparison, run_study
 
-__all__ = ["StudyResult", "backtest", "refit", "run_comparison", "run_study"]
+__all__ = ["StudyResult", "backtest", "load_study", "refit", "run_comparison", "run_study"]
 
 
 def __getattr__(name: str) -> Any:

@@ -27,7 +27,7 @@ from search.executors import EXECUTORS
 from search.study.blend_records import BlendMember, BlendRecord, SingleRecord
 from search.study.records import BaselineRecord, HoldoutRecord, IntervalRecord, StudyRecord, TrackingLinks, TrialRecord
 from search.study.refit_records import RefitRecord
-from search.tasks.study_file import load_study
+from search.tasks.study_file import read_study_file
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -161,6 +161,7 @@ def finished_study() -> StudyRecord:
         train_seconds=1.25,
         epochs=9,
         seconds=1.5,
+        fold_scores=(2.25, 2.75),
         origin="portfolio",
         reason="a reason",
         mlflow_run_id="c0ffee",
@@ -175,7 +176,16 @@ def finished_study() -> StudyRecord:
         {},
         trials=(trial,),
         baselines={"naive": BaselineRecord(3.5, 3.25)},
-        holdout=HoldoutRecord(0, 2.5, {"mae": 2.5}, "It wins.", True, (IntervalRecord(0.8, 0.78, 1.5),)),
+        holdout=HoldoutRecord(
+            0,
+            2.5,
+            {"mae": 2.5},
+            "It wins.",
+            True,
+            (IntervalRecord(0.8, 0.78, 1.5),),
+            score_interval=(2.25, 2.75),
+            baseline_intervals={"naive": (3.0, 3.5)},
+        ),
         bundle="/models/weather.bundle",
         mlflow=TrackingLinks("http://127.0.0.1:5000", "1", "c0ffee"),
         blend=BlendRecord(
@@ -189,7 +199,8 @@ def poor_study() -> StudyRecord:
     """A study whose time was too short for most things."""
     stopped = BlendRecord((BlendMember(1.0, trial=0),), None, 2.5)
     unscored = RefitRecord("2026-01-31", "later.csv", "3 rows more", None, "", None, 2.5, None, True, "Why.")
-    return replace(finished_study(), blend=stopped, refits=(unscored,))
+    holdout = HoldoutRecord(0, 2.5, {"mae": 2.5}, "It wins.", True)
+    return replace(finished_study(), blend=stopped, refits=(unscored,), holdout=holdout)
 
 
 def short_study() -> StudyRecord:
@@ -199,7 +210,7 @@ def short_study() -> StudyRecord:
     return replace(finished_study(), blend=replace(blend, single=SingleRecord(0, 2.5, None)))
 
 
-OPEN = ("trials[].params", "holdout.metrics")
+OPEN = ("trials[].params", "holdout.metrics", "holdout.baseline_intervals")
 """Objects whose keys are data."""
 
 
@@ -278,11 +289,11 @@ def test_a_study_of_labels_is_as_short(number: int, tmp_path: Path) -> None:
     file = tmp_path / "labels.yaml"
     file.write_text(blocks(README, "yaml")[number], encoding="utf-8")
 
-    assert load_study(file).config.task == "classification"
+    assert read_study_file(file).config.task == "classification"
 
 
 def test_three_lines_of_yaml_are_a_study(tmp_path: Path) -> None:
-    config = load_study(write_sales(tmp_path, 1)).config
+    config = read_study_file(write_sales(tmp_path, 1)).config
 
     assert len(three_lines().splitlines()) == 3
     assert (config.name, config.data.path, config.data.time, config.data.targets) == (
@@ -303,7 +314,7 @@ def test_none_of_its_five_keys_can_be_left_out(tmp_path: Path, key: str) -> None
     file.write_text(shorter, encoding="utf-8")
 
     with pytest.raises(StudyFileError, match=rf"{key} is missing|is missing, and so is {key}"):
-        load_study(file)
+        read_study_file(file)
 
 
 def test_the_readme_says_how_many_rows_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from search.tasks import TASKS, make_plan
 from search.tasks.forecasting.config import ForecastStudyConfig
 from search.tasks.sequences.config import SequenceStudyConfig
 from search.tasks.sequences.plan import SequencePlan
-from search.tasks.study_file import load_study
+from search.tasks.study_file import read_study_file
 
 STUDIES = Path(__file__).parent.parent / "studies"
 FILES = sorted(STUDIES.glob("*.yaml"))
@@ -36,20 +36,20 @@ ROW = re.compile(r"^\| `([a-z_.]+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
 def test_a_shipped_study_loads_by_path_and_by_name(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
-    loaded = load_study(file)
+    loaded = read_study_file(file)
 
     assert loaded.config.name == file.stem
-    assert load_study(file.stem).config == loaded.config
+    assert read_study_file(file.stem).config == loaded.config
     assert f"| `{file.stem}` |" in README
 
 
 @pytest.mark.parametrize("file", BENCHMARKS, ids=[file.stem for file in BENCHMARKS])
 def test_the_study_of_a_benchmark_loads(file: Path) -> None:
-    assert load_study(file).config.name == file.stem
+    assert read_study_file(file).config.name == file.stem
 
 
 def test_without_a_name_the_weather_study_is_loaded() -> None:
-    config = load_study().config
+    config = read_study_file().config
 
     assert config.name == "weather"
     assert (config.data.dataset, config.data.time, config.data.targets) == ("seattle_weather", ("date",), ("temp_max",))
@@ -58,9 +58,9 @@ def test_without_a_name_the_weather_study_is_loaded() -> None:
 
 @pytest.mark.parametrize("dataset", [installed(name) for name in DATASETS])
 def test_every_data_set_has_a_shipped_study_that_scores_each_of_its_series(dataset: str) -> None:
-    [file] = [file for file in FILES if load_study(file).config.data.dataset == dataset]
+    [file] = [file for file in FILES if read_study_file(file).config.data.dataset == dataset]
 
-    plan = make_plan(load_study(file).config, study_file=file)
+    plan = make_plan(read_study_file(file).config, study_file=file)
 
     data = plan.panel
     assert (len(data), len(data.times), data.frequency) == {
@@ -83,9 +83,9 @@ def test_every_data_set_has_a_shipped_study_that_scores_each_of_its_series(datas
 
 @pytest.mark.parametrize("dataset", [installed(name) for name in LABELLED_DATASETS])
 def test_every_labeled_data_set_has_a_shipped_study(dataset: str) -> None:
-    [file] = [file for file in FILES if load_study(file).config.data.dataset == dataset]
+    [file] = [file for file in FILES if read_study_file(file).config.data.dataset == dataset]
 
-    plan = make_plan(load_study(file).config, study_file=file)
+    plan = make_plan(read_study_file(file).config, study_file=file)
 
     assert isinstance(plan, SequencePlan)
     assert (len(plan.labels.classes), plan.has_test_part) == {"vowels": (9, True), "languages": (15, False)}[dataset]
@@ -149,7 +149,7 @@ def test_the_examples_of_whole_studies_are_some(number: int, task: str, tmp_path
     file = tmp_path / "sales.yaml"
     file.write_text(yaml_blocks()[number], encoding="utf-8")
 
-    config = load_study(file).config
+    config = read_study_file(file).config
     assert (config.name, config.task) == ("sales", task)
 
 
@@ -162,5 +162,5 @@ def test_the_example_of_a_study_with_problems_has_those_problems(
     file.write_text(yaml_blocks()[2], encoding="utf-8")
 
     with pytest.raises(StudyFileError) as caught:
-        load_study("shop")
+        read_study_file("shop")
     assert f"```\nerror: {caught.value}\n```" in README

@@ -44,9 +44,9 @@ def refit(
 
     Example: python -m search refit weather --data later.csv
     """
-    from search.api import load_plan
+    from search.api import load_plan, load_record
 
-    plan = load_plan(study, overrides=set_ or (), data=data, jobs=jobs, as_run_in=Path.cwd())
+    plan = load_plan(study, overrides=set_ or (), data=data, jobs=jobs, values=load_record(study).config)
 
     from rich.console import Console
 

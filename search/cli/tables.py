@@ -12,11 +12,11 @@ from rich.table import Table
 from lstmgru.errors import DataError
 from search.cli.console import short_path
 from search.errors import TrackingError
-from search.reports.formatting import counted
+from search.reports.formatting import coverage_text
 from search.reports.holdout.prediction_tables import CLASS_HEAD
-from search.reports.leaderboard import Column, Row, is_blended, leaderboard, leaderboard_columns
+from search.reports.leaderboard import Column, Row, counted_trials, first_rows, is_blended, leaderboard_columns
 from search.study.paths import report_path
-from search.study.records import HoldoutRecord, StudyRecord
+from search.study.records import StudyRecord
 from search.tasks import find_task
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from search.compare.tables import TextTable
     from search.config.objectives import Goal
 
-_SHOWN_TRIALS = 10
 _MOST_CLASSES = 12
 _COMPARISON_WIDTH = 80
 
@@ -34,17 +33,16 @@ _COMPARISON_WIDTH = 80
 def print_study(console: Console, study: StudyRecord) -> None:
     """Leaderboard, holdout, verdict, and the files and commands that follow."""
     console.print()
-    rows, hidden = _shown_rows(study)
+    rows, hidden = first_rows(study)
     console.print(_leaderboard_table(study, rows, console.width))
-    text = f"{counted(len(study.trials), 'trial')}: {', '.join(study.counted_states)}"
-    console.print(text + (f"; {hidden} more not shown" if hidden > 0 else ""))
+    console.print(counted_trials(study, hidden))
     for line in _goal_lines(study):
         console.print(line, soft_wrap=True)
     if study.holdout:
         console.print()
         console.print(f"[bold]{escape(study.holdout.verdict)}[/]")
-        for line in _interval_lines(study.holdout):
-            console.print(line)
+        if study.holdout.intervals:
+            console.print(coverage_text(study.holdout))
         if study.holdout.looks > 1:
             console.print(
                 f"The holdout has been scored for {study.holdout.looks} models of this study, so the last score is "
@@ -52,7 +50,7 @@ def print_study(console: Console, study: StudyRecord) -> None:
             )
         _print_classes(console, study)
     for each in study.refits[-1:]:
-        console.print(escape(f"Refit of {each.time[:10]} on {each.source}, {each.change}. {each.reason}"))
+        console.print(escape(each.sentence))
     console.print()
     for name, place in _places(study).items():
         console.print(f"{name:10}{escape(place)}", soft_wrap=True)
@@ -93,27 +91,6 @@ def _print_classes(console: Console, study: StudyRecord) -> None:
         table.add_row(*map(escape, each.cells))
     console.print()
     console.print(table)
-
-
-def _interval_lines(holdout: HoldoutRecord) -> list[str]:
-    """Coverage of the prediction intervals."""
-    if not holdout.intervals:
-        return []
-    covered = [f"{100 * each.coverage:.1f} % in the {100 * each.level:g} % interval" for each in holdout.intervals]
-    return [f"Coverage on the holdout: {', '.join(covered)}."]
-
-
-def _shown_rows(study: StudyRecord) -> tuple[list[Row], int]:
-    """Baselines, the best trials, members of the blend and the whole front; and the number of trials left out."""
-    shown: list[Row] = []
-    hidden = 0
-    for row in leaderboard(study):
-        trials = sum(other.trial is not None for other in shown)
-        if row.trial is None or trials < _SHOWN_TRIALS or row.pareto or row.weight is not None:
-            shown.append(row)
-        else:
-            hidden += 1
-    return shown, hidden
 
 
 _DISPENSABLE = {"seconds": "", "parameters": "n_parameters"}

@@ -26,7 +26,8 @@ from search.compare.results import Comparison, FamilyResult
 from search.compare.tables import TextTable, advice_table, all_tables
 from search.reports.charts.chart import chart_html
 from search.reports.formatting import counted
-from search.reports.page import Line, html_page, paragraph, table
+from search.reports.notebook import notebook_html
+from search.reports.page import Line, details, html_page, paragraph, table
 from search.study.paths import COMPARISON_JSON, COMPARISON_MARKDOWN, COMPARISON_PAGE
 
 
@@ -46,6 +47,18 @@ def write_files(comparison: Comparison, folder: Path) -> None:
     write_text(folder / COMPARISON_PAGE, comparison_html(comparison, datetime.now().astimezone()))
 
 
+def comparison_notebook(comparison: Comparison) -> str:
+    """A comparison as the output of a cell: the verdict and the recommendations; all tables are folded away."""
+    about = f"{len(comparison.families)} families of networks, scored by {comparison.terms.name}."
+    folded = [
+        details(each.title, (paragraph(each.caption) if each.caption else "") + _html_table(each, comparison))
+        for each in all_tables(comparison)
+    ]
+    advice = _html_table(advice_table(comparison), comparison) if comparison.advice else ""
+    limits = details("Limitations", "".join(_limits(comparison)))
+    return notebook_html(comparison.study, about, [_verdict(comparison), advice, *folded, limits])
+
+
 def comparison_html(comparison: Comparison, written: datetime) -> str:
     """A self-contained HTML page that loads nothing from elsewhere.
 
@@ -60,8 +73,7 @@ def comparison_html(comparison: Comparison, written: datetime) -> str:
             f"{counted(comparison.trials, 'trial')} each, the best of each retrained with "
             f"{counted(comparison.seeds, 'new seed')}. Written on {written:%Y-%m-%d at %H:%M %Z}."
         ),
-        f'<p class="verdict"><strong>{html.escape(_headline(comparison))}</strong> '
-        f"{html.escape(comparison.verdict)}</p>\n",
+        _verdict(comparison),
         f'<div class="halves">{"".join(_first_charts(comparison))}</div>\n',
         "<h2>Recommendations</h2>\n",
         _html_table(advice_table(comparison), comparison),
@@ -74,6 +86,11 @@ def comparison_html(comparison: Comparison, written: datetime) -> str:
         body += [_html_table(each, comparison), *_charts(each.title, comparison)]
     body += ["<h2>Limitations</h2>\n", *_limits(comparison)]
     return html_page(f"{comparison.study}: comparison", "".join(body))
+
+
+def _verdict(comparison: Comparison) -> str:
+    words, said = html.escape(_headline(comparison)), html.escape(comparison.verdict)
+    return f'<p class="verdict"><strong>{words}</strong> {said}</p>\n'
 
 
 def _headline(comparison: Comparison) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from search.config.objectives import SCORE
 
 if TYPE_CHECKING:
-    from search.study.records import StudyRecord
+    from search.study.records import HoldoutRecord, StudyRecord
 
 _LARGE_UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 _TENTHS = 9.95
@@ -54,6 +54,12 @@ def number(value: float | None) -> str:
 def counted(count: int, thing: str) -> str:
     """``1 trial``, ``2 trials``, ``1,234 trials``."""
     return f"{count:,} {thing}" + ("" if count == 1 else "s")
+
+
+def coverage_text(holdout: HoldoutRecord) -> str:
+    """A sentence on the coverage of the prediction intervals, if there are any."""
+    covered = [f"{100 * each.coverage:.1f} % in the {100 * each.level:g} % interval" for each in holdout.intervals]
+    return f"Coverage on the holdout: {', '.join(covered)}."
 
 
 def share(value: float) -> str:

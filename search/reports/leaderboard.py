@@ -120,6 +120,33 @@ def _blend_row(study: StudyRecord, rows: list[Row]) -> list[Row]:
     ]
 
 
+def first_rows(study: StudyRecord, most: int = 10) -> tuple[list[Row], int]:
+    """The rows that a terminal or a notebook shows, and the number of trials that are left out.
+
+    These are the blend and the baselines, the best trials, and all members of the blend and of the Pareto front.
+
+    Args:
+        study: The study.
+        most: Number of trials that are shown in any case.
+    """
+    shown: list[Row] = []
+    hidden = 0
+    for row in leaderboard(study):
+        trials = sum(other.trial is not None for other in shown)
+        if row.trial is None or trials < most or row.pareto or row.weight is not None:
+            shown.append(row)
+        else:
+            hidden += 1
+    return shown, hidden
+
+
+def counted_trials(study: StudyRecord, hidden: int) -> str:
+    """The line below the rows: ``31 trials: 13 complete, 18 pruned; 3 more not shown``."""
+    states = f": {', '.join(study.counted_states)}" if study.trials else ""
+    left_out = f"; {hidden} more not shown" if hidden else ""
+    return f"{counted(len(study.trials), 'trial')}{states}{left_out}"
+
+
 @dataclass(frozen=True)
 class Column:
     """A displayed column of the leaderboard.

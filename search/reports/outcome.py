@@ -78,7 +78,7 @@ def leaderboard_html(study: StudyRecord) -> str:
         trials += row.trial is not None
         marked = (row.pareto and not study.goal.single) or row.weight is not None
         folded = row.trial is not None and trials > _SHOWN_TRIALS and not marked
-        (hidden if folded else shown).append(line(str(rank), row, _mark(row)))
+        (hidden if folded else shown).append(line(str(rank), row, row_mark(row)))
     pruned = [line("", row, "pruned") for row in _unfinished(study, {row.trial for row in rows})]
     head = ["#", *(column.name for column in columns)]
     head[at:at] = ["each fold"] if folds else []
@@ -139,7 +139,8 @@ def _blend(study: StudyRecord) -> list[str]:
     ]
 
 
-def _mark(row: Row) -> str:
+def row_mark(row: Row) -> str:
+    """The mark of a row of the leaderboard, see :class:`~search.reports.page.Line`."""
     if row.kind != "trial":
         return "winner" if row.kind == "blend" else "baseline"
     return "winner" if row.holdout is not None else "outside" if row.broken else ""

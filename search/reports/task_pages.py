@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from search.config.space_config import SpaceConfig
+    from search.reports.charts.chart import Chart
     from search.reports.diagram.boxes import Network
     from search.reports.holdout.prediction_tables import ClassScore
     from search.space.space import Model, SearchSpace, Settings, Values
@@ -65,6 +66,22 @@ class TaskPages(Protocol):
 
         Raises:
             DataError: A file is not the expected table.
+            FileNotFoundError: A table does not exist.
+        """
+
+    def outputs_chart(
+        self, study: StudyRecord, folder: Path, *, series: str | None = None, target: str | None = None
+    ) -> Chart:
+        """The outputs for the holdout as one chart.
+
+        Args:
+            study: A study whose holdout was scored.
+            folder: Directory of the tables of the holdout.
+            series: Name of the series of a panel; ``None``: the first one.
+            target: Name of the target; ``None``: the first one.
+
+        Raises:
+            DataError: A file is not the expected table, or has no such series or target.
             FileNotFoundError: A table does not exist.
         """
 

@@ -13,12 +13,10 @@ from lstmgru.data.tables.writers import write_text
 from search.errors import SearchError, StudyFileError, StudyNotFound, TrackingError
 from search.reports.backtest import backtest_html
 from search.study.backtest_records import BacktestRecord
-from search.study.paths import StudyPaths
 from search.study.records import StudyRecord
-from search.study.store import StudyStore
 from search.tasks import find_task
 from search.tasks.backtest import backtest
-from search.tasks.study_file import study_name
+from search.tasks.stored_study import load_store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,11 +45,11 @@ class FoundModel:
 
 
 @contextmanager
-def found_model(reference: str, folder: Path) -> Iterator[FoundModel]:
+def found_model(reference: str | StudyRecord, folder: Path) -> Iterator[FoundModel]:
     """The model of a study, in a directory, or in MLflow's registry.
 
     Args:
-        reference: Name or file of a study, directory of a model, or ``models:/NAME@alias``.
+        reference: Name or file of a study, the study itself, directory of a model, or ``models:/NAME@alias``.
         folder: The working folder.
 
     Raises:
@@ -60,32 +58,30 @@ def found_model(reference: str, folder: Path) -> Iterator[FoundModel]:
     from search.tracking.registry import SCHEME, downloaded
     from search.tracking.store import default_tracking_uri
 
-    if reference.startswith(SCHEME):
+    if isinstance(reference, StudyRecord):
+        yield _model_of(reference)
+    elif reference.startswith(SCHEME):
         with downloaded(reference, default_tracking_uri(None, folder)) as (bundle, registered):
             yield FoundModel(reference, bundle, run_id=registered.run_id)
     elif Path(reference).is_dir():
         yield FoundModel(reference, Path(reference))
     else:
-        record = _study(reference, folder)
-        if record.bundle is None or not Path(record.bundle).is_dir():
-            raise SearchError(f"study '{record.study}' has no exported model; run it to completion first")
-        yield FoundModel(record.study, Path(record.bundle), study=record)
+        yield _model_of(_study(reference, folder))
+
+
+def _model_of(study: StudyRecord) -> FoundModel:
+    if study.bundle is None or not Path(study.bundle).is_dir():
+        raise SearchError(f"study '{study.study}' has no exported model; run it to completion first")
+    return FoundModel(study.study, Path(study.bundle), study=study)
 
 
 def _study(reference: str, folder: Path) -> StudyRecord:
     try:
-        name = study_name(reference, lambda name: StudyPaths(folder, name).journal.exists())
+        return load_store(reference, folder).record()
     except (StudyNotFound, StudyFileError) as error:
         raise SearchError(
-            f"{reference} is neither a study, nor the directory of a model, nor models:/NAME@alias: {error}"
+            f"{reference} is neither a study that was run, nor the directory of a model, nor models:/NAME@alias: {error}"
         ) from error
-    store = StudyStore.find(StudyPaths(folder, name))
-    if store is None:
-        raise StudyNotFound(
-            f"study '{name}' has not been run in {folder}, so it has no model; run it with: python -m search run "
-            f"{reference}"
-        )
-    return store.record()
 
 
 @dataclass(frozen=True)
@@ -104,7 +100,7 @@ class BacktestOutcome:
 
 
 def run_backtest(
-    reference: str,
+    reference: str | StudyRecord,
     data: Path | pd.DataFrame,
     *,
     folder: Path,

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from search.executors.base import Executor
     from search.run.progress import Listener
     from search.study.backtest_records import BacktestRecord
-    from search.study.blend_records import Candidate
     from search.study.records import StudyRecord
 
 PAGE = "backtest.html"
@@ -179,7 +178,7 @@ class _Refit:
         self, executor: Executor, bundle: Bundle, place: Path, holdout: Any, *, compared: bool
     ) -> FinalResult | None:
         """Train the members before the holdout and on everything, and write the challenger; ``None``: interrupted."""
-        weights = self._weights()
+        weights = self._record.weights
         self._listener.on_phase(f"training the {'blend' if len(weights) > 1 else 'model'} on {self._plan.source}")
         recipes = {
             number: trial_recipe(self._plan, self._store, number, part=_BEFORE)
@@ -245,15 +244,6 @@ class _Refit:
 
     def _interrupted(self) -> bool:
         return self._stop.interrupted
-
-    def _weights(self) -> dict[Candidate, float]:
-        """The members of the study's model and their weights, the largest first."""
-        if self._record.blend is not None:
-            return {each.candidate: each.weight for each in self._record.blend.members}
-        assert self._record.holdout is not None  # a study with a model has scored it
-        trial = self._record.holdout.trial
-        assert trial is not None  # without blends, a trial is exported
-        return {trial: 1.0}
 
     def _provenance(self, bundle: Bundle, retrained: Retrained) -> dict[str, Any]:
         late = [str(each) for each in retrained.late]

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Literal, Self
 
 from search.config.objectives import SCORE, Goal
-from search.study.blend_records import BlendRecord
+from search.study.blend_records import BlendRecord, Candidate
 from search.study.refit_records import RefitRecord
 
 TrialStateName = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "STOPPED", "FAIL"]
@@ -84,13 +84,13 @@ class TrialRecord:
     seconds: float | None = None
     reason: str | None = None
     fold_scores: tuple[float, ...] = ()
-    curve: tuple[EpochRecord, ...] = ()
-    started: datetime | None = None
-    completed: datetime | None = None
-    mlflow_run_id: str | None = None
+    curve: tuple[EpochRecord, ...] = field(default=(), repr=False)
+    started: datetime | None = field(default=None, repr=False)
+    completed: datetime | None = field(default=None, repr=False)
+    mlflow_run_id: str | None = field(default=None, repr=False)
     latency: float | None = None
-    train_seconds: float | None = None
-    origin: str | None = None
+    train_seconds: float | None = field(default=None, repr=False)
+    origin: str | None = field(default=None, repr=False)
 
     @property
     def measures(self) -> dict[str, float]:
@@ -244,6 +244,13 @@ class StudyRecord:
         return None if number is None else next(trial for trial in self.trials if trial.number == number)
 
     @property
+    def weights(self) -> dict[Candidate, float]:
+        """Weights of the members of the exported model, the largest first; empty before the holdout is scored."""
+        if self.blend is not None:
+            return {each.candidate: each.weight for each in self.blend.members}
+        return {} if self.holdout is None or self.holdout.trial is None else {self.holdout.trial: 1.0}
+
+    @property
     def front(self) -> list[int]:
         """Numbers of the COMPLETE trials on the Pareto front, among those that satisfy the bounds."""
         return self.goal.front(self._judged)
@@ -279,8 +286,13 @@ class StudyRecord:
             "baselines": {name: asdict(baseline) for name, baseline in self.baselines.items()},
             "holdout": {
                 "score": self.holdout.score,
+                "score_interval": self.holdout.score_interval,
                 "metrics": self.holdout.metrics,
                 "intervals": [asdict(interval) for interval in self.holdout.intervals],
+                "baseline_intervals": self.holdout.baseline_intervals,
+                "verdict": self.holdout.verdict,
+                "beats_baselines": self.holdout.beats_baselines,
+                "looks": self.holdout.looks,
             }
             if self.holdout
             else None,
@@ -310,5 +322,6 @@ class StudyRecord:
 
 
 _TRIAL_KEYS = (
-    "number", "state", "value", "layers", "params", "n_parameters", "latency", "epochs", "seconds", "train_seconds",
+    "number", "state", "value", "fold_scores", "layers", "params", "n_parameters", "latency", "epochs", "seconds",
+    "train_seconds",
 )  # fmt: skip

@@ -49,6 +49,11 @@ class RefitRecord:
             "outdated: search again on the new table under another name (--set name=...)."
         )
 
+    @property
+    def sentence(self) -> str:
+        """When, on what and with what result."""
+        return f"Refit of {self.time[:10]} on {self.source}, {self.change}. {self.reason}"
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The record that ``dataclasses.asdict`` wrote."""

@@ -37,7 +37,7 @@ class LoadedStudy:
     path: Path
 
 
-def load_study(
+def read_study_file(
     reference: Reference = None,
     *,
     overrides: Sequence[str] = (),
@@ -45,6 +45,7 @@ def load_study(
     data_path: str | None = None,
     stored: Callable[[str], tuple[Path, dict[str, Any]] | None] = lambda name: None,
     values: dict[str, Any] | None = None,
+    folder: Path = Path(),
 ) -> LoadedStudy:
     """Find, read and check a study.
 
@@ -56,12 +57,13 @@ def load_study(
         data_path: A table to read instead of the study's.
         stored: The journal of a study of a name and the values it was last run with, if it was run but has no file.
         values: What the study was last run with, in place of the content of its file.
+        folder: The working folder.
 
     Raises:
         StudyNotFound: There is no such file, and no such study that was run.
         StudyFileError: The file or an override breaks a rule; all problems are reported together.
     """
-    path, document = _read(reference, stored)
+    path, document = _read(reference, stored, folder)
     if values is not None:
         document = Document(values, [], None)
     given = [(f"--set {_cut(shlex.quote(text))}", text) for text in overrides]
@@ -81,50 +83,53 @@ def load_study(
     return LoadedStudy(config, path)
 
 
-def _read(reference: Reference, stored: Callable[[str], tuple[Path, dict[str, Any]] | None]) -> tuple[Path, Document]:
+def _read(
+    reference: Reference, stored: Callable[[str], tuple[Path, dict[str, Any]] | None], folder: Path
+) -> tuple[Path, Document]:
     """A study's file, or its journal if it has no file."""
     try:
-        path = find_study(reference)
+        path = find_study(reference, folder)
     except StudyNotFound:
-        found = stored(str(reference)) if _is_name(reference) else None
+        found = stored(str(reference)) if is_name(reference) else None
         if found is None:
             raise
         return found[0], Document(found[1], [], None)
     return path, read_yaml(path)
 
 
-def study_name(reference: Reference, was_run: Callable[[str], bool]) -> str:
+def study_name(reference: Reference, was_run: Callable[[str], bool], folder: Path = Path()) -> str:
     """The name of a study, whose other keys need not be valid.
 
     Args:
         reference: Path of a study file, name of one in ``studies/``, or name of a study that was run under another
             name than its file's; ``None``: the weather study.
         was_run: Whether there is a study of a name, also of one that studies can no longer have.
+        folder: The working folder.
 
     Raises:
         StudyNotFound: There is neither such a file nor such a study.
         StudyFileError: The file is no YAML, or its name is none that a study can have.
     """
     try:
-        path = find_study(reference)
+        path = find_study(reference, folder)
     except StudyNotFound:
-        if not _is_name(reference) or not was_run(str(reference)):
+        if not is_name(reference) or not was_run(str(reference)):
             raise
         return str(reference)
     document = read_yaml(path)
     values = {"name": path.stem, **_copy(document.values)}
     problems = [_locate(keys, text, document, {}) for keys, text in _check(values)[1] if keys == ("name",)]
     name = str(values["name"])
-    if problems and not (_is_name(name) and was_run(name)):
+    if problems and not (is_name(name) and was_run(name)):
         raise StudyFileError(_relative(path), problems)
     return name
 
 
-def find_study(reference: Reference = None) -> Path:
+def find_study(reference: Reference = None, folder: Path = Path()) -> Path:
     """The file of a study.
 
-    A path is taken as it is. A name is looked for in ``studies/`` of the current folder, then among the studies that
-    come with the package.
+    A path is taken as it is. A name is looked for in ``studies/`` of the working folder and of the current one, then
+    among the studies that come with the package.
 
     Raises:
         StudyNotFound: There is none; the message lists those that there are.
@@ -132,8 +137,8 @@ def find_study(reference: Reference = None) -> Path:
     path = Path(reference if reference is not None else DEFAULT_STUDY)
     if path.is_file():
         return path
-    known = known_studies()
-    if _is_name(path):
+    known = known_studies(folder)
+    if is_name(path):
         if str(path) in known:
             return known[str(path)]
         hint = did_you_mean(str(path), list(known))
@@ -143,13 +148,13 @@ def find_study(reference: Reference = None) -> Path:
     raise StudyNotFound(f"{path} is {kind}, so it is not a study{near}; known studies: {', '.join(known)}")
 
 
-def known_studies() -> dict[str, Path]:
-    """Files of studies by name: those in ``studies/`` of the current folder, then those of the package."""
+def known_studies(folder: Path = Path()) -> dict[str, Path]:
+    """Files of studies by name: in ``studies/`` of the working folder, then of the current one, then of the package."""
     files = [
         path
-        for folder in (Path("studies"), _shipped())
-        if folder.is_dir()
-        for path in sorted(folder.iterdir())
+        for place in (folder / "studies", Path("studies"), _shipped())
+        if place.is_dir()
+        for path in sorted(place.iterdir())
         if path.suffix in _SUFFIXES and path.is_file()
     ]
     return dict(sorted({path.stem: path for path in reversed(files)}.items()))
@@ -182,7 +187,8 @@ def _shipped() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[2] / "studies"
 
 
-def _is_name(reference: Reference) -> bool:
+def is_name(reference: Reference) -> bool:
+    """Whether it is a name and not a path."""
     path = Path(reference or "")
     return len(path.parts) == 1 and path.suffix not in _SUFFIXES and str(path) not in (".", "..")
 

@@ -17,7 +17,7 @@ from data_sets.scores import Columns
 from data_sets.sequences import Texts, split_file
 
 from lstmgru.data.tables.archives import read_archive
-from search.tasks.study_file import load_study
+from search.tasks.study_file import read_study_file
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 without_sktime = pytest.param(
@@ -84,7 +84,7 @@ def test_the_split_of_texts_is_always_the_same() -> None:
 def test_a_study_is_valid_and_leaves_the_space_open(name: str, tmp_path: Path) -> None:
     prepared = DATA_SETS[name].prepare(DATA, tmp_path, "train")
     assert "space" not in yaml.safe_load(prepared.study.read_text())
-    load_study(prepared.study, data_path=str(prepared.table))
+    read_study_file(prepared.study, data_path=str(prepared.table))
 
 
 @needs_data

@@ -257,15 +257,15 @@ FULL: dict[str, dict[str, Any]] = {
     "sections", [{}, FULL, {"data": {"calendar": "none"}}], ids=["defaults", "full", "no calendar"]
 )
 def test_a_dumped_study_loads_as_the_same_study(sections: dict[str, Any], tmp_path: Path) -> None:
-    from search.tasks.study_file import load_study
+    from search.tasks.study_file import read_study_file
 
     config = make_config(**sections)
     file = tmp_path / "again.yaml"
     file.write_text(dump_yaml(config.to_dict()), encoding="utf-8")
 
-    assert load_study(file).config == config
+    assert read_study_file(file).config == config
     assert ForecastStudyConfig.model_validate(config.to_dict()) == config
-    assert dump_yaml(config.to_dict()) == dump_yaml(load_study(file).config.to_dict())
+    assert dump_yaml(config.to_dict()) == dump_yaml(read_study_file(file).config.to_dict())
 
 
 def test_the_full_study_sets_every_key() -> None:

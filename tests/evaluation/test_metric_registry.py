@@ -26,7 +26,7 @@ from lstmgru.specs import ForecastSpec
 from lstmgru.specs.tasks import TASKS
 from search import run_study
 from search.errors import SearchError, StudyFileError
-from search.tasks.study_file import load_study
+from search.tasks.study_file import read_study_file
 
 
 def log_error(target: Any, forecast: Any) -> Any:
@@ -189,16 +189,16 @@ def test_importing_the_registry_is_cheap() -> None:
 def test_a_study_may_choose_a_registered_metric_and_no_other(tmp_path: Path) -> None:
     path = write_study(tmp_path, TINY.replace("season_length: 7", "season_length: 7\n  metric: log_error"))
     with pytest.raises(StudyFileError, match=r"forecast\.metric must be one of mae, .* but got 'log_error'"):
-        load_study(path)
+        read_study_file(path)
     register()
-    assert load_study(path).config.forecast.metric == "log_error"
+    assert read_study_file(path).config.forecast.metric == "log_error"
 
 
 def test_a_study_is_searched_by_a_registered_metric(tmp_path: Path) -> None:
     register(label="log error", unit="percent")
     path = write_study(tmp_path)
     overrides = ["forecast.metric=log_error", "tracking.enabled=false", "training.max_epochs=1", "search.trials=2"]
-    study = run_study(path, overrides=overrides, folder=tmp_path).study
+    study = run_study(path, overrides=overrides, folder=tmp_path).record
     assert (study.metric, study.direction) == ("log_error", "minimize")
     assert {trial.params["loss"] for trial in study.trials} <= {"huber", "mae"}
     assert study.holdout is not None

@@ -27,7 +27,7 @@ from search.tasks import make_plan
 from search.tasks.baselines import score_baselines
 from search.tasks.data import TaskData
 from search.tasks.plan import Plan
-from search.tasks.study_file import load_study
+from search.tasks.study_file import read_study_file
 from search.tracking.base import NullTracker
 
 NUMBERS = """\
@@ -109,7 +109,7 @@ class _Watch(NullTracker):
 def plan_of(folder: Path, *overrides: str, text: str = NUMBERS) -> Plan:
     """The study, with its table in the folder."""
     path = write_study(folder, text)
-    loaded = load_study(path, overrides=overrides)
+    loaded = read_study_file(path, overrides=overrides)
     return make_plan(loaded.config, study_file=path)
 
 

@@ -18,7 +18,7 @@ from search.config.objectives import SCORE
 from search.study.store import StudyStore
 from search.tasks import make_plan
 from search.tasks.plan import Plan, identity
-from search.tasks.study_file import load_study
+from search.tasks.study_file import read_study_file
 
 START = datetime(2026, 3, 1, 12, 0, 0)
 MAX_EPOCHS = 5
@@ -119,7 +119,7 @@ def _plan(path: Path, objectives: Sequence[str], overrides: Sequence[str]) -> Pl
     settings = list(overrides)
     if len(objectives) > 1:
         settings += [f"search.objectives=[{', '.join(objectives)}]", "search.pruner=none", "search.prefer={score: 1}"]
-    return make_plan(load_study(path, overrides=settings).config, study_file=path)
+    return make_plan(read_study_file(path, overrides=settings).config, study_file=path)
 
 
 def _store(

@@ -14,7 +14,7 @@ from lstmgru.errors import SpecError
 from search.reports.task_pages import candidate
 from search.study.store import StudyStore
 from search.tasks import find_task, make_plan
-from search.tasks.study_file import load_study
+from search.tasks.study_file import read_study_file
 
 PAGES = find_task("forecast").pages
 
@@ -33,7 +33,7 @@ def test_the_forecaster_of_every_trial_is_rebuilt(tmp_path: Path, preset: str) -
     found = [candidate(space, trial.params)[0].architecture for trial in store.study.trials]
 
     assert found == [trial.user_attrs["layers"] for trial in store.study.trials]
-    plan = make_plan(load_study(write_study(tmp_path), overrides=[*overrides, f"data.path={tmp_path}/shop.csv"]).config)
+    plan = make_plan(read_study_file(write_study(tmp_path), overrides=[*overrides, f"data.path={tmp_path}/shop.csv"]).config)
     assert space.to_dict() == plan.space.to_dict()
 
 

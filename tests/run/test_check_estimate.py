@@ -65,6 +65,6 @@ def test_the_outlook_follows_the_study(tmp_path: Path) -> None:
 def test_a_real_run_takes_what_was_expected_within_a_factor_of_three(tmp_path: Path) -> None:
     settings = ("search.pruner=none", "search.portfolio=off", "search.sampler=random", "tracking.enabled=false")
     expected = outlook(load_plan("weather", overrides=[*settings, "search.trials=6"]))
-    trials = run_study("weather", overrides=[*settings, "search.trials=6"], folder=tmp_path).study.complete
+    trials = run_study("weather", overrides=[*settings, "search.trials=6"], folder=tmp_path).record.complete
     took = statistics.mean(trial.train_seconds or 0.0 for trial in trials)
     assert expected.whole_seconds / 3 < took < expected.whole_seconds * 3

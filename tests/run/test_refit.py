@@ -20,10 +20,9 @@ from helpers.studies import search_here, shop_table, shown, write_study
 
 from lstmgru.bundle import ForecastBundle, load_bundle
 from lstmgru.errors import DataError
-from search import refit
-from search.api import load_plan
+from search import load_study, refit
+from search.api import RefitResult, load_plan
 from search.errors import SearchError, StudyMismatch, StudyNotFound
-from search.run.refit import RefitOutcome
 from search.run.refit import refit as refit_plan
 from search.run.runner import run
 from search.study.paths import StudyPaths
@@ -53,7 +52,7 @@ def folder(study: Path, tmp_path: Path) -> Path:
 
 def refitted(
     folder: Path, data: str = "later.csv", promote: Promotion = "if-better", study: str = "tiny.yaml", *overrides: str
-) -> RefitOutcome:
+) -> RefitResult:
     with chdir(folder), without_onnx():
         return refit(study, data=data, promote=promote, overrides=overrides or (ALONE,), folder=folder)
 
@@ -94,7 +93,6 @@ def test_the_same_members_learn_from_all_rows_and_the_old_model_is_kept(folder: 
     assert old.normal_scores is not None
     assert np.array_equal(new.normal_scores, old.normal_scores)
     assert not paths.challenger.exists()
-    assert outcome.record is not None
     assert outcome.record.promoted
     assert outcome.record.change == "40 rows more, from 2022-07-22 on, the 200 before unchanged"
 
@@ -104,10 +102,9 @@ def test_the_old_model_is_scored_on_the_rows_that_came_since(folder: Path) -> No
 
     outcome = refitted(folder)
 
-    assert outcome.record is not None
     assert outcome.champion is not None
     assert outcome.record.champion == pytest.approx(error_of(old, table, OLD), rel=1e-4)
-    scored = outcome.champion.record
+    scored = outcome.champion
     assert scored.scored == f"{NEW - OLD - HORIZON + 1} forecasts of 40 rows from 2022-07-22 to 2022-08-30"
     assert {level.level for level in scored.intervals} == {0.8, 0.95}
     assert {"naive", "seasonal_naive", "linear"} <= {name for name, each in scored.baselines.items() if each.score}
@@ -124,7 +121,6 @@ def test_trained_up_to_the_old_end_the_recipe_is_the_champion(folder: Path) -> N
     """With few new rows, all of them are scored, and the recipe trained before them has learned what the model has."""
     shop_table(OLD + 10).to_csv(folder / "later.csv", index=False)
     outcome = refitted(folder)
-    assert outcome.record is not None
     assert outcome.record.challenger == pytest.approx(outcome.record.against, rel=1e-5)
     assert outcome.record.promoted
     assert "too few cutoffs for a test" in outcome.record.reason
@@ -134,7 +130,6 @@ def test_fewer_new_rows_than_the_horizon_are_learned_but_not_scored(folder: Path
     shop_table(OLD + 2).to_csv(folder / "later.csv", index=False)
     outcome = refitted(folder)
     assert outcome.champion is None
-    assert outcome.record is not None
     assert (outcome.record.champion, outcome.record.against, outcome.record.promoted) == (None, None, True)
     assert "2 rows more, too few to compare it with the champion" in outcome.record.reason
     assert model(StudyPaths(folder, "tiny").bundle).provenance["learned_until"] == "2022-07-23"
@@ -154,7 +149,6 @@ def test_rows_that_mislead_leave_the_champion_in_place(folder: Path) -> None:
 
     outcome = refitted(folder)
 
-    assert outcome.record is not None
     assert not outcome.record.promoted
     assert outcome.record.reason.endswith("too few cutoffs for a test, but much worse.")
     assert (paths.bundle / "weights.safetensors").read_bytes() == before
@@ -166,7 +160,6 @@ def test_rows_that_mislead_leave_the_champion_in_place(folder: Path) -> None:
 def test_the_rule_may_be_overruled(folder: Path, promote: Promotion, promoted: bool) -> None:
     (misleading_table() if promoted else shop_table(NEW)).to_csv(folder / "later.csv", index=False)
     outcome = refitted(folder, promote=promote)
-    assert outcome.record is not None
     assert outcome.record.promoted == promoted
     assert f"(--promote {promote})" in outcome.record.reason
     assert StudyPaths(folder, "tiny").challenger.exists() != promoted
@@ -177,7 +170,6 @@ def test_a_champion_that_no_longer_beats_the_baselines_is_said_to_be_so(folder: 
     table.loc[OLD:, "sales"] = 300 + 0.01 * np.arange(NEW - OLD)  # the last value is best
     table.to_csv(folder / "later.csv", index=False)
     outcome = refitted(folder)
-    assert outcome.record is not None
     assert outcome.record.beaten
     assert "no longer beats the baselines" in outcome.record.warning
     assert "champion" in outcome.record.champion_verdict
@@ -187,10 +179,9 @@ def test_a_second_refit_begins_where_the_first_ended(folder: Path) -> None:
     refitted(folder)
     shop_table(NEW + 20).to_csv(folder / "later.csv", index=False)
     outcome = refitted(folder)
-    assert outcome.record is not None
     assert outcome.record.change == "20 rows more, from 2022-08-31 on, the 240 before unchanged"
     assert outcome.champion is not None
-    assert "of 20 rows from 2022-08-31" in outcome.champion.record.scored
+    assert "of 20 rows from 2022-08-31" in outcome.champion.scored
     assert len(shown(folder)["refits"]) == 2
 
 
@@ -199,7 +190,6 @@ def test_changed_rows_are_said_to_be_changed(folder: Path) -> None:
     table.loc[5, "sales"] += 1
     table.to_csv(folder / "later.csv", index=False)
     outcome = refitted(folder)
-    assert outcome.record is not None
     assert outcome.record.change == (
         "40 rows more, from 2022-07-22 on, 1 of the 200 before have changed, the first 2022-01-08"
     )
@@ -216,7 +206,6 @@ def test_the_members_of_a_blend_keep_their_weights(tmp_path: Path) -> None:
 
     outcome = refitted(tmp_path, "later.csv", "if-better", "tiny.yaml", "search.trials=3")
 
-    assert outcome.record is not None
     after = model(paths.bundle)
     assert [(each.kind, each.trial, each.weight) for each in after.members] == old
     assert before.calibration is not None
@@ -267,7 +256,6 @@ def test_a_refit_of_such_a_study_does_not_need_them(folder: Path) -> None:
     assert store is not None
     store.set(ROWS, None)
     outcome = refitted(folder)
-    assert outcome.record is not None
     assert outcome.record.change == "more rows; whether the ones before have changed is not known"
     assert outcome.record.promoted
 
@@ -359,7 +347,7 @@ def test_a_refit_that_is_interrupted_changes_nothing(folder: Path) -> None:
     paths = StudyPaths(folder, "tiny")
     before = paths.journal.read_bytes()
     with chdir(folder):
-        plan = load_plan("tiny", data="later.csv", as_run_in=folder)
+        plan = load_plan("tiny", data="later.csv", values=load_study("tiny").record.config)
         outcome = refit_plan(plan, folder=folder, rule="always", listener=Impatient())
     assert outcome.record is None
     assert paths.journal.read_bytes() == before
@@ -440,14 +428,13 @@ def test_new_sequences_are_learned_and_the_old_model_is_scored_on_them(tmp_path:
         assert result.returncode == 0, result.stderr
         wave_table(90).to_csv(tmp_path / "more.csv", index=False)
         outcome = refitted(tmp_path, "more.csv", "if-better", "waves.yaml", UNTRACKED)
-        assert outcome.record is not None
         assert outcome.champion is not None
         assert outcome.record.change == "30 sequences more, from w60 on, the 60 before unchanged"
-        assert outcome.champion.record.scored == "30 new sequences"
+        assert outcome.champion.scored == "30 new sequences"
         former = load_bundle(StudyPaths(tmp_path, "waves").former)
         labels = wave_table(90).groupby("wave", sort=False)["kind"].first()[60:]
         right = former.predict(wave_table(90))["label"].to_numpy()[60:] == labels.to_numpy()
-        assert outcome.champion.record.metrics["accuracy"] == pytest.approx(right.mean())
+        assert outcome.champion.metrics["accuracy"] == pytest.approx(right.mean())
         with pytest.raises(DataError, match="no sequences that the model of the study has not learned from"):
             refitted(tmp_path, "more.csv", "if-better", "waves.yaml", UNTRACKED)
         other = wave_table(120).replace({"kind": {"flat": "calm"}})

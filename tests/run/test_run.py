@@ -194,9 +194,9 @@ def test_from_python_in_silence(
     assert list(result.leaderboard.columns)[:8] == ["model", "trial", "folds", "holdout", *measures]
     ranked = result.leaderboard[result.leaderboard["model"] != "blend"]
     assert ranked["folds"].is_monotonic_increasing
-    assert len(ranked) == 2 - sum(trial.state != "COMPLETE" for trial in result.study.trials) + 6
+    assert len(ranked) == 2 - sum(trial.state != "COMPLETE" for trial in result.record.trials) + 6
     assert len(result.predict(shop_table())) == 3
-    assert stored(tmp_path).get("elapsed") >= sum(trial.seconds or 0.0 for trial in result.study.trials)
+    assert stored(tmp_path).get("elapsed") >= sum(trial.seconds or 0.0 for trial in result.record.trials)
 
 
 class _Stopped(Exception):

@@ -147,16 +147,16 @@ def test_the_same_seed_gives_the_same_study(name: str, tmp_path: Path) -> None:
         (tmp_path / run).mkdir()
         path = write_label_study(tmp_path / run, STUDIES[name])
         result = run_study(path, overrides=UNTRACKED, folder=tmp_path / run)
-        assert result.study.holdout is not None
-        scores = [(trial.value, trial.params, trial.fold_scores) for trial in result.study.trials]
-        found.append((scores, result.study.holdout.metrics, result.study.baselines))
+        assert result.record.holdout is not None
+        scores = [(trial.value, trial.params, trial.fold_scores) for trial in result.record.trials]
+        found.append((scores, result.record.holdout.metrics, result.record.baselines))
     assert found[0] == found[1]
 
 
 def test_texts_are_sorted_better_than_by_chance_and_predicted_from_a_list(tmp_path: Path) -> None:
     with without_onnx():
         result = run_study(write_label_study(tmp_path, NOTES), overrides=UNTRACKED, folder=tmp_path)
-    holdout = result.study.holdout
+    holdout = result.record.holdout
     assert holdout is not None
     assert holdout.metrics["accuracy"] > 0.8
     assert isinstance(result.model, SequenceBundle)
@@ -166,11 +166,11 @@ def test_texts_are_sorted_better_than_by_chance_and_predicted_from_a_list(tmp_pa
 
 def test_numbers_are_told_in_their_own_units(tmp_path: Path) -> None:
     result = run_study(write_label_study(tmp_path, SUMS), overrides=UNTRACKED, folder=tmp_path)
-    assert result.study.direction == "minimize"
-    assert set(result.study.baselines) == {"mean", "nearest_neighbor", "ridge"}
+    assert result.record.direction == "minimize"
+    assert set(result.record.baselines) == {"mean", "nearest_neighbor", "ridge"}
     labels = result.predict(sum_table(5).drop(columns="total"))
     assert labels["label"].dtype.kind == "f"
-    holdout = result.study.holdout
+    holdout = result.record.holdout
     assert holdout is not None
     assert holdout.verdict.startswith(
         "No network improves the baselines on the folds, so the baseline ridge is exported"

@@ -22,7 +22,7 @@ from lstmgru.specs.layers import parse_branches
 from search import run_study
 from search.config.space_values import Choices
 from search.errors import SearchError, StudyFileError
-from search.tasks.study_file import load_study
+from search.tasks.study_file import read_study_file
 
 
 class Elman(nn.Module):
@@ -107,12 +107,12 @@ def test_an_elman_network_is_torchs() -> None:
 def test_a_study_may_search_a_registered_cell_and_no_other(tmp_path: Path) -> None:
     path = write_study(tmp_path, TINY.replace("preset: small", "preset: small\n  cell: [lstm, elman]"))
     with pytest.raises(StudyFileError, match=r"space\.cell\[1\] must be one of lstm, gru, .*but got 'elman'"):
-        load_study(path)
+        read_study_file(path)
     register_cell("elman", Elman)
-    assert load_study(path).config.space.cell == Choices(("lstm", "elman"))
+    assert read_study_file(path).config.space.cell == Choices(("lstm", "elman"))
     path.write_text(path.read_text().replace("elman", "ellman"))
     with pytest.raises(StudyFileError, match=r"of lstm, gru, .*, elman but got 'ellman'; did you mean 'elman'"):
-        load_study(path)
+        read_study_file(path)
 
 
 def test_a_class_that_workers_cannot_import_is_refused(tmp_path: Path) -> None:
@@ -157,8 +157,8 @@ if __name__ == "__main__":
     register_metric("log_error", log_error, tasks=["forecast"], losses=["mae"])
     overrides = ["space.cell=[elman, gru]", "forecast.metric=log_error", "tracking.enabled=false"]
     result = run_study("tiny.yaml", trials=4, jobs=2, overrides=overrides)
-    print(sorted({trial.state for trial in result.study.trials}))
-    print(torch.isfinite(torch.tensor(result.study.holdout.score)).item())
+    print(sorted({trial.state for trial in result.record.trials}))
+    print(torch.isfinite(torch.tensor(result.record.holdout.score)).item())
 """
 
 

@@ -19,7 +19,7 @@ from search.reports.holdout.forecasts import latest_chart
 from search.tasks import make_plan, task_of
 from search.tasks.final_job import FinalJob, HoldoutScores
 from search.tasks.final_steps import finalize
-from search.tasks.study_file import load_study
+from search.tasks.study_file import read_study_file
 
 Array = np.ndarray
 
@@ -128,7 +128,7 @@ def shops(folder: Path, metric: str) -> Any:
         rows[name][missing] = np.nan
     table = pd.concat([pd.DataFrame({"shop": name, "day": days, "sales": values}) for name, values in rows.items()])
     path = write_study(folder, SHOPS, table)
-    return make_plan(load_study(path, overrides=(f"forecast.metric={metric}",)).config, study_file=path)
+    return make_plan(read_study_file(path, overrides=(f"forecast.metric={metric}",)).config, study_file=path)
 
 
 def forecast_job(plan: Any, folder: Path, **more: Any) -> FinalJob[Any, Any, Any]:

@@ -24,7 +24,7 @@ from search.study.paths import StudyPaths
 from search.tasks import make_plan
 from search.tasks.forecasting.leaks import leaks
 from search.tasks.sequences.leaks import leaks as sequence_leaks
-from search.tasks.study_file import load_study
+from search.tasks.study_file import read_study_file
 
 ROWS, HORIZON = 600, 7
 Values = Any
@@ -247,7 +247,7 @@ def test_check_and_the_report_name_a_leak(tmp_path: Path) -> None:
     said = "future covariate 'copy' may give away target 'sales': its value at the same time explains 99.9 % of what"
 
     checked = search_here(tmp_path, "check", "tiny.yaml")
-    study = load_study(tmp_path / "tiny.yaml")
+    study = read_study_file(tmp_path / "tiny.yaml")
     paths = StudyPaths(tmp_path, "tiny")
     paths.studies.mkdir()
     open_study(make_plan(study.config, study_file=tmp_path / "tiny.yaml"), paths, SilentListener())

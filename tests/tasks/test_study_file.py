@@ -19,7 +19,7 @@ from search.config.validation import config_fields
 from search.errors import Problem, StudyFileError, StudyNotFound
 from search.tasks import TASKS
 from search.tasks.forecasting.config import ForecastStudyConfig
-from search.tasks.study_file import find_study, known_studies, load_study, schema, study_name
+from search.tasks.study_file import find_study, known_studies, read_study_file, schema, study_name
 
 GOOD = """\
 data:
@@ -50,7 +50,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 def problems_of(path: Path, **options: Any) -> list[str]:
     """The lines of the error about a study, without its head."""
     with pytest.raises(StudyFileError) as caught:
-        load_study(path, **options)
+        read_study_file(path, **options)
     head, *lines = str(caught.value).split("\n  ")
     assert head == f"{path}: {len(lines)} problem{'s' if len(lines) > 1 else ''}"
     assert "pydantic" not in str(caught.value)
@@ -255,7 +255,7 @@ def test_no_odd_value_of_any_key_gives_more_than_sentences_about_keys(write: Wri
         refused = 0
         for value in ODD_VALUES:
             try:
-                load_study(path, overrides=[f"{key}={value}"])
+                read_study_file(path, overrides=[f"{key}={value}"])
             except StudyFileError as error:
                 refused += 1
                 for problem in error.problems:
@@ -385,7 +385,7 @@ def test_yaml_is_read_as_version_1_2(write: Write) -> None:
         + "search: {seed: 010, timeout: 1e2}\nspace: {learning_rate: [1e-3, 1E-2, .5], weight_decay: 1e-4}\n"
     )
 
-    config = load_study(path).config
+    config = read_study_file(path).config
 
     assert config.data.time == ("no",)
     assert config.data.targets == ("on", "2012-01-01", "1:30")
@@ -395,8 +395,8 @@ def test_yaml_is_read_as_version_1_2(write: Write) -> None:
 
 
 def test_a_study_is_named_after_its_file_unless_it_names_itself(write: Write) -> None:
-    assert load_study(write(GOOD)).config.name == "shop"
-    assert load_study(write("name: other\n" + GOOD)).config.name == "other"
+    assert read_study_file(write(GOOD)).config.name == "shop"
+    assert read_study_file(write("name: other\n" + GOOD)).config.name == "other"
 
 
 def test_an_error_of_a_file_survives_a_pipe_between_processes() -> None:
@@ -433,14 +433,14 @@ def test_an_override_replaces_one_key(
 ) -> None:
     path = write(GOOD)
 
-    assert read(load_study(path, overrides=[override]).config) == expected
-    assert read(load_study(path).config) != expected or expected in (None, "auto")
+    assert read(read_study_file(path, overrides=[override]).config) == expected
+    assert read(read_study_file(path).config) != expected or expected in (None, "auto")
 
 
 def test_the_last_override_of_a_key_counts_and_one_reaches_into_a_range(write: Write) -> None:
     path = write(GOOD + "space: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}\n")
 
-    config = load_study(path, overrides=["search.trials=3", "space.learning_rate.low=1e-3", "search.trials=4"]).config
+    config = read_study_file(path, overrides=["search.trials=3", "space.learning_rate.low=1e-3", "search.trials=4"]).config
 
     assert config.search.trials == 4
     assert config.space.learning_rate == PositiveRange(low=1e-3, high=1e-2, log=True)
@@ -474,13 +474,13 @@ def test_a_wrong_override_is_told_apart_from_the_file(override: str, expected: s
 
 def test_a_wrong_option_is_named_as_it_was_typed(write: Write) -> None:
     with pytest.raises(StudyFileError, match=r"\n  --trials 0: search.trials must be a whole number from 1, or auto"):
-        load_study(write(GOOD), options={"trials": "0", "jobs": None})
+        read_study_file(write(GOOD), options={"trials": "0", "jobs": None})
 
 
 def test_an_override_of_one_section_does_not_reach_another_that_shares_its_anchor(write: Write) -> None:
     path = write(GOOD + "space:\n  hidden_size: &range {low: 8, high: 32}\n  batch_size: *range\n")
 
-    space = load_study(path, overrides=["space.hidden_size.high=64"]).config.space
+    space = read_study_file(path, overrides=["space.hidden_size.high=64"]).config.space
 
     assert space.hidden_size is not None
     assert space.batch_size is not None
@@ -491,7 +491,7 @@ def test_an_override_of_one_section_does_not_reach_another_that_shares_its_ancho
 def test_another_table_takes_the_place_of_the_studys(source: str, write: Write) -> None:
     path = write(GOOD.replace("path: shop.csv", source))
 
-    data = load_study(path, data_path="other.parquet").config.data
+    data = read_study_file(path, data_path="other.parquet").config.data
 
     assert (data.path, data.dataset) == ("other.parquet", None)
 
@@ -499,7 +499,7 @@ def test_another_table_takes_the_place_of_the_studys(source: str, write: Write) 
 def test_another_table_completes_a_study_that_names_none(write: Write) -> None:
     path = write("forecast: {horizon: 7}\nsplits: {holdout: 30}\n")
 
-    assert load_study(path, overrides=["data.time=t", "data.target=y"], data_path="y.csv").config.data.path == "y.csv"
+    assert read_study_file(path, overrides=["data.time=t", "data.target=y"], data_path="y.csv").config.data.path == "y.csv"
     assert problems_of(path, data_path="y.csv")[0].startswith("data.time is missing")
 
 
@@ -532,7 +532,7 @@ def test_a_study_is_found_by_path_or_by_name_with_the_current_folder_first(write
 def test_a_study_that_is_not_there_is_refused_with_those_that_are(reference: str, message: str, write: Write) -> None:
     write(GOOD)
 
-    for find in (find_study, load_study, lambda name: study_name(name, never)):
+    for find in (find_study, read_study_file, lambda name: study_name(name, never)):
         with pytest.raises(StudyNotFound, match=message):
             find(reference)
 

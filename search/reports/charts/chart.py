@@ -62,7 +62,7 @@ class Chart:
 def chart_html(chart: Chart) -> str:
     """A chart as HTML, every text escaped."""
     drawn = chart.fitted()
-    left = _left(drawn.y)
+    left = tick_room(drawn.y)
     low, high = drawn.y.ends
     # The script needs the vertical range to find the line next to the pointer.
     data = f' data-y="{low:.6g} {high:.6g}"' if any(isinstance(mark, Line) for mark in drawn.marks) else ""
@@ -103,7 +103,16 @@ def dot_strip(values: Sequence[float], axis: Axis, *, width: int = 90, height: i
 
 
 def svg(chart: Chart) -> str:
-    """The SVG of a fitted chart."""
+    """The SVG of a fitted chart, as wide as its place."""
+    said = f"{described(chart)} The data are in the table below the chart."
+    return (
+        f'<svg role="img" width="100%" height="{chart.height}"><title>{html.escape(chart.title)}</title>'
+        f"<desc>{html.escape(said)}</desc>{drawing(chart)}</svg>"
+    )
+
+
+def drawing(chart: Chart) -> str:
+    """The content of the SVG of a fitted chart: grid, ticks, rules, marks and labels."""
     height = chart.height
     parts = [
         _grid(chart),
@@ -115,24 +124,22 @@ def svg(chart: Chart) -> str:
         f'y="{down(chart.y, label.y, height):.1f}" dy=".35em" text-anchor="middle">{html.escape(label.text)}</text>'
         for label in chart.labels
     ]
-    return (
-        f'<svg role="img" width="100%" height="{height}"><title>{html.escape(chart.title)}</title>'
-        f"<desc>{html.escape(_description(chart))}</desc>{''.join(parts)}</svg>"
-    )
+    return "".join(parts)
 
 
-def _description(chart: Chart) -> str:
+def described(chart: Chart) -> str:
+    """What a fitted chart shows, for screen readers."""
     names = list(dict.fromkeys(mark.name for mark in chart.marks if mark.legend))
     axes = [
         f"{where}: {axis.title or 'values'} from {axis.text(axis.ends[0])} to {axis.text(axis.ends[1])}."
         for where, axis in (("Horizontal", chart.x), ("Vertical", chart.y))
         if axis.kind != "words" and not axis.hidden
     ]
-    return " ".join([*axes, f"Shown: {', '.join(names)}."]) + " The data are in the table below the chart."
+    return " ".join([*axes, f"Shown: {', '.join(names)}."])
 
 
-def _left(axis: Axis) -> float:
-    """Room for the ticks of the vertical axis."""
+def tick_room(axis: Axis) -> float:
+    """Room for the ticks of the vertical axis, in pixels."""
     if axis.hidden:
         return _INSET
     labels = [_short(label, axis) for _, label in axis.ticks(6)]
@@ -144,22 +151,27 @@ def _short(label: str, axis: Axis) -> str:
     return label if axis.kind != "words" or len(label) <= most else f"{label[: most - 1]}…"
 
 
-def _legend(chart: Chart) -> str:
+def legend_entries(chart: Chart) -> dict[str, AnyMark]:
+    """The marks of the legend by name; a chart with one name needs none."""
     entries = {mark.name: mark for mark in chart.marks if mark.legend}
-    if len(entries) < 2:
-        return ""
+    return entries if len(entries) > 1 else {}
+
+
+def _legend(chart: Chart) -> str:
     items = "".join(
-        f'<span><svg width="22" height="12" aria-hidden="true">{_swatch(mark)}</svg>{html.escape(_name(name))}</span>'
-        for name, mark in entries.items()
+        f'<span><svg width="22" height="12" aria-hidden="true">{swatch(mark)}</svg>{html.escape(shortened(name))}</span>'
+        for name, mark in legend_entries(chart).items()
     )
-    return f'<div class="legend">{items}</div>'
+    return f'<div class="legend">{items}</div>' if items else ""
 
 
-def _name(name: str) -> str:
+def shortened(name: str) -> str:
+    """A name as a legend shows it."""
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
-def _swatch(mark: AnyMark) -> str:
+def swatch(mark: AnyMark) -> str:
+    """The content of a small SVG of 22 by 12 pixels that shows what a mark looks like."""
     match mark:
         case Line():
             return f'<path class="{line_class(mark)}" d="M1 6H21" stroke-width="{mark.width:g}"/>'
@@ -170,7 +182,7 @@ def _swatch(mark: AnyMark) -> str:
 
 
 def _vertical_title(chart: Chart) -> str:
-    return f'<div class="axis-title">{html.escape(_name(chart.y.title))}</div>' if chart.y.title else ""
+    return f'<div class="axis-title">{html.escape(shortened(chart.y.title))}</div>' if chart.y.title else ""
 
 
 def _horizontal_title(chart: Chart) -> str:
@@ -194,6 +206,6 @@ def _grid(chart: Chart) -> str:
         x = percent(chart.x.at(value))
         less = ' class="less"' if number % 2 and len(ticks) > 5 else ""
         grid = "" if chart.x.kind == "words" else f'<line class="grid" x1="{x}" x2="{x}" y2="{height}"/>'
-        text = f'<text x="{x}" y="{height + 19}" text-anchor="middle">{html.escape(_name(label))}</text>'
+        text = f'<text x="{x}" y="{height + 19}" text-anchor="middle">{html.escape(shortened(label))}</text>'
         parts.append(f"<g{less}>{grid}{text}</g>")
     return f'<g class="axes">{"".join(parts)}<line class="base" x2="100%" y1="{height}" y2="{height}"/></g>'

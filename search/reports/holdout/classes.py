@@ -68,6 +68,20 @@ def classes_html(folder: Path, subject: str) -> str:
     )
 
 
+def read_holdout_classes(folder: Path) -> PredictedClasses:
+    """The predictions of a classifier for the holdout.
+
+    Args:
+        folder: Directory of the tables of the holdout.
+
+    Raises:
+        DataError: A file is not the expected table.
+        FileNotFoundError: The table does not exist.
+    """
+    names = [score.name for score in read_class_scores(folder / CLASSES_TABLE)]
+    return read_predicted_classes(folder / PREDICTIONS_TABLE, names)
+
+
 def _scores(scores: Sequence[ClassScore]) -> str:
     """All classes in their order; if there are many, the worst first, and all but these folded away."""
     numbers = CLASS_HEAD[1:]

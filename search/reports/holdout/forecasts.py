@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lstmgru.errors import DataError
+from lstmgru.errors import DataError, did_you_mean, shorten
 from search.reports.charts.chart import Chart, chart_html
 from search.reports.charts.colors import baseline_color
 from search.reports.charts.marks import Band, Line, Rule
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("series", "target", "cutoff", "time", "actual", "forecast")
 _MOST_CHARTS, _OPEN_CHARTS = 12, 4
+_MOST_NAMES = 20
 _LAST_WINDOWS, _FEWEST_ROWS = 6, 30
 """Forecasts and rows of the chart of the latest forecasts."""
 
@@ -180,14 +181,16 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def latest_chart(folder: Path) -> tuple[str, Chart]:
+def latest_chart(folder: Path, series: str | None = None, target: str | None = None) -> tuple[str, Chart]:
     """The last forecasts of the holdout and that of the steps after the data, of one series and target; and its name.
 
     Args:
         folder: Directory of the tables of the holdout; without the table of the next forecast, the last ones are drawn.
+        series: Name of the series; ``None``: the first one.
+        target: Name of the target; ``None``: the first one.
 
     Raises:
-        DataError: A file is not the expected table.
+        DataError: A file is not the expected table, or has no such series or target.
         FileNotFoundError: A table does not exist.
     """
     import pandas as pd
@@ -195,9 +198,13 @@ def latest_chart(folder: Path) -> tuple[str, Chart]:
     frame = read_forecasts(folder / FORECASTS_TABLE)
     levels = levels_of(frame)
     following = read_forecasts(folder / NEXT_TABLE) if (folder / NEXT_TABLE).exists() else frame.head(0)
+    several = frame["series"].nunique() > 1
+    for column, chosen in (("series", series), ("target", target)):
+        if chosen is not None:
+            frame, following = _chosen(frame, column, chosen), following[following[column] == chosen]
     first = _ranked(frame)[0].rows if following.empty else following
     series, target = first[["series", "target"]].iloc[0]
-    name = f"{target} of {series}" if frame["series"].nunique() > 1 else str(target)
+    name = f"{target} of {series}" if several else str(target)
     frame, following = (part[(part["series"] == series) & (part["target"] == target)] for part in (frame, following))
     horizon = int(frame.groupby("cutoff")["forecast"].count().max())
     shown = frame.sort_values("time").tail(max(_FEWEST_ROWS, _LAST_WINDOWS * horizon))
@@ -206,6 +213,22 @@ def latest_chart(folder: Path) -> tuple[str, Chart]:
     rows = pd.concat([shown, following]).drop_duplicates("time") if len(following) else shown
     now = None if following.empty else seconds_of(following["cutoff"])[0]
     return name, forecast_chart(rows, str(target), levels, now=now)
+
+
+def _chosen(frame: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
+    """The rows of a series or target.
+
+    Raises:
+        DataError: There are none.
+    """
+    rows = frame[frame[column] == name]
+    if rows.empty:
+        known = list(dict.fromkeys(frame[column]))
+        raise DataError(
+            f"the forecasts of the holdout have no {column} {name!r}{did_you_mean(name, known)}; they have: "
+            f"{shorten(known, _MOST_NAMES)}"
+        )
+    return rows
 
 
 def forecast_chart(rows: pd.DataFrame, target: str, levels: list[str], *, now: float | None = None) -> Chart:

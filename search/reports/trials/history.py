@@ -65,6 +65,18 @@ def _label(name: str, metric: str) -> str:
     return metric if name == SCORE else _LABELS.get(name, name.replace("_", " "))
 
 
+def score_of(aims: tuple[Objective, ...]) -> Objective:
+    """The score among the objectives of a study."""
+    return next((aim for aim in aims if aim.name == SCORE), aims[0])
+
+
+def best_baseline(study: StudyRecord) -> tuple[str, float] | None:
+    """Name and score of the best baseline on the folds; ``None`` before the baselines are scored."""
+    scores = {name: baseline.folds for name, baseline in study.baselines.items() if baseline.folds is not None}
+    choose = min if study.direction == "minimize" else max
+    return choose(scores.items(), key=lambda item: item[1], default=None)
+
+
 def complete_trials(study: Study) -> list[FrozenTrial]:
     """The complete trials of a study."""
     from optuna.trial import TrialState

@@ -11,6 +11,7 @@ from search.reports.formatting import counted, metric_label
 from search.reports.page import Cut, details, paragraph, wide
 from search.reports.trials.history import (
     Objective,
+    best_baseline,
     complete_trials,
     curves_chart,
     curves_cut,
@@ -18,6 +19,7 @@ from search.reports.trials.history import (
     history_cut,
     objectives,
     pareto_chart,
+    score_of,
 )
 from search.reports.trials.parameters import (
     METHOD,
@@ -80,15 +82,13 @@ def front_html(study: StudyRecord, optuna_study: Study) -> str:
         f"one): {numbers}."
     )
     ringed = [] if study.best is None else [f"The ring marks trial {study.best.number}, which is exported."]
-    first = _score(aims)
+    first = score_of(aims)
     charts = (chart_html(pareto_chart(study, optuna_study, first, other)) for other in aims if other != first)
     return f'{paragraph(text, *ringed)}<div class="halves">{"".join(charts)}</div>\n'
 
 
 def _history(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...]) -> Iterator[str]:
-    scores = {name: baseline.folds for name, baseline in study.baselines.items() if baseline.folds is not None}
-    choose = min if study.direction == "minimize" else max
-    best = choose(scores.items(), key=lambda item: item[1], default=None)
+    best = best_baseline(study)
     for aim in aims:
         yield "<h3>Optimization history</h3>" if aim.name == SCORE else f"<h3>Optimization history: {aim.label}</h3>"
         baseline = best if aim.name == SCORE else None
@@ -131,7 +131,7 @@ def _together(optuna_study: Study, aims: tuple[Objective, ...], found: Importanc
     names = found.order[:_MOST_TOGETHER]
     if found.n_trials < 2 or not names:
         return
-    score = _score(aims)
+    score = score_of(aims)
     yield "<h3>Parallel coordinates</h3>"
     yield paragraph(
         f"Each line is a complete trial; the darker, the better its {score.label}. Lines at none belong to trials that "
@@ -146,7 +146,7 @@ def _alone(optuna_study: Study, aims: tuple[Objective, ...], found: Importance) 
     names = found.order[:_MOST_ALONE]
     if found.n_trials < 2 or not names:
         return
-    score = _score(aims)
+    score = score_of(aims)
     hidden = history_cut(optuna_study, score)
     yield "<h3>Individual parameters</h3>"
     yield paragraph(
@@ -164,10 +164,6 @@ def _alone(optuna_study: Study, aims: tuple[Objective, ...], found: Importance) 
 def _left_out(hidden: Cut, thing: str) -> list[str]:
     """A sentence on what a chart does not show, if there is any."""
     return [hidden.sentence(thing if hidden.hidden == 1 else f"{thing}s")] if hidden.hidden else []
-
-
-def _score(aims: tuple[Objective, ...]) -> Objective:
-    return next((aim for aim in aims if aim.name == SCORE), aims[0])
 
 
 def _shown(count: int, found: Importance) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import shorten
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lstmgru.specs import ModelSpec
+    from search.reports.charts.chart import Chart
     from search.reports.diagram.boxes import Network
     from search.reports.holdout.prediction_tables import ClassScore
     from search.space.space import SearchSpace, Settings
@@ -84,6 +86,15 @@ class ForecastPages:
 
         name, drawn = latest_chart(folder)
         return f"<div><h2>Latest forecasts of {html.escape(name)}</h2>\n{chart_html(drawn)}</div>\n"
+
+    def outputs_chart(
+        self, study: StudyRecord, folder: Path, *, series: str | None = None, target: str | None = None
+    ) -> Chart:
+        """The last windows of the holdout and the next forecast, of one series and target."""
+        from search.reports.holdout.forecasts import latest_chart
+
+        name, drawn = latest_chart(folder, series, target)
+        return replace(drawn, title=f"Latest forecasts of {name}")
 
     def holdout_section(self, study: StudyRecord, folder: Path) -> str:
         """Forecasts against actual values, and attention weights."""

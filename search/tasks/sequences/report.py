@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstmgru.errors import DataError
 from search.config.space_values import Choices
 from search.reports.formatting import counted, scored
 from search.reports.holdout.prediction_tables import ClassScore, read_class_scores
 from search.reports.task_pages import searched_space
-from search.study.paths import CLASSES_TABLE, report_path
+from search.study.paths import CLASSES_TABLE, PREDICTIONS_TABLE, report_path
 from search.tasks.sequences.diagram import SequenceRoles, describe_predictor
 from search.tasks.sequences.presets import OF_CLASSES, OF_NUMBERS, OF_TEXTS
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from lstmgru.specs import SequenceModelSpec
+    from search.reports.charts.chart import Chart
     from search.reports.diagram.boxes import Network
     from search.space.space import SearchSpace, Settings
     from search.study.records import HoldoutRecord, StudyRecord
@@ -68,6 +70,21 @@ class SequencePages:
     def latest(self, study: StudyRecord, folder: Path) -> str:
         """Nothing: the order of labels has no meaning."""
         return ""
+
+    def outputs_chart(
+        self, study: StudyRecord, folder: Path, *, series: str | None = None, target: str | None = None
+    ) -> Chart:
+        """Predicted against actual values, or the reliability of the probabilities."""
+        if series is not None or target is not None:
+            raise DataError("the predictions have no series and only one target; leave series and target out")
+        if _is_classification(study):
+            from search.reports.holdout.classes import read_holdout_classes, reliability_chart
+
+            return reliability_chart(read_holdout_classes(folder))
+        from search.reports.holdout.prediction_tables import read_predicted_values
+        from search.reports.holdout.values import values_chart
+
+        return values_chart(read_predicted_values(folder / PREDICTIONS_TABLE), _subject(study))
 
     def holdout_section(self, study: StudyRecord, folder: Path) -> str:
         """Predictions against actual labels."""

@@ -4,72 +4,40 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from search.errors import SearchError, StudyFileError, StudyNotFound, TrackingError
+from search.api.results import BacktestResult, ComparisonResult, RefitResult
+from search.api.study_result import StudyResult
+from search.errors import SearchError, StudyFileError, TrackingError
 from search.executors.interruption import deliver_again
 from search.study.paths import StudyPaths
 from search.study.records import StudyRecord, TrackingLinks
 from search.study.refit_records import Promotion
-from search.tasks.study_file import load_study, study_name
+from search.tasks.stored_study import load_store
+from search.tasks.study_file import read_study_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lstmgru.bundle.base import Bundle
-    from search.compare.results import Comparison
-    from search.run.refit import RefitOutcome
-    from search.study.backtest_records import BacktestRecord
-    from search.study.store import StudyStore
     from search.tasks.plan import Plan
 
-
-@dataclass(frozen=True)
-class StudyResult:
-    """A study after a run.
-
-    Attributes:
-        study: The record of the study.
-        interrupted: Whether the run was stopped with Ctrl-C.
-    """
-
-    study: StudyRecord
-    interrupted: bool = False
-
-    @property
-    def leaderboard(self) -> pd.DataFrame:
-        """Trials and baselines, best first; see :func:`search.reports.leaderboard.leaderboard_frame`."""
-        from search.reports.leaderboard import leaderboard_frame
-
-        return leaderboard_frame(self.study)
-
-    @cached_property
-    def model(self) -> Bundle:
-        """The exported model.
-
-        Raises:
-            SearchError: The study has no exported model.
-        """
-        from lstmgru.bundle.load import load_bundle
-
-        if self.study.bundle is None:
-            raise SearchError(f"study '{self.study.study}' has no exported model yet; run it to completion")
-        return load_bundle(Path(self.study.bundle))
-
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Forecast the steps after the end of each series, or label each sequence.
-
-        Args:
-            frame: A table with the input columns of the model; for forecasts, with at least one context of rows per
-                series.
-
-        Raises:
-            DataError: Columns, frequency or length do not match.
-        """
-        return self.model.predict(frame)
+__all__ = [
+    "BacktestResult",
+    "ComparisonResult",
+    "RefitResult",
+    "StudyResult",
+    "backtest",
+    "export_bundle",
+    "load_plan",
+    "load_record",
+    "load_study",
+    "refit",
+    "run_comparison",
+    "run_study",
+    "sync_to_mlflow",
+]
 
 
 def run_study(
@@ -107,11 +75,29 @@ def run_study(
     from search.run.progress import SilentListener
     from search.run.runner import run
 
-    plan = load_plan(study, overrides=overrides, data=data, trials=trials, timeout=timeout, jobs=jobs, seed=seed)
-    outcome = run(plan, folder=Path(folder).absolute(), fresh=fresh, listener=SilentListener())
+    place = Path(folder).absolute()
+    plan = load_plan(
+        study, overrides=overrides, data=data, folder=place, trials=trials, timeout=timeout, jobs=jobs, seed=seed
+    )
+    outcome = run(plan, folder=place, fresh=fresh, listener=SilentListener())
     if outcome.interrupted:
         deliver_again()
-    return StudyResult(outcome.study, outcome.interrupted)
+    return StudyResult(outcome.study, place, interrupted=outcome.interrupted)
+
+
+def load_study(study: str | os.PathLike[str] | None = None, *, folder: str | os.PathLike[str] = ".") -> StudyResult:
+    """Read a study that was run, also while it is running, without running it.
+
+    Args:
+        study: Name of the study, which needs no study file, or path of its file; ``None``: the weather study.
+        folder: Directory in which ``studies/`` is.
+
+    Raises:
+        StudyNotFound: The study has not been run there; the message lists those that have.
+        NotAJournal: The study cannot be read.
+    """
+    place = Path(folder).absolute()
+    return StudyResult(load_record(study, place), place)
 
 
 def run_comparison(
@@ -124,7 +110,7 @@ def run_comparison(
     data: str | os.PathLike[str] | None = None,
     fresh: bool = False,
     folder: str | os.PathLike[str] = ".",
-) -> Comparison:
+) -> ComparisonResult:
     """Start or resume a comparison of families, as ``python -m search compare`` does, without output.
 
     A script must call it under ``if __name__ == "__main__":``, even with one job, because memory is measured in
@@ -150,32 +136,33 @@ def run_comparison(
     from search.run.progress import SilentListener
 
     options = Options.checked(seeds=seeds, trials=trials, timeout=timeout)
-    plan = load_plan(study, overrides=overrides, data=data)
-    outcome = compare(plan, options, folder=Path(folder).absolute(), fresh=fresh, listener=SilentListener())
+    place = Path(folder).absolute()
+    plan = load_plan(study, overrides=overrides, data=data, folder=place)
+    outcome = compare(plan, options, folder=place, fresh=fresh, listener=SilentListener())
     if outcome.comparison is None:
         deliver_again()
         raise SearchError(f"the comparison of study '{plan.name}' was interrupted; the same call resumes it")
-    return outcome.comparison
+    return ComparisonResult.of(outcome.comparison)
 
 
 def backtest(
-    model: str | os.PathLike[str],
+    model: str | os.PathLike[str] | StudyResult,
     data: str | os.PathLike[str] | pd.DataFrame,
     *,
     start: str | None = None,
     output: str | os.PathLike[str] | None = None,
     track: bool | None = None,
     folder: str | os.PathLike[str] = ".",
-) -> BacktestRecord:
+) -> BacktestResult:
     """Score a model on a table that contains the actual values, as ``python -m search backtest`` does, without output.
 
     Args:
-        model: Name of a study, directory of an exported model, or ``models:/NAME@alias``.
+        model: Name of a study or the study itself, directory of an exported model, or ``models:/NAME@alias``.
         data: The table, or its file.
         start: First time to score, a date or a step; ``None``: after what the model learned from.
         output: HTML page to write.
         track: Log an evaluation run in MLflow; ``None``: if the model is that of a study with runs there.
-        folder: Directory in which ``studies/`` and ``mlruns/`` are.
+        folder: Directory in which ``studies/`` and ``mlruns/`` are; that of a study that is given itself is known.
 
     Raises:
         SearchError: The model does not exist.
@@ -185,31 +172,37 @@ def backtest(
     from search.run.backtest import run_backtest
 
     table = Path(data) if isinstance(data, str | os.PathLike) else data
-    place, page = Path(folder).absolute(), None if output is None else Path(output)
-    outcome = run_backtest(str(model), table, folder=place, start=start, output=page, track=track)
+    outcome = run_backtest(
+        model.record if isinstance(model, StudyResult) else str(model),
+        table,
+        folder=model.folder if isinstance(model, StudyResult) else Path(folder).absolute(),
+        start=start,
+        output=None if output is None else Path(output),
+        track=track,
+    )
     if track and outcome.problem:
         raise TrackingError(outcome.problem)
-    return outcome.record
+    return BacktestResult.of(outcome.record)
 
 
 def refit(
-    study: str | os.PathLike[str] | None = None,
+    study: str | os.PathLike[str] | StudyResult | None = None,
     *,
     data: str | os.PathLike[str] | None = None,
     promote: Promotion = "if-better",
     jobs: int | str | None = None,
     overrides: Sequence[str] = (),
     folder: str | os.PathLike[str] = ".",
-) -> RefitOutcome:
+) -> RefitResult:
     """Train the model of a study on a longer table, as ``python -m search refit`` does, without output.
 
     Args:
-        study: Path of a study file, or name of a study; ``None``: the weather study.
+        study: Path of a study file, name of a study, or the study itself; ``None``: the weather study.
         data: The longer table; ``None``: the study's own, which has become longer.
         promote: When the new model becomes champion; ``if-better``: unless its recipe is significantly worse.
         jobs: Number of parallel trainings, or ``"auto"``.
         overrides: Keys of the study to override; the others are as in its last run.
-        folder: Directory in which ``studies/`` and ``mlruns/`` are.
+        folder: Directory in which ``studies/`` and ``mlruns/`` are; that of a study that is given itself is known.
 
     Raises:
         SearchError: The study was not run or has no model, or ``promote`` is unknown.
@@ -220,13 +213,18 @@ def refit(
 
     if promote not in get_args(Promotion):
         raise SearchError(f"promote must be one of {', '.join(get_args(Promotion))} but got {promote!r}")
-    place = Path(folder).absolute()
-    plan = load_plan(study, overrides=overrides, data=data, jobs=jobs, as_run_in=place)
+    found = study if isinstance(study, StudyResult) else load_study(study, folder=folder)
+    place = found.folder
+    reference = found.name if isinstance(study, StudyResult) else study
+    plan = load_plan(
+        reference, overrides=overrides, data=data, jobs=jobs, folder=place, values=found.record.config
+    )
     outcome = run_refit(plan, folder=place, rule=promote, listener=SilentListener())
     if outcome.record is None:
         deliver_again()
         raise SearchError(f"the refit of study '{plan.name}' was interrupted; nothing has changed")
-    return outcome
+    champion = None if outcome.champion is None else BacktestResult.of(outcome.champion.record)
+    return RefitResult(StudyResult(outcome.study, place), outcome.record, champion)
 
 
 def load_plan(
@@ -234,30 +232,33 @@ def load_plan(
     *,
     overrides: Sequence[str] = (),
     data: str | os.PathLike[str] | None = None,
-    as_run_in: Path | None = None,
+    folder: Path | None = None,
+    values: dict[str, Any] | None = None,
     **search: Any,
 ) -> Plan:
     """Load and validate a study and its data.
 
     Args:
-        study: Path of a study file, or name of a study: of one in ``studies/``, or of one that was run in the current
+        study: Path of a study file, or name of a study: of one in ``studies/``, or of one that was run in the working
             folder, with the settings of its last run.
         overrides: ``key=value`` for any key.
         data: Table to read instead of the study's table.
-        as_run_in: Folder of a run whose settings count, and not those of the study file; ``None``: those of the file.
+        folder: The working folder; ``None``: the current one.
+        values: Settings in place of those of the study file: those of the last run.
         search: Keys of the study's ``search`` section; ``None`` leaves a key unchanged.
 
     Raises:
         StudyFileError: The study is invalid.
         DataError: The data are invalid.
     """
-    loaded = load_study(
+    loaded = read_study_file(
         study,
         overrides=overrides,
         options=search,
         data_path=None if data is None else str(data),
-        stored=_stored_config,
-        values=None if as_run_in is None else _load_store(study, as_run_in).get("config"),
+        stored=partial(_stored_config, folder or Path.cwd()),
+        values=values,
+        folder=folder or Path(),
     )
     from search.tasks import make_plan
 
@@ -272,9 +273,9 @@ def load_plan(
     return plan
 
 
-def _stored_config(name: str) -> tuple[Path, dict[str, Any]] | None:
-    """The journal of a study that was run in the current folder, and its configuration."""
-    paths = StudyPaths(Path.cwd(), name)
+def _stored_config(folder: Path, name: str) -> tuple[Path, dict[str, Any]] | None:
+    """The journal of a study that was run in a folder, and its configuration."""
+    paths = StudyPaths(folder, name)
     from search.study.store import StudyStore
 
     store = StudyStore.find(paths)
@@ -287,7 +288,7 @@ def load_record(study: str | os.PathLike[str] | None, folder: Path | None = None
     Raises:
         StudyNotFound: It has not been run in this folder.
     """
-    return _load_store(study, folder or Path.cwd()).record()
+    return load_store(study, folder or Path.cwd()).record()
 
 
 def export_bundle(study: str | os.PathLike[str] | None, to: Path | None, folder: Path | None = None) -> Path:
@@ -330,18 +331,5 @@ def sync_to_mlflow(
     from search.run.sync import sync
 
     folder = folder or Path.cwd()
-    name = _load_store(study, folder).study.study_name
+    name = load_store(study, folder).study.study_name
     return sync(StudyPaths(folder, name), tracking_uri, timeout, on_message)
-
-
-def _load_store(study: str | os.PathLike[str] | None, folder: Path) -> StudyStore:
-    from search.study.store import StudyStore
-
-    name = study_name(study, lambda name: StudyStore.find(StudyPaths(folder, name)) is not None)
-    store = StudyStore.find(StudyPaths(folder, name))
-    if store is None:
-        raise StudyNotFound(
-            f"study '{name}' has not been run in {folder}: there is no studies/{name}.journal; "
-            f"run it with: python -m search run {name if study is None else study}"
-        )
-    return store

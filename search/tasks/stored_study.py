@@ -1,0 +1,76 @@
+"""From the path or the name of a study file to the study that was run with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lstmgru.errors import did_you_mean
+from search.errors import StudyNotFound
+from search.study.paths import StudyPaths, studies_in
+from search.tasks.study_file import DEFAULT_STUDY, Reference, is_name, known_studies, study_name
+
+if TYPE_CHECKING:
+    from search.study.store import StudyStore
+
+
+def load_store(reference: Reference, folder: Path) -> StudyStore:
+    """The study in its storage, also while it is running.
+
+    Args:
+        reference: Path of a study file, name of one in ``studies/`` of the working folder or the current one, or name
+            under which the study was run, which needs no file; ``None``: the weather study.
+        folder: The working folder.
+
+    Raises:
+        StudyNotFound: It has not been run in this folder; the message lists those that have.
+        StudyFileError: The file is no YAML, or its name is none that a study can have.
+        NotAJournal: The study cannot be read.
+    """
+    given = str(DEFAULT_STUDY if reference is None else reference)
+    try:
+        name = study_name(reference, lambda name: _find(name, folder) is not None, folder)
+    except StudyNotFound as error:
+        raise (_unknown(given, folder) if is_name(given) else error) from None
+    if is_name(given) and given != name and _find(name, folder) is None and (store := _find(given, folder)) is not None:
+        return store  # its file has another name
+    return store_of(name, folder, given)
+
+
+def store_of(name: str, folder: Path, given: str = "") -> StudyStore:
+    """The study that was run under a name.
+
+    Args:
+        name: Of the study.
+        folder: The working folder.
+        given: What the user named, if it is anything else.
+
+    Raises:
+        StudyNotFound: It has not been run in this folder; the message lists those that have.
+        NotAJournal: The study cannot be read.
+    """
+    store = _find(name, folder)
+    if store is None:
+        raise StudyNotFound(
+            f"study '{name}' has not been run in {folder}: there is no studies/{name}.journal; run it with: "
+            f"python -m search run {given or name}{_those_run(folder, '; studies that were run there: ')}"
+        )
+    return store
+
+
+def _find(name: str, folder: Path) -> StudyStore | None:
+    from search.study.store import StudyStore
+
+    return StudyStore.find(StudyPaths(folder, name))
+
+
+def _unknown(name: str, folder: Path) -> StudyNotFound:
+    hint = did_you_mean(name, [*studies_in(folder), *known_studies(folder)])
+    return StudyNotFound(
+        f"there is no study '{name}'{hint}; studies that were run in {folder}: {_those_run(folder) or 'none'}"
+    )
+
+
+def _those_run(folder: Path, before: str = "") -> str:
+    names = studies_in(folder)
+    return before + ", ".join(names) if names else ""
