@@ -47,9 +47,9 @@ def test_it_uses_every_function_but_compare() -> None:
 
     functions = {name for name in search.__all__ if name[0].islower()} - {"run_comparison"}
     assert {name for name in functions if f"{name}(" not in code} == set()
-    assert {".plot(", ".predict(", ".trials", ".leaderboard", ".weights", ".verdict"} <= {
-        name for name in re.findall(r"\.\w+\(?", code)
-    }
+    assert {".plot(", ".predict(", ".trials", ".leaderboard", ".weights", ".verdict"} <= set(
+        re.findall(r"\.\w+\(?", code)
+    )
 
 
 @pytest.mark.slow

@@ -216,9 +216,7 @@ def refit(
     found = study if isinstance(study, StudyResult) else load_study(study, folder=folder)
     place = found.folder
     reference = found.name if isinstance(study, StudyResult) else study
-    plan = load_plan(
-        reference, overrides=overrides, data=data, jobs=jobs, folder=place, values=found.record.config
-    )
+    plan = load_plan(reference, overrides=overrides, data=data, jobs=jobs, folder=place, values=found.record.config)
     outcome = run_refit(plan, folder=place, rule=promote, listener=SilentListener())
     if outcome.record is None:
         deliver_again()

@@ -60,7 +60,12 @@ def trials_frame(study: StudyRecord) -> pd.DataFrame:
         }
         for trial, values in zip(study.trials, study.to_json()["trials"], strict=True)
     ]
-    columns = [*_FIRST, *(f"{_FOLD}{number + 1}" for number in folds), *_THEN, *(f"{_PARAMETER}{name}" for name in names)]
+    columns = [
+        *_FIRST,
+        *(f"{_FOLD}{number + 1}" for number in folds),
+        *_THEN,
+        *(f"{_PARAMETER}{name}" for name in names),
+    ]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.astype(_TYPES | {f"{_PARAMETER}{name}": kind for name, kind in _nullable(study).items()})
 

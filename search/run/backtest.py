@@ -80,7 +80,8 @@ def _study(reference: str, folder: Path) -> StudyRecord:
         return load_store(reference, folder).record()
     except (StudyNotFound, StudyFileError) as error:
         raise SearchError(
-            f"{reference} is neither a study that was run, nor the directory of a model, nor models:/NAME@alias: {error}"
+            f"{reference} is neither a study that was run, nor the directory of a model, nor models:/NAME@alias: "
+            f"{error}"
         ) from error
 
 

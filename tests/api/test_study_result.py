@@ -49,7 +49,7 @@ def test_a_study_is_read_without_its_file(folder: Path) -> None:
     assert study.best is not None
     assert study.best.layers is not None
     assert study.best.layers.startswith("gru(")
-    assert set(study.best.params) == {"hidden_size", "dropout", "learning_rate"}
+    assert set(study.best.params) == {"hidden_size_1", "dropout", "learning_rate"}
     assert study.holdout is not None
     assert study.verdict == study.holdout.verdict
     assert study.beats_baselines == study.holdout.beats_baselines
@@ -93,7 +93,7 @@ def test_a_study_that_was_not_run_is_one_line_that_lists_those_that_were(folder:
 
 
 def test_in_an_empty_folder_none_are_listed(tmp_path: Path) -> None:
-    with pytest.raises(StudyNotFound, match="there is no study 'sales'; studies that were run in .*: none$"):
+    with pytest.raises(StudyNotFound, match=r"there is no study 'sales'; studies that were run in .*: none$"):
         load_study("sales", folder=tmp_path)
 
 
@@ -153,7 +153,9 @@ def test_trials_are_a_frame_with_types_that_gaps_do_not_change() -> None:
     ]  # fmt: skip
     assert frame["state"].tolist() == ["COMPLETE", "RUNNING"]
     assert frame.loc[0, ["fold_1", "fold_2", "params_learning_rate"]].tolist()[:2] == [3.0, 3.2]
-    types = {name: str(frame[name].dtype) for name in ("params_n_layers", "params_hidden_size_2", "params_bidirectional")}
+    types = {
+        name: str(frame[name].dtype) for name in ("params_n_layers", "params_hidden_size_2", "params_bidirectional")
+    }
     assert types == {"params_n_layers": "Int64", "params_hidden_size_2": "Int64", "params_bidirectional": "boolean"}
     assert frame["value"].isna().tolist() == [False, True]
     assert pd.api.types.is_datetime64_dtype(frame["started"])

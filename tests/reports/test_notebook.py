@@ -140,11 +140,11 @@ def test_a_backtest_shows_scores_change_and_parts() -> None:
         "Use this model The model beats the best baseline (naive).",
         "11.1% higher than on the holdout.",
         "Note: 3 rows were left out.",
-        "model 2.5 2.25 +11.1%",
-        "baseline: naive 3",
+        "model 2.500 2.250 +11.1%",
+        "baseline: naive 3.000",
         "Not scored: ets: too few rows.",
         "80 % 75.0 %",
-        "By series series MAE a <b> 2.5",
+        "By series series MAE a <b> 2.500",
     ):
         assert expected in said, expected
 

@@ -33,7 +33,9 @@ def test_the_forecaster_of_every_trial_is_rebuilt(tmp_path: Path, preset: str) -
     found = [candidate(space, trial.params)[0].architecture for trial in store.study.trials]
 
     assert found == [trial.user_attrs["layers"] for trial in store.study.trials]
-    plan = make_plan(read_study_file(write_study(tmp_path), overrides=[*overrides, f"data.path={tmp_path}/shop.csv"]).config)
+    plan = make_plan(
+        read_study_file(write_study(tmp_path), overrides=[*overrides, f"data.path={tmp_path}/shop.csv"]).config
+    )
     assert space.to_dict() == plan.space.to_dict()
 
 

@@ -117,7 +117,9 @@ def test_a_registered_model_that_is_not_there_is_an_error_that_lists_those_that_
 
 def test_what_is_no_model_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    with pytest.raises(SearchError, match="shops is neither a study that was run, nor the directory of a model, nor models:"):
+    with pytest.raises(
+        SearchError, match="shops is neither a study that was run, nor the directory of a model, nor models:"
+    ):
         backtest("shops", "later.csv")
     (folder / "empty").mkdir()
     for arguments in (("empty", "--data", "later.csv"), ("model", "--data", "none.csv"), ("weather", "--data", "x")):

@@ -440,7 +440,9 @@ def test_an_override_replaces_one_key(
 def test_the_last_override_of_a_key_counts_and_one_reaches_into_a_range(write: Write) -> None:
     path = write(GOOD + "space: {learning_rate: {low: 1e-4, high: 1e-2, log: true}}\n")
 
-    config = read_study_file(path, overrides=["search.trials=3", "space.learning_rate.low=1e-3", "search.trials=4"]).config
+    config = read_study_file(
+        path, overrides=["search.trials=3", "space.learning_rate.low=1e-3", "search.trials=4"]
+    ).config
 
     assert config.search.trials == 4
     assert config.space.learning_rate == PositiveRange(low=1e-3, high=1e-2, log=True)
@@ -499,7 +501,9 @@ def test_another_table_takes_the_place_of_the_studys(source: str, write: Write) 
 def test_another_table_completes_a_study_that_names_none(write: Write) -> None:
     path = write("forecast: {horizon: 7}\nsplits: {holdout: 30}\n")
 
-    assert read_study_file(path, overrides=["data.time=t", "data.target=y"], data_path="y.csv").config.data.path == "y.csv"
+    assert (
+        read_study_file(path, overrides=["data.time=t", "data.target=y"], data_path="y.csv").config.data.path == "y.csv"
+    )
     assert problems_of(path, data_path="y.csv")[0].startswith("data.time is missing")
 
 

@@ -158,9 +158,10 @@ def legend_entries(chart: Chart) -> dict[str, AnyMark]:
 
 
 def _legend(chart: Chart) -> str:
+    entries = {html.escape(shortened(name)): swatch(mark) for name, mark in legend_entries(chart).items()}
     items = "".join(
-        f'<span><svg width="22" height="12" aria-hidden="true">{swatch(mark)}</svg>{html.escape(shortened(name))}</span>'
-        for name, mark in legend_entries(chart).items()
+        f'<span><svg width="22" height="12" aria-hidden="true">{drawn}</svg>{name}</span>'
+        for name, drawn in entries.items()
     )
     return f'<div class="legend">{items}</div>' if items else ""
 

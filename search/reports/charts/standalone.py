@@ -1,7 +1,7 @@
 """A chart as an SVG file of its own, with title, legend and axis titles, for notebooks and documents.
 
-Looks are attributes of the elements instead of a style sheet, so that the file is drawn alike by browsers, notebooks and
-vector graphics editors, and a page that contains it is not changed. It has the light colors and a white background.
+Looks are attributes of the elements instead of a style sheet, so that browsers, notebooks and vector graphics editors
+draw the file alike, and a page that contains it is not changed. It has the light colors and a white background.
 """
 
 from __future__ import annotations
