@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from search.tasks.plan import Plan
+
+# Optuna imports tqdm, which says so in every notebook without ipywidgets; none of its progress bars is shown.
+warnings.filterwarnings("ignore", message="IProgress not found")
 
 __all__ = [
     "BacktestResult",
