@@ -14,6 +14,8 @@ PAGES = ("*.md", "docs/**/*.md", "studies/*.md", "benchmarks/*.md")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]+`")
 CHINESE = "README.zh.md"
+SHOWN = (".svg", ".png", ".ipynb")
+"""Endings of files that a browser shows as they are, or saves for another program."""
 
 
 def repository_pages() -> list[Path]:
@@ -27,7 +29,7 @@ def address(path: Path) -> str:
     if path.suffix == ".md":
         folder = within.parent if path.name == "README.md" else within.with_suffix("")
         return (folder / "index.html").as_posix()
-    return within.as_posix() + ("" if path.suffix in (".svg", ".png") else ".txt")  # a browser shows any text
+    return within.as_posix() + ("" if path.suffix in SHOWN else ".txt")  # a browser shows any text
 
 
 def linked_files(page: Path) -> Iterator[Path]:

@@ -30,7 +30,7 @@ _LETTER = 6.6
 def drawing(chart: Chart) -> str:
     """A chart as an SVG of its own, with its legend and in the colors of the reader's scheme."""
     drawn = chart.fitted()
-    left = charts._left(drawn.y)
+    left = charts.tick_room(drawn.y)
     height = TOP + drawn.height + BOTTOM
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
@@ -55,7 +55,7 @@ def _style() -> Iterator[str]:
 def _legend(chart: Chart, left: float) -> Iterator[str]:
     x = left
     for name, mark in {mark.name: mark for mark in chart.marks if mark.legend}.items():
-        yield f'<svg x="{x:.0f}" y="6" width="22" height="12">{charts._swatch(mark)}</svg>'
+        yield f'<svg x="{x:.0f}" y="6" width="22" height="12">{charts.swatch(mark)}</svg>'
         yield f'<text x="{x + 27:.0f}" y="16">{html.escape(name)}</text>'
         x += 27 + _LETTER * len(name) + 16
 

@@ -13,7 +13,7 @@ from search.reports.charts.chart import Chart
 from search.reports.charts.standalone import standalone_svg
 from search.reports.first_screen import standing_chart
 from search.reports.formatting import metric_label
-from search.reports.search.history import (
+from search.reports.trials.history import (
     Objective,
     best_baseline,
     complete_trials,
@@ -23,7 +23,7 @@ from search.reports.search.history import (
     pareto_chart,
     score_of,
 )
-from search.reports.search.parameters import importance, importance_chart
+from search.reports.trials.parameters import importance, importance_chart
 from search.study.paths import report_path
 
 if TYPE_CHECKING:

@@ -283,7 +283,7 @@ COMMANDS = [
     (("chek", "tiny.yaml"), ("No such command 'chek'", "Did you mean 'check'")),
     (("show", "tiny.yaml"), ("study 'tiny' has not been run in", "studies/tiny.journal", "python -m search run")),
     (("show", "tiny.yaml", "--json"), ("study 'tiny' has not been run in", "python -m search run tiny")),
-    (("show", "tiny"), ("there is no study 'tiny'", "known studies: ")),
+    (("show", "tiny"), ("there is no study 'tiny'", "studies that were run in ", ": none")),
     (("export", "tiny.yaml"), ("study 'tiny' has not been run in", "python -m search run tiny")),
     (("export", "tiny.yaml", "--to", "models"), ("study 'tiny' has not been run in",)),
     (("sync", "tiny.yaml"), ("study 'tiny' has not been run in", "python -m search run tiny")),
