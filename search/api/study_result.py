@@ -10,10 +10,12 @@ from search.tasks.stored_study import store_of
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     import pandas as pd
 
     from lstmgru.bundle.base import Bundle
+    from lstmgru.runtime.predictor import Predictor
     from search.reports.plots import Plot
     from search.reports.task_pages import TaskPages
     from search.study.blend_records import BlendRecord, Candidate
@@ -44,6 +46,7 @@ class StudyResult:
         self.folder = folder
         self.interrupted = interrupted
         self._model: Bundle | None = None
+        self._predictor: Predictor | None = None
 
     @property
     def name(self) -> str:
@@ -159,23 +162,37 @@ class StudyResult:
         if self._model is None:
             from lstmgru.bundle.load import load_bundle
 
-            if self.bundle is None or not self.bundle.is_dir():
-                raise SearchError(f"study '{self.name}' has no exported model; run it to completion first")
-            self._model = load_bundle(self.bundle)
+            self._model = load_bundle(self._exported())
         return self._model
 
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Forecast the steps after the end of each series, or label each sequence.
+    def predict(
+        self, frame: pd.DataFrame, *, levels: Sequence[float] | None = None, horizon: int | None = None
+    ) -> pd.DataFrame:
+        """Forecast the steps after the end of each series, or label each sequence, as the command ``predict`` does.
+
+        ONNX Runtime computes the model if its export proved that it gives the same results to 1e-5, else PyTorch.
 
         Args:
             frame: A table with the input columns of the model; for forecasts, with at least one context of rows per
                 series.
+            levels: Levels of the prediction intervals of forecasts; ``None``: those of the model.
+            horizon: Number of steps to forecast; ``None``: all that the model was trained for.
 
         Raises:
             SearchError: The study has no exported model.
-            DataError: Columns, frequency or length do not match.
+            BundleError: The model is damaged.
+            DataError: Columns, frequency, length, levels or horizon do not match.
         """
-        return self.model.predict(frame)
+        if self._predictor is None:
+            from lstmgru.bundle.engines import open_model
+
+            self._predictor = open_model(self._exported())
+        return self._predictor.predict(frame, levels=levels, horizon=horizon)
+
+    def _exported(self) -> Path:
+        if self.bundle is None or not self.bundle.is_dir():
+            raise SearchError(f"study '{self.name}' has no exported model; run it to completion first")
+        return self.bundle
 
     @property
     def plots(self) -> list[str]:
@@ -224,7 +241,8 @@ class StudyResult:
         Raises:
             StudyNotFound: It is no longer there.
         """
-        self.record, self._model = self._store().record(), None
+        self.record = self._store().record()
+        self._model = self._predictor = None
         return self
 
     def to_json(self) -> dict[str, Any]:
