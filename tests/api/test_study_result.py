@@ -190,7 +190,10 @@ def test_the_holdout_has_intervals_best_first(folder: Path) -> None:
 def test_the_model_is_that_of_the_folder_and_is_read_again_after_a_refit(folder: Path) -> None:
     study = load_study("tiny", folder=folder)
     assert study.bundle is not None
-    pd.testing.assert_frame_equal(study.predict(shop_table()), load_bundle(study.bundle).predict(shop_table()))
+    before = study.predict(shop_table())
+    pd.testing.assert_frame_equal(before, load_bundle(study.bundle).predict(shop_table()))
+    assert study.model.provenance["learned_until"] == "2022-07-21"
+    assert {"lower_50", "upper_50"} <= set(study.predict(shop_table(), levels=[0.5], horizon=2).columns)
     shop_table(240).to_csv(folder / "later.csv", index=False)
 
     scored = backtest(study, shop_table(240))
@@ -202,7 +205,8 @@ def test_the_model_is_that_of_the_folder_and_is_read_again_after_a_refit(folder:
     assert outcome.champion is not None
     assert outcome.champion.score == pytest.approx(scored.score)
     assert outcome.promoted
-    assert study.model.provenance["learned_until"] == "2022-07-21"
+    pd.testing.assert_frame_equal(study.predict(shop_table()), before)
     assert study.refresh().model.provenance["learned_until"] == "2022-08-30"
+    assert not study.predict(shop_table()).equals(before)
     assert study.refits == outcome.study.refits
     assert len(study.refits) == 1
