@@ -24,7 +24,7 @@ from markdown_it import MarkdownIt
 ROOT = Path(__file__).parent.parent
 MADE = {"docs/api.md"}
 """Pages that are longer on the site."""
-COUNTED = ("h1", "h2", "h3", "h4", "li", "tr", "pre", "blockquote", "img", "code", "strong", "em")
+COUNTED = ("h1", "h2", "h3", "h4", "ol", "ul", "li", "tr", "pre", "blockquote", "img", "code", "strong", "em")
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 pytestmark = [
