@@ -70,5 +70,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:
-    """Name the language of the Chinese page."""
+    """Name the language of the Chinese page, and for screen readers the search of the theme."""
+    dialog = 'data-md-component="search" role="dialog"'
+    output = output.replace(dialog, f'{dialog} aria-label="Search"', 1)
     return output.replace('<html lang="en"', '<html lang="zh"', 1) if page.file.src_uri == CHINESE else output
