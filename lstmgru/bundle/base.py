@@ -110,6 +110,8 @@ class Bundle(Predictor):
 
     axes: ClassVar[Mapping[str, str]]
     """The axes of every input and output of the ONNX model, by name: ``batch, step``."""
+    integers: ClassVar[tuple[str, ...]]
+    """Names of its inputs of integers."""
     renamed_weights: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Prefixes of weights in files of earlier versions → their current names."""
 

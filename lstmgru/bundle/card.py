@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from lstmgru.runtime.files import EXAMPLE
 from lstmgru.specs import TrainSpec
 
 if TYPE_CHECKING:
+    from lstmgru.bundle.base import Bundle
     from lstmgru.bundle.members import Member
 
 # Characters with a meaning inside a line; foreign text never starts one. The last two would become links.
@@ -27,7 +28,6 @@ _HOLDOUTS = {
         "members of this model were then trained on all data, the holdout included"
     ),
 }
-_INTEGERS = ("series", "lengths", "tokens", "characters", "character_lengths")
 
 
 @dataclass(frozen=True)
@@ -215,12 +215,12 @@ def usage(results: str, *, example: bool, options: str = "", more: Iterable[str]
     yield ""
 
 
-def onnx_usage(onnx: dict[str, Any] | None, axes: Mapping[str, str], arrays: Iterable[str]) -> Iterator[str]:
+def onnx_usage(onnx: dict[str, Any] | None, model: Bundle, arrays: Iterable[str]) -> Iterator[str]:
     """How to use the ONNX file; nothing if there is none.
 
     Args:
         onnx: The description of the file in ``bundle.json``; ``None`` if there is none.
-        axes: The axes of each input and output, by name.
+        model: Whose file it is.
         arrays: A line about each array.
     """
     if onnx is None:
@@ -233,8 +233,9 @@ def onnx_usage(onnx: dict[str, Any] | None, axes: Mapping[str, str], arrays: Ite
     yield "With ONNX Runtime alone. Values are float32 in original units; the batch can have any size."
     yield ""
     yield from (f"- {line}" for line in arrays)
+    kinds = {name: "int64" if name in model.integers else "float32" for name in onnx["inputs"]}
     inputs = [
-        f'"{name}": np.ones({_shape(shape)}, np.{"int64" if name in _INTEGERS else "float32"}),  # {axes[name]}'
+        f'"{name}": np.ones({_shape(shape)}, np.{kinds[name]}),  # {model.axes[name]}'
         for name, shape in onnx["inputs"].items()
     ]
     outputs = list(onnx["outputs"])
@@ -249,7 +250,7 @@ def onnx_usage(onnx: dict[str, Any] | None, axes: Mapping[str, str], arrays: Ite
         "inputs = {",
         *(f"    {line}" for line in inputs),
         "}",
-        f"{names} = session.run([{asked}], inputs)  # {'; '.join(axes[name] for name in outputs)}",
+        f"{names} = session.run([{asked}], inputs)  # {'; '.join(model.axes[name] for name in outputs)}",
     )
 
 

@@ -177,7 +177,7 @@ class ForecastEvaluation:
         if metric.seasonal:
             scale = self.season_scale if metric.divisor == "season" else self.season_deviation
             return np.where(scale > 0, scale, np.nan).astype(np.float64)[:, None]
-        return np.asarray(self.deviation if metric.divisor == "deviation" else 1, np.float64)
+        return np.asarray({"deviation": self.deviation, None: 1.0}[metric.divisor], np.float64)
 
     def _check_quantiles(self, metric: str, quantiles: Array | None) -> None:
         wanted = (*self.target.shape, len(self.probabilities))

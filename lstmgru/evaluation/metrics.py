@@ -1,8 +1,8 @@
 """The metrics of all tasks, built-in and registered.
 
-A built-in metric is a function with the decorator ``@_metric``, whose arguments are everything that the search, the
-reports and the model cards need to know; the docstring gives formula and source. In the formulas y are true values, ŷ
-forecasts, and p probabilities. Metrics of forecasts are averaged over the targets.
+A built-in metric is a function with the decorator ``@built_in_metric``, whose arguments are everything that the search,
+the reports and the model cards need to know; the docstring gives formula and source. In the formulas y are true values,
+ŷ forecasts, and p probabilities. Metrics of forecasts are averaged over the targets.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -148,7 +149,7 @@ def registered_metrics() -> Mapping[str, Metric]:
 
 def metric_names(task: str) -> tuple[str, ...]:
     """The names of all metrics of a task, built-in ones first."""
-    return tuple(name for name, metric in (_built_in | _registered).items() if task in metric.losses)
+    return tuple(name for name, metric in _known().items() if task in metric.losses)
 
 
 def find_metric(name: str, task: str | None = None) -> Metric:
@@ -161,9 +162,16 @@ def find_metric(name: str, task: str | None = None) -> Metric:
     Raises:
         SpecError: There is no such metric.
     """
-    metrics = _built_in | _registered
+    metrics = _known()
     one_of("metric", name, metric_names(task) if task else tuple(metrics))
     return metrics[name]
+
+
+def _known() -> dict[str, Metric]:
+    """All metrics by name, once the modules of the tasks that define them are imported."""
+    for entry in TASKS.values():
+        import_module(entry.metrics)
+    return _built_in | _registered
 
 
 def _check(metric: Metric) -> None:
@@ -195,8 +203,14 @@ def _check(metric: Metric) -> None:
         )
 
 
-def _metric(label: str, losses: Losses, **options: Any) -> Callable[..., Any]:
-    """Register the decorated function as a built-in metric under its name."""
+def built_in_metric(label: str, losses: Losses, **options: Any) -> Callable[..., Any]:
+    """Register the decorated function as a built-in metric under its name.
+
+    Args:
+        label: Name in prose.
+        losses: Training losses that match the metric, by task.
+        options: Further attributes of :class:`Metric`.
+    """
 
     def enter(function: Callable[..., Any]) -> Callable[..., Any]:
         metric = Metric(name=function.__name__, function=function, losses=losses, label=label, **options)
@@ -207,25 +221,25 @@ def _metric(label: str, losses: Losses, **options: Any) -> Callable[..., Any]:
     return enter
 
 
-@_metric("MAE", {**_ABSOLUTE, **_NUMBERS}, unit="target")
+@built_in_metric("MAE", {**_ABSOLUTE, **_NUMBERS}, unit="target")
 def mae(target: Floats, forecast: Floats) -> Floats:
     """Mean absolute error: mean |y - ŷ|."""
     return np.abs(target - forecast)
 
 
-@_metric("RMSE", {**_SQUARED, **_NUMBERS}, unit="target", root=True)
+@built_in_metric("RMSE", {**_SQUARED, **_NUMBERS}, unit="target", root=True)
 def rmse(target: Floats, forecast: Floats) -> Floats:
     """Root mean squared error: √mean (y - ŷ)²."""
     return np.square(target - forecast)
 
 
-@_metric("MSE", _SQUARED, unit="target squared")
+@built_in_metric("MSE", _SQUARED, unit="target squared")
 def mse(target: Floats, forecast: Floats) -> Floats:
     """Mean squared error: mean (y - ŷ)²."""
     return np.square(target - forecast)
 
 
-@_metric("sMAPE", _ABSOLUTE, unit="percent")
+@built_in_metric("sMAPE", _ABSOLUTE, unit="percent")
 def smape(target: Floats, forecast: Floats) -> Floats:
     """Symmetric mean absolute percentage error: mean 200 |y - ŷ| / (|y| + |ŷ|), from 0 to 200.
 
@@ -236,7 +250,7 @@ def smape(target: Floats, forecast: Floats) -> Floats:
     return 200 * ratio
 
 
-@_metric("MASE", _ABSOLUTE, divisor="season")
+@built_in_metric("MASE", _ABSOLUTE, divisor="season")
 def mase(target: Floats, forecast: Floats) -> Floats:
     """Mean absolute scaled error: mean |y - ŷ| / s (Hyndman & Koehler 2006).
 
@@ -245,7 +259,7 @@ def mase(target: Floats, forecast: Floats) -> Floats:
     return np.abs(target - forecast)
 
 
-@_metric("RMSSE", _SQUARED, divisor="season_deviation", root=True, by_series=True)
+@built_in_metric("RMSSE", _SQUARED, divisor="season_deviation", root=True, by_series=True)
 def rmsse(target: Floats, forecast: Floats) -> Floats:
     """Root mean squared scaled error: mean over the series of √(mean (y - ŷ)² / s²) (Makridakis et al. 2022).
 
@@ -255,7 +269,7 @@ def rmsse(target: Floats, forecast: Floats) -> Floats:
     return np.square(target - forecast)
 
 
-@_metric("WQL", {"forecast": ("quantile",)}, of_quantiles=True)
+@built_in_metric("WQL", {"forecast": ("quantile",)}, of_quantiles=True)
 def wql(target: Floats, quantiles: Probabilities, probabilities: Sequence[float]) -> Floats:
     """Weighted quantile loss: mean over p of 2 Σ max(p (y - q̂), (p - 1) (y - q̂)) / Σ |y| (Park et al. 2022).
 
@@ -273,7 +287,7 @@ def wql(target: Floats, quantiles: Probabilities, probabilities: Sequence[float]
     return means
 
 
-@_metric("scaled MSE", _SQUARED, divisor="deviation")
+@built_in_metric("scaled MSE", _SQUARED, divisor="deviation")
 def scaled_mse(target: Floats, forecast: Floats) -> Floats:
     """Mean squared error of standardized values: mean (y - ŷ)² / σ² (Zhou et al. 2021).
 
@@ -282,26 +296,26 @@ def scaled_mse(target: Floats, forecast: Floats) -> Floats:
     return np.square(target - forecast)
 
 
-@_metric("scaled MAE", _ABSOLUTE, divisor="deviation")
+@built_in_metric("scaled MAE", _ABSOLUTE, divisor="deviation")
 def scaled_mae(target: Floats, forecast: Floats) -> Floats:
     """Mean absolute error of standardized values: mean |y - ŷ| / σ (Zhou et al. 2021), with σ as of ``scaled_mse``."""
     return np.abs(target - forecast)
 
 
-@_metric("R²", _NUMBERS, direction="maximize", needs_variation=True)
+@built_in_metric("R²", _NUMBERS, direction="maximize", needs_variation=True)
 def r2(labels: Floats, predictions: Floats) -> float:
     """Coefficient of determination: 1 - Σ (y - ŷ)² / Σ (y - ȳ)²; NaN where all labels are the same."""
     spread = float(((labels - labels.mean()) ** 2).sum())
     return 1 - float(((labels - predictions) ** 2).sum()) / spread if spread > 0 else float("nan")
 
 
-@_metric("accuracy", _CLASSES, direction="maximize")
+@built_in_metric("accuracy", _CLASSES, direction="maximize")
 def accuracy(labels: Codes, probabilities: Probabilities) -> float:
     """Share of labels whose class is the most probable one."""
     return float((probabilities.argmax(axis=1) == labels).mean())
 
 
-@_metric("balanced accuracy", _CLASSES, direction="maximize")
+@built_in_metric("balanced accuracy", _CLASSES, direction="maximize")
 def balanced_accuracy(labels: Codes, probabilities: Probabilities) -> float:
     """Mean recall of the classes that occur among the labels (Brodersen et al. 2010)."""
     counts = confusion(labels, probabilities)
@@ -309,7 +323,7 @@ def balanced_accuracy(labels: Codes, probabilities: Probabilities) -> float:
     return float((np.diag(counts)[support > 0] / support[support > 0]).mean())
 
 
-@_metric("macro F1", _CLASSES, direction="maximize")
+@built_in_metric("macro F1", _CLASSES, direction="maximize")
 def macro_f1(labels: Codes, probabilities: Probabilities) -> float:
     """Mean F1 of all C classes, F1 = 2 tp / (2 tp + fp + fn) (Sokolova & Lapalme 2009).
 
@@ -318,14 +332,14 @@ def macro_f1(labels: Codes, probabilities: Probabilities) -> float:
     return float(f1_of_classes(confusion(labels, probabilities)).mean())
 
 
-@_metric("log loss", _CLASSES)
+@built_in_metric("log loss", _CLASSES)
 def log_loss(labels: Codes, probabilities: Probabilities) -> float:
     """Cross entropy: mean -log p of the labels, p not below the precision of ``float32``, 1.2e-7."""
     chosen = np.take_along_axis(probabilities, labels.astype(np.int64)[:, None], axis=1).astype(np.float64)
     return float(-np.log(chosen.clip(_SMALLEST, 1)).mean())
 
 
-@_metric("AUROC", _CLASSES, direction="maximize", needs_variation=True)
+@built_in_metric("AUROC", _CLASSES, direction="maximize", needs_variation=True)
 def auroc(labels: Codes, probabilities: Probabilities) -> float:
     """Area under the ROC curve of the second of two classes (Fawcett 2006); NaN where all labels are the same.
 

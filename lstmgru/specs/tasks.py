@@ -24,11 +24,13 @@ class TaskEntry:
         bundle: The class of its bundles, which is imported when one is loaded.
         runtime: The class of its models without PyTorch, likewise.
         losses: The training losses that it has.
+        metrics: The module that defines its metrics, which is imported when one is looked up.
     """
 
     bundle: str
     runtime: str
     losses: tuple[str, ...]
+    metrics: str = "lstmgru.evaluation.metrics"
 
 
 _FORECASTS = ("lstmgru.bundle.forecasting.bundle:ForecastBundle", "lstmgru.runtime.forecasting.onnx:OnnxForecaster")

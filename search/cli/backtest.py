@@ -100,7 +100,7 @@ def print_backtest(console: Console, record: BacktestRecord) -> None:
         head = ("interval", "coverage", "on the holdout", "mean width")
         _print(console, "prediction intervals", head, record.interval_rows())
     for name in record.parts:
-        _print(console, f"by {_NOUNS[name]}", *record.part_table(name))
+        _print(console, f"by {record.part_noun(name)}", *record.part_table(name))
     for name, each in record.baselines.items():
         if each.reason:
             console.print(escape(f"baseline {name.replace('_', ' ')} is not scored: {each.reason}"))
@@ -108,9 +108,6 @@ def print_backtest(console: Console, record: BacktestRecord) -> None:
         console.print(escape(record.drift))
     if record.verdict:
         console.print(f"[bold]{escape(record.verdict)}[/]")
-
-
-_NOUNS = {"series": "series", "steps": "step", "classes": "class"}
 
 
 def _print(console: Console, title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

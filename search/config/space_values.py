@@ -188,7 +188,12 @@ def _shapes(item: Any, mapping: type[IntRange | FloatRange]) -> ByShape:
     return ByShape(item, item, mapping, then=_as_space_value, plain=_to_plain, held=_HELD)
 
 
-def _names(names: Any) -> ByShape:
+def choices_of(names: Any) -> ByShape:
+    """The rule of a key whose values are names.
+
+    Args:
+        names: A ``Literal`` of them.
+    """
     expected = f"{', '.join(get_args(names))} or a list of them"
     return ByShape(names, names, then=_as_space_value, plain=_to_plain, held=_HELD, expected=expected)
 
@@ -231,17 +236,17 @@ Cells = Annotated[
         CellName, CellName, then=_as_space_value, plain=_to_plain, held=_HELD, expected="a cell or a list of cells"
     ),
 ]
-Merges = Annotated[Choices[str], _names(Merge)]
-Poolings = Annotated[Choices[str], _names(Pooling)]
-Decoders = Annotated[Choices[str], _names(Decoder)]
-ChannelModes = Annotated[Choices[str], _names(Channels)]
-Normalizations = Annotated[Choices[str], _names(Normalization)]
-Transforms = Annotated[Choices[str], _names(Transform)]
-Losses = Annotated[Choices[str], _names(ForecastLoss)]
-SequenceLosses = Annotated[Choices[str], _names(SequenceLoss)]
-Heads = Annotated[Choices[str], _names(Head)]
-SequenceNormalizations = Annotated[Choices[str], _names(SequenceNormalization)]
-TokenKinds = Annotated[Choices[str], _names(Tokens)]
-ClassWeightings = Annotated[Choices[str], _names(ClassWeights)]
-Optimizers = Annotated[Choices[str], _names(Optimizer)]
-Schedules = Annotated[Choices[str], _names(Schedule)]
+Merges = Annotated[Choices[str], choices_of(Merge)]
+Poolings = Annotated[Choices[str], choices_of(Pooling)]
+Decoders = Annotated[Choices[str], choices_of(Decoder)]
+ChannelModes = Annotated[Choices[str], choices_of(Channels)]
+Normalizations = Annotated[Choices[str], choices_of(Normalization)]
+Transforms = Annotated[Choices[str], choices_of(Transform)]
+Losses = Annotated[Choices[str], choices_of(ForecastLoss)]
+SequenceLosses = Annotated[Choices[str], choices_of(SequenceLoss)]
+Heads = Annotated[Choices[str], choices_of(Head)]
+SequenceNormalizations = Annotated[Choices[str], choices_of(SequenceNormalization)]
+TokenKinds = Annotated[Choices[str], choices_of(Tokens)]
+ClassWeightings = Annotated[Choices[str], choices_of(ClassWeights)]
+Optimizers = Annotated[Choices[str], choices_of(Optimizer)]
+Schedules = Annotated[Choices[str], choices_of(Schedule)]

@@ -8,7 +8,6 @@ from search.reports.notebook import notebook_html
 from search.reports.page import Line, details, html_page, paragraph, table
 from search.study.backtest_records import BacktestRecord
 
-_TITLES = {"series": "By series", "steps": "By step of the horizon", "classes": "By class"}
 _MOST_ROWS = 50
 
 
@@ -23,7 +22,7 @@ def backtest_html(record: BacktestRecord, drawing: str) -> str:
         paragraph(f"{record.model} on {record.source}: {record.scored}."),
         _result(record),
         f"<h2>Scores</h2>\n{_scores(record)}",
-        *(f"<h2>{_TITLES[name]}</h2>\n{_part(name, record)}" for name in record.parts),
+        *(f"<h2>By {record.part_noun(name)}</h2>\n{_part(name, record)}" for name in record.parts),
         f"<h2>Outputs</h2>\n{drawing}" if drawing else "",
     ]
     return html_page(f"{record.model}: backtest", "".join(body))
@@ -31,7 +30,7 @@ def backtest_html(record: BacktestRecord, drawing: str) -> str:
 
 def backtest_notebook(record: BacktestRecord) -> str:
     """A backtest as the output of a cell; scores by part are folded away."""
-    parts = [details(_TITLES[name], _part(name, record)) for name in record.parts]
+    parts = [details(f"By {record.part_noun(name)}", _part(name, record)) for name in record.parts]
     about = f"on {record.source}: {record.scored}."
     return notebook_html(record.model, about, [_result(record), _scores(record), *parts])
 
@@ -76,6 +75,6 @@ def _part(name: str, record: BacktestRecord) -> str:
     head, rows = record.part_table(name)
     head = tuple(metric_label(title) if title == record.metric else title for title in head)
     lines = [Line(row) for row in rows]
-    shown = table(head, lines[:_MOST_ROWS], numbers=head[1:], sort=_TITLES[name])
+    shown = table(head, lines[:_MOST_ROWS], numbers=head[1:], sort=f"By {record.part_noun(name)}")
     more = lines[_MOST_ROWS:]
     return shown + (details(f"{len(more):,} more", table(head, more, numbers=head[1:])) if more else "")

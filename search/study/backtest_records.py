@@ -105,6 +105,11 @@ class BacktestRecord:
             for each in self.intervals
         ]
 
+    @staticmethod
+    def part_noun(name: str) -> str:
+        """One of the parts of a kind, such as ``class`` for ``classes``."""
+        return {"steps": "step of the horizon", "classes": "class"}.get(name, name)
+
     def part_table(self, name: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the table of a kind of part."""
         rows = self.parts[name]

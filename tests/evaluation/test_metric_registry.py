@@ -23,7 +23,7 @@ from lstmgru.evaluation.forecasts import ForecastEvaluation, make_evaluation
 from lstmgru.evaluation.metrics import add_metric, find_metric, metric_names, register_metric
 from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import ForecastSpec
-from lstmgru.specs.tasks import TASKS
+from lstmgru.specs.tasks import TASKS, TaskEntry
 from search import run_study
 from search.errors import SearchError, StudyFileError
 from search.tasks.study_file import read_study_file
@@ -220,3 +220,20 @@ def test_a_function_that_workers_cannot_import_is_refused(tmp_path: Path) -> Non
         match=r"the metric 'hidden' cannot be sent to worker processes: its function .*lambda> must",
     ):
         run_study(path, jobs=2, overrides=overrides, folder=tmp_path)
+
+
+def test_a_task_brings_its_metrics_in_a_module_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new task edits no table of metrics: its line in ``TASKS`` names the module."""
+    module = tmp_path / "tagging_metrics.py"
+    module.write_text(
+        "from lstmgru.evaluation.metrics import built_in_metric\n\n\n"
+        '@built_in_metric("tag accuracy", {"tagging": ("tag_loss",)}, direction="maximize")\n'
+        "def tag_accuracy(labels, probabilities):\n"
+        "    return labels == probabilities.argmax(-1)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr("lstmgru.evaluation.metrics._built_in", dict(metrics._built_in))
+    monkeypatch.setitem(TASKS, "tagging", TaskEntry("none:None", "none:None", ("tag_loss",), "tagging_metrics"))
+    assert metric_names("tagging") == ("tag_accuracy",)
+    assert find_metric("tag_accuracy", "tagging").larger_is_better

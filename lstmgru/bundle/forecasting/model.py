@@ -25,6 +25,7 @@ class ForecastModel(ForecastPredictor, Bundle):
         SpecError: Members, their weights, calibration, forecast and schema do not fit together.
     """
 
+    integers = ("series", "lengths")
     axes = {  # noqa: RUF012 as it is never changed
         "past": "batch, context, channel",
         "future": "batch, horizon, channel",

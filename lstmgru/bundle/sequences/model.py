@@ -30,6 +30,7 @@ class SequenceModel(SequencePredictor, Bundle):
         SpecError: Members, their weights, schema and task do not fit together.
     """
 
+    integers = ("lengths", "tokens", "characters", "character_lengths")
     axes = {  # noqa: RUF012 as it is never changed
         "values": "batch, step, channel",
         "tokens": "batch, step",
