@@ -12,7 +12,6 @@ from lstmgru.runtime.files import EXAMPLE
 from lstmgru.specs import TrainSpec
 
 if TYPE_CHECKING:
-    from lstmgru.bundle.base import Bundle
     from lstmgru.bundle.members import Member
 
 # Characters with a meaning inside a line; foreign text never starts one. The last two would become links.
@@ -215,12 +214,15 @@ def usage(results: str, *, example: bool, options: str = "", more: Iterable[str]
     yield ""
 
 
-def onnx_usage(onnx: dict[str, Any] | None, model: Bundle, arrays: Iterable[str]) -> Iterator[str]:
+def onnx_usage(
+    onnx: dict[str, Any] | None, axes: Mapping[str, str], integers: Collection[str], arrays: Iterable[str]
+) -> Iterator[str]:
     """How to use the ONNX file; nothing if there is none.
 
     Args:
         onnx: The description of the file in ``bundle.json``; ``None`` if there is none.
-        model: Whose file it is.
+        axes: The axes of each input and output, by name.
+        integers: Names of the inputs of integers.
         arrays: A line about each array.
     """
     if onnx is None:
@@ -233,9 +235,9 @@ def onnx_usage(onnx: dict[str, Any] | None, model: Bundle, arrays: Iterable[str]
     yield "With ONNX Runtime alone. Values are float32 in original units; the batch can have any size."
     yield ""
     yield from (f"- {line}" for line in arrays)
-    kinds = {name: "int64" if name in model.integers else "float32" for name in onnx["inputs"]}
+    kinds = {name: "int64" if name in integers else "float32" for name in onnx["inputs"]}
     inputs = [
-        f'"{name}": np.ones({_shape(shape)}, np.{kinds[name]}),  # {model.axes[name]}'
+        f'"{name}": np.ones({_shape(shape)}, np.{kinds[name]}),  # {axes[name]}'
         for name, shape in onnx["inputs"].items()
     ]
     outputs = list(onnx["outputs"])
@@ -250,7 +252,7 @@ def onnx_usage(onnx: dict[str, Any] | None, model: Bundle, arrays: Iterable[str]
         "inputs = {",
         *(f"    {line}" for line in inputs),
         "}",
-        f"{names} = session.run([{asked}], inputs)  # {'; '.join(model.axes[name] for name in outputs)}",
+        f"{names} = session.run([{asked}], inputs)  # {'; '.join(axes[name] for name in outputs)}",
     )
 
 

@@ -54,7 +54,10 @@ def forecast_card(model: ForecastModel, description: dict[str, Any]) -> Card:
         scores=list(_scores(model, description)),
         training=[*_training(model), *origin_lines(description["provenance"])],
         limits=list(_limits(model, description)),
-        usage=[*how, *onnx_usage(onnx, model, _arrays(model, list(onnx["inputs"]) if onnx else []))],
+        usage=[
+            *how,
+            *onnx_usage(onnx, model.axes, model.integers, _arrays(model, list(onnx["inputs"]) if onnx else [])),
+        ],
     )
 
 

@@ -65,7 +65,7 @@ def sequence_card(model: SequenceModel, description: dict[str, Any]) -> Card:
         scores=list(_scores(model, description)),
         training=[*_training(model), *origin_lines(description["provenance"])],
         limits=list(_limits(model, description)),
-        usage=[*how, *onnx_usage(description["onnx"], model, _arrays(model))],
+        usage=[*how, *onnx_usage(description["onnx"], model.axes, model.integers, _arrays(model))],
     )
 
 
