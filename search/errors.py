@@ -112,5 +112,11 @@ class RefitFailed(SearchError):
     exit_code = 1
 
 
+class ModelDoesNotServe(SearchError):
+    """An exported model does not work in an environment that has only what it declares."""
+
+    exit_code = 1
+
+
 class TrackingError(SearchError):
     """The MLflow store or server that was asked for cannot be used."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from typer.main import get_command
 
 from lstmgru.errors import DataError
@@ -361,6 +362,37 @@ def test_python_in_the_readme_uses_names_and_arguments_that_exist(code: str) -> 
             assert [name.name for name in node.names if not hasattr(module, name.name)] == [], node.module
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "run_study":
             inspect.signature(run_study).bind(*node.args, **{str(word.arg): None for word in node.keywords})
+
+
+PRODUCTION = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
+
+
+def test_the_workflow_of_a_scheduled_refit_is_one_that_github_would_run() -> None:
+    (block,) = blocks(PRODUCTION, "yaml")
+    workflow = yaml.safe_load(block)
+    (schedule,) = workflow[True]["schedule"]  # YAML 1.1 reads the key ``on`` as true
+    assert len(schedule["cron"].split()) == 5
+    (job,) = workflow["jobs"].values()
+    assert all(("uses" in step) != ("run" in step) for step in job["steps"])
+
+
+def test_the_programs_of_the_page_on_production_are_python_and_import_what_exists() -> None:
+    for code in blocks(PRODUCTION, "python"):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] in (
+                "mlflow",
+                "search",
+                "lstmgru",
+            ):
+                module = importlib.import_module(str(node.module))
+                assert all(hasattr(module, name.name) for name in node.names)
+
+
+def test_a_scheduled_command_is_one_that_the_program_takes() -> None:
+    found = re.findall(r"lstmgru-search ([\w-]+) ([^>\n\"&]+)", PRODUCTION)
+    assert len(found) >= 3
+    for name, arguments in found:
+        COMMANDS[name].make_context(name, shlex.split(arguments))
 
 
 def test_everything_in_the_tree_exists() -> None:

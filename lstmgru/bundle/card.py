@@ -208,8 +208,9 @@ def usage(results: str, *, example: bool, options: str = "", more: Iterable[str]
         yield f"`{EXAMPLE}` holds a table to try the model with; a loaded bundle has it as `bundle.example`."
         yield ""
     yield (
-        'If the model is registered in MLflow, `mlflow.pyfunc.load_model("models:/<name>@champion")` loads it, and '
-        "`predict` of the loaded model accepts the same table."
+        'If the model is registered in MLflow, `mlflow.pyfunc.load_model("models:/<name>@champion").get_raw_model()` '
+        "loads it, and its `predict` accepts the same table. MLflow's wrapper without `get_raw_model` accepts only the "
+        "types of the signature."
     )
     yield ""
 

@@ -5,12 +5,14 @@ Exported models name this module as their loader, so its path and ``_load_pyfunc
 
 from __future__ import annotations
 
+import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.bundle.base import Bundle
 from lstmgru.bundle.load import load_bundle
+from lstmgru.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +30,13 @@ class PyfuncModel:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
 
+    def get_raw_model(self) -> Bundle:
+        """The model itself, which reads any table that holds the columns, whatever their types.
+
+        The wrapper of MLflow refuses types other than those of the signature, for example integers for numbers.
+        """
+        return self.bundle
+
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Predict from a raw table: for all series or sequences, or for none, see :meth:`Bundle.predict`.
 
@@ -38,14 +47,23 @@ class PyfuncModel:
                 :meth:`Bundle.predict_available`; a :class:`UserWarning` for each says why.
 
         Raises:
-            DataError: The table does not fit the model.
+            DataError: The table does not fit the model. If MLflow calls, the error is one of MLflow's with the same
+                message, which its server answers with the status 400.
         """
-        frame = model_input
+        try:
+            return self._predict(model_input, params or {})
+        except DataError as error:
+            refused = _refused(error)
+            if refused is None:
+                raise
+            raise refused from error
+
+    def _predict(self, frame: pd.DataFrame, params: dict[str, Any]) -> pd.DataFrame:
         for column in self.bundle.integer_columns:
             frame = _integers(frame, column)
         for column in self.bundle.timestamp_columns:
             frame = _in_utc(frame, column)
-        if (params or {}).get("strict", True):
+        if params.get("strict", True):
             return self.bundle.predict(frame, source="model input")
         table, left_out = self.bundle.predict_available(frame, source="model input")
         for reason in left_out.values():
@@ -56,6 +74,15 @@ class PyfuncModel:
 def _load_pyfunc(path: str) -> PyfuncModel:
     """Load the model; MLflow calls this with the directory that was logged."""
     return PyfuncModel(load_bundle(Path(path)))
+
+
+def _refused(error: DataError) -> Exception | None:
+    """The error of MLflow for a mistake of the caller; ``None`` where MLflow does not call."""
+    exceptions = sys.modules.get("mlflow.exceptions")
+    if exceptions is None:
+        return None
+    refused: Exception = exceptions.MlflowException.invalid_parameter_value(str(error))
+    return refused
 
 
 def _integers(frame: pd.DataFrame, column: str) -> pd.DataFrame:

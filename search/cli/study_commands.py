@@ -70,6 +70,14 @@ def export(
     to: Annotated[
         Path | None, typer.Option("--to", metavar="DIR", help="Directory to create.", show_default="<name>-model")
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Also install what MLflow needs to serve the model in a new virtual environment, and predict the "
+            "example of the model there. Needs a package index.",
+        ),
+    ] = False,
 ) -> None:
     """Copy the best model of a study to a new directory: weights, ONNX graph, settings and model card.
 
@@ -80,6 +88,13 @@ def export(
     directory = export_bundle(study, to)
     print(f"exported to {directory}")
     print(f"predict with: python -m search predict {directory} --data new.csv")
+    if check:
+        print("checking the model in a new virtual environment, which takes minutes", file=sys.stderr)
+        from search.tracking.fresh_environment import check_environment
+
+        found = check_environment(directory)
+        packages = ", ".join(found.requirements)
+        print(f"checked: {found.rows} rows predicted with {packages} alone ({found.seconds:.0f} s)")
 
 
 def sync(

@@ -8,11 +8,15 @@ import socket
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from search.study.records import StudyRecord
+
 _SECONDS_TO_END = 5.0
+_WORKFLOW = "workflowType=machine_learning"
 
 
 def ui(
@@ -28,21 +32,31 @@ def ui(
 ) -> None:
     """Open the MLflow UI on the studies of this folder. It listens on 127.0.0.1 only.
 
+    With a study, the address of its runs is printed: the exported model, the trials and the baselines, best score
+    first.
+
     Example: python -m search ui weather --port 5001
     """
+    from search.api import load_record
     from search.errors import SearchError
     from search.tracking.store import is_server, server_command, server_environment, without_password
 
     folder = Path.cwd()
-    uri = _store(study, folder)
+    record = None if study is None else load_record(study, folder)
+    uri = _store(study, record, folder)
     if is_server(uri):
-        print(f"the runs are on the MLflow server {without_password(uri)}")
+        shown = without_password(uri)
+        print(f"the runs are on the MLflow server {shown}")
+        if record is not None and shown.startswith("http"):
+            print(_of_study(record, shown))
         return
     if _is_taken(port):
         raise SearchError(f"--port {port} is in use by another program; choose another one, as in --port {port + 1}")
+    server = f"http://127.0.0.1:{port}"
     # Without the workflow type, MLflow opens on its pages for language models.
-    address = f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning"
-    print(f"MLflow UI on {address} (press Ctrl-C to stop)", flush=True)
+    print(f"MLflow UI on {server}/#/experiments?{_WORKFLOW} (press Ctrl-C to stop)", flush=True)
+    if record is not None:
+        print(_of_study(record, server), flush=True)
     command = server_command(uri, folder, port)
     raise typer.Exit(_serve(command, {**server_environment(), **os.environ}))
 
@@ -69,23 +83,38 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait(_SECONDS_TO_END)
 
 
-def _store(study: str | None, folder: Path) -> str:
+def _of_study(record: StudyRecord, server: str) -> str:
+    """Where a server shows the runs of a study, best score first."""
+    from urllib.parse import quote, urlencode
+
+    from search.tracking.runs import STUDY_UID
+
+    if record.mlflow is None:
+        return f"study {record.study} has no runs there yet"
+    order = {
+        "searchFilter": f"tags.{STUDY_UID} = '{record.uid}'",
+        "orderByKey": "metrics.`score`",
+        "orderByAsc": str(record.direction == "minimize").lower(),
+    }
+    place = f"{server.rstrip('/')}/#/experiments/{record.mlflow.experiment_id}/runs"
+    return f"study {record.study}, best first:\n{place}?{_WORKFLOW}&{urlencode(order, quote_via=quote)}"
+
+
+def _store(study: str | None, record: StudyRecord | None, folder: Path) -> str:
     """The URI of the store or server to open.
 
     Raises:
         TrackingError: It is a database that is not there.
-        StudyNotFound: The study has not been run in this folder.
     """
-    from search.api import load_record
     from search.errors import TrackingError
     from search.tracking.database import set_aside_half_made, sqlite_path
     from search.tracking.store import default_tracking_uri, study_tracking_uri
 
-    if study is None:
+    if record is None:
         uri = default_tracking_uri(None, folder)
         way_out = "run a study in this folder first, or go to the folder of one"
     else:
-        uri = study_tracking_uri(load_record(study, folder), folder)
+        uri = study_tracking_uri(record, folder)
         way_out = f"copy the study to MLflow with: python -m search sync {study}"
     note = set_aside_half_made(uri)
     database = sqlite_path(uri)

@@ -48,7 +48,7 @@ def track(
             identity = {"kind": "comparison", "study": comparison.study, _UID: comparison.uid}
             state = runs.create(f"{comparison.study}: comparison", start=time.time_ns() // 1_000_000, tags=identity)
         tags = {name: clip(text, MAX_TAG) for name, text in _tags(comparison).items()}
-        parent = None if study is None else runs.read(study)[0]
+        parent = None if study is None else runs.read(study).parent
         if parent is not None:
             tags["mlflow.parentRunId"] = parent.run_id
         # The step grows with the number of trials and seeds, so a later state does not replace an earlier one.

@@ -183,6 +183,11 @@ class TrackingConfig(Strict):
         None,
         description="Registered model to which the best model is added as a version. `null`: the name of the study.",
     )
+    system_metrics: bool = Field(
+        False,
+        description="Whether the run of the study also shows the use of CPU, memory, disk, network and NVIDIA GPUs of "
+        "this machine, measured every 10 seconds. Needs the extra `system-metrics`.",
+    )
 
     @field_validator("uri")
     @classmethod

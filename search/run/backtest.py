@@ -140,7 +140,8 @@ def run_backtest(
         if not tracked:
             return BacktestOutcome(done.record)
         try:
-            return BacktestOutcome(done.record, _log(done.record, page, found, bundle, folder))
+            run_id = _log(done.record, page, found, bundle, frame, folder=folder)
+            return BacktestOutcome(done.record, run_id)
         except TrackingError as error:
             return BacktestOutcome(done.record, problem=str(error))
 
@@ -156,7 +157,10 @@ def _table(
     return bundle.read_table(data, **how), str(data)
 
 
-def _log(record: BacktestRecord, page: str, found: FoundModel, bundle: Bundle, folder: Path) -> str:
+def _log(
+    record: BacktestRecord, page: str, found: FoundModel, bundle: Bundle, frame: pd.DataFrame, *, folder: Path
+) -> str:
+    from search.tracking.data_sets import table_data
     from search.tracking.registry import log_backtest
     from search.tracking.store import default_tracking_uri
 
@@ -169,5 +173,6 @@ def _log(record: BacktestRecord, page: str, found: FoundModel, bundle: Bundle, f
         tracking_uri=default_tracking_uri(settings.get("uri"), folder),
         folder=folder,
         experiment=experiment,
+        table=table_data(frame, record.source, "backtest"),
         run_id=found.run_id,
     )

@@ -12,6 +12,7 @@ from search.run.progress import Listener, Progress
 from search.run.state import AskedTrial, SearchState
 from search.run.trial import TrialReport, run_trial
 from search.study.budget import expected_export
+from search.study.records import BaselineRecord
 from search.study.store import StudyStore
 from search.tasks import task_of
 
@@ -99,6 +100,8 @@ class Driver(JobSource):
         if outcome.key < 0:
             for message in self._baselines.take(outcome, keep=self._keep):
                 self._listener.on_message(message)
+            known = self._store.get("baselines", {})
+            self._tracker.show_baselines({name: BaselineRecord(**scores) for name, scores in known.items()})
         else:
             self._on_trial(outcome)
         self._onnx_networks = self._state.estimates.onnx_networks

@@ -15,7 +15,7 @@ from search.executors.loop import run_jobs
 from search.reports.backtest import backtest_html
 from search.run.baselines import baseline_seconds
 from search.run.member_refits import Refits, Retrained, Training, retrained_members
-from search.run.models import Decision, decide, promote
+from search.run.models import decide, promote
 from search.run.recipes import trial_recipe
 from search.run.resume import as_begun
 from search.run.single_job import SingleJob
@@ -147,7 +147,7 @@ class _Refit:
             promoted=decision.promoted,
             reason=decision.reason,
         )
-        return self._finish(refitted, decision, place, done)
+        return self._finish(refitted, found, place, done, rule)
 
     def _check_settings(self) -> None:
         """Refuse a plan with other roles, horizon or training settings than the study."""
@@ -261,41 +261,63 @@ class _Refit:
         }
 
     def _finish(
-        self, refitted: RefitRecord, decision: Decision, champion: Path, done: Backtested | None
+        self, refitted: RefitRecord, found: FinalResult, champion: Path, done: Backtested | None, rule: Promotion
     ) -> RefitOutcome:
         """Move the models, record the refit, and show it in MLflow."""
         page = "" if done is None else backtest_html(done.record, self._task.backtest.draw(done.part, done.outputs))
         if page:
             write_text(self._paths.refit_report / PAGE, page)
         new, old = self._paths.challenger, champion
-        if decision.promoted:
+        if refitted.promoted:
             promote(self._paths, champion)
             self._store.set("bundle", str(self._paths.bundle))
             self._store.set(CHAMPION_ROWS, self._plan.rows().fingerprint())
             new, old = self._paths.bundle, self._paths.former
         self._store.set(REFITS, [*self._store.get(REFITS, []), asdict(refitted)])
-        self._track(refitted, new, None if done is None else (done.record, page, old))
+        self._track(refitted, found, new, None if done is None else (done.record, page, old), rule)
         return RefitOutcome(self._store.record(), refitted, done)
 
-    def _track(self, refitted: RefitRecord, model: Path, scored: tuple[BacktestRecord, str, Path] | None) -> None:
+    def _track(
+        self,
+        refitted: RefitRecord,
+        found: FinalResult,
+        model: Path,
+        scored: tuple[BacktestRecord, str, Path] | None,
+        rule: Promotion,
+    ) -> None:
         """Log the new model, and the backtest of the old one; an outage is said, and changes nothing.
 
         Args:
             refitted: The refit.
+            found: Scores of the recipe of the new model.
             model: Where the new model is.
             scored: The backtest, its page and the directory of the old model; ``None``: it was not scored.
+            rule: By which the refit was decided.
         """
         tracking = self._plan.config.tracking
         if not tracking.enabled:
             return
-        from search.tracking.refits import log_refit
+        from search.tracking.refits import NewModel, log_refit
 
         self._listener.on_phase("logging the model to MLflow")
         try:
-            folder, settings = self._paths.folder, tracking.model_dump()
-            log_refit(self._record, refitted, model, settings=settings, folder=folder, backtest=scored)
+            uri = log_refit(
+                self._record,
+                refitted,
+                NewModel(model, found.metrics, found.verdict, found.beats_baselines),
+                rule=rule,
+                settings=tracking.model_dump(),
+                folder=self._paths.folder,
+                backtest=scored,
+            )
         except TrackingError as error:
             self._listener.on_message(f"the refit is not logged: {error}; sync logs the champion later")
+            return
+        if refitted.promoted and not uri.endswith("@champion"):
+            self._listener.on_message(
+                f"the champion of the registered model is one of another study and stays; the new model is {uri} "
+                "(--promote always replaces it)"
+            )
 
 
 def _beaten(done: Backtested | None) -> bool | None:

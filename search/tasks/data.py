@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 Data = TypeVar("Data", bound="TaskData")
 Split = TypeVar("Split")
 Model = TypeVar("Model")
-OutputType = Literal["any", "string", "long", "float"]
+ColumnType = Literal["string", "long", "float", "double", "datetime"]
+"""Names of MLflow's types."""
 
 MOST_KEPT = 1_000_000
 """Numbers that are kept of the outputs of a trial or baseline for the folds."""
@@ -162,12 +163,16 @@ class ModelColumns:
     """What an exported model reads and writes.
 
     Attributes:
-        inputs: Columns that it reads.
-        outputs: Columns that it writes, with MLflow's types; ``any`` where that depends on the table.
+        inputs: Columns that it reads, with their types.
+        outputs: Columns that it writes, with their types.
+        horizon: Steps that it forecasts; ``None`` of a model that labels.
+        levels: Levels of its prediction intervals, ascending.
     """
 
-    inputs: tuple[str, ...]
-    outputs: dict[str, OutputType]
+    inputs: dict[str, ColumnType]
+    outputs: dict[str, ColumnType]
+    horizon: int | None = None
+    levels: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

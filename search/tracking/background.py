@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from search.errors import TrackingError
-from search.study.records import StudyRecord, TrackingLinks, TrialRecord
+from search.study.records import BaselineRecord, StudyRecord, TrackingLinks, TrialRecord
 from search.tracking.base import RunStatus, Tracker
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class BackgroundTracker:
         self._study: StudyRecord | None = None
         self._latest: dict[int, TrialRecord] = {}
         self._pending: set[int] = set()
+        self._baselines: dict[str, BaselineRecord] | None = None
         self._tasks: list[Callable[[], object]] = []
         self._begun = False
         self._deadline: float | None = None
@@ -72,6 +73,12 @@ class BackgroundTracker:
         with self._changed:
             self._latest[trial.number] = trial
             self._pending.add(trial.number)
+            self._changed.notify_all()
+
+    def show_baselines(self, baselines: Mapping[str, BaselineRecord]) -> None:
+        """Show these scores, in the background."""
+        with self._changed:
+            self._baselines = dict(baselines)
             self._changed.notify_all()
 
     def log_model(self, bundle: Path, study: StudyRecord) -> None:
@@ -146,7 +153,7 @@ class BackgroundTracker:
             self._changed.notify_all()
 
     def _idle(self) -> bool:
-        return self._begun and not self._pending and not self._tasks
+        return self._begun and not self._pending and self._baselines is None and not self._tasks
 
     def _work(self) -> None:
         while self._wait_for_work():
@@ -178,12 +185,22 @@ class BackgroundTracker:
         """
         if not self._begun:
             self._begin()
+        self._forward_baselines()
         while (trial := self._next()) is not None:
             self._tracker.update(trial)
             with self._changed:
                 if self._latest[trial.number] is trial:
                     self._pending.discard(trial.number)
         self._do_tasks()
+
+    def _forward_baselines(self) -> None:
+        """Forward the scores of the baselines if there are new ones; on an outage they stay pending."""
+        if (baselines := self._baselines) is None:
+            return
+        self._tracker.show_baselines(baselines)
+        with self._changed:
+            if self._baselines is baselines:
+                self._baselines = None
 
     def _do_tasks(self) -> None:
         """Do every task that can be done: a model that cannot be logged must not prevent the end of the study.

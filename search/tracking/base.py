@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
-from search.study.records import StudyRecord, TrackingLinks, TrialRecord
+from search.study.records import BaselineRecord, StudyRecord, TrackingLinks, TrialRecord
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -21,6 +22,9 @@ class Tracker(Protocol):
 
     def update(self, trial: TrialRecord) -> None:
         """Show the current state of a trial; cheap enough to call after every epoch."""
+
+    def show_baselines(self, baselines: Mapping[str, BaselineRecord]) -> None:
+        """Show the scores of the baselines so far, by name."""
 
     def log_model(self, bundle: Path, study: StudyRecord) -> None:
         """Show and register the exported model.
@@ -61,6 +65,9 @@ class NullTracker:
         """Do nothing."""
 
     def update(self, trial: TrialRecord) -> None:
+        """Do nothing."""
+
+    def show_baselines(self, baselines: Mapping[str, BaselineRecord]) -> None:
         """Do nothing."""
 
     def log_model(self, bundle: Path, study: StudyRecord) -> None:

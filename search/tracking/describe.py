@@ -42,6 +42,19 @@ def description(study: StudyRecord, *, tracking_uri: str, model_uri: str | None)
     return "\n\n".join(parts) + "\n"
 
 
+def experiment_note(study: StudyRecord) -> str:
+    """The description of the experiment of a study: what its runs are."""
+    return f"""{_escape(find_task(study.task).pages.summary(study))}
+
+- The run with the name of a study has the verdict, the leaderboard, the report (`report.html`), the exported model and
+  its `score`.
+- `#012 lstm > gru` is a trial; `score` is the mean over the folds. A trial that was pruned or stopped has `last_value`
+  instead, and a tag with the reason.
+- `baseline: naive` is a baseline on the same folds.
+- `refit …` and `backtest …` are later trainings and evaluations of the model.
+"""
+
+
 def leaderboard_table(study: StudyRecord, *, rows: int | None = None) -> str:
     """Trials and baselines as a Markdown table, best first.
 
@@ -106,7 +119,8 @@ def _data(data: dict[str, Any]) -> str:
 def _usage(tracking_uri: str, model_uri: str, outputs: str) -> str:
     return (
         f"The best model is registered as `{model_uri}`:\n\n```python\nimport mlflow\nimport pandas as pd\n\n"
-        f"mlflow.set_tracking_uri({tracking_uri!r})\nmodel = mlflow.pyfunc.load_model({model_uri!r})\n"
+        f"mlflow.set_tracking_uri({tracking_uri!r})\n"
+        f"model = mlflow.pyfunc.load_model({model_uri!r}).get_raw_model()\n"
         f"{outputs} = model.predict(pd.read_csv('new.csv'))\n```"
     )
 

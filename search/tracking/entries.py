@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, count
 from typing import Any
@@ -16,21 +16,22 @@ from typing import Any
 from lstmgru.errors import DataError
 from search.errors import TrackingError
 from search.study.blend_records import BlendMember
-from search.study.records import STATE_WORDS, StudyRecord, TrialRecord
+from search.study.records import STATE_WORDS, BaselineRecord, StudyRecord, TrialRecord
 from search.tasks import find_task
-from search.tracking.runs import STARTED, STATE, STUDY_UID, TRIAL, Point
+from search.tracking.runs import BASELINE, STARTED, STATE, STUDY_UID, TRIAL, Point
 
 # MLflow's limits on the text of a parameter and of a tag, and on the name of a metric.
 MAX_PARAM, MAX_TAG, MAX_METRIC_NAME = 6000, 8000, 250
 # With more classes, their scores are in classes.csv only.
 MOST_CLASSES = 50
 
+# The UI shows a killed run as a failure, but to be pruned or stopped is the fate of most trials.
 STATUS = {
     "WAITING": "SCHEDULED",
     "RUNNING": "RUNNING",
     "COMPLETE": "FINISHED",
-    "PRUNED": "KILLED",
-    "STOPPED": "KILLED",
+    "PRUNED": "FINISHED",
+    "STOPPED": "FINISHED",
     "FAIL": "FAILED",
 }
 
@@ -46,14 +47,38 @@ def clip(text: str, limit: int) -> str:
 
 
 def trial_name(trial: TrialRecord) -> str:
-    """The name of a trial's run: ``012 lstm(64) > gru(32)``."""
-    return f"{trial.number:03d} {trial.layers}" if trial.layers else f"{trial.number:03d}"
+    """The name of a trial's run, with the kinds of its layers but not their sizes: ``#012 lstm > gru``."""
+    layers = re.sub(r"\(\d+\)", "", trial.layers or "").replace(" | ", " ∥ ")
+    return f"#{trial.number:03d} {layers}".rstrip()
 
 
 def trial_params(trial: TrialRecord) -> dict[str, str]:
     """The suggested parameters, and the architecture."""
-    params = trial.params | ({"layers": trial.layers} if trial.layers else {})
-    return {key: clip(str(value), MAX_PARAM) for key, value in params.items()}
+    params = trial.params | {"layers": trial.layers}
+    return {key: clip(str(value), MAX_PARAM) for key, value in params.items() if value is not None}
+
+
+def baseline_name(name: str) -> str:
+    """The name of a baseline's run: ``baseline: seasonal naive``."""
+    return f"baseline: {name.replace('_', ' ')}"
+
+
+def baseline_identity(study: StudyRecord, name: str) -> dict[str, str]:
+    """Tags that identify the run of a baseline."""
+    return {"kind": "baseline", "study": study.study, STUDY_UID: study.uid, BASELINE: name}
+
+
+def baseline_scores(study: StudyRecord, baseline: BaselineRecord, *, time: int) -> list[Point]:
+    """The metrics of a baseline's run, under the names of those of trials and of the study.
+
+    Args:
+        study: The study.
+        baseline: Its scores.
+        time: Timestamp, in milliseconds since 1970.
+    """
+    looks = study.holdout.looks if study.holdout else 0
+    values = (("score", baseline.folds, 0), (f"holdout_{study.metric}", baseline.holdout, looks))
+    return [Point(key, value, time, step) for key, value, step in values if value is not None]
 
 
 def trial_identity(study: StudyRecord, trial: TrialRecord) -> dict[str, str]:
@@ -123,8 +148,22 @@ def trial_summary(trial: TrialRecord, *, time: int) -> list[Point]:
 
 
 def study_params(study: StudyRecord) -> dict[str, str]:
-    """The study file by dotted key: ``forecast.horizon``."""
+    """The settings of the study file by dotted key: ``forecast.horizon``; keys without a value are left out."""
     return {key: clip(value, MAX_PARAM) for key, value in _flatten(study.config)}
+
+
+def changed_settings(before: Mapping[str, str], study: StudyRecord) -> str:
+    """What a resumed study changes: ``search.trials: 20 → 40``; empty if nothing.
+
+    Args:
+        before: Parameters that its run has.
+        study: The study.
+    """
+    now = study_params(study)
+    keys = [
+        key for key in sorted(before) if key.partition(".")[0] in study.config and before[key] != now.get(key, "null")
+    ]
+    return clip("; ".join(f"{key}: {before[key]} → {now.get(key, 'null')}" for key in keys), MAX_TAG)
 
 
 def study_tags(study: StudyRecord) -> dict[str, str]:
@@ -166,9 +205,10 @@ def best_so_far(study: StudyRecord) -> list[Point]:
 
 
 def study_outcome(study: StudyRecord, *, time: int) -> list[Point]:
-    """Scores on the holdout, of each class if there are few, and of the baselines.
+    """Scores of the exported model, on the holdout of each class if there are few, and of the baselines.
 
-    The step counts how often the holdout was scored, so a later winner's score does not replace an earlier one.
+    The step counts how often the holdout was scored, so a later winner's score does not replace an earlier one. The
+    exported model has its score over the folds under the same name as trials and baselines, so that all are compared.
 
     Args:
         study: The study as it ended.
@@ -179,7 +219,11 @@ def study_outcome(study: StudyRecord, *, time: int) -> list[Point]:
     """
     looks = study.holdout.looks if study.holdout else 0
     metrics = (study.holdout.metrics if study.holdout else {}) | _class_scores(study)
-    points = [Point(f"holdout_{name}", value, time, looks) for name, value in metrics.items()]
+    metrics = {f"holdout_{name}": value for name, value in metrics.items()}
+    score = _exported_score(study)
+    if score is not None:
+        metrics["score"] = score
+    points = [Point(key, value, time, looks, of_model=True) for key, value in metrics.items()]
     points += [Point(key, value, time, looks) for key, value in _blend_metrics(study).items()]
     for name, baseline in study.baselines.items():
         if baseline.folds is not None:
@@ -187,6 +231,15 @@ def study_outcome(study: StudyRecord, *, time: int) -> list[Point]:
         if baseline.holdout is not None:
             points.append(Point(f"baseline.{name}.holdout_{study.metric}", baseline.holdout, time, looks))
     return points
+
+
+def _exported_score(study: StudyRecord) -> float | None:
+    """Score over the folds of the exported model; ``None`` if there is none yet, or its score is not known."""
+    if study.holdout is None:
+        return None
+    if study.blend is not None:
+        return study.blend.folds
+    return next((trial.value for trial in study.trials if trial.number == study.holdout.trial), None)
 
 
 def _blend_metrics(study: StudyRecord) -> dict[str, float]:
@@ -238,5 +291,5 @@ def _flatten(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
     for key, value in tree.items():
         if isinstance(value, dict) and value:
             yield from _flatten(value, f"{prefix}{key}.")
-        else:
+        elif value is not None:
             yield f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value, default=str)

@@ -14,6 +14,7 @@ from search.tracking.base import NullTracker, RunStatus, Tracker
 from search.tracking.database import set_aside_half_made
 from search.tracking.mlflow_projection import MlflowProjection
 from search.tracking.store import default_tracking_uri
+from search.tracking.system_metrics import check_system_metrics
 from search.tracking.tracker_process import TrackerProcess
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def make_tracker(config: StudyConfig, folder: Path, *, on_problem: Callable[[str
         on_problem: Called with messages for the user, from another thread with those on outages.
 
     Raises:
-        TrackingError: MLflow cannot use the configured store.
+        TrackingError: MLflow cannot use the configured store, or system metrics cannot be measured.
     """
     settings = config.tracking
     if not settings.enabled:
@@ -40,8 +41,15 @@ def make_tracker(config: StudyConfig, folder: Path, *, on_problem: Callable[[str
     # The search does not wait for another process: that of the tracker does.
     if note := set_aside_half_made(uri, wait=False):
         on_problem(note)
+    if settings.system_metrics:
+        check_system_metrics()
     make = partial(
-        MlflowProjection, uri, folder, experiment=settings.experiment, registered_model=settings.registered_model
+        MlflowProjection,
+        uri,
+        folder,
+        experiment=settings.experiment,
+        registered_model=settings.registered_model,
+        system_metrics=settings.system_metrics,
     )
     return BackgroundTracker(TrackerProcess(make), on_problem)
 

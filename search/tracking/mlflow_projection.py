@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from search.errors import TrackingError
-from search.study.records import ENDED, StudyRecord, TrackingLinks, TrialRecord
-from search.tasks import find_task
+from search.study.records import ENDED, BaselineRecord, StudyRecord, TrackingLinks, TrialRecord
 from search.tracking import entries, store
 from search.tracking.base import RunStatus
-from search.tracking.describe import description, write_holdout, write_leaderboard, write_report, write_settings
-from search.tracking.model import Export, register
-from search.tracking.runs import LOGGED_EPOCHS, MODEL_URI, STARTED, STATE, STUDY_UID, Runs, RunState
+from search.tracking.data_sets import link_of, study_data
+from search.tracking.describe import (
+    description,
+    experiment_note,
+    write_holdout,
+    write_leaderboard,
+    write_report,
+    write_settings,
+)
+from search.tracking.export import Export
+from search.tracking.model_texts import Origin
+from search.tracking.registration import link_trials, register
+from search.tracking.runs import LOGGED_EPOCHS, MODEL_URI, STARTED, STATE, ModelLink, Point, Runs, RunState
+from search.tracking.system_metrics import monitor
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import DatasetInput
     from optuna import Study
 
 
 # Minimum interval between two updates of the best score.
 _BEST_SECONDS = 2.0
-# MLflow accepts 36 characters and shows all of them; the profile has the whole digest.
-_DIGEST = 16
-# Facts that MLflow has its own names for.
-_PROFILE = {"rows": "num_rows", "series": "num_series"}
 
 
 class Session:
@@ -46,13 +50,16 @@ class Session:
         self.client, self.experiment_id = client, experiment_id
         self._runs = Runs(client, experiment_id)
         self._best_points = 0
+        self._baseline_points: dict[str, list[Point]] = {}
         self._best_shown = float("-inf")
-        parent, self.trial_runs = self._runs.read(study)
+        known = self._runs.read(study)
+        parent, self.trial_runs, self._baseline_runs = known.parent, known.trials, known.baselines
         if parent is None:
             start = _first_start(study) or time.time_ns() // 1_000_000
             parent = self._runs.create(study.study, start=start, tags=entries.study_tags(study))
         self.parent: RunState = parent
         self.model_uri = parent.tags.get(MODEL_URI)
+        self._model: ModelLink | None = None
         self._trials: dict[int, TrialRecord] = {}
         self.study = study
 
@@ -62,18 +69,13 @@ class Session:
         The status first: MLflow creates runs as running, and who is interrupted would leave it so.
         """
         self.end(status)
-        params = entries.study_params(self.study)
-        changed = [
-            f"{key}: {self.parent.params[key]} → {value}"
-            for key, value in params.items()
-            if self.parent.params.get(key, value) != value
-        ]
         tags = entries.study_tags(self.study)
-        if changed:
+        if changed := entries.changed_settings(self.parent.params, self.study):
             # A parameter can be logged only once; the tag records what changed when the study was resumed.
-            tags["settings_changed"] = entries.clip("; ".join(changed), entries.MAX_TAG)
-        self._runs.write(self.parent, params=params, points=[], tags=tags)
-        self.client.log_inputs(self.parent.run_id, [_dataset(self.study)])
+            tags["settings_changed"] = changed
+        self._runs.write(self.parent, params=entries.study_params(self.study), tags=tags)
+        self.client.log_inputs(self.parent.run_id, [study_data(self.study)])
+        self.show_baselines(self.study.baselines)
 
     def show_trial(self, trial: TrialRecord) -> None:
         """Write what is missing in the run of a trial."""
@@ -90,9 +92,26 @@ class Session:
             logged = max(len(trial.curve), run.logged_epochs)
             tags = entries.trial_tags(trial) | {LOGGED_EPOCHS: str(logged)}
             self._runs.write(run, params=entries.trial_params(trial), points=points, tags=tags)
+        self._runs.rename(run, entries.trial_name(trial))
         self._runs.set_status(run, entries.STATUS[trial.state], end=end if ended else None)
         if trial.state == "COMPLETE" and time.monotonic() - self._best_shown > _BEST_SECONDS:
             self._show_best()
+
+    def show_baselines(self, baselines: Mapping[str, BaselineRecord]) -> None:
+        """Write the runs of the baselines, at the start of the study."""
+        start = self.parent.start
+        for name, baseline in baselines.items():
+            points = entries.baseline_scores(self.study, baseline, time=start)
+            if self._baseline_points.get(name) == points:
+                continue
+            run = self._baseline_runs.get(name)
+            if run is None:
+                identity = entries.baseline_identity(self.study, name)
+                run = self._runs.create(entries.baseline_name(name), start=start, tags=identity, parent=self.parent)
+                self._baseline_runs[name] = run
+            self._runs.write(run, points=points)
+            self._runs.set_status(run, "FINISHED", end=start)
+            self._baseline_points[name] = points
 
     def show_outcome(self, study: StudyRecord, *, tracking_uri: str) -> None:
         """Write scores and description of the study.
@@ -106,27 +125,32 @@ class Session:
         note = description(study, tracking_uri=tracking_uri, model_uri=self.model_uri)
         tags = entries.study_tags(study) | {"mlflow.note.content": entries.clip(note, entries.MAX_TAG)}
         points = entries.study_outcome(study, time=self.parent.start)
-        self._runs.write(self.parent, params={}, points=points, tags=tags)
+        self._runs.write(self.parent, points=points, tags=tags, model=self._model)
+        self.show_baselines(study.baselines)
         front = set(study.front)
         for trial in study.complete:
             if (run := self.trial_runs.get(trial.number)) is not None:
                 standing = entries.standing_tags(study, trial, on_front=trial.number in front)
-                self._runs.write(run, params={}, points=[], tags=standing)
+                self._runs.write(run, tags=standing)
 
     def show_files(self, folder: Path) -> None:
         """Log the files of a folder as artifacts of the study."""
         self.client.log_artifacts(self.parent.run_id, str(folder))
 
     def show_model(self, export: Export, *, name: str) -> None:
-        """Log and register the exported model once.
+        """Log and register the exported model once, and link it to the runs of its trials.
 
         Args:
             export: The model.
             name: Name of the registered model.
         """
-        origin = {STUDY_UID: self.study.uid, **export.tags}
-        self.model_uri = register(self.client, self.parent.run_id, export, name=name, tags=origin)
-        self._runs.write(self.parent, params={}, points=[], tags={MODEL_URI: self.model_uri})
+        found = register(self.client, self.parent.run_id, export, name=name, origin=Origin.of(self.study))
+        self.model_uri = found.uri
+        if found.model_id is not None:
+            self._model = ModelLink(found.model_id, link_of(study_data(self.study)))
+            runs = [self.trial_runs[trial].run_id for trial in export.trials if trial in self.trial_runs]
+            link_trials(self.client, found.model_id, runs)
+        self._runs.write(self.parent, tags={MODEL_URI: self.model_uri})
 
     def end(self, status: RunStatus) -> None:
         """Set the status of the study; one that is not running ended with its last trial."""
@@ -155,7 +179,7 @@ class Session:
     def _show_best(self) -> None:
         self._best_shown = time.monotonic()
         points = entries.best_so_far(replace(self.study, trials=self._newest_trials()))
-        self._runs.write(self.parent, params={}, points=points[self._best_points :], tags={})
+        self._runs.write(self.parent, points=points[self._best_points :])
         self._best_points = len(points)
 
     def _newest_trials(self) -> tuple[TrialRecord, ...]:
@@ -165,24 +189,6 @@ class Session:
 def _first_start(study: StudyRecord) -> int | None:
     starts = [entries.milliseconds(trial.started) for trial in study.trials if trial.started]
     return min(starts, default=None)
-
-
-def _dataset(study: StudyRecord) -> DatasetInput:
-    """The data as an input of the study's run; the table itself is not needed."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    found = find_task(study.task).words.data_columns(study)
-    columns = [{"type": kind, "name": name, "required": True} for name, kind in found]
-    source = str(study.data.get("source", ""))
-    dataset = Dataset(
-        name=entries.clip(source.replace("\\", "/").rsplit("/", 1)[-1] or study.study, 500),
-        digest=str(study.data.get("digest", ""))[:_DIGEST],
-        source_type="local",
-        source=json.dumps({"uri": source}),
-        schema=json.dumps({"mlflow_colspec": columns}),
-        profile=json.dumps({_PROFILE.get(key, key): value for key, value in study.data.items() if key != "columns"}),
-    )
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", "search")])
 
 
 class MlflowProjection:
@@ -196,6 +202,7 @@ class MlflowProjection:
         folder: The working folder.
         experiment: Name of the experiment; ``None``: the name of the study.
         registered_model: Name of the registered model; ``None``: the name of the study.
+        system_metrics: Also show the use of this machine while the study runs.
     """
 
     def __init__(
@@ -205,19 +212,28 @@ class MlflowProjection:
         *,
         experiment: str | None = None,
         registered_model: str | None = None,
+        system_metrics: bool = False,
     ) -> None:
-        self._uri, self._folder = tracking_uri, folder
+        self._uri, self._folder, self._system_metrics = tracking_uri, folder, system_metrics
         self._experiment, self._registered_model = experiment, registered_model
         self._session: Session | None = None
 
     def start(self, study: StudyRecord) -> None:
         """Show the study as running; find or create its runs."""
         self._begin(study, "RUNNING")
+        if self._system_metrics:
+            with store.talking_to(self._uri):
+                monitor(self._open.parent.run_id, self._uri)
 
     def update(self, trial: TrialRecord) -> None:
         """Show the current state of a trial."""
         with store.talking_to(self._uri):
             self._open.show_trial(trial)
+
+    def show_baselines(self, baselines: Mapping[str, BaselineRecord]) -> None:
+        """Show the scores of the baselines."""
+        with store.talking_to(self._uri):
+            self._open.show_baselines(baselines)
 
     def log_model(self, bundle: Path, study: StudyRecord) -> None:
         """Log and register the exported model, unless it already is.
@@ -294,7 +310,9 @@ class MlflowProjection:
         with store.talking_to(self._uri):
             client = store.connect(self._uri)
             location = store.artifact_location(self._uri, self._folder)
-            experiment_id = store.open_experiment(client, self._experiment or study.study, location)
+            experiment_id = store.open_experiment(
+                client, self._experiment or study.study, location, note=experiment_note(study)
+            )
             self._session = Session(client, experiment_id, study)
             self._session.show_study(status)
         for trial in study.trials:

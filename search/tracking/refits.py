@@ -4,64 +4,113 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search.study.backtest_records import BacktestRecord
 from search.study.records import StudyRecord
-from search.study.refit_records import RefitRecord
+from search.study.refit_records import Promotion, RefitRecord
 from search.tracking import store
+from search.tracking.data_sets import described_data, link_of
 from search.tracking.entries import MAX_PARAM, MAX_TAG, clip
-from search.tracking.model import CHALLENGER, CHAMPION, Export, register, retire_challenger
+from search.tracking.export import Export
+from search.tracking.model_texts import Origin
+from search.tracking.registration import CHALLENGER, CHAMPION, link_trials, register
 from search.tracking.registry import log_backtest
-from search.tracking.runs import STUDY_UID, Runs
+from search.tracking.runs import ModelLink, Point, Runs
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput
+
+
+@dataclass(frozen=True)
+class NewModel:
+    """The model of a refit.
+
+    Attributes:
+        bundle: Its directory.
+        metrics: Of its recipe on the last new rows, every metric by name.
+        verdict: Whether it beats the baselines there, a sentence.
+        beats_baselines: The same.
+    """
+
+    bundle: Path
+    metrics: dict[str, float]
+    verdict: str
+    beats_baselines: bool
 
 
 def log_refit(
     study: StudyRecord,
     refit: RefitRecord,
-    bundle: Path,
+    model: NewModel,
     *,
+    rule: Promotion,
     settings: Mapping[str, Any],
     folder: Path,
     backtest: tuple[BacktestRecord, str, Path] | None,
-) -> None:
+) -> str:
     """Log the model of a refit, register it, and give it the alias that the refit earned.
 
     Args:
         study: Before the refit.
         refit: The refit.
-        bundle: The new model.
+        model: The new model.
+        rule: By which the refit was decided.
         settings: The section ``tracking`` of the study.
         folder: The working folder.
         backtest: Of the old champion: record, page and its bundle; ``None``: it was not scored.
 
+    Returns:
+        The URI of the registered model, with the alias that it has.
+
     Raises:
         TrackingError: The store or server cannot be used.
     """
-    from mlflow.entities import Metric, Param, RunTag
-
     uri = store.default_tracking_uri(settings.get("uri"), folder)
     experiment, name = (settings.get(key) or study.study for key in ("experiment", "registered_model"))
+    export = Export.read(model.bundle)
+    table = _table(study, export)
     if backtest is not None:
-        log_backtest(*backtest, tracking_uri=uri, folder=folder, experiment=experiment)
-    export = Export.read(bundle)
+        log_backtest(*backtest, tracking_uri=uri, folder=folder, experiment=experiment, table=table)
+    score = model.metrics[study.metric]
+    origin = replace(Origin.of(study), verdict=model.verdict, beats_baselines=model.beats_baselines, score=score)
     with store.talking_to(uri):
         client = store.connect(uri)
         experiment_id = store.open_experiment(client, experiment, store.artifact_location(uri, folder))
         runs, now = Runs(client, experiment_id), time.time_ns() // 1_000_000
-        parent, _ = runs.read(study)
-        run = runs.create(f"refit {refit.time[:10]}", start=now, tags={"kind": "refit"}, parent=parent)
-        known = {"challenger": refit.challenger, "champion": refit.against, "champion_new_rows": refit.champion}
+        known = runs.read(study)
+        run = runs.create(f"refit {refit.time[:10]}", start=now, tags={"kind": "refit"}, parent=known.parent)
+        client.log_inputs(run.run_id, [table])
+        alias = CHAMPION if refit.promoted else CHALLENGER
+        found = register(client, run.run_id, export, name=name, origin=origin, alias=alias, rule=rule)
+        link = None
+        if found.model_id is not None:
+            link = ModelLink(found.model_id, link_of(table))
+            own = [known.trials[trial].run_id for trial in export.trials if trial in known.trials]
+            link_trials(client, found.model_id, own)
         params = {"table": refit.source, "change": refit.change, "metric": study.metric}
-        client.log_batch(
-            run.run_id,
-            [Metric(f"{study.metric}_{key}", value, now, 0) for key, value in known.items() if value is not None],
-            [Param(key, clip(value, MAX_PARAM)) for key, value in params.items()],
-            [RunTag("mlflow.note.content", clip(f"{refit.reason} {refit.champion_verdict} {refit.warning}", MAX_TAG))],
+        note = f"{refit.reason} {refit.champion_verdict} {refit.warning}"
+        runs.write(
+            run,
+            params={key: clip(value, MAX_PARAM) for key, value in params.items()},
+            points=_points(study, refit, model, now),
+            tags={"mlflow.note.content": clip(note, MAX_TAG)},
+            model=link,
         )
-        tags = {STUDY_UID: study.uid, **export.tags}
-        register(client, run.run_id, export, name=name, tags=tags, alias=CHAMPION if refit.promoted else CHALLENGER)
-        if refit.promoted:  # an earlier challenger has learned from less
-            retire_challenger(client, name)
         runs.set_status(run, "FINISHED", end=time.time_ns() // 1_000_000)
+    return found.uri
+
+
+def _points(study: StudyRecord, refit: RefitRecord, model: NewModel, now: int) -> list[Point]:
+    """The comparison on the last new rows, and the scores of the new model there."""
+    known = {"challenger": refit.challenger, "champion": refit.against, "champion_new_rows": refit.champion}
+    points = [Point(f"{study.metric}_{key}", value, now, 0) for key, value in known.items() if value is not None]
+    return points + [Point(f"holdout_{key}", value, now, 0, of_model=True) for key, value in model.metrics.items()]
+
+
+def _table(study: StudyRecord, export: Export) -> DatasetInput:
+    """The later table, as the new model describes it."""
+    columns = find_task(study.task).words.data_columns(study)
+    return described_data(export.provenance.get("data", {}), columns=columns, name=study.study, context="refit")

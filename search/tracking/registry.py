@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 from search.errors import TrackingError
 from search.study.backtest_records import BacktestRecord
 from search.tracking import store
+from search.tracking.data_sets import link_of
 from search.tracking.entries import MAX_PARAM, MAX_TAG, clip
-from search.tracking.model import Export
+from search.tracking.export import Export
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput
 
 SCHEME = "models:/"
 _URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
@@ -97,9 +99,10 @@ def log_backtest(
     tracking_uri: str,
     folder: Path,
     experiment: str,
+    table: DatasetInput,
     run_id: str | None = None,
 ) -> str:
-    """Log a backtest as an evaluation run that is linked to the logged model.
+    """Log a backtest as an evaluation run that is linked to the logged model and to the table.
 
     Args:
         record: The backtest.
@@ -108,6 +111,7 @@ def log_backtest(
         tracking_uri: Store or server.
         folder: The working folder.
         experiment: Name of the experiment, unless the model has a run.
+        table: What was scored.
         run_id: Run in which the model was logged, if it is known.
 
     Returns:
@@ -130,9 +134,11 @@ def log_backtest(
         now = time.time_ns() // 1_000_000
         tags = {"mlflow.source.name": "search", "mlflow.source.type": "LOCAL", "kind": "backtest"}
         run = client.create_run(experiment_id, now, tags | {"bundle_digest": digest}, f"backtest {record.scored}")
-        metrics = [Metric(name, value, now, 0, model_id) for name, value in _metrics(record).items()]
+        link = () if model_id is None else (model_id, *link_of(table))
+        metrics = [Metric(name, value, now, 0, *link) for name, value in _metrics(record).items()]
         params = {"model": record.model, "table": record.source, "scored": record.scored, "metric": record.metric}
         note = "\n\n".join(each for each in (record.verdict, record.drift, *record.notes) if each)
+        client.log_inputs(run.info.run_id, [table])
         client.log_batch(
             run.info.run_id,
             metrics,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from search.study.records import StudyRecord
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 # Tags that identify a run, and tags of its progress.
-STUDY_UID, TRIAL, STARTED = "study_uid", "trial", "started"
+STUDY_UID, TRIAL, BASELINE, STARTED = "study_uid", "trial", "baseline", "started"
 STATE, LOGGED_EPOCHS, MODEL_URI = "state", "logged_epochs", "model_uri"
 # MLflow takes 1,000 points, parameters and tags at once.
 _ONE_REQUEST = 800
@@ -28,12 +29,27 @@ class Point:
         value: May be NaN or infinite.
         timestamp: Milliseconds since 1970.
         step: Of the metric's curve.
+        of_model: Whether it is also a metric of the exported model.
     """
 
     key: str
     value: float
     timestamp: int
     step: int
+    of_model: bool = False
+
+
+@dataclass(frozen=True)
+class ModelLink:
+    """A logged model, and the dataset that its metrics are from.
+
+    Attributes:
+        model_id: MLflow's.
+        dataset: Name and digest of a dataset of the same run.
+    """
+
+    model_id: str
+    dataset: tuple[str, str]
 
 
 @dataclass
@@ -44,6 +60,7 @@ class RunState:
         run_id: MLflow's.
         status: MLflow's.
         start: In milliseconds since 1970.
+        name: For people.
         params: By name.
         tags: By name.
     """
@@ -51,6 +68,7 @@ class RunState:
     run_id: str
     status: str
     start: int
+    name: str = ""
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 
@@ -58,6 +76,21 @@ class RunState:
     def logged_epochs(self) -> int:
         """Number of epochs of the trial's curve that are logged."""
         return int(self.tags.get(LOGGED_EPOCHS, 0))
+
+
+@dataclass(frozen=True)
+class StudyRuns:
+    """The runs of a study.
+
+    Attributes:
+        parent: Of the study; ``None`` if there is none yet.
+        trials: By number.
+        baselines: By name.
+    """
+
+    parent: RunState | None
+    trials: dict[int, RunState]
+    baselines: dict[str, RunState]
 
 
 class Runs:
@@ -71,22 +104,25 @@ class Runs:
     def __init__(self, client: MlflowClient, experiment_id: str) -> None:
         self._client, self._experiment_id = client, experiment_id
 
-    def read(self, study: StudyRecord) -> tuple[RunState | None, dict[int, RunState]]:
-        """The study's parent run, or ``None``, and its trials' runs by trial number.
+    def read(self, study: StudyRecord) -> StudyRuns:
+        """The runs of a study.
 
         Of several runs of one trial, which a lost response may leave behind, the fullest is kept and the others are
         deleted.
         """
-        kept: dict[str | None, RunState] = {}
+        kept: dict[tuple[str | None, str | None], RunState] = {}
         for run in self._search(f"tags.{STUDY_UID} = '{study.uid}'"):
             state = _state(run)
-            key = state.tags.get(TRIAL)
+            key = (state.tags.get(TRIAL), state.tags.get(BASELINE))
             if key in kept:
                 state, spare = sorted([state, kept[key]], key=_fullness, reverse=True)
                 self.delete(spare)
             kept[key] = state
-        parent = kept.pop(None, None)
-        return parent, {int(number): state for number, state in kept.items() if number is not None}
+        return StudyRuns(
+            parent=kept.get((None, None)),
+            trials={int(number): state for (number, _), state in kept.items() if number is not None},
+            baselines={name: state for (_, name), state in kept.items() if name is not None},
+        )
 
     def find(self, tag: str, value: str) -> RunState | None:
         """The run with that tag, or ``None``; of several, which a lost response may leave behind, the first."""
@@ -98,15 +134,40 @@ class Runs:
         family = {"mlflow.parentRunId": parent.run_id} if parent else {}
         origin = {"mlflow.source.name": "search", "mlflow.source.type": "LOCAL"}
         run = self._client.create_run(self._experiment_id, start, {**tags, **origin, **family}, name)
-        return RunState(run.info.run_id, run.info.status, start, tags=dict(tags))
+        return RunState(run.info.run_id, run.info.status, start, name, tags=dict(tags))
 
-    def write(self, run: RunState, *, params: dict[str, str], points: list[Point], tags: dict[str, str]) -> None:
-        """Add what is missing in the run: parameters never change, tags may, and points are appended."""
+    def rename(self, run: RunState, name: str) -> None:
+        """Give a run another name."""
+        if run.name != name:
+            self._client.update_run(run.run_id, name=name)
+            run.name = name
+
+    def write(
+        self,
+        run: RunState,
+        *,
+        params: Mapping[str, str] = MappingProxyType({}),
+        points: Sequence[Point] = (),
+        tags: Mapping[str, str] = MappingProxyType({}),
+        model: ModelLink | None = None,
+    ) -> None:
+        """Add what is missing in the run: parameters never change, tags may, and points are appended.
+
+        Args:
+            run: The run.
+            params: Parameters.
+            points: Points of metrics.
+            tags: Tags.
+            model: The logged model that the points are of, where they are of one.
+        """
         from mlflow.entities import Metric, Param, RunTag
 
         params = {key: value for key, value in params.items() if key not in run.params}
         tags = {key: value for key, value in tags.items() if run.tags.get(key) != value}
-        metrics = [Metric(point.key, point.value, point.timestamp, point.step) for point in points]
+        metrics = [
+            Metric(point.key, point.value, point.timestamp, point.step, *_link(model if point.of_model else None))
+            for point in points
+        ]
         if len(metrics) > _ONE_REQUEST:
             # MLflow would send the tags with the first points, but the tags mark the points as complete.
             self._client.log_batch(run.run_id, metrics)
@@ -145,8 +206,14 @@ class Runs:
                 return
 
 
+def _link(model: ModelLink | None) -> tuple[str, ...]:
+    """The last arguments of a metric of MLflow."""
+    return () if model is None else (model.model_id, *model.dataset)
+
+
 def _state(run: Run) -> RunState:
-    return RunState(run.info.run_id, run.info.status, run.info.start_time, dict(run.data.params), dict(run.data.tags))
+    info, data = run.info, run.data
+    return RunState(info.run_id, info.status, info.start_time, info.run_name or "", dict(data.params), dict(data.tags))
 
 
 def _fullness(run: RunState) -> tuple[int, int, str]:

@@ -30,6 +30,9 @@ ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 _LONGEST_REASON = 300
+_NOTE = "mlflow.note.content"
+# By which the UI opens the pages for model training, and not those for language models.
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _CHATTY_LOGGERS = ("mlflow", "alembic", "optuna", "sqlalchemy.engine", "urllib3.connectionpool")
 
 
@@ -145,25 +148,29 @@ def talking_to(tracking_uri: str) -> Iterator[None]:
         raise TrackingError(f"MLflow at {without_password(tracking_uri)} failed: {_reason(error)}") from error
 
 
-def open_experiment(client: MlflowClient, name: str, location: str | None) -> str:
+def open_experiment(client: MlflowClient, name: str, location: str | None, *, note: str = "") -> str:
     """Find or create an experiment; return its id.
 
     Args:
         client: Client of the server.
         name: Name of the experiment.
         location: Artifact location of a new experiment; ``None``: the server decides.
+        note: Its description in Markdown, unless it has one; empty: none is written.
 
     Raises:
         TrackingError: The experiment was deleted.
     """
     experiment = client.get_experiment_by_name(name)
+    tags = _EXPERIMENT_TAGS | ({_NOTE: note} if note else {})
     if experiment is None:
-        return str(client.create_experiment(name, location))
+        return str(client.create_experiment(name, location, tags))
     if experiment.lifecycle_stage != "active":
         raise TrackingError(
             f"MLflow's experiment '{name}' was deleted; restore it with 'mlflow experiments restore -x "
             f"{experiment.experiment_id}', or choose another with --set tracking.experiment=..."
         )
+    for key in tags.keys() - experiment.tags.keys():
+        client.set_experiment_tag(experiment.experiment_id, key, tags[key])
     return str(experiment.experiment_id)
 
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 from search.errors import TrackingError
 from search.executors.interruption import ignore_stop_signals
 from search.executors.temporary_folder import keep_files_of_libraries_here, remove_own_folder
-from search.study.records import StudyRecord, TrackingLinks, TrialRecord
+from search.study.records import BaselineRecord, StudyRecord, TrackingLinks, TrialRecord
 from search.tracking.base import RunStatus, Tracker
 from search.tracking.model import prepare
 
@@ -90,6 +90,10 @@ class TrackerProcess:
     def update(self, trial: TrialRecord) -> None:
         """Show the current state of a trial."""
         self._call("update", trial)
+
+    def show_baselines(self, baselines: Mapping[str, BaselineRecord]) -> None:
+        """Show the scores of the baselines."""
+        self._call("show_baselines", dict(baselines))
 
     def log_model(self, bundle: Path, study: StudyRecord) -> None:
         """Show and register the exported model."""

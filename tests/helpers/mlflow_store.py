@@ -42,9 +42,16 @@ def client(folder: Path) -> Any:
 
 
 def runs(mlflow: Any, experiment: str = "weather") -> list[Any]:
-    """The runs that can be seen: the parent first, then the trials by number."""
+    """The runs that can be seen, without those of baselines: the parent first, then the trials by number."""
     found = mlflow.search_runs([mlflow.get_experiment_by_name(experiment).experiment_id])
+    found = [run for run in found if "baseline" not in run.data.tags]
     return sorted(found, key=lambda run: int(run.data.tags.get("trial", -1)))
+
+
+def baseline_runs(mlflow: Any, experiment: str = "weather") -> list[Any]:
+    """The runs of baselines that can be seen, by name."""
+    found = mlflow.search_runs([mlflow.get_experiment_by_name(experiment).experiment_id], "tags.kind = 'baseline'")
+    return sorted(found, key=lambda run: str(run.info.run_name))
 
 
 def history(mlflow: Any, run: Any, key: str) -> list[tuple[int, float]]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from search.study.records import StudyRecord, TrackingLinks
+from search.tracking.entries import trial_name
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -36,7 +37,7 @@ def browser_page() -> Iterator[Page]:
 
 
 def check_ui(page: Page, server: str, study: StudyRecord, links: TrackingLinks) -> None:
-    """Look for the study in the UI: its parent run, a run for each trial that ran, its registered model.
+    """Look for the study in the UI: its parent run, a run for each trial that ran and each baseline, its model.
 
     Args:
         page: Of a browser.
@@ -48,12 +49,12 @@ def check_ui(page: Page, server: str, study: StudyRecord, links: TrackingLinks) 
     runs = f"{server}/#/experiments/{links.experiment_id}/runs"
     page.goto(f"{runs}?workflowType=machine_learning")
     page.get_by_role("link", name=study.study, exact=True).first.wait_for()
-    page.get_by_text(re.compile(rf"^\s*{len(ran) + 1}\s+matching runs")).wait_for()
+    page.get_by_text(re.compile(rf"^\s*{len(ran) + len(study.baselines) + 1}\s+matching runs")).wait_for()
 
     page.goto(f"{runs}/{links.parent_run_id}")
     page.get_by_role("heading", name=study.study, exact=True).wait_for()
     for trial in ran:
-        page.get_by_role("link", name=f"{trial.number:03d} {trial.layers}", exact=True).first.wait_for()
+        page.get_by_role("link", name=trial_name(trial), exact=True).first.wait_for()
     page.get_by_text("best_score", exact=True).first.wait_for()
     if links.model_uri is None:
         return

@@ -104,6 +104,7 @@ def save_small_bundle(folder: Path, *, trial: int = 0) -> Path:
         scaler=Scaler.fit(panel, np.array([[0, 60]]), model),
         model_spec=model,
         train_spec=TrainSpec(),
+        trial=trial,
     )
     bundle = ForecastBundle(
         members=(member,),

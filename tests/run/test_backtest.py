@@ -13,10 +13,13 @@ import pytest
 from helpers.forecast_bundles import bundle_of, panel_of, save, table
 from helpers.mlflow_store import client, make_store
 from helpers.studies import search_here
+from helpers.synthetic_study import make_study
 
 from search import backtest
 from search.errors import SearchError, TrackingError
-from search.tracking.model import Export, register
+from search.tracking.export import Export
+from search.tracking.model_texts import Origin
+from search.tracking.registration import register
 from search.tracking.store import talking_to
 
 ROWS, KNOWN = 30, 24
@@ -39,7 +42,8 @@ def registered(folder: Path) -> None:
     with talking_to("sqlite"):
         experiment = mlflow.create_experiment("shop", (folder / "mlruns" / "artifacts").as_uri())
         run = mlflow.create_run(experiment)
-        register(mlflow, run.info.run_id, Export.read(folder / "model"), name="shop", tags={"study_uid": "1"})
+        origin = Origin.of(make_study(uid="1", study="shop"))
+        register(mlflow, run.info.run_id, Export.read(folder / "model"), name="shop", origin=origin)
 
 
 def test_the_command_prints_80_columns_and_writes_a_page(folder: Path) -> None:
@@ -85,7 +89,11 @@ def test_a_registered_model_gets_an_evaluation_run(folder: Path) -> None:
     assert run.data.params["table"].endswith("later.csv")
     assert record.verdict in run.data.tags["mlflow.note.content"]
     assert [each.model_id for each in run.inputs.model_inputs] == [model.model_id]
-    assert {(each.key, each.value) for each in model.metrics} >= {("rmse", record.score)}
+    (used,) = run.inputs.dataset_inputs
+    assert used.dataset.name == "later.csv"
+    assert json.loads(used.dataset.profile)["num_rows"] == ROWS
+    found = {(each.key, each.value, each.dataset_name, each.dataset_digest) for each in model.metrics}
+    assert ("rmse", record.score, "later.csv", used.dataset.digest) in found
     assert {file.path for file in mlflow.list_artifacts(run.info.run_id)} == {"backtest.html", "backtest.json"}
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.drivers import NUMBERS, Notes, finish, plan_of, without_onnx
+from helpers.mlflow_server import MlflowServer
 from helpers.mlflow_store import client, make_store
 from helpers.sequence_studies import WAVES, wave_table, write_label_study
 from helpers.studies import search_here, shop_table, shown, write_study
@@ -28,6 +29,8 @@ from search.run.runner import run
 from search.study.paths import StudyPaths
 from search.study.refit_records import Promotion
 from search.study.store import ROWS, StudyStore
+from search.tracking.registry import downloaded
+from search.tracking.store import connect
 
 OLD, NEW, HORIZON = 200, 240, 3
 ALONE = "search.blend=off"
@@ -470,24 +473,30 @@ def months() -> list[tuple[pd.DataFrame, pd.DataFrame]]:
 def test_a_refit_a_month_ends_with_the_right_champion_each_month(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Directories, study and registry agree on the champion, and it is the better model for the month that follows."""
+    """Directories, study and a server's registry agree on the champion, the better model for the month that follows."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    make_store(tmp_path)
     tracked = NUMBERS.replace("tracking: {enabled: false}\n", "").replace("trials: 4", "trials: 2")
     write_study(tmp_path, tracked)
-    paths, arguments, promoted = StudyPaths(tmp_path, "tiny"), ("--set", ALONE), []
-    with without_onnx():
-        assert search_here(tmp_path, "run", "tiny.yaml", *arguments).returncode == 0
-        for table, whole in months():
+    paths, promoted = StudyPaths(tmp_path, "tiny"), []
+    with MlflowServer(tmp_path / "server") as server, without_onnx():
+        arguments = ("--set", ALONE, "--set", f"tracking.uri={server.uri}")
+        result = search_here(tmp_path, "run", "tiny.yaml", *arguments)
+        assert result.returncode == 0, result.stderr
+        mlflow = connect(server.uri)
+        for month, (table, whole) in enumerate(months(), 1):
             table.to_csv(tmp_path / "later.csv", index=False)
-            result = search_here(tmp_path, "refit", "tiny.yaml", *arguments, "--data", "later.csv", "--json")
+            result = search_here(tmp_path, "refit", "tiny", "--data", "later.csv", "--json")
             assert result.returncode == 0, result.stderr
             promoted.append(json.loads(result.stdout)["promoted"])
             champion, other = model(paths.bundle), model(paths.former if promoted[-1] else paths.challenger)
             assert error_of(champion, whole, len(table)) < 1.02 * error_of(other, whole, len(table))
-            registered = aliases(tmp_path)
-            assert registered_weights(tmp_path, registered["champion"]) == weights_of(paths.bundle)
-            assert ("challenger" in registered) != promoted[-1]
+            assert registered_weights("champion", server.uri) == weights_of(paths.bundle)
+            aliases = mlflow.get_registered_model("tiny").aliases
+            assert ("challenger" in aliases) != promoted[-1]
+            version = mlflow.get_model_version("tiny", str(month + 1))
+            assert version.tags["registered_as"] == ("champion" if promoted[-1] else "challenger")
+            if not promoted[-1]:
+                assert registered_weights("challenger", server.uri) == weights_of(paths.challenger)
 
     assert promoted == [True, False, True, True]
     assert [each["promoted"] for each in shown(tmp_path)["refits"]] == promoted
@@ -498,9 +507,34 @@ def weights_of(bundle: Path) -> str:
     return digest
 
 
-def registered_weights(folder: Path, version: str) -> str:
-    from urllib.parse import urlsplit
+def registered_weights(alias: str, server: str) -> str:
+    with downloaded(f"models:/tiny@{alias}", server) as (bundle, _):
+        return weights_of(bundle)
 
-    source = client(folder).get_model_version("tiny", version).source
-    (found,) = Path(urlsplit(source).path).rglob("bundle.json")
-    return weights_of(found.parent)
+
+@pytest.mark.slow
+def test_the_new_version_says_what_it_was_trained_and_scored_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    make_store(tmp_path)
+    write_study(tmp_path, NUMBERS.replace("tracking: {enabled: false}\n", "").replace("trials: 4", "trials: 1"))
+    shop_table(NEW).to_csv(tmp_path / "later.csv", index=False)
+    with without_onnx():
+        for command in (("run", "tiny.yaml", "--set", ALONE), ("refit", "tiny", "--data", "later.csv")):
+            assert search_here(tmp_path, *command).returncode == 0
+    mlflow = client(tmp_path)
+    version = mlflow.get_model_version_by_alias("tiny", "champion")
+    run, logged = mlflow.get_run(version.run_id), mlflow.get_logged_model(version.model_id)
+    (used,) = run.inputs.dataset_inputs
+    assert used.dataset.name == "later.csv"
+    assert json.loads(used.dataset.profile)["num_rows"] == NEW
+    found = {each.key: each for each in logged.metrics}
+    assert found["holdout_mae"].value == run.data.metrics["mae_challenger"]
+    assert found["holdout_mae"].dataset_digest == used.dataset.digest
+    assert logged.params["learned_until"] == "2022-08-30"
+    assert version.tags["score"] == f"{run.data.metrics['mae_challenger']:.6g}"
+    assert version.description.startswith("> The ")
+    trials = mlflow.search_runs([run.info.experiment_id], "tags.trial = '0'")
+    outputs = mlflow.get_run(trials[0].info.run_id).outputs
+    assert {each.model_id for each in outputs.model_outputs} >= {version.model_id}

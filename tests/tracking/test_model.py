@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from helpers import sequence_bundles
 from helpers.blends import baseline_member
@@ -28,8 +31,10 @@ from helpers.synthetic_study import finished_study, save_small_bundle
 
 from search.errors import TrackingError
 from search.study.records import HoldoutRecord, StudyRecord
+from search.tracking.export import Export
 from search.tracking.factory import sync_study
-from search.tracking.model import Export, requirements, signature
+from search.tracking.model import requirements, signature, typed_example
+from search.tracking.model_texts import MAX_DESCRIPTION, version_description
 from search.tracking.store import default_tracking_uri
 
 
@@ -57,8 +62,6 @@ def load_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_the_champion_forecasts_from_a_raw_table_in_original_units(
     folder: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import pandas as pd
-
     from lstmgru.bundle import load_bundle
 
     example = pd.read_csv(bundle / ".." / "raw.csv")
@@ -72,7 +75,7 @@ def test_the_champion_forecasts_from_a_raw_table_in_original_units(
     pd.testing.assert_frame_equal(forecast, load_bundle(bundle).predict(example))
     assert forecast["forecast"].between(5, 15).all()
     whole = example.round().astype({"target_0": "int64"})
-    assert len(model.predict(whole)) == len(forecast)
+    assert len(model.get_raw_model().predict(whole)) == len(forecast)
 
 
 def test_the_model_has_a_signature_an_example_and_requirements_and_nothing_pickled(
@@ -90,35 +93,67 @@ def test_the_model_has_a_signature_an_example_and_requirements_and_nothing_pickl
     assert not [path for path in (folder / "mlruns").rglob("*") if path.suffix in (".pkl", ".pickle", ".pt", ".pyc")]
 
 
-def test_the_signature_names_every_column_that_is_read_and_the_ends_of_the_intervals(tmp_path: Path) -> None:
+def types(columns: Any) -> dict[str, str]:
+    """The columns of a signature and their types."""
+    return {column.name: column.type.name for column in columns}
+
+
+def test_the_signature_has_a_type_for_every_column(tmp_path: Path) -> None:
     frame = rich_table()
     bundle = bundle_of(rich_panel(frame), calibration=calibration_of(2))
     described = signature(Export.read(save(tmp_path / "shops.bundle", bundle)))
     assert set(described.inputs.input_names()) == set(frame.columns)
+    assert all(column.required for column in described.inputs)
     assert described.outputs.input_names() == list(bundle.predict(frame).columns)
-    types = {column.name: str(column.type) for column in described.outputs}
-    assert types["target"] == "DataType.string"
-    assert types["lower_80"] == types["upper_95"] == types["forecast"] == "DataType.float"
+    inputs, outputs = types(described.inputs), types(described.outputs)
+    numbers = set(frame.columns) - {"shop", "day", *bundle.schema.categories}
+    assert {inputs[name] for name in numbers} == {"double"}
+    assert {inputs[name] for name in ("shop", "day", *bundle.schema.categories)} == {"string"}
+    assert (outputs["day"], outputs["target"]) == ("datetime", "string")
+    assert outputs["lower_80"] == outputs["upper_95"] == outputs["forecast"] == "float"
 
 
 @pytest.mark.parametrize(
-    ("frame", "task", "columns"),
+    ("frame", "inputs", "outputs"),
     [
-        (long_table(), "classification", {"engine": "any", "label": "string", "p_a": "float", "p_c": "float"}),
-        (long_table(), "regression", {"engine": "any", "label": "float"}),
-        (wide_table(), "classification", {"sample": "any", "label": "long", "p_1": "float"}),
-        (text_table(), "classification", {"row": "long", "label": "string", "p_good": "float"}),
+        (table(shops=(1, 2)), {"shop": "long", "day": "string"}, {"shop": "string", "day": "datetime"}),
+        (table(shops=("01", "2")), {"shop": "string", "day": "string"}, {"shop": "string", "day": "datetime"}),
+        (table(times=np.arange(24)), {"day": "long"}, {"day": "long"}),
+        (table(times=pd.date_range("2020", periods=24, tz="Europe/Paris")), {"day": "string"}, {"day": "datetime"}),
+    ],
+    ids=["whole numbers", "leading zeros", "steps", "time zone"],
+)
+def test_ids_and_times_have_the_types_of_the_training_table(
+    frame: pd.DataFrame, inputs: dict[str, str], outputs: dict[str, str], tmp_path: Path
+) -> None:
+    described = signature(Export.read(save(tmp_path / "shops.bundle", bundle_of(panel_of(frame)))))
+    assert inputs.items() <= types(described.inputs).items()
+    assert outputs.items() <= types(described.outputs).items()
+
+
+@pytest.mark.parametrize(
+    ("frame", "task", "inputs", "columns"),
+    [
+        (
+            long_table(),
+            "classification",
+            {"engine": "string", "minute": "string", "heat": "double"},
+            {"engine": "string", "label": "string", "p_a": "float", "p_c": "float"},
+        ),
+        (long_table(), "regression", {"heat": "double"}, {"engine": "string", "label": "float"}),
+        (wide_table(), "classification", {"sample": "string"}, {"sample": "string", "label": "long", "p_1": "float"}),
+        (text_table(), "classification", {"text": "string"}, {"row": "long", "label": "string", "p_good": "float"}),
     ],
 )
 def test_the_signature_of_a_model_that_labels_names_what_it_reads_and_gives(
-    frame: Any, task: str, columns: dict[str, str], tmp_path: Path
+    frame: Any, task: str, inputs: dict[str, str], columns: dict[str, str], tmp_path: Path
 ) -> None:
     bundle = label_bundle_of(sequences_of(frame, task))
     described = signature(Export.read(sequence_bundles.save(tmp_path / "labels.bundle", bundle)))
     assert described.inputs.input_names() == list(bundle.schema.inputs)
     assert described.outputs.input_names() == list(bundle.predict(frame).columns)
-    types = {column.name: str(column.type).removeprefix("DataType.") for column in described.outputs}
-    assert {name: "any" if "Any" in types[name] else types[name] for name in columns} == columns
+    assert inputs.items() <= types(described.inputs).items()
+    assert columns.items() <= types(described.outputs).items()
 
 
 def test_a_blend_is_identified_by_its_members_and_needs_what_they_need(tmp_path: Path) -> None:
@@ -144,9 +179,6 @@ def test_a_blend_is_identified_by_its_members_and_needs_what_they_need(tmp_path:
 def test_the_champion_labels_a_raw_table(
     table: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import numpy as np
-    import pandas as pd
-
     from lstmgru.bundle import example_sequences
 
     frame = table()
@@ -157,7 +189,7 @@ def test_the_champion_labels_a_raw_table(
     saved = sequence_bundles.save(tmp_path / "weather.bundle", bundle)
     sync_study(dataclasses.replace(finished_study(2), bundle=str(saved)), folder=folder)
     model = load_model(folder, monkeypatch)
-    pd.testing.assert_frame_equal(model.predict(frame), bundle.predict(frame))
+    pd.testing.assert_frame_equal(model.get_raw_model().predict(frame), bundle.predict(frame))
     assert len(model.predict(model.input_example)) == 2
 
 
@@ -200,6 +232,118 @@ def test_a_winner_is_registered_once_and_the_next_one_becomes_the_champion(
     assert (int(champion.version), champion.tags["trial"]) == (2, "1")
     assert len(mlflow.search_model_versions("name = 'weather'")) == 2
     assert history(client(folder), runs(client(folder))[0], "holdout_mae") == [(1, 2.6), (2, 2.5)]
+
+
+def test_a_run_without_a_new_model_moves_no_alias(folder: Path, bundle: Path, tmp_path: Path) -> None:
+    study = dataclasses.replace(finished_study(2), bundle=str(bundle))
+    sync_study(study, folder=folder)
+    second = winner_of_trial_1(study, tmp_path)
+    sync_study(second, folder=folder)
+    mlflow = client(folder)
+    mlflow.set_registered_model_alias("weather", "champion", "1")  # a rollback
+    assert sync_study(second, folder=folder).model_uri == "models:/weather/2"
+    assert aliases(mlflow) == {"champion": 1}
+
+
+def aliases(mlflow: Any, name: str = "weather") -> dict[str, int]:
+    return {alias: int(version) for alias, version in mlflow.get_registered_model(name).aliases.items()}
+
+
+def test_a_study_that_was_begun_anew_is_a_challenger_of_the_old_champion(
+    folder: Path, bundle: Path, tmp_path: Path
+) -> None:
+    sync_study(dataclasses.replace(finished_study(2, uid="old"), bundle=str(bundle)), folder=folder)
+    new = dataclasses.replace(finished_study(2, uid="new"), bundle=str(bundle))
+    assert sync_study(new, folder=folder).model_uri == "models:/weather@challenger"
+    assert aliases(client(folder)) == {"champion": 1, "challenger": 2}
+    sync_study(winner_of_trial_1(new, tmp_path), folder=folder)
+    assert aliases(client(folder)) == {"champion": 1, "challenger": 3}
+
+
+def test_a_version_that_was_left_without_its_alias_gets_it_later(
+    folder: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    def fail(*arguments: object) -> None:
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    study = dataclasses.replace(finished_study(2), bundle=str(bundle))
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "set_registered_model_alias", fail)
+        with pytest.raises(TrackingError, match="reset by peer"):
+            sync_study(study, folder=folder)
+    assert aliases(client(folder)) == {}
+    sync_study(study, folder=folder)
+    assert aliases(client(folder)) == {"champion": 1}
+
+
+def test_the_logged_model_has_parameters_metrics_of_the_data_and_the_trials_of_its_members(
+    folder: Path, bundle: Path
+) -> None:
+    sync_study(dataclasses.replace(finished_study(2), bundle=str(bundle)), folder=folder)
+    mlflow = client(folder)
+    parent, first, second = runs(mlflow)
+    (model,) = mlflow.search_logged_models([parent.info.experiment_id])
+    expected = {"task": "forecast", "forecast.horizon": "3", "data.frequency": "D", "trial": "0"}
+    assert expected.items() <= model.params.items()
+    assert model.params["member_1"] == "1 trial 0: gru(4)"
+    assert "training.learning_rate" in model.params
+    assert not {"None", "null", ""} & set(model.params.values())
+    found = {each.key: each for each in model.metrics}
+    assert {key: each.value for key, each in found.items()} == {"holdout_mae": 2.6, "holdout_rmse": 3.3, "score": 3.0}
+    data = parent.inputs.dataset_inputs[0].dataset
+    assert (found["holdout_mae"].dataset_name, found["holdout_mae"].dataset_digest) == (data.name, data.digest)
+    outputs = [mlflow.get_run(run.info.run_id).outputs for run in (parent, first, second)]
+    linked = [[each.model_id for each in output.model_outputs] if output else [] for output in outputs]
+    assert linked == [[model.model_id], [model.model_id], []]
+    assert model.tags.items() >= {"study": "weather", "task": "forecast", "beats_baseline": "true"}.items()
+
+
+def test_a_version_has_the_verdict_the_card_and_tags(folder: Path, bundle: Path) -> None:
+    sync_study(dataclasses.replace(finished_study(2), bundle=str(bundle)), folder=folder)
+    mlflow = client(folder)
+    (version,) = mlflow.search_model_versions("name = 'weather'")
+    expected = {"study": "weather", "task": "forecast", "metric": "mae", "score": "2.6", "beats_baseline": "true"}
+    assert expected.items() <= version.tags.items()
+    assert version.tags["registered_as"] == "champion"
+    assert version.description.startswith("> The winner beats linear.\n\n# ")
+    assert "## What it needs" in version.description
+    registered = mlflow.get_registered_model("weather")
+    assert registered.description.startswith("Forecasts of temp_max, 7 steps ahead")
+    assert 'load_model("models:/weather@champion")' in registered.description
+
+
+def test_a_description_that_someone_wrote_stays(folder: Path, bundle: Path) -> None:
+    study = dataclasses.replace(finished_study(2), bundle=str(bundle))
+    sync_study(study, folder=folder)
+    mlflow = client(folder)
+    mlflow.update_registered_model("weather", "ours")
+    mlflow.update_model_version("weather", "1", "ours, too")
+    sync_study(study, folder=folder)
+    assert mlflow.get_registered_model("weather").description == "ours"
+    assert mlflow.get_model_version("weather", "1").description == "ours, too"
+
+
+def test_a_long_card_is_cut_between_paragraphs(bundle: Path, tmp_path: Path) -> None:
+    shutil.copytree(bundle, tmp_path / "model")
+    card = "# Title\n\n" + "".join(f"## Part {number}\n\n{'word ' * 100}\n\n" for number in range(20))
+    (tmp_path / "model" / "MODEL_CARD.md").write_text(card)
+    text = version_description(Export.read(tmp_path / "model"), "It wins.")
+    assert 4000 < len(text) <= MAX_DESCRIPTION
+    assert text.endswith("word \n\n(The whole card is MODEL_CARD.md in the files of the model.)\n")
+
+
+def test_the_example_has_the_types_of_the_signature(tmp_path: Path) -> None:
+    frame = table(shops=(1, 2)).assign(visits=[4, 5] * 24)
+    panel = panel_of(frame, categorical=["visits"])
+    export = Export.read(save(tmp_path / "shops.bundle", bundle_of(panel, example=frame[:24])))
+    example = typed_example(export)
+    assert example is not None
+    kinds = {name: column.dtype.kind for name, column in example.items()}
+    assert kinds["shop"] == "i"
+    assert kinds["sales 0"] == "f"
+    assert all(isinstance(value, str) for value in [*example["day"], *example["visits"]])
 
 
 def test_a_winner_that_was_not_logged_before_a_crash_is_logged_at_the_next_end(

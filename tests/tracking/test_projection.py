@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 import yaml
-from helpers.mlflow_store import client, history, make_store, projection, runs
+from helpers.mlflow_store import baseline_runs, client, history, make_store, projection, runs
 from helpers.sequence_bundles import label_bundle_of, long_table, save, sequences_of
 from helpers.synthetic_study import START, finished_study, make_study, make_trial, save_small_bundle
 
 from search.errors import TrackingError
 from search.study.paths import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE, report_path
-from search.study.records import EpochRecord, HoldoutRecord, StudyRecord, TrialRecord
+from search.study.records import BaselineRecord, EpochRecord, HoldoutRecord, StudyRecord, TrialRecord
+from search.tracking import entries
 from search.tracking.describe import description
 from search.tracking.entries import (
     MAX_METRIC_NAME,
@@ -52,7 +53,13 @@ def rows(folder: Path) -> dict[str, list[Any]]:
         "datasets",
         "inputs",
         "logged_models",
+        "logged_model_metrics",
+        "logged_model_params",
+        "logged_model_tags",
+        "registered_models",
+        "registered_model_aliases",
         "model_versions",
+        "model_version_tags",
     )
     with sqlite3.connect(folder / "mlruns" / "mlflow.db") as database:
         return {table: sorted(database.execute(f"SELECT * FROM {table}"), key=repr) for table in tables}
@@ -83,8 +90,8 @@ def test_a_copy_that_is_interrupted_leaves_no_ended_study_running(
 STATES = [
     ("RUNNING", "RUNNING", {}),
     ("COMPLETE", "FINISHED", {"score": 3.0, "fold_1/score": 3.0, "fold_2/score": 3.2, "seconds": 30.0}),
-    ("PRUNED", "KILLED", {"last_value": 3.0, "seconds": 30.0}),
-    ("STOPPED", "KILLED", {"last_value": 3.0, "seconds": 30.0}),
+    ("PRUNED", "FINISHED", {"last_value": 3.0, "seconds": 30.0}),
+    ("STOPPED", "FINISHED", {"last_value": 3.0, "seconds": 30.0}),
     ("FAIL", "FAILED", {"last_value": 3.0}),
 ]
 
@@ -99,7 +106,7 @@ def test_a_trial_is_a_run_with_the_status_of_its_state(
     tracker.update(trial)
     parent, run = runs(client(folder))
     assert run.info.status == status
-    assert run.info.run_name == "000 lstm(8) > gru(32)"
+    assert run.info.run_name == "#000 lstm > gru"
     assert run.info.start_time == milliseconds(START)
     assert run.info.end_time == (None if state == "RUNNING" else milliseconds(START + timedelta(seconds=30)))
     assert metrics.items() <= run.data.metrics.items()
@@ -141,8 +148,8 @@ def test_a_second_sync_changes_nothing_at_all(folder: Path) -> None:
     study = dataclasses.replace(finished_study(8), bundle=str(save_small_bundle(folder)))
     first = sync_study(study, folder=folder)
     before = rows(folder)
-    assert len(before["runs"]) == 9
-    assert len(before["model_versions"]) == 1
+    assert len(before["runs"]) == 11
+    assert len(before["model_versions"]) == len(before["registered_model_aliases"]) == 1
     second = sync_study(dataclasses.replace(study, mlflow=first), folder=folder)
     assert rows(folder) == before
     assert second == first
@@ -182,11 +189,79 @@ def test_a_resumed_study_keeps_its_parent_run_and_says_which_settings_changed(fo
     assert parent.data.tags["settings_changed"] == "search.trials: 20 → 40"
 
 
+def test_a_key_that_has_lost_its_value_is_a_changed_setting(folder: Path) -> None:
+    study = finished_study(1)
+    sync_study(study, folder=folder)
+    sync_study(dataclasses.replace(study, config={**study.config, "search": {"trials": None}}), folder=folder)
+    tags = runs(client(folder))[0].data.tags
+    assert tags["settings_changed"] == "search.sampler: tpe → null; search.trials: 20 → null"
+
+
+def test_baselines_have_runs_with_the_metrics_of_trials_and_of_the_study(folder: Path) -> None:
+    study = finished_study(2)
+    tracker = projection(folder)
+    tracker.start(dataclasses.replace(study, holdout=None, baselines={}))
+    tracker.show_baselines({"naive": BaselineRecord(3.4)})
+    (early,) = baseline_runs(client(folder))
+    assert early.data.metrics == {"score": 3.4}
+    tracker.finish(study, status="FINISHED")
+    sync_study(study, folder=folder)
+    linear, naive = baseline_runs(client(folder))
+    assert naive.info.run_id == early.info.run_id
+    assert (naive.info.run_name, naive.info.status) == ("baseline: naive", "FINISHED")
+    assert naive.data.metrics == {"score": 3.4, "holdout_mae": 3.33}
+    assert linear.data.metrics == {"score": 2.8, "holdout_mae": 2.64}
+    parent = runs(client(folder))[0]
+    assert naive.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert {"score", "holdout_mae"} <= parent.data.metrics.keys()
+
+
+def test_an_experiment_says_what_its_runs_are_unless_someone_has_described_it(folder: Path) -> None:
+    sync_study(finished_study(1), folder=folder)
+    mlflow = client(folder)
+    experiment = mlflow.get_experiment_by_name("weather")
+    assert experiment.tags["mlflow.note.content"].startswith("Forecasts of temp_max, 7 steps ahead, scored by MAE")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    mlflow.set_experiment_tag(experiment.experiment_id, "mlflow.note.content", "ours")
+    sync_study(finished_study(1), folder=folder)
+    assert mlflow.get_experiment_by_name("weather").tags["mlflow.note.content"] == "ours"
+
+
+def test_runs_of_an_earlier_version_get_the_names_and_states_of_this_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = make_study(make_trial(0), make_trial(1, "PRUNED"))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(entries, "STATUS", {**entries.STATUS, "PRUNED": "KILLED"})
+        earlier.setattr(entries, "trial_name", lambda trial: f"{trial.number:03d} {trial.layers}")
+        before = sync_study(study, folder=folder)
+    assert [run.info.status for run in runs(client(folder))[1:]] == ["FINISHED", "KILLED"]
+    assert sync_study(study, folder=folder) == before
+    _, *trials = runs(client(folder))
+    assert [(run.info.run_name, run.info.status) for run in trials] == [
+        ("#000 lstm > gru", "FINISHED"),
+        ("#001 lstm > gru", "FINISHED"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layers", "name"),
+    [
+        ("gru(64) | fused(32)", "#025 gru ∥ fused"),
+        ("conv(3) > sum[lstm(64) | bi-gru(64)] > multihead(4)", "#025 conv > sum[lstm ∥ bi-gru] > multihead"),
+        (None, "#025"),
+    ],
+)  # fmt: skip
+def test_a_trial_is_named_by_number_and_kinds_of_layers(layers: str | None, name: str) -> None:
+    assert entries.trial_name(make_trial(25, layers=layers)) == name
+
+
 def test_a_fresh_study_of_the_same_name_has_its_own_runs(folder: Path) -> None:
     old = sync_study(finished_study(2, uid="old"), folder=folder)
     new = sync_study(finished_study(2, uid="new"), folder=folder)
     assert old.experiment_id == new.experiment_id
     assert len(runs(client(folder))) == 6
+    assert len(baseline_runs(client(folder))) == 4
     assert not {old.parent_run_id, *old.trial_run_ids.values()} & {new.parent_run_id, *new.trial_run_ids.values()}
 
 
@@ -245,7 +320,8 @@ def test_the_parent_run_shows_settings_data_scores_and_files(folder: Path) -> No
     assert parent.info.end_time == milliseconds(START + timedelta(minutes=5, seconds=30))
     assert parent.data.params == study_params(study)
     assert parent.data.params["forecast.horizon"] == "7"
-    expected = {"best_score": 3.0, "holdout_mae": 2.6, "holdout_rmse": 3.3, "baseline.naive.score": 3.4}
+    assert "data.path" not in parent.data.params
+    expected = {"score": 3.0, "best_score": 3.0, "holdout_mae": 2.6, "holdout_rmse": 3.3, "baseline.naive.score": 3.4}
     assert (expected | {"baseline.naive.holdout_mae": 3.33}).items() <= parent.data.metrics.items()
     assert history(client(folder), parent, "best_score") == [(1, 3.0), (2, 3.0), (3, 3.0), (4, 3.0)]
     (used,) = parent.inputs.dataset_inputs

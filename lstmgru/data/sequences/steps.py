@@ -74,7 +74,10 @@ def read_long(frame: pd.DataFrame, schema: SequenceSchema, source: str, *, decim
 
 
 def _clock(column: pd.Series, source: str) -> npt.NDArray[Any]:
-    """(rows,) dates, text in ISO 8601, or any numbers; they only order the steps."""
+    """(rows,) dates, text in ISO 8601, or any numbers, also as text; they only order the steps."""
+    if column.dtype == object or types.is_string_dtype(column.dtype):
+        numbers = pd.to_numeric(column, errors="coerce")
+        column = column if numbers.isna().any() else numbers
     if not types.is_numeric_dtype(column.dtype) or types.is_bool_dtype(column.dtype):
         return read_times(column, source)[0]
     at = f"{source}: column {column.name!r} (data.time)"

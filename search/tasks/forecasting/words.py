@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lstmgru.data.forecasting.series import SeriesSchema
 from lstmgru.data.forecasting.splits import time_span
 from lstmgru.data.forecasting.windows import evaluation_cutoffs, known_targets
+from lstmgru.data.tables.columns import whole_numbers
+from lstmgru.data.tables.frequency import STEP
 from lstmgru.errors import counted, show_time
+from lstmgru.evaluation.intervals import Calibration
 from search.study.paths import FORECASTS_PAGE, FORECASTS_TABLE
-from search.tasks.data import ModelColumns
+from search.tasks.data import ColumnType, ModelColumns
 from search.tasks.forecasting.bounds import suggested_bound
 
 if TYPE_CHECKING:
@@ -148,12 +152,33 @@ def data_columns(study: StudyRecord) -> list[tuple[str, str]]:
 
 
 def model_columns(description: Mapping[str, Any]) -> ModelColumns:
-    """Id and time are columns of inputs and outputs; the outputs also have the target's name and numbers."""
-    schema = description["data"]["schema"]
-    parts = ("targets", "past_covariates", "future_covariates", "static_covariates")
-    keys = (*((schema["id"],) if schema["id"] else ()), schema["time"])
+    """Id and time are columns of inputs and outputs; the outputs also have the target's name and numbers.
+
+    Times are text: MLflow's server cannot read a CSV file into a column of its type ``datetime``.
+    """
+    data = description["data"]
+    schema, steps = SeriesSchema.from_dict(data["schema"]), data["frequency"] == STEP
+    named: dict[str, ColumnType] = {}
+    if schema.id is not None:
+        named[schema.id] = "long" if whole_numbers(data["ids"]) else "string"
+    values: dict[str, ColumnType] = {
+        column: "string" if column in schema.categories else "double"
+        for column in (*schema.value_columns, *schema.static_covariates)
+    }
+    keys: dict[str, ColumnType] = {**dict.fromkeys(named, "string"), schema.time: "long" if steps else "datetime"}
     target, *numbers = description["forecast_columns"][len(keys) :]
     return ModelColumns(
-        inputs=(*keys, *(column for part in parts for column in schema[part])),
-        outputs={**dict.fromkeys(keys, "any"), target: "string", **dict.fromkeys(numbers, "float")},
+        inputs={**named, schema.time: "long" if steps else "string", **values},
+        outputs={**keys, target: "string", **dict.fromkeys(numbers, "float")},
+        horizon=int(description["forecast"]["horizon"]),
+        levels=_levels(description["calibration"]),
     )
+
+
+def _levels(calibration: dict[str, Any] | None) -> tuple[float, ...]:
+    """Levels with prediction intervals, ascending."""
+    if calibration is None:
+        return ()
+    known = Calibration.from_dict(calibration)
+    of_level = zip(known.levels, known.offsets, strict=True)
+    return tuple(level for level, offsets in of_level if not np.isnan(offsets).all())

@@ -9,7 +9,7 @@ import numpy as np
 from lstmgru.data.sequences.sequences import SequenceSchema
 from lstmgru.errors import counted, shorten
 from search.study.paths import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE
-from search.tasks.data import ModelColumns, OutputType
+from search.tasks.data import ColumnType, ModelColumns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,6 +134,9 @@ def model_columns(description: Mapping[str, Any]) -> ModelColumns:
     schema = SequenceSchema.from_dict(description["data"]["schema"])
     key, label, *numbers = description["label_columns"]
     classes = description["labels"]["classes"]
-    kind: OutputType = "float" if not classes else "string" if isinstance(classes[0], str) else "long"
-    outputs: dict[str, OutputType] = {key: "any" if schema.id else "long", label: kind}
-    return ModelColumns(schema.inputs, {**outputs, **dict.fromkeys(numbers, "float")})
+    kind: ColumnType = "float" if not classes else "string" if isinstance(classes[0], str) else "long"
+    outputs: dict[str, ColumnType] = {key: "string" if schema.id else "long", label: kind}
+    return ModelColumns(
+        inputs={column: "double" if column in schema.channels else "string" for column in schema.inputs},
+        outputs={**outputs, **dict.fromkeys(numbers, "float")},
+    )
