@@ -1,4 +1,4 @@
-"""The bundle as an MLflow model of the flavor ``python_function``; MLflow itself is not needed.
+"""The bundle as an MLflow model of the flavor ``python_function``; MLflow itself is not needed, and PyTorch seldom.
 
 Exported models name this module as their loader, so its path and ``_load_pyfunc`` must stay.
 """
@@ -10,12 +10,13 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.bundle.base import Bundle
-from lstmgru.bundle.load import load_bundle
+from lstmgru.bundle.engines import open_model
 from lstmgru.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from lstmgru.runtime.predictor import Predictor
 
 _OFFSET = r":\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)$"
 
@@ -24,27 +25,27 @@ class PyfuncModel:
     """The model that ``mlflow.pyfunc.load_model`` wraps.
 
     Args:
-        bundle: The model.
+        model: The model.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        self.bundle = bundle
+    def __init__(self, model: Predictor) -> None:
+        self.model = model
 
-    def get_raw_model(self) -> Bundle:
+    def get_raw_model(self) -> Predictor:
         """The model itself, which reads any table that holds the columns, whatever their types.
 
         The wrapper of MLflow refuses types other than those of the signature, for example integers for numbers.
         """
-        return self.bundle
+        return self.model
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Predict from a raw table: for all series or sequences, or for none, see :meth:`Bundle.predict`.
+        """Predict from a raw table: for all series or sequences, or for none, see :meth:`Predictor.predict`.
 
         Args:
             model_input: A raw table. Changes by MLflow and JSON are undone: timestamps may be text, with UTC offsets
                 that differ over the year if the model has a time zone, and integers may have become floats.
             params: With ``strict: False``, series or sequences that break a rule are left out, see
-                :meth:`Bundle.predict_available`; a :class:`UserWarning` for each says why.
+                :meth:`Predictor.predict_available`; a :class:`UserWarning` for each says why.
 
         Raises:
             DataError: The table does not fit the model. If MLflow calls, the error is one of MLflow's with the same
@@ -59,13 +60,13 @@ class PyfuncModel:
             raise refused from error
 
     def _predict(self, frame: pd.DataFrame, params: dict[str, Any]) -> pd.DataFrame:
-        for column in self.bundle.integer_columns:
+        for column in self.model.integer_columns:
             frame = _integers(frame, column)
-        for column in self.bundle.timestamp_columns:
+        for column in self.model.timestamp_columns:
             frame = _in_utc(frame, column)
         if params.get("strict", True):
-            return self.bundle.predict(frame, source="model input")
-        table, left_out = self.bundle.predict_available(frame, source="model input")
+            return self.model.predict(frame, source="model input")
+        table, left_out = self.model.predict_available(frame, source="model input")
         for reason in left_out.values():
             warnings.warn(f"left out: {reason}", UserWarning, stacklevel=2)
         return table
@@ -73,7 +74,7 @@ class PyfuncModel:
 
 def _load_pyfunc(path: str) -> PyfuncModel:
     """Load the model; MLflow calls this with the directory that was logged."""
-    return PyfuncModel(load_bundle(Path(path)))
+    return PyfuncModel(open_model(Path(path)))
 
 
 def _refused(error: DataError) -> Exception | None:

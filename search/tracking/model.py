@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 LOADER = "lstmgru.bundle.pyfunc"
 
 # Direct and indirect imports of the loader.
-_REQUIREMENTS = ("numpy", "pandas", "safetensors", "torch")
-_OF_BASELINES = ("scikit-learn", "scipy")
+_REQUIREMENTS = ("numpy", "pandas")
+_WITH_ONNX, _WITH_TORCH, _OF_BASELINES = ("onnxruntime",), ("safetensors", "torch"), ("scikit-learn", "scipy")
 
 
 def signature(export: Export) -> ModelSignature:
@@ -49,9 +49,14 @@ def typed_example(export: Export) -> pd.DataFrame | None:
 def requirements(export: Export) -> list[str]:
     """Requirements of an environment that serves the model: the installed versions.
 
-    A local version label, as in ``2.13.0+cpu``, is left out, because package indexes do not have it.
+    PyTorch is one of them only if the ONNX model cannot stand for it. A local version label, as in ``2.13.0+cpu``, is
+    left out, because package indexes do not have it.
     """
-    packages = ("mlflow", *_REQUIREMENTS, *(_OF_BASELINES if export.baselines else ()))
+    from lstmgru.runtime.load import is_proven
+
+    engine = _WITH_ONNX if is_proven(export.description) else _WITH_TORCH
+    outside = _OF_BASELINES if export.baselines and engine is _WITH_TORCH else ()
+    packages = ("mlflow", *_REQUIREMENTS, *engine, *outside)
     return [f"{package}=={version(package).split('+')[0]}" for package in packages]
 
 

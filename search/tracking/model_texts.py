@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from lstmgru.runtime.files import CARD
 from search.study.records import StudyRecord
 from search.tasks import find_task
 from search.tracking.entries import MAX_PARAM, MAX_TAG, clip
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 # MLflow's limit on a description.
 MAX_DESCRIPTION = 5000
-_CARD = "MODEL_CARD.md"
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,12 @@ def _member(values: dict[str, Any]) -> str:
 
 def version_description(export: Export, verdict: str) -> str:
     """The description of a version: the verdict and the model card, as far as there is room."""
-    path = export.folder / _CARD
+    path = export.folder / CARD
     card = path.read_text(encoding="utf-8") if path.exists() else ""
     text = f"> {verdict}\n\n{card}" if verdict else card
     if len(text) <= MAX_DESCRIPTION:
         return text
-    end = f"\n\n(The whole card is {_CARD} in the files of the model.)\n"
+    end = f"\n\n(The whole card is {CARD} in the files of the model.)\n"
     room = MAX_DESCRIPTION - len(end)
     between = text.rfind("\n\n", 0, room)
     kept = text[: room if between < 0 else between]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from search.study.backtest_records import BacktestRecord
 from search.study.records import StudyRecord
 from search.study.refit_records import Promotion, RefitRecord
+from search.tasks import find_task
 from search.tracking import store
 from search.tracking.data_sets import described_data, link_of
 from search.tracking.entries import MAX_PARAM, MAX_TAG, clip

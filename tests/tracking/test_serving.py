@@ -15,16 +15,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.forecast_bundles import HORIZON, bundle_of, calibration_of, rich_panel, rich_table, save
+from helpers.forecast_bundles import HORIZON, bundle_of, calibration_of, rich_panel, rich_table
 from helpers.mlflow_server import MlflowServer
 from helpers.scoring_server import ScoringServer
 from helpers.sequence_bundles import label_bundle_of, long_table, sequences_of, text_table, wide_table
 from helpers.sequence_bundles import save as save_labels
 from helpers.synthetic_study import finished_study
 
-from lstmgru.bundle import ForecastBundle, load_bundle
+from lstmgru.bundle import ForecastBundle, load_bundle, save_bundle
+from lstmgru.runtime.load import is_proven
+from search.errors import ModelDoesNotServe
 from search.tracking.export import Export
 from search.tracking.factory import sync_study
+from search.tracking.fresh_environment import check_environment
 from search.tracking.model import save_model
 
 FRAME = rich_table(shops=(1, 2, 3))
@@ -33,8 +36,11 @@ FRAME = rich_table(shops=(1, 2, 3))
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of three shops, named by numbers, with categories, a static covariate and prediction intervals."""
-    model = bundle_of(rich_panel(FRAME), calibration=calibration_of(2), provenance={"study": "weather", "trial": 0})
-    return save(tmp_path_factory.mktemp("serving") / "weather.bundle", model)
+    origin = {"study": "weather", "trial": 0}
+    model = bundle_of(rich_panel(FRAME), calibration=calibration_of(2), provenance=origin, example=FRAME)
+    folder = save_bundle(tmp_path_factory.mktemp("serving") / "weather.bundle", model).directory
+    assert is_proven(json.loads((folder / "bundle.json").read_text()))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +215,23 @@ def test_the_dockerfile_names_nothing_of_this_machine(bundle: Path, tmp_path: Pa
     assert len(texts) >= 8
     for path in texts:
         assert not [place for place in own if place in path.read_text()], path
+
+
+@pytest.mark.slow
+def test_the_champion_works_where_only_what_it_declares_is_installed(bundle: Path) -> None:
+    checked = check_environment(bundle)
+    assert checked.rows == len(expected(bundle))
+    packages = [each.partition("==")[0] for each in checked.requirements]
+    assert packages == ["mlflow", "numpy", "pandas", "onnxruntime"]
+
+
+@pytest.mark.slow
+def test_a_requirement_that_cannot_be_installed_is_said_in_one_line(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(ModelDoesNotServe, match=r"requirements cannot be installed: ERROR: .*mlflow==[\d.]+$"):
+        check_environment(bundle)
 
 
 @pytest.mark.slow
