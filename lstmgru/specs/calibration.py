@@ -40,6 +40,12 @@ class Calibration:
                 f"offsets must be ({len(self.levels)} levels, H, Y) but have the shape {self.offsets.shape}"
             )
 
+    @property
+    def known_levels(self) -> tuple[float, ...]:
+        """The levels that have an interval, ascending."""
+        of_level = zip(self.levels, self.offsets, strict=True)
+        return tuple(level for level, offsets in of_level if not np.isnan(offsets).all())
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, ``None`` for NaN; :meth:`from_dict` is the inverse."""
         # The shortest decimal of a float32 is exact, and half as long as that of its double.

@@ -68,9 +68,10 @@ def register(
     identity = origin.identity | export.identity
     registered = _registered_model(client, name, registered_description(origin, name))
     found = _find_version(client, name, identity)
+    model: LoggedModel | None
     if found is None:
-        model = _log(client, run_id, export, name, origin)
-        found = _register_version(client, model, name, export, origin)
+        model = new = _log(client, run_id, export, name, origin)
+        found = _register_version(client, new, name, export, origin)
     else:
         # A version of MLflow's open-source registry does not know its logged model.
         model = _find_logged_model(client, run_id, identity)

@@ -248,7 +248,13 @@ FULL: dict[str, dict[str, Any]] = {
         "accelerator": "cpu",
         "precision": "bf16-mixed",
     },
-    "tracking": {"enabled": False, "uri": "http://localhost:5000", "experiment": "e: x", "registered_model": "null"},
+    "tracking": {
+        "enabled": False,
+        "uri": "http://localhost:5000",
+        "experiment": "e: x",
+        "registered_model": "null",
+        "system_metrics": True,
+    },
     "compare": {"families": {"narrow": {"hidden_size": 8}, "both": {"cell": ["lstm", "gru"], "mixed": True}}},
 }
 

@@ -80,7 +80,7 @@ def test_the_search_does_not_wait_for_a_process_that_may_be_creating_the_databas
     path = tmp_path / "mlruns" / "mlflow.db"
     content = half_made(path)
     notes: list[str] = []
-    tracking = SimpleNamespace(enabled=True, uri=None, experiment=None, registered_model=None)
+    tracking = SimpleNamespace(enabled=True, uri=None, experiment=None, registered_model=None, system_metrics=False)
     config: Any = SimpleNamespace(tracking=tracking)
 
     with FileLock(path.with_name("mlflow.db.lock")):

@@ -12,7 +12,7 @@ from lstmgru.data.forecasting.windows import evaluation_cutoffs, known_targets
 from lstmgru.data.tables.columns import whole_numbers
 from lstmgru.data.tables.frequency import STEP
 from lstmgru.errors import counted, show_time
-from lstmgru.evaluation.intervals import Calibration
+from lstmgru.specs.calibration import Calibration
 from search.study.paths import FORECASTS_PAGE, FORECASTS_TABLE
 from search.tasks.data import ColumnType, ModelColumns
 from search.tasks.forecasting.bounds import suggested_bound
@@ -167,18 +167,10 @@ def model_columns(description: Mapping[str, Any]) -> ModelColumns:
     }
     keys: dict[str, ColumnType] = {**dict.fromkeys(named, "string"), schema.time: "long" if steps else "datetime"}
     target, *numbers = description["forecast_columns"][len(keys) :]
+    calibration = description["calibration"]
     return ModelColumns(
         inputs={**named, schema.time: "long" if steps else "string", **values},
         outputs={**keys, target: "string", **dict.fromkeys(numbers, "float")},
         horizon=int(description["forecast"]["horizon"]),
-        levels=_levels(description["calibration"]),
+        levels=Calibration.from_dict(calibration).known_levels if calibration else (),
     )
-
-
-def _levels(calibration: dict[str, Any] | None) -> tuple[float, ...]:
-    """Levels with prediction intervals, ascending."""
-    if calibration is None:
-        return ()
-    known = Calibration.from_dict(calibration)
-    of_level = zip(known.levels, known.offsets, strict=True)
-    return tuple(level for level, offsets in of_level if not np.isnan(offsets).all())
