@@ -44,8 +44,9 @@ class PyfuncModel:
         Args:
             model_input: A raw table. Changes by MLflow and JSON are undone: timestamps may be text, with UTC offsets
                 that differ over the year if the model has a time zone, and integers may have become floats.
-            params: With ``strict: False``, series or sequences that break a rule are left out, see
-                :meth:`Predictor.predict_available`; a :class:`UserWarning` for each says why.
+            params: ``levels`` and ``horizon`` of forecasts, see :meth:`Predictor.predict`. With ``strict: False``,
+                series or sequences that break a rule are left out, see :meth:`Predictor.predict_available`; a
+                :class:`UserWarning` for each says why.
 
         Raises:
             DataError: The table does not fit the model. If MLflow calls, the error is one of MLflow's with the same
@@ -64,9 +65,10 @@ class PyfuncModel:
             frame = _integers(frame, column)
         for column in self.model.timestamp_columns:
             frame = _in_utc(frame, column)
+        options = {name: params[name] for name in ("levels", "horizon") if params.get(name) is not None}
         if params.get("strict", True):
-            return self.model.predict(frame, source="model input")
-        table, left_out = self.model.predict_available(frame, source="model input")
+            return self.model.predict(frame, source="model input", **options)
+        table, left_out = self.model.predict_available(frame, source="model input", **options)
         for reason in left_out.values():
             warnings.warn(f"left out: {reason}", UserWarning, stacklevel=2)
         return table

@@ -27,6 +27,10 @@ def signature(export: Export) -> ModelSignature:
 
     columns = export.columns
     params = [ParamSpec("strict", DataType.boolean, True)]
+    if columns.horizon is not None:
+        params.append(ParamSpec("horizon", DataType.long, columns.horizon))
+    if columns.levels:
+        params.append(ParamSpec("levels", DataType.double, list(columns.levels), (-1,)))
     return ModelSignature(
         inputs=Schema([ColSpec(DataType[kind], name) for name, kind in columns.inputs.items()]),
         outputs=Schema([ColSpec(DataType[kind], name) for name, kind in columns.outputs.items()]),

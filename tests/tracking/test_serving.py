@@ -162,13 +162,32 @@ def test_series_that_break_a_rule_are_left_out_on_request(served: ScoringServer,
 
 
 @pytest.mark.slow
+def test_levels_and_horizon_are_parameters(served: ScoringServer, bundle: Path) -> None:
+    payload = {"dataframe_split": plain(FRAME), "params": {"levels": [0.8], "horizon": 2}}
+    status, answer = served.post(payload)
+    assert status == 200, answer
+    wanted = load_bundle(bundle).predict(FRAME, levels=[0.8], horizon=2)
+    assert list(answer["predictions"][0]) == list(wanted.columns)
+    assert_same(answer["predictions"], json.loads(wanted.to_json(orient="records", date_format="iso")))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("params", "message"), [({"strict": "maybe"}, "strict"), ("strict", "Parameters must be a dictionary")]
+    ("params", "message"),
+    [
+        ({"strict": "maybe"}, "strict"),
+        ("strict", "Parameters must be a dictionary"),
+        ({"levels": 0.8}, "levels"),
+        ({"levels": [1.5]}, "must be between 0 and 1|level"),
+        ({"levels": [0.999999]}, "level"),
+        ({"horizon": 9}, "horizon"),
+        ({"horizon": 0}, "horizon"),
+    ],
 )
 def test_an_invalid_parameter_is_answered_with_400(served: ScoringServer, params: Any, message: str) -> None:
     status, answer = served.post({"dataframe_split": plain(FRAME), "params": params})
     assert (status, "stack_trace" in answer) == (400, False)
-    assert message in answer["message"]
+    assert re.search(message, answer["message"])
 
 
 @pytest.mark.slow

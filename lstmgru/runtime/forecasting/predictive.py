@@ -77,8 +77,7 @@ class PredictiveDistribution:
     @cached_property
     def levels(self) -> tuple[float, ...]:
         """The levels of the calibration that have intervals, ascending."""
-        of_level = zip(self.calibration.levels, self.calibration.offsets, strict=True)
-        return tuple(level for level, offsets in of_level if not np.isnan(offsets).all())
+        return self.calibration.known_levels
 
     @cached_property
     def highest_level(self) -> float:
