@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,23 @@ def test_a_served_model_guesses_no_time_zone(times: Any, tmp_path: Path) -> None
     served = _load_pyfunc(str(save_bundle(tmp_path / "bundle", bundle_of(panel_of(frame)), onnx=False).directory))
     other = frame.assign(day=frame["day"].dt.tz_localize(None if times is not None else "UTC"))
     for form in (other, as_text(other)):
-        with pytest.raises(DataError, match="time zone"):
+        with pytest.raises(Exception, match="time zone"):
             served.predict(form)
+
+
+def test_a_mistake_is_an_error_of_mlflow_where_mlflow_calls_and_of_the_library_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.exceptions import MlflowException
+
+    bundle = bundle_of(panel_of(table()))
+    served = _load_pyfunc(str(save_bundle(tmp_path / "bundle", bundle, onnx=False).directory))
+    with pytest.raises(MlflowException, match="no such column") as raised:
+        served.predict(table().drop(columns="visits"))
+    assert raised.value.get_http_status_code() == 400
+    monkeypatch.delitem(sys.modules, "mlflow.exceptions")
+    with pytest.raises(DataError, match="no such column"):
+        served.predict(table().drop(columns="visits"))
 
 
 @pytest.mark.parametrize(
