@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
 
 from search.config.objectives import SCORE, Goal
 from search.config.search_values import executor_kind
@@ -48,8 +49,10 @@ class RunListener:
         self._bar = Bar(
             BarColumn(bar_width=16),
             TextColumn("{task.completed}/{task.total}"),
-            TextColumn("{task.description}"),
+            # In a narrow terminal the end of this text is cut, and neither the bar nor a number.
+            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
             console=console,
+            expand=True,
             transient=True,
             disable=not console.is_terminal,
         )
