@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from lstmgru.data.tables import delimited
+from lstmgru.data.tables import arrow_text
 from lstmgru.data.tables.blocks import Block, TableBlocks
 from lstmgru.data.tables.readers import open_chunks, read_table
 from lstmgru.errors import DataError
@@ -64,7 +64,7 @@ def blocks_of(
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several chunks of a small file."""
-    monkeypatch.setattr(delimited, "_CHUNK_BYTES", 100)
+    monkeypatch.setattr(arrow_text, "_CHUNK_BYTES", 100)
 
 
 @pytest.mark.usefixtures("small_chunks")

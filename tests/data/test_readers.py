@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,13 @@ from lstmgru.data.tables.table_writer import write_table
 from lstmgru.errors import DataError
 
 
+@pytest.fixture(params=["pyarrow", "csv"])
+def _both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read text with pyarrow, and without it, as where it is not installed."""
+    if request.param == "csv":
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+
 def write(path: Path, content: str | bytes) -> Path:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
@@ -27,6 +36,7 @@ def write(path: Path, content: str | bytes) -> Path:
 WEATHER = "date,id,rain\n2020-01-01,a,1.5\n2020-01-02,b,\n"
 
 
+@pytest.mark.usefixtures("_both")
 @each_row(
     ("name", "content", "settings"),
     [
@@ -60,6 +70,7 @@ def test_the_same_table_is_read_from_every_kind_of_text(
     assert frame["rain"].dtype == np.float64
 
 
+@pytest.mark.usefixtures("_both")
 @each_row(
     ("cells", "expected"),
     [
@@ -88,6 +99,7 @@ def test_cells_become_numbers_only_where_nothing_is_lost(
     assert [type(value) for value in values] == [type(value) for value in expected]
 
 
+@pytest.mark.usefixtures("_both")
 def test_a_thousands_point_is_not_taken_for_a_decimal_point(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", "n;cell\n1;1.234\n2;5,5\n")
 
@@ -182,6 +194,63 @@ def test_a_bad_file_is_refused_in_one_line_that_names_it(
     assert "\n" not in str(caught.value)
 
 
+def test_without_pyarrow_bad_text_is_refused_with_the_same_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for name, content, settings, message in BAD_FILES:
+        if ".csv" in name:
+            path = write(tmp_path / name, content)
+            with pytest.raises(DataError, match=message) as caught:
+                read_table(path, **settings)
+            assert str(caught.value).startswith(str(path))
+
+
+def test_without_pyarrow_other_files_are_refused_and_say_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    with pytest.raises(DataError, match=r"x\.parquet: pyarrow, which reads \.parquet, is not installed; "):
+        read_table(write(tmp_path / "x.parquet", "PAR1"))
+
+
+def test_without_pyarrow_a_table_has_the_same_columns_types_and_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = {
+        "whole": ["1", "-2", " 3 "], "gap": ["1", "", "3"], "hexadecimal": ["0x1F", "2", "NA"],
+        "decimal": ["1.", ".5", "+1e-5"], "large": ["1e400", "-inf", "nan"], "zeros": ["007", "1", "2"],
+        "signs": ["+1", "--1", "1"], "long": ["1234567890123456", "1", "1"], "truth": ["TRUE", "false", ""],
+        "word": ["a", "", " b "], "empty": ["", "NA", "null"], "digits": ["\u0663", "1", "2"],
+        "names": ["1.0", "", "NA"], "nobody": ["", "", ""],
+    }  # fmt: skip
+    path = tmp_path / "x.csv"
+    pd.DataFrame(cells).to_csv(path, index=False)
+
+    read = read_table(path, text=("names", "nobody"))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    pd.testing.assert_frame_equal(read_table(path, text=("names", "nobody")), read)
+
+
+@pytest.mark.usefixtures("_both")
+def test_cells_may_be_long_and_hold_lines_and_quotes(tmp_path: Path) -> None:
+    cells = ["x" * 200_000, "two\nlines", 'a "quoted" word', "a, b", "\r\n"]
+    pd.DataFrame({"n": range(5), "cell": cells}).to_csv(tmp_path / "x.csv", index=False)
+
+    assert read_table(tmp_path / "x.csv")["cell"].tolist() == cells
+    assert csv.field_size_limit() == 131_072
+
+
+@pytest.mark.usefixtures("_both")
+def test_a_wrong_row_far_down_is_named_by_its_line(tmp_path: Path) -> None:
+    rows = [f"{n},{n}" for n in range(1000)]
+    rows[700] = "1,2,3"
+
+    with pytest.raises(DataError, match="line 1402 has 3 fields"):
+        read_table(write(tmp_path / "x.csv", "a,b\n" + "\n\n".join(rows)))
+
+
 def test_a_missing_file_suggests_its_neighbor(tmp_path: Path) -> None:
     write(tmp_path / "weather.csv", WEATHER)
 
@@ -236,6 +305,7 @@ def test_writing_elsewhere_is_refused_and_leaves_nothing_behind(tmp_path: Path) 
     assert {path.name for path in tmp_path.iterdir()} == {"folder.csv", "file"}
 
 
+@pytest.mark.usefixtures("_both")
 def test_columns_of_names_stay_text_whatever_they_hold(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("grade,kind,x\n1.0,true,1.0\nNA,,2.0\n")
@@ -247,6 +317,7 @@ def test_columns_of_names_stay_text_whatever_they_hold(tmp_path: Path) -> None:
     assert (frame["kind"][0], frame["x"].tolist()) == ("true", [1, 2])
 
 
+@pytest.mark.usefixtures("_both")
 @pytest.mark.parametrize("name", ["x.csv", "x.csv.gz"])
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "UTF8"])
 def test_a_text_file_is_read_in_its_encoding(tmp_path: Path, name: str, encoding: str) -> None:
@@ -258,6 +329,7 @@ def test_a_text_file_is_read_in_its_encoding(tmp_path: Path, name: str, encoding
     assert frame.to_dict("list") == {"\u8bc4\u8bba": ["\u5f88\u597d", "\u4e0d\u597d"], "y": [1.0, 2.5]}
 
 
+@pytest.mark.usefixtures("_both")
 def test_a_file_without_a_header_loses_no_row(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", "2021-01-01,10\n2021-01-02,11\n")
 
@@ -266,6 +338,7 @@ def test_a_file_without_a_header_loses_no_row(tmp_path: Path) -> None:
     assert frame.to_dict("list") == {"day": ["2021-01-01", "2021-01-02"], "y": [10, 11]}
 
 
+@pytest.mark.usefixtures("_both")
 @pytest.mark.parametrize(
     "header", ["0,1,2", "2019,2020,2021", "2021-01-01,2021-01-02", "a,1.5,7", "a,2021-01-01,1", "7"]
 )

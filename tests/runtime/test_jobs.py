@@ -12,7 +12,7 @@ from helpers import forecast_bundles as forecasts
 from helpers import sequence_bundles as sequences
 from helpers.faults import FAULTS, SEQUENCES, in_row, model, shops, without
 
-from lstmgru.data.tables import delimited
+from lstmgru.data.tables import arrow_text
 from lstmgru.errors import DataError
 from lstmgru.runtime import Predictor
 from lstmgru.runtime.jobs import predict_file
@@ -26,7 +26,7 @@ NO_OPTIONS = Options()
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several chunks of a small file."""
-    monkeypatch.setattr(delimited, "_CHUNK_BYTES", 500)
+    monkeypatch.setattr(arrow_text, "_CHUNK_BYTES", 500)
 
 
 def written(frame: pd.DataFrame, path: Path, order: str = "sorted") -> Path:

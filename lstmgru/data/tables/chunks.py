@@ -1,4 +1,4 @@
-"""Files of tables that are read in chunks, whose columns have the same types in every chunk."""
+"""Files of tables in Parquet or Arrow, and files that are read in chunks with the same types in every chunk."""
 
 from __future__ import annotations
 
@@ -10,10 +10,26 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from lstmgru.data.tables.delimited import DelimitedFile, Kind, column_kind, common_kind, converted
+from lstmgru.data.tables.arrow_text import Kind, column_kind, common_kind, converted, returning_memory, text_chunks
+from lstmgru.data.tables.delimited import DelimitedFile
 from lstmgru.errors import DataError
 
 _ROWS = 65536
+
+
+def read_arrow(path: Path, text: Collection[str]) -> pd.DataFrame:
+    """Read a file in Parquet or Arrow; see :func:`~lstmgru.data.tables.readers.read_table`.
+
+    Raises:
+        DataError: The file is damaged, has no rows, or a column occurs twice.
+    """
+    with returning_memory():
+        with _translating_errors(path):
+            table = (_parquet if path.suffix.lower() == ".parquet" else _ipc)(path)
+        _refuse_repeated(table.column_names, path)
+        if table.num_rows == 0:
+            raise _no_rows(path)
+        return to_frame(_names_as_text(table, text), consume=True)
 
 
 class ChunkedFile(ABC):
@@ -57,7 +73,7 @@ class DelimitedChunks(ChunkedFile):
     def scanned(self) -> Iterator[pa.Table]:
         """All rows as text."""
         found: dict[str, set[Kind]] = {name: {"text"} if name in self._text else set() for name in self.names}
-        for chunk in self._file.chunks(self.names):
+        for chunk in text_chunks(self._file, self.names):
             for name, kinds in found.items():
                 if "text" not in kinds:
                     kinds.add(column_kind(chunk.column(name), self._file.decimal))
@@ -66,7 +82,7 @@ class DelimitedChunks(ChunkedFile):
 
     def chunks(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Some of the columns, converted to their kinds."""
-        for chunk in self._file.chunks(columns):
+        for chunk in text_chunks(self._file, columns):
             yield pa.table(
                 {name: converted(chunk.column(name), self._kinds[name], self._file.decimal) for name in columns}
             )
@@ -85,12 +101,12 @@ class ArrowChunks(ChunkedFile):
 
     def __init__(self, path: Path, text: Collection[str]) -> None:
         self._path, self._text = path, text
-        with translating_errors(path):
+        with _translating_errors(path):
             batch = next((batch for batch in _batches(path, None) if batch.num_rows), None)
         if batch is None:
-            raise no_rows(path)
+            raise _no_rows(path)
         self.names = batch.schema.names
-        refuse_repeated(self.names, path)
+        _refuse_repeated(self.names, path)
 
     def scanned(self) -> Iterator[pa.Table]:
         """All rows, as they are."""
@@ -98,12 +114,29 @@ class ArrowChunks(ChunkedFile):
 
     def chunks(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Some of the columns, without dictionaries, which may differ between batches."""
-        with translating_errors(self._path):
+        with _translating_errors(self._path):
             for batch in _batches(self._path, columns):
                 if batch.num_rows:
                     table = pa.Table.from_batches([batch]).select(columns)
                     decoded = [_decoded(column) for column in table.columns]
-                    yield names_as_text(pa.table(decoded, names=table.column_names), self._text)
+                    yield _names_as_text(pa.table(decoded, names=table.column_names), self._text)
+
+
+def _parquet(path: Path) -> pa.Table:
+    from pyarrow.parquet import ParquetFile
+
+    return ParquetFile(path).read()
+
+
+def _ipc(path: Path) -> pa.Table:
+    from pyarrow import ipc
+
+    try:
+        with pa.memory_map(str(path)) as source:
+            return ipc.open_file(source).read_all()
+    except pa.ArrowInvalid:  # or the streaming format, with the same suffix
+        with pa.OSFile(str(path)) as source:
+            return ipc.open_stream(source).read_all()
 
 
 def _batches(path: Path, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
@@ -131,7 +164,7 @@ def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 @contextmanager
-def translating_errors(path: Path) -> Iterator[None]:
+def _translating_errors(path: Path) -> Iterator[None]:
     """Name the file in errors of Arrow."""
     try:
         yield
@@ -140,19 +173,19 @@ def translating_errors(path: Path) -> Iterator[None]:
         raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {reason}; write the file again") from error
 
 
-def refuse_repeated(names: Sequence[str], path: Path) -> None:
+def _refuse_repeated(names: Sequence[str], path: Path) -> None:
     """Refuse a table with two columns of the same name."""
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
         raise DataError(f"{path}: several columns are named {sorted(repeated)[0]!r}; rename all but one")
 
 
-def no_rows(path: Path) -> DataError:
+def _no_rows(path: Path) -> DataError:
     """The error for an empty table."""
     return DataError(f"{path} has no rows; write the table again")
 
 
-def names_as_text(table: pa.Table, columns: Collection[str]) -> pa.Table:
+def _names_as_text(table: pa.Table, columns: Collection[str]) -> pa.Table:
     """The table with the whole numbers of columns of names as text, which empty cells do not turn into floats."""
     for index, field in enumerate(table.schema):
         if field.name in columns and pa.types.is_integer(field.type):

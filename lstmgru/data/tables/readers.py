@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-import pyarrow as pa
-
-from lstmgru.data.tables.chunks import (
-    ArrowChunks,
-    ChunkedFile,
-    DelimitedChunks,
-    names_as_text,
-    no_rows,
-    refuse_repeated,
-    to_frame,
-    translating_errors,
-)
-from lstmgru.data.tables.delimited import open_delimited, read_delimited
+from lstmgru.data.tables.delimited import open_delimited
 from lstmgru.errors import DataError, did_you_mean
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lstmgru.data.tables.chunks import ChunkedFile
+
 _DELIMITED = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+_ARROW = (".parquet", ".feather", ".arrow")
 
 
 def read_table(
@@ -52,18 +46,23 @@ def read_table(
         DataError: The file is missing, of an unknown format, damaged, without rows, or its columns are ambiguous.
     """
     check_exists(path)
-    with _returning_memory():
-        if _is_delimited(path, columns):
-            delimiter = _delimiter(path, delimiter)
-            return read_delimited(
-                path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns, text=text
-            )
-        with translating_errors(path):
-            table = _ARROW_READERS[path.suffix.lower()](path)
-        refuse_repeated(table.column_names, path)
-        if table.num_rows == 0:
-            raise no_rows(path)
-        return to_frame(names_as_text(table, text), consume=True)
+    if not _is_delimited(path, columns):
+        return _read_arrow(path, text)
+    delimiter = _delimiter(path, delimiter)
+    file = open_delimited(path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns)
+    if find_spec("pyarrow") is None:
+        from lstmgru.data.tables.plain_text import read_text
+    else:
+        from lstmgru.data.tables.arrow_text import read_text
+    return read_text(file, text)
+
+
+def _read_arrow(path: Path, text: Collection[str]) -> pd.DataFrame:
+    if find_spec("pyarrow") is None:
+        raise DataError(f"{path}: pyarrow, which reads {path.suffix}, is not installed; install it, or write a .csv")
+    from lstmgru.data.tables.chunks import read_arrow
+
+    return read_arrow(path, text)
 
 
 def open_chunks(
@@ -80,6 +79,8 @@ def open_chunks(
     Raises:
         DataError: As :func:`read_table`; rows are only checked when they are read.
     """
+    from lstmgru.data.tables.chunks import ArrowChunks, DelimitedChunks
+
     check_exists(path)
     if not _is_delimited(path, columns):
         return ArrowChunks(path, text)
@@ -98,8 +99,8 @@ def _is_delimited(path: Path, columns: Sequence[str]) -> bool:
         return True
     if columns:
         raise DataError(f"{path}: data.columns is for text files without a header; remove it")
-    if path.suffix.lower() not in _ARROW_READERS:
-        valid = [*_DELIMITED, *_ARROW_READERS]
+    if path.suffix.lower() not in _ARROW:
+        valid = [*_DELIMITED, *_ARROW]
         raise DataError(
             f"{path}: a data file must end in one of {', '.join(valid)} but ends in {path.suffix!r}"
             f"{did_you_mean(path.suffix, valid)}"
@@ -109,17 +110,6 @@ def _is_delimited(path: Path, columns: Sequence[str]) -> bool:
 
 def _delimiter(path: Path, given: str) -> str:
     return "\t" if given == "," and ".tsv" in path.name.lower()[-7:] else given
-
-
-@contextmanager
-def _returning_memory() -> Iterator[None]:
-    """Release Arrow's unused memory to the system instead of keeping it in Arrow's pool."""
-    before = pa.default_memory_pool()
-    pa.set_memory_pool(pa.system_memory_pool())
-    try:
-        yield
-    finally:
-        pa.set_memory_pool(before)
 
 
 def check_exists(path: Path) -> None:
@@ -138,23 +128,3 @@ def check_exists(path: Path) -> None:
         raise DataError(f"{path} does not exist{near or '; correct the path (it counts from the current folder)'}")
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty (0 bytes); write the table again")
-
-
-def _parquet(path: Path) -> pa.Table:
-    from pyarrow.parquet import ParquetFile
-
-    return ParquetFile(path).read()
-
-
-def _ipc(path: Path) -> pa.Table:
-    from pyarrow import ipc
-
-    try:
-        with pa.memory_map(str(path)) as source:
-            return ipc.open_file(source).read_all()
-    except pa.ArrowInvalid:  # or the streaming format, with the same suffix
-        with pa.OSFile(str(path)) as source:
-            return ipc.open_stream(source).read_all()
-
-
-_ARROW_READERS: dict[str, Callable[[Path], pa.Table]] = {".parquet": _parquet, ".feather": _ipc, ".arrow": _ipc}
