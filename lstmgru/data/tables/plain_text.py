@@ -31,8 +31,8 @@ def read_text(file: DelimitedFile, text: Collection[str]) -> pd.DataFrame:
     columns: list[list[str]] = [[] for _ in file.names]
     with file.translating_errors():
         for rows in _chunks(file):
-            for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
-                column.extend(cells)
+            for column, more in zip(columns, zip(*rows, strict=True), strict=True):
+                column.extend(more)
     first = int(file.has_header)
     if len(columns[0]) <= first:
         raise file.no_rows()
