@@ -34,7 +34,7 @@ for (const figure of document.querySelectorAll("figure.chart")) {
     cursor = near.y === undefined
       ? draw(svg, "line", { x1: `${100 * near.x}%`, x2: `${100 * near.x}%`, y2: "100%" })
       : draw(svg, "circle", { cx: `${100 * near.x}%`, cy: `${100 * (1 - near.y)}%`, r: 8 });
-    const head = [...figure.querySelectorAll("thead th")].map((cell) => cell.textContent);
+    const head = [...figure.querySelector("table").tHead.rows[0].cells].map((cell) => cell.textContent);
     let lines = near.cells.map((cell, place) => [head[place], cell]).filter(([, cell]) => cell);
     if (lines.length > 9) {
       const [low, high] = figure.dataset.y.split(" ").map(Number), at = low + y * (high - low);
@@ -86,7 +86,7 @@ for (const table of document.querySelectorAll("table.sort")) {
 
 // What scrolls can be scrolled with the keyboard.
 const focusable = () => {
-  for (const box of document.querySelectorAll(".scroll")) {
+  for (const box of document.querySelectorAll(".scroll, pre")) {
     if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
   }

@@ -104,8 +104,12 @@ def table(
     """
     kinds = [_class("number" if name in numbers else "") for name in head]
 
-    def row(tag: str, cells: Sequence[str]) -> str:
-        return "".join(f"<{tag}{kind}>{_escaped(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
+    def row(heading: str, cells: Sequence[str]) -> str:
+        # An empty cell heads nothing, and screen readers would announce it.
+        tags = [heading if cell else "td" for cell in cells]
+        return "".join(
+            f"<{tag}{kind}>{_escaped(cell)}</{tag}>" for kind, cell, tag in zip(kinds, cells, tags, strict=True)
+        )
 
     looks = [*(["compact"] if compact else []), *(["sort"] if sort else [])]
     tall = " tall" if len(lines) > _TALL else ""

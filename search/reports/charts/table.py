@@ -27,7 +27,7 @@ def data_table(title: str, x: Axis, y: Axis, marks: Sequence[AnyMark], note: str
         notes.append(f"One row in {step} is listed.")
     below = f"<p>{html.escape(' '.join(notes))}</p>" if notes else ""
     # Without closing tags, which HTML allows: half of a page would be tags.
-    cells = "".join(f"<th>{html.escape(cell)}" for cell in head)
+    cells = "".join(f"<th>{html.escape(cell)}" if cell else "<td>" for cell in head)
     body = "".join(
         f'<tr data-at="{at}">' + "".join(f"<td>{html.escape(cell)}" for cell in row) for at, row in rows[:: step or 1]
     )
