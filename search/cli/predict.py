@@ -53,7 +53,7 @@ def predict(
         int | None,
         typer.Option(metavar="N", help="Write N sample paths of each series instead of forecasts with intervals."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample paths.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the sample paths.")] = 0,
     strict: Annotated[bool, typer.Option("--strict", help="Predict all series, sequences or texts, or none.")] = False,
     left_out: Annotated[
         Path | None,
@@ -90,9 +90,10 @@ def predict(
 ) -> None:
     """Forecast the steps after the end of each series of a table, or label its sequences or texts.
 
-    Forecasts include the prediction intervals of the model, and labels the probabilities of the classes. Series,
-    sequences or texts that break a rule are left out and listed, and the exit code is 3. Large tables are read in
-    blocks, and the output appears when it is complete.
+    Forecasts include prediction intervals, and labels the probabilities of the
+    classes. Series, sequences or texts that break a rule are left out and listed,
+    and the exit code is 3. Large tables are read in blocks, and the output appears
+    when it is complete.
 
     Example: python -m search predict studies/weather.bundle --data new.csv --output forecasts.csv
     """
@@ -129,7 +130,7 @@ def predict(
         entries = [{"name": name, "reason": reason} for name, reason in reasons.items()]
         write_text(left_out, json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
     if output is not None:
-        what = bundle.results if samples is None else f"rows of {samples} sample paths"
+        what = bundle.results if samples is None else "rows of sample paths"
         print(f"{table.n_rows} {what} written to {output}")
     if reasons:
         _print_left_out(reasons, left_out)

@@ -286,7 +286,7 @@ def _future_covariates(
         return (
             f"{table.source}: future covariate {names[column]!r} is not known at {show_time(times[s, h])} of "
             f"{table.name(s)}; add {known_steps} rows after its last value ({show_time(table.times[end[s]])}) "
-            f"with {shorten(names)}, targets empty"
+            f"with {shorten(names)}, targets empty{', or remove the series' if table.schema.id else ''}"
         )
 
     if len(without):
