@@ -42,7 +42,7 @@ def model(folder: Path) -> Path:
     panel = build_panel(table(range(10)), time="day", id="shop", targets=["sales"], source="shops")
     spec, forecast, train = ModelSpec(parse_branches("gru(32)"), CONTEXT), ForecastSpec(HORIZON, 7), TrainSpec()
     torch.manual_seed(0)
-    network = ForecastNetwork.of(spec, input_spec(panel.schema, n_series=len(panel)), forecast, train)
+    network = ForecastNetwork.of(spec, input_spec(panel.schema, n_series=len(panel), short_series="error"), forecast, train)
     scaler = Scaler.fit(panel, np.stack([panel.offsets[:-1], panel.offsets[1:]], axis=1), spec)
     offsets = np.ones((len(forecast.levels), HORIZON, 1), np.float32) * np.array([[[1.3]], [[2.0]]], np.float32)
     calibration = Calibration(forecast.levels, offsets, scaled=True, season_length=7, n_windows=500)

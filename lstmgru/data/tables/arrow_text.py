@@ -15,8 +15,8 @@ from lstmgru.data.tables.columns import MISSING
 from lstmgru.data.tables.delimited import DelimitedFile
 
 Kind = Literal["empty", "integer", "float", "boolean", "text"]
-_CHUNK_BYTES = 2**24
-"""Of a file that is read in chunks."""
+_CHUNK_BYTES = 2**21
+"""Most of a row. Arrow parses as many bytes at once, and reads 32 such chunks ahead."""
 
 
 def read_text(file: DelimitedFile, text: Collection[str]) -> pd.DataFrame:

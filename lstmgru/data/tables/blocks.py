@@ -207,8 +207,10 @@ class _Groups:
 
 def _names(chunk: pa.Table, column: str) -> tuple[Integers, Sequence[str]]:
     """(rows,) the place of each row's name among the distinct ones, -1 for an empty cell, and these."""
-    read = read_row_names(to_frame(chunk.select([column]))[column], "table")
-    return read.places, read.distinct
+    encoded = chunk.column(column).combine_chunks().dictionary_encode()
+    read = read_row_names(to_frame(pa.table({column: encoded.dictionary}))[column], "table")
+    indices = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()
+    return np.append(read.places, -1)[indices], read.distinct
 
 
 def _codes(names: tuple[Integers, Sequence[str]], codes: dict[str, int]) -> Integers:
