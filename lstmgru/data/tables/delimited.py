@@ -95,6 +95,13 @@ class DelimitedFile:
                 deque(islice(filter(None, lines), number), maxlen=0)
             return lines.line_num
 
+    def endless_row(self) -> DataError:
+        """The error for a row of more than 2 MiB, which an unclosed quotation mark makes of many."""
+        return DataError(
+            f"{self.path} has a row of more than 2 MiB: a quotation mark is never closed, or a cell is too long; close "
+            "it, or shorten the cell"
+        )
+
     def check_end(self, last: Iterable[str | None]) -> None:
         """Refuse an unclosed quotation mark, which makes the rest of the file one cell.
 
