@@ -155,7 +155,7 @@ def test_all_columns_are_read_if_one_is_missing_so_that_its_message_can_name_the
     [
         ("shop,day\n" + "a,1\n" * 50 + "b,1,2\n" + "c,1\n" * 50, "line 52 has 3 fields but the header has 2"),
         ("shop,day\n\n" + "a,1\n\n" * 30 + 'b,"1\n', "line 62|never closed"),
-        ("shop,day\n" + 'a,1\n' + 'b,"1\n' + "c,1\n" * 99, "a quotation mark is never closed, or a cell is too long"),
+        ("shop,day\n" + "a,1\n" + 'b,"1\n' + "c,1\n" * 99, "a quotation mark is never closed, or a cell is too long"),
         ("shop,day\n", "has a header but no rows"),
         ("", "is empty"),
         ("shop;day\na;1\n", "its delimiter is not ','"),

@@ -16,7 +16,7 @@ from lstmgru.data.tables.delimited import DelimitedFile
 
 Kind = Literal["empty", "integer", "float", "boolean", "text"]
 _CHUNK_BYTES = 2**21
-"""Most of a row, see :meth:`DelimitedFile.endless_row`. Arrow parses as many bytes at once, and reads 32 such chunks ahead."""
+"""Most of a row, see ``endless_row``. Arrow parses as many bytes at once, and reads 32 such chunks ahead."""
 
 
 def read_text(file: DelimitedFile, text: Collection[str]) -> pd.DataFrame:
