@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +77,11 @@ class Plot:
 
     def _repr_svg_(self) -> str:
         return self.svg
+
+    def _repr_html_(self) -> str:
+        """As an image, which notebooks also show before they are trusted."""
+        content = base64.b64encode(self.svg.encode()).decode()
+        return f'<img alt="{html.escape(self.title)}" src="data:image/svg+xml;base64,{content}">'
 
 
 def plot_names(study: StudyRecord, pages: TaskPages) -> list[str]:

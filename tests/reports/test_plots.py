@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +83,9 @@ def test_a_notebook_shows_the_picture_and_a_terminal_its_title(tmp_path: Path) -
     drawn = plot(make_store(tmp_path, [Made()] * 5), "history")
 
     assert drawn._repr_svg_() == drawn.svg
+    shown = re.fullmatch(r'<img alt="MAE by trial" src="data:image/svg\+xml;base64,(.+)">', drawn._repr_html_())
+    assert shown
+    assert base64.b64decode(shown[1]).decode() == drawn.svg
     assert drawn.svg.startswith('<svg xmlns="http://www.w3.org/2000/svg" role="img" width="760"')
     assert repr(drawn) == "Plot('MAE by trial')"
 
