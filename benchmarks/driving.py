@@ -16,9 +16,9 @@ from search.run.driver import Driver
 from search.run.progress import SilentListener
 from search.run.resume import open_study
 from search.study.budget import Budget
-from search.study.journal import exclusive
 from search.study.paths import StudyPaths
 from search.study.records import StudyRecord
+from search.study.storages import place_of
 from search.tasks import make_plan
 from search.tasks.plan import Plan
 from search.tasks.study_file import read_study_file
@@ -83,9 +83,10 @@ def drive(
         on_ready: Called with the driver before it starts.
     """
     paths = StudyPaths(folder, plan.name)
-    with exclusive(paths.lock, plan.name):
-        plan, store = open_study(plan, paths, SilentListener())
-        problems: list[str] = []
+    problems: list[str] = []
+    place = place_of(paths, plan.config.search.storage)
+    with place.exclusive(problems.append):
+        plan, store = open_study(plan, place, SilentListener())
         with make_tracker(plan.config, folder, on_problem=problems.append) as tracker, executor as running:
             tracker.start(store.record())
             _wait_for(tracker, running)

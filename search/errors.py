@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+_PASSWORD = re.compile(r"(://[^\s:/@]*:)\S*@|(\b(?:ssl)?password=)[^\s&]*")
 
 
 class SearchError(Exception):
@@ -36,7 +39,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.given}: " if self.given else f"line {self.line}: " if self.line else ""
-        return f"{where}{self.key} {self.message}" if self.key else f"{where}{self.message}"
+        return masked(f"{where}{self.key} {self.message}" if self.key else f"{where}{self.message}")
 
 
 def shown(value: object) -> str:
@@ -44,15 +47,21 @@ def shown(value: object) -> str:
     if value is None:
         return "nothing"
     plain = isinstance(value, bool | list | dict)
-    text = json.dumps(value, default=str, ensure_ascii=False) if plain else repr(value)
+    text = masked(json.dumps(value, default=str, ensure_ascii=False) if plain else repr(value))
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def masked(text: str) -> str:
+    """The text without the passwords in its URLs; what only looks like one may be masked, too."""
+    return _PASSWORD.sub(lambda found: f"{found[1]}***@" if found[1] else f"{found[2]}***", text)
+
+
 def printable(text: str) -> str:
-    """The text as a terminal may show it: without control characters, which could hide or fake what it says.
+    """The text as a terminal may show it: without passwords and control characters, which could hide what it says.
 
     Line breaks stay.
     """
+    text = masked(text)
     return "".join(each for each in text if each == "\n" or unicodedata.category(each) not in ("Cc", "Cf", "Cs"))
 
 
@@ -88,6 +97,10 @@ class StudyBusy(SearchError):
 
 class NotAJournal(SearchError):
     """The file at the path of a study's journal is not a journal, or is damaged."""
+
+
+class StorageError(SearchError):
+    """The database of a study cannot be used, or has stopped answering; what was stored there is kept."""
 
 
 class WorkersCannotStart(SearchError):

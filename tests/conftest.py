@@ -16,6 +16,7 @@ import pytest
 
 LONGEST = (
     "tests/run/",
+    "tests/database/",
     "tests/bundle/",
     "tests/nn/test_kernels.py",
     "tests/cli/",

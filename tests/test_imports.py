@@ -36,6 +36,7 @@ PLACES = {
     "numba": ("lstmgru.nn.kernels",),
     "onnx": ("lstmgru.bundle",),
     "onnxruntime": ("lstmgru.runtime",),
+    "psycopg": ("search.study.database",),
     "rich": ("search.cli",),
     "safetensors": ("lstmgru.bundle",),
     "sklearn": ("lstmgru.evaluation",),

@@ -16,8 +16,8 @@ from search.executors.interruption import deliver_again
 from search.study.paths import StudyPaths
 from search.study.records import StudyRecord, TrackingLinks
 from search.study.refit_records import Promotion
-from search.tasks.stored_study import load_store
-from search.tasks.study_file import read_study_file
+from search.tasks.stored_study import load_store, stored_config
+from search.tasks.study_file import read_study_file, study_storage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +50,7 @@ def run_study(
     trials: int | None = None,
     timeout: str | float | None = None,
     jobs: int | str | None = None,
+    storage: str | None = None,
     overrides: Sequence[str] = (),
     data: str | os.PathLike[str] | None = None,
     seed: int | None = None,
@@ -66,6 +67,7 @@ def run_study(
         trials: Total number of trials, including earlier runs.
         timeout: Total time, in seconds or as ``"5m"``.
         jobs: Number of parallel trials, or ``"auto"``.
+        storage: Where the trials are stored: ``"journal"``, ``"postgresql://user@host/database"`` or ``"env:NAME"``.
         overrides: Keys of the study to override: ``["training.max_epochs=10", …]``.
         data: Table to read instead of the study's table.
         seed: Seed of the search and of all training runs.
@@ -80,28 +82,31 @@ def run_study(
     from search.run.runner import run
 
     place = Path(folder).absolute()
-    plan = load_plan(
-        study, overrides=overrides, data=data, folder=place, trials=trials, timeout=timeout, jobs=jobs, seed=seed
-    )
+    search: dict[str, Any] = {"trials": trials, "timeout": timeout, "jobs": jobs, "storage": storage, "seed": seed}
+    plan = load_plan(study, overrides=overrides, data=data, folder=place, **search)
     outcome = run(plan, folder=place, fresh=fresh, listener=SilentListener())
     if outcome.interrupted:
         deliver_again()
     return StudyResult(outcome.study, place, interrupted=outcome.interrupted)
 
 
-def load_study(study: str | os.PathLike[str] | None = None, *, folder: str | os.PathLike[str] = ".") -> StudyResult:
+def load_study(
+    study: str | os.PathLike[str] | None = None, *, folder: str | os.PathLike[str] = ".", storage: str | None = None
+) -> StudyResult:
     """Read a study that was run, also while it is running, without running it.
 
     Args:
         study: Name of the study, which needs no study file, or path of its file; ``None``: the weather study.
         folder: Directory in which ``studies/`` is.
+        storage: Database of a study that was not begun there, as for :func:`run_study`; ``None``: that of its file.
 
     Raises:
         StudyNotFound: The study has not been run there; the message lists those that have.
         NotAJournal: The study cannot be read.
+        StorageError: Its database cannot be used.
     """
     place = Path(folder).absolute()
-    return StudyResult(load_record(study, place), place)
+    return StudyResult(load_record(study, place, storage), place)
 
 
 def run_comparison(
@@ -110,6 +115,7 @@ def run_comparison(
     seeds: int = 5,
     trials: int | None = None,
     timeout: str | float | None = None,
+    storage: str | None = None,
     overrides: Sequence[str] = (),
     data: str | os.PathLike[str] | None = None,
     fresh: bool = False,
@@ -125,6 +131,7 @@ def run_comparison(
         seeds: Number of new seeds with which the best candidate of each family is retrained.
         trials: Total number of trials of each family, including those of the study.
         timeout: Total time, in seconds or as ``"5m"``; ``None``: no limit if ``trials`` is given, else 20 minutes.
+        storage: As for :func:`run_study`.
         overrides: Keys of the study to override: ``["training.max_epochs=10", …]``.
         data: Table to read instead of the study's table.
         fresh: Start over; the study is not changed.
@@ -141,7 +148,7 @@ def run_comparison(
 
     options = Options.checked(seeds=seeds, trials=trials, timeout=timeout)
     place = Path(folder).absolute()
-    plan = load_plan(study, overrides=overrides, data=data, folder=place)
+    plan = load_plan(study, overrides=overrides, data=data, folder=place, storage=storage)
     outcome = compare(plan, options, folder=place, fresh=fresh, listener=SilentListener())
     if outcome.comparison is None:
         deliver_again()
@@ -258,7 +265,7 @@ def load_plan(
         overrides=overrides,
         options=search,
         data_path=None if data is None else str(data),
-        stored=partial(_stored_config, folder or Path.cwd()),
+        stored=partial(stored_config, folder or Path.cwd(), search.get("storage")),
         values=values,
         folder=folder or Path(),
     )
@@ -275,22 +282,21 @@ def load_plan(
     return plan
 
 
-def _stored_config(folder: Path, name: str) -> tuple[Path, dict[str, Any]] | None:
-    """The journal of a study that was run in a folder, and its configuration."""
-    paths = StudyPaths(folder, name)
-    from search.study.store import StudyStore
-
-    store = StudyStore.find(paths)
-    return None if store is None else (paths.journal, store.get("config"))
-
-
-def load_record(study: str | os.PathLike[str] | None, folder: Path | None = None) -> StudyRecord:
+def load_record(
+    study: str | os.PathLike[str] | None, folder: Path | None = None, storage: str | None = None
+) -> StudyRecord:
     """Read the record of a study, also while it is running.
+
+    Args:
+        study: Path or name of the study.
+        folder: The working folder; ``None``: the current one.
+        storage: As for :func:`load_study`.
 
     Raises:
         StudyNotFound: It has not been run in this folder.
+        StorageError: Its database cannot be used.
     """
-    return load_store(study, folder or Path.cwd()).record()
+    return load_store(study, folder or Path.cwd(), storage).record()
 
 
 def export_bundle(study: str | os.PathLike[str] | None, to: Path | None, folder: Path | None = None) -> Path:
@@ -315,6 +321,7 @@ def sync_to_mlflow(
     folder: Path | None = None,
     timeout: float | None = None,
     on_message: Callable[[str], None] = lambda text: None,
+    storage: str | None = None,
 ) -> TrackingLinks:
     """Copy a study to MLflow, to its own store or another one.
 
@@ -324,6 +331,7 @@ def sync_to_mlflow(
         folder: The working folder; ``None``: the current one.
         timeout: Longest time in seconds; ``None``: no limit.
         on_message: Called with messages for the user.
+        storage: As for :func:`load_study`.
 
     Raises:
         StudyBusy: The study is running, and the run keeps MLflow up to date.
@@ -333,5 +341,6 @@ def sync_to_mlflow(
     from search.run.sync import sync
 
     folder = folder or Path.cwd()
-    name = load_store(study, folder).study.study_name
-    return sync(StudyPaths(folder, name), tracking_uri, timeout, on_message)
+    storage = storage or study_storage(study, folder)
+    name = load_store(study, folder, storage).study.study_name
+    return sync(StudyPaths(folder, name), tracking_uri, timeout, on_message, storage)

@@ -257,7 +257,7 @@ class StudyResult:
         return pages
 
     def _store(self) -> StudyStore:
-        return store_of(self.name, self.folder)
+        return store_of(self.name, self.folder, self.record.config.get("search", {}).get("storage"))
 
     def __repr__(self) -> str:
         counts = ", ".join(self.record.counted_states) or "no trials"

@@ -41,6 +41,7 @@ def compare(
     ] = None,
     executor: options.Executor = None,
     address: options.Address = None,
+    storage: options.Storage = None,
     set_: options.Set = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start over: delete the comparison. The study is not changed.")
@@ -60,7 +61,8 @@ def compare(
     from search.compare.time_budget import Options
 
     budget = Options.checked(seeds=seeds, trials=trials, timeout=timeout)
-    plan = load_plan(study, overrides=[*(set_ or ()), *options.executor_overrides(executor, address)])
+    overrides = [*(set_ or ()), *options.executor_overrides(executor, address)]
+    plan = load_plan(study, overrides=overrides, storage=storage)
 
     # Imported after the study is validated, so that an error in its file appears at once.
     from rich.console import Console

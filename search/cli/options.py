@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from search.config.storage import checked_storage
 from search.errors import SearchError
 from search.executors import EXECUTORS, RAY
 
@@ -51,6 +52,27 @@ Address = Annotated[
         show_default="a cluster that is started on this machine",
     ),
 ]
+
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Where the trials are: journal, postgresql://user@host/database, or env:NAME for a URL in a variable.",
+        show_default="where the study was begun, or its file says",
+    ),
+]
+
+
+def storage_to_read(storage: str | None) -> str | None:
+    """``--storage`` of a command that reads a study.
+
+    Raises:
+        SearchError: It has another form, or a password.
+    """
+    try:
+        return None if storage is None else str(checked_storage(storage))
+    except ValueError as error:
+        raise SearchError(f"--storage {error}") from error
 
 
 def reading(

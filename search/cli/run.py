@@ -24,6 +24,7 @@ def run(
     ] = None,
     executor: options.Executor = None,
     address: options.Address = None,
+    storage: options.Storage = None,
     set_: options.Set = None,
     data: options.Data = None,
     seed: Annotated[str | None, typer.Option(metavar="N", help="Seed of the search and of all training runs.")] = None,
@@ -40,7 +41,9 @@ def run(
     from search.api import load_plan
 
     overrides = [*(set_ or ()), *options.executor_overrides(executor, address)]
-    plan = load_plan(study, overrides=overrides, data=data, trials=trials, timeout=timeout, jobs=jobs, seed=seed)
+    plan = load_plan(
+        study, overrides=overrides, data=data, trials=trials, timeout=timeout, jobs=jobs, storage=storage, seed=seed
+    )
 
     # Imported after the study is validated, so that an error in its file appears at once.
     from search.cli.console import RunListener, make_console

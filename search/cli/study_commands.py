@@ -16,6 +16,7 @@ def show(
     json_: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead, see docs/show-json.md.")
     ] = False,
+    storage: options.Storage = None,
 ) -> None:
     """Show the leaderboard, the holdout score and the verdict of a study, also while it is running.
 
@@ -24,7 +25,7 @@ def show(
     from search.api import load_record
     from search.cli.console import make_console, print_json
 
-    record = load_record(study)
+    record = load_record(study, storage=options.storage_to_read(storage))
     if json_:
         print_json(record.to_json())
         return
@@ -42,6 +43,7 @@ def report(
         ),
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
+    storage: options.Storage = None,
 ) -> None:
     """Write a self-contained HTML report of a study, also while it is running.
 
@@ -53,10 +55,12 @@ def report(
     from search.cli.console import short_path
     from search.reports.report import write_report
     from search.tasks import find_task
+    from search.tasks.study_file import study_storage
 
     folder = Path.cwd()
-    record = load_record(study, folder)
-    path = write_report(record.study, folder, find_task(record.task).pages, output)
+    storage = options.storage_to_read(storage) or study_storage(study)
+    record = load_record(study, folder, storage)
+    path = write_report(record.study, folder, find_task(record.task).pages, output, storage)
     print(f"report written to {short_path(path)}")
     if open_:
         import webbrowser
@@ -104,6 +108,7 @@ def sync(
         typer.Option("--tracking-uri", metavar="URI", help="Store or server to use instead of the study's."),
     ] = None,
     timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest time of the copy: 90s, 5m, 2h.")] = "10m",
+    storage: options.Storage = None,
 ) -> None:
     """Copy all data of a study to MLflow, including the model. Existing runs are not duplicated.
 
@@ -125,6 +130,7 @@ def sync(
         tracking_uri,
         timeout=seconds,
         on_message=lambda text: print(f"note: {text}", file=sys.stderr),
+        storage=options.storage_to_read(storage),
     )
     experiment = printable(links.experiment_id)
     print(f"{len(links.trial_run_ids)} trials are in {links.tracking_uri}, experiment {experiment}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -19,7 +20,7 @@ from search.compare.summary import best_trials, summarize
 from search.compare.time_budget import Options, reserved_seconds
 from search.compare.tracking import track
 from search.config.space_values import Choices
-from search.errors import ComparisonUnfinished, TrackingError
+from search.errors import ComparisonUnfinished, StorageError, TrackingError
 from search.executors.base import Executor, Job
 from search.executors.interruption import interruptible
 from search.executors.loop import run_one
@@ -30,9 +31,9 @@ from search.run.resume import as_begun
 from search.run.training_seconds import growths, refit_seconds
 from search.run.workers import check_executor, make_study_executor
 from search.study.budget import TimeBudget
-from search.study.journal import exclusive, start_over
 from search.study.paths import StudyPaths
 from search.study.records import TrialRecord
+from search.study.storages import chosen_place
 from search.study.store import StudyStore
 from search.study.trials import trial_record
 from search.tasks import task_of
@@ -69,34 +70,36 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
     Raises:
         StudyBusy: Another process compares the families of this study.
         StudyFileError: A family cannot be searched.
-        StudyMismatch: The existing comparison has other data or settings.
+        StudyMismatch: The existing comparison has other data or settings, or is stored elsewhere.
+        StorageError: The database of the study cannot be used.
         ComparisonUnfinished: The time was up before every family had a trial.
         SearchError: Workers cannot import a registered cell, or no cluster answers at its address.
     """
+    paths = StudyPaths(folder, plan.name)
+    place = chosen_place(paths, plan.config.search)
+    plan, comparison = plan.stored_in(place.storage), place.comparison()
     families = study_families(plan)
     plans = {family: family_plan(plan, family) for family in families}
     everything = _with_all_cells(plan, families)
     check_executor(everything, separate=True)  # memory is measured in a separate process
-    paths = StudyPaths(folder, plan.name)
-    path = paths.comparison_journal
-    with exclusive(paths.comparison_lock, f"{plan.name}.compare"):
+    with comparison.exclusive(listener.on_message):
         refuse_study(paths)
-        if fresh and path.exists():
-            start_over(path, {}, listener.on_message)
-        study = StudyStore.find(paths)
-        if (begun := existing_comparison(path, plan.name) or study) is not None:
+        if fresh:
+            comparison.start_over({}, listener.on_message)
+        study = StudyStore.find(paths, place.storage)
+        if (begun := existing_comparison(comparison) or study) is not None:
             plan = as_begun(plan, begun)
             families = study_families(plan)
             plans = {family: family_plan(plan, family) for family in families}
             everything = _with_all_cells(plan, families)
-        store = open_comparison(plan, plans, study, path, listener)
+        store = open_comparison(plan, plans, study, comparison, listener)
         _say_what_differs(plan, listener)
-        comparison = _Comparing(plan, everything, store, options, listener).run()
+        found = _Comparing(plan, everything, store, options, listener).run()
         files = paths.report
-        if comparison is None:
+        if found is None:
             return CompareOutcome(None, files)
-        write_files(comparison, files)
-        return CompareOutcome(comparison, files, _track(comparison, plan, folder, files, study, listener))
+        write_files(found, files)
+        return CompareOutcome(found, files, _track(found, plan, folder, files, study, listener))
 
 
 class _Comparing:
@@ -134,7 +137,8 @@ class _Comparing:
             self._measure()
             return summarize(self._plan, self._store, seeds=self._options.seeds, seconds=self._time.elapsed)
         finally:
-            self._note_time()
+            with suppress(StorageError):  # of a database that is gone; that is what ended the run
+                self._note_time()
 
     def _search(self, executor: Executor) -> bool:
         families, trials = len(self._store.families), self._options.trials

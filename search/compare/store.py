@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.compare.families import Family, family_of, parameters_of
@@ -13,7 +12,6 @@ from search.config.objectives import SCORE
 from search.config.types import COMPARISON_SUFFIX
 from search.errors import NotAJournal, StudyMismatch
 from search.executors.base import TIME_IS_UP
-from search.study.journal import open_storage, repair
 from search.study.paths import StudyPaths
 from search.study.store import PROMOTED_FROM, RETRY_OF, StudyStore
 from search.study.trials import trial_record
@@ -22,11 +20,12 @@ from search.tasks.data import SeedResult
 from search.tasks.plan import Plan, identity
 
 if TYPE_CHECKING:
-    from optuna.storages import JournalStorage
+    from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
     from search.run.progress import Listener
     from search.space.space import SearchSpace
+    from search.study.places import StudyPlace
     from search.study.records import TrialRecord
 
 
@@ -142,26 +141,25 @@ class ComparisonStore:
 
 
 def open_comparison(
-    plan: Plan, families: Mapping[Family, Plan], study: StudyStore | None, path: Path, listener: Listener
+    plan: Plan, families: Mapping[Family, Plan], study: StudyStore | None, place: StudyPlace, listener: Listener
 ) -> ComparisonStore:
     """Create or resume a comparison; copies the trials of the study and requeues orphaned trials.
 
-    Call it under :func:`search.study.journal.exclusive`.
+    Call it under the place's :meth:`~search.study.places.StudyPlace.exclusive`.
 
     Args:
         plan: Plan of the study.
         families: The families with their plans.
         study: The study; ``None``: it has not been run.
-        path: Journal of the comparison.
+        place: Where the comparison is stored.
         listener: Receives messages.
 
     Raises:
         StudyMismatch: The comparison exists with other data or settings.
-        NotAJournal: The file at the path is not a journal.
+        NotAJournal: The journal is damaged.
+        StorageError: The database cannot be used.
     """
-    if cut := repair(path):
-        listener.on_message(f"repaired {path}: an unfinished last line of {cut} bytes was cut off")
-    storage = open_storage(path)
+    storage = place.open()
     whole = _open(storage, plan, {})
     stores = [
         FamilyStore(family, own, _open(storage, own, {"mixed": family.mixed})) for family, own in families.items()
@@ -173,20 +171,18 @@ def open_comparison(
     return comparison
 
 
-def existing_comparison(path: Path, name: str) -> StudyStore | None:
+def existing_comparison(place: StudyPlace) -> StudyStore | None:
     """The settings of a comparison that was begun, under the name of its study; ``None``: there is none.
 
     Raises:
-        NotAJournal: The file at the path is not a journal.
+        NotAJournal: The journal is damaged.
+        StorageError: The database cannot be used.
     """
-    if not path.exists():
-        return None
-    repair(path)
-    return StudyStore.load(open_storage(path), name)
+    return StudyStore.at(place, place.read())
 
 
-def _open(storage: JournalStorage, plan: Plan, more: Mapping[str, Any]) -> StudyStore:
-    """Create or load a study of the journal."""
+def _open(storage: BaseStorage, plan: Plan, more: Mapping[str, Any]) -> StudyStore:
+    """Create or load a study of the comparison."""
     own = identity(plan).with_values(**more)
     store = StudyStore.load(storage, plan.name)
     if store is None:

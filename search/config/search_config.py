@@ -14,9 +14,11 @@ from search.config.search_values import (
     Configurations,
     ExecutorChoice,
     Objectives,
+    StorageChoice,
     Weights,
     executor_kind,
 )
+from search.config.storage import JOURNAL
 from search.config.types import CountOrAuto, JobsOrAuto, Seconds, Strict, Text
 from search.errors import shown
 from search.executors import runs_in_process
@@ -92,6 +94,13 @@ class SearchConfig(Strict):
         "can be terminated only in a worker process; otherwise `in_process`. `ray`: in actors of a Ray cluster, which "
         "is started on this machine, or runs at an address: `{kind: ray, address: auto, cpus_per_trial: 1, "
         "gpus_per_trial: 0}`. With `ray`, `search.jobs: auto` follows the size of the cluster.",
+    )
+    storage: StorageChoice = Field(
+        JOURNAL,
+        description="Where the trials are stored. `journal`: in a file in `studies/`; "
+        "`postgresql://user@host/database`: in a PostgreSQL database, in the tables of Optuna; `env:NAME`: in the "
+        "database whose URL is in the environment variable `NAME`. A URL has no password here: put it into "
+        "`PGPASSWORD`, `~/.pgpass` or that variable. A study stays where it was begun.",
     )
     objectives: Objectives = Field(
         (SCORE,),

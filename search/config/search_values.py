@@ -1,5 +1,5 @@
 """Values of the section ``search`` with a form of their own: objectives, bounds, weights, configurations, blends,
-executors."""
+executors, storage."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from lstmgru.errors import did_you_mean
 from search.config.objectives import MOST_OBJECTIVES, OBJECTIVES, SCORE, Bound, ObjectiveName, parse_bound
+from search.config.storage import checked_storage
 from search.config.types import MOST_JOBS, ByShape, Text, each_once
 from search.errors import shown
 from search.executors import EXECUTORS, RAY
@@ -205,6 +206,7 @@ ExecutorChoice = Annotated[
         }
     ),
 ]
+StorageChoice = Annotated[str, BeforeValidator(checked_storage)]
 Configurations = Annotated[
     tuple[Configuration, ...],
     BeforeValidator(_configurations),

@@ -21,12 +21,18 @@ STOP_SIGNALS = tuple(
 )  # fmt: skip
 
 _received: signal.Signals = signal.SIGINT
+_source: Stoppable | None = None
 
 
 class Stoppable(Protocol):
     """Stops soon after ``interrupted`` is set."""
 
     interrupted: bool
+
+
+def stop_requested() -> bool:
+    """Whether a signal has told the current source of jobs to stop; for waits during which the source cannot look."""
+    return _source is not None and _source.interrupted
 
 
 def exit_code() -> int:
@@ -85,9 +91,13 @@ def interruptible(source: Stoppable) -> Iterator[None]:
         source.interrupted = True
 
     def restore() -> None:
+        global _source  # noqa: PLW0603  # signals are sent to the process
+        _source = None
         for signum, handler in before.items():
             signal.signal(signum, handler)
 
+    global _source  # noqa: PLW0603  # signals are sent to the process
+    _source = source
     before = {signum: signal.getsignal(signum) for signum in STOP_SIGNALS}
     before = {signum: handler for signum, handler in before.items() if handler not in (signal.SIG_IGN, None)}
     for signum in before:

@@ -62,7 +62,9 @@ def report_html(study: StudyRecord, optuna_study: Study, pages: TaskPages) -> st
     return html_page(f"{study.study}: report", "\n".join(body))
 
 
-def write_report(study: str, folder: Path, pages: TaskPages, output: Path | None = None) -> Path:
+def write_report(
+    study: str, folder: Path, pages: TaskPages, output: Path | None = None, storage: str | None = None
+) -> Path:
     """Write the report of a study, also while it runs.
 
     Args:
@@ -70,6 +72,7 @@ def write_report(study: str, folder: Path, pages: TaskPages, output: Path | None
         folder: Directory that contains ``studies/``.
         pages: The task's parts of the report.
         output: File to write; ``None``: ``studies/<name>.report/report.html``.
+        storage: Value of ``search.storage`` for a study that was not begun in this folder.
 
     Raises:
         StudyNotFound: The study has not been run in this folder.
@@ -78,13 +81,13 @@ def write_report(study: str, folder: Path, pages: TaskPages, output: Path | None
     from search.study.store import StudyStore
 
     paths = StudyPaths(folder, study)
-    store = StudyStore.find(paths)
+    store = StudyStore.find(paths, storage)
     if store is None:
         raise StudyNotFound(f"study '{study}' has not been run in {folder}; run it with: python -m search run {study}")
     page = report_html(store.record(), store.study, pages)
     if output is None:
         output = paths.report / REPORT_PAGE
-        output.parent.mkdir(exist_ok=True)
+        output.parent.mkdir(parents=True, exist_ok=True)
     write_text(output, page)
     return output
 

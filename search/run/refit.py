@@ -22,9 +22,9 @@ from search.run.single_job import SingleJob
 from search.run.workers import check_executor, make_study_executor
 from search.study.budget import Budget
 from search.study.identity import DIGEST
-from search.study.journal import exclusive, repair
 from search.study.paths import StudyPaths
 from search.study.refit_records import CHAMPION_ROWS, REFITS, Promotion, RefitRecord
+from search.study.storages import place_of
 from search.study.store import ROWS, StudyStore
 from search.tasks import task_of
 from search.tasks.backtest import Backtested, backtest
@@ -88,11 +88,12 @@ def refit(plan: Plan, *, folder: Path, rule: Promotion, listener: Listener) -> R
     """
     check_executor(plan)
     paths = StudyPaths(folder, plan.name)
-    if not paths.journal.exists():
+    storage = plan.config.search.storage
+    if StudyStore.find(paths, storage) is None:
         raise _not_run(plan)
-    with exclusive(paths.lock, plan.name):
-        repair(paths.journal)
-        store = StudyStore.find(paths)
+    place = place_of(paths, storage)
+    with place.exclusive(listener.on_message):
+        store = StudyStore.at(place, place.open())
         if store is None:
             raise _not_run(plan)
         return _Refit(as_begun(plan, store), store, paths, listener).run(rule)

@@ -14,22 +14,24 @@ from search.run.progress import Listener
 from search.space.configurations import complete
 from search.space.space import Parameters
 from search.study.identity import nested
-from search.study.journal import open_storage, repair
+from search.study.journal import open_storage
 from search.study.paths import StudyPaths, studies_in
+from search.study.storages import place_of
 from search.study.store import PORTFOLIO, ROWS, StudyStore
 from search.tasks import task_of
 from search.tasks.plan import Plan, identity
 
 if TYPE_CHECKING:
+    from search.study.places import StudyPlace
     from search.study.records import StudyRecord
     from search.study.table_rows import TableChange
     from search.tasks.plan import Plan
 
 
-def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> tuple[Plan, StudyStore]:
+def open_study(plan: Plan, place: StudyPlace, listener: Listener) -> tuple[Plan, StudyStore]:
     """Create or resume a study; trials that a dead driver left running are put back into the queue.
 
-    Call it under :func:`search.study.journal.exclusive`.
+    Call it under the place's :meth:`~search.study.places.StudyPlace.exclusive`.
 
     Returns:
         The plan, of an existing study with its defaults (:func:`as_begun`), and the study.
@@ -38,10 +40,9 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> tuple[Plan,
         StudyMismatch: The existing study has other data or settings.
         StudyNotFound: The study named by ``search.warm_start`` does not exist.
         NotAJournal: The file is not a journal.
+        StorageError: The database cannot be used.
     """
-    if cut := repair(paths.journal):
-        listener.on_message(f"repaired {paths.journal}: an unfinished last line of {cut} bytes was cut off")
-    storage = open_storage(paths.journal)
+    storage, folder, plan = place.open(), place.paths.folder, plan.stored_in(place.storage)
     store = StudyStore.load(storage, plan.name)
     if store is None:
         attributes: dict[str, Any] = {
@@ -54,7 +55,7 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> tuple[Plan,
             "defaults": plan.defaults,
             "notes": list(plan.notes),
         }
-        known = warm_start(plan, paths.folder)  # before anything is written, because it may not exist
+        known = warm_start(plan, folder)  # before anything is written, because it may not exist
         attributes["portfolio"] = _portfolio(plan, known)
         objectives = plan.config.search.objectives
         store = StudyStore.create(
@@ -74,7 +75,7 @@ def open_study(plan: Plan, paths: StudyPaths, listener: Listener) -> tuple[Plan,
     if given_up:
         listener.on_message(f"trials {_numbers(given_up)} failed: the search ended several times while they ran")
     warmed = store.get("warm_start") == plan.config.search.warm_start
-    _enqueue(plan, store, None if warmed else warm_start(plan, paths.folder), listener)
+    _enqueue(plan, store, None if warmed else warm_start(plan, folder), listener)
     _warn_of_unused_trials(plan, store, listener)
     return plan, store
 
@@ -192,7 +193,7 @@ def warm_start(plan: Plan, folder: Path) -> WarmStart | None:
     reference = plan.config.search.warm_start
     if reference is None:
         return None
-    store = _load(reference, plan.name, folder)
+    store = _load(reference, plan.name, folder, plan.config.search.storage)
     earlier = store.record()
     fixed = _fixed_values(plan, store.get("identity", {}))
     found: list[Parameters] = []
@@ -220,8 +221,8 @@ def _fixed_values(plan: Plan, identity: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in plan.space.spec_defaults().items() if key not in known} | values
 
 
-def _load(reference: str, name: str, folder: Path) -> StudyStore:
-    """The earlier study.
+def _load(reference: str, name: str, folder: Path, storage: str) -> StudyStore:
+    """The earlier study, in the folder or in the storage of the new one.
 
     Raises:
         StudyNotFound: There is none, or it is the new one itself.
@@ -229,19 +230,22 @@ def _load(reference: str, name: str, folder: Path) -> StudyStore:
     import optuna
 
     named = Path(reference).name == reference and not reference.endswith(".journal")
-    path = StudyPaths(folder, reference).journal if named else folder / Path(reference).expanduser()
-    own = StudyPaths(folder, name)
-    if path.absolute() == own.journal.absolute():
+    paths = StudyPaths(folder, reference)
+    path = paths.journal if named else folder / Path(reference).expanduser()
+    if path.absolute() == StudyPaths(folder, name).journal.absolute():
         raise StudyNotFound(f"search.warm_start is {reference!r}, which is this study itself; name another one")
+    if named and (store := StudyStore.find(paths, storage)) is not None:
+        return store
     if not path.is_file():
-        there = studies_in(folder)
-        hint = did_you_mean(reference if named else Path(reference).stem, there)
+        missing = place_of(paths, storage).entry if named else path
+        hint = did_you_mean(reference if named else path.stem, studies_in(folder))
         raise StudyNotFound(
-            f"search.warm_start is {reference!r}, but there is no {path}{hint}; run that study here, or name a journal"
+            f"search.warm_start is {reference!r}, but there is no {missing}{hint}; run that study here, or name a "
+            "journal"
         )
-    storage = open_storage(path)
-    for found in optuna.study.get_all_study_names(storage):
-        if (store := StudyStore.load(storage, found)) is not None:
+    opened = open_storage(path)
+    for found in optuna.study.get_all_study_names(opened):
+        if (store := StudyStore.load(opened, found)) is not None:
             return store
     raise StudyNotFound(f"search.warm_start is {reference!r}, but {path} holds no study yet; run that study first")
 

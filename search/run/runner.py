@@ -14,14 +14,15 @@ from search.run.progress import Listener
 from search.run.resume import open_study
 from search.run.workers import check_executor, make_study_executor
 from search.study.budget import Budget
-from search.study.journal import exclusive, start_over
 from search.study.out_of_fold import Predictions
 from search.study.paths import StudyPaths
 from search.study.records import StudyRecord
+from search.study.storages import chosen_place, place_of
 from search.study.store import StudyStore
 from search.tasks.plan import Plan
 
 if TYPE_CHECKING:
+    from search.study.places import StudyPlace
     from search.tracking.base import RunStatus, Tracker
 
 
@@ -49,7 +50,8 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
 
     Raises:
         StudyBusy: Another process runs the study.
-        StudyMismatch: The existing study has other data or settings.
+        StudyMismatch: The existing study has other data or settings, or is stored elsewhere.
+        StorageError: The database of the study cannot be used.
         NoTrialCompleted: Every trial failed, or none is within the bounds.
         StudyNotFound: The study named by ``search.warm_start`` does not exist.
         TrackingError: MLflow cannot use the store that the study names.
@@ -66,22 +68,37 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
         )
     # A store that cannot be used is refused before anything is written.
     tracker = make_tracker(plan.config, folder, on_problem=listener.on_message)
-    with exclusive(paths.lock, plan.name):
-        if fresh and paths.journal.exists():
-            folders = {
-                "the predictions": paths.predictions,
-                "the model": paths.bundle,
-                "the former champion": paths.former,
-                "the challenger": paths.challenger,
-                "the reports": paths.report,
-            }
-            start_over(paths.journal, folders, listener.on_message)
-        plan, store = open_study(plan, paths, listener)
+    search = plan.config.search
+    begun, place = place_of(paths, search.storage), chosen_place(paths, search, move=fresh)
+    with place.exclusive(listener.on_message):
+        if fresh:
+            _start_over(place, begun, listener)
+        plan, store = open_study(plan, place, listener)
         listener.on_plan(plan, store.record())
         budget = Budget(plan.config.search.timeout, store.get("elapsed", 0.0), trials=plan.trials)
         with tracker:
             tracker.start(store.record())
             return _run(plan, store, budget, tracker, listener, paths)
+
+
+def _start_over(place: StudyPlace, former: StudyPlace, listener: Listener) -> None:
+    """Remove the study where it was begun, and what there is where it begins now."""
+    folders = _folders(place.paths)
+    if former.storage != place.storage:
+        with former.exclusive(listener.on_message):
+            former.start_over(folders, listener.on_message)
+    place.start_over(folders, listener.on_message)
+
+
+def _folders(paths: StudyPaths) -> dict[str, Path]:
+    """What a study has besides its trials."""
+    return {
+        "the predictions": paths.predictions,
+        "the model": paths.bundle,
+        "the former champion": paths.former,
+        "the challenger": paths.challenger,
+        "the reports": paths.report,
+    }
 
 
 def _run(

@@ -10,7 +10,7 @@ from search.config.objectives import SCORE
 from search.run.training_seconds import Estimates, training_work
 from search.study.pruners import make_pruner, pass_last_rungs, prune_reason, should_prune
 from search.study.records import EpochRecord, TrialRecord
-from search.study.samplers import derive_seed, make_sampler, search_spaces
+from search.study.samplers import derive_seed, discard_params, make_sampler, search_spaces
 from search.study.screening import Screening, rungs
 from search.study.store import StudyStore
 from search.study.trials import curve_rows, trial_record
@@ -183,6 +183,10 @@ class SearchState:
 
     def _ask(self, number: int) -> AskedTrial:
         """Start a waiting trial, or a new one with the next number."""
+        with self._store.together():
+            return self._suggest(number)
+
+    def _suggest(self, number: int) -> AskedTrial:
         plan, search = self._plan, self._plan.config.search
         self._store.study.sampler = make_sampler(
             search.sampler, seed=search.seed, number=number, grid=self._grid, spaces=self._spaces
@@ -190,7 +194,7 @@ class SearchState:
         trial = self._store.begin(number)
         suggested = "seed" in trial.user_attrs  # then it is run again as it was
         if not suggested:
-            self._store.discard_params(trial)
+            discard_params(trial)
         model, settings = plan.space.suggest(trial)
         if not suggested:
             trial.set_user_attr("layers", model.architecture)
@@ -263,9 +267,15 @@ class SearchState:
             result: Its result.
             seconds: How long it took.
         """
+        with self._store.together():
+            self._tell(number, self._running.pop(number), result, seconds)
+        if result.stopped is None and self._estimates is not None:
+            self._estimates.add(self.record(number))
+
+    def _tell(self, number: int, running: _Running, result: TrialResult, seconds: float) -> None:
         from optuna.trial import TrialState
 
-        running, study, goal = self._running.pop(number), self._store.study, self._store.goal
+        study, goal = self._store.study, self._store.goal
         trial, stopped = running.trial, result.stopped is not None
         if self._screening is not None:
             self._screened(number, running, result)
@@ -286,8 +296,6 @@ class SearchState:
         pass_last_rungs(study, self._store.trial(number), folds=folds, max_epochs=max_epochs)
         values = {SCORE: result.score, **result.measures}
         study.tell(trial, [values[name] for name in goal.objectives])
-        if self._estimates is not None:
-            self._estimates.add(self.record(number))
 
     def fail(self, number: int, failure: Failure, seconds: float) -> bool:
         """A trial failed.
@@ -305,9 +313,10 @@ class SearchState:
         running = self._running.pop(number)
         self._trainings = None
         reason = {"reason": failure.reason, "traceback": failure.details}
-        running.trial.set_user_attr("result", _details(running, seconds) | reason)
-        self._store.study.tell(running.trial, state=TrialState.FAIL)
-        return failure.died and self._store.retry(number)
+        with self._store.together():
+            running.trial.set_user_attr("result", _details(running, seconds) | reason)
+            self._store.study.tell(running.trial, state=TrialState.FAIL)
+            return failure.died and self._store.retry(number)
 
 
 def _screening(plan: Plan, store: StudyStore) -> Screening:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from search.study.journal import exclusive, repair
+from search.study.storages import place_of
 from search.study.store import StudyStore
 from search.study.trials import without_driver
 from search.tracking.factory import sync_study
@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 
 def sync(
-    paths: StudyPaths, tracking_uri: str | None, timeout: float | None, on_message: Callable[[str], None]
+    paths: StudyPaths,
+    tracking_uri: str | None,
+    timeout: float | None,
+    on_message: Callable[[str], None],
+    storage: str | None = None,
 ) -> TrackingLinks:
     """Copy an existing study to MLflow, to its own store or another one, see :func:`search.api.sync_to_mlflow`."""
-    with exclusive(paths.lock, paths.study):
-        repair(paths.journal)
-        store = StudyStore.find(paths)
+    place = place_of(paths, storage)
+    with place.exclusive(on_message):
+        store = StudyStore.at(place, place.open())
         assert store is not None  # it existed before the lock was taken, and is only deleted under the lock
         record = store.record()
         record = replace(record, trials=without_driver(record.trials))

@@ -13,17 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lstmgru.errors import counted, listed
+from search.config.storage import JOURNAL
+from search.config.types import COMPARISON_SUFFIX
 from search.errors import NotAJournal, StudyBusy
 from search.study.entries import damaged, encode, ends_trial, is_of_study, read_entries, write_checkpoint
 from search.study.paths import checkpoint_path, free_path
+from search.study.places import StudyPlace, silence_optuna
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage, JournalStorage
 
+    from search.study.paths import StudyPaths
+
 
 _SECONDS = 1.0
 """Minimum interval between two flushes to disk at the end of a trial."""
-
 
 _SECONDS_TO_LOOK = 0.5
 """Longer than :func:`is_being_run` holds a lock."""
@@ -120,6 +124,67 @@ def start_over(journal: Path, folders: Mapping[str, Path], on_message: Callable[
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class JournalPlace(StudyPlace):
+    """A journal in ``studies/``, and the lock beside it.
+
+    Args:
+        paths: Of the study.
+        compared: Whether it is the journal of the comparison.
+    """
+
+    storage = JOURNAL
+
+    def __init__(self, paths: StudyPaths, *, compared: bool = False) -> None:
+        super().__init__(paths)
+        self._name = f"{paths.study}{COMPARISON_SUFFIX}" if compared else paths.study
+        self._lock = paths.comparison_lock if compared else paths.lock
+        self._file = paths.comparison_journal if compared else paths.journal
+        self._on_message: Callable[[str], None] = lambda text: None
+
+    def __str__(self) -> str:
+        return str(self._file)
+
+    @property
+    def entry(self) -> str:
+        """The journal."""
+        return str(self)
+
+    @property
+    def file(self) -> Path:
+        """The journal."""
+        return self._file
+
+    def comparison(self) -> JournalPlace:
+        """The journal of the comparison."""
+        return JournalPlace(self.paths, compared=True)
+
+    @contextmanager
+    def exclusive(self, on_message: Callable[[str], None]) -> Iterator[None]:
+        """Hold the lock, see :func:`exclusive`."""
+        self._on_message = on_message
+        with exclusive(self._lock, self._name):
+            yield
+
+    def is_being_run(self) -> bool:
+        """See :func:`is_being_run`."""
+        return is_being_run(self._lock)
+
+    def open(self) -> JournalStorage:
+        """The storage in the file, which is repaired first."""
+        if cut := repair(self._file):
+            self._on_message(f"repaired {self._file}: an unfinished last line of {cut} bytes was cut off")
+        return open_storage(self._file)
+
+    def read(self) -> JournalStorage | None:
+        """The storage in the file, if there is one."""
+        return open_storage(self._file) if self._file.exists() else None
+
+    def start_over(self, folders: Mapping[str, Path], on_message: Callable[[str], None]) -> None:
+        """See :func:`start_over`."""
+        if self._file.exists():
+            start_over(self._file, folders, on_message)
+
+
 class JournalFile:
     """Backend of Optuna's journal storage for a file with a single writer; see :func:`exclusive`.
 
@@ -204,11 +269,9 @@ def open_storage(path: Path) -> JournalStorage:
     Raises:
         NotAJournal: The file is not a journal, or damaged.
     """
-    import optuna
     from optuna.storages import JournalStorage
 
-    # Optuna announces every new study on standard error; the listener of a search reports instead.
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    silence_optuna()
     file = JournalFile(path)
     try:
         return JournalStorage(file)  # type: ignore[arg-type]  # implements the methods of Optuna's backend

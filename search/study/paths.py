@@ -19,7 +19,7 @@ COMPARISON_FILES = (COMPARISON_PAGE, COMPARISON_MARKDOWN, COMPARISON_JSON)
 
 _JOURNAL, _LOCK, _BUNDLE, _REPORT, _PREDICTIONS = ".journal", ".lock", ".bundle", ".report", ".predictions"
 _CHALLENGER, _FORMER = ".bundle.challenger", ".bundle.former"
-_CHECKPOINT = ".checkpoint"
+_CHECKPOINT, _STORAGE = ".checkpoint", ".storage"
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,11 @@ class StudyPaths:
     def journal(self) -> Path:
         """Trials and attributes of the study."""
         return self._named(_JOURNAL)
+
+    @property
+    def storage(self) -> Path:
+        """Names the database in which the study and its comparison are, if they are in one."""
+        return self._named(_STORAGE)
 
     @property
     def lock(self) -> Path:
@@ -124,6 +129,6 @@ def free_path(path: Path, ending: str) -> Path:
 
 def studies_in(folder: Path) -> list[str]:
     """Names of the studies that were run in a working folder, sorted."""
-    journals = StudyPaths(folder, "").studies.glob(f"*{_JOURNAL}")
-    names = sorted(path.name.removesuffix(_JOURNAL) for path in journals)
-    return [name for name in names if not name.endswith(COMPARISON_SUFFIX)]
+    studies = StudyPaths(folder, "").studies
+    names = {path.name.removesuffix(ending) for ending in (_JOURNAL, _STORAGE) for path in studies.glob(f"*{ending}")}
+    return sorted(name for name in names if not name.endswith(COMPARISON_SUFFIX))

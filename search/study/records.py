@@ -187,6 +187,12 @@ class TrackingLinks:
     trial_run_ids: dict[int, str] = field(default_factory=dict)
     model_uri: str | None = None
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The links as JSON keeps them, whose keys are text."""
+        runs = {int(number): run for number, run in values.get("trial_run_ids", {}).items()}
+        return cls(**{**values, "trial_run_ids": runs})
+
 
 @dataclass(frozen=True)
 class StudyRecord:

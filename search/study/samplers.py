@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
     from optuna.search_space import IntersectionSearchSpace
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, Trial
 
     from search.config.search_config import SamplerName
 
@@ -89,6 +89,19 @@ def _remembering_tpe() -> Callable[[int, IntersectionSearchSpace], BaseSampler]:
             return {name: distribution for name, distribution in common.items() if not distribution.single()}
 
     return RememberingTPESampler
+
+
+def discard_params(trial: Trial) -> None:
+    """Discard the parameters of a running trial, so that all of them are suggested again.
+
+    A driver that is killed while it asks leaves a trial with some of its parameters. The random state of its successor
+    starts over, so it suggests the same candidate only from the first parameter on, and only if a Gaussian process does
+    not count the partial trial as another running trial.
+    """
+    frozen = trial._cached_frozen_trial
+    for key in [key for key in frozen.system_attrs if key.startswith("gp:relative_params")]:
+        trial.storage.set_trial_system_attr(trial._trial_id, key, "")
+    frozen.params, frozen.distributions = {}, {}
 
 
 def derive_seed(seed: int, number: int) -> int:

@@ -7,9 +7,11 @@ is stored elsewhere.
 
 from __future__ import annotations
 
+import json
 import uuid
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,9 +19,11 @@ from search.config.objectives import SCORE, Goal
 from search.study.blend_records import BlendRecord
 from search.study.entries import check_types
 from search.study.identity import check_same
-from search.study.journal import is_being_run, open_storage, unchecked_file
+from search.study.journal import unchecked_file
+from search.study.places import together
 from search.study.records import BaselineRecord, HoldoutRecord, StudyRecord, TrackingLinks, TrialRecord
 from search.study.refit_records import REFITS, RefitRecord
+from search.study.storages import place_of
 from search.study.trials import trial_record, without_driver
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
     from search.study.identity import Identity
     from search.study.paths import StudyPaths
+    from search.study.places import StudyPlace
     from search.study.table_rows import TableChange
 
 # A trial whose driver died is restarted this often before it counts as failed.
@@ -57,7 +62,7 @@ class StudyStore:
     def __init__(self, study: Study, storage: BaseStorage) -> None:
         self.study = study
         self._storage = storage
-        self._paths: StudyPaths | None = None
+        self._place: StudyPlace | None = None
         self._goal: Goal | None = None
         self._judged: dict[int, dict[str, float]] = {}
         self._looked_at = 0
@@ -84,15 +89,22 @@ class StudyStore:
         return store
 
     @classmethod
-    def find(cls, paths: StudyPaths) -> StudyStore | None:
-        """The study in its journal, or ``None`` if it was not run.
+    def find(cls, paths: StudyPaths, storage: str | None = None) -> StudyStore | None:
+        """The study where it is, see :func:`search.study.storages.place_of`, to read it; ``None``: it was not run.
 
         Raises:
             NotAJournal: The file is not a journal, or damaged.
+            StorageError: The database cannot be used.
         """
-        store = cls.load(open_storage(paths.journal), paths.study) if paths.journal.exists() else None
+        place = place_of(paths, storage)
+        return cls.at(place, place.read())
+
+    @classmethod
+    def at(cls, place: StudyPlace, storage: BaseStorage | None) -> StudyStore | None:
+        """The study in the storage of a place; ``None``: it is not there."""
+        store = None if storage is None else cls.load(storage, place.paths.study)
         if store is not None:
-            store._paths = paths
+            store._place = place
         return store
 
     @classmethod
@@ -115,14 +127,19 @@ class StudyStore:
         if name in optuna.study.get_all_study_names(storage):
             optuna.delete_study(study_name=name, storage=storage)
         directions = [direction if name == SCORE else "minimize" for name in objectives]
-        study = optuna.create_study(study_name=name, storage=storage, directions=directions)
-        if len(objectives) > 1:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                study.set_metric_names(list(objectives))
-        for key, value in {**attributes, _CREATED: uuid.uuid4().hex}.items():
-            study.set_user_attr(key, value)
+        with together(storage):
+            study = optuna.create_study(study_name=name, storage=storage, directions=directions)
+            if len(objectives) > 1:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                    study.set_metric_names(list(objectives))
+            for key, value in {**attributes, _CREATED: uuid.uuid4().hex}.items():
+                study.set_user_attr(key, value)
         return cls(study, storage)
+
+    def together(self) -> AbstractContextManager[object]:
+        """All changes inside are stored in one transaction, where the storage has transactions."""
+        return together(self._storage)
 
     def get(self, key: str, default: Any = None) -> Any:
         """A study attribute."""
@@ -160,26 +177,13 @@ class StudyStore:
 
     def set_links(self, links: TrackingLinks) -> None:
         """Store the links to MLflow."""
-        runs = {str(number): run for number, run in links.trial_run_ids.items()}
-        self.set("mlflow", asdict(links) | {"trial_run_ids": runs})
+        self.set("mlflow", json.loads(json.dumps(asdict(links))))
 
     def check_identity(
         self, identity: Identity, change: Callable[[], TableChange | None] = lambda: None, refit: str = ""
     ) -> None:
         """Check that the stored study has the same data and settings, see :func:`search.study.identity.check_same`."""
         check_same(self.study.study_name, identity, self.get("identity", {}), change, refit)
-
-    def discard_params(self, trial: Trial) -> None:
-        """Discard the parameters of a running trial, so that all of them are suggested again.
-
-        A driver that is killed while it asks leaves a trial with some of its parameters. The random state of its
-        successor starts over, so it suggests the same candidate only from the first parameter on, and only if a
-        Gaussian process does not count the partial trial as another running trial.
-        """
-        frozen = trial._cached_frozen_trial
-        for key in [key for key in frozen.system_attrs if key.startswith("gp:relative_params")]:
-            self._storage.set_trial_system_attr(trial._trial_id, key, "")
-        frozen.params, frozen.distributions = {}, {}
 
     def requeue(self, number: int) -> None:
         """Put a running trial back into the queue; the next ask returns it under its own number."""
@@ -316,15 +320,14 @@ class StudyStore:
         Trials that a killed run left running wait for the next run.
         """
         bundle = self.get("bundle")
-        if self._paths is not None and (found := self._paths.find_bundle(bundle)):
+        if self._place is not None and (found := self._place.paths.find_bundle(bundle)):
             bundle = str(found)
-        links = self.get("mlflow")
-        runs = (links or {}).get("trial_run_ids", {})
-        tracked = TrackingLinks(**{**links, "trial_run_ids": {int(n): r for n, r in runs.items()}}) if links else None
+        links = TrackingLinks.from_dict(self.get("mlflow")) if self.get("mlflow") else None
+        runs = links.trial_run_ids if links is not None else {}
         holdout, blend = self.get("holdout"), self.get("blend")
         frozen = self.study.get_trials(deepcopy=False)
-        trials = tuple(trial_record(trial, mlflow_run_id=runs.get(str(trial.number))) for trial in frozen)
-        if self._paths is not None and not is_being_run(self._paths.lock):
+        trials = tuple(trial_record(trial, mlflow_run_id=runs.get(trial.number)) for trial in frozen)
+        if self._place is not None and not self._place.is_being_run():
             trials = without_driver(trials)
         return StudyRecord(
             study=self.study.study_name,
@@ -338,7 +341,7 @@ class StudyStore:
             baselines={name: BaselineRecord(**values) for name, values in self.get("baselines", {}).items()},
             holdout=HoldoutRecord.from_dict(holdout) if holdout else None,
             bundle=bundle,
-            mlflow=tracked,
+            mlflow=links,
             blend=BlendRecord.from_dict(blend) if blend else None,
             refits=tuple(RefitRecord.from_dict(each) for each in self.get(REFITS, [])),
         )

@@ -192,6 +192,11 @@ class Plan(ABC):
         """Most examples of an epoch; ``None``: an epoch has all."""
         return self._epoch_size.get("epoch_windows")
 
+    def stored_in(self, storage: str) -> Self:
+        """The same with the place in which the study is stored, which its file may leave open."""
+        search = self.config.search.model_copy(update={"storage": storage})
+        return replace(self, config=self.config.model_copy(update={"search": search}))
+
     @property
     def _epoch_size(self) -> dict[str, Any]:
         """What limits the examples of an epoch, as in :class:`~lstmgru.specs.TrainSpec`."""

@@ -3,65 +3,89 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import did_you_mean
 from search.errors import StudyNotFound
 from search.study.paths import StudyPaths, studies_in
-from search.tasks.study_file import DEFAULT_STUDY, Reference, is_name, known_studies, study_name
+from search.tasks.study_file import DEFAULT_STUDY, Reference, is_name, known_studies, study_name, study_storage
 
 if TYPE_CHECKING:
     from search.study.store import StudyStore
 
 
-def load_store(reference: Reference, folder: Path) -> StudyStore:
+def load_store(reference: Reference, folder: Path, storage: str | None = None) -> StudyStore:
     """The study in its storage, also while it is running.
 
     Args:
         reference: Path of a study file, name of one in ``studies/`` of the working folder or the current one, or name
             under which the study was run, which needs no file; ``None``: the weather study.
         folder: The working folder.
+        storage: Value of ``search.storage`` for a study that was not begun there; ``None``: that of its file.
 
     Raises:
         StudyNotFound: It has not been run in this folder; the message lists those that have.
         StudyFileError: The file is no YAML, or its name is none that a study can have.
         NotAJournal: The study cannot be read.
+        StorageError: Its database cannot be used.
     """
+    storage = storage or study_storage(reference, folder)
     given = str(DEFAULT_STUDY if reference is None else reference)
     try:
-        name = study_name(reference, lambda name: _find(name, folder) is not None, folder)
+        name = study_name(reference, lambda name: _find(name, folder, storage) is not None, folder)
     except StudyNotFound as error:
         raise (_unknown(given, folder) if is_name(given) else error) from None
-    if is_name(given) and given != name and _find(name, folder) is None and (store := _find(given, folder)) is not None:
-        return store  # its file has another name
-    return store_of(name, folder, given)
+    if is_name(given) and given != name and _find(name, folder, storage) is None:
+        store = _find(given, folder, storage)
+        if store is not None:
+            return store  # its file has another name
+    return store_of(name, folder, storage, given)
 
 
-def store_of(name: str, folder: Path, given: str = "") -> StudyStore:
+def store_of(name: str, folder: Path, storage: str | None = None, given: str = "") -> StudyStore:
     """The study that was run under a name.
 
     Args:
         name: Of the study.
         folder: The working folder.
+        storage: Value of ``search.storage`` for a study that was not begun there.
         given: What the user named, if it is anything else.
 
     Raises:
         StudyNotFound: It has not been run in this folder; the message lists those that have.
         NotAJournal: The study cannot be read.
+        StorageError: Its database cannot be used.
     """
-    store = _find(name, folder)
+    from search.study.storages import place_of
+
+    store = _find(name, folder, storage)
     if store is None:
         raise StudyNotFound(
-            f"study '{name}' has not been run in {folder}: there is no studies/{name}.journal; run it with: "
+            f"study '{name}' has not been run in {folder}: there is no "
+            f"{place_of(StudyPaths(folder, name), storage).entry}; run it with: "
             f"python -m search run {given or name}{_those_run(folder, '; studies that were run there: ')}"
         )
     return store
 
 
-def _find(name: str, folder: Path) -> StudyStore | None:
+def stored_config(folder: Path, storage: str | None, name: str) -> tuple[Path, dict[str, Any]] | None:
+    """The file that stands for a study that was run, and the settings of its last run; ``None``: it was not run.
+
+    Args:
+        folder: The working folder.
+        storage: As for :func:`store_of`.
+        name: Of the study.
+    """
+    from search.study.storages import place_of
+
+    store = _find(name, folder, storage)
+    return None if store is None else (place_of(StudyPaths(folder, name), storage).file, store.get("config"))
+
+
+def _find(name: str, folder: Path, storage: str | None) -> StudyStore | None:
     from search.study.store import StudyStore
 
-    return StudyStore.find(StudyPaths(folder, name))
+    return StudyStore.find(StudyPaths(folder, name), storage)
 
 
 def _unknown(name: str, folder: Path) -> StudyNotFound:

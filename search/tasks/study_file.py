@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Union, cast
 
 from lstmgru.errors import did_you_mean
+from search.config.storage import checked_storage
 from search.config.study_config import StudyConfig
 from search.config.validation import Keys, dotted, find_problems
 from search.config.yaml_file import Document, parse_value, read_yaml
@@ -123,6 +124,26 @@ def study_name(reference: Reference, was_run: Callable[[str], bool], folder: Pat
     if problems and not (is_name(name) and was_run(name)):
         raise StudyFileError(_relative(path), problems)
     return name
+
+
+def study_storage(reference: Reference, folder: Path = Path()) -> str | None:
+    """The value of ``search.storage`` in the file of a study; ``None``: it has no file, or leaves the key out.
+
+    Raises:
+        StudyFileError: The file is no YAML, or its value is none that a study can have.
+    """
+    try:
+        path = find_study(reference, folder)
+    except StudyNotFound:
+        return None
+    document = read_yaml(path)
+    section = document.values.get("search")
+    if not isinstance(section, dict) or "storage" not in section:
+        return None
+    try:
+        return str(checked_storage(section["storage"]))
+    except ValueError as error:
+        raise StudyFileError(_relative(path), [_locate(("search", "storage"), str(error), document, {})]) from error
 
 
 def find_study(reference: Reference = None, folder: Path = Path()) -> Path:

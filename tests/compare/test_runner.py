@@ -26,6 +26,7 @@ from search.compare.time_budget import Options
 from search.errors import ComparisonUnfinished, StudyBusy
 from search.study.journal import exclusive
 from search.study.paths import StudyPaths
+from search.study.storages import place_of
 
 
 def test_too_short_a_time_is_an_error_that_keeps_what_is_done(tmp_path: Path) -> None:
@@ -36,14 +37,14 @@ def test_too_short_a_time_is_an_error_that_keeps_what_is_done(tmp_path: Path) ->
     ):
         compare(plan, Options(timeout=3.0), folder=tmp_path, fresh=False, listener=Notes())
 
-    path = StudyPaths(tmp_path, "tiny").comparison_journal
-    whole = existing_comparison(path, "tiny")
+    place = place_of(StudyPaths(tmp_path, "tiny")).comparison()
+    whole = existing_comparison(place)
     assert whole is not None
     assert whole.get("elapsed") is not None
     whole.set("elapsed", 7000.0)
     with pytest.raises(ComparisonUnfinished, match="limit of 7010 s was reached before lstm, gru had a trial"):
         compare(plan, Options(timeout=7010.0, trials=1, seeds=1), folder=tmp_path, fresh=False, listener=Notes())
-    whole = existing_comparison(path, "tiny")
+    whole = existing_comparison(place)
     assert whole is not None
     assert 7000 <= whole.get("elapsed") < 7060
 

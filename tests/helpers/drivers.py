@@ -22,6 +22,7 @@ from search.study.budget import Budget
 from search.study.out_of_fold import Predictions
 from search.study.paths import StudyPaths
 from search.study.records import TrialRecord
+from search.study.storages import place_of
 from search.study.store import StudyStore
 from search.tasks import make_plan
 from search.tasks.baselines import score_baselines
@@ -163,16 +164,21 @@ def drive(
     listener = notes or Notes()
     paths = StudyPaths(folder, plan.name)
     paths.studies.mkdir(exist_ok=True)
-    plan, store = open_study(plan, paths, listener)
+    place = place_of(paths, plan.config.search.storage)
 
     def interrupt(trial: TrialRecord) -> None:
         if trial.number == stop_in and trial.curve:
             driver.interrupted = True
 
-    predictions = Predictions(paths.predictions, store.get("uid"))
-    limits = Budget(**{"timeout": None, "trials": plan.trials, **budget})
     remembered = score_baselines if plan.config.search.timeout else _score_baselines_once
-    with in_process() as executor, patch("search.run.baselines.score_baselines", remembered):
+    with (
+        place.exclusive(listener.on_message),
+        in_process() as executor,
+        patch("search.run.baselines.score_baselines", remembered),
+    ):
+        plan, store = open_study(plan, place, listener)
+        predictions = Predictions(paths.predictions, store.get("uid"))
+        limits = Budget(**{"timeout": None, "trials": plan.trials, **budget})
         driver = Driver(plan, store, executor, limits, _Watch(interrupt), listener, predictions)
         driver.run()
     return store

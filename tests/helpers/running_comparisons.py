@@ -19,6 +19,7 @@ from search.compare.summary import best_trials
 from search.space.space import Settings
 from search.study.journal import open_storage
 from search.study.paths import StudyPaths
+from search.study.storages import place_of
 from search.study.store import StudyStore
 from search.tasks.final_steps import RefitCandidate
 from search.tasks.forecasting.plan import ForecastPlan
@@ -107,7 +108,7 @@ def opened(folder: Path, *overrides: str, text: str = TWO, notes: Notes | None =
     paths = StudyPaths(folder, plan.name)
     paths.comparison_journal.parent.mkdir(exist_ok=True)
     study = StudyStore.load(open_storage(paths.journal), plan.name) if paths.journal.exists() else None
-    return plan, open_comparison(plan, plans, study, paths.comparison_journal, notes or Notes())
+    return plan, open_comparison(plan, plans, study, place_of(paths).comparison(), notes or Notes())
 
 
 def searched(

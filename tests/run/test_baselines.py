@@ -12,6 +12,7 @@ from search.executors.base import Failure, Outcome
 from search.run.baselines import BaselineJobs, baseline_seconds
 from search.run.resume import open_study
 from search.study.paths import StudyPaths
+from search.study.storages import place_of
 from search.tasks.baselines import score_baselines
 from search.tasks.data import BaselineResult, DroppedBaseline
 
@@ -30,7 +31,7 @@ def jobs_of(folder: Path) -> tuple[BaselineJobs, dict[str, object]]:
     kept: dict[str, object] = {}
     paths = StudyPaths(folder, plan.name)
     paths.journal.parent.mkdir(exist_ok=True)
-    plan, store = open_study(plan, paths, Notes())
+    plan, store = open_study(plan, place_of(paths), Notes())
     return BaselineJobs(plan, store, None), kept
 
 

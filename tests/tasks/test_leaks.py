@@ -21,6 +21,7 @@ from lstmgru.specs import ForecastSpec
 from search.run.progress import SilentListener
 from search.run.resume import open_study
 from search.study.paths import StudyPaths
+from search.study.storages import place_of
 from search.tasks import make_plan
 from search.tasks.forecasting.leaks import leaks
 from search.tasks.sequences.leaks import leaks as sequence_leaks
@@ -250,7 +251,7 @@ def test_check_and_the_report_name_a_leak(tmp_path: Path) -> None:
     study = read_study_file(tmp_path / "tiny.yaml")
     paths = StudyPaths(tmp_path, "tiny")
     paths.studies.mkdir()
-    open_study(make_plan(study.config, study_file=tmp_path / "tiny.yaml"), paths, SilentListener())
+    open_study(make_plan(study.config, study_file=tmp_path / "tiny.yaml"), place_of(paths), SilentListener())
     reported = search_here(tmp_path, "report", "tiny.yaml")
 
     assert said in checked.stdout
