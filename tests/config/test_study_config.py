@@ -197,6 +197,7 @@ FULL: dict[str, dict[str, Any]] = {
         "seed": 7,
         "jobs": 2,
         "executor": "processes",
+        "storage": "postgresql://ann@db.example.org/studies",
         "objectives": ["latency", "score"],
         "bounds": ["latency <= 2ms", "n_parameters <= 50000", "train_seconds <= 1.5s"],
         "prefer": {"score": 3, "latency": 0.5},
