@@ -41,13 +41,14 @@ PREDICT = """
 import resource, sys, time
 from pathlib import Path
 {load}
-start = time.perf_counter()
+start, before = time.perf_counter(), time.process_time()
 frame = model.read_table(Path(sys.argv[2]))
 read = time.perf_counter()
 table = model.predict(frame)
 done = time.perf_counter()
 table.to_csv(sys.argv[3], index=False)
-print(read - start, done - read, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(read - start, done - read, time.process_time() - before, memory)
 """
 ENGINES = {
     "onnx": "from lstmgru.runtime import load_model\nmodel = load_model(sys.argv[1])",
@@ -158,12 +159,13 @@ def measure(engine: str, python: str, folder: Path, rounds: int) -> dict[str, An
         wholes.append(time.perf_counter() - start)
     arguments = (bundle, str(folder / "new.csv"), str(folder / f"{engine}.csv"))
     numbers = [run(python, folder, PREDICT.format(load=load), *arguments).split() for _ in range(rounds)]
-    read, predicted, memory = (statistics.median(map(float, each)) for each in zip(*numbers, strict=True))
+    read, predicted, processor, memory = (statistics.median(map(float, each)) for each in zip(*numbers, strict=True))
     return {
         "load_seconds": round(statistics.median(loads), 3),
         "process_seconds": round(statistics.median(wholes), 3),
         "read_seconds": round(read, 2),
         "predict_seconds": round(predicted, 2),
+        "processor_seconds": round(processor, 2),
         "memory_mb": round(memory),
     }
 
@@ -196,7 +198,7 @@ def install(folder: Path) -> tuple[str, dict[str, Any]]:
     python = str(environment / "bin" / "python")
     site = next(environment.glob("lib/*/site-packages"))
     before = megabytes(site)
-    subprocess.run([python, "-m", "pip", "download", "-q", "-d", downloads, ROOT / "libs" / "runtime"], check=True)
+    subprocess.run([python, "-m", "pip", "wheel", "-q", "-w", downloads, ROOT / "libs" / "runtime"], check=True)
     subprocess.run([python, "-m", "pip", "install", "-q", *downloads.glob("*.whl")], check=True)
     sizes = {path.name: megabytes(path) for path in site.iterdir() if path.name != "pip"}
     largest = sorted(sizes.items(), key=lambda item: -item[1])[:6]

@@ -18,7 +18,7 @@ from pyarrow import ipc
 
 from lstmgru.data.tables.chunks import ChunkedFile, to_frame
 from lstmgru.data.tables.columns import read_row_names, whole_numbers
-from lstmgru.data.tables.scratch import scratch_file
+from lstmgru.data.tables.writers import scratch_file
 
 Integers = npt.NDArray[np.int64]
 _ROW = "row number in the file"

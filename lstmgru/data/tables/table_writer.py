@@ -16,8 +16,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import ipc
 
-from lstmgru.data.tables.scratch import naming_scratch, scratch_file
-from lstmgru.data.tables.writers import remove_leftovers, written_whole
+from lstmgru.data.tables.writers import naming_scratch, remove_leftovers, scratch_file, written_whole
 from lstmgru.errors import DataError
 
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")

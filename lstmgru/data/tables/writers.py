@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import glob
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
+
+from lstmgru.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,3 +95,28 @@ def write_csv(frame: pd.DataFrame, path: Path, *, index: bool = False) -> None:
     """
     with written_whole(path) as file:
         frame.to_csv(file, index=index)
+
+
+@contextmanager
+def scratch_file() -> Iterator[IO[bytes]]:
+    """Yield an empty temporary file without a name, of which nothing is left when a process is killed.
+
+    Raises:
+        DataError: It cannot be written, as the disk is full.
+    """
+    with naming_scratch(), tempfile.TemporaryFile() as file:
+        yield file
+
+
+@contextmanager
+def naming_scratch() -> Iterator[None]:
+    """Name the folder of temporary files in errors of writing one, which name no file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise DataError(
+            f"{tempfile.gettempdir()}: a temporary file cannot be written: {error.strerror}; set TMPDIR to a folder "
+            "with more space"
+        ) from error
