@@ -48,7 +48,7 @@ class TableBlocks:
             the order of their first rows.
         most_rows: Rows of a block; only a single series or sequence may have more.
         most_groups: Series or sequences of a block.
-        advance: Is called with the number of rows that were scanned.
+        advance: Is called with each number of rows that were scanned, and sorted if they must be.
 
     Attributes:
         n_rows: Rows of the file.
@@ -69,7 +69,7 @@ class TableBlocks:
         most_groups: int,
         advance: Callable[[int], None] = lambda rows: None,
     ) -> None:
-        self._file = file
+        self._file, self._advance = file, advance
         # If a column is missing, the model will say so.
         self._group_by = group_by if group_by in file.names else None
         there = [name for name in file.names if name in columns]
@@ -143,6 +143,7 @@ class TableBlocks:
                         writer.write_batch(batch)
                         places[number].append(written)
                         written += 1
+                self._advance(chunk.num_rows)
             assert writer is not None  # a file without rows was refused
             writer.close()
             scratch.seek(0)

@@ -151,7 +151,8 @@ class PredictiveDistribution:
         if self.scores is None:
             raise DataError(
                 f"the model has prediction intervals of the levels {known} but not of {level:g}: it was exported "
-                "without the errors of its backtest, by an earlier version; choose one of them, or search again"
+                "without the errors of its backtest, by an earlier version; choose one of them, or repeat its search "
+                "(run --fresh)"
             )
         n, horizon, _ = self.scores.shape
         needed = math.ceil(level / (1 - level) - 1e-6)
@@ -192,7 +193,7 @@ class PredictiveDistribution:
         if self.scores is None:
             raise DataError(
                 "the model has no sample paths: it was exported without the errors of its backtest, by an earlier "
-                "version; search again, or use its prediction intervals"
+                "version; repeat its search (run --fresh), or use its prediction intervals"
             )
 
     def paths(self, quantiles: Array, n: int, names: Sequence[str], seed: int = 0) -> Array:
