@@ -128,6 +128,7 @@ def test_levels_that_the_errors_do_not_support_are_refused_with_those_that_they_
     found, _ = predictive_of(noise(9, 4, 1), np.zeros((9, 4, 1), np.float32))
     assert found.highest_level == pytest.approx(36 / 37)
     assert found.check_levels((0.97, 0.5)) == (0.5, 0.97)
+    assert found.check_levels(np.array([0.8], np.float32)) == (0.8,)
 
     for levels, message in [
         (

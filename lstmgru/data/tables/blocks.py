@@ -69,7 +69,7 @@ class TableBlocks:
         most_groups: int,
         advance: Callable[[int], None] = lambda rows: None,
     ) -> None:
-        self._file, self._advance = file, advance
+        self._file, self._most_rows, self._advance = file, most_rows, advance
         # If a column is missing, the model will say so.
         self._group_by = group_by if group_by in file.names else None
         there = [name for name in file.names if name in columns]
@@ -131,7 +131,7 @@ class TableBlocks:
         with scratch_file() as scratch:
             places: list[list[int]] = [[] for _ in self.counts]
             writer, written = None, 0
-            for chunk in self._chunks():
+            for chunk in _gathered(self._chunks(), self._most_rows):
                 codes = _codes(_names(chunk, self._group_by), self._names)
                 block = np.where(codes < 0, 0, self._block_of[codes])
                 order = np.argsort(block, kind="stable")
@@ -150,6 +150,18 @@ class TableBlocks:
             with ipc.open_file(scratch) as reader:
                 for its in places:
                     yield _block([pa.Table.from_batches([reader.get_batch(place)]) for place in its])
+
+
+def _gathered(chunks: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """The chunks, some of them together, so that each has at least that many rows; the last one may have fewer."""
+    waiting: list[pa.Table] = []
+    for chunk in chunks:
+        waiting.append(chunk)
+        if sum(map(len, waiting)) >= rows:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
 
 
 class _Groups:

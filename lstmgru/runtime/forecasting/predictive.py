@@ -128,11 +128,12 @@ class PredictiveDistribution:
         return values
 
     def check_levels(self, levels: Sequence[float]) -> tuple[float, ...]:
-        """The levels, ascending.
+        """The levels, ascending, without the digits that a transport in single precision adds.
 
         Raises:
             DataError: One is outside (0, 1), occurs twice, or is not supported by the errors of the backtest.
         """
+        levels = [round(float(level), 6) for level in levels]
         wrong = [level for level in levels if not 0 < level < 1]
         if wrong:
             raise DataError(f"levels must be numbers between 0 and 1 but got {wrong[0]:g}; 0.9 is the 90 % interval")
