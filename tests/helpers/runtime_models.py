@@ -43,6 +43,7 @@ def forecasts() -> tuple[pd.DataFrame, Bundle]:
         forecast_bundles.rich_panel(frame),
         model,
         calibration=forecast_bundles.calibration_of(2),
+        normal_scores=np.random.default_rng(0).standard_normal((30, forecast_bundles.HORIZON, 2)).astype(np.float32),
         short_series="pad",
     )
     return frame[~short], bundle

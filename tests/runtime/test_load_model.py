@@ -20,8 +20,9 @@ from helpers.runtime_models import KINDS, NOT_NEEDED, check_equal, made, predict
 
 from lstmgru.bundle import ForecastBundle, load_bundle, open_model, save_bundle
 from lstmgru.errors import BundleError, DataError
-from lstmgru.runtime import load_model
+from lstmgru.runtime import load_model, predict_file
 from lstmgru.runtime.forecasting import predictor as forecasting
+from lstmgru.runtime.forecasting.predictor import ForecastPredictor
 from lstmgru.runtime.sequences import batches
 from lstmgru.specs import cells
 
@@ -72,6 +73,23 @@ def test_many_windows_and_sequences_are_computed_in_batches(saved: Path, monkeyp
     for kind, expected in whole.items():
         found = load_model(saved / f"{kind}.bundle", threads=1).predict(made(kind)[0])
         pd.testing.assert_frame_equal(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_other_levels_sample_paths_and_blocks_are_those_of_the_bundle(saved: Path) -> None:
+    frame, _ = made("forecasts")
+    model, bundle = (load(saved / "forecasts.bundle") for load in (load_model, load_bundle))
+    assert isinstance(model, ForecastPredictor)
+    assert isinstance(bundle, ForecastPredictor)
+
+    for found, expected in [
+        (each.predict(frame, levels=(0.5, 0.9), horizon=2) for each in (model, bundle)),
+        (each.sample(frame, 20, seed=1) for each in (model, bundle)),
+        (
+            pd.concat([part.table for part in predict_file(each, saved / "forecasts.csv", block_rows=1)])
+            for each in (model, bundle)
+        ),
+    ]:
+        pd.testing.assert_frame_equal(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_what_breaks_a_rule_is_left_out_with_the_same_reason(saved: Path) -> None:
