@@ -69,7 +69,7 @@ def leaderboard_html(study: StudyRecord) -> str:
     def line(rank: str, row: Row, mark: str) -> Line:
         cells = [rank, *(column.cell(row) for column in columns)]
         cells[at:at] = [folds.get(row.trial, "")] if folds else []
-        return Line(tuple(cells), mark)
+        return Line(tuple(cells), mark, row.trial)
 
     shown: list[Line] = []
     hidden: list[Line] = []

@@ -78,10 +78,76 @@ for (const table of document.querySelectorAll("table.sort")) {
     search.placeholder = "Filter rows";
     search.setAttribute("aria-label", `Filter rows: ${table.dataset.title ?? "table"}`);
     search.addEventListener("input", () => {
-      for (const row of body.rows) row.hidden = !row.textContent.toLowerCase().includes(search.value.toLowerCase());
+      const sought = search.value.toLowerCase();
+      const text = (row) => [...row.cells].map((cell) => cell.textContent).join(" ").toLowerCase();
+      for (const row of body.rows) row.hidden = !text(row).includes(sought);
     });
     table.parentElement.before(search);
   }
+}
+
+// A trial is pinned in every chart and table: by a click on it, or by the button with its number in a table.
+const pins = document.querySelector("main").appendChild(document.createElement("div"));
+let pinned;
+pins.className = "pins";
+pins.setAttribute("role", "status");
+const pin = (trial) => {
+  for (const each of document.querySelectorAll(".pinned")) each.classList.remove("pinned");
+  for (const each of document.querySelectorAll("button[aria-pressed]"))
+    each.setAttribute("aria-pressed", each.dataset.pins === trial);
+  const marks = trial === undefined ? [] : document.querySelectorAll(`[data-trial="${trial}"]`);
+  for (const each of marks) {
+    each.classList.add("pinned");
+    if (each.matches("path")) each.parentNode.parentNode.append(each.parentNode);  // above the others
+  }
+  const row = [...marks].find((each) => each.matches("table.sort tr"));
+  pins.textContent = trial === undefined ? "" : `Trial ${trial} is pinned${row ? `: ${row.cells[1].textContent}` : ""}`;
+  pinned = trial;
+};
+const toggle = (trial) => pin(pinned === trial ? undefined : trial);
+const trialAt = (event) => {
+  for (const far of [0, 3, 6]) {
+    for (const [x, y] of [[far, 0], [-far, 0], [0, far], [0, -far]]) {
+      const hit = document.elementFromPoint(event.clientX + x, event.clientY + y)?.closest(".plot [data-trial]");
+      if (hit) return hit.dataset.trial;
+    }
+  }
+  return event.target.closest("table.sort tr[data-trial]")?.dataset.trial;
+};
+document.addEventListener("click", (event) => {
+  if (event.target.closest("a, button, input, summary") || !getSelection().isCollapsed) return;
+  const trial = trialAt(event);
+  if (trial !== undefined) toggle(trial);
+});
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") pin(); });
+for (const row of document.querySelectorAll("table.sort tr[data-trial]")) {
+  const place = [...row.closest("table").tHead.rows[0].cells].findIndex((cell) => cell.textContent === "trial");
+  const cell = row.cells[place], button = document.createElement("button");
+  button.append(...cell.childNodes);
+  button.dataset.pins = row.dataset.trial;
+  button.setAttribute("aria-pressed", "false");
+  button.setAttribute("aria-label", `Pin trial ${row.dataset.trial}`);
+  button.addEventListener("click", () => toggle(row.dataset.trial));
+  cell.append(button);
+}
+
+// A slider goes through the rows of a table, and pins their trials.
+for (const table of document.querySelectorAll("table.slider")) {
+  const rows = [...table.tBodies[0].rows], label = document.createElement("label"), slider = document.createElement("input");
+  slider.type = "range";
+  slider.max = rows.length - 1;
+  slider.value = rows.findIndex((row) => row.className === "winner");
+  const move = () => {
+    const row = rows[slider.value];
+    for (const each of rows) each.classList.toggle("chosen", each === row);
+    slider.setAttribute("aria-valuetext", [...row.cells].map((cell, place) =>
+      `${table.tHead.rows[0].cells[place].textContent} ${cell.textContent}`).join(", "));
+  };
+  slider.addEventListener("input", () => { move(); if (rows[slider.value].dataset.trial) pin(rows[slider.value].dataset.trial); });
+  label.className = "slide";
+  label.append(`${table.dataset.title}`, slider);
+  table.parentElement.before(label);
+  move();
 }
 
 // What scrolls can be scrolled with the keyboard.

@@ -84,14 +84,27 @@ class Html(str):
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a table: its cells, text or HTML, and its mark (``winner``, ``baseline``, ``pruned``, ``outside``)."""
+    """A row of a table.
+
+    Attributes:
+        cells: Text or HTML.
+        mark: ``winner``, ``baseline``, ``pruned``, ``outside``, or empty.
+        trial: Number of the trial that the row describes, which the page can pin.
+    """
 
     cells: tuple[str, ...]
     mark: str = ""
+    trial: int | None = None
 
 
 def table(
-    head: Sequence[str], lines: Sequence[Line], *, numbers: Sequence[str] = (), compact: bool = False, sort: str = ""
+    head: Sequence[str],
+    lines: Sequence[Line],
+    *,
+    numbers: Sequence[str] = (),
+    compact: bool = False,
+    sort: str = "",
+    slider: str = "",
 ) -> str:
     """A table as HTML, with every text escaped.
 
@@ -101,6 +114,7 @@ def table(
         numbers: Names of the columns that hold numbers.
         compact: Whether columns of short words may be narrow.
         sort: What the rows are, if the script may sort and filter them.
+        slider: What the rows are values of, if the script adds a slider that goes through them, from the winner on.
     """
     kinds = [_class("number" if name in numbers else "") for name in head]
 
@@ -111,10 +125,10 @@ def table(
             f"<{tag}{kind}>{_escaped(cell)}</{tag}>" for kind, cell, tag in zip(kinds, cells, tags, strict=True)
         )
 
-    looks = [*(["compact"] if compact else []), *(["sort"] if sort else [])]
+    looks = [look for look, used in (("compact", compact), ("sort", sort), ("slider", slider)) if used]
     tall = " tall" if len(lines) > _TALL else ""
-    title = f' data-title="{html.escape(sort)}"' if sort else ""
-    body = "\n".join(f"<tr{_class(line.mark)}>{row('td', line.cells)}</tr>" for line in lines)
+    title = f' data-title="{html.escape(sort or slider)}"' if sort or slider else ""
+    body = "\n".join(f"<tr{_class(line.mark)}{_trial(line)}>{row('td', line.cells)}</tr>" for line in lines)
     return (
         f'<div class="scroll{tall}"><table{_class(" ".join(looks))}{title}>\n'
         f"<thead><tr>{row('th', head)}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>\n"
@@ -123,6 +137,10 @@ def table(
 
 def _escaped(text: str) -> str:
     return text if isinstance(text, Html) else html.escape(text)
+
+
+def _trial(line: Line) -> str:
+    return "" if line.trial is None else f' data-trial="{line.trial}"'
 
 
 def _class(name: str) -> str:

@@ -5,7 +5,8 @@ A record is built from Optuna's storage alone (see :mod:`search.study.store`); i
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -260,6 +261,10 @@ class StudyRecord:
     def front(self) -> list[int]:
         """Numbers of the COMPLETE trials on the Pareto front, among those that satisfy the bounds."""
         return self.goal.front(self._judged)
+
+    def preferred(self, weights: Mapping[str, float]) -> int | None:
+        """Number of the COMPLETE trial that these weights of the objectives would export; ``None`` if there is none."""
+        return replace(self.goal, prefer=weights).best(self._judged)
 
     @property
     def counted_states(self) -> list[str]:

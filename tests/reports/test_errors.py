@@ -101,3 +101,32 @@ def test_scores_of_series_are_read_and_anything_else_is_refused(tmp_path: Path) 
     path.write_text("nothing\n1\n")
     with pytest.raises(DataError, match=r"series\.csv is not a table of scores"):
         read_series_scores(path)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "count", "title", "first", "values"),
+    [
+        ("h", 48, "Error by hour of the day", "0:00", 24),
+        ("D", 150, "Error by month", "Jan", 5),
+        ("MS", 24, "Error by month", "Jan", 12),
+        ("D", 40, None, None, None),  # two months
+        ("YS", 5, None, None, None),
+        (None, 48, None, None, None),
+    ],
+    ids=["hours", "days", "months", "few days", "years", "steps"],
+)
+def test_errors_are_drawn_by_hour_or_month(
+    frequency: str | None, count: int, title: str | None, first: str | None, values: int | None
+) -> None:
+    times = np.arange(count) if frequency is None else pd.date_range("2024-01-01", periods=count, freq=frequency)
+    frame = pd.DataFrame({"time": times, "cutoff": times, "error": np.arange(count, dtype=float)})
+
+    charts = errors.calendar_chart(frame, "mean absolute error")
+
+    assert [chart.title for chart in charts] == ([title] if title else [])
+    for chart in charts:
+        [line] = chart.marks
+        assert isinstance(line, Line)
+        assert (chart.x.words[0], len(line.y)) == (first, values)
+        if frequency == "h":
+            assert list(line.y) == [hour + 12 for hour in range(24)]

@@ -239,6 +239,40 @@ def test_of_very_many_classes_the_most_frequent_mistakes_are_listed() -> None:
     assert "confusion" in confusion_html(counts[:30, :30], names[:30], "text").partition("<tbody>")[0]
 
 
+def test_a_cell_leads_to_its_most_confident_cases_mistakes_first() -> None:
+    certainty = [0.7, 0.9, 0.8, 0.6] + [0.5 + number / 100 for number in range(12)]
+    made = labels_of([0, 0, 0, 1] + [2] * 12, [0, 1, 1, 1] + [2] * 12, certainty)
+    long = dataclasses.replace(made, texts=np.array(["<b> " + 300 * "x"] * 16, object))
+    counts = np.array([[1, 2, 0], [0, 1, 0], [0, 0, 12]])
+
+    page = confusion_html(counts, ["a", "b", "c"], "text", long)
+
+    titles = re.findall(r"<details><summary>(.*?)</summary>\n<div id=\"(.*?)\"", page)
+    assert titles == [
+        ("a, predicted b: 2 texts", "cell-0-1"),
+        ("c, predicted c: 12 texts", "cell-2-2"),
+        ("a, predicted a: 1 text", "cell-0-0"),
+        ("b, predicted b: 1 text", "cell-1-1"),
+    ]
+    assert set(re.findall(r'href="#(.*?)"', page)) == {anchor for _, anchor in titles}
+    listed = [cells(part) for part in page.split("<details>")[2:]]
+    assert [row[0] for row in listed[0]] == ["s1", "s2"]
+    assert [row[0] for row in listed[1]] == [f"s{number}" for number in range(15, 5, -1)]
+    assert "The 10 most confident of 12." in page
+    assert {len(row[1]) for part in listed for row in part} == {200}
+    assert "<b>" not in page
+
+
+def test_sequences_are_listed_by_name_alone(tmp_path: Path) -> None:
+    made = labels_of([0, 1], [1, 1], [0.9, 0.8])
+
+    assert "<th>words</th>" not in confusion_html(np.array([[0, 1], [0, 1]]), ["a", "b"], "sequence", made)
+    (tmp_path / PREDICTIONS_TABLE).write_text("sequence,text,actual,predicted,p_a,p_b\n1,NA,a,a,1,0\n")
+    texts = read_predicted_classes(tmp_path / PREDICTIONS_TABLE, ["a", "b"]).texts
+    assert texts is not None
+    assert texts.tolist() == ["NA"]
+
+
 # --- probabilities ----------------------------------------------------------------------------------------------------
 
 
@@ -294,6 +328,7 @@ def test_the_most_confident_mistakes_come_first_and_are_ten_at_most(tmp_path: Pa
     assert cells(section) == [
         [
             str(row + 1),
+            "some text",
             NAMES[evaluation.labels[row]],
             NAMES[outputs[row].argmax()],
             f"{outputs[row].max():.3f}",
@@ -415,7 +450,7 @@ CLASS_PARTS = [
             ],
         ),
         (
-            TEXTS, 0.9, HOLDOUT, ("bad", "good"), CLASS_PARTS,
+            TEXTS, 0.9, HOLDOUT, ("bad", "good"), [*CLASS_PARTS[:2], "Thresholds", *CLASS_PARTS[2:]],
             [
                 "Classifies texts into 2 classes of mood, scored by accuracy (larger is better).",
                 "words of a text of text", "min count", "of 200 texts were misclassified.",

@@ -190,7 +190,7 @@ def test_the_leaderboard_has_the_baselines_and_marks_the_winner(tmp_path: Path) 
 
     board = section(page_of(store, holdout=holdout(1)), "Leaderboard")
 
-    rows = re.findall(r"<tr( class=\"\w+\")?><td", board)
+    rows = re.findall(r"<tr( class=\"\w+\")?(?: data-trial=\"\d+\")?><td", board)
     assert rows == [' class="winner"', ' class="baseline"', "", "", ' class="baseline"']
     assert re.findall(r"baseline: [\w ]+", board) == ["baseline: linear", "baseline: naive"]
 
@@ -224,7 +224,7 @@ def test_trials_outside_of_a_bound_say_which(tmp_path: Path) -> None:
     board = section(page_of(store), "Leaderboard")
 
     assert re.findall(r"<td>(n_parameters.*?)</td>", board) == ["n_parameters &lt;= 1000"]
-    assert board.count('<tr class="outside">') == 1
+    assert board.count('<tr class="outside" data-trial="1">') == 1
     assert "cannot win and come last: 1 of 2." in board
     assert "Trial 0:" in text_of(section(page_of(store), "Best architecture"))
 

@@ -54,7 +54,8 @@ def mark_svg(mark: AnyMark, chart: Drawable) -> str:
         case Line():
             path = path_of(scaled(mark.x, mark.y, chart.x, chart.y, chart.height), steps=mark.steps)
             return _stretched(
-                f'<path class="{line_class(mark)}" stroke-width="{mark.width:g}"{_opacity(mark.opacity)} d="{path}"/>',
+                f'<path class="{line_class(mark)}" stroke-width="{mark.width:g}"{_opacity(mark.opacity)}'
+                f'{_trial(mark, 0)} d="{path}"/>',
                 chart,
             )
         case Band():
@@ -68,6 +69,11 @@ def mark_svg(mark: AnyMark, chart: Drawable) -> str:
 def line_class(line: Line) -> str:
     """The CSS classes of a line."""
     return f"line {line.color}" + (" dash" if line.dash else "")
+
+
+def _trial(mark: AnyMark, number: int) -> str:
+    """What the script pins."""
+    return f' data-trial="{mark.trials[number]}"' if mark.trials else ""
 
 
 def _opacity(value: float) -> str:
@@ -139,7 +145,7 @@ def _dots(dots: Dots, chart: Drawable) -> str:
             parts.append(
                 f'<line class="interval {dots.color}" x1="{ends[0]}" x2="{ends[1]}" y1="{y_at:.1f}" y2="{y_at:.1f}"/>'
             )
-        parts.append(point_svg(dots.shape, place, y_at, sizes[number], dots.color, opacity))
+        parts.append(point_svg(dots.shape, place, y_at, sizes[number], dots.color, opacity, _trial(dots, number)))
         if len(dots.labels) and dots.labels[number]:
             anchor = "end" if across > 0.75 else "start" if across < 0.25 else "middle"
             text, above = html.escape(dots.labels[number]), y_at - sizes[number] - 4
@@ -147,16 +153,26 @@ def _dots(dots: Dots, chart: Drawable) -> str:
     return f"<g>{''.join(parts)}</g>"
 
 
-def point_svg(shape: Shape, x: str, y: float, size: float, color: str, opacity: float) -> str:
-    """A point of some shape and size (radius in pixels); ``x`` is a coordinate, ``y`` in pixels."""
+def point_svg(shape: Shape, x: str, y: float, size: float, color: str, opacity: float, more: str = "") -> str:
+    """A point of some shape and size (radius in pixels).
+
+    Args:
+        shape: Its shape.
+        x: A coordinate.
+        y: In pixels.
+        size: In pixels.
+        color: A color of the style sheet.
+        opacity: From 0 to 1.
+        more: Attributes.
+    """
     look = _opacity(opacity)
     if shape == "cross":
         inner = f"M{-size:g} {-size:g}L{size:g} {size:g}M{-size:g} {size:g}L{size:g} {-size:g}"
-        return f'<svg x="{x}" y="{y:.1f}" overflow="visible"{look}><path class="line {color}" d="{inner}"/></svg>'
+        return f'<svg x="{x}" y="{y:.1f}" overflow="visible"{look}><path class="line {color}"{more} d="{inner}"/></svg>'
     if shape == "tick":
-        return f'<line class="tick {color}" x1="{x}" x2="{x}" y1="{y - size:.1f}" y2="{y + size:.1f}"{look}/>'
+        return f'<line class="tick {color}" x1="{x}" x2="{x}" y1="{y - size:.1f}" y2="{y + size:.1f}"{look}{more}/>'
     kind = "ring" if shape == "ring" else "dot"
-    return f'<circle class="{kind} {color}" cx="{x}" cy="{y:.1f}" r="{size:.3g}"{look}/>'
+    return f'<circle class="{kind} {color}" cx="{x}" cy="{y:.1f}" r="{size:.3g}"{look}{more}/>'
 
 
 def _boxes(boxes: Boxes, chart: Drawable) -> str:
@@ -169,7 +185,7 @@ def _boxes(boxes: Boxes, chart: Drawable) -> str:
         opacity = boxes.opacities[number] if len(boxes.opacities) else boxes.opacity
         parts.append(
             f'<rect class="box {boxes.color}" x="{percent(start)}" width="{percent(end - start)}" y="{ends[0]:.1f}" '
-            f'height="{ends[1] - ends[0]:.1f}"{_opacity(opacity)}/>'
+            f'height="{ends[1] - ends[0]:.1f}"{_opacity(opacity)}{_trial(boxes, number)}/>'
         )
         if len(boxes.labels):
             text = html.escape(boxes.labels[number])

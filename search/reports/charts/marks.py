@@ -24,6 +24,7 @@ class Mark:
         opacity: Of the mark.
         legend: Whether the legend has it.
         listed: Whether the data table has it.
+        trials: Numbers of the trials of a line (one) or of each point or box, which the page can pin; may be empty.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Mark:
     opacity: float = 1.0
     legend: bool = True
     listed: bool = True
+    trials: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,7 @@
-"""The holdout of a classifier as HTML: confusion matrix, class scores, reliability, and confident mistakes."""
+"""The holdout of a classifier as HTML: confusion matrix, class scores, thresholds, reliability, confident mistakes."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,27 +11,22 @@ from search.reports.charts.chart import Chart, chart_html
 from search.reports.charts.marks import Dots, Line
 from search.reports.charts.scales import Axis
 from search.reports.formatting import counted, share
+from search.reports.holdout.confusion import MOST_CLASSES, confusion_html, text_of
 from search.reports.holdout.prediction_tables import (
     CLASS_HEAD,
     ClassScore,
-    Counts,
     PredictedClasses,
     read_class_scores,
     read_confusion,
     read_predicted_classes,
 )
+from search.reports.holdout.thresholds import thresholds_html
 from search.reports.page import Line as Row
 from search.reports.page import details, paragraph, table
 from search.study.paths import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE
 
 _MOST_MISTAKES = 10
-_MOST_CLASSES = 30
-"""Number of classes up to which a confusion matrix is readable."""
-_MOST_PAIRS = 20
-_LONG_NAME = 4
-"""Number of letters from which column heads are rotated."""
-_LIGHTEST, _DARKEST = 6, 62
-"""Percent of the shade for shares of 0 and 1; digits keep a contrast of 4.5 on the darkest."""
+_TWO = 2
 _BINS = 5
 _CHANCE = 2.0
 """Number of standard errors up to which a difference is attributed to chance."""
@@ -60,8 +54,9 @@ def classes_html(folder: Path, subject: str) -> str:
         [
             paragraph(result if wrong else f"All {counted(total, subject)} were classified correctly."),
             '<div class="beside">',
-            f"<div><h3>Confusion matrix</h3>\n{confusion_html(counts, names, subject)}</div>",
+            f"<div><h3>Confusion matrix</h3>\n{confusion_html(counts, names, subject, predictions)}</div>",
             f"<div><h3>Scores by class</h3>\n{_scores(scores)}</div></div>\n",
+            thresholds_html(predictions, names[1], subject) if len(names) == _TWO else "",
             f"<h3>Reliability of the probabilities</h3>\n{reliability_html(predictions, subject)}",
             *_mistakes(predictions, names, subject),
         ]
@@ -85,12 +80,12 @@ def read_holdout_classes(folder: Path) -> PredictedClasses:
 def _scores(scores: Sequence[ClassScore]) -> str:
     """All classes in their order; if there are many, the worst first, and all but these folded away."""
     numbers = CLASS_HEAD[1:]
-    if len(scores) <= _MOST_CLASSES:
+    if len(scores) <= MOST_CLASSES:
         return table(CLASS_HEAD, [Row(score.cells) for score in scores], numbers=numbers, compact=True)
     lines = [Row(score.cells) for score in sorted(scores, key=lambda score: score.f1)]
-    shown = table(CLASS_HEAD, lines[:_MOST_CLASSES], numbers=numbers, compact=True)
-    rest = table(CLASS_HEAD, lines[_MOST_CLASSES:], numbers=numbers, compact=True)
-    return paragraph("The worst classes first.") + shown + details(f"{len(lines) - _MOST_CLASSES} more", rest)
+    shown = table(CLASS_HEAD, lines[:MOST_CLASSES], numbers=numbers, compact=True)
+    rest = table(CLASS_HEAD, lines[MOST_CLASSES:], numbers=numbers, compact=True)
+    return paragraph("The worst classes first.") + shown + details(f"{len(lines) - MOST_CLASSES} more", rest)
 
 
 def _mistakes(predictions: PredictedClasses, classes: Sequence[str], subject: str) -> Iterator[str]:
@@ -104,6 +99,7 @@ def _mistakes(predictions: PredictedClasses, classes: Sequence[str], subject: st
         Row(
             (
                 str(predictions.names[row]),
+                *text_of(predictions, row),
                 classes[predictions.actual[row]],
                 classes[predictions.predicted[row]],
                 share(certainty[row]),
@@ -112,86 +108,11 @@ def _mistakes(predictions: PredictedClasses, classes: Sequence[str], subject: st
         )
         for row in shown
     ]
-    head = (subject, "actual", "predicted", "probability", "of actual")
+    words = ["words"] if predictions.texts is not None else []
+    head = (subject, *words, "actual", "predicted", "probability", "of actual")
     yield "<h3>Most confident mistakes</h3>\n"
     yield paragraph("Look at these first: where a model is confidently wrong, the label in the data may be wrong.")
-    yield table(head, lines, numbers=head[3:], compact=True)
-
-
-def confusion_html(counts: Counts, classes: Sequence[str], subject: str) -> str:
-    """The confusion matrix as HTML, or the most frequent mistakes if there are too many classes.
-
-    Args:
-        counts: (C, C) actual classes in rows, predicted classes in columns.
-        classes: (C,) names of the classes.
-        subject: What is classified: ``sequence`` or ``text``.
-    """
-    return (
-        _matrix(counts, classes, subject)
-        if len(classes) <= _MOST_CLASSES
-        else _confused_pairs(counts, classes, subject)
-    )
-
-
-def _matrix(counts: Counts, classes: Sequence[str], subject: str) -> str:
-    upright = ' class="upright"' if max(map(len, classes)) >= _LONG_NAME else ""
-    heads = "".join(f'<th scope="col"{upright}><span>{html.escape(name)}</span></th>' for name in classes)
-    rows = "\n".join(
-        f'<tr><th scope="row" title="{html.escape(name)}">{html.escape(name)}</th>{_cells(counts[code], code, classes)}'
-        "</tr>"
-        for code, name in enumerate(classes)
-    )
-    text = paragraph(
-        f"Rows are actual classes, columns are predicted classes. A cell holds the number of {subject}s and their "
-        "share of the row, which is also its shade. Framed cells are correct predictions."
-    )
-    return (
-        f'{text}<div class="scroll"><table class="confusion">\n<thead><tr><th>actual ↓ predicted →</th>{heads}</tr>'
-        f"</thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>\n"
-    )
-
-
-def _cells(row: Counts, actual: int, classes: Sequence[str]) -> str:
-    """The cells of a row; zeros stay empty, so that mistakes stand out."""
-    total = int(row.sum())
-    return "".join(_cell(int(count), total, actual, code, classes) for code, count in enumerate(row))
-
-
-def _cell(count: int, total: int, actual: int, given: int, classes: Sequence[str]) -> str:
-    mark = ' class="right"' if actual == given else ""
-    if count == 0:
-        return f"<td{mark}></td>"
-    part = count / total
-    shade = f"--share: {_LIGHTEST + (_DARKEST - _LIGHTEST) * part:.0f}%"
-    said = html.escape(f"{classes[actual]}, predicted {classes[given]}: {count} of {total}")
-    return f'<td{mark} style="{shade}" title="{said}">{count}<small>{html.escape(_percent(part))}</small></td>'
-
-
-def _percent(part: float) -> str:
-    """Whole percents; 0 and 100 % only if exact."""
-    if 0 < part < 0.005:
-        return "< 1 %"
-    return "> 99 %" if 0.995 <= part < 1 else f"{100 * part:.0f} %"
-
-
-def _confused_pairs(counts: Counts, classes: Sequence[str], subject: str) -> str:
-    wrong = counts.copy()
-    np.fill_diagonal(wrong, 0)
-    # A stable sort, so that equally frequent pairs stay in the order of the classes.
-    order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_PAIRS]
-    pairs = [divmod(int(place), len(classes)) for place in order if wrong.flat[place] > 0]
-    text = paragraph(
-        f"A confusion matrix of {len(classes)} classes would be too large to read; it is in {CONFUSION_TABLE}. "
-        f"{counted(int(wrong.sum()), subject)} {'was' if wrong.sum() == 1 else 'were'} misclassified. The most "
-        "frequent pairs:"
-    )
-    lines = [
-        Row((classes[actual], classes[given], f"{wrong[actual, given]:,}",
-              f"{100 * wrong[actual, given] / counts[actual].sum():.0f} %"))
-        for actual, given in pairs
-    ]  # fmt: skip
-    head = ("actual", "predicted", f"{subject}s", "of the actual class")
-    return text + table(head, lines, numbers=head[2:], compact=True)
+    yield table(head, lines, numbers=head[-2:], compact=True)
 
 
 def reliability_html(predictions: PredictedClasses, subject: str) -> str:

@@ -1,7 +1,8 @@
-"""Where forecasts of the holdout err: by step of the horizon, over time, in which windows, and in which series."""
+"""Where forecasts of the holdout err: by step, over time, by hour or month, in which windows, and in which series."""
 
 from __future__ import annotations
 
+import calendar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ _WORST = 5
 _MOST_POINTS = 60
 """Points of a sparkline."""
 _PICTURE = "actual (gray) and forecast"
+_DAY = 86_400.0
+_FEWEST_PARTS = 3
+"""Hours or months from which their errors are drawn."""
 _COLORS = ("blue", "sky", "teal")
 
 
@@ -39,7 +43,7 @@ def errors_html(frame: pd.DataFrame, levels: list[str]) -> str:
         return ""
     several = frame.groupby(["series", "target"]).ngroups > 1
     unit = "absolute error, relative to the mean value of its series" if several else "mean absolute error"
-    charts = [by_step_chart(scored, unit), over_time_chart(scored, unit)]
+    charts = [by_step_chart(scored, unit), over_time_chart(scored, unit), *calendar_chart(scored, unit)]
     charts += [coverage_chart(scored, levels)] if levels else []
     drawn = "".join(chart_html(chart) for chart in charts if len(chart.marks[0].x) > 1)  # type: ignore[union-attr]  # lines
     return f'<h3>Errors</h3>\n<div class="grid">{drawn}</div>\n<h3>Worst windows</h3>\n{_worst(scored, several)}'
@@ -95,10 +99,36 @@ def over_time_chart(scored: pd.DataFrame, unit: str) -> Chart:
     )
 
 
+def calendar_chart(scored: pd.DataFrame, unit: str) -> list[Chart]:
+    """The mean error by hour of the day if times are less than a day apart, else by month; none for steps and years.
+
+    Args:
+        scored: Forecasts with ``time`` and ``error``.
+        unit: Title of the vertical axis.
+    """
+    if scored["time"].dtype.kind == "i":
+        return []
+    apart = scored["time"].drop_duplicates().sort_values().diff().min()
+    if apart.total_seconds() < _DAY:
+        name, words, part = "hour of the day", [f"{hour}:00" for hour in range(24)], scored["time"].dt.hour
+    else:
+        name, words, part = "month", calendar.month_abbr[1:], scored["time"].dt.month - 1
+    if part.nunique() < _FEWEST_PARTS:
+        return []
+    chart = Chart(
+        title=f"Error by {name}",
+        x=Axis(name, kind="words", words=tuple(words)),
+        y=Axis(unit, zero=True),
+        marks=_lines(scored.assign(part=part), "part"),
+        height=220,
+    )
+    return [chart]
+
+
 def _lines(scored: pd.DataFrame, by: str) -> tuple[AnyMark, ...]:
     columns = ["error", *(f"error_{column}" for column in _baselines(scored))]
     means = scored.groupby(by)[columns].mean()
-    x = [float(step) for step in means.index] if by == "step" else seconds_of(means.index.to_series())
+    x = [float(step) for step in means.index] if by != "cutoff" else seconds_of(means.index.to_series())
     lines: list[AnyMark] = [Line(name="model", x=x, y=means["error"].to_numpy(float), width=2.2)]
     for column in columns[1:]:
         name = column.removeprefix(f"error_{BASELINE_COLUMN}")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-_NAMES = ["sequence", "actual", "predicted"]
+_NAMES, _TEXT = ["sequence", "actual", "predicted"], "text"
 _COLUMNS = ("class", "support", "precision", "recall", "f1")
 CLASS_HEAD = ("class", "support", "precision", "recall", "F1")
 """Column titles of :attr:`ClassScore.cells`."""
@@ -83,12 +83,14 @@ class PredictedClasses:
         actual: (k,) codes of the actual classes.
         predicted: (k,) codes of the predicted classes.
         probabilities: (k, C).
+        texts: (k,) what was classified; ``None``: sequences of numbers.
     """
 
     names: npt.NDArray[np.object_]
     actual: Counts
     predicted: Counts
     probabilities: Floats
+    texts: npt.NDArray[np.object_] | None = None
 
     @property
     def certainty(self) -> Floats:
@@ -126,14 +128,16 @@ def read_predicted_classes(path: Path, classes: Sequence[str]) -> PredictedClass
     """Read the predictions of a classifier.
 
     Args:
-        path: A CSV file with ``sequence``, ``actual``, ``predicted`` and ``p_<class>`` for each class.
+        path: A CSV file with ``sequence``, ``actual``, ``predicted``, ``p_<class>`` for each class, and ``text`` of
+            texts.
         classes: (C,) names of the classes, in order.
 
     Raises:
         DataError: The file is not such a table.
         FileNotFoundError: The file does not exist.
     """
-    frame = _read(path, [*_NAMES, *(f"p_{name}" for name in classes)])
+    chances = [f"p_{name}" for name in classes]
+    frame = _read(path, [*_NAMES, *chances])
     codes = {name: code for code, name in enumerate(classes)}
     unknown = {*frame["actual"], *frame["predicted"]} - codes.keys()
     if unknown:
@@ -142,7 +146,8 @@ def read_predicted_classes(path: Path, classes: Sequence[str]) -> PredictedClass
         names=frame["sequence"].to_numpy(object),
         actual=np.array([codes[name] for name in frame["actual"]], np.int64),
         predicted=np.array([codes[name] for name in frame["predicted"]], np.int64),
-        probabilities=_numbers(path, frame.iloc[:, len(_NAMES) :]),
+        probabilities=_numbers(path, frame[chances]),
+        texts=frame[_TEXT].to_numpy(object) if _TEXT in frame else None,
     )
 
 
@@ -191,7 +196,7 @@ def _read(path: Path, columns: list[str]) -> pd.DataFrame:
     if missing or not len(frame):
         what = f"column {missing[0]!r}" if missing else "rows"
         raise DataError(f"{path} is not a table of predictions: it has no {what}")
-    return frame[columns]
+    return frame[[*columns, *([_TEXT] if _TEXT in frame else [])]]
 
 
 def _numbers(path: Path, frame: pd.DataFrame) -> Any:

@@ -138,9 +138,10 @@ def _best_so_far(trials: list[FrozenTrial], objective: Objective, last: int) -> 
 def _trial_dots(name: str, color: str, shape: Shape, points: list[tuple[int, float]]) -> list[AnyMark]:
     if not points:
         return []
-    texts = [f"trial {number}" for number, _ in points]
-    x, y = [float(number) for number, _ in points], [value for _, value in points]
-    return [Dots(name=name, color=color, shape=shape, x=x, y=y, texts=texts)]
+    numbers = [number for number, _ in points]
+    texts = [f"trial {number}" for number in numbers]
+    x, y = [float(number) for number in numbers], [value for _, value in points]
+    return [Dots(name=name, color=color, shape=shape, x=x, y=y, texts=texts, trials=numbers)]
 
 
 def history_cut(optuna_study: Study, objective: Objective, study: StudyRecord | None = None) -> Cut:
@@ -197,6 +198,7 @@ def pareto_chart(study: StudyRecord, optuna_study: Study, first: Objective, seco
                 name=name, x=x, y=y, color=looks[name][0], shape=looks[name][1], sizes=5.0 if on_front else 4.0,
                 texts=[f"trial {trial.number}" for trial in trials],
                 labels=[str(trial.number) for trial in trials] if on_front else (),
+                trials=[trial.number for trial in trials],
             )
         )  # fmt: skip
     chosen = [trial for trial in complete_trials(optuna_study) if trial.number == best]
@@ -297,6 +299,7 @@ def _curve(trial: FrozenTrial, kind: str, max_epochs: int) -> Line:
         width=width,
         dash=dash,
         opacity=1.0 if kind == "best" else 0.6,
+        trials=(trial.number,),
     )
 
 

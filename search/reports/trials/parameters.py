@@ -213,6 +213,7 @@ def together_chart(study: Study, params: list[str], objective: Objective) -> Cha
                 width=2.4 if best else 1.3,
                 opacity=_faded(ranks.index(value), len(ranks)),
                 listed=False,
+                trials=(trial.number,),
             )
         )
     labels = [label for place, axis in enumerate(axes) for label in _ends(place, axis)]
@@ -282,6 +283,7 @@ def alone_chart(study: Study, name: str, objective: Objective) -> Chart:
                     x=[_value(axis, trial, name) for trial in shown],
                     y=[objective.of(trial) for trial in shown],
                     texts=[str(trial.number) for trial in shown],
+                    trials=[trial.number for trial in shown],
                     opacities=[_faded(trial.number, last + 1) for trial in shown],
                 )
             )

@@ -30,6 +30,7 @@ from search.reports.trials.parameters import (
     limits,
     together_chart,
 )
+from search.reports.trials.preference import preference_html
 from search.reports.trials.timeline import timeline, timeline_chart, timeline_text
 from search.study.records import StudyRecord
 
@@ -84,7 +85,7 @@ def front_html(study: StudyRecord, optuna_study: Study) -> str:
     ringed = [] if study.best is None else [f"The ring marks trial {study.best.number}, which is exported."]
     first = score_of(aims)
     charts = (chart_html(pareto_chart(study, optuna_study, first, other)) for other in aims if other != first)
-    return f'{paragraph(text, *ringed)}<div class="halves">{"".join(charts)}</div>\n'
+    return f'{paragraph(text, *ringed)}<div class="halves">{"".join(charts)}</div>\n{preference_html(study)}'
 
 
 def _history(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...]) -> Iterator[str]:

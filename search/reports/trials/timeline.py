@@ -153,6 +153,7 @@ def _bars(spans: list[Span], name: str, color: str, unit: int) -> Boxes:
         bottom=[span.lane - 1 - _HALF for span in spans],
         top=[span.lane - 1 + _HALF for span in spans],
         texts=[f"trial {span.trial.number}, {name}" for span in spans],
+        trials=[span.trial.number for span in spans],
         values=[_about(span) for span in spans],
     )
 

@@ -1,0 +1,173 @@
+"""What a reader does on a page, in a browser: pin a trial, move a slider, follow a number to its texts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import optuna
+import pytest
+from helpers.gallery_pages import panel_pages, pareto_pages, series_pages, text_pages
+from helpers.mlflow_ui import CHROMIUM, browser_page
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None and not os.environ.get("REQUIRE_BROWSER"), reason="there is no chromium on this machine"
+    ),
+]
+_PINNED = "[...document.querySelectorAll('.pinned')].map((each) => each.dataset.trial)"
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """A page of a browser."""
+    with browser_page() as page:
+        yield page
+
+
+def opened(page: Page, folder: Path, html: str) -> Page:
+    path = folder / "page.html"
+    path.write_text(html, encoding="utf-8")
+    page.goto(path.as_uri())
+    return page
+
+
+def pinned(page: Page) -> set[str]:
+    """Numbers of the pinned trials."""
+    return set(page.evaluate(_PINNED))
+
+
+def charts_with_a_pin(page: Page) -> list[str]:
+    """Names of the charts in which a trial is pinned."""
+    svgs = page.locator(".plot > svg:has(.pinned)")
+    return [svg.get_attribute("aria-label") or "" for svg in svgs.all()]
+
+
+def test_a_click_on_a_point_pins_its_trial_in_every_chart_and_in_the_leaderboard(page: Page, tmp_path: Path) -> None:
+    opened(page, tmp_path, series_pages(tmp_path, 12)["report"])
+    point = page.locator("svg[aria-label='MAE by trial'] circle[data-trial='5']")
+
+    point.scroll_into_view_if_needed()
+    point.click()
+
+    assert pinned(page) == {"5"}
+    charts = charts_with_a_pin(page)
+    assert {"MAE by trial", "MAE by epoch, trial by trial", "When each trial ran"} <= set(charts)
+    assert "MAE and parameters of each trial" in charts
+    assert page.locator("table.sort tr.pinned").count() == 1
+    assert page.get_by_role("status").inner_text().startswith("Trial 5 is pinned: ")
+    point.click()
+    assert pinned(page) == set()
+    assert page.get_by_role("status").inner_text() == ""
+
+
+def test_the_keyboard_pins_a_trial_of_the_leaderboard(page: Page, tmp_path: Path) -> None:
+    opened(page, tmp_path, series_pages(tmp_path, 12)["report"])
+    first = page.get_by_role("button", name="Pin trial 4", exact=True)
+    first.focus()
+
+    page.keyboard.press("Enter")
+
+    assert pinned(page) == {"4"}
+    assert first.get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="Pin trial 6", exact=True).press("Space")
+    assert pinned(page) == {"6"}
+    assert first.get_attribute("aria-pressed") == "false"
+    page.keyboard.press("Escape")
+    assert pinned(page) == set()
+
+
+def test_a_thin_line_is_hit_from_a_few_pixels_away(page: Page, tmp_path: Path) -> None:
+    opened(page, tmp_path, series_pages(tmp_path, 3)["report"])
+    plot = page.locator(".plot:has(svg[aria-label='MAE by epoch, trial by trial'])")
+    plot.scroll_into_view_if_needed()
+    ends = page.evaluate(
+        """() => {
+          const path = document.querySelector("svg[aria-label='MAE by epoch, trial by trial'] path[data-trial='0']");
+          const at = path.getPointAtLength(5).matrixTransform(path.getScreenCTM());
+          return [at.x, at.y];
+        }"""
+    )
+
+    page.mouse.click(ends[0], ends[1] + 4)
+
+    assert len(pinned(page)) == 1
+
+
+def test_a_slider_goes_through_the_preferences_and_pins_the_trial_that_each_exports(page: Page, tmp_path: Path) -> None:
+    opened(page, tmp_path, pareto_pages(tmp_path, 20)["report"])
+    slider = page.get_by_role("slider", name="Weight of the score")
+    rows = page.locator("table.slider tbody tr")
+    assert (slider.input_value(), rows.count()) == ("10", 11)
+    assert rows.nth(10).get_attribute("class") == "winner chosen"
+
+    slider.press("Home")
+
+    quickest = rows.nth(0).get_attribute("data-trial")
+    assert rows.nth(0).get_attribute("class") == "chosen pinned"
+    assert rows.nth(10).get_attribute("class") == "winner"
+    assert pinned(page) == {quickest}
+    assert "MAE against latency (s)" in charts_with_a_pin(page)
+    assert (slider.get_attribute("aria-valuetext") or "").startswith(
+        f"search.prefer {{latency: 1}}, trial {quickest}, "
+    )
+
+
+def test_a_slider_goes_through_the_thresholds_of_two_classes(page: Page, tmp_path: Path) -> None:
+    opened(page, tmp_path, text_pages(tmp_path, 4)["report"])
+    slider = page.get_by_role("slider", name="Threshold for good")
+    assert (slider.get_attribute("aria-valuetext") or "").startswith("threshold 0.50, precision ")
+
+    slider.press("ArrowLeft")
+
+    assert page.locator("table.slider tr.chosen td").first.inner_text() == "0.45"
+    assert pinned(page) == set()
+
+
+def test_a_number_of_the_confusion_matrix_leads_to_its_texts(page: Page, tmp_path: Path) -> None:
+    opened(page, tmp_path, text_pages(tmp_path, 4)["report"])
+    cell = page.locator("table.confusion td:not(.right) a").first
+    count, target = int(cell.inner_text().split()[0]), cell.get_attribute("href")
+    texts = page.locator(f"{target} tbody tr")
+    assert not texts.first.is_visible()
+
+    cell.click()
+
+    texts.first.wait_for()
+    assert texts.count() == min(10, count)
+    assert len(texts.first.locator("td").nth(1).inner_text().split()) == 12
+
+
+def test_without_scripts_everything_is_in_tables(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "pareto").mkdir()
+    pages = [text_pages(tmp_path / "texts", 4)["report"], pareto_pages(tmp_path / "pareto", 20)["report"]]
+    assert page.context.browser is not None
+    plain = page.context.browser.new_page(java_script_enabled=False)
+    found = []
+    for html in pages:
+        opened(plain, tmp_path, html)
+        found.append([row.inner_text() for row in plain.locator("table.slider tbody tr").all()])
+        assert plain.locator("input, button").count() == 0
+    thresholds, preferences = found
+    assert (len(thresholds), len(preferences)) == (19, 11)
+    assert preferences[5].startswith("{score: 0.5, latency: 0.5}\t")
+
+
+def test_all_series_of_a_panel_have_a_picture_and_can_be_filtered(page: Page, tmp_path: Path) -> None:
+    opened(page, tmp_path, panel_pages(tmp_path, 4)["report"])
+    rows = page.locator("table[data-title=series] tbody tr")
+    assert rows.count() == rows.locator("svg.spark").count() == 14
+
+    page.get_by_role("searchbox", name="Filter rows: series").fill("shop 12")
+
+    assert [row.locator("td").first.inner_text() for row in rows.all() if row.is_visible()] == ["shop 12"]
