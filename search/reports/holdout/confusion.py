@@ -60,7 +60,10 @@ def cases_html(predictions: PredictedClasses, cells: dict[Cell, int], classes: S
         rows = np.flatnonzero((predictions.actual == actual) & (predictions.predicted == given))
         rows = rows[np.argsort(-certainty[rows], kind="stable")][:_MOST_LISTED]
         head = (subject, *(["words"] if predictions.texts is not None else []), "probability")
-        lines = [Row((str(predictions.names[row]), *text_of(predictions, row), share(certainty[row]))) for row in rows]
+        lines = [
+            Row((str(predictions.names[row]), *text_of(predictions, row), share(certainty[row])))
+            for row in map(int, rows)
+        ]
         shown = table(head, lines, numbers=head[-1:], compact=True)
         rest = paragraph(f"The {len(rows)} most confident of {count:,}.") if count > len(rows) else ""
         title = f"{classes[actual]}, predicted {classes[given]}: {counted(count, subject)}"

@@ -69,8 +69,8 @@ def thresholds(predictions: PredictedClasses) -> list[Threshold]:
     found = []
     for at in _STEPS:
         given = likely >= at
-        counts = (given & actual, given & ~actual, ~given & actual)
-        found.append(Threshold(at, *(int(np.count_nonzero(each)) for each in counts), len(actual)))
+        right, extra, missed = (int(each.sum()) for each in (given & actual, given & ~actual, ~given & actual))
+        found.append(Threshold(at, right, extra, missed, len(actual)))
     return found
 
 
