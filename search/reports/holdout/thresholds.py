@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from search.reports.charts.chart import Chart, chart_html
 from search.reports.charts.marks import Line, Rule
 from search.reports.charts.scales import Axis
