@@ -106,7 +106,7 @@ def load_study(
         StorageError: Its database cannot be used.
     """
     place = Path(folder).absolute()
-    return StudyResult(load_record(study, place, storage), place)
+    return StudyResult(load_record(study, place, storage), place, storage=storage)
 
 
 def run_comparison(

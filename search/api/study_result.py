@@ -34,6 +34,7 @@ class StudyResult:
         record: Everything that is stored of the study, as plain values.
         folder: The working folder, in which ``studies/`` is.
         interrupted: Whether the run was stopped with Ctrl-C.
+        storage: Where it was read from, if it was not begun there; ``None``: where its settings say.
 
     Attributes:
         record: As given.
@@ -41,10 +42,13 @@ class StudyResult:
         interrupted: As given.
     """
 
-    def __init__(self, record: StudyRecord, folder: Path, *, interrupted: bool = False) -> None:
+    def __init__(
+        self, record: StudyRecord, folder: Path, *, interrupted: bool = False, storage: str | None = None
+    ) -> None:
         self.record = record
         self.folder = folder
         self.interrupted = interrupted
+        self._given_storage = storage
         self._model: Bundle | None = None
         self._predictor: Predictor | None = None
 
@@ -233,7 +237,8 @@ class StudyResult:
         """
         from search.reports.report import write_report
 
-        return write_report(self.name, self.folder, self._pages, None if output is None else Path(output))
+        place = None if output is None else Path(output)
+        return write_report(self.name, self.folder, self._pages, place, self._storage)
 
     def refresh(self) -> Self:
         """Read the study again, while it is running or after it was resumed or refitted, and return it.
@@ -256,8 +261,13 @@ class StudyResult:
         pages: TaskPages = find_task(self.task).pages
         return pages
 
+    @property
+    def _storage(self) -> str | None:
+        own: str | None = self.record.config.get("search", {}).get("storage")
+        return self._given_storage or own
+
     def _store(self) -> StudyStore:
-        return store_of(self.name, self.folder, self.record.config.get("search", {}).get("storage"))
+        return store_of(self.name, self.folder, self._storage)
 
     def __repr__(self) -> str:
         counts = ", ".join(self.record.counted_states) or "no trials"
