@@ -24,10 +24,12 @@ WIDTHS = (1440, 1280, 390)
 SCHEMES = ("light", "dark")
 MOST_BYTES = 500_000
 _HEIGHT = 900
+# Everything that a reader can bring on: folded parts, and a pinned trial.
 _UNFOLD = """() => {
   for (const each of document.querySelectorAll("details:not(.data)")) each.open = true;
   // All data tables are alike, and thousands of cells take axe minutes.
   for (const each of [...document.querySelectorAll("details.data")].slice(0, 2)) each.open = true;
+  document.querySelector("[data-pins]")?.click();
 }"""
 _TOO_WIDE = """() => {
   const width = document.documentElement.clientWidth;

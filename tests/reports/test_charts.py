@@ -11,6 +11,7 @@ import pytest
 from lstmgru.specs.cells import CELLS, Cell
 from search.reports.charts.chart import Chart, chart_html, sparkline
 from search.reports.charts.colors import baseline_color, cell_color, family_colors
+from search.reports.charts.drawing import thinned
 from search.reports.charts.marks import Band, Boxes, Dots, Label, Line, Rule
 from search.reports.charts.scales import Axis, decimals_of, fixed, nice_step
 
@@ -146,8 +147,39 @@ def test_of_very_many_rows_evenly_spaced_ones_are_listed() -> None:
 
     made = chart_html(Chart("Long", Axis(), Axis(), (line,), height=100))
 
-    assert made.count("data-at") == 200
-    assert "One row in 5 is listed." in made
+    assert made.count("data-at") == 112
+    assert "One row in 9 is listed." in made
+
+
+@pytest.mark.parametrize("jump", [0, 1500, 2999], ids=["first", "middle", "last"])
+def test_a_dense_line_is_thinned_and_keeps_its_extremes_and_its_ends(jump: int) -> None:
+    heights = [50.0 + 10 * math.sin(at / 40) for at in range(3000)]
+    heights[jump] = 99.0
+
+    drawn = list(thinned((at / 3, height) for at, height in enumerate(heights)))
+
+    points = [(at / 3, height) for at, height in enumerate(heights)]
+    assert len(drawn) < 2100
+    assert [drawn[0], drawn[-1]] == [points[0], points[-1]]
+    assert set(drawn) <= set(points)
+    for column in range(500):
+        its, left = ([y for x, y in each if x // 2 == column] for each in (points, drawn))
+        assert (min(its), max(its)) == (min(left), max(left))
+
+
+def test_a_dense_line_stays_interrupted_and_a_dense_band_as_wide() -> None:
+    x = [float(at) for at in range(3000)]
+    gap = [math.nan if 1000 <= at < 1100 else 5.0 for at in range(3000)]
+    low, high = ([place + (30 if at == 2000 else 0) * sign for at in range(3000)] for place, sign in ((0, -1), (10, 1)))
+    marks = (Line(name="a", x=x, y=gap), Band(name="b", x=x, low=low, high=high))
+
+    made = chart_html(Chart("Long", Axis(span=(0, 3000)), Axis(span=(-50, 50)), marks, height=100))
+
+    line, band = re.findall(r' d="(.*?)"', made.partition("</figure>")[0].partition("data")[2])[-2:]
+    assert line.count("M") == 2
+    assert len(line) < 12 * 1000
+    heights = [float(y) for y in re.findall(r" ([\d.]+)", band)]
+    assert (min(heights), max(heights)) == (10.0, 80.0)
 
 
 def test_a_single_point_is_seen() -> None:

@@ -83,7 +83,7 @@ def sparkline(values: Sequence[float], others: Sequence[float] = (), *, width: i
     for line, color in ((values, "grey"), (others, "blue")):
         if len(line) > 1:
             across = Axis(span=(0, len(line) - 1))
-            path = path_of(scaled(range(len(line)), line, across, axis, height, width))
+            path = path_of(scaled(range(len(line)), line, across, axis, height, width), digits=0)
             lines += f'<path class="line {color}" d="{path}"/>'
     return f'<svg class="spark" aria-hidden="true" width="{width}" height="{height}">{lines}</svg>'
 

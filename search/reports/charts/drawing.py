@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from search.reports.charts.marks import AnyMark, Band, Boxes, Dots, Line, Rule, Shape, Values
@@ -14,6 +15,8 @@ _WIDE = 1000
 """Width of the coordinate system of lines; they are stretched to the width of the chart."""
 
 
+_DENSE, _COLUMN = 800, 2
+"""Points from which a line is thinned, and the width of the columns of which it keeps the extremes."""
 _LATE = 0.7
 """Share of the width from which the text of an upright rule is on its left."""
 
@@ -52,7 +55,9 @@ def mark_svg(mark: AnyMark, chart: Drawable) -> str:
     """A mark."""
     match mark:
         case Line():
-            path = path_of(scaled(mark.x, mark.y, chart.x, chart.y, chart.height), steps=mark.steps)
+            points = scaled(mark.x, mark.y, chart.x, chart.y, chart.height)
+            dense = len(mark.x) > _DENSE and not mark.steps
+            path = path_of(thinned(points) if dense else points, steps=mark.steps, digits=0 if dense else 1)
             return _stretched(
                 f'<path class="{line_class(mark)}" stroke-width="{mark.width:g}"{_opacity(mark.opacity)}'
                 f'{_trial(mark, 0)} d="{path}"/>',
@@ -95,17 +100,40 @@ def scaled(
         yield width * across.at(float(at)), down(up, float(value), height)
 
 
-def path_of(points: Iterator[tuple[float, float]], *, steps: bool = False) -> str:
-    """The path through points, interrupted where one is not known."""
+def thinned(points: Iterable[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """The first, lowest, highest and last point of each column of pixels: the same picture (M4, Jugel et al. 2014)."""
+    for column, group in itertools.groupby(points, lambda point: _column(*point)):
+        part = list(group)
+        if column is None:
+            yield part[0]
+            continue
+        heights = [y for _, y in part]
+        kept = {0, heights.index(min(heights)), heights.index(max(heights)), len(part) - 1}
+        yield from (part[place] for place in sorted(kept))
+
+
+def _column(x: float, y: float) -> int | None:
+    """The column of a point; ``None`` if it is not known."""
+    return int(x // _COLUMN) if math.isfinite(x) and math.isfinite(y) else None
+
+
+def path_of(points: Iterable[tuple[float, float]], *, steps: bool = False, digits: int = 1) -> str:
+    """The path through points, interrupted where one is not known.
+
+    Args:
+        points: In pixels.
+        steps: Whether a value is kept until the next one.
+        digits: Decimals of the horizontal positions.
+    """
     parts, pen = [], False
     for x, y in points:
         if not (math.isfinite(x) and math.isfinite(y)):
             pen = False
             continue
         if not pen:
-            parts.append(f"M{x:.1f} {y:.1f}")
+            parts.append(f"M{x:.{digits}f} {y:.1f}")
         else:
-            parts.append(f"H{x:.1f}V{y:.1f}" if steps else f"L{x:.1f} {y:.1f}")
+            parts.append(f"H{x:.{digits}f}V{y:.1f}" if steps else f"L{x:.{digits}f} {y:.1f}")
         pen = True
     # A point alone is drawn by its round ends.
     return "".join(parts) + ("h0" if len(parts) == 1 else "")
@@ -113,11 +141,14 @@ def path_of(points: Iterator[tuple[float, float]], *, steps: bool = False) -> st
 
 def _area(band: Band, chart: Drawable) -> str:
     """A closed shape for each run of known values; a run of one value is as wide as a mark."""
-    lows = list(scaled(band.x, band.low, chart.x, chart.y, chart.height))
-    highs = list(scaled(band.x, band.high, chart.x, chart.y, chart.height))
+    lows = scaled(band.x, band.low, chart.x, chart.y, chart.height)
+    highs = scaled(band.x, band.high, chart.x, chart.y, chart.height)
+    edges = [(x, low, high) for (x, low), (_, high) in zip(lows, highs, strict=True)]
+    if len(edges) > _DENSE:
+        edges = list(_widest(edges))
     shapes: list[str] = []
     run: list[tuple[float, float, float]] = []
-    for (x, low), (_, high) in [*zip(lows, highs, strict=True), ((math.nan, 0.0), (0.0, 0.0))]:
+    for x, low, high in [*edges, (math.nan, 0.0, 0.0)]:
         if math.isfinite(x) and math.isfinite(low) and math.isfinite(high):
             run.append((x, low, high))
             continue
@@ -130,6 +161,16 @@ def _area(band: Band, chart: Drawable) -> str:
             shapes.append(f"M{there}L{back}Z")
         run = []
     return f'<path class="fill {band.color}" opacity="{band.opacity:.2g}" d="{"".join(shapes)}"/>'
+
+
+def _widest(edges: list[tuple[float, float, float]]) -> Iterator[tuple[float, float, float]]:
+    """The widest place of each column of pixels; vertical positions are counted from the top."""
+    for column, group in itertools.groupby(edges, lambda edge: _column(edge[0], edge[1] + edge[2])):
+        part = list(group)
+        if column is None:
+            yield part[0]
+        else:
+            yield part[0][0], max(low for _, low, _ in part), min(high for _, _, high in part)
 
 
 def _dots(dots: Dots, chart: Drawable) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from search.reports.charts.marks import AnyMark, Band, Boxes, Dots, Line
 from search.reports.charts.scales import Axis
 
-_MOST_ROWS = 240
-"""Largest number of rows; of more, evenly spaced ones are listed."""
+_MOST_POINTS, _MOST_POSITIONS = 240, 120
+"""Largest number of rows of points or boxes, and of positions of lines; of more, evenly spaced ones are listed."""
 
 
 def data_table(title: str, x: Axis, y: Axis, marks: Sequence[AnyMark], note: str = "") -> str:
@@ -21,7 +21,7 @@ def data_table(title: str, x: Axis, y: Axis, marks: Sequence[AnyMark], note: str
     marks = [mark for mark in marks if mark.listed]
     lines = [mark for mark in marks if isinstance(mark, Line | Band)]
     head, rows = _by_position(x, y, lines) if lines else _by_point(x, y, marks)
-    step = -(-len(rows) // _MOST_ROWS)
+    step = -(-len(rows) // (_MOST_POSITIONS if lines else _MOST_POINTS))
     notes = [note] if note else []
     if step > 1:
         notes.append(f"One row in {step} is listed.")

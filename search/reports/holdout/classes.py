@@ -11,7 +11,7 @@ from search.reports.charts.chart import Chart, chart_html
 from search.reports.charts.marks import Dots, Line
 from search.reports.charts.scales import Axis
 from search.reports.formatting import counted, share
-from search.reports.holdout.confusion import MOST_CLASSES, confusion_html, text_of
+from search.reports.holdout.confusion import MOST_CLASSES, confusion_html, numbers_of, text_of
 from search.reports.holdout.prediction_tables import (
     CLASS_HEAD,
     ClassScore,
@@ -112,7 +112,7 @@ def _mistakes(predictions: PredictedClasses, classes: Sequence[str], subject: st
     head = (subject, *words, "actual", "predicted", "probability", "of actual")
     yield "<h3>Most confident mistakes</h3>\n"
     yield paragraph("Look at these first: where a model is confidently wrong, the label in the data may be wrong.")
-    yield table(head, lines, numbers=head[-2:], compact=True)
+    yield table(head, lines, numbers=numbers_of(head), compact=True)
 
 
 def reliability_html(predictions: PredictedClasses, subject: str) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 
 from search.reports.formatting import counted, share
 from search.reports.holdout.prediction_tables import Counts, PredictedClasses
+from search.reports.page import Html, details, paragraph, table
 from search.reports.page import Line as Row
-from search.reports.page import details, paragraph, table
 from search.study.paths import CONFUSION_TABLE
 
 MOST_CLASSES = 30
@@ -64,7 +64,7 @@ def cases_html(predictions: PredictedClasses, cells: dict[Cell, int], classes: S
             Row((str(predictions.names[row]), *text_of(predictions, row), share(certainty[row])))
             for row in map(int, rows)
         ]
-        shown = table(head, lines, numbers=head[-1:], compact=True)
+        shown = table(head, lines, numbers=numbers_of(head), compact=True)
         rest = paragraph(f"The {len(rows)} most confident of {count:,}.") if count > len(rows) else ""
         title = f"{classes[actual]}, predicted {classes[given]}: {counted(count, subject)}"
         parts.append(details(title, f'<div id="{_anchor((actual, given))}">{shown}{rest}</div>'))
@@ -72,12 +72,18 @@ def cases_html(predictions: PredictedClasses, cells: dict[Cell, int], classes: S
     return details(f"The {subject}s of each cell{mistakes}", "".join(parts)) if parts else ""
 
 
-def text_of(predictions: PredictedClasses, row: int) -> list[str]:
-    """The beginning of the text of a prediction; nothing if sequences are classified."""
+def numbers_of(head: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns of numbers: shares, and the names of texts, which are short."""
+    return tuple(name for name in head if name in ("probability", "of actual") or (name == "text" and "words" in head))
+
+
+def text_of(predictions: PredictedClasses, row: int) -> list[Html]:
+    """The beginning of the text of a prediction as a cell; nothing if sequences are classified."""
     if predictions.texts is None:
         return []
     text = " ".join(str(predictions.texts[row]).split())
-    return [text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"]
+    text = text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"
+    return [Html(f'<span class="words">{html.escape(text)}</span>')]
 
 
 def _anchor(cell: Cell) -> str:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WORST = 5
-_MOST_POINTS = 60
-"""Points of a sparkline."""
+_MOST_POINTS, _FEWER_POINTS, _MANY_SERIES = 60, 24, 100
+"""Points of a sparkline, and of each of many."""
 _PICTURE = "actual (gray) and forecast"
 _DAY = 86_400.0
 _FEWEST_PARTS = 3
@@ -223,7 +223,7 @@ def series_html(frame: pd.DataFrame, levels: list[str], scores: pd.DataFrame | N
             metric: fixed(score, decimals) if np.isfinite(score) else "",
             "skill": _skill(score, baseline),
             **_drawn(rows, levels),
-            _PICTURE: Html(sparkline(*_tail(rows))),
+            _PICTURE: Html(sparkline(*_tail(rows, _FEWER_POINTS if groups.ngroups > _MANY_SERIES else _MOST_POINTS))),
         }
         lines.append(shown)
     head = [name for name in lines[0] if any(line[name] for line in lines)]
@@ -260,7 +260,8 @@ def _skill(score: float, baseline: float) -> str:
     return f"{100 * (1 - score / baseline):+.0f} %".replace("-", "−")
 
 
-def _tail(rows: pd.DataFrame) -> tuple[list[float], list[float]]:
-    """The last actual values and forecasts."""
+def _tail(rows: pd.DataFrame, most: int) -> tuple[list[float], list[float]]:
+    """The last actual values and forecasts; with fewer points, evenly spaced ones of the same time."""
     shown = rows.sort_values("time").tail(_MOST_POINTS)
+    shown = shown[:: -(-len(shown) // most)]
     return shown["actual"].to_list(), shown["forecast"].to_list()
