@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from search.study.records import StudyRecord
 
 _SECONDS_TO_END = 5.0
-_WORKFLOW = "workflowType=machine_learning"
 
 
 def ui(
@@ -40,23 +39,21 @@ def ui(
     from search.api import load_record
     from search.errors import SearchError
     from search.tracking.store import is_server, server_command, server_environment, without_password
+    from search.tracking.views import WORKFLOW, leaderboard_page
 
     folder = Path.cwd()
     record = None if study is None else load_record(study, folder)
     uri = _store(study, record, folder)
     if is_server(uri):
         shown = without_password(uri)
-        print(f"the runs are on the MLflow server {shown}")
-        if record is not None and shown.startswith("http"):
-            print(_of_study(record, shown))
+        page = leaderboard_page(record, shown) if record is not None and shown.startswith("http") else None
+        print(f"the runs are on the MLflow server {page or shown}")
         return
     if _is_taken(port):
         raise SearchError(f"--port {port} is in use by another program; choose another one, as in --port {port + 1}")
     server = f"http://127.0.0.1:{port}"
-    # Without the workflow type, MLflow opens on its pages for language models.
-    print(f"MLflow UI on {server}/#/experiments?{_WORKFLOW} (press Ctrl-C to stop)", flush=True)
-    if record is not None:
-        print(_of_study(record, server), flush=True)
+    page = None if record is None else leaderboard_page(record, server)
+    print(f"MLflow UI on {page or f'{server}/#/experiments?{WORKFLOW}'} (press Ctrl-C to stop)", flush=True)
     command = server_command(uri, folder, port)
     raise typer.Exit(_serve(command, {**server_environment(), **os.environ}))
 
@@ -81,23 +78,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
                 process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(_SECONDS_TO_END)
-
-
-def _of_study(record: StudyRecord, server: str) -> str:
-    """Where a server shows the runs of a study, best score first."""
-    from urllib.parse import quote, urlencode
-
-    from search.tracking.runs import STUDY_UID
-
-    if record.mlflow is None:
-        return f"study {record.study} has no runs there yet"
-    order = {
-        "searchFilter": f"tags.{STUDY_UID} = '{record.uid}'",
-        "orderByKey": "metrics.`score`",
-        "orderByAsc": str(record.direction == "minimize").lower(),
-    }
-    place = f"{server.rstrip('/')}/#/experiments/{record.mlflow.experiment_id}/runs"
-    return f"study {record.study}, best first:\n{place}?{_WORKFLOW}&{urlencode(order, quote_via=quote)}"
 
 
 def _store(study: str | None, record: StudyRecord | None, folder: Path) -> str:

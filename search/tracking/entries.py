@@ -36,6 +36,11 @@ STATUS = {
 }
 
 
+_SIZED = re.compile(r"[\w-]+(?=\(\d+\))")
+# Other parts of an architecture that have a size.
+_NOT_RECURRENT = ("series", "word", "character", "conv", "segments", "multihead", "fcn")
+
+
 def milliseconds(time: datetime) -> int:
     """Milliseconds since 1970 of a local time without zone, as in records."""
     return round(time.timestamp() * 1000)
@@ -47,9 +52,12 @@ def clip(text: str, limit: int) -> str:
 
 
 def trial_name(trial: TrialRecord) -> str:
-    """The name of a trial's run, with the kinds of its layers but not their sizes: ``#012 lstm > gru``."""
-    layers = re.sub(r"\(\d+\)", "", trial.layers or "").replace(" | ", " ∥ ")
-    return f"#{trial.number:03d} {layers}".rstrip()
+    """The name of a trial's run, with its recurrent layers but not their sizes: ``#012 lstm > gru``."""
+    stacks = [
+        " > ".join(cell for cell in _SIZED.findall(branch) if cell not in _NOT_RECURRENT)
+        for branch in (trial.layers or "").split("|")
+    ]
+    return f"#{trial.number:03d} {' ∥ '.join(stacks)}".rstrip()
 
 
 def trial_params(trial: TrialRecord) -> dict[str, str]:
@@ -221,8 +229,7 @@ def study_outcome(study: StudyRecord, *, time: int) -> list[Point]:
     metrics = (study.holdout.metrics if study.holdout else {}) | _class_scores(study)
     metrics = {f"holdout_{name}": value for name, value in metrics.items()}
     score = _exported_score(study)
-    if score is not None:
-        metrics["score"] = score
+    metrics = ({} if score is None else {"score": score}) | metrics
     points = [Point(key, value, time, looks, of_model=True) for key, value in metrics.items()]
     points += [Point(key, value, time, looks) for key, value in _blend_metrics(study).items()]
     for name, baseline in study.baselines.items():

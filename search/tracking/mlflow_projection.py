@@ -27,6 +27,7 @@ from search.tracking.model_texts import Origin
 from search.tracking.registration import link_trials, register
 from search.tracking.runs import LOGGED_EPOCHS, MODEL_URI, STARTED, STATE, ModelLink, Point, Runs, RunState
 from search.tracking.system_metrics import monitor
+from search.tracking.views import leaderboard_view
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -75,6 +76,7 @@ class Session:
             tags["settings_changed"] = changed
         self._runs.write(self.parent, params=entries.study_params(self.study), tags=tags)
         self.client.log_inputs(self.parent.run_id, [study_data(self.study)])
+        self.client.set_experiment_tag(self.experiment_id, *leaderboard_view(self.study))
         self.show_baselines(self.study.baselines)
 
     def show_trial(self, trial: TrialRecord) -> None:
@@ -86,9 +88,9 @@ class Session:
         ended = trial.state in ENDED
         end = entries.milliseconds(trial.completed) if trial.completed else run.start
         if not (ended and run.tags.get(STATE) == trial.state):
-            points = entries.trial_curve(self.study, trial, start=run.start, skip=run.logged_epochs)
-            if ended:
-                points += entries.trial_summary(trial, time=end)
+            # The UI lists metrics in the order of their first points.
+            points = entries.trial_summary(trial, time=end) if ended else []
+            points += entries.trial_curve(self.study, trial, start=run.start, skip=run.logged_epochs)
             logged = max(len(trial.curve), run.logged_epochs)
             tags = entries.trial_tags(trial) | {LOGGED_EPOCHS: str(logged)}
             self._runs.write(run, params=entries.trial_params(trial), points=points, tags=tags)
@@ -137,14 +139,16 @@ class Session:
         """Log the files of a folder as artifacts of the study."""
         self.client.log_artifacts(self.parent.run_id, str(folder))
 
-    def show_model(self, export: Export, *, name: str) -> None:
+    def show_model(self, export: Export, study: StudyRecord, *, name: str) -> None:
         """Log and register the exported model once, and link it to the runs of its trials.
 
         Args:
             export: The model.
+            study: The study, whose holdout was scored.
             name: Name of the registered model.
         """
-        found = register(self.client, self.parent.run_id, export, name=name, origin=Origin.of(self.study))
+        self.study = study
+        found = register(self.client, self.parent.run_id, export, name=name, origin=Origin.of(study))
         self.model_uri = found.uri
         if found.model_id is not None:
             self._model = ModelLink(found.model_id, link_of(study_data(self.study)))
@@ -251,7 +255,7 @@ class MlflowProjection:
                 f"{scored} of study '{study.study}'; run the study to its end first"
             )
         with store.talking_to(self._uri):
-            self._open.show_model(export, name=self._registered_model or study.study)
+            self._open.show_model(export, study, name=self._registered_model or study.study)
 
     def finish(
         self, study: StudyRecord, *, status: RunStatus, optuna_study: Study | None = None

@@ -171,7 +171,7 @@ def _logged_model(client: MlflowClient, run_id: str, export: Export, name: str, 
         client.get_run(run_id).info.experiment_id,
         name=name,
         source_run_id=run_id,
-        tags=origin.tags | identity,
+        tags=origin.tags | identity | {"mlflow.note.content": version_description(export, origin.verdict)},
         params=model_params(export),
         model_type=export.task,
     )

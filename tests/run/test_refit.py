@@ -525,7 +525,9 @@ def test_the_new_version_says_what_it_was_trained_and_scored_on(
             assert search_here(tmp_path, *command).returncode == 0
     mlflow = client(tmp_path)
     version = mlflow.get_model_version_by_alias("tiny", "champion")
-    run, logged = mlflow.get_run(version.run_id), mlflow.get_logged_model(version.model_id)
+    run = mlflow.get_run(version.run_id)
+    same = f"tags.bundle_digest = '{version.tags['bundle_digest']}'"
+    (logged,) = mlflow.search_logged_models([run.info.experiment_id], filter_string=same)
     (used,) = run.inputs.dataset_inputs
     assert used.dataset.name == "later.csv"
     assert json.loads(used.dataset.profile)["num_rows"] == NEW
@@ -537,4 +539,4 @@ def test_the_new_version_says_what_it_was_trained_and_scored_on(
     assert version.description.startswith("> The ")
     trials = mlflow.search_runs([run.info.experiment_id], "tags.trial = '0'")
     outputs = mlflow.get_run(trials[0].info.run_id).outputs
-    assert {each.model_id for each in outputs.model_outputs} >= {version.model_id}
+    assert {each.model_id for each in outputs.model_outputs} >= {logged.model_id}

@@ -297,11 +297,14 @@ def test_the_logged_model_has_parameters_metrics_of_the_data_and_the_trials_of_i
     outputs = [mlflow.get_run(run.info.run_id).outputs for run in (parent, first, second)]
     linked = [[each.model_id for each in output.model_outputs] if output else [] for output in outputs]
     assert linked == [[model.model_id], [model.model_id], []]
+    assert model.tags["mlflow.note.content"].startswith("> The winner beats linear.")
     assert model.tags.items() >= {"study": "weather", "task": "forecast", "beats_baseline": "true"}.items()
 
 
 def test_a_version_has_the_verdict_the_card_and_tags(folder: Path, bundle: Path) -> None:
-    sync_study(dataclasses.replace(finished_study(2), bundle=str(bundle)), folder=folder)
+    study, tracker = dataclasses.replace(finished_study(2), bundle=str(bundle)), projection(folder)
+    tracker.start(dataclasses.replace(study, holdout=None, bundle=None))
+    tracker.log_model(bundle, study)
     mlflow = client(folder)
     (version,) = mlflow.search_model_versions("name = 'weather'")
     expected = {"study": "weather", "task": "forecast", "metric": "mae", "score": "2.6", "beats_baseline": "true"}

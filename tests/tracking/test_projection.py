@@ -136,6 +136,13 @@ def test_a_running_trial_grows_epoch_by_epoch_without_doubles(folder: Path) -> N
     assert history(client(folder), run, "fold_2/train_loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
 
 
+def test_the_score_is_the_first_metric_of_a_trial_and_of_the_study(folder: Path) -> None:
+    sync_study(finished_study(1), folder=folder)
+    parent, trial = runs(client(folder))
+    assert next(iter(trial.data.metrics)) == "score"
+    assert list(parent.data.metrics)[:2] == ["best_score", "score"]
+
+
 def test_a_run_is_there_as_soon_as_its_trial_was_shown(folder: Path) -> None:
     tracker = projection(folder)
     tracker.start(make_study())
@@ -248,7 +255,7 @@ def test_runs_of_an_earlier_version_get_the_names_and_states_of_this_one(
     ("layers", "name"),
     [
         ("gru(64) | fused(32)", "#025 gru ∥ fused"),
-        ("conv(3) > sum[lstm(64) | bi-gru(64)] > multihead(4)", "#025 conv > sum[lstm ∥ bi-gru] > multihead"),
+        ("last > conv(3) > sum[lstm(64) > gru(8) | bi-gru(64)] +norm > multihead(4)", "#025 lstm > gru ∥ bi-gru"),
         (None, "#025"),
     ],
 )  # fmt: skip

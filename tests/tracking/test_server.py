@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import time
 from collections.abc import Iterator
@@ -12,9 +13,11 @@ from typing import Any
 import pytest
 from helpers.mlflow_server import MlflowServer
 from helpers.mlflow_store import history, make_store, runs
+from helpers.studies import search_here, write_study
 from helpers.synthetic_study import finished_study, make_study, make_trial, save_small_bundle
 from helpers.waiting import PATIENCE
 
+from search.api import load_record
 from search.study.records import EpochRecord, StudyRecord, TrialRecord
 from search.tracking.background import BackgroundTracker
 from search.tracking.factory import sync_study
@@ -191,3 +194,21 @@ def test_nothing_is_printed_about_a_server_or_its_end(
     server.start()
     sync.sync(finished_study(1), status="FINISHED")
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_address_of_a_study_on_a_server_is_printed(
+    server: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(tmp_path)
+    where = f"tracking.uri={server.uri}"
+    result = search_here(tmp_path, "run", "tiny.yaml", "--trials", "1", "--set", where, "--set", "search.blend=off")
+    assert result.returncode == 0, result.stderr
+    study = load_record("tiny", tmp_path)
+    assert search_here(tmp_path, "ui", "tiny").stdout == (
+        f"the runs are on the MLflow server {server.uri}/#/experiments/{study.mlflow.experiment_id}/runs"
+        f"?workflowType=machine_learning&viewStateShareKey={study.uid}\n"
+    )
+    (experiment,) = connect(server.uri).search_experiments(filter_string="name = 'tiny'")
+    view = json.loads(experiment.tags[f"mlflow.sharedViewState.{study.uid}"])
+    assert (view["orderByKey"], view["orderByAsc"]) == ("metrics.`score`", True)
+    assert view["searchFilter"] == f"tags.study_uid = '{study.uid}'"

@@ -17,7 +17,9 @@ from helpers.studies import search, write_study
 
 from search.api import load_record
 from search.study.records import StudyRecord, TrackingLinks
+from search.tracking.entries import baseline_name, trial_name
 from search.tracking.store import server_command, server_environment
+from search.tracking.views import leaderboard_page
 
 pytestmark = [
     pytest.mark.slow,
@@ -80,6 +82,22 @@ def test_the_ui_shows_the_study_its_trials_and_its_model(
         check_trial(page, ui, links, 0, ["score", "fold_1/val_mae", "fold_2/train_loss"])
     assert asked == []
     assert {path.name for path in folder.iterdir()} == {"shop.csv", "tiny.yaml", "studies", "mlruns", "ui.log"}
+
+
+def test_the_printed_address_shows_the_leaderboard(shown: tuple[Path, StudyRecord, TrackingLinks], ui: str) -> None:
+    _, study, _ = shown
+    address = leaderboard_page(study, ui)
+    assert address is not None
+    with browser_page() as page:
+        page.goto(address)
+        page.get_by_text("You're viewing a shared view").wait_for()
+        page.get_by_role("columnheader", name="score", exact=True).first.wait_for()
+        names = page.locator("[col-id='runName'] a, [role='row'] a[href*='/runs/']").all_inner_texts()
+    scores = {study.study: study.blend.folds if study.blend else None}
+    scores |= {baseline_name(name): each.folds for name, each in study.baselines.items()}
+    scores |= {trial_name(trial): trial.value for trial in study.complete}
+    ranked = sorted((score, name) for name, score in scores.items() if score is not None)
+    assert names[: len(ranked)] == [name for _, name in ranked]
 
 
 def test_a_study_that_is_not_there_is_not_seen(shown: tuple[Path, StudyRecord, TrackingLinks], ui: str) -> None:
