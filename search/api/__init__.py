@@ -13,11 +13,10 @@ from search.api.results import BacktestResult, ComparisonResult, RefitResult
 from search.api.study_result import StudyResult
 from search.errors import SearchError, StudyFileError, TrackingError
 from search.executors.interruption import deliver_again
-from search.study.paths import StudyPaths
 from search.study.records import StudyRecord, TrackingLinks
 from search.study.refit_records import Promotion
 from search.tasks.stored_study import load_store, stored_config
-from search.tasks.study_file import read_study_file, study_storage
+from search.tasks.study_file import read_study_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -340,7 +339,6 @@ def sync_to_mlflow(
     """
     from search.run.sync import sync
 
-    folder = folder or Path.cwd()
-    storage = storage or study_storage(study, folder)
-    name = load_store(study, folder, storage).study.study_name
-    return sync(StudyPaths(folder, name), tracking_uri, timeout, on_message, storage)
+    place = load_store(study, folder or Path.cwd(), storage).place
+    assert place is not None  # where it was found
+    return sync(place, tracking_uri, timeout, on_message)

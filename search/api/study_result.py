@@ -237,8 +237,7 @@ class StudyResult:
         """
         from search.reports.report import write_report
 
-        place = None if output is None else Path(output)
-        return write_report(self.name, self.folder, self._pages, place, self._storage)
+        return write_report(self._store(), self._pages, None if output is None else Path(output))
 
     def refresh(self) -> Self:
         """Read the study again, while it is running or after it was resumed or refitted, and return it.

@@ -51,16 +51,13 @@ def report(
 
     Example: python -m search report weather --output weather.html
     """
-    from search.api import load_record
     from search.cli.console import short_path
     from search.reports.report import write_report
     from search.tasks import find_task
-    from search.tasks.study_file import study_storage
+    from search.tasks.stored_study import load_store
 
-    folder = Path.cwd()
-    storage = options.storage_to_read(storage) or study_storage(study)
-    record = load_record(study, folder, storage)
-    path = write_report(record.study, folder, find_task(record.task).pages, output, storage)
+    store = load_store(study, Path.cwd(), options.storage_to_read(storage))
+    path = write_report(store, find_task(store.record().task).pages, output)
     print(f"report written to {short_path(path)}")
     if open_:
         import webbrowser

@@ -86,6 +86,7 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
         refuse_study(paths)
         if fresh:
             comparison.start_over({}, listener.on_message)
+        comparison.remember()
         study = StudyStore.find(paths, place.storage)
         if (begun := existing_comparison(comparison) or study) is not None:
             plan = as_begun(plan, begun)

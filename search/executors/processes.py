@@ -121,6 +121,7 @@ class ProcessExecutor:
         for pipe in wait(list(pipes), timeout):
             outcomes.extend(self._receive(pipes[pipe], callback))
         self._send_stops(callback)
+        self._kill_late()
         return outcomes
 
     def _receive(self, worker: _Worker, callback: JobCallback) -> list[Outcome]:
@@ -159,17 +160,19 @@ class ProcessExecutor:
 
     def _send_stops(self, callback: JobCallback) -> None:
         for worker in self._workers:
-            if worker.job is None:
-                continue
-            if worker.stop is not None:
-                if time.monotonic() - worker.asked > STOP_SECONDS:
-                    worker.process.kill()
+            if worker.job is None or worker.stop is not None:
                 continue
             reason = callback.stop_reason(worker.job.key)
             if reason is not None:
                 worker.stop, worker.asked = reason, time.monotonic()
                 with suppress(BrokenPipeError, ConnectionResetError):
                     worker.pipe.send((STOP, worker.job.key, reason))
+
+    def _kill_late(self) -> None:
+        """Kill workers that have not stopped in time; what they have sent is read first, as the driver may be late."""
+        for worker in self._workers:
+            if worker.job is not None and worker.stop and time.monotonic() - worker.asked > STOP_SECONDS:
+                worker.process.kill()
 
     def _spawn(self) -> _Worker:
         here, there = self._context.Pipe()

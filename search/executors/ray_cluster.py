@@ -108,7 +108,9 @@ class RayExecutor:
             for ref in done:
                 if ref in pending[ref].refs():  # it may have been replaced meanwhile
                     outcomes.extend(self._receive(pending[ref], ref, callback))
-        return outcomes + self._send_stops(callback)
+        outcomes += self._send_stops(callback)
+        self._kill_late()
+        return outcomes
 
     def _receive(self, worker: _Actor, ref: Any, callback: JobCallback) -> list[Outcome]:
         try:
@@ -177,12 +179,7 @@ class RayExecutor:
         """Ask jobs to stop; returns those that no actor has begun."""
         outcomes: list[Outcome] = []
         for worker in self._workers:
-            if worker.job is None or worker.killed:
-                continue
-            if worker.stop is not None:
-                if time.monotonic() - worker.asked > STOP_SECONDS:
-                    worker.killed = True
-                    self._ray.kill(worker.handle)
+            if worker.job is None or worker.stop is not None:
                 continue
             reason = callback.stop_reason(worker.job.key)
             if reason is not None and not worker.ready:
@@ -193,6 +190,14 @@ class RayExecutor:
                 worker.stop, worker.asked = reason, time.monotonic()
                 worker.handle.stop.remote(worker.job.key, reason)
         return outcomes
+
+    def _kill_late(self) -> None:
+        """Kill actors that have not stopped in time; what they have sent is read first, as the driver may be late."""
+        for worker in self._workers:
+            late = worker.stop is not None and time.monotonic() - worker.asked > STOP_SECONDS
+            if late and worker.job is not None and not worker.killed:
+                worker.killed = True
+                self._ray.kill(worker.handle)
 
     def _grow(self) -> None:
         """Request the actors that are missing."""

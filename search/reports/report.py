@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 from lstmgru.data.tables.writers import write_text
 from lstmgru.errors import DataError
-from search.errors import StudyNotFound
 from search.reports.architecture import best_html
 from search.reports.first_screen import badge, standing_html, tiles, use_html
 from search.reports.origin import origin_html
 from search.reports.outcome import failures, holdout_scores, leaderboard_html, status
 from search.reports.page import details, html_page, paragraph
 from search.reports.trials.section import front_html, search_html
-from search.study.paths import REPORT_PAGE, StudyPaths, report_path
+from search.study.paths import REPORT_PAGE, report_path
 from search.study.records import StudyRecord
 
 if TYPE_CHECKING:
     from optuna import Study
 
     from search.reports.task_pages import TaskPages
+    from search.study.store import StudyStore
 
 
 def report_html(study: StudyRecord, optuna_study: Study, pages: TaskPages) -> str:
@@ -62,31 +62,21 @@ def report_html(study: StudyRecord, optuna_study: Study, pages: TaskPages) -> st
     return html_page(f"{study.study}: report", "\n".join(body))
 
 
-def write_report(
-    study: str, folder: Path, pages: TaskPages, output: Path | None = None, storage: str | None = None
-) -> Path:
+def write_report(store: StudyStore, pages: TaskPages, output: Path | None = None) -> Path:
     """Write the report of a study, also while it runs.
 
     Args:
-        study: Name of the study.
-        folder: Directory that contains ``studies/``.
+        store: The study, where it was found.
         pages: The task's parts of the report.
         output: File to write; ``None``: ``studies/<name>.report/report.html``.
-        storage: Value of ``search.storage`` for a study that was not begun in this folder.
 
     Raises:
-        StudyNotFound: The study has not been run in this folder.
         OSError: The file cannot be written.
     """
-    from search.study.store import StudyStore
-
-    paths = StudyPaths(folder, study)
-    store = StudyStore.find(paths, storage)
-    if store is None:
-        raise StudyNotFound(f"study '{study}' has not been run in {folder}; run it with: python -m search run {study}")
     page = report_html(store.record(), store.study, pages)
     if output is None:
-        output = paths.report / REPORT_PAGE
+        assert store.place is not None  # where it was found
+        output = store.place.paths.report / REPORT_PAGE
         output.parent.mkdir(parents=True, exist_ok=True)
     write_text(output, page)
     return output

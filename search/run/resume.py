@@ -16,7 +16,7 @@ from search.space.space import Parameters
 from search.study.identity import nested
 from search.study.journal import open_storage
 from search.study.paths import StudyPaths, studies_in
-from search.study.storages import place_of
+from search.study.storages import begun_in, place_of
 from search.study.store import PORTFOLIO, ROWS, StudyStore
 from search.tasks import task_of
 from search.tasks.plan import Plan, identity
@@ -234,10 +234,11 @@ def _load(reference: str, name: str, folder: Path, storage: str) -> StudyStore:
     path = paths.journal if named else folder / Path(reference).expanduser()
     if path.absolute() == StudyPaths(folder, name).journal.absolute():
         raise StudyNotFound(f"search.warm_start is {reference!r}, which is this study itself; name another one")
-    if named and (store := StudyStore.find(paths, storage)) is not None:
+    place = place_of(paths, begun_in(paths) or storage)
+    if named and (store := StudyStore.at(place, place.read())) is not None:
         return store
     if not path.is_file():
-        missing = place_of(paths, storage).entry if named else path
+        missing = place.entry if named else path
         hint = did_you_mean(reference if named else path.stem, studies_in(folder))
         raise StudyNotFound(
             f"search.warm_start is {reference!r}, but there is no {missing}{hint}; run that study here, or name a "

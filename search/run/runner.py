@@ -17,7 +17,7 @@ from search.study.budget import Budget
 from search.study.out_of_fold import Predictions
 from search.study.paths import StudyPaths
 from search.study.records import StudyRecord
-from search.study.storages import chosen_place, place_of
+from search.study.storages import begun_in, chosen_place, place_of
 from search.study.store import StudyStore
 from search.tasks.plan import Plan
 
@@ -68,11 +68,11 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
         )
     # A store that cannot be used is refused before anything is written.
     tracker = make_tracker(plan.config, folder, on_problem=listener.on_message)
-    search = plan.config.search
-    begun, place = place_of(paths, search.storage), chosen_place(paths, search, move=fresh)
+    place = chosen_place(paths, plan.config.search, move=fresh)
     with place.exclusive(listener.on_message):
         if fresh:
-            _start_over(place, begun, listener)
+            _start_over(place, listener)
+        place.remember()
         plan, store = open_study(plan, place, listener)
         listener.on_plan(plan, store.record())
         budget = Budget(plan.config.search.timeout, store.get("elapsed", 0.0), trials=plan.trials)
@@ -81,10 +81,11 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
             return _run(plan, store, budget, tracker, listener, paths)
 
 
-def _start_over(place: StudyPlace, former: StudyPlace, listener: Listener) -> None:
+def _start_over(place: StudyPlace, listener: Listener) -> None:
     """Remove the study where it was begun, and what there is where it begins now."""
-    folders = _folders(place.paths)
-    if former.storage != place.storage:
+    folders, begun = _folders(place.paths), begun_in(place.paths)
+    if begun not in (None, place.storage):
+        former = place_of(place.paths, begun)
         with former.exclusive(listener.on_message):
             former.start_over(folders, listener.on_message)
     place.start_over(folders, listener.on_message)

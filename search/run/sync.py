@@ -6,32 +6,31 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from search.study.storages import place_of
 from search.study.store import StudyStore
 from search.study.trials import without_driver
 from search.tracking.factory import sync_study
 
 if TYPE_CHECKING:
-    from search.study.paths import StudyPaths
+    from search.study.places import StudyPlace
     from search.study.records import TrackingLinks
 
 
 def sync(
-    paths: StudyPaths,
-    tracking_uri: str | None,
-    timeout: float | None,
-    on_message: Callable[[str], None],
-    storage: str | None = None,
+    place: StudyPlace, tracking_uri: str | None, timeout: float | None, on_message: Callable[[str], None]
 ) -> TrackingLinks:
     """Copy an existing study to MLflow, to its own store or another one, see :func:`search.api.sync_to_mlflow`."""
-    place = place_of(paths, storage)
     with place.exclusive(on_message):
         store = StudyStore.at(place, place.open())
         assert store is not None  # it existed before the lock was taken, and is only deleted under the lock
         record = store.record()
         record = replace(record, trials=without_driver(record.trials))
         links = sync_study(
-            record, store.study, folder=paths.folder, tracking_uri=tracking_uri, timeout=timeout, on_message=on_message
+            record,
+            store.study,
+            folder=place.paths.folder,
+            tracking_uri=tracking_uri,
+            timeout=timeout,
+            on_message=on_message,
         )
         if tracking_uri is None:
             store.set_links(links)

@@ -89,6 +89,10 @@ class StudyPlace(ABC):
             StorageError: The database cannot be used.
         """
 
+    def remember(self) -> None:
+        """Under :meth:`exclusive`, leave a note in the folder where the study is, if the place is not in the folder."""
+        return
+
     @abstractmethod
     def start_over(self, folders: Mapping[str, Path], on_message: Callable[[str], None]) -> None:
         """Under :meth:`exclusive`, remove everything if there is something, and say so first.

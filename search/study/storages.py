@@ -16,15 +16,14 @@ if TYPE_CHECKING:
 
 
 def place_of(paths: StudyPaths, storage: str | None = None) -> StudyPlace:
-    """The place of a study: where it was begun in this folder, else where it is to be.
+    """The place of a study.
 
     Args:
         paths: Of the study.
-        storage: Value of ``search.storage`` for a study that was not begun here; ``None``: a journal.
+        storage: Value of ``search.storage``; ``None``: where the study was begun in this folder, or else a journal.
     """
-    if (known := _known_storage(paths)) is not None:
-        storage = known
-    return _make_place(paths, storage or JOURNAL)
+    storage = storage or begun_in(paths) or JOURNAL
+    return JournalPlace(paths) if storage == JOURNAL else DatabasePlace(paths, storage)
 
 
 def chosen_place(paths: StudyPaths, search: SearchConfig, *, move: bool = False) -> StudyPlace:
@@ -38,23 +37,18 @@ def chosen_place(paths: StudyPaths, search: SearchConfig, *, move: bool = False)
     Raises:
         StudyMismatch: It was begun in another place than its settings say.
     """
-    place = place_of(paths, search.storage)
-    if "storage" not in search.model_fields_set or search.storage == place.storage:
-        return place
-    if move:
-        return _make_place(paths, search.storage)
+    begun = begun_in(paths)
+    asked = search.storage if "storage" in search.model_fields_set else None
+    if begun is None or asked in (None, begun) or move:
+        return place_of(paths, asked or begun or search.storage)
     raise StudyMismatch(
-        f"study '{paths.study}' is stored in {place}, but search.storage is {search.storage}; set it to "
-        f"{place.storage}, start over with run --fresh, or choose another name with --set name=..."
+        f"study '{paths.study}' is stored in {place_of(paths, begun)}, but search.storage is {search.storage}; set it "
+        f"to {begun}, start over with run --fresh, or choose another name with --set name=..."
     )
 
 
-def _make_place(paths: StudyPaths, storage: str) -> StudyPlace:
-    return JournalPlace(paths) if storage == JOURNAL else DatabasePlace(paths, storage)
-
-
-def _known_storage(paths: StudyPaths) -> str | None:
-    """Where a study or its comparison was begun in this folder; ``None``: nowhere.
+def begun_in(paths: StudyPaths) -> str | None:
+    """The value of ``search.storage`` with which a study or its comparison was begun in this folder; ``None``: nowhere.
 
     Raises:
         StorageError: The file that names the database is damaged.

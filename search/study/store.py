@@ -57,12 +57,15 @@ class StudyStore:
     Args:
         study: The Optuna study.
         storage: Its storage.
+
+    Attributes:
+        place: Where it was found; ``None`` for a storage of another origin.
     """
 
     def __init__(self, study: Study, storage: BaseStorage) -> None:
         self.study = study
         self._storage = storage
-        self._place: StudyPlace | None = None
+        self.place: StudyPlace | None = None
         self._goal: Goal | None = None
         self._judged: dict[int, dict[str, float]] = {}
         self._looked_at = 0
@@ -104,7 +107,7 @@ class StudyStore:
         """The study in the storage of a place; ``None``: it is not there."""
         store = None if storage is None else cls.load(storage, place.paths.study)
         if store is not None:
-            store._place = place
+            store.place = place
         return store
 
     @classmethod
@@ -320,14 +323,14 @@ class StudyStore:
         Trials that a killed run left running wait for the next run.
         """
         bundle = self.get("bundle")
-        if self._place is not None and (found := self._place.paths.find_bundle(bundle)):
+        if self.place is not None and (found := self.place.paths.find_bundle(bundle)):
             bundle = str(found)
         links = TrackingLinks.from_dict(self.get("mlflow")) if self.get("mlflow") else None
         runs = links.trial_run_ids if links is not None else {}
         holdout, blend = self.get("holdout"), self.get("blend")
         frozen = self.study.get_trials(deepcopy=False)
         trials = tuple(trial_record(trial, mlflow_run_id=runs.get(trial.number)) for trial in frozen)
-        if self._place is not None and not self._place.is_being_run():
+        if self.place is not None and not self.place.is_being_run():
             trials = without_driver(trials)
         return StudyRecord(
             study=self.study.study_name,

@@ -21,7 +21,8 @@ def load_store(reference: Reference, folder: Path, storage: str | None = None) -
         reference: Path of a study file, name of one in ``studies/`` of the working folder or the current one, or name
             under which the study was run, which needs no file; ``None``: the weather study.
         folder: The working folder.
-        storage: Value of ``search.storage`` for a study that was not begun there; ``None``: that of its file.
+        storage: Value of ``search.storage``; ``None``: where the study was begun in the working folder, or else where
+            its file says.
 
     Raises:
         StudyNotFound: It has not been run in this folder; the message lists those that have.
@@ -29,17 +30,19 @@ def load_store(reference: Reference, folder: Path, storage: str | None = None) -
         NotAJournal: The study cannot be read.
         StorageError: Its database cannot be used.
     """
-    storage = storage or study_storage(reference, folder)
+    from search.study.storages import begun_in
+
     given = str(DEFAULT_STUDY if reference is None else reference)
     try:
         name = study_name(reference, lambda name: _find(name, folder, storage) is not None, folder)
     except StudyNotFound as error:
         raise (_unknown(given, folder) if is_name(given) else error) from None
-    if is_name(given) and given != name and _find(name, folder, storage) is None:
+    place = storage or begun_in(StudyPaths(folder, name)) or study_storage(reference, folder)
+    if is_name(given) and given != name and _find(name, folder, place) is None:
         store = _find(given, folder, storage)
         if store is not None:
             return store  # its file has another name
-    return store_of(name, folder, storage, given)
+    return store_of(name, folder, place, given)
 
 
 def store_of(name: str, folder: Path, storage: str | None = None, given: str = "") -> StudyStore:
@@ -48,7 +51,7 @@ def store_of(name: str, folder: Path, storage: str | None = None, given: str = "
     Args:
         name: Of the study.
         folder: The working folder.
-        storage: Value of ``search.storage`` for a study that was not begun there.
+        storage: Value of ``search.storage``; ``None``: where the study was begun in the working folder.
         given: What the user named, if it is anything else.
 
     Raises:

@@ -13,12 +13,13 @@ from helpers.drivers import Notes, drive, plan_of
 from helpers.postgresql import PostgreSQL
 
 from search.config.storage import JOURNAL
-from search.errors import StorageError, StudyMismatch
+from search.errors import StorageError, StudyMismatch, StudyNotFound
 from search.study.database.place import DatabasePlace
 from search.study.journal import JournalPlace
 from search.study.paths import StudyPaths, studies_in
-from search.study.storages import chosen_place, place_of
+from search.study.storages import begun_in, chosen_place, place_of
 from search.study.store import StudyStore
+from search.tasks.stored_study import store_of
 
 
 def create(place: DatabasePlace, *, trials: int = 0) -> None:
@@ -50,8 +51,9 @@ def test_a_study_of_another_program_is_not_touched(tmp_path: Path, url: str) -> 
 
 def test_starting_over_deletes_one_study_and_says_so(tmp_path: Path, url: str) -> None:
     first, second = place_at(tmp_path, url, "first"), place_at(tmp_path, url, "second")
-    create(first, trials=2)
-    create(second, trials=3)
+    for trials, place in enumerate((first, second), start=2):
+        create(place, trials=trials)
+        place.remember()
     folder, notes = tmp_path / "model", Notes()
     folder.mkdir()
     with first.exclusive(notes.on_message):
@@ -84,12 +86,29 @@ def test_a_comparison_is_beside_its_study(tmp_path: Path, url: str) -> None:
         comparison.start_over({}, Notes().on_message)
     assert comparison.read() is None
     assert study.read() is not None
-    assert place_of(study.paths).storage == url, "the study still is there"
+
+
+def test_a_reader_that_names_a_place_looks_there_and_leaves_no_note(
+    tmp_path: Path, url: str, server: PostgreSQL
+) -> None:
+    create(place_at(tmp_path / "elsewhere", url), trials=1)
+    own, other = StudyPaths(tmp_path, "demo"), server.url(server.database())
+    create(place_at(tmp_path, other), trials=2)
+
+    def trials(storage: str | None) -> int:
+        return len(store_of("demo", tmp_path, storage).study.trials)
+
+    assert begun_in(own) is None
+    place_at(tmp_path, other).remember()
+    assert (trials(None), trials(other), trials(url)) == (2, 2, 1)
+    with pytest.raises(StudyNotFound, match=r"there is no .*demo\.journal"):
+        trials(JOURNAL)
+    assert begun_in(own) == other
 
 
 def test_a_study_stays_where_it_was_begun(tmp_path: Path, url: str) -> None:
     begun, elsewhere = StudyPaths(tmp_path, "begun"), StudyPaths(tmp_path, "elsewhere")
-    create(place_at(tmp_path, url, "begun"))
+    place_at(tmp_path, url, "begun").remember()
     elsewhere.journal.touch()
     search = plan_of(tmp_path).config.search
     asked = {text: search.model_copy(update={"storage": text}) for text in (JOURNAL, url, "env:OTHER")}
@@ -106,7 +125,7 @@ def test_a_study_stays_where_it_was_begun(tmp_path: Path, url: str) -> None:
 
 
 def test_the_file_that_names_the_database_is_checked(tmp_path: Path, url: str) -> None:
-    create(place_at(tmp_path, url))
+    place_at(tmp_path, url).remember()
     paths = StudyPaths(tmp_path, "demo")
     assert paths.storage.read_text(encoding="utf-8") == f"{url}\n"
     paths.storage.write_bytes(b"\x00\x00")
@@ -143,7 +162,6 @@ def test_an_earlier_study_of_the_same_database_is_a_start(tmp_path: Path, url: s
     storage = f"search.storage={url}"
     drive(tmp_path, storage, "name=earlier", "search.trials=3")
     notes = Notes()
-    (tmp_path / "studies" / "earlier.storage").unlink()
     drive(tmp_path, storage, "search.warm_start=earlier", "search.trials=2", notes=notes)
 
     assert any("of study 'earlier' will be tried first" in note for note in notes.notes)

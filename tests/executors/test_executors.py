@@ -161,6 +161,26 @@ def test_a_job_that_does_not_stop_is_ended_with_its_worker(monkeypatch: pytest.M
         assert end(executor, Watcher())[0].result == 3
 
 
+def answer_at_length(context: JobContext) -> bytes:
+    count_until_stopped(context)
+    return b"x" * 2_000_000
+
+
+def test_a_job_that_stops_while_the_driver_is_away_has_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot send all of it before the driver reads."""
+    monkeypatch.setattr("search.executors.processes.STOP_SECONDS", 0.3)
+    watcher = Watcher()
+    watcher.stop_after[1] = 1
+    with ProcessExecutor(WorkerSettings(no_warm_up, preload=NEVER_USED if LINUX else ())) as executor:
+        executor.submit(Job(1, answer_at_length))
+        while not watcher.reports:
+            executor.poll(watcher, 0.1)
+        time.sleep(1.0)
+        outcome = end(executor, watcher)[0]
+    assert outcome.failure is None
+    assert len(outcome.result) == 2_000_000
+
+
 @dataclass
 class Box:
     """Something with an array in it."""

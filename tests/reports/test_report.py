@@ -21,13 +21,14 @@ from helpers.studies import TINY, search_here, write_study
 from helpers.synthetic_study import finished_study, make_study, make_trial
 
 from search.api import load_record
-from search.errors import StudyNotFound, TrackingError
+from search.errors import TrackingError
 from search.reports.report import report_html, write_report
 from search.study.journal import open_storage
 from search.study.paths import FORECASTS_TABLE, REPORT_PAGE, report_path
 from search.study.records import HoldoutRecord, IntervalRecord, StudyRecord
 from search.study.store import StudyStore
 from search.tasks import find_task
+from search.tasks.stored_study import store_of
 from search.tracking import describe
 from search.tracking.factory import sync_study
 
@@ -386,13 +387,6 @@ def test_a_study_that_was_never_run_has_no_report(tmp_path: Path) -> None:
     assert not (tmp_path / "studies").exists()
 
 
-def test_a_study_that_was_never_run_has_none_from_python_either(tmp_path: Path) -> None:
-    with pytest.raises(
-        StudyNotFound, match=r"study 'tiny' has not been run in .*; run it with: python -m search run tiny"
-    ):
-        write_report("tiny", tmp_path, PAGES)
-
-
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a small study has been run."""
@@ -451,7 +445,7 @@ def test_the_folder_of_a_study_may_move(run_folder: Path, tmp_path: Path) -> Non
     assert store is not None
     store.set("bundle", str(tmp_path / "gone" / "tiny.bundle"))
 
-    page = write_report("tiny", moved, PAGES).read_text(encoding="utf-8")
+    page = write_report(store_of("tiny", moved), PAGES).read_text(encoding="utf-8")
 
     assert section(page, "Holdout forecasts").count("<title>Forecasts and actual values of") == 1
     assert "exported model" in section(page, "Setup")
@@ -477,7 +471,7 @@ def test_a_run_leaves_its_report_in_mlflow(run_folder: Path) -> None:
 )
 @pytest.mark.parametrize("width", [1200, 400])
 def test_a_browser_draws_the_report_within_its_width(run_folder: Path, width: int, tmp_path: Path) -> None:
-    path = write_report("tiny", run_folder, PAGES, tmp_path / "report.html")
+    path = write_report(store_of("tiny", run_folder), PAGES, tmp_path / "report.html")
     asked: list[str] = []
     with browser_page() as page:
         page.set_viewport_size({"width": width, "height": 900})

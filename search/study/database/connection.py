@@ -31,6 +31,10 @@ _NETWORK: dict[str, Any] = {
 _SAID = re.compile(r"(?:FATAL|ERROR): +(.+)|failed: (?!.*(?:FATAL|ERROR|failed):)(.+)")
 _HINTS = {
     "password": "; the password is read from PGPASSWORD, ~/.pgpass, or a URL in an environment variable (env:NAME)",
+    'database "': "; create it with createdb, or name another one",
+    "refused": "; see that the server runs and that its host and port are right",
+    "known": "; see that its host is right",
+    "timeout": "; see that the server runs and that its host and port are right",
     "permission denied": "; the user needs the right to create tables there, and to read and change those of Optuna",
 }
 """Ways out, by words of the server."""

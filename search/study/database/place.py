@@ -99,8 +99,6 @@ class DatabasePlace(StudyPlace):
         assert self._writer is not None  # under exclusive
         silence_optuna()
         studies = self._writer.run(self._read)
-        self.paths.studies.mkdir(parents=True, exist_ok=True)
-        write_text(self.paths.storage, f"{self._storage}\n")
         self._opened = DatabaseStorage(self._writer, self._remote_name)
         self._opened.load(studies)
         return self._opened
@@ -117,6 +115,11 @@ class DatabasePlace(StudyPlace):
         storage = InMemoryStorage()
         load(storage, studies)
         return storage if studies else None
+
+    def remember(self) -> None:
+        """Write the file that names the database."""
+        self.paths.studies.mkdir(parents=True, exist_ok=True)
+        write_text(self.paths.storage, f"{self._storage}\n")
 
     def start_over(self, folders: Mapping[str, Path], on_message: Callable[[str], None]) -> None:
         """Delete the rows, the folders, and the file that names the database."""
