@@ -42,7 +42,7 @@ def errors_html(frame: pd.DataFrame, levels: list[str]) -> str:
     if scored.empty:
         return ""
     several = frame.groupby(["series", "target"]).ngroups > 1
-    unit = "absolute error, relative to the mean value of its series" if several else "mean absolute error"
+    unit = "absolute error / mean of the series" if several else "mean absolute error"
     charts = [by_step_chart(scored, unit), over_time_chart(scored, unit), *calendar_chart(scored, unit)]
     charts += [coverage_chart(scored, levels)] if levels else []
     drawn = "".join(chart_html(chart) for chart in charts if len(chart.marks[0].x) > 1)  # type: ignore[union-attr]  # lines
