@@ -145,7 +145,10 @@ class Predictor(ABC):
         levels: Sequence[float] | None = None,
         horizon: int | None = None,
     ) -> Predictions:
-        """Predict from a raw table, without the series or sequences that break a rule; for arguments see `predict`.
+        """Predict from a raw table, without the series or sequences that break a rule.
+
+        Args:
+            data, source, levels, horizon: As for :meth:`predict`.
 
         Raises:
             DataError: The table as a whole does not fit the model, or nothing in it does.
