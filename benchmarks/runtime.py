@@ -38,7 +38,7 @@ import sys
 print(time.perf_counter() - start)
 """
 PREDICT = """
-import resource, sys, time
+import re, sys, time
 from pathlib import Path
 {load}
 start, before = time.perf_counter(), time.process_time()
@@ -47,7 +47,7 @@ read = time.perf_counter()
 table = model.predict(frame)
 done = time.perf_counter()
 table.to_csv(sys.argv[3], index=False)
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+memory = int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 print(read - start, done - read, time.process_time() - before, memory)
 """
 ENGINES = {
