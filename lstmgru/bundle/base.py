@@ -110,6 +110,8 @@ class Bundle(Predictor):
 
     axes: ClassVar[Mapping[str, str]]
     """The axes of every input and output of the ONNX model, by name: ``batch, step``."""
+    mixes: ClassVar[bool] = False
+    """Whether the model without PyTorch adds members that NumPy computes to those that ONNX Runtime does."""
     integers: ClassVar[tuple[str, ...]]
     """Names of its inputs of integers."""
     renamed_weights: ClassVar[Mapping[str, str]] = MappingProxyType({})
@@ -142,6 +144,11 @@ class Bundle(Predictor):
     @abstractmethod
     def servable(self) -> Servable:
         """The blend with all scaling inside, in evaluation mode."""
+
+    @property
+    def network_share(self) -> Servable | None:
+        """The share of the networks in a blend with other members; ``None`` without networks, see :attr:`mixes`."""
+        return None
 
     @property
     def networks(self) -> tuple[NetworkMember, ...]:

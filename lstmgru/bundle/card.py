@@ -171,23 +171,33 @@ def onnx_limit(description: dict[str, Any], takes: str, unit: str) -> Iterator[s
         takes: The only inputs that it accepts.
         unit: Of the difference from PyTorch.
     """
-    if description["onnx"] is not None:
-        parity = description["onnx"]["parity"]
-        worst = max(batch["relative"] for batch in parity)
-        sizes = ", ".join(str(batch["batch_size"]) for batch in parity)
-        yield (
-            f"- The ONNX model accepts only {takes}. It differs from PyTorch by up to {worst:.1e} {unit} (batches of "
-            f"{sizes})."
-        )
+    onnx, mixture = description["onnx"], description["mixture"]
+    if onnx is not None:
+        yield f"- The ONNX model accepts only {takes}. It differs from PyTorch by {_differences(onnx, unit)}."
     elif description["onnx_problem"]:
         yield f"- There is no ONNX model: {escape(description['onnx_problem'])}."
+    if mixture is not None:
+        yield (
+            "- Without PyTorch, NumPy computes the baselines, and ONNX Runtime the networks. The model then differs by "
+            f"{_differences(mixture, unit)}."
+        )
 
 
-def usage(results: str, *, example: bool, options: str = "", more: Iterable[str] = ()) -> Iterator[str]:
+def _differences(described: dict[str, Any], unit: str) -> str:
+    parity = described["parity"]
+    worst = max(batch["relative"] for batch in parity)
+    sizes = ", ".join(str(batch["batch_size"]) for batch in parity)
+    return f"up to {worst:.1e} {unit} (batches of {sizes})"
+
+
+def usage(
+    results: str, description: dict[str, Any], *, example: bool, options: str = "", more: Iterable[str] = ()
+) -> Iterator[str]:
     """How to use the model on the command line, from Python and from MLflow.
 
     Args:
         results: Noun for the predictions, such as ``forecasts``.
+        description: The content of ``bundle.json``.
         example: Whether the bundle has an example.
         options: Further arguments for ``pd.read_csv``.
         more: Further lines of Python.
@@ -204,6 +214,12 @@ def usage(results: str, *, example: bool, options: str = "", more: Iterable[str]
         f'{results} = bundle.predict(pd.read_csv("new.csv"{options}))',
         *more,
     )
+    if description["onnx"] is not None or description["mixture"] is not None:
+        yield (
+            'Without PyTorch, `lstmgru.runtime.load_model("path/to/this/bundle")` of the package `lstmgru-runtime` '
+            "predicts from the same tables."
+        )
+        yield ""
     if example:
         yield f"`{EXAMPLE}` holds a table to try the model with; a loaded bundle has it as `bundle.example`."
         yield ""
@@ -228,11 +244,6 @@ def onnx_usage(
     """
     if onnx is None:
         return
-    yield (
-        'Without PyTorch, `lstmgru.runtime.load_model("path/to/this/bundle")` of the package `lstmgru-runtime` '
-        "predicts from the same tables."
-    )
-    yield ""
     yield "With ONNX Runtime alone. Values are float32 in original units; the batch can have any size."
     yield ""
     yield from (f"- {line}" for line in arrays)

@@ -17,7 +17,8 @@ from lstmgru.bundle.base import Bundle, Stored
 from lstmgru.bundle.members import NetworkMember
 from lstmgru.errors import BundleError, one_of
 from lstmgru.runtime.files import DESCRIPTION, EXPORT_AGAIN, WEIGHTS, BundleFiles, one_line
-from lstmgru.runtime.versions import MEMBERS, array_prefix, upgraded_arrays
+from lstmgru.runtime.versions import array_prefix, upgraded_arrays
+from lstmgru.runtime.weights import by_member
 from lstmgru.specs.cells import cell_names
 from lstmgru.specs.tasks import TASKS
 
@@ -75,13 +76,7 @@ def _member_arrays(path: Path, content: bytes, description: dict[str, Any]) -> l
         tensors = upgraded_arrays(load_tensors(content), description["format_version"])
     except SafetensorError as error:
         raise BundleError(f"{path} is damaged: {one_line(error)}; {EXPORT_AGAIN}") from error
-    parts: list[dict[str, Tensor]] = [{} for _ in description["members"]]
-    for name, tensor in tensors.items():
-        number, _, inner = name.removeprefix(MEMBERS).partition(".")
-        if not (name.startswith(MEMBERS) and number.isdecimal() and int(number) < len(parts)):
-            raise BundleError(f"{path} holds {name}, which is of none of the {len(parts)} members; {EXPORT_AGAIN}")
-        parts[int(number)][inner] = tensor
-    return parts
+    return by_member(tensors, len(description["members"]), path)
 
 
 def _load_weights(bundle: Bundle, arrays: list[dict[str, Tensor]], path: Path) -> None:

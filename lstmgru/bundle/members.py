@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self, TypeVar
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from lstmgru.errors import LstmGruError, SpecError, one_of
+from lstmgru.errors import SpecError
 from lstmgru.nn.costs import count_parameters
+from lstmgru.runtime.members import NETWORK, FittedMethod, described_array
 from lstmgru.specs import RecurrentSpec, TrainSpec
-
-NETWORK = "network"
-"""The kind of a member that is a network; other kinds are names of baselines."""
 
 # The weights are decimal fractions, so their sum is 1 only up to rounding.
 _SUM_TOLERANCE = 1e-6
@@ -113,26 +110,6 @@ class NetworkMember(Member):
         return {**super().describe(), "model": self.model_spec.to_dict(), "training": self.train_spec.to_dict()}
 
 
-class FittedMethod(Protocol):
-    """A fitted baseline of any task."""
-
-    name: ClassVar[str]
-
-    @property
-    def n_parameters(self) -> int:
-        """Numbers that it stores."""
-
-    def state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """Everything that was learned, as plain values and arrays."""
-
-    @classmethod
-    def from_state(cls, values: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Self:
-        """The baseline whose :meth:`state` this is."""
-
-
-_Method = TypeVar("_Method", bound=FittedMethod)
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BaselineMember(Member):
     """A fitted baseline.
@@ -164,69 +141,8 @@ class BaselineMember(Member):
 
     def describe(self) -> dict[str, Any]:
         """Its entry in ``bundle.json``, as plain values."""
-        arrays = {name: _described(tensor) for name, tensor in self.arrays().items()}
+        arrays = {name: described_array(tensor.numpy()) for name, tensor in self.arrays().items()}
         return {**super().describe(), "state": self.baseline.state()[0], "arrays": arrays}
-
-
-def stored_baseline(
-    kinds: Mapping[str, type[_Method]],
-    values: dict[str, Any],
-    arrays: dict[str, Tensor],
-    probe: Callable[[_Method], tuple[npt.NDArray[Any], tuple[int, ...]]],
-) -> _Method:
-    """The baseline of a member.
-
-    Args:
-        kinds: The baselines of the task by name.
-        values: The entry of the member in ``bundle.json``.
-        arrays: Of the member.
-        probe: Runs the baseline on an example; gives its outputs and the shape that they must have.
-
-    Raises:
-        KeyError: The entry is incomplete.
-        SpecError: The kind is unknown, or state and arrays do not fit together or the bundle.
-    """
-    kind, described = values["kind"], values["arrays"]
-    one_of("kind of a member", kind, (NETWORK, *kinds))
-    found = {name: _described(tensor) for name, tensor in arrays.items()}
-    if found != described:
-        name = min(key for key in {*found, *described} if found.get(key) != described.get(key))
-        raise SpecError(
-            f"the array {name} of the member {kind} must be {described.get(name, 'missing')} in weights.safetensors "
-            f"but is {found.get(name, 'missing')}"
-        )
-    try:
-        baseline = kinds[kind].from_state(values["state"], {name: tensor.numpy() for name, tensor in arrays.items()})
-        outputs, expected = probe(baseline)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, LstmGruError) as error:
-        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise SpecError(f"the state of the member {kind} is invalid: {what}") from error
-    if outputs.shape != expected or not np.isfinite(outputs).all():
-        raise SpecError(
-            f"the member {kind} must predict {list(expected)} finite numbers but predicts {list(outputs.shape)}, "
-            f"{int(np.isfinite(outputs).sum())} of them finite"
-        )
-    return baseline
-
-
-def _described(tensor: Tensor) -> str:
-    """``float64[12, 3]``."""
-    return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
-
-
-def common_values(values: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that all members have, from an entry of ``bundle.json``.
-
-    Raises:
-        KeyError: There is no weight.
-        SpecError: A value is not a number.
-    """
-    found = {"weight": values["weight"]}
-    found |= {key: values[key] for key in ("trial", "score") if values.get(key) is not None}
-    for key, value in found.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise SpecError(f"the {key} of a member must be a number but is {value!r}")
-    return found
 
 
 def check_scaler(scaler: object, shapes: Mapping[str, tuple[int, ...]]) -> None:

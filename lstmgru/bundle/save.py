@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from safetensors.torch import save as save_tensors
 
-from lstmgru.bundle.base import Bundle
+from lstmgru.bundle.base import Bundle, Servable
 from lstmgru.bundle.files import plain, plain_table, replacing, write_json, write_manifest
 from lstmgru.errors import BundleError
 from lstmgru.runtime.files import (
@@ -21,8 +21,10 @@ from lstmgru.runtime.files import (
     DESCRIPTION,
     EXAMPLE,
     MANIFEST,
+    NETWORKS,
     ONNX,
     WEIGHTS,
+    BundleFiles,
     array_name,
     digest,
     vocabulary_name,
@@ -53,8 +55,9 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool | Literal["
     The files: ``weights.safetensors``; ``bundle.json``, everything else that :func:`~lstmgru.bundle.load_bundle` needs,
     except the ``vocabulary.json`` of a text model, and ``vocabulary-2.json`` if it reads words and characters;
     ``normal_scores.npy``, the errors of the backtest of a forecasting model, if they are known; ``model.onnx`` for
-    servers without Python; ``example.json``, a table to try the model with, if the bundle has one;
-    ``MODEL_CARD.md`` for people; ``manifest.json``, the SHA-256 digest of each of them.
+    servers without Python, or ``networks.onnx`` if other members cannot stand in ONNX; ``example.json``, a table to
+    try the model with, if the bundle has one; ``MODEL_CARD.md`` for people; ``manifest.json``, the SHA-256 digest of
+    each of them.
 
     Args:
         directory: An existing bundle is replaced.
@@ -70,12 +73,14 @@ def save_bundle(directory: Path | str, bundle: Bundle, *, onnx: bool | Literal["
         files = _write_arrays(bundle, partial)
         exported, problem = None, None
         try:
-            exported = _export(bundle, partial / ONNX) if onnx else None
+            exported = _export(bundle.servable, partial / ONNX) if onnx else None
         except BundleError as error:
             if onnx != "try":
                 raise
             problem = str(error)
         description = _describe(bundle, files, exported, problem)
+        if onnx and exported is None:
+            description |= _describe_mixture(bundle, partial, description)
         write_json(partial / DESCRIPTION, description, indent=2)
         if bundle.example is not None:
             write_json(partial / EXAMPLE, plain_table(bundle.example))
@@ -132,6 +137,7 @@ def _describe(
         **files,
         "onnx": onnx,
         "onnx_problem": onnx_problem,
+        "mixture": None,
         "metrics": plain(bundle.metrics, "metrics"),
         "provenance": plain(created | bundle.provenance, "provenance"),
     }
@@ -156,13 +162,39 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _export(bundle: Bundle, path: Path) -> dict[str, Any]:
+def _describe_mixture(bundle: Bundle, folder: Path, description: dict[str, Any]) -> dict[str, Any]:
+    """Export the networks of a blend that cannot stand in ONNX, and describe how it is computed without PyTorch.
+
+    Args:
+        bundle: The model.
+        folder: Where the arrays of its members are.
+        description: The content of ``bundle.json`` so far.
+
+    Returns:
+        Keys of ``bundle.json``: ``mixture``, with the file of the networks and the difference from PyTorch, or
+        ``onnx_problem`` with the reason why the networks cannot be exported either.
+    """
+    from lstmgru.bundle.onnx.export import compare_results
+    from lstmgru.runtime.load import build
+
+    if not (bundle.mixes and bundle.servable.outside):
+        return {}
+    share = bundle.network_share
+    try:
+        networks = None if share is None else _export(share, folder / NETWORKS)
+        model: Any = build(BundleFiles(folder, {}), {**description, "mixture": {"networks": networks}})
+        parity = compare_results(bundle.servable, model.compute, "the model without PyTorch")
+    except BundleError as error:
+        return {"onnx_problem": f"{description['onnx_problem']}; its networks cannot stand alone either: {error}"}
+    return {"mixture": {"networks": networks, "parity": parity.to_list()}}
+
+
+def _export(servable: Servable, path: Path) -> dict[str, Any]:
     from lstmgru.bundle.onnx.export import export_onnx
 
-    servable = bundle.servable
     parity = export_onnx(servable, path)
     inputs, outputs = (
         {name: ["batch", *shape] for name, shape in shapes.items()}
         for shapes in (servable.shapes, servable.output_shapes)
     )
-    return {"file": ONNX, "inputs": inputs, "outputs": outputs, "parity": parity.to_list()}
+    return {"file": path.name, "inputs": inputs, "outputs": outputs, "parity": parity.to_list()}

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lstmgru.runtime.forecasting.conformal import rank, step_offsets
+from lstmgru.runtime.forecasting.conformal import ends_of, rank, step_offsets
 from lstmgru.specs.calibration import Calibration
 
 Array = npt.NDArray[np.float32]
@@ -42,7 +42,7 @@ def conformity(target: Array, forecast: Array, scale: Array) -> Array:
     if forecast.ndim == target.ndim:
         distance: Array = np.abs(target - forecast)
     else:
-        lower, upper = _ends(forecast)
+        lower, upper = ends_of(forecast)
         distance = np.maximum(lower - target, target - upper)
     return distance / scale[:, None]
 
@@ -85,37 +85,6 @@ def enough_windows(n_windows: int, horizon: int, level: float) -> bool:
     return bool((rank(counts, level) <= counts).any())
 
 
-def apply(calibration: Calibration, forecast: Array, scale: Array) -> tuple[Array, Array]:
-    """Lower and upper ends (levels, windows, H, Y) of the intervals, in original units.
-
-    Intervals are nested and contain the point forecast; NaN if a level has no interval.
-
-    Args:
-        calibration: Calibration of forecasts of the same kind.
-        forecast: Forecasts in original units.
-        scale: (windows, Y), see :func:`~lstmgru.data.forecasting.windows.panel_scale`.
-    """
-    reach = calibration.offsets[:, None] * scale[:, None]
-    point = _point(forecast)
-    below, above = (point, point) if forecast.ndim == 3 else _ends(forecast)
-    lower = np.fmin.accumulate(np.concatenate([point[None], below - reach]), axis=0)[1:]
-    upper = np.fmax.accumulate(np.concatenate([point[None], above + reach]), axis=0)[1:]
-    missing = np.isnan(reach)
-    return np.where(missing, np.nan, lower), np.where(missing, np.nan, upper)
-
-
-def quantile_forecast(calibration: Calibration, forecast: Array, scale: Array) -> Array:
-    """(windows, H, Y, Q) calibrated quantiles in the order of ``ForecastSpec.quantiles``; the median is the forecast.
-
-    Args:
-        calibration: Calibration of forecasts of the same kind.
-        forecast: Forecasts in original units.
-        scale: (windows, Y), see :func:`~lstmgru.data.forecasting.windows.panel_scale`.
-    """
-    lower, upper = apply(calibration, forecast, scale)
-    return np.moveaxis(np.concatenate([lower[::-1], _point(forecast)[None], upper]), 0, -1)
-
-
 def coverage(target: Array, lower: Array, upper: Array) -> _Float:
     """(levels,) shares of true values (windows, H, Y) within their intervals; NaN for levels without intervals."""
     inside = np.where(np.isnan(upper - lower), np.nan, (lower <= target) & (target <= upper))
@@ -127,14 +96,3 @@ def mean_width(lower: Array, upper: Array) -> _Float:
     """(levels,) mean widths of intervals in original units; NaN for levels without intervals."""
     widths: _Float = (upper - lower).mean(axis=(1, 2, 3), dtype=np.float64)
     return widths
-
-
-def _point(forecast: Array) -> Array:
-    return forecast if forecast.ndim == 3 else forecast[..., forecast.shape[-1] // 2]
-
-
-def _ends(quantiles: Array) -> tuple[Array, Array]:
-    """(levels, windows, H, Y) lower and upper ends of the intervals in quantile forecasts, narrowest first."""
-    middle = quantiles.shape[-1] // 2
-    ends = np.moveaxis(quantiles, -1, 0)
-    return ends[:middle][::-1], ends[middle + 1 :]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,6 +83,21 @@ class OnnxGraph:
         for what, found, expected in (("inputs", self.shapes, shapes), ("outputs", self.output_shapes, outputs)):
             if found != dict(expected):
                 raise SpecError(f"the {what} of the ONNX model must be {dict(expected)} but are {found}")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a model reads beside ``bundle.json``.
+
+    Attributes:
+        vocabularies: The content of each vocabulary file.
+        graph: Of all members or, if ``arrays`` are given, of the networks; ``None`` if there are none.
+        arrays: The arrays of each member, by name; ``None`` if all members are in the graph.
+    """
+
+    vocabularies: list[dict[str, Any]]
+    graph: OnnxGraph | None
+    arrays: list[dict[str, npt.NDArray[Any]]] | None = None
 
 
 def _processors() -> int:

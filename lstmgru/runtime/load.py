@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from lstmgru.errors import BundleError, one_of
-from lstmgru.runtime.files import ONNX, BundleFiles
-from lstmgru.runtime.graph import OnnxGraph
+from lstmgru.runtime.files import NETWORKS, ONNX, WEIGHTS, BundleFiles
+from lstmgru.runtime.graph import OnnxGraph, Stored
 from lstmgru.runtime.predictor import Predictor
+from lstmgru.runtime.weights import read_arrays
 from lstmgru.specs.tasks import TASKS
 
 PROVEN = 1e-5
@@ -24,30 +25,54 @@ def load_model(directory: Path | str, *, threads: int | None = None) -> Predicto
         threads: Batches that are computed at the same time; ``None``: as many as processors may be used.
 
     Raises:
-        BundleError: The directory or a file is missing, damaged or changed, its format version is unknown, or there is
-            no ONNX model.
+        BundleError: The directory or a file is missing, damaged or changed, its format version is unknown, or a member
+            can be computed by PyTorch only.
     """
     files = BundleFiles.of(directory)
-    description = files.description()
+    return build(files, files.description(), threads=threads)
+
+
+def build(files: BundleFiles, description: dict[str, Any], *, threads: int | None = None) -> Predictor:
+    """The model in a directory, see :func:`load_model`.
+
+    Args:
+        files: The directory.
+        description: The content of its ``bundle.json``.
+        threads: As for :func:`load_model`.
+
+    Raises:
+        BundleError: As by :func:`load_model`.
+    """
     with files.described():
-        if description["onnx"] is None:
-            raise _no_graph(files, description)
-        content = files.read(ONNX)
+        stored = _stored(files, description, threads)
         task = description["task"]
         one_of("task", task, tuple(TASKS))
         model: Any = pkgutil.resolve_name(TASKS[task].runtime)
-        vocabularies = files.vocabularies(description)
-        predictor: Predictor = model.from_description(description, vocabularies, OnnxGraph(content, threads=threads))
+        predictor: Predictor = model.from_description(description, stored)
         return predictor.with_arrays(files.arrays(description))
 
 
+def _stored(files: BundleFiles, description: dict[str, Any], threads: int | None) -> Stored:
+    """What a model reads of the other files."""
+    vocabularies, mixture = files.vocabularies(description), description.get("mixture")
+    if description["onnx"] is not None:
+        return Stored(vocabularies, OnnxGraph(files.read(ONNX), threads=threads))
+    if mixture is None:
+        raise _no_graph(files, description)
+    weights = files.read(WEIGHTS)
+    files.check_digest(WEIGHTS, weights, description["weights"]["sha256"])
+    arrays = read_arrays(weights, files.folder / WEIGHTS, description)
+    graph = None if mixture["networks"] is None else OnnxGraph(files.read(NETWORKS), threads=threads)
+    return Stored(vocabularies, graph, arrays)
+
+
 def is_proven(description: dict[str, Any]) -> bool:
-    """Whether a bundle has an ONNX model that gave the results of PyTorch when it was exported.
+    """Whether the model without PyTorch gave the results of PyTorch when the bundle was exported.
 
     Args:
         description: The content of ``bundle.json``.
     """
-    found = (description.get("onnx") or {}).get("parity") or []
+    found = (description.get("onnx") or description.get("mixture") or {}).get("parity") or []
     return bool(found) and all(batch["relative"] <= PROVEN for batch in found)
 
 

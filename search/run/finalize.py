@@ -86,11 +86,10 @@ class Finalizer:
         if single is None and not any(isinstance(each, int) for each in chosen.weights):
             self._listener.on_message(why_nothing_to_export(self._store.record()))
         self._listener.on_phase(self._phase(chosen))
-        known = self._plan.search_data().onnx_baselines
-        in_onnx = all(isinstance(each, int) or each in known for each in chosen.weights)
-        networks = sum(isinstance(each, int) for each in chosen.weights) if in_onnx else None
+        networks = sum(isinstance(each, int) for each in chosen.weights)
+        exported = networks if self._plan.search_data().mixed_export or networks == len(chosen.weights) else None
         self._budget.export_seconds = min(
-            self._budget.export_seconds, expected_export(self._executor.startup_seconds, networks)
+            self._budget.export_seconds, expected_export(self._executor.startup_seconds, exported)
         )
         refits = self._refits(chosen, single)
         run_jobs(self._executor, refits)

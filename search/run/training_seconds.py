@@ -76,7 +76,7 @@ class Estimates:
         self._refits: dict[int, tuple[float, list[float]]] = {}
         """By complete trial within the bounds: its rank, and the seconds of its refits."""
         self._growths = growths(plan)
-        self._in_onnx = plan.search_data().onnx_baselines
+        self._mixed = plan.search_data().mixed_export
         screened = rungs(plan.max_epochs, plan.n_folds) if plan.config.search.pruner == "screening" else ()
         self._first = screened[0].epoch if screened else None
         for trial in store.record().trials:
@@ -118,14 +118,14 @@ class Estimates:
 
     @property
     def onnx_networks(self) -> int | None:
-        """Networks that would be exported to ONNX now; ``None``: a baseline without a graph is probably a member."""
+        """Networks that would be exported to ONNX now; ``None``: a baseline that prevents it is probably a member."""
         most = self._plan.config.search.most_members
         sign = -1 if self._larger_is_better else 1
         scores = {name: each["folds"] for name, each in self._store.get("baselines", {}).items()}
         ranks = {name: sign * score for name, score in scores.items() if score is not None}
         best = min((*ranks.values(), *(rank for rank, _ in self._refits.values())), default=0.0)
         close = best + _CLOSE * abs(best)
-        if most is not None and any(rank <= close and name not in self._in_onnx for name, rank in ranks.items()):
+        if most is not None and not self._mixed and any(rank <= close for rank in ranks.values()):
             return None
         return min(len(self._refits), _USUAL_NETWORKS, most or 1)
 

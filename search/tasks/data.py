@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,9 @@ class TaskData(ABC):
     A worker receives it once, so it must be picklable; it is read only. Tasks add ``folds``, a tuple of their splits.
     """
 
+    mixed_export: ClassVar[bool] = False
+    """Whether the networks of a blend are exported to ONNX also if it has baselines that cannot stand there."""
+
     if TYPE_CHECKING:
 
         @property
@@ -100,11 +103,6 @@ class TaskData(ABC):
     @abstractmethod
     def baselines(self) -> dict[str, bool]:
         """The names of the baselines for the data, simplest first, and whether each needs a job of its own."""
-
-    @property
-    def onnx_baselines(self) -> frozenset[str]:
-        """The names of the baselines that can stand in ONNX."""
-        return frozenset()
 
     @abstractmethod
     def fit_baseline(self, split: Any, name: str, limit: TimeLimit) -> Any:

@@ -37,7 +37,7 @@ from lstmgru.data.forecasting.arrays import WindowArrays, window_arrays
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.data.forecasting.windows import panel_scale
 from lstmgru.errors import BundleError, DataError, SpecError
-from lstmgru.evaluation import intervals
+from lstmgru.runtime.forecasting import conformal
 
 
 def by_hand(bundle: ForecastBundle, panel: SeriesPanel, cutoffs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -72,7 +72,7 @@ def test_a_blend_forecasts_the_weighted_sum(short_series: Any, baselines: dict[s
     quantiles = bundle.quantile_array(**arrays_of(windows))
     expected = by_hand(bundle, panel, cutoffs)
     scale = panel_scale(panel, cutoffs, context_length=bundle.context_length, season_length=calibration.season_length)
-    np.testing.assert_allclose(quantiles, intervals.quantile_forecast(calibration, expected, scale), rtol=5e-5)
+    np.testing.assert_allclose(quantiles, conformal.quantile_forecast(calibration, expected, scale), rtol=5e-5)
     np.testing.assert_allclose(bundle.forecast_array(**arrays_of(windows)), expected[..., 2], rtol=2e-5)
 
 

@@ -30,7 +30,7 @@ from lstmgru.data.forecasting.calendar import calendar_values, channel_features
 from lstmgru.data.forecasting.series import SeriesPanel
 from lstmgru.data.forecasting.windows import window_scale
 from lstmgru.errors import DataError
-from lstmgru.evaluation import intervals
+from lstmgru.runtime.forecasting import conformal
 from lstmgru.specs import ForecastSpec, TrainSpec
 from lstmgru.specs.calibration import Calibration
 
@@ -88,7 +88,7 @@ def test_intervals_are_those_of_the_backtest_around_the_forecast(settings: dict[
     context = panel.values[cutoffs[:, None] + np.arange(-CONTEXT, 0)]
     predicted = predict(bundle.networks[0].network, bundle.networks[0].scaler, panel, cutoffs, bundle.forecast)
     plain = predicted if predicted.shape[-1] > 1 else point_forecast(predicted)
-    lower, upper = intervals.apply(calibration, plain, window_scale(context[..., :2], calibration.season_length))
+    lower, upper = conformal.apply(calibration, plain, window_scale(context[..., :2], calibration.season_length))
     np.testing.assert_allclose(forecasts["forecast"], point_forecast(predicted).ravel(), rtol=2e-5)
     for level, name in enumerate(("80", "95")):
         np.testing.assert_allclose(forecasts[f"lower_{name}"], lower[level].ravel(), rtol=2e-5)

@@ -14,8 +14,8 @@ from helpers.panels import make_panel
 
 from lstmgru.bundle.forecasting import quantiles as layers
 from lstmgru.data.forecasting.windows import window_scale
-from lstmgru.evaluation import intervals
 from lstmgru.nn.forecast_network import Inputs
+from lstmgru.runtime.forecasting import conformal
 from lstmgru.specs import ForecastSpec, InputSpec
 
 
@@ -161,8 +161,8 @@ def test_intervals_are_those_of_the_backtest(n_quantiles: int, scaled: bool, mis
 
     scale = window_scale(context, calibration.season_length, lengths) if scaled else np.ones((8, 2), np.float32)
     plain = forecast if n_quantiles > 1 else forecast[..., 0]
-    np.testing.assert_allclose(found, intervals.quantile_forecast(calibration, plain, scale), rtol=1e-5)
-    lower, upper = intervals.apply(calibration, plain, scale)
+    np.testing.assert_allclose(found, conformal.quantile_forecast(calibration, plain, scale), rtol=1e-5)
+    lower, upper = conformal.apply(calibration, plain, scale)
     for level in (0, 1):
         np.testing.assert_allclose(found[..., 1 - level], lower[level], rtol=1e-5)
         np.testing.assert_allclose(found[..., 3 + level], upper[level], rtol=1e-5)

@@ -13,7 +13,8 @@ from helpers import sequence_bundles as sequences
 
 from lstmgru.bundle import ForecastBundle, load_bundle
 from lstmgru.errors import BundleError, DataError
-from lstmgru.evaluation.intervals import calibrate, quantile_forecast
+from lstmgru.evaluation.intervals import calibrate
+from lstmgru.runtime.forecasting.conformal import quantile_forecast
 from lstmgru.runtime.forecasting.predictive import PredictiveDistribution
 from lstmgru.specs import ForecastSpec
 

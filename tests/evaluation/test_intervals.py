@@ -14,14 +14,13 @@ from helpers.lazy import LazyModule
 from lstmgru.data.forecasting.windows import window_scale
 from lstmgru.errors import SpecError
 from lstmgru.evaluation.intervals import (
-    apply,
     calibrate,
     conformity,
     coverage,
     enough_windows,
     mean_width,
-    quantile_forecast,
 )
+from lstmgru.runtime.forecasting.conformal import apply, quantile_forecast
 from lstmgru.specs import ForecastSpec
 from lstmgru.specs.calibration import Calibration
 

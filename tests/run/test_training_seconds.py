@@ -17,6 +17,7 @@ from search.run.trial import TrialReport, TrialResult
 from search.study.budget import LEAST_REFIT_SECONDS, Budget
 from search.study.records import EpochRecord
 from search.study.store import StudyStore
+from search.tasks.forecasting.data import ForecastData
 from search.tasks.plan import Plan
 
 SEARCH = ("search.sampler=random", "training.max_epochs=20", "splits.folds=2", "search.trials=20")
@@ -195,20 +196,26 @@ def test_the_refits_of_the_best_trials_and_of_the_baselines_are_expected(plan: P
 
 
 @pytest.mark.parametrize(
-    ("baselines", "complete", "networks"),
+    ("baselines", "complete", "mixed", "networks"),
     [
-        ({}, 0, 0),
-        ({}, 5, 4),  # as many as a blend usually has
-        ({"naive": 2.0, "linear": 1.0, "ets": None}, 1, 1),
-        ({"naive": 2.0, "ets": 1.0}, 5, None),  # it has no torch module, and such a good one is in most blends
-        ({"linear": 0.9, "ets": 1.04}, 5, 4),  # more than 5 % worse than the best
-        ({"linear": 1.0, "ets": 1.04}, 5, None),
-        ({"linear": 1.0, "ets": 1.06}, 5, 4),
+        ({}, 0, True, 0),
+        ({}, 5, True, 4),  # as many as a blend usually has
+        ({"naive": 2.0, "linear": 1.0, "ets": None}, 1, True, 1),
+        ({"naive": 2.0, "ets": 1.0}, 5, True, 4),  # NumPy adds it to the networks
+        ({"naive": 1.04, "ets": None}, 5, False, None),  # a good baseline is in most blends
+        ({"naive": 1.06}, 5, False, 4),  # more than 5 % worse than the best
     ],
 )
-def test_good_baselines_without_a_graph_tell_that_there_will_be_none(
-    plan: Plan, store: StudyStore, baselines: dict[str, float | None], complete: int, networks: int | None
+def test_good_baselines_of_labels_tell_that_there_will_be_no_onnx(
+    plan: Plan,
+    store: StudyStore,
+    baselines: dict[str, float | None],
+    complete: int,
+    mixed: bool,
+    networks: int | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(ForecastData, "mixed_export", mixed)
     state = SearchState(plan, store)
     for _ in range(complete):
         run(state, curve([1.0], [1.0]))

@@ -16,7 +16,7 @@ from helpers.runtime_models import check_equal, predict_elsewhere, save_all
 ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "libs" / "runtime"
 PARTS = ("data", "runtime", "specs")
-KINDS = ("forecasts", "sequences", "words", "numbers")
+KINDS = ("forecasts", "mixture", "sequences", "words", "numbers")
 
 
 def project(folder: Path) -> dict[str, Any]:

@@ -12,22 +12,24 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import forecast_bundles, sequence_bundles
-from helpers.blends import blend_of
 from helpers.bundle_files import edit, remove_manifest, renew_manifest
 from helpers.custom_cells import Elman
 from helpers.panels import make_panel
 from helpers.runtime_models import KINDS, NOT_NEEDED, check_equal, made, predict_elsewhere, save_all
+from safetensors.numpy import load as load_arrays
 
-from lstmgru.bundle import ForecastBundle, load_bundle, open_model, save_bundle
+from lstmgru.bundle import ForecastBundle, SequenceBaselineMember, load_bundle, open_model, save_bundle
 from lstmgru.errors import BundleError, DataError
+from lstmgru.evaluation.sequence_baselines import fit_sequence_baseline
 from lstmgru.runtime import load_model, predict_file
 from lstmgru.runtime.forecasting import predictor as forecasting
 from lstmgru.runtime.forecasting.predictor import ForecastPredictor
 from lstmgru.runtime.sequences import batches
+from lstmgru.runtime.weights import read_arrays
 from lstmgru.specs import cells
 
 ROOT = Path(__file__).parents[2]
-FEW = ("forecasts", "sequences", "words", "numbers")
+FEW = ("forecasts", "mixture", "sequences", "words", "numbers")
 """One of each task and layout."""
 
 
@@ -130,6 +132,17 @@ def flipped(name: str) -> Callable[[Path], None]:
     return change
 
 
+def described(key: str, value: object) -> Callable[[Path], None]:
+    """Another value of a key of ``bundle.json``, with a manifest that fits."""
+
+    def change(folder: Path) -> None:
+        document = json.loads((folder / "bundle.json").read_text())
+        (folder / "bundle.json").write_text(json.dumps({**document, key: value}))
+        renew_manifest(folder)
+
+    return change
+
+
 CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "graph": (flipped("model.onnx"), r"model\.onnx is not the file that manifest\.json describes .*: it was changed"),
     "description": (flipped("bundle.json"), r"bundle\.json is not the file that manifest\.json describes"),
@@ -178,16 +191,97 @@ def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
         load_model(tmp_path / "nowhere")
 
 
-def test_a_model_that_cannot_stand_in_onnx_says_so_and_what_to_install(tmp_path: Path) -> None:
-    frame = forecast_bundles.table(40)
-    bundle = blend_of(forecast_bundles.panel_of(frame), baselines={"theta": 0.2})
+def test_a_model_that_only_torch_can_compute_says_why_and_what_to_install(tmp_path: Path) -> None:
+    frame = sequence_bundles.long_table()
+    sequences = sequence_bundles.sequences_of(frame)
+    task, everything = sequence_bundles.task_of(sequences), np.arange(len(sequences))
+    majority = SequenceBaselineMember(
+        baseline=fit_sequence_baseline("majority", sequences, everything, task), weight=0.5
+    )
+    network = sequence_bundles.member_of(sequences, weight=0.5)
+    bundle = sequence_bundles.label_bundle_of(sequences, members=(network, majority))
     save_bundle(tmp_path / "blend", bundle, onnx="try")
 
-    with pytest.raises(BundleError, match=r"has no ONNX model: theta cannot stand in ONNX .* pip install lstmgru-sea"):
+    with pytest.raises(
+        BundleError, match=r"has no ONNX model: majority cannot stand in ONNX .*pip install lstmgru-sea"
+    ):
         load_model(tmp_path / "blend")
-    forecast_bundles.save(tmp_path / "plain", bundle)
+    sequence_bundles.save(tmp_path / "plain", bundle)
     with pytest.raises(BundleError, match=r"has no ONNX model: it was saved without one; .*--engine torch$"):
         load_model(tmp_path / "plain")
+
+
+@pytest.mark.parametrize("kind", ["mixture", "baselines"])
+def test_a_blend_that_cannot_stand_in_onnx_is_computed_by_numpy_and_onnx_together(kind: str, tmp_path: Path) -> None:
+    save_all(tmp_path, [kind])
+    frame, bundle = made(kind)
+    folder = tmp_path / f"{kind}.bundle"
+    described = json.loads((folder / "bundle.json").read_text())
+
+    found = open_model(folder).predict(frame)
+
+    assert not isinstance(open_model(folder), ForecastBundle)
+    assert described["onnx"] is None
+    assert (described["mixture"]["networks"] is None) == (kind == "baselines") != (folder / "networks.onnx").exists()
+    assert [batch["batch_size"] for batch in described["mixture"]["parity"]] == [1, 7, 64]
+    pd.testing.assert_frame_equal(found, bundle.predict(frame), rtol=1e-5, atol=1e-5)
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert "- Without PyTorch, NumPy computes the baselines, and ONNX Runtime the networks. The model then di" in card
+
+
+def test_a_mixture_that_was_changed_is_refused(saved: Path, tmp_path: Path) -> None:
+    for name in ("networks.onnx", "weights.safetensors"):
+        copy = Path(shutil.copytree(saved / "mixture.bundle", tmp_path / name))
+        flipped(name)(copy)
+        with pytest.raises(BundleError, match=rf"{name} is not the file that manifest\.json describes"):
+            load_model(copy)
+    edits: list[tuple[Callable[[Path], None], str]] = [
+        (edit("members", 2, "state", to={}), "the state of the member linear is invalid"),
+        (edit("members", 2, "arrays", "coefficients", to="float64[1]"), "the array coefficients of the member linear"),
+        (edit("members", 3, "kind", to="thetta"), "kind of a member must be one of .* did you mean 'theta'"),
+        (edit("mixture", "networks", to=None), "lacks 'networks'"),
+        (described("mixture", {"networks": None, "parity": []}), "mixture.networks must be the file of the networks"),
+    ]
+    for number, (change, match) in enumerate(edits):
+        copy = Path(shutil.copytree(saved / "mixture.bundle", tmp_path / f"edit {number}"))
+        change(copy)
+        with pytest.raises(BundleError, match=match) as caught:
+            load_model(copy)
+        assert "\n" not in str(caught.value)
+
+
+DAMAGED = {
+    "empty": b"",
+    "a length beyond the end": b"\xff" * 8 + b"{}",
+    "no JSON": (2).to_bytes(8, "little") + b"{,",
+    "a list": (2).to_bytes(8, "little") + b"[]",
+    "too few numbers": (76).to_bytes(8, "little")
+    + b'{"members.0.a": {"dtype": "F64", "shape": [2, 2], "data_offsets": [0, 8]}}  ' + bytes(8),
+    "of no member": (76).to_bytes(8, "little")
+    + b'{"members.9.a": {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}}     ' + bytes(8),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged_arrays_are_refused_in_one_line(name: str) -> None:
+    description = {"format_version": 4, "members": [{}]}
+
+    with pytest.raises(BundleError, match=r"weights\.safetensors (is damaged: |holds members\.9\.a, which is of none)"):
+        read_arrays(DAMAGED[name], Path("weights.safetensors"), description)
+
+
+def test_arrays_are_read_as_the_library_reads_them(saved: Path) -> None:
+    content = (saved / "mixture.bundle" / "weights.safetensors").read_bytes()
+    description = json.loads((saved / "mixture.bundle" / "bundle.json").read_text())
+
+    found = read_arrays(content, Path("weights.safetensors"), description)
+
+    expected = load_arrays(content)
+    together = {f"members.{number}.{name}": array for number, part in enumerate(found) for name, array in part.items()}
+    assert together.keys() == expected.keys()
+    for name, array in expected.items():
+        assert together[name].dtype == array.dtype
+        np.testing.assert_array_equal(together[name], array)
 
 
 @pytest.mark.slow  # torch's own translation of a cell takes seconds
@@ -226,23 +320,11 @@ def test_words_and_characters_of_one_blend_are_read(tmp_path: Path) -> None:
 # --- which engine -----------------------------------------------------------------------------------------------------
 
 
-def parity(relative: float) -> Callable[[Path], None]:
-    """Another difference from torch, as if the export had measured it."""
-
-    def change(folder: Path) -> None:
-        described = json.loads((folder / "bundle.json").read_text())
-        described["onnx"]["parity"][1]["relative"] = relative
-        (folder / "bundle.json").write_text(json.dumps(described))
-        renew_manifest(folder)
-
-    return change
-
-
 def test_onnx_is_the_engine_of_a_model_whose_export_proved_it(shops: Path) -> None:
     assert not isinstance(open_model(shops), ForecastBundle)
     assert isinstance(open_model(shops, "torch"), ForecastBundle)
 
-    parity(2e-5)(shops)
+    edit("onnx", "parity", 1, "relative", to=2e-5)(shops)
     assert isinstance(open_model(shops), ForecastBundle)
     assert not isinstance(open_model(shops, "onnx"), ForecastBundle)
 

@@ -9,7 +9,8 @@ import pytest
 
 from lstmgru.data.forecasting.windows import window_scale
 from lstmgru.errors import DataError, SpecError
-from lstmgru.evaluation.intervals import apply, calibrate, conformity, quantile_forecast
+from lstmgru.evaluation.intervals import calibrate, conformity
+from lstmgru.runtime.forecasting.conformal import apply, quantile_forecast
 from lstmgru.runtime.forecasting.predictive import MOST_SCORES, PredictiveDistribution, kept_scores, normal_score
 from lstmgru.specs.calibration import Calibration
 

@@ -211,7 +211,8 @@ class ForecastBundle(ForecastModel):
         scaled = self.servable.scaled(self.members.index(member), tensors)
         return attention_frame(self, member, context, member.network.attention(scaled).numpy())
 
-    def _compute(self, inputs: dict[str, npt.NDArray[Any]]) -> list[Array]:
+    def compute(self, inputs: dict[str, npt.NDArray[Any]]) -> list[Array]:
+        """Run the model, see :meth:`ForecastPredictor.compute`."""
         # Compiled kernels are loaded from a cache, which unpickles, and would not speed up a few forecasts.
         with torch.inference_mode(), kernels.enabled(False):
             results = self.servable(**{name: torch.from_numpy(array) for name, array in inputs.items()})

@@ -46,7 +46,7 @@ def forecast_card(model: ForecastModel, description: dict[str, Any]) -> Card:
         description: The content of ``bundle.json``.
     """
     onnx = description["onnx"]
-    how = usage(model.results, example=model.example is not None)
+    how = usage(model.results, description, example=model.example is not None)
     return Card(
         title=f"Forecasts of {codes(list(model.schema.targets))}",
         summary=_summary(model),

@@ -5,20 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
-from lstmgru.bundle.members import NETWORK, BaselineMember, NetworkMember, check_scaler, common_values, stored_baseline
-from lstmgru.data.forecasting.arrays import WindowArrays
+from lstmgru.bundle.members import BaselineMember, NetworkMember, check_scaler
 from lstmgru.data.forecasting.scaling import Scaler
 from lstmgru.errors import SpecError
 from lstmgru.evaluation.forecast_baselines.base import FittedBaseline
 from lstmgru.nn.forecast_network import MEDIAN, ForecastNetwork
+from lstmgru.runtime.forecasting.baselines import probe
+from lstmgru.runtime.members import NETWORK, common_values, stored_baseline
 from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
-
-# More than any baseline reads; a damaged file may hold any number.
-_MOST_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -116,27 +112,9 @@ def member_of(
 
     if values["kind"] == NETWORK:
         return ForecastNetworkMember.from_description(values, inputs, forecast)
-    baseline = stored_baseline(BASELINES, values, arrays, lambda each: _probe(each, inputs, forecast))
+    stored = {name: tensor.numpy() for name, tensor in arrays.items()}
+    baseline = stored_baseline(BASELINES, values, stored, lambda each: probe(each, inputs, forecast))
     return ForecastBaselineMember(**common_values(values), baseline=baseline)
-
-
-def _probe(
-    baseline: FittedBaseline, inputs: InputSpec, forecast: ForecastSpec
-) -> tuple[npt.NDArray[Any], tuple[int, ...]]:
-    """What a baseline forecasts from one window of positive numbers, and the shape that it must have."""
-    steps = baseline.context_length
-    if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= _MOST_ROWS:
-        raise SpecError(f"context_length must be a whole number from 1 to {_MOST_ROWS} but is {steps!r}")
-    past = np.ones((1, steps, inputs.n_inputs), np.float32)
-    past[..., : inputs.n_targets] += np.arange(steps)[:, None] % 3
-    windows = WindowArrays(
-        past,
-        np.ones((1, forecast.horizon, inputs.n_future), np.float32),
-        np.array([steps]),
-        np.ones((1, inputs.n_static), np.float32) if inputs.n_static else None,
-        np.ones(1, np.int64),
-    )
-    return baseline.predict(windows), (1, forecast.horizon, inputs.n_targets)
 
 
 def check_member(member: ForecastNetworkMember, forecast: ForecastSpec, inputs: InputSpec) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from lstmgru.bundle.base import Bundle
 from lstmgru.bundle.forecasting.members import ForecastMember, ForecastNetworkMember, check_member
 from lstmgru.bundle.forecasting.parts import BaselineForecaster, MemberForecaster, NetworkForecaster
-from lstmgru.bundle.forecasting.servable import BlendedForecaster
+from lstmgru.bundle.forecasting.servable import BlendedForecaster, NetworkShare
 from lstmgru.bundle.members import check_weights
 from lstmgru.runtime.forecasting.predictor import ForecastPredictor
 from lstmgru.runtime.forecasting.signature import ForecastSignature
@@ -37,6 +37,8 @@ class ForecastModel(ForecastPredictor, Bundle):
     }
     renamed_weights = {"direct.": "decoder.", "going_on.": "decoder."}  # noqa: RUF012 as it is never changed
 
+    mixes = True
+
     members: tuple[ForecastMember, ...]
 
     def __post_init__(self) -> None:
@@ -61,6 +63,11 @@ class ForecastModel(ForecastPredictor, Bundle):
         members = [_forecaster(member) for member in self.members]
         weights = [member.weight for member in self.members]
         return BlendedForecaster(members, weights, self.inputs, self.forecast, self.calibration)
+
+    @property
+    def network_share(self) -> NetworkShare | None:
+        """See :attr:`Bundle.network_share`."""
+        return NetworkShare(self.servable, self.forecast) if self.networks else None
 
     @property
     def signature(self) -> ForecastSignature:

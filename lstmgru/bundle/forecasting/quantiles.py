@@ -39,7 +39,8 @@ class Bounds(nn.Module):
 
 
 class CalibratedQuantiles(nn.Module):
-    """Widens the intervals of a forecast by a calibration, see :func:`lstmgru.evaluation.intervals.quantile_forecast`.
+    """Widens the intervals of a forecast by a calibration, see :func:`lstmgru.runtime.forecasting.conformal.
+    quantile_forecast`.
 
     Args:
         calibration: Of forecasts of this horizon and these targets.

@@ -13,7 +13,7 @@ from lstmgru.bundle.forecasting.parts import MemberForecaster, NetworkForecaster
 from lstmgru.bundle.forecasting.quantiles import Bounds, CalibratedQuantiles, real_rows
 from lstmgru.data.forecasting.scaling import IGNORED_SCALE
 from lstmgru.nn.forecast_network import Inputs
-from lstmgru.runtime.forecasting.signature import ForecastSignature
+from lstmgru.runtime.forecasting.signature import SHARE, ForecastSignature
 from lstmgru.specs import ForecastSpec, InputSpec
 from lstmgru.specs.calibration import Calibration
 from lstmgru.specs.layers import Stack
@@ -109,13 +109,23 @@ class BlendedForecaster(Servable):
         Returns:
             Forecasts (B, H, Y) in original units and, with a calibration, quantiles (B, H, Y, 2 · levels + 1).
         """
-        if future is None:
-            future = past.new_zeros(past.shape[0], self.horizon, 0)
-        blended = self.blend(Inputs(past, future, static, series, lengths))
+        blended = self.blend(self._inputs(past, future, static, series, lengths))
         forecast = blended[..., blended.shape[-1] // 2]
         if self.quantiles is None:
             return (forecast,)
         return forecast, self.quantiles(blended, past[..., : self.inputs.n_targets], lengths)
+
+    def _inputs(
+        self,
+        past: Tensor,
+        future: Tensor | None,
+        static: Tensor | None,
+        series: Tensor | None,
+        lengths: Tensor | None,
+    ) -> Inputs:
+        if future is None:
+            future = past.new_zeros(past.shape[0], self.horizon, 0)
+        return Inputs(past, future, static, series, lengths)
 
     def blend(self, inputs: Inputs) -> Tensor:
         """(B, H, Y, Q) the weighted sum, without calibration; see :meth:`forward`.
@@ -212,6 +222,36 @@ class BlendedForecaster(Servable):
             return torch.ones_like(size)
         scales = [weight * member.target_scale(size, series) for weight, member in networks]
         return sum(scales[1:], start=scales[0]) / sum(weight for weight, _ in networks)
+
+
+class NetworkShare(BlendedForecaster):
+    """The share of the networks in a blend that holds baselines which are computed outside of torch.
+
+    Args:
+        whole: The blend, with at least one network.
+        forecast: Horizon and bounds.
+    """
+
+    def __init__(self, whole: BlendedForecaster, forecast: ForecastSpec) -> None:
+        networks = [member for _, member in whole.networks]
+        super().__init__(networks, [weight for weight, _ in whole.networks], whole.inputs, forecast)
+
+    @property
+    def output_shapes(self) -> dict[str, tuple[int, ...]]:
+        """``share`` (H, Y, Q), the weighted sum of quantiles in original units; Q is 1 for points."""
+        quantiles = max(len(member.network.quantiles) for _, member in self.networks)
+        return {SHARE: (self.horizon, self.inputs.n_targets, quantiles)}
+
+    def forward(
+        self,
+        past: Tensor,
+        future: Tensor | None = None,
+        static: Tensor | None = None,
+        series: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
+        """The share, from the arguments of :meth:`BlendedForecaster.forward`."""
+        return (self.blend(self._inputs(past, future, static, series, lengths)),)
 
 
 def _difference(found: Tensor, expected: Tensor) -> Tensor:

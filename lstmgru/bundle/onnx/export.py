@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -160,6 +161,22 @@ def compare(servable: Servable, model: Path | bytes) -> Parity:
         BundleError: They differ by more than rounding errors.
     """
     graph = OnnxGraph(model, threads=1)
+    return compare_results(servable, lambda inputs: graph.run(inputs, list(servable.output_shapes)), "the ONNX model")
+
+
+def compare_results(
+    servable: Servable, compute: Callable[[dict[str, npt.NDArray[Any]]], Sequence[npt.NDArray[Any]]], what: str
+) -> Parity:
+    """Compare another implementation of a module with it, on random inputs.
+
+    Args:
+        servable: On the CPU.
+        compute: The other implementation.
+        what: It is called so in messages.
+
+    Raises:
+        BundleError: They differ by more than rounding errors.
+    """
     exact = _exact(servable)
     batches = []
     for size in BATCH_SIZES:
@@ -167,13 +184,13 @@ def compare(servable: Servable, model: Path | bytes) -> Parity:
         # The tolerance depends on the rounding of torch's own operations, so those are compared, not the kernels.
         with torch.inference_mode(), kernels.enabled(False):
             expected, truth = servable(**inputs), exact(inputs)
-        arrays = graph.run({name: tensor.numpy() for name, tensor in inputs.items()}, list(servable.output_shapes))
+        arrays = compute({name: tensor.numpy() for name, tensor in inputs.items()})
         distance = servable.distance(tuple(map(torch.from_numpy, arrays)), expected, inputs)
         rounding = servable.distance(truth, expected, inputs).relative
         allowed = TOLERANCE + _ROUNDINGS * min(rounding, _MOST_ROUNDING)
         if not distance.relative <= allowed:
             raise BundleError(
-                f"the ONNX model differs from PyTorch: a batch of {size} by up to {distance.relative:.2g} "
+                f"{what} differs from PyTorch: a batch of {size} by up to {distance.relative:.2g} "
                 f"{servable.unit}, where {allowed:.2g} can be rounding"
             )
         batches.append(BatchParity(size, *distance))

@@ -143,7 +143,8 @@ class SequenceBundle(SequenceModel):
             outputs += np.float32(member.weight) * member.baseline.predict(sequences)
         return outputs
 
-    def _compute(self, inputs: dict[str, npt.NDArray[Any]]) -> Array:
+    def compute(self, inputs: dict[str, npt.NDArray[Any]]) -> Array:
+        """Run the networks, see :meth:`SequencePredictor.compute`."""
         # Compiled kernels are loaded from a cache, which unpickles.
         with torch.inference_mode(), kernels.enabled(False):
             blended = self.servable.blend(**{name: torch.from_numpy(array) for name, array in inputs.items()})

@@ -57,7 +57,8 @@ def sequence_card(model: SequenceModel, description: dict[str, Any]) -> Card:
         model: The model.
         description: The content of ``bundle.json``.
     """
-    how = usage(model.results, example=model.example is not None, **(_TEXT if model.schema.layout == "text" else {}))
+    options = _TEXT if model.schema.layout == "text" else {}
+    how = usage(model.results, description, example=model.example is not None, **options)
     return Card(
         title=f"{model.task.task.capitalize()}: {code(model.schema.target)}",
         summary=_summary(model),

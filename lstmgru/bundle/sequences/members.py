@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from lstmgru.bundle.members import NETWORK, BaselineMember, NetworkMember, check_scaler, common_values, stored_baseline
+from lstmgru.bundle.members import BaselineMember, NetworkMember, check_scaler
 from lstmgru.bundle.sequences.vocabularies import CODES, vocabulary_at
 from lstmgru.data.sequences.encoding import Encoding
 from lstmgru.data.sequences.raw import RawSequences
@@ -19,6 +19,7 @@ from lstmgru.data.sequences.vocabulary import Vocabulary
 from lstmgru.errors import SpecError
 from lstmgru.evaluation.sequence_baselines import SEQUENCE_BASELINES, FittedSequenceBaseline
 from lstmgru.nn.sequence_network import SequenceNetwork
+from lstmgru.runtime.members import NETWORK, common_values, stored_baseline
 from lstmgru.specs import LabelSpec, SequenceModelSpec, TrainSpec
 
 
@@ -118,7 +119,8 @@ def member_of(
         KeyError, TypeError, ValueError, AttributeError, LstmGruError: A key is missing or a value is invalid.
     """
     if values["kind"] != NETWORK:
-        baseline = stored_baseline(SEQUENCE_BASELINES, values, arrays, lambda each: _probe(each, schema, task))
+        stored = {name: tensor.numpy() for name, tensor in arrays.items()}
+        baseline = stored_baseline(SEQUENCE_BASELINES, values, stored, lambda each: _probe(each, schema, task))
         return SequenceBaselineMember(**common_values(values), baseline=baseline)
     vocabulary = None
     if whole and (kind := values["model"]["tokens"]):

@@ -1,9 +1,11 @@
-"""Finite-sample quantiles of scores, on which conformal intervals are based."""
+"""Finite-sample quantiles of scores, on which conformal intervals are based, and the intervals of a calibration."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+
+from lstmgru.specs.calibration import Calibration
 
 Array = npt.NDArray[np.float32]
 _Float = npt.NDArray[np.float64]
@@ -58,3 +60,45 @@ def _smallest(scores: Array | _Float, rank: _Counts) -> _Float:
     else:
         values = np.take_along_axis(np.sort(scores, axis=0), place[None], axis=0)[0]
     return np.asarray(values, np.float64)
+
+
+def apply(calibration: Calibration, forecast: Array, scale: Array) -> tuple[Array, Array]:
+    """Lower and upper ends (levels, windows, H, Y) of the intervals, in original units.
+
+    Intervals are nested and contain the point forecast; NaN if a level has no interval.
+
+    Args:
+        calibration: Calibration of forecasts of the same kind.
+        forecast: Forecasts in original units.
+        scale: (windows, Y), see :func:`~lstmgru.data.forecasting.windows.panel_scale`.
+    """
+    reach = calibration.offsets[:, None] * scale[:, None]
+    point = _point(forecast)
+    below, above = (point, point) if forecast.ndim == 3 else ends_of(forecast)
+    lower = np.fmin.accumulate(np.concatenate([point[None], below - reach]), axis=0)[1:]
+    upper = np.fmax.accumulate(np.concatenate([point[None], above + reach]), axis=0)[1:]
+    missing = np.isnan(reach)
+    return np.where(missing, np.nan, lower), np.where(missing, np.nan, upper)
+
+
+def quantile_forecast(calibration: Calibration, forecast: Array, scale: Array) -> Array:
+    """(windows, H, Y, Q) calibrated quantiles in the order of ``ForecastSpec.quantiles``; the median is the forecast.
+
+    Args:
+        calibration: Calibration of forecasts of the same kind.
+        forecast: Forecasts in original units.
+        scale: (windows, Y), see :func:`~lstmgru.data.forecasting.windows.panel_scale`.
+    """
+    lower, upper = apply(calibration, forecast, scale)
+    return np.moveaxis(np.concatenate([lower[::-1], _point(forecast)[None], upper]), 0, -1)
+
+
+def _point(forecast: Array) -> Array:
+    return forecast if forecast.ndim == 3 else forecast[..., forecast.shape[-1] // 2]
+
+
+def ends_of(quantiles: Array) -> tuple[Array, Array]:
+    """(levels, windows, H, Y) lower and upper ends of the intervals in quantile forecasts, narrowest first."""
+    middle = quantiles.shape[-1] // 2
+    ends = np.moveaxis(quantiles, -1, 0)
+    return ends[:middle][::-1], ends[middle + 1 :]

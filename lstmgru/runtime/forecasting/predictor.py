@@ -91,7 +91,7 @@ class ForecastPredictor(Predictor):
         """The arrays that the model reads."""
 
     @abstractmethod
-    def _compute(self, inputs: dict[str, npt.NDArray[Any]]) -> Sequence[Array]:
+    def compute(self, inputs: dict[str, npt.NDArray[Any]]) -> Sequence[Array]:
         """Run the model.
 
         Args:
@@ -324,11 +324,11 @@ class ForecastPredictor(Predictor):
         count = len(inputs["past"])
         outputs = [np.empty((count, *shape), np.float32) for shape in self.output_shapes.values()]
 
-        def compute(start: int) -> None:
+        def fill(start: int) -> None:
             part = slice(start, start + _BATCH_SIZE)
-            results = self._compute({name: array[part] for name, array in inputs.items()})
+            results = self.compute({name: array[part] for name, array in inputs.items()})
             for output, result in zip(outputs, results, strict=True):
                 output[part] = result
 
-        self._for_each(compute, range(0, count, _BATCH_SIZE))
+        self._for_each(fill, range(0, count, _BATCH_SIZE))
         return outputs

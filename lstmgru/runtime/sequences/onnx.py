@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from lstmgru.data.sequences.sequences import Indices
 from lstmgru.data.sequences.vocabulary import Vocabulary
-from lstmgru.runtime.graph import OnnxGraph
+from lstmgru.errors import SpecError
+from lstmgru.runtime.graph import OnnxGraph, Stored
 from lstmgru.runtime.sequences.predictor import Array, SequencePredictor, described_values, input_names
 
 
@@ -32,21 +33,20 @@ class OnnxLabeler(SequencePredictor):
     vocabularies: tuple[Vocabulary, ...] = ()
 
     @classmethod
-    def from_description(
-        cls, description: dict[str, Any], vocabularies: Sequence[dict[str, Any]], graph: OnnxGraph
-    ) -> Self:
+    def from_description(cls, description: dict[str, Any], stored: Stored) -> Self:
         """Build a model from the content of a bundle.
 
         Args:
             description: The content of ``bundle.json``.
-            vocabularies: Of the vocabulary files.
-            graph: The content of ``model.onnx``.
+            stored: The content of the other files.
 
         Raises:
             KeyError, TypeError, ValueError, AttributeError, LstmGruError: A key is missing or a value is invalid.
         """
-        whole = tuple(Vocabulary.from_dict(content) for content in vocabularies)
-        return cls(**described_values(description), graph=graph, vocabularies=whole)
+        if stored.graph is None or stored.arrays is not None:
+            raise SpecError("mixture must be null for a model of sequences or texts")
+        whole = tuple(Vocabulary.from_dict(content) for content in stored.vocabularies)
+        return cls(**described_values(description), graph=stored.graph, vocabularies=whole)
 
     def __post_init__(self) -> None:
         expected: dict[str, tuple[int, ...]] = {}
@@ -77,7 +77,8 @@ class OnnxLabeler(SequencePredictor):
     def _for_each(self, compute: Callable[[Any], None], batches: Iterable[Any]) -> None:
         self.graph.for_each(compute, batches)
 
-    def _compute(self, inputs: dict[str, npt.NDArray[Any]]) -> Array:
+    def compute(self, inputs: dict[str, npt.NDArray[Any]]) -> Array:
+        """Run the model, see :meth:`SequencePredictor.compute`."""
         whole = {name: _padded_to(array, self.graph.shapes[name]) for name, array in inputs.items()}
         (outputs,) = self.graph.run(whole, ["probabilities" if self.task.classes else "value"])
         return outputs.reshape(len(outputs), -1)

@@ -85,7 +85,7 @@ class SequencePredictor(Predictor):
         """Steps or tokens of a kind that the model reads."""
 
     @abstractmethod
-    def _compute(self, inputs: dict[str, npt.NDArray[Any]]) -> Array:
+    def compute(self, inputs: dict[str, npt.NDArray[Any]]) -> Array:
         """(B, C) probabilities of the classes or (B, 1) numbers, from the arrays of a batch by name."""
 
     @property
@@ -227,13 +227,13 @@ class SequencePredictor(Predictor):
             return outputs
         names, first = dict(self.sources.values()), next(iter(read.values()))
 
-        def compute(indices: Indices) -> None:
+        def fill(indices: Indices) -> None:
             arrays: dict[str, npt.NDArray[Any]] = {}
             for name, (gather, lengths) in read.items():
                 arrays |= {name: gather(indices), names[name]: lengths[indices]}
-            outputs[indices] = self._compute(arrays)
+            outputs[indices] = self.compute(arrays)
 
-        self._for_each(compute, batches(self._steps(first.lengths)))
+        self._for_each(fill, batches(self._steps(first.lengths)))
         return outputs
 
     def _steps(self, lengths: Indices) -> Indices:

@@ -46,6 +46,8 @@ class ForecastData(TaskData):
         short_series: Whether contexts may be padded.
     """
 
+    mixed_export = True
+
     panel: SeriesPanel
     folds: tuple[Split, ...]
     forecast: ForecastSpec
@@ -95,13 +97,6 @@ class ForecastData(TaskData):
         from lstmgru.evaluation.forecast_baselines import BASELINES, baseline_names
 
         return {name: BASELINES[name].slow for name in baseline_names(self.panel)}
-
-    @property
-    def onnx_baselines(self) -> frozenset[str]:
-        """See :attr:`search.tasks.data.TaskData.onnx_baselines`."""
-        from lstmgru.evaluation.forecast_baselines import BASELINES, FittedBaseline
-
-        return frozenset(name for name, kind in BASELINES.items() if kind.module is not FittedBaseline.module)
 
     def fit_baseline(self, split: Split, name: str, limit: TimeLimit) -> FittedBaseline:
         """A baseline, fitted to the training part of a split."""
@@ -215,7 +210,7 @@ class ForecastBacktest:
 
     def normal_scores(self, outputs: Sequence[Any], calibration: Calibration) -> Floats | None:
         """The normal scores of the kept forecasts of all folds; ``None`` if the calibration has no intervals."""
-        from lstmgru.evaluation.intervals import quantile_forecast
+        from lstmgru.runtime.forecasting.conformal import quantile_forecast
         from lstmgru.runtime.forecasting.predictive import PredictiveDistribution, kept_scores
 
         predictive, parts = PredictiveDistribution(calibration), []
@@ -228,7 +223,7 @@ class ForecastBacktest:
 
     def quantiles(self, evaluation: ForecastEvaluation, forecast: Any, calibration: Calibration | None) -> Any:
         """The calibrated quantiles of point forecasts, where the metric scores them; else ``None``."""
-        from lstmgru.evaluation.intervals import quantile_forecast
+        from lstmgru.runtime.forecasting.conformal import quantile_forecast
 
         if calibration is None or not self.of_quantiles:
             return None

@@ -63,7 +63,7 @@ def with_intervals(
         calibration: Of the intervals, as plain values; ``None``: there are none.
         context_length: T of the method, for the scale of a window.
     """
-    from lstmgru.evaluation.intervals import apply, quantile_forecast
+    from lstmgru.runtime.forecasting.conformal import apply, quantile_forecast
 
     if forecast.ndim == 4 and forecast.shape[-1] == 1:
         forecast = forecast[..., 0]

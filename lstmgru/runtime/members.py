@@ -1,0 +1,95 @@
+"""The members of a blend, as ``bundle.json`` describes them: networks, and fitted baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Protocol, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lstmgru.errors import LstmGruError, SpecError, one_of
+
+NETWORK = "network"
+"""The kind of a member that is a network; other kinds are names of baselines."""
+
+
+class FittedMethod(Protocol):
+    """A fitted baseline of any task."""
+
+    name: ClassVar[str]
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that it stores."""
+
+    def state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Everything that was learned, as plain values and arrays."""
+
+    @classmethod
+    def from_state(cls, values: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Self:
+        """The baseline whose :meth:`state` this is."""
+
+
+_Method = TypeVar("_Method", bound=FittedMethod)
+
+
+def stored_baseline(
+    kinds: Mapping[str, type[_Method]],
+    values: dict[str, Any],
+    arrays: Mapping[str, npt.NDArray[Any]],
+    probe: Callable[[_Method], tuple[npt.NDArray[Any], tuple[int, ...]]],
+) -> _Method:
+    """The baseline of a member.
+
+    Args:
+        kinds: The baselines of the task by name.
+        values: The entry of the member in ``bundle.json``.
+        arrays: Of the member.
+        probe: Runs the baseline on an example; gives its outputs and the shape that they must have.
+
+    Raises:
+        KeyError: The entry is incomplete.
+        SpecError: The kind is unknown, or state and arrays do not fit together or the bundle.
+    """
+    kind, described = values["kind"], values["arrays"]
+    one_of("kind of a member", kind, (NETWORK, *kinds))
+    found = {name: described_array(array) for name, array in arrays.items()}
+    if found != described:
+        name = min(key for key in {*found, *described} if found.get(key) != described.get(key))
+        raise SpecError(
+            f"the array {name} of the member {kind} must be {described.get(name, 'missing')} in weights.safetensors "
+            f"but is {found.get(name, 'missing')}"
+        )
+    try:
+        baseline = kinds[kind].from_state(values["state"], dict(arrays))
+        outputs, expected = probe(baseline)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, LstmGruError) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise SpecError(f"the state of the member {kind} is invalid: {what}") from error
+    if outputs.shape != expected or not np.isfinite(outputs).all():
+        raise SpecError(
+            f"the member {kind} must predict {list(expected)} finite numbers but predicts {list(outputs.shape)}, "
+            f"{int(np.isfinite(outputs).sum())} of them finite"
+        )
+    return baseline
+
+
+def described_array(array: npt.NDArray[Any]) -> str:
+    """``float64[12, 3]``."""
+    return f"{array.dtype}{list(array.shape)}"
+
+
+def common_values(values: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that all members have, from an entry of ``bundle.json``.
+
+    Raises:
+        KeyError: There is no weight.
+        SpecError: A value is not a number.
+    """
+    found = {"weight": values["weight"]}
+    found |= {key: values[key] for key in ("trial", "score") if values.get(key) is not None}
+    for key, value in found.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise SpecError(f"the {key} of a member must be a number but is {value!r}")
+    return found
