@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from lstmgru.evaluation.blending import Criterion, select
-from lstmgru.evaluation.intervals import apply, calibrate, conformity
+from lstmgru.evaluation.intervals import calibrate, conformity
 from lstmgru.evaluation.significance import paired_interval
+from lstmgru.runtime.forecasting.conformal import apply
 from search.api import load_plan
 from search.reports.charts import chart as charts
 from search.reports.charts.chart import Chart
