@@ -25,10 +25,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 from driving import STUDY, write_table
 
 from search.tracking.export import Export
 from search.tracking.model import save_model, typed_example
+from search.tracking.store import talking_to
 
 _SECONDS_TO_START = 120.0
 _SECONDS_TO_ANSWER = 60.0
@@ -40,10 +42,12 @@ class Answers:
 
     Attributes:
         seconds: Of each right answer.
+        contents: The different right answers.
         wrong: Status and beginning of each other answer, or the error.
     """
 
     seconds: list[float] = field(default_factory=list)
+    contents: set[bytes] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
 
 
@@ -60,7 +64,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         export = Export.read(options.model or searched(folder))
-        save_model(folder / "served", export)
+        with talking_to("served"):
+            save_model(folder / "served", export)
         body, kind = request(export, options.form)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -68,11 +73,13 @@ def main() -> None:
         process = serve(folder, port, options.workers)
         try:
             wait_for(process, port, folder)
-            found, seconds = ask(port, body, kind, options.clients, options.seconds)
+            before = processor_seconds(process.pid)
+            found, seconds = ask(port, body, kind, clients=options.clients, seconds=options.seconds)
+            spent = processor_seconds(process.pid) - before
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait()
-    report(found, seconds, options, len(body))
+    report(found, seconds, spent, options, len(body))
 
 
 def searched(folder: Path) -> Path:
@@ -127,7 +134,14 @@ def wait_for(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
         time.sleep(0.1)
 
 
-def ask(port: int, body: bytes, kind: str, clients: int, seconds: float) -> tuple[Answers, float]:
+def processor_seconds(pid: int) -> float:
+    """CPU time of a process and those that it has started."""
+    server = psutil.Process(pid)
+    times = [each.cpu_times() for each in (server, *server.children(recursive=True))]
+    return sum(each.user + each.system for each in times)
+
+
+def ask(port: int, body: bytes, kind: str, *, clients: int, seconds: float) -> tuple[Answers, float]:
     """Ask from parallel clients; returns all answers and the seconds until the last one came."""
     answers = [Answers() for _ in range(clients)]
     start = time.monotonic()
@@ -136,9 +150,11 @@ def ask(port: int, body: bytes, kind: str, clients: int, seconds: float) -> tupl
         thread.start()
     for thread in threads:
         thread.join()
-    whole = Answers(
-        [each for found in answers for each in found.seconds], [w for found in answers for w in found.wrong]
-    )
+    whole = Answers()
+    for each in answers:
+        whole.seconds += each.seconds
+        whole.contents |= each.contents
+        whole.wrong += each.wrong
     return whole, time.monotonic() - start
 
 
@@ -156,11 +172,12 @@ def client(port: int, body: bytes, kind: str, end: float, answers: Answers) -> N
             continue
         if answer.status == 200 and json.loads(content)["predictions"]:
             answers.seconds.append(time.monotonic() - start)
+            answers.contents.add(content)
         else:
             answers.wrong.append(f"{answer.status} {content[:200]!r}")
 
 
-def report(found: Answers, seconds: float, options: argparse.Namespace, size: int) -> None:
+def report(found: Answers, seconds: float, spent: float, options: argparse.Namespace, size: int) -> None:
     """Print rates and latencies; end with 1 if an answer was wrong."""
     cuts = statistics.quantiles(found.seconds, n=100) if len(found.seconds) > 1 else [float("nan")] * 99
     document: dict[str, Any] = {
@@ -172,6 +189,7 @@ def report(found: Answers, seconds: float, options: argparse.Namespace, size: in
         "answers": len(found.seconds),
         "errors": len(found.wrong),
         "per_second": round(len(found.seconds) / seconds, 1),
+        "cpu_milliseconds": round(1000 * spent / max(1, len(found.seconds)), 1),
         "milliseconds": {f"p{cut}": round(1000 * cuts[cut - 1], 1) for cut in (50, 95, 99)},
     }
     if options.json:
@@ -179,7 +197,10 @@ def report(found: Answers, seconds: float, options: argparse.Namespace, size: in
     else:
         latency = ", ".join(f"{name} {value} ms" for name, value in document["milliseconds"].items())
         print(f"{options.clients} clients, {options.workers} worker, {options.form}, {size:,} bytes: {latency}")
-        print(f"{document['answers']:,} answers in {seconds:.1f} s, {document['per_second']:g} per second")
+        print(
+            f"{document['answers']:,} answers in {seconds:.1f} s, {document['per_second']:g} per second, "
+            f"{document['cpu_milliseconds']} ms of CPU time each"
+        )
         print(f"{len(found.wrong)} errors{': ' + found.wrong[0] if found.wrong else ''}")
     if found.wrong:
         raise SystemExit(1)

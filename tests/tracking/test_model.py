@@ -156,6 +156,15 @@ def test_the_signature_of_a_model_that_labels_names_what_it_reads_and_gives(
     assert columns.items() <= types(described.outputs).items()
 
 
+@pytest.mark.parametrize(("integer_ids", "kind"), [(True, "long"), (False, "string")])
+def test_names_of_sequences_are_numbers_if_those_of_the_training_sequences_were(
+    integer_ids: bool, kind: str, tmp_path: Path
+) -> None:
+    bundle = label_bundle_of(sequences_of(wide_table()), integer_ids=integer_ids)
+    export = Export.read(sequence_bundles.save(tmp_path / "labels.bundle", bundle))
+    assert types(signature(export).inputs)["sample"] == kind
+
+
 def test_a_blend_is_identified_by_its_members_and_needs_what_they_need(tmp_path: Path) -> None:
     panel = panel_of(table())
     first, second = member_of(panel, weight=0.5), member_of(panel, seed=1, weight=0.5)

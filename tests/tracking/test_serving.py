@@ -21,6 +21,7 @@ from helpers.scoring_server import ScoringServer
 from helpers.sequence_bundles import label_bundle_of, long_table, sequences_of, text_table, wide_table
 from helpers.sequence_bundles import save as save_labels
 from helpers.synthetic_study import finished_study
+from serving import ask
 
 from lstmgru.bundle import ForecastBundle, load_bundle, save_bundle
 from lstmgru.runtime.load import is_proven
@@ -159,6 +160,15 @@ def test_series_that_break_a_rule_are_left_out_on_request(served: ScoringServer,
     status, answer = served.post(payload)
     assert status == 200, answer
     assert_same(answer["predictions"], expected(bundle, FRAME[FRAME["shop"] != 1]))
+
+
+@pytest.mark.slow
+def test_parallel_clients_are_answered_as_one_is(served: ScoringServer) -> None:
+    body = json.dumps({"dataframe_split": plain(FRAME)}).encode()
+    found, _ = ask(served.port, body, "application/json", clients=32, seconds=3)
+    assert found.wrong == []
+    assert len(found.seconds) > 32
+    assert len(found.contents) == 1
 
 
 @pytest.mark.slow

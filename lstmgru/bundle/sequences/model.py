@@ -25,6 +25,7 @@ class SequenceModel(SequencePredictor, Bundle):
         task: Classes or numbers, and the metric.
         schema: The roles of a table's columns.
         gaps: How missing cells within a sequence are handled, as in training.
+        integer_ids: Whether the names of the training sequences were whole numbers.
 
     Raises:
         SpecError: Members, their weights, schema and task do not fit together.

@@ -62,6 +62,7 @@ class SequencePredictor(Predictor):
         task: Classes or numbers, and the metric.
         schema: The roles of the columns.
         gaps: How missing cells within a sequence are handled, as in training.
+        integer_ids: Whether the names of the training sequences were whole numbers.
     """
 
     results = "labels"
@@ -69,6 +70,7 @@ class SequencePredictor(Predictor):
     task: LabelSpec
     schema: SequenceSchema
     gaps: GapPolicy = "error"
+    integer_ids: bool = False
 
     @property
     @abstractmethod
@@ -257,6 +259,7 @@ def described_values(description: dict[str, Any]) -> dict[str, Any]:
         "task": LabelSpec.from_dict({**description["labels"], "task": description["task"]}),
         "schema": SequenceSchema.from_dict(data["schema"]),
         "gaps": data["gaps"],
+        "integer_ids": bool(data.get("integer_ids", False)),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lstmgru.data.tables.columns import whole_numbers
 from lstmgru.data.tables.writers import write_csv
 from lstmgru.evaluation.blending import blended
 from search.study.paths import CLASSES_TABLE, CONFUSION_TABLE, PREDICTIONS_TABLE
@@ -80,6 +81,7 @@ def make_bundle(job: SequenceJob, scores: HoldoutScores, metrics: dict[str, Any]
         task=data.labels,
         schema=data.sequences.schema,
         gaps=job.gaps,
+        integer_ids=whole_numbers(data.sequences.ids.tolist()) is not None,
         metrics=metrics,
         provenance=job.provenance,
         example=example_sequences(data.sequences, job.holdout.train, max_length=longest),

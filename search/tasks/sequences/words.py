@@ -136,7 +136,12 @@ def model_columns(description: Mapping[str, Any]) -> ModelColumns:
     classes = description["labels"]["classes"]
     kind: ColumnType = "float" if not classes else "string" if isinstance(classes[0], str) else "long"
     outputs: dict[str, ColumnType] = {key: "string" if schema.id else "long", label: kind}
+    inputs: dict[str, ColumnType] = {
+        column: "double" if column in schema.channels else "string" for column in schema.inputs
+    }
+    if schema.id is not None and description["data"].get("integer_ids"):
+        inputs[schema.id] = "long"
     return ModelColumns(
-        inputs={column: "double" if column in schema.channels else "string" for column in schema.inputs},
+        inputs=inputs,
         outputs={**outputs, **dict.fromkeys(numbers, "float")},
     )
