@@ -142,16 +142,14 @@ def _goal_lines(study: StudyRecord) -> list[str]:
 
 def _mlflow_ui(study: StudyRecord) -> str:
     """The command that opens MLflow where the study is, or the address of its server."""
-    from search.tracking.store import default_tracking_uri, is_server, study_tracking_uri, without_password
+    from search.tracking.store import is_server, study_tracking_uri, without_password
 
-    named = f"python -m search ui {study.study}"
+    command = f"python -m search ui {study.study}"
     try:
-        uri, default = study_tracking_uri(study, Path.cwd()), default_tracking_uri(None, Path.cwd())
+        uri = study_tracking_uri(study, Path.cwd())
     except TrackingError:
-        return named  # that command reports the error; the study can be shown without it
-    if is_server(uri):
-        return without_password(uri)
-    return "python -m search ui" if uri == default else named
+        return command  # which reports the error; the study can be shown without it
+    return without_password(uri) if is_server(uri) else command
 
 
 def print_comparison(comparison: Comparison) -> None:

@@ -232,9 +232,9 @@ def test_the_ui_of_a_study_that_was_not_run_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tracked", "look"),
     [
-        ("sqlite:///{folder}/mlruns/mlflow.db", "python -m search ui"),
+        ("sqlite:///{folder}/mlruns/mlflow.db", "python -m search ui weather"),
         ("sqlite:///{folder}/other.db", "python -m search ui weather"),
-        ("sqlite:////before/it/was/moved/mlruns/mlflow.db", "python -m search ui"),
+        ("sqlite:////before/it/was/moved/mlruns/mlflow.db", "python -m search ui weather"),
         ("http://me:***@host:5000", "http://me:***@host:5000"),
     ],
 )

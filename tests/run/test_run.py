@@ -48,7 +48,7 @@ def test_the_output_tells_the_whole_story_without_a_terminal(folder: Path) -> No
         "4 trials: ",
         "on the holdout",
         "python -m search predict studies/tiny.bundle",
-        "python -m search ui",
+        "python -m search ui tiny",
     ):
         assert fragment in output
     assert "Traceback" not in output

@@ -105,9 +105,18 @@ def test_the_verdict_on_labels_is_about_the_baseline_with_the_largest_score(tmp_
     best = max(found.baselines, key=found.baselines.__getitem__)
     assert f"({best.replace('_', ' ')})" in found.verdict
     assert f"accuracy {found.metrics['accuracy']:.4g} against {found.baselines[best]:.4g}" in found.verdict
-    exported(job)
+    assert not exported(job).integer_ids
     predicted = pd.read_csv(job.report / "predictions.csv")
     assert (predicted["actual"] == predicted["predicted"]).mean() == pytest.approx(found.metrics["accuracy"])
+
+
+def test_a_bundle_says_whether_names_of_sequences_are_numbers(tmp_path: Path) -> None:
+    plan = label_plan_of(tmp_path, LABEL_STUDIES["waves"])
+    numbers = np.array([str(7 * number) for number in range(len(plan.sequences))], object)
+    numbered = replace(plan, sequences=replace(plan.sequences, ids=numbers))
+    job = label_job(numbered, tmp_path, ("majority", "nearest_neighbor"))
+    assert finalize(task_of(numbered), job, JobContext()) is not None
+    assert exported(job).integer_ids
 
 
 def test_a_baseline_that_is_exported_is_not_compared_with_itself(tmp_path: Path) -> None:
