@@ -148,7 +148,10 @@ class Predictor(ABC):
         """Predict from a raw table, without the series or sequences that break a rule.
 
         Args:
-            data, source, levels, horizon: As for :meth:`predict`.
+            data: As for :meth:`predict`.
+            source: As for :meth:`predict`.
+            levels: As for :meth:`predict`.
+            horizon: As for :meth:`predict`.
 
         Raises:
             DataError: The table as a whole does not fit the model, or nothing in it does.
