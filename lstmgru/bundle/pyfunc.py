@@ -49,8 +49,8 @@ class PyfuncModel:
                 :class:`UserWarning` for each says why.
 
         Raises:
-            DataError: The table does not fit the model. If MLflow calls, the error is one of MLflow's with the same
-                message, which its server answers with the status 400.
+            DataError: The table does not fit the model. If MLflow calls, it is one of MLflow's errors as well, which its
+                server answers with the message and the status 400.
         """
         try:
             return self._predict(model_input, params or {})
@@ -80,11 +80,12 @@ def _load_pyfunc(path: str) -> PyfuncModel:
 
 
 def _refused(error: DataError) -> Exception | None:
-    """The error of MLflow for a mistake of the caller; ``None`` where MLflow does not call."""
+    """The same error as one that MLflow knows as a mistake of the caller; ``None`` where MLflow does not call."""
     exceptions = sys.modules.get("mlflow.exceptions")
     if exceptions is None:
         return None
-    refused: Exception = exceptions.MlflowException.invalid_parameter_value(str(error))
+    kind = type("InvalidInput", (exceptions.MlflowException, DataError), {})
+    refused: Exception = kind.invalid_parameter_value(str(error))
     return refused
 
 

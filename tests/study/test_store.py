@@ -91,7 +91,7 @@ def test_the_json_object_has_the_documented_keys(tmp_path: Path) -> None:
         "blend", "bundle", "refits", "mlflow",
     ]  # fmt: skip
     assert list(document["trials"][0]) == [
-        "number", "state", "value", "layers", "params", "n_parameters", "latency", "epochs", "seconds",
+        "number", "state", "value", "fold_scores", "layers", "params", "n_parameters", "latency", "epochs", "seconds",
         "train_seconds", "feasible", "pareto", "origin", "reason", "mlflow_run_id",
     ]  # fmt: skip
     assert document["best"] == document["trials"][0]
