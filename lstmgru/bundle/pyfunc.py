@@ -49,8 +49,8 @@ class PyfuncModel:
                 :class:`UserWarning` for each says why.
 
         Raises:
-            DataError: The table does not fit the model. If MLflow calls, it is one of MLflow's errors as well, which its
-                server answers with the message and the status 400.
+            DataError: The table does not fit the model. If MLflow calls, it is one of MLflow's errors as well, which
+                its server answers with the message and the status 400.
         """
         try:
             return self._predict(model_input, params or {})
@@ -84,7 +84,7 @@ def _refused(error: DataError) -> Exception | None:
     exceptions = sys.modules.get("mlflow.exceptions")
     if exceptions is None:
         return None
-    kind = type("InvalidInput", (exceptions.MlflowException, DataError), {})
+    kind: Any = type("InvalidInput", (exceptions.MlflowException, DataError), {})
     refused: Exception = kind.invalid_parameter_value(str(error))
     return refused
 
