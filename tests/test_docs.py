@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from helpers.combinations import each_row
 from typer.main import get_command
 
 from lstmgru.errors import DataError
@@ -71,7 +72,7 @@ def test_every_command_has_a_section_and_no_other_has() -> None:
     assert re.findall(r"^## (\w+)$", COMMANDS_PAGE, re.MULTILINE) == list(COMMANDS)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@each_row("command", COMMANDS)
 def test_the_section_of_a_command_lists_its_options_and_no_others(command: str) -> None:
     section = re.split(r"^## ", COMMANDS_PAGE.partition(f"\n## {command}\n")[2], flags=re.MULTILINE)[0]
 
@@ -427,7 +428,7 @@ UNWRAPPED = ("docs/decisions", "benchmarks", "studies/LOG", "README.zh")
 """Pages whose lines may be long; a line break between Chinese characters would be shown as a blank."""
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(UNWRAPPED)])
+@each_row("name", [name for name in NAMES if not name.startswith(UNWRAPPED)])
 def test_lines_of_prose_have_at_most_120_characters(name: str) -> None:
     lines = FENCE.sub("", (ROOT / name).read_text(encoding="utf-8")).splitlines()
 

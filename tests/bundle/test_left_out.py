@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from helpers import forecast_bundles as forecasts
 from helpers import sequence_bundles as sequences
+from helpers.combinations import each_row
 from helpers.faults import FAULTS, SEQUENCES, in_row, model, shops, without
 from typer.testing import CliRunner
 
@@ -19,7 +20,7 @@ from lstmgru.errors import DataError
 from search.cli.app import app
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@each_row("fault", FAULTS)
 def test_series_that_break_a_rule_are_left_out_and_the_others_are_forecast_as_ever(fault: str) -> None:
     change, reason = FAULTS[fault]
     frame, whole = change(shops()), model().predict(shops())

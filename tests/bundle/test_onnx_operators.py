@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.combinations import each_row
 from helpers.lazy import LazyModule
 from torch import Tensor, nn
 
@@ -81,7 +82,7 @@ def inputs(count: int) -> tuple[Tensor, Tensor]:
     return torch.randn(count, 5, generator=generator), torch.randint(0, 5, (count,), generator=generator)
 
 
-@pytest.mark.parametrize("name", TABLE)
+@each_row("name", TABLE)
 def test_an_operator_computes_the_same_for_any_batch(name: str) -> None:
     model = translated(program_of(TABLE[name]), None)
     session = onnxruntime.InferenceSession(model.SerializeToString())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from helpers.combinations import each_row
 from helpers.studies import program_environment, search, search_here, write_study
 from helpers.synthetic_study import finished_study
 from rich.console import Console
@@ -53,7 +54,7 @@ def test_the_commands_are_those_that_the_other_tests_know() -> None:
     assert list(COMMANDS) == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_row("name", NAMES)
 def test_every_command_has_help_that_ends_with_an_example(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,7 +64,7 @@ def test_every_command_has_help_that_ends_with_an_example(
     assert re.search(r"[A-Z][^.]+[.:;]", text[: example.start()])
 
 
-@pytest.mark.parametrize("arguments", [("-h",), *((name, "-h") for name in NAMES)])
+@each_row("arguments", [("-h",), *((name, "-h") for name in NAMES)])
 def test_the_short_option_shows_the_same_help(
     arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -92,13 +93,13 @@ def test_the_console_script_is_the_program() -> None:
     assert project["scripts"] == {"lstmgru-search": "search.cli.app:main"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_row("name", NAMES)
 def test_every_option_has_help(name: str) -> None:
     parameters = COMMANDS[name].params
     assert [parameter.name for parameter in parameters if not getattr(parameter, "help", None)] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_row("name", NAMES)
 def test_the_example_of_every_command_can_be_parsed(name: str) -> None:
     example = re.search(r"Example: python -m search (.*)", COMMANDS[name].help or "")
     assert example
@@ -107,7 +108,7 @@ def test_the_example_of_every_command_can_be_parsed(name: str) -> None:
     COMMANDS[name].make_context(name, arguments)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_row("name", NAMES)
 def test_every_command_stands_in_the_readme(name: str) -> None:
     assert re.search(rf"python -m search {name}\b", README.read_text(encoding="utf-8"))
 

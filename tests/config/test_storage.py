@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from helpers.combinations import each_row
 
 from search.config.storage import checked_storage, database_url, public_url
 from search.errors import StorageError, masked, printable, shown
@@ -23,7 +24,7 @@ def test_a_place_is_taken_as_it_is(value: str) -> None:
     assert checked_storage(value) == value
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "message"),
     [
         ("jurnal", "must be journal, postgresql://user@host/database, or env:NAME .* but got 'jurnal'$"),

@@ -133,7 +133,7 @@ def test_durations_are_read_as_people_write_them(written: str | float, seconds: 
     assert make_config(search={"timeout": written}).search.timeout == seconds
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("written", "rule"),
     [
         ("5 minutes", "90s, 5m, 2h or 1h30m but got '5 minutes'"),

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.tables import arrow_text
 from lstmgru.data.tables.blocks import Block, TableBlocks
@@ -68,8 +69,8 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_chunks")
-@pytest.mark.parametrize("order", ["sorted", "grouped", "mixed"])
-@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "x.parquet", "x.feather", "x.arrow"])
+@each_row("order", ["sorted", "grouped", "mixed"])
+@each_row("name", ["x.csv", "x.csv.gz", "x.parquet", "x.feather", "x.arrow"])
 def test_blocks_hold_whole_series_in_their_order_and_the_rows_and_types_of_the_table(
     tmp_path: Path, name: str, order: str
 ) -> None:

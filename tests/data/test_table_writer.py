@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.tables.table_writer import writing_table
 from lstmgru.errors import DataError
@@ -27,8 +28,8 @@ def table(times: str) -> pd.DataFrame:
     return pd.DataFrame({"shop": ["a", "a", "b", 'x,"y"', "ü", "z"], "time": TIMES[times], "value": values})
 
 
-@pytest.mark.parametrize("times", TIMES)
-@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "x.parquet"])
+@each_row("times", TIMES)
+@each_row("name", ["x.csv", "x.csv.gz", "x.parquet"])
 def test_blocks_make_the_file_that_the_whole_table_makes(tmp_path: Path, name: str, times: str) -> None:
     frame = table(times)
     with writing_table(tmp_path / name) as blocks:

@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.specs.cells import CELLS, Cell
 from search.reports.charts.chart import Chart, chart_html, sparkline
@@ -32,7 +33,7 @@ def table_of(made: str) -> list[list[str]]:
 # --- axes -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("axis", "most", "labels"),
     [
         (Axis(span=(0, 10)), 5, ["0", "2", "4", "6", "8", "10"]),

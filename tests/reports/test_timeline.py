@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from helpers.combinations import each_row
 
 from search.reports.charts.marks import Boxes
 from search.reports.formatting import duration
@@ -113,7 +114,7 @@ def test_the_axis_has_a_unit_for_its_length(seconds: float, unit: str) -> None:
     assert timeline_chart(timeline([ran(0, 0, seconds)], NOW)).x.title == f"{unit} of search"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("seconds", "text"),
     [
         (0, "0.0 s"),

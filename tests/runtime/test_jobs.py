@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from helpers import forecast_bundles as forecasts
 from helpers import sequence_bundles as sequences
+from helpers.combinations import each_row
 from helpers.faults import FAULTS, SEQUENCES, in_row, model, shops, without
 
 from lstmgru.data.tables import arrow_text
@@ -47,8 +48,8 @@ def predicted(
     return pd.concat([part.table for part in parts], ignore_index=True), left_out, len(parts)
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("fault", ["none", *FAULTS])
+@each_row("order", ORDERS)
+@each_row("fault", ["none", *FAULTS])
 def test_blocks_forecast_and_leave_out_what_the_whole_table_does(tmp_path: Path, fault: str, order: str) -> None:
     frame = shops() if fault == "none" else FAULTS[fault][0](shops())
     path = written(frame, tmp_path / "new.csv", order)
@@ -74,8 +75,8 @@ def test_several_faults_and_rows_without_names_are_left_out_by_their_rows_in_the
     assert {name.split()[0] for name in reasons} == {"a", "c", "row"}
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("fault", [*sequences.KINDS, *(name for name in SEQUENCES if name not in ("a number", "half"))])
+@each_row("order", ORDERS)
+@each_row("fault", [*sequences.KINDS, *(name for name in SEQUENCES if name not in ("a number", "half"))])
 def test_blocks_label_and_leave_out_what_the_whole_table_does(tmp_path: Path, fault: str, order: str) -> None:
     """All faults except texts that no file can hold."""
     kind, change = (fault, lambda f: f) if fault in sequences.KINDS else SEQUENCES[fault][:2]
