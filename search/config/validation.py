@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Keys = tuple[str | int, ...]
+_SLIP = 0.8
+"""Similarity of a name and a key of which it is a misspelling, see :func:`difflib.get_close_matches`."""
 _FAMILY = ("compare", "families")
 """Its keys stand two levels deeper than those of other sections."""
 
@@ -170,11 +173,12 @@ def _unknown_key(detail: ErrorDetails, study: type[StudyConfig]) -> str:
     outer, dot, inner = str(name).partition(".")
     if dot and name in config_fields(study):
         return f"must be written in two levels: {outer}: and, indented below it, {inner}:"
-    elsewhere = [key for key in config_fields(study) if key.endswith(f".{name}")]
-    if elsewhere:
-        return f"is not a known key; did you mean '{elsewhere[0]}'?"
     section = _section(study.model_fields[str(parents[0])]) if parents else study
     valid = list(section.model_fields) if section else []
+    elsewhere = [key for key in config_fields(study) if key.endswith(f".{name}")]
+    # A slip of the pen in the section is likelier than a key of another one.
+    if elsewhere and not get_close_matches(str(name), valid, n=1, cutoff=_SLIP):
+        return f"is not a known key; did you mean '{elsewhere[0]}'?"
     place = f"{parents[0]} may have" if parents else "a study may have"
     return f"is not a known key{did_you_mean(str(name), valid) or f'; {place} ' + ', '.join(valid)}"
 

@@ -65,26 +65,46 @@ class Selected:
 
 
 def select_blend(job: BlendJob, context: JobContext) -> Selected:
-    """Select the members of a blend, see :mod:`lstmgru.evaluation.blending`."""
+    """Select the members of a blend, see :mod:`lstmgru.evaluation.blending`.
+
+    A baseline whose outputs are the same for all cases, such as the majority class, is no member beside others where
+    the score is one of the chosen classes: it only shrinks their probabilities, which such a score does not see.
+    """
     del context  # it takes seconds at most
-    usable = [each for each, outputs in job.outputs.items() if job.data.fits(outputs)]
-    unusable = tuple(each for each in job.outputs if each not in usable)
-    candidates = same_shapes([job.outputs[each] for each in usable])
+    fitting = [each for each, outputs in job.outputs.items() if job.data.fits(outputs)]
+    unusable = tuple(each for each in job.outputs if each not in fitting)
     criterion = job.data.criterion()
+    informed = fitting
+    if criterion.tie_break is not None:
+        informed = [each for each in fitting if not (isinstance(each, str) and _constant(job.outputs[each]))]
+    chosen = _select(job, informed, criterion)
+    if chosen is None and len(informed) < len(fitting):
+        chosen = _select(job, fitting, criterion)
+    return Selected(chosen, unusable)
+
+
+def _select(job: BlendJob, usable: Sequence[Candidate], criterion: Criterion) -> Chosen | None:
+    """The best blend of some candidates; ``None`` if none of them satisfies the bounds and has a score."""
+    candidates = same_shapes([job.outputs[each] for each in usable])
 
     def allowed(positions: Collection[int]) -> bool:
         return not Goal(bounds=job.bounds).broken(_sums([job.costs.get(usable[each], {}) for each in positions]))
 
     found = select(candidates, criterion, allowed=allowed, members=job.members)
     if found is None:
-        return Selected(None, unusable)
+        return None
     chosen = Chosen({usable[each]: weight for each, weight in found.weights.items()}, found.score)
     kept = _earlier(job, usable, candidates, criterion)
     if kept is not None and allowed([usable.index(each) for each in kept.weights]):
         ranks = [_rank(each, usable, candidates, criterion) for each in (chosen, kept)]
         if not ranks[0].improves(ranks[1]):
-            return Selected(kept, unusable)
-    return Selected(chosen, unusable)
+            return kept
+    return chosen
+
+
+def _constant(outputs: Outputs) -> bool:
+    """Whether the outputs of each fold are the same for all cases."""
+    return all(bool((values == values[:1]).all()) for values in outputs)
 
 
 def _earlier(

@@ -65,8 +65,8 @@ def store_of(name: str, folder: Path, storage: str | None = None, given: str = "
     if store is None:
         raise StudyNotFound(
             f"study '{name}' has not been run in {folder}: there is no "
-            f"{place_of(StudyPaths(folder, name), storage).entry}; run it with: "
-            f"python -m search run {given or name}{_those_run(folder, '; studies that were run there: ')}"
+            f"{place_of(StudyPaths(folder, name), storage).entry}{_those_run(folder, '; studies that were run there: ')}; "
+            f"run it with: python -m search run {given or name}"
         )
     return store
 

@@ -82,7 +82,7 @@ def test_the_file_in_the_working_folder_may_have_another_name_than_the_study(fol
     [
         ("tinny", "there is no study 'tinny'; did you mean 'tiny'?; studies that were run in {}: tiny"),
         ("weather", "study 'weather' has not been run in {}: there is no {}/studies/weather.journal; run it with: "
-                    "python -m search run weather; studies that were run there: tiny"),
+                    "studies that were run there: tiny; run it with: python -m search run weather"),
     ],
 )  # fmt: skip
 def test_a_study_that_was_not_run_is_one_line_that_lists_those_that_were(folder: Path, name: str, said: str) -> None:

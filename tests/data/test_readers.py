@@ -134,6 +134,7 @@ def test_an_arrow_stream_is_read_like_an_arrow_file(tmp_path: Path) -> None:
     assert read_table(tmp_path / "x.arrow")["cost"].tolist() == [1.1, 2.2]
 
 
+PARQUET = b"PAR1\x15\x04\x15\x10PAR1"
 BAD_FILES = [
     ("x.csv", "", {}, r"x\.csv is empty \(0 bytes\)"),
     ("x.csv", "\n\n", {}, "first line must name the columns"),
@@ -170,7 +171,15 @@ BAD_FILES = [
     ("x.csv", "1,2\n3\n", {"columns": ("a", "b")}, "line 2 has 1 field but data.columns names 2"),
     ("x.csv", "1,2,3\n", {"columns": ("a", "b")}, "line 1 has 3 fields but data.columns names 2"),
     ("x.parquet", "PAR1", {"columns": ("a", "b")}, "data.columns is for text files without a header; remove it"),
-    ("x.csv.gz", "a,b\n1,2\n", {}, "cannot be read: Not a gzipped file"),
+    ("x.csv.gz", "a,b\n1,2\n", {}, r"is text but its name ends in \.csv\.gz; rename it to x\.csv$"),
+    ("x.csv.gz", b"\0\0\0", {}, "cannot be read: Not a gzipped file"),
+    ("x.CSV", PARQUET, {}, r"is a Parquet file but its name ends in \.csv; rename it to x\.parquet$"),
+    ("x.csv.gz", PARQUET, {}, r"is a Parquet file but its name ends in \.csv\.gz; rename it to x\.parquet$"),
+    ("x.csv", b"ARROW1\0\0" + PARQUET, {}, r"is an Arrow file but its name ends in \.csv; rename it to x\.arrow$"),
+    ("x.tsv", gzip.compress(b"a\tb\n"), {}, r"is a gzip file but its name ends in \.tsv; rename it to x\.tsv\.gz$"),
+    ("x.parquet", b"ARROW1\0\0" + PARQUET, {}, r"rename it to x\.arrow$"),
+    ("x.parquet", WEATHER, {}, r"is text but its name ends in \.parquet; rename it to x\.csv$"),
+    ("x.parquet", b"PAR1\0 damaged", {}, r"cannot be read as parquet: .*[^.]; write the file again$"),
     ("x.csv.gz", gzip.compress(WEATHER.encode() * 1000, mtime=0)[:-20], {}, "cannot be read: "),
     ("x.parquet", "PAR1 but not quite", {}, "cannot be read as parquet"),
     ("x.feather", "FEATHER", {}, "cannot be read as feather"),
@@ -346,3 +355,7 @@ def test_a_header_of_steps_or_years_or_with_names_is_one(tmp_path: Path, header:
     path = write(tmp_path / "x.csv", f"{header}\n{header}\n")
 
     assert list(read_table(path).columns) == header.split(",")
+
+
+def test_columns_may_be_named_as_a_format_begins(tmp_path: Path) -> None:
+    assert list(read_table(write(tmp_path / "x.csv", "PAR1,PAR2\n1,2\n"))) == ["PAR1", "PAR2"]

@@ -216,3 +216,29 @@ def test_labels_are_blended_by_their_metric(study: str, tmp_path: Path) -> None:
     else:
         assert found.chosen.score < min(scores)
     assert len(found.chosen.weights) > 1
+
+
+def test_the_majority_class_is_no_member_beside_others(tmp_path: Path) -> None:
+    """It would shift the probabilities of the network so that more of the largest class are right."""
+    plan = label_plan_of(tmp_path, LABEL_STUDIES["waves"])
+    data = plan.search_data()
+    classes = len(data.labels.classes)
+    network, majority = [], []
+    for evaluation in data.kept_evaluations:
+        labels = evaluation.labels
+        largest = np.eye(classes, dtype=np.float32)[0]
+        wrong = np.where(labels == 0, 1, labels)  # of class 0 it misses all, by a little
+        sure = np.where(labels == 0, 0.1, 0.8)[:, None].astype(np.float32)
+        network.append(sure * np.eye(classes, dtype=np.float32)[wrong] + (1 - sure) / classes)
+        majority.append(np.tile(0.4 * largest + 0.6 / classes, (len(labels), 1)).astype(np.float32))
+    outputs: dict[Candidate, Outputs] = {"majority": tuple(majority), 3: tuple(network)}
+    criterion = data.criterion()
+    together = [(one + other) / 2 for one, other in zip(majority, network, strict=True)]
+    assert criterion.score(together) > criterion.score(outputs[3])
+
+    assert weights(selected(plan, outputs)) == {3: 1.0}
+    assert weights(selected(plan, {"majority": outputs["majority"]})) == {"majority": 1.0}
+    bounded = selected(
+        plan, outputs, costs={3: {"n_parameters": 10.0}}, bounds=(parse_bound("n_parameters <= 5"),)
+    )
+    assert weights(bounded) == {"majority": 1.0}

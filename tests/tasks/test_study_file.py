@@ -61,6 +61,7 @@ def problems_of(path: Path, **options: Any) -> list[str]:
 # What a line of GOOD is replaced by, or what is put after it, and the one line that the error then has.
 BAD_VALUES = [
     # Unknown and missing keys.
+    ("  time: day", "  time: day\n  gap: fill", ["line 4: data.gap is not a known key; did you mean 'gaps'?"]),
     ("  time: day", "  tme: day", ["line 3: data.tme is not a known key; did you mean 'time'?",
                                    "line 1: data.time is missing: column with timestamps"]),
     ("  time: day", "", ["line 1: data.time is missing: column with timestamps (ISO 8601)"]),

@@ -169,7 +169,7 @@ def _translating_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"{path} cannot be read as {path.suffix[1:]}: {reason}; write the file again") from error
 
 

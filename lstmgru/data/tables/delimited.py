@@ -71,7 +71,7 @@ class DelimitedFile:
 
     def unreadable(self, error: Exception) -> DataError:
         """The error for a damaged file."""
-        return DataError(f"{self.path} cannot be read: {str(error).splitlines()[0]}; write the file again")
+        return DataError(f"{self.path} cannot be read: {str(error).splitlines()[0].rstrip('.')}; write the file again")
 
     def no_rows(self) -> DataError:
         """The error for a file that ends after its header."""

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 _DELIMITED = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 _ARROW = (".parquet", ".feather", ".arrow")
+_FORMATS = (
+    (b"PAR1", "a Parquet file", (".parquet",)),
+    (b"ARROW1", "an Arrow file", (".feather", ".arrow")),
+    (b"\x1f\x8b", "a gzip file", (".gz", ".csv.gz")),
+)
+"""First bytes of a format, its name, and the ends of its files' names."""
+_FIRST_BYTES = 4096
 
 
 def read_table(
@@ -46,7 +53,9 @@ def read_table(
         DataError: The file is missing, of an unknown format, damaged, without rows, or its columns are ambiguous.
     """
     check_exists(path)
-    if not _is_delimited(path, columns):
+    delimited = _is_delimited(path, columns)
+    _check_content(path, delimited)
+    if not delimited:
         return _read_arrow(path, text)
     delimiter = _delimiter(path, delimiter)
     file = open_delimited(path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns)
@@ -82,7 +91,9 @@ def open_chunks(
     from lstmgru.data.tables.chunks import ArrowChunks, DelimitedChunks
 
     check_exists(path)
-    if not _is_delimited(path, columns):
+    delimited = _is_delimited(path, columns)
+    _check_content(path, delimited)
+    if not delimited:
         return ArrowChunks(path, text)
     delimiter = _delimiter(path, delimiter)
     file = open_delimited(path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns)
@@ -106,6 +117,32 @@ def _is_delimited(path: Path, columns: Sequence[str]) -> bool:
             f"{did_you_mean(path.suffix, valid)}"
         )
     return False
+
+
+def _check_content(path: Path, delimited: bool) -> None:
+    """Refuse a file whose first bytes are those of another format than its suffix names.
+
+    Raises:
+        DataError: The message says what the file is and what to name it.
+    """
+    ending = next(each for each in (*_DELIMITED, *_ARROW)[::-1] if path.name.lower().endswith(each))
+    with path.open("rb") as file:
+        start = file.read(_FIRST_BYTES)
+    # A header may begin as a format does, such as PAR1,PAR2; but all of them have control characters.
+    if not any(byte < 32 and byte not in b"\t\r\n\f" for byte in start):
+        if b"\n" in start and not (delimited and not ending.endswith(".gz")):
+            raise _misnamed(path, "text", ending, ending.removesuffix(".gz") if delimited else ".csv")
+        return
+    for magic, noun, endings in _FORMATS:
+        if start.startswith(magic) and not ending.endswith(endings):
+            right = f"{ending}.gz" if noun == "a gzip file" and delimited else endings[-1]
+            raise _misnamed(path, noun, ending, right)
+
+
+def _misnamed(path: Path, what: str, ending: str, right: str) -> DataError:
+    return DataError(
+        f"{path} is {what} but its name ends in {ending}; rename it to {path.name[: -len(ending)]}{right}"
+    )
 
 
 def _delimiter(path: Path, given: str) -> str:

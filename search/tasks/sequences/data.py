@@ -113,7 +113,7 @@ class SequenceData(TaskData):
     def criterion(self) -> Criterion:
         """What blends are selected by: the mean over the folds of the scores of the kept sequences.
 
-        Between equal scores of classes, as those of accuracy often are, the log loss decides.
+        Between equal scores of classes, as those of accuracy often are, the log loss decides; it is its own tie break.
         """
         from lstmgru.evaluation.blending import Criterion
 
@@ -121,7 +121,7 @@ class SequenceData(TaskData):
             lambda outputs: _mean_score(self.kept_evaluations, self.metric, outputs),
             larger_is_better=find_metric(self.metric).larger_is_better,
             tie_break=(lambda outputs: _mean_score(self.kept_evaluations, "log_loss", outputs))
-            if self.labels.classes
+            if self.labels.classes and self.metric != "log_loss"
             else None,
         )
 
