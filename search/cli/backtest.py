@@ -95,9 +95,9 @@ def print_backtest(console: Console, record: BacktestRecord) -> None:
     console.print()
     head, rows = record.table()
     _print(console, f"scores, {record.metric}", head, rows)
-    _print(console, "metrics of the model", ("", "score", "on the holdout", "change"), record.metric_rows())
+    _print(console, "metrics of the model", ("", "score", record.then, "change"), record.metric_rows())
     if record.intervals:
-        head = ("interval", "coverage", "on the holdout", "mean width")
+        head = ("interval", "coverage", record.then, "mean width")
         _print(console, "prediction intervals", head, record.interval_rows())
     for name in record.parts:
         _print(console, f"by {record.part_noun(name)}", *record.part_table(name))

@@ -49,7 +49,7 @@ def _scores(record: BacktestRecord) -> str:
     lines = [Line(row, "winner" if row[0] == "model" else "baseline") for row in rows]
     dropped = [f"{name.replace('_', ' ')}: {each.reason}." for name, each in record.baselines.items() if each.reason]
     metrics = [Line((metric_label(name), *row)) for name, *row in record.metric_rows()]
-    metric_head = ("metric", "score", "on the holdout", "change")
+    metric_head = ("metric", "score", record.then, "change")
     return "".join(
         [
             paragraph(
@@ -66,7 +66,7 @@ def _scores(record: BacktestRecord) -> str:
 def _intervals(record: BacktestRecord) -> str:
     if not record.intervals:
         return ""
-    head = ("interval", "coverage", "on the holdout", "mean width")
+    head = ("interval", "coverage", record.then, "mean width")
     return table(head, [Line(row) for row in record.interval_rows()], numbers=head)
 
 

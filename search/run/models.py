@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _TOLERATED = 0.1
 """Share by which a score may be worse where there are too few rows for a test."""
+_SAME = 1e-5
+"""Share by which the scores of one model may differ, as with other batches or another thread count."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,9 @@ class Decision:
     reason: str
 
 
-def decide(rule: Promotion, metric: str, score: float, rival: Rival | None, more: str) -> Decision:
+def decide(
+    rule: Promotion, metric: str, score: float, rival: Rival | None, more: str, *, all_new: bool = False
+) -> Decision:
     """Whether the new model becomes champion.
 
     It has learned from more data, so that it is enough that its recipe is not significantly worse than the champion on
@@ -47,14 +52,21 @@ def decide(rule: Promotion, metric: str, score: float, rival: Rival | None, more
         score: Of the recipe on the last new rows, trained before them.
         rival: The champion on the same rows; ``None``: there are too few new rows to score.
         more: What is new: ``20 rows more``.
+        all_new: Whether the last new rows are all of them, so that the recipe has learned from no new row.
 
     Returns:
-        The decision; the reason names both scores and the result of the paired test.
+        The decision; the reason names both scores and the result of the paired test, or says that there is none because
+        the recipe is the champion again: the same training on the same rows.
     """
     roles = {True: "champion", False: "challenger"}
     said = f"it has learned from {more}, too few to compare it with the champion"
     worse = False
-    if rival is not None:
+    if rival is not None and all_new and math.isclose(score, rival.score, rel_tol=_SAME):
+        said = (
+            f"it has learned from {more}, all of which are needed to score it; trained before them, its recipe is the "
+            f"champion again ({find_metric(metric).label} {score:.4g}), so that there was nothing to compare"
+        )
+    elif rival is not None:
         found, difference = find_metric(metric), rival.difference
         loss = rival.score - score if found.larger_is_better else score - rival.score
         worse = difference.low > 0 or (bool(difference.lacking) and loss > _TOLERATED * abs(rival.score))

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lstmgru.data.tables.writers import write_text
 from lstmgru.errors import DataError
 from search.errors import RefitFailed, SearchError, StudyMismatch, StudyNotFound, TrackingError
@@ -27,7 +29,7 @@ from search.study.refit_records import CHAMPION_ROWS, REFITS, Promotion, RefitRe
 from search.study.storages import place_of
 from search.study.store import ROWS, StudyStore
 from search.tasks import task_of
-from search.tasks.backtest import Backtested, backtest
+from search.tasks.backtest import HOLDOUT, LAST_NEW_ROWS, Backtested, backtest
 from search.tasks.baselines import baseline_groups
 from search.tasks.final_job import EndData, FinalJob, FinalMember, FinalResult
 from search.tasks.final_steps import EVERYTHING, finalize
@@ -135,7 +137,9 @@ class _Refit:
             found = self._train(executor, bundle, place, holdout, compared=done is not None)
         if found is None:
             return RefitOutcome(self._record)
-        decision = decide(rule, self._plan.metric, found.metrics[self._plan.metric], found.rival, more)
+        all_new = np.array_equal(holdout.evaluation, split.evaluation)
+        score = found.metrics[self._plan.metric]
+        decision = decide(rule, self._plan.metric, score, found.rival, more, all_new=all_new)
         refitted = RefitRecord(
             time=datetime.now(UTC).isoformat(timespec="seconds"),
             source=self._plan.source,
@@ -143,7 +147,7 @@ class _Refit:
             champion=None if done is None else done.record.score,
             champion_verdict="" if done is None else done.record.verdict,
             beaten=_beaten(done),
-            challenger=found.metrics[self._plan.metric],
+            challenger=score,
             against=None if found.rival is None else found.rival.score,
             promoted=decision.promoted,
             reason=decision.reason,
@@ -225,7 +229,7 @@ class _Refit:
             bundle=self._paths.challenger,
             report=self._paths.refit_report,
             gaps=self._plan.config.data.gaps,
-            provenance=self._provenance(bundle, retrained),
+            provenance=self._provenance(bundle, retrained, LAST_NEW_ROWS if compared else HOLDOUT),
             rival=place if compared else None,
             known_calibration=(
                 None if calibration is None else calibration.to_dict(),
@@ -246,7 +250,7 @@ class _Refit:
     def _interrupted(self) -> bool:
         return self._stop.interrupted
 
-    def _provenance(self, bundle: Bundle, retrained: Retrained) -> dict[str, Any]:
+    def _provenance(self, bundle: Bundle, retrained: Retrained, scored_on: str) -> dict[str, Any]:
         late = [str(each) for each in retrained.late]
         return {
             "study": self._plan.name,
@@ -256,6 +260,7 @@ class _Refit:
             "data": self._plan.describe_data(),
             "accelerator": self._plan.accelerator,
             "refit": _BEFORE,
+            "scored_on": scored_on,
             "refit_of": bundle.provenance.get("created"),
             "trained_on": EVERYTHING if len(late) < len(retrained.members) else "before_holdout",
             **({"trained_before_holdout": late} if late else {}),

@@ -9,6 +9,8 @@ from typing import Any
 from search.study.records import IntervalRecord
 
 Rows = tuple[dict[str, Any], ...]
+STUDY_HOLDOUT = "the holdout of the study"
+"""The rows of the earlier scores, unless the model is that of a refit."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class BacktestBaseline:
 
     Attributes:
         score: The metric of the study; ``None`` if it could not be scored.
-        holdout: Its score on the holdout of the study; ``None`` if unknown.
+        holdout: Its score on :attr:`BacktestRecord.holdout_rows`; ``None`` if unknown.
         reason: Why it was not scored; empty if it was.
     """
 
@@ -39,9 +41,11 @@ class BacktestRecord:
         scored: What is scored, in words: ``14 forecasts of 20 rows, from 2022-04-26 to 2022-05-15``.
         score: Of the model by the metric.
         metrics: Every metric by name.
-        holdout: The same on the holdout of the study, as the bundle has them; empty if unknown.
+        holdout: The same on ``holdout_rows``, as the bundle has them; empty if unknown.
+        holdout_rows: The rows of the earlier scores, in words: those of the study's holdout, or of the refit that has
+            trained the model.
         intervals: Coverage of the prediction intervals.
-        holdout_intervals: The same on the holdout.
+        holdout_intervals: The same on ``holdout_rows``.
         baselines: By name, fitted to the rows before the scored ones.
         verdict: One sentence on whether the model beats the best baseline; empty without baselines.
         beats_baselines: Whether the interval of the difference is on the model's side; ``None`` without baselines.
@@ -59,6 +63,7 @@ class BacktestRecord:
     score: float
     metrics: dict[str, float]
     holdout: dict[str, float] = field(default_factory=dict)
+    holdout_rows: str = STUDY_HOLDOUT
     intervals: tuple[IntervalRecord, ...] = ()
     holdout_intervals: tuple[IntervalRecord, ...] = ()
     baselines: dict[str, BacktestBaseline] = field(default_factory=dict)
@@ -69,6 +74,11 @@ class BacktestRecord:
     notes: tuple[str, ...] = ()
 
     @property
+    def then(self) -> str:
+        """The head of the columns of the earlier scores."""
+        return "on the holdout" if self.holdout_rows == STUDY_HOLDOUT else "in the refit"
+
+    @property
     def best_baseline(self) -> str | None:
         """The name of the best scored baseline."""
         scores = {name: each.score for name, each in self.baselines.items() if each.score is not None}
@@ -76,7 +86,7 @@ class BacktestRecord:
         return choose(scores, key=scores.__getitem__) if scores else None
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-        """Head and rows of the table of the model and the baselines, best first: score, holdout and change."""
+        """Head and rows of the table of the model and the baselines, best first: score, earlier score and change."""
         known = {name: (each.score, each.holdout) for name, each in self.baselines.items() if each.score is not None}
         rows = {"model": (self.score, self.holdout.get(self.metric)), **known}
         sign = -1 if self.direction == "maximize" else 1
@@ -85,7 +95,7 @@ class BacktestRecord:
             (name if name == "model" else f"baseline: {name.replace('_', ' ')}", *_cells(*scores))
             for name, scores in ordered
         ]
-        return ("", self.metric, "on the holdout", "change"), lines
+        return ("", self.metric, self.then, "change"), lines
 
     def metric_rows(self) -> list[tuple[str, ...]]:
         """Name, score, score on the holdout and change of each metric, the one of the study first."""

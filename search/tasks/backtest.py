@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol
 from lstmgru.errors import BaselineTooSlow, DataError
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.evaluation.time_limit import TimeLimit
-from search.study.backtest_records import BacktestBaseline, BacktestRecord, Rows
+from search.study.backtest_records import STUDY_HOLDOUT, BacktestBaseline, BacktestRecord, Rows
 from search.study.records import IntervalRecord
 from search.tasks.data import Data, Split
 from search.tasks.verdict import best_baseline, judge
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 BASELINE_SECONDS = 60.0
 """Time limit of a baseline."""
+HOLDOUT, LAST_NEW_ROWS = "holdout", "last_new_rows"
+"""What the model of a refit was scored on, as its provenance says."""
 SCORED = "on these rows"
 """Where the scores of a verdict are from."""
 
@@ -184,12 +186,13 @@ def backtest(
             score=scores[metric],
             metrics=scores,
             holdout=then,
+            holdout_rows=_then(bundle),
             intervals=task.intervals(part, outputs),
             holdout_intervals=tuple(IntervalRecord(**each) for each in bundle.metrics.get("intervals", ())),
             baselines=baselines,
             verdict=verdict,
             beats_baselines=beats,
-            drift=_drift(metric, scores[metric], then.get(metric), best, baselines),
+            drift=_drift(metric, scores[metric], then.get(metric), best, baselines, _then(bundle)),
             parts=task.parts(part, outputs, None if best is None else kept[best]),
             notes=part.notes,
         ),
@@ -224,14 +227,27 @@ def _baselines(
     return found, kept
 
 
+def _then(bundle: Bundle) -> str:
+    """The rows that the scores of a bundle are from."""
+    if "refit" not in bundle.provenance:
+        return STUDY_HOLDOUT
+    last = bundle.provenance.get("scored_on") == LAST_NEW_ROWS
+    return "the last new rows of the refit" if last else "the holdout of the refit"
+
+
 def _drift(
-    metric: str, score: float, then: float | None, best: str | None, baselines: Mapping[str, BacktestBaseline]
+    metric: str,
+    score: float,
+    then: float | None,
+    best: str | None,
+    baselines: Mapping[str, BacktestBaseline],
+    rows: str,
 ) -> str:
     """What has changed since the holdout: of the model, and of the baseline that is best now."""
     if not then:
         return ""
     found = find_metric(metric)
-    sentence = f"{found.label} is {score:.4g}, {_change(score, then)} than on the holdout of the study ({then:.4g})"
+    sentence = f"{found.label} is {score:.4g}, {_change(score, then)} than on {rows} ({then:.4g})"
     baseline = None if best is None else baselines[best]
     if best is None or baseline is None or not baseline.score or not baseline.holdout:
         return f"{sentence}."

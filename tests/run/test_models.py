@@ -40,3 +40,11 @@ def test_what_cannot_be_compared_has_learned_from_more() -> None:
     decision = decide("if-better", "mae", 4.0, None, "2 rows more")
     assert decision.promoted
     assert "2 rows more, too few to compare" in decision.reason
+
+
+def test_the_same_training_on_the_same_rows_is_said_to_be_so() -> None:
+    rival = Rival(2.394, Interval.unknown(0.0, "cutoffs"))
+    decision = decide("if-better", "mae", 2.394, rival, "10 rows more", all_new=True)
+    assert decision.promoted
+    assert "its recipe is the champion again (MAE 2.394), so that there was nothing to compare" in decision.reason
+    assert "champion 2.394: too few" in decide("if-better", "mae", 2.394, rival, "10 rows more").reason

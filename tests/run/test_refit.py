@@ -126,7 +126,8 @@ def test_trained_up_to_the_old_end_the_recipe_is_the_champion(folder: Path) -> N
     outcome = refitted(folder)
     assert outcome.record.challenger == pytest.approx(outcome.record.against, rel=1e-5)
     assert outcome.record.promoted
-    assert "too few cutoffs for a test" in outcome.record.reason
+    assert "all of which are needed to score it" in outcome.record.reason
+    assert "against" not in outcome.record.reason
 
 
 def test_fewer_new_rows_than_the_horizon_are_learned_but_not_scored(folder: Path) -> None:
@@ -165,6 +166,7 @@ def test_the_rule_may_be_overruled(folder: Path, promote: Promotion, promoted: b
     outcome = refitted(folder, promote=promote)
     assert outcome.record.promoted == promoted
     assert f"(--promote {promote})" in outcome.record.reason
+    assert "nothing to compare" not in outcome.record.reason
     assert StudyPaths(folder, "tiny").challenger.exists() != promoted
 
 
@@ -176,6 +178,21 @@ def test_a_champion_that_no_longer_beats_the_baselines_is_said_to_be_so(folder: 
     assert outcome.record.beaten
     assert "no longer beats the baselines" in outcome.record.warning
     assert "champion" in outcome.record.champion_verdict
+
+
+def test_a_backtest_says_that_the_earlier_scores_are_those_of_the_refit(folder: Path) -> None:
+    outcome = refitted(folder, promote="always")
+    shop_table(NEW + 20).to_csv(folder / "later2.csv", index=False)
+
+    done = search_here(folder, "backtest", "tiny", "--data", "later2.csv", "--no-track", "--output", "page.html")
+    document = json.loads(search_here(folder, "backtest", "tiny", "--data", "later2.csv", "--no-track", "--json").stdout)
+
+    assert document["holdout"]["mae"] == pytest.approx(outcome.record.challenger)
+    assert document["holdout_rows"] == "the last new rows of the refit"
+    assert f"than on the last new rows of the refit ({outcome.record.challenger:.4g})" in document["drift"]
+    for text in (done.stdout, (folder / "page.html").read_text()):
+        assert "in the refit" in text
+        assert "holdout" not in text
 
 
 def test_a_second_refit_begins_where_the_first_ended(folder: Path) -> None:
