@@ -175,7 +175,7 @@ def backtest(
         folder: Directory in which ``studies/`` and ``mlruns/`` are; that of a study that is given itself is known.
 
     Raises:
-        SearchError: The model does not exist.
+        SearchError: The model does not exist, or ``output`` cannot be written.
         TrackingError: ``track`` is true, and MLflow cannot be used.
         DataError: The table does not fit the model, or has nothing to score.
     """

@@ -233,7 +233,7 @@ class StudyResult:
 
         Raises:
             StudyNotFound: The study is no longer there.
-            OSError: The file cannot be written.
+            SearchError: The file cannot be written.
         """
         from search.reports.report import write_report
 

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lstmgru.data.tables.writers import write_text
+from search.errors import SearchError
+
 _FENCE = 3.0
 _ENOUGH = 5
 _TALL = 40
@@ -34,6 +37,21 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
+
+
+def save_page(path: Path, text: str) -> None:
+    """Write a page or a picture to the file that a user named, whole.
+
+    Raises:
+        SearchError: It cannot be written.
+    """
+    try:
+        write_text(path, text)
+    except OSError as error:
+        missing = "" if path.parent.is_dir() else f"{path.parent} is not a directory"
+        raise SearchError(
+            f"{path} cannot be written: {missing or error.strerror or error}; choose another place"
+        ) from error
 
 
 def html_page(title: str, body: str) -> str:

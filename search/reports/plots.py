@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lstmgru.data.tables.writers import write_text
 from lstmgru.errors import did_you_mean
 from search.errors import SearchError
 from search.reports.charts.chart import Chart
 from search.reports.charts.standalone import standalone_svg
 from search.reports.first_screen import standing_chart
 from search.reports.formatting import metric_label
+from search.reports.page import save_page
 from search.reports.trials.history import (
     Objective,
     best_baseline,
@@ -65,12 +65,11 @@ class Plot:
         """Write the picture to a file.
 
         Raises:
-            SearchError: Its name does not end with ``.svg``.
-            OSError: It cannot be written.
+            SearchError: Its name does not end with ``.svg``, or it cannot be written.
         """
         if Path(path).suffix != ".svg":
             raise SearchError(f"{path} must end with .svg, the format of plots")
-        write_text(Path(path), self.svg)
+        save_page(Path(path), self.svg)
 
     def __repr__(self) -> str:
         return f"Plot({self.title!r})"

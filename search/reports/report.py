@@ -7,13 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lstmgru.data.tables.writers import write_text
 from lstmgru.errors import DataError
 from search.reports.architecture import best_html
 from search.reports.first_screen import badge, standing_html, tiles, use_html
 from search.reports.origin import origin_html
 from search.reports.outcome import failures, holdout_scores, leaderboard_html, status
-from search.reports.page import details, html_page, paragraph
+from search.reports.page import details, html_page, paragraph, save_page
 from search.reports.trials.section import front_html, search_html
 from search.study.paths import REPORT_PAGE, report_path
 from search.study.records import StudyRecord
@@ -71,14 +70,14 @@ def write_report(store: StudyStore, pages: TaskPages, output: Path | None = None
         output: File to write; ``None``: ``studies/<name>.report/report.html``.
 
     Raises:
-        OSError: The file cannot be written.
+        SearchError: The file cannot be written.
     """
     page = report_html(store.record(), store.study, pages)
     if output is None:
         assert store.place is not None  # where it was found
         output = store.place.paths.report / REPORT_PAGE
         output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(output, page)
+    save_page(output, page)
     return output
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.data.tables.writers import write_text
 from search.errors import SearchError, StudyFileError, StudyNotFound, TrackingError
 from search.reports.backtest import backtest_html
+from search.reports.page import save_page
 from search.study.backtest_records import BacktestRecord
 from search.study.records import StudyRecord
 from search.tasks import find_task
@@ -122,7 +122,7 @@ def run_backtest(
         reading: How a text file is read, by key of the study file; others are as in the study, if one is named.
 
     Raises:
-        SearchError: The model does not exist.
+        SearchError: The model does not exist, or the page cannot be written.
         DataError: The table does not fit the model, or has nothing to score.
     """
     from lstmgru.bundle.load import load_bundle
@@ -136,7 +136,7 @@ def run_backtest(
         tracked = found.study is not None and found.study.mlflow is not None if track is None else track
         page = backtest_html(done.record, task.backtest.draw(part, done.outputs)) if output or tracked else ""
         if output is not None:
-            write_text(output, page)
+            save_page(output, page)
         if not tracked:
             return BacktestOutcome(done.record)
         try:

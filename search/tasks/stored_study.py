@@ -63,9 +63,10 @@ def store_of(name: str, folder: Path, storage: str | None = None, given: str = "
 
     store = _find(name, folder, storage)
     if store is None:
+        others = _those_run(folder, "; studies that were run there: ")
         raise StudyNotFound(
             f"study '{name}' has not been run in {folder}: there is no "
-            f"{place_of(StudyPaths(folder, name), storage).entry}{_those_run(folder, '; studies that were run there: ')}; "
+            f"{place_of(StudyPaths(folder, name), storage).entry}{others}; "
             f"run it with: python -m search run {given or name}"
         )
     return store

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def test_the_file_in_the_working_folder_may_have_another_name_than_the_study(fol
     ("name", "said"),
     [
         ("tinny", "there is no study 'tinny'; did you mean 'tiny'?; studies that were run in {}: tiny"),
-        ("weather", "study 'weather' has not been run in {}: there is no {}/studies/weather.journal; run it with: "
+        ("weather", "study 'weather' has not been run in {}: there is no {}/studies/weather.journal; "
                     "studies that were run there: tiny; run it with: python -m search run weather"),
     ],
 )  # fmt: skip
@@ -185,6 +186,19 @@ def test_the_holdout_has_intervals_best_first(folder: Path) -> None:
 
 
 # --- model ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_in_a_folder_that_is_not_there_is_one_line(folder: Path, tmp_path: Path) -> None:
+    study, missing = load_study("tiny", folder=folder), tmp_path / "missing"
+    writes: dict[str, Callable[[Path], object]] = {
+        "page.html": study.report,
+        "history.svg": study.plot("history").save,
+        "backtest.html": lambda path: backtest(study, shop_table(240), output=path, track=False),
+    }
+    for name, write in writes.items():
+        said = f"{missing / name} cannot be written: {missing} is not a directory; choose another place"
+        with pytest.raises(SearchError, match=f"^{re.escape(said)}$"):
+            write(missing / name)
 
 
 def test_the_model_is_that_of_the_folder_and_is_read_again_after_a_refit(folder: Path) -> None:

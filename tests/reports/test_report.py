@@ -435,7 +435,7 @@ def test_the_page_can_be_written_elsewhere(run_folder: Path, tmp_path: Path) -> 
     assert (tmp_path / "page.html").exists()
     missing = search_here(run_folder, "report", "tiny", "--output", str(tmp_path / "no" / "page.html"))
     assert (missing.returncode, missing.stderr.count("\n")) == (2, 1)
-    assert "page.html cannot be read or written: No such file or directory" in missing.stderr
+    assert "page.html cannot be written: " in missing.stderr
 
 
 @pytest.mark.slow

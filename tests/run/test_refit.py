@@ -185,7 +185,9 @@ def test_a_backtest_says_that_the_earlier_scores_are_those_of_the_refit(folder: 
     shop_table(NEW + 20).to_csv(folder / "later2.csv", index=False)
 
     done = search_here(folder, "backtest", "tiny", "--data", "later2.csv", "--no-track", "--output", "page.html")
-    document = json.loads(search_here(folder, "backtest", "tiny", "--data", "later2.csv", "--no-track", "--json").stdout)
+    document = json.loads(
+        search_here(folder, "backtest", "tiny", "--data", "later2.csv", "--no-track", "--json").stdout
+    )
 
     assert document["holdout"]["mae"] == pytest.approx(outcome.record.challenger)
     assert document["holdout_rows"] == "the last new rows of the refit"

@@ -238,7 +238,5 @@ def test_the_majority_class_is_no_member_beside_others(tmp_path: Path) -> None:
 
     assert weights(selected(plan, outputs)) == {3: 1.0}
     assert weights(selected(plan, {"majority": outputs["majority"]})) == {"majority": 1.0}
-    bounded = selected(
-        plan, outputs, costs={3: {"n_parameters": 10.0}}, bounds=(parse_bound("n_parameters <= 5"),)
-    )
+    bounded = selected(plan, outputs, costs={3: {"n_parameters": 10.0}}, bounds=(parse_bound("n_parameters <= 5"),))
     assert weights(bounded) == {"majority": 1.0}

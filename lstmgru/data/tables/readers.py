@@ -140,9 +140,7 @@ def _check_content(path: Path, delimited: bool) -> None:
 
 
 def _misnamed(path: Path, what: str, ending: str, right: str) -> DataError:
-    return DataError(
-        f"{path} is {what} but its name ends in {ending}; rename it to {path.name[: -len(ending)]}{right}"
-    )
+    return DataError(f"{path} is {what} but its name ends in {ending}; rename it to {path.name[: -len(ending)]}{right}")
 
 
 def _delimiter(path: Path, given: str) -> str:
