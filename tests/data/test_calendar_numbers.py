@@ -39,7 +39,7 @@ _HOURS = pd.date_range("2020-12-31", periods=48, freq="h")
 )  # fmt: skip
 def test_calendars_written_as_integers_are_refused_with_the_date_to_write(numbers: list[int], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        read_times(pd.Series(numbers, name="when"), "table.csv")
+        read_times(pd.Series(numbers, name="when"), "table.csv", may_set_format=True)
     with pytest.raises(DataError, match=r"table\.csv: column 'when'"):
         read_times(pd.Series(numbers[:1] + numbers[:0:-1], name="when"), "table.csv")
 

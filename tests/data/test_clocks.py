@@ -119,3 +119,11 @@ def test_a_repeated_hour_names_the_change_of_clocks_and_other_repeats_do_not() -
     frame = local(zoned("2023-06-01"))
     with pytest.raises(DataError, match="first 2023-06-01 05:00:00; aggregate them"):
         panel_of(pd.concat([frame, frame.iloc[[5]]]))
+
+
+def test_a_day_that_daily_data_have_twice_is_no_change_of_clocks() -> None:
+    days = pd.date_range("2020-10-01", periods=30).append(pd.DatetimeIndex(["2020-10-25"]))  # a Sunday
+    for time_of_day in ("0h", "2h"):
+        frame = pd.DataFrame({"t": days + pd.Timedelta(time_of_day), "y": 1.0})
+        with pytest.raises(DataError, match=r"first 2020-10-25[ :0-9]*; aggregate them, or name the column"):
+            build_panel(frame, time="t", targets=["y"], source="t.csv")

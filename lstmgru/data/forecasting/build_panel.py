@@ -116,13 +116,16 @@ def build_panel(
     )
 
 
-def complete_series(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> tuple[SeriesTable, npt.NDArray[np.bool_], int]:
+def complete_series(
+    table: SeriesTable, grid: Grid, gaps: GapPolicy, *, of_study: bool = True
+) -> tuple[SeriesTable, npt.NDArray[np.bool_], int]:
     """The series of a table with all rows of a grid, from the first at which every column has had a value.
 
     Args:
         table: The table.
         grid: The frequency.
         gaps: How missing rows and cells are handled, see :func:`build_panel`.
+        of_study: Whether messages advise to set keys of a study.
 
     Returns:
         The series, (rows, columns) which of their cells were there, and the number of rows left out at their start.
@@ -130,12 +133,12 @@ def complete_series(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> tuple[Se
     Raises:
         DataError: Rows or cells are missing that the policy does not fill.
     """
-    complete = complete_rows(table, grid, gaps)
+    complete = complete_rows(table, grid, gaps, of_study=of_study)
     filled, finite, trimmed = fill_cells(complete, gaps), np.isfinite(complete.values), 0
     if ((first := first_known(complete)) > complete.offsets[:-1]).any():
         begun = np.arange(len(finite)) >= np.repeat(first, np.diff(complete.offsets))
         filled, finite, trimmed = keep_rows(filled, begun), finite[begun], int((~begun).sum())
-    check_cells(filled, gaps)
+    check_cells(filled, gaps, of_study=of_study)
     return filled, finite, trimmed
 
 

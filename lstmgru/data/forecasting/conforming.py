@@ -52,7 +52,7 @@ def conforming_panel(
     grid = parse_frequency(frequency, step=step)
     conforming_steps(table, grid)
     table = keep_rows(table, np.arange(len(table.times)) <= np.repeat(last_known(table), np.diff(table.offsets)))
-    filled, finite, trimmed = complete_series(table, grid, gaps)
+    filled, finite, trimmed = complete_series(table, grid, gaps, of_study=False)
     observed: npt.NDArray[np.bool_] = np.all(finite, axis=1)
     calendar = calendar_values(filled.times, channel_features(schema.calendar), timezone)
     return SeriesPanel(

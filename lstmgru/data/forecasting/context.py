@@ -277,12 +277,21 @@ def _future_covariates(
     rows = np.flatnonzero((ahead >= 1) & (ahead <= horizon))
     series = np.repeat(np.arange(n_series), lengths)
     values[series[rows], ahead[rows] - 1] = table.values[rows, -len(names) :]
+    there = np.zeros((n_series, horizon), bool)
+    there[series[rows], ahead[rows] - 1] = True
     missing = np.isnan(values[:, :known_steps])
     without = np.flatnonzero(missing.any(axis=(1, 2)))
 
     def message(index: int) -> str:
         s = int(without[index])
         h, column = (int(place) for place in np.argwhere(missing[s])[0])
+        if there[s, :known_steps].all():
+            count = int(missing[s].sum())
+            more, them = (f" (one of {count} empty cells)", "them") if count > 1 else ("", "it")
+            return (
+                f"{table.source}: future covariate {names[column]!r} is empty at {show_time(times[s, h])} of "
+                f"{table.name(s)}{more}; fill {them} in"
+            )
         return (
             f"{table.source}: future covariate {names[column]!r} is not known at {show_time(times[s, h])} of "
             f"{table.name(s)}; add {known_steps} rows after its last value ({show_time(table.times[end[s]])}) "

@@ -16,7 +16,7 @@ import pandas as pd
 from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema
 from lstmgru.data.forecasting.series_table import SeriesTable, one_series
 from lstmgru.data.tables.clocks import suggest_change_of_clocks, utc_times
-from lstmgru.data.tables.columns import Names, check_columns, read_ids, read_names, read_numbers
+from lstmgru.data.tables.columns import Names, check_columns, differ_in_blanks, read_ids, read_names, read_numbers
 from lstmgru.data.tables.grid import DAY_NS, Grid, positions, times_at
 from lstmgru.data.tables.time_columns import join_times, settled_format
 from lstmgru.data.tables.timestamps import read_times
@@ -59,16 +59,18 @@ def read_table_of_series(
     check_columns(frame, keyed, source)
     if categorical is not None and schema.time_format is None:
         schema = replace(schema, time_format=settled_format(frame, columns, source))
-    clock = frame[schema.time] if whole else join_times(frame, columns, source, schema.time_format)
-    times, own_zone = read_times(clock, source, schema.time_format, may_set_format=True)
+    of_study = categorical is not None  # a model has no keys that could be set
+    clock = frame[schema.time] if whole else join_times(frame, columns, source, schema.time_format, of_study=of_study)
+    times, own_zone = read_times(clock, source, schema.time_format, may_set_format=of_study)
     codes, ids = np.zeros(len(frame), np.int64), np.array(["series"], dtype=object)
     if schema.id:
         codes, ids = read_ids(frame[schema.id], source, decimals=categorical is None)
     if timezone is not None:
         where = f"{source}: column {schema.time!r} (data.time)"
         if times.dtype.kind == "i":
-            raise DataError(f"{where} holds integers, but data.timezone is {timezone!r}; write dates, or remove it")
-        times = utc_times(times, codes, timezone, where) if own_zone is None else times
+            rule, way_out = ("data.timezone is", ", or remove it") if of_study else ("the model has the time zone", "")
+            raise DataError(f"{where} holds integers, but {rule} {timezone!r}; write dates{way_out}")
+        times = utc_times(times, codes, timezone, where, of_study=of_study) if own_zone is None else times
     cells = _read_cells(frame, schema, source, categorical)
     if categorical is not None:
         names = {column: found for column, found in cells.items() if isinstance(found, Names)}
@@ -80,7 +82,7 @@ def read_table_of_series(
         codes, times, values = codes[order], times[order], values[order]
     offsets = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(ids)))]).astype(np.int64)
     table = SeriesTable(source, schema, ids, offsets, times, values, np.empty((len(ids), 0)), timezone or own_zone)
-    _check_duplicates(table, codes)
+    _check_duplicates(table, codes, frame, of_study)
     return _with_static(table, cells, slice(None) if order is None else order) if schema.static_covariates else table
 
 
@@ -158,41 +160,44 @@ def _order(codes: npt.NDArray[np.int64], times: npt.NDArray[Any]) -> npt.NDArray
     return np.lexsort((times, codes))
 
 
-def _check_duplicates(table: SeriesTable, codes: npt.NDArray[np.int64]) -> None:
+def _check_duplicates(table: SeriesTable, codes: npt.NDArray[np.int64], frame: pd.DataFrame, of_study: bool) -> None:
     repeated = np.append(False, (codes[1:] == codes[:-1]) & (table.times[1:] == table.times[:-1]))
 
     def message(first: int) -> str:
         series = table.series_of(first)
         rows = np.flatnonzero(repeated[first : table.offsets[series + 1]]) + first
-        way_out = (
-            "remove or aggregate them" if table.schema.id else "aggregate them, or name the column of series in data.id"
-        )
-        if table.timezone is None and suggest_change_of_clocks(table.times[rows]):
+        way_out = "remove or aggregate them"
+        if not table.schema.id and of_study:
+            way_out = "aggregate them, or name the column of series in data.id"
+        if of_study and table.timezone is None and suggest_change_of_clocks(table.times[rows], table.times):
             way_out = (
                 "if a change of clocks repeats this hour of local time, set data.timezone, such as Europe/Berlin; "
                 f"otherwise {way_out}"
             )
+        same = differ_in_blanks(frame[table.schema.id], str(table.ids[series])) if table.schema.id else ""
         return (
             f"{table.source}: column {table.schema.time!r} repeats a time within a series "
-            f"({counted(len(rows), 'row')} too many), first {table.place(first)}; {way_out}"
+            f"({counted(len(rows), 'row')} too many), first {table.place(first)}{same}; {way_out}"
         )
 
     if repeated.any():
         raise table.error(repeated, message)
 
 
-_WAY_OUT = "set data.gaps to fill or interpolate, or complete the table"
+_COMPLETE = "complete the table"
+_WAY_OUT = f"set data.gaps to fill or interpolate, or {_COMPLETE}"
 _MOST_FILLED = 1
 """Most added rows for each row that there is."""
 
 
-def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> SeriesTable:
+def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy, *, of_study: bool = True) -> SeriesTable:
     """The table with a row for every grid time between the first and the last row of a series.
 
     Args:
         table: Its times lie on the grid.
         grid: The frequency.
         gaps: ``error`` refuses missing rows; otherwise they are added with missing cells.
+        of_study: Whether messages advise to set keys of a study.
 
     Raises:
         DataError: Rows are missing and the policy is ``error``, or more are missing than there are.
@@ -204,12 +209,12 @@ def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> SeriesTabl
         return table
     there, too_many = np.diff(table.offsets), missing > _MOST_FILLED * len(table.times)
     if gaps == "error" and not too_many:
-        raise DataError(_missing_rows(table, grid, _WAY_OUT))
+        raise DataError(_missing_rows(table, grid, _WAY_OUT if of_study else _COMPLETE, of_study))
     if too_many:
         sparse = np.flatnonzero(lengths - there > _MOST_FILLED * there)
         raise SeriesError(
             table.ids[sparse].tolist(),
-            lambda index: _too_many_missing(one_series(table, int(sparse[index])), grid),
+            lambda index: _too_many_missing(one_series(table, int(sparse[index])), grid, of_study),
         )
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     first = table.times[table.offsets[:-1]]
@@ -221,20 +226,21 @@ def complete_rows(table: SeriesTable, grid: Grid, gaps: GapPolicy) -> SeriesTabl
     return replace(table, offsets=offsets, times=times, values=values)
 
 
-def _too_many_missing(table: SeriesTable, grid: Grid) -> str:
+def _too_many_missing(table: SeriesTable, grid: Grid, of_study: bool) -> str:
     return _missing_rows(
         table,
         grid,
         f"that is more than the {counted(len(table.times), 'row')} that are there, too many to fill in; aggregate the "
         "table to a lower frequency, or correct the times",
+        of_study,
     )
 
 
-def _missing_rows(table: SeriesTable, grid: Grid, way_out: str) -> str:
+def _missing_rows(table: SeriesTable, grid: Grid, way_out: str, of_study: bool) -> str:
     steps = positions(grid, table.times, table.offsets, table.timezone)[0]
     missing = int((steps[table.offsets[1:] - 1] + 1).sum(dtype=np.float64)) - len(steps)
     after = int(np.argmax(np.diff(steps) > 1)) + 1
-    week = _week_of(table, grid, missing)
+    week = _week_of(table, grid, missing) if of_study else None
     return (
         f"{table.source}: column {table.schema.time!r} lacks {counted(missing, 'row')} at frequency {grid.alias}, "
         f"first between {show_time(table.times[after - 1])} and {table.place(after)}; "
@@ -295,8 +301,8 @@ def first_known(table: SeriesTable) -> npt.NDArray[np.int64]:
     return np.where(first < table.offsets[1:], first, start)
 
 
-def check_cells(table: SeriesTable, gaps: GapPolicy) -> None:
-    """Refuse cells that are still missing.
+def check_cells(table: SeriesTable, gaps: GapPolicy, *, of_study: bool = True) -> None:
+    """Refuse cells that are still missing; ``of_study`` as for :func:`complete_rows`.
 
     Raises:
         DataError: A cell is missing.
@@ -319,7 +325,7 @@ def check_cells(table: SeriesTable, gaps: GapPolicy) -> None:
         raise DataError(f"{at}: {table.name(series)} has no value of it; remove the series or the column")
     if missing[row:end, column].all():
         raise DataError(f"{at}: a series cannot end with one, as nothing after it is known; remove those rows")
-    raise DataError(f"{at}; {_WAY_OUT}" if gaps == "error" else f"{at}; complete the table")
+    raise DataError(f"{at}; {_WAY_OUT if of_study and gaps == 'error' else _COMPLETE}")
 
 
 def _check_future_rows(table: SeriesTable, missing: npt.NDArray[np.bool_]) -> None:

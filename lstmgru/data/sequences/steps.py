@@ -12,7 +12,7 @@ from pandas.api import types
 
 from lstmgru.data.forecasting.series import GapPolicy
 from lstmgru.data.sequences.sequences import Indices, SequenceSchema
-from lstmgru.data.tables.columns import group_of, read_ids, read_numbers, refuse_empty
+from lstmgru.data.tables.columns import differ_in_blanks, group_of, read_ids, read_numbers, refuse_empty
 from lstmgru.data.tables.timestamps import read_times
 from lstmgru.errors import DataError, RowsError, counted, show_time
 
@@ -69,7 +69,7 @@ def read_long(frame: pd.DataFrame, schema: SequenceSchema, source: str, *, decim
         codes, clock, values = codes[rows], clock[rows], values[rows]
     offsets = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(ids)))]).astype(np.int64)
     steps = Steps(ids, offsets, values, rows, clock)
-    _check_duplicates(steps, codes, schema, source)
+    _check_duplicates(steps, codes, frame[schema.id], schema, source)
     return steps
 
 
@@ -86,7 +86,7 @@ def _clock(column: pd.Series, source: str) -> npt.NDArray[Any]:
     return column.to_numpy(kind)
 
 
-def _check_duplicates(steps: Steps, codes: Indices, schema: SequenceSchema, source: str) -> None:
+def _check_duplicates(steps: Steps, codes: Indices, names: pd.Series, schema: SequenceSchema, source: str) -> None:
     repeated = (codes[1:] == codes[:-1]) & (steps.clock[1:] == steps.clock[:-1])
     if repeated.any():
         of_row = np.argsort(steps.table_rows)
@@ -95,11 +95,12 @@ def _check_duplicates(steps: Steps, codes: Indices, schema: SequenceSchema, sour
             step = int(of_row[row])
             time, end = steps.clock[step], steps.offsets[steps.sequence_of(step) + 1]
             many = counted(int(repeated[step - 1 : end - 1].sum()), "row")
+            same = differ_in_blanks(names, str(steps.ids[steps.sequence_of(step)]))
             shown = f"{time:g}" if steps.clock.dtype.kind == "f" else show_time(time)
             return (
                 f"{source}: column {schema.time!r} (data.time) repeats a time within a sequence "
                 f"({many} too many), first {shown} of "
-                f"{steps.named(steps.sequence_of(step))}; remove or aggregate them"
+                f"{steps.named(steps.sequence_of(step))}{same}; remove or aggregate them"
             )
 
         raise RowsError(np.append(False, repeated)[of_row], message)
@@ -157,7 +158,8 @@ def fill_gaps(steps: Steps, schema: SequenceSchema, gaps: GapPolicy, source: str
         gaps: ``fill`` carries the last value forward; ``interpolate`` interpolates linearly in time; ``error`` refuses
             missing numbers. The start of a sequence is never filled, its end only by ``fill``.
         source: File or data set, for messages.
-        of_study: Whether a column without numbers is refused as such, and not for each sequence.
+        of_study: Whether a column without numbers is refused as such, and not for each sequence, and messages advise to
+            set ``data.gaps``.
 
     Raises:
         DataError: A missing number cannot be filled.
@@ -175,7 +177,7 @@ def fill_gaps(steps: Steps, schema: SequenceSchema, gaps: GapPolicy, source: str
         name = schema.channels[int(np.argmax(empty))]
         raise DataError(f"{source}: column {name!r} has no values; remove it")
     if missing.any():
-        raise _missing_cells(missing, steps, schema, gaps, source)
+        raise _missing_cells(missing, steps, schema, gaps, source, of_study)
     return values
 
 
@@ -194,7 +196,7 @@ def _fill(channel: _Float, clock: npt.NDArray[Any], start: Indices, end: Indices
 
 
 def _missing_cells(
-    missing: npt.NDArray[np.bool_], steps: Steps, schema: SequenceSchema, gaps: GapPolicy, source: str
+    missing: npt.NDArray[np.bool_], steps: Steps, schema: SequenceSchema, gaps: GapPolicy, source: str, of_study: bool
 ) -> RowsError:
     steps_missing, channels = np.nonzero(missing)
     rows, first = np.unique(steps.table_rows[steps_missing], return_index=True)
@@ -211,7 +213,8 @@ def _missing_cells(
             remove = "remove the sequence" if wide else "remove its first rows"
             return f"{at}: a sequence cannot start with one, as nothing before it is known; {remove}"
         if gaps == "interpolate":
-            return f"{at}: there is no number after it to interpolate to; set data.gaps: fill"
-        return f"{at}; set data.gaps to fill or interpolate, or complete the table"
+            way_out = "set data.gaps: fill" if of_study else "complete the table"
+            return f"{at}: there is no number after it to interpolate to; {way_out}"
+        return f"{at}; {'set data.gaps to fill or interpolate, or ' if of_study else ''}complete the table"
 
     return RowsError(np.isin(np.arange(int(steps.table_rows.max()) + 1), rows), message)

@@ -48,12 +48,13 @@ _PATTERNS = (
 _STAMPS = {"%Y%m%d": 1, "%Y%m%d%H": 100, "%Y%m%d%H%M": 10_000, "%Y%m%d%H%M%S": 1_000_000}
 
 
-def refuse_calendar_numbers(steps: Integers, where: str) -> None:
+def refuse_calendar_numbers(steps: Integers, where: str, *, may_set_format: bool = True) -> None:
     """Refuse integers that are dates, or that are regular as quarters, months, weeks or days of years but not as steps.
 
     Args:
         steps: (rows,) integer times of one or many series, in any order.
         where: The column, for messages.
+        may_set_format: Whether messages advise to set ``data.time_format``.
 
     Raises:
         DataError: They are; the message says how to write them.
@@ -65,7 +66,8 @@ def refuse_calendar_numbers(steps: Integers, where: str) -> None:
             clock = ":".join((text[8:] + "00")[at : at + 2] for at in range(0, max(4, len(text) - 8), 2))
             raise DataError(
                 f"{where} looks like dates without dashes ({text}), and integers count as steps; "
-                f"write {date if pattern == '%Y%m%d' else f'{date} {clock}'}" + _or_set(pattern)
+                f"write {date if pattern == '%Y%m%d' else f'{date} {clock}'}"
+                + _or_set(pattern if may_set_format else "")
             )
     distinct = np.unique(steps)
     if len(np.unique(np.diff(distinct))) <= 1:
@@ -76,9 +78,10 @@ def refuse_calendar_numbers(steps: Integers, where: str) -> None:
         if within.all() and years[0] < years[-1]:
             before, after = next((a, b) for a, b in pairwise(distinct.tolist()) if a // kind.base < b // kind.base)
             date = kind.example(int(steps[0]) // kind.base, int(steps[0]) % kind.base)
+            or_set = _or_set(kind.time_format) if may_set_format else ""
             raise DataError(
                 f"{where} looks like years and {kind.name} ({before} is followed by {after}), and integers count as "
-                f"steps; write {date} for {steps[0]}" + _or_set(kind.time_format)
+                f"steps; write {date} for {steps[0]}" + or_set
             )
 
 

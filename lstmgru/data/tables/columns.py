@@ -180,6 +180,19 @@ def read_ids(
     return codes.astype(np.int64), np.array(found, dtype=object)
 
 
+def differ_in_blanks(column: pd.Series, name: str) -> str:
+    """A hint for messages that cells with the same name differ in the blanks around it; empty if they do not.
+
+    Args:
+        column: The names.
+        name: One of them, without blanks around it.
+    """
+    spellings = sorted({cell for cell in column.unique() if isinstance(cell, str) and cell.strip() == name})
+    if len(spellings) < 2:
+        return ""
+    return f" ({spellings[0]!r} and {spellings[1]!r} are the same name: blanks around names do not count)"
+
+
 def group_of(offsets: npt.NDArray[Any], rows: npt.NDArray[np.int64] | int) -> npt.NDArray[np.int64]:
     """The group (series, sequence) that each row belongs to, -1 before the first; a number for a number.
 

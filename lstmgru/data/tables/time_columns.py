@@ -25,7 +25,9 @@ def time_name(columns: Sequence[str]) -> str:
     return " ".join(columns)
 
 
-def join_times(frame: pd.DataFrame, columns: Sequence[str], source: str, time_format: str | None) -> pd.Series:
+def join_times(
+    frame: pd.DataFrame, columns: Sequence[str], source: str, time_format: str | None, *, of_study: bool = True
+) -> pd.Series:
     """One column of times from several.
 
     With a format, their texts are joined by blanks. Otherwise the first holds dates or years, and the others numbers or
@@ -36,6 +38,7 @@ def join_times(frame: pd.DataFrame, columns: Sequence[str], source: str, time_fo
         columns: At least two, in order.
         source: File or data set, for messages.
         time_format: As in ``strptime``, of the joined texts.
+        of_study: Whether messages advise to set ``data.time_format``.
 
     Raises:
         DataError: A cell is empty or no such part of a time; rows count from 1.
@@ -53,7 +56,7 @@ def join_times(frame: pd.DataFrame, columns: Sequence[str], source: str, time_fo
         times = pd.to_datetime(pd.DataFrame({"month": 1, "day": 1, "year": years, **parts}), errors="coerce")
         _refuse(times.isna(), f"{_where(source, columns[0])} and {', '.join(map(repr, dated))} are not a date in row")
     else:
-        dates, zone = read_times(first, source, may_set_format=True)
+        dates, zone = read_times(first, source, may_set_format=of_study)
         if zone is not None or dates.dtype.kind != "M":
             raise DataError(
                 f"{_where(source, columns[0])} must hold dates without a time zone, or years, as other columns hold "

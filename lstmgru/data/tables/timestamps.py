@@ -58,7 +58,7 @@ def read_times(
     if time_format is not None and not types.is_datetime64_any_dtype(column.dtype):
         column = _parse_as(column.astype(str), time_format, where)
     if types.is_integer_dtype(column.dtype):
-        return _steps(column, where), None
+        return _steps(column, where, may_set_format), None
     if not types.is_datetime64_any_dtype(column.dtype):
         column = _parse(column, where, "set data.time_format, such as '%d/%m/%Y', or " if may_set_format else "")
     return _utc_nanoseconds(column, where)
@@ -75,11 +75,11 @@ def local_times(times: npt.NDArray[Any], timezone: str | None) -> pd.Index[Any]:
     return index.tz_localize("UTC").tz_convert(timezone) if isinstance(index, pd.DatetimeIndex) and timezone else index
 
 
-def _steps(column: pd.Series, where: str) -> npt.NDArray[np.int64]:
+def _steps(column: pd.Series, where: str, may_set_format: bool) -> npt.NDArray[np.int64]:
     if int(column.max()) > np.iinfo(np.int64).max // 4 or int(column.min()) < np.iinfo(np.int64).min // 4:
         raise DataError(f"{where} holds a step too far from 0 ({column.max()}); count from a smaller number")
     steps = column.to_numpy(np.int64)
-    refuse_calendar_numbers(steps, where)
+    refuse_calendar_numbers(steps, where, may_set_format=may_set_format)
     return steps
 
 
