@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeVar
 
@@ -64,6 +66,22 @@ class Options(NamedTuple):
     horizon: int | None = None
     samples: int | None = None
     seed: int = 0
+
+    @classmethod
+    def of(cls, levels: object = None, horizon: object = None, samples: object = None, seed: object = 0) -> Self:
+        """The options as a caller has given them.
+
+        Raises:
+            DataError: Levels are not a list of numbers, or another one is not a whole number.
+        """
+        whole = {"the horizon": horizon, "the number of sample paths": samples, "the seed": seed}
+        for name, value in whole.items():
+            if value is not None and (isinstance(value, bool) or not isinstance(value, Integral)):
+                raise DataError(f"{name} must be a whole number but got {value!r}")
+        numbers: Any = (horizon, samples, seed)  # as was checked
+        if numbers[-1] is None or numbers[-1] < 0:
+            raise DataError(f"the seed must be a whole number from 0 but got {seed!r}")
+        return cls(None if levels is None else _numbers(levels), *numbers)
 
 
 class NothingPredicted(DataError):
@@ -156,7 +174,7 @@ class Predictor(ABC):
         Raises:
             DataError: The table as a whole does not fit the model, or nothing in it does.
         """
-        options = self.checked(Options(None if levels is None else tuple(levels), horizon))
+        options = self.checked(Options.of(levels, horizon))
         frame, schema = self._table(data)
         return self._predict_available(frame, schema, np.arange(len(frame)), source, options)
 
@@ -244,7 +262,7 @@ class Predictor(ABC):
     @abstractmethod
     def read_table(
         self,
-        path: Path,
+        path: Path | str,
         *,
         delimiter: str = ",",
         decimal: str = ".",
@@ -263,6 +281,30 @@ class Predictor(ABC):
         Raises:
             DataError: The file is missing, damaged, empty or of an unknown format.
         """
+
+
+def no_table(data: object, wanted: str = "a table") -> DataError:
+    """The error of data that are no table.
+
+    Args:
+        data: What was given.
+        wanted: What the model predicts from.
+    """
+    if isinstance(data, str | os.PathLike):
+        path = os.fspath(data)
+        return DataError(f"the model predicts from {wanted}, but got {path!r}; read a file with .read_table({path!r})")
+    return DataError(f"the model predicts from {wanted}, but got a {type(data).__name__}; pass a pandas.DataFrame")
+
+
+def _numbers(levels: Any) -> tuple[float, ...]:
+    try:
+        found = () if isinstance(levels, str | Mapping) else tuple(levels)
+        wrong = isinstance(levels, str | Mapping)
+    except TypeError:
+        found, wrong = (), True
+    if wrong or any(isinstance(level, bool) or not isinstance(level, Real) for level in found):
+        raise DataError(f"levels must be a list of numbers between 0 and 1, such as [0.5, 0.9], but got {levels!r}")
+    return found
 
 
 def names_of_rows(column: pd.Series, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:

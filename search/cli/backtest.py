@@ -64,7 +64,7 @@ def backtest(
     from search.errors import TrackingError
     from search.run.backtest import run_backtest
 
-    reading = options.reading(delimiter, decimal, encoding, columns)
+    reading = options.reading(delimiter, decimal, encoding, columns, data)
     outcome = run_backtest(model, data, folder=Path.cwd(), start=start, output=output, track=track, reading=reading)
     console = narrow_console()
     if json_:

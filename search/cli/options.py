@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from search.config.storage import checked_storage
 from search.errors import SearchError
 from search.executors import EXECUTORS, RAY
+
+_NOT_TEXT = (".parquet", ".feather", ".arrow", ".ts")
 
 Study = Annotated[
     str | None,
@@ -76,11 +78,19 @@ def storage_to_read(storage: str | None) -> str | None:
 
 
 def reading(
-    delimiter: str | None, decimal: str | None, encoding: str | None, columns: str | None
-) -> dict[str, str | list[str] | None]:
-    """How a text file is read; ``None``: as in the study."""
+    delimiter: str | None, decimal: str | None, encoding: str | None, columns: str | None, data: Path
+) -> dict[str, Any]:
+    """How a text file is read; ``None``: as in the study.
+
+    Raises:
+        SearchError: The file is no text file.
+    """
+    given = {"delimiter": delimiter, "decimal": decimal, "encoding": encoding, "columns": columns}
+    wrong = [f"--{name}" for name, value in given.items() if value is not None]
+    if wrong and data.suffix.lower() in _NOT_TEXT:
+        raise SearchError(f"{wrong[0]} is for text files, but {data} is none; remove it")
     names = None if columns is None else [name.strip() for name in columns.split(",")]
-    return {"delimiter": delimiter, "decimal": decimal, "encoding": encoding, "columns": names}
+    return given | {"columns": names}
 
 
 def executor_overrides(executor: str | None, address: str | None) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from search.cli import options
 from search.errors import SearchError
 
 if TYPE_CHECKING:
@@ -76,9 +77,9 @@ def predict(
             "agree.",
         ),
     ] = "auto",
-    delimiter: Annotated[str, typer.Option(help="Column delimiter of a CSV file.")] = ",",
-    decimal: Annotated[str, typer.Option(help="Decimal mark of a CSV file.")] = ".",
-    encoding: Annotated[str, typer.Option(help="Encoding of a CSV file.")] = "utf-8",
+    delimiter: Annotated[str | None, typer.Option(help="Column delimiter of a CSV file.", show_default=",")] = None,
+    decimal: Annotated[str | None, typer.Option(help="Decimal mark of a CSV file.", show_default=".")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a CSV file.", show_default="utf-8")] = None,
     columns: Annotated[
         str,
         typer.Option(
@@ -100,41 +101,70 @@ def predict(
     if samples is not None and levels is not None:
         raise SearchError("--samples writes paths, which have no intervals; remove --levels, or predict twice")
 
+    reading = options.reading(delimiter, decimal, encoding, columns or None, data)
+    _check_files(model, data, output, left_out)
+
     from lstmgru.bundle.engines import open_model
-    from lstmgru.data.tables.table_writer import writing_table
-    from lstmgru.data.tables.writers import write_text
+    from lstmgru.data.tables.table_writer import writing_table, writing_text
+    from lstmgru.errors import counted
     from lstmgru.runtime.jobs import predict_file
     from lstmgru.runtime.predictor import Options
 
-    options = Options(_numbers(levels), horizon, samples, seed)
-    names = [name.strip() for name in columns.split(",")] if columns else []
+    asked = Options(_numbers(levels), horizon, samples, seed)
     reasons: dict[str, str] = {}
-    with writing_table(output) as table:
+    with writing_text(left_out) as write_reasons, writing_table(output) as table:
         bundle = open_model(model, engine)
         with _bar(bundle.results) as progress:
             for part in predict_file(
                 bundle,
                 data,
-                options,
+                asked,
                 strict=strict,
                 block_rows=block_rows,
                 progress=progress,
-                delimiter=delimiter,
-                decimal=decimal,
-                encoding=encoding,
-                columns=names,
+                **{name: value for name, value in reading.items() if value is not None},
             ):
                 table.write(part.table)
                 reasons |= part.left_out
-    if left_out is not None:
         entries = [{"name": name, "reason": reason} for name, reason in reasons.items()]
-        write_text(left_out, json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
+        write_reasons(json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
     if output is not None:
-        what = bundle.results if samples is None else "rows of sample paths"
-        print(f"{table.n_rows} {what} written to {output}")
+        if samples is None:
+            what = counted(table.n_rows, bundle.results.removesuffix("s"))
+        else:
+            what = f"{counted(table.n_rows, 'row')} of sample paths"
+        print(f"{what} written to {output}")
     if reasons:
         _print_left_out(reasons, left_out)
         raise typer.Exit(_INCOMPLETE)
+
+
+def _check_files(model: Path, data: Path, output: Path | None, left_out: Path | None) -> None:
+    """Refuse files that are not there, or that would be lost, before anything is computed.
+
+    Raises:
+        SearchError, DataError: One line for the first of them.
+    """
+    from lstmgru.data.tables.table_writer import check_table_path
+    from lstmgru.data.tables.writers import check_place, is_same_file
+    from search.study.paths import StudyPaths
+
+    if not model.exists() and model.name == str(model):
+        of_study = StudyPaths(Path(), model.name).bundle
+        if of_study.is_dir():
+            raise SearchError(
+                f"{model} is not the directory of an exported model; the model of the study is {of_study}: "
+                f"python -m search predict {of_study} --data {data}"
+            )
+    if output is not None:
+        check_table_path(output, [data])
+    if left_out is not None:
+        check_place(left_out, [data])
+        if output is not None and is_same_file(left_out, output):
+            raise SearchError(f"{left_out} is given as --output and as --left-out; choose another file for one of them")
+    for path in filter(None, (output, left_out)):
+        if model.resolve() in path.resolve().parents:
+            raise SearchError(f"{path} is in the directory of the model; choose another place")
 
 
 def _numbers(text: str | None) -> tuple[float, ...] | None:

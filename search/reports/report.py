@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lstmgru.data.tables.writers import check_page, followed
 from lstmgru.errors import DataError
 from search.reports.architecture import best_html
 from search.reports.first_screen import badge, standing_html, tiles, use_html
@@ -71,13 +72,16 @@ def write_report(store: StudyStore, pages: TaskPages, output: Path | None = None
 
     Raises:
         SearchError: The file cannot be written.
+        DataError: There is no such folder, or the name does not end in ``.html``.
     """
+    if output is not None:
+        check_page(output)
     page = report_html(store.record(), store.study, pages)
     if output is None:
         assert store.place is not None  # where it was found
         output = store.place.paths.report / REPORT_PAGE
         output.parent.mkdir(parents=True, exist_ok=True)
-    save_page(output, page)
+    save_page(followed(output), page)
     return output
 
 

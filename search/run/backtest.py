@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from lstmgru.data.tables.writers import check_page, followed
 from search.errors import SearchError, StudyFileError, StudyNotFound, TrackingError
 from search.reports.backtest import backtest_html
 from search.reports.page import save_page
@@ -123,10 +124,12 @@ def run_backtest(
 
     Raises:
         SearchError: The model does not exist, or the page cannot be written.
-        DataError: The table does not fit the model, or has nothing to score.
+        DataError: The table does not fit the model, or has nothing to score, or no page can be at ``output``.
     """
     from lstmgru.bundle.load import load_bundle
 
+    if output is not None:
+        check_page(output, [data] if isinstance(data, Path) else [])
     with found_model(reference, folder) as found:
         bundle = load_bundle(found.bundle)
         frame, source = _table(bundle, found, data, reading)
@@ -136,7 +139,7 @@ def run_backtest(
         tracked = found.study is not None and found.study.mlflow is not None if track is None else track
         page = backtest_html(done.record, task.backtest.draw(part, done.outputs)) if output or tracked else ""
         if output is not None:
-            save_page(output, page)
+            save_page(followed(output), page)
         if not tracked:
             return BacktestOutcome(done.record)
         try:

@@ -104,8 +104,8 @@ def test_what_a_model_does_not_support_is_one_line(tmp_path: Path, loaded: bool)
     if loaded:
         bundle, old = (load_bundle(forecasts.save(tmp_path / name, each)) for name, each in (("a", bundle), ("b", old)))
     for arguments, message in [
-        ({"horizon": 4}, r"^the horizon must be 1 to 3, that of the model, but got 4; .* forecast\.horizon 4$"),
-        ({"horizon": 0}, r"^the horizon must be 1 to 3, that of the model, but got 0"),
+        ({"horizon": 4}, r"^the horizon must be from 1 to 3 .* but got 4; .* forecast\.horizon 4$"),
+        ({"horizon": 0}, r"^the horizon must be from 1 to 3 \(the trained horizon\) but got 0$"),
         ({"levels": (0.999,)}, r"level 0\.999 needs 999 errors .* there are 180 \(60 forecasts of 3 steps\)"),
         ({"levels": (1.5,)}, "between 0 and 1 but got 1.5"),
     ]:
@@ -123,11 +123,58 @@ def test_what_a_model_does_not_support_is_one_line(tmp_path: Path, loaded: bool)
         model(calibration=None, normal_scores=None).sample(shops(), 3)
 
 
+@pytest.mark.parametrize("arguments", [{"levels": 0.5}, {"levels": "0.5"}, {"levels": ["a"]}, {"levels": {0.5: 1}}])
+def test_levels_are_a_list_of_numbers(arguments: dict[str, Any]) -> None:
+    for predict in (model().predict, model().predict_available):
+        with pytest.raises(
+            DataError, match=r"^levels must be a list of numbers between 0 and 1, such as \[0\.5, 0\.9\]"
+        ):
+            predict(shops(), **arguments)
+
+
+def test_numbers_are_whole_and_numpy_has_them_too() -> None:
+    for horizon in ("3", 2.0, True):
+        with pytest.raises(DataError, match=f"^the horizon must be a whole number but got {horizon!r}$"):
+            model().predict(shops(), horizon=horizon)  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(DataError, match=r"^the number of sample paths must be a whole number but got 1\.5$"):
+        model().sample(shops(), 1.5)  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(DataError, match=r"^the seed must be a whole number from 0 but got -1$"):
+        model().sample(shops(), 2, seed=-1)
+    found = model().predict(shops(), levels=np.array([0.8], np.float32), horizon=np.int64(2))  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(found, model().predict(shops(), levels=[0.8], horizon=2))
+
+
+@pytest.mark.parametrize("kind", ["forecasts", *sequences.KINDS])
+def test_what_is_no_table_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
+    frame, bundle = (shops(), model()) if kind == "forecasts" else sequences.made(kind)
+    path = tmp_path / "new.csv"
+    for data, message in [
+        (str(path), r"; read a file with \.read_table\('.*new\.csv'\)$"),
+        (path, r"; read a file with \.read_table\('.*new\.csv'\)$"),
+        ({"a": [1]}, "but got a dict; pass a pandas.DataFrame$"),
+        (None, "but got a NoneType; pass a pandas.DataFrame$"),
+    ]:
+        for predict in (bundle.predict, bundle.predict_available):
+            with pytest.raises(DataError, match=f"^the model predicts from .*{message}"):
+                predict(data)
+    frame.to_csv(path, index=False)
+    assert len(bundle.predict_available(bundle.read_table(str(path))).table)
+
+
+def test_more_sample_paths_than_fit_into_a_table_are_refused() -> None:
+    with pytest.raises(
+        DataError, match=r"are 6,000,000,000 rows \(about 240 GB\).*; ask for up to 8,333,333 with each"
+    ):
+        model().sample(shops(), 10**9)
+    with pytest.raises(DataError, match=r"paths of 3 series are 90,000,000 rows .*; sample fewer series at once$"):
+        model().sample(shops(), 5_000_000)
+
+
 def test_models_of_labels_have_none_of_it() -> None:
     frame, bundle = sequences.made("words")
     with pytest.raises(DataError, match="levels are for forecasts, but the model predicts labels; remove them"):
         bundle.predict(frame, levels=(0.5,))
-    with pytest.raises(DataError, match="horizon are for"):
+    with pytest.raises(DataError, match=r"^a horizon is for forecasts, but the model predicts labels; remove it$"):
         bundle.predict_available(frame, horizon=2)
 
 

@@ -139,8 +139,8 @@ def test_texts_alone_will_do_for_a_model_of_texts() -> None:
 @pytest.mark.parametrize(
     ("kind", "data", "match"),
     [
-        ("words", "a text", "the model predicts from a list of texts or a table, but got a str$"),
-        ("sequences", ["a text"], "the model predicts from a table, but got a list$"),
+        ("words", "a text", "the model predicts from a list of texts or a table, but got 'a text'; read a file with"),
+        ("sequences", ["a text"], "the model predicts from a table, but got a list; pass a pandas.DataFrame$"),
         ("words", ["a", None], r"new.csv: column 'text' \(data.text\) is empty in row 2"),
         ("words", ["a", 2], r"new.csv: column 'text' \(data.text\) must hold texts but row 2 is 2"),
         ("words", ["a", "\ud800"], r"new.csv: column 'text' .* half of a character .* in row 2"),

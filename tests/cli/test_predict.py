@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +16,11 @@ import pandas as pd
 import pytest
 from helpers import forecast_bundles as forecasts
 from helpers.studies import program_environment, search_here
+from typer.testing import CliRunner
+
+from lstmgru.errors import DataError
+from search.cli.app import app
+from search.errors import SearchError
 
 SCORES = np.random.default_rng(0).standard_normal((40, forecasts.HORIZON, 1)).astype(np.float32)
 
@@ -101,7 +108,13 @@ def test_levels_samples_and_horizon_are_options(folder: Path) -> None:
         (("--samples", "0"), "the number of sample paths must be at least 1 but got 0"),
         (
             ("--horizon", "9"),
-            "the horizon must be 1 to 3, that of the model, but got 9; for a longer one train a model",
+            "the horizon must be from 1 to 3 (the trained horizon) but got 9; for a longer one train a model with "
+            "forecast.horizon 9",
+        ),
+        (
+            ("--samples", "1000000000"),
+            "1,000,000,000 sample paths of a series are 3,000,000,000 rows (about 120 GB), but a table holds up to "
+            "50,000,000; ask for up to 16,666,666 with each seed",
         ),
         (("--output", "f.xlsx"), "f.xlsx: a table is written as .csv, .csv.gz or .parquet"),
         (("--output", "no/f.csv"), "no/f.csv cannot be written: no is not a directory"),
@@ -112,6 +125,118 @@ def test_a_mistake_is_one_line(folder: Path, options: tuple[str, ...], message: 
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith(f"error: {message}")
+
+
+def refused(*arguments: str) -> str:
+    """The error of a command that ends at once."""
+    result = CliRunner().invoke(app, list(arguments))
+    assert isinstance(result.exception, SearchError | DataError), result.output
+    assert "\n" not in str(result.exception)
+    return str(result.exception)
+
+
+TABLE = "is the table itself; choose another file"
+BOTH = "is given as --output and as --left-out; choose another file for one of them"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--output", "table.csv"), TABLE),
+        (("--output", "./sub/../table.csv"), TABLE),
+        (("--output", "link.csv"), TABLE),
+        (("--left-out", "table.csv"), TABLE),
+        (("--output", "o.csv", "--left-out", "./o.csv"), BOTH),
+        (("--output", "earlier.csv", "--left-out", "sub/../earlier.csv"), BOTH),
+        (("--output", "earlier.csv", "--left-out", ""), "it is a folder; name a file in it"),
+        (("--output", "earlier.csv", "--left-out", "sub"), "sub cannot be written: it is a folder"),
+        (("--output", "earlier.csv", "--left-out", "no/x.json"), "no/x.json cannot be written: no is not a directory"),
+        (("--left-out", "model/bundle.json"), "model/bundle.json is in the directory of the model"),
+    ],
+    ids=" ".join,
+)
+def test_no_file_is_lost(
+    options: tuple[str, ...], message: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "model").symlink_to(folder / "model")
+    shutil.copy(folder / "few.csv", "table.csv")
+    (tmp_path / "link.csv").symlink_to("table.csv")
+    (tmp_path / "earlier.csv").write_text("earlier")
+    model = (folder / "model" / "bundle.json").read_bytes()
+
+    assert message in refused("predict", "model", "--data", "table.csv", *options)
+    assert message in refused("predict", "model", "--data", "table.csv", *options, "--engine", "torch")
+
+    assert (tmp_path / "table.csv").read_bytes() == (folder / "few.csv").read_bytes()
+    assert (tmp_path / "earlier.csv").read_text() == "earlier"
+    assert (folder / "model" / "bundle.json").read_bytes() == model
+    assert not (tmp_path / "o.csv").exists()
+
+
+def test_the_two_files_appear_together_and_links_are_followed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "o.csv").symlink_to("data/o.csv")
+    (tmp_path / "left.json").symlink_to("data/left.json")
+    shutil.copy(folder / "few.csv", "table.csv")
+    options = ("--data", "table.csv", "--output", "o.csv", "--left-out", "left.json")
+    monkeypatch.setattr("lstmgru.data.tables.table_writer._CsvTable.finish", _disk_is_full)
+    assert "o.csv cannot be written: No space left on device" in refused("predict", str(folder / "model"), *options)
+    assert os.listdir(tmp_path / "data") == []
+    monkeypatch.undo()
+
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["predict", str(folder / "model"), *options])
+
+    assert result.exit_code == 0
+    assert sorted(os.listdir(tmp_path / "data")) == ["left.json", "o.csv"]
+    assert (tmp_path / "o.csv").is_symlink()
+    assert (tmp_path / "data" / "left.json").read_text() == "[]\n"
+
+
+def _disk_is_full(table: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_forecast_that_is_not_finite_is_left_out_with_its_reason(folder: Path, tmp_path: Path) -> None:
+    frame = pd.read_csv(folder / "few.csv")
+    frame.loc[frame.index[frame["shop"] == "shop 2"][-2:], "sales 0"] = [1e38, -3e38]
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    command = ["predict", str(folder / "model"), "--data", str(tmp_path / "new.csv")]
+    for options in ([], ["--samples", "2"]):
+        result = CliRunner().invoke(app, [*command, *options])
+        assert result.exit_code == 3
+        assert "shop 1" in result.stdout
+        assert "inf" not in result.stdout
+        assert "shop 2" not in result.stdout
+        assert "the forecast of series 'shop 2' is not a finite number; column 'sales 0' holds" in result.stderr
+        assert "series 'shop 2' is not a finite number" in refused(*command, *options, "--strict")
+
+
+def test_one_label_or_forecast_is_no_plural(folder: Path, tmp_path: Path) -> None:
+    frame = pd.read_csv(folder / "few.csv")
+    frame[frame["shop"] == "shop 1"].to_csv(tmp_path / "one.csv", index=False)
+    options = ["--data", str(tmp_path / "one.csv"), "--output", str(tmp_path / "f.csv"), "--horizon", "1"]
+    done = CliRunner().invoke(app, ["predict", str(folder / "model"), *options])
+    assert done.stdout == f"1 forecast written to {tmp_path / 'f.csv'}\n"
+
+
+def test_a_study_is_not_a_model_but_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "studies" / "sales.bundle").mkdir(parents=True)
+    message = refused("predict", "sales", "--data", "new.csv")
+    assert message.endswith("is studies/sales.bundle: python -m search predict studies/sales.bundle --data new.csv")
+
+
+@pytest.mark.parametrize("option", ["--delimiter", "--decimal", "--encoding", "--columns"])
+@pytest.mark.parametrize("command", ["predict", "backtest"])
+def test_options_of_text_files_are_refused_for_others(command: str, option: str) -> None:
+    message = refused(command, "model", "--data", "new.parquet", option, ",")
+    assert message == f"{option} is for text files, but new.parquet is none; remove it"
 
 
 @pytest.mark.slow

@@ -433,9 +433,13 @@ def test_the_page_can_be_written_elsewhere(run_folder: Path, tmp_path: Path) -> 
 
     assert result.stdout == f"report written to {tmp_path / 'page.html'}\n"
     assert (tmp_path / "page.html").exists()
-    missing = search_here(run_folder, "report", "tiny", "--output", str(tmp_path / "no" / "page.html"))
-    assert (missing.returncode, missing.stderr.count("\n")) == (2, 1)
-    assert "page.html cannot be written: " in missing.stderr
+    for place, message in [
+        (tmp_path / "no" / "page.html", "no is not a directory; choose another place"),
+        (tmp_path / "sales.csv", "sales.csv: a page is written as .html but the name ends in '.csv'"),
+    ]:
+        wrong = search_here(run_folder, "report", "tiny", "--output", str(place))
+        assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+        assert message in wrong.stderr
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -15,6 +16,7 @@ from helpers.mlflow_store import client, make_store
 from helpers.studies import search_here
 from helpers.synthetic_study import make_study
 
+from lstmgru.errors import DataError
 from search import backtest
 from search.errors import SearchError, TrackingError
 from search.tracking.export import Export
@@ -121,6 +123,24 @@ def test_a_registered_model_that_is_not_there_is_an_error_that_lists_those_that_
     registered(folder)
     with pytest.raises(TrackingError, match=message):
         backtest(model, folder / "later.csv", folder=folder)
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("./later.csv", "later.csv is the table itself; choose another file"),
+        ("page.csv", "page.csv: a page is written as .html but the name ends in '.csv'"),
+        ("no/page.html", "no/page.html cannot be written: no is not a directory; choose another place"),
+    ],
+)
+def test_a_page_that_cannot_be_written_is_refused_at_the_start(
+    output: str, message: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    table = (folder / "later.csv").read_bytes()
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+        backtest("shops", "later.csv", output=output)  # there is no such model, which would be found later
+    assert (folder / "later.csv").read_bytes() == table
 
 
 def test_what_is_no_model_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,21 @@ def test_what_breaks_a_rule_is_left_out_with_the_same_reason(saved: Path) -> Non
         model.predict(frame, source="new.csv")
 
 
+def test_a_forecast_that_overflows_is_left_out_with_the_same_reason(saved: Path) -> None:
+    frame, _ = made("forecasts")
+    last = frame.index[(frame["shop"] == "b") & frame["sales 0"].notna()][-2:]
+    frame.loc[last, "sales 0"] = [1e38, -3e38]
+    model, bundle = (load(saved / "forecasts.bundle") for load in (load_model, load_bundle))
+
+    found, expected = (each.predict_available(frame, source="new.csv") for each in (model, bundle))
+
+    assert found.left_out == expected.left_out
+    assert "series 'b' is not a finite number" in found.left_out["b"]
+    assert np.isfinite(found.table["forecast"]).all()
+    with pytest.raises(DataError, match=r"^new\.csv: the forecast of series 'b' is not a finite number"):
+        model.predict(frame, source="new.csv")
+
+
 def test_a_text_model_accepts_texts_alone_and_names_columns_that_transport_changes(saved: Path) -> None:
     model, bundle = (load(saved / "words.bundle") for load in (load_model, load_bundle))
     pd.testing.assert_frame_equal(model.predict(["late", "fine"]), bundle.predict(["late", "fine"]), atol=1e-5)

@@ -6,7 +6,7 @@ import gzip
 import math
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Self
@@ -16,7 +16,15 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import ipc
 
-from lstmgru.data.tables.writers import naming_scratch, remove_leftovers, scratch_file, written_whole
+from lstmgru.data.tables.writers import (
+    check_not_read,
+    check_place,
+    followed,
+    naming_scratch,
+    remove_leftovers,
+    scratch_file,
+    written_whole,
+)
 from lstmgru.errors import DataError
 
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -84,14 +92,52 @@ def writing_table(path: Path | None) -> Iterator[TableWriter]:
             table.finish()
         return
     check_table_path(path)
+    with _replacing(path) as file, _table_for(path, file) as table:
+        yield table
+        try:
+            table.finish()
+        except OSError as error:
+            raise _not_written(path, error) from error
+
+
+@contextmanager
+def writing_text(path: Path | None) -> Iterator[Callable[[str], None]]:
+    """Yield a function that takes the text of a file; at the end, the text replaces the file.
+
+    After an error, an earlier file stays.
+
+    Args:
+        path: The file; ``None``: the text is not written.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    if path is None:
+        yield lambda text: None
+        return
+    check_place(path)
+    with _replacing(path) as file:
+
+        def write(text: str) -> None:
+            try:
+                file.write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise _not_written(path, error) from error
+
+        yield write
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Yield the file to write, see :func:`written_whole`, which a link is followed to; errors of the block stay."""
+    path = followed(path)
     remove_leftovers(path)
     try:
-        with written_whole(path) as file, _table_for(path, file) as table:
+        with written_whole(path) as file:
             try:
-                yield table
+                yield file
             except OSError as error:
                 raise _ErrorElsewhere(error) from error
-            table.finish()
     except _ErrorElsewhere as error:
         raise error.original from None
     except OSError as error:
@@ -116,16 +162,20 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
         table.write(frame)
 
 
-def check_table_path(path: Path) -> None:
+def check_table_path(path: Path, tables: Sequence[Path] = ()) -> None:
     """Refuse a file that cannot be written.
 
+    Args:
+        path: The file.
+        tables: What is read.
+
     Raises:
-        DataError: The suffix is unknown, or there is no such folder.
+        DataError: It is one of the tables, the suffix is unknown, or there is no such folder.
     """
+    check_not_read(path, tables)
     if not path.name.lower().endswith(_SUFFIXES):
         raise DataError(f"{path}: a table is written as .csv, .csv.gz or .parquet but the name ends in {path.suffix!r}")
-    if not path.parent.is_dir():
-        raise DataError(f"{path} cannot be written: {path.parent} is not a directory; choose another place")
+    check_place(path)
 
 
 def _not_written(path: Path, error: OSError) -> DataError:

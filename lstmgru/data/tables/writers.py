@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -42,6 +42,59 @@ def written_whole(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def followed(path: Path) -> Path:
+    """Where a link leads, to write the file that a user has named through a link."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def check_place(path: Path, tables: Sequence[Path] = ()) -> None:
+    """Refuse a file to write where none can be, or where a table is that is read.
+
+    Args:
+        path: The file.
+        tables: What is read; links and other spellings of a path are seen through.
+
+    Raises:
+        DataError: It is one of the tables, or a folder, or there is no such folder.
+    """
+    check_not_read(path, tables)
+    if path.is_dir():
+        raise DataError(f"{path} cannot be written: it is a folder; name a file in it")
+    folder = followed(path).parent
+    if not folder.is_dir():
+        raise DataError(f"{path} cannot be written: {folder} is not a directory; choose another place")
+
+
+def check_page(path: Path, tables: Sequence[Path] = ()) -> None:
+    """Refuse a file to write a page to, as :func:`check_place`, or if it is neither a device nor named ``.html``.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    check_not_read(path, tables)
+    is_device = path.exists() and not path.is_file() and not path.is_dir()
+    if not is_device and path.suffix.lower() != ".html":
+        raise DataError(f"{path}: a page is written as .html but the name ends in {path.suffix!r}")
+    check_place(path)
+
+
+def check_not_read(path: Path, tables: Sequence[Path]) -> None:
+    """Refuse to write to a table that is read.
+
+    Raises:
+        DataError: The file is one of the tables.
+    """
+    if any(is_same_file(path, table) for table in tables):
+        raise DataError(f"{path} is the table itself; choose another file")
+
+
+def is_same_file(path: Path, other: Path) -> bool:
+    """Whether two paths lead to the same file, also one that is not there yet."""
+    if path.exists() and other.exists():
+        return path.samefile(other)
+    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def _flush(path: Path) -> None:

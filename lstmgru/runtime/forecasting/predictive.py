@@ -36,6 +36,8 @@ _Float = npt.NDArray[np.float64]
 
 MOST_SCORES = 2**18
 """Numbers of a backtest that a model keeps."""
+_NUMBERS_AT_ONCE = 2**20
+"""Of the paths of a series, which are computed part after part to save memory."""
 _SMALLEST_WIDTH = 1e-6
 """Share of the forecast, at least of 1, that an interval without width counts as beyond its end."""
 _LARGEST = 3.0
@@ -213,11 +215,14 @@ class PredictiveDistribution:
             DataError: As :meth:`check_paths`.
         """
         self.check_paths()
-        horizon = quantiles.shape[1]
+        factor = self._factor[:, : quantiles.shape[1]]
         paths = np.empty((len(quantiles), n, *quantiles.shape[1:-1]), np.float32)
+        at_once = max(1, _NUMBERS_AT_ONCE // max(len(factor), factor[0].size))
         for number, generator in enumerate(_generators(names, seed)):
-            normal = np.tensordot(generator.standard_normal((n, len(self._factor))), self._factor[:, :horizon], 1)
-            paths[number] = self.at(np.copysign(self._scaled(np.abs(normal)), normal), quantiles[number])
+            for start in range(0, n, at_once):
+                part = paths[number, start : start + at_once]
+                normal = np.tensordot(generator.standard_normal((len(part), len(factor))), factor, 1)
+                part[:] = self.at(np.copysign(self._scaled(np.abs(normal)), normal), quantiles[number])
         return paths
 
     @cached_property

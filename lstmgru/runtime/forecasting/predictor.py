@@ -16,13 +16,21 @@ from lstmgru.data.forecasting.context import ForecastContext, build_context
 from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema, ShortSeries, input_spec
 from lstmgru.data.tables.frequency import STEP, parse_frequency
 from lstmgru.data.tables.readers import read_table
-from lstmgru.errors import DataError, SpecError
+from lstmgru.errors import SpecError
 from lstmgru.runtime.forecasting.description import check_calibration
 from lstmgru.runtime.forecasting.predictive import PredictiveDistribution
 from lstmgru.runtime.forecasting.signature import ForecastSignature
 from lstmgru.runtime.forecasting.tables import forecast_frame, sample_frame
-from lstmgru.runtime.forecasting.validation import Array, check_arrays, check_logarithms, series_codes
-from lstmgru.runtime.predictor import BlockPlan, Options, Predictor, names_of_rows
+from lstmgru.runtime.forecasting.validation import (
+    Array,
+    check_arrays,
+    check_finite,
+    check_horizon,
+    check_logarithms,
+    check_samples,
+    series_codes,
+)
+from lstmgru.runtime.predictor import BlockPlan, Options, Predictor, names_of_rows, no_table
 from lstmgru.specs import ForecastSpec, InputSpec
 from lstmgru.specs.calibration import Calibration
 
@@ -151,7 +159,7 @@ class ForecastPredictor(Predictor):
 
     def read_table(
         self,
-        path: Path,
+        path: Path | str,
         *,
         delimiter: str = ",",
         decimal: str = ".",
@@ -159,8 +167,9 @@ class ForecastPredictor(Predictor):
         columns: Sequence[str] = (),
     ) -> pd.DataFrame:
         """Read a table to forecast from, see :meth:`Predictor.read_table`."""
+        text = self._names_of_columns
         return read_table(
-            path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns, text=self._names_of_columns
+            Path(path), delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns, text=text
         )
 
     def blocks(self, path: Path) -> BlockPlan | None:
@@ -184,15 +193,9 @@ class ForecastPredictor(Predictor):
 
     def checked(self, options: Options) -> Options:
         """The options, levels in ascending order, see :meth:`Predictor.checked`."""
-        horizon, samples = options.horizon, options.samples
-        if horizon is not None and not 1 <= horizon <= self.forecast.horizon:
-            raise DataError(
-                f"the horizon must be 1 to {self.forecast.horizon}, that of the model, but got {horizon}; for a longer "
-                f"one train a model with forecast.horizon {max(horizon, 1)}"
-            )
+        horizon, samples = check_horizon(options.horizon, self.forecast.horizon), options.samples
         if samples is not None:
-            if samples < 1:
-                raise DataError(f"the number of sample paths must be at least 1 but got {samples}")
+            check_samples(samples, horizon, len(self.schema.targets))
             self.predictive.check_paths()
         levels = self.levels if options.levels is None else self.predictive.check_levels(options.levels)
         return options._replace(levels=levels)
@@ -225,8 +228,8 @@ class ForecastPredictor(Predictor):
             DataError: Columns, frequency, length or values do not fit, the model has parameters for each series and a
                 series is new, or levels or horizon are not supported.
         """
-        options = self.checked(Options(None if levels is None else tuple(levels), horizon))
-        return self._predict_rows(data, self.schema, np.arange(len(data)), source, options)
+        options = self.checked(Options.of(levels, horizon))
+        return self._predict_rows(*self._table(data), np.arange(len(data)), source, options)
 
     def sample(
         self, data: pd.DataFrame, n: int, *, source: str = "table", seed: int = 0, horizon: int | None = None
@@ -251,10 +254,14 @@ class ForecastPredictor(Predictor):
         Raises:
             DataError: As :meth:`predict`, or the model has no sample paths.
         """
-        options = self.checked(Options(horizon=horizon, samples=n, seed=seed))
-        return self._predict_rows(data, self.schema, np.arange(len(data)), source, options)
+        options = self.checked(Options.of(None, horizon, n, seed))
+        return self._predict_rows(*self._table(data), np.arange(len(data)), source, options)
 
     def _table(self, data: pd.DataFrame) -> tuple[pd.DataFrame, SeriesSchema]:
+        import pandas as pd
+
+        if not isinstance(data, pd.DataFrame):
+            raise no_table(data)
         return data, self.schema
 
     def _names(self, frame: pd.DataFrame, schema: SeriesSchema, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
@@ -272,11 +279,15 @@ class ForecastPredictor(Predictor):
         outputs = [output[:, : options.horizon] for output in self._run(self._arrays(context, source))]
         context = replace(context, times=context.times[:, : options.horizon])
         points, quantiles, levels = outputs[0], outputs[-1], options.levels or ()
+        check_finite(context, outputs, self.schema, source)
         if options.samples is not None:
+            check_samples(options.samples, points.shape[1], points.shape[2], len(context))
             paths = self.predictive.paths(quantiles, options.samples, context.ids.tolist(), options.seed)
+            check_finite(context, [paths], self.schema, source)
             return sample_frame(context, self.forecast.clip(paths), schema)
-        ends = map(self.forecast.clip, self.predictive.intervals(quantiles, levels)) if levels else ()
-        return forecast_frame(context, points, tuple(ends), schema, levels)
+        ends = self.predictive.intervals(quantiles, levels) if levels else ()
+        check_finite(context, [np.moveaxis(each, 0, 1) for each in ends], self.schema, source)
+        return forecast_frame(context, points, tuple(map(self.forecast.clip, ends)), schema, levels)
 
     def _context(self, frame: pd.DataFrame, source: str, steps: int | None = None) -> ForecastContext:
         """The rows of a table that the model reads.

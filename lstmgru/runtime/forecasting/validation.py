@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
 
+MOST_SAMPLED = 50_000_000
+"""Rows of the sample paths that a table holds, and that one series may have; about 2 GB."""
+_ROW_BYTES = 40
+"""Of a row of sample paths in memory: series, time, target, sample and value."""
 _INTEGERS = ("series", "lengths")
 _REASONS = {"series": "the model has parameters for each series", "lengths": "contexts of the model may be padded"}
 
@@ -132,6 +136,70 @@ def check_logarithms(
         )
 
     raise SeriesError(context.ids[having].tolist(), message)
+
+
+def check_finite(context: ForecastContext, outputs: Sequence[Array], schema: SeriesSchema, source: str) -> None:
+    """Refuse what overflows, as that of contexts with values near the end of single precision does.
+
+    Args:
+        context: The rows that the model reads.
+        outputs: (series, …) of the model, in original units.
+        schema: Names of the columns.
+        source: Name of the table in error messages.
+
+    Raises:
+        DataError: Names the first series with a value that is not finite, and the largest value of its rows.
+    """
+    finite = [np.isfinite(output).reshape(len(context), -1).all(axis=1) for output in outputs]
+    having = np.flatnonzero(~np.logical_and.reduce(finite)) if finite else np.empty(0, np.int64)
+    if not having.size:
+        return
+
+    def message(index: int) -> str:
+        series = int(having[index])
+        sizes = np.nanmax(np.abs(context.past[series]), axis=0)
+        channel = int(sizes.argmax())
+        of_series = f" of series {context.ids[series]!r}" if schema.id else ""
+        return (
+            f"{source}: the forecast{of_series} is not a finite number; column {schema.value_columns[channel]!r} holds "
+            f"values up to {sizes[channel]:g} in size before it; correct them"
+        )
+
+    raise SeriesError(context.ids[having].tolist(), message)
+
+
+def check_horizon(steps: int | None, trained: int) -> int:
+    """The number of steps to forecast; all of them for ``None``.
+
+    Raises:
+        DataError: The model does not forecast so many.
+    """
+    if steps is None:
+        return trained
+    if not 1 <= steps <= trained:
+        longer = f"; for a longer one train a model with forecast.horizon {steps}" if steps > trained else ""
+        raise DataError(f"the horizon must be from 1 to {trained} (the trained horizon) but got {steps}{longer}")
+    return steps
+
+
+def check_samples(n: int, steps: int, targets: int, series: int = 1) -> None:
+    """Refuse a number of sample paths that is not positive or whose table is too large.
+
+    Raises:
+        DataError: The message gives the size of the table.
+    """
+    if n < 1:
+        raise DataError(f"the number of sample paths must be at least 1 but got {n}")
+    each = steps * targets * series
+    if n * each > MOST_SAMPLED:
+        fewer = (
+            "sample fewer series at once" if series > 1 else f"ask for up to {MOST_SAMPLED // each:,} with each seed"
+        )
+        raise DataError(
+            f"{n:,} sample paths of {'a' if series == 1 else f'{series:,}'} series are "
+            f"{n * each:,} rows (about {_ROW_BYTES * n * each / 1e9:,.0f} GB), but a table holds up to "
+            f"{MOST_SAMPLED:,}; {fewer}"
+        )
 
 
 def _not_positive(past: Array, n_targets: int, rows: int, lengths: Codes | None) -> npt.NDArray[np.bool_] | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from lstmgru.data.sequences.vocabulary import Vocabulary
 from lstmgru.data.tables.archives import is_archive, read_archive
 from lstmgru.data.tables.readers import check_exists, read_table
 from lstmgru.errors import DataError
-from lstmgru.runtime.predictor import BlockPlan, Options, Predictor, names_of_rows
+from lstmgru.runtime.predictor import BlockPlan, Options, Predictor, names_of_rows, no_table
 from lstmgru.runtime.sequences.batches import batches, padded
 from lstmgru.runtime.sequences.tables import label_frame
 from lstmgru.specs import LabelSpec
@@ -102,7 +103,7 @@ class SequencePredictor(Predictor):
 
     def read_table(
         self,
-        path: Path,
+        path: Path | str,
         *,
         delimiter: str = ",",
         decimal: str = ".",
@@ -114,6 +115,7 @@ class SequencePredictor(Predictor):
         A file of an archive, see :func:`~lstmgru.data.tables.archives.read_archive`, ends in ``.ts``, or has no header
         if the model was trained on such a file.
         """
+        path = Path(path)
         check_exists(path)
         if is_archive(path) or self._lacks_header(path):
             return read_archive(path)[0]
@@ -134,10 +136,11 @@ class SequencePredictor(Predictor):
 
     def checked(self, options: Options) -> Options:
         """The options, see :meth:`Predictor.checked`; there are none for labels."""
-        asked = {"levels": options.levels, "horizon": options.horizon, "samples": options.samples}
+        asked = {"levels are": options.levels, "a horizon is": options.horizon, "sample paths are": options.samples}
         for name, value in asked.items():
             if value is not None:
-                raise DataError(f"{name} are for forecasts, but the model predicts {self.results}; remove them")
+                them = "it" if name.endswith("is") else "them"
+                raise DataError(f"{name} for forecasts, but the model predicts {self.results}; remove {them}")
         return options
 
     def predict(
@@ -166,7 +169,7 @@ class SequencePredictor(Predictor):
         Raises:
             DataError: Columns or values do not fit.
         """
-        options = self.checked(Options(None if levels is None else tuple(levels), horizon))
+        options = self.checked(Options.of(levels, horizon))
         frame, schema = self._table(data)
         return self._predict_rows(frame, schema, np.arange(len(frame)), source, options)
 
@@ -186,9 +189,10 @@ class SequencePredictor(Predictor):
 
         if isinstance(data, pd.DataFrame):
             return data, self.schema
-        if self.schema.text is None or isinstance(data, str):
-            wanted = "a list of texts or a table" if self.schema.text else "a table"
-            raise DataError(f"the model predicts from {wanted}, but got a {type(data).__name__}")
+        if self.schema.text is None:
+            raise no_table(data)
+        if isinstance(data, str | os.PathLike | Mapping) or not isinstance(data, Iterable):
+            raise no_table(data, "a list of texts or a table")
         texts = pd.Series(list(data), dtype=object)  # unconverted, so that the reader can report what is wrong
         return pd.DataFrame({self.schema.text: texts}), replace(self.schema, id=None)
 
