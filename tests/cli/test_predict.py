@@ -148,7 +148,7 @@ BOTH = "is given as --output and as --left-out; choose another file for one of t
         (("--left-out", "table.csv"), TABLE),
         (("--output", "o.csv", "--left-out", "./o.csv"), BOTH),
         (("--output", "earlier.csv", "--left-out", "sub/../earlier.csv"), BOTH),
-        (("--output", "earlier.csv", "--left-out", ""), "it is a folder; name a file in it"),
+        (("--output", "earlier.csv", "--left-out", ""), "it is a folder; choose another place"),
         (("--output", "earlier.csv", "--left-out", "sub"), "sub cannot be written: it is a folder"),
         (("--output", "earlier.csv", "--left-out", "no/x.json"), "no/x.json cannot be written: no is not a directory"),
         (("--left-out", "model/bundle.json"), "model/bundle.json is in the directory of the model"),

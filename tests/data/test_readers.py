@@ -304,7 +304,7 @@ def test_writing_elsewhere_is_refused_and_leaves_nothing_behind(tmp_path: Path) 
     for name, reason in [
         ("nowhere/x.csv", "nowhere is not a directory"),
         ("file/x.parquet", "file is not a directory"),
-        ("folder.csv", "Is a directory"),
+        ("folder.csv", "it is a folder"),
         (f"{'x' * 300}.csv", "File name too long"),
         (f"{'x' * 300}.parquet", "File name too long"),
     ]:

@@ -46,7 +46,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 def followed(path: Path) -> Path:
     """Where a link leads, to write the file that a user has named through a link."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
 def check_place(path: Path, tables: Sequence[Path] = ()) -> None:
@@ -60,10 +60,10 @@ def check_place(path: Path, tables: Sequence[Path] = ()) -> None:
         DataError: It is one of the tables, or a folder, or there is no such folder.
     """
     check_not_read(path, tables)
-    if path.is_dir():
-        raise DataError(f"{path} cannot be written: it is a folder; name a file in it")
+    if os.path.isdir(path):  # unlike Path.is_dir, without an error for a name that is too long
+        raise DataError(f"{path} cannot be written: it is a folder; choose another place")
     folder = followed(path).parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise DataError(f"{path} cannot be written: {folder} is not a directory; choose another place")
 
 
@@ -74,7 +74,7 @@ def check_page(path: Path, tables: Sequence[Path] = ()) -> None:
         DataError: It cannot be written.
     """
     check_not_read(path, tables)
-    is_device = path.exists() and not path.is_file() and not path.is_dir()
+    is_device = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
     if not is_device and path.suffix.lower() != ".html":
         raise DataError(f"{path}: a page is written as .html but the name ends in {path.suffix!r}")
     check_place(path)
@@ -92,8 +92,8 @@ def check_not_read(path: Path, tables: Sequence[Path]) -> None:
 
 def is_same_file(path: Path, other: Path) -> bool:
     """Whether two paths lead to the same file, also one that is not there yet."""
-    if path.exists() and other.exists():
-        return path.samefile(other)
+    if os.path.exists(path) and os.path.exists(other):
+        return os.path.samefile(path, other)
     return os.path.realpath(path) == os.path.realpath(other)
 
 
