@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lstmgru.data.tables.writers import write_text
+from lstmgru.data.tables.writers import followed, write_text
 from search.errors import SearchError
 
 _FENCE = 3.0
@@ -46,7 +46,7 @@ def save_page(path: Path, text: str) -> None:
         SearchError: It cannot be written.
     """
     try:
-        write_text(path, text)
+        write_text(followed(path), text)
     except OSError as error:
         missing = "" if path.parent.is_dir() else f"{path.parent} is not a directory"
         raise SearchError(

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lstmgru.data.tables.writers import check_page, followed
+from lstmgru.data.tables.writers import check_page
 from lstmgru.errors import DataError
 from search.reports.architecture import best_html
 from search.reports.first_screen import badge, standing_html, tiles, use_html
@@ -81,7 +81,7 @@ def write_report(store: StudyStore, pages: TaskPages, output: Path | None = None
         assert store.place is not None  # where it was found
         output = store.place.paths.report / REPORT_PAGE
         output.parent.mkdir(parents=True, exist_ok=True)
-    save_page(followed(output), page)
+    save_page(output, page)
     return output
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.data.tables.writers import check_page, followed
+from lstmgru.data.tables.writers import check_page
 from search.errors import SearchError, StudyFileError, StudyNotFound, TrackingError
 from search.reports.backtest import backtest_html
 from search.reports.page import save_page
@@ -139,7 +139,7 @@ def run_backtest(
         tracked = found.study is not None and found.study.mlflow is not None if track is None else track
         page = backtest_html(done.record, task.backtest.draw(part, done.outputs)) if output or tracked else ""
         if output is not None:
-            save_page(followed(output), page)
+            save_page(output, page)
         if not tracked:
             return BacktestOutcome(done.record)
         try:
