@@ -11,6 +11,7 @@ import pytest
 from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.forecasting.context import ForecastContext, build_context
 from lstmgru.data.forecasting.series import SeriesPanel
+from lstmgru.data.forecasting.table import read_table_of_series
 from lstmgru.errors import DataError
 
 _SPRING, _AUTUMN = "2023-03-25", "2023-10-28"
@@ -127,3 +128,14 @@ def test_a_day_that_daily_data_have_twice_is_no_change_of_clocks() -> None:
         frame = pd.DataFrame({"t": days + pd.Timedelta(time_of_day), "y": 1.0})
         with pytest.raises(DataError, match=r"first 2020-10-25[ :0-9]*; aggregate them, or name the column"):
             build_panel(frame, time="t", targets=["y"], source="t.csv")
+
+
+def test_a_model_whose_times_are_local_does_not_advise_to_set_keys_of_a_study() -> None:
+    schema = panel_of(
+        pd.DataFrame({"t": pd.date_range("2023-03-01", periods=60, freq="h"), "y": range(60)}), ZONE
+    ).schema
+    left_out = pd.DataFrame({"t": pd.date_range("2023-03-25", periods=40, freq="h"), "y": 1.0})
+    with pytest.raises(DataError, match=r"the change of clocks in Europe/Berlin leaves out; correct it$"):
+        read_table_of_series(left_out, schema, "new.csv", timezone=ZONE)
+    with pytest.raises(DataError, match="integers, but the model has the time zone 'Europe/Berlin'; write dates$"):
+        read_table_of_series(left_out.assign(t=range(40)), schema, "new.csv", timezone=ZONE)

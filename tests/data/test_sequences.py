@@ -568,3 +568,10 @@ def test_numbers_that_single_precision_would_round_away_are_refused() -> None:
     labels = long_table().assign(kind=np.repeat([2e9, 2e9 + 1, 2e9 + 2, 2e9 + 3], [3, 1, 4, 2]))
     with pytest.raises(DataError, match=r"\(data\.target\) has a standard deviation of only"):
         build(labels, LONG, task="regression")
+
+
+def test_names_that_differ_in_blanks_only_are_said_to_be_the_same() -> None:
+    frame = long_table()
+    same = pd.concat([frame, frame[frame["who"] == "run"].assign(who="run ")])
+    with pytest.raises(DataError, match=r"of sequence 'run' \('run' and 'run ' are the same name: blanks around"):
+        build(same, LONG)
