@@ -137,5 +137,5 @@ def test_a_model_whose_times_are_local_does_not_advise_to_set_keys_of_a_study() 
     left_out = pd.DataFrame({"t": pd.date_range("2023-03-25", periods=40, freq="h"), "y": 1.0})
     with pytest.raises(DataError, match=r"the change of clocks in Europe/Berlin leaves out; correct it$"):
         read_table_of_series(left_out, schema, "new.csv", timezone=ZONE)
-    with pytest.raises(DataError, match="integers, but the model has the time zone 'Europe/Berlin'; write dates$"):
+    with pytest.raises(DataError, match="integers, but the model has the time zone 'Europe/Berlin'; write dates"):
         read_table_of_series(left_out.assign(t=range(40)), schema, "new.csv", timezone=ZONE)
