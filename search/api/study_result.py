@@ -234,7 +234,6 @@ class StudyResult:
         Raises:
             StudyNotFound: The study is no longer there.
             SearchError: The file cannot be written.
-            DataError: There is no such folder, or the name does not end in ``.html``.
         """
         from search.reports.report import write_report
 

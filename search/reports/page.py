@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from lstmgru.data.tables.writers import followed, write_text
+from lstmgru.data.tables.writers import check_not_read, check_place, followed, write_text
+from lstmgru.errors import DataError
 from search.errors import SearchError
 
 _FENCE = 3.0
@@ -39,6 +41,26 @@ _PAGE = """<!doctype html>
 """
 
 
+def check_page(path: Path, tables: Sequence[Path] = ()) -> None:
+    """Refuse a file that a page cannot be written to, before the page is made.
+
+    Args:
+        path: The file: a device, or one whose name ends in ``.html``.
+        tables: What is read.
+
+    Raises:
+        SearchError: It has another name, is one of the tables or a folder, or there is no such folder.
+    """
+    try:
+        check_not_read(path, tables)
+        is_device = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+        if not is_device and path.suffix.lower() != ".html":
+            raise SearchError(f"{path}: a page is written as .html but the name ends in {path.suffix!r}")
+        check_place(path)
+    except DataError as error:
+        raise SearchError(str(error)) from error
+
+
 def save_page(path: Path, text: str) -> None:
     """Write a page or a picture to the file that a user named, whole.
 
@@ -46,12 +68,12 @@ def save_page(path: Path, text: str) -> None:
         SearchError: It cannot be written.
     """
     try:
+        check_place(path)
         write_text(followed(path), text)
+    except DataError as error:
+        raise SearchError(str(error)) from error
     except OSError as error:
-        missing = "" if path.parent.is_dir() else f"{path.parent} is not a directory"
-        raise SearchError(
-            f"{path} cannot be written: {missing or error.strerror or error}; choose another place"
-        ) from error
+        raise SearchError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
 
 
 def html_page(title: str, body: str) -> str:

@@ -7,13 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lstmgru.data.tables.writers import check_page
 from lstmgru.errors import DataError
 from search.reports.architecture import best_html
 from search.reports.first_screen import badge, standing_html, tiles, use_html
 from search.reports.origin import origin_html
 from search.reports.outcome import failures, holdout_scores, leaderboard_html, status
-from search.reports.page import details, html_page, paragraph, save_page
+from search.reports.page import check_page, details, html_page, paragraph, save_page
 from search.reports.trials.section import front_html, search_html
 from search.study.paths import REPORT_PAGE, report_path
 from search.study.records import StudyRecord
@@ -72,7 +71,6 @@ def write_report(store: StudyStore, pages: TaskPages, output: Path | None = None
 
     Raises:
         SearchError: The file cannot be written.
-        DataError: There is no such folder, or the name does not end in ``.html``.
     """
     if output is not None:
         check_page(output)

@@ -9,10 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.data.tables.writers import check_page
 from search.errors import SearchError, StudyFileError, StudyNotFound, TrackingError
 from search.reports.backtest import backtest_html
-from search.reports.page import save_page
+from search.reports.page import check_page, save_page
 from search.study.backtest_records import BacktestRecord
 from search.study.records import StudyRecord
 from search.tasks import find_task
@@ -124,7 +123,7 @@ def run_backtest(
 
     Raises:
         SearchError: The model does not exist, or the page cannot be written.
-        DataError: The table does not fit the model, or has nothing to score, or no page can be at ``output``.
+        DataError: The table does not fit the model, or has nothing to score.
     """
     from lstmgru.bundle.load import load_bundle
 

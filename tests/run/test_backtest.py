@@ -16,7 +16,6 @@ from helpers.mlflow_store import client, make_store
 from helpers.studies import search_here
 from helpers.synthetic_study import make_study
 
-from lstmgru.errors import DataError
 from search import backtest
 from search.errors import SearchError, TrackingError
 from search.tracking.export import Export
@@ -138,7 +137,7 @@ def test_a_page_that_cannot_be_written_is_refused_at_the_start(
 ) -> None:
     monkeypatch.chdir(folder)
     table = (folder / "later.csv").read_bytes()
-    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(SearchError, match=f"^{re.escape(message)}$"):
         backtest("shops", "later.csv", output=output)  # there is no such model, which would be found later
     assert (folder / "later.csv").read_bytes() == table
 

@@ -67,19 +67,6 @@ def check_place(path: Path, tables: Sequence[Path] = ()) -> None:
         raise DataError(f"{path} cannot be written: {folder} is not a directory; choose another place")
 
 
-def check_page(path: Path, tables: Sequence[Path] = ()) -> None:
-    """Refuse a file to write a page to, as :func:`check_place`, or if it is neither a device nor named ``.html``.
-
-    Raises:
-        DataError: It cannot be written.
-    """
-    check_not_read(path, tables)
-    is_device = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
-    if not is_device and path.suffix.lower() != ".html":
-        raise DataError(f"{path}: a page is written as .html but the name ends in {path.suffix!r}")
-    check_place(path)
-
-
 def check_not_read(path: Path, tables: Sequence[Path]) -> None:
     """Refuse to write to a table that is read.
 
