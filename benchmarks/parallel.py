@@ -153,8 +153,24 @@ def per_minute(jobs: int, trials: int) -> float:
     return 60 * len(counted) / (end - start).total_seconds()
 
 
-def driver_busy(trials: int, sampler: str, epochs: int, workers: int = 64) -> dict[str, Any]:
-    """The share of its time that the driver's process is busy, over the whole search and over its last quarter."""
+def driver_busy(
+    trials: int,
+    sampler: str,
+    epochs: int,
+    workers: int = 64,
+    seconds: float = 1.0,
+    overrides: tuple[str, ...] = ("search.pruner=none",),
+) -> dict[str, Any]:
+    """The share of its time that the driver's process is busy, over the whole search and over its last quarter.
+
+    Args:
+        trials: Of the search.
+        sampler: Its sampler.
+        epochs: Reports of a trial.
+        workers: Simulated ones.
+        seconds: Of a trial.
+        overrides: More keys of the study.
+    """
     marks: list[tuple[int, float, float]] = []
 
     def watch(driver: Driver) -> None:
@@ -167,20 +183,20 @@ def driver_busy(trials: int, sampler: str, epochs: int, workers: int = 64) -> di
         driver.on_outcome = marked  # type: ignore[method-assign]
 
     others = _OtherProcesses()
-    chosen = (f"search.trials={trials}", f"search.sampler={sampler}", f"search.jobs={workers}", "search.pruner=none")
+    chosen = (f"search.trials={trials}", f"search.sampler={sampler}", f"search.jobs={workers}", *overrides)
     with planned(*chosen, f"training.max_epochs={epochs}") as (plan, folder), others:
-        _, seconds = drive(plan, folder, SimulatedWorkers(workers, 1.0, epochs), on_ready=watch)
+        _, wall = drive(plan, folder, SimulatedWorkers(workers, seconds, epochs), on_ready=watch)
     quarter = marks[3 * len(marks) // 4 :]
     return {
         "workers": workers,
         "trials": trials,
         "sampler": sampler,
-        "trials_per_second": round(trials / seconds, 1),
+        "trials_per_second": round(trials / wall, 1),
         "busy": round(_share(marks), 3),
         "busy_in_last_quarter": round(_share(quarter), 3),
         "milliseconds_a_trial": round(1000 * (marks[-1][2] - marks[0][2]) / len(marks), 2),
         "tracker_seconds": round(others.seconds, 1),
-        "search_seconds": round(seconds, 1),
+        "search_seconds": round(wall, 1),
     }
 
 

@@ -13,8 +13,8 @@ from search.config.types import COMPARISON_SUFFIX
 from search.errors import NotAJournal, StudyMismatch
 from search.executors.base import TIME_IS_UP
 from search.study.paths import StudyPaths
-from search.study.store import PROMOTED_FROM, RETRY_OF, StudyStore
-from search.study.trials import trial_record
+from search.study.store import StudyStore
+from search.study.trials import PROMOTED_FROM, RETRY_OF, trial_record
 from search.tasks import task_of
 from search.tasks.data import SeedResult
 from search.tasks.plan import Plan, identity

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from search.config.objectives import SCORE
 from search.run.training_seconds import Estimates, training_work
+from search.study.history import History
 from search.study.pruners import make_pruner, pass_last_rungs, prune_reason, should_prune
 from search.study.records import EpochRecord, TrialRecord
-from search.study.samplers import derive_seed, discard_params, make_sampler, search_spaces
+from search.study.samplers import derive_seed, discard_params, make_sampler
 from search.study.screening import Screening, rungs
 from search.study.store import StudyStore
 from search.study.trials import curve_rows, trial_record
@@ -70,7 +71,7 @@ class SearchState:
         self._plan, self._store = plan, store
         self._running: dict[int, _Running] = {}
         self._grid = plan.space.grid() if plan.config.search.sampler == "grid" else None
-        self._spaces = search_spaces()
+        self._history = History()
         search, epochs = plan.config.search, plan.max_epochs * plan.n_folds
         store.study.pruner = make_pruner(search.pruner, percentile=search.percentile, epochs=epochs)
         self._estimates: Estimates | None = None
@@ -189,7 +190,7 @@ class SearchState:
     def _suggest(self, number: int) -> AskedTrial:
         plan, search = self._plan, self._plan.config.search
         self._store.study.sampler = make_sampler(
-            search.sampler, seed=search.seed, number=number, grid=self._grid, spaces=self._spaces
+            search.sampler, seed=search.seed, number=number, grid=self._grid, history=self._history
         )
         trial = self._store.begin(number)
         suggested = "seed" in trial.user_attrs  # then it is run again as it was

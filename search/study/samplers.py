@@ -5,16 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
-    from optuna.search_space import IntersectionSearchSpace
     from optuna.trial import FrozenTrial, Trial
 
     from search.config.search_config import SamplerName
+    from search.study.history import History
 
 POPULATION = 10
 """Population size of NSGA-II; most studies have fewer trials than Optuna's default of 50."""
@@ -26,7 +26,7 @@ def make_sampler(
     seed: int,
     number: int,
     grid: dict[str, list[Any]] | None = None,
-    spaces: IntersectionSearchSpace | None = None,
+    history: History | None = None,
 ) -> BaseSampler:
     """The sampler that suggests trial ``number``.
 
@@ -41,15 +41,14 @@ def make_sampler(
         seed: Seed of the study.
         number: Number of the trial.
         grid: Values by parameter, for ``grid``.
-        spaces: Result of :func:`search_spaces`, shared by all trials of a study; ``None``: ``tpe`` computes the
-            parameters that all trials have in common each time, with the same result.
+        history: Shared by all trials of a study; ``None``: ``tpe`` reads all trials each time.
     """
     from optuna import samplers
 
     trial_seed = derive_seed(seed, number)
     match name:
         case "tpe":
-            return samplers.TPESampler(seed=trial_seed) if spaces is None else _remembering_tpe()(trial_seed, spaces)
+            return samplers.TPESampler(seed=trial_seed) if history is None else _remembering_tpe()(trial_seed, history)
         case "random":
             return samplers.RandomSampler(seed=trial_seed)
         case "grid":
@@ -65,28 +64,38 @@ def make_sampler(
             return samplers.NSGAIISampler(seed=trial_seed, population_size=POPULATION)
 
 
-def search_spaces() -> IntersectionSearchSpace:
-    """Cache of the parameters that all trials of a study have in common; only new trials are read."""
-    from optuna.search_space import IntersectionSearchSpace
-
-    return IntersectionSearchSpace(include_pruned=True)
-
-
 @cache
-def _remembering_tpe() -> Callable[[int, IntersectionSearchSpace], BaseSampler]:
-    """Optuna's TPE with a shared cache; its own is lost with each sampler."""
+def _remembering_tpe() -> Callable[[int, History], BaseSampler]:
+    """Optuna's TPE with what the samplers of earlier trials know, and with a part of the trials if there are many."""
     from optuna.samplers import TPESampler
 
     class RememberingTPESampler(TPESampler):
-        def __init__(self, seed: int, spaces: IntersectionSearchSpace) -> None:
+        def __init__(self, seed: int, history: History) -> None:
             super().__init__(seed=seed)
-            self._spaces = spaces
+            self._history = history
+            self._seen: Study | None = None
 
         def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
             if len(study.directions) > 1:  # then parameters are sampled independently
                 return super().infer_relative_search_space(study, trial)
-            common = self._spaces.calculate(study, use_cache=True)
+            common = self._history.spaces.calculate(study, use_cache=True)
             return {name: distribution for name, distribution in common.items() if not distribution.single()}
+
+        def sample_relative(
+            self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+        ) -> dict[str, Any]:
+            return super().sample_relative(self._part_of(study), trial, search_space)
+
+        def sample_independent(
+            self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+        ) -> Any:
+            return super().sample_independent(self._part_of(study), trial, param_name, param_distribution)
+
+        def _part_of(self, study: Study) -> Study:
+            """Of one trial's sampler; nothing else changes the study meanwhile."""
+            if self._seen is None:
+                self._seen = cast("Study", self._history.of(study))
+            return self._seen
 
     return RememberingTPESampler
 

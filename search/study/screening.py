@@ -12,9 +12,14 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from search.config.search_config import FIRST_RUNG
 from search.study.records import EpochRecord, TrialRecord
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _SCREENED_EPOCHS = 0.15
 _SIMILAR_COST = 4.0
@@ -67,8 +72,12 @@ class Screening:
         self._sorted: list[list[float]] = [[] for _ in of]
         """The values of each rung, ascending: with them, a decision takes no pass over all trials."""
         self._cost: dict[int, float] = {}
+        self._arrays: dict[int, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]] = {}
+        """Scores and costs at a rung, while they have not changed."""
         self._stopped: dict[int, tuple[int, int]] = {}
         """By candidate: the trial that was stopped, and its rung."""
+        self._stopped_at: list[list[tuple[float, int, int]]] = [[] for _ in of]
+        """By rung: score, trial and candidate of those that are stopped there, ascending."""
 
     def add(self, trial: TrialRecord, candidate: int) -> None:
         """Take a trial of an earlier run into account, in ascending order of trial numbers.
@@ -77,10 +86,10 @@ class Screening:
             trial: One that ended.
             candidate: Number of the first trial of its candidate.
         """
-        self._stopped.pop(candidate, None)
+        self._go_on(candidate)
         last = self.reach(candidate, trial.curve, ended=trial.state == "COMPLETE")
         if trial.state == "PRUNED" and last is not None and trial.reason == self.reason(last):
-            self._stopped[candidate] = (trial.number, last)
+            self.stop(candidate, trial.number, last)
 
     def reach(self, candidate: int, curve: Sequence[EpochRecord], *, ended: bool = False) -> int | None:
         """Record the scores of a candidate at the rungs that it has reached; return the last of them.
@@ -104,6 +113,7 @@ class Screening:
             insort(self._sorted[index], value)
             last = index
         self._cost[candidate] = curve[-1].seconds / len(curve)
+        self._arrays.clear()
         return last
 
     def passes(self, candidate: int, index: int) -> bool:
@@ -113,20 +123,23 @@ class Screening:
             candidate: Number of its first trial.
             index: Of the rung.
         """
-        values, known = self._values[index], self._sorted[index]
+        value, known = self._values[index][candidate], self._sorted[index]
         if self._by_cost:
-            known = sorted(value for each, value in values.items() if self._alike(candidate, each))
-        return bisect_left(known, values[candidate]) < math.ceil(self._rungs[index].keep * len(known))
+            better, compared = self._place_among_similar(value, self._cost[candidate], index)
+        else:
+            better, compared = bisect_left(known, value), len(known)
+        return better < math.ceil(self._rungs[index].keep * compared)
 
     def stop(self, candidate: int, number: int, index: int) -> None:
         """A trial of a candidate was stopped at a rung."""
         self._stopped[candidate] = (number, index)
+        insort(self._stopped_at[index], (self._values[index][candidate], number, candidate))
 
     def discard(self, candidate: int) -> None:
         """Compare no other candidate with this one, which violates a bound."""
+        self._go_on(candidate)
         for index in range(len(self._rungs)):
             self._remove(index, candidate)
-        self._stopped.pop(candidate, None)
 
     def reason(self, index: int) -> str:
         """Why trials are stopped at a rung."""
@@ -134,24 +147,41 @@ class Screening:
 
     def promotable(self) -> int | None:
         """The stopped trial to train further: of those that are among the best by now, the one that came farthest."""
-        found = [
-            (-index, self._values[index][candidate], number)
-            for candidate, (number, index) in self._stopped.items()
-            if self.passes(candidate, index)
-        ]
-        return min(found)[2] if found else None
+        for index in reversed(range(len(self._rungs))):
+            stopped = self._stopped_at[index]
+            # If the best of them does not pass, none does, unless each is compared with others.
+            for _, number, candidate in stopped if self._by_cost else stopped[:1]:
+                if self.passes(candidate, index):
+                    return number
+        return None
 
     def promote(self, candidate: int) -> int:
         """A trial of the candidate is queued; return the rung where it was stopped."""
-        return self._stopped.pop(candidate)[1]
+        return self._go_on(candidate)[1]
 
-    def _alike(self, candidate: int, other: int) -> bool:
-        """Whether two candidates are compared where cost counts."""
-        costs = self._cost[candidate], self._cost[other]
-        return max(costs) <= _SIMILAR_COST * min(costs)
+    def _go_on(self, candidate: int) -> tuple[int, int]:
+        """Forget that a candidate is stopped, if it is; return its trial and its rung."""
+        number, index = self._stopped.pop(candidate, (-1, -1))
+        if number >= 0:
+            stopped = self._stopped_at[index]
+            del stopped[bisect_left(stopped, (self._values[index][candidate], number, candidate))]
+        return number, index
+
+    def _place_among_similar(self, value: float, cost: float, index: int) -> tuple[int, int]:
+        """How many candidates at a rung are better, and how many are compared, of those whose cost is similar."""
+        import numpy as np
+
+        if index not in self._arrays:
+            values = self._values[index]
+            costs = [self._cost[each] for each in values]
+            self._arrays[index] = np.fromiter(values.values(), float, len(values)), np.asarray(costs)
+        values_there, costs_there = self._arrays[index]
+        similar = np.maximum(costs_there, cost) <= _SIMILAR_COST * np.minimum(costs_there, cost)
+        return int(np.count_nonzero(similar & (values_there < value))), int(np.count_nonzero(similar))
 
     def _remove(self, index: int, candidate: int) -> None:
         """Forget the score of a candidate at a rung, if it has one."""
         value = self._values[index].pop(candidate, None)
+        self._arrays.pop(index, None)
         if value is not None:
             del self._sorted[index][bisect_left(self._sorted[index], value)]

@@ -24,7 +24,7 @@ from search.study.places import together
 from search.study.records import BaselineRecord, HoldoutRecord, StudyRecord, TrackingLinks, TrialRecord
 from search.study.refit_records import REFITS, RefitRecord
 from search.study.storages import place_of
-from search.study.trials import trial_record, without_driver
+from search.study.trials import PROMOTED_FROM, RETRY_OF, TrialIndex, trial_record, without_driver
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -43,12 +43,8 @@ MAX_RESTARTS = 2
 _CREATED = "uid"
 ROWS = "rows"
 """Study attribute: the fingerprint of the rows of its table."""
-RETRY_OF = "retry_of"
-"""Attribute of a trial that repeats a failed one: the number of that trial."""
 PORTFOLIO = "portfolio"
 """Origin of a configuration of the portfolio."""
-PROMOTED_FROM = "promoted_from"
-"""Attribute of a trial that trains the candidate of a stopped one further: the number of that trial."""
 
 
 class StudyStore:
@@ -67,9 +63,9 @@ class StudyStore:
         self._storage = storage
         self.place: StudyPlace | None = None
         self._goal: Goal | None = None
+        self._trials = TrialIndex(study)
         self._judged: dict[int, dict[str, float]] = {}
-        self._looked_at = 0
-        self._retried: set[int] = set()
+        self._judged_until = 0
         self._best: int | None = None
 
     @classmethod
@@ -160,6 +156,7 @@ class StudyStore:
             if key == "config":  # has the preference and the bounds
                 self._goal, self._best = None, None
                 self._judged.clear()
+                self._judged_until = 0
 
     @property
     def goal(self) -> Goal:
@@ -253,10 +250,11 @@ class StudyStore:
         """The complete trial that would be exported now: the best or preferred one that satisfies the bounds."""
         from optuna.trial import TrialState
 
-        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        self._trials.update()
+        ended = self._trials.finished[self._judged_until :]
+        self._judged_until += len(ended)
         # Called many times per second; finished trials do not change.
-        if len(complete) != len(self._judged):
-            new = {t.number: self._measures(trial_record(t)) for t in complete if t.number not in self._judged}
+        if new := {t.number: self._measures(trial_record(t)) for t in ended if t.state == TrialState.COMPLETE}:
             self._judged |= new
             # With one objective, the best is the best so far or a new one; with several, any trial may be.
             asked = {self._best, *new} - {None} if self.goal.single else self._judged.keys()
@@ -289,11 +287,12 @@ class StudyStore:
         """The waiting trials, by number; read-only."""
         from optuna.trial import TrialState
 
-        return self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        return [trial for trial in self._trials.update() if trial.state == TrialState.WAITING]
 
     def new_number(self) -> int:
         """The number of the next trial that is new."""
-        return len(self.study.get_trials(deepcopy=False))
+        self._trials.update()
+        return self._trials.count
 
     def begin(self, number: int) -> Trial:
         """Start a waiting trial, or a new one with the next number, as ``Study.ask`` does with the first that waits."""
@@ -310,12 +309,8 @@ class StudyStore:
 
         Failed trials that are retried and stopped ones that are promoted do not count: the next ones do.
         """
-        trials = self.study.get_trials(deepcopy=False)
-        # Called many times per second; whether a trial is a retry is known when it is created.
-        new, self._looked_at = trials[self._looked_at :], len(trials)
-        for key in (RETRY_OF, PROMOTED_FROM):
-            self._retried |= {trial.user_attrs[key] for trial in new if key in trial.user_attrs}
-        return len(trials) - len(self._retried), len(self.waiting())
+        waiting = len(self.waiting())
+        return self._trials.count - len(self._trials.repeated), waiting
 
     def record(self) -> StudyRecord:
         """The study as plain values; of a study that was moved with its folder, the model is where it is now.

@@ -9,7 +9,53 @@ from search.executors.base import TIME_IS_UP
 from search.study.records import EpochRecord, TrialRecord, TrialStateName
 
 if TYPE_CHECKING:
+    from optuna import Study
     from optuna.trial import FrozenTrial
+
+RETRY_OF = "retry_of"
+"""Attribute of a trial that repeats a failed one: the number of that trial."""
+PROMOTED_FROM = "promoted_from"
+"""Attribute of a trial that trains the candidate of a stopped one further: the number of that trial."""
+
+
+class TrialIndex:
+    """The trials of a study by state, without a pass over all of them: finished trials do not change.
+
+    Args:
+        study: The study.
+
+    Attributes:
+        count: Number of trials.
+        finished: Trials that have finished, in the order in which that was noticed.
+        repeated: Numbers of the trials that others repeat or continue.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._study, self._storage = study, study._storage
+        self._open: dict[int, int] = {}
+        self.count = 0
+        self.finished: list[FrozenTrial] = []
+        self.repeated: set[int] = set()
+
+    def update(self) -> list[FrozenTrial]:
+        """Look at trials that are new or were not finished; returns those that are not finished, by number."""
+        while (trial_id := self._id_of(self.count)) is not None:
+            self._open[self.count] = trial_id
+            self.count += 1
+            attributes = self._storage.get_trial(trial_id).user_attrs  # it is created with these
+            self.repeated |= {attributes[key] for key in (RETRY_OF, PROMOTED_FROM) if key in attributes}
+        trials = {number: self._storage.get_trial(trial_id) for number, trial_id in sorted(self._open.items())}
+        for number, trial in trials.items():
+            if trial.state.is_finished():
+                del self._open[number]
+                self.finished.append(trial)
+        return [trial for number, trial in trials.items() if number in self._open]
+
+    def _id_of(self, number: int) -> int | None:
+        try:
+            return self._storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
+        except KeyError:
+            return None
 
 
 def curve_rows(curve: list[EpochRecord]) -> list[tuple[Any, ...]]:

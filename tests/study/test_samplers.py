@@ -12,7 +12,8 @@ import pytest
 from helpers.drivers import drive, plan_of
 from optuna.trial import TrialState
 
-from search.study.samplers import POPULATION, make_sampler, search_spaces
+from search.study.history import History
+from search.study.samplers import POPULATION, make_sampler
 from search.study.store import StudyStore
 
 NO_PRUNER = "search.pruner=none"
@@ -194,10 +195,10 @@ def test_tpe_suggests_the_same_whether_or_not_it_remembers_which_parameters_ther
     """With parameters that some trials lack, pruned and failed ones, and one that is told late."""
 
     def suggested(*, remembering: bool) -> list[dict[str, Any]]:
-        study, spaces = optuna.create_study(), search_spaces()
+        study, history = optuna.create_study(), History()
         late: optuna.trial.Trial | None = None
         for number in range(40):
-            study.sampler = make_sampler("tpe", seed=3, number=number, spaces=spaces if remembering else None)
+            study.sampler = make_sampler("tpe", seed=3, number=number, history=history if remembering else None)
             trial = study.ask()
             value = trial.suggest_float("a", 0, 1) + trial.suggest_int("b", 1, 5)
             if number % 3:
