@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from search.config.objectives import SCORE, Goal
 from search.study.blend_records import BlendRecord
-from search.study.entries import check_types
 from search.study.identity import check_same
 from search.study.journal import unchecked_file
-from search.study.places import together
+from search.study.journal.entries import check_types
+from search.study.places import together, without_garbage_collection
 from search.study.records import BaselineRecord, HoldoutRecord, StudyRecord, TrackingLinks, TrialRecord
 from search.study.refit_records import REFITS, RefitRecord
 from search.study.storages import place_of
@@ -312,6 +312,7 @@ class StudyStore:
         waiting = len(self.waiting())
         return self._trials.count - len(self._trials.repeated), waiting
 
+    @without_garbage_collection()
     def record(self) -> StudyRecord:
         """The study as plain values; of a study that was moved with its folder, the model is where it is now.
 

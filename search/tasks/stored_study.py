@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,42 +34,42 @@ def load_store(reference: Reference, folder: Path, storage: str | None = None) -
     from search.study.storages import begun_in
 
     given = str(DEFAULT_STUDY if reference is None else reference)
+
+    def place(name: str) -> str | None:
+        return storage or begun_in(StudyPaths(folder, name)) or study_storage(reference, folder)
+
+    @cache  # a large study takes seconds to read
+    def find(name: str) -> StudyStore | None:
+        return _find(name, folder, place(name))
+
     try:
-        name = study_name(reference, lambda name: _find(name, folder, storage) is not None, folder)
+        name = study_name(reference, lambda name: find(name) is not None, folder)
     except StudyNotFound as error:
         raise (_unknown(given, folder) if is_name(given) else error) from None
-    place = storage or begun_in(StudyPaths(folder, name)) or study_storage(reference, folder)
-    if is_name(given) and given != name and _find(name, folder, place) is None:
-        store = _find(given, folder, storage)
-        if store is not None:
-            return store  # its file has another name
-    return store_of(name, folder, place, given)
+    store = find(name)
+    if store is None and is_name(given) and given != name:
+        store = find(given)  # its file has another name
+    if store is None:
+        raise _not_run(name, folder, place(name), given)
+    return store
 
 
-def store_of(name: str, folder: Path, storage: str | None = None, given: str = "") -> StudyStore:
+def store_of(name: str, folder: Path, storage: str | None = None) -> StudyStore:
     """The study that was run under a name.
 
     Args:
         name: Of the study.
         folder: The working folder.
         storage: Value of ``search.storage``; ``None``: where the study was begun in the working folder.
-        given: What the user named, if it is anything else.
 
     Raises:
         StudyNotFound: It has not been run in this folder; the message lists those that have.
         NotAJournal: The study cannot be read.
         StorageError: Its database cannot be used.
     """
-    from search.study.storages import place_of
-
     store = _find(name, folder, storage)
     if store is None:
-        others = _those_run(folder, "; studies that were run there: ")
-        raise StudyNotFound(
-            f"study '{name}' has not been run in {folder}: there is no "
-            f"{place_of(StudyPaths(folder, name), storage).entry}{others}; "
-            f"run it with: python -m search run {given or name}"
-        )
+        raise _not_run(name, folder, storage, name)
     return store
 
 
@@ -90,6 +91,16 @@ def _find(name: str, folder: Path, storage: str | None) -> StudyStore | None:
     from search.study.store import StudyStore
 
     return StudyStore.find(StudyPaths(folder, name), storage)
+
+
+def _not_run(name: str, folder: Path, storage: str | None, given: str) -> StudyNotFound:
+    from search.study.storages import place_of
+
+    others = _those_run(folder, "; studies that were run there: ")
+    return StudyNotFound(
+        f"study '{name}' has not been run in {folder}: there is no "
+        f"{place_of(StudyPaths(folder, name), storage).entry}{others}; run it with: python -m search run {given}"
+    )
 
 
 def _unknown(name: str, folder: Path) -> StudyNotFound:

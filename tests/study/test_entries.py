@@ -12,13 +12,19 @@ import pytest
 from helpers.drivers import Notes
 
 from search.errors import NotAJournal
-from search.study.entries import Extent, encode
 from search.study.journal import JournalFile, open_storage, repair, start_over
+from search.study.journal.entries import Extent, encode
 from search.study.paths import checkpoint_path
 from search.study.store import StudyStore
 
 ATTRIBUTES = {"task": "forecast", "config": {}, "identity": {}, "data": {}, "metric": "mae"}
 Lines = list[bytes]
+
+
+@pytest.fixture(autouse=True, params=[4096, 3, 1])
+def at_a_time(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines that are decoded together."""
+    monkeypatch.setattr("search.study.journal.entries._AT_A_TIME", request.param)
 
 
 @pytest.fixture

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from pathlib import Path
 
 import optuna
 import pytest
+from helpers.database_studies import contents, fill
+from optuna.distributions import CategoricalDistribution, FloatDistribution, distribution_to_json
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
@@ -49,6 +52,44 @@ def test_optuna_reads_the_same_with_its_own_backend(path: Path) -> None:
     theirs = optuna.load_study(study_name="demo", storage=JournalStorage(JournalFileBackend(str(path))))
     assert theirs.trials == study.trials
     assert theirs.user_attrs == study.user_attrs == {"numbers": {"a": [1, None, "ü"]}}
+
+
+def test_a_file_that_is_opened_again_has_what_optuna_reads(path: Path) -> None:
+    study = study_in(path)
+    fill(study)
+    study.tell(study.ask({"x": FloatDistribution(0, 1)}), 2.5)
+    theirs = optuna.load_study(study_name="demo", storage=JournalStorage(JournalFileBackend(str(path))))
+    again = optuna.load_study(study_name="demo", storage=open_storage(path))
+    expected = [contents(trial) for trial in theirs.trials]
+    assert [contents(trial) for trial in again.trials] == expected == [contents(trial) for trial in study.trials]
+    copied = optuna.load_study(study_name="demo", storage=pickle.loads(pickle.dumps(again._storage)))
+    assert [contents(trial) for trial in copied.trials] == expected
+    before = again.get_trials(deepcopy=False)[4]
+    again._storage.set_trial_user_attr(before._trial_id, "more", 1)
+    assert "more" not in before.user_attrs, "a trial that was handed out does not change"
+    assert again.trials[4].user_attrs["more"] == 1
+
+
+def test_entries_of_others_about_finished_trials_and_other_parameters_are_ignored(path: Path) -> None:
+    """As Optuna ignores them, whose tools may append to a journal."""
+    study = study_in(path)
+    study.tell(asked(study), 1.5)
+    trial = asked(study)
+    others = JournalStorage(JournalFileBackend(str(path)))
+    for entry in (
+        {"op_code": 8, "trial_id": 0, "user_attr": {"late": 1}},
+        {"op_code": 9, "trial_id": 0, "system_attr": {"late": 1}},
+        {"op_code": 7, "trial_id": 0, "step": 9, "intermediate_value": 1.0},
+        {"op_code": 5, "trial_id": 9, "param_name": "x", "param_value_internal": 1.0,
+         "distribution": distribution_to_json(FloatDistribution(0, 1))},
+        {"op_code": 5, "trial_id": trial._trial_id, "param_name": "x", "param_value_internal": 0,
+         "distribution": distribution_to_json(CategoricalDistribution(("a", "b")))},
+        {"op_code": 8, "trial_id": trial._trial_id, "user_attr": {"note": 1}},
+    ):  # fmt: skip
+        others._backend.append_logs([{"worker_id": "another", **entry}])
+    theirs = optuna.load_study(study_name="demo", storage=JournalStorage(JournalFileBackend(str(path)))).trials
+    assert optuna.load_study(study_name="demo", storage=open_storage(path)).trials == theirs
+    assert [trial.user_attrs for trial in theirs] == [{}, {"note": 1}]
 
 
 def test_every_entry_is_in_the_file_at_once(path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from helpers.combinations import each_row
 
@@ -112,6 +114,35 @@ def test_where_cost_counts_a_trial_is_compared_with_trials_of_similar_cost() -> 
     screening.reach(1, curve([2.0] * 3, seconds=1.0))
     screening.reach(2, curve([3.0] * 3, seconds=2.0))
     assert [screening.passes(number, 0) for number in range(3)] == [True, True, False]
+
+
+@pytest.mark.parametrize("by_cost", [False, True])
+def test_promotions_are_those_of_a_pass_over_all_candidates(by_cost: bool) -> None:
+    """Whatever has been promoted, discarded and trained again before; costs are of three kinds."""
+    random, promoted = Random(1), 0
+    screening = Screening((THIRD, HALF), larger_is_better=False, by_cost=by_cost)
+    stopped: dict[int, tuple[int, int]] = {}
+    for number in range(300):
+        candidate = number
+        if (found := screening.promotable()) is not None and random.random() < 0.5:
+            candidate = next(each for each, (trial, _) in stopped.items() if trial == found)
+            assert screening.promote(candidate) == stopped.pop(candidate)[1]
+            promoted += 1
+        scores = [random.choice([1.0, 2.0, random.random() * 4]) + number / 50 for _ in range(4)]
+        rung = screening.reach(candidate, curve(scores, seconds=random.choice([1.0, 2.0, 20.0])))
+        assert rung is not None
+        if candidate == number and not screening.passes(candidate, rung):
+            screening.stop(candidate, number, rung)
+            stopped[candidate] = number, rung
+        elif random.random() < 0.1:
+            screening.discard(candidate)
+        passing = [
+            (-at, screening._values[at][each], trial)
+            for each, (trial, at) in stopped.items()
+            if screening.passes(each, at)
+        ]
+        assert screening.promotable() == (min(passing)[2] if passing else None)
+    assert promoted > 10
 
 
 def test_a_candidate_that_violates_a_bound_is_no_rival() -> None:

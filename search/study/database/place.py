@@ -14,7 +14,7 @@ from search.config.storage import database_url
 from search.config.types import COMPARISON_SUFFIX
 from search.errors import StorageError
 from search.study.database.connection import Database, lock_holder
-from search.study.places import StudyPlace, silence_optuna
+from search.study.places import StudyPlace, silence_optuna, without_garbage_collection
 
 if TYPE_CHECKING:
     from optuna.storages import InMemoryStorage
@@ -155,6 +155,7 @@ class DatabasePlace(StudyPlace):
             )
         return found
 
+    @without_garbage_collection()
     def _read(self, connection: Connection) -> dict[str, StoredStudy]:
         """The studies by their name in this process."""
         from search.study.database.rows import read_study

@@ -16,9 +16,9 @@ from lstmgru.errors import counted, listed
 from search.config.storage import JOURNAL
 from search.config.types import COMPARISON_SUFFIX
 from search.errors import NotAJournal, StudyBusy
-from search.study.entries import damaged, encode, ends_trial, is_of_study, read_entries, write_checkpoint
+from search.study.journal.entries import damaged, encode, ends_trial, is_of_study, read_entries, write_checkpoint
 from search.study.paths import checkpoint_path, free_path
-from search.study.places import StudyPlace, silence_optuna
+from search.study.places import StudyPlace, silence_optuna, without_garbage_collection
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage, JournalStorage
@@ -269,14 +269,15 @@ def open_storage(path: Path) -> JournalStorage:
     Raises:
         NotAJournal: The file is not a journal, or damaged.
     """
-    from optuna.storages import JournalStorage
+    from search.study.journal.replay import Journal
 
     silence_optuna()
-    file = JournalFile(path)
-    try:
-        return JournalStorage(file)  # type: ignore[arg-type]  # implements the methods of Optuna's backend
-    except Exception as error:  # a wrong value raises whatever it leads to in Optuna
-        raise damaged(path, f"line {file.line} cannot be replayed ({type(error).__name__}: {error})") from error
+    with without_garbage_collection():
+        file = JournalFile(path)
+        try:
+            return Journal(file)
+        except Exception as error:  # a wrong value raises whatever it leads to in Optuna
+            raise damaged(path, f"line {file.line} cannot be replayed ({type(error).__name__}: {error})") from error
 
 
 def unchecked_file(storage: BaseStorage) -> Path | None:
