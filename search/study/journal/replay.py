@@ -14,19 +14,17 @@ from optuna.storages.journal._storage import JournalStorageReplayResult
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-    from search.study.journal import JournalFile
-
 
 class Journal(JournalStorage):
     """Optuna's storage in a file; a pickled one opens the file again.
 
     Args:
-        file: The journal.
+        file: Has the methods of Optuna's backends.
     """
 
-    def __init__(self, file: JournalFile) -> None:
+    def __init__(self, file: Any) -> None:
         self._worker_id_prefix = f"{uuid.uuid4()}-"
-        self._backend = file  # type: ignore[assignment]  # implements the methods of Optuna's backend
+        self._backend = file
         self._thread_lock = threading.Lock()
         self._replay_result = _Replay(self._worker_id_prefix)
         with self._replay_result:
