@@ -21,7 +21,7 @@ Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
 
 MOST_SAMPLED = 50_000_000
-"""Rows of the sample paths that a table holds, and that one series may have; about 2 GB."""
+"""Rows of the sample paths that a table holds, and that one series may have: 2 GB, and about 5 GB in the making."""
 _ROW_BYTES = 40
 """Of a row of sample paths in memory: series, time, target, sample and value."""
 _INTEGERS = ("series", "lengths")
