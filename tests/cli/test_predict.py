@@ -153,7 +153,6 @@ BOTH = "is given as --output and as --left-out; choose another file for one of t
         (("--output", "earlier.csv", "--left-out", "no/x.json"), "no/x.json cannot be written: no is not a directory"),
         (("--left-out", "model/bundle.json"), "model/bundle.json is in the directory of the model"),
     ],
-    ids=" ".join,
 )
 def test_no_file_is_lost(
     options: tuple[str, ...], message: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
