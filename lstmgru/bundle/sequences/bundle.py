@@ -62,7 +62,12 @@ class SequenceBundle(SequenceModel):
         task = self.task.to_dict()
         return {
             "labels": {name: plain(task[name], name) for name in ("metric", "classes")},
-            "data": {"schema": self.schema.to_dict(), "gaps": self.gaps, "integer_ids": self.integer_ids},
+            "data": {
+                "schema": self.schema.to_dict(),
+                "gaps": self.gaps,
+                "integer_ids": self.integer_ids,
+                "integer_times": self.integer_times,
+            },
             "label_columns": label_columns(self.schema, self.task),
         }
 

@@ -26,6 +26,7 @@ class SequenceModel(SequencePredictor, Bundle):
         schema: The roles of a table's columns.
         gaps: How missing cells within a sequence are handled, as in training.
         integer_ids: Whether the names of the training sequences were whole numbers.
+        integer_times: Whether the times of their steps were.
 
     Raises:
         SpecError: Members, their weights, schema and task do not fit together.

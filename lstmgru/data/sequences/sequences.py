@@ -86,6 +86,7 @@ class LabeledSequences:
         classes: (C,) names of the classes, ascending; empty for numbers.
         groups: (n,) codes of the groups, from 0; ``None`` without groups.
         group_names: Names of the groups, by code.
+        integer_times: Whether the times of the steps were whole numbers.
     """
 
     schema: SequenceSchema
@@ -97,6 +98,7 @@ class LabeledSequences:
     classes: tuple[str | int, ...] = ()
     groups: Indices | None = None
     group_names: tuple[str, ...] = ()
+    integer_times: bool = False
 
     def __len__(self) -> int:
         """Number of sequences."""

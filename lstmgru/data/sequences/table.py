@@ -129,6 +129,7 @@ class _Inputs:
         ids, offsets, values, texts: As of :class:`LabeledSequences`.
         table_rows: (rows,) row of the table of each step, or of each text, from 0.
         starts: (n + 1,) where a sequence starts in ``table_rows``.
+        integer_times: As of :class:`LabeledSequences`.
     """
 
     source: str
@@ -138,6 +139,7 @@ class _Inputs:
     texts: npt.NDArray[np.object_]
     table_rows: Indices
     starts: Indices
+    integer_times: bool = False
 
     def of_sequences(
         self, cells: npt.NDArray[Any], column: str, key: str, names: Sequence[object] | None = None
@@ -173,7 +175,18 @@ class _Inputs:
             codes, found = read_ids(frame[schema.group], self.source, noun="group", key="data.group", sort=False)
             names = tuple(str(name) for name in found)
             groups = self.of_sequences(codes, schema.group, "data.group", names)
-        return LabeledSequences(schema, self.ids, self.offsets, self.values, self.texts, labels, classes, groups, names)
+        return LabeledSequences(
+            schema=schema,
+            ids=self.ids,
+            offsets=self.offsets,
+            values=self.values,
+            texts=self.texts,
+            labels=labels,
+            classes=classes,
+            groups=groups,
+            group_names=names,
+            integer_times=self.integer_times,
+        )
 
 
 def _read_inputs(
@@ -191,7 +204,10 @@ def _read_inputs(
     if labeled:
         _check_precision(numbers, schema, source)
     values = numbers.astype(np.float32)
-    return _Inputs(source, steps.ids, steps.offsets, values, np.empty(0, object), steps.table_rows, steps.offsets)
+    whole = schema.time is not None and steps.clock.dtype.kind != "M" and bool((steps.clock % 1 == 0).all())
+    return _Inputs(
+        source, steps.ids, steps.offsets, values, np.empty(0, object), steps.table_rows, steps.offsets, whole
+    )
 
 
 def _check_precision(numbers: npt.NDArray[np.float64], schema: SequenceSchema, source: str) -> None:

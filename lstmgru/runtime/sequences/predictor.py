@@ -64,6 +64,7 @@ class SequencePredictor(Predictor):
         schema: The roles of the columns.
         gaps: How missing cells within a sequence are handled, as in training.
         integer_ids: Whether the names of the training sequences were whole numbers.
+        integer_times: Whether the times of their steps were.
     """
 
     results = "labels"
@@ -72,6 +73,7 @@ class SequencePredictor(Predictor):
     schema: SequenceSchema
     gaps: GapPolicy = "error"
     integer_ids: bool = False
+    integer_times: bool = False
 
     @property
     @abstractmethod
@@ -93,8 +95,9 @@ class SequencePredictor(Predictor):
 
     @property
     def integer_columns(self) -> tuple[str, ...]:
-        """The id column."""
-        return (self.schema.id,) if self.schema.id else ()
+        """The id column, and the times if they were whole numbers."""
+        times = (self.schema.time,) if self.schema.time and self.integer_times else ()
+        return ((self.schema.id,) if self.schema.id else ()) + times
 
     @property
     def timestamp_columns(self) -> tuple[str, ...]:
@@ -264,6 +267,7 @@ def described_values(description: dict[str, Any]) -> dict[str, Any]:
         "schema": SequenceSchema.from_dict(data["schema"]),
         "gaps": data["gaps"],
         "integer_ids": bool(data.get("integer_ids", False)),
+        "integer_times": bool(data.get("integer_times", False)),
     }
 
 

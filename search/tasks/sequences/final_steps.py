@@ -82,6 +82,7 @@ def make_bundle(job: SequenceJob, scores: HoldoutScores, metrics: dict[str, Any]
         schema=data.sequences.schema,
         gaps=job.gaps,
         integer_ids=whole_numbers(data.sequences.ids.tolist()) is not None,
+        integer_times=data.sequences.integer_times,
         metrics=metrics,
         provenance=job.provenance,
         example=example_sequences(data.sequences, job.holdout.train, max_length=longest),

@@ -141,6 +141,8 @@ def model_columns(description: Mapping[str, Any]) -> ModelColumns:
     }
     if schema.id is not None and description["data"].get("integer_ids"):
         inputs[schema.id] = "long"
+    if schema.time is not None and description["data"].get("integer_times"):
+        inputs[schema.time] = "long"
     return ModelColumns(
         inputs=inputs,
         outputs={**outputs, **dict.fromkeys(numbers, "float")},
