@@ -143,14 +143,16 @@ def check_finite(context: ForecastContext, outputs: Sequence[Array], schema: Ser
 
     Args:
         context: The rows that the model reads.
-        outputs: (series, …) of the model, in original units.
+        outputs: (series, …) forecasts, and perhaps quantiles, in original units.
         schema: Names of the columns.
         source: Name of the table in error messages.
 
     Raises:
         DataError: Names the first series with a value that is not finite, and the largest value of its rows.
     """
-    finite = [np.isfinite(output).reshape(len(context), -1).all(axis=1) for output in outputs]
+    # Quantiles of a level without an interval are NaN.
+    overflown = [np.isinf(each) if place else ~np.isfinite(each) for place, each in enumerate(outputs)]
+    finite = [~each.reshape(len(context), -1).any(axis=1) for each in overflown]
     having = np.flatnonzero(~np.logical_and.reduce(finite)) if finite else np.empty(0, np.int64)
     if not having.size:
         return
