@@ -204,13 +204,7 @@ def _check(metric: Metric) -> None:
 
 
 def built_in_metric(label: str, losses: Losses, **options: Any) -> Callable[..., Any]:
-    """Register the decorated function as a built-in metric under its name.
-
-    Args:
-        label: Name in prose.
-        losses: Training losses that match the metric, by task.
-        options: Further attributes of :class:`Metric`.
-    """
+    """Register the decorated function as a built-in metric under its name; the arguments are those of a Metric."""
 
     def enter(function: Callable[..., Any]) -> Callable[..., Any]:
         metric = Metric(name=function.__name__, function=function, losses=losses, label=label, **options)

@@ -38,8 +38,8 @@ def ui(
     """
     from search.api import load_record
     from search.errors import SearchError
+    from search.tracking.runs import WORKFLOW, leaderboard_page
     from search.tracking.store import is_server, server_command, server_environment, without_password
-    from search.tracking.views import WORKFLOW, leaderboard_page
 
     folder = Path.cwd()
     record = None if study is None else load_record(study, folder)

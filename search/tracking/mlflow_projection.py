@@ -25,9 +25,18 @@ from search.tracking.describe import (
 from search.tracking.export import Export
 from search.tracking.model_texts import Origin
 from search.tracking.registration import link_trials, register
-from search.tracking.runs import LOGGED_EPOCHS, MODEL_URI, STARTED, STATE, ModelLink, Point, Runs, RunState
+from search.tracking.runs import (
+    LOGGED_EPOCHS,
+    MODEL_URI,
+    STARTED,
+    STATE,
+    ModelLink,
+    Point,
+    Runs,
+    RunState,
+    leaderboard_view,
+)
 from search.tracking.system_metrics import monitor
-from search.tracking.views import leaderboard_view
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

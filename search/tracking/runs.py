@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+WORKFLOW = "workflowType=machine_learning"
+"""Without it, MLflow opens on its pages for language models."""
+_VIEW_TAG, _VIEW_KEY = "mlflow.sharedViewState.", "viewStateShareKey"
 # Tags that identify a run, and tags of its progress.
 STUDY_UID, TRIAL, BASELINE, STARTED = "study_uid", "trial", "baseline", "started"
 STATE, LOGGED_EPOCHS, MODEL_URI = "state", "logged_epochs", "model_uri"
@@ -218,3 +222,23 @@ def _state(run: Run) -> RunState:
 
 def _fullness(run: RunState) -> tuple[int, int, str]:
     return len(run.params) + len(run.tags), run.logged_epochs, run.run_id
+
+
+def leaderboard_view(study: StudyRecord) -> tuple[str, str]:
+    """Tag of the experiment with a shared view: runs of the study, best score first, with the columns to compare."""
+    metrics = ("score", f"holdout_{study.metric}")
+    state = {
+        "searchFilter": f"tags.{STUDY_UID} = '{study.uid}'",
+        "orderByKey": "metrics.`score`",
+        "orderByAsc": study.direction == "minimize",
+        "selectedColumns": [*(f"metrics.`{name}`" for name in metrics), "params.`layers`"],
+    }
+    return f"{_VIEW_TAG}{study.uid}", json.dumps(state)
+
+
+def leaderboard_page(study: StudyRecord, server: str) -> str | None:
+    """Address of that view on a server; ``None`` if the study is not there."""
+    if study.mlflow is None:
+        return None
+    runs = f"{server.rstrip('/')}/#/experiments/{study.mlflow.experiment_id}/runs"
+    return f"{runs}?{WORKFLOW}&{_VIEW_KEY}={study.uid}"

@@ -18,8 +18,8 @@ from helpers.studies import search, write_study
 from search.api import load_record
 from search.study.records import StudyRecord, TrackingLinks
 from search.tracking.entries import baseline_name, trial_name
+from search.tracking.runs import leaderboard_page
 from search.tracking.store import server_command, server_environment
-from search.tracking.views import leaderboard_page
 
 pytestmark = [
     pytest.mark.slow,
