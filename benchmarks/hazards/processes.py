@@ -112,7 +112,17 @@ class Place:
                 states = [
                     state for (state,) in connection.execute("select status from runs where lifecycle_stage = 'active'")
                 ]
-            attempt.check(len(states) == len(trials) + 1, f"{len(states)} runs in MLflow for {len(trials)} trials")
+                tagged = (
+                    "select value from tags join runs using (run_uuid) where key = ? and lifecycle_stage = 'active'"
+                )
+                numbers = sorted(int(number) for (number,) in connection.execute(tagged, ["trial"]))
+                baselines = [name for (name,) in connection.execute(tagged, ["baseline"])]
+            attempt.check(
+                numbers == list(range(len(trials))), f"trials in MLflow: {numbers}, in the study: {len(trials)}"
+            )
+            attempt.check(len(baselines) == len(set(baselines)), f"a baseline has two runs in MLflow: {baselines}")
+            others = len(states) - len(numbers) - len(baselines)
+            attempt.check(others == 1, f"{others} runs in MLflow beside those of trials and baselines")
             attempt.check("RUNNING" not in states, "a run in MLflow is left running")
 
 
