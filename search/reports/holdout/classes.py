@@ -85,7 +85,7 @@ def _scores(scores: Sequence[ClassScore]) -> str:
     lines = [Row(score.cells) for score in sorted(scores, key=lambda score: score.f1)]
     shown = table(CLASS_HEAD, lines[:MOST_CLASSES], numbers=numbers, compact=True)
     rest = table(CLASS_HEAD, lines[MOST_CLASSES:], numbers=numbers, compact=True)
-    return paragraph("The worst classes first.") + shown + details(f"{len(lines) - MOST_CLASSES} more", rest)
+    return paragraph("Worst classes first.") + shown + details(f"{len(lines) - MOST_CLASSES} more", rest)
 
 
 def _mistakes(predictions: PredictedClasses, classes: Sequence[str], subject: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The confusion matrix as HTML; its cells lead to the sequences or texts that they count."""
+"""The confusion matrix as HTML; its cells link to the sequences or texts that they count."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _matrix(counts: Counts, classes: Sequence[str], subject: str, listed: dict[C
         f"Rows are actual classes, columns are predicted classes. A cell holds the number of {subject}s and their "
         "share of the row, which is also its shade. Framed cells are correct predictions."
     ]
-    sentences += [f"A number leads to its {subject}s."] if listed else []
+    sentences += [f"Each number links to its {subject}s."] if listed else []
     return (
         f'{paragraph(*sentences)}<div class="scroll"><table class="confusion">\n<thead><tr><th>actual ↓ predicted →'
         f"</th>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>\n"

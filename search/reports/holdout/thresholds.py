@@ -88,8 +88,8 @@ def thresholds_html(predictions: PredictedClasses, positive: str, subject: str) 
     ]  # fmt: skip
     text = paragraph(
         f"A {subject} is predicted as {positive} if the probability of {positive} is at least the threshold; the "
-        f"model uses {_DEFAULT}. A lower threshold misses less and raises more false alarms. A threshold "
-        "chosen on the holdout looks better here than it will on new data."
+        f"model uses {_DEFAULT}. A lower threshold has fewer false negatives and more false positives. A threshold "
+        "selected on the holdout looks better here than on new data."
     )
     listed = table(_HEAD, lines, numbers=_HEAD, compact=True, slider=f"Threshold for {positive}")
     return (

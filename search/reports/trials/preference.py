@@ -31,8 +31,8 @@ def preference_html(study: StudyRecord) -> str:
         lines.append(Line((_words(weights), str(number), *cells), "winner" if step == now else "", number))
     head = ("search.prefer", "trial", "model", metric_label(study.metric), *(name.replace("_", " ") for name in others))
     text = paragraph(
-        "What other weights of the objectives would export. To have one of these trials, set search.prefer to the "
-        "weights of its row in the study file and run the study again."
+        "The trial that each choice of weights would export. To export another one, set search.prefer in the study "
+        "file to the weights of its row and run the study again."
     )
     listed = table(head, lines, numbers=("trial", *head[3:]), slider="Weight of the score")
     return f"<h3>Other preferences</h3>\n{text}{listed}"
