@@ -1,7 +1,7 @@
 """Prediction without PyTorch: from raw tables to the inputs of a model, and from its outputs to tables.
 
-Only numpy, pandas and ONNX Runtime are imported, and pyarrow for files in Parquet or Arrow. The distribution
-``lstmgru-runtime`` (``packaging/runtime``) holds this folder and those to its right in the import row.
+Only numpy, pandas and ONNX Runtime are imported, and pyarrow, if it is installed, to read files. The distribution
+``lstmgru-runtime`` (``libs/runtime``) holds this folder and those to its right in the import row.
 """
 
 from lstmgru.runtime.jobs import predict_file
