@@ -94,7 +94,7 @@ class BlendedForecaster(Servable):
         static: Tensor | None = None,
         series: Tensor | None = None,
         lengths: Tensor | None = None,
-    ) -> tuple[Tensor, ...]:
+    ) -> Outputs:
         """Forecast.
 
         Args:
@@ -109,23 +109,17 @@ class BlendedForecaster(Servable):
         Returns:
             Forecasts (B, H, Y) in original units and, with a calibration, quantiles (B, H, Y, 2 · levels + 1).
         """
-        blended = self.blend(self._inputs(past, future, static, series, lengths))
+        if future is None:
+            future = past.new_zeros(past.shape[0], self.horizon, 0)
+        inputs = Inputs(past, future, static, series, lengths)
+        return self.decode(self.blend(inputs), inputs)
+
+    def decode(self, blended: Tensor, inputs: Inputs) -> Outputs:
+        """The results of :meth:`forward` for the weighted sum of :meth:`blend`."""
         forecast = blended[..., blended.shape[-1] // 2]
         if self.quantiles is None:
             return (forecast,)
-        return forecast, self.quantiles(blended, past[..., : self.inputs.n_targets], lengths)
-
-    def _inputs(
-        self,
-        past: Tensor,
-        future: Tensor | None,
-        static: Tensor | None,
-        series: Tensor | None,
-        lengths: Tensor | None,
-    ) -> Inputs:
-        if future is None:
-            future = past.new_zeros(past.shape[0], self.horizon, 0)
-        return Inputs(past, future, static, series, lengths)
+        return forecast, self.quantiles(blended, inputs.past[..., : self.inputs.n_targets], inputs.lengths)
 
     def blend(self, inputs: Inputs) -> Tensor:
         """(B, H, Y, Q) the weighted sum, without calibration; see :meth:`forward`.
@@ -242,16 +236,10 @@ class NetworkShare(BlendedForecaster):
         quantiles = max(len(member.network.quantiles) for _, member in self.networks)
         return {SHARE: (self.horizon, self.inputs.n_targets, quantiles)}
 
-    def forward(
-        self,
-        past: Tensor,
-        future: Tensor | None = None,
-        static: Tensor | None = None,
-        series: Tensor | None = None,
-        lengths: Tensor | None = None,
-    ) -> tuple[Tensor, ...]:
-        """The share, from the arguments of :meth:`BlendedForecaster.forward`."""
-        return (self.blend(self._inputs(past, future, static, series, lengths)),)
+    def decode(self, blended: Tensor, inputs: Inputs) -> Outputs:
+        """The weighted sum itself."""
+        del inputs
+        return (blended,)
 
 
 def _difference(found: Tensor, expected: Tensor) -> Tensor:
