@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lstmgru.data.tables.delimited import open_delimited
+from lstmgru.data.tables.delimited import DelimitedFile, open_delimited
 from lstmgru.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -52,13 +52,9 @@ def read_table(
     Raises:
         DataError: The file is missing, of an unknown format, damaged, without rows, or its columns are ambiguous.
     """
-    check_exists(path)
-    delimited = _is_delimited(path, columns)
-    _check_content(path, delimited)
-    if not delimited:
+    file = _text_file(path, delimiter, decimal, encoding, columns)
+    if file is None:
         return _read_arrow(path, text)
-    delimiter = _delimiter(path, delimiter)
-    file = open_delimited(path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns)
     if find_spec("pyarrow") is None:
         from lstmgru.data.tables.plain_text import read_text
     else:
@@ -90,14 +86,26 @@ def open_chunks(
     """
     from lstmgru.data.tables.chunks import ArrowChunks, DelimitedChunks
 
+    file = _text_file(path, delimiter, decimal, encoding, columns)
+    return ArrowChunks(path, text) if file is None else DelimitedChunks(file, text)
+
+
+def _text_file(
+    path: Path, delimiter: str, decimal: str, encoding: str, columns: Sequence[str]
+) -> DelimitedFile | None:
+    """A text file whose header has been read; ``None`` for a file of Parquet or Arrow.
+
+    Raises:
+        DataError: As :func:`read_table`.
+    """
     check_exists(path)
     delimited = _is_delimited(path, columns)
     _check_content(path, delimited)
     if not delimited:
-        return ArrowChunks(path, text)
-    delimiter = _delimiter(path, delimiter)
-    file = open_delimited(path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns)
-    return DelimitedChunks(file, text)
+        return None
+    if delimiter == "," and ".tsv" in path.name.lower()[-7:]:
+        delimiter = "\t"
+    return open_delimited(path, delimiter=delimiter, decimal=decimal, encoding=encoding, columns=columns)
 
 
 def _is_delimited(path: Path, columns: Sequence[str]) -> bool:
@@ -141,10 +149,6 @@ def _check_content(path: Path, delimited: bool) -> None:
 
 def _misnamed(path: Path, what: str, ending: str, right: str) -> DataError:
     return DataError(f"{path} is {what} but its name ends in {ending}; rename it to {path.name[: -len(ending)]}{right}")
-
-
-def _delimiter(path: Path, given: str) -> str:
-    return "\t" if given == "," and ".tsv" in path.name.lower()[-7:] else given
 
 
 def check_exists(path: Path) -> None:
