@@ -90,9 +90,7 @@ def open_chunks(
     return ArrowChunks(path, text) if file is None else DelimitedChunks(file, text)
 
 
-def _text_file(
-    path: Path, delimiter: str, decimal: str, encoding: str, columns: Sequence[str]
-) -> DelimitedFile | None:
+def _text_file(path: Path, delimiter: str, decimal: str, encoding: str, columns: Sequence[str]) -> DelimitedFile | None:
     """A text file whose header has been read; ``None`` for a file of Parquet or Arrow.
 
     Raises:

@@ -81,7 +81,7 @@ class ForecastPredictor(Predictor):
 
     def __post_init__(self) -> None:
         check_calibration(self.calibration, self.forecast, self.inputs)
-        assert self.predictive  # raises the error of scores that do not fit
+        _ = self.predictive  # raises the error of scores that do not fit
         for name in ("minimum", "maximum"):
             bounds = getattr(self.forecast, name)
             if bounds and len(bounds) != len(self.schema.targets):
