@@ -278,9 +278,11 @@ ARRAYS: dict[str, tuple[int, ...]] = {
         ),
         ({"series": np.array([0, 1])}, "series must hold codes of the training series, 1 to 3, but holds 0"),
         ({"series": np.array([1, 4])}, "series must hold codes of the training series, 1 to 3, but holds 4"),
+        ({"series": np.array([1, 2.5])}, "series must hold codes of the training series, 1 to 3, but holds 2.5"),
         ({"lengths": None}, r"lengths must be given: contexts of the model may be padded; its shape is \(2,\)$"),
         ({"lengths": np.array([0, 6])}, "lengths must hold rows of a context, 1 to 6, but holds 0"),
         ({"lengths": np.array([1, 7])}, "lengths must hold rows of a context, 1 to 6, but holds 7"),
+        ({"lengths": np.array([1, 2.5])}, "lengths must hold rows of a context, 1 to 6, but holds 2.5"),
         ({"past": np.full((2, 6, 5), 3)}, "past must hold codes of categories, 0 to 2, in 'future_1' but holds 3"),
         (
             {"future": np.full((2, 3, 2), -1)},

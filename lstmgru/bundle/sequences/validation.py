@@ -10,6 +10,7 @@ import numpy.typing as npt
 from lstmgru.bundle.sequences.servable import BlendedLabeler
 from lstmgru.data.sequences.sequences import Indices
 from lstmgru.errors import DataError
+from lstmgru.runtime.forecasting.validation import check_range
 
 
 def check_sequences(
@@ -35,11 +36,11 @@ def check_sequences(
     lengths = np.full(count, steps) if lengths is None else lengths
     if lengths.shape != (count,):
         raise DataError(f"lengths must have the shape ({count},) but has {lengths.shape}")
-    _check_range("lengths", lengths, 1, steps, "numbers of steps")
+    check_range("lengths", lengths, 1, steps, "numbers of steps")
     real = np.arange(steps) < lengths[:, None]
     if servable.vocabularies:
         (size,) = servable.vocabularies.values()
-        _check_range("tokens", inputs[real], 1, size - 1, "codes of tokens")
+        check_range("tokens", inputs[real], 1, size - 1, "codes of tokens")
         return inputs.astype(np.int64), lengths.astype(np.int64)
     values = inputs.astype(np.float32)
     if not np.isfinite(values[real]).all():
@@ -47,9 +48,3 @@ def check_sequences(
             f"values must be finite in single precision but {int((~np.isfinite(values[real])).sum())} are not"
         )
     return values, lengths.astype(np.int64)
-
-
-def _check_range(name: str, values: npt.NDArray[Any], lowest: int, highest: int, what: str) -> None:
-    wrong = (values < lowest) | (values > highest) | (values % 1 != 0)
-    if wrong.any():
-        raise DataError(f"{name} must hold {what}, {lowest} to {highest}, but holds {values[wrong][0]}")

@@ -55,9 +55,9 @@ def check_arrays(
     _check_codes(checked, signature.categories, schema)
     if "lengths" in checked:
         least, most = signature.required_rows, signature.context_length
-        _check_range("lengths", checked["lengths"], least, most, "rows of a context")
+        check_range("lengths", arrays["lengths"], least, most, "rows of a context")
     if "series" in checked:
-        _check_range("series", checked["series"], 1, inputs.n_series, "codes of the training series")
+        check_range("series", arrays["series"], 1, inputs.n_series, "codes of the training series")
     lengths = arrays["lengths"] if signature.padded else None
     wrong = _not_positive(arrays["past"], len(schema.targets), signature.log_rows, lengths)
     if wrong is not None:
@@ -204,6 +204,17 @@ def check_samples(n: int, steps: int, targets: int, series: int = 1) -> None:
         )
 
 
+def check_range(name: str, values: npt.NDArray[Any], lowest: int, highest: int, what: str) -> None:
+    """Refuse values that are not whole numbers of a range.
+
+    Raises:
+        DataError: Names the first such value.
+    """
+    wrong = (values < lowest) | (values > highest) | (values % 1 != 0)
+    if wrong.any():
+        raise DataError(f"{name} must hold {what}, {lowest} to {highest}, but holds {values[wrong][0]}")
+
+
 def _not_positive(past: Array, n_targets: int, rows: int, lengths: Codes | None) -> npt.NDArray[np.bool_] | None:
     """(n, T, Y) True for values without a logarithm that need one; ``None`` if there are none.
 
@@ -239,9 +250,3 @@ def _check_codes(arrays: dict[str, npt.NDArray[Any]], categories: dict[str, Cate
                     f"{name} must hold codes of categories, 0 to {names}, in {columns[name][channel]!r} but holds "
                     f"{float(values[wrong][0]):g}"
                 )
-
-
-def _check_range(name: str, values: npt.NDArray[Any], lowest: int, highest: int, what: str) -> None:
-    wrong = (values < lowest) | (values > highest)
-    if wrong.any():
-        raise DataError(f"{name} must hold {what}, {lowest} to {highest}, but holds {int(values[wrong][0])}")
