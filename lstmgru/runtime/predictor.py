@@ -58,7 +58,7 @@ class Options(NamedTuple):
     Attributes:
         levels: Of the prediction intervals; ``None`` for those of the model.
         horizon: Number of steps, the first ones; ``None`` for all.
-        samples: Number of sample paths of each series, instead of intervals; ``None`` for none.
+        samples: Number of sample paths of each series, instead of intervals, without levels; ``None`` for none.
         seed: Of the sample paths.
     """
 
@@ -210,7 +210,7 @@ class Predictor(ABC):
         """The options, levels in ascending order.
 
         Raises:
-            DataError: The model does not support one of them.
+            DataError: The model does not support one of them, or levels are given with a number of sample paths.
         """
 
     @abstractmethod

@@ -98,9 +98,6 @@ def predict(
 
     Example: python -m search predict studies/weather.bundle --data new.csv --output forecasts.csv
     """
-    if samples is not None and levels is not None:
-        raise SearchError("--samples writes paths, which have no intervals; remove --levels, or predict twice")
-
     reading = options.reading(delimiter, decimal, encoding, columns or None, data)
     _check_files(model, data, output, left_out)
 

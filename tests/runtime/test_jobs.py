@@ -145,6 +145,8 @@ def test_samples_and_levels_do_not_depend_on_the_blocks(tmp_path: Path) -> None:
         whole = predicted(bundle, path, WHOLE, options)[0]
         assert len(whole) == (3 * 7 * 3 * 2 if options.samples else 3 * 2 * 2)
         pd.testing.assert_frame_equal(predicted(bundle, path, 1, options)[0], whole, rtol=1e-5)
+    with pytest.raises(DataError, match="sample paths have no intervals; remove the levels, or predict twice"):
+        predicted(bundle, path, WHOLE, Options(levels=(0.5,), samples=7))
 
 
 def test_a_table_of_a_single_series_is_read_as_a_whole(tmp_path: Path) -> None:

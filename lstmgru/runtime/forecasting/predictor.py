@@ -16,7 +16,7 @@ from lstmgru.data.forecasting.context import ForecastContext, build_context
 from lstmgru.data.forecasting.series import GapPolicy, SeriesSchema, ShortSeries, input_spec
 from lstmgru.data.tables.frequency import STEP, parse_frequency
 from lstmgru.data.tables.readers import read_table
-from lstmgru.errors import SpecError
+from lstmgru.errors import DataError, SpecError
 from lstmgru.runtime.forecasting.description import check_calibration
 from lstmgru.runtime.forecasting.predictive import PredictiveDistribution
 from lstmgru.runtime.forecasting.signature import ForecastSignature
@@ -195,8 +195,11 @@ class ForecastPredictor(Predictor):
         """The options, levels in ascending order, see :meth:`Predictor.checked`."""
         horizon, samples = check_horizon(options.horizon, self.forecast.horizon), options.samples
         if samples is not None:
+            if options.levels is not None:
+                raise DataError("sample paths have no intervals; remove the levels, or predict twice")
             check_samples(samples, horizon, len(self.schema.targets))
             self.predictive.check_paths()
+            return options
         levels = self.levels if options.levels is None else self.predictive.check_levels(options.levels)
         return options._replace(levels=levels)
 
