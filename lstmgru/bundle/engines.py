@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, get_args
 
 from lstmgru.errors import BundleError, one_of
 from lstmgru.runtime.files import BundleFiles
-from lstmgru.runtime.load import is_proven, load_model
+from lstmgru.runtime.load import build, is_proven
 from lstmgru.runtime.predictor import Predictor
 
-Engine = Literal["auto", "onnx", "torch"]
-ENGINES: tuple[str, ...] = get_args(Engine)
+ENGINES = ("auto", "onnx", "torch")
 
 
 def open_model(directory: Path | str, engine: str = "auto") -> Predictor:
@@ -27,11 +25,13 @@ def open_model(directory: Path | str, engine: str = "auto") -> Predictor:
         BundleError: The engine is unknown, or the bundle cannot be loaded with it.
     """
     one_of("engine", engine, ENGINES, BundleError)
-    files = BundleFiles.of(directory)
-    with files.described():
-        onnx = engine == "onnx" or (engine == "auto" and is_proven(files.description()))
-    if onnx:
-        return load_model(directory)
+    if engine != "torch":
+        files = BundleFiles.of(directory)
+        description = files.description()
+        with files.described():
+            onnx = engine == "onnx" or is_proven(description)
+        if onnx:
+            return build(files, description)
     from lstmgru.bundle.load import load_bundle
 
     return load_bundle(directory)
