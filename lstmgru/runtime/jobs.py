@@ -61,11 +61,8 @@ def predict_file(
     """
     import pandas as pd
 
-    from lstmgru.data.tables.readers import check_exists
-
     path, options = Path(path), model.checked(options)
     reading: dict[str, Any] = {"delimiter": delimiter, "decimal": decimal, "encoding": encoding, "columns": columns}
-    check_exists(path)
     blocks = _blocks(model, path, options, block_rows, progress, reading)
     if blocks is None or len(blocks.counts) == 1:
         frame = model.read_table(path, **reading)
@@ -102,7 +99,7 @@ def _blocks(
     reading: dict[str, Any],
 ) -> TableBlocks | None:
     """The blocks of a file; ``None`` if it can only be read as a whole."""
-    plan = model.blocks(path) if path.is_file() and find_spec("pyarrow") is not None else None
+    plan = model.blocks(path) if find_spec("pyarrow") is not None else None
     if plan is None:
         return None
     from lstmgru.data.tables.blocks import TableBlocks
