@@ -104,6 +104,12 @@ def test_texts_of_a_list_are_left_out_by_their_number() -> None:
     assert left_out == {"2": "table: column 'text' (data.text) is empty in row 2; write a text, or remove the row"}
 
 
+def test_a_name_that_occurs_twice_is_refused_without_advice_for_a_study() -> None:
+    frame, bundle = sequences.made("wide")
+    with pytest.raises(DataError, match=r"names '\d+' again in row \d+, but .* of its own; remove one of them$"):
+        bundle.predict(pd.concat([frame, frame[:1]]))
+
+
 def test_a_served_model_predicts_all_or_nothing_unless_it_is_asked_for_what_it_can() -> None:
     change, reason = FAULTS["future missing"]
     frame, served = change(shops()), PyfuncModel(model())

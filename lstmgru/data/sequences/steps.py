@@ -51,15 +51,15 @@ class Steps:
         return f"sequence {self.ids[sequence]!r}"
 
 
-def read_long(frame: pd.DataFrame, schema: SequenceSchema, source: str, *, decimals: bool = False) -> Steps:
-    """Read a table with a row for each step, in any order; for ``decimals`` see :func:`read_ids`.
+def read_long(frame: pd.DataFrame, schema: SequenceSchema, source: str, *, of_study: bool = True) -> Steps:
+    """Read a table with a row for each step, in any order; for ``of_study`` see :func:`read_row_ids`.
 
     Raises:
         DataError: An id or a time is missing or invalid, a cell is not a number, or a sequence has two rows for one
             time.
     """
     assert schema.id is not None
-    codes, ids = read_ids(frame[schema.id], source, noun="sequence", sort=False, decimals=decimals)
+    codes, ids = read_ids(frame[schema.id], source, noun="sequence", sort=False, decimals=not of_study)
     clock = np.arange(len(frame)) if schema.time is None else _clock(frame[schema.time], source)
     values = np.column_stack([read_numbers(frame[column], source) for column in schema.channels])
     rows = np.arange(len(frame))
@@ -106,7 +106,7 @@ def _check_duplicates(steps: Steps, codes: Indices, names: pd.Series, schema: Se
         raise RowsError(np.append(False, repeated)[of_row], message)
 
 
-def read_wide(frame: pd.DataFrame, schema: SequenceSchema, source: str, *, decimals: bool = False) -> Steps:
+def read_wide(frame: pd.DataFrame, schema: SequenceSchema, source: str, *, of_study: bool = True) -> Steps:
     """Read a table with a row for each sequence; empty cells at the end of a row are not part of the sequence.
 
     Raises:
@@ -121,29 +121,36 @@ def read_wide(frame: pd.DataFrame, schema: SequenceSchema, source: str, *, decim
     inside = np.arange(cells.shape[1]) < lengths[:, None]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     rows, steps = np.nonzero(inside)
-    ids = read_row_ids(frame, schema, source, decimals=decimals)
+    ids = read_row_ids(frame, schema, source, of_study=of_study)
     return Steps(ids, offsets, cells[inside][:, None], rows, steps)
 
 
 def read_row_ids(
-    frame: pd.DataFrame, schema: SequenceSchema, source: str, *, decimals: bool = False
+    frame: pd.DataFrame, schema: SequenceSchema, source: str, *, of_study: bool = True
 ) -> npt.NDArray[np.object_]:
     """(n,) names of the sequences of a table with a row for each; without an id column, numbers from 1.
+
+    Args:
+        frame: The table.
+        schema: The roles of the columns.
+        source: File or data set, for messages.
+        of_study: Whether messages advise to set keys of a study, and names may not all be decimal numbers.
 
     Raises:
         DataError: A name is missing, a decimal number, or duplicated.
     """
     if schema.id is None:
         return np.arange(1, len(frame) + 1).astype(object)
-    codes, names = read_ids(frame[schema.id], source, noun="sequence", sort=False, decimals=decimals)
+    codes, names = read_ids(frame[schema.id], source, noun="sequence", sort=False, decimals=not of_study)
     if len(names) < len(codes):
         again = np.ones(len(codes), bool)
         again[np.unique(codes, return_index=True)[1]] = False
+        or_set = ", or set data.layout: long if a row is a step" if of_study else ""
         raise RowsError(
             again,
             lambda row, number, _: (
                 f"{source}: column {schema.id!r} (data.id) names {names[codes[row]]!r} again in row {number}, but each "
-                "row is a sequence of its own; remove one of them, or set data.layout: long if a row is a step"
+                f"row is a sequence of its own; remove one of them{or_set}"
             ),
         )
     return names

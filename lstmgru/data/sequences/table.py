@@ -197,9 +197,9 @@ def _read_inputs(
         assert schema.text is not None
         texts = read_texts(frame[schema.text], source)
         nothing = np.empty((0, 0), np.float32)
-        ids = read_row_ids(frame, schema, source, decimals=not labeled)
+        ids = read_row_ids(frame, schema, source, of_study=labeled)
         return _Inputs(source, ids, np.zeros(len(rows), np.int64), nothing, texts, rows[:-1], rows)
-    steps = (read_long if schema.layout == "long" else read_wide)(frame, schema, source, decimals=not labeled)
+    steps = (read_long if schema.layout == "long" else read_wide)(frame, schema, source, of_study=labeled)
     numbers = fill_gaps(steps, schema, gaps, source, of_study=labeled)
     if labeled:
         _check_precision(numbers, schema, source)

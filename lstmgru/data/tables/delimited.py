@@ -80,7 +80,7 @@ class DelimitedFile:
     def uneven(self, line: int, n_fields: int) -> DataError:
         """The error for a row with another number of fields than there are columns; ``line`` is its last one."""
         count = len(self.names)
-        expected = f"the header has {count}" if self.has_header else f"data.columns names {count}"
+        expected = f"the header has {count}" if self.has_header else f"data.columns (predict: --columns) names {count}"
         return DataError(
             f"{self.path}: line {line} has {counted(n_fields, 'field')} but {expected}; "
             "correct the line, or quote fields that hold the delimiter"
