@@ -110,6 +110,12 @@ def test_a_name_that_occurs_twice_is_refused_without_advice_for_a_study() -> Non
         bundle.predict(pd.concat([frame, frame[:1]]))
 
 
+def test_a_gap_beside_labels_is_refused_without_advice_for_a_study() -> None:
+    frame, bundle = sequences.made("sequences")
+    with pytest.raises(DataError, match=r"column 'load' is empty in row 3 \(sequence 'e1'\); complete the table$"):
+        bundle.sequences(frame.assign(load=frame["load"].where(frame.index != 2)))
+
+
 def test_a_served_model_predicts_all_or_nothing_unless_it_is_asked_for_what_it_can() -> None:
     change, reason = FAULTS["future missing"]
     frame, served = change(shops()), PyfuncModel(model())

@@ -121,7 +121,13 @@ class SequenceBundle(SequenceModel):
         group = schema.group if schema.group in frame.columns else None
         roles = {**asdict(schema), "group": group}
         return build_sequences(
-            frame, **roles, task=self.task.task, gaps=self.gaps, source=source, classes=self.task.classes
+            frame,
+            **roles,
+            task=self.task.task,
+            gaps=self.gaps,
+            source=source,
+            classes=self.task.classes,
+            of_study=False,
         )
 
     def outputs(self, sequences: LabeledSequences) -> Array:

@@ -46,6 +46,7 @@ def build_sequences(
     gaps: GapPolicy = "error",
     source: str,
     classes: Classes | None = None,
+    of_study: bool = True,
 ) -> LabeledSequences:
     """Build labeled sequences or texts from a table, ordered by first row.
 
@@ -66,6 +67,7 @@ def build_sequences(
             are not missing but end the sequence.
         source: File or data set, for messages.
         classes: Valid classes, as for a test part; ``None`` to take them from the labels.
+        of_study: Whether messages advise to set keys of a study.
 
     Raises:
         DataError: The table is invalid; the message names the rule, the place and a remedy.
@@ -79,7 +81,7 @@ def build_sequences(
     _check_named(frame, schema, source)
     if layout != "text" and not channels:
         schema = replace(schema, channels=_other_columns(frame, schema, source))
-    inputs = _read_inputs(frame, schema, gaps, source)
+    inputs = _read_inputs(frame, schema, gaps, source, of_study=of_study)
     if task == "regression":
         labels: npt.NDArray[Any] = inputs.of_sequences(read_targets(frame[target], source), target, "data.target")
         if classes is None:
@@ -116,7 +118,7 @@ def read_sequences(
     """
     check_policy(gaps)
     _check_named(frame, replace(schema, group=None), source, labeled=False)
-    inputs = _read_inputs(frame, schema, gaps, source, labeled=False)
+    inputs = _read_inputs(frame, schema, gaps, source, of_study=False, labeled=False)
     return inputs.sequences(schema, np.empty(0, np.int64), (), None)
 
 
@@ -190,17 +192,17 @@ class _Inputs:
 
 
 def _read_inputs(
-    frame: pd.DataFrame, schema: SequenceSchema, gaps: GapPolicy, source: str, *, labeled: bool = True
+    frame: pd.DataFrame, schema: SequenceSchema, gaps: GapPolicy, source: str, *, of_study: bool, labeled: bool = True
 ) -> _Inputs:
     rows = np.arange(len(frame) + 1)
     if schema.layout == "text":
         assert schema.text is not None
         texts = read_texts(frame[schema.text], source)
         nothing = np.empty((0, 0), np.float32)
-        ids = read_row_ids(frame, schema, source, of_study=labeled)
+        ids = read_row_ids(frame, schema, source, of_study=of_study)
         return _Inputs(source, ids, np.zeros(len(rows), np.int64), nothing, texts, rows[:-1], rows)
-    steps = (read_long if schema.layout == "long" else read_wide)(frame, schema, source, of_study=labeled)
-    numbers = fill_gaps(steps, schema, gaps, source, of_study=labeled)
+    steps = (read_long if schema.layout == "long" else read_wide)(frame, schema, source, of_study=of_study)
+    numbers = fill_gaps(steps, schema, gaps, source, of_study=of_study)
     if labeled:
         _check_precision(numbers, schema, source)
     values = numbers.astype(np.float32)
