@@ -1,4 +1,7 @@
-"""The distribution ``lstmgru-runtime``: what it holds, and that it predicts in an environment with nothing else."""
+"""The distribution ``lstmgru-runtime``: what it holds, and that it predicts in an environment with nothing else.
+
+The whole is built as well, as both are built from the same folder.
+"""
 
 from __future__ import annotations
 
@@ -36,22 +39,46 @@ def test_it_has_the_version_and_the_bounds_of_the_whole() -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(RUNTIME)]
+    return wheel_of(RUNTIME, tmp_path_factory.mktemp("wheel"))
+
+
+def wheel_of(source: Path, folder: Path) -> Path:
+    """Build a wheel from a project, or from its source distribution."""
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(source)]
     subprocess.run(command, check=True, timeout=200)
     [found] = folder.glob("*.whl")
     return found
 
 
+def held_by(wheel: Path) -> set[str]:
+    return {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+
+
 @pytest.mark.slow
 def test_its_wheel_holds_what_predicts_and_nothing_that_trains(wheel: Path) -> None:
-    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-
     modules = {path for part in PARTS for path in (ROOT / "lstmgru" / part).rglob("*.py")}
     modules |= {ROOT / "lstmgru" / name for name in FILES}
     modules -= {ROOT / "lstmgru" / "evaluation" / "forecast_baselines" / "modules.py"}  # PyTorch
-    assert held == {str(path.relative_to(ROOT)) for path in modules}
+    assert held_by(wheel) == {str(path.relative_to(ROOT)) for path in modules}
     assert wheel.name.startswith("lstmgru_runtime-")
+
+
+@pytest.mark.slow
+def test_both_can_be_built_from_their_source_distributions(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "environment", with_pip=True)
+    python = str(tmp_path / "environment" / "bin" / "python")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "hatchling"], check=True, timeout=200)
+    held = {}
+    for source in (RUNTIME, ROOT):
+        folder = tmp_path / f"of {source.name}"
+        build = [python, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(folder)]
+        subprocess.run(build, cwd=source, check=True, capture_output=True, timeout=60)
+        [archive] = folder.glob("*.tar.gz")
+        held[source] = held_by(wheel_of(archive, folder))
+
+    assert held[RUNTIME] == held_by(wheel)
+    modules = {str(path.relative_to(ROOT)) for name in ("lstmgru", "search") for path in (ROOT / name).rglob("*.py")}
+    assert {name for name in held[ROOT] if name.endswith(".py")} == modules
 
 
 @pytest.mark.slow
