@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_PASSWORD = re.compile(r"(://[^\s:/@]*:)\S*@|(\b(?:ssl)?password=)[^\s&]*")
+_PASSWORD = re.compile(r"(://[^\s:/]*:)\S*@|(\b(?:ssl)?password=)[^\s&]*")
 
 
 class SearchError(Exception):

@@ -12,6 +12,7 @@ from search.errors import StorageError, masked, shown
 JOURNAL = "journal"
 """A file in the folder of the study."""
 _VARIABLE = re.compile(r"env:([A-Za-z_]\w*)", re.ASCII)
+_URL = re.compile(r"\S*://\S*")
 _SCHEMES = ("postgresql", "postgres")
 _FORMS = "journal, postgresql://user@host/database, or env:NAME for a URL in an environment variable"
 _SHOWN = ("host", "port", "service")
@@ -26,6 +27,8 @@ def checked_storage(value: Any) -> Any:
     """
     if value == JOURNAL or (isinstance(value, str) and _VARIABLE.fullmatch(value)):
         return value
+    if isinstance(value, str) and "://" in value and not _URL.fullmatch(value):
+        raise ValueError(f"must be {_FORMS}, without blanks; %20 stands for one")  # not shown: it may have a password
     if not isinstance(value, str) or not _is_postgresql(value):
         hint = "; a journal serves as well on one machine" if str(value).startswith("sqlite") else ""
         raise ValueError(f"must be {_FORMS} but got {shown(value)}{hint}")
@@ -51,7 +54,7 @@ def database_url(storage: str) -> str:
         return storage
     url = os.environ.get(variable[1], "")
     if not _is_postgresql(url):
-        found = f"holds {shown(url)}" if url else "is not set"
+        found = f"holds {shown(url)}" if _URL.fullmatch(url) else "holds no URL" if url else "is not set"
         raise StorageError(
             f"search.storage is {storage}, but the environment variable {variable[1]} {found}; set it to a URL like "
             "postgresql://user:password@host/database"
@@ -64,9 +67,14 @@ def public_url(url: str) -> str:
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     query = "&".join(f"{key}={value}" for key, value in parse_qsl(parts.query) if key in _SHOWN)
-    return f"postgresql://{user.partition(':')[0]}{at}{host}{parts.path}{'?' if query else ''}{query}"
+    return masked(f"postgresql://{user.partition(':')[0]}{at}{host}{parts.path}{'?' if query else ''}{query}")
 
 
 def _is_postgresql(url: str) -> bool:
-    scheme, separator, rest = url.partition("://")
-    return scheme in _SCHEMES and bool(separator and rest)
+    """Whether it is a URL of PostgreSQL, and one that can be taken apart."""
+    try:
+        urlsplit(url)
+    except ValueError:  # brackets without an address
+        return False
+    scheme, _, rest = url.partition("://")
+    return scheme in _SCHEMES and bool(rest) and _URL.fullmatch(url) is not None

@@ -38,6 +38,10 @@ def test_a_place_is_taken_as_it_is(value: str) -> None:
         ("postgresql://ann:secret@db/studies", r"must not contain a password, .* but got 'postgresql://ann:\*\*\*@db"),
         ("postgresql://ann:@db/studies", "must not contain a password"),
         ("postgresql://ann@db/studies?sslpassword=secret", "must not contain a password"),
+        ("postgresql://ann@corp:secret@db/studies", r"but got 'postgresql://ann@corp:\*\*\*@db/studies'"),
+        ("postgresql://ann b:secret@db/studies", "must be journal, .* without blanks"),
+        ("postgresql://ann:my secret@db/studies", "must be journal, .* without blanks"),
+        ("postgresql://[::1/studies", "must be journal"),
     ],
 )
 def test_other_values_are_refused_without_their_password(value: object, message: str) -> None:
@@ -50,6 +54,11 @@ def test_a_variable_has_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
     assert database_url("postgresql://db/studies") == "postgresql://db/studies"
     monkeypatch.setenv("WHERE", "postgres://ann:secret@db/studies")
     assert database_url("env:WHERE") == "postgres://ann:secret@db/studies"
+    for wrong in ("secret", "postgresql://ann:a secret@db/x"):
+        monkeypatch.setenv("WHERE", wrong)
+        with pytest.raises(StorageError, match="WHERE holds no URL; set it to a URL like") as caught:
+            database_url("env:WHERE")
+        assert wrong not in str(caught.value)
     monkeypatch.delenv("WHERE")
     with pytest.raises(StorageError, match="the environment variable WHERE is not set; set it to a URL like"):
         database_url("env:WHERE")
@@ -62,6 +71,7 @@ def test_a_variable_has_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
         ("postgresql://db/studies?password=secret&user=ann", "postgresql://db/studies"),
         ("postgresql:///studies?host=/tmp/s&port=5433", "postgresql:///studies?host=/tmp/s&port=5433"),
         ("postgresql://ann:se@cret@db/studies", "postgresql://ann@db/studies"),
+        ("postgresql://ann:se/cret@db/studies", "postgresql://ann:***@db/studies"),
     ],
 )
 def test_a_url_is_shown_without_password(url: str, shown_as: str) -> None:

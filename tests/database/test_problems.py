@@ -56,6 +56,15 @@ def test_a_wrong_password_of_a_variable_is_not_repeated(tmp_path: Path, server: 
     assert 'password authentication failed for user "ann"' in line
 
 
+@pytest.mark.parametrize("rest", [":s3cret%zz@127.0.0.1/x", "@127.0.0.1/x?password=s3cret%zz"])
+def test_a_password_that_the_driver_quotes_is_not_repeated(tmp_path: Path, rest: str) -> None:
+    pytest.importorskip("psycopg")
+
+    line = line_of(tmp_path, "run", "tiny.yaml", "--storage", "env:WHERE", WHERE=f"postgresql://ann{rest}")
+
+    assert "***" in line
+
+
 @pytest.mark.parametrize(
     ("environment", "words"),
     [
@@ -104,6 +113,17 @@ def test_the_right_to_create_tables_is_named(tmp_path: Path, server: PostgreSQL)
 
     assert "permission denied for schema public" in line
     assert "the right to create tables" in line
+
+
+def test_a_database_that_the_user_may_not_enter_need_not_be_created(tmp_path: Path, server: PostgreSQL) -> None:
+    database = server.database()
+    server.query(f"ALTER DATABASE {database} OWNER TO postgres")
+    server.query(f"REVOKE CONNECT ON DATABASE {database} FROM PUBLIC")
+
+    line = line_of(tmp_path, "show", "tiny.yaml", "--storage", server.url(database))
+
+    assert f'permission denied for database "{database}"' in line
+    assert "createdb" not in line
 
 
 def test_tables_of_another_version_are_named(tmp_path: Path, server: PostgreSQL) -> None:

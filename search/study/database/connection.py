@@ -31,13 +31,13 @@ _NETWORK: dict[str, Any] = {
 _SAID = re.compile(r"(?:FATAL|ERROR): +(.+)|failed: (?!.*(?:FATAL|ERROR|failed):)(.+)")
 _HINTS = {
     "password": "; the password is read from PGPASSWORD, ~/.pgpass, or a URL in an environment variable (env:NAME)",
-    'database "': "; create it with createdb, or name another one",
+    'database ".*" does not exist': "; create it with createdb, or name another one",
     "refused": "; see that the server runs and that its host and port are right",
     "known": "; see that its host is right",
     "timeout": "; see that the server runs and that its host and port are right",
     "permission denied": "; the user needs the right to create tables there, and to read and change those of Optuna",
 }
-"""Ways out, by words of the server."""
+"""Ways out, by patterns of what the server says."""
 _HOLDER = """
     SELECT coalesce(nullif(application_name, ''), usename, '?') FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid::bigint = :high AND objid::bigint = :low
@@ -114,17 +114,24 @@ class Database:
     def error(self, error: DBAPIError) -> StorageError:
         """The error for the user, in one line."""
         reason = self.reason(error)
-        hint = next((hint for words, hint in _HINTS.items() if words in reason), "")
+        hint = next((hint for words, hint in _HINTS.items() if re.search(words, reason)), "")
         return StorageError(f"the database {self.name} cannot be used: {reason}{hint}")
 
     def reason(self, error: DBAPIError) -> str:
         """What the server or the network says, in a few words."""
         text = str(error.orig)
-        password = urlsplit(self._url).password
-        for secret in {password, unquote(password)} if password else ():
+        for secret in self._secrets:
             text = text.replace(secret, "***")
         said = [server or network for server, network in _SAID.findall(text)] or text.strip().splitlines()
         return str(said[0] if said else type(error.orig).__name__).strip()
+
+    @property
+    def _secrets(self) -> set[str]:
+        """The passwords of the URL, as they stand there and without quoting."""
+        parts = urlsplit(self._url)
+        pairs = (part.partition("=") for part in parts.query.split("&"))
+        given = [parts.password, *(value for key, _, value in pairs if key in ("password", "sslpassword"))]
+        return {form for each in given if each for form in (each, unquote(each))}
 
     def create_tables(self) -> None:
         """Create Optuna's tables unless they are there.
