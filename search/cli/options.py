@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from search.config.storage import checked_storage
 from search.errors import SearchError
 from search.executors import EXECUTORS, RAY
 
@@ -63,18 +62,6 @@ Storage = Annotated[
         show_default="where the study was begun, or its file says",
     ),
 ]
-
-
-def storage_to_read(storage: str | None) -> str | None:
-    """``--storage`` of a command that reads a study.
-
-    Raises:
-        SearchError: It has another form, or a password.
-    """
-    try:
-        return None if storage is None else str(checked_storage(storage))
-    except ValueError as error:
-        raise SearchError(f"--storage {error}") from error
 
 
 def reading(

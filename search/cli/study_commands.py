@@ -25,7 +25,7 @@ def show(
     from search.api import load_record
     from search.cli.console import make_console, print_json
 
-    record = load_record(study, storage=options.storage_to_read(storage))
+    record = load_record(study, storage=storage)
     if json_:
         print_json(record.to_json())
         return
@@ -56,7 +56,7 @@ def report(
     from search.tasks import find_task
     from search.tasks.stored_study import load_store
 
-    store = load_store(study, Path.cwd(), options.storage_to_read(storage))
+    store = load_store(study, Path.cwd(), storage)
     path = write_report(store, find_task(store.record().task).pages, output)
     print(f"report written to {short_path(path)}")
     if open_:
@@ -127,7 +127,7 @@ def sync(
         tracking_uri,
         timeout=seconds,
         on_message=lambda text: print(f"note: {text}", file=sys.stderr),
-        storage=options.storage_to_read(storage),
+        storage=storage,
     )
     experiment = printable(links.experiment_id)
     print(f"{len(links.trial_run_ids)} trials are in {links.tracking_uri}, experiment {experiment}")

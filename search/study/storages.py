@@ -21,8 +21,14 @@ def place_of(paths: StudyPaths, storage: str | None = None) -> StudyPlace:
     Args:
         paths: Of the study.
         storage: Value of ``search.storage``; ``None``: where the study was begun in this folder, or else a journal.
+
+    Raises:
+        StorageError: It has another form or a password, or the file that names the database is damaged.
     """
-    storage = storage or begun_in(paths) or JOURNAL
+    try:
+        storage = str(checked_storage(storage)) if storage is not None else begun_in(paths) or JOURNAL
+    except ValueError as error:
+        raise StorageError(f"storage {error}") from error
     return JournalPlace(paths) if storage == JOURNAL else DatabasePlace(paths, storage)
 
 

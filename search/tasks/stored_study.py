@@ -36,7 +36,9 @@ def load_store(reference: Reference, folder: Path, storage: str | None = None) -
     given = str(DEFAULT_STUDY if reference is None else reference)
 
     def place(name: str) -> str | None:
-        return storage or begun_in(StudyPaths(folder, name)) or study_storage(reference, folder)
+        if storage is not None:
+            return storage
+        return begun_in(StudyPaths(folder, name)) or study_storage(reference, folder)
 
     @cache  # a large study takes seconds to read
     def find(name: str) -> StudyStore | None:

@@ -10,6 +10,9 @@ import pytest
 from helpers.postgresql import PASSWORD, QUOTED, PostgreSQL
 from helpers.studies import TINY, search_here, write_study
 
+from search import load_study
+from search.errors import StorageError
+
 SECRETS = (PASSWORD, QUOTED, "s3cret")
 
 
@@ -94,6 +97,19 @@ def test_a_password_in_a_url_is_refused_and_masked(tmp_path: Path, arguments: tu
     assert "must not contain a password" in result.stderr
     assert "***" in result.stderr
     assert "s3cret" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("storage", ["jurnal", ""])
+def test_no_reader_takes_another_form(tmp_path: Path, storage: str) -> None:
+    """Also of a study without a file, and in Python."""
+    write_study(tmp_path)
+    for arguments in (("show", "tiny.yaml"), ("show", "other"), ("run", "other"), ("sync", "tiny.yaml")):
+        result = search_here(tmp_path, *arguments, "--storage", storage)
+        assert result.returncode == 2
+        assert result.stderr.startswith("error: storage must be journal, postgresql://user@host/database, or env:NAME")
+        assert result.stderr.endswith(f" but got {storage!r}\n")
+    with pytest.raises(StorageError, match=r"^storage must be journal"):
+        load_study("tiny", folder=tmp_path, storage=storage)
 
 
 def test_a_password_in_a_study_file_is_masked_too(tmp_path: Path) -> None:
