@@ -67,6 +67,15 @@ def test_starting_over_deletes_one_study_and_says_so(tmp_path: Path, url: str) -
     assert studies_in(tmp_path) == ["second"]
 
 
+def test_starting_over_forgets_a_study_that_was_deleted_there(tmp_path: Path, url: str) -> None:
+    place = place_at(tmp_path, url)
+    place.remember()
+    with place.exclusive(Notes().on_message):
+        place.start_over({}, Notes().on_message)
+
+    assert begun_in(place.paths) is None
+
+
 def test_a_comparison_is_beside_its_study(tmp_path: Path, url: str) -> None:
     study = place_at(tmp_path, url)
     create(study, trials=1)

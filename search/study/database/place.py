@@ -126,18 +126,16 @@ class DatabasePlace(StudyPlace):
         from search.study.database.rows import count_trials, delete_studies
 
         assert self._writer is not None  # under exclusive
-        ids = self._writer.run(self._find).values()
-        if not ids:
-            return
-        trials = self._writer.run(lambda connection: count_trials(connection, ids))
-        gone = [f"{counted(trials, 'trial')} in {self}"]
-        gone += [f"{what} in {folder}" for what, folder in folders.items() if folder.exists()]
-        on_message(f"starting over: {listed(gone)} will be removed")
-        self._writer.run(lambda connection: delete_studies(connection, ids))
+        if ids := self._writer.run(self._find).values():
+            trials = self._writer.run(lambda connection: count_trials(connection, ids))
+            gone = [f"{counted(trials, 'trial')} in {self}"]
+            gone += [f"{what} in {folder}" for what, folder in folders.items() if folder.exists()]
+            on_message(f"starting over: {listed(gone)} will be removed")
+            self._writer.run(lambda connection: delete_studies(connection, ids))
+            for folder in folders.values():
+                shutil.rmtree(folder, ignore_errors=True)
         if not self._compared:
-            self.paths.storage.unlink(missing_ok=True)
-        for folder in folders.values():
-            shutil.rmtree(folder, ignore_errors=True)
+            self.paths.storage.unlink(missing_ok=True)  # also of a study that others have deleted
 
     def _find(self, connection: Connection) -> dict[str, int]:
         """Ids by name in the database.
