@@ -6,10 +6,12 @@ import gc
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna.storages import BaseStorage
 
     from search.study.paths import StudyPaths
@@ -37,6 +39,14 @@ def silence_optuna() -> None:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@cache
+def distribution_of(text: str) -> BaseDistribution:
+    """The distribution of a parameter from Optuna's JSON, read once: trials of a study share few."""
+    from optuna.distributions import json_to_distribution
+
+    return json_to_distribution(text)
 
 
 class StudyPlace(ABC):

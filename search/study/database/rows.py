@@ -15,13 +15,15 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
+from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.storages._rdb import models
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+
+from search.study.places import distribution_of
 
 _STUDIES: Table = models.StudyModel.__table__
 _DIRECTIONS: Table = models.StudyDirectionModel.__table__
@@ -220,7 +222,7 @@ def _read_trials(connection: Connection, study_id: int) -> list[FrozenTrial]:
         return ((trials[row.trial_id], row) for row in connection.execute(query) if row.trial_id in trials)
 
     for trial, row in rows(PARAMS):
-        distribution = _distribution(row.distribution_json)
+        distribution = distribution_of(row.distribution_json)
         trial.distributions[row.param_name] = distribution
         trial.params[row.param_name] = distribution.to_external_repr(row.param_value)
     for trial, row in rows(TRIAL_USER):
@@ -254,12 +256,6 @@ def _empty_trial(row: Row[Any]) -> FrozenTrial:
         intermediate_values={},
         trial_id=row.trial_id,
     )
-
-
-@cache
-def _distribution(text: str) -> BaseDistribution:
-    """Trials of a study share few distributions."""
-    return json_to_distribution(text)
 
 
 def find_studies(connection: Connection, name: str, *, families: bool) -> tuple[dict[str, int], str | None]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import uuid
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from optuna.distributions import BaseDistribution, check_distribution_compatibility, json_to_distribution
+from optuna.distributions import check_distribution_compatibility
 from optuna.storages import JournalStorage
 from optuna.storages.journal._storage import JournalStorageReplayResult
 
+from search.study.places import distribution_of
+
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
 
@@ -54,7 +56,7 @@ class _Replay(JournalStorageReplayResult):
         if not self._unseen:
             super()._apply_set_trial_param(log)
         elif (trial := self._unfinished(log)) is not None:
-            name, distribution = log["param_name"], _distribution(log["distribution"])
+            name, distribution = log["param_name"], distribution_of(log["distribution"])
             study_id = self._trial_id_to_study_id[log["trial_id"]]
             first = self._first.setdefault((study_id, name), distribution)
             if first is not distribution:
@@ -87,9 +89,3 @@ class _Replay(JournalStorageReplayResult):
         """The trial of an entry, unless there is none or it has finished: then Optuna ignores the entry of another."""
         trial = self._trials.get(log["trial_id"])
         return None if trial is None or trial.state.is_finished() else trial
-
-
-@cache
-def _distribution(text: str) -> BaseDistribution:
-    """Trials of a study share few distributions."""
-    return json_to_distribution(text)
