@@ -18,6 +18,7 @@ from search.tracking import store
 from search.tracking.data_sets import link_of
 from search.tracking.entries import MAX_PARAM, MAX_TAG, clip
 from search.tracking.export import Export
+from search.tracking.runs import ModelLink, Point, Runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -120,7 +121,7 @@ def log_backtest(
     Raises:
         TrackingError: The store or server cannot be used.
     """
-    from mlflow.entities import LoggedModelInput, Metric, Param, RunTag
+    from mlflow.entities import LoggedModelInput
 
     digest = Export.read(bundle).digest
     with store.talking_to(tracking_uri):
@@ -131,28 +132,27 @@ def log_backtest(
             experiment_id = store.open_experiment(client, experiment, store.artifact_location(tracking_uri, folder))
         models = client.search_logged_models([experiment_id], filter_string=f"tags.bundle_digest = '{digest}'")
         model_id = models[0].model_id if models else None
-        now = time.time_ns() // 1_000_000
-        tags = {"mlflow.source.name": "search", "mlflow.source.type": "LOCAL", "kind": "backtest"}
-        run = client.create_run(experiment_id, now, tags | {"bundle_digest": digest}, f"backtest {record.scored}")
-        link = () if model_id is None else (model_id, *link_of(table))
-        metrics = [Metric(name, value, now, 0, *link) for name, value in _metrics(record).items()]
+        runs, now = Runs(client, experiment_id), time.time_ns() // 1_000_000
+        tags = {"kind": "backtest", "bundle_digest": digest}
+        run = runs.create(f"backtest {record.scored}", start=now, tags=tags)
+        client.log_inputs(run.run_id, [table])
         params = {"model": record.model, "table": record.source, "scored": record.scored, "metric": record.metric}
         note = "\n\n".join(each for each in (record.verdict, record.drift, *record.notes) if each)
-        client.log_inputs(run.info.run_id, [table])
-        client.log_batch(
-            run.info.run_id,
-            metrics,
-            [Param(name, clip(value, MAX_PARAM)) for name, value in params.items()],
-            [RunTag("mlflow.note.content", clip(note, MAX_TAG))],
+        runs.write(
+            run,
+            params={name: clip(value, MAX_PARAM) for name, value in params.items()},
+            points=[Point(name, value, now, 0, of_model=True) for name, value in _metrics(record).items()],
+            tags={"mlflow.note.content": clip(note, MAX_TAG)},
+            model=None if model_id is None else ModelLink(model_id, link_of(table)),
         )
         if model_id is not None:
-            client.log_inputs(run.info.run_id, models=[LoggedModelInput(model_id)])
+            client.log_inputs(run.run_id, models=[LoggedModelInput(model_id)])
         with tempfile.TemporaryDirectory() as files:
             (Path(files) / PAGE).write_text(page, encoding="utf-8")
             (Path(files) / RECORD).write_text(json.dumps(record.to_json(), indent=2), encoding="utf-8")
-            client.log_artifacts(run.info.run_id, files)
-        client.set_terminated(run.info.run_id, "FINISHED")
-        return str(run.info.run_id)
+            client.log_artifacts(run.run_id, files)
+        runs.set_status(run, "FINISHED", end=time.time_ns() // 1_000_000)
+        return run.run_id
 
 
 def _metrics(record: BacktestRecord) -> dict[str, float]:
