@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.errors import TrackingError
+from search.errors import TrackingError, masked
 from search.reports.formatting import aims, counted
 from search.reports.leaderboard import Row, is_blended, leaderboard, leaderboard_frame
 from search.reports.report import report_html
@@ -131,10 +131,10 @@ def _escape(text: str) -> str:
 
 
 def write_settings(folder: Path, study: StudyRecord) -> None:
-    """Write ``study.yaml``."""
+    """Write ``study.yaml``, without passwords."""
     import yaml
 
-    text = yaml.safe_dump(study.config, sort_keys=False, allow_unicode=True)
+    text = masked(yaml.safe_dump(study.config, sort_keys=False, allow_unicode=True))
     (folder / "study.yaml").write_text(text, encoding="utf-8")
 
 

@@ -14,7 +14,7 @@ from itertools import chain, count
 from typing import Any
 
 from lstmgru.errors import DataError
-from search.errors import TrackingError
+from search.errors import TrackingError, masked
 from search.study.blend_records import BlendMember
 from search.study.records import STATE_WORDS, BaselineRecord, StudyRecord, TrialRecord
 from search.tasks import find_task
@@ -112,7 +112,7 @@ def trial_tags(trial: TrialRecord) -> dict[str, str]:
 
 
 def standing_tags(study: StudyRecord, trial: TrialRecord, *, on_front: bool) -> dict[str, str]:
-    """Rank of a complete trial and its share of the blend, which later trials may change."""
+    """What later trials may change of a complete one: its weight in the blend, and whether it is on the front."""
     tags = {}
     if study.blend is not None:
         weights = {member.candidate: member.weight for member in study.blend.members}
@@ -156,8 +156,11 @@ def trial_summary(trial: TrialRecord, *, time: int) -> list[Point]:
 
 
 def study_params(study: StudyRecord) -> dict[str, str]:
-    """The settings of the study file by dotted key: ``forecast.horizon``; keys without a value are left out."""
-    return {key: clip(value, MAX_PARAM) for key, value in _flatten(study.config)}
+    """The settings of the study file by dotted key, such as ``forecast.horizon``, without passwords.
+
+    Keys without a value are left out.
+    """
+    return {key: clip(masked(value), MAX_PARAM) for key, value in _flatten(study.config)}
 
 
 def changed_settings(before: Mapping[str, str], study: StudyRecord) -> str:

@@ -33,6 +33,7 @@ from search.tracking.entries import (
 )
 from search.tracking.factory import sync_study
 from search.tracking.mlflow_projection import Session
+from search.tracking.store import default_tracking_uri
 
 
 @pytest.fixture
@@ -337,6 +338,14 @@ def test_the_parent_run_shows_settings_data_scores_and_files(folder: Path) -> No
     files = {file.path for file in client(folder).list_artifacts(links.parent_run_id)}
     assert files == {"study.yaml", "leaderboard.csv", "leaderboard.json", "leaderboard.md"}
     assert (folder / "mlruns" / "artifacts" / links.parent_run_id / "artifacts" / "study.yaml").exists()
+
+
+def test_a_store_has_no_password_of_the_settings(folder: Path) -> None:
+    config = finished_study(1).config | {"tracking": {"uri": "http://me:s3cret@127.0.0.1:9"}}
+    study = dataclasses.replace(finished_study(1), config=config)
+    sync_study(study, folder=folder, tracking_uri=default_tracking_uri(None, folder))
+    assert runs(client(folder))[0].data.params["tracking.uri"] == "http://me:***@127.0.0.1:9"
+    assert not [path for path in folder.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
 
 
 def test_a_study_that_runs_or_was_killed_shows_its_settings_already(folder: Path) -> None:
