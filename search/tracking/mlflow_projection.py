@@ -69,7 +69,7 @@ class Session:
             parent = self._runs.create(study.study, start=start, tags=entries.study_tags(study))
         self.parent: RunState = parent
         self.model_uri = parent.tags.get(MODEL_URI)
-        self._model: ModelLink | None = None
+        self.model: ModelLink | None = None
         self._trials: dict[int, TrialRecord] = {}
         self.study = study
 
@@ -136,7 +136,7 @@ class Session:
         note = description(study, tracking_uri=tracking_uri, model_uri=self.model_uri)
         tags = entries.study_tags(study) | {"mlflow.note.content": entries.clip(note, entries.MAX_TAG)}
         points = entries.study_outcome(study, time=self.parent.start)
-        self._runs.write(self.parent, points=points, tags=tags, model=self._model)
+        self._runs.write(self.parent, points=points, tags=tags, model=self.model)
         self.show_baselines(study.baselines)
         front = set(study.front)
         for trial in study.complete:
@@ -160,7 +160,7 @@ class Session:
         found = register(self.client, self.parent.run_id, export, name=name, origin=Origin.of(study))
         self.model_uri = found.uri
         if found.model_id is not None:
-            self._model = ModelLink(found.model_id, link_of(study_data(self.study)))
+            self.model = ModelLink(found.model_id, link_of(study_data(self.study)))
             runs = [self.trial_runs[trial].run_id for trial in export.trials if trial in self.trial_runs]
             link_trials(self.client, found.model_id, runs)
         self._runs.write(self.parent, tags={MODEL_URI: self.model_uri})
@@ -276,7 +276,8 @@ class MlflowProjection:
         with store.talking_to(self._uri):
             self._open.end(status)
         self._show_files(lambda folder: write_leaderboard(folder, study))
-        if study.bundle is not None and (Path(study.bundle).is_dir() or self._open.model_uri is None):
+        missing = self._open.model is None
+        if study.bundle is not None and missing and (Path(study.bundle).is_dir() or self._open.model_uri is None):
             self.log_model(Path(study.bundle), study)
             self._show_outcome(study)
         self._show_files(lambda folder: write_holdout(folder, study))

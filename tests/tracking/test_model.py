@@ -326,6 +326,22 @@ def test_a_version_has_the_verdict_the_card_and_tags(folder: Path, bundle: Path)
     assert 'load_model("models:/weather@champion")' in registered.description
 
 
+def test_a_model_that_has_just_been_logged_is_not_registered_again_at_the_end(
+    folder: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    study, tracker = dataclasses.replace(finished_study(2), bundle=str(bundle)), projection(folder)
+    tracker.start(study)
+    tracker.log_model(bundle, study)
+    find, asked = MlflowClient.search_registered_models, []
+    monkeypatch.setattr(MlflowClient, "search_registered_models", lambda *args: asked.append(args) or find(*args))
+    tracker.finish(study, status="FINISHED")
+    assert not asked
+    (model,) = client(folder).search_logged_models([runs(client(folder))[0].info.experiment_id])
+    assert {each.key for each in model.metrics} == {"holdout_mae", "holdout_rmse", "score"}
+
+
 def test_a_description_that_someone_wrote_stays(folder: Path, bundle: Path) -> None:
     study = dataclasses.replace(finished_study(2), bundle=str(bundle))
     sync_study(study, folder=folder)
