@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, TrialState
 
 MOST = 500
-"""Finished trials that TPE learns from."""
+"""Finished trials that TPE learns from, beside those of a Pareto front."""
 _BEST = 25
 """Of these, the best: as many as Optuna's TPE models the good candidates on, at most."""
 _MOST_OF_A_FRONT = 250
+"""Of several objectives, in place of the best: the latest trials of the Pareto front."""
 
 
 class History:
