@@ -95,14 +95,11 @@ class Finalizer:
         run_jobs(self._executor, refits)
         if self._interrupted():
             return False
-        members = [self._member(candidate, weight) for candidate, weight in chosen.weights.items()]
-        retrained = retrained_members(
-            members, refits.results, refits.failures, part=self._part, everything=self._everything
-        )
-        for note in retrained.notes:
-            self._listener.on_message(note)
+        retrained = self._retrained(chosen.weights, refits)
         if retrained.left_out:
             retrained = self._reselected(retrained, refits)
+        for note in retrained.notes:
+            self._listener.on_message(note)
         alone = None
         if single is not None:
             scored = refits.results.get(Training(single.number, self._part))
@@ -114,6 +111,10 @@ class Finalizer:
         }
         return self._export(chosen, retrained, alone, baselines)
 
+    def _retrained(self, weights: Mapping[Candidate, float], refits: Refits) -> Retrained:
+        members = [self._member(candidate, weight) for candidate, weight in weights.items()]
+        return retrained_members(members, refits.results, refits.failures, part=self._part, everything=self._everything)
+
     def _reselected(self, retrained: Retrained, refits: Refits) -> Retrained:
         """The best blend on the folds of what was trained, after members of the selected one were left out.
 
@@ -124,25 +125,21 @@ class Finalizer:
         chosen = self._selection.choose_among(
             [each for each, done in trained.items() if is_trained(recipes.get(each), done)]
         )
-        data = self._plan.search_data()
         weights, score = ({}, None) if chosen is None else (chosen.weights, chosen.score)
+        data = self._plan.search_data()
         for number, recipe in recipes.items():
             expected = recipe.expected_score(trained[number].epochs)
             if expected is not None and (score is None or data.better(expected, score) == expected != score):
                 weights, score = {number: 1.0}, expected
-        if not weights or list(weights) == [each.candidate for each in retrained.members]:
+        if not weights:
             return retrained
-        members = [self._member(candidate, weight) for candidate, weight in weights.items()]
-        again = retrained_members(
-            members, refits.results, refits.failures, part=self._part, everything=self._everything
-        )
-        for note in again.notes:
-            self._listener.on_message(note)
-        self._listener.on_message(
+        again = self._retrained(weights, refits)
+        best = (
             f"of what was trained, {listed([candidate_name(each) for each in weights])} "
             f"{'is' if len(weights) == 1 else 'are'} best on the folds, and exported"
         )
-        return replace(again, cut=retrained.cut or again.cut)
+        notes = tuple(dict.fromkeys([*retrained.notes, best, *again.notes]))
+        return replace(again, notes=notes, cut=retrained.cut or again.cut, left_out=retrained.left_out)
 
     def _refits(self, chosen: Chosen, single: Recipe[Any] | None) -> Refits:
         members, (quick, slow) = list(chosen.weights), self._baselines()
@@ -220,7 +217,7 @@ class Finalizer:
     def _without_networks(self, chosen: Chosen) -> str:
         record = self._store.record()
         if any(isinstance(each, int) for each in chosen.weights):
-            return "No network of the selected blend could be trained again in time"
+            return "No network of the selected blend could be trained again"
         if record.best is not None:
             return "No network improves the baselines on the folds"
         return "No complete network satisfies the bounds" if record.complete else "No network completed"
