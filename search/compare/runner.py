@@ -27,7 +27,7 @@ from search.executors.loop import run_one
 from search.reports.formatting import counted
 from search.run.baselines import baseline_seconds
 from search.run.progress import Listener
-from search.run.resume import as_begun
+from search.run.resume import as_begun, check_studies
 from search.run.training_seconds import growths, refit_seconds
 from search.run.workers import check_executor, make_study_executor
 from search.study.budget import TimeBudget
@@ -85,7 +85,7 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
     with comparison.exclusive(listener.on_message):
         refuse_study(paths)
         if fresh:
-            comparison.start_over({}, listener.on_message)
+            comparison.start_over({}, check_studies, listener.on_message)
         comparison.remember()
         study = StudyStore.find(paths, place.storage)
         if (begun := existing_comparison(comparison) or study) is not None:

@@ -22,6 +22,8 @@ from search.tasks import task_of
 from search.tasks.plan import Plan, identity
 
 if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
     from search.study.places import StudyPlace
     from search.study.records import StudyRecord
     from search.study.table_rows import TableChange
@@ -78,6 +80,18 @@ def open_study(plan: Plan, place: StudyPlace, listener: Listener) -> tuple[Plan,
     _enqueue(plan, store, None if warmed else warm_start(plan, folder), listener)
     _warn_of_unused_trials(plan, store, listener)
     return plan, store
+
+
+def check_studies(storage: BaseStorage) -> None:
+    """Load every study of a storage, as its readers do.
+
+    Raises:
+        NotAJournal: See :meth:`search.study.store.StudyStore.load`.
+    """
+    from optuna.study import get_all_study_names
+
+    for name in get_all_study_names(storage):
+        StudyStore.load(storage, name)
 
 
 def _refit_command(plan: Plan, store: StudyStore) -> str:

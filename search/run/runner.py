@@ -11,7 +11,7 @@ from search.executors.interruption import interruptible
 from search.run.driver import Driver
 from search.run.finalize import Finalizer
 from search.run.progress import Listener
-from search.run.resume import open_study
+from search.run.resume import check_studies, open_study
 from search.run.workers import check_executor, make_study_executor
 from search.study.budget import Budget
 from search.study.out_of_fold import Predictions
@@ -87,8 +87,8 @@ def _start_over(place: StudyPlace, listener: Listener) -> None:
     if begun not in (None, place.storage):
         former = place_of(place.paths, begun)
         with former.exclusive(listener.on_message):
-            former.start_over(folders, listener.on_message)
-    place.start_over(folders, listener.on_message)
+            former.start_over(folders, check_studies, listener.on_message)
+    place.start_over(folders, check_studies, listener.on_message)
 
 
 def _folders(paths: StudyPaths) -> dict[str, Path]:

@@ -117,10 +117,13 @@ class StudyPlace(ABC):
         return
 
     @abstractmethod
-    def start_over(self, folders: Mapping[str, Path], on_message: Callable[[str], None]) -> None:
+    def start_over(
+        self, folders: Mapping[str, Path], check: Callable[[BaseStorage], object], on_message: Callable[[str], None]
+    ) -> None:
         """Under :meth:`exclusive`, remove everything if there is something, and say so first.
 
         Args:
             folders: Folders that belong to it and are removed as well, by what they hold.
+            check: Raises ``NotAJournal`` where readers of a journal would; then it is kept under another name.
             on_message: Receives what is removed or kept.
         """

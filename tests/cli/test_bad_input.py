@@ -17,7 +17,11 @@ from helpers.studies import TINY, search, shop_table, write_study
 
 from search import run_study
 from search.cli.app import main
+from search.errors import NotAJournal
+from search.run.resume import check_studies
 from search.study.journal import start_over
+from search.study.paths import StudyPaths
+from search.study.store import StudyStore
 
 Tree = dict[str, bytes | None]
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -559,10 +563,24 @@ def test_a_file_that_is_no_journal_is_left_alone_unless_it_is_to_go(
             message, ("tiny.journal is not a valid journal", f"{line} is not an entry", "move the file away", "--fresh")
         )
     before, told, kept = journal.read_bytes(), Notes(), journal.with_name("tiny.journal.damaged")
-    start_over(journal, {}, told.on_message)
+    start_over(journal, {}, check_studies, told.on_message)
     assert told.notes[0] == f"{journal} is damaged; it is kept as {kept}"
     assert not journal.exists()
     assert kept.read_bytes() == before
+
+
+def test_a_journal_without_checksums_whose_values_are_wrong_is_kept_as_well(trained: Path, tmp_path: Path) -> None:
+    """It can be replayed, and only its readers notice."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    journal = tmp_path / "studies" / "tiny.journal"
+    content = re.sub(rb',"crc":\d+\}\n', b"}\n", journal.read_bytes())
+    content = re.sub(rb'"elapsed":[\d.]+', b'"elapsed":"long"', content).replace(b'{"config":{', b'{"config":7,"old":{')
+    journal.write_bytes(content)
+    journal.with_name("tiny.checkpoint").unlink()
+    with pytest.raises(NotAJournal, match="--fresh, which keeps it under another name"):
+        StudyStore.find(StudyPaths(tmp_path, "tiny"))
+    start_over(journal, {}, check_studies, Notes().on_message)
+    assert journal.with_name("tiny.journal.damaged").read_bytes() == content
 
 
 @pytest.mark.parametrize(

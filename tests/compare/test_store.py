@@ -12,6 +12,7 @@ from optuna.trial import FixedTrial
 
 from search.compare.store import ORIGIN
 from search.errors import NotAJournal, StudyMismatch
+from search.run.resume import check_studies
 from search.study.journal import start_over
 from search.study.paths import StudyPaths
 
@@ -131,11 +132,11 @@ def test_starting_over_keeps_a_damaged_comparison(tmp_path: Path) -> None:
     with pytest.raises(NotAJournal, match=r"line \d+ does not match its checksum.* start over with compare --fresh"):
         opened(tmp_path, text=TWO)
 
-    start_over(path, {}, notes.on_message)
+    start_over(path, {}, check_studies, notes.on_message)
     _, store = opened(tmp_path, text=TWO)
     for each in store.families:
         each.store.study.ask()
-    start_over(path, {}, notes.on_message)
+    start_over(path, {}, check_studies, notes.on_message)
 
     assert path.with_name("tiny.compare.journal.damaged").read_bytes() == content
     assert notes.notes == [

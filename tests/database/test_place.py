@@ -14,6 +14,7 @@ from helpers.postgresql import PostgreSQL
 
 from search.config.storage import JOURNAL
 from search.errors import StorageError, StudyMismatch, StudyNotFound
+from search.run.resume import check_studies
 from search.study.database.place import DatabasePlace
 from search.study.journal import JournalPlace
 from search.study.paths import StudyPaths, studies_in
@@ -42,7 +43,7 @@ def test_a_study_of_another_program_is_not_touched(tmp_path: Path, url: str) -> 
     with pytest.raises(StorageError, match=message), place.exclusive(Notes().on_message):
         place.open()
     with pytest.raises(StorageError, match=message), place.exclusive(Notes().on_message):
-        place.start_over({}, Notes().on_message)
+        place.start_over({}, check_studies, Notes().on_message)
 
     assert [contents(trial) for trial in by_optuna(url).trials] == before
     assert by_optuna(url).user_attrs == {"uid": "theirs"}
@@ -57,8 +58,8 @@ def test_starting_over_deletes_one_study_and_says_so(tmp_path: Path, url: str) -
     folder, notes = tmp_path / "model", Notes()
     folder.mkdir()
     with first.exclusive(notes.on_message):
-        first.start_over({"the model": folder}, notes.on_message)
-        first.start_over({"the model": folder}, notes.on_message)
+        first.start_over({"the model": folder}, check_studies, notes.on_message)
+        first.start_over({"the model": folder}, check_studies, notes.on_message)
 
     assert notes.notes == [f"starting over: 2 trials in {first} and the model in {folder} will be removed"]
     assert not folder.exists()
@@ -92,7 +93,7 @@ def test_a_comparison_is_beside_its_study(tmp_path: Path, url: str) -> None:
     assert optuna.get_all_study_names(found) == ["demo", "demo: lstm", "demo: gru_mixed"]
     assert {"demo", "demo.compare", "demo.compare: lstm"} < {*optuna.get_all_study_names(by_optuna(url)._storage)}
     with comparison.exclusive(Notes().on_message):
-        comparison.start_over({}, Notes().on_message)
+        comparison.start_over({}, check_studies, Notes().on_message)
     assert comparison.read() is None
     assert study.read() is not None
 

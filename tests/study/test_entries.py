@@ -12,6 +12,7 @@ import pytest
 from helpers.drivers import Notes
 
 from search.errors import NotAJournal
+from search.run.resume import check_studies
 from search.study.journal import JournalFile, open_storage, repair, start_over
 from search.study.journal.entries import Extent, encode
 from search.study.paths import checkpoint_path
@@ -85,7 +86,7 @@ def test_a_damage_is_named_and_left_alone(name: str, path: Path) -> None:
         with pytest.raises(NotAJournal, match=rf"demo.journal is not a valid journal of a study: {message}"):
             read(path)
     assert path.read_bytes() == content
-    start_over(path, {}, Notes().on_message)
+    start_over(path, {}, check_studies, Notes().on_message)
     assert path.with_name("demo.journal.damaged").read_bytes() == content
     assert repair(path) == 0
     assert read_entries_of(path) == []

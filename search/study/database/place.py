@@ -17,7 +17,7 @@ from search.study.database.connection import Database, lock_holder
 from search.study.places import StudyPlace, silence_optuna, without_garbage_collection
 
 if TYPE_CHECKING:
-    from optuna.storages import InMemoryStorage
+    from optuna.storages import BaseStorage, InMemoryStorage
     from sqlalchemy import Connection
 
     from search.study.database.rows import StoredStudy
@@ -121,8 +121,11 @@ class DatabasePlace(StudyPlace):
         self.paths.studies.mkdir(parents=True, exist_ok=True)
         write_text(self.paths.storage, f"{self._storage}\n")
 
-    def start_over(self, folders: Mapping[str, Path], on_message: Callable[[str], None]) -> None:
+    def start_over(
+        self, folders: Mapping[str, Path], check: Callable[[BaseStorage], object], on_message: Callable[[str], None]
+    ) -> None:
         """Delete the rows, the folders, and the file that names the database."""
+        del check  # nothing damages rows
         from search.study.database.rows import count_trials, delete_studies
 
         assert self._writer is not None  # under exclusive

@@ -93,7 +93,12 @@ def repair(path: Path) -> int:
     return unfinished
 
 
-def start_over(journal: Path, folders: Mapping[str, Path], on_message: Callable[[str], None]) -> None:
+def start_over(
+    journal: Path,
+    folders: Mapping[str, Path],
+    check: Callable[[BaseStorage], object],
+    on_message: Callable[[str], None],
+) -> None:
     """Remove a journal and the folders that belong to it, and say so first; a damaged journal is renamed.
 
     Call it under :func:`exclusive`.
@@ -101,6 +106,7 @@ def start_over(journal: Path, folders: Mapping[str, Path], on_message: Callable[
     Args:
         journal: The file.
         folders: The folders, by what they hold.
+        check: Raises ``NotAJournal`` if what is replayed has values of wrong types, as without checksums it may.
         on_message: Receives what is removed or kept.
     """
     gone = [f"{what} in {folder}" for what, folder in folders.items() if folder.exists()]
@@ -108,6 +114,7 @@ def start_over(journal: Path, folders: Mapping[str, Path], on_message: Callable[
     try:
         repair(journal)
         storage = open_storage(journal)
+        check(storage)
         trials = sum(storage.get_n_trials(study._study_id) for study in storage.get_all_studies())
         gone.insert(0, f"{counted(trials, 'trial')} in {journal}")
     except NotAJournal:
@@ -179,10 +186,12 @@ class JournalPlace(StudyPlace):
         """The storage in the file, if there is one."""
         return open_storage(self._file) if self._file.exists() else None
 
-    def start_over(self, folders: Mapping[str, Path], on_message: Callable[[str], None]) -> None:
+    def start_over(
+        self, folders: Mapping[str, Path], check: Callable[[BaseStorage], object], on_message: Callable[[str], None]
+    ) -> None:
         """See :func:`start_over`."""
         if self._file.exists():
-            start_over(self._file, folders, on_message)
+            start_over(self._file, folders, check, on_message)
 
 
 class JournalFile:
