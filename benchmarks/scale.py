@@ -29,7 +29,7 @@ from driving import STUDY, planned
 from parallel import driver_busy
 
 from search.run.progress import SilentListener
-from search.run.resume import open_study
+from search.run.resume import check_studies, open_study
 from search.run.state import SearchState
 from search.run.trial import TrialReport, TrialResult
 from search.study.paths import StudyPaths
@@ -79,7 +79,7 @@ def history(trials: int, *overrides: str, say: bool = False) -> dict[str, Any]:
         paths = StudyPaths(folder, plan.name)
         place = place_of(paths, plan.config.search.storage)
         with place.exclusive(print):
-            place.start_over({}, lambda text: None)
+            place.start_over({}, check_studies, lambda text: None)
             place.remember()
             begun, store = open_study(plan, place, SilentListener())
             state, rng = SearchState(begun, store), np.random.default_rng(0)

@@ -72,7 +72,7 @@ def test_starting_over_forgets_a_study_that_was_deleted_there(tmp_path: Path, ur
     place = place_at(tmp_path, url)
     place.remember()
     with place.exclusive(Notes().on_message):
-        place.start_over({}, Notes().on_message)
+        place.start_over({}, check_studies, Notes().on_message)
 
     assert begun_in(place.paths) is None
 
