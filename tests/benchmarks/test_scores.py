@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import utilsforecast.losses as reference
 from data_sets.scores import Columns, advantage, best, owa, panel_errors
+from helpers.combinations import each_row
 
 COLUMNS = Columns("unique_id", "ds", "y")
 
@@ -82,7 +83,7 @@ def test_owa_of_naive2_is_one_and_its_parts_weigh_the_same() -> None:
     assert owa({"smape": 10.0, "mase": 1.5}, naive2) == pytest.approx((0.5 + 0.75) / 2)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("ours", "other", "maximize", "expected"),
     [
         (0.9, 1.0, False, 0.1),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.combinations import each_row
 from helpers.forecast_bundles import FORECAST, HORIZON, bundle_of, calibration_of, model_of
 from helpers.networks import EVERYTHING, FUTURE
 from helpers.onnx_models import MANY, PLAIN, STATIC, forecaster
@@ -19,7 +20,7 @@ from lstmgru.runtime.forecasting import conformal
 from lstmgru.specs import ForecastSpec, InputSpec
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("inputs", "settings", "expected"),
     [
         (PLAIN, {}, {"past": (9, 2)}),
@@ -114,7 +115,7 @@ def test_networks_of_quantiles_forecast_their_median() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("steps", "season_length", "padded"),
     [
         (1, 1, False), (1, 7, True),

@@ -81,7 +81,7 @@ def test_static_covariates_need_not_be_repeated_in_rows_without_targets() -> Non
         model().predict(frame.assign(kind=None))
 
 
-@pytest.mark.parametrize("fault", SEQUENCES)
+@each_row("fault", SEQUENCES)
 def test_sequences_and_texts_that_break_a_rule_are_left_out_and_the_others_keep_their_names(fault: str) -> None:
     kind, change, name, reason = SEQUENCES[fault]
     frame, bundle = sequences.made(kind)

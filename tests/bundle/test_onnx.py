@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.combinations import each_row
 from helpers.custom_cells import Elman, Unexportable
 from helpers.forecast_bundles import HORIZON, bundle_of, calibration_of, model_of
 from helpers.lazy import LazyModule
@@ -102,7 +103,7 @@ CASES: list[tuple[str, InputSpec, dict[str, Any]]] = [
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("translated_only")
-@pytest.mark.parametrize(("branches", "inputs", "settings"), CASES)
+@each_row(("branches", "inputs", "settings"), CASES)
 def test_onnx_runtime_forecasts_what_torch_forecasts(
     branches: str, inputs: InputSpec, settings: dict[str, Any], tmp_path: Path
 ) -> None:

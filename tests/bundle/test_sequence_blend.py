@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 from helpers.bundle_files import check_that_it_is_refused, edit, replace_weights
+from helpers.combinations import each_row
 from helpers.onnx_models import run
 from helpers.sequence_bundles import (
     KINDS,
@@ -79,8 +80,8 @@ def by_hand(bundle: SequenceBundle, sequences: LabeledSequences) -> np.ndarray[A
     return total
 
 
-@pytest.mark.parametrize("baseline", [0.0, 0.4])
-@pytest.mark.parametrize("kind", SPECS)
+@each_row("baseline", [0.0, 0.4])
+@each_row("kind", SPECS)
 def test_a_blend_predicts_the_weighted_mean(kind: str, baseline: float, tmp_path: Path) -> None:
     frame, bundle = blend_of(kind, baseline=baseline)
     expected = by_hand(bundle, sequences_of(frame, bundle.task.task))

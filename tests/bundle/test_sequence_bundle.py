@@ -95,7 +95,7 @@ def test_batches_hold_every_sequence_once_and_not_too_much(
     assert list(sequence_batches.batches(np.array([], np.int64))) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("frame", "roles", "columns"),
     [
         (long_table(), {}, ["engine", "label", "p_a", "p_b", "p_c"]),
@@ -136,7 +136,7 @@ def test_texts_alone_will_do_for_a_model_of_texts() -> None:
     pd.testing.assert_frame_equal(named.predict(list(TEXTS)), labels)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "data", "match"),
     [
         ("words", "a text", "the model predicts from a list of texts or a table, but got 'a text'; read a file with"),

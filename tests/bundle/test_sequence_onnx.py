@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.combinations import each_row
 from helpers.lazy import LazyModule
 from helpers.onnx_models import operators, run
 from helpers.sequence_bundles import LENGTH, label_bundle_of, long_table, model_of, sequences_of, text_table, wide_table
@@ -67,7 +68,7 @@ def bundle_of(kind: str, branches: str, **spec: Any) -> SequenceBundle:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("translated_only")
-@pytest.mark.parametrize(("kind", "branches", "spec"), CASES)
+@each_row(("kind", "branches", "spec"), CASES)
 def test_onnx_runtime_labels_as_torch_does(kind: str, branches: str, spec: dict[str, Any], tmp_path: Path) -> None:
     bundle = bundle_of(kind, branches, **spec)
     model, path = bundle.servable, tmp_path / "model.onnx"

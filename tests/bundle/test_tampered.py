@@ -16,6 +16,7 @@ import torch
 from helpers import forecast_bundles, sequence_bundles
 from helpers.blends import blend_of
 from helpers.bundle_files import edit, remove_manifest, replace_weights, replaced, wrong_values
+from helpers.combinations import each_row
 from helpers.forecast_bundles import bundle_of, calibration_of, model_of, panel_of, rich_panel, rich_table, table
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -159,7 +160,7 @@ def outcome(folder: Path, frame: pd.DataFrame) -> str | None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(2 + len(sequence_bundles.KINDS)))
+@each_row("number", range(2 + len(sequence_bundles.KINDS)))
 def test_no_wrong_type_anywhere_is_more_than_one_clear_error(tmp_path: Path, number: int) -> None:
     """Without a manifest, as in bundles of earlier versions, every value of every file is reached."""
     kind, frame, bundle = list(bundles())[number]

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.combinations import each_row
 from helpers.studies import search_here, write_study
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("arguments", "words"),
     [
         (("--executor", "processes", "--address", "auto"), "--address is for --executor ray"),

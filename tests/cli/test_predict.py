@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import forecast_bundles as forecasts
+from helpers.combinations import each_row
 from helpers.studies import program_environment, search_here
 from typer.testing import CliRunner
 
@@ -231,8 +232,8 @@ def test_a_study_is_not_a_model_but_has_one(tmp_path: Path, monkeypatch: pytest.
     assert message.endswith("is studies/sales.bundle: python -m search predict studies/sales.bundle --data new.csv")
 
 
-@pytest.mark.parametrize("option", ["--delimiter", "--decimal", "--encoding", "--columns"])
-@pytest.mark.parametrize("command", ["predict", "backtest"])
+@each_row("option", ["--delimiter", "--decimal", "--encoding", "--columns"])
+@each_row("command", ["predict", "backtest"])
 def test_options_of_text_files_are_refused_for_others(command: str, option: str) -> None:
     message = refused(command, "model", "--data", "new.parquet", option, ",")
     assert message == f"{option} is for text files, but new.parquet is none; remove it"

@@ -84,7 +84,7 @@ def test_what_a_family_does_not_replace_must_be_in_the_space(families: dict[str,
     assert [families["gru"].holds(model("gru(8)", **changes)) for changes in outside] == [False] * 3
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("study", "preset"),
     [
         *(("forecast", preset) for preset in PRESETS),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.combinations import each_row
 from helpers.comparisons import make_baseline, make_family, make_score
 from helpers.lazy import LazyModule
 
@@ -30,7 +31,7 @@ stats = LazyModule("scipy.stats")
 WINDOWS = Terms("mae", "windows")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("mean", "low", "corrected", "beyond_seeds", "expected"),
     [
         (0.2, 0.1, 0.01, True, "worse"),
@@ -55,7 +56,7 @@ def test_a_difference_counts_beyond_chance_and_beyond_seeds(
     assert standing(found, larger_is_better=True) == opposite
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("one", "other", "expected"),
     [
         ([1.0, 1.1, 0.9, 1.0], [2.0, 2.1, 1.9, 2.0], True),
@@ -82,7 +83,7 @@ def test_the_test_of_seeds_is_scipys() -> None:
     assert answers == {True, False}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("standings", "words"),
     [
         ({}, "Only gru has a score, so there is nothing to compare."),
@@ -170,7 +171,7 @@ def test_there_is_a_winner_only_where_all_others_are_worse() -> None:
         assert said.startswith("gru is the best family") == (other == "worse"), other
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("baselines", "words"),
     [
         ([], ""),

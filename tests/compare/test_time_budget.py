@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.combinations import each_row
 
 from search.compare.time_budget import Options, common_trials, next_family, reserved_seconds
 from search.errors import SearchError
 from search.study.budget import TimeBudget
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("begun", "limit", "expected"),
     [
         ({"lstm": 0, "gru": 0, "fused": 0}, 3, "lstm"),
@@ -102,7 +103,7 @@ def test_without_a_time_and_a_number_of_trials_there_are_twenty_minutes(
     assert Options.checked(**given) == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("given", "message"),
     [
         ({"seeds": "0"}, "seeds must be a whole number from 1 to 100 but got '0'"),

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+from helpers.combinations import each_row
 
 from search.config.objectives import Bound, Goal, parse_bound
 
 LATENCY = Bound("latency", 0.002)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "bound", "written"),
     [
         ("latency <= 2ms", LATENCY, "latency <= 2ms"),
@@ -35,7 +36,7 @@ def test_a_bound_is_a_measure_and_its_limit(text: str, bound: Bound, written: st
     assert parse_bound(written).limit == pytest.approx(bound.limit, rel=1e-12)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "message"),
     [
         ("fast", "must look like 'latency <= 2ms'.* but got 'fast'"),
@@ -73,7 +74,7 @@ def trials(*points: tuple[float, ...], names: tuple[str, ...] = ("score", "laten
     return {number: dict(zip(names, point, strict=True)) for number, point in enumerate(points)}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("points", "front"),
     [
         ([], []),
@@ -110,7 +111,7 @@ FRONT = trials((1.0, 30.0), (2.0, 20.0), (5.0, 10.0), (4.9, 40.0))
 """Three trials on the front, whose places are 0, 1/4, 1 in the score and 1, 1/2, 0 in the latency; and one behind."""
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("prefer", "best"),
     [
         ({}, 0),  # the best score

@@ -69,7 +69,7 @@ def test_what_does_not_go_together_says_why_and_what_to_use_instead(
     assert [error["loc"][0] for error in caught.value.errors()] == [key]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "search",
     [
         {"sampler": "gp", "pruner": "none", "objectives": ["score", "n_parameters"], "prefer": {"score": 1}},
@@ -108,8 +108,8 @@ def test_values_have_one_form_however_they_are_written() -> None:
     assert search.model_dump(mode="json")["bounds"] == ["latency <= 2ms"]
 
 
-@pytest.mark.parametrize(("folds", "max_epochs", "fits"), [(1, 2, False), (2, 1, False), (1, 3, True), (2, 2, True)])
-@pytest.mark.parametrize("pruner", ["hyperband", "successive_halving"])
+@each_row(("folds", "max_epochs", "fits"), [(1, 2, False), (2, 1, False), (1, 3, True), (2, 2, True)])
+@each_row("pruner", ["hyperband", "successive_halving"])
 def test_a_pruner_that_would_never_decide_is_refused(pruner: str, folds: int, max_epochs: int, fits: bool) -> None:
     def study() -> None:
         make_config(search={"pruner": pruner}, splits={"folds": folds}, training={"max_epochs": max_epochs})
@@ -154,7 +154,7 @@ def test_two_samplers_search_every_space(sampler: str, preset: str) -> None:
     assert problems(sampler, preset=preset) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "keys"),
     [
         ({}, []),
@@ -176,7 +176,7 @@ def test_others_need_the_same_parameters_in_every_candidate(changes: dict[str, A
             assert problem.endswith("; fix it, or set search.sampler to tpe or random")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "expected"),
     [
         ({}, []),

@@ -101,7 +101,7 @@ def test_levels_are_one_or_a_list_in_any_order_or_none(written: object, levels: 
     assert config.forecast.to_spec(season_length=1).levels == levels
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "values", "count"),
     [
         (Choices(("lstm",)), ("lstm",), 1),
@@ -121,7 +121,7 @@ def test_space_values_that_can_be_counted_are_listed(
     assert value.count == count
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("written", "seconds"),
     [
         (90, 90), (0.5, 0.5), ("90s", 90), ("5m", 300), ("2h", 7200), ("1d", 86_400), ("1h30m", 5400),

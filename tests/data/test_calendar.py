@@ -94,7 +94,7 @@ def test_channels_tell_the_features_that_they_were_made_of(features: tuple[str, 
     assert calendar_values(times("2020-01-01"), features).shape == (1, len(calendar_channels(features)))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("time", "timezone", "expected"),
     [
         ("2000-01-01", None, 0),

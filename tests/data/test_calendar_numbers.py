@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.tables.calendar_numbers import unix_time
 from lstmgru.data.tables.timestamps import read_times
@@ -16,7 +17,7 @@ _MONTHS = pd.date_range("2019-11-01", "2021-02-28", freq="MS")
 _HOURS = pd.date_range("2020-12-31", periods=48, freq="h")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("numbers", "message"),
     [
         ([time.year * 100 + time.month for time in _MONTHS],
@@ -44,7 +45,7 @@ def test_calendars_written_as_integers_are_refused_with_the_date_to_write(number
         read_times(pd.Series(numbers[:1] + numbers[:0:-1], name="when"), "table.csv")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "numbers",
     [
         np.arange(201_201, 201_500),

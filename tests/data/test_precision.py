@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.forecasting.series import SeriesPanel
@@ -42,7 +43,7 @@ def test_a_covariate_is_compared_with_its_deviation() -> None:
         panel_of(clock=seconds / 60 + 1.6e9)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "values",
     [
         np.full(200, 123_456_789.3),

@@ -337,8 +337,8 @@ def test_columns_of_names_stay_text_whatever_they_hold(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_both")
-@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz"])
-@pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "UTF8"])
+@each_row("name", ["x.csv", "x.csv.gz"])
+@each_row("encoding", ["gb18030", "utf-16", "UTF8"])
 def test_a_text_file_is_read_in_its_encoding(tmp_path: Path, name: str, encoding: str) -> None:
     content = "\u8bc4\u8bba,y\n\u5f88\u597d,1\n\u4e0d\u597d,2.5\n".encode(encoding)
     path = write(tmp_path / name, gzip.compress(content) if name.endswith(".gz") else content)
@@ -358,9 +358,7 @@ def test_a_file_without_a_header_loses_no_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_both")
-@pytest.mark.parametrize(
-    "header", ["0,1,2", "2019,2020,2021", "2021-01-01,2021-01-02", "a,1.5,7", "a,2021-01-01,1", "7"]
-)
+@each_row("header", ["0,1,2", "2019,2020,2021", "2021-01-01,2021-01-02", "a,1.5,7", "a,2021-01-01,1", "7"])
 def test_a_header_of_steps_or_years_or_with_names_is_one(tmp_path: Path, header: str) -> None:
     path = write(tmp_path / "x.csv", f"{header}\n{header}\n")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.sequences.vocabulary import lacks_blanks
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("texts", "expected"),
     [
         (["天气很好,我们去公园散步。", "电池坏了!"], True),

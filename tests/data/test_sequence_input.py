@@ -90,7 +90,7 @@ def test_texts_that_look_like_numbers_stay_texts(tmp_path: Path) -> None:
     assert sequences.classes == (0, 1)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("train", "test", "name", "options", "classes", "labels", "ids"),
     [
         (WIDE, "kind,t1,t2,t3\nwalk,9,9,9\n", "d.csv", {"target": "kind"}, ("run", "walk"), [0, 1, 0, 1, 1],
@@ -151,7 +151,7 @@ def test_groups_of_both_parts_are_told_apart_by_name(tmp_path: Path) -> None:
     assert sequences.group_names == ("7", "8", "9", "q")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content", "name", "options", "message"),
     [
         (WIDE, "d.csv", {}, "d.csv: data.target must name the column of the labels; for a file without .* archive$"),

@@ -205,7 +205,7 @@ def test_splits_stay_what_they_are_in_later_versions() -> None:
 TWENTY = [0, 1] * 10
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("labels", "groups", "spec", "message"),
     [
         ([0] * 18 + [1] * 2, None, SequenceSplitSpec(0.2, 2), "the class 'b' has 2 sequences but there are 3 parts, "

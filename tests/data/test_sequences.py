@@ -204,7 +204,7 @@ def assert_refused(message: str, frame: pd.DataFrame, parts: dict[str, Any], **c
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("labels", "message"),
     [
         (
@@ -339,7 +339,7 @@ def test_parts_that_do_not_go_together_are_refused(
     assert_refused(message, long_table(), parts, **changes)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("frame", "parts", "message"),
     [
         (long_table().iloc[:0], LONG, "the table has a header but no rows$"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 from helpers.panels import make_panel
 
 from lstmgru.data.forecasting.splits import MOST_STEPS, SplitSpec, make_splits, time_span
@@ -18,7 +19,7 @@ def parts(spec: SplitSpec, length: int = 100, horizon: int = 5, context_length: 
     return [[*split.train[0].tolist(), *split.evaluation[0].tolist()] for split in (*splits.folds, splits.holdout)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("spec", "expected"),
     [
         (SplitSpec(holdout=20, folds=1), [[0, 60, 60, 80], [0, 80, 80, 100]]),
@@ -64,7 +65,7 @@ def test_a_training_part_ends_on_an_observed_row_so_that_interpolation_cannot_ca
     assert splits.folds[0].train[0].tolist() == [0, 57]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("spec", "length", "message"),
     [
         (SplitSpec(holdout=4), 100, r"splits.holdout is 4 steps, shorter than forecast.horizon \(5\)"),
@@ -96,9 +97,9 @@ def test_the_series_that_is_too_short_is_named_where_there_are_several() -> None
         make_splits(make_panel((100, 60)), SplitSpec(20, 2, align="end"), horizon=5, context_length=10)
 
 
-@pytest.mark.parametrize("gap", [0, 4])
-@pytest.mark.parametrize("window", ["expanding", "sliding"])
-@pytest.mark.parametrize("align", ["time", "end"])
+@each_row("gap", [0, 4])
+@each_row("window", ["expanding", "sliding"])
+@each_row("align", ["time", "end"])
 def test_no_training_row_lies_at_or_after_the_evaluation_part(gap: int, window: str, align: str) -> None:
     spec = SplitSpec(20, 3, 10, gap=gap, window=window, align=align)  # type: ignore[arg-type]
     panel = make_panel((150, 140), starts=(0, 10))

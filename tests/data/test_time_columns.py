@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.forecasting.context import build_context
@@ -24,7 +25,7 @@ def panel_of(times: Any, **settings: Any) -> SeriesPanel:
     return build_panel(frame, time=names, targets=["y"], source="t.csv", **settings)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("moments", "written", "given", "settled"),
     [
         (HOURS, "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M", None),
@@ -67,7 +68,7 @@ def test_integers_have_a_format_too() -> None:
         panel_of([202011, 202012, 202101, 202102])
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("times", "settings", "message"),
     [
         (
@@ -101,7 +102,7 @@ def parts(**columns: Any) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("table", "settings", "kept"),
     [
         (parts(date=HOURS.dt.strftime("%Y-%m-%d"), hour=HOURS.dt.hour), {}, None),
@@ -140,7 +141,7 @@ def test_local_times_in_several_columns_cross_a_change_of_clocks() -> None:
     np.testing.assert_array_equal(panel.times, times.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[ns]"))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("table", "message"),
     [
         (parts(date=["2020-01-01"] * 2, hour=[23, 24]),

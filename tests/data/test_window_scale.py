@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.combinations import each_row
 from helpers.panels import make_panel
 
 from lstmgru.data.forecasting.windows import panel_scale, window_scale
@@ -14,7 +15,7 @@ def contexts(*rows: list[float]) -> np.ndarray:
     return np.array(rows, np.float32)[..., None]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("context", "season_length", "expected"),
     [
         ([1, 5, 2, 7, 4], 2, (1 + 2 + 2) / 3),  # more than two seasons: to one season earlier

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.data.sequences.vocabulary import read_vectors
 from lstmgru.errors import DataError
@@ -46,7 +47,7 @@ def test_a_word_without_a_vector_has_zeros(tmp_path: Path) -> None:
     assert found.of([])[0].shape == (0, 3)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content", "message"),
     [
         ("a 1 2\nsun 1\n", "line 2 has 1 number after the word but the first one has 2; each line must be"),

@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from helpers.combinations import each_row
 from helpers.panels import make_panel
 
 from lstmgru.bundle.onnx.translation import translated
@@ -81,7 +82,7 @@ def test_linear_finds_a_linear_law() -> None:
     assert score < 0.02 * values[:, 0].std()
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@each_row("name", BASELINES)
 def test_a_forecast_does_not_change_with_what_comes_after_the_cutoff(name: str) -> None:
     cutoffs = [SPLIT.evaluation[0, 0]]
     before = forecasts(name, PANEL, SPLIT, cutoffs)
@@ -125,7 +126,7 @@ def test_a_small_series_is_forecast_by_linear_as_well_as_a_large_one() -> None:
     assert np.abs(values[125:135, 0] - small[:, 0]).mean() < 0.3 * naive_error
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@each_row("name", BASELINES)
 def test_a_series_with_one_row_of_history_is_forecast_from_that_row(name: str) -> None:
     panel = make_panel((150, 60), starts=(0, 90), past=1)
     spec = SplitSpec(holdout=30, folds=1)
@@ -168,7 +169,7 @@ def rich_baseline(name: str) -> FittedBaseline:
     return fit_baseline(name, RICH, RICH_SPLIT, FORECAST, 14, "pad")
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@each_row("name", BASELINES)
 def test_a_baseline_is_stored_without_code_and_forecasts_the_same(name: str) -> None:
     baseline = rich_baseline(name)
     values, arrays = baseline.state()
@@ -181,7 +182,7 @@ def test_a_baseline_is_stored_without_code_and_forecasts_the_same(name: str) -> 
     assert again.context_length == baseline.context_length
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@each_row("name", BASELINES)
 def test_rows_before_a_series_and_before_what_it_reads_do_not_matter(name: str) -> None:
     baseline = rich_baseline(name)
     windows = rich_windows(baseline.context_length)
@@ -192,7 +193,7 @@ def test_rows_before_a_series_and_before_what_it_reads_do_not_matter(name: str) 
     assert np.array_equal(baseline.predict(longer), baseline.predict(windows))
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@each_row("name", BASELINES)
 def test_the_torch_module_computes_what_the_baseline_does(name: str) -> None:
     baseline = rich_baseline(name)
     module = baseline.module()

@@ -56,7 +56,7 @@ def brute_force(
     return {each: prefix.count(each) / len(prefix) for each in set(prefix)}, sign * scores[kept]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("candidates", "expected"),
     [
         # One is best, and nothing helps it.

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 from helpers.lazy import LazyModule
 from helpers.panels import make_panel
 
@@ -116,7 +117,7 @@ def test_a_scaled_metric_is_the_plain_one_of_values_standardised_on_the_training
     assert scored.score(name, forecast) == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@each_row("name", METRICS)
 def test_a_perfect_forecast_scores_zero_and_a_worse_one_scores_more(name: str) -> None:
     scored = evaluation(targets=2)
     perfect, near, far = (
@@ -127,7 +128,7 @@ def test_a_perfect_forecast_scores_zero_and_a_worse_one_scores_more(name: str) -
     assert 0 < near < far
 
 
-@pytest.mark.parametrize("name", sorted({*METRICS} - ROOTS))
+@each_row("name", sorted({*METRICS} - ROOTS))
 def test_window_errors_average_to_the_metric(name: str) -> None:
     scored = evaluation(targets=2)
     forecast = noisy(scored)
@@ -232,7 +233,7 @@ def with_gaps(of: ForecastEvaluation) -> ForecastEvaluation:
     return replace(of, target=np.where(missing, np.float32(np.nan), of.target))
 
 
-@pytest.mark.parametrize("name", METRICS)
+@each_row("name", METRICS)
 def test_targets_that_are_not_known_are_left_out_of_a_metric(name: str) -> None:
     complete = evaluation(targets=2)
     partial, forecast = with_gaps(complete), noisy(complete)

@@ -46,7 +46,7 @@ def calibrated(*, n_windows: int = 60, horizon: int = 4, quantiles: bool = False
     return calibrate([scores], LEVELS), forecast
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("n_windows", "level", "rank"),
     [
         (4, 0.8, 4),
@@ -68,7 +68,7 @@ def test_an_offset_is_the_finite_sample_quantile_of_the_scores(n_windows: int, l
     assert calibration.offsets.item() == rank
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("n_windows", "horizon", "has"),
     [
         (1, 100, (False, False)),  # a score has no other window to be compared with

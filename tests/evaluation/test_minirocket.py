@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from helpers.combinations import each_row
 from helpers.sequences import CLASSES, NUMBERS, make_sequences, sequences_of
 
 from lstmgru.data.sequences.raw import RawSequences
@@ -150,9 +151,9 @@ def test_features_are_those_of_sktime(lengths: list[int], channels: int) -> None
     assert (np.abs(found - expected) < 1e-6).mean() > 0.999
 
 
-@pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("unequal", [False, True])
-@pytest.mark.parametrize("n_classes", [2, 5])
+@each_row("channels", [1, 2])
+@each_row("unequal", [False, True])
+@each_row("n_classes", [2, 5])
 def test_it_tells_frequencies_apart(n_classes: int, unequal: bool, channels: int) -> None:
     data = make_waves(channels=channels, n_classes=n_classes, unequal=unequal)
     task = LabelSpec("classification", "accuracy", data.classes)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 import pytest
+from helpers.combinations import each_row
 from helpers.executors import NEEDS_RAY, Watcher, end, no_warm_up, skip_without_ray
 
 from search.errors import WorkersCannotStart
@@ -92,7 +93,7 @@ def executor(request: pytest.FixtureRequest, modules: tuple[str, ...]) -> Iterat
         yield chosen
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("wanted", "jobs", "separate", "limited", "name"),
     [
         ("auto", 1, False, False, "in_process"),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import pytest
+from helpers.combinations import each_row
 
 from search.executors.base import INTERRUPTED, Failure, Job, JobCallback, Outcome
 from search.executors.in_process import InMemory
@@ -103,7 +104,7 @@ class Source(JobSource):
         self.ticks += 1
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("jobs", "retries", "steps", "told"),
     [
         (0, 0, [], []),

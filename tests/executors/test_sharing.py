@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.combinations import each_row
 from helpers.executors import Watcher, end, no_warm_up
 from helpers.panels import make_panel
 
@@ -50,7 +51,7 @@ ARRAYS = {
 }
 
 
-@pytest.mark.parametrize("name", ARRAYS)
+@each_row("name", ARRAYS)
 def test_arrays_come_back_as_they_were(name: str) -> None:
     found = again(Shared([ARRAYS[name], "beside it"]))[0]
     assert found.dtype == ARRAYS[name].dtype

@@ -48,7 +48,7 @@ def each_row(names: str | tuple[str, ...], rows: Iterable[Any]) -> Callable[[Tes
 
 def _described(values: dict[str, Any]) -> str:
     """What can be written in a few letters."""
-    texts = {name: repr(value) for name, value in values.items() if not callable(value)}
+    texts = {name: repr(value) for name, value in values.items() if not callable(value) and not hasattr(value, "shape")}
     return ", ".join(f"{name}={text}" for name, text in texts.items() if len(text) <= 80)
 
 

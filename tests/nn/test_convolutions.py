@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers.combinations import each_row
 from helpers.networks import assert_same
 
 from lstmgru.nn.convolutions import Convolution
 from lstmgru.specs import ModelSpec, SequenceModelSpec, parse_branches
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kernel_size", "causal", "read"),
     [
         (1, True, [4]), (3, True, [2, 3, 4]), (4, True, [1, 2, 3, 4]),

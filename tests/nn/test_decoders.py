@@ -182,7 +182,7 @@ def test_units_that_are_dropped_from_the_recurrence_stay_dropped_over_the_horizo
     assert_same(dropped, network.eval()(*inputs))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("options", "shape"),
     [
         ({}, (3, 1, 1, 9)),
@@ -191,7 +191,7 @@ def test_units_that_are_dropped_from_the_recurrence_stay_dropped_over_the_horizo
         ({"decoder": "recurrent", "channels": "independent", "segment_length": 4}, (3, 2, 2, 3)),
     ],
 )
-@pytest.mark.parametrize("pooling", ["additive", "multihead"])
+@each_row("pooling", ["additive", "multihead"])
 def test_every_decoder_says_what_its_forecasts_look_at(
     pooling: str, options: dict[str, Any], shape: tuple[int, ...]
 ) -> None:

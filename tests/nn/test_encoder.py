@@ -239,7 +239,7 @@ def test_a_sequence_is_read_alone_as_among_longer_ones(branches: str, merge: str
             assert_same(read.last[row], alone.last[0])
 
 
-@pytest.mark.parametrize("branches", ENCODERS)
+@each_row("branches", ENCODERS)
 def test_full_lengths_change_nothing(branches: str) -> None:
     encoder = encoder_of(branches)
     plain, with_lengths = encoder(sequence()), encoder(sequence(), lengths=torch.full((4,), 7))
@@ -261,7 +261,7 @@ def test_padding_is_passed_over_as_torchs_packed_sequences_do(cell: str) -> None
     assert_same(last, torch.cat([h_n[0], h_n[1]], dim=-1))
 
 
-@pytest.mark.parametrize("branches", ENCODERS)
+@each_row("branches", ENCODERS)
 def test_padding_changes_no_gradient(branches: str) -> None:
     def gradients(padding: float) -> list[Tensor]:
         encoder, x = encoder_of(branches), sequence()

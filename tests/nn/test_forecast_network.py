@@ -397,7 +397,7 @@ def test_parameters_of_a_segrnn_are_counted_as_the_formula_says() -> None:
     assert count_parameters(segrnn) == value + gru + positions + 3 * (8 + 1)
 
 
-@pytest.mark.parametrize("kind", FORECAST_LOSSES)
+@each_row("kind", FORECAST_LOSSES)
 def test_targets_that_are_not_known_are_left_out_of_the_loss(kind: Any) -> None:
     distribution = kind if kind in DISTRIBUTIONS else None
     network = make_network(quantiles=QUANTILES, distribution=distribution, normalization="mean")

@@ -33,7 +33,7 @@ FIRST = [1.0, 4.0, -2.0, 5.0]
 CHANGES = [0.0, 3.0, -6.0, 7.0]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "transform", "shift", "scale", "read"),
     [
         ("fold", "none", 0.0, 1.0, FIRST),
@@ -60,8 +60,8 @@ def test_a_window_is_normalised_by_its_formula(
     assert denormalize(forecast, level)[0, 0, 0].item() == pytest.approx(shift + 0.5 * scale)
 
 
-@pytest.mark.parametrize("kind", NORMALIZATIONS)
-@pytest.mark.parametrize("transform", ["none", "difference"])
+@each_row("kind", NORMALIZATIONS)
+@each_row("transform", ["none", "difference"])
 def test_a_padded_window_is_normalised_as_its_real_part_alone(kind: str, transform: str) -> None:
     normalization, garbage = normalization_of(kind, transform), torch.full((1, 3, 2), 77.0, dtype=torch.float64)
     real = torch.tensor([[False] * 3 + [True] * 4])

@@ -60,7 +60,7 @@ def test_ticks_are_round_and_their_decimals_fixed(axis: Axis, most: int, labels:
     assert all(axis.ends[0] <= value <= axis.ends[1] for value, _ in axis.ticks(most))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("axis", "values", "span"),
     [
         (Axis(), [1, 2], (0.96, 2.04)),
@@ -76,7 +76,7 @@ def test_an_axis_spans_its_values(axis: Axis, values: list[float], span: tuple[f
     assert axis.fitted(values).span == pytest.approx(span)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("axis", "value", "share", "text"),
     [
         (Axis(span=(0, 4)), 1, 0.25, "1.000"),

@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.specs import ModelSpec, SequenceModelSpec, parse_branches
 from search.reports.diagram.boxes import Network
@@ -115,7 +116,7 @@ def test_the_boxes_are_in_the_order_of_the_computation(model: ModelSpec, expecte
     assert words(model) == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("settings", "before", "after"),
     [
         ({}, "mean 0, deviation 1 over the training part", "× deviation, + mean"),

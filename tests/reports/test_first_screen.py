@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
+from helpers.combinations import each_row
 from helpers.report_study import Made, make_label_store, make_store
 
 from lstmgru.evaluation.significance import Interval
@@ -43,7 +43,7 @@ def text_of(made: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", made)).split())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "words", "look"),
     [
         ({"beats": True}, "Use this model", "verdict good"),

@@ -7,6 +7,7 @@ import hashlib
 import re
 
 import pytest
+from helpers.combinations import each_row
 
 from search.reports.page import (
     Cut,
@@ -92,7 +93,7 @@ def test_what_is_wide_scrolls_by_itself() -> None:
 # --- axes -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("values", "above", "lowest", "highest"),
     [
         ([1, 2, 3, 4, 100], 1, 1, 4),

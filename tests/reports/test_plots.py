@@ -11,6 +11,7 @@ from typing import Any
 
 import optuna
 import pytest
+from helpers.combinations import each_row
 from helpers.report_study import NUMBERS, Made, make_label_store, make_store
 
 from lstmgru.errors import DataError
@@ -108,7 +109,7 @@ def test_marks_keep_the_looks_of_the_report(tmp_path: Path) -> None:
     assert 'stroke-dasharray="5 4"' in svg  # the best baseline
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("trials", "name", "message"),
     [
         ([Made()], "histry", "there is no plot 'histry'; did you mean 'history'.*; study 'tiny' has: holdout,"),

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import optuna
 import pytest
+from helpers.combinations import each_row
 from helpers.mlflow_ui import CHROMIUM, browser_page
 from helpers.report_study import NUMBERS, TEXTS, Made, make_label_store
 from helpers.sequences import sequences_of
@@ -123,7 +124,7 @@ def test_a_table_of_numbers_is_read_as_it_was_written(tmp_path: Path) -> None:
 HEAD = "sequence,actual,predicted,p_a,p_b\n"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("table", "text", "message"),
     [
         (

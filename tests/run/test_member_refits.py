@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.specs import TrainSpec
 from search.errors import RefitFailed
@@ -77,7 +78,7 @@ def run(seconds: dict[Training, float], *, timeout: float | None, fails: tuple[T
     return ran
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("seconds", "timeout", "fails", "left_out"),
     [
         ({}, None, (), []),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+from helpers.combinations import each_row
 
 from lstmgru.evaluation.significance import Interval
 from search.run.models import decide
@@ -12,7 +12,7 @@ from search.tasks.final_job import Rival
 BETTER, SAME, WORSE = Interval(-1.0, -1.5, -0.5, 0.001), Interval(0.1, -0.4, 0.6, 0.6), Interval(1.0, 0.5, 1.5, 0.001)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rule", "metric", "score", "champion", "difference", "promoted", "said"),
     [
         ("if-better", "mae", 4.0, 5.0, BETTER, True, "significantly better"),

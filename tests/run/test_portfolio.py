@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import pytest
+from helpers.combinations import each_row
 from helpers.drivers import drive, plan_of
 from optuna.trial import TrialState
 
@@ -53,7 +53,7 @@ def test_tpe_learns_from_the_portfolio(tmp_path: Path) -> None:
         alone.tell(asked, trial.value if trial.state == TrialState.COMPLETE else None, state=trial.state)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "expected"),
     [
         (("search.trials=5",), 2),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers.combinations import each_row
 from helpers.drivers import plan_of
 from optuna.storages import InMemoryStorage
 from optuna.trial import FixedTrial
@@ -66,7 +67,7 @@ def layers(*sizes: int, cell: str = "lstm", bidirectional: bool = False) -> tupl
     return (tuple(LayerSpec(cell, size, bidirectional) for size in sizes),)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("small", "large"),
     [
         (ModelSpec(layers(64), 48), ModelSpec(layers(128), 48)),

@@ -212,7 +212,7 @@ def test_a_candidate_of_another_space_is_one_of_this_if_all_its_values_are(
     assert (model, settings) == OTHER.suggest(optuna.trial.FixedTrial(given))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "key"),
     [
         ("cell_1", "cell"),

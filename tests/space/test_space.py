@@ -9,6 +9,7 @@ from typing import Any
 import optuna
 import pytest
 import torch
+from helpers.combinations import each_row
 
 from lstmgru.nn.forecast_network import ForecastNetwork
 from lstmgru.specs import MERGES, POOLINGS, ForecastSpec, InputSpec, ModelSpec
@@ -178,7 +179,7 @@ def test_every_candidate_of_the_full_space_is_a_network_that_forecasts() -> None
         assert loss.isfinite(), model.architecture
 
 
-@pytest.mark.parametrize(
+@each_row(
     "changes",
     [
         CONDITIONS,

@@ -42,7 +42,7 @@ WIDE = ModelSpec(
 """Nothing of it is as usual."""
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "lstm(64)",
@@ -125,7 +125,7 @@ def test_a_predictor_is_written_likewise(changes: dict[str, Any], text: str) -> 
     assert SequenceModelSpec(**values).architecture == text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "message"),
     [
         ("", "a layer must look like lstm"),
@@ -195,7 +195,7 @@ def test_a_train_spec_is_validated(values: dict[str, Any], message: str) -> None
         TrainSpec(**values)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("values", "message"),
     [
         ({"horizon": 0}, "horizon must be at least 1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from helpers.combinations import each_row
 
 from search.study.budget import (
     EXPORT_STARTUPS,
@@ -54,7 +55,7 @@ def test_the_refit_may_take_what_the_export_leaves() -> None:
     assert budget()[0].refit_seconds_left() == float("inf")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("timeout", "trainings", "jobs", "reserved"),
     [
         (100, [], 2, LEAST_REFIT_SECONDS),

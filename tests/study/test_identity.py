@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.combinations import each_row
 from helpers.studies import write_study
 
 from search.api import load_plan
@@ -15,7 +16,7 @@ from search.tasks.plan import identity
 DEFAULTS = {"training.precision": "32-true", "search.bounds": [], "space.residual": False, "space.dropout": 0.0}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("stored", "current", "differences"),
     [
         ({"a": 1}, {"a": 1}, []),

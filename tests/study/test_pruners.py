@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import optuna
 import pytest
+from helpers.combinations import each_row
 from helpers.drivers import NUMBERS, drive
 from optuna.trial import TrialState
 
@@ -51,7 +52,7 @@ FLAT = [dict.fromkeys((1, 2, 3, 4, 5, 11, 12, 13, 14, 15), 1.0 + 0.1 * n) for n 
 """Medians of 1.2 at every step of two folds."""
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("reported", "expected"),
     [
         ({}, False),
@@ -144,7 +145,7 @@ PATIENT = [1, 2, 3, 4, 5, *range(11, 31)]
 """The first fold ended after five epochs."""
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("steps", "values", "expected"),
     [
         (WHOLE, {1: 2.0}, 3),  # not before the first rung

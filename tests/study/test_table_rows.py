@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
-import pytest
+from helpers.combinations import each_row
 
 from search.study.table_rows import TableRows
 
@@ -28,7 +28,7 @@ ONE = [("x", [1.0, 2.0, 3.0])]
 TWO = [("a", [1.0, 2.0, 3.0]), ("c", [4.0, 5.0, 6.0])]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("before", "after", "said"),
     [
         (ONE, [("x", [1.0, 2.0, 3.0, 4.0])], "1 row more, from day 3 on, the 3 before unchanged"),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import sequence_bundles
+from helpers.combinations import each_row
 from helpers.forecast_bundles import CONTEXT, HORIZON, bundle_of, calibration_of, model_of, panel_of, table
 from helpers.sequence_bundles import label_bundle_of, long_table, sequences_of, text_table
 
@@ -178,7 +179,7 @@ def test_rows_without_a_target_at_the_end_are_the_future() -> None:
     assert scored(shop_bundle(), frame).scored.startswith(f"{3 * (ROWS - KNOWN - HORIZON)} forecasts")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("change", "start", "message"),
     [
         (lambda frame: frame[frame["day"] <= LAST_KNOWN], None, f"no rows after {LAST_KNOWN}, the last that the model"),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 from helpers.drivers import NUMBERS
 from helpers.studies import search_here, write_study
 
@@ -49,7 +50,7 @@ def in_row(row: int, **cells: Any) -> pd.DataFrame:
     return frame
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("frame", "overrides", "minimum", "maximum"),
     [
         (shop(), [], (0.0, None), ()),
@@ -169,7 +170,7 @@ def test_a_loss_of_counts_has_windows_divided_by_their_mean(tmp_path: Path) -> N
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("overrides", "losses", "normalizations"),
     [
         (["data.target=sold"], ("negative_binomial",), ("mean",)),

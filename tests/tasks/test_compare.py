@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.combinations import each_row
 from helpers.comparisons import JobContext
 from helpers.drivers import plan_of
 from helpers.running_comparisons import LABEL_STUDIES, label_candidate_of, label_plan_of
@@ -120,7 +121,7 @@ def test_too_few_groups_allow_no_claim() -> None:
     assert standing(found, larger_is_better=True) == "unknown"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("lengths", "groups"),
     [
         ([5, 5, 5], []),

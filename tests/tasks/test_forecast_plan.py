@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 from helpers.studies import TINY, search_here, shop_table, write_study
 
 from lstmgru.errors import DataError
@@ -220,7 +221,7 @@ def monthly_study(folder: Path, lengths: tuple[int, ...], *settings: str) -> Pla
     return load_plan(file, overrides=settings)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("lengths", "settings", "folds", "contexts", "notes"),
     [
         ((300,), (), 3, (24, 48), []),

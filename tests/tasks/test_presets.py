@@ -74,7 +74,7 @@ def test_contexts_and_segments_follow_the_horizon_the_season_and_the_length_of_t
     assert open_keys["segment_length"].values == segments
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("room", "longest", "contexts"),
     [(None, None, (14, 28, 56)), (30, 90, (14, 28)), (10, 30, (7,)), (2, 7, (7,)), (2, 6, (2,)), (1, 1, (1,)),
      (None, 30, (7,)), (None, 0, (1,))],
@@ -91,7 +91,7 @@ def test_the_calendar_has_a_season_where_the_study_has_none() -> None:
     assert defaults("standard", ForecastSpec(13, 26), weekly)["context_length"].values == (52, 104, 208)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("preset", "data", "expected"),
     [
         ("full", ONE, {"channels": ("joint",), "normalization": ("fold", "last"), "series_embedding": (0,)}),
@@ -109,7 +109,7 @@ def test_what_else_is_open_follows_the_data(preset: str, data: DataFacts, expect
     assert {key: open_keys[key].values for key in expected} == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("metric", "losses"),
     [
         ("mae", ("mae",)),
@@ -191,7 +191,7 @@ def test_the_presets_segments_are_no_longer_than_the_contexts_of_a_study(
     assert resolve(context_length=contexts)["segment_length"].values == segments
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("arguments", "expected"),
     [
         (

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from helpers.combinations import each_row
 
 from lstmgru.evaluation.significance import Interval
 from search.study.records import HoldoutRecord
@@ -21,7 +22,7 @@ def test_the_refit_trains_for_the_median_of_the_best_epochs(best_epochs: list[in
     assert refit_epochs(best_epochs) == expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("winner", "interval", "beats", "sentence"),
     [
         (2.0, Interval(-0.5, -0.7, -0.3), True, "The winner beats the best baseline (seasonal naive) on the holdout: "
@@ -53,7 +54,7 @@ def test_the_verdict_claims_what_the_interval_allows(
     assert judge("mae", winner, "seasonal_naive", 2.5, interval, choices=3) == (sentence, beats)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("interval", "own", "squared", "ends"),
     [
         (Interval(-0.5, -0.7, -0.3, 0.01), False, False, (4.8, 5.2)),

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.combinations import each_row
 from helpers.mlflow_store import client, make_store, runs
 from helpers.synthetic_study import finished_study, make_study, make_trial
 
@@ -29,7 +30,7 @@ URIS = [
 ]
 
 
-@pytest.mark.parametrize(("configured", "environment", "expected"), URIS)
+@each_row(("configured", "environment", "expected"), URIS)
 def test_the_tracking_uri_is_the_configured_one_then_the_environments_then_the_folders(
     monkeypatch: pytest.MonkeyPatch, configured: str | None, environment: str | None, expected: str
 ) -> None:

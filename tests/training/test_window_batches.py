@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from helpers.combinations import each_row
 from helpers.lazy import LazyModule
 from helpers.panels import make_panel
 
@@ -78,8 +79,8 @@ def test_the_rows_are_those_of_the_panel_and_not_a_copy() -> None:
     assert windows.values.data_ptr() == panel.values.ctypes.data
 
 
-@pytest.mark.parametrize("kind", ["fold", "series", "mean"])
-@pytest.mark.parametrize("transform", ["none", "log", "log_difference"])
+@each_row("kind", ["fold", "series", "mean"])
+@each_row("transform", ["none", "log", "log_difference"])
 def test_a_batch_is_scaled_as_the_whole_panel_would_be(kind: str, transform: str) -> None:
     panel = make_panel((60, 40), targets=2, past=1)
     windows, scaler = windows_of(panel, normalization=kind, transform=transform)
