@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from lstmgru.errors import did_you_mean
+from lstmgru.errors import did_you_mean, listed
 from search.errors import shown
 
 ObjectiveName = Literal["score", "latency", "n_parameters", "train_seconds"]
@@ -169,8 +169,8 @@ class Goal:
 
     def describe(self) -> str:
         """In words: ``score and latency, with n_parameters <= 50000``."""
-        what = " and ".join(self.objectives)
-        return what + (f", with {' and '.join(map(str, self.bounds))}" if self.bounds else "")
+        what = listed(self.objectives)
+        return what + (f", with {listed([str(bound) for bound in self.bounds])}" if self.bounds else "")
 
 
 def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

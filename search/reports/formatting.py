@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from lstmgru.errors import listed
 from search.config.objectives import SCORE
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def aims(study: StudyRecord) -> str:
     """The objectives and bounds: ``score (maximized) and latency (minimized), with n_parameters <= 50000``."""
     goal = study.goal
     verbs = {SCORE: f"{study.direction}d"}
-    what = " and ".join(f"{name} ({verbs.get(name, 'minimized')})" for name in goal.objectives)
-    return what + (f", with {' and '.join(map(str, goal.bounds))}" if goal.bounds else "")
+    what = listed([f"{name} ({verbs.get(name, 'minimized')})" for name in goal.objectives])
+    return what + (f", with {listed([str(bound) for bound in goal.bounds])}" if goal.bounds else "")
 
 
 def number(value: float | None) -> str:

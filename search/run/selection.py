@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lstmgru.errors import shorten
+from lstmgru.errors import listed, shorten
 from search.config.objectives import measure_text
 from search.errors import NoTrialCompleted, RefitFailed
 from search.study.blend_records import candidate_name
@@ -138,7 +138,9 @@ def why_nothing_to_export(record: StudyRecord) -> str:
     if not reasons:
         return "no trial ended within the budget; rerun with a longer --timeout"
     most = max(set(reasons), key=reasons.count)
-    return f"no trial of {len(reasons)} completed; the most frequent reason ({reasons.count(most)} times): {most}"
+    if len(set(reasons)) == 1:
+        return f"no trial completed: {most}"
+    return f"no trial completed; the most frequent reason ({reasons.count(most)} of {len(reasons)} trials): {most}"
 
 
 def _why_none_is_within_the_bounds(record: StudyRecord) -> str:
@@ -149,8 +151,8 @@ def _why_none_is_within_the_bounds(record: StudyRecord) -> str:
         key=lambda trial: max(bound.violation(trial.measures[bound.name]) for bound in goal.broken(trial.measures)),
     )
     broken = goal.broken(nearest.measures)
-    bounds = " and ".join(map(str, broken))
-    has = " and ".join(f"{bound.name} {measure_text(bound.name, nearest.measures[bound.name])}" for bound in broken)
+    bounds = listed([str(bound) for bound in broken])
+    has = listed([f"{bound.name} {measure_text(bound.name, nearest.measures[bound.name])}" for bound in broken])
     return (
         f"none of {len(record.complete)} complete trials satisfies {bounds}: the closest is trial {nearest.number}, "
         f"{nearest.layers}, with {has}; run more --trials, search smaller networks, or relax search.bounds under "

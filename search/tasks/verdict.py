@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from lstmgru.errors import listed
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.evaluation.significance import LEVEL, Interval
 
@@ -100,6 +101,6 @@ def of_baselines(metric: str, names: Sequence[str], score: float, why: str) -> s
         score: Of the model on the holdout.
         why: Why it has none: ``No network completed``.
     """
-    listed = " and ".join(name.replace("_", " ") for name in names)
-    what = f"the baseline {listed}" if len(names) == 1 else f"a blend of the baselines {listed}"
+    named = listed([name.replace("_", " ") for name in names])
+    what = f"the baseline {named}" if len(names) == 1 else f"a blend of the baselines {named}"
     return f"{why}, so {what} is exported ({find_metric(metric).label} {score:.4g} on the holdout)."

@@ -376,7 +376,7 @@ def test_a_study_of_failures_ends_with_exit_code_1_and_the_reason(tmp_path: Path
     off = ("--set", "search.blend=off", *UNTRACKED)
     result = search_here(tmp_path, "run", "tiny.yaml", "--trials", "2", *wild, *off)
     assert result.returncode == 1
-    assert "no trial of 2 completed" in result.stderr
+    assert "no trial completed: " in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "studies" / "tiny.bundle").exists()
 
@@ -386,7 +386,7 @@ def test_a_study_of_failures_ends_with_exit_code_1_and_the_reason(tmp_path: Path
     [
         (
             ("space.learning_rate=1e30", "training.gradient_clip=null"),
-            "no trial of 2 completed; the most frequent reason (2 times): TrainingDiverged",
+            "no trial completed: TrainingDiverged",
             "No network completed, so ",
         ),
         (

@@ -165,7 +165,7 @@ def test_check_counts_the_forecasts_and_the_known_values_of_every_split(tmp_path
 
 def test_few_forecasts_are_said_before_the_search(tmp_path: Path) -> None:
     (note,) = gappy_study(tmp_path, 0, "splits.fold_size=22").notes
-    assert note.startswith("scored on fewer than 10 forecasts, which say little: fold 1 9, fold 2 9; use")
+    assert note.startswith("fewer than 10 forecasts are scored (fold 1: 9, fold 2: 9), and such ")
 
 
 def test_a_study_that_left_out_whole_windows_goes_on_doing_so(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from lstmgru.bundle.card import (
     usage,
 )
 from lstmgru.data.sequences.vocabulary import PADDING, UNKNOWN, Vocabulary
-from lstmgru.errors import counted
+from lstmgru.errors import counted, listed
 from lstmgru.runtime.files import DESCRIPTION, vocabulary_name
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _unit(model: SequenceModel) -> str:
 def _read(model: SequenceModel) -> str:
     """``29 steps``."""
     counts = [counted(model.servable.max_length(kind), kind or "step") for kind in model.servable.sources]
-    return " and ".join(counts)
+    return listed(counts)
 
 
 def _summary(model: SequenceModel) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lstmgru.errors import DataError, did_you_mean, shorten
+from lstmgru.errors import DataError, did_you_mean, listed, shorten
 from search.reports.charts.chart import Chart, chart_html
 from search.reports.charts.colors import baseline_color
 from search.reports.charts.marks import Band, Line, Rule
@@ -145,7 +145,7 @@ def _introduction(shown: int, count: int, levels: list[str]) -> str:
         "the dotted line."
     ]
     if levels:
-        shares = " and ".join(f"{level} %" for level in levels)
+        shares = listed([f"{level} %" for level in levels])
         sentences.append(f"The bands are intended to contain {shares} of the values.")
     if shown < count:
         sentences.append(

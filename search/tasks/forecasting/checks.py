@@ -85,10 +85,10 @@ def _few_forecasts(counts: dict[str, int]) -> tuple[str, ...]:
     few = {name: count for name, count in counts.items() if count < FEW_FORECASTS}
     if not few:
         return ()
-    listed = ", ".join(f"{name} {count}" for name, count in few.items())
+    counts_by_split = ", ".join(f"{name}: {count}" for name, count in few.items())
     return (
-        f"scored on fewer than {FEW_FORECASTS} forecasts, which say little: {listed}; use a larger splits.holdout or "
-        "splits.fold_size, or a shorter forecast.horizon",
+        f"fewer than {FEW_FORECASTS} forecasts are scored ({counts_by_split}), and such scores are uncertain; use a "
+        "larger splits.holdout or splits.fold_size, or a shorter forecast.horizon",
     )
 
 

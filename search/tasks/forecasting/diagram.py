@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from lstmgru.errors import counted
+from lstmgru.errors import counted, listed
 from lstmgru.specs import ModelSpec
 from search.reports.diagram.boxes import (
     Box,
@@ -186,10 +186,8 @@ def _undoing(model: ModelSpec) -> Box:
 
 
 def _forecast(roles: ForecastRoles) -> Box:
-    levels = " and ".join(f"{100 * level:g} %" for level in roles.levels)
-    return Box(
-        f"{_steps(roles.horizon)} of {_targets(roles)}", (f"with intervals of {levels}",) if levels else (), "data"
-    )
+    levels = (f"with intervals of {listed([f'{100 * level:g} %' for level in roles.levels])}",) if roles.levels else ()
+    return Box(f"{_steps(roles.horizon)} of {_targets(roles)}", levels, "data")
 
 
 def _all_at_once(roles: ForecastRoles) -> str:
