@@ -42,7 +42,7 @@ PLACES = {
     "sklearn": ("lstmgru.evaluation",),
     "torch": (
         "lstmgru.nn", "lstmgru.training", "lstmgru.bundle", "lstmgru.evaluation.forecast_baselines",
-        "lstmgru.evaluation.sequence_baselines", "search.run.workers", "search.executors",
+        "search.run.workers", "search.executors",
     ),
     "typer": ("search.cli",),
 }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
@@ -33,6 +33,32 @@ class Distance(NamedTuple):
 
     absolute: float
     relative: float
+
+
+@dataclass(frozen=True)
+class BatchParity:
+    """The difference between two implementations on one batch.
+
+    Attributes:
+        batch_size: Number of windows or sequences.
+        absolute: As of :class:`Distance`.
+        relative: Likewise.
+    """
+
+    batch_size: int
+    absolute: float
+    relative: float
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The difference between two implementations for each batch size; none if they are the same."""
+
+    batches: tuple[BatchParity, ...] = ()
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Plain values for JSON."""
+        return [asdict(batch) for batch in self.batches]
 
 
 class Servable(nn.Module, ABC):
@@ -110,8 +136,6 @@ class Bundle(Predictor):
 
     axes: ClassVar[Mapping[str, str]]
     """The axes of every input and output of the ONNX model, by name: ``batch, step``."""
-    mixes: ClassVar[bool] = False
-    """Whether the model without PyTorch adds members that NumPy computes to those that ONNX Runtime does."""
     integers: ClassVar[tuple[str, ...]]
     """Names of its inputs of integers."""
     renamed_weights: ClassVar[Mapping[str, str]] = MappingProxyType({})
@@ -146,9 +170,20 @@ class Bundle(Predictor):
         """The blend with all scaling inside, in evaluation mode."""
 
     @property
+    @abstractmethod
     def network_share(self) -> Servable | None:
-        """The share of the networks in a blend with other members; ``None`` without networks, see :attr:`mixes`."""
-        return None
+        """The share of the networks in a blend with members outside of torch; ``None`` without networks."""
+
+    @abstractmethod
+    def parity(self, model: Any) -> Parity:
+        """Compare what PyTorch computes with a model without PyTorch, whose baselines NumPy computes.
+
+        Args:
+            model: The same bundle, as :func:`lstmgru.runtime.load_model` loads it.
+
+        Raises:
+            BundleError: They differ by more than rounding errors.
+        """
 
     @property
     def networks(self) -> tuple[NetworkMember, ...]:

@@ -176,7 +176,9 @@ def onnx_limit(description: dict[str, Any], takes: str, unit: str) -> Iterator[s
         yield f"- The ONNX model accepts only {takes}. It differs from PyTorch by {_differences(onnx, unit)}."
     elif description["onnx_problem"]:
         yield f"- There is no ONNX model: {escape(description['onnx_problem'])}."
-    if mixture is not None:
+    if mixture is not None and not mixture["parity"]:
+        yield "- NumPy computes it, with or without PyTorch."
+    elif mixture is not None:
         yield (
             "- Without PyTorch, NumPy computes the baselines, and ONNX Runtime the networks. The model then differs by "
             f"{_differences(mixture, unit)}."

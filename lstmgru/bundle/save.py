@@ -174,16 +174,14 @@ def _describe_mixture(bundle: Bundle, folder: Path, description: dict[str, Any])
         Keys of ``bundle.json``: ``mixture``, with the file of the networks and the difference from PyTorch, or
         ``onnx_problem`` with the reason why the networks cannot be exported either.
     """
-    from lstmgru.bundle.onnx.export import compare_results
     from lstmgru.runtime.load import build
 
-    if not (bundle.mixes and bundle.servable.outside):
+    if not bundle.servable.outside:
         return {}
     share = bundle.network_share
     try:
         networks = None if share is None else _export(share, folder / NETWORKS)
-        model: Any = build(BundleFiles(folder, {}), {**description, "mixture": {"networks": networks}})
-        parity = compare_results(bundle.servable, model.compute, "the model without PyTorch")
+        parity = bundle.parity(build(BundleFiles(folder, {}), {**description, "mixture": {"networks": networks}}))
     except BundleError as error:
         return {"onnx_problem": f"{description['onnx_problem']}; its networks cannot stand alone either: {error}"}
     return {"mixture": {"networks": networks, "parity": parity.to_list()}}

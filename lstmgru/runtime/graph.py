@@ -14,6 +14,8 @@ import numpy.typing as npt
 from lstmgru.errors import SpecError
 from lstmgru.runtime.files import one_line
 
+SHARE = "share"
+"""The output of a graph that computes the networks of a blend, but not its baselines: their weighted sum."""
 _ERRORS_ONLY = 3
 _Batch = TypeVar("_Batch")
 

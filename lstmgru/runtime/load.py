@@ -72,8 +72,8 @@ def is_proven(description: dict[str, Any]) -> bool:
     Args:
         description: The content of ``bundle.json``.
     """
-    found = (description.get("onnx") or description.get("mixture") or {}).get("parity") or []
-    return bool(found) and all(batch["relative"] <= PROVEN for batch in found)
+    found = (description.get("onnx") or description.get("mixture") or {}).get("parity")
+    return found is not None and all(batch["relative"] <= PROVEN for batch in found)
 
 
 def _no_graph(files: BundleFiles, description: dict[str, Any]) -> BundleError:

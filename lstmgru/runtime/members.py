@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
@@ -73,6 +74,32 @@ def stored_baseline(
             f"{int(np.isfinite(outputs).sum())} of them finite"
         )
     return baseline
+
+
+def weighted_baselines(
+    kinds: str,
+    members: Sequence[dict[str, Any]],
+    arrays: Sequence[Mapping[str, npt.NDArray[Any]]],
+    probe: Callable[[Any], tuple[npt.NDArray[Any], tuple[int, ...]]],
+) -> list[tuple[float, Any]]:
+    """Weight and baseline of each member of a bundle that is no network.
+
+    Args:
+        kinds: Where the baselines of the task by name are: they are left of this folder in the import row, as the
+            classes also fit them, which nothing here does.
+        members: The entries in ``bundle.json``.
+        arrays: Of each member.
+        probe: As for :func:`stored_baseline`.
+
+    Raises:
+        KeyError, SpecError: As by :func:`stored_baseline`.
+    """
+    known = pkgutil.resolve_name(kinds)
+    return [
+        (common_values(values)["weight"], stored_baseline(known, values, its, probe))
+        for values, its in zip(members, arrays, strict=True)
+        if values["kind"] != NETWORK
+    ]
 
 
 def described_array(array: npt.NDArray[Any]) -> str:

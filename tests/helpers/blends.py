@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from helpers import sequence_bundles
 from helpers.forecast_bundles import FORECAST, bundle_of, member_of, model_of
-from lstmgru.bundle import ForecastBaselineMember, ForecastBundle
+from lstmgru.bundle import ForecastBaselineMember, ForecastBundle, SequenceBaselineMember, SequenceBundle
 from lstmgru.data.forecasting.series import SeriesPanel, ShortSeries
 from lstmgru.data.forecasting.splits import Split
+from lstmgru.data.sequences.sequences import LabeledSequences
 from lstmgru.evaluation.forecast_baselines import fit_baseline
+from lstmgru.evaluation.sequence_baselines import fit_sequence_baseline
 from lstmgru.specs import ForecastSpec, TrainSpec
 
 
@@ -59,3 +62,15 @@ def blend_of(
         ),
     ]
     return bundle_of(panel, members=(*networks, *others), short_series=short_series, **settings)
+
+
+def label_blend_of(sequences: LabeledSequences, baselines: dict[str, float]) -> SequenceBundle:
+    """A network and baselines, each with its weight; without a network if they leave nothing for it."""
+    task, everything = sequence_bundles.task_of(sequences), np.arange(len(sequences))
+    others = [
+        SequenceBaselineMember(baseline=fit_sequence_baseline(name, sequences, everything, task), weight=weight)
+        for name, weight in baselines.items()
+    ]
+    rest = 1 - sum(baselines.values())
+    networks = [sequence_bundles.member_of(sequences, weight=rest)] if rest else []
+    return sequence_bundles.label_bundle_of(sequences, members=(*networks, *others))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import forecast_bundles, sequence_bundles
-from helpers.blends import blend_of
+from helpers.blends import blend_of, label_blend_of
 from lstmgru.bundle import Bundle, load_bundle, save_bundle
 
 PREDICT = """
@@ -73,13 +73,30 @@ def baselines() -> tuple[pd.DataFrame, Bundle]:
     return frame, blend_of(panel, baselines=weights, calibration=forecast_bundles.calibration_of(), forecast=forecast)
 
 
-FORECASTS = {"forecasts": forecasts, "blend": blend, "mixture": mixture, "baselines": baselines}
-KINDS = (*FORECASTS, *sequence_bundles.KINDS)
+def labels(table: pd.DataFrame, task: str, weights: dict[str, float]) -> tuple[pd.DataFrame, Bundle]:
+    """Labels of a network and of baselines, or of baselines alone."""
+    return table, label_blend_of(sequence_bundles.sequences_of(table, task), weights)
+
+
+LONG = sequence_bundles.long_table(12, longest=30)
+TEXTS = sequence_bundles.text_table()
+_OF_NUMBERS = {"minirocket": 0.3, "nearest_neighbor": 0.1, "ridge": 0.2}
+MIXTURES: dict[str, Callable[[], tuple[pd.DataFrame, Bundle]]] = {
+    "mixture": mixture,
+    "baselines": baselines,
+    "waves": lambda: labels(LONG, "classification", _OF_NUMBERS | {"majority": 0.1}),
+    "levels": lambda: labels(LONG, "regression", _OF_NUMBERS | {"mean": 0.1}),
+    "notes": lambda: labels(TEXTS, "classification", {"tfidf_logistic": 0.5}),
+    "terms": lambda: labels(TEXTS, "classification", {"tfidf_logistic": 0.75, "majority": 0.25}),
+}
+"""Blends that NumPy computes, where they have networks, together with ONNX Runtime."""
+MADE = {"forecasts": forecasts, "blend": blend, **MIXTURES}
+KINDS = (*MADE, *sequence_bundles.KINDS)
 
 
 def made(kind: str) -> tuple[pd.DataFrame, Bundle]:
     """A table, and a model for it."""
-    return FORECASTS[kind]() if kind in FORECASTS else sequence_bundles.made(kind)
+    return MADE[kind]() if kind in MADE else sequence_bundles.made(kind)
 
 
 def save_all(folder: Path, kinds: Sequence[str]) -> None:

@@ -18,9 +18,9 @@ from helpers.runtime_models import check_equal, predict_elsewhere, save_all
 
 ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "libs" / "runtime"
-PARTS = ("data", "evaluation/forecast_baselines", "runtime", "specs")
+PARTS = ("data", "evaluation/forecast_baselines", "evaluation/sequence_baselines", "runtime", "specs")
 FILES = ("__init__.py", "errors.py", "evaluation/__init__.py", "evaluation/time_limit.py", "py.typed")
-KINDS = ("forecasts", "mixture", "sequences", "words", "numbers")
+KINDS = ("forecasts", "mixture", "sequences", "words", "numbers", "waves", "notes")
 
 
 def project(folder: Path) -> dict[str, Any]:

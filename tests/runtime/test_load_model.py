@@ -15,12 +15,12 @@ from helpers import forecast_bundles, sequence_bundles
 from helpers.bundle_files import edit, remove_manifest, renew_manifest
 from helpers.custom_cells import Elman
 from helpers.panels import make_panel
-from helpers.runtime_models import KINDS, NOT_NEEDED, check_equal, made, predict_elsewhere, save_all
+from helpers.runtime_models import KINDS, MIXTURES, NOT_NEEDED, check_equal, made, predict_elsewhere, save_all
 from safetensors.numpy import load as load_arrays
 
-from lstmgru.bundle import ForecastBundle, SequenceBaselineMember, load_bundle, open_model, save_bundle
+from lstmgru.bundle import ForecastBundle, load_bundle, open_model, save_bundle
+from lstmgru.bundle.base import Bundle
 from lstmgru.errors import BundleError, DataError
-from lstmgru.evaluation.sequence_baselines import fit_sequence_baseline
 from lstmgru.runtime import load_model, predict_file
 from lstmgru.runtime.forecasting import predictor as forecasting
 from lstmgru.runtime.forecasting.predictor import ForecastPredictor
@@ -29,7 +29,7 @@ from lstmgru.runtime.weights import read_arrays
 from lstmgru.specs import cells
 
 ROOT = Path(__file__).parents[2]
-FEW = ("forecasts", "mixture", "sequences", "words", "numbers")
+FEW = ("forecasts", "mixture", "sequences", "words", "numbers", "waves", "notes")
 """One of each task and layout."""
 
 
@@ -206,27 +206,21 @@ def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
         load_model(tmp_path / "nowhere")
 
 
-def test_a_model_that_only_torch_can_compute_says_why_and_what_to_install(tmp_path: Path) -> None:
-    frame = sequence_bundles.long_table()
-    sequences = sequence_bundles.sequences_of(frame)
-    task, everything = sequence_bundles.task_of(sequences), np.arange(len(sequences))
-    majority = SequenceBaselineMember(
-        baseline=fit_sequence_baseline("majority", sequences, everything, task), weight=0.5
-    )
-    network = sequence_bundles.member_of(sequences, weight=0.5)
-    bundle = sequence_bundles.label_bundle_of(sequences, members=(network, majority))
-    save_bundle(tmp_path / "blend", bundle, onnx="try")
-
-    with pytest.raises(
-        BundleError, match=r"has no ONNX model: majority cannot stand in ONNX .*pip install lstmgru-sea"
-    ):
-        load_model(tmp_path / "blend")
-    sequence_bundles.save(tmp_path / "plain", bundle)
+def test_a_model_that_only_torch_can_compute_says_why_and_what_to_install(saved: Path, tmp_path: Path) -> None:
+    sequence_bundles.save(tmp_path / "plain", sequence_bundles.made("words")[1])
     with pytest.raises(BundleError, match=r"has no ONNX model: it was saved without one; .*--engine torch$"):
         load_model(tmp_path / "plain")
 
+    earlier = Path(shutil.copytree(saved / "notes.bundle", tmp_path / "earlier"))
+    edit("mixture", to=None)(earlier)  # as an earlier version wrote it
+    with pytest.raises(
+        BundleError, match=r"has no ONNX model: tfidf_logistic cannot stand in ONNX .*pip install lstmgru-sea"
+    ):
+        load_model(earlier)
+    assert isinstance(open_model(earlier), Bundle)
 
-@pytest.mark.parametrize("kind", ["mixture", "baselines"])
+
+@pytest.mark.parametrize("kind", MIXTURES)
 def test_a_blend_that_cannot_stand_in_onnx_is_computed_by_numpy_and_onnx_together(kind: str, tmp_path: Path) -> None:
     save_all(tmp_path, [kind])
     frame, bundle = made(kind)
@@ -235,13 +229,19 @@ def test_a_blend_that_cannot_stand_in_onnx_is_computed_by_numpy_and_onnx_togethe
 
     found = open_model(folder).predict(frame)
 
-    assert not isinstance(open_model(folder), ForecastBundle)
+    assert not isinstance(open_model(folder), Bundle)
     assert described["onnx"] is None
-    assert (described["mixture"]["networks"] is None) == (kind == "baselines") != (folder / "networks.onnx").exists()
-    assert [batch["batch_size"] for batch in described["mixture"]["parity"]] == [1, 7, 64]
+    assert (
+        (described["mixture"]["networks"] is not None) == bool(bundle.networks) == (folder / "networks.onnx").exists()
+    )
+    compared = [batch["batch_size"] for batch in described["mixture"]["parity"]]
+    assert compared == ([] if kind == "terms" else [1, 7, 64])
     pd.testing.assert_frame_equal(found, bundle.predict(frame), rtol=1e-5, atol=1e-5)
     card = (folder / "MODEL_CARD.md").read_text()
-    assert "- Without PyTorch, NumPy computes the baselines, and ONNX Runtime the networks. The model then di" in card
+    who = (
+        "- NumPy computes it, with or" if kind == "terms" else "- Without PyTorch, NumPy computes the baselines, and ON"
+    )
+    assert who in card
 
 
 def test_a_mixture_that_was_changed_is_refused(saved: Path, tmp_path: Path) -> None:

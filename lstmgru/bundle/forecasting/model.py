@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from lstmgru.bundle.base import Bundle
+from lstmgru.bundle.base import Bundle, Parity
 from lstmgru.bundle.forecasting.members import ForecastMember, ForecastNetworkMember, check_member
 from lstmgru.bundle.forecasting.parts import BaselineForecaster, MemberForecaster, NetworkForecaster
 from lstmgru.bundle.forecasting.servable import BlendedForecaster, NetworkShare
@@ -37,8 +38,6 @@ class ForecastModel(ForecastPredictor, Bundle):
     }
     renamed_weights = {"direct.": "decoder.", "going_on.": "decoder."}  # noqa: RUF012 as it is never changed
 
-    mixes = True
-
     members: tuple[ForecastMember, ...]
 
     def __post_init__(self) -> None:
@@ -68,6 +67,12 @@ class ForecastModel(ForecastPredictor, Bundle):
     def network_share(self) -> NetworkShare | None:
         """See :attr:`Bundle.network_share`."""
         return NetworkShare(self.servable, self.forecast) if self.networks else None
+
+    def parity(self, model: Any) -> Parity:
+        """Compare the whole, as the calibration is computed twice, too, see :meth:`Bundle.parity`."""
+        from lstmgru.bundle.onnx.export import compare_results
+
+        return compare_results(self.servable, model.compute)
 
     @property
     def signature(self) -> ForecastSignature:

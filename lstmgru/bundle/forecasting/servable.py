@@ -13,7 +13,8 @@ from lstmgru.bundle.forecasting.parts import MemberForecaster, NetworkForecaster
 from lstmgru.bundle.forecasting.quantiles import Bounds, CalibratedQuantiles, real_rows
 from lstmgru.data.forecasting.scaling import IGNORED_SCALE
 from lstmgru.nn.forecast_network import Inputs
-from lstmgru.runtime.forecasting.signature import SHARE, ForecastSignature
+from lstmgru.runtime.forecasting.signature import ForecastSignature
+from lstmgru.runtime.graph import SHARE
 from lstmgru.specs import ForecastSpec, InputSpec
 from lstmgru.specs.calibration import Calibration
 from lstmgru.specs.layers import Stack

@@ -7,7 +7,6 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from lstmgru.bundle.base import Outputs, Servable
+from lstmgru.bundle.base import BatchParity, Outputs, Parity, Servable
 from lstmgru.bundle.onnx.graph import BATCH, OPSET, Untranslatable
 from lstmgru.bundle.onnx.layers import with_onnx_layers
 from lstmgru.bundle.onnx.translation import translated
@@ -124,32 +123,6 @@ TOLERANCE = 1e-5
 _ROUNDINGS, _MOST_ROUNDING = 4, 1e-3
 
 
-@dataclass(frozen=True)
-class BatchParity:
-    """The difference between ONNX Runtime and PyTorch on one batch.
-
-    Attributes:
-        batch_size: Number of windows or sequences.
-        absolute: As of :class:`~lstmgru.bundle.base.Distance`.
-        relative: Likewise.
-    """
-
-    batch_size: int
-    absolute: float
-    relative: float
-
-
-@dataclass(frozen=True)
-class Parity:
-    """The difference between ONNX Runtime and PyTorch for each batch size."""
-
-    batches: tuple[BatchParity, ...]
-
-    def to_list(self) -> list[dict[str, Any]]:
-        """Plain values for JSON."""
-        return [asdict(batch) for batch in self.batches]
-
-
 def compare(servable: Servable, model: Path | bytes) -> Parity:
     """Compare an ONNX model with the module it was exported from, on random inputs.
 
@@ -165,7 +138,9 @@ def compare(servable: Servable, model: Path | bytes) -> Parity:
 
 
 def compare_results(
-    servable: Servable, compute: Callable[[dict[str, npt.NDArray[Any]]], Sequence[npt.NDArray[Any]]], what: str
+    servable: Servable,
+    compute: Callable[[dict[str, npt.NDArray[Any]]], Sequence[npt.NDArray[Any]]],
+    what: str = "the model without PyTorch",
 ) -> Parity:
     """Compare another implementation of a module with it, on random inputs.
 

@@ -148,12 +148,6 @@ class SequenceBundle(SequenceModel):
             read[name] = SequenceInput(partial(_cut, checked, kept), kept)
         return self._outputs(read, RawSequences.from_padded(checked, real))
 
-    def _outputs(self, read: dict[str, SequenceInput], sequences: RawSequences) -> Array:
-        outputs = super()._outputs(read, sequences)
-        for member in self.baselines:
-            outputs += np.float32(member.weight) * member.baseline.predict(sequences)
-        return outputs
-
     def compute(self, inputs: dict[str, npt.NDArray[Any]]) -> Array:
         """Run the networks, see :meth:`SequencePredictor.compute`."""
         # Compiled kernels are loaded from a cache, which unpickles.

@@ -6,20 +6,18 @@ import math
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from lstmgru.bundle.members import BaselineMember, NetworkMember, check_scaler
 from lstmgru.bundle.sequences.vocabularies import CODES, vocabulary_at
 from lstmgru.data.sequences.encoding import Encoding
-from lstmgru.data.sequences.raw import RawSequences
 from lstmgru.data.sequences.sequences import SequenceSchema
 from lstmgru.data.sequences.vocabulary import Vocabulary
 from lstmgru.errors import SpecError
 from lstmgru.evaluation.sequence_baselines import SEQUENCE_BASELINES, FittedSequenceBaseline
 from lstmgru.nn.sequence_network import SequenceNetwork
 from lstmgru.runtime.members import NETWORK, common_values, stored_baseline
+from lstmgru.runtime.sequences.baselines import probe
 from lstmgru.specs import LabelSpec, SequenceModelSpec, TrainSpec
 
 
@@ -120,25 +118,13 @@ def member_of(
     """
     if values["kind"] != NETWORK:
         stored = {name: tensor.numpy() for name, tensor in arrays.items()}
-        baseline = stored_baseline(SEQUENCE_BASELINES, values, stored, lambda each: _probe(each, schema, task))
+        baseline = stored_baseline(SEQUENCE_BASELINES, values, stored, lambda each: probe(each, schema, task))
         return SequenceBaselineMember(**common_values(values), baseline=baseline)
     vocabulary = None
     if whole and (kind := values["model"]["tokens"]):
         of_kind = next((each for each in whole if each.kind == kind), whole[0])
         vocabulary = vocabulary_at(arrays.pop(CODES, None), of_kind)
     return SequenceNetworkMember.from_description(values, schema, task, vocabulary)
-
-
-def _probe(
-    baseline: FittedSequenceBaseline, schema: SequenceSchema, task: LabelSpec
-) -> tuple[npt.NDArray[Any], tuple[int, ...]]:
-    """What a baseline predicts for one sequence, and the shape that it must have."""
-    if schema.layout == "text":
-        example = RawSequences(np.zeros((0, 0), np.float32), np.zeros(2, np.int64), np.array(["a text"], object))
-    else:
-        values = 1 + np.arange(12 * schema.n_channels, dtype=np.float32).reshape(12, -1) % 5
-        example = RawSequences(values, np.array([0, 12]), np.zeros(0, object))
-    return baseline.predict(example), (1, task.n_outputs)
 
 
 def check_member(member: SequenceNetworkMember, task: LabelSpec, schema: SequenceSchema) -> None:

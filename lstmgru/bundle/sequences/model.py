@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from lstmgru.bundle.base import Bundle
+from lstmgru.bundle.base import Bundle, Parity
 from lstmgru.bundle.members import check_weights
 from lstmgru.bundle.sequences.members import SequenceBaselineMember, SequenceMember, SequenceNetworkMember, check_member
 from lstmgru.bundle.sequences.parts import NetworkLabeler
-from lstmgru.bundle.sequences.servable import BlendedClassifier, BlendedLabeler, BlendedRegressor
+from lstmgru.bundle.sequences.servable import BlendedClassifier, BlendedLabeler, BlendedRegressor, LabelShare
 from lstmgru.bundle.sequences.vocabularies import merged
 from lstmgru.data.sequences.vocabulary import Vocabulary
+from lstmgru.runtime.sequences.baselines import WeightedBaseline
 from lstmgru.runtime.sequences.predictor import SequencePredictor
 
 
@@ -65,7 +66,7 @@ class SequenceModel(SequencePredictor, Bundle):
     def servable(self) -> BlendedLabeler:
         """The blend of the networks with the encodings inside, in evaluation mode.
 
-        Baselines are no modules: the bundle adds their share.
+        Baselines are no modules: :meth:`predict` adds their share.
         """
         of_classes, merged = bool(self.task.classes), self.merged_vocabularies
         members = [
@@ -84,9 +85,28 @@ class SequenceModel(SequencePredictor, Bundle):
         )
 
     @property
+    def network_share(self) -> LabelShare | None:
+        """See :attr:`Bundle.network_share`."""
+        return LabelShare(self.servable) if self.networks else None
+
+    def parity(self, model: Any) -> Parity:
+        """Compare the networks, as the baselines are computed by the same code, see :meth:`Bundle.parity`."""
+        from lstmgru.bundle.onnx.export import compare_results
+
+        share = self.network_share
+        if share is None:
+            return Parity()
+        return compare_results(share, lambda inputs: [model.compute(inputs)])
+
+    @property
     def baselines(self) -> tuple[SequenceBaselineMember, ...]:
         """The members that are baselines."""
         return tuple(member for member in self.members if isinstance(member, SequenceBaselineMember))
+
+    @property
+    def weighted_baselines(self) -> tuple[WeightedBaseline, ...]:
+        """See :attr:`SequencePredictor.weighted_baselines`."""
+        return tuple(WeightedBaseline(member.weight, member.baseline) for member in self.baselines)
 
     @property
     def sources(self) -> dict[str | None, tuple[str, str]]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lstmgru.bundle.base import Distance, Outputs, Servable
 from lstmgru.bundle.sequences.parts import NetworkLabeler
+from lstmgru.runtime.graph import SHARE
 from lstmgru.runtime.sequences.predictor import input_names
 from lstmgru.specs import Stack
 
@@ -54,6 +55,12 @@ class BlendedLabeler(Servable):
     def outside(self) -> tuple[str, ...]:
         """Members that are computed outside of torch, by the bundle."""
         return self._outside
+
+    @property
+    def label_scale(self) -> float:
+        """Deviation of the labels: the weighted mean of the members'; 1 for classes."""
+        scales = [weight * member.label_scale for weight, member in zip(self.weights, self.parts, strict=True)]
+        return sum(scales) / sum(self.weights)
 
     @property
     def branches(self) -> tuple[Stack, ...]:
@@ -121,6 +128,11 @@ class BlendedLabeler(Servable):
     def decode(self, outputs: Tensor) -> Outputs:
         """Predictions for the (B, O) probabilities or numbers."""
 
+    def distance(self, found: Outputs, expected: Outputs, inputs: dict[str, Tensor]) -> Distance:
+        """The difference between other predictions and its own, see :meth:`Servable.distance`."""
+        largest = _largest_difference(found, expected)
+        return Distance(largest, largest / self.label_scale)
+
     def random_inputs(self, batch_size: int, seed: int = 0) -> dict[str, Tensor]:
         """Values with the mean and deviation of the training data, or random tokens, of random lengths."""
         generator = torch.Generator().manual_seed(seed)
@@ -143,6 +155,38 @@ class BlendedLabeler(Servable):
         """Noise with the mean and deviation of the training data, as far as a member has them."""
         member = max(self.parts, key=lambda each: float(each.mean.abs().sum()))
         return member.mean + member.scale * noise
+
+
+class LabelShare(BlendedLabeler):
+    """The share of the networks in a blend that holds baselines, which NumPy computes.
+
+    Args:
+        whole: The blend, with at least one network.
+    """
+
+    def __init__(self, whole: BlendedLabeler) -> None:
+        super().__init__(
+            whole.parts,
+            whole.weights,
+            n_channels=whole.n_channels,
+            n_outputs=whole.n_outputs,
+            vocabularies=whole.vocabularies,
+        )
+        self._unit = whole.unit
+
+    @property
+    def unit(self) -> str:
+        """The unit of a relative distance."""
+        return self._unit
+
+    @property
+    def output_shapes(self) -> dict[str, tuple[int, ...]]:
+        """``share`` (O,), the weighted sum of probabilities or numbers."""
+        return {SHARE: (self.n_outputs,)}
+
+    def decode(self, outputs: Tensor) -> Outputs:
+        """The weighted sum itself."""
+        return (outputs,)
 
 
 class BlendedClassifier(BlendedLabeler):
@@ -175,11 +219,6 @@ class BlendedRegressor(BlendedLabeler):
     """Predicts a number for a sequence, in original units."""
 
     @property
-    def label_scale(self) -> float:
-        """Deviation of the labels: the weighted mean of the members'."""
-        return sum(weight * member.label_scale for weight, member in zip(self.weights, self.parts, strict=True))
-
-    @property
     def output_shapes(self) -> dict[str, tuple[int, ...]]:
         """``value``."""
         return {"value": ()}
@@ -192,11 +231,6 @@ class BlendedRegressor(BlendedLabeler):
     def decode(self, outputs: Tensor) -> Outputs:
         """(B,) numbers in original units."""
         return (outputs.squeeze(-1),)
-
-    def distance(self, found: Outputs, expected: Outputs, inputs: dict[str, Tensor]) -> Distance:
-        """The difference between other predictions and its own, see :meth:`Servable.distance`."""
-        largest = _largest_difference(found, expected)
-        return Distance(largest, largest / self.label_scale)
 
 
 def _largest_difference(found: Outputs, expected: Outputs) -> float:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections import Counter
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +19,16 @@ from lstmgru.evaluation.sequence_baselines.linear import ALPHAS, Linear, softmax
 from lstmgru.evaluation.time_limit import UNLIMITED, TimeLimit
 from lstmgru.specs import LabelSpec
 
-if TYPE_CHECKING:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
 _SPARSE_NUMBERS = 2000  # a guess at the terms of a text
+_LONGEST_PART = 4
 
 
 class Terms:
     """The TF-IDF of a text's words, word pairs and parts of words.
 
     Parts of words have up to four characters; for names and other short texts they are more informative than words.
+    Weights are those of ``TfidfVectorizer(sublinear_tf=True)`` of scikit-learn: (1 + ln count) (1 + ln((1 + n) / (1 +
+    texts with the term))), with the Euclidean norm 1 for the words and for the parts of a text.
 
     Args:
         words: The terms of words, by column.
@@ -38,8 +38,8 @@ class Terms:
 
     def __init__(self, words: Sequence[str], parts: Sequence[str], weights: Floats) -> None:
         self.words, self.parts, self.weights = words, parts, weights
-        of_words, of_parts = np.split(weights, [len(words)])
-        self._vectorizers = [_fixed(_words, words, of_words), _fixed(_parts, parts, of_parts)]
+        self._words = {term: column for column, term in enumerate(words)}
+        self._parts = {term: column for column, term in enumerate(parts, start=len(words))}
 
     @classmethod
     def fit(cls, texts: npt.NDArray[np.object_]) -> Self:
@@ -48,23 +48,32 @@ class Terms:
         Raises:
             DataError: No text contains a word.
         """
-        words, parts = _words(), _parts()
-        try:
-            words.fit(texts)
-            parts.fit(texts)
-        except ValueError as error:
-            if "empty vocabulary" not in str(error):
-                raise
-            message = f"none of the {len(texts)} training texts contains a word, so TF-IDF has no features"
-            raise DataError(message) from None
-        found = [each.get_feature_names_out().tolist() for each in (words, parts)]
-        return cls(found[0], found[1], np.concatenate([words.idf_, parts.idf_]))
+        words, of_words = _collect(texts, _words_of)
+        parts, of_parts = _collect(texts, _parts_of)
+        if not words:
+            raise DataError(f"none of the {len(texts)} training texts contains a word, so TF-IDF has no features")
+        return cls(words, parts, np.concatenate([of_words, of_parts]))
 
-    def __call__(self, texts: npt.NDArray[np.object_]) -> Any:
+    def row(self, text: str) -> tuple[Indices, Floats]:
+        """Columns of the known terms of a text, and their weights."""
+        words = self._weighted(_words_of(text), self._words)
+        parts = self._weighted(_parts_of(text), self._parts)
+        return np.concatenate([words[0], parts[0]]), np.concatenate([words[1], parts[1]])
+
+    def matrix(self, texts: npt.NDArray[np.object_]) -> Any:
         """(n, terms) sparse weights of the terms of texts."""
-        from scipy.sparse import hstack
+        from scipy.sparse import csr_matrix
 
-        return hstack([each.transform(texts) for each in self._vectorizers]).tocsr()
+        columns, weights = zip(*map(self.row, texts), strict=True)
+        starts = np.concatenate([[0], np.cumsum([len(each) for each in columns])])
+        shape = (len(texts), len(self.weights))
+        return csr_matrix((np.concatenate(weights), np.concatenate(columns), starts), shape=shape)
+
+    def _weighted(self, terms: list[str], known: dict[str, int]) -> tuple[Indices, Floats]:
+        counts = Counter(known[term] for term in terms if term in known)
+        columns, often = np.array([*counts], np.int64), np.array([*counts.values()], np.float64)
+        weights = (1 + np.log(often)) * self.weights[columns]
+        return columns, weights / np.sqrt((weights**2).sum()) if len(weights) else weights
 
 
 class Tfidf(FittedSequenceBaseline):
@@ -89,7 +98,7 @@ class Tfidf(FittedSequenceBaseline):
         terms = Terms.fit(texts)
         classifies = task.task == "classification"
         model = LogisticRegression(C=10, max_iter=1000) if classifies else RidgeCV(ALPHAS)
-        model.fit(terms(texts), labels)
+        model.fit(terms.matrix(texts), labels)
         linear = Linear.of(model)
         classes = model.classes_.astype(np.int64) if classifies else np.zeros(0, np.int64)
         return cls(terms, linear, classes, task.n_outputs)
@@ -124,7 +133,9 @@ class Tfidf(FittedSequenceBaseline):
 
     def predict_batch(self, sequences: RawSequences) -> Array:
         """See :meth:`FittedSequenceBaseline.predict_batch`."""
-        outputs = self.linear(self.terms(sequences.texts))
+        rows = map(self.terms.row, sequences.texts)
+        weighted = [self.linear.coefficients[:, columns] @ weights for columns, weights in rows]
+        outputs = np.stack(weighted) + self.linear.intercept
         if not len(self.classes):
             return outputs.astype(np.float32)
         if len(self.classes) == 2:  # a single logit, of the second class
@@ -146,28 +157,28 @@ class TfidfRidge(Tfidf):
     name = "tfidf_ridge"
 
 
-def _words(**kwargs: Any) -> TfidfVectorizer:
+def _words_of(text: str) -> list[str]:
     """Words and pairs of words."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    tokenizer = partial(tokenize, kind="word")
-    return TfidfVectorizer(
-        tokenizer=tokenizer, token_pattern=None, lowercase=False, ngram_range=(1, 2), sublinear_tf=True, **kwargs
-    )
+    words = tokenize(text, "word")
+    return words + [" ".join(pair) for pair in pairwise(words)]
 
 
-def _parts(**kwargs: Any) -> TfidfVectorizer:
-    """Parts of words."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
+def _parts_of(text: str) -> list[str]:
+    """Parts of words, with a blank before and after each word."""
+    return [
+        word[start : start + length]
+        for word in (f" {each} " for each in text.lower().split())
+        for length in range(1, min(_LONGEST_PART, len(word)) + 1)
+        for start in range(len(word) - length + 1)
+    ]
 
-    return TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True, **kwargs)
 
-
-def _fixed(make: Any, terms: Sequence[str], weights: Floats) -> TfidfVectorizer:
-    """A vectorizer with known terms and weights."""
-    vectorizer = make(vocabulary={term: column for column, term in enumerate(terms)})
-    vectorizer.idf_ = weights
-    return vectorizer
+def _collect(texts: npt.NDArray[np.object_], terms_of: Callable[[str], list[str]]) -> tuple[list[str], Floats]:
+    """All terms of texts in ascending order, and their inverse document frequencies."""
+    counts = Counter(term for text in texts for term in set(terms_of(text)))
+    terms = sorted(counts)
+    n_texts = np.array([counts[term] for term in terms], np.float64)
+    return terms, 1 + np.log((1 + len(texts)) / (1 + n_texts))
 
 
 def _packed(name: str, terms: Sequence[str]) -> dict[str, npt.NDArray[Any]]:

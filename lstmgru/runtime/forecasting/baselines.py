@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,12 +11,11 @@ import numpy.typing as npt
 
 from lstmgru.data.forecasting.arrays import WindowArrays
 from lstmgru.errors import SpecError
-from lstmgru.runtime.members import NETWORK, FittedMethod, common_values, stored_baseline
+from lstmgru.runtime.members import FittedMethod, weighted_baselines
 from lstmgru.specs import ForecastSpec, InputSpec
 
 Array = npt.NDArray[np.float32]
 
-# By name, as it is left of this folder in the import row: the classes also fit baselines, which nothing here does.
 _BASELINES = "lstmgru.evaluation.forecast_baselines:BASELINES"
 # More than any baseline reads; a damaged file may hold any number.
 _MOST_ROWS = 1_000_000
@@ -80,13 +78,8 @@ def stored_baselines(
     Raises:
         KeyError, TypeError, ValueError, AttributeError, LstmGruError: A key is missing or a value is invalid.
     """
-    kinds = pkgutil.resolve_name(_BASELINES)
-    found = []
-    for values, its in zip(members, arrays, strict=True):
-        if values["kind"] != NETWORK:
-            baseline = stored_baseline(kinds, values, its, lambda each: probe(each, inputs, forecast))
-            found.append(WeightedBaseline(common_values(values)["weight"], baseline))
-    return tuple(found)
+    found = weighted_baselines(_BASELINES, members, arrays, lambda each: probe(each, inputs, forecast))
+    return tuple(WeightedBaseline(weight, baseline) for weight, baseline in found)
 
 
 def probe(

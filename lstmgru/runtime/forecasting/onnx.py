@@ -17,9 +17,9 @@ from lstmgru.runtime.forecasting.baselines import WeightedBaseline, stored_basel
 from lstmgru.runtime.forecasting.conformal import quantile_forecast
 from lstmgru.runtime.forecasting.description import described_values
 from lstmgru.runtime.forecasting.predictor import ForecastPredictor
-from lstmgru.runtime.forecasting.signature import SHARE, ForecastSignature
+from lstmgru.runtime.forecasting.signature import ForecastSignature
 from lstmgru.runtime.forecasting.validation import Array
-from lstmgru.runtime.graph import OnnxGraph, Stored
+from lstmgru.runtime.graph import SHARE, OnnxGraph, Stored
 from lstmgru.runtime.members import NETWORK
 from lstmgru.specs import ModelSpec
 

@@ -7,8 +7,6 @@ from functools import cached_property
 
 from lstmgru.specs import InputSpec, ModelSpec
 
-SHARE = "share"
-"""The output of an ONNX model that computes the networks of a blend, but not its baselines."""
 Categories = tuple[tuple[int, int], ...]
 """(channel, number of names) pairs."""
 

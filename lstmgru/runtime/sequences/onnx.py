@@ -1,4 +1,4 @@
-"""A model of sequences or texts that ONNX Runtime computes."""
+"""A model of sequences or texts that ONNX Runtime computes, and NumPy its baselines."""
 
 from __future__ import annotations
 
@@ -13,24 +13,29 @@ import numpy.typing as npt
 from lstmgru.data.sequences.sequences import Indices
 from lstmgru.data.sequences.vocabulary import Vocabulary
 from lstmgru.errors import SpecError
-from lstmgru.runtime.graph import OnnxGraph, Stored
+from lstmgru.runtime.graph import SHARE, OnnxGraph, Stored
+from lstmgru.runtime.members import NETWORK
+from lstmgru.runtime.sequences.baselines import WeightedBaseline, stored_baselines
 from lstmgru.runtime.sequences.predictor import Array, SequencePredictor, described_values, input_names
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OnnxLabeler(SequencePredictor):
-    """A model of sequences or texts whose graph includes scaling.
+    """A model of sequences or texts without PyTorch.
 
     Attributes:
-        graph: Its inputs are in original units or codes of tokens.
+        graph: The networks with scaling, whose inputs are in original units or codes of tokens; ``None`` if there are
+            none.
         vocabularies: Of each kind of tokens, words first; none for numbers.
+        weighted_baselines: The other members of a blend.
 
     Raises:
         SpecError: The graph is that of another model.
     """
 
-    graph: OnnxGraph
+    graph: OnnxGraph | None
     vocabularies: tuple[Vocabulary, ...] = ()
+    weighted_baselines: tuple[WeightedBaseline, ...] = ()
 
     @classmethod
     def from_description(cls, description: dict[str, Any], stored: Stored) -> Self:
@@ -43,23 +48,35 @@ class OnnxLabeler(SequencePredictor):
         Raises:
             KeyError, TypeError, ValueError, AttributeError, LstmGruError: A key is missing or a value is invalid.
         """
-        if stored.graph is None or stored.arrays is not None:
-            raise SpecError("mixture must be null for a model of sequences or texts")
+        known, members = described_values(description), description["members"]
+        if (stored.graph is None) != all(values["kind"] != NETWORK for values in members):
+            raise SpecError("mixture.networks must be the file of the networks, and null without networks")
         whole = tuple(Vocabulary.from_dict(content) for content in stored.vocabularies)
-        return cls(**described_values(description), graph=stored.graph, vocabularies=whole)
+        baselines: tuple[WeightedBaseline, ...] = ()
+        if stored.arrays is not None:
+            baselines = stored_baselines(members, stored.arrays, known["schema"], known["task"])
+        return cls(**known, graph=stored.graph, vocabularies=whole, weighted_baselines=baselines)
 
     def __post_init__(self) -> None:
+        if self.graph is None:
+            return
         expected: dict[str, tuple[int, ...]] = {}
         rest = () if self.vocabularies else (self.schema.n_channels,)
         for name, lengths in self.sources.values():
             expected |= {name: (*self.graph.shapes.get(name, ())[:1], *rest), lengths: ()}
-        classes = {"label": (), "probabilities": (self.task.n_outputs,)}
-        self.graph.check(expected, classes if self.task.classes else {"value": ()})
+        self.graph.check(expected, self._outputs_of_graph)
+
+    @property
+    def _outputs_of_graph(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes; the outputs that are computed for a table are the last."""
+        if self.weighted_baselines:
+            return {SHARE: (self.task.n_outputs,)}
+        return {"label": (), "probabilities": (self.task.n_outputs,)} if self.task.classes else {"value": ()}
 
     @cached_property
     def sources(self) -> dict[str | None, tuple[str, str]]:
         """Names of the input and of its lengths, for each kind of tokens, or for ``None``: numbers."""
-        return input_names(tuple(self.merged_vocabularies))
+        return {} if self.graph is None else input_names(tuple(self.merged_vocabularies))
 
     @cached_property
     def merged_vocabularies(self) -> dict[str, Vocabulary]:
@@ -68,20 +85,25 @@ class OnnxLabeler(SequencePredictor):
 
     def max_length(self, kind: str | None) -> int:
         """Steps or tokens of a kind, which every input of the graph has."""
-        (steps, *_) = self.graph.shapes[self.sources[kind][0]]
+        (steps, *_) = self._graph.shapes[self.sources[kind][0]]
         return int(steps)
 
     def _steps(self, lengths: Indices) -> Indices:
         return np.full_like(lengths, self.max_length(next(iter(self.sources))))
 
     def _for_each(self, compute: Callable[[Any], None], batches: Iterable[Any]) -> None:
-        self.graph.for_each(compute, batches)
+        self._graph.for_each(compute, batches)
 
     def compute(self, inputs: dict[str, npt.NDArray[Any]]) -> Array:
-        """Run the model, see :meth:`SequencePredictor.compute`."""
-        whole = {name: _padded_to(array, self.graph.shapes[name]) for name, array in inputs.items()}
-        (outputs,) = self.graph.run(whole, ["probabilities" if self.task.classes else "value"])
+        """Run the graph, see :meth:`SequencePredictor.compute`."""
+        whole = {name: _padded_to(array, self._graph.shapes[name]) for name, array in inputs.items()}
+        (outputs,) = self._graph.run(whole, [*self._outputs_of_graph][-1:])
         return outputs.reshape(len(outputs), -1)
+
+    @property
+    def _graph(self) -> OnnxGraph:
+        assert self.graph is not None  # without it, there are no inputs
+        return self.graph
 
 
 def _padded_to(array: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:

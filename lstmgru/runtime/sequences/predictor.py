@@ -22,6 +22,7 @@ from lstmgru.data.tables.archives import is_archive, read_archive
 from lstmgru.data.tables.readers import check_exists, read_table
 from lstmgru.errors import DataError
 from lstmgru.runtime.predictor import BlockPlan, Options, Predictor, names_of_rows, no_table
+from lstmgru.runtime.sequences.baselines import WeightedBaseline
 from lstmgru.runtime.sequences.batches import batches, padded
 from lstmgru.runtime.sequences.tables import label_frame
 from lstmgru.specs import LabelSpec
@@ -85,13 +86,22 @@ class SequencePredictor(Predictor):
     def merged_vocabularies(self) -> Mapping[str, Vocabulary]:
         """The vocabulary of each kind of tokens; none for numbers."""
 
+    @property
+    @abstractmethod
+    def weighted_baselines(self) -> tuple[WeightedBaseline, ...]:
+        """The members that are no networks."""
+
     @abstractmethod
     def max_length(self, kind: str | None) -> int:
-        """Steps or tokens of a kind that the model reads."""
+        """Steps or tokens of a kind that the networks read."""
 
     @abstractmethod
     def compute(self, inputs: dict[str, npt.NDArray[Any]]) -> Array:
-        """(B, C) probabilities of the classes or (B, 1) numbers, from the arrays of a batch by name."""
+        """The share of the networks, from the arrays of a batch by name.
+
+        Returns:
+            (B, C) weighted sum of their probabilities of the classes, or (B, 1) of their numbers.
+        """
 
     @property
     def integer_columns(self) -> tuple[str, ...]:
@@ -228,13 +238,11 @@ class SequencePredictor(Predictor):
         """Outputs for all sequences, in their order.
 
         Args:
-            read: The inputs by name; empty if the model has none.
+            read: The inputs of the networks by name; empty if there are none.
             sequences: The same sequences in original units.
         """
         outputs = np.zeros((len(sequences), self.task.n_outputs), np.float32)
-        if not read:
-            return outputs
-        names, first = dict(self.sources.values()), next(iter(read.values()))
+        names = dict(self.sources.values())
 
         def fill(indices: Indices) -> None:
             arrays: dict[str, npt.NDArray[Any]] = {}
@@ -242,7 +250,11 @@ class SequencePredictor(Predictor):
                 arrays |= {name: gather(indices), names[name]: lengths[indices]}
             outputs[indices] = self.compute(arrays)
 
-        self._for_each(fill, batches(self._steps(first.lengths)))
+        if read:
+            first = next(iter(read.values()))
+            self._for_each(fill, batches(self._steps(first.lengths)))
+        for member in self.weighted_baselines:
+            outputs += member.share(sequences)
         return outputs
 
     def _steps(self, lengths: Indices) -> Indices:
