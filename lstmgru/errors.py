@@ -126,5 +126,5 @@ def shorten(names: Sequence[object], most: int = 12) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, or ``a, b and c``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    """``a``, ``a and b``, or ``a, b and c``; empty without names."""
+    return "".join(names) if len(names) < 2 else f"{', '.join(names[:-1])} and {names[-1]}"
