@@ -82,7 +82,7 @@ def candidates(plan: Plan, count: int, seed: int) -> Iterator[dict[str, Any]]:
 def scores(plan: Plan, model: ModelSpec, train: TrainSpec) -> dict[str, Any]:
     """Mean score on the folds, score on the holdout after a refit, seconds on the folds."""
     data = plan.search_data()
-    result = run_trial(task_of(plan), data, model, train, _Silent())
+    result = run_trial(task_of(plan), data, model, train, (), _Silent())
     whole = replace(data, panel=plan.panel)
     evaluation = whole.evaluation(plan.splits.holdout)
     refitted = fit(

@@ -73,7 +73,7 @@ def candidates(plan: Plan, key: str, values: list[Any], count: int, seed: int) -
             changed = {key: value}
             other, spec = (replace(model, **changed), train) if in_model else (model, replace(train, **changed))
             try:
-                result = run_trial(task, data, other, spec, _Silent())
+                result = run_trial(task, data, other, spec, (), _Silent())
             except TrainingDiverged:
                 continue
             row["scores"][str(value)] = round(result.score, 5)

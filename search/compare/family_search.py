@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 from search.compare.time_budget import next_family
 from search.executors.loop import JobSource, run_jobs
 from search.run.driver import Driver
+from search.run.kept_folds import KeptFolds
 from search.run.progress import Listener, Progress, SilentListener
 from search.study.budget import Budget
 from search.tracking.base import NullTracker
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from search.compare.store import FamilyStore
     from search.executors.base import Executor, Failure, Job, Outcome
     from search.study.records import TrialRecord
@@ -33,6 +36,7 @@ class FamilySearch(JobSource):
         limit: Number of trials of each family; ``None``: as many as fit into the time.
         time_left: Seconds that the search may still take.
         note_time: Called when a trial ended, to record the time spent, should the process be killed.
+        folds: Directory of the finished folds of running trials.
         listener: Receives progress and messages.
     """
 
@@ -44,12 +48,13 @@ class FamilySearch(JobSource):
         limit: int | None,
         time_left: Callable[[], float],
         note_time: Callable[[], None],
+        folds: Path,
         listener: Listener,
     ) -> None:
         self._families = {each.name: each for each in families}
         self._executor, self._limit, self._listener = executor, limit, listener
         self._time_left, self._note_time = time_left, note_time
-        self._drivers = [_driver(each, executor, listener) for each in families]
+        self._drivers = [_driver(each, executor, folds, listener) for each in families]
         self._began: dict[int, float] = {}
         self._seconds: list[float] = []
         self._started = time.monotonic()
@@ -113,10 +118,11 @@ class FamilySearch(JobSource):
         return self._drivers[key // _STRIDE]
 
 
-def _driver(family: FamilyStore, executor: Executor, listener: Listener) -> Driver:
+def _driver(family: FamilyStore, executor: Executor, folder: Path, listener: Listener) -> Driver:
     """The driver of a family's study; the limits are those of the comparison."""
     watch = _FamilyListener(family.name, listener)
-    return Driver(family.plan, family.store, executor, Budget(timeout=None, trials=_UNLIMITED), NullTracker(), watch)
+    budget, folds = Budget(timeout=None, trials=_UNLIMITED), KeptFolds(folder, family.store.get("uid"))
+    return Driver(family.plan, family.store, executor, budget, NullTracker(), watch, folds=folds)
 
 
 class _FamilyListener(SilentListener):

@@ -85,7 +85,7 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
     with comparison.exclusive(listener.on_message):
         refuse_study(paths)
         if fresh:
-            comparison.start_over({}, check_studies, listener.on_message)
+            comparison.start_over({"the finished folds": paths.comparison_folds}, check_studies, listener.on_message)
         comparison.remember()
         study = StudyStore.find(paths, place.storage)
         if (begun := existing_comparison(comparison) or study) is not None:
@@ -95,7 +95,7 @@ def compare(plan: Plan, options: Options, *, folder: Path, fresh: bool, listener
             everything = _with_all_cells(plan, families)
         store = open_comparison(plan, plans, study, comparison, listener)
         _say_what_differs(plan, listener)
-        found = _Comparing(plan, everything, store, options, listener).run()
+        found = _Comparing(plan, everything, store, options, paths.comparison_folds, listener).run()
         files = paths.report
         if found is None:
             return CompareOutcome(None, files)
@@ -111,14 +111,15 @@ class _Comparing:
         everything: The same with the cells of all families.
         store: The comparison.
         options: Its budget.
+        folds: Directory of the finished folds of running trials.
         listener: Receives progress and messages.
     """
 
     def __init__(
-        self, plan: Plan, everything: Plan, store: ComparisonStore, options: Options, listener: Listener
+        self, plan: Plan, everything: Plan, store: ComparisonStore, options: Options, folds: Path, listener: Listener
     ) -> None:
         self._plan, self._everything, self._store = plan, everything, store
-        self._options, self._listener = options, listener
+        self._options, self._folds, self._listener = options, folds, listener
         self._task = task_of(plan).compare(plan)
         self._time = TimeBudget(options.timeout, store.whole.get("elapsed", 0.0))
         self._growth = growths(plan)[0]
@@ -152,6 +153,7 @@ class _Comparing:
             limit=self._options.trials,
             time_left=self._search_seconds_left,
             note_time=self._note_time,
+            folds=self._folds,
             listener=self._listener,
         )
         with interruptible(search):
@@ -189,7 +191,7 @@ class _Comparing:
             data = self._plan.search_data()
             names = tuple(chain.from_iterable(baseline_groups(data)))
             seconds = baseline_seconds(self._time.timeout)
-            outcome = run_one(executor, Job(0, score_baselines, (data, names, seconds)))
+            outcome = run_one(executor, Job(0, score_baselines, (data, names, seconds), retries=1))
             if outcome.failure is not None:
                 self._listener.on_message(f"the baselines could not be scored: {outcome.failure.reason}")
             else:
@@ -209,7 +211,7 @@ class _Comparing:
         seconds = baseline_seconds(self._time.timeout)
         for name in missing:
             arguments = (task, data, self._plan.holdout, name, calibrations.get(name), seconds)
-            outcome = run_one(executor, Job(0, score_on_holdout, arguments))
+            outcome = run_one(executor, Job(0, score_on_holdout, arguments, retries=1))
             if outcome.failure is not None:
                 self._listener.on_message(f"baseline {name} could not be scored: {outcome.failure.reason}")
                 continue
@@ -227,7 +229,7 @@ class _Comparing:
         for family, trial in missing.items():
             # A new process for each, because the peak memory of a process never shrinks.
             with make_study_executor(replace(self._everything, jobs=1), separate=True) as executor:
-                outcome = run_one(executor, Job(0, measure, (candidate(family, trial),)))
+                outcome = run_one(executor, Job(0, measure, (candidate(family, trial),), retries=1))
             if isinstance(outcome.result, Costs):
                 family.set_costs(trial.number, outcome.result)
             elif outcome.failure is not None:

@@ -10,13 +10,14 @@ from search.executors.loop import JobSource, run_jobs
 from search.run.baselines import FAILED, QUICK, BaselineJobs
 from search.run.progress import Listener, Progress
 from search.run.state import AskedTrial, SearchState
-from search.run.trial import TrialReport, run_trial
+from search.run.trial import FinishedFold, TrialReport, run_trial
 from search.study.budget import expected_export
 from search.study.records import BaselineRecord
 from search.study.store import StudyStore
 from search.tasks import task_of
 
 if TYPE_CHECKING:
+    from search.run.kept_folds import KeptFolds, TrialFolds
     from search.study.blend_records import Candidate
     from search.study.budget import Budget
     from search.study.out_of_fold import Outputs, Predictions
@@ -40,6 +41,7 @@ class Driver(JobSource):
         tracker: Mirrors the study.
         listener: Receives progress and messages.
         predictions: Keeps the out-of-fold outputs, from which a blend is selected; ``None``: they are not needed.
+        folds: Keeps the finished folds of running trials; ``None``: an interrupted trial begins again.
     """
 
     def __init__(
@@ -51,15 +53,19 @@ class Driver(JobSource):
         tracker: Tracker,
         listener: Listener,
         predictions: Predictions | None = None,
+        folds: KeptFolds | None = None,
     ) -> None:
         self._plan, self._store, self._executor = plan, store, executor
         self._budget, self._tracker, self._listener = budget, tracker, listener
-        self._predictions = predictions
+        self._predictions, self._folds = predictions, folds
+        if folds is not None:
+            folds.remove_others(store.first_attempt(trial.number) for trial in store.waiting())
         self._state = SearchState(plan, store)
         self._onnx_networks = self._state.estimates.onnx_networks
         self._data = executor.data.share(plan.search_data())
         executor.data.offload(plan.large_data)
         self._baselines = BaselineJobs(plan, store, self._data)
+        self._kept: dict[int, TrialFolds] = {}
         self._began: dict[int, float] = {}
         self._seconds: list[float] = []
         self._started = self._elapsed_noted = self._shown = time.monotonic()
@@ -86,11 +92,26 @@ class Driver(JobSource):
 
     def _job(self, trial: AskedTrial) -> Job:
         self._began[trial.number] = time.monotonic()
+        finished = self._resume(trial)
         self._tracker.update(self._state.record(trial.number))
-        return Job(trial.number, run_trial, (task_of(self._plan), self._data, trial.model, trial.train))
+        return Job(trial.number, run_trial, (task_of(self._plan), self._data, trial.model, trial.train, finished))
 
-    def on_report(self, key: int, message: TrialReport) -> None:
-        """Record an epoch of a trial."""
+    def _resume(self, trial: AskedTrial) -> tuple[FinishedFold, ...]:
+        """The folds that an earlier attempt at a trial has finished: they are not trained again."""
+        if self._folds is None:
+            return ()
+        number = trial.number
+        kept = self._kept[number] = self._folds.of(self._store.first_attempt(number), trial.model, trial.train)
+        if finished := kept.read():
+            self._state.resume(number, [report for fold in finished for report in fold.epochs])
+            self._listener.on_message(f"trial {number} resumes after fold {len(finished)} of {self._plan.n_folds}")
+        return finished
+
+    def on_report(self, key: int, message: TrialReport | FinishedFold) -> None:
+        """Record an epoch of a trial, or keep a fold."""
+        if isinstance(message, FinishedFold):
+            self._keep_fold(key, message)
+            return
         self._state.report(key, message)
         self._tracker.update(self._state.record(key))
         self._show_progress()
@@ -116,8 +137,11 @@ class Driver(JobSource):
             # First: a trial that is complete has its outputs, whenever this process is killed.
             self._keep(number, result.outputs)
             self._state.tell(number, result, seconds)
-        elif self._state.fail(number, failure, seconds):
+        kept = self._kept.pop(number, None)
+        if failure is not None and self._state.fail(number, failure, seconds):
             self._listener.on_message(f"trial {number}: {failure.reason}; retrying its parameters")
+        elif kept is not None:
+            kept.remove()
         self._seconds.append(seconds)
         record = self._state.record(number)
         self._tracker.update(record)
@@ -140,6 +164,7 @@ class Driver(JobSource):
         """A trial goes back into the queue; the baselines are scored by the next run."""
         if key >= 0:
             del self._began[key]
+            self._kept.pop(key, None)
             self._state.requeue(key)
             self._tracker.update(self._state.record(key))
 
@@ -182,6 +207,19 @@ class Driver(JobSource):
             what = f"trial {candidate}" if isinstance(candidate, int) else f"the baseline {candidate}"
             reason = error.strerror or str(error)
             self._listener.on_message(f"the predictions of {what} cannot be kept, so no blend can hold it: {reason}")
+
+    def _keep_fold(self, number: int, finished: FinishedFold) -> None:
+        """Write a fold of a running trial; without it, an interrupted trial repeats the fold."""
+        if (kept := self._kept.get(number)) is None:
+            return
+        try:
+            kept.write(finished)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._listener.on_message(
+                f"fold {finished.fold} of trial {number} cannot be kept, so the trial repeats it if it is "
+                f"interrupted: {reason}"
+            )
 
     def _announce_stop(self) -> None:
         if self.interrupted and not self._stop_announced:

@@ -10,6 +10,7 @@ from search.errors import SearchError
 from search.executors.interruption import interruptible
 from search.run.driver import Driver
 from search.run.finalize import Finalizer
+from search.run.kept_folds import KeptFolds
 from search.run.progress import Listener
 from search.run.resume import check_studies, open_study
 from search.run.workers import check_executor, make_study_executor
@@ -95,6 +96,7 @@ def _folders(paths: StudyPaths) -> dict[str, Path]:
     """What a study has besides its trials."""
     return {
         "the predictions": paths.predictions,
+        "the finished folds": paths.folds,
         "the model": paths.bundle,
         "the former champion": paths.former,
         "the challenger": paths.challenger,
@@ -106,9 +108,9 @@ def _run(
     plan: Plan, store: StudyStore, budget: Budget, tracker: Tracker, listener: Listener, paths: StudyPaths
 ) -> RunOutcome:
     finished_now, bundle = False, paths.bundle
-    predictions = Predictions(paths.predictions, store.get("uid"))
+    predictions, folds = Predictions(paths.predictions, store.get("uid")), KeptFolds(paths.folds, store.get("uid"))
     with make_study_executor(plan) as executor:
-        driver = Driver(plan, store, executor, budget, tracker, listener, predictions)
+        driver = Driver(plan, store, executor, budget, tracker, listener, predictions, folds)
         with interruptible(driver):
             driver.run()
             _say_why_it_ended(plan, store, budget, driver, listener)

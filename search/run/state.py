@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -206,22 +206,34 @@ class SearchState:
 
     def report(self, number: int, report: TrialReport) -> None:
         """Keep an epoch of a running trial, and decide whether to prune it."""
+        running = self._note(number, report)
+        if self._screening is not None:
+            self._screen(number, running)
+        if not self._store.goal.single:
+            return
+        search, max_epochs = self._plan.config.search, self._plan.max_epochs
+        if should_prune(self._store.study, self._store.trial(number), step=report.step, max_epochs=max_epochs):
+            running.stop = prune_reason(search.pruner, percentile=search.percentile)
+
+    def resume(self, number: int, reports: Iterable[TrialReport]) -> None:
+        """Take the epochs of a running trial into account that need not be repeated: what passed then has passed."""
+        for report in reports:
+            running = self._note(number, report)
+            if self._screening is not None:
+                reached = self._screening.reach(self._store.candidate(number), running.curve)
+                running.rung = max(running.rung, -1 if reached is None else reached)
+
+    def _note(self, number: int, report: TrialReport) -> _Running:
         running = self._running[number]
         running.curve.append(report.epoch)
         running.value = report.value
         if self._estimates is not None:
             self._estimates.observe(number, running.work, running.curve)
             self._trainings = None
-        if self._screening is not None:
-            self._screen(number, running)
-        if not self._store.goal.single:  # Optuna takes no intermediate values of several objectives
-            return
-        # A trial that is resumed after a crash repeats the steps that it had reported before it.
-        if report.step not in self._store.trial(number).intermediate_values:
+        # Optuna takes no intermediate values of several objectives. After a crash, a trial repeats steps.
+        if self._store.goal.single and report.step not in self._store.trial(number).intermediate_values:
             running.trial.report(report.value, report.step)
-        search, max_epochs = self._plan.config.search, self._plan.max_epochs
-        if should_prune(self._store.study, self._store.trial(number), step=report.step, max_epochs=max_epochs):
-            running.stop = prune_reason(search.pruner, percentile=search.percentile)
+        return running
 
     def _screen(self, number: int, running: _Running) -> None:
         """Decide whether a trial that has reached a rung continues."""

@@ -10,6 +10,11 @@ from search.executors.base import INTERRUPTED
 from search.study.records import EpochRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
     from lstmgru.specs import TrainSpec
     from lstmgru.training.training import EpochResult
     from search.executors.base import JobContext
@@ -32,6 +37,31 @@ class TrialReport:
     step: int
     value: float
     epoch: EpochRecord
+
+
+@dataclass(frozen=True)
+class FinishedFold:
+    """A fold that was trained to its end, as reported to the driver: a trial that is lost resumes after it.
+
+    The last fold is not reported: with it, the trial ends.
+
+    Attributes:
+        fold: 1 for the first.
+        score: Its best score.
+        best_epoch: The epoch of that score.
+        seconds: Wall time of its training.
+        elapsed: Seconds since the trial started, in all workers that it had.
+        epochs: Its epochs, as reported.
+        outputs: Of that epoch for all scored cases.
+    """
+
+    fold: int
+    score: float
+    best_epoch: int
+    seconds: float
+    elapsed: float
+    epochs: tuple[TrialReport, ...]
+    outputs: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -96,6 +126,7 @@ class _FoldObserver:
         self, context: JobContext, data: TaskData, fold: int, max_epochs: int, earlier: list[float], start: float
     ) -> None:
         self.reason: str | None = None
+        self.reports: list[TrialReport] = []
         self._context, self._data, self._fold, self._max_epochs = context, data, fold, max_epochs
         self._earlier, self._start = earlier, start
         self._best: float | None = None
@@ -108,7 +139,8 @@ class _FoldObserver:
         seconds = time.perf_counter() - self._start
         epoch = EpochRecord(self._fold + 1, result.epoch, result.train_loss, result.score, seconds)
         step = self._fold * self._max_epochs + result.epoch
-        self._context.report(TrialReport(step, sum(scores) / len(scores), epoch))
+        self.reports.append(TrialReport(step, sum(scores) / len(scores), epoch))
+        self._context.report(self.reports[-1])
 
     def should_stop(self) -> bool:
         self.reason = self.reason or self._context.stop_reason()
@@ -116,9 +148,24 @@ class _FoldObserver:
 
 
 def run_trial(
-    task: Task[Any, Any, Any], data: TaskData, model: Model, train: TrainSpec, context: JobContext
+    task: Task[Any, Any, Any],
+    data: TaskData,
+    model: Model,
+    train: TrainSpec,
+    finished: Sequence[FinishedFold],
+    context: JobContext,
 ) -> TrialResult:
-    """Train one candidate on every fold, reporting each epoch, and measure what it costs.
+    """Train one candidate on every fold, reporting each epoch and each finished fold, and measure what it costs.
+
+    Every fold is seeded by itself, so a trial that resumes has the scores of one that was never interrupted.
+
+    Args:
+        task: Of the study.
+        data: Of the study.
+        model: The architecture.
+        train: The training settings.
+        finished: The first folds, which an earlier attempt has finished; not all of them.
+        context: Receives the reports.
 
     Raises:
         TrainingDiverged: A loss or score is not finite.
@@ -126,13 +173,15 @@ def run_trial(
     """
     from lstmgru.nn.costs import count_parameters, network_latency
 
-    start = time.perf_counter()
-    scores: list[float] = []
-    best_epochs: list[int] = []
-    seconds: list[float] = []
+    start = time.perf_counter() - (finished[-1].elapsed if finished else 0.0)
+    scores = [each.score for each in finished]
+    best_epochs = [each.best_epoch for each in finished]
+    seconds = [each.seconds for each in finished]
     backtest = data.backtest(model)
-    train_seconds = 0.0
-    for fold, split in enumerate(data.folds):
+    for each in finished:
+        backtest.add(each.fold - 1, each.outputs)
+    train_seconds = sum(seconds)
+    for fold, split in enumerate(data.folds[len(finished) :], start=len(finished)):
         observer = _FoldObserver(context, data, fold, train.max_epochs, scores, start)
         fitted = task.fit(data, split, model, train, observer)
         train_seconds += fitted.seconds
@@ -143,6 +192,11 @@ def run_trial(
         scores.append(fitted.score)
         best_epochs.append(fitted.best_epoch)
         seconds.append(fitted.seconds)
+        if fitted.outputs is not None and fold + 1 < len(data.folds):
+            elapsed, epochs = time.perf_counter() - start, tuple(observer.reports)
+            context.report(
+                FinishedFold(fold + 1, fitted.score, fitted.best_epoch, fitted.seconds, elapsed, epochs, fitted.outputs)
+            )
     return TrialResult(
         fold_scores=tuple(scores),
         best_epochs=tuple(best_epochs),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +41,8 @@ class Predictions:
         Raises:
             OSError: The file cannot be written.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(candidate)
-        partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-        arrays: dict[str, Any] = {_fold(number): values for number, values in enumerate(outputs)}
-        try:
-            with partial.open("wb") as file:
-                np.savez(file, **arrays | {_STUDY: np.array(self._uid)})
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        arrays = {_fold(number): values for number, values in enumerate(outputs)}
+        write_arrays(self._path(candidate), arrays | {_STUDY: np.array(self._uid)})
 
     def read(self, candidate: Candidate) -> Outputs | None:
         """The outputs of a candidate; ``None`` if there are none that can be used."""
@@ -64,6 +57,22 @@ class Predictions:
     def _path(self, candidate: Candidate) -> Path:
         name = f"trial-{candidate:05d}" if isinstance(candidate, int) else f"baseline-{candidate}"
         return self._folder / f"{name}{_ENDING}"
+
+
+def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write an ``.npz`` file as a whole, or leave the one before.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, **dict[str, Any](arrays))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _fold(number: int) -> str:

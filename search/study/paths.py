@@ -19,7 +19,7 @@ COMPARISON_FILES = (COMPARISON_PAGE, COMPARISON_MARKDOWN, COMPARISON_JSON)
 
 _JOURNAL, _LOCK, _BUNDLE, _REPORT, _PREDICTIONS = ".journal", ".lock", ".bundle", ".report", ".predictions"
 _CHALLENGER, _FORMER = ".bundle.challenger", ".bundle.former"
-_CHECKPOINT, _STORAGE = ".checkpoint", ".storage"
+_CHECKPOINT, _STORAGE, _FOLDS = ".checkpoint", ".storage", ".folds"
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,11 @@ class StudyPaths:
         return self._named(_PREDICTIONS)
 
     @property
+    def folds(self) -> Path:
+        """Directory of the finished folds of trials that have not ended."""
+        return self._named(_FOLDS)
+
+    @property
     def comparison_journal(self) -> Path:
         """Trials and attributes of the comparison."""
         return self._named(COMPARISON_SUFFIX + _JOURNAL)
@@ -95,6 +100,11 @@ class StudyPaths:
     def comparison_lock(self) -> Path:
         """Held by the process that writes the comparison's journal."""
         return self._named(COMPARISON_SUFFIX + _LOCK)
+
+    @property
+    def comparison_folds(self) -> Path:
+        """Directory of the finished folds of the comparison's trials that have not ended."""
+        return self._named(COMPARISON_SUFFIX + _FOLDS)
 
     def find_bundle(self, recorded: str | None) -> Path | None:
         """The exported model, also after the working folder was moved or copied; ``None`` if there is none.

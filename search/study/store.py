@@ -223,18 +223,24 @@ class StudyStore:
         return True
 
     def retry(self, number: int) -> bool:
-        """Queue the parameters of a failed trial again; return ``False`` if the trial already was a retry."""
-        trial = self.trial(number)
-        if RETRY_OF in trial.user_attrs:
+        """Queue a failed trial again, with its seed; return ``False`` if the trial already was a retry."""
+        if RETRY_OF in self.trial(number).user_attrs:
             return False
-        self.study.enqueue_trial(trial.params, user_attrs={RETRY_OF: number})
+        self._repeat(number, RETRY_OF)
         return True
 
     def promote(self, number: int) -> None:
         """Queue the candidate of a stopped trial, to be trained again and further."""
-        attributes = self.trial(number).user_attrs
-        kept = {key: attributes[key] for key in ("layers", "seed")}
-        self.study.enqueue_trial(self.trial(number).params, user_attrs={**kept, PROMOTED_FROM: number})
+        self._repeat(number, PROMOTED_FROM)
+
+    def _repeat(self, number: int, why: str) -> None:
+        trial = self.trial(number)
+        kept = {key: trial.user_attrs[key] for key in ("layers", "seed") if key in trial.user_attrs}
+        self.study.enqueue_trial(trial.params, user_attrs={**kept, why: number})
+
+    def first_attempt(self, number: int) -> int:
+        """The trial that a trial repeats because its worker died: itself, unless it is a retry."""
+        return int(self.trial(number).user_attrs.get(RETRY_OF, number))
 
     def candidate(self, number: int) -> int:
         """The first trial of a trial's candidate: itself, unless it was promoted."""

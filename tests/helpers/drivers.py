@@ -15,6 +15,7 @@ from search.executors.base import WorkerSettings
 from search.executors.in_process import InProcessExecutor
 from search.run.driver import Driver
 from search.run.finalize import Finalizer
+from search.run.kept_folds import KeptFolds
 from search.run.progress import SilentListener
 from search.run.resume import open_study
 from search.run.workers import warm_up
@@ -177,8 +178,8 @@ def drive(
         patch("search.run.baselines.score_baselines", remembered),
     ):
         plan, store = open_study(plan, place, listener)
-        predictions = Predictions(paths.predictions, store.get("uid"))
+        predictions, folds = Predictions(paths.predictions, store.get("uid")), KeptFolds(paths.folds, store.get("uid"))
         limits = Budget(**{"timeout": None, "trials": plan.trials, **budget})
-        driver = Driver(plan, store, executor, limits, _Watch(interrupt), listener, predictions)
+        driver = Driver(plan, store, executor, limits, _Watch(interrupt), listener, predictions, folds)
         driver.run()
     return store

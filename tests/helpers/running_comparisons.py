@@ -123,7 +123,13 @@ def searched(
     _, store = opened(folder, *overrides, text=text)
     with in_process() as executor:
         families = StoppedSearch(
-            store.families, executor, limit=limit, time_left=time_left, note_time=lambda: None, listener=Notes()
+            store.families,
+            executor,
+            limit=limit,
+            time_left=time_left,
+            note_time=lambda: None,
+            folds=folder / "folds",
+            listener=Notes(),
         )
         families.stop_in = stop_in
         families.run()

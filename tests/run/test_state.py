@@ -14,6 +14,7 @@ from search.executors.base import Failure
 from search.run.state import SearchState
 from search.run.trial import TrialReport, TrialResult
 from search.study.budget import LEAST_REFIT_SECONDS, Budget
+from search.study.pruners import STARTUP_TRIALS
 from search.study.records import EpochRecord
 from search.study.store import StudyStore
 from search.tasks.plan import Plan
@@ -253,7 +254,7 @@ def test_the_parameters_of_a_trial_whose_worker_died_are_tried_once_more(
         asked.append(state.ask())
         assert state.fail(asked[-1].number, failure, 1.0) is retried
     assert states(store) == left
-    assert all(trial.model == asked[0].model for trial in asked)
+    assert all((trial.model, trial.train) == (asked[0].model, asked[0].train) for trial in asked)
     assert state.record(0).reason == failures[0].reason
     assert store.trial(0).state == TrialState.FAIL
 
@@ -269,6 +270,38 @@ def test_steps_that_were_reported_before_a_crash_are_not_reported_twice(
     for epoch in (1, 2):
         again.report(number, report(epoch, 3.0 - epoch))
     assert store.trial(number).intermediate_values == {1: 2.0, 2: 1.0}
+
+
+def test_epochs_that_need_not_be_repeated_are_taken_over_and_not_judged_again(
+    plan: Plan, state: SearchState, store: StudyStore
+) -> None:
+    for _ in range(STARTUP_TRIALS):
+        steps = dict.fromkeys(range(1, 11), 1.0)
+        store.study.add_trial(create_trial(value=1.0, intermediate_values=steps))
+    number = state.ask().number
+    state.report(number, report(1, 2.0))
+    store.requeue_orphans()
+    again = SearchState(plan, store)
+    assert again.ask().number == number
+    again.resume(number, [report(epoch, 2.0) for epoch in range(1, 6)])  # worse than the median
+    assert store.trial(number).intermediate_values == dict.fromkeys(range(1, 6), 2.0)
+    assert [epoch.epoch for epoch in again.record(number).curve] == [1, 2, 3, 4, 5]
+    assert again.stop_reason(number) is None
+    again.report(number, report(6, 2.0))
+    assert again.stop_reason(number) is not None
+
+
+def test_epochs_that_are_taken_over_count_at_the_rungs_of_the_screening(screened: Plan) -> None:
+    attributes = {"config": screened.config.to_dict(), "metric": screened.metric}
+    store = StudyStore.create(InMemoryStorage(), screened.name, direction=screened.direction, attributes=attributes)
+    state = SearchState(screened, store)
+    good, bad, last = (state.ask().number for _ in range(3))
+    state.resume(good, [report(epoch, 1.0) for epoch in (1, 2, 3)])
+    state.resume(bad, [report(epoch, 3.0) for epoch in (1, 2, 3)])
+    assert (state.stop_reason(good), state.stop_reason(bad)) == (None, None)
+    for epoch in (1, 2, 3):
+        state.report(last, report(epoch, 2.0))
+    assert state.stop_reason(last) is not None  # one of three is better
 
 
 def test_a_grid_is_asked_without_a_sampler(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def test_a_seed_scores_on_the_folds_what_a_trial_with_it_scores(study: str, plan
         plans[study].search_data(),
         candidate.model,
         replace(candidate.train, seed=5),
+        (),
         JobContext(),
     )
     assert (result.fold_scores, result.best_epochs) == (trial.fold_scores, trial.best_epochs)
