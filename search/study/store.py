@@ -235,7 +235,7 @@ class StudyStore:
 
     def _repeat(self, number: int, why: str) -> None:
         trial = self.trial(number)
-        kept = {key: trial.user_attrs[key] for key in ("layers", "seed") if key in trial.user_attrs}
+        kept = {key: value for key, value in trial.user_attrs.items() if key in ("layers", "seed")}
         self.study.enqueue_trial(trial.params, user_attrs={**kept, why: number})
 
     def first_attempt(self, number: int) -> int:
