@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import tomllib
 import venv
 import zipfile
@@ -35,6 +36,7 @@ def test_it_has_the_version_and_the_bounds_of_the_whole() -> None:
         assert part[key] == whole[key]
     assert set(part["dependencies"]) <= set(whole["dependencies"])
     assert set(part["optional-dependencies"]["parquet"]) <= set(whole["dependencies"])
+    assert (RUNTIME / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,8 @@ def test_both_can_be_built_from_their_source_distributions(wheel: Path, tmp_path
         subprocess.run(build, cwd=source, check=True, capture_output=True, timeout=60)
         [archive] = folder.glob("*.tar.gz")
         held[source] = held_by(wheel_of(archive, folder))
+        with tarfile.open(archive) as files:
+            assert not [member.name for member in files if member.issym() or member.islnk()]  # refused by extractors
 
     assert held[RUNTIME] == held_by(wheel)
     modules = {str(path.relative_to(ROOT)) for name in ("lstmgru", "search") for path in (ROOT / name).rglob("*.py")}
