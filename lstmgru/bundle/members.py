@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +15,6 @@ from lstmgru.errors import SpecError
 from lstmgru.nn.costs import count_parameters
 from lstmgru.runtime.members import NETWORK, FittedMethod, described_array
 from lstmgru.specs import RecurrentSpec, TrainSpec
-
-# The weights are decimal fractions, so their sum is 1 only up to rounding.
-_SUM_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -163,16 +159,3 @@ def check_scaler(scaler: object, shapes: Mapping[str, tuple[int, ...]]) -> None:
             raise SpecError(f"{name} of the scaler must be finite numbers")
         if name.endswith("scale") and not (array > 0).all():
             raise SpecError("the scales of the scaler must be positive")
-
-
-def check_weights(members: Sequence[Member]) -> None:
-    """Refuse members that are no blend.
-
-    Raises:
-        SpecError: There is none, or their weights are not positive with the sum 1.
-    """
-    weights = [member.weight for member in members]
-    if not weights:
-        raise SpecError("a bundle must have at least one member but has none")
-    if not (all(weight > 0 for weight in weights) and abs(math.fsum(weights) - 1) <= _SUM_TOLERANCE):
-        raise SpecError(f"the weights of the members must be positive and have the sum 1 but are {weights}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, Self, TypeVar
@@ -31,6 +32,9 @@ class FittedMethod(Protocol):
     def from_state(cls, values: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Self:
         """The baseline whose :meth:`state` this is."""
 
+
+# The weights are decimal fractions, so their sum is 1 only up to rounding.
+_SUM_TOLERANCE = 1e-6
 
 _Method = TypeVar("_Method", bound=FittedMethod)
 
@@ -64,7 +68,8 @@ def stored_baseline(
         )
     try:
         baseline = kinds[kind].from_state(values["state"], dict(arrays))
-        outputs, expected = probe(baseline)
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            outputs, expected = probe(baseline)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, LstmGruError) as error:
         what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise SpecError(f"the state of the member {kind} is invalid: {what}") from error
@@ -95,11 +100,25 @@ def weighted_baselines(
         KeyError, SpecError: As by :func:`stored_baseline`.
     """
     known = pkgutil.resolve_name(kinds)
+    weights = [common_values(values)["weight"] for values in members]
+    check_weights(weights)
     return [
-        (common_values(values)["weight"], stored_baseline(known, values, its, probe))
-        for values, its in zip(members, arrays, strict=True)
+        (weight, stored_baseline(known, values, its, probe))
+        for weight, values, its in zip(weights, members, arrays, strict=True)
         if values["kind"] != NETWORK
     ]
+
+
+def check_weights(weights: Sequence[float]) -> None:
+    """Refuse the weights of members that are no blend.
+
+    Raises:
+        SpecError: There is none, or they are not positive with the sum 1.
+    """
+    if not weights:
+        raise SpecError("a bundle must have at least one member but has none")
+    if not (all(weight > 0 for weight in weights) and abs(math.fsum(weights) - 1) <= _SUM_TOLERANCE):
+        raise SpecError(f"the weights of the members must be positive and have the sum 1 but are {weights}")
 
 
 def described_array(array: npt.NDArray[Any]) -> str:

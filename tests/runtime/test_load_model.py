@@ -253,6 +253,7 @@ def test_a_mixture_that_was_changed_is_refused(saved: Path, tmp_path: Path) -> N
     edits: list[tuple[Callable[[Path], None], str]] = [
         (edit("members", 2, "state", to={}), "the state of the member linear is invalid"),
         (edit("members", 2, "arrays", "coefficients", to="float64[1]"), "the array coefficients of the member linear"),
+        (edit("members", 0, "weight", to=0.9), "the weights of the members must be positive and have the sum 1"),
         (edit("members", 3, "kind", to="thetta"), "kind of a member must be one of .* did you mean 'theta'"),
         (edit("mixture", "networks", to=None), "lacks 'networks'"),
         (described("mixture", {"networks": None, "parity": []}), "mixture.networks must be the file of the networks"),

@@ -10,9 +10,9 @@ from lstmgru.bundle.base import Bundle, Parity
 from lstmgru.bundle.forecasting.members import ForecastMember, ForecastNetworkMember, check_member
 from lstmgru.bundle.forecasting.parts import BaselineForecaster, MemberForecaster, NetworkForecaster
 from lstmgru.bundle.forecasting.servable import BlendedForecaster, NetworkShare
-from lstmgru.bundle.members import check_weights
 from lstmgru.runtime.forecasting.predictor import ForecastPredictor
 from lstmgru.runtime.forecasting.signature import ForecastSignature
+from lstmgru.runtime.members import check_weights
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -41,7 +41,7 @@ class ForecastModel(ForecastPredictor, Bundle):
     members: tuple[ForecastMember, ...]
 
     def __post_init__(self) -> None:
-        check_weights(self.members)
+        check_weights([member.weight for member in self.members])
         for member in self.networks:
             check_member(member, self.forecast, self.inputs)
         super().__post_init__()

@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from lstmgru.bundle.base import Bundle, Parity
-from lstmgru.bundle.members import check_weights
 from lstmgru.bundle.sequences.members import SequenceBaselineMember, SequenceMember, SequenceNetworkMember, check_member
 from lstmgru.bundle.sequences.parts import NetworkLabeler
 from lstmgru.bundle.sequences.servable import BlendedClassifier, BlendedLabeler, BlendedRegressor, LabelShare
 from lstmgru.bundle.sequences.vocabularies import merged
 from lstmgru.data.sequences.vocabulary import Vocabulary
+from lstmgru.runtime.members import check_weights
 from lstmgru.runtime.sequences.baselines import WeightedBaseline
 from lstmgru.runtime.sequences.predictor import SequencePredictor
 
@@ -48,7 +48,7 @@ class SequenceModel(SequencePredictor, Bundle):
     members: tuple[SequenceMember, ...]
 
     def __post_init__(self) -> None:
-        check_weights(self.members)
+        check_weights([member.weight for member in self.members])
         for member in self.networks:
             check_member(member, self.task, self.schema)
 
