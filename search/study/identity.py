@@ -71,7 +71,7 @@ def check_same(
     for place, text in enumerate(differences):
         if text.startswith(f"{DIGEST} ") and (found := change()) is not None:
             differences[place] = f"{text} ({found})"
-            if found.only_grown:
+            if found.more:
                 way_out += f"; or train its model on the new rows: {refit}"
     raise StudyMismatch(f"study '{name}' exists with other settings: {'; '.join(differences)}; {way_out}")
 

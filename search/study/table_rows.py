@@ -137,8 +137,10 @@ class TableChange:
         if self.only_grown:
             return f"{rows}{parts}, the {self.before} before unchanged"
         said = [f"{rows}{parts}"] if rows else []
-        said += [f"{self.lost} of the {self.before} before are gone"] if self.lost else []
+        if self.lost:
+            said.append(f"{self.lost} of the {self.before} before {'is' if self.lost == 1 else 'are'} gone")
         if self.changed:
             many = f"{self.changed}" if self.exact else f"up to {self.changed}"
-            said.append(f"{many} of the {self.before} before have changed, the first {self.first_changed}")
+            have = "has" if self.changed == 1 else "have"
+            said.append(f"{many} of the {self.before} before {have} changed, the first {self.first_changed}")
         return ", ".join(said) or "the rows are the same in another form"

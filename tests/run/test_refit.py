@@ -213,7 +213,7 @@ def test_changed_rows_are_said_to_be_changed(folder: Path) -> None:
     table.to_csv(folder / "later.csv", index=False)
     outcome = refitted(folder)
     assert outcome.record.change == (
-        "40 rows more, from 2022-07-22 on, 1 of the 200 before have changed, the first 2022-01-08"
+        "40 rows more, from 2022-07-22 on, 1 of the 200 before has changed, the first 2022-01-08"
     )
 
 
@@ -256,7 +256,12 @@ def test_a_run_on_a_changed_table_names_the_first_changed_row(folder: Path) -> N
     table.to_csv(folder / "later.csv", index=False)
     result = search_here(folder, "run", "tiny.yaml", "--set", ALONE, "--data", "later.csv")
     assert result.returncode == 2
-    assert "2 of the 200 before have changed, the first 2022-01-10" in result.stderr
+    assert "40 rows more, from 2022-07-22 on, 2 of the 200 before have changed, the first 2022-01-10" in result.stderr
+    assert result.stderr.endswith("python -m search refit tiny --data later.csv\n")
+
+    table[:200].to_csv(folder / "later.csv", index=False)
+    result = search_here(folder, "run", "tiny.yaml", "--set", ALONE, "--data", "later.csv")
+    assert "(2 of the 200 before have changed, the first 2022-01-10)" in result.stderr
     assert "refit" not in result.stderr
 
 

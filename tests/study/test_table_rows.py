@@ -32,12 +32,12 @@ TWO = [("a", [1.0, 2.0, 3.0]), ("c", [4.0, 5.0, 6.0])]
     ("before", "after", "said"),
     [
         (ONE, [("x", [1.0, 2.0, 3.0, 4.0])], "1 row more, from day 3 on, the 3 before unchanged"),
-        (ONE, [("x", [1, 2.5, 3, 4])], "1 row more, from day 3 on, 1 of the 3 before have changed, the first day 1"),
+        (ONE, [("x", [1, 2.5, 3, 4])], "1 row more, from day 3 on, 1 of the 3 before has changed, the first day 1"),
         (ONE, [("x", [1.0, 2.5, 2.5])], "2 of the 3 before have changed, the first day 1"),
-        (ONE, [("x", [1.0, 2.0])], "1 of the 3 before are gone"),
+        (ONE, [("x", [1.0, 2.0])], "1 of the 3 before is gone"),
         (TWO, [("a", [1.0, 2, 3, 0]), ("c", [4.0, 5, 6, 0])], "2 rows more, from day 3 on, the 6 before unchanged"),
         (TWO, [*TWO[:1], ("b", [7.0, 7.0]), *TWO[1:]], "2 rows more, from day 0 on (b: new), the 6 before unchanged"),
-        (TWO, [("a", [1.0, 2.0, 3.0]), ("c", [4.0, 0.0, 6.0])], "1 of the 6 before have changed, the first day 1 of c"),
+        (TWO, [("a", [1.0, 2.0, 3.0]), ("c", [4.0, 0.0, 6.0])], "1 of the 6 before has changed, the first day 1 of c"),
         (TWO, [("c", [4.0, 5.0, 6.0, 7.0])], "1 row more, from day 3 on, 3 of the 6 before are gone"),
     ],
 )  # fmt: skip

@@ -149,7 +149,7 @@ class Writer:
         raise self._end(
             StudyBusy(
                 f"study '{self._name}' is being run by another process ({holder} holds its lock in "
-                f"{self._database.name}); wait for it, stop it, or give this run another name with --set name=..."
+                f"{self._database.name}); wait for it, or stop it"
             )
         )
 

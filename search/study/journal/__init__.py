@@ -52,8 +52,7 @@ def exclusive(lock_file: Path, study: str) -> Iterator[None]:
         lock.acquire(timeout=_SECONDS_TO_LOOK)
     except Timeout:
         raise StudyBusy(
-            f"study '{study}' is being run by another process ({lock_file} is locked); "
-            "wait for it, stop it, or give this run another name with --set name=..."
+            f"study '{study}' is being run by another process ({lock_file} is locked); wait for it, or stop it"
         ) from None
     try:
         yield
