@@ -229,7 +229,7 @@ def _baselines(
 
 def _then(bundle: Bundle) -> str:
     """The rows that the scores of a bundle are from."""
-    if "refit" not in bundle.provenance:
+    if "refit_of" not in bundle.provenance:
         return STUDY_HOLDOUT
     last = bundle.provenance.get("scored_on") == LAST_NEW_ROWS
     return "the last new rows of the refit" if last else "the holdout of the refit"

@@ -182,6 +182,8 @@ def test_a_champion_that_no_longer_beats_the_baselines_is_said_to_be_so(folder: 
 
 def test_a_backtest_says_that_the_earlier_scores_are_those_of_the_refit(folder: Path) -> None:
     outcome = refitted(folder, promote="always")
+    assert outcome.champion is not None
+    assert outcome.champion.holdout_rows == "the holdout of the study"
     shop_table(NEW + 20).to_csv(folder / "later2.csv", index=False)
 
     done = search_here(folder, "backtest", "tiny", "--data", "later2.csv", "--no-track", "--output", "page.html")
