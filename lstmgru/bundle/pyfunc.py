@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 import warnings
+from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +78,22 @@ class PyfuncModel:
 
 def _load_pyfunc(path: str) -> PyfuncModel:
     """Load the model; MLflow calls this with the directory that was logged."""
+    _answer_without_stack_traces()
     return PyfuncModel(open_model(Path(path)))
+
+
+def _answer_without_stack_traces() -> None:
+    """Let MLflow's scoring server, if it loads the model, answer a file that it cannot read with the reason alone.
+
+    The server parses CSV and Parquet before it calls the model. Its answer would contain the stack trace, with paths of
+    the server. The function has a parameter for that, but no setting.
+    """
+    server: Any = sys.modules.get("mlflow.pyfunc.scoring_server")
+    if "mlflow.pyfunc.scoring_server.app" not in sys.modules or not hasattr(server, "_handle_serving_error"):
+        return
+    handle = server._handle_serving_error
+    if "include_traceback" in signature(handle).parameters:
+        server._handle_serving_error = partial(handle, include_traceback=False)
 
 
 def _refused(error: DataError) -> Exception | None:

@@ -150,8 +150,20 @@ def test_a_mistake_of_the_caller_is_answered_with_400_and_the_reason(
     assert status == 400, answer
     assert answer["error_code"] in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
     assert re.search(MISTAKES[mistake], answer["message"]), answer["message"]
-    # MLflow itself reads a CSV file, and adds its own stack trace where it cannot.
-    assert "stack_trace" not in answer or (mistake, form) == (with_text, "csv")
+    assert "stack_trace" not in answer
+    assert "Traceback" not in answer["message"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["text/csv", "application/vnd.apache.parquet"])
+@pytest.mark.parametrize("content", ["", "shop,day\n1,2\n1,2,3,4\n", 'shop,day\n"1,2'])
+def test_a_file_that_cannot_be_read_is_answered_with_400_and_the_reason_alone(
+    served: ScoringServer, content: str, kind: str
+) -> None:
+    status, answer = served.post(content, kind)
+    assert (status, "stack_trace" in answer) == (400, False), answer
+    assert "Error: '" in answer["message"]
+    assert "Traceback" not in answer["message"]
 
 
 @pytest.mark.slow
