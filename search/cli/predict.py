@@ -23,7 +23,9 @@ _MOST_LINES = 20
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of an exported model.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Directory of an exported model, or models:/NAME@alias of MLflow.")
+    ],
     data: Annotated[
         Path,
         typer.Option(
@@ -109,8 +111,8 @@ def predict(
 
     asked = Options(_numbers(levels), horizon, samples, seed)
     reasons: dict[str, str] = {}
-    with writing_text(left_out) as write_reasons, writing_table(output) as table:
-        bundle = open_model(model, engine)
+    with _directory(model) as folder, writing_text(left_out) as write_reasons, writing_table(output) as table:
+        bundle = open_model(folder, engine)
         with _bar(bundle.results) as progress:
             for part in predict_file(
                 bundle,
@@ -134,6 +136,20 @@ def predict(
     if reasons:
         _print_left_out(reasons, left_out)
         raise typer.Exit(_INCOMPLETE)
+
+
+@contextmanager
+def _directory(model: Path) -> Iterator[Path]:
+    """The directory of a model; of a registered one, a copy that exists as long as the context."""
+    from search.tracking.registry import SCHEME, downloaded
+
+    if str(model).startswith(SCHEME):
+        from search.tracking.store import default_tracking_uri
+
+        with downloaded(str(model), default_tracking_uri(None, Path())) as (folder, _):
+            yield folder
+    else:
+        yield model
 
 
 def _check_files(model: Path, data: Path, output: Path | None, left_out: Path | None) -> None:

@@ -98,6 +98,18 @@ def test_a_registered_model_gets_an_evaluation_run(folder: Path) -> None:
     assert {file.path for file in mlflow.list_artifacts(run.info.run_id)} == {"backtest.html", "backtest.json"}
 
 
+def test_a_registered_model_predicts_as_its_directory(folder: Path) -> None:
+    registered(folder)
+    found = [search_here(folder, "predict", name, "--data", "later.csv") for name in ("models:/shop@champion", "model")]
+    assert found[0].stdout == found[1].stdout != ""
+
+    missing = search_here(folder, "predict", "models:/shop@challenger", "--data", "later.csv", "--output", "f.csv")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert "has no alias 'challenger'" in missing.stderr
+    assert missing.stderr.count("\n") == 1
+    assert not (folder / "f.csv").exists()
+
+
 def test_an_outage_of_mlflow_costs_no_result(folder: Path) -> None:
     at = {"MLFLOW_TRACKING_URI": "sqlite:////proc/nowhere/mlflow.db"}
     with patch.dict("os.environ", at), patch("helpers.studies.program_environment", lambda: {**os.environ}):
