@@ -94,8 +94,8 @@ class SimulatedWorkers:
             result = self._baselines() if job.key < 0 else self._trial(job.key)
             self._messages.put(Outcome(job.key, result))
 
-    def _baselines(self) -> dict[str, BaselineResult]:
-        return {"naive": BaselineResult(1.0)}
+    def _baselines(self) -> tuple[dict[str, BaselineResult], float]:
+        return {"naive": BaselineResult(1.0)}, 0.0
 
     def _trial(self, key: int) -> TrialResult:
         score = 1 + (key * 7919 % 1000) / 1000

@@ -19,7 +19,9 @@ from search.executors.base import Cluster
 MOST_MEMBERS = 20
 """Most members of a blend: its weights are multiples of at least one twentieth."""
 
+PROCESSES, SPAWN = "processes", "spawn"
 _CLUSTER = ("kind", *(field.name for field in fields(Cluster) if field.name != "follow"))
+_PROCESSES = ("kind", "start_method")
 Configuration = dict[str, bool | int | float | str]
 
 
@@ -88,7 +90,7 @@ def _blend(value: Any) -> Any:
 
 
 def _executor(value: Any) -> Any:
-    """The name of an executor, or where a cluster is and what a trial takes of it."""
+    """The name of an executor, where a cluster is and what a trial takes of it, or how processes are started."""
     if isinstance(value, str):
         if value not in ("auto", *EXECUTORS):
             names = ", ".join(("auto", *EXECUTORS))
@@ -97,13 +99,18 @@ def _executor(value: Any) -> Any:
             )
         return value
     form = "{kind: ray, address: auto, cpus_per_trial: 1, gpus_per_trial: 0}"
-    if not isinstance(value, dict) or value.get("kind") != RAY:
-        raise ValueError(f"must be the name of an executor, or like {form}, but got {shown(value)}")
+    spawned = f"{{kind: {PROCESSES}, start_method: {SPAWN}}}"
+    if not isinstance(value, dict) or value.get("kind") not in (RAY, PROCESSES):
+        raise ValueError(f"must be the name of an executor, or like {form} or {spawned}, but got {shown(value)}")
+    known = _CLUSTER if value["kind"] == RAY else _PROCESSES
     for name, content in value.items():
-        if name not in _CLUSTER:
-            hint = did_you_mean(str(name), list(_CLUSTER))
-            raise ValueError(f"can have {', '.join(_CLUSTER)} but got {shown(name)}{hint}")
-        if name in ("kind", "address"):
+        if name not in known:
+            hint = did_you_mean(str(name), list(known))
+            raise ValueError(f"can have {', '.join(known)} but got {shown(name)}{hint}")
+        if name == "start_method":
+            if content != SPAWN:
+                raise ValueError(f"must have {SPAWN} as start_method, like {spawned}, but got {shown(content)}")
+        elif name in ("kind", "address"):
             if not isinstance(content, str):
                 raise ValueError(f"must have a text as {name}, like {form}, but got {shown(content)}")
             if content.startswith("ray://"):
@@ -113,6 +120,8 @@ def _executor(value: Any) -> Any:
                 )
         elif isinstance(content, bool) or not isinstance(content, int | float) or not 0 <= content <= MOST_JOBS:
             raise ValueError(f"must have a number from 0 as {name} but got {shown(content)}")
+        elif name == "gpus_per_trial" and content > 1:
+            raise ValueError(f"must have at most 1 as {name}, as a network is trained on one GPU, but got {content:g}")
     return dict(value)
 
 
@@ -125,6 +134,11 @@ def cluster_of(executor: str | dict[str, Any], *, follow: bool) -> Cluster:
     """
     values = executor if isinstance(executor, dict) else {}
     return Cluster(follow=follow, **{name: value for name, value in values.items() if name != "kind"})
+
+
+def is_spawned(executor: str | dict[str, Any]) -> bool:
+    """Whether ``search.executor`` asks for worker processes that start as new interpreters, also on Linux."""
+    return isinstance(executor, dict) and executor.get("start_method") == SPAWN
 
 
 def executor_kind(executor: str | dict[str, Any]) -> str:
@@ -197,8 +211,14 @@ ExecutorChoice = Annotated[
                         "kind": {"const": RAY},
                         "address": {"type": "string"},
                         "cpus_per_trial": {"type": "number", "minimum": 0},
-                        "gpus_per_trial": {"type": "number", "minimum": 0},
+                        "gpus_per_trial": {"type": "number", "minimum": 0, "maximum": 1},
                     },
+                    "required": ["kind"],
+                    "additionalProperties": False,
+                },
+                {
+                    "type": "object",
+                    "properties": {"kind": {"const": PROCESSES}, "start_method": {"const": SPAWN}},
                     "required": ["kind"],
                     "additionalProperties": False,
                 },

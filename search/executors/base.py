@@ -19,6 +19,8 @@ STOP_SECONDS = 5.0
 """How long a job may take to stop when it is asked to; then its worker is killed."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Environment variables that are 1 in workers, before anything is imported."""
+GPU_VARIABLE = "CUDA_VISIBLE_DEVICES"
+"""The environment variable of the GPUs that a process sees."""
 
 
 class JobContext(Protocol):
@@ -115,6 +117,8 @@ class WorkerSettings:
         jobs: How many jobs may run at once.
         preload: Modules that an executor may import once for all of its workers; empty: workers must not be forked, as
             where a GPU is used or the system's own libraries do not survive a fork.
+        gpus: Names of the GPUs over which workers are distributed, see :func:`search.executors.devices.visible_gpus`;
+            empty: workers see all.
         gpu_share: Fraction of a GPU's memory that each worker may use, see :func:`search.executors.devices.gpu_share`;
             ``None``: no limit.
         cluster: For executors that run jobs on one.
@@ -123,6 +127,7 @@ class WorkerSettings:
     warm_up: Callable[[], None]
     jobs: int = 1
     preload: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
     gpu_share: float | None = None
     cluster: Cluster | None = None
 

@@ -7,6 +7,8 @@ import os
 import platform
 import sys
 
+from search.executors.base import GPU_VARIABLE
+
 
 def cpu_count() -> int:
     """Cores that this process may use."""
@@ -27,18 +29,32 @@ def resolve_accelerator(accelerator: str) -> str:
 
 
 def resolve_jobs(jobs: int | str, accelerator: str) -> int:
-    """Resolve ``auto`` to the number of trials that run at once: one per core, or a single one on a GPU."""
+    """Resolve ``auto`` to the number of trials that run at once: one per core, or one per GPU."""
     if isinstance(jobs, int):
         return jobs
-    return cpu_count() if resolve_accelerator(accelerator) == "cpu" else 1
+    return cpu_count() if resolve_accelerator(accelerator) == "cpu" else max(1, _cuda_devices())
 
 
-def gpu_share(accelerator: str, jobs: int) -> float | None:
+def visible_gpus() -> tuple[str, ...]:
+    """The GPUs of this machine that this process may use, by the names that :data:`GPU_VARIABLE` takes."""
+    count = _cuda_devices()
+    chosen = os.environ.get(GPU_VARIABLE)
+    names = map(str, range(count)) if chosen is None else chosen.split(",")
+    return tuple(name.strip() for name in names)[:count]  # CUDA ignores what follows a name that it does not know
+
+
+def gpu_share(accelerator: str, jobs: int, gpus: int = 1) -> float | None:
     """The fraction of a GPU's memory that each of several jobs may use; ``None``: no limit.
 
     A tenth is reserved for what every process needs in addition. Only CUDA can limit the memory of a process.
+
+    Args:
+        accelerator: What the jobs train on.
+        jobs: How many run at once.
+        gpus: Over how many GPUs they are distributed.
     """
-    return 0.9 / jobs if accelerator == "gpu" and jobs > 1 else None
+    most = -(-jobs // max(1, gpus))
+    return 0.9 / most if accelerator == "gpu" and most > 1 else None
 
 
 def _cuda_devices() -> int:

@@ -24,6 +24,7 @@ from typing import Any, Self
 
 from search.errors import WorkersCannotStart
 from search.executors.base import (
+    GPU_VARIABLE,
     STOP_SECONDS,
     THREAD_VARIABLES,
     Failure,
@@ -45,6 +46,7 @@ _MOST_FAILED_STARTS = 3
 class _Worker:
     process: BaseProcess
     pipe: Connection[Any, Any]
+    gpu: str | None = None
     ready: bool = False
     job: Job | None = None
     stop: str | None = None
@@ -57,7 +59,7 @@ class ProcessExecutor:
 
     Args:
         settings: With ``preload``, workers are forked from a process that has imported these modules; without, each
-            worker starts as a new interpreter.
+            worker starts as a new interpreter. With ``gpus``, each worker sees one of them.
     """
 
     def __init__(self, settings: WorkerSettings) -> None:
@@ -153,7 +155,7 @@ class ProcessExecutor:
                 'if __name__ == "__main__":'
             )
         worker.pipe.close()
-        self._workers[self._workers.index(worker)] = self._spawn()
+        self._workers[self._workers.index(worker)] = self._spawn(worker.gpu)
         if worker.job is None:
             return []
         return [Outcome(worker.job.key, failure=_failure(worker))]
@@ -174,10 +176,11 @@ class ProcessExecutor:
             if worker.job is not None and worker.stop and time.monotonic() - worker.asked > STOP_SECONDS:
                 worker.process.kill()
 
-    def _spawn(self) -> _Worker:
+    def _spawn(self, gpu: str | None) -> _Worker:
         here, there = self._context.Pipe()
-        before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-        os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+        variables = dict.fromkeys(THREAD_VARIABLES, "1") | ({} if gpu is None else {GPU_VARIABLE: gpu})
+        before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
         try:
             # A forked process has the environment of the time when its server was started.
             arguments = (there, self._settings.warm_up, dict(os.environ), self._settings.gpu_share)
@@ -190,7 +193,7 @@ class ProcessExecutor:
                 else:
                     os.environ[name] = value
         there.close()
-        return _Worker(process, here)
+        return _Worker(process, here, gpu)
 
     def _start(self, process: BaseProcess) -> None:
         with signals_blocked():
@@ -207,7 +210,8 @@ class ProcessExecutor:
             WorkersCannotStart: There is no place for their socket.
         """
         self._entered = time.monotonic()
-        self._workers = [self._spawn() for _ in range(self._jobs)]
+        gpus = self._settings.gpus
+        self._workers = [self._spawn(gpus[number % len(gpus)] if gpus else None) for number in range(self._jobs)]
         return self
 
     def __exit__(self, *exc_info: object) -> None:

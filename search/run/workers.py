@@ -8,11 +8,11 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from search.config.search_values import cluster_of, executor_kind
+from search.config.search_values import cluster_of, executor_kind, is_spawned
 from search.errors import SearchError
 from search.executors import RAY, executor_name, make_executor, runs_in_process
 from search.executors.base import WorkerSettings
-from search.executors.devices import gpu_share
+from search.executors.devices import gpu_share, visible_gpus
 from search.tasks import task_of
 
 if TYPE_CHECKING:
@@ -59,14 +59,17 @@ def make_study_executor(plan: Plan, *, separate: bool = False) -> Executor:
         separate: Use a worker even for one job at a time.
     """
     name, search, modules = _executor_name(plan, separate=separate), plan.config.search, task_of(plan).modules
+    gpus = visible_gpus() if plan.accelerator == "gpu" and name != RAY else ()
+    forked = plan.accelerator == "cpu" and sys.platform == "linux" and not is_spawned(search.executor)
     settings = WorkerSettings(
         warm_up=partial(
             warm_up, modules, plan.registered_cells(), plan.registered_metrics(), worker=not runs_in_process(name)
         ),
         jobs=plan.jobs,
         # The state of CUDA, and of the libraries of other systems, does not survive a fork.
-        preload=modules if plan.accelerator == "cpu" and sys.platform == "linux" else (),
-        gpu_share=gpu_share(plan.accelerator, plan.jobs),
+        preload=modules if forked else (),
+        gpus=gpus,
+        gpu_share=gpu_share(plan.accelerator, plan.jobs, len(gpus)),
         cluster=cluster_of(search.executor, follow=search.jobs == "auto") if name == RAY else None,
     )
     return make_executor(name, settings)

@@ -7,24 +7,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
 
 from lstmgru.evaluation.metrics import Metric, find_metric, registered_metrics
 from lstmgru.specs import TrainSpec
 from lstmgru.specs.cells import registered_cells
 from search.config.search_config import LEARNING
-from search.config.search_values import executor_kind
-from search.config.sections import TrainingConfig
 from search.config.study_config import StudyConfig
 from search.config.types import MOST_JOBS
-from search.errors import Problem, StudyFileError
-from search.executors import runs_in_process
-from search.executors.devices import resolve_accelerator, resolve_jobs
+from search.errors import StudyFileError
 from search.space.configurations import known_configurations
 from search.space.portfolio import first_candidates, load_portfolio
 from search.space.space import Parameters, SearchSpace, Settings
 from search.study.identity import Identity
+from search.tasks.accelerator import jobs_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -233,11 +229,10 @@ def shared(config: StudyConfig, space: SearchSpace, accelerator: str, file: str,
     grid_size = space.size if config.search.sampler == "grid" else None
     trials = _trials(config.search)
     trials = min(trials or grid_size, grid_size) if grid_size else trials
-    jobs = 1 if runs_in_process(executor_kind(config.search.executor)) else config.search.jobs
     return Shared(
         name=config.name,
         trials=trials,
-        jobs=min(trials or MOST_JOBS, resolve_jobs(jobs, config.training.accelerator)),
+        jobs=min(trials or MOST_JOBS, jobs_of(config)),
         accelerator=accelerator,
         try_first=try_first,
         portfolio=_portfolio(config.search, space, trials, portfolio),
@@ -257,26 +252,6 @@ def _trials(search: SearchConfig) -> int | None:
     if search.trials != "auto":
         return search.trials
     return DEFAULT_TRIALS if search.timeout is None else None
-
-
-def accelerator_of(training: TrainingConfig, file: str) -> str:
-    """What a study is trained on.
-
-    Raises:
-        StudyFileError: It asks for something that this machine does not have, or for a precision that it does not know.
-    """
-    wanted = training.accelerator
-    found = resolve_accelerator("auto")
-    # AMD's devices are found by torch alone, so a study that names them is believed; on a Mac Lightning's gpu is mps.
-    believed = found != "cpu" or "+rocm" in version("torch")
-    if wanted not in ("auto", "cpu", found) and not (wanted == "gpu" and believed):
-        message = f"is {wanted}, but this machine has only {found} to train on; set it to auto or {found}"
-        raise StudyFileError(file, [Problem("training.accelerator", message)])
-    accelerator = resolve_accelerator(wanted)
-    if accelerator == "cpu" and training.precision == "16-mixed":
-        message = "is 16-mixed, but a CPU trains in 32-true or bf16-mixed; set it to one of them"
-        raise StudyFileError(file, [Problem("training.precision", message)])
-    return accelerator
 
 
 def identity(plan: Plan) -> Identity:

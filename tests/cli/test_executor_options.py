@@ -17,7 +17,12 @@ from helpers.studies import search_here, write_study
         (("--executor", "rai"), "must be one of auto, in_process, processes, ray but got 'rai'; did you mean 'ray'?"),
         (("--set", "search.executor={kind: ray, adress: auto}"), "but got 'adress'; did you mean 'address'?"),
         (("--set", "search.executor={kind: ray, cpus_per_trial: many}"), "must have a number from 0 as cpus_per_trial"),
-        (("--set", "search.executor={kind: processes}"), "must be the name of an executor, or like {kind: ray"),
+        (("--set", "search.executor={kind: in_process}"), "must be the name of an executor, or like {kind: ray"),
+        (("--set", "search.executor={kind: processes, start_method: fork}"), "must have spawn as start_method"),
+        (
+            ("--set", "search.executor={kind: processes, address: auto}"),
+            "can have kind, start_method but got 'address'",
+        ),
         (("--address", "ray://10.0.0.5:10001"), "has the address 'ray://10.0.0.5:10001' of a Ray client"),
         (("--executor", "ray"), "the package ray is not installed; run pip install 'lstmgru-search[ray]'"),
     ],

@@ -15,6 +15,7 @@ from search.config.study_config import StudyConfig
 from search.errors import StudyFileError
 from search.space.space import SearchSpace
 from search.study.table_rows import TableRows
+from search.tasks.accelerator import accelerator_of
 from search.tasks.forecasting.bounds import check_bounds, counts_note, logarithms_note
 from search.tasks.forecasting.checks import check_losses, check_splits
 from search.tasks.forecasting.config import ForecastStudyConfig
@@ -22,7 +23,7 @@ from search.tasks.forecasting.data import ForecastData
 from search.tasks.forecasting.facts import DataFacts, facts_of, with_fitting_folds
 from search.tasks.forecasting.leaks import leaks
 from search.tasks.forecasting.presets import context_lengths, resolve_space, shortest_context
-from search.tasks.plan import Plan, accelerator_of, shared
+from search.tasks.plan import Plan, shared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -202,7 +203,7 @@ def forecast_plan(config: ForecastStudyConfig, *, study_file: Path | None = None
     from lstmgru.data.tables.frequency import default_season_length
 
     file = str(study_file or config.name)
-    accelerator = accelerator_of(config.training, file)
+    accelerator = accelerator_of(config, file)
     panel, source = _read_panel(config, study_file)
     season = config.forecast.season_length
     season_length = default_season_length(panel.frequency) if season == "auto" else season

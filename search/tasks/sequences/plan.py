@@ -14,7 +14,8 @@ from lstmgru.specs import LabelSpec
 from search.errors import StudyFileError
 from search.space.space import SearchSpace
 from search.study.table_rows import TableRows
-from search.tasks.plan import Plan, accelerator_of, shared
+from search.tasks.accelerator import accelerator_of
+from search.tasks.plan import Plan, shared
 from search.tasks.sequences.config import SequenceSpaceConfig, SequenceStudyConfig
 from search.tasks.sequences.data import SequenceData
 from search.tasks.sequences.leaks import leaks
@@ -142,7 +143,7 @@ class SequencePlan(Plan):
 def sequence_plan(config: SequenceStudyConfig, *, study_file: Path | None = None) -> SequencePlan:
     """Read the data of a study of labels and work out everything else, see :func:`search.tasks.make_plan`."""
     file = str(study_file or config.name)
-    accelerator = accelerator_of(config.training, file)
+    accelerator = accelerator_of(config, file)
     sequences, test, source = _read_data(config, study_file)
     labels = LabelSpec(config.task, config.metric, sequences.classes)
     splits = make_sequence_splits(sequences, _split_spec(config, test), test)
