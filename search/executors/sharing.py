@@ -72,6 +72,7 @@ class Shared(Generic[Value]):
             self._path = Path(name)
             weakref.finalize(self, _remove_file, self._path, os.getpid())
             _write(value, self._path)
+            _unload_mapped()
         except OSError as error:
             raise NoRoom(
                 f"the data of the study cannot be written to {tempfile.gettempdir()}, where the workers would read "
@@ -165,9 +166,24 @@ def _write(value: object, path: Path) -> None:
 
 def _read(path: Path) -> Any:
     with path.open("rb") as file:
-        content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    _mapped.add(mapped)
+    content = memoryview(mapped)
     stream, places = pickle.loads(content[int.from_bytes(content[:8], "little") :])
     return pickle.loads(stream, buffers=[content[start : start + size] for start, size in places])
+
+
+_mapped: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
+
+
+def _unload_mapped() -> None:
+    """Drop the pages of mapped files from this process; reading one again finds it in the system's cache or the file.
+
+    Writing a value reads all pages of what it contains, and a driver needs few of them.
+    """
+    if hasattr(mmap, "MADV_DONTNEED"):
+        for content in [*_mapped]:
+            content.madvise(mmap.MADV_DONTNEED)
 
 
 def _remove_file(path: Path, owner: int) -> None:

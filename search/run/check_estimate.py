@@ -76,7 +76,7 @@ def outlook(plan: Plan) -> Outlook:
     trials = affordable(timeout, plan.jobs, mean, around)
     if plan.trials is not None:
         trials = min(trials or plan.trials, plan.trials)
-    data_bytes = float(_size(plan.large_data))
+    data_bytes = float(_size(plan.large_data[0]))
     return Outlook(
         screened_seconds=first,
         whole_seconds=usual * plan.n_folds,

@@ -62,8 +62,9 @@ class Driver(JobSource):
             folds.remove_others(store.first_attempt(trial.number) for trial in store.waiting())
         self._state = SearchState(plan, store)
         self._onnx_networks = self._state.estimates.onnx_networks
+        for large in plan.large_data:
+            executor.data.offload(large)
         self._data = executor.data.share(plan.search_data())
-        executor.data.offload(plan.large_data)
         self._baselines = BaselineJobs(plan, store, self._data)
         self._kept: dict[int, TrialFolds] = {}
         self._began: dict[int, float] = {}

@@ -89,8 +89,8 @@ class Plan(ABC):
 
     @property
     @abstractmethod
-    def large_data(self) -> object:
-        """The part of the data that may be large."""
+    def large_data(self) -> tuple[object, ...]:
+        """The parts of the data that may be large: as the end of the study sees them, and as trials do."""
 
     @abstractmethod
     def search_data(self) -> TaskData:

@@ -87,6 +87,7 @@ def build_panel(
     )
     _check_parts(schema, categorical, source)
     table = read_table_of_series(frame, schema, source, categorical=categorical, timezone=timezone)
+    del frame  # it may be several times as large as the panel
     _check_lengths(table)
     alias, step = infer_frequency(
         table.times, table.offsets, frequency, timezone=table.timezone, ids=table.ids, source=source

@@ -17,7 +17,7 @@ from lstmgru.errors import DataError
 _ROWS = 65536
 
 
-def read_arrow(path: Path, text: Collection[str]) -> pd.DataFrame:
+def read_arrow(path: Path, text: Collection[str], *, categories: bool = False) -> pd.DataFrame:
     """Read a file in Parquet or Arrow; see :func:`~lstmgru.data.tables.readers.read_table`.
 
     Raises:
@@ -25,7 +25,7 @@ def read_arrow(path: Path, text: Collection[str]) -> pd.DataFrame:
     """
     with returning_memory():
         with _translating_errors(path):
-            table = (_parquet if path.suffix.lower() == ".parquet" else _ipc)(path)
+            table = _parquet(path, text if categories else ()) if path.suffix.lower() == ".parquet" else _ipc(path)
         _refuse_repeated(table.column_names, path)
         if table.num_rows == 0:
             raise _no_rows(path)
@@ -122,10 +122,16 @@ class ArrowChunks(ChunkedFile):
                     yield _names_as_text(pa.table(decoded, names=table.column_names), self._text)
 
 
-def _parquet(path: Path) -> pa.Table:
-    from pyarrow.parquet import ParquetFile
+def _parquet(path: Path, categories: Collection[str]) -> pa.Table:
+    """The table, with some columns of text as dictionaries."""
+    from pyarrow.parquet import ParquetFile, read_schema
 
-    return ParquetFile(path).read()
+    names = [field.name for field in read_schema(path) if field.name in categories and _is_text(field.type)]
+    return ParquetFile(path, read_dictionary=names).read()
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _ipc(path: Path) -> pa.Table:

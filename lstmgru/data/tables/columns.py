@@ -221,6 +221,8 @@ def whole_numbers(names: Sequence[str | int]) -> list[int] | None:
 def _nameable(column: pd.Series) -> pd.Series:
     """The column with values that cannot be names as they are, such as dates, as text."""
     if isinstance(column.dtype, pd.CategoricalDtype):
+        if types.is_string_dtype(column.cat.categories.dtype):
+            return column.cat.remove_unused_categories()
         column = column.astype(column.cat.categories.dtype)
     if column.dtype == object:
         column = column.infer_objects()

@@ -21,6 +21,7 @@ from lstmgru.data.tables.grid import (
     Unit,
     day_grid,
     positions,
+    row_blocks,
     tick_grid,
     times_alias,
     unit_day,
@@ -225,7 +226,7 @@ def _candidates(times: Times, offsets: Integers, timezone: str | None) -> Iterat
     if times.dtype.kind == "i":
         yield Grid(STEP, "step", _most_common(times.astype(np.int64), offsets))
         return
-    wall = wall_clock(times, timezone).astype(np.int64)
+    wall = wall_clock(times, timezone).view(np.int64)
     distance = _most_common(wall, offsets)
     if distance % DAY_NS:
         tick = _most_common(times.astype(np.int64), offsets)
@@ -268,15 +269,22 @@ def _month_grids(day: Times, offsets: Integers) -> Iterator[Grid]:
 
 def _skips_weekends(day: Times) -> bool:
     """True if no row is on a weekend and a Monday follows a Friday."""
+    if not np.is_busday(day).all():
+        return False
     friday_to_monday = (np.diff(day.astype(np.int64)) == 3) & ((day[:-1].astype(np.int64) + 3) % 7 == 4)
-    return bool(np.is_busday(day).all() and friday_to_monday.any())
+    return bool(friday_to_monday.any())
 
 
 def _most_common(numbers: Integers, offsets: Integers) -> int:
     """The most common distance between neighboring rows; the smallest one of ties."""
-    inner = np.delete(np.diff(numbers), offsets[1:-1] - 1)
-    values, counts = np.unique(inner, return_counts=True)
-    return int(values[np.argmax(counts)])
+    counts: Counter[int] = Counter()
+    inner = np.ones(len(numbers) - 1, bool)
+    inner[offsets[1:-1] - 1] = False
+    for part in row_blocks(len(inner)):
+        distances = np.diff(numbers[part.start : part.stop + 1])[inner[part]]
+        found, times = np.unique(distances, return_counts=True)
+        counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
+    return min(counts, key=lambda distance: (-counts[distance], distance))
 
 
 def default_season_length(frequency: str) -> int:

@@ -6,6 +6,7 @@ refer to local time: a daily series keeps its hour when daylight saving time beg
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -79,6 +80,12 @@ def day_grid(days: int) -> Grid:
     return Grid(times_alias(days, "D"), "day", days)
 
 
+def row_blocks(rows: int) -> Iterator[slice]:
+    """Blocks of rows whose intermediate results need little memory."""
+    for start in range(0, rows, _BLOCK_ROWS):
+        yield slice(start, min(rows, start + _BLOCK_ROWS))
+
+
 def times_alias(n: int, alias: str) -> str:
     """The alias of ``n`` times another one: ``D``, ``2D``."""
     return alias if n == 1 else f"{n}{alias}"
@@ -104,9 +111,8 @@ def positions(
         first, time_of_day = origins.astype(np.int64), origins
     else:
         first, time_of_day = _unit_numbers(grid, origins, timezone)
-    for start in range(0, len(times), _BLOCK_ROWS):
-        part = slice(start, start + _BLOCK_ROWS)
-        series = group_of(offsets, np.arange(start, start + len(times[part])))
+    for part in row_blocks(len(times)):
+        series = group_of(offsets, np.arange(part.start, part.stop))
         steps[part], on_grid[part] = _positions(grid, times[part], first[series], time_of_day[series], timezone)
     return steps, on_grid
 

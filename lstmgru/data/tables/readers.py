@@ -34,6 +34,7 @@ def read_table(
     encoding: str = "utf-8",
     columns: Sequence[str] = (),
     text: Collection[str] = (),
+    categories: bool = False,
 ) -> pd.DataFrame:
     """Read a file in the format of its suffix.
 
@@ -48,13 +49,15 @@ def read_table(
         columns: Names of the columns of a text file without a header; empty to read them from its first line.
         text: Columns of names: in a text file they always stay text, so that names such as ``1.0`` or ``NA`` are read
             the same way in every file, and whole numbers of other files become text.
+        categories: Whether columns of names in a Parquet file become categories, so that a name takes a few bytes in
+            each row, however long it is.
 
     Raises:
         DataError: The file is missing, of an unknown format, damaged, without rows, or its columns are ambiguous.
     """
     file = _text_file(path, delimiter, decimal, encoding, columns)
     if file is None:
-        return _read_arrow(path, text)
+        return _read_arrow(path, text, categories=categories)
     if find_spec("pyarrow") is None:
         from lstmgru.data.tables.plain_text import read_text
     else:
@@ -62,12 +65,12 @@ def read_table(
     return read_text(file, text)
 
 
-def _read_arrow(path: Path, text: Collection[str]) -> pd.DataFrame:
+def _read_arrow(path: Path, text: Collection[str], *, categories: bool) -> pd.DataFrame:
     if find_spec("pyarrow") is None:
         raise DataError(f"{path}: pyarrow, which reads {path.suffix}, is not installed; install it, or write a .csv")
     from lstmgru.data.tables.chunks import read_arrow
 
-    return read_arrow(path, text)
+    return read_arrow(path, text, categories=categories)
 
 
 def open_chunks(

@@ -9,7 +9,18 @@ from itertools import groupby
 import numpy as np
 from pandas.tseries.frequencies import to_offset
 
-from lstmgru.data.tables.grid import DAY_NS, MONDAY_NS, WEEK_NS, Grid, Integers, Times, day_grid, tick_grid, wall_clock
+from lstmgru.data.tables.grid import (
+    DAY_NS,
+    MONDAY_NS,
+    WEEK_NS,
+    Grid,
+    Integers,
+    Times,
+    day_grid,
+    row_blocks,
+    tick_grid,
+    wall_clock,
+)
 
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MINUTE_NS = 60 * 10**9
@@ -73,16 +84,22 @@ def recurring_week(
     """
     if tick % _MINUTE_NS or (tick < DAY_NS and WEEK_NS % tick):
         return None
-    wall = wall_clock(times, timezone).astype(np.int64) - MONDAY_NS
-    unit = min(tick, DAY_NS)
-    rows = np.unique((wall // DAY_NS * DAY_NS if unit == DAY_NS else wall) % WEEK_NS)
-    grid = _grid(rows.tolist()) if 1 < len(rows) < WEEK_NS // unit else None
+    wall, unit = wall_clock(times, timezone).view(np.int64), min(tick, DAY_NS)
+    rows = sorted({row for part in row_blocks(len(wall)) for row in _rows_of_week(wall[part], unit)})
+    grid = _grid(rows) if 1 < len(rows) < WEEK_NS // unit else None
     if grid is None or not certain:
         return grid
     weeks = (wall[offsets[1:] - 1] - wall[offsets[:-1]]) / WEEK_NS
     missing = max(0.0, 1 - len(times) / (len(rows) * float(weeks.sum()) + 1e-9))
     by_chance = WEEK_NS // unit * missing ** float(weeks.max())
     return grid if weeks.max() >= _FEWEST_WEEKS and missing < 0.5 and by_chance < _CHANCE else None
+
+
+def _rows_of_week(wall: Times, unit: int) -> list[int]:
+    """The distinct times since Monday, those of days as midnight."""
+    since = wall - MONDAY_NS
+    found: list[int] = np.unique((since // DAY_NS * DAY_NS if unit == DAY_NS else since) % WEEK_NS).tolist()
+    return found
 
 
 def _grid(rows: Sequence[int]) -> Grid | None:

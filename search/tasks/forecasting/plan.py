@@ -80,13 +80,17 @@ class ForecastPlan(Plan):
         return self.config.training.patience
 
     @property
-    def large_data(self) -> SeriesPanel:
-        """The part of the data that may be large."""
-        return self.panel
+    def large_data(self) -> tuple[SeriesPanel, ...]:
+        """The panel, and the panel that trials see."""
+        return self.panel, self._masked
 
     def search_data(self) -> ForecastData:
         """What trials see: the rows of the holdout are hidden."""
-        return replace(self.whole_data(), panel=self.panel.hiding(self.splits.holdout.evaluation[:, 0]))
+        return replace(self.whole_data(), panel=self._masked)
+
+    @cached_property
+    def _masked(self) -> SeriesPanel:
+        return self.panel.hiding(self.splits.holdout.evaluation[:, 0])
 
     def whole_data(self) -> ForecastData:
         """What the end of the study sees: the rows of the holdout, too."""
@@ -286,9 +290,9 @@ def _read_panel(config: ForecastStudyConfig, study_file: Path | None) -> tuple[S
     """The series, and where they came from."""
     from lstmgru.data.forecasting.build_panel import build_panel
 
-    (frame, source), data = read_frame(config, study_file), config.data
+    data, source = config.data, _source(config, study_file)
     panel = build_panel(
-        frame,
+        read_frame(config, study_file)[0],  # not kept here, so that it can be freed there
         time=data.time,
         targets=data.targets,
         id=data.id,
@@ -306,6 +310,11 @@ def _read_panel(config: ForecastStudyConfig, study_file: Path | None) -> tuple[S
     return panel, source
 
 
+def _source(config: ForecastStudyConfig, study_file: Path | None) -> str:
+    """The study's table in messages."""
+    return config.data.dataset or str(config.data.resolve_path(study_file))
+
+
 def read_frame(config: ForecastStudyConfig, study_file: Path | None) -> tuple[pd.DataFrame, str]:
     """The study's table and its name for messages.
 
@@ -316,9 +325,9 @@ def read_frame(config: ForecastStudyConfig, study_file: Path | None) -> tuple[pd
     from lstmgru.data.tables.readers import read_table
 
     data = config.data
+    source = _source(config, study_file)
     if data.dataset is not None:
-        return load_dataset(data.dataset), data.dataset
-    path = data.resolve_path(study_file)
+        return load_dataset(data.dataset), source
     names = [*data.categorical, *((data.id,) if data.id else ())]
     written = data.model_dump(include={"delimiter", "decimal", "encoding", "columns"})
-    return read_table(path, **written, text=names), str(path)
+    return read_table(Path(source), **written, text=names, categories=True), source

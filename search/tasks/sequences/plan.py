@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,13 +81,17 @@ class SequencePlan(Plan):
         return max(_FEWEST_PATIENCE, self.max_epochs // 3) if wanted == "auto" else wanted
 
     @property
-    def large_data(self) -> LabeledSequences:
-        """The part of the data that may be large."""
-        return self.sequences
+    def large_data(self) -> tuple[LabeledSequences, ...]:
+        """The sequences, and the sequences that trials see."""
+        return self.sequences, self._masked
 
     def search_data(self) -> SequenceData:
         """What trials see: the sequences of the holdout are hidden."""
-        return replace(self.whole_data(), sequences=self.sequences.hiding(self.splits.holdout.evaluation))
+        return replace(self.whole_data(), sequences=self._masked)
+
+    @cached_property
+    def _masked(self) -> LabeledSequences:
+        return self.sequences.hiding(self.splits.holdout.evaluation)
 
     def whole_data(self) -> SequenceData:
         """What the end of the study sees: the sequences of the holdout, too."""
