@@ -256,6 +256,8 @@ def _quiet() -> Iterator[None]:
     logger.setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning.*")
+        # cuDNN copies the weights of a layer at every call: few of them, and dropout makes new ones anyway.
+        warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
         try:
             yield
         finally:

@@ -17,7 +17,12 @@ TIME_IS_UP = "the time budget ended"
 """The stop reason of a job that the study has no time for."""
 STOP_SECONDS = 5.0
 """How long a job may take to stop when it is asked to; then its worker is killed."""
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "TORCHINDUCTOR_COMPILE_THREADS",  # otherwise each worker starts up to 32 processes to compile
+)
 """Environment variables that are 1 in workers, before anything is imported."""
 GPU_VARIABLE = "CUDA_VISIBLE_DEVICES"
 """The environment variable of the GPUs that a process sees."""

@@ -14,6 +14,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from lstmgru.nn.kernels.graph import should_compile
 from lstmgru.nn.kernels.layout import CellName
 from lstmgru.nn.kernels.memory import Memory
 from lstmgru.nn.kernels.sequence import PlainCell, sequence
@@ -58,6 +59,8 @@ class KernelCell(nn.Module, ABC):
     kernel: ClassVar[CellName]
     plain: ClassVar[PlainCell]
     """The cell in torch's operations."""
+    graph: ClassVar[PlainCell | None] = None
+    """The cell in compiled graphs, for GPUs whose libraries do not have it."""
 
     weight_hh: nn.Parameter
 
@@ -74,14 +77,23 @@ class KernelCell(nn.Module, ABC):
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """(B, T, inputs) → (B, T, hidden size), and the final state."""
         weights, plain = self.weights(self.recurrent_dropout(self.weight_hh, state)), type(self).plain
+        graph = type(self).graph
         if should_use(self.kernel, x, *weights, *(state or ())):
             return sequence(self.kernel, plain, self._memory, x, weights, state)
-        outputs, *after = plain(x, *weights, *(state or ()))
+        run = plain if graph is None or not should_compile(x) else graph
+        outputs, *after = run(x, *weights, *(state or ()))
         return outputs, tuple(after)
+
+
+_ONLY_FLOAT16 = ("cuda",)
+"""Types of devices on which autocast runs torch's recurrent layers in float16, even where it should use bfloat16."""
 
 
 class TorchLayer(KernelCell):
     """The base of LSTM and GRU: torch's weights, with dropout on the recurrent connections.
+
+    On a GPU they run in cuDNN. With ``bf16-mixed`` they run there in single precision, because autocast would run them
+    in float16, in which gradients vanish without a scaled loss.
 
     Args:
         input_size: Features of the input.
@@ -100,9 +112,22 @@ class TorchLayer(KernelCell):
         self.bias_hh = nn.Parameter(torch.empty(rows))
         initialize(self, hidden_size)
 
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """(B, T, inputs) → (B, T, hidden size), and the final state."""
+        device = x.device.type
+        if device not in _ONLY_FLOAT16 or not _is_bfloat16(device):
+            return super().forward(x, state)
+        with torch.autocast(device, enabled=False):
+            return super().forward(x.float(), None if state is None else tuple(each.float() for each in state))
+
     def weights(self, recurrent: Tensor) -> list[Tensor]:
         """All weights and biases, see :meth:`KernelCell.weights`."""
         return [self.weight_ih, recurrent, self.bias_ih, self.bias_hh]
+
+
+def _is_bfloat16(device: str) -> bool:
+    """Whether autocast is on, for bfloat16."""
+    return torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.bfloat16
 
 
 def initialize(layer: nn.Module, hidden_size: int) -> None:

@@ -7,16 +7,33 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lstmgru.nn.cells.base import KernelCell, initialize
+from lstmgru.nn.kernels.graph import run_blocks
 
 
 def _plain_fused(x: Tensor, w_ih: Tensor, w_hh: Tensor, b: Tensor, b_u: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
     """:class:`FusedCell` in torch's operations, step by step."""
-    size = w_hh.shape[1]
-    h, c = state or (x.new_zeros(x.shape[0], size),) * 2
-    recurrent, recurrent_bias = w_hh.t(), F.pad(b_u, (3 * size, 0))
-    outputs = []
-    for inputs in F.linear(x, w_ih, b).unbind(1):
-        h, c = fused_step(inputs, torch.addmm(recurrent_bias, h, recurrent), c)
+    return _steps(_recurrent(w_hh, b_u), state or _zeros(x, w_hh), *F.linear(x, w_ih, b).unbind(1))
+
+
+def _graph_fused(x: Tensor, w_ih: Tensor, w_hh: Tensor, b: Tensor, b_u: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+    """:class:`FusedCell` in blocks of steps that are compiled."""
+    return run_blocks(_steps, F.linear(x, w_ih, b), _recurrent(w_hh, b_u), state or _zeros(x, w_hh))
+
+
+def _recurrent(w_hh: Tensor, b_u: Tensor) -> tuple[Tensor, Tensor]:
+    """Recurrent weights and bias as a step multiplies and adds them."""
+    return w_hh.t(), F.pad(b_u, (3 * w_hh.shape[1], 0))
+
+
+def _zeros(x: Tensor, w_hh: Tensor) -> tuple[Tensor, Tensor]:
+    return (x.new_zeros(x.shape[0], w_hh.shape[1]),) * 2
+
+
+def _steps(weights: tuple[Tensor, ...], state: tuple[Tensor, ...], *inputs: Tensor) -> tuple[Tensor, ...]:
+    """Steps of :class:`FusedCell`, see :data:`lstmgru.nn.kernels.graph.Steps`."""
+    (recurrent, bias), (h, c), outputs = weights, state, []
+    for each in inputs:
+        h, c = fused_step(each, torch.addmm(bias, h, recurrent), c)
         outputs.append(h)
     return torch.stack(outputs, 1), h, c
 
@@ -52,8 +69,7 @@ class FusedCell(KernelCell):
         h' = o ⊙ tanh(c')
 
     On a CPU it runs in a compiled kernel. On other devices it is a loop of torch's operations after a single product
-    for all inputs. On a GPU, the launches of a dozen small operations per step dominate, whereas cuDNN runs the whole
-    sequence of an LSTM or GRU at once.
+    for all inputs; on NVIDIA's GPUs, which launch a dozen small kernels per step then, blocks of steps are compiled.
 
     Args:
         input_size: Features of the input.
@@ -61,7 +77,7 @@ class FusedCell(KernelCell):
         recurrent_dropout: Of :class:`RecurrentDropout`.
     """
 
-    kernel, plain = "fused", _plain_fused
+    kernel, plain, graph = "fused", _plain_fused, _graph_fused
 
     def __init__(self, input_size: int, hidden_size: int, recurrent_dropout: float = 0.0) -> None:
         super().__init__(hidden_size, recurrent_dropout)

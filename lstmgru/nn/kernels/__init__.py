@@ -1,4 +1,4 @@
-"""Compiled kernels of the recurrent cells, for the CPU.
+"""Compiled kernels of the recurrent cells, for the CPU; :mod:`~lstmgru.nn.kernels.graph` is for GPUs.
 
 A cell calls :func:`should_use` and then either :func:`sequence` or torch's own operations. The results are the same
 except for rounding; with infinite inputs, a gradient that is infinite in one may be NaN in the other. The environment

@@ -50,7 +50,8 @@ def should_use(cell: CellName, *tensors: Tensor) -> bool:
         and all(type(tensor) in _PLAIN and tensor.dtype == x.dtype and tensor.is_cpu for tensor in tensors)
         and x.dtype in _DTYPES
         and _fits(LAYOUTS[cell], *tensors)
-        and _is_on()
+        and is_on()
+        and _numba_works()
         and (_enabled.get() is True or _pays(cell, x.shape[0], x.shape[1], tensors[2].shape[1]))
         and _is_compiled(cell, x.dtype)
     )
@@ -94,9 +95,10 @@ _PLAIN = (Tensor, torch.nn.Parameter)  # no fake tensors or functorch wrappers
 _DTYPES = (torch.float32, torch.float64)
 
 
-def _is_on() -> bool:
+def is_on() -> bool:
+    """Whether kernels are switched on, by :func:`enabled` or the environment."""
     value = _enabled.get()
-    return (_variable() if value is None else value) and _numba_works()
+    return _variable() if value is None else value
 
 
 def _variable() -> bool:
@@ -136,13 +138,14 @@ def _is_compiled(cell: CellName, dtype: torch.dtype) -> bool:
 
 def _warn(error: Exception) -> None:
     first_line = next(iter(str(error).splitlines()), "")
-    _warn_once(f"{type(error).__name__}: {first_line}")
+    warn_once(f"numba does not work here: {type(error).__name__}: {first_line}")
 
 
 @cache
-def _warn_once(reason: str) -> None:
+def warn_once(reason: str) -> None:
+    """Warn that a machine has no kernels, and why."""
     warnings.warn(
-        f"recurrent layers run in torch's operations, which is slower, because numba does not work here: {reason}",
+        f"recurrent layers run in torch's operations, which is slower, because {reason}",
         RuntimeWarning,
         stacklevel=2,
     )
