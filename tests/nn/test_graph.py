@@ -41,7 +41,7 @@ def results(cell: Any, x: Tensor, state: tuple[Tensor, ...] | None = None) -> li
 
 def test_blocks_of_steps_are_the_cell_and_compiled_once_for_all_sizes() -> None:
     counters.clear()
-    shapes = [(5, 8, 3, 4), (6, 19, 2, 7), (3, 16, 5, 12), (9, 40, 1, 33), (4, 3, 3, 5)]
+    shapes = [(5, 8, 3, 6), (6, 19, 2, 7), (3, 16, 5, 12), (9, 40, 1, 33), (4, 3, 3, 5)]
     for batch, steps, inputs, size in shapes:
         torch.manual_seed(0)
         cell = make_cell("fused", inputs, size, 0.0).double()

@@ -51,11 +51,13 @@ def run_blocks(steps: Steps, inputs: Tensor, weights: Tensors, state: Tensors) -
     Returns:
         (B, T, H) outputs, and the state.
     """
-    outputs, each, grad = [], inputs.unbind(1), torch.is_grad_enabled() and inputs.requires_grad
-    # A graph is compiled for states that are different tensors, all with a gradient or all without one.
+    outputs, grad = [], torch.is_grad_enabled() and inputs.requires_grad
+    # All blocks look alike to the compiler: they begin where their memory does, and their states are different tensors,
+    # all with a gradient or all without one.
     state = tuple(part.clone().requires_grad_() if grad and not part.requires_grad else part.clone() for part in state)
-    for start in range(0, len(each), BLOCK):
-        of_block, *state_now = _run(steps, weights, state, *each[start : start + BLOCK])
+    for block in inputs.split(BLOCK, dim=1):
+        of_steps = block.clone(memory_format=torch.contiguous_format).unbind(1)
+        of_block, *state_now = _run(steps, weights, state, *of_steps)
         outputs.append(of_block)
         state = tuple(state_now)
     return torch.cat(outputs, 1), *state
