@@ -84,16 +84,18 @@ class SearchConfig(Strict):
     )
     jobs: JobsOrAuto = Field(
         "auto",
-        description="Number of parallel trials, at most 1024. `auto`: one per core, or one on a GPU. Several trials "
-        "can share a GPU; each is limited to its share of the memory.",
+        description="Number of parallel trials, at most 1024. `auto`: one per core, or one per GPU. Trials are "
+        "distributed over the GPUs; those that share one are limited to their share of its memory.",
     )
     executor: ExecutorChoice = Field(
         "auto",
         description="Where trials run: `in_process`, one at a time in the process of the search, or `processes`, in "
         "worker processes. `auto`: `processes` with several jobs, or with a time limit, because a trial that hangs "
-        "can be terminated only in a worker process; otherwise `in_process`. `ray`: in actors of a Ray cluster, which "
-        "is started on this machine, or runs at an address: `{kind: ray, address: auto, cpus_per_trial: 1, "
-        "gpus_per_trial: 0}`. With `ray`, `search.jobs: auto` follows the size of the cluster.",
+        "can be terminated only in a worker process; otherwise `in_process`. `{kind: processes, start_method: spawn}` "
+        "starts each worker as a new interpreter, as on Windows and macOS, where Linux would fork them. `ray`: in "
+        "actors of a Ray cluster, which is started on this machine, or runs at an address: `{kind: ray, address: auto, "
+        "cpus_per_trial: 1, gpus_per_trial: 0}`. With `ray`, `search.jobs: auto` follows the size of the cluster, and "
+        "trials train on GPUs if they take a part of one.",
     )
     storage: StorageChoice = Field(
         JOURNAL,

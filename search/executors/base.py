@@ -24,8 +24,6 @@ THREAD_VARIABLES = (
     "TORCHINDUCTOR_COMPILE_THREADS",  # otherwise each worker starts up to 32 processes to compile
 )
 """Environment variables that are 1 in workers, before anything is imported."""
-GPU_VARIABLE = "CUDA_VISIBLE_DEVICES"
-"""The environment variable of the GPUs that a process sees."""
 
 
 class JobContext(Protocol):

@@ -7,7 +7,8 @@ import os
 import platform
 import sys
 
-from search.executors.base import GPU_VARIABLE
+GPU_VARIABLE = "CUDA_VISIBLE_DEVICES"
+"""The environment variable of the GPUs that a process sees."""
 
 
 def cpu_count() -> int:

@@ -24,7 +24,6 @@ from typing import Any, Self
 
 from search.errors import WorkersCannotStart
 from search.executors.base import (
-    GPU_VARIABLE,
     STOP_SECONDS,
     THREAD_VARIABLES,
     Failure,
@@ -34,6 +33,7 @@ from search.executors.base import (
     WorkerSettings,
     did_not_stop,
 )
+from search.executors.devices import GPU_VARIABLE
 from search.executors.interruption import signals_blocked
 from search.executors.sharing import SharedFiles
 from search.executors.temporary_folder import keep_sockets_here

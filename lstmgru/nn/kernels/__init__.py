@@ -8,8 +8,9 @@ numba is imported, and kernels are compiled or loaded from the cache, when the f
 fails, a warning gives the reason, and everything runs in torch's operations.
 """
 
+from lstmgru.nn.kernels.enabling import enabled
 from lstmgru.nn.kernels.memory import Memory, forget
 from lstmgru.nn.kernels.sequence import PlainCell, sequence
-from lstmgru.nn.kernels.switch import enabled, should_use
+from lstmgru.nn.kernels.switch import should_use
 
 __all__ = ["Memory", "PlainCell", "enabled", "forget", "sequence", "should_use"]

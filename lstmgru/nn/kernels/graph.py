@@ -13,7 +13,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from lstmgru.nn.kernels.switch import is_on, warn_once
+from lstmgru.nn.kernels.enabling import is_on, warn_once
 from lstmgru.nn.kernels.tracing import is_watched
 
 Tensors = tuple[Tensor, ...]

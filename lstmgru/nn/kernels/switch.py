@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cache
 
 import torch
 from torch import Tensor
 
-from lstmgru.errors import SpecError
+from lstmgru.nn.kernels.enabling import is_forced, is_on, warn_once
 from lstmgru.nn.kernels.layout import LAYOUTS, CellName, Layout, padded
 from lstmgru.nn.kernels.tracing import is_watched
-
-VARIABLE = "LSTMGRU_KERNELS"
-_enabled: ContextVar[bool | None] = ContextVar("lstmgru_kernels", default=None)
-
-
-@contextmanager
-def enabled(value: bool) -> Iterator[None]:
-    """Switch the kernels on or off within a ``with`` block, in this thread.
-
-    Args:
-        value: ``True``: use a kernel wherever possible; ``False``: use torch's own operations. By default, kernels are
-            used where they are possible and known to be faster.
-    """
-    token = _enabled.set(value)
-    try:
-        yield
-    finally:
-        _enabled.reset(token)
 
 
 def should_use(cell: CellName, *tensors: Tensor) -> bool:
@@ -52,7 +29,7 @@ def should_use(cell: CellName, *tensors: Tensor) -> bool:
         and _fits(LAYOUTS[cell], *tensors)
         and is_on()
         and _numba_works()
-        and (_enabled.get() is True or _pays(cell, x.shape[0], x.shape[1], tensors[2].shape[1]))
+        and (is_forced() or _pays(cell, x.shape[0], x.shape[1], tensors[2].shape[1]))
         and _is_compiled(cell, x.dtype)
     )
 
@@ -95,19 +72,6 @@ _PLAIN = (Tensor, torch.nn.Parameter)  # no fake tensors or functorch wrappers
 _DTYPES = (torch.float32, torch.float64)
 
 
-def is_on() -> bool:
-    """Whether kernels are switched on, by :func:`enabled` or the environment."""
-    value = _enabled.get()
-    return _variable() if value is None else value
-
-
-def _variable() -> bool:
-    value = os.environ.get(VARIABLE, "on")
-    if value not in ("on", "off"):
-        raise SpecError(f"the environment variable {VARIABLE} must be on or off but is {value!r}")
-    return value == "on"
-
-
 @cache
 def _numba_works() -> bool:
     """Whether numba is installed and usable; if it is installed but fails, a warning gives the reason."""
@@ -139,13 +103,3 @@ def _is_compiled(cell: CellName, dtype: torch.dtype) -> bool:
 def _warn(error: Exception) -> None:
     first_line = next(iter(str(error).splitlines()), "")
     warn_once(f"numba does not work here: {type(error).__name__}: {first_line}")
-
-
-@cache
-def warn_once(reason: str) -> None:
-    """Warn that a machine has no kernels, and why."""
-    warnings.warn(
-        f"recurrent layers run in torch's operations, which is slower, because {reason}",
-        RuntimeWarning,
-        stacklevel=2,
-    )
