@@ -55,7 +55,7 @@ def run_blocks(steps: Steps, inputs: Tensor, weights: Tensors, state: Tensors) -
     # All blocks look alike to the compiler: they begin where their memory does, and their states are different tensors,
     # all with a gradient or all without one.
     state = tuple(part.clone().requires_grad_() if grad and not part.requires_grad else part.clone() for part in state)
-    for block in inputs.split(BLOCK, dim=1):
+    for block in torch.split(inputs, BLOCK, dim=1):
         of_steps = block.clone(memory_format=torch.contiguous_format).unbind(1)
         of_block, *state_now = _run(steps, weights, state, *of_steps)
         outputs.append(of_block)
