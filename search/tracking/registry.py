@@ -16,6 +16,7 @@ from search.errors import TrackingError
 from search.study.backtest_records import BacktestRecord
 from search.tracking import store
 from search.tracking.data_sets import link_of
+from search.tracking.database import sqlite_path
 from search.tracking.entries import MAX_PARAM, MAX_TAG, clip
 from search.tracking.export import Export
 from search.tracking.runs import ModelLink, Point, Runs
@@ -61,6 +62,12 @@ def downloaded(model_uri: str, tracking_uri: str) -> Iterator[tuple[Path, Regist
     found = _URI.fullmatch(model_uri)
     if found is None:
         raise TrackingError(f"{model_uri} is no model: write models:/NAME@alias or models:/NAME/version")
+    database = sqlite_path(tracking_uri)
+    if database is not None and not database.exists():  # MLflow would create it
+        raise TrackingError(
+            f"there is no {model_uri}: {database} does not exist; name the MLflow server that has the model in the "
+            "environment variable MLFLOW_TRACKING_URI"
+        )
     with tempfile.TemporaryDirectory(prefix="lstmgru-model-") as folder:
         with store.talking_to(tracking_uri):
             version = _version(store.connect(tracking_uri), found, tracking_uri)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -108,6 +109,11 @@ def test_a_registered_model_predicts_as_its_directory(folder: Path) -> None:
     assert "has no alias 'challenger'" in missing.stderr
     assert missing.stderr.count("\n") == 1
     assert not (folder / "f.csv").exists()
+
+    shutil.rmtree(folder / "mlruns")
+    nowhere = search_here(folder, "predict", "models:/shop@champion", "--data", "later.csv")
+    assert "mlruns/mlflow.db does not exist; name the MLflow server" in nowhere.stderr
+    assert not (folder / "mlruns").exists()
 
 
 def test_an_outage_of_mlflow_costs_no_result(folder: Path) -> None:
