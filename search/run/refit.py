@@ -152,7 +152,7 @@ class _Refit:
             promoted=decision.promoted,
             reason=decision.reason,
         )
-        return self._finish(refitted, found, place, done, rule)
+        return self._finish(refitted, place, done, rule)
 
     def _check_settings(self) -> None:
         """Refuse a plan with other roles, horizon or training settings than the study."""
@@ -266,9 +266,7 @@ class _Refit:
             **({"trained_before_holdout": late} if late else {}),
         }
 
-    def _finish(
-        self, refitted: RefitRecord, found: FinalResult, champion: Path, done: Backtested | None, rule: Promotion
-    ) -> RefitOutcome:
+    def _finish(self, refitted: RefitRecord, champion: Path, done: Backtested | None, rule: Promotion) -> RefitOutcome:
         """Move the models, record the refit, and show it in MLflow."""
         page = "" if done is None else backtest_html(done.record, self._task.backtest.draw(done.part, done.outputs))
         if page:
@@ -280,13 +278,12 @@ class _Refit:
             self._store.set(CHAMPION_ROWS, self._plan.rows().fingerprint())
             new, old = self._paths.bundle, self._paths.former
         self._store.set(REFITS, [*self._store.get(REFITS, []), asdict(refitted)])
-        self._track(refitted, found, new, None if done is None else (done.record, page, old), rule)
+        self._track(refitted, new, None if done is None else (done.record, page, old), rule)
         return RefitOutcome(self._store.record(), refitted, done)
 
     def _track(
         self,
         refitted: RefitRecord,
-        found: FinalResult,
         model: Path,
         scored: tuple[BacktestRecord, str, Path] | None,
         rule: Promotion,
@@ -295,7 +292,6 @@ class _Refit:
 
         Args:
             refitted: The refit.
-            found: Scores of the recipe of the new model.
             model: Where the new model is.
             scored: The backtest, its page and the directory of the old model; ``None``: it was not scored.
             rule: By which the refit was decided.
@@ -303,14 +299,14 @@ class _Refit:
         tracking = self._plan.config.tracking
         if not tracking.enabled:
             return
-        from search.tracking.refits import NewModel, log_refit
+        from search.tracking.refits import log_refit
 
         self._listener.on_phase("logging the model to MLflow")
         try:
             uri = log_refit(
                 self._record,
                 refitted,
-                NewModel(model, found.metrics, found.verdict, found.beats_baselines),
+                model,
                 rule=rule,
                 settings=tracking.model_dump(),
                 folder=self._paths.folder,

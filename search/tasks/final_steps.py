@@ -107,7 +107,8 @@ def finalize(
     if context.stop_reason() is not None:
         raise InterruptedError("the scoring of the holdout was interrupted")
     verdict, beats = _verdict(job, scores)
-    known = {"holdout": scores.metrics, "baselines": scores.baselines, "verdict": verdict, **scores.details}
+    known = {"holdout": scores.metrics, "baselines": scores.baselines, "verdict": verdict, "beats_baselines": beats}
+    known |= scores.details
     if scores.single is not None and not job.alone:
         assert job.single is not None  # it was scored
         known["single"] = {"name": f"trial {job.single.candidate}", "score": scores.single}

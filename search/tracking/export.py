@@ -69,6 +69,11 @@ class Export:
         return self.provenance.get("trial")
 
     @property
+    def is_refit(self) -> bool:
+        """Whether a refit has trained it on a later table than that of its study."""
+        return "refit_of" in self.provenance
+
+    @property
     def baselines(self) -> tuple[str, ...]:
         """Names of its members that are baselines."""
         kinds = [member["kind"] for member in self.description.get("members", ())]

@@ -24,6 +24,7 @@ from search.tracking.describe import (
 )
 from search.tracking.export import Export
 from search.tracking.model_texts import Origin
+from search.tracking.refits import show_refit
 from search.tracking.registration import link_trials, register
 from search.tracking.runs import (
     LOGGED_EPOCHS,
@@ -157,9 +158,14 @@ class Session:
             name: Name of the registered model.
         """
         self.study = study
-        found = register(self.client, self.parent.run_id, export, name=name, origin=Origin.of(study))
+        if export.is_refit:
+            # It was trained on another table: its scores and data are those of the refit.
+            refit = [each for each in study.refits if each.promoted][-1]
+            found = show_refit(self.client, self.experiment_id, study, refit, export, name=name)
+        else:
+            found = register(self.client, self.parent.run_id, export, name=name, origin=Origin.of(study))
         self.model_uri = found.uri
-        if found.model_id is not None:
+        if found.model_id is not None and not export.is_refit:
             self.model = ModelLink(found.model_id, link_of(study_data(self.study)))
             runs = [self.trial_runs[trial].run_id for trial in export.trials if trial in self.trial_runs]
             link_trials(self.client, found.model_id, runs)

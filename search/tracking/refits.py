@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,35 +17,19 @@ from search.tracking.data_sets import described_data, link_of
 from search.tracking.entries import MAX_PARAM, MAX_TAG, clip
 from search.tracking.export import Export
 from search.tracking.model_texts import Origin
-from search.tracking.registration import CHALLENGER, CHAMPION, link_trials, register
+from search.tracking.registration import CHALLENGER, CHAMPION, Registered, find_version, link_trials, register
 from search.tracking.registry import log_backtest
 from search.tracking.runs import ModelLink, Point, Runs
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import DatasetInput
-
-
-@dataclass(frozen=True)
-class NewModel:
-    """The model of a refit.
-
-    Attributes:
-        bundle: Its directory.
-        metrics: Of its recipe on the last new rows, every metric by name.
-        verdict: Whether it beats the baselines there, a sentence.
-        beats_baselines: The same.
-    """
-
-    bundle: Path
-    metrics: dict[str, float]
-    verdict: str
-    beats_baselines: bool
 
 
 def log_refit(
     study: StudyRecord,
     refit: RefitRecord,
-    model: NewModel,
+    bundle: Path,
     *,
     rule: Promotion,
     settings: Mapping[str, Any],
@@ -57,7 +41,7 @@ def log_refit(
     Args:
         study: Before the refit.
         refit: The refit.
-        model: The new model.
+        bundle: The new model.
         rule: By which the refit was decided.
         settings: The section ``tracking`` of the study.
         folder: The working folder.
@@ -71,44 +55,76 @@ def log_refit(
     """
     uri = store.default_tracking_uri(settings.get("uri"), folder)
     experiment, name = (settings.get(key) or study.study for key in ("experiment", "registered_model"))
-    export = Export.read(model.bundle)
-    table = _table(study, export)
+    export = Export.read(bundle)
     if backtest is not None:
+        table = _table(study, export)
         log_backtest(*backtest, tracking_uri=uri, folder=folder, experiment=experiment, table=table)
-    score = model.metrics[study.metric]
-    origin = replace(Origin.of(study), verdict=model.verdict, beats_baselines=model.beats_baselines, score=score)
     with store.talking_to(uri):
         client = store.connect(uri)
         experiment_id = store.open_experiment(client, experiment, store.artifact_location(uri, folder))
-        runs, now = Runs(client, experiment_id), time.time_ns() // 1_000_000
-        known = runs.read(study)
-        run = runs.create(f"refit {refit.time[:10]}", start=now, tags={"kind": "refit"}, parent=known.parent)
-        client.log_inputs(run.run_id, [table])
-        alias = CHAMPION if refit.promoted else CHALLENGER
-        found = register(client, run.run_id, export, name=name, origin=origin, alias=alias, rule=rule)
-        link = None
-        if found.model_id is not None:
-            link = ModelLink(found.model_id, link_of(table))
-            own = [known.trials[trial].run_id for trial in export.trials if trial in known.trials]
-            link_trials(client, found.model_id, own)
-        params = {"table": refit.source, "change": refit.change, "metric": study.metric}
-        note = f"{refit.reason} {refit.champion_verdict} {refit.warning}"
-        runs.write(
-            run,
-            params={key: clip(value, MAX_PARAM) for key, value in params.items()},
-            points=_points(study, refit, model, now),
-            tags={"mlflow.note.content": clip(note, MAX_TAG)},
-            model=link,
-        )
-        runs.set_status(run, "FINISHED", end=time.time_ns() // 1_000_000)
-    return found.uri
+        return show_refit(client, experiment_id, study, refit, export, name=name, rule=rule).uri
 
 
-def _points(study: StudyRecord, refit: RefitRecord, model: NewModel, now: int) -> list[Point]:
+def show_refit(
+    client: MlflowClient,
+    experiment_id: str,
+    study: StudyRecord,
+    refit: RefitRecord,
+    export: Export,
+    *,
+    name: str,
+    rule: Promotion | None = None,
+) -> Registered:
+    """Write the run of a refit, and register its model.
+
+    Args:
+        client: Client of the server.
+        experiment_id: Experiment of the study.
+        study: The study.
+        refit: The refit.
+        export: The new model.
+        name: Name of the registered model.
+        rule: By which the refit was decided. ``None``: the model is shown once, see :func:`register`.
+    """
+    metrics = export.description["metrics"]
+    origin = replace(
+        Origin.of(study),
+        verdict=metrics.get("verdict", ""),
+        beats_baselines=metrics.get("beats_baselines"),
+        score=refit.challenger,
+    )
+    alias = CHAMPION if refit.promoted else CHALLENGER
+    version = find_version(client, name, origin.identity | export.identity) if rule is None else None
+    if version is not None:
+        return register(client, version.run_id, export, name=name, origin=origin, alias=alias)
+    runs, table, now = Runs(client, experiment_id), _table(study, export), time.time_ns() // 1_000_000
+    known = runs.read(study)
+    run = runs.create(f"refit {refit.time[:10]}", start=now, tags={"kind": "refit"}, parent=known.parent)
+    client.log_inputs(run.run_id, [table])
+    found = register(client, run.run_id, export, name=name, origin=origin, alias=alias, rule=rule)
+    link = None
+    if found.model_id is not None:
+        link = ModelLink(found.model_id, link_of(table))
+        own = [known.trials[trial].run_id for trial in export.trials if trial in known.trials]
+        link_trials(client, found.model_id, own)
+    params = {"table": refit.source, "change": refit.change, "metric": study.metric}
+    note = f"{refit.reason} {refit.champion_verdict} {refit.warning}"
+    runs.write(
+        run,
+        params={key: clip(value, MAX_PARAM) for key, value in params.items()},
+        points=_points(study, refit, metrics["holdout"], now),
+        tags={"mlflow.note.content": clip(note, MAX_TAG)},
+        model=link,
+    )
+    runs.set_status(run, "FINISHED", end=time.time_ns() // 1_000_000)
+    return found
+
+
+def _points(study: StudyRecord, refit: RefitRecord, scores: Mapping[str, float], now: int) -> list[Point]:
     """The comparison on the last new rows, and the scores of the new model there."""
     known = {"challenger": refit.challenger, "champion": refit.against, "champion_new_rows": refit.champion}
     points = [Point(f"{study.metric}_{key}", value, now, 0) for key, value in known.items() if value is not None]
-    return points + [Point(f"holdout_{key}", value, now, 0, of_model=True) for key, value in model.metrics.items()]
+    return points + [Point(f"holdout_{key}", value, now, 0, of_model=True) for key, value in scores.items()]
 
 
 def _table(study: StudyRecord, export: Export) -> DatasetInput:

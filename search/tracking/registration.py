@@ -67,7 +67,7 @@ def register(
     """
     identity = origin.identity | export.identity
     registered = _registered_model(client, name, registered_description(origin, name))
-    found = _find_version(client, name, identity)
+    found = find_version(client, name, identity)
     model: LoggedModel | None
     if found is None:
         model = new = _log(client, run_id, export, name, origin)
@@ -123,7 +123,8 @@ def _registered_model(client: MlflowClient, name: str, description: str) -> Regi
     return found[0] if found[0].description else client.update_registered_model(name, description)
 
 
-def _find_version(client: MlflowClient, name: str, tags: dict[str, str]) -> ModelVersion | None:
+def find_version(client: MlflowClient, name: str, tags: dict[str, str]) -> ModelVersion | None:
+    """The version of a registered model with these tags; ``None`` if there is none."""
     versions = client.search_model_versions(f"name = '{name}'")
     return next((found for found in versions if tags.items() <= found.tags.items()), None)
 

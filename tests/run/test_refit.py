@@ -539,17 +539,24 @@ def registered_weights(alias: str, server: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("outage", [False, True])
 def test_the_new_version_says_what_it_was_trained_and_scored_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    outage: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also if MLflow was not there, and ``sync`` has logged it."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     make_store(tmp_path)
     write_study(tmp_path, NUMBERS.replace("tracking: {enabled: false}\n", "").replace("trials: 4", "trials: 1"))
     shop_table(NEW).to_csv(tmp_path / "later.csv", index=False)
     with without_onnx():
-        for command in (("run", "tiny.yaml", "--set", ALONE), ("refit", "tiny", "--data", "later.csv")):
-            assert search_here(tmp_path, *command).returncode == 0
+        assert search_here(tmp_path, "run", "tiny.yaml", "--set", ALONE).returncode == 0
+        where = ("--set", "tracking.uri=http://127.0.0.1:9") if outage else ()
+        done = search_here(tmp_path, "refit", "tiny", "--data", "later.csv", *where)
+        assert (done.returncode, "sync logs" in done.stdout) == (0, outage), done.stdout
+    for _ in range(2):  # idempotent
+        assert search_here(tmp_path, "sync", "tiny").returncode == 0
     mlflow = client(tmp_path)
+    assert len(mlflow.search_model_versions("name = 'tiny'")) == 2
     version = mlflow.get_model_version_by_alias("tiny", "champion")
     run = mlflow.get_run(version.run_id)
     same = f"tags.bundle_digest = '{version.tags['bundle_digest']}'"
@@ -557,12 +564,15 @@ def test_the_new_version_says_what_it_was_trained_and_scored_on(
     (used,) = run.inputs.dataset_inputs
     assert used.dataset.name == "later.csv"
     assert json.loads(used.dataset.profile)["num_rows"] == NEW
+    assert run.info.run_name.startswith("refit 20")
+    assert {each.dataset_digest for each in logged.metrics} == {used.dataset.digest}
     found = {each.key: each for each in logged.metrics}
     assert found["holdout_mae"].value == run.data.metrics["mae_challenger"]
     assert found["holdout_mae"].dataset_digest == used.dataset.digest
     assert logged.params["learned_until"] == "2022-08-30"
     assert version.tags["score"] == f"{run.data.metrics['mae_challenger']:.6g}"
     assert version.description.startswith("> The ")
+    assert version.tags["beats_baseline"] in ("true", "false")
     trials = mlflow.search_runs([run.info.experiment_id], "tags.trial = '0'")
     outputs = mlflow.get_run(trials[0].info.run_id).outputs
     assert {each.model_id for each in outputs.model_outputs} >= {logged.model_id}
