@@ -95,7 +95,7 @@ def show_refit(
     )
     alias = CHAMPION if refit.promoted else CHALLENGER
     version = find_version(client, name, origin.identity | export.identity) if rule is None else None
-    if version is not None:
+    if version is not None and version.run_id:
         return register(client, version.run_id, export, name=name, origin=origin, alias=alias)
     runs, table, now = Runs(client, experiment_id), _table(study, export), time.time_ns() // 1_000_000
     known = runs.read(study)
