@@ -20,6 +20,7 @@ from lstmgru.specs import ForecastSpec
 from search.study.backtest_records import BacktestRecord
 from search.tasks import find_task
 from search.tasks.backtest import backtest
+from search.tasks.forecasting.backtest import last_part
 
 ROWS, KNOWN = 40, 28
 """Days of each shop, and those that the model has learned from."""
@@ -196,11 +197,29 @@ def test_a_table_that_cannot_be_scored_is_refused(change: Any, start: str | None
         scored(shop_bundle(), change(shops()), start)
 
 
-def test_a_series_that_the_model_has_no_parameters_for_is_refused() -> None:
-    bundle = bundle_of(panel_of(shops(KNOWN)), model_of(normalization="series"), provenance={})
-    frame = shops().replace({"shop": {"west": "east"}})
+def test_a_series_that_the_model_has_no_parameters_for_is_not_scored() -> None:
+    origin = {"trained_on": "everything", "learned_until": LAST_KNOWN}
+    bundle = bundle_of(panel_of(shops(KNOWN)), model_of(normalization="series"), provenance=origin)
+    east = shops().query("shop == 'west'").assign(shop="east")
+
+    record, without = scored(bundle, pd.concat([shops(), east])), scored(bundle, shops())
+
+    assert record.notes == ("the model has not learned from 1 of the series, and cannot forecast them: east",)
+    assert (record.score, record.scored) == (without.score, without.scored)
+    assert [row["series"] for row in record.parts["series"]] == list(SHOPS)
     with pytest.raises(DataError, match="'east' is not one of them"):
-        scored(bundle, frame)
+        scored(bundle, east)
+
+
+def test_the_last_part_of_a_split_scores_the_series_that_the_split_does() -> None:
+    bundle = bundle_of(panel_of(shops(KNOWN).query("shop != 'west'")), model_of(normalization="series"))
+    part = find_task("forecast").backtest.read(bundle, shops(60), source="shops.csv", start="2020-03-28")
+
+    last = last_part(part.data, part.split)
+
+    first, ends = last.evaluation.T
+    assert (ends - first).tolist() == [26, 26, 0]
+    assert (last.train[:, 1] <= first).all()
 
 
 def test_a_series_that_is_only_new_is_scored_and_named() -> None:

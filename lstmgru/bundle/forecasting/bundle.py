@@ -175,14 +175,14 @@ class ForecastBundle(ForecastModel):
         Raises:
             DataError: A value is invalid, or the model has parameters for each series and a series is new.
         """
-        panel, codes = with_codes_of(panel, self.schema), None
-        if self.signature.tells_series:
-            codes = series_codes(panel.ids, self.ids, self.signature, source)
-        parts = []
+        panel, parts = with_codes_of(panel, self.schema), []
         for block in np.split(cutoffs, range(_WINDOWS_AT_ONCE, len(cutoffs), _WINDOWS_AT_ONCE)):
             windows = window_arrays(panel, block, context_length=self.context_length, horizon=self.forecast.horizon)
             assert windows.series is not None  # windows of a panel have them
-            own = None if codes is None else codes[windows.series - 1]
+            own = None
+            if self.signature.tells_series:
+                distinct, places = np.unique(windows.series - 1, return_inverse=True)
+                own = series_codes(panel.ids[distinct], self.ids, self.signature, source)[places]
             arrays = {"past": windows.past, "future": windows.future, "static": windows.static, "series": own}
             parts.append(self._run({**arrays, "lengths": windows.lengths}))
         forecast, *quantiles = (np.concatenate(each) for each in zip(*parts, strict=True))

@@ -55,7 +55,7 @@ def read(bundle: ForecastBundle, frame: pd.DataFrame, *, source: str, start: str
     if (starts == panel.offsets[:-1]).all():  # the first forecast needs a context
         starts = np.minimum(starts + bundle.required_rows, panel.offsets[1:])
     notes += [*_seen(bundle, panel, starts, learned), *_new_series(bundle, panel)]
-    return part_of(bundle, panel, split_at(panel, starts, name=NAME), source=source, notes=tuple(notes))
+    return part_of(bundle, panel, _split_at(bundle, panel, starts, source), source=source, notes=tuple(notes))
 
 
 def part_of(
@@ -123,12 +123,35 @@ def unseen(bundle: ForecastBundle, plan: ForecastPlan, new: npt.NDArray[np.bool_
             f"{plan.source} has no rows after {last}, the last that the model of the study has learned from; give a "
             "longer table with --data"
         )
-    return split_at(panel, starts, name=NAME)
+    return _split_at(bundle, panel, starts, plan.source)
+
+
+def _split_at(bundle: ForecastBundle, panel: SeriesPanel, starts: RowNumbers, source: str) -> Split:
+    """The split that scores the rows from some on, except of series that the model cannot forecast.
+
+    Raises:
+        DataError: It can forecast none.
+    """
+    from lstmgru.runtime.forecasting.validation import series_codes
+
+    split = split_at(panel, starts, name=NAME)
+    if not bundle.signature.tells_series:
+        return split
+    known = np.isin(panel.ids.astype(str), bundle.ids)
+    if not known.any():
+        series_codes(panel.ids, bundle.ids, bundle.signature, source)  # raises
+    return _scoring_only(split, known)
+
+
+def _scoring_only(split: Split, scored: npt.NDArray[np.bool_]) -> Split:
+    """The same split, in which only some series are scored."""
+    first, ends = split.evaluation.T
+    return replace(split, evaluation=np.stack([first, np.where(scored, ends, first)], axis=1))
 
 
 def part(bundle: ForecastBundle, plan: ForecastPlan, split: Split) -> ForecastPart:
     """The part of the table of a plan that is scored."""
-    return part_of(bundle, plan.panel, split, source=plan.source)
+    return part_of(bundle, plan.panel, split, source=plan.source, notes=tuple(_new_series(bundle, plan.panel)))
 
 
 def last_part(data: ForecastData, split: Split) -> Split:
@@ -138,9 +161,9 @@ def last_part(data: ForecastData, split: Split) -> Split:
     later = times[len(times) // 2 :]
     if len(later) < (FEWEST_CUTOFFS + 1) * data.forecast.horizon:
         return replace(split, name=HOLDOUT)
-    return split_at(
-        data.panel, np.maximum(_first_rows(data.panel, later[0], "left"), split.evaluation[:, 0]), name=HOLDOUT
-    )
+    first, ends = split.evaluation.T
+    starts = np.maximum(_first_rows(data.panel, later[0], "left"), first)
+    return _scoring_only(split_at(data.panel, starts, name=HOLDOUT), ends > first)
 
 
 def learned_until(bundle: ForecastBundle) -> np.generic | None:
@@ -208,7 +231,8 @@ def _seen(bundle: ForecastBundle, panel: SeriesPanel, starts: RowNumbers, learne
 
 def _new_series(bundle: ForecastBundle, panel: SeriesPanel) -> list[str]:
     new = [name for name in panel.ids if name not in set(bundle.ids)] if bundle.schema.id and bundle.ids else []
-    return [f"the model has not learned from {len(new)} of the series: {shorten(new, 5)}"] if new else []
+    left_out = ", and cannot forecast them" if bundle.signature.tells_series else ""
+    return [f"the model has not learned from {len(new)} of the series{left_out}: {shorten(new, 5)}"] if new else []
 
 
 def outputs(bundle: ForecastBundle, part: ForecastPart, source: str) -> Forecasts:
