@@ -26,8 +26,8 @@ from search.executors.base import (
     WorkerSettings,
     did_not_stop,
 )
-from search.executors.ray_connection import Head, cause_of, cluster_errors, connect, import_ray, is_there, own_signals
-from search.executors.ray_worker import PACKAGE, ObjectStore, RayWorker, Versions
+from search.executors.ray_connection import Head, cause_of, cluster_errors, connect, import_ray, is_lost, own_signals
+from search.executors.ray_worker import LEAVING, PACKAGE, ObjectStore, RayWorker, Versions
 
 _REPORT_SECONDS = 10.0
 """How long one call waits for reports."""
@@ -131,8 +131,13 @@ class RayExecutor:
             if isinstance(message, Outcome):
                 outcomes.append(message)
                 worker.job = worker.run = None
+            elif message == LEAVING:
+                worker.leaving = True
             else:
                 callback.on_report(*message)
+        if worker.leaving and worker.job is None:
+            self._end(worker)
+            self._grow()
         return outcomes
 
     def _began(self, worker: _Actor, versions: Versions) -> None:
@@ -172,8 +177,8 @@ class RayExecutor:
     def _failure(self, worker: _Actor, error: Exception) -> Failure:
         if worker.killed:
             return did_not_stop(worker.stop, STOP_SECONDS)
-        reason = f"the Ray actor was lost: {cause_of(error)}"
-        return Failure(reason, died=True, lost=worker.node is not None and not is_there(self._ray, worker.node))
+        lost = worker.leaving or (worker.node is not None and is_lost(self._ray, worker.node))
+        return Failure(f"the Ray actor was lost: {cause_of(error)}", died=True, lost=lost)
 
     def _send_stops(self, callback: JobCallback) -> list[Outcome]:
         """Ask jobs to stop; returns those that no actor has begun."""
@@ -264,6 +269,8 @@ class _Actor:
     asked: float = 0.0
     """When it was asked to stop, see :func:`time.monotonic`."""
     killed: bool = False
+    leaving: bool = False
+    """Whether it was told to end: it gets no other job, and its loss is not the job's fault."""
 
     @property
     def ready(self) -> bool:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _HEAD_SECONDS = 60.0
 """How long the head of the cluster may be away."""
 _CHECK_SECONDS = 5.0
+_NODE_SECONDS = 2.0
+"""How long the processes of a node that is lost may end one after the other."""
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -144,7 +146,17 @@ def _knock(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CHECK_SECONDS).close()
 
 
-def is_there(ray: ModuleType, node_id: str) -> bool:
+def is_lost(ray: ModuleType, node_id: str) -> bool:
+    """Whether the node of a lost actor is lost as well: its processes do not end all at once."""
+    deadline = time.monotonic() + _NODE_SECONDS
+    while _is_there(ray, node_id):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _is_there(ray: ModuleType, node_id: str) -> bool:
     """Whether a node still answers; the cluster itself learns of its loss some seconds later."""
     node = next((node for node in ray.nodes() if node["NodeID"] == node_id and node["Alive"]), None)
     if node is None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import queue
+import signal
 import socket
+import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 PACKAGE = "lstmgru-search"
+LEAVING = "leaving"
+"""Message of an actor that was told to end, as before its node is taken away."""
+Message = tuple[int, Any] | Outcome | str
+"""A report with the key of its job, an outcome, or :data:`LEAVING`."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,9 @@ class RayWorker:
     def __init__(self, warm_up: Callable[[], None], gpu_share: float | None) -> None:
         # Arrays of the object store are read-only, and jobs only read them.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        self._messages: queue.Queue[tuple[int, Any] | Outcome] = queue.Queue()
+        self._messages: queue.Queue[Message] = queue.Queue()
         self._stop: tuple[int, str] | None = None
+        self._notice_sigterm()
         warm_up()
         limit_gpu_memory(gpu_share)
 
@@ -67,9 +75,9 @@ class RayWorker:
         self._messages.put(run_job(job, _ActorContext(self, job.key)))
         give_back_memory()
 
-    def messages(self, seconds: float) -> list[tuple[int, Any] | Outcome]:
+    def messages(self, seconds: float) -> list[Message]:
         """The messages since the last call; waits for the first one."""
-        messages: list[tuple[int, Any] | Outcome] = []
+        messages: list[Message] = []
         with suppress(queue.Empty):
             messages.append(self._messages.get(timeout=seconds))
             while True:
@@ -88,6 +96,24 @@ class RayWorker:
         """Why a job should stop."""
         stop = self._stop
         return stop[1] if stop is not None and stop[0] == key else None
+
+    def _notice_sigterm(self) -> None:
+        """Tell the driver about SIGTERM and go on: the job may end, or another fold of it, before SIGKILL follows.
+
+        The main thread waits in Ray's own code, where Python calls no handler; but it writes to a wakeup descriptor.
+        """
+        if os.name == "nt":
+            return
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.signal(signal.SIGTERM, lambda signum, frame: None)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        threading.Thread(target=self._forward_sigterm, args=(reader,), daemon=True).start()
+
+    def _forward_sigterm(self, reader: int) -> None:
+        while os.read(reader, 1) != bytes([signal.SIGTERM]):
+            pass
+        self._messages.put(LEAVING)
 
 
 class _ActorContext:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from typing import Any
 
@@ -31,6 +33,11 @@ def sleep(context: JobContext) -> None:
 
 def refuse() -> None:
     raise ValueError("is not for actors")
+
+
+def report_pid(seconds: float, context: JobContext) -> None:
+    context.report(os.getpid())
+    time.sleep(seconds)
 
 
 class Unreadable:
@@ -82,3 +89,34 @@ def test_actors_that_cannot_start_say_why() -> None:
         executor.submit(Job(0, nothing))
         with pytest.raises(WorkersCannotStart, match="before they could run a trial: ValueError: is not for actors"):
             end(executor, Watcher(), seconds=120)
+
+
+@pytest.mark.parametrize(("signals", "lost"), [((signal.SIGTERM, signal.SIGKILL), True), ((signal.SIGKILL,), False)])
+def test_an_actor_that_was_told_to_end_before_it_was_killed_was_lost_without_its_jobs_fault(
+    signals: tuple[signal.Signals, ...], lost: bool
+) -> None:
+    watcher = Watcher()
+    with RayExecutor(WorkerSettings(no_warm_up)) as executor:
+        executor.submit(Job(0, report_pid, (60.0,)))
+        while not watcher.reports:
+            executor.poll(watcher, 0.1)
+        for signum in signals:
+            os.kill(watcher.reports[0][1], signum)
+            outcomes = executor.poll(watcher, 0.5)
+        failure = (outcomes or end(executor, watcher, seconds=60))[0].failure
+        assert failure is not None
+        assert (failure.died, failure.lost) == (True, lost)
+        executor.submit(Job(1, nothing))
+        assert end(executor, watcher, seconds=60)[0].failure is None
+
+
+def test_an_actor_that_is_told_to_end_finishes_its_job_and_gets_no_other() -> None:
+    watcher = Watcher()
+    with RayExecutor(WorkerSettings(no_warm_up)) as executor:
+        for key in (0, 1):
+            executor.submit(Job(key, report_pid, (1.0,)))
+            while len(watcher.reports) <= key:
+                executor.poll(watcher, 0.1)
+            os.kill(watcher.reports[key][1], signal.SIGTERM)
+            assert end(executor, watcher, seconds=60)[0].failure is None
+    assert watcher.reports[0][1] != watcher.reports[1][1]
