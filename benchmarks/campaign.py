@@ -14,6 +14,7 @@ signals    SIGINT, SIGTERM and SIGHUP at any moment
 journals   flips, cuts, moved and missing lines, other JSON types, garbage; of this version and without checksums
 bundles    flips, cuts, other JSON types, weights that are no numbers, files that are missing or of another model
 disks      limits on the size of a file, and a full device as the output
+cluster    a Ray cluster that loses actors, nodes, its head, room or its token, and a driver that is killed (extra ray)
 inputs     tables, texts and study files that nobody would write on purpose
 """
 
@@ -28,7 +29,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from hazards import bundles, disks, inputs, journals, processes
+from hazards import bundles, cluster, disks, inputs, journals, processes
 from hazards.command import Attempt
 
 Attempts = Callable[[int, int, Path], Iterator[Attempt]]
@@ -38,6 +39,7 @@ KINDS: dict[str, tuple[Attempts, int]] = {
     "journals": (journals.attempts, 400),
     "bundles": (bundles.attempts, 500),
     "disks": (disks.attempts, 40),
+    "cluster": (cluster.attempts, 100),
     "inputs": (inputs.attempts, 60),
 }
 """Kind → its attempts and their number; all of them take more than half an hour on two cores."""

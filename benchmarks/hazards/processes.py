@@ -41,23 +41,28 @@ class Place:
     Args:
         folder: Created with the study and a folder for temporary files.
         text: The study file.
-        jobs: Number of parallel trials.
+        jobs: Number of parallel trials, or ``auto``.
+        trials: Number of trials.
+        rows: Of the table.
+
+    Attributes:
+        options: Further options of its runs.
     """
 
-    def __init__(self, folder: Path, text: str, jobs: int) -> None:
-        self.folder, self.jobs = folder, jobs
-        write_study(folder, text)
+    def __init__(self, folder: Path, text: str, jobs: int | str, *, trials: int = _TRIALS, rows: int = 200) -> None:
+        self.folder, self.jobs, self.trials = folder, jobs, trials
+        self.options: tuple[str, ...] = ()
+        write_study(folder, text, rows)
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
         self._mark = uuid.uuid4().hex
         self._told: dict[int, dict[str, Any]] = {}
 
-    def start(self, *, preloaded: bool = True, file_size: int | None = None) -> Run:
+    def start(self, *, preloaded: bool = True, file_size: int | None = None, **more: str) -> Run:
         """A run in the background, which can write no file larger than so many bytes."""
-        more = {"TMPDIR": str(self.temporary), _MARK: self._mark}
-        return Run(
-            self.folder, "run", "tiny.yaml", "--jobs", str(self.jobs), preloaded=preloaded, file_size=file_size, **more
-        )
+        command = ("run", "tiny.yaml", "--jobs", str(self.jobs), *self.options)
+        more |= {"TMPDIR": str(self.temporary), _MARK: self._mark}
+        return Run(self.folder, *command, preloaded=preloaded, file_size=file_size, **more)
 
     def processes(self) -> list[psutil.Process]:
         """Every process of the runs that is alive, whoever its parent is."""
@@ -92,16 +97,18 @@ class Place:
         attempt.check(not (resting and running), f"trials {running} are left running")
         return record
 
-    def check_finished(self, attempt: Attempt) -> None:
-        """A run to the end: nothing lost, doubled or left."""
-        ended = self.start().finish()
+    def check_finished(self, attempt: Attempt, **more: str) -> None:
+        """A run to the end, with more environment variables: nothing lost, doubled or left."""
+        ended = self.start(**more).finish()
         record = self.check(attempt, ended, resting=True)
         attempt.check(fault(ended) is None and ended.code == 0, f"the last run: {ended.code}, {ended.error[-300:]}")
         trials = [] if record is None else record["trials"]
         failed = sum(trial["state"] == "FAIL" for trial in trials)
         attempt.check(all(trial["state"] in _ENDED for trial in trials), "a trial has not ended")
         attempt.check([trial["number"] for trial in trials] == list(range(len(trials))), "numbers of trials")
-        attempt.check(_TRIALS <= len(trials) <= _TRIALS + failed, f"{len(trials)} trials, of which {failed} failed")
+        attempt.check(
+            self.trials <= len(trials) <= self.trials + failed, f"{len(trials)} trials, of which {failed} failed"
+        )
         left = [path.name for path in self.temporary.iterdir() if not path.name.startswith(_CACHES)]
         attempt.check(not left, f"left in the temporary folder: {left}")
         partial = [path.name for path in (self.folder / "studies").glob(".*")]

@@ -96,14 +96,15 @@ def connect(ray: ModuleType, cluster: Cluster, jobs: int) -> None:
         address = "local"
     else:
         address = cluster.address
+    hint = "start one with ray start --head, or leave the address out to start one on this machine"
     try:
         _knock(address)  # Ray would try for minutes
+        hint += "; if it has a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
         with own_signals():
             ray.init(address=address, **options)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise SearchError(
-            f"search.executor: no Ray cluster can be used at {address!r}: {cause_of(error)}; start one with "
-            "ray start --head, or leave the address out to start one on this machine"
+            f"search.executor: no Ray cluster can be used at {address!r}: {cause_of(error)}; {hint}"
         ) from error
 
 

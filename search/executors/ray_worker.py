@@ -137,14 +137,15 @@ class ObjectStore:
         """The value in the object store.
 
         Raises:
-            SearchError: It has no room.
+            SearchError: It has no room, and the disk to which it moves other values has none either.
         """
+        errors = self._ray.exceptions
         try:
             return StoredValue(self._ray.put(value))
-        except self._ray.exceptions.ObjectStoreFullError as error:
+        except (errors.ObjectStoreFullError, errors.OutOfDiskError) as error:
             raise SearchError(
                 "the data of the study do not fit into Ray's object store; start Ray with a larger one "
-                "(ray start --object-store-memory)"
+                "(ray start --object-store-memory), or make room on its disk"
             ) from error
 
     def offload(self, value: object) -> None:
