@@ -154,7 +154,7 @@ def attempts(count: int, seed: int, folder: Path) -> Iterator[Attempt]:
         raise SystemExit(f"a run that is left alone fails: {undisturbed.problems}")
     done = number = 0
     while done < count:
-        for make in (_chain(0), _chain(1), _lose_the_head, _fill_the_disk, _fill_the_store, _lose_the_token):
+        for make in (*map(_chain, (0, 1, 0, 1)), _lose_the_head, _fill_the_disk, _fill_the_store, _lose_the_token):
             if done >= count:
                 return
             case = f"{seed}/{number}"
@@ -181,6 +181,7 @@ def _chain(which: int) -> Scenario:
             failures = ended = 0
             for hit in CHAINS[which]:
                 if not place.wait_for_trial(process, after=ended):
+                    found[-1].check(not process.running(0), "no further trial ended")
                     break
                 ended = place.ended
                 attempt = Attempt(KIND, hit.strike(rng, place, process))
@@ -243,9 +244,9 @@ def _fill_the_store(rng: random.Random, folder: Path, reference: Sequence[dict[s
     """Another program fills the object store; with and without a disk to move its values to."""
     found = []
     for disk in (True, False):
-        without = {} if disk else {"_system_config": {"local_fs_capacity_threshold": 0.0}}
+        without = {"automatic_object_spilling_enabled": False, "local_fs_capacity_threshold": 0.0}
         attempt = Attempt(KIND, f"object store full, {'values move to' if disk else 'and so is'} the disk")
-        with Nodes(**without) as nodes:
+        with Nodes(**{} if disk else {"_system_config": without}) as nodes:
             place = ClusterPlace(folder / str(disk), reference, nodes)
             nodes.add(2)
             with _filled(nodes.address):
@@ -253,7 +254,7 @@ def _fill_the_store(rng: random.Random, folder: Path, reference: Sequence[dict[s
                 if not disk:
                     _refused(place, attempt, process.finish(), "do not fit into Ray's object store")
                 else:
-                    place.wait_for_trial(process)
+                    attempt.check(place.wait_for_trial(process), "no trial ended")
             if disk:
                 place.check(attempt, process.finish(), resting=True)
             _to_the_end(place, attempt)

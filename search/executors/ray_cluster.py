@@ -46,7 +46,7 @@ class RayExecutor:
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings, self._cluster = settings, settings.cluster or Cluster()
         self._ray = import_ray()
-        self._data = ObjectStore(self._ray)
+        self._data = ObjectStore(self._ray, self._check_own)
         self._environment = dict.fromkeys(THREAD_VARIABLES, "1")
         if self._cluster.address is None:  # what can be imported here can be imported by the actors
             self._environment["PYTHONPATH"] = os.pathsep.join(sys.path)
@@ -179,6 +179,10 @@ class RayExecutor:
             return did_not_stop(worker.stop, STOP_SECONDS)
         lost = worker.leaving or (worker.node is not None and is_lost(self._ray, worker.node))
         return Failure(f"the Ray actor was lost: {cause_of(error)}", died=True, lost=lost)
+
+    def _check_own(self) -> None:
+        assert self._head is not None  # since it was entered
+        self._head.check_own()
 
     def _send_stops(self, callback: JobCallback) -> list[Outcome]:
         """Ask jobs to stop; returns those that no actor has begun."""

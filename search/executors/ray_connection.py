@@ -29,22 +29,38 @@ _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Head:
-    """The head node of the cluster, without which no work is placed."""
+    """The head node of the cluster, without which no work is placed, and the node that connects this process to it."""
 
     def __init__(self, ray: ModuleType) -> None:
-        self._address = ray.get_runtime_context().gcs_address
+        context = ray.get_runtime_context()
+        self._address = context.gcs_address
+        self._own = next(_address_of(node) for node in ray.nodes() if node["NodeID"] == context.get_node_id())
         self._checked = self._seen = time.monotonic()
+
+    def check_own(self) -> None:
+        """See whether the node of this process runs: Ray ends a process that uses one that does not.
+
+        Raises:
+            SearchError: It has ended.
+        """
+        try:
+            _knock(self._own)
+        except ConnectionRefusedError as error:
+            raise _gone(f"the node at {self._own}, to which this process is connected, has ended") from error
+        except OSError:
+            return  # it is slow
 
     def check(self) -> None:
         """See whether it answers, every few seconds.
 
         Raises:
-            SearchError: It has not answered for a minute.
+            SearchError: It has not answered for a minute, or the node of this process has ended.
         """
         now = time.monotonic()
         if now - self._checked < _CHECK_SECONDS:
             return
         self._checked = now
+        self.check_own()
         try:
             _knock(self._address)
             self._seen = time.monotonic()
@@ -163,10 +179,14 @@ def _is_there(ray: ModuleType, node_id: str) -> bool:
     if node is None:
         return False
     try:
-        _knock(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}")
+        _knock(_address_of(node))
     except OSError:
         return False
     return True
+
+
+def _address_of(node: dict[str, Any]) -> str:
+    return f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
 
 
 def cause_of(error: BaseException) -> str:

@@ -128,17 +128,24 @@ class _ActorContext:
 
 
 class ObjectStore:
-    """The data store of a Ray cluster: one copy of a value per node, which all actors there map."""
+    """The data store of a Ray cluster: one copy of a value per node, which all actors there map.
 
-    def __init__(self, ray: ModuleType) -> None:
-        self._ray = ray
+    Args:
+        ray: The package.
+        check: Raises an error if the cluster is gone.
+    """
+
+    def __init__(self, ray: ModuleType, check: Callable[[], None]) -> None:
+        self._ray, self._check = ray, check
 
     def share(self, value: Any) -> StoredValue:
         """The value in the object store.
 
         Raises:
-            SearchError: It has no room, and the disk to which it moves other values has none either.
+            SearchError: It has no room, and the disk to which it moves other values has none either; or the cluster is
+                gone.
         """
+        self._check()
         errors = self._ray.exceptions
         try:
             return StoredValue(self._ray.put(value))
