@@ -14,6 +14,7 @@ from search.run.trial import FinishedFold, TrialReport, run_trial
 from search.study.budget import expected_export
 from search.study.records import BaselineRecord
 from search.study.store import StudyStore
+from search.study.trials import first_attempt
 from search.tasks import task_of
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Driver(JobSource):
         self._budget, self._tracker, self._listener = budget, tracker, listener
         self._predictions, self._folds = predictions, folds
         if folds is not None:
-            folds.remove_others(store.first_attempt(trial.number) for trial in store.waiting())
+            folds.remove_others(map(first_attempt, store.waiting()))
         self._state = SearchState(plan, store)
         self._onnx_networks = self._state.estimates.onnx_networks
         for large in plan.large_data:
@@ -102,7 +103,8 @@ class Driver(JobSource):
         if self._folds is None:
             return ()
         number = trial.number
-        kept = self._kept[number] = self._folds.of(self._store.first_attempt(number), trial.model, trial.train)
+        attempt = first_attempt(self._store.trial(number))
+        kept = self._kept[number] = self._folds.of(attempt, trial.model, trial.train)
         if finished := kept.read():
             self._state.resume(number, [report for fold in finished for report in fold.epochs])
             self._listener.on_message(f"trial {number} resumes after fold {len(finished)} of {self._plan.n_folds}")
@@ -215,6 +217,7 @@ class Driver(JobSource):
             return
         try:
             kept.write(finished)
+            self._store.has_progressed(number)
         except OSError as error:
             reason = error.strerror or str(error)
             self._listener.on_message(

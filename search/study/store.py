@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from search.study.places import StudyPlace
     from search.study.table_rows import TableChange
 
-# A trial whose driver died is restarted this often before it counts as failed.
+# A trial whose driver died is restarted this often without finishing a fold before it counts as failed.
 MAX_RESTARTS = 2
 
 # Written last when a study is created; without it, the creation was interrupted.
@@ -209,13 +209,13 @@ class StudyStore:
                 given_up.append(trial.number)
         return queued, given_up
 
-    def enqueue(self, params: dict[str, Any], *, origin: str) -> bool:
-        """Queue a known configuration; return ``False`` if this or an earlier run already queued it.
+    def has_progressed(self, number: int) -> None:
+        """A running trial has finished a fold, so it is not what ended the drivers before."""
+        if self.trial(number).user_attrs.get("restarts"):
+            self._storage.set_trial_user_attr(self._trial_id(number), "restarts", 0)
 
-        Args:
-            params: Values by parameter; missing ones will be suggested.
-            origin: Where the configuration comes from.
-        """
+    def enqueue(self, params: dict[str, Any], *, origin: str) -> bool:
+        """Queue known values; other parameters are suggested. Returns ``False`` if some run already queued them."""
         trials = self.study.get_trials(deepcopy=False)
         if any(trial.user_attrs.get("known", {}).get("parameters") == params for trial in trials):
             return False
@@ -226,21 +226,16 @@ class StudyStore:
         """Queue a failed trial again, with its seed; return ``False`` if the trial already was a retry."""
         if RETRY_OF in self.trial(number).user_attrs:
             return False
-        self._repeat(number, RETRY_OF)
+        self._repeat(self.trial(number), RETRY_OF)
         return True
 
     def promote(self, number: int) -> None:
         """Queue the candidate of a stopped trial, to be trained again and further."""
-        self._repeat(number, PROMOTED_FROM)
+        self._repeat(self.trial(number), PROMOTED_FROM)
 
-    def _repeat(self, number: int, why: str) -> None:
-        trial = self.trial(number)
+    def _repeat(self, trial: FrozenTrial, why: str) -> None:
         kept = {key: value for key, value in trial.user_attrs.items() if key in ("layers", "seed")}
-        self.study.enqueue_trial(trial.params, user_attrs={**kept, why: number})
-
-    def first_attempt(self, number: int) -> int:
-        """The trial that a trial repeats because its worker died: itself, unless it is a retry."""
-        return int(self.trial(number).user_attrs.get(RETRY_OF, number))
+        self.study.enqueue_trial(trial.params, user_attrs={**kept, why: trial.number})
 
     def candidate(self, number: int) -> int:
         """The first trial of a trial's candidate: itself, unless it was promoted."""

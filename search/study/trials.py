@@ -58,6 +58,11 @@ class TrialIndex:
             return None
 
 
+def first_attempt(trial: FrozenTrial) -> int:
+    """The number of the trial that a trial repeats because its worker died, or its own."""
+    return int(trial.user_attrs.get(RETRY_OF, trial.number))
+
+
 def curve_rows(curve: list[EpochRecord]) -> list[tuple[Any, ...]]:
     """Epochs as JSON rows, which :func:`trial_record` reads."""
     return [astuple(epoch) for epoch in curve]

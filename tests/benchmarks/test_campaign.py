@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import campaign
 import pytest
+from helpers.executors import NEEDS_RAY, skip_without_ray
 
 
 @pytest.mark.slow
@@ -11,4 +12,13 @@ import pytest
 def test_a_study_survives(kind: str, count: int) -> None:
     attempts = list(campaign.campaign([kind], count, seed=7))
     assert len(attempts) >= count
+    assert [attempt for attempt in attempts if attempt.problems] == []
+
+
+@pytest.mark.slow
+@NEEDS_RAY
+def test_a_study_survives_the_loss_of_actors_nodes_and_driver() -> None:
+    skip_without_ray()
+    attempts = list(campaign.campaign(["cluster"], 1, seed=7))
+    assert len(attempts) >= 3  # a chain of faults of one study
     assert [attempt for attempt in attempts if attempt.problems] == []

@@ -99,12 +99,13 @@ def test_a_worker_that_is_killed_costs_its_trial_one_repetition(tmp_path: Path, 
     check_study(tmp_path, 6)
 
 
+@pytest.mark.parametrize("trials", [200, 3])  # in the middle of the search, and about when it ends
 def test_a_cluster_that_is_gone_ends_the_study_with_one_error_and_it_resumes_elsewhere(
-    tmp_path: Path, cluster: Any
+    tmp_path: Path, cluster: Any, trials: int
 ) -> None:
     write_study(tmp_path, SLOWER)
     cluster.add_node(num_cpus=1)
-    with start(tmp_path, *command(cluster, 200)) as process:
+    with start(tmp_path, *command(cluster, trials)) as process:
         wait_until(lambda: ended(tmp_path) >= 1, process)
         for server in ("gcs_server", "raylet"):
             for part in cluster.head_node.all_processes[server]:
@@ -117,6 +118,27 @@ def test_a_cluster_that_is_gone_ends_the_study_with_one_error_and_it_resumes_els
     result = search(tmp_path, "run", "tiny.yaml", "--trials", str(done + 1), "--executor", "ray", *UNTRACKED)
     assert result.returncode == 0, result.stderr
     assert [trial["state"] for trial in shown(tmp_path)["trials"]].count("COMPLETE") >= done
+
+
+def test_a_trial_whose_node_is_lost_in_its_second_fold_resumes_there_on_another_one(
+    tmp_path: Path, cluster: Any
+) -> None:
+    for name in ("whole", "lost"):
+        (tmp_path / name).mkdir()
+        write_study(tmp_path / name, SLOWER.replace("max_epochs: 60", "max_epochs: 200"))
+    options = ("run", "tiny.yaml", "--trials", "1", "--set", "search.portfolio=off", *UNTRACKED)
+    assert search(tmp_path / "whole", *options, "--executor", "in_process").returncode == 0
+    folder = tmp_path / "lost"
+    node = cluster.add_node(num_cpus=1)
+    with start(folder, *options, "--executor", "ray", "--address", cluster.address) as process:
+        wait_until(lambda: any((folder / "studies" / "tiny.folds").glob("*fold-1.npz")), process)
+        cluster.remove_node(node, allow_graceful=False)
+        cluster.add_node(num_cpus=1)
+        output = process.communicate(timeout=240)[0]
+    assert process.returncode == 0, output
+    assert "trial 0 resumes after fold 1 of 2" in output
+    (whole,), (lost,) = (shown(tmp_path / name)["trials"] for name in ("whole", "lost"))
+    assert (lost["state"], lost["fold_scores"]) == ("COMPLETE", whole["fold_scores"])
 
 
 def test_scores_are_those_of_this_process(tmp_path: Path) -> None:

@@ -178,6 +178,16 @@ def test_a_trial_that_kills_every_driver_fails_in_the_end(tmp_path: Path) -> Non
     assert (trial.state, trial.reason) == ("FAIL", f"the search ended {MAX_RESTARTS + 1} times during the trial")
 
 
+def test_a_trial_that_finishes_a_fold_under_every_driver_does_not_fail(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    ask(store)
+    for _ in range(2 * MAX_RESTARTS):
+        store.has_progressed(0)
+        store = reopen(tmp_path)
+        assert store.requeue_orphans() == ([0], [])
+        assert store.study.ask().number == 0
+
+
 def test_a_trial_whose_worker_died_is_tried_once_more_and_counts_once(tmp_path: Path) -> None:
     from optuna.trial import TrialState
 
