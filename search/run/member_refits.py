@@ -236,8 +236,8 @@ def is_trained(recipe: Recipe[Any] | None, training: Refitted | None) -> bool:
         recipe: Of a network; ``None`` of a baseline.
         training: ``None``: it did not end.
     """
-    if training is None or not training.stopped or recipe is None:
-        return training is not None and not training.stopped
+    if training is None or not training.stopped or recipe is None:  # a baseline ends or fails
+        return training is not None
     expected = recipe.expected_score(training.epochs)
     return expected is not None and abs(expected - recipe.curve[-1]) <= _NEARLY * abs(recipe.curve[-1])
 

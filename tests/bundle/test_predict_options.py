@@ -70,6 +70,14 @@ def test_a_shorter_horizon_is_the_first_steps_and_needs_their_covariates_only() 
         model().predict(frame[frame.groupby("shop").cumcount() < 25], horizon=2)
 
 
+def test_a_level_beyond_those_of_the_model_stays_within_the_bounds() -> None:
+    bounded = ForecastSpec(forecasts.HORIZON, 2, "rmse", minimum=(21, None), maximum=(None, 23.5))
+    table = model(forecast=bounded).predict(shops(), levels=(0.98,))
+    first, second = (table[table["target"] == name] for name in ("sales 0", "sales 1"))
+    assert first["lower_98"].min() == 21 < first["upper_98"].min()
+    assert second["upper_98"].max() == 23.5 > second["lower_98"].max()
+
+
 def test_sample_paths_are_a_long_table_within_the_bounds() -> None:
     bounded = ForecastSpec(forecasts.HORIZON, 2, "rmse", minimum=(21, None), maximum=(None, 23.5))
     paths = model(forecast=bounded).sample(shops(), 200, seed=4)

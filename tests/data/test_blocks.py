@@ -59,7 +59,10 @@ def blocks_of(
     path: Path, group_by: str | None = "shop", rows: int = 12, groups: int = 99, by_name: bool = True, **reading: Any
 ) -> list[Block]:
     file = open_chunks(path, text=("shop", "kind"), **reading)
-    return list(TableBlocks(file, group_by, COLUMNS, by_name=by_name, most_rows=rows, most_groups=groups))
+    table_blocks = TableBlocks(file, group_by, COLUMNS, by_name=by_name, most_rows=rows, most_groups=groups)
+    blocks = list(table_blocks)
+    assert [len(block.rows) for block in blocks] == table_blocks.counts.tolist()
+    return blocks
 
 
 @pytest.fixture
@@ -117,6 +120,13 @@ def test_a_block_holds_a_number_of_series_at_most(tmp_path: Path) -> None:
     path = written(table("mixed"), tmp_path / "x.csv")
     blocks = blocks_of(path, rows=999, groups=2)
     assert [block.frame["shop"].nunique() for block in blocks] == [2, 2, 1]
+
+
+def test_a_series_that_goes_on_in_a_later_chunk_is_whole(tmp_path: Path) -> None:
+    """Within each of the three chunks, the series stand in their order."""
+    frame = table("sorted")[:15].assign(shop=np.repeat(["a", "b", "a"], 5))
+    blocks = blocks_of(written(frame, tmp_path / "x.parquet"), rows=5)
+    assert [block.rows.tolist() for block in blocks] == [[*range(5), *range(10, 15)], [*range(5, 10)]]
 
 
 def test_a_column_has_the_kind_of_all_its_cells_in_every_block(tmp_path: Path) -> None:

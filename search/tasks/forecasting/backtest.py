@@ -294,15 +294,14 @@ def parts(part: ForecastPart, outputs: Forecasts, baseline: Forecasts | None) ->
     evaluation, panel = part.data.evaluation(part.split), part.data.panel
     found: dict[str, Rows] = {}
     if len(panel) > 1:
-        order = np.argsort(evaluation.series, kind="stable")
-        numbers, firsts = np.unique(evaluation.series[order], return_index=True)
+        numbers, firsts = np.unique(evaluation.series, return_index=True)  # ascending, as their cutoffs are
         found["series"] = tuple(
             {
                 "series": panel.ids[number],
                 "forecasts": len(windows),
                 **_scored(part, evaluation.some(windows), _some(outputs, windows), _some(baseline, windows)),
             }
-            for number, windows in zip(numbers, np.split(order, firsts[1:]), strict=True)
+            for number, windows in zip(numbers, np.split(np.arange(len(evaluation.series)), firsts[1:]), strict=True)
         )
     if part.data.forecast.horizon > 1:
         found["steps"] = tuple(

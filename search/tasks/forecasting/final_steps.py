@@ -68,7 +68,7 @@ def score_holdout(job: ForecastJob) -> HoldoutScores:
     evaluation = data.evaluation(job.holdout)
     forecasts, context_length = _member_forecasts(job, evaluation)
     widened = [each for (each,) in same_shapes([[forecasts[member.candidate]] for member in job.members])]
-    calibration = job.alone.calibration if job.alone else blendcalibration_of(job, context_length)
+    calibration = job.alone.calibration if job.alone else _blend_calibration(job, context_length)
     blend = with_intervals(data, evaluation, blended(widened, job.weights), calibration, context_length)
     metrics = evaluation.scores(blend.point, blend.quantiles)
     if metric not in metrics:
@@ -104,7 +104,7 @@ def _member_forecasts(job: ForecastJob, evaluation: ForecastEvaluation) -> tuple
     return forecasts, longest
 
 
-def blendcalibration_of(job: ForecastJob, context_length: int) -> dict[str, Any] | None:
+def _blend_calibration(job: ForecastJob, context_length: int) -> dict[str, Any] | None:
     """Calibration of the intervals of a blend by its own kept forecasts of the folds, as plain values.
 
     Args:
@@ -178,9 +178,8 @@ def make_bundle(job: ForecastJob, scores: HoldoutScores, metrics: dict[str, Any]
         member.bundled(ForecastNetworkMember, ForecastBaselineMember, lambda fitted: {"scaler": fitted.scaler})
         for member in job.members
     )
-    # A baseline that is fitted to everything may read more than the one that was scored.
     longest = max(member.reads for member in members)
-    calibration = calibration_of(scores.calibration if job.alone else blendcalibration_of(job, longest))
+    calibration = calibration_of(scores.calibration)
     origin = job.provenance | {
         "learned_until": _learned_until(job),
         "scoring": {"context_length": job.data.context_length, "stride": job.data.stride},
