@@ -209,6 +209,14 @@ def test_a_second_refit_begins_where_the_first_ended(folder: Path) -> None:
     assert len(shown(folder)["refits"]) == 2
 
 
+def test_a_new_model_of_the_study_has_learned_from_its_own_rows_again(folder: Path) -> None:
+    notes = Notes()
+    refitted(folder)
+    finish(folder, ALONE, "search.trials=1", "export.train_on=before_holdout", notes=notes)
+    assert [note for note in notes.notes if note.startswith("the model of the last refit is replaced by one that has")]
+    assert refitted(folder).record.change == "40 rows more, from 2022-07-22 on, the 200 before unchanged"
+
+
 def test_changed_rows_are_said_to_be_changed(folder: Path) -> None:
     table = shop_table(NEW)
     table.loc[5, "sales"] += 1

@@ -12,7 +12,7 @@ from helpers.combinations import each_row
 from helpers.forecast_bundles import CONTEXT, HORIZON, bundle_of, calibration_of, model_of, panel_of, table
 from helpers.sequence_bundles import label_bundle_of, long_table, sequences_of, text_table
 
-from lstmgru.bundle import Bundle, ForecastBundle
+from lstmgru.bundle import Bundle, ForecastBaselineMember, ForecastBundle
 from lstmgru.data.forecasting.splits import Split
 from lstmgru.errors import DataError
 from lstmgru.evaluation.forecast_baselines import fit_baseline, forecaster
@@ -197,12 +197,33 @@ def test_the_intervals_of_a_baseline_are_calibrated_on_the_last_rows_before_the_
 
 
 def test_the_verdict_is_about_the_errors_of_the_best_baseline() -> None:
-    """Seasonal naive forecasts are nearly right in the last two shops, and naive ones are in the first one."""
-    frame, rows = shops(60), 60 - KNOWN
-    task, bundle = find_task("forecast").backtest, shop_bundle(metrics={"baselines": {"naive": 5, "seasonal_naive": 4}})
-    part = task.read(bundle, frame, source="shops.csv", start=None)
-    record = backtest(task, bundle, part, model="shops", source="shops.csv").record
-    del rows, record
+    """Sales alternate, so the last value is a bad forecast, and the last but one is as good as the last but three."""
+    frame = shops(76)
+    frame["sales 0"] = np.random.default_rng(1).normal(20, 1, len(frame)).round(3) + 10 * (np.arange(len(frame)) % 2)
+    panel = panel_of(frame[frame["day"] <= LAST_KNOWN])
+    rows = np.stack([panel.offsets[:-1], panel.offsets[1:]], axis=1)
+    four = fit_baseline("seasonal_naive", panel, Split("known", rows, rows), ForecastSpec(HORIZON, 4), CONTEXT)
+    known = {"baselines": {"naive": 5.0, "seasonal_naive": 4.0}}
+    members = (ForecastBaselineMember(baseline=four, weight=1.0),)
+
+    record = scored(shop_bundle(members=members, calibration=None, metrics=known), frame)
+
+    two, last = (record.baselines[name].score for name in ("seasonal_naive", "naive"))
+    assert two is not None
+    assert last is not None
+    assert 3 * record.score < 3 * two < last
+    assert "The model does not clearly beat the best baseline (seasonal naive) on these rows" in record.verdict
+    assert not record.beats_baselines
+
+
+@pytest.mark.parametrize(
+    ("start", "first"), [("2020-04-18 06:00", "2020-04-18 06"), ("2020-04-18 08:00+09:00", "2020-04-18 01")]
+)
+def test_a_start_is_a_time_of_the_zone_of_the_table_unless_it_says_otherwise(start: str, first: str) -> None:
+    times = pd.date_range("2020-04-15", periods=96, freq="h", tz="Europe/Berlin")
+    frame = table(96, times=times)
+    record = scored(bundle_of(panel_of(frame), calibration=calibration_of()), frame, start)
+    assert f"rows from {first}" in record.scored
 
 
 def test_rows_without_a_target_at_the_end_are_the_future() -> None:

@@ -88,7 +88,10 @@ def test_the_intervals_of_the_holdout_are_within_the_bounds_and_no_others(tmp_pa
     found = with_intervals(data, evaluation, np.ones_like(evaluation.target), calibration, 7)
 
     assert found.quantiles is not None
-    for ends in (np.concatenate([found.lower[::-1], found.upper]), np.delete(np.moveaxis(found.quantiles, -1, 0), 2, 0)):
+    for ends in (
+        np.concatenate([found.lower[::-1], found.upper]),
+        np.delete(np.moveaxis(found.quantiles, -1, 0), 2, 0),
+    ):
         np.testing.assert_array_equal(ends[..., 0], np.full(ends.shape[:-1], [[[0]], [[0]], [[11]], [[61]]]))
         np.testing.assert_array_equal(ends[..., 1], np.full(ends.shape[:-1], [[[-59]], [[-9]], [[11]], [[50]]]))
 

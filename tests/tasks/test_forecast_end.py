@@ -19,6 +19,8 @@ from search.reports.holdout.forecasts import latest_chart
 from search.tasks import make_plan, task_of
 from search.tasks.final_job import FinalJob, HoldoutScores
 from search.tasks.final_steps import finalize
+from search.tasks.forecasting.compare import ForecastSeed
+from search.tasks.forecasting.scoring import Forecasts, error_interval
 from search.tasks.study_file import read_study_file
 
 Array = np.ndarray
@@ -121,14 +123,14 @@ def wql(truth: Array, found: Array) -> Array:
     return 2 * np.nansum(losses, axis=(0, 2, 3)) * len(truth) / np.nansum(np.abs(truth)) / 5
 
 
-def shops(folder: Path, metric: str) -> Any:
+def shops(folder: Path, metric: str, *overrides: str) -> Any:
     rows = sales()
     days = pd.date_range("2022-01-03", periods=ROWS, freq="D").strftime("%Y-%m-%d")
     for name, missing in MISSING.items():
         rows[name][missing] = np.nan
     table = pd.concat([pd.DataFrame({"shop": name, "day": days, "sales": values}) for name, values in rows.items()])
     path = write_study(folder, SHOPS, table)
-    return make_plan(read_study_file(path, overrides=(f"forecast.metric={metric}",)).config, study_file=path)
+    return make_plan(read_study_file(path, overrides=(f"forecast.metric={metric}", *overrides)).config, study_file=path)
 
 
 def forecast_job(plan: Any, folder: Path, **more: Any) -> FinalJob[Any, Any, Any]:
@@ -199,6 +201,28 @@ def test_the_holdout_of_forecasts_is_scored_as_by_hand(tmp_path: Path, metric: s
         expected, difference = paired_interval(by_time, times, overlap=HORIZON), found.difference(name)
         assert (difference.mean, difference.low) == pytest.approx((by_time.mean(), expected.low), rel=1e-3)
         assert difference.p_value == pytest.approx(expected.p_value, rel=1e-2)
+
+
+def test_cutoffs_whose_forecasts_share_a_step_are_averaged(tmp_path: Path) -> None:
+    """Of three steps and a stride of two, those of two neighboring cutoffs share one."""
+    plan = shops(tmp_path, "mae", "splits.stride=2")
+    evaluation = plan.whole_data().evaluation(plan.holdout)
+    point = evaluation.target + np.random.default_rng(0).normal(0, 1, evaluation.target.shape).astype(np.float32)
+    times, group = np.unique(plan.panel.times[evaluation.cutoffs], return_inverse=True)
+    errors = mae(evaluation.target, point)
+    by_time = np.array([errors[group == place].mean() for place in range(len(times))])
+    expected = paired_interval(by_time, np.arange(len(times)), overlap=2)
+    assert np.isfinite(expected.low)
+
+    none = np.empty((0, *point.shape), np.float32)
+    found = [error_interval(plan.whole_data(), evaluation, Forecasts(point, None, none, none), np.zeros(1))]
+    seeds = [
+        ForecastSeed(1, (1.0,), (1,), 1.0, 1.0, holdout=float(values.mean()), steps=(), by_time=tuple(values))
+        for values in (by_time, np.zeros(len(times)))
+    ]
+    found.append(task_of(plan).compare(plan).interval(seeds[:1], seeds[1:]))
+    for each in found:
+        assert (each.mean, each.low, each.high) == pytest.approx((expected.mean, expected.low, expected.high), rel=1e-4)
 
 
 def test_a_compared_baseline_is_scored_with_its_own_calibration(tmp_path: Path) -> None:
