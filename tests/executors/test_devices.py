@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers.combinations import each_row
 from helpers.drivers import plan_of
-from helpers.executors import Watcher, end, no_warm_up
+from helpers.executors import NEEDS_RAY, Watcher, end, no_warm_up, skip_without_ray
 
 from search.errors import StudyFileError
 from search.executors import devices
-from search.executors.base import Job, JobContext, WorkerSettings
+from search.executors.base import Cluster, Job, JobContext, WorkerSettings
 from search.executors.devices import cpu_count, gpu_share, resolve_jobs, visible_gpus
 from search.executors.processes import ProcessExecutor
+from search.executors.ray_cluster import RayExecutor
 
 GPUS: list[tuple[int, str | None, tuple[str, ...]]] = [
     (0, None, ()),
@@ -84,6 +87,38 @@ def test_workers_are_distributed_over_the_gpus_and_so_is_one_that_replaces_a_dea
         end(pool, Watcher(), 3, seconds=60)
         assert all_visible(pool, 3) == ["4", "4", "7"]
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "4,7"
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a cluster with a node that declares two GPUs, and a head that has none."""
+    skip_without_ray()
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    from ray.cluster_utils import Cluster as Nodes
+
+    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    nodes.add_node(num_cpus=8, num_gpus=2)
+    yield nodes.address
+    nodes.shutdown()
+
+
+@pytest.mark.slow
+@NEEDS_RAY
+@pytest.mark.parametrize(("share", "jobs", "names"), [(0.5, 4, ["0", "0", "1", "1"]), (1.0, 2, ["0", "1"])])
+def test_on_a_cluster_a_gpu_is_shared_by_as_many_trials_as_its_shares_allow(
+    share: float, jobs: int, names: list[str], two_gpus: str
+) -> None:
+    cluster = Cluster(two_gpus, gpus_per_trial=share)
+    with RayExecutor(WorkerSettings(no_warm_up, jobs + 1, cluster=cluster)) as executor:
+        deadline = time.monotonic() + 120
+        while executor.free < jobs or executor.startup_seconds is None:
+            assert time.monotonic() < deadline
+            executor.poll(Watcher(), 0.1)
+        assert executor.free == jobs  # there is no room for another one
+        for key in range(jobs):
+            executor.submit(Job(key, visible))
+        found = end(executor, Watcher(), jobs, seconds=60)
+    assert sorted(str(outcome.result) for outcome in found) == names
 
 
 RAY = "search.executor={kind: ray, address: auto, gpus_per_trial: 0.25}"

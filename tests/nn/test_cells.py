@@ -203,3 +203,21 @@ def test_cells_start_as_torch_starts_its_own() -> None:
         values = torch.cat([parameter.flatten() for parameter in cell.parameters()])
         assert values.abs().max() <= 1 / 4
         assert values.std().item() == pytest.approx(1 / 4 / 3**0.5, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_where_autocast_knows_only_float16_torchs_layers_stay_in_single_precision(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU, in cuDNN; here the CPU is taken for one."""
+    cell, x = make(name).float(), sequence().float()
+    expected, after = cell(x)
+    monkeypatch.setattr("lstmgru.nn.cells.base._ONLY_FLOAT16", ("cpu",))
+    with torch.autocast("cpu", torch.bfloat16):
+        first = torch.nn.functional.linear(x, torch.eye(INPUTS))  # bfloat16, as what a layer reads may be
+        outputs, state = cell(first)
+        assert first.dtype == torch.bfloat16
+    assert {each.dtype for each in (outputs, *state)} == {torch.float32}
+    torch.testing.assert_close(outputs, expected, rtol=0.02, atol=0.02)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(cell(x), (expected, after))
