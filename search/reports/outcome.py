@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _SHOWN_TRIALS = 15
 _SHOWN_NUMBERS = 10
+_MOST_LINES = 500
+"""Lines of a table that is folded away."""
 
 
 def status(study: StudyRecord) -> str:
@@ -91,9 +93,10 @@ def leaderboard_html(study: StudyRecord) -> str:
     )
     parts = [text, table(head, shown, numbers=numbers, sort="leaderboard")]
     ended = ", ".join(each for each in study.counted_states if each.endswith((" pruned", " stopped")))
-    for lines, words in ((hidden, f"{len(hidden):,} more"), (pruned, ended)):
+    for lines, words, which in ((hidden, f"{len(hidden):,} more", "best"), (pruned, ended, "longest")):
+        few = f"; the {which} {_MOST_LINES} are listed, and show --json lists all" if len(lines) > _MOST_LINES else ""
         if lines:
-            parts.append(details(words, table(head, lines, numbers=numbers, sort=words)))
+            parts.append(details(words + few, table(head, lines[:_MOST_LINES], numbers=numbers, sort=words)))
     return "".join(parts)
 
 

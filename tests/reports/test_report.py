@@ -22,6 +22,7 @@ from helpers.synthetic_study import finished_study, make_study, make_trial
 
 from search.api import load_record
 from search.errors import TrackingError
+from search.reports.outcome import leaderboard_html
 from search.reports.report import report_html, write_report
 from search.study.journal import open_storage
 from search.study.paths import FORECASTS_TABLE, REPORT_PAGE, report_path
@@ -519,3 +520,11 @@ def test_a_browser_refuses_what_would_come_from_elsewhere(tmp_path: Path) -> Non
         page.goto(path.as_uri())
         page.wait_for_timeout(300)
     assert any("Content Security Policy" in text for text in said)
+
+
+def test_tables_that_are_folded_away_list_the_first_of_very_many_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.reports.outcome._MOST_LINES", 3)
+    page = leaderboard_html(finished_study(60))
+
+    assert "<summary>21 more; the best 3 are listed, and show --json lists all</summary>" in page
+    assert "12 pruned; the longest 3 are listed, and show --json lists all</summary>" in page

@@ -349,3 +349,26 @@ def test_what_optuna_knows_of_a_trial_does_not_go_into_the_page(tmp_path: Path) 
     store = several(tmp_path, [(1.0, 5.0), (2.0, 4.0)], reason="/home/someone/secret")
 
     assert "secret" not in search_html(store.record(), store.study, START) + front_html(store.record(), store.study)
+
+
+# --- long studies -----------------------------------------------------------------------------------------------------
+
+
+def test_of_very_many_trials_the_best_and_an_even_sample_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.reports.trials.sample.MOST_DRAWN", 5)
+    monkeypatch.setattr("search.reports.trials.sample._BEST", 2)
+    worst_to_best = [Made(values=(9.0 - number,)) for number in range(9)]
+    store = make_store(tmp_path, worst_to_best)
+    (score,) = objectives(store.study, "MAE")
+
+    curves = curves_chart(store.record(), store.study, 0, "MAE")
+    alone = alone_chart(store.study, "learning_rate", score)
+    lines = together_chart(store.study, ["learning_rate"], score)
+    page = search_html(store.record(), store.study, START)
+
+    assert sorted(number for mark in curves.marks for number in mark.trials) == [0, 1, 4, 7, 8]
+    assert [number for mark in alone.marks for number in mark.trials] == [0, 3, 6, 7, 8]
+    assert sorted(number for mark in lines.marks for number in mark.trials) == [0, 3, 6, 7, 8]
+    assert page.count("5 of 9 trials are drawn: the best ones, and an even sample of the others.") == 3

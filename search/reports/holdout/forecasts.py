@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def forecast_charts(frame: pd.DataFrame, *, heading: Literal["h2", "h3"] = "h3")
     levels = levels_of(frame)
     ranked = _ranked(frame)
     shown = [ranked[rank] for rank in _ranks(len(ranked), _MOST_CHARTS)]
-    sections = [_section(each, levels, heading) for each in shown]
+    sections = [_section(each, each.rows(frame), levels, heading) for each in shown]
     drawn = "".join(sections[:1]) if len(sections) == 1 else _halves(sections[:_OPEN_CHARTS])
     if len(sections) > _OPEN_CHARTS:
         drawn += details(f"{len(sections) - _OPEN_CHARTS} more charts", _halves(sections[_OPEN_CHARTS:]))
@@ -88,21 +88,27 @@ def levels_of(frame: pd.DataFrame) -> list[str]:
 
 @dataclass(frozen=True)
 class _Chart:
-    """The data of one chart.
+    """The series and target of one chart, without its rows: a panel may have thousands of charts, and few are drawn.
 
     Attributes:
         heading: Names of the series and the target.
+        series: Name of the series.
         target: Name of the target.
-        rows: Rows in chronological order.
         error: Mean absolute error; NaN if no actual value is known.
         relative: Mean absolute error divided by the mean absolute actual value.
     """
 
     heading: str
-    target: str
-    rows: pd.DataFrame
+    series: Any
+    target: Any
     error: float
     relative: float
+
+    def rows(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Its rows in chronological order."""
+        own = (frame["series"] == self.series) & (frame["target"] == self.target)
+        found: pd.DataFrame = frame.loc[own].sort_values("time")
+        return found
 
 
 def _ranked(frame: pd.DataFrame) -> list[_Chart]:
@@ -112,21 +118,26 @@ def _ranked(frame: pd.DataFrame) -> list[_Chart]:
         DataError: There is no forecast.
     """
     unnamed = frame["series"].nunique() == 1
+    error = (frame["actual"] - frame["forecast"]).abs()
+    measured = frame[["series", "target"]].assign(
+        any=frame["forecast"].notna(), error=error, size=frame["actual"].abs().where(error.notna())
+    )
+    found = measured.groupby(["series", "target"], sort=False).agg({"any": "any", "error": "mean", "size": "mean"})
+    found = found[found["any"]]
+    of_groups = (found.index.get_level_values(level) for level in ("series", "target"))
     charts = [
-        _chart(str(target) if unnamed else f"{series}: {target}", str(target), rows.sort_values("time"))
-        for (series, target), rows in frame.groupby(["series", "target"], sort=False)
-        if rows["forecast"].notna().any()
+        _Chart(
+            str(target) if unnamed else f"{series}: {target}",
+            series,
+            target,
+            error,
+            error / size if size else np.inf if error else 0.0,
+        )
+        for series, target, error, size in zip(*of_groups, found["error"], found["size"], strict=True)
     ]
     if not charts:
         raise DataError("the table of forecasts has no forecast; give it the windows of an evaluation")
     return sorted(charts, key=lambda chart: (np.isnan(chart.relative), chart.relative))
-
-
-def _chart(heading: str, target: str, rows: pd.DataFrame) -> _Chart:
-    scored = rows[["actual", "forecast"]].dropna()
-    error = float((scored["actual"] - scored["forecast"]).abs().mean())
-    size = float(scored["actual"].abs().mean())
-    return _Chart(heading, target, rows, error, error / size if size else np.inf if error else 0.0)
 
 
 def _ranks(count: int, most: int) -> list[int]:
@@ -157,12 +168,12 @@ def _introduction(shown: int, count: int, levels: list[str]) -> str:
     return f"<p>{' '.join(sentences)}</p>"
 
 
-def _section(each: _Chart, levels: list[str], heading: str) -> str:
+def _section(each: _Chart, rows: pd.DataFrame, levels: list[str], heading: str) -> str:
     known = bool(np.isfinite(each.error))
     score = f"mean absolute error {_number(each.error)}" if known else "no actual value is known yet"
-    drawn = chart_html(forecast_chart(each.rows, each.target, levels))
+    drawn = chart_html(forecast_chart(rows, str(each.target), levels))
     title = f"<{heading}>{html.escape(each.heading)}, {score}</{heading}>"
-    return f"<div>{title}\n{_coverage(each.rows, levels)}{drawn}</div>\n"
+    return f"<div>{title}\n{_coverage(rows, levels)}{drawn}</div>\n"
 
 
 def _coverage(rows: pd.DataFrame, levels: list[str]) -> str:
@@ -202,7 +213,7 @@ def latest_chart(folder: Path, series: str | None = None, target: str | None = N
     for column, chosen in (("series", series), ("target", target)):
         if chosen is not None:
             frame, following = _chosen(frame, column, chosen), following[following[column] == chosen]
-    first = _ranked(frame)[0].rows if following.empty else following
+    first = _ranked(frame)[0].rows(frame) if following.empty else following
     series, target = first[["series", "target"]].iloc[0]
     name = f"{target} of {series}" if several else str(target)
     frame, following = (part[(part["series"] == series) & (part["target"] == target)] for part in (frame, following))

@@ -13,6 +13,7 @@ from search.reports.charts.colors import baseline_color
 from search.reports.charts.marks import AnyMark, Dots, Line, Rule, Shape
 from search.reports.charts.scales import Axis
 from search.reports.page import Cut, cut
+from search.reports.trials.sample import drawn
 from search.study.records import STATE_WORDS, StudyRecord, TrialRecord
 from search.study.trials import state_of
 
@@ -226,7 +227,7 @@ def _positive(study: Study, objective: Objective) -> bool:
 
 
 def curves_chart(study: StudyRecord, optuna_study: Study, best: int | None, label: str) -> Chart:
-    """The intermediate values of all trials, fold after fold, as the pruner sees them.
+    """The intermediate values of the trials, fold after fold, as the pruner sees them.
 
     Args:
         study: The study, whose configuration defines the folds and their epochs.
@@ -235,10 +236,14 @@ def curves_chart(study: StudyRecord, optuna_study: Study, best: int | None, labe
         label: Name of the metric on the page.
     """
     trials = [trial for trial in optuna_study.get_trials(deepcopy=False) if trial.intermediate_values]
+    last = max(max(trial.intermediate_values) for trial in trials)
+    largest = optuna_study.directions[0].name == "MAXIMIZE"  # only single-objective studies have intermediate values
+    complete = sorted(complete_trials(optuna_study), key=lambda trial: trial.value or 0.0, reverse=largest)
+    chosen = [trial for trial in complete if trial.number == best]
+    trials = drawn(trials, [*chosen, *(trial for trial in complete if trial.intermediate_values)])
     configured = study.config.get("training", {}).get("max_epochs", 0)
     max_epochs = configured if isinstance(configured, int) else _max_epochs(trials)
     ordered = sorted(trials, key=lambda trial: (trial.number == best, trial.state.name == "COMPLETE"))
-    last = max(max(trial.intermediate_values) for trial in trials)
     return Chart(
         title=f"{label} by epoch, trial by trial",
         x=Axis("epoch, fold after fold", whole=True, span=(0.5, last + 0.5)),

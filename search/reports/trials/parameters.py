@@ -11,6 +11,7 @@ from search.reports.charts.chart import Chart
 from search.reports.charts.marks import Boxes, Dots, Label, Line, Rule
 from search.reports.charts.scales import Axis
 from search.reports.trials.history import Objective, breaks_bound, complete_trials, history_cut
+from search.reports.trials.sample import drawn
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -185,7 +186,7 @@ _MOST_CHOICES = 6
 
 
 def together_chart(study: Study, params: list[str], objective: Objective) -> Chart:
-    """Parallel coordinates: a line for each complete trial, from 0 to 1 on each axis.
+    """Parallel coordinates: a line for each of at most 500 complete trials, from 0 to 1 on each axis.
 
     Args:
         study: Optuna's study, with complete trials.
@@ -198,7 +199,8 @@ def together_chart(study: Study, params: list[str], objective: Objective) -> Cha
     axes += [_axis(name, _distribution(study, name), margin=False) for name in params]
     ranks = sorted(set(values), reverse=not objective.larger_is_better)
     lines = []
-    for trial in sorted(trials, key=lambda trial: ranks.index(objective.of(trial))):
+    shown = drawn(trials, _by_score(trials, objective))
+    for trial in sorted(shown, key=objective.of, reverse=not objective.larger_is_better):
         value = objective.of(trial)
         best = value == ranks[-1]
         shares = [min(1.0, max(0.0, axes[0].at(value)))]
@@ -261,15 +263,16 @@ def _faded(rank: int, count: int) -> float:
 
 
 def alone_chart(study: Study, name: str, objective: Objective) -> Chart:
-    """The scores by the values of one parameter; later trials are darker.
+    """The scores by the values of one parameter, of at most 500 trials; later trials are darker.
 
     Args:
         study: Optuna's study, with complete trials that have the parameter.
         name: The parameter.
         objective: The objective on the vertical axis.
     """
-    trials = complete_trials(study)
-    last = max(trial.number for trial in trials)
+    complete = complete_trials(study)
+    last = max(trial.number for trial in complete)
+    trials = drawn(complete, _by_score(complete, objective))
     axis = _axis(name, _distribution(study, name))
     marks = []
     for broken in (False, True):
@@ -294,6 +297,10 @@ def alone_chart(study: Study, name: str, objective: Objective) -> Chart:
         marks=tuple(marks),
         height=170,
     )
+
+
+def _by_score(trials: list[FrozenTrial], objective: Objective) -> list[FrozenTrial]:
+    return sorted(trials, key=objective.of, reverse=objective.larger_is_better)
 
 
 def _distribution(study: Study, name: str) -> BaseDistribution:

@@ -31,6 +31,7 @@ from search.reports.trials.parameters import (
     together_chart,
 )
 from search.reports.trials.preference import preference_html
+from search.reports.trials.sample import sampled
 from search.reports.trials.timeline import timeline, timeline_chart, timeline_text
 from search.study.records import StudyRecord
 
@@ -111,6 +112,7 @@ def _curves(study: StudyRecord, optuna_study: Study) -> Iterator[str]:
             "The values that the pruner compares: the mean of a trial's best scores in its finished folds and its best "
             "score so far in the current fold.",
             *_left_out(hidden, "value"),
+            *sampled(sum(bool(trial.intermediate_values) for trial in optuna_study.get_trials(deepcopy=False))),
         )
         best = study.best.number if study.best else None
         yield chart_html(curves_chart(study, optuna_study, best, metric_label(study.metric)))
@@ -138,6 +140,7 @@ def _together(optuna_study: Study, aims: tuple[Objective, ...], found: Importanc
         f"Each line is a complete trial; the darker, the better its {score.label}. Lines at none belong to trials that "
         "do not have the parameter.",
         *_shown(len(names), found),
+        *sampled(len(complete_trials(optuna_study))),
     )
     width = max(_AXIS, _LETTER * max(map(len, names)) + 12) * (1 + len(names))
     yield wide(chart_html(together_chart(optuna_study, names, score)), width=width)
@@ -154,6 +157,7 @@ def _alone(optuna_study: Study, aims: tuple[Objective, ...], found: Importance) 
         "Each point is a complete trial; later trials are darker. The axes span the search space.",
         *_left_out(hidden, "trial"),
         *_shown(len(names), found),
+        *sampled(len(complete_trials(optuna_study))),
     )
     charts = [chart_html(alone_chart(optuna_study, name, score)) for name in names]
     yield f'<div class="grid">{"".join(charts[:_MOST_SLICES])}</div>'

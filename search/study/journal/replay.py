@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import check_distribution_compatibility
@@ -29,11 +32,23 @@ class Journal(JournalStorage):
         self._backend = file
         self._thread_lock = threading.Lock()
         self._replay_result = _Replay(self._worker_id_prefix)
-        with self._replay_result:
+        with self._replay_result, _collecting_nothing():
             self._sync_with_backend()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Journal, (self._backend,)
+
+
+@contextmanager
+def _collecting_nothing() -> Iterator[None]:
+    """Suspend the garbage collector, which would visit the growing number of objects that are kept again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _Replay(JournalStorageReplayResult):
