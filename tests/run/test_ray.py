@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -152,6 +155,63 @@ def test_scores_are_those_of_this_process(tmp_path: Path) -> None:
         scores.append([(trial["params"], trial["value"]) for trial in shown(tmp_path / name)["trials"]])
     assert scores[0] == scores[1]
     assert len(scores[0]) == 4
+
+
+_SCRIPT = """
+import sys
+import lstmgru
+from search import run_study
+from torch import nn
+
+
+class Elman(nn.Module):
+    def __init__(self, input_size, hidden_size, recurrent_dropout):
+        super().__init__()
+        self.layer = nn.RNN(input_size, hidden_size, batch_first=True)
+
+    def forward(self, x, state):
+        outputs, h = self.layer(x, None if state is None else state[0][None])
+        return outputs, (h[0],)
+
+
+if __name__ == "__main__":
+    lstmgru.register_cell("elman", Elman)
+    executor = f"search.executor={{kind: ray, address: '{sys.argv[1]}'}}"
+    run_study("tiny.yaml", trials=2, overrides=[executor, "space.cell=elman", "tracking.enabled=false"])
+"""
+
+
+def test_a_cell_that_a_script_registers_reaches_the_nodes(tmp_path: Path, cluster: Any) -> None:
+    write_study(tmp_path)
+    (tmp_path / "script.py").write_text(_SCRIPT)
+    cluster.add_node(num_cpus=1)
+    program = [sys.executable, "script.py", cluster.address]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    found = shown(tmp_path)["trials"]
+    assert [(trial["state"], "elman" in trial["layers"]) for trial in found] == [("COMPLETE", True)] * 2
+
+
+@pytest.fixture
+def other_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What starts from now on finds another version of the package."""
+    metadata = tmp_path / "other" / "lstmgru_search-9.9.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text("Metadata-Version: 2.1\nName: lstmgru-search\nVersion: 9.9\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "other"), prepend=os.pathsep)
+
+
+def test_a_node_with_another_version_is_refused_with_its_name(
+    tmp_path: Path, other_version: None, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study(tmp_path)
+    cluster.add_node(num_cpus=1)
+    paths = os.environ["PYTHONPATH"].split(os.pathsep)[1:]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    result = search(tmp_path, *command(cluster, 1))
+    assert result.returncode == 2
+    assert f"error: the node {socket.gethostname()} has Python " in result.stderr
+    assert "and lstmgru-search 9.9, but this process has" in result.stderr
 
 
 @pytest.mark.parametrize(
