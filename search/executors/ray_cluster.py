@@ -197,7 +197,7 @@ class RayExecutor:
                 worker.job = None
             elif reason is not None:
                 worker.stop, worker.asked = reason, time.monotonic()
-                worker.handle.stop.remote(worker.job.key, reason)
+                worker.handle.stop.remote(worker.begun, reason)
         return outcomes
 
     def _kill_late(self) -> None:
@@ -269,6 +269,8 @@ class _Actor:
     run: Any = None
     messages: Any = None
     job: Job | None = None
+    begun: int = 0
+    """How many jobs it has begun."""
     stop: str | None = None
     asked: float = 0.0
     """When it was asked to stop, see :func:`time.monotonic`."""
@@ -281,7 +283,8 @@ class _Actor:
         return self.starting is None
 
     def begin(self) -> None:
-        self.run = self.handle.run.remote(self.job)
+        self.begun += 1
+        self.run = self.handle.run.remote(self.job, self.begun)
 
     def refs(self) -> list[Any]:
         if not self.ready:

@@ -70,9 +70,9 @@ class RayWorker:
 
         return Versions.here(ray.get_runtime_context().get_node_id())
 
-    def run(self, job: Job) -> None:
-        """Run a job; its reports and its outcome become messages."""
-        self._messages.put(run_job(job, _ActorContext(self, job.key)))
+    def run(self, job: Job, number: int) -> None:
+        """Run a job, the actor's so many-th; its reports and its outcome become messages."""
+        self._messages.put(run_job(job, _ActorContext(self, job.key, number)))
         give_back_memory()
 
     def messages(self, seconds: float) -> list[Message]:
@@ -84,18 +84,18 @@ class RayWorker:
                 messages.append(self._messages.get_nowait())
         return messages
 
-    def stop(self, key: int, reason: str) -> None:
-        """Ask a job to stop."""
-        self._stop = (key, reason)
+    def stop(self, number: int, reason: str) -> None:
+        """Ask the so many-th job to stop: a later one may have its key."""
+        self._stop = (number, reason)
 
     def report(self, key: int, message: Any) -> None:
         """Keep a message until the driver asks for it."""
         self._messages.put((key, message))
 
-    def stop_reason(self, key: int) -> str | None:
-        """Why a job should stop."""
+    def stop_reason(self, number: int) -> str | None:
+        """Why the so many-th job should stop."""
         stop = self._stop
-        return stop[1] if stop is not None and stop[0] == key else None
+        return stop[1] if stop is not None and stop[0] == number else None
 
     def _notice_sigterm(self) -> None:
         """Tell the driver about SIGTERM and go on: the job may end, or another fold of it, before SIGKILL follows.
@@ -117,14 +117,14 @@ class RayWorker:
 
 
 class _ActorContext:
-    def __init__(self, worker: RayWorker, key: int) -> None:
-        self._worker, self._key = worker, key
+    def __init__(self, worker: RayWorker, key: int, number: int) -> None:
+        self._worker, self._key, self._number = worker, key, number
 
     def report(self, message: Any) -> None:
         self._worker.report(self._key, message)
 
     def stop_reason(self) -> str | None:
-        return self._worker.stop_reason(self._key)
+        return self._worker.stop_reason(self._number)
 
 
 class ObjectStore:

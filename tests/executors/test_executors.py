@@ -41,6 +41,11 @@ def count_until_stopped(context: JobContext) -> str:
     return "never stopped"
 
 
+def stopped_at_once(context: JobContext) -> str | None:
+    time.sleep(0.1)
+    return context.stop_reason()
+
+
 def sleep(seconds: float, context: JobContext) -> int:
     context.report(os.getpid())
     time.sleep(seconds)
@@ -144,6 +149,15 @@ def test_a_running_job_hears_that_it_should_stop(executor: Executor) -> None:
     executor.submit(Job(3, count_until_stopped))
     assert end(executor, watcher)[0].result == "enough"
     assert 5 <= len(watcher.reports) < 400
+
+
+def test_a_request_to_stop_is_not_for_a_later_job_with_the_same_key(executor: Executor) -> None:
+    watcher = Watcher()
+    watcher.stop_after[0] = 1
+    executor.submit(Job(0, count_until_stopped))
+    assert end(executor, watcher)[0].result == "enough"
+    executor.submit(Job(0, stopped_at_once))
+    assert end(executor, Watcher())[0].result is None
 
 
 def test_a_job_that_does_not_stop_is_ended_with_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
