@@ -125,7 +125,7 @@ def finalize(
         intervals=scores.intervals,
         score_interval=around(scores.metrics[job.data.metric], scores.own(), own=True, squared=scores.squared),
         baseline_intervals=_baseline_intervals(scores),
-        notes=(f"the model was exported without ONNX: {problem}",) if problem else (),
+        notes=(f"the model has no model.onnx: {problem}",) if problem else (),
         rival=_rival(task, job, scores),
     )
 

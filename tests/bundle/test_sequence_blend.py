@@ -101,7 +101,7 @@ def test_a_blend_of_baselines_alone_predicts(tmp_path: Path) -> None:
     expected = alone.predict(frame)
     np.testing.assert_allclose(expected.filter(like="p_").sum(axis=1), 1, rtol=1e-5)
     saved = save_bundle(tmp_path / "blend", alone, onnx="try")
-    assert saved.onnx_problem == "tfidf_logistic cannot stand in ONNX and is computed by the bundle, in Python"
+    assert saved.onnx_problem == "tfidf_logistic cannot stand in ONNX; NumPy computes it"
     assert "- There is no ONNX model: tfidf" in (saved.directory / "MODEL_CARD.md").read_text()
     pd.testing.assert_frame_equal(load_bundle(saved.directory).predict(list(TEXTS)).drop(columns="row"),
                                   expected.drop(columns="row"))  # fmt: skip

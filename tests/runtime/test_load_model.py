@@ -214,7 +214,7 @@ def test_a_model_that_only_torch_can_compute_says_why_and_what_to_install(saved:
     earlier = Path(shutil.copytree(saved / "notes.bundle", tmp_path / "earlier"))
     edit("mixture", to=None)(earlier)  # as an earlier version wrote it
     with pytest.raises(
-        BundleError, match=r"has no ONNX model: tfidf_logistic cannot stand in ONNX .*pip install lstmgru-sea"
+        BundleError, match=r"has no ONNX model: tfidf_logistic cannot stand in ONNX; .*pip install lstmgru-sea"
     ):
         load_model(earlier)
     assert isinstance(open_model(earlier), Bundle)

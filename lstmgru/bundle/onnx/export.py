@@ -18,7 +18,7 @@ from lstmgru.bundle.base import BatchParity, Outputs, Parity, Servable
 from lstmgru.bundle.onnx.graph import BATCH, OPSET, Untranslatable
 from lstmgru.bundle.onnx.layers import with_onnx_layers
 from lstmgru.bundle.onnx.translation import translated
-from lstmgru.errors import BundleError
+from lstmgru.errors import BundleError, listed
 from lstmgru.nn import kernels
 from lstmgru.runtime.graph import OnnxGraph
 from lstmgru.specs.cells import CELLS
@@ -42,8 +42,8 @@ def export_onnx(servable: Servable, path: Path) -> Parity:
     import onnx
 
     if servable.outside:
-        names, are = ", ".join(servable.outside), "is" if len(servable.outside) == 1 else "are"
-        raise BundleError(f"{names} cannot stand in ONNX and {are} computed by the bundle, in Python")
+        them = "it" if len(servable.outside) == 1 else "them"
+        raise BundleError(f"{listed(servable.outside)} cannot stand in ONNX; NumPy computes {them}")
     prepared, loops = with_onnx_layers(servable)
     inputs = servable.random_inputs(2)
     try:
