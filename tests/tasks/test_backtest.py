@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from helpers import sequence_bundles
 from helpers.combinations import each_row
 from helpers.forecast_bundles import CONTEXT, HORIZON, bundle_of, calibration_of, model_of, panel_of, table
+from helpers.running_comparisons import label_plan_of
 from helpers.sequence_bundles import label_bundle_of, long_table, sequences_of, text_table
 
 from lstmgru.bundle import Bundle, ForecastBaselineMember, ForecastBundle
@@ -18,6 +20,7 @@ from lstmgru.errors import DataError
 from lstmgru.evaluation.forecast_baselines import fit_baseline, forecaster
 from lstmgru.evaluation.time_limit import UNLIMITED
 from lstmgru.specs import ForecastSpec
+from lstmgru.specs.calibration import Calibration
 from search.study.backtest_records import BacktestRecord
 from search.tasks import find_task
 from search.tasks.backtest import backtest
@@ -196,6 +199,21 @@ def test_the_intervals_of_a_baseline_are_calibrated_on_the_last_rows_before_the_
     assert found["offsets"] == pytest.approx(np.ravel(offsets), rel=1e-4)
 
 
+def test_the_intervals_of_a_baseline_are_those_of_the_study_where_they_are_known() -> None:
+    task, bundle = find_task("forecast").backtest, shop_bundle(forecast=ForecastSpec(HORIZON, 2, "wql"))
+    part = task.read(bundle, shops(), source="shops.csv", start=None)
+    known = {"naive": Calibration((0.8, 0.95), np.full((2, HORIZON, 1), 1e4), False, 2, 12).to_dict()}
+
+    record = backtest(task, bundle, part, model="shops", source="shops.csv", calibrations=known).record
+
+    truth, found = by_hand()
+    errors, loss = truth - found["naive"], 0.0
+    for probability, offset in ((0.025, -1e4), (0.1, -1e4), (0.5, 0.0), (0.9, 1e4), (0.975, 1e4)):
+        above = errors - offset
+        loss += 2 / 5 * np.where(above > 0, probability * above, (probability - 1) * above).sum() / truth.sum()
+    assert record.baselines["naive"].score == pytest.approx(loss, rel=1e-4)
+
+
 def test_the_verdict_is_about_the_errors_of_the_best_baseline() -> None:
     """Sales alternate, so the last value is a bad forecast, and the last but one is as good as the last but three."""
     frame = shops(76)
@@ -303,6 +321,21 @@ def test_sequences_after_those_of_the_study_are_scored_with_baselines() -> None:
     most = sorted(counts[counts == counts.max()].index)[0]
     assert record.baselines["majority"].score == pytest.approx((labels == most).mean())
     assert [row["class"] for row in record.parts["classes"]] == ["a", "b", "c"]
+
+
+def test_new_sequences_are_scored_and_of_a_refit_the_later_half_of_them(tmp_path: Path) -> None:
+    plan: Any = label_plan_of(tmp_path)
+    task, count = find_task("classification").backtest, len(plan.sequences)
+    bundle = label_bundle_of(plan.sequences, provenance={}, metrics={})
+    new = np.random.default_rng(0).random(count) < 0.7
+
+    split = task.unseen(bundle, plan, new)
+    last = task.last_part(plan.whole_data(), split)
+
+    assert np.array_equal(split.evaluation, np.flatnonzero(new))
+    assert np.array_equal(split.train, np.flatnonzero(~new))
+    assert np.array_equal(last.evaluation, split.evaluation[-(new.sum() // 2) :])
+    assert np.array_equal(last.train, np.setdiff1d(np.arange(count), last.evaluation))
 
 
 def test_other_sequences_are_all_scored_without_baselines() -> None:

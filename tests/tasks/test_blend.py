@@ -45,6 +45,19 @@ def test_opposite_errors_are_blended(plan: Any) -> None:
     assert found.unusable == ()
 
 
+def test_of_many_outputs_those_of_the_kept_cases_are_kept(plan: Any, tmp_path: Path) -> None:
+    for data in (plan.search_data(), label_plan_of(tmp_path).search_data()):
+        vars(data)["kept"] = tuple(np.array([1, 4]) for _ in data.folds)  # as of large data
+        backtest = data.backtest()
+        for fold, split in enumerate(data.folds):
+            count = len(data.evaluation(split).target if data.metric == "mae" else split.evaluation)
+            numbers = np.arange(count, dtype=np.float32).reshape(-1, *[1] * len(data.output_shape))
+            backtest.add(fold, np.broadcast_to(numbers, (count, *data.output_shape)))
+        for values in backtest.outputs():
+            assert np.array_equal(values, np.broadcast_to(values[..., :1], values.shape))
+            assert np.array_equal(values.reshape(2, -1)[:, 0], [1, 4])
+
+
 def test_outputs_of_other_data_are_named_and_not_used(plan: Any) -> None:
     good = shifted(plan, 1, 1)
     bad: dict[Candidate, Outputs] = {

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.comparisons import JobContext
+from helpers.drivers import without_onnx
 from helpers.final_jobs import exported, final_job
 from helpers.studies import write_study
 
@@ -17,7 +18,7 @@ from lstmgru.evaluation.significance import Interval, paired_interval
 from lstmgru.evaluation.time_limit import UNLIMITED
 from search.reports.holdout.forecasts import latest_chart
 from search.tasks import make_plan, task_of
-from search.tasks.final_job import FinalJob, HoldoutScores
+from search.tasks.final_job import FinalJob, HoldoutScores, Refitted
 from search.tasks.final_steps import finalize
 from search.tasks.forecasting.compare import ForecastSeed
 from search.tasks.forecasting.scoring import Forecasts, error_interval
@@ -268,6 +269,54 @@ def test_the_verdict_is_about_the_best_baseline_and_the_model_is_what_was_scored
     pairs = zip(kept, folds, strict=True)
     errors = np.concatenate([(values - fold.truth) / fold.scale(bundle.context_length) for values, fold in pairs])
     np.testing.assert_allclose(bundle.calibration.offsets, offsets_of(errors), rtol=1e-4)
+
+
+def test_the_interval_of_an_rmse_is_that_of_squared_errors(tmp_path: Path) -> None:
+    """The forecasts of ``theta`` alone are too small by nearly the same everywhere."""
+    plan, holdout = shops(tmp_path, "rmse"), Windows(*HOLDOUT)
+    job = forecast_job(plan, tmp_path)
+    alone = replace(job.members[0], weight=1.0)
+
+    found = finalize(task_of(plan), replace(job, members=(alone,)), JobContext())
+
+    assert found is not None
+    squares = (alone.scored.outputs - holdout.truth) ** 2  # type: ignore[union-attr]
+    errors = np.nansum(squares, axis=(1, 2)) * len(squares) / (~np.isnan(squares)).sum()
+    times = np.unique(holdout.cutoffs)
+    by_time = np.array([errors[holdout.cutoffs == cut].mean() for cut in times])
+    half = by_time.mean() - paired_interval(by_time, times, overlap=HORIZON).low
+    assert found.metrics["rmse"] == pytest.approx(np.sqrt(errors.mean()), rel=1e-4)
+    assert found.score_interval == pytest.approx(np.sqrt([errors.mean() - half, errors.mean() + half]), rel=1e-2)
+
+
+def test_an_earlier_model_is_scored_on_the_same_windows(tmp_path: Path) -> None:
+    """It is the baseline ``naive``."""
+    plan = shops(tmp_path, "mae")
+    job = forecast_job(plan, tmp_path)
+    whole, before = task_of(plan).everything(plan.whole_data(), plan.holdout), plan.holdout
+    fits = (plan.whole_data().fit_baseline(split, "naive", UNLIMITED) for split in (before, whole))
+    scored, everything = (Refitted.of_baseline(fitted, job.baselines["naive"].outputs, 0.1) for fitted in fits)
+    naive = replace(job.members[0], candidate="naive", weight=1.0, scored=scored, exported=everything)
+    rival = replace(job, members=(naive,), bundle=tmp_path / "rival", report=tmp_path / "other")
+    with without_onnx():
+        assert finalize(task_of(plan), rival, JobContext()) is not None
+        found = finalize(task_of(plan), replace(job, rival=rival.bundle), JobContext())
+
+    assert found is not None
+    assert found.rival is not None
+    holdout = Windows(*HOLDOUT)
+    last = np.array([[[history[-1]]] * HORIZON for history in holdout.history])
+    ours, theirs = found.metrics["mae"], mae(holdout.truth, last).mean()
+    assert found.rival.score == pytest.approx(theirs, rel=1e-4)
+    times = np.unique(holdout.cutoffs)
+    point = blended([member.scored.outputs for member in job.members])  # type: ignore[union-attr]
+    difference = mae(holdout.truth, point) - mae(holdout.truth, last)
+    by_time = np.array([difference[holdout.cutoffs == cut].mean() for cut in times])
+    expected = paired_interval(by_time, times, overlap=HORIZON)
+    assert ours < theirs
+    assert (found.rival.difference.mean, found.rival.difference.low) == pytest.approx(
+        (expected.mean, expected.low), rel=1e-3
+    )
 
 
 def test_the_report_gets_the_next_forecast_the_best_baseline_and_the_scores_of_each_series(tmp_path: Path) -> None:

@@ -110,13 +110,15 @@ def test_the_verdict_on_labels_is_about_the_baseline_with_the_largest_score(tmp_
     assert (predicted["actual"] == predicted["predicted"]).mean() == pytest.approx(found.metrics["accuracy"])
 
 
-def test_a_bundle_says_whether_names_of_sequences_are_numbers(tmp_path: Path) -> None:
+def test_a_bundle_says_whether_names_and_times_of_sequences_are_numbers(tmp_path: Path) -> None:
     plan = label_plan_of(tmp_path, LABEL_STUDIES["waves"])
     numbers = np.array([str(7 * number) for number in range(len(plan.sequences))], object)
-    numbered = replace(plan, sequences=replace(plan.sequences, ids=numbers))
+    numbered = replace(plan, sequences=replace(plan.sequences, ids=numbers, integer_times=True))
     job = label_job(numbered, tmp_path, ("majority", "nearest_neighbor"))
     assert finalize(task_of(numbered), job, JobContext()) is not None
-    assert exported(job).integer_ids
+    bundle = exported(job)
+    assert bundle.integer_ids
+    assert bundle.integer_times
 
 
 def test_a_baseline_that_is_exported_is_not_compared_with_itself(tmp_path: Path) -> None:

@@ -253,16 +253,19 @@ def window_scale(context: Array, season_length: int, lengths: Rows | None = None
     return np.where(scale == 0, 1, scale).astype(np.float32)
 
 
-def panel_scale(panel: SeriesPanel, cutoffs: Rows, *, context_length: int, season_length: int) -> Array:
-    """(windows, Y) scales of windows of a panel: :func:`window_scale`, or 1 for a single series.
+def panel_scale(
+    panel: SeriesPanel, cutoffs: Rows, *, context_length: int, season_length: int, scaled: bool | None = None
+) -> Array:
+    """(windows, Y) scales of windows of a panel: :func:`window_scale`, or 1.
 
     Args:
         panel: The data; only rows before the cutoffs are read.
         cutoffs: (windows,) rows.
         context_length: T of the model whose forecasts are scored; contexts may start before their series.
         season_length: Steps in one season.
+        scaled: Whether they are not 1, as of a known calibration; ``None``: they are 1 for a single series.
     """
-    if len(panel) == 1:
+    if not (len(panel) > 1 if scaled is None else scaled):
         return np.ones((len(cutoffs), panel.n_targets), np.float32)
 
     def scales(cutoffs: Rows) -> Array:

@@ -122,7 +122,7 @@ class ForecastData(TaskData):
         """
         from lstmgru.evaluation.blending import Criterion
 
-        scales: dict[int, Any] = {}
+        scales: dict[tuple[int, bool], Any] = {}
 
         def score(outputs: Folds) -> float:
             backtest = ForecastBacktest(self, self.context_length, scales)
@@ -151,10 +151,12 @@ class ForecastBacktest:
     Args:
         data: Of the study.
         context_length: What the forecasts were made from.
-        scales: Known units of evaluations, by their identity; more are added.
+        scales: Known units of evaluations, by their identity and whether they are scaled; more are added.
     """
 
-    def __init__(self, data: ForecastData, context_length: int, scales: dict[int, Any] | None = None) -> None:
+    def __init__(
+        self, data: ForecastData, context_length: int, scales: dict[tuple[int, bool], Any] | None = None
+    ) -> None:
         self._data, self._context_length = data, context_length
         self._scales = {} if scales is None else scales
         self._scores: list[Any] = []
@@ -183,16 +185,21 @@ class ForecastBacktest:
         if self._data.forecast.levels:
             self._scores.append(conformity(evaluation.target, values, self.scale(evaluation)))
 
-    def scale(self, evaluation: ForecastEvaluation) -> Any:
-        """(windows, Y) units of the scores."""
+    def scale(self, evaluation: ForecastEvaluation, calibration: Calibration | None = None) -> Any:
+        """(windows, Y) units of the scores; those of a calibration, whatever the number of series it is from."""
         from lstmgru.data.forecasting.windows import panel_scale
 
-        season_length = self._data.forecast.season_length
-        if id(evaluation) not in self._scales:
-            self._scales[id(evaluation)] = panel_scale(
-                self._data.panel, evaluation.cutoffs, context_length=self._context_length, season_length=season_length
+        scaled = len(self._data.panel) > 1 if calibration is None else calibration.scaled
+        key = id(evaluation), scaled
+        if key not in self._scales:
+            self._scales[key] = panel_scale(
+                self._data.panel,
+                evaluation.cutoffs,
+                context_length=self._context_length,
+                season_length=self._data.forecast.season_length,
+                scaled=scaled,
             )
-        return self._scales[id(evaluation)]
+        return self._scales[key]
 
     def calibration(self) -> dict[str, Any] | None:
         """What the forecasts say, as plain values; ``None`` where there are none."""
@@ -217,7 +224,7 @@ class ForecastBacktest:
         if not predictive.levels:
             return None
         for evaluation, values in zip(self._data.kept_evaluations, outputs, strict=True):
-            quantiles = quantile_forecast(calibration, values, self.scale(evaluation))
+            quantiles = quantile_forecast(calibration, values, self.scale(evaluation, calibration))
             parts.append(predictive.scored(evaluation.target, self._data.forecast.clip(quantiles, axis=-2)))
         return kept_scores(parts)
 
@@ -227,7 +234,7 @@ class ForecastBacktest:
 
         if calibration is None or not self.of_quantiles:
             return None
-        quantiles = quantile_forecast(calibration, forecast, self.scale(evaluation))
+        quantiles = quantile_forecast(calibration, forecast, self.scale(evaluation, calibration))
         return self._data.forecast.clip(quantiles, axis=-2)
 
     def score(self, outputs: Sequence[Any]) -> float:

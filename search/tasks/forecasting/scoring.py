@@ -72,7 +72,7 @@ def with_intervals(
     if calibrated is None:
         none = np.empty((0, *point.shape), np.float32)
         return Forecasts(point, forecast if forecast.ndim == 4 else None, none, none)
-    scale = ForecastBacktest(data, context_length).scale(evaluation)
+    scale = ForecastBacktest(data, context_length).scale(evaluation, calibrated)
     quantiles = data.forecast.clip(quantile_forecast(calibrated, forecast, scale), axis=-2)
     return Forecasts(point, quantiles, *map(data.forecast.clip, apply(calibrated, forecast, scale)))
 
