@@ -199,6 +199,7 @@ def test_a_missing_target_costs_the_windows_without_any_other_and_those_right_af
         generator = np.random.default_rng(seed)
         panel = make_panel((60, 40), targets=2)
         known = generator.random((100, 2)) < 0.8
+        known[[20, 21, 22, 50, 51, 52]] = False  # two whole horizons
         panel = replace(panel, known=known, observed=known.all(axis=1))
         parts = split([[0, 40], [60, 90]], [[40, 60], [90, 100]])
         useful = [row for row in range(98) if panel.observed[row - 1] and known[row : row + 3].any()]

@@ -55,6 +55,16 @@ def test_a_metric_is_the_one_of_utilsforecast(name: str, factor: float) -> None:
     assert scored.score(name, forecast) == pytest.approx(factor * expected, rel=1e-6)
 
 
+def test_a_forecast_of_0_that_is_right_has_no_percentage_error() -> None:
+    scored = evaluation()
+    forecast = noisy(scored)
+    for values in (scored.target, forecast):
+        values[:, 2] = 0
+    others = [0, 1, 3, 4]
+    part = replace(scored, target=scored.target[:, others])
+    assert scored.score("smape", forecast) == pytest.approx(part.score("smape", forecast[:, others]) * 4 / 5)
+
+
 @pytest.mark.parametrize("name", ["mase", "rmsse"])
 def test_a_seasonal_metric_is_the_one_of_utilsforecast(name: str) -> None:
     panel = make_panel((120,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.comparisons import JobContext
@@ -93,3 +94,24 @@ def test_a_baseline_without_time_is_dropped_and_one_that_is_stopped_has_no_resul
     scored = score_baselines(data, ("theta",), 60.0, JobContext())
     assert scored is not None
     assert isinstance(scored["theta"], BaselineResult)
+
+
+class _Noted:
+    """Data that note the time limit of each fit of a baseline."""
+
+    def __init__(self, data: Any) -> None:
+        self._data, self.seconds = data, list[float]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._data, name)
+
+    def fit_baseline(self, split: Any, name: str, limit: Any) -> Any:
+        """Fit it."""
+        self.seconds.append(limit.seconds)
+        return self._data.fit_baseline(split, name, limit)
+
+
+def test_the_folds_of_a_baseline_share_the_time_that_is_left(tmp_path: Path) -> None:
+    data: Any = _Noted(plan_of(tmp_path, text=NUMBERS.replace("folds: 1", "folds: 3")).search_data())
+    assert score_baselines(data, ("naive",), 60.0, JobContext()) is not None
+    assert data.seconds == pytest.approx([20, 30, 60], abs=2)

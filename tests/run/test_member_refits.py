@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers.combinations import each_row
+from helpers.drivers import plan_of
+from optuna.storages import InMemoryStorage
 
 from lstmgru.specs import TrainSpec
 from search.errors import RefitFailed
 from search.executors.base import Failure, Outcome
+from search.run.finalize import Finalizer
 from search.run.member_refits import Refits, Training, is_trained, retrained_members
 from search.run.progress import SilentListener
 from search.run.recipes import mean_curve
 from search.study.blend_records import Candidate
 from search.study.budget import Budget
+from search.study.out_of_fold import Predictions
+from search.study.paths import StudyPaths
+from search.study.store import StudyStore
+from search.tasks.baselines import baseline_groups
 from search.tasks.final_job import FinalMember, Recipe, Refitted
 
 
@@ -43,17 +51,8 @@ class Time:
         return self.now
 
 
-def run(seconds: dict[Training, float], *, timeout: float | None, fails: tuple[Training, ...] = ()) -> list[Training]:
-    """The trainings that were run one after the other.
-
-    Args:
-        seconds: How long trainings take; others take a second.
-        timeout: Of the study; the export needs nothing.
-        fails: Those that fail.
-    """
-    clock = Time()
-    budget = Budget(timeout, clock=clock, trials=1, export_seconds=0.0)
-    refits = Refits(
+def refits_of(budget: Budget) -> Refits:
+    return Refits(
         task=None,  # type: ignore[arg-type]  # nothing runs here
         end=None,
         trainings=ORDER,
@@ -64,6 +63,26 @@ def run(seconds: dict[Training, float], *, timeout: float | None, fails: tuple[T
         listener=SilentListener(),
         interrupted=lambda: False,
     )
+
+
+def test_a_network_may_take_all_of_the_time_and_a_baseline_its_share() -> None:
+    refits = refits_of(Budget(1000.0, clock=Time(), trials=1, export_seconds=100.0))
+    network, baseline = refits.next_job(), refits.next_job()
+    assert network is not None
+    assert baseline is not None
+    assert (network.arguments[-1], baseline.arguments[-1]) == (900.0, 60.0)
+
+
+def run(seconds: dict[Training, float], *, timeout: float | None, fails: tuple[Training, ...] = ()) -> list[Training]:
+    """The trainings that were run one after the other.
+
+    Args:
+        seconds: How long trainings take; others take a second.
+        timeout: Of the study; the export needs nothing.
+        fails: Those that fail.
+    """
+    clock = Time()
+    refits = refits_of(Budget(timeout, clock=clock, trials=1, export_seconds=0.0))
     ran = []
     while (job := refits.next_job()) is not None:
         training = ORDER[job.key]
@@ -102,6 +121,28 @@ def test_trainings_run_by_weight_as_far_as_the_time_allows(
     seconds: dict[Training, float], timeout: float | None, fails: tuple[Training, ...], left_out: list[Training]
 ) -> None:
     assert run(seconds, timeout=timeout, fails=fails) == [each for each in ORDER if each not in left_out]
+
+
+def test_of_the_slow_baselines_the_best_one_is_trained_first(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    store = StudyStore.create(
+        InMemoryStorage(), plan.name, direction="minimize", attributes={"config": plan.config.to_dict()}
+    )
+    quick, *slow = baseline_groups(plan.search_data())
+    unknown, *known = [name for (name,) in slow]
+    scores = {unknown: None, **{name: float(-place) for place, name in enumerate(known)}, **dict.fromkeys(quick, 1.0)}
+    store.set("baselines", {name: {"folds": score} for name, score in scores.items()})
+    finalizer = Finalizer(
+        plan,
+        store,
+        Predictions(tmp_path, ""),
+        None,  # type: ignore[arg-type]  # nothing runs here
+        Budget(None, trials=1),
+        SilentListener(),
+        StudyPaths(tmp_path, plan.name),
+        lambda: False,
+    )
+    assert finalizer._baselines() == (list(quick), known[::-1])
 
 
 def members(*weights: tuple[Candidate, float]) -> list[FinalMember[Any]]:

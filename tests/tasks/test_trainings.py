@@ -145,6 +145,18 @@ def test_a_member_is_trained_again_on_its_part_for_its_epochs(
     assert (found.epochs, found.stopped) == (2, False)
 
 
+@pytest.mark.parametrize("part", ["all", EVERYTHING])
+def test_a_training_whose_time_is_up_is_stopped(part: str, plans: dict[str, Any]) -> None:
+    candidate, end = (
+        candidate_of(plans["forecasts"]),
+        EndData(plans["forecasts"].whole_data(), plans["forecasts"].holdout),
+    )
+    recipe: Recipe[Any] = Recipe(3, candidate.model, candidate.train, None)
+    found = refit_network(candidate.task, end, recipe, part, 0.0, JobContext())
+    assert found.stopped
+    assert found.epochs < EPOCHS
+
+
 # --- trials -----------------------------------------------------------------------------------------------------------
 
 
