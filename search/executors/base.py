@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 INTERRUPTED = "interrupted"
-"""The stop reason of a job that will be run again from its beginning."""
+"""The stop reason of a job that will be run again later."""
 TIME_IS_UP = "the time budget ended"
 """The stop reason of a job that the study has no time for."""
 STOP_SECONDS = 5.0
@@ -71,7 +71,7 @@ class Failure:
         reason: One line.
         details: The traceback, if there is one.
         died: Whether the worker died, which need not be the job's fault.
-        lost: Whether it died with its machine, which is not the job's fault.
+        lost: Whether it died with its machine, or after it was told to end, which is not the job's fault.
     """
 
     reason: str

@@ -102,7 +102,7 @@ class RayWorker:
 
         The main thread waits in Ray's own code, where Python calls no handler; but it writes to a wakeup descriptor.
         """
-        if os.name == "nt":
+        if os.name == "nt" or threading.current_thread() is not threading.main_thread():
             return
         reader, writer = os.pipe()
         os.set_blocking(writer, False)

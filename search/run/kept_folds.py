@@ -51,9 +51,10 @@ class KeptFolds:
     def remove_others(self, numbers: Iterable[int]) -> None:
         """Remove those of all trials but these: the driver may have been killed when a trial had just ended."""
         kept = {self._name(number) for number in numbers}
-        for path in [*self._folder.glob(f"*{self._uid}-*")]:
-            if not any(name in path.name for name in kept):
-                path.unlink(missing_ok=True)
+        with suppress(OSError):
+            for path in [*self._folder.glob(f"*{self._uid}-*")]:
+                if not any(name in path.name for name in kept):
+                    path.unlink(missing_ok=True)
         _remove_if_empty(self._folder)
 
     def _name(self, number: int) -> str:
