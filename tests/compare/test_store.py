@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.drivers import Notes, drive
 from helpers.running_comparisons import TWO, TWO_OF_WAVES, opened, searched, told
 from helpers.sequence_studies import write_label_study
-from optuna.trial import FixedTrial
+from optuna.storages import InMemoryStorage
+from optuna.trial import FixedTrial, TrialState, create_trial
 
-from search.compare.store import ORIGIN
+from search.compare.store import ORIGIN, ended_trials
 from search.errors import NotAJournal, StudyMismatch
+from search.executors.base import TIME_IS_UP
 from search.run.resume import check_studies
 from search.study.journal import start_over
 from search.study.paths import StudyPaths
+from search.study.store import StudyStore
 
 
 def test_trials_of_the_study_count_for_their_family_once(tmp_path: Path) -> None:
@@ -74,6 +78,22 @@ def test_trials_that_belong_to_no_family_are_counted(tmp_path: Path) -> None:
     assert notes.notes == [
         f"{6 - mixed} trials of study 'tiny' are reused by their families; {mixed} belong to no family"
     ]
+
+
+def test_trials_that_others_repeat_or_continue_and_those_that_the_time_stopped_do_not_count() -> None:
+    attributes: dict[str, Any] = {"config": {}, "metric": "mae"}
+    store = StudyStore.create(InMemoryStorage(), "demo", direction="minimize", attributes=attributes)
+    for state, known in (
+        (TrialState.PRUNED, {}),
+        (TrialState.COMPLETE, {"promoted_from": 0}),
+        (TrialState.FAIL, {}),
+        (TrialState.COMPLETE, {"retry_of": 2}),
+        (TrialState.PRUNED, {"result": {"reason": TIME_IS_UP}}),
+        (TrialState.PRUNED, {}),
+    ):
+        value = 1.0 if state == TrialState.COMPLETE else None
+        store.study.add_trial(create_trial(state=state, value=value, user_attrs=known))
+    assert [trial.number for trial in ended_trials(store)] == [1, 3, 5]
 
 
 def test_a_study_that_was_not_run_is_said(tmp_path: Path) -> None:

@@ -209,6 +209,17 @@ def test_candidates_are_screened_and_promoted_when_worse_ones_come(screened: Pla
     assert store.counts() == (4, 0)
 
 
+def test_candidates_that_violate_a_bound_are_not_compared_with_others(tmp_path: Path) -> None:
+    """Each result has 100 parameters."""
+    plan = plan_of(tmp_path, *RANDOM, "search.bounds=[n_parameters <= 99]")
+    attributes = {"config": plan.config.to_dict(), "metric": plan.metric}
+    store = StudyStore.create(InMemoryStorage(), plan.name, direction=plan.direction, attributes=attributes)
+    state = SearchState(plan, store)
+    state.tell(screen(state, 1.0), result(1.0), 1.0)
+    assert state.stop_reason(screen(state, 2.0)) is None
+    assert states(store) == ["COMPLETE", "RUNNING"]
+
+
 def test_a_resumed_search_screens_as_before(screened: Plan) -> None:
     attributes = {"config": screened.config.to_dict(), "metric": screened.metric}
     store = StudyStore.create(InMemoryStorage(), screened.name, direction=screened.direction, attributes=attributes)

@@ -9,7 +9,7 @@ import sys
 import textwrap
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from filelock import FileLock
@@ -30,10 +30,10 @@ ATTRIBUTES: dict[str, Any] = {
 }
 
 
-def new_store(folder: Path) -> StudyStore:
+def new_store(folder: Path, direction: Literal["minimize", "maximize"] = "minimize") -> StudyStore:
     path = StudyPaths(folder, "demo").journal
     path.parent.mkdir(exist_ok=True)
-    return StudyStore.create(open_storage(path), "demo", direction="minimize", attributes=ATTRIBUTES)
+    return StudyStore.create(open_storage(path), "demo", direction=direction, attributes=ATTRIBUTES)
 
 
 def reopen(folder: Path) -> StudyStore:
@@ -108,10 +108,11 @@ def test_the_best_trial_is_the_complete_one_with_the_lowest_score(tmp_path: Path
     assert [trial.number for trial in store.record().complete] == [1, 2, 0]
 
 
-def test_without_a_complete_trial_the_best_stopped_one_wins(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("direction", "best"), [("minimize", 1), ("maximize", 0)])
+def test_without_a_complete_trial_the_best_stopped_one_wins(tmp_path: Path, direction: Any, best: int) -> None:
     from optuna.trial import TrialState
 
-    store = new_store(tmp_path)
+    store = new_store(tmp_path, direction)
     assert store.winner() is None
     for values in ([3.0, 1.0], [2.0, 0.5], []):
         trial = store.study.ask()
@@ -120,7 +121,7 @@ def test_without_a_complete_trial_the_best_stopped_one_wins(tmp_path: Path) -> N
         store.study.tell(trial, state=TrialState.PRUNED)
     winner = store.winner()
     assert winner is not None
-    assert winner.number == 1
+    assert winner.number == best
 
 
 def test_a_stopped_trial_that_violates_a_bound_does_not_win(tmp_path: Path) -> None:
