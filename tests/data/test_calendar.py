@@ -178,3 +178,12 @@ def test_integer_times_have_no_calendar() -> None:
     with pytest.raises(DataError, match="'day_of_week' needs dates but the time column holds integers"):
         calendar_values(np.arange(3), ["day_of_week"])
     assert calendar_values(np.arange(3), []).shape == (3, 0)
+
+
+def test_the_features_of_many_times_are_those_of_a_few() -> None:
+    rows = pd.date_range("1990-01-01", periods=300_000, freq="h").to_numpy().astype("datetime64[ns]")
+    whole = calendar_values(rows, ["hour_of_day", "day_of_year"], "Europe/Berlin")
+    last = slice(262_000, 263_000)
+    np.testing.assert_array_equal(
+        whole[last], calendar_values(rows[last], ["hour_of_day", "day_of_year"], "Europe/Berlin")
+    )

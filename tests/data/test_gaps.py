@@ -10,6 +10,7 @@ import pytest
 
 from lstmgru.data.forecasting.build_panel import build_panel
 from lstmgru.data.forecasting.series import SeriesPanel
+from lstmgru.errors import DataError
 
 
 def shops() -> pd.DataFrame:
@@ -81,6 +82,14 @@ def test_gaps_are_filled_within_a_series_only() -> None:
     assert panel.values[3, 0] == panel.values[2, 0]
     np.testing.assert_array_equal(panel.values[15], panel.values[14])
     assert np.flatnonzero(~panel.observed).tolist() == [3, 15]
+
+
+@pytest.mark.parametrize("gaps", ["fill", "interpolate"])
+def test_the_end_of_a_series_is_not_filled_although_another_follows(gaps: str) -> None:
+    frame = shops()
+    frame.loc[9, "visits"] = np.nan
+    with pytest.raises(DataError, match="column 'visits' has 1 missing value, first at 2020-01-10"):
+        panel_of(frame, gaps=gaps)
 
 
 @pytest.mark.parametrize("gaps", ["fill", "interpolate"])

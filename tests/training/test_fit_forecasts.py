@@ -71,6 +71,20 @@ def test_the_same_seed_gives_exactly_the_same_weights_and_curve(changes: dict[st
     assert all(np.array_equal(a, b) for a, b in zip(weights(first), weights(second), strict=True))
 
 
+def test_the_loss_of_an_epoch_is_that_of_its_own_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each epoch has a batch of 64 windows, one of 39, and planted losses."""
+    planted = iter([1.0, 2.0, 5.0, 6.0])
+
+    def loss(network: Any, *ignored: Any, **options: Any) -> Any:
+        return 0 * sum(parameter.sum() for parameter in network.parameters()) + next(planted)
+
+    monkeypatch.setattr(ForecastNetwork, "loss", loss)
+    result = fit_fold(train=replace(TRAIN, batch_size=64, max_epochs=2, min_epoch_windows=1))
+    count = setting()[1].folds[0].n_train - 8 - 3 + 1
+    expected = [(64 * first + (count - 64) * second) / count for first, second in ((1, 2), (5, 6))]
+    assert [epoch.train_loss for epoch in result.epochs] == pytest.approx(expected)
+
+
 def test_another_seed_gives_another_curve() -> None:
     assert fit_fold().score != fit_fold(train=replace(TRAIN, seed=4)).score
 
