@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
@@ -17,7 +19,7 @@ from helpers.drivers import NUMBERS, Notes, finish, plan_of, without_onnx
 from helpers.mlflow_server import MlflowServer
 from helpers.mlflow_store import client, make_store
 from helpers.sequence_studies import WAVES, wave_table, write_label_study
-from helpers.studies import search_here, shop_table, shown, write_study
+from helpers.studies import program_environment, search_here, shop_table, shown, write_study
 
 from lstmgru.bundle import ForecastBundle, load_bundle
 from lstmgru.errors import DataError
@@ -390,6 +392,24 @@ def test_a_refit_that_is_interrupted_changes_nothing(folder: Path) -> None:
     assert paths.journal.read_bytes() == before
     assert not paths.challenger.exists()
     assert not paths.former.exists()
+
+
+@pytest.mark.slow
+def test_a_refit_that_is_killed_changes_nothing_and_no_other_one_runs_meanwhile(folder: Path) -> None:
+    paths = StudyPaths(folder, "tiny")
+    before = weights_of(paths.bundle)
+    command = [sys.executable, "-m", "search", "refit", "tiny", "--data", "later.csv"]
+    with subprocess.Popen(command, cwd=folder, env=program_environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if line.startswith("training the model"))
+        second = search_here(folder, "refit", "tiny", "--data", "later.csv")
+        process.kill()
+    assert second.returncode == 2
+    assert second.stderr.endswith("tiny.lock is locked); wait for it, or stop it\n")
+    assert (weights_of(paths.bundle), shown(folder)["refits"]) == (before, [])
+
+    assert refitted(folder).promoted
+    assert weights_of(paths.former) == before
 
 
 def test_an_outage_of_mlflow_is_said_and_costs_no_refit(folder: Path) -> None:
