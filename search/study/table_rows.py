@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class TableRows:
         order: (rows,) where a row stands among all of them, such as its time.
         label: A row in messages, by its number.
         noun: What a row is.
+        dated: Whether the time of a row is one of the columns, so that no two rows of a part are the same.
     """
 
     parts: tuple[str, ...]
@@ -37,6 +39,7 @@ class TableRows:
     order: npt.NDArray[Any]
     label: Callable[[int], str]
     noun: str = "row"
+    dated: bool = False
 
     def fingerprint(self) -> dict[str, Any]:
         """Plain values to store: counts of the rows of each part, and digests of blocks of them."""
@@ -56,18 +59,18 @@ class TableRows:
         digests, known = base64.b64decode(stored["digests"]), np.zeros(len(self.order), bool)
         differing, lost, at = [], 0, 0
         for name, count in zip(stored["parts"], stored["counts"], strict=True):
-            blocks, begin = -(-count // size), at
-            at += blocks * _BYTES
+            ends = [at + number * _BYTES for number in range(-(-count // size) + 1)]
+            expected, at = [digests[begin:end] for begin, end in pairwise(ends)], ends[-1]
             if name not in place:
                 lost += count
                 continue
             first, end = (int(self.offsets[place[name] + more]) for more in (0, 1))
-            lost += max(0, first + count - end)
-            known[first : min(first + count, end)] = True
-            for block in range(blocks):
-                rows = first + block * size, min(first + min((block + 1) * size, count), end)
-                expected = digests[begin + block * _BYTES : begin + (block + 1) * _BYTES]
-                if rows[0] < rows[1] and self._digest(*rows) != expected:
+            start = first - self._gone(first, end, expected, size)  # where the part would begin
+            lost += (first - start) + max(0, start + count - end)
+            known[first : max(first, min(start + count, end))] = True
+            for block, digest in enumerate(expected):
+                rows = start + block * size, min(start + min((block + 1) * size, count), end)
+                if first <= rows[0] < rows[1] and self._digest(*rows) != digest:
                     differing.append(rows)
         new = np.flatnonzero(~known)
         changed = min(differing, key=lambda rows: self.order[rows[0]], default=None)
@@ -83,6 +86,24 @@ class TableRows:
             exact=size == 1,
             new=~known,
         )
+
+    def _gone(self, first: int, end: int, expected: list[bytes], size: int) -> int:
+        """Number of rows at the beginning of a part that are gone; 0 if no block tells.
+
+        Args:
+            first: First row of the part, as it is now.
+            end: The row after its last one.
+            expected: The digests of its blocks, as it was.
+            size: Rows of a block; the last one can have fewer.
+        """
+        if not self.dated:
+            return 0
+        place = {digest: number for number, digest in enumerate(expected)}
+        for skipped in range(min(size, end - first - size + 1)):
+            block = place.get(self._digest(first + skipped, first + skipped + size))
+            if block is not None:
+                return max(0, block * size - skipped)
+        return 0
 
     def _digest(self, first: int, end: int) -> bytes:
         sha = hashlib.blake2b(digest_size=_BYTES)

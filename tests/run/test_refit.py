@@ -229,6 +229,13 @@ def test_changed_rows_are_said_to_be_changed(folder: Path) -> None:
     )
 
 
+def test_a_table_that_begins_later_has_lost_rows_and_changed_none(folder: Path) -> None:
+    shop_table(NEW)[30:].to_csv(folder / "later.csv", index=False)
+    outcome = refitted(folder)
+    assert outcome.record.change == "40 rows more, from 2022-07-22 on, 30 of the 200 before are gone"
+    assert outcome.promoted
+
+
 @pytest.mark.slow
 def test_the_members_of_a_blend_keep_their_weights(tmp_path: Path) -> None:
     finish(tmp_path, text=NUMBERS.replace("trials: 4", "trials: 3"))
@@ -323,6 +330,7 @@ def unchanged(table: pd.DataFrame) -> pd.DataFrame:
         (lambda table: table.rename(columns={"sales": "sold"}), (), DataError, "'sales' but there is no such column"),
         (lambda table: table, ("forecast.horizon=5",), StudyMismatch, "but forecast.horizon was 3, is 5"),
         (lambda table: table.iloc[::2], (), DataError, "the frequency is 2D but the model was trained on D"),
+        (lambda table: shop_table(400)[OLD:], (), DataError, "only rows after 2022-07-21, .*; give the whole table"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_refitted_is_refused_and_changes_nothing(
@@ -492,7 +500,7 @@ def test_new_sequences_are_learned_and_the_old_model_is_scored_on_them(tmp_path:
         labels = wave_table(90).groupby("wave", sort=False)["kind"].first()[60:]
         right = former.predict(wave_table(90))["label"].to_numpy()[60:] == labels.to_numpy()
         assert outcome.champion.metrics["accuracy"] == pytest.approx(right.mean())
-        with pytest.raises(DataError, match="no sequences that the model of the study has not learned from"):
+        with pytest.raises(DataError, match="no sequences after those that the model of the study has learned from"):
             refitted(tmp_path, "more.csv", "if-better", "waves.yaml", UNTRACKED)
         other = wave_table(120).replace({"kind": {"flat": "calm"}})
         other.to_csv(tmp_path / "more.csv", index=False)

@@ -21,6 +21,7 @@ def rows(*series: tuple[str, list[float]], start: int = 0) -> TableRows:
         columns=(times, values),
         order=times,
         label=lambda row: f"day {times[row]}",
+        dated=True,
     )
 
 
@@ -46,6 +47,26 @@ def test_a_change_is_said_in_words(before: Any, after: Any, said: str) -> None:
     change = rows(*after).change_since(stored)
     assert str(change) == said
     assert change.only_grown == said.endswith("unchanged")
+
+
+def test_rows_that_are_dropped_at_the_beginning_do_not_count_as_changed() -> None:
+    stored = rows(("x", [1.0, 2.0, 3.0, 4.0])).fingerprint()
+    change = rows(("x", [3.0, 4.0, 5.0]), start=2).change_since(stored)
+    assert str(change) == "1 row more, from day 4 on, 2 of the 4 before are gone"
+    assert change.new is not None
+    assert change.new.tolist() == [False, False, True]
+    corrected = rows(("x", [3.0, 4.5, 5.0]), start=2).change_since(stored)
+    assert str(corrected) == (
+        "1 row more, from day 4 on, 2 of the 4 before are gone, 1 of the 4 before has changed, the first day 3"
+    )
+
+    numbers = np.random.default_rng(0).normal(size=10_000).tolist()
+    stored = rows(("x", numbers)).fingerprint()
+    assert stored["block"] > 1
+    for gone in (1, 1234, 9_990):
+        change = rows(("x", [*numbers[gone:], 1.0]), start=gone).change_since(stored)
+        are = "is" if gone == 1 else "are"
+        assert str(change) == f"1 row more, from day 10000 on, {gone} of the 10000 before {are} gone"
 
 
 def test_new_rows_are_flagged() -> None:

@@ -123,6 +123,12 @@ def unseen(bundle: ForecastBundle, plan: ForecastPlan, new: npt.NDArray[np.bool_
             f"{plan.source} has no rows after {last}, the last that the model of the study has learned from; give a "
             "longer table with --data"
         )
+    if (starts == panel.offsets[:-1]).all():
+        last = show_time(_local(panel, learned))
+        raise DataError(
+            f"{plan.source} has only rows after {last}, the last that the model of the study has learned from; give "
+            "the whole table, as the model is trained on the earlier rows, too"
+        )
     return _split_at(bundle, panel, starts, plan.source)
 
 

@@ -125,6 +125,7 @@ class ForecastPlan(Plan):
             columns=(panel.times, own, panel.observed, static),
             order=panel.times,
             label=lambda row: show_time(wall_clock(panel.times[row : row + 1], panel.timezone)[0]),
+            dated=True,
         )
 
     def describe_data(self) -> dict[str, Any]:

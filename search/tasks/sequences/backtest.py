@@ -69,8 +69,8 @@ def unseen(bundle: SequenceBundle, plan: SequencePlan, new: npt.NDArray[np.bool_
         new = np.arange(len(sequences)) >= (_known(bundle, sequences) or len(sequences))
     if not new.any():
         raise DataError(
-            f"{plan.source} has no {_thing(sequences)}s that the model of the study has not learned from; give a "
-            "longer table with --data"
+            f"{plan.source} has no {_thing(sequences)}s after those that the model of the study has learned from; give "
+            "a longer table with --data: the earlier ones, then the new ones"
         )
     return SequenceSplit(NAME, np.flatnonzero(~new), np.flatnonzero(new))
 
