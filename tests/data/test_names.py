@@ -11,6 +11,7 @@ from helpers.combinations import each_row
 from helpers.panels import training_cutoffs
 
 from lstmgru.data.forecasting.build_panel import build_panel
+from lstmgru.data.forecasting.conforming import with_codes_of
 from lstmgru.data.forecasting.series import SeriesPanel, SeriesSchema
 from lstmgru.data.forecasting.splits import SplitSpec, make_splits
 from lstmgru.data.tables.columns import read_names
@@ -190,3 +191,16 @@ def test_nothing_after_a_cutoff_changes_a_code_a_static_value_or_a_training_wind
     cutoffs = training_cutoffs(panel, fold, context_length=4, horizon=2)
     padded = training_cutoffs(again, again_fold, context_length=4, horizon=2, short_series="pad")
     np.testing.assert_array_equal(padded - new_rows, cutoffs)
+
+
+def test_a_table_is_read_with_the_codes_of_another_one_and_0_for_names_that_it_does_not_have() -> None:
+    def panel(*weather: str) -> SeriesPanel:
+        frame = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=12), "sales": np.arange(12.0) % 5})
+        frame["weather"] = np.resize(weather, 12)
+        roles: dict[str, Any] = {"past_covariates": ["weather"], "categorical": ["weather"]}
+        return build_panel(frame, time="day", targets=["sales"], **roles, calendar="none", source="shops.csv")
+
+    known, later = panel("sun", "rain", "fog"), panel("hail", "sun", "fog", "snow")
+    code = {name: number for number, name in enumerate(known.schema.categories["weather"], start=1)}
+    found = with_codes_of(later, known.schema).values[:, 1]
+    assert found.tolist() == [0, code["sun"], code["fog"], 0] * 3

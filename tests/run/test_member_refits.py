@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from helpers.combinations import each_row
 from helpers.drivers import plan_of
+from helpers.running_comparisons import label_plan_of
 from optuna.storages import InMemoryStorage
 
 from lstmgru.specs import TrainSpec
@@ -16,7 +20,8 @@ from search.executors.base import Failure, Outcome
 from search.run.finalize import Finalizer
 from search.run.member_refits import Refits, Training, is_trained, retrained_members
 from search.run.progress import SilentListener
-from search.run.recipes import mean_curve
+from search.run.recipes import mean_curve, trial_recipe
+from search.run.state import SearchState
 from search.study.blend_records import Candidate
 from search.study.budget import Budget
 from search.study.out_of_fold import Predictions
@@ -264,3 +269,32 @@ def test_the_curve_of_a_refit_is_the_mean_over_the_folds() -> None:
     rows = [(1, 1, 0.9, 4.0), (1, 2, 0.8, 2.0), (2, 1, 0.9, 6.0), (2, 2, 0.8, 5.0), (2, 3, 0.7, 1.0)]
     assert mean_curve(rows) == (5.0, 3.5, 1.5)
     assert mean_curve([]) == ()
+
+
+@pytest.mark.parametrize(("study", "epochs"), [("forecasts", 2), ("labels", 1)])
+def test_a_trial_that_was_stopped_in_its_first_fold_is_trained_again_up_to_its_best_epoch(
+    tmp_path: Path, study: str, epochs: int
+) -> None:
+    plan = plan_of(tmp_path) if study == "forecasts" else label_plan_of(tmp_path)
+    attributes = {"config": plan.config.to_dict(), "metric": plan.metric}
+    store = StudyStore.create(InMemoryStorage(), plan.name, direction=plan.direction, attributes=attributes)
+    number = SearchState(plan, store).ask().number
+    curve = [(1, epoch, 1.0, score, 1.0) for epoch, score in ((1, 0.9), (2, 0.2), (3, 0.5))]
+    store._storage.set_trial_user_attr(store._trial_id(number), "result", {"best_epochs": [], "curve": curve})
+
+    recipe = trial_recipe(plan, store, number, part="all")
+
+    assert recipe.train.max_epochs == epochs
+    assert recipe.curve == (0.9, 0.2, 0.5)[:epochs]
+
+
+def test_a_bundle_says_how_many_epochs_its_networks_were_trained_for() -> None:
+    """Neither ran as long as the recipe allows."""
+    scored, exported = (
+        Refitted(pickle.dumps(SimpleNamespace(network=SimpleNamespace(spec=name), epochs=range(count))), 1.0)
+        for name, count in (("scored", 8), ("exported", 7))
+    )
+    (member,) = members((3, 1.0))
+    for exports, name, count in ((None, "scored", 8), (exported, "exported", 7)):
+        found: Any = replace(member, scored=scored, exported=exports).bundled(dict, dict, lambda fitted: {})
+        assert (found["model_spec"], found["train_spec"].max_epochs) == (name, count)

@@ -146,7 +146,9 @@ def test_a_member_is_trained_again_on_its_part_for_its_epochs(
 
 
 @pytest.mark.parametrize("part", ["all", EVERYTHING])
-def test_a_training_whose_time_is_up_is_stopped(part: str, plans: dict[str, Any]) -> None:
+def test_a_training_whose_time_is_up_counts_and_one_that_is_interrupted_does_not(
+    part: str, plans: dict[str, Any]
+) -> None:
     candidate, end = (
         candidate_of(plans["forecasts"]),
         EndData(plans["forecasts"].whole_data(), plans["forecasts"].holdout),
@@ -155,6 +157,8 @@ def test_a_training_whose_time_is_up_is_stopped(part: str, plans: dict[str, Any]
     found = refit_network(candidate.task, end, recipe, part, 0.0, JobContext())
     assert found.stopped
     assert found.epochs < EPOCHS
+    with pytest.raises(InterruptedError, match="the refit was interrupted"):
+        refit_network(candidate.task, end, recipe, part, np.inf, JobContext(1))
 
 
 # --- trials -----------------------------------------------------------------------------------------------------------
