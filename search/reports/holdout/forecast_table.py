@@ -88,7 +88,7 @@ def forecast_table(
         columns |= {f"lower_{100 * level:g}": flat(low), f"upper_{100 * level:g}": flat(high)}
     if baseline is not None:
         columns[f"{BASELINE_COLUMN}{baseline[0]}"] = flat(baseline[1])
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, copy=False)
 
 
 def read_forecasts(path: Path) -> pd.DataFrame:
