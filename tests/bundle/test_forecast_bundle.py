@@ -251,6 +251,21 @@ def test_many_windows_are_forecast_as_one_by_one() -> None:
     assert bundle.forecast_array(past[:0], future[:0]).shape == (0, HORIZON, 1)
 
 
+def test_windows_of_a_later_table_have_the_codes_of_the_model() -> None:
+    """Its first name is one that the model does not know."""
+    bundle = bundle_of(rich_panel(rich_table(40)))
+    frame = rich_table(40, ahead=0).replace({"weather": {"rain": "hail"}})
+    row = frame.groupby("shop").cumcount()
+    table = frame[row < 30 + HORIZON].copy()
+    table.loc[row >= 30, ["sales 0", "sales 1", "visits"]] = np.nan
+
+    panel = rich_panel(frame)
+    found, _ = bundle.forecast_windows(panel, panel.offsets[:-1] + 30)
+
+    assert panel.schema.categories["weather"][0] == "hail"
+    np.testing.assert_allclose(found.ravel(), bundle.predict(table)["forecast"], rtol=1e-5)
+
+
 def test_dropout_is_off_whatever_the_network_was_last_used_for() -> None:
     panel = make_panel((40,))
     bundle = bundle_of(panel)
