@@ -241,20 +241,23 @@ def _fill_the_disk(rng: random.Random, folder: Path, reference: Sequence[dict[st
 
 
 def _fill_the_store(rng: random.Random, folder: Path, reference: Sequence[dict[str, Any]]) -> list[Attempt]:
-    """Another program fills the object store; with and without a disk to move its values to."""
+    """Another program fills the object store of the head or of the other nodes, with and without room on the disk."""
     found = []
-    for disk in (True, False):
+    for which, disk in (("head", True), ("head", False), ("nodes", False)):
         without = {"automatic_object_spilling_enabled": False, "local_fs_capacity_threshold": 0.0}
-        attempt = Attempt(KIND, f"object store full, {'values move to' if disk else 'and so is'} the disk")
+        attempt = Attempt(
+            KIND, f"object store of the {which} full, {'values move to' if disk else 'and so is'} the disk"
+        )
         with Nodes(**{} if disk else {"_system_config": without}) as nodes:
-            place = ClusterPlace(folder / str(disk), reference, nodes)
+            place = ClusterPlace(folder / f"{which}-{disk}", reference, nodes)
             nodes.add(2)
-            with _filled(nodes.address):
+            with _filled(nodes.address, which):
                 process = place.start()
-                if not disk:
-                    _refused(place, attempt, process.finish(), "do not fit into Ray's object store")
-                else:
+                if disk:
                     attempt.check(place.wait_for_trial(process), "no trial ended")
+                else:
+                    words = "do not fit into Ray's object store" if which == "head" else "before they could run a trial"
+                    _refused(place, attempt, process.finish(), words)
             if disk:
                 place.check(attempt, process.finish(), resting=True)
             _to_the_end(place, attempt)
@@ -266,14 +269,28 @@ _FILL = """
 import sys
 import numpy as np
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
-kept = []
-for size in (2**17, 2**15, 2**14):
-    try:
-        while len(kept) < 100:
-            kept.append(ray.put(np.zeros(size)))
-    except ray.exceptions.RayError:
+
+@ray.remote(num_cpus=0)
+class Filler:
+    def __init__(self):
+        self.kept = []
+        for size in (2**17, 2**15, 2**14):
+            try:
+                while len(self.kept) < 100:
+                    self.kept.append(ray.put(np.zeros(size)))
+            except ray.exceptions.RayError:
+                pass
+
+    def wait(self):
         pass
+
+head = sys.argv[2] == "head"
+nodes = [node["NodeID"] for node in ray.nodes() if ("CPU" in node["Resources"]) != head]
+places = [NodeAffinitySchedulingStrategy(node, soft=False) for node in nodes]
+fillers = [Filler.options(scheduling_strategy=place).remote() for place in places]
+ray.get([filler.wait.remote() for filler in fillers])
 print("full", flush=True)
 sys.stdin.read()
 """
@@ -292,9 +309,9 @@ def _helper(program: str, *arguments: str, env: Mapping[str, str] | None = None)
 
 
 @contextmanager
-def _filled(address: str) -> Iterator[None]:
-    """The object store of the head, filled by a program of its own."""
-    with _helper(_FILL, address) as filler:
+def _filled(address: str, which: str) -> Iterator[None]:
+    """The object store of the head or of the other nodes, filled by a program of its own."""
+    with _helper(_FILL, address, which) as filler:
         assert filler.stdout is not None
         while "full" not in (line := filler.stdout.readline()):
             assert line or filler.poll() is None, "the object store could not be filled"

@@ -27,12 +27,14 @@ from search.executors.base import (
     did_not_stop,
 )
 from search.executors.ray_connection import Head, cause_of, cluster_errors, connect, import_ray, is_lost, own_signals
-from search.executors.ray_worker import LEAVING, PACKAGE, ObjectStore, RayWorker, Versions
+from search.executors.ray_worker import LEAVING, PACKAGE, UNREADABLE, ObjectStore, RayWorker, Versions
 
 _REPORT_SECONDS = 10.0
 """How long one call waits for reports."""
 _MOST_WORKERS = 1024
 _MOST_FAILED_STARTS = 3
+_NODE_DIED = "its node has died"
+"""Ray's message about an actor that is not to blame for its loss."""
 
 
 class RayExecutor:
@@ -116,9 +118,11 @@ class RayExecutor:
         try:
             value = self._ray.get(ref)
         except self._ray.exceptions.RayTaskError as error:  # the actor cannot read the job
+            if UNREADABLE in str(error):
+                return self._replace(worker, error, began=False)
             return self._failed(worker, error)
         except self._ray.exceptions.RayError as error:  # the actor, the data, or a result are lost
-            return self._replace(worker, error)
+            return self._replace(worker, error, began=worker.ready)
         if ref is worker.starting:
             self._began(worker, value)
             return []
@@ -128,6 +132,7 @@ class RayExecutor:
         worker.messages = worker.handle.messages.remote(_REPORT_SECONDS)
         outcomes: list[Outcome] = []
         for message in value:
+            self._failed_starts = 0
             if isinstance(message, Outcome):
                 outcomes.append(message)
                 worker.job = worker.run = None
@@ -143,7 +148,6 @@ class RayExecutor:
     def _began(self, worker: _Actor, versions: Versions) -> None:
         worker.starting, worker.messages = None, worker.handle.messages.remote(_REPORT_SECONDS)
         worker.node = versions.node_id
-        self._failed_starts = 0
         self._startup_seconds = self._startup_seconds or time.monotonic() - self._entered
         own = Versions.here()
         if (versions.python, versions.package) != (own.python, own.package):
@@ -159,18 +163,18 @@ class RayExecutor:
         job, worker.job, worker.run = worker.job, None, None
         return [Outcome(job.key, failure=Failure(cause_of(error), str(error)))]
 
-    def _replace(self, worker: _Actor, error: Exception) -> list[Outcome]:
-        """Request another actor for one that is lost; its job, if any, failed."""
-        self._failed_starts += not worker.ready
+    def _replace(self, worker: _Actor, error: Exception, *, began: bool) -> list[Outcome]:
+        """Request another actor for one that is lost; its job, if any, failed, or is given to another if not begun."""
+        self._failed_starts += not began and _NODE_DIED not in str(error)
         if self._failed_starts > _MOST_FAILED_STARTS:
             raise WorkersCannotStart(
                 f"{self._failed_starts} Ray actors in a row were lost before they could run a trial: "
                 f"{cause_of(error)}; run with --executor in_process to see whether the study itself works"
             ) from error
-        job, failure = worker.job, self._failure(worker, error) if worker.ready else None
+        job, failure = worker.job, self._failure(worker, error) if began else None
         self._end(worker)
         self._grow()
-        if job is not None and failure is None:  # it was not begun
+        if job is not None and failure is None:
             self.submit(job)
         return [] if job is None or failure is None else [Outcome(job.key, failure=failure)]
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 PACKAGE = "lstmgru-search"
 LEAVING = "leaving"
 """Message of an actor that was told to end, as before its node is taken away."""
+UNREADABLE = "the object store of its node does not give the data"
+"""In the error of a job that cannot run on this node, and may on another one."""
 Message = tuple[int, Any] | Outcome | str
 """A report with the key of its job, an outcome, or :data:`LEAVING`."""
 
@@ -172,7 +174,14 @@ class StoredValue:
 
 
 def _fetch(reference: Any) -> Any:
-    """The value in the object store."""
+    """The value in the object store.
+
+    Raises:
+        SearchError: The store of this node is full, or has lost it.
+    """
     import ray
 
-    return keep_latest(reference.hex(), lambda: ray.get(reference))
+    try:
+        return keep_latest(reference.hex(), lambda: ray.get(reference))
+    except ray.exceptions.RayError as error:
+        raise SearchError(f"{UNREADABLE} ({type(error).__name__})") from error

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from helpers.executors import NEEDS_RAY, Watcher, end, no_warm_up, skip_without_ray
 
-from search.errors import WorkersCannotStart
+from search.errors import SearchError, WorkersCannotStart
 from search.executors.base import Cluster, Job, JobContext, WorkerSettings
 from search.executors.ray_cluster import RayExecutor
+from search.executors.ray_worker import UNREADABLE
 
 pytestmark = [pytest.mark.slow, NEEDS_RAY]
 
@@ -68,6 +69,24 @@ def test_a_job_that_cannot_be_read_fails_and_its_actor_goes_on() -> None:
         assert "is not for actors" in failure.reason
         executor.submit(Job(1, nothing))
         assert end(executor, Watcher(), seconds=60)[0].failure is None
+
+
+def no_room() -> None:
+    raise SearchError(f"{UNREADABLE}: it is full")
+
+
+class Unplaceable:
+    """Pickles, and is read as data are for which a node has no room."""
+
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        return no_room, ()
+
+
+def test_a_job_whose_data_no_node_can_read_ends_the_executor_and_does_not_fail() -> None:
+    with RayExecutor(WorkerSettings(no_warm_up)) as executor:
+        executor.submit(Job(0, nothing, (Unplaceable(),)))
+        with pytest.raises(WorkersCannotStart, match=f"before they could run a trial: .*{UNREADABLE}: it is full"):
+            end(executor, Watcher(), seconds=120)
 
 
 def test_a_job_that_does_not_stop_is_ended_with_its_actor(monkeypatch: pytest.MonkeyPatch) -> None:
