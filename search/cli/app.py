@@ -16,6 +16,7 @@ from lstmgru.errors import LstmGruError
 from search.cli.backtest import backtest
 from search.cli.check import check, schema
 from search.cli.compare import compare
+from search.cli.options import NoColor, with_color_option
 from search.cli.predict import predict
 from search.cli.refit import refit
 from search.cli.run import run
@@ -25,17 +26,17 @@ from search.errors import SearchError, printable
 from search.executors.interruption import end_on_signals, exit_code
 
 _LONGEST_LINE = 800
+_SCRIPT = "lstmgru-search"
 
 app = typer.Typer(
     name="search",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (run, check, show, report, compare, export, predict, backtest, refit, ui, sync, schema):
-    app.command()(command)
+    app.command()(with_color_option(command))
 
 
 def _print_version(wanted: bool) -> None:
@@ -61,6 +62,7 @@ def search(
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the versions and exit."),
     ] = False,
+    no_color: NoColor = False,
 ) -> None:
     """AutoML for LSTM and GRU networks: search architectures, track trials in MLflow, and export the best model."""
 
@@ -72,7 +74,7 @@ def main() -> NoReturn:
     sys.stdout, sys.stderr = sys.stdout or StringIO(), sys.stderr or StringIO()
     try:
         try:
-            app()
+            app(prog_name=_SCRIPT if _completes() else None)
         finally:
             sys.stdout.flush()  # raises what would be raised after the end of the program
     except (SearchError, LstmGruError) as error:
@@ -86,6 +88,11 @@ def main() -> NoReturn:
     except SystemExit as end:
         sys.exit(exit_code() if end.code == 130 else end.code)  # 130 is what Typer makes of any interruption
     sys.exit(0)
+
+
+def _completes() -> bool:
+    """Whether a shell is to complete commands, which it can for the console script, and not for ``python -m``."""
+    return any(argument.split("=")[0] in ("--install-completion", "--show-completion") for argument in sys.argv[1:])
 
 
 def _brief(message: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.markup import escape
 
 from search.cli import options
@@ -12,6 +13,7 @@ from search.reports.formatting import counted, duration
 from search.tasks import task_of
 
 if TYPE_CHECKING:
+    from search.cli.console import Fact
     from search.run.check_estimate import Outlook
     from search.tasks.plan import Plan
 
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
 _MINUTE = 60
 
 
-def check(study: options.Study = None, set_: options.Set = None, data: options.Data = None) -> None:
+def check(
+    study: options.Study = None,
+    set_: options.Set = None,
+    data: options.Data = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing if the study is valid.")] = False,
+) -> None:
     """Validate a study and its data, and show the folds, the search space, and estimates of time and memory.
 
     Trains nothing.
@@ -29,13 +36,15 @@ def check(study: options.Study = None, set_: options.Set = None, data: options.D
     from search.api import load_plan
 
     plan = load_plan(study, overrides=set_ or (), data=data)
+    if quiet:
+        return
 
     # Imported after the study is validated, so that an error in its file appears at once.
-    from search.cli.console import make_console, plan_lines
+    from search.cli.console import make_console, plan_facts, plan_heading, print_facts
 
     console = make_console()
-    for line in (*plan_lines(plan), *_detail_lines(plan), *_space_lines(plan), *_first_lines(plan), *_cost_lines(plan)):
-        console.print(line, soft_wrap=True)
+    console.print(plan_heading(plan), soft_wrap=True)
+    print_facts(console, [*plan_facts(plan), *_details(plan), *_space(plan), *_tried_first(plan), *_costs(plan)])
     console.print("[green]the study is valid[/]")
 
 
@@ -50,23 +59,19 @@ def schema() -> None:
     print_json(study_schema())
 
 
-def _line(name: str, text: str) -> str:
-    return f"  {name:18} {text}"
-
-
-def _detail_lines(plan: Plan) -> list[str]:
+def _details(plan: Plan) -> list[Fact]:
     words = task_of(plan).words
-    return [_line(name, escape(text)) for name, text in (*words.data_lines(plan), *words.split_lines(plan))]
+    return [(name, escape(text)) for name, text in (*words.data_lines(plan), *words.split_lines(plan))]
 
 
-def _space_lines(plan: Plan) -> list[str]:
+def _space(plan: Plan) -> list[Fact]:
     size = plan.space.size
     known = "infinitely many candidates (a continuous range)" if size is None else f"{size:,} candidates"
-    lines = [_line("space", f"{known}, {task_of(plan).words.size_line(plan)}")]
-    return [*lines, *(_line(f"  {name}", values) for name, values in plan.space.describe().items())]
+    whole = ("space", f"{known}, {task_of(plan).words.size_line(plan)}")
+    return [whole, *((f"  {name}", escape(values)) for name, values in plan.space.describe().items())]
 
 
-def _cost_lines(plan: Plan) -> list[str]:
+def _costs(plan: Plan) -> list[Fact]:
     """What the search is expected to take, within a factor of about three."""
     from search.run.check_estimate import outlook
 
@@ -74,9 +79,9 @@ def _cost_lines(plan: Plan) -> list[str]:
     screened = "" if expected.screened_seconds is None else f"{_about(expected.screened_seconds)} to be screened, "
     size = f"{expected.data_bytes / 1e6:.2g} MB of data, {counted(plan.jobs, 'trial')} at a time"
     return [
-        _line("a candidate takes", f"{screened}{_about(expected.whole_seconds)} on all folds (estimates)"),
-        _line("time", _trials(plan, expected)),
-        _line("memory", f"about {expected.bytes / 1e9:.1f} GB: {size}"),
+        ("a candidate takes", f"{screened}{_about(expected.whole_seconds)} on all folds (estimates)"),
+        ("time", _trials(plan, expected)),
+        ("memory", f"about {expected.bytes / 1e9:.1f} GB: {size}"),
     ]
 
 
@@ -93,14 +98,14 @@ def _about(seconds: float) -> str:
     return f"about {rough:g} s" if rough < _MINUTE else f"about {duration(rough)}"
 
 
-def _first_lines(plan: Plan) -> list[str]:
+def _tried_first(plan: Plan) -> list[Fact]:
     """Configurations that are tried before the sampler suggests any."""
     from search.run.resume import warm_start
 
     warm = warm_start(plan, Path.cwd())
     words = (", ".join(f"{name} {value}" for name, value in given.items()) for given in plan.try_first)
     return [
-        *(_line("tried first", escape(text)) for text in words),
-        *([_line("warm start", escape(warm.note))] if warm else []),
-        *([_line("tried first", f"portfolio ({len(plan.portfolio)})")] if plan.portfolio else []),
+        *(("tried first", escape(text)) for text in words),
+        *([("warm start", escape(warm.note))] if warm else []),
+        *([("tried first", f"portfolio ({len(plan.portfolio)})")] if plan.portfolio else []),
     ]

@@ -49,6 +49,7 @@ def compare(
     json_: Annotated[
         bool, typer.Option("--json", help="Print one JSON object to standard output, see docs/compare.md.")
     ] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Compare families of architectures (LSTM, GRU and hybrids) on the data of a study.
 
@@ -67,13 +68,14 @@ def compare(
     # Imported after the study is validated, so that an error in its file appears at once.
     from rich.console import Console
 
-    from search.cli.console import RunListener, make_console, print_json
+    from search.cli.console import make_console, print_json
+    from search.cli.progress import RunListener
     from search.compare.runner import compare as compare_families
     from search.executors.interruption import exit_code
 
     # Messages must not mix with the JSON.
     console = Console(stderr=True, highlight=False) if json_ else make_console()
-    with RunListener(console) as listener:
+    with RunListener(console, quiet=quiet) as listener:
         outcome = compare_families(plan, budget, folder=Path.cwd(), fresh=fresh, listener=listener)
     if outcome.comparison is None:
         console.print("interrupted: finished trials are kept, and the same command resumes the comparison")

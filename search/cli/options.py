@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,12 +17,21 @@ from search.executors import EXECUTORS, RAY
 
 _NOT_TEXT = (".parquet", ".feather", ".arrow", ".ts")
 
+
+def complete_study(incomplete: str) -> list[str]:
+    """Names of studies for the completion of a shell."""
+    from search.tasks.study_file import known_studies
+
+    return [name for name in known_studies() if name.startswith(incomplete)]
+
+
 Study = Annotated[
     str | None,
     typer.Argument(
         metavar="STUDY",
         help="Path of a study file, or name of a study in studies/.",
         show_default="weather",
+        autocompletion=complete_study,
     ),
 ]
 Set = Annotated[
@@ -62,6 +75,39 @@ Storage = Annotated[
         show_default="where the study was begun, or its file says",
     ),
 ]
+
+
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print the result and errors only: no progress and no notes.")
+]
+
+
+def with_color_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the option ``--no-color``."""
+
+    @functools.wraps(command)
+    def run(*, no_color: bool = False, **arguments: Any) -> None:
+        del no_color  # its callback has seen to it
+        command(**arguments)
+
+    signature = inspect.signature(command, eval_str=True)
+    option = inspect.Parameter("no_color", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=NoColor)
+    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
+    return run
+
+
+def _without_color(wanted: bool) -> None:
+    if wanted:
+        os.environ["NO_COLOR"] = "1"  # Rich and the processes that are started know it: https://no-color.org
+
+
+NoColor = Annotated[
+    bool,
+    typer.Option(
+        "--no-color", callback=_without_color, is_eager=True, expose_value=False,
+        help="Print without colors, as with NO_COLOR=1.",
+    ),
+]  # fmt: skip
 
 
 def reading(

@@ -90,6 +90,7 @@ def predict(
             show_default="the first line",
         ),
     ] = "",
+    quiet: options.Quiet = False,
 ) -> None:
     """Forecast the steps after the end of each series of a table, or label its sequences or texts.
 
@@ -113,7 +114,7 @@ def predict(
     reasons: dict[str, str] = {}
     with _directory(model) as folder, writing_text(left_out) as write_reasons, writing_table(output) as table:
         bundle = open_model(folder, engine)
-        with _bar(bundle.results) as progress:
+        with _bar(bundle.results, quiet=quiet) as progress:
             for part in predict_file(
                 bundle,
                 data,
@@ -127,7 +128,7 @@ def predict(
                 reasons |= part.left_out
         entries = [{"name": name, "reason": reason} for name, reason in reasons.items()]
         write_reasons(json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
-    if output is not None:
+    if output is not None and not quiet:
         if samples is None:
             what = counted(table.n_rows, bundle.results.removesuffix("s"))
         else:
@@ -191,7 +192,7 @@ def _numbers(text: str | None) -> tuple[float, ...] | None:
 
 
 @contextmanager
-def _bar(results: str) -> Iterator[Progress]:
+def _bar(results: str, *, quiet: bool) -> Iterator[Progress]:
     """Progress on standard error; nothing where it is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -204,7 +205,7 @@ def _bar(results: str) -> Iterator[Progress]:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=quiet or not console.is_terminal,
     )
     with bar:
         task = bar.add_task("reading", total=None)

@@ -36,6 +36,7 @@ def refit(
     json_: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead, see docs/production.md.")
     ] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Train the model of a study on a longer table, without a search.
 
@@ -51,13 +52,15 @@ def refit(
     from rich.console import Console
 
     from search.cli.backtest import narrow_console, print_backtest
-    from search.cli.console import RunListener, make_console, print_json, short_path
+    from search.cli.console import make_console, print_json, short_path
+    from search.cli.progress import RunListener
     from search.executors.interruption import exit_code
     from search.run.refit import refit as run_refit
     from search.study.paths import StudyPaths
 
     paths = StudyPaths(Path.cwd(), plan.name)
-    with RunListener(Console(file=sys.stderr, highlight=False, width=160) if json_ else make_console()) as listener:
+    console = Console(file=sys.stderr, highlight=False, width=160) if json_ else make_console()
+    with RunListener(console, quiet=quiet) as listener:
         outcome = run_refit(plan, folder=paths.folder, rule=promote.value, listener=listener)
     if outcome.record is None:
         raise typer.Exit(exit_code())

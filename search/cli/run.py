@@ -31,6 +31,7 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start over: delete the trials, the predictions and the model of the study.")
     ] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Search the best architecture, track the trials and export the model.
 
@@ -46,15 +47,18 @@ def run(
     )
 
     # Imported after the study is validated, so that an error in its file appears at once.
-    from search.cli.console import RunListener, make_console
+    from search.cli.console import make_console
+    from search.cli.progress import RunListener
+    from search.cli.sparkline import print_forecast
     from search.cli.tables import print_study
     from search.executors.interruption import exit_code
     from search.run.runner import run as run_study
 
     console = make_console()
     folder = Path.cwd()
-    with RunListener(console) as listener:
+    with RunListener(console, quiet=quiet) as listener:
         outcome = run_study(plan, folder=folder, fresh=fresh, listener=listener)
     print_study(console, outcome.study)
+    print_forecast(console, outcome.study)
     if outcome.interrupted:
         raise typer.Exit(exit_code())

@@ -112,7 +112,15 @@ class FamilySearch(JobSource):
         left = self._time_left()
         seconds_left = max(0.0, left) if left < float("inf") else None
         elapsed = time.monotonic() - self._started
-        self._listener.on_progress(Progress(begun - len(self._began), total, (), None, elapsed, seconds_left))
+        pruned, promoted = (
+            sum(getattr(each.store.trials, name) for each in self._families.values()) for name in ("pruned", "promoted")
+        )
+        self._listener.on_progress(
+            Progress(
+                begun - len(self._began), total, (), None, elapsed, seconds_left,
+                workers=self._drivers[0].workers, ready=self._executor.ready, pruned=pruned, promoted=promoted,
+            )
+        )  # fmt: skip
 
     def _driver(self, key: int) -> Driver:
         return self._drivers[key // _STRIDE]

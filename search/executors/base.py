@@ -160,6 +160,10 @@ class Executor(Protocol):
         """How many more jobs can be submitted now."""
 
     @property
+    def ready(self) -> int:
+        """Workers that have started."""
+
+    @property
     def startup_seconds(self) -> float | None:
         """How long it took until the first worker was ready; ``None`` before that."""
 

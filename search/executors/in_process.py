@@ -50,6 +50,11 @@ class InProcessExecutor:
         return 0 if self._job else 1
 
     @property
+    def ready(self) -> int:
+        """1 after :meth:`__enter__`."""
+        return int(self._startup_seconds is not None)
+
+    @property
     def startup_seconds(self) -> float | None:
         """How long the imports took; ``None`` before :meth:`__enter__`."""
         return self._startup_seconds

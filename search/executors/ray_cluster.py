@@ -68,6 +68,11 @@ class RayExecutor:
         return int(all(worker.job is None for worker in self._workers))
 
     @property
+    def ready(self) -> int:
+        """Actors that have started."""
+        return sum(worker.ready for worker in self._workers)
+
+    @property
     def startup_seconds(self) -> float | None:
         """How long it took until the first actor was ready; ``None`` before that."""
         return self._startup_seconds

@@ -37,6 +37,7 @@ class Row:
         weight: Its share of the blend; ``None``: it is no member, or it is the blend.
         kind: What it is.
         stopped: Whether the time budget or the pruner ended it, so its score is that of fewer epochs or folds.
+        reached: Fold and epoch in which it was stopped; empty: it was not, or that is not known.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Row:
     weight: float | None = None
     kind: Literal["trial", "baseline", "blend"] = "trial"
     stopped: bool = False
+    reached: str = ""
 
 
 def leaderboard(study: StudyRecord) -> list[Row]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from search.reports.task_pages import TaskPages
 
-_SHOWN_TRIALS = 15
+_SHOWN_TRIALS, _SHOWN_UNFINISHED = 15, 10
 _SHOWN_NUMBERS = 10
 _MOST_LINES = 500
 """Lines of a table that is folded away."""
@@ -59,30 +59,33 @@ def _metrics(study: StudyRecord, holdout: HoldoutRecord, beside: str) -> str:
 
 
 def leaderboard_html(study: StudyRecord) -> str:
-    """Trials and baselines as HTML, best first; the worst of many trials and the pruned ones are folded away."""
+    """Trials and baselines as HTML, best first, then pruned trials; most of many trials are folded away."""
     rows = leaderboard(study)
     if not rows:
         return paragraph("No trial is complete, and the baselines are not scored yet.")
+    unfinished = list(_unfinished(study, {row.trial for row in rows}))
     decimals = decimals_of([row.folds if row.folds is not None else row.holdout for row in rows])
     columns = leaderboard_columns(study.goal, blended=is_blended(study), decimals=decimals)
     folds = _fold_dots(study)
     at = next(place for place, column in enumerate(columns) if column.name == "folds") + 2
 
-    def line(rank: str, row: Row, mark: str) -> Line:
-        cells = [rank, *(column.cell(row) for column in columns)]
-        cells[at:at] = [folds.get(row.trial, "")] if folds else []
+    def line(rank: str, row: Row, mark: str, *, dots: bool) -> Line:
+        cells = [rank, *(column.cell(row) for column in columns), *([row.reached] if unfinished else [])]
+        cells[at:at] = [folds.get(row.trial, "") if dots else ""] if folds else []
         return Line(tuple(cells), mark, row.trial)
 
     shown: list[Line] = []
-    hidden: list[Line] = []
+    more: list[Line] = []
     trials = 0
     for rank, row in enumerate(rows, start=1):
         trials += row.trial is not None
         marked = (row.pareto and not study.goal.single) or row.weight is not None
         folded = row.trial is not None and trials > _SHOWN_TRIALS and not marked
-        (hidden if folded else shown).append(line(str(rank), row, row_mark(row)))
-    pruned = [line("", row, "pruned") for row in _unfinished(study, {row.trial for row in rows})]
-    head = ["#", *(column.name for column in columns)]
+        (more if folded else shown).append(line(str(rank), row, row_mark(row), dots=not folded))
+    for place, row in enumerate(unfinished):
+        folded = place >= _SHOWN_UNFINISHED
+        (more if folded else shown).append(line("", row, "pruned", dots=not folded))
+    head = ["#", *(column.name for column in columns), *(["reached"] if unfinished else [])]
     head[at:at] = ["each fold"] if folds else []
     numbers = ("#", *(column.name for column in columns if not column.is_text))
     text = paragraph(
@@ -90,14 +93,27 @@ def leaderboard_html(study: StudyRecord) -> str:
         f"{_exported(study)} and the baselines the score on the holdout, which the search never saw.",
         *_blend(study),
         *_goal(study),
+        *_ended(study, unfinished),
     )
-    parts = [text, table(head, shown, numbers=numbers, sort="leaderboard")]
-    ended = ", ".join(each for each in study.counted_states if each.endswith((" pruned", " stopped")))
-    for lines, words, which in ((hidden, f"{len(hidden):,} more", "best"), (pruned, ended, "longest")):
-        few = f"; the {which} {_MOST_LINES} are listed, and show --json lists all" if len(lines) > _MOST_LINES else ""
-        if lines:
-            parts.append(details(words + few, table(head, lines[:_MOST_LINES], numbers=numbers, sort=words)))
-    return "".join(parts)
+    return text + table(head, shown, numbers=numbers, sort="leaderboard") + _more(head, more, numbers)
+
+
+def _ended(study: StudyRecord, unfinished: list[Row]) -> list[str]:
+    """What the gray rows are."""
+    if not unfinished:
+        return []
+    numbers = {row.trial for row in unfinished}
+    states = sorted({STATE_WORDS[trial.state] for trial in study.trials if trial.number in numbers})
+    return [f"Gray trials were {' or '.join(states)} in the epoch that they reached; their score is the last one."]
+
+
+def _more(head: list[str], lines: list[Line], numbers: tuple[str, ...]) -> str:
+    """The rows that are folded away."""
+    if not lines:
+        return ""
+    few = f"; the first {_MOST_LINES} are listed, and show --json lists all" if len(lines) > _MOST_LINES else ""
+    words = counted(len(lines), "more trial")
+    return details(words + few, table(head, lines[:_MOST_LINES], numbers=numbers, sort=words))
 
 
 def _fold_dots(study: StudyRecord) -> dict[int | None, Html]:
@@ -115,9 +131,9 @@ def _unfinished(study: StudyRecord, listed: set[int | None]) -> Iterator[Row]:
     ended = [trial for trial in study.trials if trial.state in ("PRUNED", "STOPPED") and trial.number not in listed]
     for trial in sorted(ended, key=lambda trial: -(trial.epochs or len(trial.curve))):
         last = trial.curve[-1] if trial.curve else None
-        reached = f" in epoch {last.epoch} of fold {last.fold}" if last else ""
         yield Row(
-            name=f"{trial.layers or '?'} ({STATE_WORDS[trial.state]}{reached})",
+            name=f"{trial.layers or '?'} ({STATE_WORDS[trial.state]})",
+            reached=f"fold {last.fold}, epoch {last.epoch}" if last else "",
             trial=trial.number,
             folds=trial.value,
             n_parameters=trial.n_parameters,

@@ -22,6 +22,7 @@ for (const figure of document.querySelectorAll("figure.chart")) {
     return { x, y, cells: [...row.cells].map((cell) => cell.textContent) };
   });
   const hide = () => { readout.hidden = true; cursor?.remove(); };
+  figure.addEventListener("redrawn", () => { rows = undefined; });
   plot.addEventListener("pointerleave", hide);
   plot.addEventListener("pointermove", (event) => {
     rows ??= read();
@@ -170,4 +171,173 @@ for (const line of document.querySelectorAll(".copy")) {
       getSelection().selectAllChildren(line.querySelector("code"));
     }
   });
+}
+
+// Parallel coordinates: a range is drawn on an axis with the mouse, or set with the sliders below the chart.
+for (const figure of document.querySelectorAll("figure[data-name=brush]")) {
+  const plot = figure.querySelector(".plot"), svg = plot.querySelector("svg"), height = Number(svg.getAttribute("height"));
+  const table = figure.querySelector("table"), names = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent);
+  const texts = new Map([...table.tBodies[0].rows].map((row) => [row.cells[0].textContent, row.cells]));
+  const lines = [...svg.querySelectorAll("path[data-trial]")].map((path) => {
+    let y = 0;
+    const numbers = path.getAttribute("d").match(/-?(\d*\.)?\d+/g).map(Number);
+    return { path, heights: numbers.filter((_, place) => place % 2).map((step) => (y += step)) };
+  });
+  const ranges = names.map(() => null), boxes = [], sliders = [], middle = (axis) => (axis + 0.5) / names.length;
+  const said = document.createElement("p"), clear = document.createElement("button"), row = document.createElement("div");
+  const apply = () => {
+    const kept = lines.filter(({ heights, path }) => {
+      const out = ranges.some((range, axis) => range && (heights[axis] < range[0] - 0.5 || heights[axis] > range[1] + 0.5));
+      path.classList.toggle("out", out);
+      return !out;
+    }).map(({ path }) => path.dataset.trial).sort((a, b) => a - b);
+    ranges.forEach((range, axis) => {
+      boxes[axis]?.remove();
+      if (range) boxes[axis] = draw(svg, "rect", { class: "brush", x: `${100 * middle(axis)}%`, width: 16,
+        transform: "translate(-8 0)", y: range[0], height: range[1] - range[0] });
+      sliders[axis].forEach((slider, end) => {
+        slider.value = 100 * (1 - (range ?? [0, height])[1 - end] / height);
+        const far = ({ heights }) => Math.abs(heights[axis] / height - 1 + slider.value / 100);
+        const near = lines.reduce((best, line) => (far(line) < far(best) ? line : best));
+        slider.setAttribute("aria-valuetext", `about ${texts.get(near.path.dataset.trial)?.[axis + 1].textContent}`);
+      });
+    });
+    const limited = ranges.some(Boolean), listed = kept.slice(0, 20).join(", ") + (kept.length > 20 ? ", …" : "");
+    said.textContent = limited ? `${kept.length} of ${lines.length} trials${kept.length ? `: ${listed}` : ""}` : "";
+    clear.hidden = !limited;
+  };
+  const set = (axis, range) => { ranges[axis] = range; apply(); };
+  let from;  // where a range begins
+  plot.addEventListener("pointerdown", (event) => {
+    from = undefined;
+    const box = svg.getBoundingClientRect();
+    const axis = Math.floor((event.clientX - box.left) / box.width * names.length);
+    const off = Math.abs(event.clientX - box.left - middle(axis) * box.width);
+    if (event.button || event.pointerType === "touch" || off > 12 || !(axis in ranges)) return;
+    from = { axis, y: event.clientY - box.top, moved: false, over: false };
+    plot.setPointerCapture(event.pointerId);
+    event.preventDefault();
+  });
+  plot.addEventListener("pointermove", (event) => {
+    const y = event.clientY - svg.getBoundingClientRect().top;
+    if (!from || from.over || (!from.moved && Math.abs(y - from.y) < 4)) return;
+    from.moved = true;
+    set(from.axis, [from.y, y].map((each) => Math.min(height, Math.max(0, each))).sort((a, b) => a - b));
+  });
+  plot.addEventListener("pointerup", () => {
+    if (from && !from.moved) set(from.axis, null);
+    if (from) from.over = true;
+  });
+  plot.addEventListener("click", (event) => { if (from) event.stopPropagation(); from = undefined; });
+  const details = document.createElement("details"), summary = details.appendChild(document.createElement("summary"));
+  summary.textContent = "Ranges";
+  details.className = "ranges";
+  names.forEach((name, axis) => {
+    const group = details.appendChild(document.createElement("div"));
+    group.append(name);
+    sliders.push(["from", "to"].map((end, place) => {
+      const slider = group.appendChild(document.createElement("input"));
+      slider.type = "range";
+      slider.setAttribute("aria-label", `${name} ${end}`);
+      slider.addEventListener("input", () => {
+        const [low, high] = sliders[axis].map((each) => height * (1 - each.value / 100));
+        const moved = place ? high : low;
+        set(axis, low - high > height - 1 ? null : low >= high ? [high, low] : [moved, moved]);
+      });
+      return slider;
+    }));
+  });
+  said.setAttribute("role", "status");
+  clear.textContent = "Clear";
+  clear.addEventListener("click", () => { ranges.fill(null); apply(); });
+  row.className = "brushed";
+  row.append(said, clear);
+  plot.after(details);
+  plot.after(row);
+  apply();
+}
+
+// The chart of the series that is chosen in a table: its values come as two characters each, from 0 to 4095.
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+for (const source of document.querySelectorAll("script[data-series]")) {
+  const { columns, series } = JSON.parse(source.textContent), figure = source.previousElementSibling.querySelector("figure");
+  const svg = figure.querySelector(".plot > svg"), height = Number(svg.getAttribute("height"));
+  const rows = [...document.querySelectorAll("tr[data-series]")], heading = source.parentElement.querySelector("h3");
+  const share = (text, place) => {
+    const [high, low] = [0, 1].map((offset) => LETTERS.indexOf(text[2 * place + offset]));
+    return high < 0 ? undefined : (64 * high + low) / 4095;
+  };
+  const timeText = ([kind, first, step], place) => {
+    if (kind === "list") return first[place];
+    const at = first + step * place;
+    if (kind === "step") return at.toLocaleString("en");
+    const months = { month: [at, 1], end: [at + 1, 0] }[kind];
+    const date = new Date(months ? Date.UTC(1970, ...months) : 1000 * at);
+    return date.toISOString().slice(0, kind === "second" && at % 86400 ? 16 : 10).replace("T", " ");
+  };
+  const choose = (row) => {
+    const one = series[row.dataset.series], across = (place) => 0.037 + 0.926 * place / Math.max(1, one.count - 1);
+    const values = one.values.map((text) => Array.from({ length: one.count }, (_, place) => share(text.padStart(2 * one.count, "."), place)));
+    const starts = new Set(one.starts), at = (place, value) => `${(1000 * across(place)).toFixed(0)} ${(height * (1 - value)).toFixed(1)}`;
+    const path = (line, broken) => line.map((value, place) => value === undefined ? ""
+      : `${line[place - 1] === undefined || (broken && starts.has(place)) ? "M" : "L"}${at(place, value)}`).join("");
+    const area = (low, high) => {
+      const runs = [];
+      low.forEach((value, place) => {
+        if (value === undefined) return;
+        if (low[place - 1] === undefined || starts.has(place)) runs.push([]);
+        runs.at(-1).push(place);
+      });
+      return runs.map((run) => `M${[...run.map((place) => at(place, high[place])), ...run.reverse().map((place) => at(place, low[place]))].join("L")}Z`).join("");
+    };
+    let next = 0;
+    const shapes = columns.map(({ kind }) => kind === "band" ? area(values[next++], values[next++]) : path(values[next++], kind !== "actual"));
+    svg.querySelectorAll(":scope > svg > path").forEach((each, place) => each.setAttribute("d", shapes[place]));
+    svg.querySelectorAll(".rule").forEach((rule) => rule.remove());
+    const axes = svg.querySelector(".axes");
+    axes.replaceChildren();
+    const tick = (line, text, label) => {
+      draw(axes, "line", { class: "grid", ...line });
+      draw(axes, "text", { class: "", ...text }).textContent = label;
+    };
+    for (const [value, label] of one.y) {
+      const y = height * (1 - value);
+      tick({ x2: "100%", y1: y, y2: y }, { x: -8, y, dy: ".35em", "text-anchor": "end" }, label);
+    }
+    for (const [place, label] of one.x) {
+      const x = `${100 * across(place)}%`;
+      tick({ x1: x, x2: x, y2: height }, { x, y: height + 19, "text-anchor": "middle" }, label);
+    }
+    draw(axes, "line", { class: "base", x2: "100%", y1: height, y2: height });
+    const digits = { minimumFractionDigits: one.decimals, maximumFractionDigits: one.decimals };
+    const text = (value) => value === undefined ? "" : (one.low + value * (one.high - one.low)).toLocaleString("en", digits);
+    figure.querySelector("tbody").replaceChildren(...Array.from({ length: one.count }, (_, place) => {
+      const line = document.createElement("tr");
+      let from = 0;
+      const cells = columns.map(({ kind }) => {
+        const [first, second] = [values[from++][place], kind === "band" ? values[from++][place] : undefined];
+        return kind === "band" && first !== undefined ? `${text(first)} to ${text(second)}` : text(first);
+      });
+      line.dataset.at = across(place);
+      for (const cell of [timeText(one.time, place), ...cells]) line.insertCell().textContent = cell;
+      return line;
+    }));
+    const letters = Math.max(...one.y.map(([, label]) => label.length));
+    svg.parentElement.style.paddingLeft = `${Math.max(34, Math.min(176, 6.7 * letters + 12))}px`;
+    figure.dataset.y = `${one.low} ${one.high}`;
+    figure.dispatchEvent(new Event("redrawn"));
+    figure.querySelector(".axis-title").textContent = one.target;
+    heading.textContent = one.name;
+    for (const each of rows) {
+      each.classList.toggle("chosen", each === row);
+      each.querySelector("button").setAttribute("aria-pressed", each === row);
+    }
+  };
+  for (const row of rows) {
+    const cell = row.cells[0], button = document.createElement("button");
+    button.append(...cell.childNodes);
+    button.setAttribute("aria-pressed", row.classList.contains("chosen"));
+    cell.append(button);
+    row.addEventListener("click", () => { if (getSelection().isCollapsed) choose(row); });
+  }
 }

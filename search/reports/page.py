@@ -106,9 +106,10 @@ def paragraph(*sentences: str) -> str:
     return f"<p>{html.escape(' '.join(sentences))}</p>\n" if sentences else ""
 
 
-def details(summary: str, content: str) -> str:
-    """HTML that is folded away behind a summary."""
-    return f"<details><summary>{html.escape(summary)}</summary>\n{content}\n</details>\n"
+def details(summary: str, content: str, *, printed: bool = False) -> str:
+    """HTML that is folded away behind a summary; on paper it is left out unless it is ``printed``."""
+    kind = ' class="printed"' if printed else ""
+    return f"<details{kind}><summary>{html.escape(summary)}</summary>\n{content}\n</details>\n"
 
 
 def preformatted(text: str) -> str:
@@ -128,13 +129,15 @@ class Line:
 
     Attributes:
         cells: Text or HTML.
-        mark: ``winner``, ``baseline``, ``pruned``, ``outside``, or empty.
+        mark: ``winner``, ``baseline``, ``pruned``, ``outside``, ``chosen``, or empty.
         trial: Number of the trial that the row describes, which the page can pin.
+        series: Number of the series whose chart the page draws when the row is chosen.
     """
 
     cells: tuple[str, ...]
     mark: str = ""
     trial: int | None = None
+    series: int | None = None
 
 
 def table(
@@ -168,7 +171,7 @@ def table(
     looks = [look for look, used in (("compact", compact), ("sort", sort), ("slider", slider)) if used]
     tall = " tall" if len(lines) > _TALL else ""
     title = f' data-title="{html.escape(sort or slider)}"' if sort or slider else ""
-    body = "\n".join(f"<tr{_class(line.mark)}{_trial(line)}>{row('td', line.cells)}</tr>" for line in lines)
+    body = "\n".join(f"<tr{_class(line.mark)}{_data(line)}>{row('td', line.cells)}</tr>" for line in lines)
     return (
         f'<div class="scroll{tall}"><table{_class(" ".join(looks))}{title}>\n'
         f"<thead><tr>{row('th', head)}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>\n"
@@ -179,8 +182,10 @@ def _escaped(text: str) -> str:
     return text if isinstance(text, Html) else html.escape(text)
 
 
-def _trial(line: Line) -> str:
-    return "" if line.trial is None else f' data-trial="{line.trial}"'
+def _data(line: Line) -> str:
+    """What the script needs to know of a row."""
+    known = {"trial": line.trial, "series": line.series}
+    return "".join(f' data-{name}="{number}"' for name, number in known.items() if number is not None)
 
 
 def _class(name: str) -> str:

@@ -44,7 +44,9 @@ def report_html(study: StudyRecord, optuna_study: Study, pages: TaskPages) -> st
             f"Holdout {pages.outputs}": holdout_scores(study, pages) + _holdout(study, pages),
             "Search": search_html(study, optuna_study, written.replace(tzinfo=None)),
             "Best architecture": best_html(study, attributes.get("identity", {}), pages),
-            "Setup": details("Study, data, machine and versions", origin_html(study, attributes, written, pages)),
+            "Setup": details(
+                "Study, data, machine and versions", origin_html(study, attributes, written, pages), printed=True
+            ),
         }
     links = "".join(f'<a href="#{_anchor(title)}">{title}</a>' for title in sections)
     body = [

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from search.study.blend_records import Candidate
     from search.study.budget import Budget
     from search.study.out_of_fold import Outputs, Predictions
+    from search.study.records import TrialRecord
     from search.tasks.plan import Plan
     from search.tracking.base import Tracker
 
@@ -72,6 +73,8 @@ class Driver(JobSource):
         self._seconds: list[float] = []
         self._started = self._elapsed_noted = self._shown = time.monotonic()
         self._stop_announced = False
+        self._best_baseline: tuple[str, float] | None = None
+        self._note_baselines()
 
     def run(self) -> None:
         """Search. No trial is left running: interrupted ones wait for the next run."""
@@ -124,8 +127,7 @@ class Driver(JobSource):
         if outcome.key < 0:
             for message in self._baselines.take(outcome, keep=self._keep):
                 self._listener.on_message(message)
-            known = self._store.get("baselines", {})
-            self._tracker.show_baselines({name: BaselineRecord(**scores) for name, scores in known.items()})
+            self._tracker.show_baselines(self._note_baselines())
         else:
             self._on_trial(outcome)
         self._onnx_networks = self._state.estimates.onnx_networks
@@ -187,6 +189,11 @@ class Driver(JobSource):
             self._store.set("elapsed", round(self._budget.elapsed, 1))
         self._show_progress()
 
+    @property
+    def workers(self) -> int:
+        """Number of workers that were asked for."""
+        return self._plan.jobs
+
     def progress(self) -> Progress:
         """The progress of the search."""
         counted, waiting = self._store.counts()
@@ -198,7 +205,36 @@ class Driver(JobSource):
             mean = sum(self._seconds) / len(self._seconds)
             expected = float("inf") if total is None else max(0.0, mean * (total - done) / self._plan.jobs)
             seconds_left = min(expected, max(0.0, self._state.seconds_left(self._budget)))
-        return Progress(done, total, running, self._store.best(), time.monotonic() - self._started, seconds_left)
+        best, trials = self._store.best(), self._store.trials
+        return Progress(
+            done=done,
+            total=total,
+            running=running,
+            best=best,
+            elapsed=time.monotonic() - self._started,
+            seconds_left=seconds_left,
+            workers=self.workers,
+            ready=self._executor.ready,
+            baseline=self._best_baseline,
+            ahead=self._is_ahead(best),
+            pruned=trials.pruned,
+            promoted=trials.promoted,
+        )
+
+    def _note_baselines(self) -> dict[str, BaselineRecord]:
+        """The baselines that are scored; the best of them is kept, because progress is shown many times a second."""
+        known = {name: BaselineRecord(**scores) for name, scores in self._store.get("baselines", {}).items()}
+        scored = [(name, each.folds) for name, each in known.items() if each.folds is not None]
+        choose = max if self._plan.direction == "maximize" else min
+        self._best_baseline = choose(scored, key=lambda each: each[1], default=None)
+        return known
+
+    def _is_ahead(self, best: TrialRecord | None) -> bool:
+        """Whether a trial is better than the best baseline."""
+        if best is None or best.value is None or self._best_baseline is None:
+            return False
+        sign = -1 if self._plan.direction == "maximize" else 1
+        return sign * best.value < sign * self._best_baseline[1]
 
     def _keep(self, candidate: Candidate, outputs: Outputs | None) -> None:
         """Write the out-of-fold outputs of a trial or baseline; without them it cannot be a member of a blend."""

@@ -22,6 +22,12 @@ class Progress:
         best: The best complete trial.
         elapsed: Seconds of this run.
         seconds_left: Estimated time to the end of the search; ``None`` before the first trial ended.
+        workers: Number of workers that were asked for.
+        ready: Workers that have started.
+        baseline: Name and score on the folds of the best baseline; ``None`` before one is scored.
+        ahead: Whether the best trial is better than that.
+        pruned: Trials that were stopped before their end.
+        promoted: Trials that continue a stopped one.
     """
 
     done: int
@@ -30,6 +36,12 @@ class Progress:
     best: TrialRecord | None
     elapsed: float
     seconds_left: float | None
+    workers: int = 1
+    ready: int = 1
+    baseline: tuple[str, float] | None = None
+    ahead: bool = False
+    pruned: int = 0
+    promoted: int = 0
 
 
 class Listener(Protocol):

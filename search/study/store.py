@@ -56,6 +56,7 @@ class StudyStore:
 
     Attributes:
         place: Where it was found; ``None`` for a storage of another origin.
+        trials: Its trials by state.
     """
 
     def __init__(self, study: Study, storage: BaseStorage) -> None:
@@ -63,7 +64,7 @@ class StudyStore:
         self._storage = storage
         self.place: StudyPlace | None = None
         self._goal: Goal | None = None
-        self._trials = TrialIndex(study)
+        self.trials = TrialIndex(study)
         self._judged: dict[int, dict[str, float]] = {}
         self._judged_until = 0
         self._best: int | None = None
@@ -251,17 +252,15 @@ class StudyStore:
         """The complete trial that would be exported now: the best or preferred one that satisfies the bounds."""
         from optuna.trial import TrialState
 
-        self._trials.update()
-        ended = self._trials.finished[self._judged_until :]
+        self.trials.update()
+        ended = self.trials.finished[self._judged_until :]
         self._judged_until += len(ended)
         # Called many times per second; finished trials do not change.
         if new := {t.number: self._measures(trial_record(t)) for t in ended if t.state == TrialState.COMPLETE}:
             self._judged |= new
             # With one objective, the best is the best so far or a new one; with several, any trial may be.
             asked = {self._best, *new} - {None} if self.goal.single else self._judged.keys()
-            self._best = self.goal.best(
-                {number: measures for number, measures in self._judged.items() if number in asked}
-            )
+            self._best = self.goal.best({number: each for number, each in self._judged.items() if number in asked})
         return None if self._best is None else trial_record(self.trial(self._best))
 
     def winner(self) -> FrozenTrial | None:
@@ -288,12 +287,12 @@ class StudyStore:
         """The waiting trials, by number; read-only."""
         from optuna.trial import TrialState
 
-        return [trial for trial in self._trials.update() if trial.state == TrialState.WAITING]
+        return [trial for trial in self.trials.update() if trial.state == TrialState.WAITING]
 
     def new_number(self) -> int:
         """The number of the next trial that is new."""
-        self._trials.update()
-        return self._trials.count
+        self.trials.update()
+        return self.trials.count
 
     def begin(self, number: int) -> Trial:
         """Start a waiting trial, or a new one with the next number, as ``Study.ask`` does with the first that waits."""
@@ -311,7 +310,7 @@ class StudyStore:
         Failed trials that are retried and stopped ones that are promoted do not count: the next ones do.
         """
         waiting = len(self.waiting())
-        return self._trials.count - len(self._trials.repeated), waiting
+        return self.trials.count - len(self.trials.repeated), waiting
 
     @without_garbage_collection()
     def record(self) -> StudyRecord:

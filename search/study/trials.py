@@ -28,6 +28,8 @@ class TrialIndex:
         count: Number of trials.
         finished: Trials that have finished, in the order in which that was noticed.
         repeated: Numbers of the trials that others repeat or continue.
+        promoted: Number of trials that continue a stopped one.
+        pruned: Number of finished trials that were stopped before their end.
     """
 
     def __init__(self, study: Study) -> None:
@@ -36,6 +38,7 @@ class TrialIndex:
         self.count = 0
         self.finished: list[FrozenTrial] = []
         self.repeated: set[int] = set()
+        self.promoted = self.pruned = 0
 
     def update(self) -> list[FrozenTrial]:
         """Look at trials that are new or were not finished; returns those that are not finished, by number."""
@@ -44,11 +47,13 @@ class TrialIndex:
             self.count += 1
             attributes = self._storage.get_trial(trial_id).user_attrs  # it is created with these
             self.repeated |= {attributes[key] for key in (RETRY_OF, PROMOTED_FROM) if key in attributes}
+            self.promoted += PROMOTED_FROM in attributes
         trials = {number: self._storage.get_trial(trial_id) for number, trial_id in sorted(self._open.items())}
         for number, trial in trials.items():
             if trial.state.is_finished():
                 del self._open[number]
                 self.finished.append(trial)
+                self.pruned += trial.state.name == "PRUNED"
         return [trial for number, trial in trials.items() if number in self._open]
 
     def _id_of(self, number: int) -> int | None:

@@ -154,6 +154,47 @@ def test_check_shows_the_folds_of_the_weather_with_their_dates(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_quiet_check_prints_errors_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_study(tmp_path)
+    assert output_of(("check", "tiny.yaml", "--quiet"), monkeypatch, capsys) == ""
+    assert "space.dropout" in output_of(
+        ("check", "tiny.yaml", "-q", "--set", "space.dropout=7"), monkeypatch, capsys, code=2
+    )
+
+
+@each_row("arguments", [("--no-color", "check", "tiny.yaml"), ("check", "tiny.yaml", "--no-color")])
+def test_colors_can_be_switched_off(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", "")  # and set back after the test
+    write_study(tmp_path)
+    assert "\x1b[32m" in output_of(("check", "tiny.yaml"), monkeypatch, capsys)
+    assert "\x1b[32m" not in output_of(arguments, monkeypatch, capsys)
+
+
+def test_a_shell_completes_commands_and_names_of_studies(tmp_path: Path) -> None:
+    (tmp_path / "studies").mkdir()
+    write_study(tmp_path / "studies")
+    environment = {**program_environment(), "_LSTMGRU_SEARCH_COMPLETE": "complete_bash"}
+    code = "from search.cli.app import app; app(prog_name='lstmgru-search')"
+
+    def completed(words: str, at: int) -> list[str]:
+        given = {**environment, "COMP_WORDS": words, "COMP_CWORD": str(at)}
+        command = [sys.executable, "-c", code]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, cwd=tmp_path, env=given
+        ).stdout.split()
+
+    assert completed("lstmgru-search re", 1) == ["report", "refit"]
+    assert completed("lstmgru-search run ti", 2) == ["tiny"]
+
+
 def test_check_says_how_many_candidates_a_finite_space_has_and_how_many_rows_were_filled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,7 @@ class Script:
         free: How many jobs run at once, at each question; the last one holds for the rest.
     """
 
+    ready = 1
     startup_seconds = 1.0
     data = InMemory()
 

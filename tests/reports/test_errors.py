@@ -71,23 +71,26 @@ def test_without_actual_values_there_are_no_errors() -> None:
     assert errors_html(frame_of().assign(actual=np.nan), ["80"]) == ""
 
 
+CHOICES = {("a", "sales"): 0, ("b", "sales"): 1, ("a", "visitors"): 1}
+
+
 def test_all_series_are_listed_with_score_skill_and_coverage() -> None:
     scores = pd.DataFrame({"series": ["a", "b"], "score": [1.5, 2.5], "baseline": [2.0, np.nan]})
 
-    made = series_html(frame_of(("a", "b")), ["80"], scores, "MASE")
+    made = series_html(frame_of(("a", "b")), ["80"], scores, "MASE", choices=CHOICES, chosen=1)
 
-    rows = re.findall(r"<tr><td>(.*?)</td>(.*?)<td><svg", made)
+    rows = re.findall(r"<tr[^>]*><td>(.*?)</td>(.*?)<td><svg", made)
     assert [(name, re.findall(r">([^<]*)</td>", rest)) for name, rest in rows] == [
         ("a", ["1.500", "+25 %", "3.000", "50 %"]),
         ("b", ["2.500", "", "30.00", "50 %"]),
     ]
-    assert series_html(frame_of(), ["80"], scores, "MASE") == ""
+    assert series_html(frame_of(), ["80"], scores, "MASE", choices=CHOICES, chosen=0) == ""
     targets = pd.concat([frame_of(), frame_of().assign(target="visitors")], ignore_index=True)
-    made = series_html(targets, ["80"], None, "MASE")
+    made = series_html(targets, ["80"], None, "MASE", choices=CHOICES, chosen=0)
     head = re.findall(r"<th(?: class=\"number\")?>(.*?)</th>", made)
     assert head == ["target", "mean absolute error", "in the 80 % interval", "actual (gray) and forecast"]
     assert made.startswith("<h3>All targets</h3>")
-    assert "<td>a</td>" in series_html(frame_of(("a", "b")), [], None, "MASE")
+    assert "<td>a</td>" in series_html(frame_of(("a", "b")), [], None, "MASE", choices=CHOICES, chosen=0)
 
 
 def test_scores_of_series_are_read_and_anything_else_is_refused(tmp_path: Path) -> None:

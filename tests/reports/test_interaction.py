@@ -64,10 +64,10 @@ def test_a_click_on_a_point_pins_its_trial_in_every_chart_and_in_the_leaderboard
     assert {"MAE by trial", "MAE by epoch, trial by trial", "When each trial ran"} <= set(charts)
     assert "MAE and parameters of each trial" in charts
     assert page.locator("table.sort tr.pinned").count() == 1
-    assert page.get_by_role("status").inner_text().startswith("Trial 5 is pinned: ")
+    assert page.locator(".pins[role=status]").inner_text().startswith("Trial 5 is pinned: ")
     point.click()
     assert pinned(page) == set()
-    assert page.get_by_role("status").inner_text() == ""
+    assert page.locator(".pins[role=status]").inner_text() == ""
 
 
 def test_the_keyboard_pins_a_trial_of_the_leaderboard(page: Page, tmp_path: Path) -> None:
@@ -171,3 +171,69 @@ def test_all_series_of_a_panel_have_a_picture_and_can_be_filtered(page: Page, tm
     page.get_by_role("searchbox", name="Filter rows: series").fill("shop 12")
 
     assert [row.locator("td").first.inner_text() for row in rows.all() if row.is_visible()] == ["shop 12"]
+
+
+def test_a_row_of_a_panel_draws_its_series_with_mouse_and_keyboard(page: Page, tmp_path: Path) -> None:
+    opened(page, tmp_path, panel_pages(tmp_path, 4)["report"])
+    source = page.locator("div:has(> script[data-series])")
+    before = source.locator("path.line").last.get_attribute("d")
+
+    page.get_by_role("row", name="shop 12 ").locator("td").nth(1).click()
+
+    assert source.locator("h3").inner_text().startswith("shop 12")
+    assert source.locator("path.line").last.get_attribute("d") != before
+    assert page.locator("tr.chosen button").all_inner_texts() == ["shop 12"]
+    page.get_by_role("button", name="shop 3", exact=True).press("Enter")
+    assert source.locator("h3").inner_text().startswith("shop 3")
+    assert page.get_by_role("button", name="shop 3", exact=True).get_attribute("aria-pressed") == "true"
+
+
+def test_the_chart_of_a_chosen_series_has_the_values_of_its_table_of_forecasts(page: Page, tmp_path: Path) -> None:
+    """The script draws what Python draws: the series that is drawn first, chosen again, looks and reads the same."""
+    opened(page, tmp_path, panel_pages(tmp_path, 4)["report"])
+    source = page.locator("div:has(> script[data-series])")
+    points = """(svg) => [...svg.querySelectorAll("path.line, path.fill")].map((path) => {
+        const box = path.getBBox();
+        return [box.x, box.y, box.width, box.height].map(Math.round);
+    })"""
+    cells = "(table) => [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.textContent))"
+
+    drawn, listed = source.locator(".plot").evaluate(points), source.locator("table").evaluate(cells)
+    page.locator("tr.chosen").click()
+    again, relisted = source.locator(".plot").evaluate(points), source.locator("table").evaluate(cells)
+
+    assert len(drawn) == len(again) > 0
+    assert all(abs(a - b) <= 2 for old, new in zip(drawn, again, strict=True) for a, b in zip(old, new, strict=True))
+    by_time = {row[0]: row[1:] for row in relisted}
+    for time, *values in listed:
+        for old, new in zip(values, by_time[time], strict=True):
+            assert [float(text) for text in new.split(" to ") if text] == pytest.approx(
+                [float(text) for text in old.split(" to ") if text], abs=0.02
+            )
+
+
+def test_a_range_on_an_axis_keeps_the_trials_in_it(page: Page, tmp_path: Path) -> None:
+    opened(page, tmp_path, series_pages(tmp_path, 12)["report"])
+    figure = page.locator("figure[data-name=brush]")
+    figure.scroll_into_view_if_needed()
+    every = figure.locator("path[data-trial]").count()
+    svg = figure.locator(".plot > svg")
+    box = svg.bounding_box()
+    assert box is not None
+    across = box["x"] + box["width"] / (2 * figure.locator("th").count() - 2)
+
+    page.mouse.move(across, box["y"] + box["height"] * 0.55)
+    page.mouse.down()
+    page.mouse.move(across, box["y"] + box["height"], steps=4)
+    page.mouse.up()
+
+    out = figure.locator("path.out").count()
+    assert 0 < out < every
+    status = figure.get_by_role("status")
+    assert status.inner_text().startswith(f"{every - out} of {every} trials: ")
+    figure.get_by_role("button", name="Clear").click()
+    assert figure.locator("path.out").count() == 0
+    figure.locator("summary", has_text="Ranges").click()
+    figure.get_by_role("slider").first.press("PageUp")
+    assert figure.locator("path.out").count() > 0
+    assert status.inner_text()

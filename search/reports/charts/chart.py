@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from search.reports.charts.drawing import down, line_class, mark_svg, path_of, percent, point_svg, rule_svg, scaled
 from search.reports.charts.marks import AnyMark, Dots, Label, Line, Rule
 from search.reports.charts.scales import Axis
-from search.reports.charts.table import data_table
+from search.reports.charts.table import data_table, html_table
 
 _LETTER = 6.7
 """Width of a letter of a tick in pixels, on the safe side."""
@@ -39,6 +39,8 @@ class Chart:
         labels: Texts in the chart.
         height: Of the plotted area in pixels; 0: a row for each word of the vertical axis.
         note: A sentence below its table.
+        data: Head and rows of its table; empty: those of its marks.
+        name: By which the script finds it; ``brush``: a filter can be drawn on the positions of its horizontal axis.
     """
 
     title: str
@@ -49,6 +51,8 @@ class Chart:
     labels: tuple[Label, ...] = ()
     height: int = 0
     note: str = ""
+    data: tuple[tuple[str, ...], ...] = ()
+    name: str = ""
 
     def fitted(self) -> Chart:
         """The chart with the ranges of its axes and its height."""
@@ -66,11 +70,19 @@ def chart_html(chart: Chart) -> str:
     low, high = drawn.y.ends
     # The script needs the vertical range to find the line next to the pointer.
     data = f' data-y="{low:.6g} {high:.6g}"' if any(isinstance(mark, Line) for mark in drawn.marks) else ""
+    data += f' data-name="{chart.name}"' if chart.name else ""
     return (
         f'<figure class="chart"{data}>{_legend(drawn)}{_vertical_title(drawn)}'
         f'<div class="plot" style="padding-left:{left:.0f}px">{svg(drawn)}</div>'
-        f"{_horizontal_title(drawn)}{data_table(drawn.title, drawn.x, drawn.y, drawn.marks, drawn.note)}</figure>\n"
+        f"{_horizontal_title(drawn)}{_data_table(drawn)}</figure>\n"
     )
+
+
+def _data_table(chart: Chart) -> str:
+    if chart.data:
+        head, *rows = chart.data
+        return html_table(chart.title, head, [("", list(row)) for row in rows], chart.note)
+    return data_table(chart.title, chart.x, chart.y, chart.marks, chart.note)
 
 
 def sparkline(values: Sequence[float], others: Sequence[float] = (), *, width: int = 120, height: int = 24) -> str:
@@ -83,9 +95,11 @@ def sparkline(values: Sequence[float], others: Sequence[float] = (), *, width: i
     for line, color in ((values, "grey"), (others, "blue")):
         if len(line) > 1:
             across = Axis(span=(0, len(line) - 1))
-            path = path_of(scaled(range(len(line)), line, across, axis, height, width), digits=0)
+            # Whole numbers, twice as fine as pixels, are short.
+            path = path_of(scaled(range(len(line)), line, across, axis, 2 * height, 2 * width), digits=0)
             lines += f'<path class="line {color}" d="{path}"/>'
-    return f'<svg class="spark" aria-hidden="true" width="{width}" height="{height}">{lines}</svg>'
+    box = f'viewBox="0 0 {2 * width} {2 * height}" width="{width}" height="{height}"'
+    return f'<svg class="spark" aria-hidden="true" {box}>{lines}</svg>'
 
 
 def dot_strip(values: Sequence[float], axis: Axis, *, width: int = 90, height: int = 16) -> str:

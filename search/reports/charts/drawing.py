@@ -15,7 +15,7 @@ _WIDE = 1000
 """Width of the coordinate system of lines; they are stretched to the width of the chart."""
 
 
-_DENSE, _COLUMN = 800, 2
+_DENSE, _COLUMN = 500, 2.5
 """Points from which a line is thinned, and the width of the columns of which it keeps the extremes."""
 _LATE = 0.7
 """Share of the width from which the text of an upright rule is on its left."""
@@ -48,7 +48,19 @@ def rule_svg(rule: Rule, chart: Drawable) -> str:
         y = f"{down(chart.y, rule.at, chart.height):.1f}"
         ends, place = f'x2="100%" y1="{y}" y2="{y}"', f'x="100%" y="{y}" dy="-4" text-anchor="end"'
     text = f'<text class="small" {place}>{html.escape(rule.text)}</text>' if rule.text else ""
-    return f'<line class="rule {rule.color}{dash}" {ends}/>{text}'
+    return f'{_shade(rule, chart)}<line class="rule {rule.color}{dash}" {ends}/>{text}'
+
+
+def _shade(rule: Rule, chart: Drawable) -> str:
+    """The side of a limit that violates it, above or to the right."""
+    if not rule.shaded:
+        return ""
+    if rule.upright:
+        share = min(1.0, max(0.0, chart.x.at(rule.at)))
+        box = f'x="{percent(share)}" width="{percent(1 - share)}" height="{chart.height}"'
+    else:
+        box = f'width="100%" height="{max(0.0, down(chart.y, rule.at, chart.height)):.1f}"'
+    return f'<rect class="shade {rule.color}" {box}/>'
 
 
 def mark_svg(mark: AnyMark, chart: Drawable) -> str:
@@ -123,20 +135,35 @@ def path_of(points: Iterable[tuple[float, float]], *, steps: bool = False, digit
     Args:
         points: In pixels.
         steps: Whether a value is kept until the next one.
-        digits: Decimals of the horizontal positions.
+        digits: Decimals of the positions.
     """
-    parts, pen = [], False
+    unit = 10**digits
+    parts: list[str] = []
+    before: tuple[int, int] | None = None
+    drawn = 0
     for x, y in points:
         if not (math.isfinite(x) and math.isfinite(y)):
-            pen = False
+            before = None
             continue
-        if not pen:
-            parts.append(f"M{x:.{digits}f} {y:.1f}")
-        else:
-            parts.append(f"H{x:.{digits}f}V{y:.1f}" if steps else f"L{x:.{digits}f} {y:.1f}")
-        pen = True
+        here = round(x * unit), round(y * unit)
+        if before is None:
+            parts.append(f"M{_joined(here, unit)}l")
+        else:  # relative positions are short
+            across, up = here[0] - before[0], here[1] - before[1]
+            pairs = [(across, 0), (0, up)] if steps else [(across, up)]
+            parts += [_joined(pair, unit) for pair in pairs if pair != (0, 0) or not steps]
+        before, drawn = here, drawn + 1
+    path = " ".join(parts).replace("l ", "l").replace(" -", "-").replace(" M", "M").replace("lM", "M")
     # A point alone is drawn by its round ends.
-    return "".join(parts) + ("h0" if len(parts) == 1 else "")
+    return path.removesuffix("l") + ("h0" if drawn == 1 else "")
+
+
+def _joined(pair: tuple[int, int], unit: int) -> str:
+    """Two numbers of a path: ``.5-3``."""
+    texts = [
+        f"{number / unit:g}".replace("0.", ".", 1) if abs(number) < unit else f"{number / unit:g}" for number in pair
+    ]
+    return " ".join(texts)
 
 
 def _area(band: Band, chart: Drawable) -> str:
@@ -144,7 +171,8 @@ def _area(band: Band, chart: Drawable) -> str:
     lows = scaled(band.x, band.low, chart.x, chart.y, chart.height)
     highs = scaled(band.x, band.high, chart.x, chart.y, chart.height)
     edges = [(x, low, high) for (x, low), (_, high) in zip(lows, highs, strict=True)]
-    if len(edges) > _DENSE:
+    dense = len(edges) > _DENSE
+    if dense:
         edges = list(_widest(edges))
     shapes: list[str] = []
     run: list[tuple[float, float, float]] = []
@@ -156,9 +184,8 @@ def _area(band: Band, chart: Drawable) -> str:
             (at, bottom, top), run = run[0], []
             run = [(at - 3, bottom, top), (at + 3, bottom, top)]
         if run:
-            there = "L".join(f"{at:.1f} {top:.1f}" for at, _, top in run)
-            back = "L".join(f"{at:.1f} {bottom:.1f}" for at, bottom, _ in reversed(run))
-            shapes.append(f"M{there}L{back}Z")
+            around = [(at, top) for at, _, top in run] + [(at, bottom) for at, bottom, _ in reversed(run)]
+            shapes.append(f"{path_of(around, digits=0 if dense else 1)}Z")
         run = []
     return f'<path class="fill {band.color}" opacity="{band.opacity:.2g}" d="{"".join(shapes)}"/>'
 

@@ -156,6 +156,7 @@ class Rule:
         dash: Whether it is dashed.
         color: A color of the style sheet.
         seen: Whether the axis is extended to show it.
+        shaded: Whether it is a limit, beyond which the chart is shaded.
     """
 
     at: float
@@ -164,6 +165,7 @@ class Rule:
     dash: bool = True
     color: str = "grey"
     seen: bool = True
+    shaded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

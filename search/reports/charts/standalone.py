@@ -29,6 +29,7 @@ _LOOKS: dict[str, dict[str, str]] = {
     "interval": {**_STROKE, "stroke-width": "2"},
     "dash": {"stroke-dasharray": "5 4", "stroke-linecap": "butt"},
     "fill": {"fill": "currentColor"},
+    "shade": {"fill": "currentColor", "opacity": "0.1"},
     "dot": {"fill": "currentColor"},
     "box": {"fill": "currentColor", "stroke": _WHITE, "stroke-width": "1"},
     "ring": {"fill": _WHITE, "stroke": "currentColor", "stroke-width": "1.6"},

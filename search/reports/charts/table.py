@@ -9,8 +9,12 @@ from collections.abc import Iterator, Sequence
 from search.reports.charts.marks import AnyMark, Band, Boxes, Dots, Line
 from search.reports.charts.scales import Axis
 
-_MOST_POINTS, _MOST_POSITIONS = 240, 120
-"""Largest number of rows of points or boxes, and of positions of lines; of more, evenly spaced ones are listed."""
+_MOST_POINTS, _MOST_POSITIONS, _MOST_CELLS = 240, 120, 4000
+"""Largest number of rows of points or boxes, of positions of lines, and of cells; of more rows, evenly spaced ones are
+listed."""
+
+
+_Rows = list[tuple[str, list[str]]]
 
 
 def data_table(title: str, x: Axis, y: Axis, marks: Sequence[AnyMark], note: str = "") -> str:
@@ -21,23 +25,34 @@ def data_table(title: str, x: Axis, y: Axis, marks: Sequence[AnyMark], note: str
     marks = [mark for mark in marks if mark.listed]
     lines = [mark for mark in marks if isinstance(mark, Line | Band)]
     head, rows = _by_position(x, y, lines) if lines else _by_point(x, y, marks)
-    step = -(-len(rows) // (_MOST_POSITIONS if lines else _MOST_POINTS))
+    most = min(_MOST_POSITIONS if lines else _MOST_POINTS, max(1, _MOST_CELLS // max(1, len(head))))
+    step = -(-len(rows) // most)
     notes = [note] if note else []
     if step > 1:
         notes.append(f"One row in {step} is listed.")
-    below = f"<p>{html.escape(' '.join(notes))}</p>" if notes else ""
+    return html_table(title, head, rows[:: step or 1], " ".join(notes))
+
+
+def html_table(title: str, head: Sequence[str], rows: _Rows, note: str) -> str:
+    """The folded table.
+
+    Args:
+        title: Of the chart.
+        head: Names of the columns.
+        rows: Positions in the chart, which may be empty, and cells.
+        note: Below the table; may be empty.
+    """
+    below = f"<p>{html.escape(note)}</p>" if note else ""
     # Without closing tags, which HTML allows: half of a page would be tags.
     cells = "".join(f"<th>{html.escape(cell)}" if cell else "<td>" for cell in head)
     body = "".join(
-        f'<tr data-at="{at}">' + "".join(f"<td>{html.escape(cell)}" for cell in row) for at, row in rows[:: step or 1]
+        (f'<tr data-at="{at}">' if at else "<tr>") + "".join(f"<td>{html.escape(cell)}" for cell in row)
+        for at, row in rows
     )
     return (
         f"<details class=data><summary>Data<span class=unseen> of the chart: {html.escape(title)}</span></summary>"
         f"<div class=scroll><table><thead><tr>{cells}<tbody>{body}</table></div>{below}</details>"
     )
-
-
-_Rows = list[tuple[str, list[str]]]
 
 
 def _by_position(x: Axis, y: Axis, lines: Sequence[Line | Band]) -> tuple[list[str], _Rows]:

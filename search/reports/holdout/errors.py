@@ -17,13 +17,18 @@ from search.reports.holdout.forecast_table import BASELINE_COLUMN
 from search.reports.holdout.times import seconds_of
 from search.reports.page import Html, paragraph, table
 from search.reports.page import Line as Row
+from search.study.paths import FORECASTS_TABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 _WORST = 5
-_MOST_POINTS, _FEWER_POINTS, _MANY_SERIES = 60, 24, 100
+_MOST_POINTS, _FEWER_POINTS, _MANY_SERIES = 60, 16, 100
 """Points of a sparkline, and of each of many."""
+_MOST_ROWS = 1000
+"""Largest number of series in a table."""
 _PICTURE = "actual (gray) and forecast"
 _DAY = 86_400.0
 _FEWEST_PARTS = 3
@@ -197,7 +202,15 @@ def read_series_scores(path: Path) -> pd.DataFrame | None:
         raise DataError(f"{path} is not a table of scores: {error}") from error
 
 
-def series_html(frame: pd.DataFrame, levels: list[str], scores: pd.DataFrame | None, metric: str) -> str:
+def series_html(
+    frame: pd.DataFrame,
+    levels: list[str],
+    scores: pd.DataFrame | None,
+    metric: str,
+    *,
+    choices: Mapping[tuple[str, str], int],
+    chosen: int,
+) -> str:
     """A table of all series and targets of a panel: score, skill, coverage and a small picture; empty for one.
 
     Args:
@@ -205,6 +218,8 @@ def series_html(frame: pd.DataFrame, levels: list[str], scores: pd.DataFrame | N
         levels: Levels of the intervals in percent.
         scores: ``series``, ``score`` and ``baseline`` in the metric of the study, of all windows; ``None``: unknown.
         metric: Name of that metric.
+        choices: Numbers by which the page finds the charts of series and targets.
+        chosen: The one that is drawn.
     """
     groups = frame.groupby(["series", "target"], sort=False)
     if groups.ngroups < 2:
@@ -214,8 +229,14 @@ def series_html(frame: pd.DataFrame, levels: list[str], scores: pd.DataFrame | N
         columns = (scores[name].to_list() for name in ("series", "score", "baseline"))
         known = {str(name): (score, baseline) for name, score, baseline in zip(*columns, strict=True)}
     decimals = decimals_of([score for score, _ in known.values()])
-    lines = []
+    points = _FEWER_POINTS if groups.ngroups > _MANY_SERIES else _MOST_POINTS
+    lines: list[dict[str, str]] = []
+    numbers_of: list[int | None] = []
     for (series, target), rows in groups:
+        if len(lines) == _MOST_ROWS:
+            break
+        number = choices.get((str(series), str(target)))
+        numbers_of.append(number)
         score, baseline = known.get(str(series), (np.nan, np.nan))
         shown = {
             "series": str(series),
@@ -223,7 +244,7 @@ def series_html(frame: pd.DataFrame, levels: list[str], scores: pd.DataFrame | N
             metric: fixed(score, decimals) if np.isfinite(score) else "",
             "skill": _skill(score, baseline),
             **_drawn(rows, levels),
-            _PICTURE: Html(sparkline(*_tail(rows, _FEWER_POINTS if groups.ngroups > _MANY_SERIES else _MOST_POINTS))),
+            _PICTURE: Html(sparkline(*_tail(rows, points))) if number is not None else "",
         }
         lines.append(shown)
     head = [name for name in lines[0] if any(line[name] for line in lines)]
@@ -236,8 +257,17 @@ def series_html(frame: pd.DataFrame, levels: list[str], scores: pd.DataFrame | N
             "baseline's error that the model avoids.",
         )
     title = "All series" if head[0] == "series" else "All targets"
+    sentences.insert(0, "A click on a row, or Enter on its name, draws its forecasts above.")
+    if len(choices) < groups.ngroups:
+        sentences.append(
+            f"{len(choices):,} of {groups.ngroups:,} can be drawn: evenly spaced ranks of their errors. "
+            f"{FORECASTS_TABLE} has all of them."
+        )
     numbers = [name for name in head if name not in ("series", "target", _PICTURE)]
-    cells = [Row(tuple(line[name] for name in head)) for line in lines]
+    cells = [
+        Row(tuple(line[name] for name in head), "chosen" if number == chosen else "", series=number)
+        for line, number in zip(lines, numbers_of, strict=True)
+    ]
     return (
         f"<h3>{title}</h3>\n{paragraph(*sentences)}{table(head, cells, numbers=numbers, compact=True, sort='series')}"
     )

@@ -60,13 +60,13 @@ def forecast_charts(frame: pd.DataFrame, *, heading: Literal["h2", "h3"] = "h3")
         DataError: The table lacks a column or has no forecast.
     """
     levels = levels_of(frame)
-    ranked = _ranked(frame)
-    shown = [ranked[rank] for rank in _ranks(len(ranked), _MOST_CHARTS)]
-    sections = [_section(each, each.rows(frame), levels, heading) for each in shown]
+    every = ranked(frame)
+    shown = [every[rank] for rank in some_ranks(len(every), _MOST_CHARTS)]
+    sections = [section(each, each.rows(frame), levels, heading) for each in shown]
     drawn = "".join(sections[:1]) if len(sections) == 1 else _halves(sections[:_OPEN_CHARTS])
     if len(sections) > _OPEN_CHARTS:
         drawn += details(f"{len(sections) - _OPEN_CHARTS} more charts", _halves(sections[_OPEN_CHARTS:]))
-    return f"{_introduction(len(shown), len(ranked), levels)}\n{drawn}\n"
+    return f"{introduction(levels, len(shown), len(every))}\n{drawn}\n"
 
 
 def _halves(sections: list[str]) -> str:
@@ -87,8 +87,8 @@ def levels_of(frame: pd.DataFrame) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Chart:
-    """The series and target of one chart, without its rows: a panel may have thousands of charts, and few are drawn.
+class SeriesForecasts:
+    """One target of one series, without its rows: a panel may have thousands of series, and few are drawn.
 
     Attributes:
         heading: Names of the series and the target.
@@ -111,7 +111,7 @@ class _Chart:
         return found
 
 
-def _ranked(frame: pd.DataFrame) -> list[_Chart]:
+def ranked(frame: pd.DataFrame) -> list[SeriesForecasts]:
     """All possible charts, the smallest relative error first.
 
     Raises:
@@ -126,7 +126,7 @@ def _ranked(frame: pd.DataFrame) -> list[_Chart]:
     found = found[found["any"]]
     of_groups = (found.index.get_level_values(level) for level in ("series", "target"))
     charts = [
-        _Chart(
+        SeriesForecasts(
             str(target) if unnamed else f"{series}: {target}",
             series,
             target,
@@ -140,7 +140,7 @@ def _ranked(frame: pd.DataFrame) -> list[_Chart]:
     return sorted(charts, key=lambda chart: (np.isnan(chart.relative), chart.relative))
 
 
-def _ranks(count: int, most: int) -> list[int]:
+def some_ranks(count: int, most: int) -> list[int]:
     """Up to ``most`` of ``count`` ranks: the median, and evenly spaced ranks below and above it."""
     if count <= most:
         return list(range(count))
@@ -150,7 +150,14 @@ def _ranks(count: int, most: int) -> list[int]:
     return sorted({int(rank) for rank in np.rint([*below, *above])})
 
 
-def _introduction(shown: int, count: int, levels: list[str]) -> str:
+def introduction(levels: list[str], shown: int = 1, count: int = 1) -> str:
+    """What the charts show, as HTML.
+
+    Args:
+        levels: Levels of the intervals in percent.
+        shown: Number of charts.
+        count: Number of series and targets.
+    """
     sentences = [
         "Each forecast is based on the values before its line begins, and on none after; the first one on those before "
         "the dotted line."
@@ -168,7 +175,7 @@ def _introduction(shown: int, count: int, levels: list[str]) -> str:
     return f"<p>{' '.join(sentences)}</p>"
 
 
-def _section(each: _Chart, rows: pd.DataFrame, levels: list[str], heading: str) -> str:
+def section(each: SeriesForecasts, rows: pd.DataFrame, levels: list[str], heading: str) -> str:
     known = bool(np.isfinite(each.error))
     score = f"mean absolute error {_number(each.error)}" if known else "no actual value is known yet"
     drawn = chart_html(forecast_chart(rows, str(each.target), levels))
@@ -213,7 +220,7 @@ def latest_chart(folder: Path, series: str | None = None, target: str | None = N
     for column, chosen in (("series", series), ("target", target)):
         if chosen is not None:
             frame, following = _chosen(frame, column, chosen), following[following[column] == chosen]
-    first = _ranked(frame)[0].rows(frame) if following.empty else following
+    first = ranked(frame)[0].rows(frame) if following.empty else following
     series, target = first[["series", "target"]].iloc[0]
     name = f"{target} of {series}" if several else str(target)
     frame, following = (part[(part["series"] == series) & (part["target"] == target)] for part in (frame, following))

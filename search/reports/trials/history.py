@@ -113,7 +113,12 @@ def history_chart(
     return Chart(
         title=f"{objective.label} by trial",
         x=Axis("trial", whole=True, span=(-0.03 * last - 0.3, 1.03 * last + 0.3)),
-        y=Axis(objective.label, span=seen.span, whole=objective.name == "n_parameters"),
+        y=Axis(
+            objective.label,
+            kind="number" if objective.name == SCORE or not _positive(optuna_study, objective) else "log",
+            span=seen.span,
+            whole=objective.name == "n_parameters",
+        ),
         marks=tuple(marks),
         rules=rules,
         height=280,
@@ -153,6 +158,8 @@ def history_cut(optuna_study: Study, objective: Objective, study: StudyRecord | 
         objective: The objective to draw.
         study: The same study, if pruned and stopped trials are drawn too.
     """
+    if objective.name != SCORE:
+        return Cut()  # costs are drawn on a logarithmic axis
     values = [objective.of(trial) for trial in complete_trials(optuna_study)]
     if study is not None and objective.alone:
         values += [trial.value or 0.0 for trial in unfinished(study)]
@@ -208,7 +215,7 @@ def pareto_chart(study: StudyRecord, optuna_study: Study, first: Objective, seco
         marks.insert(0, Dots(name="exported", x=x, y=y, shape="ring", sizes=9.0, color="ink", listed=False))
     bounds = {bound.name: bound for bound in study.goal.bounds}
     rules = tuple(
-        Rule(at=bounds[aim.name].limit, upright=upright, text=str(bounds[aim.name]))
+        Rule(at=bounds[aim.name].limit, upright=upright, text=str(bounds[aim.name]), color="red", shaded=True)
         for aim, upright in ((second, True), (first, False))
         if aim.name in bounds
     )

@@ -198,8 +198,8 @@ def together_chart(study: Study, params: list[str], objective: Objective) -> Cha
     axes = [Axis(objective.label, span=history_cut(study, objective).span or _ends_of(values))]
     axes += [_axis(name, _distribution(study, name), margin=False) for name in params]
     ranks = sorted(set(values), reverse=not objective.larger_is_better)
-    lines = []
     shown = drawn(trials, _by_score(trials, objective))
+    lines = []
     for trial in sorted(shown, key=objective.of, reverse=not objective.larger_is_better):
         value = objective.of(trial)
         best = value == ranks[-1]
@@ -232,8 +232,21 @@ def together_chart(study: Study, params: list[str], objective: Objective) -> Cha
         rules=tuple(Rule(at=place, dash=False) for place in range(len(axes))),
         labels=(*labels, *lacking),
         height=340,
-        note="The parameters of every trial are listed in the leaderboard of the command show --json.",
+        data=(("trial", objective.label, *params), *_rows(shown, axes, params, objective)),
+        name="brush",
     )
+
+
+def _rows(
+    trials: list[FrozenTrial], axes: list[Axis], params: list[str], objective: Objective
+) -> Iterator[tuple[str, ...]]:
+    """Number, score and parameters of each trial."""
+    for trial in trials:
+        values = [
+            axis.text(_value(axis, trial, name)) if name in trial.params else "none"
+            for axis, name in zip(axes[1:], params, strict=True)
+        ]
+        yield str(trial.number), axes[0].text(objective.of(trial)), *values
 
 
 def _share(axis: Axis, trial: FrozenTrial, name: str) -> float:

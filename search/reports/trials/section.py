@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from search.config.objectives import SCORE
 from search.reports.charts.chart import chart_html
-from search.reports.formatting import counted, metric_label
-from search.reports.page import Cut, details, paragraph, wide
+from search.reports.formatting import metric_label
+from search.reports.page import Cut, paragraph, wide
 from search.reports.trials.history import (
     Objective,
     best_baseline,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _LETTER, _AXIS = 7, 120
 """Distance of two axes of the parallel coordinates, in pixels."""
-_MOST_BARS, _MOST_TOGETHER, _MOST_SLICES, _MOST_ALONE = 15, 7, 6, 24
+_MOST_BARS, _MOST_TOGETHER, _MOST_SLICES = 15, 7, 6
 
 
 def search_html(study: StudyRecord, optuna_study: Study, now: datetime) -> str:
@@ -105,14 +105,15 @@ def _history(study: StudyRecord, optuna_study: Study, aims: tuple[Objective, ...
 
 
 def _curves(study: StudyRecord, optuna_study: Study) -> Iterator[str]:
-    if any(trial.intermediate_values for trial in optuna_study.get_trials(deepcopy=False)):
+    count = sum(bool(trial.intermediate_values) for trial in optuna_study.get_trials(deepcopy=False))
+    if count:
         yield "<h3>Intermediate values</h3>"
         hidden = curves_cut(optuna_study)
         yield paragraph(
             "The values that the pruner compares: the mean of a trial's best scores in its finished folds and its best "
-            "score so far in the current fold.",
+            "score so far in the current fold. A line ends in the epoch that its trial reached.",
             *_left_out(hidden, "value"),
-            *sampled(sum(bool(trial.intermediate_values) for trial in optuna_study.get_trials(deepcopy=False))),
+            *sampled(count),
         )
         best = study.best.number if study.best else None
         yield chart_html(curves_chart(study, optuna_study, best, metric_label(study.metric)))
@@ -138,7 +139,8 @@ def _together(optuna_study: Study, aims: tuple[Objective, ...], found: Importanc
     yield "<h3>Parallel coordinates</h3>"
     yield paragraph(
         f"Each line is a complete trial; the darker, the better its {score.label}. Lines at none belong to trials that "
-        "do not have the parameter.",
+        "do not have the parameter. Drag along an axis to keep the trials in that range; a click on the axis takes it "
+        "back.",
         *_shown(len(names), found),
         *sampled(len(complete_trials(optuna_study))),
     )
@@ -147,7 +149,7 @@ def _together(optuna_study: Study, aims: tuple[Objective, ...], found: Importanc
 
 
 def _alone(optuna_study: Study, aims: tuple[Objective, ...], found: Importance) -> Iterator[str]:
-    names = found.order[:_MOST_ALONE]
+    names = found.order[:_MOST_SLICES]
     if found.n_trials < 2 or not names:
         return
     score = score_of(aims)
@@ -160,10 +162,7 @@ def _alone(optuna_study: Study, aims: tuple[Objective, ...], found: Importance) 
         *sampled(len(complete_trials(optuna_study))),
     )
     charts = [chart_html(alone_chart(optuna_study, name, score)) for name in names]
-    yield f'<div class="grid">{"".join(charts[:_MOST_SLICES])}</div>'
-    if len(charts) > _MOST_SLICES:
-        rest = f'<div class="grid">{"".join(charts[_MOST_SLICES:])}</div>'
-        yield details(f"{counted(len(charts) - _MOST_SLICES, 'more parameter')}", rest)
+    yield f'<div class="grid">{"".join(charts)}</div>'
 
 
 def _left_out(hidden: Cut, thing: str) -> list[str]:

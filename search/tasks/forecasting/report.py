@@ -99,15 +99,21 @@ class ForecastPages:
     def holdout_section(self, study: StudyRecord, folder: Path) -> str:
         """Forecasts against actual values, and attention weights."""
         from search.reports.holdout.attention import attention_charts
-        from search.reports.holdout.errors import errors_html, read_series_scores, series_html
+        from search.reports.holdout.chosen import panel_html
+        from search.reports.holdout.errors import errors_html, read_series_scores
         from search.reports.holdout.forecast_table import read_forecasts
         from search.reports.holdout.forecasts import forecast_charts, levels_of
 
         frame = read_forecasts(folder / FORECASTS_TABLE)
-        drawn, levels = forecast_charts(frame), levels_of(frame)
-        scores = read_series_scores(folder / SERIES_TABLE)
-        parts = [series_html(frame, levels, scores, metric_label(study.metric)), drawn, errors_html(frame, levels)]
-        return "".join([paragraph(_DRAWN), *parts, attention_charts(folder / ATTENTION_TABLE)])
+        levels = levels_of(frame)
+        if len(frame[["series", "target"]].drop_duplicates()) > 1:
+            scores = read_series_scores(folder / SERIES_TABLE)
+            drawn = panel_html(frame, scores, metric_label(study.metric))
+        else:
+            drawn = forecast_charts(frame)
+        return "".join(
+            [paragraph(_DRAWN), drawn, errors_html(frame, levels), attention_charts(folder / ATTENTION_TABLE)]
+        )
 
     def class_scores(self, study: StudyRecord) -> tuple[ClassScore, ...]:
         """Forecasts have no classes."""

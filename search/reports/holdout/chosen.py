@@ -1,0 +1,181 @@
+"""The chart of one series of many, and the values of the others, which the script of the page draws when chosen.
+
+A value is two characters of base 64: its share of the range of its series, from 0 to 4095.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from search.reports.charts.chart import chart_html
+from search.reports.charts.scales import Axis
+from search.reports.holdout.errors import series_html
+from search.reports.holdout.forecast_table import BASELINE_COLUMN
+from search.reports.holdout.forecasts import forecast_chart, introduction, levels_of, ranked, section, some_ranks
+from search.reports.holdout.times import seconds_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from search.reports.holdout.forecasts import SeriesForecasts
+
+MOST_SERIES = 450
+"""Largest number of series that can be chosen."""
+_CHARACTERS, _FEWEST, _MOST = 200_000, 400, 4_000
+"""Characters for the values of all series, and for those of each."""
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_LEVELS = 64 * 64 - 1
+_UNKNOWN = ".."
+_FEWEST_ROWS, _WINDOWS = 30, 2
+_X_TICKS, _Y_TICKS = 6, 5
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A mark of the chart, in the order in which it is drawn.
+
+    Attributes:
+        kind: ``band``, ``baseline``, ``actual`` or ``forecast``.
+        names: Its columns in the table of forecasts.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+
+
+def panel_html(frame: pd.DataFrame, scores: pd.DataFrame | None, metric: str) -> str:
+    """The chart of one series or target of several, and a table of all, in which another one is chosen.
+
+    Args:
+        frame: Forecasts, as :func:`~search.reports.holdout.forecast_table.forecast_table` returns them.
+        scores: As of :func:`~search.reports.holdout.errors.series_html`.
+        metric: Name of the metric.
+
+    Raises:
+        DataError: The table lacks a column or has no forecast.
+    """
+    levels, every = levels_of(frame), ranked(frame)
+    series = [every[rank] for rank in some_ranks(len(every), MOST_SERIES)]
+    first = (len(series) - 1) // 2
+    choices = {(str(each.series), str(each.target)): place for place, each in enumerate(series)}
+    known = [each for each in every if np.isfinite(each.relative)]
+    ends = [each for each in dict.fromkeys((known or every)[:1] + (known or every)[-1:]) if each is not series[first]]
+    listed = series_html(frame, levels, scores, metric, choices=choices, chosen=first)
+    sections = "".join(section(each, each.rows(frame), levels, "h4") for each in ends)
+    return (
+        f"{introduction(levels)}{_chosen(frame, series, first, levels)}{listed}"
+        f'<h3>Smallest and largest relative error</h3>\n<div class="halves">{sections}</div>\n'
+    )
+
+
+def _chosen(frame: pd.DataFrame, series: Sequence[SeriesForecasts], first: int, levels: list[str]) -> str:
+    shown = series[first]
+    columns = _columns(frame, levels)
+    characters = min(_MOST, max(_FEWEST, _CHARACTERS // len(series)))
+    wanted = {(each.series, each.target) for each in series}
+    groups = frame.groupby(["series", "target"], sort=False)
+    drawn_rows = {
+        key: _drawn_rows(part.sort_values("time"), columns, characters) for key, part in groups if key in wanted
+    }
+    rows_of = [drawn_rows[each.series, each.target] for each in series]
+    found = {
+        "columns": [{"kind": column.kind} for column in columns],
+        "series": [_record(each, rows, columns) for each, rows in zip(series, rows_of, strict=True)],
+    }
+    # Within a script, nothing but its end tag has a meaning.
+    text = json.dumps(found, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    drawn = chart_html(forecast_chart(rows_of[first], str(shown.target), levels))
+    return (
+        f'<div><h3 aria-live="polite">{html.escape(shown.heading)}</h3>\n<div>{drawn}</div>'
+        f'<script type="application/json" data-series>{text}</script></div>\n'
+    )
+
+
+def _columns(rows: pd.DataFrame, levels: list[str]) -> list[_Column]:
+    """The marks of :func:`~search.reports.holdout.forecasts.forecast_chart`."""
+    baselines = [str(column) for column in rows.columns if str(column).startswith(BASELINE_COLUMN)]
+    return [
+        *(_Column("band", (f"lower_{level}", f"upper_{level}")) for level in reversed(levels)),
+        *(_Column("baseline", (column,)) for column in baselines),
+        _Column("actual", ("actual",)),
+        _Column("forecast", ("forecast",)),
+    ]
+
+
+def _drawn_rows(rows: pd.DataFrame, columns: list[_Column], characters: int) -> pd.DataFrame:
+    """The last rows, as many as there is room for; of long windows, evenly spaced ones."""
+    most = characters // 2 // sum(len(column.names) for column in columns)
+    horizon = int(rows.groupby("cutoff")["forecast"].count().max())
+    every = math.ceil(min(len(rows), max(_FEWEST_ROWS, _WINDOWS * horizon)) / most)
+    shown = rows.tail(most * every)
+    return shown[(len(shown) - 1) % every :: every]
+
+
+def _record(each: SeriesForecasts, rows: pd.DataFrame, columns: list[_Column]) -> dict[str, Any]:
+    names = [name for column in columns for name in column.names]
+    values = rows[names].to_numpy(float)
+    axis = Axis(str(each.target)).fitted(values[np.isfinite(values)].tolist())
+    low, high = axis.ends
+    times = seconds_of(rows["time"])
+    is_step = rows["time"].dtype.kind == "i"
+    across = Axis(kind="number" if is_step else "time", whole=is_step, span=(times[0], times[-1] + (len(times) == 1)))
+    places = np.arange(len(times))
+    windows = rows["cutoff"].to_numpy()
+    # Forecasts of a single step make one line.
+    one_step = int(rows.groupby("cutoff")["forecast"].count().max()) <= 1
+    starts = [] if one_step else (np.flatnonzero(windows[1:] != windows[:-1]) + 1).tolist()
+    return {
+        "name": each.heading,
+        "target": str(each.target),
+        "count": len(rows),
+        "time": _regular(rows["time"]),
+        "low": float(f"{low:.6g}"),
+        "high": float(f"{high:.6g}"),
+        "decimals": min(9, max(0, 3 - math.floor(math.log10(high - low)))),
+        "x": [[round(float(np.interp(at, times, places)), 2), text] for at, text in across.ticks(_X_TICKS)],
+        "y": [[round(axis.at(at), 3), text] for at, text in axis.ticks(_Y_TICKS)],
+        "starts": starts,
+        "values": [_encoded(column, low, high) for column in values.T],
+    }
+
+
+def _encoded(values: np.ndarray[Any, Any], low: float, high: float) -> str:
+    """Two characters for each value; unknown values at the beginning are left out."""
+    levels = np.where(np.isfinite(values), np.rint(_LEVELS * (values - low) / (high - low)), -1).astype(int)
+    texts = (_UNKNOWN if level < 0 else _LETTERS[level // 64] + _LETTERS[level % 64] for level in levels)
+    return "".join(texts).lstrip(".")
+
+
+def _regular(times: pd.Series) -> list[Any]:
+    """Kind, first time and step: ``step``; ``second`` since 1970; ``month`` or ``end`` (of a month) since January 1970.
+
+    Times of another kind are a ``list`` of texts.
+    """
+    if times.dtype.kind == "i":
+        steps = times.to_list()
+        return ["step", steps[0], _step(steps)]
+    seconds = seconds_of(times)
+    if _is_regular(seconds):
+        return ["second", int(seconds[0]), _step(seconds)]
+    months = (12 * (times.dt.year - 1970) + times.dt.month - 1).to_list()
+    for kind, fits in (("month", times.dt.is_month_start), ("end", times.dt.is_month_end)):
+        if fits.all() and (times.dt.normalize() == times).all() and _is_regular(months):
+            return [kind, months[0], _step(months)]
+    return ["list", times.astype(str).str.removesuffix(" 00:00:00").to_list()]
+
+
+def _is_regular(values: list[float]) -> bool:
+    return len({second - first for first, second in itertools.pairwise(values)}) <= 1
+
+
+def _step(values: list[float]) -> int:
+    return int(values[1] - values[0]) if len(values) > 1 else 1
