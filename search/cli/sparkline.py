@@ -54,7 +54,7 @@ def _lines(target: str, rows: pd.DataFrame) -> str:
     step = -(-len(forecast) // _AFTER)
     before, shown = before[::-1][::step][:_BEFORE][::-1], forecast[::step]
     series = str(rows["series"].iloc[0])
-    of = f"{target} of {series}" if series and series != target else target
+    of = target if series in ("series", target) else f"{target} of {series}"  # a single series has no name
     drawn = sparkline([*before, *shown])
     ends = f"{min(forecast):.4g} to {max(forecast):.4g}"
     return f"next {counted(len(forecast), 'step')} of {of}\n{drawn[: len(before)]}│{drawn[len(before) :]}  {ends}"

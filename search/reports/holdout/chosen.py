@@ -130,9 +130,9 @@ def _record(each: SeriesForecasts, rows: pd.DataFrame, columns: list[_Column]) -
     across = Axis(kind="number" if is_step else "time", whole=is_step, span=(times[0], times[-1] + (len(times) == 1)))
     places = np.arange(len(times))
     windows = rows["cutoff"].to_numpy()
+    steps = int(rows.groupby("cutoff")["forecast"].count().max())
     # Forecasts of a single step make one line.
-    one_step = int(rows.groupby("cutoff")["forecast"].count().max()) <= 1
-    starts = [] if one_step else (np.flatnonzero(windows[1:] != windows[:-1]) + 1).tolist()
+    starts = [] if steps <= 1 else (np.flatnonzero(windows[1:] != windows[:-1]) + 1).tolist()
     return {
         "name": each.heading,
         "target": str(each.target),

@@ -176,6 +176,14 @@ def introduction(levels: list[str], shown: int = 1, count: int = 1) -> str:
 
 
 def section(each: SeriesForecasts, rows: pd.DataFrame, levels: list[str], heading: str) -> str:
+    """Heading, score, coverage and chart of one target of one series, as HTML.
+
+    Args:
+        each: The target and the series.
+        rows: Its rows in chronological order.
+        levels: Levels of the intervals in percent.
+        heading: ``h2``, ``h3`` or ``h4``.
+    """
     known = bool(np.isfinite(each.error))
     score = f"mean absolute error {_number(each.error)}" if known else "no actual value is known yet"
     drawn = chart_html(forecast_chart(rows, str(each.target), levels))
