@@ -54,8 +54,9 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def options(command: str) -> set[str]:
-    """The options of a command, without ``--help``."""
-    return {name for parameter in COMMANDS[command].params for name in parameter.opts if name.startswith("--")}
+    """The options of a command, without those of every command: ``--help`` and ``--no-color``."""
+    found = {name for parameter in COMMANDS[command].params for name in parameter.opts if name.startswith("--")}
+    return found - {"--no-color"}
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmgru.errors import DataError, counted
+from search.reports.charts.scales import decimals_of, fixed
 from search.reports.holdout.forecast_table import read_forecasts
 from search.study.paths import NEXT_TABLE, report_path
 
@@ -56,7 +57,8 @@ def _lines(target: str, rows: pd.DataFrame) -> str:
     series = str(rows["series"].iloc[0])
     of = target if series in ("series", target) else f"{target} of {series}"  # a single series has no name
     drawn = sparkline([*before, *shown])
-    ends = f"{min(forecast):.4g} to {max(forecast):.4g}"
+    decimals = decimals_of(forecast)
+    ends = f"{fixed(min(forecast), decimals)} to {fixed(max(forecast), decimals)}"
     return f"next {counted(len(forecast), 'step')} of {of}\n{drawn[: len(before)]}│{drawn[len(before) :]}  {ends}"
 
 

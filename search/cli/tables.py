@@ -12,6 +12,7 @@ from rich.table import Table
 from lstmgru.errors import DataError
 from search.cli.console import short_path
 from search.errors import TrackingError
+from search.reports.charts.scales import decimals_of
 from search.reports.formatting import coverage_text
 from search.reports.holdout.prediction_tables import CLASS_HEAD
 from search.reports.leaderboard import Column, Row, counted_trials, first_rows, is_blended, leaderboard_columns
@@ -103,7 +104,9 @@ _STYLES = {"blend": "bold", "baseline": "cyan"}
 
 def _leaderboard_table(study: StudyRecord, rows: list[Row], width: int) -> Table:
     table = Table(title=f"{study.study}: leaderboard, {study.metric}", title_justify="left", title_style="bold")
-    columns = _fitting(leaderboard_columns(study.goal, blended=is_blended(study)), rows, study.goal, width)
+    decimals = decimals_of([row.folds if row.folds is not None else row.holdout for row in rows])
+    every = leaderboard_columns(study.goal, blended=is_blended(study), decimals=decimals)
+    columns = _fitting(every, rows, study.goal, width)
     for column in columns:
         fold = column.is_text
         table.add_column(column.name, overflow="fold" if fold else "ellipsis", justify="left" if fold else "right")

@@ -133,7 +133,7 @@ def _unfinished(study: StudyRecord, listed: set[int | None]) -> Iterator[Row]:
         last = trial.curve[-1] if trial.curve else None
         yield Row(
             name=f"{trial.layers or '?'} ({STATE_WORDS[trial.state]})",
-            reached=f"fold {last.fold}, epoch {last.epoch}" if last else "",
+            reached=f"fold {last.fold}, epoch {last.epoch}".replace(" ", "\N{NO-BREAK SPACE}") if last else "",
             trial=trial.number,
             folds=trial.value,
             n_parameters=trial.n_parameters,

@@ -293,7 +293,11 @@ for (const source of document.querySelectorAll("script[data-series]")) {
     let next = 0;
     const shapes = columns.map(({ kind }) => kind === "band" ? area(values[next++], values[next++]) : path(values[next++], kind !== "actual"));
     svg.querySelectorAll(":scope > svg > path").forEach((each, place) => each.setAttribute("d", shapes[place]));
-    svg.querySelectorAll(".rule").forEach((rule) => rule.remove());
+    const known = values.at(-1).findIndex((value) => value !== undefined) - 1;  // the last value before the first forecast
+    svg.querySelectorAll(".rule").forEach((rule) => {
+      rule.style.display = known < 0 ? "none" : "";
+      for (const end of ["x1", "x2"]) rule.setAttribute(end, `${100 * across(Math.max(0, known))}%`);
+    });
     const axes = svg.querySelector(".axes");
     axes.replaceChildren();
     const tick = (line, text, label) => {

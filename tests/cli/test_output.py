@@ -162,4 +162,4 @@ def test_the_next_forecast_is_drawn_where_the_terminal_has_the_characters(
     printed = seen.read().splitlines()
     assert len(printed) == lines
     assert printed[:1] in ([], ["next 3 steps of sales of shop"])
-    assert printed[1:] in ([], ["▁▂▂▃▃▄│█▇▇  11 to 13"])
+    assert printed[1:] in ([], ["▁▂▂▃▃▄│█▇▇  11.00 to 13.00"])

@@ -201,7 +201,7 @@ def test_a_narrow_terminal_shows_less_and_breaks_no_word() -> None:
         assert tuple(name for name in ("parameters", "seconds") if name in table[0]) == costs
         words = " ".join(line.split("│")[1].strip() for line in table[1:] if "│" in line)
         assert words.count(architecture) == 4
-        assert any("blend: 3 members" in line and "1.5 " in line and "1.75" in line for line in table)
+        assert any("blend: 3 members" in line and "1.500 " in line and "1.750" in line for line in table)
         assert any("baseline: linear" in line and "50%" in line for line in table)
     judged = replace(made, config=made.config | {"search": TWO})
     assert "parameters" in shown(judged, 80)
