@@ -172,13 +172,13 @@ def _worst(scored: pd.DataFrame, several: bool) -> str:
     """The windows with the largest mean error, each with its values."""
     windows = scored.groupby(["series", "target", "cutoff"], sort=False)
     means = windows["error"].mean().nlargest(_WORST)
-    lines = []
+    lines, decimals = [], decimals_of(means, 3)
     for key, error in means.items():
         window = windows.get_group(key)
         first, last = (str(window["time"].iloc[place]).removesuffix(" 00:00:00") for place in (0, -1))
         picture = Html(sparkline(window["actual"].to_list(), window["forecast"].to_list()))
         name = f"{key[0]}: {key[1]}" if several else str(key[1])  # type: ignore[index]  # a tuple of three
-        lines.append(Row((name, f"{first} to {last}", f"{error:.3g}", picture)))
+        lines.append(Row((name, f"{first} to {last}", fixed(error, decimals), picture)))
     head = ("series", "window", "error", _PICTURE)
     return table(head, lines, numbers=("error",), compact=True)
 
