@@ -309,8 +309,9 @@ def test_several_objectives_and_bounds_from_the_file_to_mlflow(tmp_path: Path) -
     write_study(tmp_path, TINY.replace("search:\n  trials: 4\n  jobs: 1\n", GOAL))
     checked = search_here(tmp_path, "check", "tiny.yaml")
     assert "minimize mae and n_parameters, with latency <= 10000ms and n_parameters <= 600" in checked.stdout
-    assert "tried first        n_layers 1, hidden_size_1 4, cell_1 gru" in checked.stdout
-    assert "tried first        portfolio (3)" in checked.stdout
+    told = " ".join(checked.stdout.split())
+    assert "tried first n_layers 1, hidden_size_1 4, cell_1 gru" in told
+    assert "tried first portfolio (3)" in told
     result = search_here(tmp_path, "run", "tiny.yaml")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr
