@@ -57,7 +57,7 @@ class SimulatedWorkers:
         self._messages: queue.SimpleQueue[Outcome | tuple[int, TrialReport]] = queue.SimpleQueue()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
         self._running: set[int] = set()
-        self.free = workers
+        self.free = self.ready = workers
         self.startup_seconds = 1.0
         self.data = InMemory()
 
