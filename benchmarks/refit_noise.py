@@ -1,7 +1,7 @@
 """How much a refit depends on its seed, with and without the moving average of the weights.
 
 Draws candidates of the weather study at random, trains each on the folds, refits it with several seeds and scores the
-refits on the holdout. Prints how many refits are more than 2 % worse than the linear baseline.
+refits on the holdout. Prints how many refits are more than 2% worse than the linear baseline.
 
     python benchmarks/refit_noise.py --candidates 10 --seeds 4
 """

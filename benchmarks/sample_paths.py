@@ -2,7 +2,7 @@
 
 Every method knows the true distribution of the error of each step, and n windows of errors from which to learn the
 dependence between the steps. Printed are the median ratio of the standard deviation of the sums to the true one, the
-root mean square of its logarithm, and the share of true sums within the central 80 % and 95 % of the sampled ones.
+root mean square of its logarithm, and the share of true sums within the central 80% and 95% of the sampled ones.
 
     python benchmarks/sample_paths.py [--draws 200]
 """
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=200)
     draws = parser.parse_args().draws
     generator = np.random.default_rng(0)
-    print(f"{'errors':26}{'windows':>8}  {'method':24}{'ratio':>8}{'rms log':>9}{'in 80 %':>9}{'in 95 %':>9}")
+    print(f"{'errors':26}{'windows':>8}  {'method':24}{'ratio':>8}{'rms log':>9}{'in 80%':>9}{'in 95%':>9}")
     for process in PROCESSES:
         population = np.sort(process(generator, 200_000), axis=0)
         true = process(generator, 200_000).sum(axis=1).std()

@@ -1,8 +1,8 @@
 """False claims and power of the tests of differences, by simulation.
 
 Every setting simulates differences between two methods. Without a true difference, a test should claim one in at most
-5 % of the simulations ("a baseline is better": 2.5 %). Power is the share of claims if there is a true difference that
-an ideal test, which knows the variance of the mean, finds with a probability of 90 %, and if there is one three times
+5% of the simulations ("a baseline is better": 2.5%). Power is the share of claims if there is a true difference that
+an ideal test, which knows the variance of the mean, finds with a probability of 90%, and if there is one three times
 as large. The last column is the share of simulations without a difference in which the test says that there are too
 few data.
 
@@ -31,7 +31,7 @@ Simulate = Callable[[np.random.Generator, float], Interval]
 """Generator and true difference, in standard errors of the mean → what the test finds."""
 
 DETECTABLE = 3.24
-"""Standard errors of a difference that a z test finds with a probability of 90 %."""
+"""Standard errors of a difference that a z test finds with a probability of 90%."""
 CORRELATIONS = (0.0, 0.5, 0.8, 0.9, 0.95)
 SERIES = 23
 
@@ -61,7 +61,7 @@ class Rates:
         kind: Of the setting.
         setting: In words.
         false_claims: Claims without a difference.
-        power: Claims with a difference that an ideal test finds in 90 %.
+        power: Claims with a difference that an ideal test finds in 90%.
         power_large: Claims with three times this difference.
         too_few: Simulations without a difference in which the test has no interval.
     """

@@ -69,7 +69,7 @@ def owa(errors: Mapping[str, float], naive2: Mapping[str, float] = NAIVE2) -> fl
 
 
 def advantage(ours: float, other: float, *, maximize: bool) -> float:
-    """Relative advantage of a score over another one: 0.02 if it is 2 % better, negative if it is worse.
+    """Relative advantage of a score over another one: 0.02 if it is 2% better, negative if it is worse.
 
     Errors are compared by their ratio, and scores that are maximized by theirs.
     """

@@ -38,7 +38,7 @@ def summary(results: Sequence[Result]) -> dict[str, Any]:
     means |= {name: [each["baselines"][name] for each in labels if name in each["baselines"]] for name in names}
     return {
         "failed": [_row_name(result) for result in results if result["error"] is not None],
-        "worse than the best baseline by more than 1 %": [
+        "worse than the best baseline by more than 1%": [
             _row_name(result) for result in done if result["holdout"]["advantage"] < -LARGEST_LOSS
         ],
         "mean accuracy of labels": {f"{name} ({len(each)})": round(fmean(each), 4) for name, each in means.items()},

@@ -111,7 +111,7 @@ def blends() -> Chart:
     def error(values: object) -> str:
         return f"{np.abs(values - truth).mean():.2f}"  # type: ignore[operator]
 
-    first, second = (f"{100 * found.weights[place]:.0f} %" for place in (0, 1))
+    first, second = (f"{100 * found.weights[place]:.0f}%" for place in (0, 1))
     name = f"blend of {first} and {second}, error {error(blend)}"
     return Chart(
         title="Two members and their blend",
@@ -160,7 +160,7 @@ def intervals() -> Chart:
     )
     bands = tuple(
         Band(
-            name=f"{100 * level:.0f} % interval",
+            name=f"{100 * level:.0f}% interval",
             color="blue",
             x=ahead,
             low=low[0, :, 0],
@@ -196,7 +196,7 @@ def tests() -> Chart:
     ends = [(found.mean - naive, found.mean + naive), (found.low, found.high)]
     says = ("would be called better", "no significant difference")
     return Chart(
-        title="A mean difference of errors and its 95 % interval",
+        title="A mean difference of errors and its 95% interval",
         x=Axis("error of the model minus error of the baseline"),
         y=Axis("", kind="words", words=words),
         marks=(

@@ -52,7 +52,7 @@ def calibrate(
 ) -> Calibration:
     """Offsets from the scores of backtest forecasts, for each step and target.
 
-    A level needs level / (1 - level) windows: 4 for 80 %, 19 for 95 %. With fewer, its offsets are pooled over all
+    A level needs level / (1 - level) windows: 4 for 80%, 19 for 95%. With fewer, its offsets are pooled over all
     steps: each score is divided by the mean absolute score of the *other* windows at its step, and the quantile of
     these ratios is multiplied by the mean of the step. Excluding the score from its own divisor keeps intervals wide
     enough for few windows. This needs two windows and level / (1 - level) ratios.

@@ -123,7 +123,7 @@ class SequenceEvaluation:
         return paired_bootstrap(difference, self.units, self.kind_of_units)
 
     def interval(self, metric: str, outputs: Array) -> Interval:
-        """The score of a method with its 95 % interval, from a bootstrap over the units.
+        """The score of a method with its 95% interval, from a bootstrap over the units.
 
         Args:
             metric: Its name.

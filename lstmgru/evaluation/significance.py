@@ -30,7 +30,7 @@ _RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean difference with its 95 % interval, infinite with too few data, and the p-value of no difference.
+    """A mean difference with its 95% interval, infinite with too few data, and the p-value of no difference.
 
     Attributes:
         mean: The difference.
@@ -61,7 +61,7 @@ class Interval:
 
 
 def paired_interval(difference: Floats, times: Integers, *, overlap: int) -> Interval:
-    """The 95 % interval of a mean of paired differences between two forecasters.
+    """The 95% interval of a mean of paired differences between two forecasters.
 
     Series that move together are no sample, so the differences are averaged over the series at each cutoff. Neighboring
     windows share targets, so the means of neighboring cutoffs are averaged over the overlap of the windows. These means
@@ -96,7 +96,7 @@ def paired_interval(difference: Floats, times: Integers, *, overlap: int) -> Int
 
 
 def paired_bootstrap(difference: Callable[[Integers], float], units: Integers, lacking: str) -> Interval:
-    """The 95 % interval of a difference between two methods, from a bootstrap (Efron & Tibshirani 1993).
+    """The 95% interval of a difference between two methods, from a bootstrap (Efron & Tibshirani 1993).
 
     Args:
         difference: Maps (n,) drawn rows, with repetitions, to the score of one method minus that of the other.
@@ -130,7 +130,7 @@ def bootstrap_scores(score: Callable[[Integers], float], units: Integers) -> Flo
 
 
 def bootstrap_interval(mean: float, values: Floats, units: Integers, lacking: str) -> Interval:
-    """The 95 % interval of a difference, from bootstrap draws.
+    """The 95% interval of a difference, from bootstrap draws.
 
     Percentiles of the draws are too narrow with few units. The interval is therefore that of a t test. Its standard
     error is that of the draws, corrected for the number of units. Its degrees of freedom are the effective number of

@@ -84,7 +84,7 @@ class NegativeBinomial(Distribution):
     The outputs are the dispersion α and the mean μ before a softplus, the latter in units of one more than the mean of
     the window; the variance is μ + α μ². Quantiles below :attr:`grid` are exact: the first count whose cumulative
     probability reaches them. Above, they are those of the gamma distribution with the same mean and variance by the
-    approximation of Wilson & Hilferty (1931): within 7 % for dispersions up to 1, and within a fifth for larger ones.
+    approximation of Wilson & Hilferty (1931): within 7% for dispersions up to 1, and within a fifth for larger ones.
 
     Args:
         probabilities: (Q,) of the quantiles.

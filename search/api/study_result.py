@@ -109,7 +109,7 @@ class StudyResult:
 
     @property
     def holdout_scores(self) -> pd.DataFrame:
-        """The exported model, named ``model``, and the baselines on the holdout, best first, with 95 % intervals.
+        """The exported model, named ``model``, and the baselines on the holdout, best first, with 95% intervals.
 
         :func:`search.reports.frames.holdout_frame` describes the columns.
         """

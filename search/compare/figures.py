@@ -57,7 +57,7 @@ def scores_chart(comparison: Comparison) -> Chart:
 
 
 def differences_chart(comparison: Comparison) -> Chart:
-    """Difference of each family and baseline from the best family, with its 95 % interval."""
+    """Difference of each family and baseline from the best family, with its 95% interval."""
     shown = [each for each in comparison.contenders if each.difference and each.difference.low is not None]
     marks = []
     for name, color, standings in (
@@ -80,7 +80,7 @@ def differences_chart(comparison: Comparison) -> Chart:
                 )
             )
     return Chart(
-        title="Differences from the best family, with 95 % intervals",
+        title="Differences from the best family, with 95% intervals",
         x=Axis(f"{comparison.terms.compared} minus that of the best family ({comparison.best})"),
         y=_families_axis(shown),
         marks=tuple(marks),

@@ -70,11 +70,11 @@ class Difference:
 
     Attributes:
         mean: The difference, averaged over the seeds; for forecasts a mean over windows, of squared errors with RMSE.
-        low: Lower end of the 95 % interval; ``None``: too few cases.
-        high: Upper end of the 95 % interval.
+        low: Lower end of the 95% interval; ``None``: too few cases.
+        high: Upper end of the 95% interval.
         p_value: p-value of no difference.
         corrected: The p-value corrected for all comparisons with the best family (Holm 1979).
-        beyond_seeds: Whether the scores of the seeds differ too (Welch's t test, 5 %); ``None``: too few seeds.
+        beyond_seeds: Whether the scores of the seeds differ too (Welch's t test, 5%); ``None``: too few seeds.
     """
 
     mean: float

@@ -115,7 +115,7 @@ def _differences(comparison: Comparison) -> TextTable:
         p_values = [probability(value) for value in (difference.p_value, difference.corrected)]
         rows.append((each.title, signed(difference.mean), interval, *p_values, words))
     caption = f"{terms.test}; p-values corrected for all families and for all baselines (Holm)."
-    head = ("family", "difference", "95 % interval", "p", "corrected", "standing")
+    head = ("family", "difference", "95% interval", "p", "corrected", "standing")
     return TextTable("Against the best family", caption, head, tuple(rows), words=("family", "standing"))
 
 

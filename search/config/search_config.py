@@ -54,7 +54,7 @@ class SearchConfig(Strict):
     )
     pruner: PrunerName = Field(
         "screening",
-        description="Pruner that stops trials early. `screening` trains every candidate for 15 % of the epochs of the "
+        description="Pruner that stops trials early. `screening` trains every candidate for 15% of the epochs of the "
         "first fold, the best third of them to the end of that fold, and the best half of those on all folds; a "
         "candidate that turns out to be among them later is promoted as a new trial (after Li et al. 2020). `median` "
         "stops a trial that is worse than the median of the others at the same epoch of the same fold; `percentile`, "

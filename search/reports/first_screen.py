@@ -26,7 +26,7 @@ _LONGEST_NAME = 20
 _ROOM, _EDGE = 0.35, 0.1
 """Room beside the scores as a share of their range, and beyond the best possible score as a share of that."""
 _PAIRED = (
-    "Lines are 95 % intervals: of the model that of its score, of a baseline that of its difference from the model, "
+    "Lines are 95% intervals: of the model that of its score, of a baseline that of its difference from the model, "
     "from eight consecutive blocks of the holdout where it is long enough. A baseline whose line does not reach the "
     "dashed line differs significantly. Lines that reach an end of the axis go on."
 )
@@ -88,10 +88,10 @@ def _score(study: StudyRecord, holdout: HoldoutRecord) -> Tile:
         low, high = holdout.score_interval
         half = (high - low) / 2
         if half < abs(holdout.score) / 2:
-            value, note = f"{value} ± {fixed(half, decimals)}", f"95 % interval, {note}"
+            value, note = f"{value} ± {fixed(half, decimals)}", f"95% interval, {note}"
         else:
             low = max(low, 0.0) if study.direction == "minimize" else low
-            note = f"95 % interval {fixed(low, decimals)} to {fixed(high, decimals)}, {note}"
+            note = f"95% interval {fixed(low, decimals)} to {fixed(high, decimals)}, {note}"
     return f"{score_title(study)}, holdout", value, note
 
 
@@ -105,14 +105,14 @@ def _skill(study: StudyRecord, holdout: HoldoutRecord) -> Iterator[Tile]:
     names = [name.replace("_", " ") for name, score in scores.items() if score == best]
     name = next((name for name in names if f"({name})" in holdout.verdict), names[0])
     other, own = (1 - best, 1 - holdout.score) if maximized else (best, holdout.score)
-    value = f"{100 * (1 - own / other):+.1f} %".replace("-", "−") if other else "undefined"
+    value = f"{100 * (1 - own / other):+.1f}%".replace("-", "−") if other else "undefined"
     yield f"Skill against {name}", value, "error avoided, holdout"
 
 
 def _coverage(holdout: HoldoutRecord) -> Iterator[Tile]:
     if holdout.intervals:
         each = holdout.intervals[0]
-        yield f"Coverage of the {100 * each.level:g} % interval", f"{100 * each.coverage:.1f} %", "holdout"
+        yield f"Coverage of the {100 * each.level:g}% interval", f"{100 * each.coverage:.1f}%", "holdout"
 
 
 def _costs(study: StudyRecord) -> Iterator[Tile]:
@@ -163,7 +163,7 @@ def _seen(study: StudyRecord, holdout: HoldoutRecord) -> Cut:
 
 
 def standing_chart(study: StudyRecord, holdout: HoldoutRecord) -> Chart:
-    """The score of the model and of every baseline on the holdout, the best baseline first, with 95 % intervals."""
+    """The score of the model and of every baseline on the holdout, the best baseline first, with 95% intervals."""
     sign = -1 if study.direction == "maximize" else 1
     scores = {name: each.holdout for name, each in study.baselines.items() if each.holdout is not None}
     names = sorted(scores, key=lambda name: sign * scores[name])

@@ -59,7 +59,7 @@ def counted(count: int, thing: str) -> str:
 
 def coverage_text(holdout: HoldoutRecord) -> str:
     """A sentence on the coverage of the prediction intervals, if there are any."""
-    covered = [f"{100 * each.coverage:.1f} % in the {100 * each.level:g} % interval" for each in holdout.intervals]
+    covered = [f"{100 * each.coverage:.1f}% in the {100 * each.level:g}% interval" for each in holdout.intervals]
     return f"Coverage on the holdout: {', '.join(covered)}."
 
 

@@ -86,7 +86,7 @@ def _values(study: StudyRecord) -> Iterable[tuple[str, Any]]:
 def holdout_frame(study: StudyRecord) -> pd.DataFrame:
     """The exported model, named ``model``, and the baselines on the holdout, best first.
 
-    Columns are ``score``, and ``low`` and ``high``: 95 % intervals, of the model that of its score, of a baseline that
+    Columns are ``score``, and ``low`` and ``high``: 95% intervals, of the model that of its score, of a baseline that
     of its difference from the model around its score. Empty before the holdout is scored.
     """
     import pandas as pd

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from search.config.objectives import Goal, measure_text
+from search.config.objectives import Goal
 from search.reports.charts.scales import fixed
 from search.reports.formatting import counted, number
 from search.study.records import STATE_WORDS, StudyRecord
@@ -198,7 +198,7 @@ def _model(row: Row) -> str:
 
 
 def _latency(row: Row) -> str:
-    return "" if row.latency is None else measure_text("latency", row.latency)
+    return "" if row.latency is None else f"{1000 * row.latency:.3g} ms"
 
 
 def _seconds(value: float | None) -> str:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from search.study.records import StudyRecord
 
 PLOTS = {
-    "holdout": "the exported model and every baseline on the holdout, with 95 % intervals",
+    "holdout": "the exported model and every baseline on the holdout, with 95% intervals",
     "forecasts": "the last forecasts of the holdout and the next one, of one series and target",
     "predictions": "predicted against actual values of the holdout; of classes, the reliability of their probabilities",
     "history": "the score of every trial, and the best so far",

@@ -107,9 +107,9 @@ class BacktestRecord:
         then = {each.level: each.coverage for each in self.holdout_intervals}
         return [
             (
-                f"{100 * each.level:g} %",
-                f"{100 * each.coverage:.1f} %",
-                f"{100 * then[each.level]:.1f} %" if each.level in then else "",
+                f"{100 * each.level:g}%",
+                f"{100 * each.coverage:.1f}%",
+                f"{100 * then[each.level]:.1f}%" if each.level in then else "",
                 f"{each.width:.4g}",
             )
             for each in self.intervals
@@ -136,7 +136,7 @@ def _cell(value: Any, key: str = "") -> str:
     if value is None:
         return ""
     if key.startswith("coverage"):
-        return f"{100 * value:.1f} %"
+        return f"{100 * value:.1f}%"
     if not isinstance(value, float):
         return str(value)
     return f"{value:,.0f}" if abs(value) >= 10**4 else f"{value:#.4g}".rstrip(".")

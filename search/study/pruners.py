@@ -29,7 +29,7 @@ PRUNERS: dict[PrunerName, tuple[Callable[[ModuleType, float, int], BasePruner], 
     ),
     "percentile": (
         lambda pruners, percentile, epochs: pruners.PercentilePruner(percentile, n_startup_trials=STARTUP_TRIALS),
-        "not among the best {percentile:g} % at the same fold and epoch",
+        "not among the best {percentile:g}% at the same fold and epoch",
     ),
     "hyperband": (
         lambda pruners, percentile, epochs: pruners.HyperbandPruner(min_resource=FIRST_RUNG, max_resource=epochs),

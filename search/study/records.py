@@ -140,8 +140,8 @@ class HoldoutRecord:
         beats_baselines: Whether the paired interval of the differences excludes zero in favor of the winner.
         intervals: One for each level that the backtest was large enough for.
         looks: How often a model of this study was scored on the holdout; more than once weakens the verdict.
-        score_interval: 95 % interval of the score; ``None``: there are too few cases.
-        baseline_intervals: 95 % interval of each baseline's score around it, given the score of the model: as wide as
+        score_interval: 95% interval of the score; ``None``: there are too few cases.
+        baseline_intervals: 95% interval of each baseline's score around it, given the score of the model: as wide as
             that of their paired difference, so that it contains the score of the model unless they differ.
     """
 

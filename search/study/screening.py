@@ -42,7 +42,7 @@ class Rung:
 
 
 def rungs(max_epochs: int, n_folds: int) -> tuple[Rung, ...]:
-    """The rungs of a study: after 15 % of the epochs of the first fold, and at its end or, of a single fold, halfway.
+    """The rungs of a study: after 15% of the epochs of the first fold, and at its end or, of a single fold, halfway.
 
     Args:
         max_epochs: Maximum number of epochs of a fold.

@@ -53,7 +53,7 @@ def test_the_summary_lists_failures_and_losses_of_more_than_one_percent() -> Non
     ]
     found = summary(results)
     assert found["failed"] == ["CBF"]
-    assert found["worse than the best baseline by more than 1 %"] == ["weather, seed 2"]
+    assert found["worse than the best baseline by more than 1%"] == ["weather, seed 2"]
 
 
 def test_the_summary_has_means_over_labels_only() -> None:

@@ -130,10 +130,10 @@ def test_the_card_says_what_intervals_cover(tmp_path: Path) -> None:
     metrics = {"holdout": {"rmse": 1.5}, "baselines": {}, "intervals": COVERAGE}
     card = card_of(tmp_path, calibration=calibration_of(2), metrics=metrics)
     for line in (
-        " from the last 6, with prediction intervals of 80 % and 95 %. Architecture: ",
+        " from the last 6, with prediction intervals of 80% and 95%. Architecture: ",
         "| interval | coverage | mean width |",
-        "| 80 % | 78.1 % | 3.25 |",
-        "| 95 % | 100.0 % | 7 |",
+        "| 80% | 78.1% | 3.25 |",
+        "| 95% | 100.0% | 7 |",
         "no more. Its intervals are calibrated on 12 forecasts of a backtest: they reflect the errors of that time",
     ):
         assert line in card, line
@@ -146,7 +146,7 @@ def test_the_card_says_what_intervals_cover(tmp_path: Path) -> None:
         ({}, "- It forecasts 3 steps of `D` and no more, as point forecasts without intervals."),
         (
             {"calibration": calibration_of(2, missing=True)},
-            "on 12 forecasts of a backtest, too few for intervals of 95 %: ",
+            "on 12 forecasts of a backtest, too few for intervals of 95%: ",
         ),
     ],
 )

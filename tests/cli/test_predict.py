@@ -103,7 +103,7 @@ def test_levels_samples_and_horizon_are_options(folder: Path) -> None:
             ("--levels", "0.5,0.9999"),
             "an interval of level 0.9999 needs 9,999 errors of the backtest, but there are 120",
         ),
-        (("--levels", "80"), "levels must be numbers between 0 and 1 but got 80; 0.9 is the 90 % interval"),
+        (("--levels", "80"), "levels must be numbers between 0 and 1 but got 80; 0.9 is the 90% interval"),
         (("--levels", "high"), "--levels must be numbers separated by commas, such as 0.5,0.9, but got 'high'"),
         (("--levels", "0.5", "--samples", "3"), "sample paths have no intervals; remove the levels, or predict twice"),
         (("--samples", "0"), "the number of sample paths must be at least 1 but got 0"),

@@ -27,7 +27,7 @@ def model_of(branches: str = "lstm(5) > gru(4)", context_length: int = CONTEXT, 
 
 
 def calibration_of(targets: int = 1, *, scaled: bool = True, missing: bool = False) -> Calibration:
-    """Offsets that differ for each level, step and target; ``missing``: the backtest was too small for 95 %."""
+    """Offsets that differ for each level, step and target; ``missing``: the backtest was too small for 95%."""
     offsets = np.random.default_rng(0).uniform(0.5, 2, (2, HORIZON, targets)).astype(np.float32)
     if missing:
         offsets[1] = np.nan

@@ -106,7 +106,7 @@ def rendered(store: StudyStore, **changes: Any) -> str:
 
 def scored(trial: int, score: float, metrics: dict[str, float], **changes: Any) -> HoldoutRecord:
     """A holdout on which the model is better than the baselines."""
-    record = HoldoutRecord(trial, score, metrics, "The model beats linear by 9 %.", True)
+    record = HoldoutRecord(trial, score, metrics, "The model beats linear by 9%.", True)
     return dataclasses.replace(record, score_interval=(0.94 * score, 1.05 * score), **changes)
 
 
@@ -214,5 +214,5 @@ def backtest() -> BacktestRecord:
         scored="14 forecasts of 24 rows, from 2026-02-01 to 2026-02-14", score=2.7, metrics={"mae": 2.7, "rmse": 3.4},
         holdout={"mae": 2.6, "rmse": 3.3}, intervals=INTERVALS, holdout_intervals=INTERVALS,
         baselines={"linear": BacktestBaseline(2.9, 2.84)}, verdict="The model beats linear.", beats_baselines=True,
-        drift="The error has grown by 4 % since the holdout.", parts={"series": rows, "steps": steps},
+        drift="The error has grown by 4% since the holdout.", parts={"series": rows, "steps": steps},
     )  # fmt: skip

@@ -125,14 +125,14 @@ def test_scores_of_a_column_have_the_same_decimals(values: list[float | None], t
 
 def test_a_chart_has_a_title_a_description_and_its_data() -> None:
     line = Line(name="forecast", x=[1, 2, math.nan, 3], y=[1.0, 2.0, math.nan, 4.0])
-    band = Band(name="80 % interval", x=[2, 3], low=[1.0, 3.0], high=[3.0, 5.0])
+    band = Band(name="80% interval", x=[2, 3], low=[1.0, 3.0], high=[3.0, 5.0])
 
     made = chart_html(Chart("Forecasts", Axis("step", whole=True), NUMBERS, (band, line), height=100))
 
     assert "<title>Forecasts</title>" in made
-    assert "Vertical: MAE from 0.00 to 10.00. Shown: 80 % interval, forecast. The data are in the table" in made
+    assert "Vertical: MAE from 0.00 to 10.00. Shown: 80% interval, forecast. The data are in the table" in made
     assert table_of(made) == [
-        ["step", "80 % interval", "forecast"],
+        ["step", "80% interval", "forecast"],
         ["1", "", "1.00"],
         ["2", "1.00 to 3.00", "2.00"],
         ["3", "3.00 to 5.00", "4.00"],

@@ -301,7 +301,7 @@ def test_the_boxes_of_a_predictor_are_in_the_order_of_the_computation(
             predictor("gru(8)", tokens="word", min_count=2, token_dropout=0.125),
             1,
             ["32 learned features for each word", "that occurs at least 2 times in training",
-             "12 % are masked during training"],
+             "12% are masked during training"],
         ),
     ],
 )  # fmt: skip

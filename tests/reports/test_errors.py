@@ -55,7 +55,7 @@ def test_errors_by_step_and_by_window_are_relative_among_several_series(series: 
 def test_coverage_by_step_stands_beside_the_level() -> None:
     chart = errors.coverage_chart(errors._scored(frame_of()), ["80"])
 
-    assert lines(chart) == {"80 % interval": [100, 50, 0]}
+    assert lines(chart) == {"80% interval": [100, 50, 0]}
     assert [(rule.at, rule.upright) for rule in chart.rules] == [(80, False)]
 
 
@@ -81,14 +81,14 @@ def test_all_series_are_listed_with_score_skill_and_coverage() -> None:
 
     rows = re.findall(r"<tr[^>]*><td>(.*?)</td>(.*?)<td><svg", made)
     assert [(name, re.findall(r">([^<]*)</td>", rest)) for name, rest in rows] == [
-        ("a", ["1.500", "+25 %", "3.000", "50 %"]),
-        ("b", ["2.500", "", "30.00", "50 %"]),
+        ("a", ["1.500", "+25%", "3.000", "50%"]),
+        ("b", ["2.500", "", "30.00", "50%"]),
     ]
     assert series_html(frame_of(), ["80"], scores, "MASE", choices=CHOICES, chosen=0) == ""
     targets = pd.concat([frame_of(), frame_of().assign(target="visitors")], ignore_index=True)
     made = series_html(targets, ["80"], None, "MASE", choices=CHOICES, chosen=0)
     head = re.findall(r"<th(?: class=\"number\")?>(.*?)</th>", made)
-    assert head == ["target", "mean absolute error", "in the 80 % interval", "actual (gray) and forecast"]
+    assert head == ["target", "mean absolute error", "in the 80% interval", "actual (gray) and forecast"]
     assert made.startswith("<h3>All targets</h3>")
     assert "<td>a</td>" in series_html(frame_of(("a", "b")), [], None, "MASE", choices=CHOICES, chosen=0)
 

@@ -153,7 +153,7 @@ def test_a_level_names_its_columns_in_percent(level: float, name: str) -> None:
     table = forecast_table(make_panel(), np.array([9]), bounds[0], bounds[0], bounds, bounds, [level])
 
     assert list(table.columns[-2:]) == [f"lower_{name}", f"upper_{name}"]
-    assert f"{name} % interval" in forecasts_html(table, title="shops")
+    assert f"{name}% interval" in forecasts_html(table, title="shops")
 
 
 @pytest.mark.parametrize(
@@ -215,14 +215,14 @@ def test_a_chart_has_a_line_for_each_forecast_and_a_band_for_each_level() -> Non
 
     chart = forecast_chart(table, "up", ["80", "95"])
 
-    assert [mark.name for mark in chart.marks] == ["95 % interval", "80 % interval", "actual", "forecast"]
+    assert [mark.name for mark in chart.marks] == ["95% interval", "80% interval", "actual", "forecast"]
     nan = pytest.approx(np.nan, nan_ok=True)
     day = [chart.x.text(time) for time in line(chart, "actual").x]
     assert day == [f"2024-01-{number:02}" for number in range(7, 17)]
     assert list(line(chart, "actual").y) == list(range(6, 16))
     assert [chart.x.text(time) for time in line(chart, "forecast").x] == [day[2], day[3], "", day[8], day[9]]
     assert line(chart, "forecast").y == [8.5, 9.5, nan, 14.5, 15.5]
-    band = marked(chart, "80 % interval")
+    band = marked(chart, "80% interval")
     assert band.high == [9.5, 10.5, nan, 15.5, 16.5]
     assert band.low == [7.5, 8.5, nan, 13.5, 14.5]
     assert [chart.x.text(rule.at) for rule in chart.rules] == ["2024-01-08"]
@@ -301,8 +301,8 @@ def test_the_share_of_values_in_each_interval_is_said() -> None:
 
     page = forecasts_html(frame, title="shops")
 
-    assert "Of 3 values, 67 % lie in the 80 % interval, 100 % lie in the 95 % interval." in page
-    assert "intended to contain 80 % and 95 % of the values" in page
+    assert "Of 3 values, 67% lie in the 80% interval, 100% lie in the 95% interval." in page
+    assert "intended to contain 80% and 95% of the values" in page
 
 
 def test_forecasts_without_intervals_are_drawn_alone() -> None:
@@ -366,7 +366,7 @@ def test_a_browser_draws_the_charts_within_its_width(width: int, tmp_path: Path)
         assert page.locator("h2").first.inner_text() == "<b>shop</b>: <i>sales</i>, mean absolute error 1"
         assert page.locator(".axis-title").first.text_content() == "<i>sales</i>"
         legend = page.locator(".legend").first.locator("span").all_text_contents()
-        assert legend == ["80 % interval", "actual", "forecast"]
+        assert legend == ["80% interval", "actual", "forecast"]
         assert page.evaluate("document.documentElement.scrollWidth") == width
         right = [box["x"] + box["width"] for box in (chart.bounding_box() for chart in charts.all()) if box]
         assert len(right) == 2

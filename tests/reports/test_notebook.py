@@ -143,7 +143,7 @@ def test_a_backtest_shows_scores_change_and_parts() -> None:
         "model 2.500 2.250 +11.1%",
         "baseline: naive 3.000",
         "Not scored: ets: too few rows.",
-        "80 % 75.0 %",
+        "80% 75.0%",
         "By series series MAE a <b> 2.500",
     ):
         assert expected in said, expected

@@ -70,7 +70,7 @@ def test_every_plot_is_a_picture_of_its_own(tmp_path: Path) -> None:
 
     expected = {
         "holdout": ("Scores on the holdout", "naive", "linear", "MAE of sales, holdout (smaller is better)"),
-        "forecasts": ("Latest forecasts of sales", "80 % interval", "actual"),
+        "forecasts": ("Latest forecasts of sales", "80% interval", "actual"),
         "history": ("MAE by trial", "best so far", "complete"),
         "curves": ("MAE by epoch, trial by trial", "epoch, fold after fold"),
         "importance": ("Importance of the parameters",),

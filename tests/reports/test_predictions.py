@@ -181,8 +181,8 @@ def test_a_cell_has_the_count_and_its_share_of_the_row_and_0_is_empty() -> None:
     made = confusion_html(np.array([[3, 1, 0], [0, 1999, 1], [0, 0, 0]]), ["a", "b", "<c>"], "text")
 
     assert cells(made) == [
-        ["a", "3 75 %", "1 25 %", ""],
-        ["b", "", "1999 > 99 %", "1 < 1 %"],
+        ["a", "3 75%", "1 25%", ""],
+        ["b", "", "1999 > 99%", "1 < 1%"],
         ["<c>", "", "", ""],
     ]
     assert made.count('class="right"') == 3
@@ -233,9 +233,9 @@ def test_of_very_many_classes_the_most_frequent_mistakes_are_listed() -> None:
 
     assert "34 texts were misclassified" in made
     assert re.findall(r"<tr><td>(.*?)</tr>", made) == [
-        'c4</td><td>c7</td><td class="number">30</td><td class="number">75 %</td>',
-        'c1</td><td>c2</td><td class="number">2</td><td class="number">17 %</td>',
-        'c2</td><td>c1</td><td class="number">2</td><td class="number">17 %</td>',
+        'c4</td><td>c7</td><td class="number">30</td><td class="number">75%</td>',
+        'c1</td><td>c2</td><td class="number">2</td><td class="number">17%</td>',
+        'c2</td><td>c1</td><td class="number">2</td><td class="number">17%</td>',
     ]
     assert "confusion" in confusion_html(counts[:30, :30], names[:30], "text").partition("<tbody>")[0]
 
@@ -399,7 +399,7 @@ def test_the_errors_are_said_and_the_largest_listed(tmp_path: Path) -> None:
 
     section = values_html(tmp_path, "sequence")
 
-    assert "are predicted with an absolute error of at most 10, 90 % with one of at most 18." in section
+    assert "are predicted with an absolute error of at most 10, 90% with one of at most 18." in section
     listed = cells(section.partition("Largest errors")[2])
     assert [row[0] for row in listed] == [f"s{number}" for number in range(20, 10, -1)]
     assert listed[:2] == [["s20", "100", "120", "20"], ["s19", "100", "81", "-19"]]

@@ -219,7 +219,7 @@ def test_the_refits_of_the_best_trials_and_of_the_baselines_are_expected(plan: P
         ({"naive": 2.0, "linear": 1.0, "ets": None}, 1, True, 1),
         ({"naive": 2.0, "ets": 1.0}, 5, True, 4),  # NumPy adds it to the networks
         ({"naive": 1.04, "ets": None}, 5, False, None),  # a good baseline is in most blends
-        ({"naive": 1.06}, 5, False, 4),  # more than 5 % worse than the best
+        ({"naive": 1.06}, 5, False, 4),  # more than 5% worse than the best
     ],
 )
 def test_good_baselines_of_labels_tell_that_there_will_be_no_onnx(

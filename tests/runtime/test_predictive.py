@@ -136,7 +136,7 @@ def test_levels_that_the_errors_do_not_support_are_refused_with_those_that_they_
             (0.98,),
             r"level 0\.98 needs 49 errors .* there are 36 \(9 forecasts of 4 steps\); choose a level up to 0\.9729",
         ),
-        ((80,), r"between 0 and 1 but got 80; 0\.9 is the 90 % interval"),
+        ((80,), r"between 0 and 1 but got 80; 0\.9 is the 90% interval"),
         ((0.5, 0.5), r"levels must differ but got 0\.5, 0\.5"),
     ]:
         with pytest.raises(DataError, match=message):

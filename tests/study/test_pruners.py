@@ -211,8 +211,8 @@ def test_hyperband_compares_within_brackets_that_begin_at_different_rungs() -> N
     ("name", "percentile", "reason"),
     [
         ("median", None, "worse than the median at the same fold and epoch"),
-        ("percentile", None, "not among the best 25 % at the same fold and epoch"),
-        ("percentile", 12.5, "not among the best 12.5 % at the same fold and epoch"),
+        ("percentile", None, "not among the best 25% at the same fold and epoch"),
+        ("percentile", 12.5, "not among the best 12.5% at the same fold and epoch"),
         ("hyperband", None, "not among the best third of its bracket at that epoch"),
         ("successive_halving", None, "not among the best quarter at that epoch"),
     ],

@@ -98,11 +98,11 @@ def test_scores_are_those_that_forecasts_of_growing_tables_have(record: Backtest
     assert best is not None
     for number, shop in enumerate(SHOPS):
         assert series[shop]["mae"] == pytest.approx(errors["model"][number].mean(), rel=1e-5)
-        assert series[shop]["coverage 80 %"] == pytest.approx(inside[number].mean())
+        assert series[shop]["coverage 80%"] == pytest.approx(inside[number].mean())
         assert series[shop]["forecasts"] == ROWS - KNOWN - HORIZON + 1
     for step, row in enumerate(record.parts["steps"]):
         assert row["mae"] == pytest.approx(errors["model"][:, :, step].mean(), rel=1e-5)
-        assert row["coverage 80 %"] == pytest.approx(inside[:, :, step].mean())
+        assert row["coverage 80%"] == pytest.approx(inside[:, :, step].mean())
         if best in errors:
             assert row["best baseline"] == pytest.approx(errors[best][:, :, step].mean(), rel=1e-5)
 

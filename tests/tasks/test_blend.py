@@ -149,7 +149,7 @@ def test_a_metric_of_quantiles_is_taken_of_calibrated_intervals(tmp_path: Path) 
 
 
 def calibrated_wql(errors: list[np.ndarray], evaluations: Any) -> float:
-    """Mean over the folds of the WQL of forecasts with planted (windows, H, 1) errors, of intervals of 80 and 95 %.
+    """Mean over the folds of the WQL of forecasts with planted (windows, H, 1) errors, of intervals of 80 and 95%.
 
     The ends of each interval are off by the rank of the absolute errors of the step in *all* folds.
     """

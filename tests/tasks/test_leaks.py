@@ -49,7 +49,7 @@ def shifted(values: Values, steps: int) -> Values:
 
 Plant = Callable[[Values], Values]
 FUTURE: dict[str, tuple[Plant, str]] = {
-    "itself": (lambda y: 3 * y - 1, "its value at the same time explains 99.9 %"),
+    "itself": (lambda y: 3 * y - 1, "its value at the same time explains 99.9%"),
     "its logarithm": (lambda y: np.log(y - y.min() + 1), "its value at the same time explains"),
     "almost itself": (lambda y: y + 0.02 * np.std(np.diff(y)) * NOISE[1], "its value at the same time explains"),
     "tomorrow": (lambda y: shifted(y, -1), "its value 1 step earlier explains"),
@@ -125,7 +125,7 @@ def test_a_leak_of_every_series_is_found_whatever_their_sizes_and_the_holdout_is
     weekly = TARGETS["weekly"]
     (said,) = found(weekly, weekly, ahead=True, shops=3)
     assert said == (
-        "future covariate 'x' may give away target 'y': its value at the same time explains 99.9 % of what the past of "
+        "future covariate 'x' may give away target 'y': its value at the same time explains 99.9% of what the past of "
         "the target leaves open; remove it unless it is really known then"
     )
     in_the_holdout = STEP >= ROWS - 60
@@ -191,11 +191,11 @@ def test_a_test_part_that_overlaps_the_rest_is_counted_exactly() -> None:
     (said,) = of_texts(pd.concat([frame, again], ignore_index=True), test)
 
     assert said.startswith(
-        "3 of 53 (5.7 %) texts of the test part also stand in the training part, 2 of them with another label;"
+        "3 of 53 (5.7%) texts of the test part also stand in the training part, 2 of them with another label;"
     )
     assert of_texts(frame, np.arange(200) >= 150) == ()
     (said,) = of_texts(pd.concat([texts(400), again[:1]], ignore_index=True), np.arange(401) >= 200)
-    assert said.startswith("1 of 201 (0.5 %) texts of the test part"), "not even one, which a drawn holdout may have"
+    assert said.startswith("1 of 201 (0.5%) texts of the test part"), "not even one, which a drawn holdout may have"
 
 
 def runs(count: int = 60, **columns: Callable[[int], float]) -> pd.DataFrame:
@@ -257,7 +257,7 @@ def test_check_and_the_report_name_a_leak(tmp_path: Path) -> None:
     frame = shop_table()
     frame["copy"] = 2 * frame["sales"]
     write_study(tmp_path, TINY.replace("past_covariates: visitors", "future_covariates: copy"), frame)
-    said = "future covariate 'copy' may give away target 'sales': its value at the same time explains 99.9 % of what"
+    said = "future covariate 'copy' may give away target 'sales': its value at the same time explains 99.9% of what"
 
     checked = search_here(tmp_path, "check", "tiny.yaml")
     study = read_study_file(tmp_path / "tiny.yaml")

@@ -231,8 +231,8 @@ def test_the_share_of_texts_that_are_read_whole_is_said(tmp_path: Path) -> None:
     }
     lengths = note_table()["note"].str.len()
 
-    assert said[()] == "100 % of the texts, the longest of which has 7 words"
-    share, _, rest = said[("space.tokens=character", "space.max_length=40")].partition(" % ")
+    assert said[()] == "100% of the texts, the longest of which has 7 words"
+    share, _, rest = said[("space.tokens=character", "space.max_length=40")].partition("% ")
     assert float(share) == pytest.approx(100 * (lengths <= 40).mean(), abs=0.1)
     assert rest == f"of the texts, the longest of which has {lengths.max()} characters"
 

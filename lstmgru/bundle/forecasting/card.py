@@ -75,8 +75,8 @@ def _steps(model: ForecastModel, count: int) -> str:
 
 
 def _levels(levels: Sequence[float]) -> str:
-    """``80 % and 95 %``."""
-    return listed([f"{100 * level:g} %" for level in levels])
+    """``80% and 95%``."""
+    return listed([f"{100 * level:g}%" for level in levels])
 
 
 def _inputs(model: ForecastModel) -> Iterator[str]:
@@ -124,7 +124,7 @@ def _scores(model: ForecastModel, description: dict[str, Any]) -> Iterator[str]:
         yield "| interval | coverage | mean width |"
         yield "|---|---|---|"
         for interval in metrics["intervals"]:
-            coverage = f"{100 * interval['coverage']:.1f} %"
+            coverage = f"{100 * interval['coverage']:.1f}%"
             yield f"| {_levels([interval['level']])} | {coverage} | {number(interval['width'])} |"
 
 
@@ -188,7 +188,7 @@ def _other_levels(model: ForecastModel) -> str:
         return ""
     highest = math.floor(1e4 * model.predictive.highest_level) / 100
     return (
-        f" Intervals of other levels, up to {highest:g} %, and sample paths come from the errors of the same forecasts "
+        f" Intervals of other levels, up to {highest:g}%, and sample paths come from the errors of the same forecasts "
         "(`predict --levels`, `--samples`)."
     )
 

@@ -37,7 +37,7 @@ class WindowDesign:
 
     Targets of a single series are standardized as well. For several series, they are relative to their window, so that
     large series do not dominate: the last value is subtracted, and the result is divided by the mean absolute
-    difference from it in the context (at least 1 % of the mean absolute value of the context).
+    difference from it in the context (at least 1% of the mean absolute value of the context).
 
     Attributes:
         context_length: T.

@@ -22,7 +22,7 @@ _SEASONS, _HORIZONS, _LEAST_ROWS = 12, 6, 150
 _NUMBERS_AT_ONCE = 400_000
 # From this number of seasons on, the oldest rows are dropped until whole seasons are left.
 _WHOLE_SEASONS_FROM = 4
-# Quantile .95 of the normal distribution, for the two-sided test of autocorrelation at a level of 10 %.
+# Quantile .95 of the normal distribution, for the two-sided test of autocorrelation at a level of 10%.
 _SIGNIFICANT = 1.645
 _LEAST_FACTOR = 0.01
 
@@ -91,7 +91,7 @@ def seasonal_series(series: Floats, season_length: int) -> npt.NDArray[np.bool_]
     """(n,) whether each of (n, length) series has a significant autocorrelation at its season.
 
     A linear trend is removed first. Series shorter than two seasons have none. The test is that of Fiorucci et al.
-    (2016), at a level of 10 %.
+    (2016), at a level of 10%.
     """
     length = series.shape[1]
     if season_length < 2 or length <= 2 * season_length:

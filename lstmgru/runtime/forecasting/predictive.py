@@ -138,7 +138,7 @@ class PredictiveDistribution:
         levels = [round(float(level), 6) for level in levels]
         wrong = [level for level in levels if not 0 < level < 1]
         if wrong:
-            raise DataError(f"levels must be numbers between 0 and 1 but got {wrong[0]:g}; 0.9 is the 90 % interval")
+            raise DataError(f"levels must be numbers between 0 and 1 but got {wrong[0]:g}; 0.9 is the 90% interval")
         if len(set(levels)) < len(levels):
             raise DataError(f"levels must differ but got {shorten([f'{level:g}' for level in levels])}")
         for level in levels:

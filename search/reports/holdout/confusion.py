@@ -129,10 +129,10 @@ def _cell(count: int, total: int, cell: Cell, classes: Sequence[str], listed: di
 
 
 def _percent(part: float) -> str:
-    """Whole percents; 0 and 100 % only if exact."""
+    """Whole percents; 0 and 100% only if exact."""
     if 0 < part < 0.005:
-        return "< 1 %"
-    return "> 99 %" if 0.995 <= part < 1 else f"{100 * part:.0f} %"
+        return "< 1%"
+    return "> 99%" if 0.995 <= part < 1 else f"{100 * part:.0f}%"
 
 
 def _confused_pairs(counts: Counts, classes: Sequence[str], subject: str) -> str:
@@ -148,7 +148,7 @@ def _confused_pairs(counts: Counts, classes: Sequence[str], subject: str) -> str
     )
     lines = [
         Row((classes[actual], classes[given], f"{wrong[actual, given]:,}",
-              f"{100 * wrong[actual, given] / counts[actual].sum():.0f} %"))
+              f"{100 * wrong[actual, given] / counts[actual].sum():.0f}%"))
         for actual, given in pairs
     ]  # fmt: skip
     head = ("actual", "predicted", f"{subject}s", "of the actual class")

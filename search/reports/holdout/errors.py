@@ -154,9 +154,7 @@ def coverage_chart(scored: pd.DataFrame, levels: list[str]) -> Chart:
     for level, color in zip(levels, _COLORS * len(levels), strict=False):
         inside = scored["actual"].between(scored[f"lower_{level}"], scored[f"upper_{level}"])
         shares = 100 * inside[scored[f"lower_{level}"].notna()].groupby(scored["step"]).mean()
-        lines.append(
-            Line(name=f"{level} % interval", color=color, x=list(map(float, shares.index)), y=shares.to_list())
-        )
+        lines.append(Line(name=f"{level}% interval", color=color, x=list(map(float, shares.index)), y=shares.to_list()))
         rules.append(Rule(at=float(level), upright=False, color=color))
     return Chart(
         title="Coverage of the intervals by step of the horizon",
@@ -280,14 +278,14 @@ def _drawn(rows: pd.DataFrame, levels: list[str]) -> dict[str, str]:
     found = {"mean absolute error": fixed(error, decimals_of([error])) if len(known) else ""}
     if levels:
         inside = known["actual"].between(known[f"lower_{levels[0]}"], known[f"upper_{levels[0]}"])
-        found[f"in the {levels[0]} % interval"] = f"{100 * inside.mean():.0f} %" if len(known) else ""
+        found[f"in the {levels[0]}% interval"] = f"{100 * inside.mean():.0f}%" if len(known) else ""
     return found
 
 
 def _skill(score: float, baseline: float) -> str:
     if not (np.isfinite(score) and np.isfinite(baseline) and baseline):
         return ""
-    return f"{100 * (1 - score / baseline):+.0f} %".replace("-", "−")
+    return f"{100 * (1 - score / baseline):+.0f}%".replace("-", "−")
 
 
 def _tail(rows: pd.DataFrame, most: int) -> tuple[list[float], list[float]]:

@@ -163,7 +163,7 @@ def introduction(levels: list[str], shown: int = 1, count: int = 1) -> str:
         "the dotted line."
     ]
     if levels:
-        shares = listed([f"{level} %" for level in levels])
+        shares = listed([f"{level}%" for level in levels])
         sentences.append(f"The bands are intended to contain {shares} of the values.")
     if shown < count:
         sentences.append(
@@ -196,8 +196,8 @@ def _coverage(rows: pd.DataFrame, levels: list[str]) -> str:
     if not levels or scored.empty:
         return ""
     shares = [
-        f"{100 * scored['actual'].between(scored[f'lower_{level}'], scored[f'upper_{level}']).mean():.0f} % lie in the "
-        f"{level} % interval"
+        f"{100 * scored['actual'].between(scored[f'lower_{level}'], scored[f'upper_{level}']).mean():.0f}% lie in the "
+        f"{level}% interval"
         for level in levels
     ]
     return f"<p>Of {len(scored)} values, {', '.join(shares)}.</p>\n"
@@ -270,7 +270,7 @@ def forecast_chart(rows: pd.DataFrame, target: str, levels: list[str], *, now: f
     x = _broken([seconds_of(window["time"]) for window in windows])
     bands = [
         Band(
-            name=f"{level} % interval",
+            name=f"{level}% interval",
             x=x,
             low=_broken([window[f"lower_{level}"] for window in windows]),
             high=_broken([window[f"upper_{level}"] for window in windows]),

@@ -63,7 +63,7 @@ def values_text(predictions: PredictedValues, subject: str) -> list[str]:
     half, most = np.quantile(np.abs(predictions.errors), [0.5, 0.9])
     sentences = [
         f"Half of {counted(len(predictions.errors), subject)} are predicted with an absolute error of at most "
-        f"{number(float(half))}, 90 % with one of at most {number(float(most))}."
+        f"{number(float(half))}, 90% with one of at most {number(float(most))}."
     ]
     step = _step(predictions)
     if step > 1:

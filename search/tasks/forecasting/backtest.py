@@ -347,7 +347,7 @@ def _scored(
     assert outputs is not None  # only a baseline may be missing
     row: dict[str, Any] = {metric: score(outputs), "best baseline": score(baseline)}
     covered = coverage_records(part.data.forecast, evaluation, outputs)
-    return row | {f"coverage {100 * each.level:g} %": each.coverage for each in covered}
+    return row | {f"coverage {100 * each.level:g}%": each.coverage for each in covered}
 
 
 def draw(part: ForecastPart, outputs: Forecasts) -> str:

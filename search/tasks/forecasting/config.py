@@ -64,7 +64,7 @@ class ForecastSpaceConfig(SpaceConfig):
         "and the negative log-likelihoods `student_t` (4 degrees of freedom) and `negative_binomial` (of counts) train "
         "a network that forecasts quantiles; `tweedie` (deviance with power 1.5, for targets from 0 that are often 0) "
         "forecasts the mean. The last two need `normalization: mean` and `transform: none`, which are then the "
-        "defaults. `negative_binomial` is the default for whole numbers of which 30 % or more are 0, if a median or "
+        "defaults. `negative_binomial` is the default for whole numbers of which 30% or more are 0, if a median or "
         "quantiles minimize the metric; `student_t` and `tweedie` are in no preset. `null`: the values of the preset.",
     )
 

@@ -186,7 +186,7 @@ def _undoing(model: ModelSpec) -> Box:
 
 
 def _forecast(roles: ForecastRoles) -> Box:
-    levels = (f"with intervals of {listed([f'{100 * level:g} %' for level in roles.levels])}",) if roles.levels else ()
+    levels = (f"with intervals of {listed([f'{100 * level:g}%' for level in roles.levels])}",) if roles.levels else ()
     return Box(f"{_steps(roles.horizon)} of {_targets(roles)}", levels, "data")
 
 

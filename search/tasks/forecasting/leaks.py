@@ -75,7 +75,7 @@ def _sentence(column: str, target: str, share: float, shift: int, *, ahead: bool
     when = f"{steps} later" if shift > 0 else f"{steps} earlier" if shift < 0 else "at the same time"
     percent = min(99.9, int(1000 * share) / 10)
     return (
-        f"{what} {column!r} may give away target {target!r}: its value {when} explains {percent:g} % of what the past "
+        f"{what} {column!r} may give away target {target!r}: its value {when} explains {percent:g}% of what the past "
         "of the target leaves open; remove it unless it is really known then"
     )
 

@@ -69,7 +69,7 @@ class ForecastPages:
         if not holdout.intervals:
             return paragraph("There are no prediction intervals whose coverage could be measured.")
         lines = [
-            Line((f"{100 * each.level:g} %", f"{100 * each.coverage:.1f} %", number(each.width)))
+            Line((f"{100 * each.level:g}%", f"{100 * each.coverage:.1f}%", number(each.width)))
             for each in holdout.intervals
         ]
         head = ("interval", "coverage", "mean width")

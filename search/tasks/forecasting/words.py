@@ -97,7 +97,7 @@ def _gaps(filled: int, rows: int, policy: str) -> str:
     """How many rows were filled in at least one cell."""
     if not filled:
         return "none"
-    return f"{filled:,} of {rows:,} rows filled ({max(0.1, 100 * filled / rows):.1f} %, {policy}), none of them scored"
+    return f"{filled:,} of {rows:,} rows filled ({max(0.1, 100 * filled / rows):.1f}%, {policy}), none of them scored"
 
 
 def _short_lines(plan: ForecastPlan) -> list[tuple[str, str]]:

@@ -112,7 +112,7 @@ def _tokens(model: SequenceModelSpec) -> Iterator[Box]:
     if model.min_count > 1:
         lines.append(f"that occurs at least {model.min_count} times in training")
     if model.token_dropout:
-        lines.append(f"{100 * model.token_dropout:.2g} % are masked during training")
+        lines.append(f"{100 * model.token_dropout:.2g}% are masked during training")
     yield Box("embedding", tuple(lines))
 
 

@@ -59,7 +59,7 @@ def _repeated(sequences: LabeledSequences, splits: SequenceSplits, *, has_test_p
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part:,} of {whole:,} ({max(0.1, 100 * part / whole):.1f} %)"
+    return f"{part:,} of {whole:,} ({max(0.1, 100 * part / whole):.1f}%)"
 
 
 def _content_codes(sequences: LabeledSequences) -> Indices:

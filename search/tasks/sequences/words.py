@@ -102,9 +102,9 @@ def _whole_lines(plan: SequencePlan) -> list[str]:
 
 
 def _whole(lengths: Indices, shortest: int, unit: str, what: str) -> str:
-    """The share is rounded down: 100 % are all."""
+    """The share is rounded down: 100% are all."""
     share = int(1000 * np.mean(lengths <= shortest)) / 10
-    return f"{share:g} % of the {what}, the longest of which has {lengths.max():,} {unit}"
+    return f"{share:g}% of the {what}, the longest of which has {lengths.max():,} {unit}"
 
 
 def split_lines(plan: SequencePlan) -> list[tuple[str, str]]:
