@@ -337,7 +337,7 @@ def sync_to_mlflow(
         StudyNotFound: It has not been run in this folder.
         TrackingError: The store or server cannot be reached, or the time is up.
     """
-    from search.run.sync import sync
+    from search.tracking.factory import sync
 
     place = load_store(study, folder or Path.cwd(), storage).place
     assert place is not None  # where it was found

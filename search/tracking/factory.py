@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from optuna import Study
 
     from search.config.study_config import StudyConfig
+    from search.study.places import StudyPlace
 
 
 def make_tracker(config: StudyConfig, folder: Path, *, on_problem: Callable[[str], None]) -> Tracker:
@@ -89,6 +91,30 @@ def sync_study(
             links = tracker.sync(study, status=_status(study), optuna_study=optuna_study, timeout=timeout)
     if links is None:
         raise TrackingError(f"MLflow at {uri} has no runs of study '{study.study}'")
+    return links
+
+
+def sync(
+    place: StudyPlace, tracking_uri: str | None, timeout: float | None, on_message: Callable[[str], None]
+) -> TrackingLinks:
+    """Copy an existing study to MLflow, to its own store or another one, see :func:`search.api.sync_to_mlflow`."""
+    from search.study.store import StudyStore
+    from search.study.trials import without_driver
+
+    with place.exclusive(on_message):
+        store = StudyStore.at(place, place.open())
+        assert store is not None  # it existed before the lock was taken, and is only deleted under the lock
+        record = store.record()
+        links = sync_study(
+            replace(record, trials=without_driver(record.trials)),
+            store.study,
+            folder=place.paths.folder,
+            tracking_uri=tracking_uri,
+            timeout=timeout,
+            on_message=on_message,
+        )
+        if tracking_uri is None:
+            store.set_links(links)
     return links
 
 

@@ -305,37 +305,23 @@ def parts(part: ForecastPart, outputs: Forecasts, baseline: Forecasts | None) ->
             {
                 "series": panel.ids[number],
                 "forecasts": len(windows),
-                **_scored(part, evaluation.some(windows), _some(outputs, windows), _some(baseline, windows)),
+                **_scored(part, evaluation.some(windows), outputs.some(windows), baseline and baseline.some(windows)),
             }
             for number, windows in zip(numbers, np.split(np.arange(len(evaluation.series)), firsts[1:]), strict=True)
         )
     if part.data.forecast.horizon > 1:
         found["steps"] = tuple(
-            {"step": step + 1, **_scored(part, evaluation.at_step(step), _step(outputs, step), _step(baseline, step))}
+            {
+                "step": step + 1,
+                **_scored(part, evaluation.at_step(step), outputs.at_step(step), baseline and baseline.at_step(step)),
+            }
             for step in range(part.data.forecast.horizon)
         )
     return found
 
 
-def _some(outputs: Forecasts | None, windows: RowNumbers) -> Forecasts | None:
-    """The forecasts of some windows."""
-    if outputs is None:
-        return None
-    quantiles = None if outputs.quantiles is None else outputs.quantiles[windows]
-    return Forecasts(outputs.point[windows], quantiles, outputs.lower[:, windows], outputs.upper[:, windows])
-
-
-def _step(outputs: Forecasts | None, step: int) -> Forecasts | None:
-    """The forecasts of one step."""
-    if outputs is None:
-        return None
-    at = slice(step, step + 1)
-    quantiles = None if outputs.quantiles is None else outputs.quantiles[:, at]
-    return Forecasts(outputs.point[:, at], quantiles, outputs.lower[:, :, at], outputs.upper[:, :, at])
-
-
 def _scored(
-    part: ForecastPart, evaluation: ForecastEvaluation, outputs: Forecasts | None, baseline: Forecasts | None
+    part: ForecastPart, evaluation: ForecastEvaluation, outputs: Forecasts, baseline: Forecasts | None
 ) -> dict[str, Any]:
     """Scores of the model and the best baseline, and coverage, of some of the targets."""
     metric = part.data.metric
@@ -344,7 +330,6 @@ def _scored(
         value = float("nan") if of is None else evaluation.score(metric, of.point, of.quantiles)
         return value if np.isfinite(value) else None
 
-    assert outputs is not None  # only a baseline may be missing
     row: dict[str, Any] = {metric: score(outputs), "best baseline": score(baseline)}
     covered = coverage_records(part.data.forecast, evaluation, outputs)
     return row | {f"coverage {100 * each.level:g}%": each.coverage for each in covered}

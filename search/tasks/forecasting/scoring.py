@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from search.tasks.forecasting.data import ForecastBacktest, ForecastData
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from lstmgru.data.forecasting.splits import Rows
     from lstmgru.evaluation.forecasts import ForecastEvaluation
     from lstmgru.evaluation.significance import Interval
     from lstmgru.specs import ForecastSpec
@@ -38,6 +39,17 @@ class Forecasts:
     quantiles: Floats | None
     lower: Floats
     upper: Floats
+
+    def some(self, windows: Rows) -> Self:
+        """Those of some windows."""
+        quantiles = None if self.quantiles is None else self.quantiles[windows]
+        return type(self)(self.point[windows], quantiles, self.lower[:, windows], self.upper[:, windows])
+
+    def at_step(self, step: int) -> Self:
+        """Those of one step of the horizon, counted from 0."""
+        at = slice(step, step + 1)
+        quantiles = None if self.quantiles is None else self.quantiles[:, at]
+        return type(self)(self.point[:, at], quantiles, self.lower[:, :, at], self.upper[:, :, at])
 
 
 def calibration_of(values: dict[str, Any] | None) -> Calibration | None:
