@@ -36,6 +36,9 @@ class FittedMethod(Protocol):
 # The weights are decimal fractions, so their sum is 1 only up to rounding.
 _SUM_TOLERANCE = 1e-6
 
+_UNBOUNDED = ("threshold",)
+"""Arrays that may hold infinity: of trees that only ask whether a number is missing."""
+
 _Method = TypeVar("_Method", bound=FittedMethod)
 
 
@@ -66,6 +69,9 @@ def stored_baseline(
             f"the array {name} of the member {kind} must be {described.get(name, 'missing')} in weights.safetensors "
             f"but is {found.get(name, 'missing')}"
         )
+    for name, array in arrays.items():
+        if not (np.isfinite(array) | (np.isposinf(array) & (name in _UNBOUNDED))).all():
+            raise SpecError(f"the array {name} of the member {kind} holds numbers that are NaN or infinite")
     try:
         baseline = kinds[kind].from_state(values["state"], dict(arrays))
         with np.errstate(all="ignore"):  # what is not finite is refused below

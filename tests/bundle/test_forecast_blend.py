@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -216,7 +217,7 @@ COEFFICIENTS = "members.2.coefficients"
         (edit("members", 2, "arrays", "coefficients", to=None), "be missing in weights.safetensors but is float32"),
         (weights(lambda arrays: arrays.pop(COEFFICIENTS)), r"must be float32\[60, 3\] .* but is missing"),
         (weights(lambda arrays: arrays.update({COEFFICIENTS: torch.ones(2)})), r"must be float32.*but is float32\[2\]"),
-        (weights(lambda arrays: arrays[COEFFICIENTS].fill_(math.nan)), "linear must predict .*, 0 of them finite"),
+        (weights(lambda arrays: arrays[COEFFICIENTS].fill_(math.nan)), "coefficients of .* linear holds numbers"),
         (
             weights(lambda arrays: arrays["members.1.decoder.head.1.bias"].fill_(math.nan)),
             "weights.safetensors holds numbers that are NaN or infinite, in members.1.decoder.head.1.bias",
@@ -233,6 +234,17 @@ def test_a_damaged_blend_is_refused_in_one_line(
     saved: Path, damage: Callable[[Path], None], match: str, tmp_path: Path
 ) -> None:
     check_that_it_is_refused(saved, tmp_path, damage, match)
+
+
+@each_row(("threshold", "refused"), [(math.nan, True), (-math.inf, True), (math.inf, False)])
+def test_thresholds_of_trees_may_be_infinite_but_no_other_number(
+    threshold: float, refused: bool, tmp_path: Path
+) -> None:
+    bundle = blend_of(panel_of(table(shops=("a", "b"))), baselines={"trees": 0.5})
+    folder = save(tmp_path / "shops.bundle", bundle)
+    weights(lambda arrays: arrays["members.2.threshold"].fill_(threshold))(folder)
+    with pytest.raises(BundleError, match="threshold of the member trees holds") if refused else nullcontext():
+        load_bundle(folder)
 
 
 def test_members_of_other_data_are_refused() -> None:

@@ -193,7 +193,7 @@ def weights(name: str, change: Callable[[torch.Tensor], torch.Tensor | None]) ->
         (edit("members", 2, "state", "n_outputs", to=1), "the member tfidf_logistic is invalid"),
         (edit("members", 2, "state", "n_outputs", to=3), r"must predict \[1, 2\] finite numbers but predicts \[1, 3\]"),
         (weights("members.2.coefficients", lambda _: None), "the array coefficients .* but is missing"),
-        (weights("members.2.intercept", lambda array: array * math.nan), "tfidf_logistic must predict .* finite"),
+        (weights("members.2.intercept", lambda array: array * math.nan), "intercept of .* holds numbers that are NaN"),
         (weights("members.1.encoding.codes", lambda codes: codes + 90), "encoding.codes must hold codes of the voc"),
         (weights("members.1.encoding.codes", lambda codes: codes[1:]), "does not fit the architecture"),
         (weights("members.1.encoding.codes", lambda codes: codes.double()), "codes must hold codes of the voc"),
