@@ -37,6 +37,16 @@ def test_the_arrays_compute_what_scikit_learn_does() -> None:
     assert ((targets - regressor.predict(rows)) ** 2).mean() < 0.1 * targets.var()
 
 
+def test_what_is_missing_is_told_from_any_number_by_a_finite_threshold() -> None:
+    rows = np.random.default_rng(0).normal(size=(400, 1))
+    rows[::2] = np.nan
+    ensemble = fit_ensemble(rows, np.isnan(rows[:, 0]).astype(float), [False])
+    new = np.array([[np.nan], [-1e30], [1e30]])
+    assert ensemble.predict(new) == pytest.approx([1, 0, 0], abs=0.01)
+    assert np.isfinite(ensemble.threshold).all()
+    assert ensemble.threshold.max() > 1e300  # scikit-learn has infinity there
+
+
 @pytest.mark.parametrize("categorical", [False, True])
 def test_a_feature_that_training_never_holds_is_ignored(categorical: bool) -> None:
     rows = np.random.default_rng(0).normal(size=(200, 2))

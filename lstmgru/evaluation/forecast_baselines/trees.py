@@ -39,7 +39,7 @@ class Ensemble:
         base: (1,) added to the sum of the trees.
         roots: (trees,) the first node of each.
         feature: (nodes,) what a node looks at.
-        threshold: (nodes,) numbers up to it go to the left.
+        threshold: (nodes,) numbers up to it go to the left; the largest one where only missing ones go to the right.
         left: (nodes,) the next node.
         right: (nodes,) likewise.
         missing_left: (nodes,) whether NaN goes to the left.
@@ -90,7 +90,7 @@ class Ensemble:
             base=np.asarray(model._baseline_prediction, np.float64).reshape(1),
             roots=roots.astype(np.int32),
             feature=feature.astype(np.int32),
-            threshold=every["num_threshold"].astype(np.float64),
+            threshold=np.nan_to_num(every["num_threshold"].astype(np.float64), nan=np.nan),
             left=(every["left"] + begins).astype(np.int32),
             right=(every["right"] + begins).astype(np.int32),
             missing_left=every["missing_go_to_left"].astype(bool),
