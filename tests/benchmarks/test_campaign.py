@@ -16,6 +16,7 @@ def test_a_study_survives(kind: str, count: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @NEEDS_RAY
 def test_a_study_survives_the_loss_of_actors_nodes_and_driver() -> None:
     skip_without_ray()

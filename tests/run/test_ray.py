@@ -66,6 +66,7 @@ def check_study(folder: Path, trials: int) -> None:
     assert all(trial["params"] in complete for trial in found if trial["state"] == "FAIL")
 
 
+@pytest.mark.timeout(600)
 def test_nodes_arrive_late_and_are_lost_and_the_driver_is_killed(tmp_path: Path, cluster: Any) -> None:
     write_study(tmp_path, SLOWER)
     with start(tmp_path, *command(cluster, 14)) as process:
