@@ -15,13 +15,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hazards.cluster_nodes import ROWS, TRIALS, ClusterPlace, Nodes, kill, study_text
+from hazards.cluster_store import filled
 from hazards.command import Attempt, Ended, Run, fault, shown
 from hazards.processes import Place
 
@@ -251,7 +251,7 @@ def _fill_the_store(rng: random.Random, folder: Path, reference: Sequence[dict[s
         with Nodes(**{} if disk else {"_system_config": without}) as nodes:
             place = ClusterPlace(folder / f"{which}-{disk}", reference, nodes)
             nodes.add(2)
-            with _filled(nodes.address, which):
+            with filled(nodes.address, which):
                 process = place.start()
                 if disk:
                     attempt.check(place.wait_for_trial(process), "no trial ended")
@@ -263,60 +263,6 @@ def _fill_the_store(rng: random.Random, folder: Path, reference: Sequence[dict[s
             _to_the_end(place, attempt)
         found.append(attempt)
     return found
-
-
-_FILL = """
-import sys
-import numpy as np
-import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
-
-@ray.remote(num_cpus=0)
-class Filler:
-    def __init__(self):
-        self.kept = []
-        for size in (2**17, 2**15, 2**14):
-            try:
-                while len(self.kept) < 100:
-                    self.kept.append(ray.put(np.zeros(size)))
-            except ray.exceptions.RayError:
-                pass
-
-    def wait(self):
-        pass
-
-head = sys.argv[2] == "head"
-nodes = [node["NodeID"] for node in ray.nodes() if ("CPU" in node["Resources"]) != head]
-places = [NodeAffinitySchedulingStrategy(node, soft=False) for node in nodes]
-fillers = [Filler.options(scheduling_strategy=place).remote() for place in places]
-ray.get([filler.wait.remote() for filler in fillers])
-print("full", flush=True)
-sys.stdin.read()
-"""
-
-
-def _helper(program: str, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    """A Python program that ends with its standard input."""
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=env,
-    )
-
-
-@contextmanager
-def _filled(address: str, which: str) -> Iterator[None]:
-    """The object store of the head or of the other nodes, filled by a program of its own."""
-    with _helper(_FILL, address, which) as filler:
-        assert filler.stdout is not None
-        while "full" not in (line := filler.stdout.readline()):
-            assert line or filler.poll() is None, "the object store could not be filled"
-        yield
-        filler.kill()
 
 
 _WITH_TOKEN = """

@@ -115,10 +115,11 @@ class FamilySearch(JobSource):
         pruned, promoted = (
             sum(getattr(each.store.trials, name) for each in self._families.values()) for name in ("pruned", "promoted")
         )
+        jobs = next(iter(self._families.values())).plan.jobs
         self._listener.on_progress(
             Progress(
                 begun - len(self._began), total, (), None, elapsed, seconds_left,
-                workers=self._drivers[0].workers, ready=self._executor.ready, pruned=pruned, promoted=promoted,
+                workers=jobs, ready=self._executor.ready, pruned=pruned, promoted=promoted,
             )
         )  # fmt: skip
 

@@ -189,11 +189,6 @@ class Driver(JobSource):
             self._store.set("elapsed", round(self._budget.elapsed, 1))
         self._show_progress()
 
-    @property
-    def workers(self) -> int:
-        """Number of workers that were asked for."""
-        return self._plan.jobs
-
     def progress(self) -> Progress:
         """The progress of the search."""
         counted, waiting = self._store.counts()
@@ -213,7 +208,7 @@ class Driver(JobSource):
             best=best,
             elapsed=time.monotonic() - self._started,
             seconds_left=seconds_left,
-            workers=self.workers,
+            workers=self._plan.jobs,
             ready=self._executor.ready,
             baseline=self._best_baseline,
             ahead=self._is_ahead(best),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,14 @@ import pytest
 import torch
 from helpers import forecast_bundles, sequence_bundles
 from helpers.blends import blend_of
-from helpers.bundle_files import edit, remove_manifest, replace_weights, replaced, wrong_values
+from helpers.bundle_files import edit, problem_of, remove_manifest, replace_weights, replaced, wrong_values
 from helpers.combinations import each_row
 from helpers.forecast_bundles import bundle_of, calibration_of, model_of, panel_of, rich_panel, rich_table, table
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from lstmgru.bundle import load_bundle
-from lstmgru.errors import BundleError, LstmGruError
+from lstmgru.errors import BundleError
 
 
 @pytest.fixture(scope="module")
@@ -146,19 +145,6 @@ def bundles() -> Iterator[tuple[str, pd.DataFrame, Any]]:
         yield kind, *sequence_bundles.made(kind)
 
 
-def outcome(folder: Path, frame: pd.DataFrame) -> str | None:
-    """What is wrong with how a changed bundle was refused, if it was; nothing is left to a warning of numpy."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", RuntimeWarning)
-            load_bundle(folder).predict(frame)
-    except LstmGruError as error:
-        return "more than one line" if "\n" in str(error) else None
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return None
-
-
 @pytest.mark.slow
 @each_row("number", range(2 + len(sequence_bundles.KINDS)))
 def test_no_wrong_type_anywhere_is_more_than_one_clear_error(tmp_path: Path, number: int) -> None:
@@ -175,7 +161,7 @@ def test_no_wrong_type_anywhere_is_more_than_one_clear_error(tmp_path: Path, num
             if file.name != "bundle.json":
                 digest = hashlib.sha256(file.read_bytes()).hexdigest()
                 edit("vocabularies", 0, "sha256", to=digest)(folder)
-            if problem := outcome(folder, frame):
+            if problem := problem_of(lambda: load_bundle(folder).predict(frame)):
                 wrong[f"{file.name}: {keys} = {value!r}"] = problem
             tried += 1
         file.write_text(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from lstmgru.bundle import load_bundle
 from lstmgru.bundle.files import write_manifest
-from lstmgru.errors import BundleError
+from lstmgru.errors import BundleError, LstmGruError
 
 
 def edit(*path: str | int, to: Any) -> Callable[[Path], None]:
@@ -32,6 +33,19 @@ def edit(*path: str | int, to: Any) -> Callable[[Path], None]:
         renew_manifest(folder)
 
     return change
+
+
+def problem_of(predict: Callable[[], object]) -> str | None:
+    """What is wrong with how a changed bundle was refused, if it was; nothing is left to a warning of numpy."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            predict()
+    except LstmGruError as error:
+        return "more than one line" if "\n" in str(error) else None
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 def check_that_it_is_refused(saved: Path, folder: Path, damage: Callable[[Path], None], match: str) -> None:

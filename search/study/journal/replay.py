@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import check_distribution_compatibility
 from optuna.storages import JournalStorage
 from optuna.storages.journal._storage import JournalStorageReplayResult
 
-from search.study.places import distribution_of
+from search.study.places import distribution_of, without_garbage_collection
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -32,23 +29,11 @@ class Journal(JournalStorage):
         self._backend = file
         self._thread_lock = threading.Lock()
         self._replay_result = _Replay(self._worker_id_prefix)
-        with self._replay_result, _collecting_nothing():
+        with self._replay_result, without_garbage_collection():
             self._sync_with_backend()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Journal, (self._backend,)
-
-
-@contextmanager
-def _collecting_nothing() -> Iterator[None]:
-    """Suspend the garbage collector, which would visit the growing number of objects that are kept again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class _Replay(JournalStorageReplayResult):
