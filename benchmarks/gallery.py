@@ -102,7 +102,7 @@ def _problems(page: Page, path: Path, width: int, scheme: str, screenshots: Path
         page.screenshot(path=screenshots / f"{path.stem}-{width}-{scheme}.png", full_page=True)
     page.evaluate(_UNFOLD)
     yield from _too_wide(page, ", unfolded")
-    yield from _violations(page)
+    yield from violations(page)
 
 
 def _too_wide(page: Page, how: str) -> Iterator[str]:
@@ -110,7 +110,7 @@ def _too_wide(page: Page, how: str) -> Iterator[str]:
         yield f"is wider than the window{how}: {each}"
 
 
-def _violations(page: Page) -> Iterator[str]:
+def violations(page: Page) -> Iterator[str]:
     """What axe finds, with the places."""
     from axe_playwright_python.sync_playwright import Axe
 

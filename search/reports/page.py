@@ -21,6 +21,9 @@ _ENOUGH = 5
 _TALL = 40
 """Number of rows from which a table scrolls by itself."""
 
+_SCRIPTS = ("page.js", "ranges.js", "series.js")
+"""One script on the page; the later ones use functions of the first."""
+
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -83,7 +86,9 @@ def html_page(title: str, body: str) -> str:
         title: Heading, as text.
         body: Content, as HTML.
     """
-    style, script = (Path(__file__).with_name(f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    folder = Path(__file__).parent
+    style = (folder / "page.css").read_text(encoding="utf-8")
+    script = "".join((folder / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; style-src-attr 'unsafe-inline'; "
         "base-uri 'none'; form-action 'none'"

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import optuna
 import pytest
+from gallery import violations
 from helpers.gallery_pages import panel_pages, pareto_pages, series_pages, text_pages
 from helpers.mlflow_ui import CHROMIUM, browser_page
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -212,28 +213,78 @@ def test_the_chart_of_a_chosen_series_has_the_values_of_its_table_of_forecasts(p
             )
 
 
-def test_a_range_on_an_axis_keeps_the_trials_in_it(page: Page, tmp_path: Path) -> None:
-    opened(page, tmp_path, series_pages(tmp_path, 12)["report"])
+def drag_over_the_worst_scores(page: Page) -> Locator:
+    """Select the lower part of the first axis of the parallel coordinates; the figure."""
     figure = page.locator("figure[data-name=brush]")
     figure.scroll_into_view_if_needed()
-    every = figure.locator("path[data-trial]").count()
-    svg = figure.locator(".plot > svg")
-    box = svg.bounding_box()
+    box = figure.locator(".plot > svg").bounding_box()
     assert box is not None
     across = box["x"] + box["width"] / (2 * figure.locator("th").count() - 2)
-
     page.mouse.move(across, box["y"] + box["height"] * 0.55)
     page.mouse.down()
     page.mouse.move(across, box["y"] + box["height"], steps=4)
     page.mouse.up()
+    return figure
 
-    out = figure.locator("path.out").count()
-    assert 0 < out < every
-    status = figure.get_by_role("status")
-    assert status.inner_text().startswith(f"{every - out} of {every} trials: ")
-    figure.get_by_role("button", name="Clear").click()
-    assert figure.locator("path.out").count() == 0
-    figure.locator("summary", has_text="Ranges").click()
-    figure.get_by_role("slider").first.press("PageUp")
-    assert figure.locator("path.out").count() > 0
-    assert status.inner_text()
+
+def trials_of(page: Page, selector: str) -> set[str]:
+    """Numbers of the trials of the elements that a reader sees unfaded."""
+    return set(
+        page.evaluate(
+            """(selector) => [...document.querySelectorAll(selector)].filter((each) => each.checkVisibility()
+                && getComputedStyle(each).opacity > 0.11).map((each) => each.dataset.trial)""",
+            selector,
+        )
+    )
+
+
+def test_a_range_on_an_axis_keeps_its_trials_in_every_chart_and_in_the_leaderboard(page: Page, tmp_path: Path) -> None:
+    opened(page, tmp_path, series_pages(tmp_path, 12)["report"])
+    every = trials_of(page, "figure[data-name=brush] path[data-trial]")
+    charts = [f"svg[aria-label='{svg.get_attribute('aria-label')}'] [data-trial]"
+              for svg in page.locator(".plot > svg:has([data-trial])").all()]  # fmt: skip
+    assert len(charts) > 5
+
+    drag_over_the_worst_scores(page)
+
+    kept = trials_of(page, "figure[data-name=brush] path[data-trial]")
+    assert kept < every
+    status = page.locator(".brushed [role=status]")
+    assert status.inner_text() == f"{len(kept)} of {len(every)} trials"
+    assert [chart for chart in charts if not trials_of(page, chart) <= kept] == []
+    assert trials_of(page, "table.sort tr[data-trial]") == kept
+    assert page.locator("table.sort tr.baseline").first.is_visible()
+    assert list(violations(page)) == []
+    page.get_by_role("button", name="Clear").click()
+    assert trials_of(page, "figure[data-name=brush] path[data-trial]") == every
+    assert trials_of(page, "table.sort tr[data-trial]") > every
+    assert page.locator(".out").count() == 0
+    assert status.inner_text() == ""
+
+
+def test_a_pinned_trial_outside_of_the_range_is_not_faded(page: Page, tmp_path: Path) -> None:
+    opened(page, tmp_path, series_pages(tmp_path, 12)["report"])
+    drag_over_the_worst_scores(page)
+    out = page.locator("figure[data-name=brush] path.out").first.get_attribute("data-trial")
+    selector = f"svg[aria-label='MAE by trial'] [data-trial='{out}']"
+    assert trials_of(page, selector) == set()
+
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name=f"Pin trial {out}", exact=True).click()
+    drag_over_the_worst_scores(page)
+
+    assert trials_of(page, selector) == {out}
+
+
+def test_the_keyboard_sets_a_range_and_clears_it(page: Page, tmp_path: Path) -> None:
+    opened(page, tmp_path, series_pages(tmp_path, 12)["report"])
+    summary = page.locator("figure[data-name=brush] summary", has_text="Ranges")
+    summary.press("Enter")
+    page.get_by_role("slider").first.press("PageUp")
+    assert page.locator("figure[data-name=brush] path.out").count() > 0
+    assert page.locator(".brushed [role=status]").inner_text()
+
+    page.get_by_role("button", name="Clear").press("Enter")
+
+    assert page.locator(".out").count() == 0
+    assert summary.evaluate("(each) => each === document.activeElement")

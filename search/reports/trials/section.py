@@ -139,8 +139,8 @@ def _together(optuna_study: Study, aims: tuple[Objective, ...], found: Importanc
     yield "<h3>Parallel coordinates</h3>"
     yield paragraph(
         f"Each line is a complete trial; the darker, the better its {score.label}. Lines at none belong to trials that "
-        "do not have the parameter. Drag along an axis to keep the trials in that range; a click on the axis takes it "
-        "back.",
+        "do not have the parameter. Drag along an axis, or use the sliders below, to select the trials in a range: all "
+        "charts fade the others, and the leaderboard leaves them out. A click on the axis, or Clear, takes it back.",
         *_shown(len(names), found),
         *sampled(len(complete_trials(optuna_study))),
     )
