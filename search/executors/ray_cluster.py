@@ -27,7 +27,7 @@ from search.executors.base import (
     did_not_stop,
 )
 from search.executors.ray_connection import Head, cause_of, cluster_errors, connect, import_ray, is_lost, own_signals
-from search.executors.ray_worker import LEAVING, PACKAGE, UNREADABLE, ObjectStore, RayWorker, Versions
+from search.executors.ray_worker import LEAVING, UNREADABLE, ObjectStore, RayWorker, Versions
 
 _REPORT_SECONDS = 10.0
 """How long one call waits for reports."""
@@ -49,6 +49,7 @@ class RayExecutor:
         self._settings, self._cluster = settings, settings.cluster or Cluster()
         self._ray = import_ray()
         self._data = ObjectStore(self._ray, self._check_own)
+        self._own = Versions.here()
         self._environment = dict.fromkeys(THREAD_VARIABLES, "1")
         if self._cluster.address is None:  # what can be imported here can be imported by the actors
             self._environment["PYTHONPATH"] = os.pathsep.join(sys.path)
@@ -102,7 +103,7 @@ class RayExecutor:
         """Forward reports and stop requests; return the jobs that ended.
 
         Raises:
-            WorkersCannotStart: Actors die before they are ready, or have another version of Python or of this package.
+            WorkersCannotStart: Actors die before they are ready, or have another version of Python or other code.
             SearchError: The cluster is gone.
         """
         outcomes = self._send_stops(callback)
@@ -154,12 +155,8 @@ class RayExecutor:
         worker.starting, worker.messages = None, worker.handle.messages.remote(_REPORT_SECONDS)
         worker.node = versions.node_id
         self._startup_seconds = self._startup_seconds or time.monotonic() - self._entered
-        own = Versions.here()
-        if (versions.python, versions.package) != (own.python, own.package):
-            raise WorkersCannotStart(
-                f"the node {versions.node} has Python {versions.python} and {PACKAGE} {versions.package}, but this "
-                f"process has Python {own.python} and {PACKAGE} {own.package}; install the same versions on every node"
-            )
+        if (difference := versions.difference(self._own)) is not None:
+            raise WorkersCannotStart(difference)
         if worker.job is not None:
             worker.begin()
 
@@ -235,7 +232,8 @@ class RayExecutor:
             max_restarts=0,
             runtime_env={"env_vars": self._environment},
         )
-        handle = remote.remote(self._settings.warm_up, 0.9 * share if 0 < share < 1 else None)
+        warm_up = self._ray.cloudpickle.dumps(self._settings.warm_up)  # with what a script has registered
+        handle = remote.remote(self._own, warm_up, 0.9 * share if 0 < share < 1 else None)
         return _Actor(handle, starting=handle.versions.remote())
 
     def _end(self, worker: _Actor) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pickle
 import platform
 import queue
 import signal
@@ -12,7 +14,10 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.errors import SearchError
@@ -28,23 +33,66 @@ LEAVING = "leaving"
 """Message of an actor that was told to end, as before its node is taken away."""
 UNREADABLE = "the object store of its node does not give the data"
 """In the error of a job that cannot run on this node, and may on another one."""
+_SOURCES = ("lstmgru", "search")
+"""The importable packages of :data:`PACKAGE`."""
 Message = tuple[int, Any] | Outcome | str
 """A report with the key of its job, an outcome, or :data:`LEAVING`."""
 
 
 @dataclass(frozen=True)
 class Versions:
-    """What driver and actors must have in common, and where this is."""
+    """What driver and actors must have in common, and where this is.
+
+    Attributes:
+        python: Minor version of Python.
+        package: Version of this package.
+        source: See :func:`source_digest`; empty in processes whose code does not have it.
+        node: Name of the machine.
+        node_id: In the cluster.
+    """
 
     python: str
     package: str
-    node: str
+    source: str = ""
+    node: str = ""
     node_id: str = ""
 
     @classmethod
     def here(cls, node_id: str = "") -> Versions:
         """Those of this process."""
-        return cls(".".join(platform.python_version_tuple()[:2]), version(PACKAGE), socket.gethostname(), node_id)
+        python = ".".join(platform.python_version_tuple()[:2])
+        return cls(python, version(PACKAGE), source_digest(), socket.gethostname(), node_id)
+
+    def difference(self, own: Versions) -> str | None:
+        """What is wrong with a node that has these versions; ``None``: nothing.
+
+        Args:
+            own: Those of the driver.
+        """
+        if (self.python, self.package) != (own.python, own.package):
+            return (
+                f"the node {self.node} has Python {self.python} and {PACKAGE} {self.package}, but this process has "
+                f"Python {own.python} and {PACKAGE} {own.package}; install the same versions on every node"
+            )
+        if self.source != own.source:
+            return (
+                f"the node {self.node} has {PACKAGE} {self.package} like this process, but with other source files, as "
+                "of a development checkout; install the same wheel or the same commit on every node"
+            )
+        return None
+
+
+@cache
+def source_digest() -> str:
+    """SHA-256 of the source files of this package, with their names, as they are when a process first asks."""
+    digest = hashlib.sha256()
+    for package in _SOURCES:
+        spec = find_spec(package)
+        for folder in spec.submodule_search_locations or () if spec else ():
+            names = {path.relative_to(folder).as_posix(): path for path in Path(folder).rglob("*.py")}
+            for name in sorted(names):
+                digest.update(f"{package}/{name}:".encode() + hashlib.sha256(names[name].read_bytes()).digest())
+    return digest.hexdigest()
 
 
 class RayWorker:
@@ -53,24 +101,28 @@ class RayWorker:
     Its methods are called in threads of its own.
 
     Args:
-        warm_up: Imports what jobs need.
+        driver: Versions of the driver; an actor with others does nothing.
+        warm_up: A pickled function that imports what jobs need; other versions might not be able to read it.
         gpu_share: See :func:`search.executors.worker.limit_gpu_memory`.
     """
 
-    def __init__(self, warm_up: Callable[[], None], gpu_share: float | None) -> None:
+    def __init__(self, driver: Versions, warm_up: bytes, gpu_share: float | None) -> None:
+        import ray
+
         # Arrays of the object store are read-only, and jobs only read them.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         self._messages: queue.Queue[Message] = queue.Queue()
         self._stop: tuple[int, str] | None = None
+        self._versions = Versions.here(ray.get_runtime_context().get_node_id())
+        if self._versions.difference(driver) is not None:
+            return
         self._notice_sigterm()
-        warm_up()
+        pickle.loads(warm_up)()
         limit_gpu_memory(gpu_share)
 
     def versions(self) -> Versions:
         """Those of this actor."""
-        import ray
-
-        return Versions.here(ray.get_runtime_context().get_node_id())
+        return self._versions
 
     def run(self, job: Job, number: int) -> None:
         """Run a job, the actor's so many-th; its reports and its outcome become messages."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from helpers.studies import TINY, search, shown, start, write_study
 
 pytestmark = [pytest.mark.slow, NEEDS_RAY]
 
+ROOT = Path(__file__).parent.parent.parent
 SLOWER = (
     TINY.replace("max_epochs: 5", "max_epochs: 60").replace("patience: 3", "patience: null").replace("  jobs: 1\n", "")
 )
@@ -193,26 +195,45 @@ def test_a_cell_that_a_script_registers_reaches_the_nodes(tmp_path: Path, cluste
     assert [(trial["state"], "elman" in trial["layers"]) for trial in found] == [("COMPLETE", True)] * 2
 
 
-@pytest.fixture
-def other_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What starts from now on finds another version of the package."""
-    metadata = tmp_path / "other" / "lstmgru_search-9.9.dist-info" / "METADATA"
+def other_version(folder: Path) -> None:
+    """Another version of the package."""
+    metadata = folder / "lstmgru_search-9.9.dist-info" / "METADATA"
     metadata.parent.mkdir(parents=True)
     metadata.write_text("Metadata-Version: 2.1\nName: lstmgru-search\nVersion: 9.9\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "other"), prepend=os.pathsep)
 
 
-def test_a_node_with_another_version_is_refused_with_its_name(
-    tmp_path: Path, other_version: None, cluster: Any, monkeypatch: pytest.MonkeyPatch
+def other_source(folder: Path) -> None:
+    """A checkout without the function that workers call first."""
+    for package in ("lstmgru", "search"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "search" / "run" / "workers.py").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (other_version, "and lstmgru-search 9.9, but this process has"),
+        (other_source, "like this process, but with other source files"),
+    ],
+)
+def test_a_node_with_other_code_is_refused_with_its_name(
+    tmp_path: Path,
+    make: Callable[[Path], None],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
+    make(tmp_path / "other")
+    with monkeypatch.context() as nodes:  # what starts now finds the other code
+        nodes.setenv("PYTHONPATH", str(tmp_path / "other"), prepend=os.pathsep)
+        cluster = request.getfixturevalue("cluster")
+        cluster.add_node(num_cpus=1)
     write_study(tmp_path)
-    cluster.add_node(num_cpus=1)
-    paths = os.environ["PYTHONPATH"].split(os.pathsep)[1:]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
     result = search(tmp_path, *command(cluster, 1))
     assert result.returncode == 2
-    assert f"error: the node {socket.gethostname()} has Python " in result.stderr
-    assert "and lstmgru-search 9.9, but this process has" in result.stderr
+    assert f"error: the node {socket.gethostname()} has " in result.stderr
+    assert words in result.stderr
+    assert ended(tmp_path) == 0
 
 
 @pytest.mark.parametrize(
