@@ -19,7 +19,7 @@ from search.compare.page import comparison_html
 from search.config.objectives import SCORE
 from search.reports.backtest import backtest_html
 from search.reports.holdout.forecast_table import read_forecasts
-from search.reports.holdout.forecasts import forecast_charts, forecasts_html
+from search.reports.holdout.forecasts import forecast_charts, forecasts_html, ranked
 from search.reports.report import report_html
 from search.study.backtest_records import BacktestBaseline, BacktestRecord
 from search.study.paths import (
@@ -130,7 +130,9 @@ def series_pages(folder: Path, trials: int) -> dict[str, str]:
     return {
         "report": rendered(store, holdout=holdout, bundle=bundle, baselines=BASELINES),
         "running": rendered(make_store(folder, [Made(), Made("PRUNED"), Made("RUNNING")])),
-        "forecasts": forecasts_html(read, title="tiny: forecasts of the holdout"),
+        "forecasts": forecasts_html(
+            ranked([read]), lambda each: each.rows(read), title="tiny: forecasts of the holdout"
+        ),
         "backtest": backtest_html(backtest(), forecast_charts(read)),
     }
 

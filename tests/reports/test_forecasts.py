@@ -19,7 +19,7 @@ from lstmgru.errors import DataError
 from search.reports.charts.chart import Chart
 from search.reports.charts.marks import Line
 from search.reports.holdout.forecast_table import forecast_table, read_forecasts
-from search.reports.holdout.forecasts import forecast_chart, forecasts_html
+from search.reports.holdout.forecasts import forecast_chart, forecasts_html, ranked
 
 LEVELS = (0.8, 0.95)
 
@@ -53,6 +53,10 @@ def long_table(errors: list[float], *, names: list[str] | None = None, target: s
         part["series"] = names[number] if names else f"s{number}"
         parts.append(part.assign(target=target, lower_80=forecast - 5, upper_80=forecast + 5))
     return pd.concat(parts, ignore_index=True)
+
+
+def page_of(frame: pd.DataFrame, *, title: str) -> str:
+    return forecasts_html(ranked([frame]), lambda each: each.rows(frame), title=title)
 
 
 def headings(page: str) -> list[str]:
@@ -153,7 +157,7 @@ def test_a_level_names_its_columns_in_percent(level: float, name: str) -> None:
     table = forecast_table(make_panel(), np.array([9]), bounds[0], bounds[0], bounds, bounds, [level])
 
     assert list(table.columns[-2:]) == [f"lower_{name}", f"upper_{name}"]
-    assert f"{name}% interval" in forecasts_html(table, title="shops")
+    assert f"{name}% interval" in page_of(table, title="shops")
 
 
 @pytest.mark.parametrize(
@@ -259,7 +263,7 @@ def test_integer_steps_stay_numbers() -> None:
 def test_the_best_the_median_and_the_worst_are_among_the_charts(count: int, ranks: list[int]) -> None:
     errors = np.random.default_rng(0).permutation(count).astype(float)
 
-    page = forecasts_html(long_table(errors.tolist()), title="shops")
+    page = page_of(long_table(errors.tolist()), title="shops")
 
     shown = [float(heading.rpartition(" ")[2]) for heading in headings(page)]
     assert shown == ranks
@@ -274,7 +278,7 @@ def test_series_of_any_size_are_ranked_by_their_relative_error() -> None:
     frame.loc[large, ["actual", "forecast"]] *= 100
     nothing_known = long_table([0], names=["new"]).assign(actual=np.nan)
 
-    page = forecasts_html(pd.concat([nothing_known, frame]), title="shops")
+    page = page_of(pd.concat([nothing_known, frame]), title="shops")
 
     assert headings(page) == [
         "s2: sales, mean absolute error 2",
@@ -285,13 +289,13 @@ def test_series_of_any_size_are_ranked_by_their_relative_error() -> None:
 
 
 def test_every_target_of_a_series_has_a_chart() -> None:
-    page = forecasts_html(table_of(make_panel(), [12, 28], 3), title="shops")
+    page = page_of(table_of(make_panel(), [12, 28], 3), title="shops")
 
     assert sorted(heading.partition(",")[0] for heading in headings(page)) == ["a: down", "a: up", "b: down", "b: up"]
 
 
 def test_a_single_series_goes_by_the_name_of_its_target() -> None:
-    assert headings(forecasts_html(long_table([1]), title="shop")) == ["sales, mean absolute error 1"]
+    assert headings(page_of(long_table([1]), title="shop")) == ["sales, mean absolute error 1"]
 
 
 def test_the_share_of_values_in_each_interval_is_said() -> None:
@@ -299,21 +303,21 @@ def test_the_share_of_values_in_each_interval_is_said() -> None:
     frame.loc[5, "actual"] = 105.5
     frame["lower_95"], frame["upper_95"] = frame["lower_80"] - 5, frame["upper_80"] + 5
 
-    page = forecasts_html(frame, title="shops")
+    page = page_of(frame, title="shops")
 
     assert "Of 3 values, 67% lie in the 80% interval, 100% lie in the 95% interval." in page
     assert "intended to contain 80% and 95% of the values" in page
 
 
 def test_forecasts_without_intervals_are_drawn_alone() -> None:
-    page = forecasts_html(long_table([1, 2]).drop(columns=["lower_80", "upper_80"]), title="shops")
+    page = page_of(long_table([1, 2]).drop(columns=["lower_80", "upper_80"]), title="shops")
 
     assert page.count('<figure class="chart"') == 2
     assert " % interval" not in page
 
 
 def test_the_page_loads_nothing() -> None:
-    page = forecasts_html(long_table([1, 2, 3]), title="shops")
+    page = page_of(long_table([1, 2, 3]), title="shops")
 
     markup = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r"(src|href|url|@import)\s*[=(]", markup)
@@ -323,7 +327,7 @@ def test_the_page_loads_nothing() -> None:
 
 @pytest.mark.parametrize("name", ["<script>alert(1)</script> & co", '"><img src=x onerror=alert(1)>'])
 def test_names_cannot_break_out_of_the_page(name: str) -> None:
-    page = forecasts_html(long_table([1, 2], names=[name, "b"], target=name), title=name)
+    page = page_of(long_table([1, 2], names=[name, "b"], target=name), title=name)
 
     assert name not in page
     assert page.count("<script") == page.count("</script>")
@@ -336,13 +340,13 @@ def test_a_table_without_a_column_is_refused(column: str) -> None:
     with pytest.raises(
         DataError, match=f"the table of forecasts has no column '{column}'; make it with forecast_table"
     ):
-        forecasts_html(long_table([1]).drop(columns=column), title="shops")
+        page_of(long_table([1]).drop(columns=column), title="shops")
 
 
 @pytest.mark.parametrize("frame", [long_table([1]).head(3), table_of(make_panel(), [], 2)], ids=["history", "nothing"])
 def test_a_table_without_a_forecast_is_refused(frame: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="the table of forecasts has no forecast"):
-        forecasts_html(frame, title="shops")
+        page_of(frame, title="shops")
 
 
 @pytest.mark.slow
@@ -354,7 +358,7 @@ def test_a_table_without_a_forecast_is_refused(frame: pd.DataFrame) -> None:
 def test_a_browser_draws_the_charts_within_its_width(width: int, tmp_path: Path) -> None:
     path = tmp_path / "forecasts.html"
     frame = long_table([1, 2], names=["<b>shop</b>", "a name without a space_" * 10], target="<i>sales</i>")
-    path.write_text(forecasts_html(frame, title="shops"), encoding="utf-8")
+    path.write_text(page_of(frame, title="shops"), encoding="utf-8")
     asked: list[str] = []
     with browser_page() as page:
         page.set_viewport_size({"width": width, "height": 900})

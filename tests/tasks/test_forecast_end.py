@@ -20,6 +20,7 @@ from search.reports.holdout.forecasts import latest_chart
 from search.tasks import make_plan, task_of
 from search.tasks.final_job import FinalJob, HoldoutScores, Refitted
 from search.tasks.final_steps import finalize
+from search.tasks.forecasting import holdout_tables
 from search.tasks.forecasting.compare import ForecastSeed
 from search.tasks.forecasting.scoring import Forecasts, error_interval
 from search.tasks.study_file import read_study_file
@@ -340,6 +341,44 @@ def test_the_report_gets_the_next_forecast_the_best_baseline_and_the_scores_of_e
     assert set(found.baseline_intervals) <= set(found.baselines)
     for low, high in found.baseline_intervals.values():
         assert low < high
+
+
+@pytest.mark.parametrize("begins", ["2022-01-03 00:00", "2022-01-03 06:00"])
+def test_the_tables_of_the_holdout_are_the_same_in_blocks_of_series(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begins: str
+) -> None:
+    """All cutoffs of one shop may be at midnight, so that a block of it alone would have dates without a time."""
+    plan = shops(tmp_path, "mae")
+    late = np.arange(len(plan.panel.times)) >= plan.panel.offsets[1]
+    shift = np.datetime64(begins) - np.datetime64("2022-01-03")
+    panel = replace(plan.panel, times=plan.panel.times + np.where(late, shift, np.timedelta64(0, "ns")))
+    job = forecast_job(replace(plan, panel=panel), tmp_path)
+    scores = task_of(plan).score_holdout(job)
+    bundle = task_of(plan).bundle(job, scores, {"holdout": scores.metrics})
+    files: list[dict[str, str]] = []
+    for steps, name in ((10**6, "whole"), (1, "blocks")):
+        monkeypatch.setattr(holdout_tables, "_BLOCK_STEPS", steps)
+        report = tmp_path / name
+        task_of(plan).write_holdout(replace(job, report=report), scores, bundle)
+        files.append({path.name: path.read_text(encoding="utf-8") for path in report.iterdir()})
+
+    assert set(files[0]) == {"forecasts.csv", "forecasts.html", "series.csv", "next.csv"}
+    assert files[0] == files[1]
+    assert len(files[0]["forecasts.csv"].splitlines()) == 1 + 2 * (3 * HORIZON + 39)
+
+
+@pytest.mark.parametrize(
+    ("most", "blocks"),
+    [
+        (1, [[0, 2], [1], [3, 4, 5]]),
+        (2, [[0, 2], [1, 3, 4, 5]]),
+        (3, [[0, 2, 1], [3, 4, 5]]),
+        (9, [[0, 2, 1, 3, 4, 5]]),
+    ],
+)
+def test_a_block_has_all_windows_of_its_series(most: int, blocks: list[list[int]]) -> None:
+    found = holdout_tables.blocks_of_series(np.array([0, 4, 0, 7, 7, 7]), most)
+    assert [each.tolist() for each in found] == blocks
 
 
 class _Told(Exception):

@@ -63,7 +63,7 @@ def panel_html(frame: pd.DataFrame, scores: pd.DataFrame | None, metric: str) ->
     Raises:
         DataError: The table lacks a column or has no forecast.
     """
-    levels, every = levels_of(frame), ranked(frame)
+    levels, every = levels_of(frame), ranked([frame])
     series = [every[rank] for rank in some_ranks(len(every), MOST_SERIES)]
     first = (len(series) - 1) // 2
     choices = {(str(each.series), str(each.target)): place for place, each in enumerate(series)}

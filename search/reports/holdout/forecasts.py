@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -32,20 +32,20 @@ _LAST_WINDOWS, _FEWEST_ROWS = 6, 30
 """Forecasts and rows of the chart of the latest forecasts."""
 
 
-def forecasts_html(frame: pd.DataFrame, *, title: str) -> str:
-    """A page with the charts of :func:`forecast_charts`.
+def forecasts_html(
+    every: Sequence[SeriesForecasts], rows: Callable[[SeriesForecasts], pd.DataFrame], *, title: str
+) -> str:
+    """A page with the charts of :func:`forecast_charts`, of a table that need not be in memory as a whole.
 
     Args:
-        frame: Forecasts, as :func:`~search.reports.holdout.forecast_table.forecast_table` returns them.
+        every: All possible charts, see :func:`ranked`.
+        rows: The rows of a chart in chronological order.
         title: Heading of the page.
-
-    Raises:
-        DataError: The table lacks a column or has no forecast.
     """
-    return html_page(title, forecast_charts(frame, heading="h2"))
+    return html_page(title, _charts(every, rows, "h2"))
 
 
-def forecast_charts(frame: pd.DataFrame, *, heading: Literal["h2", "h3"] = "h3") -> str:
+def forecast_charts(frame: pd.DataFrame) -> str:
     """A chart for each series and target as HTML: actual values, forecasts, and prediction intervals.
 
     Charts are sorted by their mean absolute error relative to the mean absolute actual value, which makes series of
@@ -54,15 +54,21 @@ def forecast_charts(frame: pd.DataFrame, *, heading: Literal["h2", "h3"] = "h3")
 
     Args:
         frame: Forecasts, as :func:`~search.reports.holdout.forecast_table.forecast_table` returns them.
-        heading: Tag of the headings of the charts.
 
     Raises:
         DataError: The table lacks a column or has no forecast.
     """
-    levels = levels_of(frame)
-    every = ranked(frame)
+    return _charts(ranked([frame]), lambda each: each.rows(frame), "h3")
+
+
+def _charts(
+    every: Sequence[SeriesForecasts],
+    rows: Callable[[SeriesForecasts], pd.DataFrame],
+    heading: Literal["h2", "h3"],
+) -> str:
     shown = [every[rank] for rank in some_ranks(len(every), _MOST_CHARTS)]
-    sections = [section(each, each.rows(frame), levels, heading) for each in shown]
+    levels = levels_of(rows(shown[0]))
+    sections = [section(each, rows(each), levels, heading) for each in shown]
     drawn = "".join(sections[:1]) if len(sections) == 1 else _halves(sections[:_OPEN_CHARTS])
     if len(sections) > _OPEN_CHARTS:
         drawn += details(f"{len(sections) - _OPEN_CHARTS} more charts", _halves(sections[_OPEN_CHARTS:]))
@@ -111,18 +117,19 @@ class SeriesForecasts:
         return found
 
 
-def ranked(frame: pd.DataFrame) -> list[SeriesForecasts]:
+def ranked(blocks: Iterable[pd.DataFrame]) -> list[SeriesForecasts]:
     """All possible charts, the smallest relative error first.
 
+    Args:
+        blocks: Parts of a table of forecasts, each with whole series; one is read after the other.
+
     Raises:
-        DataError: There is no forecast.
+        DataError: A part lacks a column, or there is no forecast.
     """
-    unnamed = frame["series"].nunique() == 1
-    error = (frame["actual"] - frame["forecast"]).abs()
-    measured = frame[["series", "target"]].assign(
-        any=frame["forecast"].notna(), error=error, size=frame["actual"].abs().where(error.notna())
-    )
-    found = measured.groupby(["series", "target"], sort=False).agg({"any": "any", "error": "mean", "size": "mean"})
+    import pandas as pd
+
+    found = pd.concat([_errors(block) for block in blocks])
+    unnamed = found.index.get_level_values("series").nunique() == 1
     found = found[found["any"]]
     of_groups = (found.index.get_level_values(level) for level in ("series", "target"))
     charts = [
@@ -138,6 +145,16 @@ def ranked(frame: pd.DataFrame) -> list[SeriesForecasts]:
     if not charts:
         raise DataError("the table of forecasts has no forecast; give it the windows of an evaluation")
     return sorted(charts, key=lambda chart: (np.isnan(chart.relative), chart.relative))
+
+
+def _errors(frame: pd.DataFrame) -> pd.DataFrame:
+    """By series and target: whether there is a forecast, and the mean absolute error and actual value."""
+    levels_of(frame)
+    error = (frame["actual"] - frame["forecast"]).abs()
+    measured = frame[["series", "target"]].assign(
+        any=frame["forecast"].notna(), error=error, size=frame["actual"].abs().where(error.notna())
+    )
+    return measured.groupby(["series", "target"], sort=False).agg({"any": "any", "error": "mean", "size": "mean"})
 
 
 def some_ranks(count: int, most: int) -> list[int]:
@@ -228,7 +245,7 @@ def latest_chart(folder: Path, series: str | None = None, target: str | None = N
     for column, chosen in (("series", series), ("target", target)):
         if chosen is not None:
             frame, following = _chosen(frame, column, chosen), following[following[column] == chosen]
-    first = ranked(frame)[0].rows(frame) if following.empty else following
+    first = ranked([frame])[0].rows(frame) if following.empty else following
     series, target = first[["series", "target"]].iloc[0]
     name = f"{target} of {series}" if several else str(target)
     frame, following = (part[(part["series"] == series) & (part["target"] == target)] for part in (frame, following))

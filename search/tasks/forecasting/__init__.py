@@ -29,7 +29,7 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
     pages = lazy("search.tasks.forecasting.report:PAGES")
     score_holdout = lazy("search.tasks.forecasting.final_steps:score_holdout")
     bundle = lazy("search.tasks.forecasting.final_steps:make_bundle")
-    write_holdout = lazy("search.tasks.forecasting.final_steps:write_holdout")
+    write_holdout = lazy("search.tasks.forecasting.holdout_tables:write_holdout")
     backtest = lazy("search.tasks.forecasting.backtest")
     compare = lazy("search.tasks.forecasting.compare:ComparedForecasts")
     seed_result = lazy("search.tasks.forecasting.compare:ForecastSeed")

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lstmgru.data.tables.writers import write_csv, write_text
-from lstmgru.errors import DataError, show_time
+from lstmgru.errors import show_time
 from lstmgru.evaluation.blending import blended, blended_folds, same_shapes
 from lstmgru.evaluation.forecast_baselines import FittedBaseline
 from lstmgru.evaluation.metrics import find_metric
 from search.errors import NoTrialCompleted
-from search.study.paths import ATTENTION_TABLE, FORECASTS_PAGE, FORECASTS_TABLE, NEXT_TABLE, SERIES_TABLE
 from search.tasks.final_job import FinalJob, HoldoutScores
 from search.tasks.forecasting.data import ForecastBacktest, ForecastData
-from search.tasks.forecasting.scoring import (
-    Forecasts,
-    calibration_of,
-    coverage_records,
-    error_interval,
-    with_intervals,
-)
+from search.tasks.forecasting.holdout_tables import HoldoutForecasts
+from search.tasks.forecasting.scoring import calibration_of, coverage_records, error_interval, with_intervals
 from search.tasks.verdict import best_baseline
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-    import pandas as pd
 
-    from lstmgru.bundle import Bundle, ForecastBundle
+    from lstmgru.bundle import ForecastBundle
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.evaluation.forecasts import ForecastEvaluation
     from lstmgru.specs import ModelSpec
@@ -42,19 +33,6 @@ if TYPE_CHECKING:
     Errors = npt.NDArray[np.float64]
 
     ForecastJob = FinalJob[ForecastData, Split, ModelSpec]
-
-
-@dataclass(frozen=True)
-class HoldoutForecasts:
-    """What the table of the holdout shows.
-
-    Attributes:
-        blend: The forecasts of the model.
-        baseline: Name of the best baseline, and its (windows, H, Y) forecasts; ``None``: none was scored.
-    """
-
-    blend: Forecasts
-    baseline: tuple[str, Floats] | None
 
 
 def score_holdout(job: ForecastJob) -> HoldoutScores:
@@ -162,13 +140,6 @@ def _reads(model: FitResult | FittedBaseline) -> int:
     return model.context_length if isinstance(model, FittedBaseline) else model.network.spec.context_length
 
 
-def write_holdout(job: ForecastJob, scores: HoldoutScores, bundle: Bundle) -> None:
-    """Write the forecasts of the holdout, as a table and drawn, and the weights of an attention if there is one."""
-    _write_forecasts(job, job.data.evaluation(job.holdout), scores.outputs)
-    _write_attention(job, cast("ForecastBundle", bundle))
-    _write_next(job, cast("ForecastBundle", bundle))
-
-
 def make_bundle(job: ForecastJob, scores: HoldoutScores, metrics: dict[str, Any]) -> ForecastBundle:
     """The model with its origin."""
     from lstmgru.bundle import ForecastBaselineMember, ForecastBundle, ForecastNetworkMember, example_frame
@@ -233,83 +204,3 @@ def _score_baselines(
         if best_baseline(metric, scores) == name:
             best = name, its.point
     return scores, errors, best
-
-
-def _write_forecasts(job: ForecastJob, evaluation: ForecastEvaluation, found: HoldoutForecasts) -> None:
-    """The forecasts of the holdout, as a table and drawn."""
-    from search.reports.holdout.forecast_table import forecast_table
-    from search.reports.holdout.forecasts import forecasts_html
-
-    spec, blend = job.data.forecast, found.blend
-    table = forecast_table(
-        job.data.panel,
-        evaluation.cutoffs,
-        evaluation.target,
-        blend.point,
-        blend.lower,
-        blend.upper,
-        spec.levels if len(blend.lower) else (),
-        baseline=found.baseline,
-    )
-    job.report.mkdir(parents=True, exist_ok=True)
-    write_csv(table, job.report / FORECASTS_TABLE)
-    (job.report / SERIES_TABLE).unlink(missing_ok=True)
-    if len(job.data.panel.ids) > 1:
-        write_csv(_series_scores(job, evaluation, found), job.report / SERIES_TABLE)
-    page = forecasts_html(table, title=f"{job.provenance['study']}: forecasts of the holdout")
-    write_text(job.report / FORECASTS_PAGE, page)
-
-
-def _series_scores(job: ForecastJob, evaluation: ForecastEvaluation, found: HoldoutForecasts) -> pd.DataFrame:
-    """The study's metric of each series, of the model and of the best baseline; NaN where it is undefined."""
-    import pandas as pd
-
-    metric, baseline = job.data.metric, None if found.baseline is None else found.baseline[1]
-    with_quantiles = find_metric(metric).of_quantiles
-    rows = []
-    for series in np.unique(evaluation.series):
-        mask = evaluation.series == series
-        part = evaluation.some(mask)
-        quantiles = None if found.blend.quantiles is None else found.blend.quantiles[mask]
-        score = part.score(metric, found.blend.point[mask], quantiles)
-        # Quantiles of the baseline are not kept.
-        other = np.nan if baseline is None or with_quantiles else part.score(metric, baseline[mask])
-        rows.append((job.data.panel.ids[series], score, other))
-    return pd.DataFrame(rows, columns=["series", "score", "baseline"])
-
-
-def _write_attention(job: ForecastJob, bundle: ForecastBundle) -> None:
-    """Write the attention weights of the winner, if it has any; the table of an earlier winner is removed."""
-    from search.reports.holdout.attention import attention_table
-
-    path = job.report / ATTENTION_TABLE
-    path.unlink(missing_ok=True)
-    if not any(member.has_attention for member in bundle.networks):
-        return
-    with suppress(DataError):  # the last rows may hold values that a model with logarithms refuses
-        write_csv(attention_table(bundle), path)
-
-
-def _write_next(job: ForecastJob, bundle: ForecastBundle) -> None:
-    """Write the forecast of the steps after the data and the values before, unless it needs unknown covariates."""
-    import pandas as pd
-
-    path = job.report / NEXT_TABLE
-    path.unlink(missing_ok=True)
-    if bundle.example is None or bundle.schema.future_covariates:
-        return
-    with suppress(DataError):  # as of the attention
-        found = bundle.predict(bundle.example)
-        # A column of the data may have one of these names, so columns are identified by position.
-        names = [] if bundle.schema.id is None else ["series"]
-        found = found.set_axis([*names, "time", "target", *found.columns[len(names) + 2 :]], axis=1)
-        before = bundle.example.tail(3 * job.data.forecast.horizon)
-        cutoff, series = (
-            before[bundle.schema.time].iloc[-1],
-            found["series"].iloc[0] if names else job.data.panel.ids[0],
-        )
-        known = [
-            pd.DataFrame({"time": before[bundle.schema.time], "target": target, "actual": before[target]})
-            for target in bundle.schema.targets
-        ]
-        write_csv(pd.concat([*known, found]).assign(series=series, cutoff=cutoff), path)
