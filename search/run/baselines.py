@@ -6,15 +6,17 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from lstmgru.errors import listed
 from search.executors.base import Job
 from search.tasks.baselines import baseline_groups, score_baselines
 from search.tasks.data import BaselineResult, DroppedBaseline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from search.executors.base import Outcome
     from search.study.out_of_fold import Outputs
+    from search.study.records import StudyRecord
     from search.study.store import StudyStore
     from search.tasks.plan import Plan
 
@@ -33,6 +35,37 @@ def baseline_seconds(timeout: float | None) -> float:
         timeout: Of the study; ``None``: there is none.
     """
     return _MOST if timeout is None else min(_MOST, max(_LEAST, _SHARE * timeout))
+
+
+def ranked_baselines(study: StudyRecord, *, minimize: bool) -> list[str]:
+    """The baselines with a score on the folds, the best one first.
+
+    Args:
+        study: Which scored them.
+        minimize: Whether smaller scores are better.
+    """
+    scores = {name: each.folds for name, each in study.baselines.items() if each.folds is not None}
+    return sorted(scores, key=scores.__getitem__, reverse=not minimize)
+
+
+def unscored_notes(names: Sequence[str], failures: Mapping[str, str]) -> list[str]:
+    """What to say of baselines that have a score on the folds and none on the holdout, a sentence each.
+
+    Args:
+        names: Of the baselines.
+        failures: Why they failed, by name; the others were not begun.
+    """
+    notes = [f"{_spaced(name)} is not scored on the holdout: {failures[name]}" for name in names if name in failures]
+    if late := [_spaced(name) for name in names if name not in failures]:
+        notes.append(
+            f"{listed(late)} {'is' if len(late) == 1 else 'are'} not scored on the holdout, as the time was too short; "
+            "rerun with a longer --timeout"
+        )
+    return notes
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def time_baselines(*arguments: Any) -> tuple[dict[str, BaselineResult | DroppedBaseline] | None, float]:
@@ -95,7 +128,7 @@ class BaselineJobs:
         self._add("calibrations", {name: each.calibration for name, each in results.items()})
         # Last: baselines that it has are not scored again.
         self._add("baselines", {name: {"folds": each.score} for name, each in results.items()})
-        return [f"the baseline {name.replace('_', ' ')} is left out: {reason}" for name, reason in dropped.items()]
+        return [f"the baseline {_spaced(name)} is left out: {reason}" for name, reason in dropped.items()]
 
     def _add(self, key: str, values: dict[str, Any]) -> None:
         if values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lstmgru.errors import listed
 from search.errors import RefitFailed
 from search.executors.loop import run_jobs
-from search.run.baselines import baseline_seconds
+from search.run.baselines import baseline_seconds, ranked_baselines, unscored_notes
 from search.run.member_refits import Refits, Retrained, Training, is_trained, retrained_members
 from search.run.recipes import trial_recipe
 from search.run.selection import BlendSelection, why_nothing_to_export
@@ -104,11 +105,9 @@ class Finalizer:
         if single is not None:
             scored = refits.results.get(Training(single.number, self._part))
             alone = replace(self._member(single.number, 1.0), scored=scored)
-        baselines = {
-            str(training.candidate): fitted
-            for training, fitted in refits.results.items()
-            if isinstance(training.candidate, str) and training.part == self._part
-        }
+        baselines, failures = refits.baselines(self._part)
+        for note in unscored_notes([name for name in self._ranked() if name not in baselines], failures):
+            self._listener.on_message(note)
         return self._export(chosen, retrained, alone, baselines)
 
     def _retrained(self, weights: Mapping[Candidate, float], refits: Refits) -> Retrained:
@@ -143,9 +142,10 @@ class Finalizer:
 
     def _refits(self, chosen: Chosen, single: Recipe[Any] | None) -> Refits:
         members, (quick, slow) = list(chosen.weights), self._baselines()
+        best = self._ranked()[:1]  # the verdict is about it
         numbers = {each for each in members if isinstance(each, int)} | ({single.number} if single else set())
-        first: list[Candidate] = [*members, *quick, *slow[:1]]
-        last: list[Candidate] = [*([single.number] if single else []), *slow[1:]]
+        first: list[Candidate] = [*members[:1], *best, *members[1:], *quick]
+        last: list[Candidate] = [*([single.number] if single else []), *slow]
         exported = [Training(each, EVERYTHING) for each in members] if self._everything else []
         trainings = [
             *(Training(each, self._part) for each in first),
@@ -156,7 +156,7 @@ class Finalizer:
             task_of(self._plan),
             self._executor.data.share(EndData(self._plan.whole_data(), self._plan.holdout)),
             list(dict.fromkeys(trainings)),
-            always=[Training(each, self._part) for each in (members[0], *quick)],
+            always=[Training(each, self._part) for each in (members[0], *best, *quick)],
             recipes={number: self._recipe(number) for number in numbers},
             baseline_seconds=baseline_seconds(self._budget.timeout),
             budget=self._budget,
@@ -166,12 +166,13 @@ class Finalizer:
 
     def _baselines(self) -> tuple[list[str], list[str]]:
         """The quick baselines and the slow ones, of which the best one comes first; slow ones only if scored before."""
-        groups = baseline_groups(self._plan.search_data())
-        folds = {name: each.folds for name, each in self._store.record().baselines.items()}
-        sign = 1 if self._plan.direction == "minimize" else -1
-        known = {name: sign * value for name, value in folds.items() if value is not None}
-        slow = [name for group in groups[1:] for name in group if name in known]
-        return [name for name in groups[0] if name in known or not known], sorted(slow, key=known.__getitem__)
+        groups, ranked = baseline_groups(self._plan.search_data()), self._ranked()
+        slow = {name for group in groups[1:] for name in group}
+        return [name for name in groups[0] if name in ranked or not ranked], [name for name in ranked if name in slow]
+
+    def _ranked(self) -> list[str]:
+        """The baselines with a score on the folds, the best one first."""
+        return ranked_baselines(self._store.record(), minimize=self._plan.direction == "minimize")
 
     def _export(
         self, chosen: Chosen, retrained: Retrained, single: FinalMember[Any] | None, baselines: dict[str, Refitted]
@@ -204,6 +205,7 @@ class Finalizer:
             members=retrained.members,
             single=single,
             baselines=baselines,
+            better_unscored=tuple(itertools.takewhile(lambda name: name not in baselines, self._ranked())),
             without_networks=self._without_networks(chosen),
             baseline_calibrations=self._store.get("calibrations", {}),
             least=blend.folds if blend is not None and retrained.cut and self._paths.bundle.exists() else None,

@@ -104,6 +104,15 @@ class Refits(JobSource):
         """Whether Ctrl-C was pressed."""
         return self._interrupted()
 
+    def baselines(self, part: str) -> tuple[dict[str, Refitted], dict[str, str]]:
+        """The baselines that were fitted to a part of the data, and the reasons of those that failed, by name."""
+        fitted = {each.candidate: done for each, done in self.results.items() if each.part == part}
+        failed = {each.candidate: reason for each, reason in self.failures.items() if each.part == part}
+        return (
+            {name: done for name, done in fitted.items() if isinstance(name, str)},
+            {name: reason for name, reason in failed.items() if isinstance(name, str)},
+        )
+
     def _fits(self, training: Training) -> bool:
         """Whether a training can be expected to end in time: another one of the same model takes about as long."""
         if training in self._always:

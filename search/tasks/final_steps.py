@@ -15,7 +15,7 @@ from search.tasks.backtest import BacktestPart
 from search.tasks.base import Task
 from search.tasks.data import Data, Model, SeedResult, Split
 from search.tasks.final_job import EndData, FinalJob, FinalResult, HoldoutScores, Recipe, Refitted, Rival
-from search.tasks.verdict import around, best_baseline, judge, of_baselines
+from search.tasks.verdict import around, best_baseline, judge, of_baselines, unscored
 
 if TYPE_CHECKING:
     from lstmgru.training.training import EpochResult, Trained
@@ -173,9 +173,11 @@ def _verdict(job: FinalJob[Any, Any, Any], scores: HoldoutScores) -> tuple[str, 
             choices=len(scores.baselines),
             called=called,
         )
-    if len(names) < len(job.members):
-        return sentence, beats
-    return f"{of_baselines(metric, names, score, job.without_networks)} {sentence}".strip(), beats
+    if len(names) == len(job.members):
+        sentence = f"{of_baselines(metric, names, score, job.without_networks)} {sentence}".strip()
+    if job.better_unscored:
+        sentence = f"{unscored(job.better_unscored)} {sentence}"
+    return sentence, beats
 
 
 class Deadline:

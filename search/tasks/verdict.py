@@ -104,3 +104,16 @@ def of_baselines(metric: str, names: Sequence[str], score: float, why: str) -> s
     named = listed([name.replace("_", " ") for name in names])
     what = f"the baseline {named}" if len(names) == 1 else f"a blend of the baselines {named}"
     return f"{why}, so {what} is exported ({find_metric(metric).label} {score:.4g} on the holdout)."
+
+
+def unscored(names: Sequence[str]) -> str:
+    """One sentence on baselines that are missing in the comparison.
+
+    Args:
+        names: Of those that are better on the folds than all others, and have no score on the holdout.
+    """
+    named = listed([name.replace("_", " ") for name in names])
+    return (
+        f"The comparison lacks {named}, the best {'baseline' if len(names) == 1 else 'baselines'} on the folds, which "
+        "could not be scored on the holdout."
+    )

@@ -276,6 +276,23 @@ def test_where_the_networks_are_cut_short_the_best_of_what_is_left_is_exported(
     assert any("left out of the blend, as the time was too short" in note for note in notes.notes)
 
 
+def test_the_best_baseline_of_the_folds_is_scored_on_the_holdout_however_little_time_is_left(
+    folder: Path, tmp_path: Path
+) -> None:
+    """The verdict is about it; the others are named."""
+    store, notes = copy_of(folder, tmp_path), Notes()
+    shutil.rmtree(StudyPaths(tmp_path, "tiny").bundle)
+    scores = {name: {"folds": each["folds"]} for name, each in store.get("baselines").items()}
+    store.set("baselines", scores | {"theta": {"folds": 0.001}, "ets": {"folds": 1e6}})
+    found = finish(tmp_path, *SETTINGS, *BEFORE, notes=notes, timeout=1.0).record()
+
+    assert found.baselines["theta"].holdout is not None
+    assert found.baselines["ets"].holdout is None
+    assert any(note.startswith("ets is not scored on the holdout, as the time was too short") for note in notes.notes)
+    assert found.holdout is not None
+    assert "The comparison lacks" not in found.holdout.verdict
+
+
 def curve_of(record: Any, number: int) -> list[float]:
     """Mean score over both folds after each epoch; every fold has all of them."""
     [trial] = [trial for trial in record.trials if trial.number == number]

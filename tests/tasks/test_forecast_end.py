@@ -265,6 +265,12 @@ def test_the_verdict_is_about_the_best_baseline_and_the_model_is_what_was_scored
         f"{blend:.4g} against {best:.4g}, {1 - blend / best:.1%} lower, with too few cutoffs for a significance test."
     )
     assert not found.beats_baselines
+    lacking = finalize(task_of(plan), replace(job, better_unscored=("trees",)), JobContext())
+    assert lacking is not None
+    assert lacking.verdict == (
+        "The comparison lacks trees, the best baseline on the folds, which could not be scored on the holdout. "
+        f"{found.verdict}"
+    )
     bundle = exported(job)
     assert {member.kind: member.weight for member in bundle.members} == WEIGHTS
     pairs = zip(kept, folds, strict=True)

@@ -12,7 +12,7 @@ from helpers.combinations import each_row
 from lstmgru.evaluation.significance import Interval
 from search.study.records import HoldoutRecord
 from search.tasks.final_steps import refit_epochs
-from search.tasks.verdict import around, judge, of_baselines
+from search.tasks.verdict import around, judge, of_baselines, unscored
 
 
 @pytest.mark.parametrize(
@@ -121,3 +121,10 @@ def test_a_model_without_networks_says_why(names: list[str], sentence: str) -> N
 
 def test_the_choice_of_the_baseline_does_not_count_against_the_winner() -> None:
     assert judge("mae", 2.0, "linear", 2.5, Interval(-0.5, -0.9, -0.1, 0.02), choices=10)[1]
+
+
+def test_baselines_that_the_comparison_lacks_are_named() -> None:
+    assert unscored(["channel_linear", "trees"]) == (
+        "The comparison lacks channel linear and trees, the best baselines on the folds, which could not be scored on "
+        "the holdout."
+    )
