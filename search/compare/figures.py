@@ -16,8 +16,7 @@ _MOST_MARKED = 50
 """Number of points up to which a line has dots."""
 _LARGEST, _SMALLEST = 15.0, 4.0
 """Radius of a point in pixels."""
-_NEAR_X, _NEAR_Y = 3.0, 0.12
-"""Ratio of latencies and share of the range of scores within which two labels would overlap."""
+
 Points = tuple[Sequence[float], Sequence[float], Sequence[float]]
 """Horizontal and vertical positions, and radii."""
 
@@ -93,8 +92,7 @@ def costs_chart(comparison: Comparison) -> Chart:
     lines, marks = colors(comparison), []
     shown = [each for each in comparison.contenders if each.holdout and each.latency is not None]
     most = max(family.n_parameters or 1 for family in shown)
-    labelled = _labelled([(each.latency or 0.0, each.holdout.mean if each.holdout else 0.0) for each in shown])
-    for family, has_label in zip(shown, labelled, strict=True):
+    for family in shown:
         assert family.holdout is not None  # those without a score are left out above
         assert family.latency is not None
         marks.append(
@@ -105,7 +103,7 @@ def costs_chart(comparison: Comparison) -> Chart:
                 y=[family.holdout.mean],
                 sizes=[_SMALLEST + (_LARGEST - _SMALLEST) * ((family.n_parameters or 1) / most) ** 0.5],
                 opacity=0.8,
-                labels=[family.title if has_label else ""],
+                labels=[family.title],
                 texts=[f"{family.n_parameters or 0:,} parameters"],
             )
         )
@@ -116,21 +114,6 @@ def costs_chart(comparison: Comparison) -> Chart:
         marks=tuple(marks),
         height=320,
     )
-
-
-def _labelled(points: Sequence[tuple[float, float]]) -> list[bool]:
-    """Whether there is room for a label: not beside a point that has one; the legend names the others."""
-    low, high = min(y for _, y in points), max(y for _, y in points)
-    found: list[bool] = []
-    for x, y in points:
-        near = any(
-            has
-            and max(x, other, 1e-9) < _NEAR_X * max(min(x, other), 1e-9)
-            and abs(y - height) <= _NEAR_Y * (high - low)
-            for has, (other, height) in zip(found, points, strict=False)
-        )
-        found.append(not near)
-    return found
 
 
 def _all_above_0(shown: Sequence[Contender]) -> bool:

@@ -44,6 +44,32 @@ def test_a_path_is_short_and_exact() -> None:
     assert path_of(points[:1]) == "M0 12.3h0"
 
 
+def labels_of(dots: Dots) -> list[tuple[str, bool]]:
+    """The texts of the labels in the chart of some points, and whether a narrow chart hides them."""
+    made = chart_html(Chart(title="t", x=NUMBERS, y=NUMBERS, marks=(dots,), height=300))
+    return [(text, "less" in look) for look, text in re.findall(r'<text class="(small[^"]*)"[^>]*>([^<]*)', made)]
+
+
+def test_a_point_in_a_ring_keeps_its_label() -> None:
+    point = Dots(name="d", x=[5], y=[5], labels=["best"])
+    ring = Dots(name="r", x=[5], y=[5], shape="ring", sizes=9.0)
+    made = chart_html(Chart(title="t", x=NUMBERS, y=NUMBERS, marks=(point, ring), height=300))
+
+    [y] = re.findall(r'y="([\d.]+)" dy=".35em"[^>]*>best', made)
+    assert 300 / 2 - float(y) > 9 + 11 / 2
+
+
+def test_a_label_without_room_is_left_out_and_one_with_little_room_disappears_in_a_narrow_chart() -> None:
+    far = Dots(name="d", x=[2, 8], y=[2, 8], labels=["a", "b"])
+    assert labels_of(far) == [("a", False), ("b", False)]
+
+    crowd = Dots(name="d", x=[5 + 0.01 * place for place in range(9)], y=[5.0] * 9, labels=["label"] * 9)
+    assert len(labels_of(crowd)) < 9
+
+    side_by_side = Dots(name="d", x=[1 + 0.9 * place for place in range(9)], y=[0.2] * 9, labels=["a label"] * 9)
+    assert labels_of(side_by_side).count(("a label", True)) > 2
+
+
 # --- axes -------------------------------------------------------------------------------------------------------------
 
 

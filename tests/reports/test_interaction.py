@@ -288,3 +288,27 @@ def test_the_keyboard_sets_a_range_and_clears_it(page: Page, tmp_path: Path) -> 
 
     assert page.locator(".out").count() == 0
     assert summary.evaluate("(each) => each === document.activeElement")
+
+
+_OVERLAPS = """() => {
+  const box = (each) => each.getBoundingClientRect();
+  const meet = (a, b) => a.left < b.right && b.left < a.right && a.top + 1 < b.bottom - 1 && b.top + 1 < a.bottom - 1;
+  const svg = document.querySelector("svg[aria-label='MAE against latency (s)']");
+  const labels = [...svg.querySelectorAll("text[data-trial]")].filter((each) => box(each).width);
+  const others = [...labels, ...svg.querySelectorAll("circle[data-trial]")];
+  return [labels.length, labels.filter((each) => others.some((other) => other !== each && meet(box(each), box(other))))
+    .map((each) => each.textContent)];
+}"""
+
+
+def test_labels_of_the_pareto_front_cover_neither_each_other_nor_points(page: Page, tmp_path: Path) -> None:
+    opened(page, tmp_path, pareto_pages(tmp_path, 120)["report"])
+    counts = []
+    for width in (390, 700, 900, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        count, overlapping = page.evaluate(_OVERLAPS)
+        assert overlapping == [], width
+        counts.append(count)
+    front = len(page.locator("svg[aria-label='MAE against latency (s)'] circle[class~=orange]").all())
+    assert 0 < counts[0] <= counts[-1] <= front
+    assert counts[-1] > front / 2

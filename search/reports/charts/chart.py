@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from search.reports.charts.drawing import down, line_class, mark_svg, path_of, percent, point_svg, rule_svg, scaled
+from search.reports.charts.labels import labels_svg
 from search.reports.charts.marks import AnyMark, Dots, Label, Line, Rule
 from search.reports.charts.scales import Axis
 from search.reports.charts.table import data_table, html_table
@@ -132,6 +133,7 @@ def drawing(chart: Chart) -> str:
         _grid(chart),
         *(rule_svg(rule, chart) for rule in chart.rules),
         *(mark_svg(mark, chart) for mark in chart.marks),
+        labels_svg(chart),
     ]
     parts += [
         f'<text class="small {label.color}" x="{percent(chart.x.at(label.x))}" '

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from search.reports.charts.marks import AnyMark, Band, Boxes, Dots, Line, Rule, Shape, Values
@@ -36,12 +36,20 @@ class Drawable(Protocol):
     def height(self) -> int:
         """Height of the plotted area in pixels."""
 
+    @property
+    def marks(self) -> Sequence[AnyMark]:
+        """All marks."""
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        """Lines across the chart."""
+
 
 def rule_svg(rule: Rule, chart: Drawable) -> str:
     """A line across the chart, with its text."""
     dash = " dash" if rule.dash else ""
     if rule.upright:
-        x, late = percent(chart.x.at(rule.at)), chart.x.at(rule.at) > _LATE
+        x, late = percent(chart.x.at(rule.at)), is_late(chart.x.at(rule.at))
         beside = 'dx="-4" text-anchor="end"' if late else 'dx="4"'
         ends, place = f'x1="{x}" x2="{x}" y2="{chart.height}"', f'x="{x}" {beside} y="10"'
     else:
@@ -49,6 +57,11 @@ def rule_svg(rule: Rule, chart: Drawable) -> str:
         ends, place = f'x2="100%" y1="{y}" y2="{y}"', f'x="100%" y="{y}" dy="-4" text-anchor="end"'
     text = f'<text class="small" {place}>{html.escape(rule.text)}</text>' if rule.text else ""
     return f'{_shade(rule, chart)}<line class="rule {rule.color}{dash}" {ends}/>{text}'
+
+
+def is_late(share: float) -> bool:
+    """Whether the text of an upright rule at a share of the width is on its left."""
+    return share > _LATE
 
 
 def _shade(rule: Rule, chart: Drawable) -> str:
@@ -72,7 +85,7 @@ def mark_svg(mark: AnyMark, chart: Drawable) -> str:
             path = path_of(thinned(points) if dense else points, steps=mark.steps, digits=0 if dense else 1)
             return _stretched(
                 f'<path class="{line_class(mark)}" stroke-width="{mark.width:g}"{_opacity(mark.opacity)}'
-                f'{_trial(mark, 0)} d="{path}"/>',
+                f'{trial_attribute(mark, 0)} d="{path}"/>',
                 chart,
             )
         case Band():
@@ -88,8 +101,8 @@ def line_class(line: Line) -> str:
     return f"line {line.color}" + (" dash" if line.dash else "")
 
 
-def _trial(mark: AnyMark, number: int) -> str:
-    """What the script pins."""
+def trial_attribute(mark: AnyMark, number: int) -> str:
+    """By which the script finds the trial of a line, point or box."""
     return f' data-trial="{mark.trials[number]}"' if mark.trials else ""
 
 
@@ -213,11 +226,9 @@ def _dots(dots: Dots, chart: Drawable) -> str:
             parts.append(
                 f'<line class="interval {dots.color}" x1="{ends[0]}" x2="{ends[1]}" y1="{y_at:.1f}" y2="{y_at:.1f}"/>'
             )
-        parts.append(point_svg(dots.shape, place, y_at, sizes[number], dots.color, opacity, _trial(dots, number)))
-        if len(dots.labels) and dots.labels[number]:
-            anchor = "end" if across > 0.75 else "start" if across < 0.25 else "middle"
-            text, above = html.escape(dots.labels[number]), y_at - sizes[number] - 4
-            parts.append(f'<text class="small" x="{place}" y="{above:.1f}" text-anchor="{anchor}">{text}</text>')
+        parts.append(
+            point_svg(dots.shape, place, y_at, sizes[number], dots.color, opacity, trial_attribute(dots, number))
+        )
     return f"<g>{''.join(parts)}</g>"
 
 
@@ -253,7 +264,7 @@ def _boxes(boxes: Boxes, chart: Drawable) -> str:
         opacity = boxes.opacities[number] if len(boxes.opacities) else boxes.opacity
         parts.append(
             f'<rect class="box {boxes.color}" x="{percent(start)}" width="{percent(end - start)}" y="{ends[0]:.1f}" '
-            f'height="{ends[1] - ends[0]:.1f}"{_opacity(opacity)}{_trial(boxes, number)}/>'
+            f'height="{ends[1] - ends[0]:.1f}"{_opacity(opacity)}{trial_attribute(boxes, number)}/>'
         )
         if len(boxes.labels):
             text = html.escape(boxes.labels[number])

@@ -93,7 +93,7 @@ class Dots(Mark):
         low: (points,) lower ends of horizontal intervals; empty: there are none.
         high: (points,) upper ends.
         texts: (points,) what each point is, for the data table; may be empty.
-        labels: (points,) texts beside the points; may be empty.
+        labels: (points,) texts beside the points, left out where there is no room; may be empty.
         opacities: (points,) instead of ``opacity``; may be empty.
     """
 
