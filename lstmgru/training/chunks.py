@@ -42,6 +42,20 @@ class Chunks:
         yield from torch.split(self._epoch(), self._chunk_size)
 
 
+class ShuffledChunks(Chunks):
+    """Other batches in each pass, drawn by a generator; Lightning adds its state to checkpoints."""
+
+    _generator: torch.Generator
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The state after the passes so far."""
+        return {"generator": self._generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Continue after the passes of that state."""
+        self._generator.set_state(state["generator"])
+
+
 class ChunksDataModule(LightningDataModule):
     """Chunks for training and for evaluation.
 

@@ -16,6 +16,7 @@ from lstmgru.evaluation.forecasts import Array, ForecastEvaluation
 from lstmgru.nn.distributions import NegativeBinomial
 from lstmgru.nn.forecast_network import ForecastNetwork
 from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
+from lstmgru.training.checkpoints import Checkpoints
 from lstmgru.training.module import Validation
 from lstmgru.training.training import Observer, Trained, train_network
 from lstmgru.training.window_batches import WindowsDataModule, WindowTensor, evaluation_batch_size
@@ -42,6 +43,7 @@ def fit(
     evaluation: ForecastEvaluation | None = None,
     observer: Observer | None = None,
     short_series: ShortSeries = "error",
+    checkpoints: Checkpoints | None = None,
 ) -> FitResult:
     """Train a network on the training part of a split.
 
@@ -55,6 +57,7 @@ def fit(
             ``None``: train ``train.max_epochs`` epochs and keep the last weights.
         observer: Follows the training and may stop it.
         short_series: Whether a series with less history than the network reads is refused or padded.
+        checkpoints: Where the checkpoints of the training go, and the one from which it resumes; ``None`` for none.
 
     Raises:
         DataError: No training window fits, or a target has values that the loss is not for.
@@ -84,6 +87,7 @@ def fit(
         train,
         validation=None if evaluation is None else _validation(evaluation, scaler, forecast),
         observer=observer,
+        checkpoints=checkpoints,
     )
     return FitResult(**vars(trained), scaler=scaler)
 

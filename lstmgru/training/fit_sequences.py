@@ -17,6 +17,7 @@ from lstmgru.evaluation.metrics import find_metric
 from lstmgru.evaluation.sequences import Array, SequenceEvaluation
 from lstmgru.nn.sequence_network import SequenceNetwork
 from lstmgru.specs import LabelSpec, SequenceModelSpec, TrainSpec
+from lstmgru.training.checkpoints import Checkpoints
 from lstmgru.training.chunks import ChunksDataModule
 from lstmgru.training.module import Validation
 from lstmgru.training.sequence_batches import Bucketed, ByLength, SequenceTensor
@@ -44,6 +45,7 @@ def fit_sequences(
     validate: bool = True,
     observer: Observer | None = None,
     vectors: WordVectors | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> SequenceFitResult:
     """Train a network on the training part of a split.
 
@@ -57,6 +59,7 @@ def fit_sequences(
             not, ``train.max_epochs`` epochs are trained and the last weights kept.
         observer: Follows the training and may stop it.
         vectors: Initial vectors of words; ``None``: random ones.
+        checkpoints: Where the checkpoints of the training go, and the one from which it resumes; ``None`` for none.
 
     Raises:
         DataError: The metric is undefined on the evaluation part.
@@ -96,6 +99,7 @@ def fit_sequences(
         train,
         validation=None if evaluation is None or order is None else _validation(evaluation, order, encoding),
         observer=observer,
+        checkpoints=checkpoints,
     )
     return SequenceFitResult(**vars(trained), encoding=encoding)
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 
 from lstmgru.errors import TrainingDiverged
 from lstmgru.specs import TrainSpec
@@ -134,11 +135,12 @@ class TrainingModule(LightningModule):
         """Move the examples to the device of the network."""
         self._data.to(self.device)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The optimizer, so that Lightning knows it; :class:`Optimization` takes the steps."""
+    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[LRScheduler]]:
+        """Optimizer and schedule, which Lightning adds to checkpoints; :class:`Optimization` takes the steps."""
         self._optimization = Optimization(self.network.parameters(), self._spec, self._n_steps)
         self._optimization.scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        return self._optimization.optimizer
+        schedule = self._optimization.schedule
+        return [self._optimization.optimizer], [] if schedule is None else [schedule]
 
     def training_step(self, chunk: Tensor, batch_idx: int) -> None:
         """Optimize over the batches of a chunk of (examples,) indices.

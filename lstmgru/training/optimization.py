@@ -32,7 +32,8 @@ class Optimization:
         self.scaler: torch.amp.GradScaler | None = None
         """Scales the loss, so that gradients in half precision do not vanish."""
         self._gradient_clip = spec.gradient_clip
-        self._schedule = _schedule(spec, self.optimizer, n_steps)
+        self.schedule = _schedule(spec, self.optimizer, n_steps)
+        """``None`` if the learning rate is constant."""
 
     def step(self, loss: Tensor) -> None:
         """Take an optimizer step."""
@@ -48,8 +49,8 @@ class Optimization:
         else:
             self.scaler.step(self.optimizer)
             self.scaler.update()
-        if self._schedule is not None:
-            self._schedule.step()
+        if self.schedule is not None:
+            self.schedule.step()
 
 
 @torch.no_grad()
@@ -93,7 +94,7 @@ class MovingAverage(nn.Module):
         super().__init__()
         self.network = copy.deepcopy(network).requires_grad_(False)
         self._decay, self._updates = decay, 0
-        self._weights: tuple[list[Tensor], list[Tensor]] = ([], [])
+        self._weights: tuple[list[Tensor], list[Tensor]] | None = None
         self._followed: list[tuple[Tensor, Tensor]] = []
 
     @torch.no_grad()
@@ -103,7 +104,7 @@ class MovingAverage(nn.Module):
         Args:
             network: The network to follow, always the same one.
         """
-        if not self._updates:  # not earlier, as both must be on the training device
+        if self._weights is None:  # not earlier, as both must be on the training device
             self._weights = list(self.network.parameters()), list(network.parameters())
             self._followed = list(zip(self.network.buffers(), network.buffers(), strict=True))
         n, (averages, weights) = self._updates, self._weights
@@ -112,3 +113,11 @@ class MovingAverage(nn.Module):
         for kept, buffer in self._followed:  # such as running statistics of a registered cell
             kept.copy_(buffer)
         self._updates += 1
+
+    def get_extra_state(self) -> dict[str, int]:
+        """The number of updates, for checkpoints."""
+        return {"updates": self._updates}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        """Restore the number of updates."""
+        self._updates = state["updates"]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lstmgru.data.sequences.sequences import Indices
 from lstmgru.nn.sequence_network import SequenceInputs
-from lstmgru.training.chunks import CHUNK_BATCHES, Chunks
+from lstmgru.training.chunks import CHUNK_BATCHES, Chunks, ShuffledChunks
 
 # Training sequences are sorted by length within random pools of this many batches: few enough for batches to differ
 # between epochs, many enough to avoid most of the padding.
@@ -65,7 +65,7 @@ class SequenceTensor:
         return SequenceInputs(self.values[rows], lengths)
 
 
-class Bucketed(Chunks):
+class Bucketed(ShuffledChunks):
     """A new order in each pass, with sequences of similar lengths in each batch.
 
     The sequences are shuffled and divided into pools of a few batches, each pool is sorted by length, and the batches

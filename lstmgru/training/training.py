@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from lstmgru.errors import SpecError
 from lstmgru.nn import kernels
+from lstmgru.training.checkpoints import Checkpointing, Checkpoints
 from lstmgru.training.module import Array, ResidentData, TrainingModule, TrainingStopped, Validation
 
 if TYPE_CHECKING:
@@ -89,6 +90,20 @@ class BestWeights(Callback):
         """Load the best weights into the network, or the last ones without validation."""
         module.network.load_state_dict(self._weights or module.scored_network.state_dict())
 
+    def state_dict(self) -> dict[str, Any]:
+        """The best epoch so far, for checkpoints."""
+        outputs = None if self.outputs is None else torch.from_numpy(self.outputs)
+        rank = [float(each) for each in self._rank]
+        return {
+            "score": float(self.score), "epoch": self.epoch, "rank": rank, "outputs": outputs, "weights": self._weights,
+        }  # fmt: skip
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore it."""
+        self.score, self.epoch, self._weights = (state_dict[name] for name in ("score", "epoch", "weights"))
+        self._rank = (state_dict["rank"][0], state_dict["rank"][1])
+        self.outputs = None if state_dict["outputs"] is None else state_dict["outputs"].numpy()
+
 
 class Watch(Callback):
     """Reports every epoch to the observer, and stops the training on its request."""
@@ -102,15 +117,31 @@ class Watch(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report the epoch."""
         assert isinstance(pl_module, TrainingModule)
-        seconds = time.perf_counter() - self._start
-        result = EpochResult(trainer.current_epoch + 1, pl_module.train_loss, pl_module.score, seconds)
+        result = EpochResult(trainer.current_epoch + 1, pl_module.train_loss, pl_module.score, self.seconds)
         self.epochs.append(result)
         self.observer.on_epoch(result)
         if self.observer.should_stop():
             self.stopped = trainer.should_stop = True
 
+    @property
+    def seconds(self) -> float:
+        """Wall time of the training, in all processes that it had."""
+        return time.perf_counter() - self._start
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epochs and the time so far, for checkpoints."""
+        epochs = [(each.epoch, each.train_loss, float(each.score), each.seconds) for each in self.epochs]
+        return {"epochs": epochs, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue after them; the observer is not told about them again."""
+        self.epochs = [EpochResult(*each) for each in state_dict["epochs"]]
+        self._start -= state_dict["seconds"]
+
 
 Network = TypeVar("Network", bound=nn.Module)
+_IN_MEMORY = "in memory"
+"""Lightning wants a path; :class:`Checkpoints` ignores it."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +177,7 @@ def train_network(
     *,
     validation: Validation | None,
     observer: Observer | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Trained[Network]:
     """Train a network.
 
@@ -158,12 +190,12 @@ def train_network(
         validation: How an epoch is scored, for early stopping and the best weights; ``None`` to train for
             ``spec.max_epochs`` epochs and keep the last weights.
         observer: Follows the training and may stop it.
+        checkpoints: Where its checkpoints go, and the one from which it resumes; ``None`` for none.
 
     Raises:
         SpecError: The device does not support the precision.
         TrainingDiverged: The loss or the score is not finite.
     """
-    start = time.perf_counter()
     best, watch = BestWeights(spec.patience), Watch(observer or SilentObserver())
     with _seeded(spec.seed), _quiet():
         network = make_network()
@@ -176,9 +208,10 @@ def train_network(
             validation=validation,
             should_stop=watch.observer.should_stop,
         )
-        trainer = _trainer(spec, best, watch, validation)
+        trainer = _trainer(spec, best, watch, validation, checkpoints)
+        resumes = checkpoints is not None and checkpoints.resume_from is not None
         try:
-            trainer.fit(module, datamodule=chunks)
+            trainer.fit(module, datamodule=chunks, ckpt_path=_IN_MEMORY if resumes else None)
         except TrainingStopped:
             watch.stopped = True
         except SystemExit as end:
@@ -193,7 +226,7 @@ def train_network(
         best_epoch=best.epoch or len(watch.epochs),
         outputs=best.outputs,
         epochs=tuple(watch.epochs),
-        seconds=time.perf_counter() - start,
+        seconds=watch.seconds,
         stopped=watch.stopped,
     )
 
@@ -207,14 +240,22 @@ class _OwnTrainer(Trainer):
         return False
 
 
-def _trainer(spec: TrainSpec, best: BestWeights, watch: Watch, validation: Validation | None) -> Trainer:
+def _trainer(
+    spec: TrainSpec, best: BestWeights, watch: Watch, validation: Validation | None, checkpoints: Checkpoints | None
+) -> Trainer:
+    # In a SLURM job, Lightning would expect one process a task and requeue it.
+    plugins: list[Any] = [LightningEnvironment()]
+    callbacks: list[Callback] = [best, watch]
+    if checkpoints is not None:
+        plugins.append(checkpoints)
+        callbacks.append(Checkpointing(checkpoints.seconds))
     trainer = _OwnTrainer(
-        plugins=[LightningEnvironment()],  # in a SLURM job, Lightning would expect one process a task and requeue it
+        plugins=plugins,
         accelerator=spec.accelerator,
         devices=1,
         precision=spec.precision,
         max_epochs=spec.max_epochs,
-        callbacks=[best, watch],
+        callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -14,7 +14,7 @@ from lstmgru.data.forecasting.splits import Rows
 from lstmgru.data.forecasting.windows import Runs
 from lstmgru.nn.forecast_network import Inputs
 from lstmgru.specs import InputSpec
-from lstmgru.training.chunks import CHUNK_BATCHES, Chunks, ChunksDataModule
+from lstmgru.training.chunks import CHUNK_BATCHES, Chunks, ChunksDataModule, ShuffledChunks
 
 # Without gradients a window needs little memory, so evaluation uses large batches: at most this many windows, and this
 # many numbers in their contexts.
@@ -132,7 +132,7 @@ def evaluation_batch_size(context_length: int, n_inputs: int) -> int:
     return max(1, min(_EVALUATION_WINDOWS, _EVALUATION_NUMBERS // (context_length * n_inputs)))
 
 
-class ShuffledWindows(Chunks):
+class ShuffledWindows(ShuffledChunks):
     """A new random order of the cutoffs in each epoch, with repetition or balanced sampling to limit its length.
 
     Args:

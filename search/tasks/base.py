@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lstmgru.bundle.base import Bundle
     from lstmgru.evaluation.time_limit import TimeLimit
     from lstmgru.specs import TrainSpec
+    from lstmgru.training.checkpoints import Checkpoints
     from lstmgru.training.training import Observer, Trained
     from search.config.space_config import FamilyConfig
     from search.config.study_config import StudyConfig
@@ -141,6 +142,7 @@ class Task(ABC, Generic[Data, Split, Model]):
         observer: Observer | None = None,
         *,
         validate: bool = True,
+        checkpoints: Checkpoints | None = None,
     ) -> Trained[Any]:
         """Train a candidate on the training part of a split.
 
@@ -151,6 +153,7 @@ class Task(ABC, Generic[Data, Split, Model]):
             train: The training settings.
             observer: Told about every epoch; may stop the training.
             validate: Score every epoch on the scored part, stop early and keep the best weights. Never on the holdout.
+            checkpoints: Where the checkpoints of the training go, and the one from which it resumes; ``None`` for none.
 
         Raises:
             TrainingDiverged: A loss or score is not finite.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.specs import ModelSpec, TrainSpec
+    from lstmgru.training.checkpoints import Checkpoints
     from lstmgru.training.fit_forecasts import FitResult
     from lstmgru.training.training import Observer
     from search.config.study_config import StudyConfig
@@ -51,9 +52,9 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
         observer: Observer | None = None,
         *,
         validate: bool = True,
+        checkpoints: Checkpoints | None = None,
     ) -> FitResult:
         """See :meth:`search.tasks.base.Task.fit`."""
-        from lstmgru.training.fit_forecasts import fit
 
         return fit(
             data.panel,
@@ -63,6 +64,7 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
             data.forecast,
             evaluation=data.evaluation(split) if validate else None,
             observer=observer,
+            checkpoints=checkpoints,
             short_series=data.short_series,
         )
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from lstmgru.data.sequences.splits import SequenceSplit
     from lstmgru.specs import SequenceModelSpec, TrainSpec
+    from lstmgru.training.checkpoints import Checkpoints
     from lstmgru.training.fit_sequences import SequenceFitResult
     from lstmgru.training.training import Observer
     from search.config.study_config import StudyConfig
@@ -52,9 +53,9 @@ class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
         observer: Observer | None = None,
         *,
         validate: bool = True,
+        checkpoints: Checkpoints | None = None,
     ) -> SequenceFitResult:
         """See :meth:`search.tasks.base.Task.fit`."""
-        from lstmgru.training.fit_sequences import fit_sequences
 
         return fit_sequences(
             data.sequences,
@@ -64,6 +65,7 @@ class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
             data.labels,
             validate=validate,
             observer=observer,
+            checkpoints=checkpoints,
             vectors=data.vectors,
         )
 
