@@ -25,7 +25,7 @@ from lstmgru.errors import TrainingDiverged
 from lstmgru.specs import ModelSpec, TrainSpec
 from lstmgru.training.fit_forecasts import fit, point_forecast, predict, quantile_forecast
 from search.api import load_plan
-from search.run.trial import run_trial
+from search.run.trial import Resumption, run_trial
 from search.study.samplers import derive_seed
 from search.tasks import task_of
 from search.tasks.final_steps import refit_epochs
@@ -82,7 +82,7 @@ def candidates(plan: Plan, count: int, seed: int) -> Iterator[dict[str, Any]]:
 def scores(plan: Plan, model: ModelSpec, train: TrainSpec) -> dict[str, Any]:
     """Mean score on the folds, score on the holdout after a refit, seconds on the folds."""
     data = plan.search_data()
-    result = run_trial(task_of(plan), data, model, train, (), _Silent())
+    result = run_trial(task_of(plan), data, model, train, Resumption(), _Silent())
     whole = replace(data, panel=plan.panel)
     evaluation = whole.evaluation(plan.splits.holdout)
     refitted = fit(

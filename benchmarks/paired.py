@@ -23,7 +23,7 @@ import yaml
 
 from lstmgru.errors import TrainingDiverged
 from search.api import load_plan
-from search.run.trial import run_trial
+from search.run.trial import Resumption, run_trial
 from search.study.samplers import derive_seed
 from search.tasks import task_of
 from search.tasks.plan import Plan
@@ -73,7 +73,7 @@ def candidates(plan: Plan, key: str, values: list[Any], count: int, seed: int) -
             changed = {key: value}
             other, spec = (replace(model, **changed), train) if in_model else (model, replace(train, **changed))
             try:
-                result = run_trial(task, data, other, spec, (), _Silent())
+                result = run_trial(task, data, other, spec, Resumption(), _Silent())
             except TrainingDiverged:
                 continue
             row["scores"][str(value)] = round(result.score, 5)

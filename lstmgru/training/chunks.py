@@ -23,6 +23,9 @@ class Chunks:
         chunk_size: Examples in a chunk.
     """
 
+    generator: torch.Generator | None = None
+    """Draws the batches of a pass; ``None``: they are always the same."""
+
     def __init__(self, examples: npt.NDArray[np.int64], chunk_size: int) -> None:
         self._examples = torch.from_numpy(np.asarray(examples, np.int64))
         self._chunk_size = chunk_size
@@ -40,20 +43,6 @@ class Chunks:
 
     def __iter__(self) -> Iterator[Tensor]:
         yield from torch.split(self._epoch(), self._chunk_size)
-
-
-class ShuffledChunks(Chunks):
-    """Other batches in each pass, drawn by a generator; Lightning adds its state to checkpoints."""
-
-    _generator: torch.Generator
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """The state after the passes so far."""
-        return {"generator": self._generator.get_state()}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Continue after the passes of that state."""
-        self._generator.set_state(state["generator"])
 
 
 class ChunksDataModule(LightningDataModule):
@@ -78,3 +67,15 @@ class ChunksDataModule(LightningDataModule):
     def val_dataloader(self) -> Chunks | list[Tensor]:
         """Large batches; an empty list without validation."""
         return self._evaluation if self._evaluation is not None else []
+
+    # Lightning would ask the chunks themselves, but restores their state only in the middle of an epoch.
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The state of the generator, for checkpoints."""
+        generator = self._training.generator
+        return {} if generator is None else {"generator": generator.get_state()}
+
+    def load_state_dict(self, state_dict: dict[str, Tensor]) -> None:
+        """Restore it."""
+        assert self._training.generator is not None  # see state_dict
+        self._training.generator.set_state(state_dict["generator"])

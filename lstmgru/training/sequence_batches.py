@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lstmgru.data.sequences.sequences import Indices
 from lstmgru.nn.sequence_network import SequenceInputs
-from lstmgru.training.chunks import CHUNK_BATCHES, Chunks, ShuffledChunks
+from lstmgru.training.chunks import CHUNK_BATCHES, Chunks
 
 # Training sequences are sorted by length within random pools of this many batches: few enough for batches to differ
 # between epochs, many enough to avoid most of the padding.
@@ -65,7 +65,7 @@ class SequenceTensor:
         return SequenceInputs(self.values[rows], lengths)
 
 
-class Bucketed(ShuffledChunks):
+class Bucketed(Chunks):
     """A new order in each pass, with sequences of similar lengths in each batch.
 
     The sequences are shuffled and divided into pools of a few batches, each pool is sorted by length, and the batches
@@ -84,7 +84,7 @@ class Bucketed(ShuffledChunks):
         self._lengths = torch.from_numpy(np.asarray(lengths, np.int64))
         self._batch_size = batch_size
         self._most = len(sequences) if most is None else min(most, len(sequences))
-        self._generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(seed)
 
     @property
     def size(self) -> int:
@@ -104,7 +104,7 @@ class Bucketed(ShuffledChunks):
         return pool[torch.argsort(self._lengths[pool], stable=True)]
 
     def _permutation(self, count: int) -> Tensor:
-        return torch.randperm(count, generator=self._generator)
+        return torch.randperm(count, generator=self.generator)
 
 
 class ByLength(Chunks):

@@ -14,7 +14,7 @@ from lstmgru.data.forecasting.splits import Rows
 from lstmgru.data.forecasting.windows import Runs
 from lstmgru.nn.forecast_network import Inputs
 from lstmgru.specs import InputSpec
-from lstmgru.training.chunks import CHUNK_BATCHES, Chunks, ChunksDataModule, ShuffledChunks
+from lstmgru.training.chunks import CHUNK_BATCHES, Chunks, ChunksDataModule
 
 # Without gradients a window needs little memory, so evaluation uses large batches: at most this many windows, and this
 # many numbers in their contexts.
@@ -132,7 +132,7 @@ def evaluation_batch_size(context_length: int, n_inputs: int) -> int:
     return max(1, min(_EVALUATION_WINDOWS, _EVALUATION_NUMBERS // (context_length * n_inputs)))
 
 
-class ShuffledWindows(ShuffledChunks):
+class ShuffledWindows(Chunks):
     """A new random order of the cutoffs in each epoch, with repetition or balanced sampling to limit its length.
 
     Args:
@@ -148,7 +148,7 @@ class ShuffledWindows(ShuffledChunks):
         self, runs: Runs, offsets: Rows, chunk_size: int, *, least: int = 1, most: int | None, seed: int
     ) -> None:
         self._chunk_size, self._runs = chunk_size, runs
-        self._generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(seed)
         bounds = runs.before(offsets)
         counts = np.diff(bounds)
         has = counts > 0
@@ -170,14 +170,14 @@ class ShuffledWindows(ShuffledChunks):
     def _places(self) -> Tensor:
         """Positions in the runs of the windows of an epoch."""
         if not self._balance:
-            orders = [torch.randperm(len(self._runs), generator=self._generator) for _ in range(self._passes)]
+            orders = [torch.randperm(len(self._runs), generator=self.generator) for _ in range(self._passes)]
             return torch.cat(orders)
         n_series = len(self._counts)
-        order = torch.randperm(n_series, generator=self._generator)
+        order = torch.randperm(n_series, generator=self.generator)
         series = order.repeat(-(-self._size // n_series))[: self._size]
-        within = torch.rand(self._size, generator=self._generator, dtype=torch.float64) * self._counts[series]
+        within = torch.rand(self._size, generator=self.generator, dtype=torch.float64) * self._counts[series]
         chosen = self._first[series] + within.long()
-        return chosen[torch.randperm(self._size, generator=self._generator)]
+        return chosen[torch.randperm(self._size, generator=self.generator)]
 
 
 class WindowsDataModule(ChunksDataModule):

@@ -10,7 +10,7 @@ from search.executors.loop import JobSource, run_jobs
 from search.run.baselines import FAILED, QUICK, BaselineJobs
 from search.run.progress import Listener, Progress
 from search.run.state import AskedTrial, SearchState
-from search.run.trial import FinishedFold, TrialReport, run_trial
+from search.run.trial import FinishedFold, FoldCheckpoint, Resumption, TrialReport, run_trial
 from search.study.budget import expected_export
 from search.study.records import BaselineRecord
 from search.study.store import StudyStore
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from search.tracking.base import Tracker
 
 
+CHECKPOINT_SECONDS = 60.0
+"""Minimum training time between two checkpoints of a fold: what an interruption costs, besides the rest of an epoch."""
 _SHOW_SECONDS = 0.1
 _NOTE_SECONDS = 10.0
 _STOPPING = "stopping: running trials go back into the queue (press Ctrl-C again to quit immediately)"
@@ -43,7 +45,8 @@ class Driver(JobSource):
         tracker: Mirrors the study.
         listener: Receives progress and messages.
         predictions: Keeps the out-of-fold outputs, from which a blend is selected; ``None``: they are not needed.
-        folds: Keeps the finished folds of running trials; ``None``: an interrupted trial begins again.
+        folds: Keeps the finished folds and the checkpoints of running trials; ``None``: an interrupted trial begins
+            again.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Driver(JobSource):
         self._data = executor.data.share(plan.search_data())
         self._baselines = BaselineJobs(plan, store, self._data)
         self._kept: dict[int, TrialFolds] = {}
+        self._not_kept: set[str] = set()
         self._began: dict[int, float] = {}
         self._seconds: list[float] = []
         self._started = self._elapsed_noted = self._shown = time.monotonic()
@@ -97,26 +101,36 @@ class Driver(JobSource):
 
     def _job(self, trial: AskedTrial) -> Job:
         self._began[trial.number] = time.monotonic()
-        finished = self._resume(trial)
+        resumption = self._resume(trial)
         self._tracker.update(self._state.record(trial.number))
-        return Job(trial.number, run_trial, (task_of(self._plan), self._data, trial.model, trial.train, finished))
+        return Job(trial.number, run_trial, (task_of(self._plan), self._data, trial.model, trial.train, resumption))
 
-    def _resume(self, trial: AskedTrial) -> tuple[FinishedFold, ...]:
-        """The folds that an earlier attempt at a trial has finished: they are not trained again."""
+    def _resume(self, trial: AskedTrial) -> Resumption:
+        """What an earlier attempt at a trial has trained: it is not trained again."""
         if self._folds is None:
-            return ()
+            return Resumption()
         number = trial.number
         attempt = first_attempt(self._store.trial(number))
         kept = self._kept[number] = self._folds.of(attempt, trial.model, trial.train)
-        if finished := kept.read():
-            self._state.resume(number, [report for fold in finished for report in fold.epochs])
-            self._listener.on_message(f"trial {number} resumes after fold {len(finished)} of {self._plan.n_folds}")
-        return finished
+        finished, checkpoint = kept.read(), None
+        fold = len(finished) + 1
+        try:
+            checkpoint = kept.read_checkpoint(fold)
+        except ValueError as error:
+            self._listener.on_message(
+                f"the checkpoint of trial {number} {error}, so fold {fold} is trained from its beginning"
+            )
+        resumption = Resumption(finished, checkpoint, CHECKPOINT_SECONDS)
+        if resumption.epochs:
+            self._state.resume(number, resumption.epochs)
+            after = f"fold {len(finished)}" if checkpoint is None else f"epoch {len(checkpoint.epochs)} of fold {fold}"
+            self._listener.on_message(f"trial {number} resumes after {after} of {self._plan.n_folds}")
+        return resumption
 
-    def on_report(self, key: int, message: TrialReport | FinishedFold) -> None:
-        """Record an epoch of a trial, or keep a fold."""
-        if isinstance(message, FinishedFold):
-            self._keep_fold(key, message)
+    def on_report(self, key: int, message: TrialReport | FinishedFold | FoldCheckpoint) -> None:
+        """Record an epoch of a trial, or keep a fold or a checkpoint."""
+        if not isinstance(message, TrialReport):
+            self._keep_training(key, message)
             return
         self._state.report(key, message)
         self._tracker.update(self._state.record(key))
@@ -242,19 +256,28 @@ class Driver(JobSource):
             reason = error.strerror or str(error)
             self._listener.on_message(f"the predictions of {what} cannot be kept, so no blend can hold it: {reason}")
 
-    def _keep_fold(self, number: int, finished: FinishedFold) -> None:
-        """Write a fold of a running trial; without it, an interrupted trial repeats the fold."""
-        if (kept := self._kept.get(number)) is None:
+    def _keep_training(self, number: int, report: FinishedFold | FoldCheckpoint) -> None:
+        """Write a fold of a running trial, or its checkpoint; without it, an interrupted trial repeats the fold.
+
+        A checkpoint is not written after an epoch by which the trial is pruned: what is before it has passed.
+        """
+        kept, checkpoint = self._kept.get(number), isinstance(report, FoldCheckpoint)
+        if kept is None or (checkpoint and self._state.stop_reason(number) is not None):
             return
         try:
-            kept.write(finished)
+            if isinstance(report, FoldCheckpoint):
+                kept.write_checkpoint(report)
+            else:
+                kept.write(report)
             self._store.has_progressed(number)
         except OSError as error:
             reason = error.strerror or str(error)
-            self._listener.on_message(
-                f"fold {finished.fold} of trial {number} cannot be kept, so the trial repeats it if it is "
-                f"interrupted: {reason}"
-            )
+            what = f"{'the checkpoint of ' if checkpoint else ''}fold {report.fold} of trial {number}"
+            if what not in self._not_kept:
+                self._not_kept.add(what)
+                self._listener.on_message(
+                    f"{what} cannot be kept, so the trial repeats the fold if it is interrupted: {reason}"
+                )
 
     def _announce_stop(self) -> None:
         if self.interrupted and not self._stop_announced:

@@ -1,7 +1,7 @@
 """The finished folds of trials that have not ended: a file each, so that an interrupted trial resumes after them.
 
-The driver writes them as workers report them, so they survive the worker, its node and the driver. They are removed
-when the trial has ended.
+The latest checkpoint of a fold that trains for long is kept beside them until the fold ends. The driver writes all of
+this as workers report it, so it survives the worker, its node and the driver. It is removed when the trial has ended.
 """
 
 from __future__ import annotations
@@ -11,19 +11,26 @@ import zipfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from search.run.trial import FinishedFold, TrialReport
+from search.run.trial import FinishedFold, FoldCheckpoint, TrialReport
 from search.study.out_of_fold import write_arrays
 from search.study.records import EpochRecord
 
 if TYPE_CHECKING:
     from lstmgru.specs import TrainSpec
     from search.space.space import Model
+
+
+_PACKAGES = ("lstmgru-search", "torch", "lightning")
+"""Their versions determine what a checkpoint contains."""
 
 
 class KeptFolds:
@@ -74,14 +81,29 @@ class TrialFolds:
         self._folder, self._name, self._training = folder, name, training
 
     def write(self, finished: FinishedFold) -> None:
-        """Keep a fold.
+        """Keep a fold, for which its checkpoint is no longer needed.
 
         Raises:
             OSError: The file cannot be written.
         """
-        values = {**vars(finished), "epochs": [asdict(each) for each in finished.epochs], "training": self._training}
-        outputs = values.pop("outputs")
-        write_arrays(self._path(finished.fold), {"values": np.array(json.dumps(values)), "outputs": outputs})
+        self._write(self._path(finished.fold), finished, "outputs", finished.outputs)
+        with suppress(OSError):
+            self._checkpoint(finished.fold).unlink(missing_ok=True)
+
+    def write_checkpoint(self, checkpoint: FoldCheckpoint) -> None:
+        """Keep the checkpoint of a fold in place of the one before.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        state = np.frombuffer(checkpoint.state, np.uint8)
+        self._write(self._checkpoint(checkpoint.fold), checkpoint, "state", state, versions=_versions())
+
+    def _write(self, path: Path, report: Any, name: str, array: npt.NDArray[Any], **others: str) -> None:
+        epochs = [asdict(each) for each in report.epochs]
+        values = {**vars(report), **others, "epochs": epochs, "training": self._training}
+        del values[name]
+        write_arrays(path, {"values": np.array(json.dumps(values)), name: array})
 
     def read(self) -> tuple[FinishedFold, ...]:
         """The first folds, up to one that is missing, damaged or of another training."""
@@ -89,6 +111,26 @@ class TrialFolds:
         while (fold := self._read(self._path(len(found) + 1))) is not None:
             found.append(fold)
         return tuple(found)
+
+    def read_checkpoint(self, fold: int) -> FoldCheckpoint | None:
+        """The checkpoint of a fold; ``None`` if there is none of this training.
+
+        Raises:
+            ValueError: It cannot be used; the message is the end of a sentence.
+        """
+        try:
+            values, state = _content(self._checkpoint(fold), "state")
+            training, versions = values.pop("training"), values.pop("versions")
+            checkpoint = FoldCheckpoint(**values, state=state.tobytes())
+        except FileNotFoundError:
+            return None
+        except _DAMAGES as error:
+            raise ValueError("is damaged") from error
+        if training != self._training:
+            return None
+        if versions != _versions():
+            raise ValueError(f"was written with other versions ({versions}; now {_versions()})")
+        return checkpoint
 
     def remove(self) -> None:
         """Remove all of them; what cannot be removed is left to the next run."""
@@ -99,18 +141,39 @@ class TrialFolds:
 
     def _read(self, path: Path) -> FinishedFold | None:
         try:
-            with np.load(path, allow_pickle=False) as file:
-                values: dict[str, Any] = json.loads(str(file["values"]))
-                if values.pop("training") != self._training:
-                    return None
-                epochs = [each | {"epoch": EpochRecord(**each["epoch"])} for each in values["epochs"]]
-                values |= {"epochs": tuple(TrialReport(**each) for each in epochs), "outputs": file["outputs"]}
-                return FinishedFold(**values)
-        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+            values, outputs = _content(path, "outputs")
+            if values.pop("training") != self._training:
+                return None
+            return FinishedFold(**values, outputs=outputs)
+        except _DAMAGES:
             return None
 
     def _path(self, fold: int) -> Path:
         return self._folder / f"{self._name}fold-{fold}.npz"
+
+    def _checkpoint(self, fold: int) -> Path:
+        return self._folder / f"{self._name}fold-{fold}-checkpoint.npz"
+
+
+_DAMAGES = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile)
+"""What reading a damaged file raises."""
+
+
+def _content(path: Path, name: str) -> tuple[dict[str, Any], npt.NDArray[Any]]:
+    """The plain values of a file, and its array of that name."""
+    with np.load(path, allow_pickle=False) as file:
+        values: dict[str, Any] = json.loads(str(file["values"]))
+        epochs = [each | {"epoch": EpochRecord(**each["epoch"])} for each in values["epochs"]]
+        return values | {"epochs": tuple(TrialReport(**each) for each in epochs)}, file[name]
+
+
+@cache
+def _versions() -> str:
+    found = []
+    for package in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found.append(f"{package} {version(package)}")
+    return ", ".join(found)
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import chain
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from search.executors.base import INTERRUPTED
 from search.study.records import EpochRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     import numpy.typing as npt
 
@@ -62,6 +62,50 @@ class FinishedFold:
     elapsed: float
     epochs: tuple[TrialReport, ...]
     outputs: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FoldCheckpoint:
+    """A fold in the middle of its training, as reported to the driver: a trial that is lost resumes from it.
+
+    Attributes:
+        fold: 1 for the first.
+        elapsed: Seconds since the trial started, in all workers that it had.
+        epochs: The epochs of the fold so far, as reported.
+        state: Of the training, see :class:`lstmgru.training.checkpoints.Checkpoints`.
+    """
+
+    fold: int
+    elapsed: float
+    epochs: tuple[TrialReport, ...]
+    state: bytes
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """Where a trial begins, and how often it reports a checkpoint.
+
+    Attributes:
+        finished: The first folds, which an earlier attempt has finished; not all of them.
+        checkpoint: Of the fold after them; ``None``: it is trained from its beginning.
+        seconds: Minimum training time before the first checkpoint of a fold and between two of them.
+    """
+
+    finished: tuple[FinishedFold, ...] = ()
+    checkpoint: FoldCheckpoint | None = None
+    seconds: float = inf
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the earlier attempts need not spend again."""
+        last = self.checkpoint or (self.finished[-1] if self.finished else None)
+        return 0.0 if last is None else last.elapsed
+
+    @property
+    def epochs(self) -> tuple[TrialReport, ...]:
+        """The epochs that are not repeated, as reported."""
+        folds = [each.epochs for each in self.finished]
+        return tuple(chain(*folds, () if self.checkpoint is None else self.checkpoint.epochs))
 
 
 @dataclass(frozen=True)
@@ -131,16 +175,32 @@ class _FoldObserver:
         self._earlier, self._start = earlier, start
         self._best: float | None = None
 
+    def resume(self, checkpoint: FoldCheckpoint) -> bytes:
+        """Continue after the epochs of a checkpoint, which the driver knows; returns the state of the training."""
+        self.reports.extend(checkpoint.epochs)
+        for each in checkpoint.epochs:
+            self._note(each.epoch.value)
+        return checkpoint.state
+
+    def on_checkpoint(self, state: bytes) -> None:
+        """Report a checkpoint; the epoch before it was reported."""
+        elapsed = time.perf_counter() - self._start
+        self._context.report(FoldCheckpoint(self._fold + 1, elapsed, tuple(self.reports), state))
+
     def on_epoch(self, result: EpochResult) -> None:
         if self.reason == INTERRUPTED:
             return  # the epoch was cut short, and will be run again as a whole
-        self._best = result.score if self._best is None else self._data.better(self._best, result.score)
-        scores = [*self._earlier, self._best]
+        scores = [*self._earlier, self._note(result.score)]
         seconds = time.perf_counter() - self._start
         epoch = EpochRecord(self._fold + 1, result.epoch, result.train_loss, result.score, seconds)
         step = self._fold * self._max_epochs + result.epoch
         self.reports.append(TrialReport(step, sum(scores) / len(scores), epoch))
         self._context.report(self.reports[-1])
+
+    def _note(self, score: float) -> float:
+        """The best score of the fold so far."""
+        self._best = score if self._best is None else self._data.better(self._best, score)
+        return self._best
 
     def should_stop(self) -> bool:
         self.reason = self.reason or self._context.stop_reason()
@@ -152,19 +212,20 @@ def run_trial(
     data: TaskData,
     model: Model,
     train: TrainSpec,
-    finished: Sequence[FinishedFold],
+    resumption: Resumption,
     context: JobContext,
 ) -> TrialResult:
     """Train one candidate on every fold, reporting each epoch and each finished fold, and measure what it costs.
 
-    Every fold is seeded by itself, so a trial that resumes has the scores of one that was never interrupted.
+    Every fold is seeded by itself, and checkpoints within a fold contain all of its state, so a trial that resumes has
+    the scores of one that was never interrupted.
 
     Args:
         task: Of the study.
         data: Of the study.
         model: The architecture.
         train: The training settings.
-        finished: The first folds, which an earlier attempt has finished; not all of them.
+        resumption: Where it begins.
         context: Receives the reports.
 
     Raises:
@@ -172,8 +233,9 @@ def run_trial(
         DataError: A fold has nothing to learn from for this candidate.
     """
     from lstmgru.nn.costs import count_parameters, network_latency
+    from lstmgru.training.checkpoints import Checkpoints
 
-    start = time.perf_counter() - (finished[-1].elapsed if finished else 0.0)
+    start, finished, checkpoint = time.perf_counter() - resumption.elapsed, resumption.finished, resumption.checkpoint
     scores = [each.score for each in finished]
     best_epochs = [each.best_epoch for each in finished]
     seconds = [each.seconds for each in finished]
@@ -183,7 +245,11 @@ def run_trial(
     train_seconds = sum(seconds)
     for fold, split in enumerate(data.folds[len(finished) :], start=len(finished)):
         observer = _FoldObserver(context, data, fold, train.max_epochs, scores, start)
-        fitted = task.fit(data, split, model, train, observer)
+        checkpoints = Checkpoints(observer.on_checkpoint, seconds=resumption.seconds)
+        if checkpoint is not None:  # of the first of these folds
+            checkpoints.resume_from = observer.resume(checkpoint)
+            checkpoint = None
+        fitted = task.fit(data, split, model, train, observer, checkpoints=checkpoints)
         train_seconds += fitted.seconds
         if fitted.outputs is not None:
             backtest.add(fold, fitted.outputs)

@@ -21,7 +21,7 @@ from lstmgru.specs import TrainSpec
 from search.run.driver import Driver
 from search.run.kept_folds import KeptFolds
 from search.run.state import SearchState
-from search.run.trial import FinishedFold, TrialReport, run_trial
+from search.run.trial import FinishedFold, Resumption, TrialReport, run_trial
 from search.study.paths import StudyPaths
 from search.study.records import EpochRecord
 from search.study.store import StudyStore
@@ -152,7 +152,7 @@ def test_a_trial_that_resumes_has_bit_for_bit_the_result_of_one_that_was_not_int
 
     def trial(finished: tuple[FinishedFold, ...]) -> tuple[Any, list[Any]]:
         context = Reports()
-        found = run_trial(task_of(plan), plan.search_data(), candidate.model, train, finished, context)
+        found = run_trial(task_of(plan), plan.search_data(), candidate.model, train, Resumption(finished), context)
         return found, context.kept
 
     whole, reports = trial(())
@@ -271,7 +271,7 @@ def test_folds_that_cannot_be_kept_cost_a_note_and_no_trial(tmp_path: Path) -> N
     notes = Notes()
     store = drive(tmp_path, *RANDOM, "search.trials=1", text=THREE, notes=notes)
     assert len(store.record().complete) == 1
-    assert "fold 1 of trial 0 cannot be kept, so the trial repeats it if it is interrupted: File exists" in notes.notes
+    assert "fold 1 of trial 0 cannot be kept, so the trial repeats the fold if it is interrupted: File exists" in notes.notes
 
 
 # --- real processes ---------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from lstmgru.evaluation.forecasts import ForecastEvaluation
 from lstmgru.evaluation.metrics import metric_names
 from lstmgru.evaluation.sequences import SequenceEvaluation
 from lstmgru.specs import LabelSpec
-from search.run.trial import run_trial
+from search.run.trial import Resumption, run_trial
 from search.tasks import task_of
 from search.tasks.final_steps import RefitCandidate, retrain
 from search.tasks.forecasting.compare import step_scores
@@ -59,7 +59,7 @@ def test_a_seed_scores_on_the_folds_what_a_trial_with_it_scores(study: str, plan
         plans[study].search_data(),
         candidate.model,
         replace(candidate.train, seed=5),
-        (),
+        Resumption(),
         JobContext(),
     )
     assert (result.fold_scores, result.best_epochs) == (trial.fold_scores, trial.best_epochs)

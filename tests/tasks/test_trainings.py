@@ -13,7 +13,7 @@ from helpers.drivers import NUMBERS, plan_of
 from helpers.running_comparisons import WAVES, forecast_candidate_of, label_candidate_of, label_plan_of
 
 from lstmgru.evaluation.time_limit import UNLIMITED
-from search.run.trial import FinishedFold, TrialReport, run_trial
+from search.run.trial import Resumption, TrialReport, run_trial
 from search.tasks import task_of
 from search.tasks.baselines import score_baselines
 from search.tasks.data import BaselineResult
@@ -171,7 +171,7 @@ class Reports(JobContext):
         super().__init__()
         self.kept: list[TrialReport] = []
 
-    def report(self, message: TrialReport | FinishedFold) -> None:
+    def report(self, message: Any) -> None:
         """Kept, if it is an epoch."""
         if isinstance(message, TrialReport):
             self.kept.append(message)
@@ -183,7 +183,7 @@ def test_a_trial_is_scored_by_the_mean_of_the_best_epochs_of_its_folds(study: st
     candidate, context = candidate_of(plan), Reports()
     best = max if plan.direction == "maximize" else min
 
-    found = run_trial(task_of(plan), plan.search_data(), candidate.model, candidate.train, (), context)
+    found = run_trial(task_of(plan), plan.search_data(), candidate.model, candidate.train, Resumption(), context)
 
     curves = [
         [each.epoch.value for each in context.kept if each.epoch.fold == fold + 1] for fold in range(plan.n_folds)
