@@ -211,7 +211,7 @@ class StudyStore:
         return queued, given_up
 
     def has_progressed(self, number: int) -> None:
-        """A running trial has finished a fold, so it is not what ended the drivers before."""
+        """A running trial has finished a fold or sent a checkpoint, so it is not what ended the drivers before."""
         if self.trial(number).user_attrs.get("restarts"):
             self._storage.set_trial_user_attr(self._trial_id(number), "restarts", 0)
 

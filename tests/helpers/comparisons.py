@@ -36,6 +36,18 @@ class JobContext:
         return "enough" if self._patience < 0 else None
 
 
+class Reports(JobContext):
+    """Keeps the reports of a trial."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[Any] = []
+
+    def report(self, message: Any) -> None:
+        """Kept."""
+        self.kept.append(message)
+
+
 def suggested(space: SearchSpace, count: int, seed: int = 0) -> list[tuple[Model, dict[str, Any]]]:
     """Candidates that TPE suggests, each told a score, and their parameters."""
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))

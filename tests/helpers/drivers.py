@@ -53,6 +53,10 @@ tracking: {enabled: false}
 """Three ranges of numbers: hidden size, dropout, learning rate. A trial takes less than a tenth of a second."""
 
 
+class Killed(BaseException):
+    """The driver ends here."""
+
+
 def in_process() -> InProcessExecutor:
     """An executor that runs jobs in this process."""
     return InProcessExecutor(WorkerSettings(lambda: warm_up((), {}, {})))
@@ -113,6 +117,16 @@ def plan_of(folder: Path, *overrides: str, text: str = NUMBERS) -> Plan:
     path = write_study(folder, text)
     loaded = read_study_file(path, overrides=overrides)
     return make_plan(loaded.config, study_file=path)
+
+
+def results(store: StudyStore) -> list[Any]:
+    """Everything of the trials but times."""
+    found = []
+    for trial in store.record().trials:
+        curve = [(each.fold, each.epoch, each.train_loss, each.value) for each in trial.curve]
+        steps = store.trial(trial.number).intermediate_values
+        found.append((trial.number, trial.state, trial.value, trial.params, trial.fold_scores, curve, steps))
+    return found
 
 
 def finish(

@@ -96,10 +96,12 @@ def search_here(folder: Path, *arguments: str) -> subprocess.CompletedProcess[st
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), error.getvalue())
 
 
-def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """The same in the background, in a process group of its own."""
+def start(
+    folder: Path, *arguments: str, program: tuple[str, ...] = ("-m", "search"), **environment: str
+) -> subprocess.Popen[str]:
+    """The same in the background, in a process group of its own; ``program``: another one, as arguments of Python."""
     return subprocess.Popen(
-        [sys.executable, "-m", "search", *arguments],
+        [sys.executable, *program, *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

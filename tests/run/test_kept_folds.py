@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from helpers.comparisons import JobContext
-from helpers.drivers import NUMBERS, Notes, drive, plan_of
+from helpers.comparisons import Reports
+from helpers.drivers import NUMBERS, Killed, Notes, drive, plan_of, results
 from helpers.running_comparisons import WAVES, forecast_candidate_of, label_candidate_of, label_plan_of
 from helpers.studies import TINY, search, shown, start, write_study
 from helpers.waiting import PATIENCE, until
@@ -24,7 +24,6 @@ from search.run.state import SearchState
 from search.run.trial import FinishedFold, Resumption, TrialReport, run_trial
 from search.study.paths import StudyPaths
 from search.study.records import EpochRecord
-from search.study.store import StudyStore
 from search.tasks import task_of
 
 RANDOM = ("search.sampler=random", "search.pruner=none")
@@ -130,18 +129,6 @@ def test_a_new_driver_removes_the_folds_of_trials_that_have_ended_and_leaves_oth
 # --- trials -----------------------------------------------------------------------------------------------------------
 
 
-class Reports(JobContext):
-    """Keeps the reports of a trial."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: list[Any] = []
-
-    def report(self, message: Any) -> None:
-        """Kept."""
-        self.kept.append(message)
-
-
 @pytest.mark.parametrize("task", ["forecasts", "labels"])
 def test_a_trial_that_resumes_has_bit_for_bit_the_result_of_one_that_was_not_interrupted(
     tmp_path: Path, task: str
@@ -179,10 +166,6 @@ def test_a_trial_that_resumes_has_bit_for_bit_the_result_of_one_that_was_not_int
 # --- the search -------------------------------------------------------------------------------------------------------
 
 
-class Killed(BaseException):
-    """The driver ends here."""
-
-
 def fits_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the folds that are trained from now on."""
     from lstmgru.training import fit_forecasts as fitting
@@ -196,16 +179,6 @@ def fits_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(fitting, "fit", noted)
     return seen
-
-
-def results(store: StudyStore) -> list[Any]:
-    """Everything of the trials but times."""
-    found = []
-    for trial in store.record().trials:
-        curve = [(each.fold, each.epoch, each.train_loss, each.value) for each in trial.curve]
-        steps = store.trial(trial.number).intermediate_values
-        found.append((trial.number, trial.state, trial.value, trial.params, trial.fold_scores, curve, steps))
-    return found
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
         checkpoints: Checkpoints | None = None,
     ) -> FitResult:
         """See :meth:`search.tasks.base.Task.fit`."""
+        from lstmgru.training.fit_forecasts import fit
 
         return fit(
             data.panel,

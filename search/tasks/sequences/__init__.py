@@ -56,6 +56,7 @@ class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
         checkpoints: Checkpoints | None = None,
     ) -> SequenceFitResult:
         """See :meth:`search.tasks.base.Task.fit`."""
+        from lstmgru.training.fit_sequences import fit_sequences
 
         return fit_sequences(
             data.sequences,
