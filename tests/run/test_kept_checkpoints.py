@@ -211,7 +211,9 @@ def test_a_checkpoint_after_an_epoch_by_which_its_trial_is_pruned_is_not_kept(
 
 # --- real processes ---------------------------------------------------------------------------------------------------
 
-FREQUENT = "import search.run.driver as driver; driver.CHECKPOINT_SECONDS = 0.1; from search.cli.app import main; main()"
+FREQUENT = (
+    "import search.run.driver as driver; driver.CHECKPOINT_SECONDS = 0.1; from search.cli.app import main; main()"
+)
 """The program with frequent checkpoints."""
 LONG = TINY.replace("max_epochs: 5", "max_epochs: 400").replace("patience: 3", "patience: null")
 OPTIONS = (

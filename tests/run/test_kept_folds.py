@@ -244,7 +244,10 @@ def test_folds_that_cannot_be_kept_cost_a_note_and_no_trial(tmp_path: Path) -> N
     notes = Notes()
     store = drive(tmp_path, *RANDOM, "search.trials=1", text=THREE, notes=notes)
     assert len(store.record().complete) == 1
-    assert "fold 1 of trial 0 cannot be kept, so the trial repeats the fold if it is interrupted: File exists" in notes.notes
+    assert (
+        "fold 1 of trial 0 cannot be kept, so the trial repeats the fold if it is interrupted: File exists"
+        in notes.notes
+    )
 
 
 # --- real processes ---------------------------------------------------------------------------------------------------
