@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from helpers.drivers import Notes, plan_of
+from helpers.executors import NEEDS_RAY, skip_without_ray
 from helpers.running_comparisons import LABEL_STUDIES, TWO, opened, states
 from helpers.sequence_studies import write_label_study
 from helpers.studies import search, search_here, start, write_study
@@ -228,6 +229,28 @@ def test_a_study_of_labels_is_compared_by_the_command(study: str, tmp_path: Path
     assert told.returncode == 0, told.stderr
     assert "larger is better" in told.stdout
     assert max(map(len, told.stdout.splitlines())) <= 80
+
+
+@pytest.mark.slow
+@NEEDS_RAY
+def test_on_a_cluster_families_have_the_scores_of_this_process(tmp_path: Path) -> None:
+    skip_without_ray()
+    found = []
+    for executor in ("ray", "in_process"):
+        folder = tmp_path / executor
+        folder.mkdir()
+        write_study(folder, TWO)
+        options = ("--trials", "2", "--seeds", "2", "--executor", executor, "--json")
+        result = search(folder, "compare", "tiny.yaml", *options, timeout=240)
+        assert result.returncode == 0, result.stderr
+        found.append(json.loads(result.stdout))
+
+    ray, here = found
+    assert [family["name"] for family in ray["families"]] == ["lstm", "gru"]
+    for key in ("folds", "holdout", "trials", "seeds", "steps", "standing"):
+        assert [family[key] for family in ray["families"]] == [family[key] for family in here["families"]]
+    scores = [{each["name"]: each["holdout"] for each in comparison["baseline_results"]} for comparison in found]
+    assert scores[0] == scores[1]
 
 
 def _of(comparison: dict[str, Any], family: str) -> dict[str, Any]:
