@@ -6,6 +6,8 @@ temporary folder is left behind. A table says how many of each kind were tried a
 one was not.
 
     python benchmarks/campaign.py --kinds journals bundles --count 100
+    python benchmarks/campaign.py --kinds cluster --count 100 --verbose
+    python benchmarks/campaign.py --kinds cluster --scenarios store --count 3
 
 Kinds:
 
@@ -16,6 +18,10 @@ bundles    flips, cuts, other JSON types, weights that are no numbers, files tha
 disks      limits on the size of a file, and a full device as the output
 cluster    a Ray cluster that loses actors, nodes, its head, room or its token, and a driver that is killed (extra ray)
 inputs     tables, texts and study files that nobody would write on purpose
+
+The scenarios of `cluster` take turns: actors, driver, actors, driver, head, disk, store, token. A round has 33 faults,
+so 100 faults are three rounds and a scenario: about an hour on two idle cores, by estimate. A scenario is always run to
+its end, so there may be a few more faults than asked for.
 """
 
 from __future__ import annotations
@@ -25,8 +31,9 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from hazards import bundles, cluster, disks, inputs, journals, processes
@@ -45,16 +52,21 @@ KINDS: dict[str, tuple[Attempts, int]] = {
 """Kind → its attempts and their number; all of them take more than half an hour on two cores."""
 
 
-def campaign(kinds: list[str], count: int | None, seed: int) -> Iterator[Attempt]:
+def campaign(
+    kinds: list[str], count: int | None, seed: int, scenarios: Sequence[str] = ()
+) -> Iterator[Attempt]:
     """The attempts of some kinds.
 
     Args:
         kinds: Names.
         count: Of each kind; ``None``: the number of the kind.
         seed: Of everything that is random but the moments of a kill, which depend on the machine.
+        scenarios: Of the kind ``cluster``; empty: all.
     """
     for kind in kinds:
         attempts, usual = KINDS[kind]
+        if scenarios and kind == cluster.KIND:
+            attempts = partial(cluster.attempts, only=scenarios)
         with tempfile.TemporaryDirectory(prefix="campaign-", ignore_cleanup_errors=True) as folder:
             yield from attempts(usual if count is None else count, seed, Path(folder))
 
@@ -65,14 +77,19 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")
     parser.add_argument("--count", type=int, help="attempts of each kind")
     parser.add_argument("--seed", type=int, default=0)
+    names = sorted({name for name, _ in cluster.SCENARIOS})
+    parser.add_argument("--scenarios", nargs="+", choices=names, default=[], help="of cluster; all by default")
+    parser.add_argument("--verbose", action="store_true", help="print every attempt and the seconds so far")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     tried: dict[str, list[Attempt]] = {}
     seconds: dict[str, float] = {}
     for kind in options.kinds:
         begun, tried[kind] = time.monotonic(), []
-        for attempt in campaign([kind], options.count, options.seed):
+        for attempt in campaign([kind], options.count, options.seed, options.scenarios):
             tried[kind].append(attempt)
+            if options.verbose:
+                print(f"{time.monotonic() - begun:7.0f} s  {attempt.case}", file=sys.stderr, flush=True)
             if attempt.problems:
                 print(f"{kind}: {attempt.case}", *attempt.problems, sep="\n    ", file=sys.stderr, flush=True)
         seconds[kind] = time.monotonic() - begun

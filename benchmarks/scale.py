@@ -8,7 +8,12 @@ The second part fills a study with trials that take no time: it asks, reports ev
 with the default space, sampler and pruner. It prints what asking, reporting and telling take at growing numbers of
 trials, the memory of the process, and then the time and memory of `show` and `report` and the size of the page.
 
+With `--stop`, only a third part runs (extra ray): trials train in an actor of a Ray cluster on this machine, and each
+is asked to stop at a random moment after its first epoch. It prints the seconds from the moment at which the driver
+wants the trial to stop to the end of the training step in the actor, and to the arrival of the result.
+
     python benchmarks/scale.py --workers 200 --history 10000
+    python benchmarks/scale.py --stop 50
     python benchmarks/scale.py --storage postgresql://ann@/studies
 """
 
@@ -16,10 +21,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 import time
 from collections import defaultdict
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +36,20 @@ import psutil
 from driving import STUDY, planned
 from parallel import driver_busy
 
+from search.executors import RAY, make_executor
+from search.executors.base import JobContext, WorkerSettings
+from search.run.driver import Driver
 from search.run.progress import SilentListener
 from search.run.resume import check_studies, open_study
 from search.run.state import SearchState
-from search.run.trial import TrialReport, TrialResult
+from search.run.trial import TrialReport, TrialResult, run_trial
+from search.run.workers import warm_up
+from search.study.budget import Budget
 from search.study.paths import StudyPaths
 from search.study.records import EpochRecord
 from search.study.storages import place_of
+from search.tasks import task_of
+from search.tracking.base import NullTracker
 
 _EPOCHS, _FOLDS = 12, 2
 _BLOCK = 1000
@@ -53,10 +68,14 @@ def main() -> None:
     parser.add_argument("--history", type=int, default=10_000, help="trials of the large study; 0: none")
     parser.add_argument("--sampler", default="tpe")
     parser.add_argument("--storage", default="journal", help="of both studies, see search.storage")
+    parser.add_argument("--stop", type=int, help="stop so many trials on a Ray cluster, and do nothing else")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     result: dict[str, Any] = {}
     common = (f"search.storage={options.storage}", f"search.sampler={options.sampler}")
+    if options.stop:
+        result["stop"] = stops(options.stop)
+        options.workers = options.history = 0
     if options.workers:
         result["driver"] = driver_busy(
             options.trials, options.sampler, epochs=10, workers=options.workers, seconds=10.0, overrides=common
@@ -95,6 +114,76 @@ def history(trials: int, *overrides: str, say: bool = False) -> dict[str, Any]:
             result[command] = _command(folder, command, plan.name)
         result["page_megabytes"] = round((paths.report / "report.html").stat().st_size / 2**20, 1)
     return result
+
+
+def stops(count: int) -> dict[str, float]:
+    """Seconds from the moment at which the driver wants a trial to stop, to the end of its step and to its result.
+
+    Args:
+        count: Trials, each with another network.
+    """
+    noticed, arrived, rng = [], [], np.random.default_rng(0)
+    endless = ("name=stops", "training.max_epochs=10000", "training.patience=null", "search.pruner=none")
+    with planned(*endless, text=LARGE) as (plan, folder):
+        place = place_of(StudyPaths(folder, plan.name), None)
+        ready = partial(warm_up, task_of(plan).modules, {}, {}, worker=True)
+        with place.exclusive(print), make_executor(RAY, WorkerSettings(ready)) as executor:
+            begun, store = open_study(plan, place, SilentListener())
+            driver = Driver(begun, store, executor, Budget(None, trials=count), NullTracker(), SilentListener())
+            for _ in range(count):
+                stopper = _Stopper(rng.uniform(0, 1))
+                executor.submit(replace(driver.ask(), function=_noticed))
+                while not (outcomes := executor.poll(stopper, 0.2)):
+                    pass
+                arrived.append(time.monotonic() - stopper.moment)
+                if outcomes[0].failure is not None:
+                    raise SystemExit(f"a trial failed: {outcomes[0].failure.reason}")
+                noticed.append(outcomes[0].result - stopper.moment)
+    return {
+        "trials": count,
+        "step_median": round(statistics.median(noticed), 3),
+        "step_largest": round(max(noticed), 3),
+        "result_median": round(statistics.median(arrived), 3),
+        "result_largest": round(max(arrived), 3),
+    }
+
+
+class _Stopper:
+    """Wants a trial to stop some seconds after its first epoch."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self.moment = seconds, float("inf")
+
+    def on_report(self, key: int, message: Any) -> None:
+        """The first one sets the moment, see :func:`time.monotonic`."""
+        self.moment = min(self.moment, time.monotonic() + self._seconds)
+
+    def stop_reason(self, key: int) -> str | None:
+        """A reason from that moment on."""
+        return "enough" if time.monotonic() >= self.moment else None
+
+
+class _Noticing:
+    """The context of a trial, which keeps when the trial first learned that it should stop."""
+
+    def __init__(self, context: JobContext) -> None:
+        self.report, self._context = context.report, context
+        self.noticed: float | None = None
+
+    def stop_reason(self) -> str | None:
+        reason = self._context.stop_reason()
+        if reason is not None and self.noticed is None:
+            self.noticed = time.monotonic()
+        return reason
+
+
+def _noticed(*arguments: Any) -> float:
+    """A trial; returns when the step ended after which it stopped, on the clock that all processes share."""
+    *others, context = arguments
+    noticing = _Noticing(context)
+    run_trial(*others, noticing)
+    assert noticing.noticed is not None  # it does not end by itself
+    return noticing.noticed
 
 
 def _fill(state: SearchState, until: int, rng: np.random.Generator) -> dict[str, float]:

@@ -80,6 +80,17 @@ def test_the_cluster_of_ray_up_is_one_that_ray_takes() -> None:
     }  # fmt: skip
 
 
+@NEEDS_RAY
+def test_the_submitted_job_is_one_that_ray_takes() -> None:
+    cli = pytest.importorskip("ray.dashboard.modules.job.cli", exc_type=ImportError)
+    (script,) = (script for script in SCRIPTS if "ray job submit" in script)
+    words = shlex.split(script.replace("\\\n", " "))
+    context = cli.submit.make_context("submit", words[words.index("submit") + 1 :])
+
+    assert context.params["address"].startswith("http://")
+    assert context.params["entrypoint"][:2] == ("bash", "-c")
+
+
 def test_the_job_of_kubernetes_has_fields_that_kuberay_knows() -> None:
     assert (JOB["apiVersion"], JOB["kind"]) == ("ray.io/v1", "RayJob")
     cluster = JOB["spec"]["rayClusterSpec"]

@@ -144,8 +144,15 @@ CHAINS: tuple[tuple[Hit, ...], ...] = (
 )
 
 
-def attempts(count: int, seed: int, folder: Path) -> Iterator[Attempt]:
-    """At least so many faults."""
+def attempts(count: int, seed: int, folder: Path, only: Sequence[str] = ()) -> Iterator[Attempt]:
+    """At least so many faults.
+
+    Args:
+        count: Of faults; a scenario is always run to its end.
+        seed: Of the faults and, as far as the machine allows, of their moments.
+        folder: Of the studies.
+        only: Names of scenarios; empty: all of :data:`SCENARIOS`, in turn.
+    """
     place = Place(folder / "undisturbed", study_text(), 1, trials=TRIALS, rows=ROWS)
     undisturbed = Attempt(KIND, "undisturbed")
     place.check_finished(undisturbed)
@@ -154,16 +161,29 @@ def attempts(count: int, seed: int, folder: Path) -> Iterator[Attempt]:
         raise SystemExit(f"a run that is left alone fails: {undisturbed.problems}")
     done = number = 0
     while done < count:
-        for make in (*map(_chain, (0, 1, 0, 1)), _lose_the_head, _fill_the_disk, _fill_the_store, _lose_the_token):
+        for name, run in SCENARIOS:
+            case = f"{seed}/{number}"
+            number += 1  # counts scenarios that are left out, so that a case is the same without the others
+            if only and name not in only:
+                continue
             if done >= count:
                 return
-            case = f"{seed}/{number}"
-            number += 1
-            for attempt in make(random.Random(case), folder / str(number), reference):
+            for attempt in _run(run, name, random.Random(case), folder / str(number), reference):
                 attempt.case += f", {case}"
                 done += 1
                 yield attempt
             shutil.rmtree(folder / str(number), ignore_errors=True)
+
+
+def _run(
+    run: Scenario, name: str, rng: random.Random, folder: Path, reference: Sequence[dict[str, Any]]
+) -> Iterator[Attempt]:
+    """The faults of a scenario; one that cannot be injected, as on a machine that is too slow, ends only this one."""
+    try:
+        yield from run(rng, folder, reference)
+    except Exception as error:
+        lines = str(error).splitlines() or [""]
+        yield Attempt(KIND, name, [f"the scenario could not be run: {type(error).__name__}: {lines[0]}"])
 
 
 Scenario = Callable[[random.Random, Path, Sequence[dict[str, Any]]], list[Attempt]]
@@ -316,6 +336,19 @@ def _lose_the_token(rng: random.Random, folder: Path, reference: Sequence[dict[s
         assert cluster.stdin is not None
         cluster.stdin.close()
     return found
+
+
+SCENARIOS: tuple[tuple[str, Scenario], ...] = (
+    ("actors", _chain(0)),
+    ("driver", _chain(1)),
+    ("actors", _chain(0)),
+    ("driver", _chain(1)),
+    ("head", _lose_the_head),
+    ("disk", _fill_the_disk),
+    ("store", _fill_the_store),
+    ("token", _lose_the_token),
+)
+"""Names and scenarios of a round, which has 33 faults."""
 
 
 def _refused(place: ClusterPlace, attempt: Attempt, ended: Ended, words: str) -> None:

@@ -115,8 +115,9 @@ def _executor(value: Any) -> Any:
                 raise ValueError(f"must have a text as {name}, like {form}, but got {shown(content)}")
             if content.startswith("ray://"):
                 raise ValueError(
-                    f"has the address {shown(content)} of a Ray client, from which no search can run; run it on a "
-                    "machine of the cluster with the address auto or host:port"
+                    f"has the address {shown(content)} of a Ray client, from which no search can run; use the address "
+                    "auto or host:port on the network of the cluster, or submit the search with ray job submit (see "
+                    "docs/cluster.md)"
                 )
         elif isinstance(content, bool) or not isinstance(content, int | float) or not 0 <= content <= MOST_JOBS:
             raise ValueError(f"must have a number from 0 as {name} but got {shown(content)}")

@@ -90,9 +90,16 @@ def check_cluster(cluster: Cluster) -> None:
     """Connect to a cluster and leave it.
 
     Raises:
-        SearchError: Ray is not installed, or no cluster answers at the address.
+        SearchError: Ray is not installed, no cluster answers at the address, or the program has connected to one as a
+            Ray client.
     """
     ray = import_ray()
+    if ray.util.client.ray.is_connected():
+        raise SearchError(
+            "search.executor: this program is connected to its cluster as a Ray client (ray://), from which no search "
+            "can run; call ray.init with the address auto or host:port on the network of the cluster, or submit the "
+            "program with ray job submit"
+        )
     if cluster.address is not None and not ray.is_initialized():
         connect(ray, cluster, jobs=1)
         with own_signals():
@@ -103,7 +110,7 @@ def connect(ray: ModuleType, cluster: Cluster, jobs: int) -> None:
     """Connect this process to a cluster, or start one for so many jobs on this machine.
 
     Raises:
-        SearchError: No cluster answers at the address.
+        SearchError: No cluster answers at the address, or none can be started.
     """
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if cluster.address is None:
@@ -118,7 +125,12 @@ def connect(ray: ModuleType, cluster: Cluster, jobs: int) -> None:
         hint += "; if it has a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
         with own_signals():
             ray.init(address=address, **options)
-    except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+    except Exception as error:  # Ray also raises plain ones, as if its processes start too slowly
+        if cluster.address is None:
+            raise SearchError(
+                f"search.executor: Ray cannot be started on this machine: {cause_of(error)}; run the same command "
+                "again, or with --executor processes"
+            ) from error
         raise SearchError(
             f"search.executor: no Ray cluster can be used at {address!r}: {cause_of(error)}; {hint}"
         ) from error

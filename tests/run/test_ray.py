@@ -195,6 +195,41 @@ def test_a_cell_that_a_script_registers_reaches_the_nodes(tmp_path: Path, cluste
     assert [(trial["state"], "elman" in trial["layers"]) for trial in found] == [("COMPLETE", True)] * 2
 
 
+_CLIENT = """
+import sys
+import ray
+from search import run_study
+from search.errors import SearchError
+
+ray.init(sys.argv[1])
+try:
+    run_study("tiny.yaml", overrides=["search.executor=ray"])
+except SearchError as error:
+    print(error)
+"""
+
+
+def test_a_program_that_is_a_client_of_ray_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("grpc")  # Ray needs it for clients
+    skip_without_ray()
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    from ray.cluster_utils import Cluster
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    head = {"num_cpus": 1, "include_dashboard": False, "ray_client_server_port": port}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    write_study(tmp_path)
+    try:
+        program = [sys.executable, "-c", _CLIENT, f"ray://127.0.0.1:{port}"]
+        done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+    finally:
+        cluster.shutdown()
+    assert "connected to its cluster as a Ray client" in done.stdout, done.stderr
+    assert not (tmp_path / "studies").exists()
+
+
 def other_version(folder: Path) -> None:
     """Another version of the package."""
     metadata = folder / "lstmgru_search-9.9.dist-info" / "METADATA"
