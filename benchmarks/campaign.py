@@ -52,9 +52,7 @@ KINDS: dict[str, tuple[Attempts, int]] = {
 """Kind → its attempts and their number; all of them take more than half an hour on two cores."""
 
 
-def campaign(
-    kinds: list[str], count: int | None, seed: int, scenarios: Sequence[str] = ()
-) -> Iterator[Attempt]:
+def campaign(kinds: list[str], count: int | None, seed: int, scenarios: Sequence[str] = ()) -> Iterator[Attempt]:
     """The attempts of some kinds.
 
     Args:
