@@ -53,12 +53,6 @@ def blocks(text: str, language: str) -> list[str]:
     return [content for name, content in FENCE.findall(text) if name == language]
 
 
-def options(command: str) -> set[str]:
-    """The options of a command, without those of every command: ``--help`` and ``--no-color``."""
-    found = {name for parameter in COMMANDS[command].params for name in parameter.opts if name.startswith("--")}
-    return found - {"--no-color"}
-
-
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 
@@ -69,23 +63,36 @@ def test_the_two_first_commands_are_lines_of_their_own(name: str) -> None:
     assert first == ["pip install -e . && python -m search run", "pip install -e '.[test]' && pytest"]
 
 
-def test_every_command_has_a_section_and_no_other_has() -> None:
-    assert re.findall(r"^## (\w+)$", COMMANDS_PAGE, re.MULTILINE) == list(COMMANDS)
+def test_every_command_has_a_section_that_is_written_from_it_and_no_other_has() -> None:
+    sections = re.findall(r"^## (\w+)\n\n<!-- command: (\w+) -->$", COMMANDS_PAGE, re.MULTILINE)
+
+    assert sections == [(command, command) for command in COMMANDS]
 
 
-@each_row("command", COMMANDS)
-def test_the_section_of_a_command_lists_its_options_and_no_others(command: str) -> None:
-    section = re.split(r"^## ", COMMANDS_PAGE.partition(f"\n## {command}\n")[2], flags=re.MULTILINE)[0]
+def test_the_tables_of_keys_and_options_are_what_their_script_writes() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "reference.py"))
 
-    assert set(re.findall(r"^\| `(--[a-z-]+)` \|", section, re.MULTILINE)) == options(command)
+    for page in script["PAGES"]:
+        text = page.read_text(encoding="utf-8")
+        assert script["filled"](text) == text, "run: python docs/reference.py"
+
+
+def test_the_reference_shows_what_the_code_has() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "reference.py"))
+    keys, options = script["key_rows"]("forecast"), script["command"]("refit")
+
+    assert keys["search.jobs"][1:3] == ("integer ≥ 1 and ≤ 1024, `auto`", "`auto`")
+    assert keys["space.dropout"][1:3] == ("number ≥ 0 and < 1, list, range, `null`", "`null`")
+    assert keys["data.gaps"][1:3] == ("`error`, `fill`, `interpolate`", "`error`")
+    assert keys["data.time"][1:3] == ("text, list", "required")
+    assert any(row.startswith("| `--promote <if-better\\|always\\|never>` | if-better | When ") for row in options)
+    assert any("see [production.md](production.md)" in row for row in options)
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
-def test_every_executor_is_a_value_of_its_option_and_of_its_key(executor: str) -> None:
-    (row,) = re.findall(r"^\| `--executor` \| Where.*$", COMMANDS_PAGE, re.MULTILINE)
+def test_every_executor_is_a_value_of_its_key(executor: str) -> None:
     key = SearchConfig.model_fields["executor"].description
 
-    assert f"`{executor}`" in row
     assert key
     assert f"`{executor}`" in key
 

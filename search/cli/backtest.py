@@ -32,11 +32,13 @@ def backtest(
         typer.Option(
             "--from",
             metavar="DATE",
-            help="First time to score.",
+            help="First time to score, a date in the time zone of the table or a step.",
             show_default="after the rows that the model was trained on",
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="HTML page to write.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="HTML page to write; its name ends in .html.")
+    ] = None,
     track: Annotated[
         bool | None,
         typer.Option(

@@ -27,7 +27,7 @@ def compare(
         str | None,
         typer.Option(
             metavar="N",
-            help="Total number of trials of each family, including those of the study.",
+            help="Total number of trials of each family, including those of the study and of earlier runs.",
             show_default="as many as fit into the time",
         ),
     ] = None,

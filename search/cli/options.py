@@ -36,16 +36,26 @@ Study = Annotated[
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the study: --set training.max_epochs=10"),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key of the study, as in --set training.max_epochs=10; can be repeated.",
+    ),
 ]
 Data = Annotated[
     Path | None, typer.Option("--data", metavar="PATH", help="Table to read instead of the study's table.")
 ]
 Delimiter = Annotated[
-    str | None, typer.Option(help="Column delimiter of a CSV file.", show_default="the study's, or ,")
+    str | None,
+    typer.Option(metavar="CHARACTER", help="Column delimiter of a CSV file.", show_default="the study's, or a comma"),
 ]
-Decimal = Annotated[str | None, typer.Option(help="Decimal mark of a CSV file.", show_default="the study's, or .")]
-Encoding = Annotated[str | None, typer.Option(help="Encoding of a CSV file.", show_default="the study's, or utf-8")]
+Decimal = Annotated[
+    str | None,
+    typer.Option(metavar="CHARACTER", help="Decimal mark of a CSV file.", show_default="the study's, or a point"),
+]
+Encoding = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Encoding of a CSV file.", show_default="the study's, or utf-8")
+]
 Columns = Annotated[
     str | None,
     typer.Option(

@@ -60,7 +60,9 @@ def predict(
     strict: Annotated[bool, typer.Option("--strict", help="Predict all series, sequences or texts, or none.")] = False,
     left_out: Annotated[
         Path | None,
-        typer.Option("--left-out", metavar="PATH", help="JSON file to write: what is left out, and why."),
+        typer.Option(
+            "--left-out", metavar="PATH", help="JSON file to write: the name of everything left out, and the reason."
+        ),
     ] = None,
     block_rows: Annotated[
         int | None,
@@ -79,9 +81,16 @@ def predict(
             "agree.",
         ),
     ] = "auto",
-    delimiter: Annotated[str | None, typer.Option(help="Column delimiter of a CSV file.", show_default=",")] = None,
-    decimal: Annotated[str | None, typer.Option(help="Decimal mark of a CSV file.", show_default=".")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Encoding of a CSV file.", show_default="utf-8")] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(metavar="CHARACTER", help="Column delimiter of a CSV file.", show_default="a comma"),
+    ] = None,
+    decimal: Annotated[
+        str | None, typer.Option(metavar="CHARACTER", help="Decimal mark of a CSV file.", show_default="a point")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Encoding of a CSV file.", show_default="utf-8")
+    ] = None,
     columns: Annotated[
         str,
         typer.Option(

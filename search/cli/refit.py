@@ -32,7 +32,9 @@ def refit(
         ),
     ] = Promote.IF_BETTER,
     set_: options.Set = None,
-    jobs: Annotated[str | None, typer.Option(metavar="N|auto", help="Number of parallel trainings.")] = None,
+    jobs: Annotated[
+        str | None, typer.Option(metavar="N|auto", help="Number of parallel trainings; auto: one per core.")
+    ] = None,
     json_: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead, see docs/production.md.")
     ] = False,

@@ -39,7 +39,10 @@ def report(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", metavar="FILE", help="HTML file to write.", show_default="studies/<name>.report/report.html"
+            "--output",
+            metavar="FILE",
+            help="HTML file to write; its name ends in .html.",
+            show_default="studies/<name>.report/report.html",
         ),
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,

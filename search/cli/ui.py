@@ -27,7 +27,7 @@ def ui(
             show_default="the store of this folder",
         ),
     ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, metavar="PORT", help="Port to listen on.")] = 5000,
 ) -> None:
     """Open the MLflow UI on the studies of this folder. It listens on 127.0.0.1 only.
 

@@ -79,12 +79,10 @@ class SearchConfig(Strict):
         description="Total time of the study, including refit and export: seconds, or a duration such as `90s`, "
         "`5m`, `2h`. `null`: no limit.",
     )
-    seed: int = Field(
-        0, ge=0, le=2**32 - 1, description="Random seed of the sampler and of all training runs, 0 to 4294967295."
-    )
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Random seed of the sampler and of all training runs.")
     jobs: JobsOrAuto = Field(
         "auto",
-        description="Number of parallel trials, at most 1024. `auto`: one per core, or one per GPU. Trials are "
+        description="Number of parallel trials. `auto`: one per core, or one per GPU. Trials are "
         "distributed over the GPUs; those that share one are limited to their share of its memory.",
     )
     executor: ExecutorChoice = Field(

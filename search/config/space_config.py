@@ -57,10 +57,10 @@ class SpaceConfig(Strict):
     )
     n_branches: Branches | None = Field(
         None,
-        description="Number of parallel branches, each a stack of layers; at most 8. `null`: the values of the preset.",
+        description="Number of parallel branches, each a stack of layers. `null`: the values of the preset.",
     )
     n_layers: Depth | None = Field(
-        None, description="Number of recurrent layers of a branch, at most 16. `null`: the values of the preset."
+        None, description="Number of recurrent layers of a branch. `null`: the values of the preset."
     )
     cell: Cells | None = Field(
         None,
@@ -69,7 +69,7 @@ class SpaceConfig(Strict):
     )
     hidden_size: Width | None = Field(
         None,
-        description="Hidden size of a layer, at most 16384, chosen for each layer. `null`: the values of the preset.",
+        description="Hidden size of a layer, chosen for each layer. `null`: the values of the preset.",
     )
     bidirectional: Flags | None = Field(
         None, description="Whether a layer is bidirectional, chosen for each layer. `null`: the values of the preset."
@@ -109,24 +109,23 @@ class SpaceConfig(Strict):
     )
     dropout: Probability | None = Field(
         None,
-        description="Dropout probability between layers and before the head, at least 0 and below 1. `null`: the "
-        "values of the preset.",
+        description="Dropout probability between layers and before the head. `null`: the values of the preset.",
     )
     recurrent_dropout: Probability | None = Field(
         None,
         description="Dropout probability of the recurrent state, with the same mask at all steps (Gal & Ghahramani "
-        "2016), at least 0 and below 1. `null`: the values of the preset.",
+        "2016). `null`: the values of the preset.",
     )
     input_noise: NotNegative | None = Field(
         None,
         description="Standard deviation of the Gaussian noise that is added in training to the normalized numbers that "
-        "a network reads, at least 0. Not for texts. `null`: the values of the preset.",
+        "a network reads. Not for texts. `null`: the values of the preset.",
     )
     optimizer: Optimizers | None = Field(
         None, description="Optimizer: `adamw` or `adam`. `null`: the values of the preset."
     )
     learning_rate: Positive | None = Field(
-        None, description="Learning rate, above 0. With a schedule, its maximum. `null`: the values of the preset."
+        None, description="Learning rate. With a schedule, its maximum. `null`: the values of the preset."
     )
     schedule: Schedules | None = Field(
         None,
@@ -138,7 +137,7 @@ class SpaceConfig(Strict):
     )
     weight_decay: NotNegative | None = Field(
         None,
-        description="Weight decay, at least 0; decoupled with `adamw` (Loshchilov & Hutter 2019), an L2 penalty "
+        description="Weight decay: decoupled with `adamw` (Loshchilov & Hutter 2019), an L2 penalty "
         "with `adam`. `null`: the values of the preset.",
     )
 

@@ -281,7 +281,7 @@ class ForecastSplitsConfig(SplitsConfig):
     holdout: Count = Field(
         description="Number of steps at the end that the search never sees. The winner is scored on them once."
     )
-    folds: Folds = Field(3, description="Number of rolling-origin folds before the holdout, at most 1000.")
+    folds: Folds = Field(3, description="Number of rolling-origin folds before the holdout.")
     fold_size: Count | None = Field(
         None, description="Number of scored steps in a fold. `null`: the size of the holdout."
     )

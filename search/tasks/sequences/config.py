@@ -72,7 +72,7 @@ class SequenceSpaceConfig(SpaceConfig):
     )
     token_dropout: Probability | None = Field(
         None,
-        description="Probability of replacing a token with the unknown token in training, at least 0 and below 1. "
+        description="Probability of replacing a token with the unknown token in training. "
         "Texts only. `null`: the values of the preset.",
     )
     subwords: Flags | None = Field(
@@ -87,7 +87,7 @@ class SequenceSpaceConfig(SpaceConfig):
     )
     label_smoothing: Probability | None = Field(
         None,
-        description="Label smoothing, at least 0 and below 1. Classification only. `null`: the values of the preset.",
+        description="Label smoothing. Classification only. `null`: the values of the preset.",
     )
     class_weights: ClassWeightings | None = Field(
         None,

@@ -126,4 +126,4 @@ class SequenceSplitsConfig(SplitsConfig):
         "`null`: the test part of the data, or else 0.2.",
     )
     folds: Folds = Field(5, description="Number of cross-validation folds; 1 holds out a fifth for validation.")
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Random seed of the splits, 0 to 4294967295.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Random seed of the splits.")
