@@ -54,6 +54,7 @@ def backtest(
     decimal: options.Decimal = None,
     encoding: options.Encoding = None,
     columns: options.Columns = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Score a model on a table that contains the actual values, beside baselines that do not look ahead.
 
@@ -72,11 +73,11 @@ def backtest(
     if json_:
         print_json(outcome.record.to_json() | {"mlflow_run_id": outcome.run_id})
     else:
-        print_backtest(console, outcome.record)
+        print_backtest(console, outcome.record, quiet=quiet)
     if outcome.problem:
         raise TrackingError(f"the backtest is not logged: {outcome.problem}")
     for name, place in {"page": output, "MLflow": outcome.run_id and f"run {outcome.run_id}"}.items():
-        if place and not json_:
+        if place and not json_ and not quiet:
             console.print(f"{name:8}{place}", soft_wrap=True)
 
 
@@ -87,12 +88,12 @@ def narrow_console() -> Console:
     return Console(highlight=False, width=WIDTH)
 
 
-def print_backtest(console: Console, record: BacktestRecord) -> None:
-    """Scores, parts, drift and verdict, the most important last."""
+def print_backtest(console: Console, record: BacktestRecord, *, quiet: bool = False) -> None:
+    """Scores, parts, drift and verdict, the most important last; quiet: without notes."""
     from rich.markup import escape
 
     console.print(f"[bold]{escape(record.model)}[/] on {escape(record.source)}: {escape(record.scored)}")
-    for note in record.notes:
+    for note in () if quiet else record.notes:
         console.print(f"[yellow]note:[/] {escape(note)}")
     console.print()
     head, rows = record.table()

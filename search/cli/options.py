@@ -90,6 +90,7 @@ Storage = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print the result and errors only: no progress and no notes.")
 ]
+Silent = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 
 
 def with_color_option(command: Callable[..., None]) -> Callable[..., None]:

@@ -73,7 +73,7 @@ def refit(
     console = narrow_console()
     console.print()
     if outcome.champion is not None:
-        print_backtest(console, outcome.champion.record)
+        print_backtest(console, outcome.champion.record, quiet=quiet)
     if outcome.record.warning:
         console.print(outcome.record.warning, style="yellow", markup=False)
     console.print()

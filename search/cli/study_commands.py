@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -47,6 +47,7 @@ def report(
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
     storage: options.Storage = None,
+    quiet: options.Silent = False,
 ) -> None:
     """Write a self-contained HTML report of a study, also while it is running.
 
@@ -61,12 +62,12 @@ def report(
 
     store = load_store(study, Path.cwd(), storage)
     path = write_report(store, find_task(store.record().task).pages, output)
-    print(f"report written to {short_path(path)}")
+    _say(f"report written to {short_path(path)}", quiet)
     if open_:
         import webbrowser
 
         if not webbrowser.open(path.resolve().as_uri()):
-            print("note: no browser was found; open the file yourself", file=sys.stderr)
+            _say("note: no browser was found; open the file yourself", quiet, sys.stderr)
 
 
 def export(
@@ -82,6 +83,7 @@ def export(
             "example of the model there. Needs a package index.",
         ),
     ] = False,
+    quiet: options.Silent = False,
 ) -> None:
     """Copy the best model of a study to a new directory: weights, ONNX graph, settings and model card.
 
@@ -90,15 +92,15 @@ def export(
     from search.api import export_bundle
 
     directory = export_bundle(study, to)
-    print(f"exported to {directory}")
-    print(f"predict with: python -m search predict {directory} --data new.csv")
+    _say(f"exported to {directory}", quiet)
+    _say(f"predict with: python -m search predict {directory} --data new.csv", quiet)
     if check:
-        print("checking the model in a new virtual environment, which takes minutes", file=sys.stderr)
+        _say("checking the model in a new virtual environment, which takes minutes", quiet, sys.stderr)
         from search.tracking.fresh_environment import check_environment
 
         found = check_environment(directory)
         packages = ", ".join(found.requirements)
-        print(f"checked: {found.rows} rows predicted with {packages} alone ({found.seconds:.0f} s)")
+        _say(f"checked: {found.rows} rows predicted with {packages} alone ({found.seconds:.0f} s)", quiet)
 
 
 def sync(
@@ -109,6 +111,7 @@ def sync(
     ] = None,
     timeout: Annotated[str, typer.Option(metavar="TIME", help="Longest time of the copy: 90s, 5m, 2h.")] = "10m",
     storage: options.Storage = None,
+    quiet: options.Silent = False,
 ) -> None:
     """Copy all data of a study to MLflow, including the model. Existing runs are not duplicated.
 
@@ -129,8 +132,13 @@ def sync(
         study,
         tracking_uri,
         timeout=seconds,
-        on_message=lambda text: print(f"note: {text}", file=sys.stderr),
+        on_message=lambda text: _say(f"note: {text}", quiet, sys.stderr),
         storage=storage,
     )
     experiment = printable(links.experiment_id)
-    print(f"{len(links.trial_run_ids)} trials are in {links.tracking_uri}, experiment {experiment}")
+    _say(f"{len(links.trial_run_ids)} trials are in {links.tracking_uri}, experiment {experiment}", quiet)
+
+
+def _say(text: str, quiet: bool, file: TextIO | None = None) -> None:
+    if not quiet:
+        print(text, file=file)

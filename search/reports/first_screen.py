@@ -11,7 +11,7 @@ from search.reports.charts.chart import Chart, chart_html
 from search.reports.charts.colors import baseline_color
 from search.reports.charts.marks import AnyMark, Dots, Rule
 from search.reports.charts.scales import Axis, decimals_of, fixed
-from search.reports.formatting import better, counted, metric_label
+from search.reports.formatting import better, counted, measure, percent_sign
 from search.reports.leaderboard import is_blended
 from search.reports.page import Cut, cut, paragraph
 
@@ -131,17 +131,9 @@ def _costs(study: StudyRecord) -> Iterator[Tile]:
 
 def score_title(study: StudyRecord) -> str:
     """The metric with its unit: ``MAE of temp_max``."""
-    from lstmgru.errors import SpecError
-    from lstmgru.evaluation.metrics import find_metric
-
     targets = study.config.get("data", {}).get("target") or []
-    names = [targets] if isinstance(targets, str) else list(targets)
-    try:
-        unit = find_metric(study.metric).unit
-    except SpecError:
-        unit = "none"
-    of = f" of {names[0]}" if unit == "target" and len(names) == 1 else ", %" if unit == "percent" else ""
-    return metric_label(study.metric) + of
+    percent = ", %" if percent_sign(study.metric) else ""
+    return measure(study.metric, [targets] if isinstance(targets, str) else targets) + percent
 
 
 def standing_html(study: StudyRecord) -> str:

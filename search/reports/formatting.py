@@ -9,6 +9,8 @@ from lstmgru.errors import listed
 from search.config.objectives import SCORE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from search.study.records import HoldoutRecord, StudyRecord
 
 _LARGE_UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
@@ -25,6 +27,27 @@ def metric_label(name: str) -> str:
         return find_metric(name).label
     except SpecError:
         return name
+
+
+def measure(metric: str, targets: Sequence[str]) -> str:
+    """A metric, with the target whose unit it has: ``MAE of temp_max``; alone if there are several targets."""
+    of = f" of {targets[0]}" if _unit(metric).startswith("target") and len(targets) == 1 else ""
+    return metric_label(metric) + of
+
+
+def percent_sign(metric: str) -> str:
+    """``%`` for a metric in percent; empty for all others."""
+    return "%" if _unit(metric) == "percent" else ""
+
+
+def _unit(metric: str) -> str:
+    from lstmgru.errors import SpecError
+    from lstmgru.evaluation.metrics import find_metric
+
+    try:
+        return find_metric(metric).unit
+    except SpecError:
+        return "none"
 
 
 def better(study: StudyRecord) -> str:

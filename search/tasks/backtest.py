@@ -171,6 +171,7 @@ def backtest(
             best,
             ranked[best],
             task.difference(part, outputs, kept[best]),
+            targets=part.data.targets,
             choices=len(ranked),
             called=called,
             where=SCORED,

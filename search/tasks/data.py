@@ -91,6 +91,11 @@ class TaskData(ABC):
 
     @property
     @abstractmethod
+    def targets(self) -> tuple[str, ...]:
+        """Names of the columns that are predicted."""
+
+    @property
+    @abstractmethod
     def kept(self) -> tuple[npt.NDArray[np.int64], ...]:
         """The scored cases of each fold whose outputs are kept, the same ones for every candidate: positions."""
 

@@ -170,11 +170,13 @@ def _verdict(job: FinalJob[Any, Any, Any], scores: HoldoutScores) -> tuple[str, 
             best,
             scores.baselines[best],
             scores.difference(best),
+            targets=job.data.targets,
             choices=len(scores.baselines),
             called=called,
         )
     if len(names) == len(job.members):
-        sentence = f"{of_baselines(metric, names, score, job.without_networks)} {sentence}".strip()
+        alone = of_baselines(metric, names, score, job.without_networks, targets=job.data.targets)
+        sentence = f"{alone} {sentence}".strip()
     if job.better_unscored:
         sentence = f"{unscored(job.better_unscored)} {sentence}"
     return sentence, beats

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from lstmgru.errors import listed
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.evaluation.significance import LEVEL, Interval
+from search.reports.formatting import measure, percent_sign
 
 
 def best_baseline(metric: str, scores: dict[str, float]) -> str:
@@ -47,6 +48,7 @@ def judge(
     baseline: float,
     interval: Interval,
     *,
+    targets: Sequence[str],
     choices: int,
     called: str = "winner",
     where: str = "on the holdout",
@@ -59,6 +61,7 @@ def judge(
         baseline_name: The best baseline.
         baseline: Its score.
         interval: Of the difference of their errors, winner less baseline, case by case.
+        targets: What is predicted.
         choices: Number of baselines that the best one was chosen from, on the same holdout. The p-value of "a baseline
             is better" is multiplied by it (Bonferroni); "the winner is better" needs no correction, because the
             choice favors the baseline.
@@ -67,10 +70,13 @@ def judge(
     """
     name = baseline_name.replace("_", " ")
     direction = "lower" if winner < baseline else "higher"
-    scored = find_metric(metric)
-    larger = scored.larger_is_better
+    larger = find_metric(metric).larger_is_better
     better, worse = (winner > baseline, winner < baseline) if larger else (winner < baseline, winner > baseline)
-    numbers = f"{scored.label} {winner:.4g} against {baseline:.4g}, {_change(winner, baseline, larger)} {direction}"
+    sign = percent_sign(metric)
+    numbers = (
+        f"{measure(metric, targets)} {winner:.4g}{sign} against {baseline:.4g}{sign}, "
+        f"{_change(winner, baseline, larger)} {direction}"
+    )
     if interval.high < 0 and better:
         return f"The {called} beats the best baseline ({name}) {where}: {numbers}.", True
     if interval.low > 0 and worse and interval.p_value * choices < LEVEL:
@@ -92,7 +98,7 @@ def _change(score: float, other: float, of_one: bool) -> str:
     return f"{abs(score - other) / other:.1%}" if other else "infinitely"
 
 
-def of_baselines(metric: str, names: Sequence[str], score: float, why: str) -> str:
+def of_baselines(metric: str, names: Sequence[str], score: float, why: str, *, targets: Sequence[str]) -> str:
     """One sentence on a model that has no network.
 
     Args:
@@ -100,10 +106,12 @@ def of_baselines(metric: str, names: Sequence[str], score: float, why: str) -> s
         names: Of the baselines that are exported.
         score: Of the model on the holdout.
         why: Why it has none: ``No network completed``.
+        targets: What is predicted.
     """
     named = listed([name.replace("_", " ") for name in names])
     what = f"the baseline {named}" if len(names) == 1 else f"a blend of the baselines {named}"
-    return f"{why}, so {what} is exported ({find_metric(metric).label} {score:.4g} on the holdout)."
+    value = f"{measure(metric, targets)} {score:.4g}{percent_sign(metric)}"
+    return f"{why}, so {what} is exported ({value} on the holdout)."
 
 
 def unscored(names: Sequence[str]) -> str:

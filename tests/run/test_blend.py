@@ -145,7 +145,7 @@ def test_the_verdict_names_the_blend_also_if_the_best_baseline_is_a_member(folde
     assert record.holdout is not None
     assert "blend" in record.holdout.verdict
     assert f"({best.replace('_', ' ')})" in record.holdout.verdict
-    assert f"MAE {record.holdout.score:.4g} against {scores[best]:.4g}" in record.holdout.verdict
+    assert f"MAE of sales {record.holdout.score:.4g} against {scores[best]:.4g}" in record.holdout.verdict
 
 
 def test_the_bundle_forecasts_what_was_scored(folder: Path) -> None:

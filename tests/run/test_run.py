@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.combinations import each_row
 from helpers.drivers import Notes, drive, plan_of
 from helpers.studies import TINY, search, search_here, shop_table, shown, write_study
 
@@ -110,6 +111,31 @@ def test_export_copies_the_model_and_refuses_to_overwrite(folder: Path, tmp_path
     again = search_here(folder, "export", "tiny", "--to", str(target))
     assert again.returncode == 2
     assert "exists" in again.stderr
+
+
+@each_row(
+    ("command", "written"),
+    [
+        (("export", "tiny", "--to", "{}/model"), "model/bundle.json"),
+        (("report", "tiny", "--output", "{}/page.html"), "page.html"),
+        (("sync", "tiny", "--tracking-uri", "sqlite:///{}/copy.db"), "copy.db"),
+        (("backtest", "tiny", "--data", "shop.csv", "--no-track", "--output", "{}/scores.html"), "scores.html"),
+    ],
+)
+def test_quiet_commands_print_their_result_only(
+    folder: Path, command: tuple[str, ...], written: str, tmp_path: Path
+) -> None:
+    result = search_here(folder, *(argument.format(tmp_path) for argument in command), "--quiet")
+
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    assert (tmp_path / written).is_file()
+    if command[0] == "backtest":
+        assert "MAE" in result.stdout
+        assert "note:" not in result.stdout
+        assert "scores.html" not in result.stdout
+    else:
+        assert result.stdout == ""
 
 
 @pytest.mark.slow

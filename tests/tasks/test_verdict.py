@@ -26,32 +26,32 @@ def test_the_refit_trains_for_the_median_of_the_best_epochs(best_epochs: list[in
     ("winner", "interval", "beats", "sentence"),
     [
         (2.0, Interval(-0.5, -0.7, -0.3), True, "The winner beats the best baseline (seasonal naive) on the holdout: "
-         "MAE 2 against 2.5, 20.0% lower."),
+         "MAE of sales 2 against 2.5, 20.0% lower."),
         (2.4, Interval(-0.1, -0.3, 0.1), False, "The winner does not clearly beat the best baseline (seasonal naive) "
-         "on the holdout: MAE 2.4 against 2.5, 4.0% lower, a difference that is not significant."),
+         "on the holdout: MAE of sales 2.4 against 2.5, 4.0% lower, a difference that is not significant."),
         (2.6, Interval(0.1, -0.1, 0.3), False, "The winner does not beat the best baseline (seasonal naive) on the "
-         "holdout: MAE 2.6 against 2.5, 4.0% higher, a difference that is not significant. Prefer "
+         "holdout: MAE of sales 2.6 against 2.5, 4.0% higher, a difference that is not significant. Prefer "
          "seasonal naive."),
         (25.0, Interval(22.5, -np.inf, np.inf, 1.0, "cutoffs"), False, "The winner does not beat the best baseline "
-         "(seasonal naive) on the holdout: MAE 25 against 2.5, 900.0% higher, with too few cutoffs for a significance "
-         "test. Prefer seasonal naive."),
+         "(seasonal naive) on the holdout: MAE of sales 25 against 2.5, 900.0% higher, with too few cutoffs for a "
+         "significance test. Prefer seasonal naive."),
         (3.0, Interval(0.5, 0.3, 0.7, 0.016), False, "A simple baseline is better: seasonal naive beats the winner on "
-         "the holdout (MAE 3 against 2.5, 20.0% higher). Use seasonal naive."),
+         "the holdout (MAE of sales 3 against 2.5, 20.0% higher). Use seasonal naive."),
         (2.0, Interval(-0.5, -np.inf, np.inf, 1.0, "groups"), False, "The winner does not clearly beat the best "
-         "baseline (seasonal naive) on the holdout: MAE 2 against 2.5, 20.0% lower, with too few groups for a "
+         "baseline (seasonal naive) on the holdout: MAE of sales 2 against 2.5, 20.0% lower, with too few groups for a "
          "significance test."),
         # An interval on the other side than the scores, as one of squared errors may be, allows no claim.
         (2.6, Interval(-0.5, -0.7, -0.3), False, "The winner does not beat the best baseline (seasonal naive) on the "
-         "holdout: MAE 2.6 against 2.5, 4.0% higher, a difference that is not significant. Prefer "
+         "holdout: MAE of sales 2.6 against 2.5, 4.0% higher, a difference that is not significant. Prefer "
          "seasonal naive."),
         (2.4, Interval(0.5, 0.3, 0.7, 0.001), False, "The winner does not clearly beat the best baseline (seasonal "
-         "naive) on the holdout: MAE 2.4 against 2.5, 4.0% lower, a difference that is not significant."),
+         "naive) on the holdout: MAE of sales 2.4 against 2.5, 4.0% lower, a difference that is not significant."),
     ],
 )  # fmt: skip
 def test_the_verdict_claims_what_the_interval_allows(
     winner: float, interval: Interval, beats: bool, sentence: str
 ) -> None:
-    assert judge("mae", winner, "seasonal_naive", 2.5, interval, choices=3) == (sentence, beats)
+    assert judge("mae", winner, "seasonal_naive", 2.5, interval, targets=["sales"], choices=3) == (sentence, beats)
 
 
 @each_row(
@@ -86,7 +86,7 @@ def test_intervals_of_scores_come_back_from_the_journal() -> None:
 def test_a_baseline_that_was_chosen_from_several_has_to_be_better_beyond_the_choice(
     choices: int, claimed: bool
 ) -> None:
-    sentence, beats = judge("mae", 3.0, "linear", 2.5, Interval(0.5, 0.1, 0.9, 0.02), choices=choices)
+    sentence, beats = judge("mae", 3.0, "linear", 2.5, Interval(0.5, 0.1, 0.9, 0.02), targets=[], choices=choices)
 
     assert sentence.startswith("A simple baseline is better") == claimed
     assert ("a difference that is not significant. Prefer linear." in sentence) == (not claimed)
@@ -95,10 +95,10 @@ def test_a_baseline_that_was_chosen_from_several_has_to_be_better_beyond_the_cho
 
 def test_a_blend_is_called_a_blend() -> None:
     better, worse = Interval(-0.5, -0.9, -0.1, 0.02), Interval(0.5, 0.3, 0.7, 0.001)
-    assert judge("mae", 2.0, "linear", 2.5, better, choices=1, called="blend")[0] == (
+    assert judge("mae", 2.0, "linear", 2.5, better, targets=[], choices=1, called="blend")[0] == (
         "The blend beats the best baseline (linear) on the holdout: MAE 2 against 2.5, 20.0% lower."
     )
-    assert judge("mae", 3.0, "linear", 2.5, worse, choices=1, called="blend")[0] == (
+    assert judge("mae", 3.0, "linear", 2.5, worse, targets=[], choices=1, called="blend")[0] == (
         "A simple baseline is better: linear beats the blend on the holdout (MAE 3 against 2.5, 20.0% higher). Use "
         "linear."
     )
@@ -107,20 +107,20 @@ def test_a_blend_is_called_a_blend() -> None:
 @pytest.mark.parametrize(
     ("names", "sentence"),
     [
-        (["linear"], "No network completed, so the baseline linear is exported (MAE 2.5 on the holdout)."),
+        (["linear"], "No network completed, so the baseline linear is exported (MAE of sales 2.5 on the holdout)."),
         (
             ["linear", "seasonal_naive"],
-            "No network completed, so a blend of the baselines linear and seasonal naive is exported (MAE 2.5 on the "
-            "holdout).",
+            "No network completed, so a blend of the baselines linear and seasonal naive is exported (MAE of sales 2.5 "
+            "on the holdout).",
         ),
     ],
 )
 def test_a_model_without_networks_says_why(names: list[str], sentence: str) -> None:
-    assert of_baselines("mae", names, 2.5, "No network completed") == sentence
+    assert of_baselines("mae", names, 2.5, "No network completed", targets=["sales"]) == sentence
 
 
 def test_the_choice_of_the_baseline_does_not_count_against_the_winner() -> None:
-    assert judge("mae", 2.0, "linear", 2.5, Interval(-0.5, -0.9, -0.1, 0.02), choices=10)[1]
+    assert judge("mae", 2.0, "linear", 2.5, Interval(-0.5, -0.9, -0.1, 0.02), targets=[], choices=10)[1]
 
 
 def test_baselines_that_the_comparison_lacks_are_named() -> None:
@@ -128,3 +128,19 @@ def test_baselines_that_the_comparison_lacks_are_named() -> None:
         "The comparison lacks channel linear and trees, the best baselines on the folds, which could not be scored on "
         "the holdout."
     )
+
+
+@each_row(
+    ("metric", "targets", "numbers"),
+    [
+        ("mae", ["sales"], "MAE of sales 2 against 2.5, 20.0% lower"),
+        ("mae", ["sales", "stock"], "MAE 2 against 2.5, 20.0% lower"),
+        ("mse", ["sales"], "MSE of sales 2 against 2.5, 20.0% lower"),
+        ("smape", ["sales"], "sMAPE 2% against 2.5%, 20.0% lower"),
+        ("mase", ["sales"], "MASE 2 against 2.5, 20.0% lower"),
+    ],
+)
+def test_the_verdict_names_the_unit_of_the_scores(metric: str, targets: list[str], numbers: str) -> None:
+    sentence, _ = judge(metric, 2.0, "linear", 2.5, Interval(-0.5, -0.9, -0.1, 0.02), targets=targets, choices=1)
+
+    assert sentence == f"The winner beats the best baseline (linear) on the holdout: {numbers}."

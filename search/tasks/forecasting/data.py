@@ -60,6 +60,11 @@ class ForecastData(TaskData):
         """Name of the score."""
         return self.forecast.metric
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """(Y,) names."""
+        return self.panel.schema.targets
+
     @cached_property
     def _evaluations(self) -> dict[str, ForecastEvaluation]:
         """By name of the split; every trial of a worker needs the same ones."""

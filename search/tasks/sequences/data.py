@@ -51,6 +51,11 @@ class SequenceData(TaskData):
         return self.labels.metric
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """The name of the labels; empty if their file has none."""
+        return (self.sequences.schema.target,) if self.sequences.schema.target else ()
+
+    @property
     def output_shape(self) -> tuple[int, ...]:
         """(O,)."""
         return (self.labels.n_outputs,)
