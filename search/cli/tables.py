@@ -38,7 +38,7 @@ def print_study(console: Console, study: StudyRecord) -> None:
     console.print(_leaderboard_table(study, rows, console.width))
     console.print(counted_trials(study, hidden))
     for line in _goal_lines(study):
-        console.print(line, soft_wrap=True)
+        console.print(line)
     if study.holdout:
         console.print()
         console.print(f"[bold]{escape(study.holdout.verdict)}[/]")
@@ -96,6 +96,8 @@ def _print_classes(console: Console, study: StudyRecord) -> None:
 
 _DISPENSABLE = {"seconds": "", "parameters": "n_parameters"}
 """Columns of the leaderboard that a narrow terminal leaves out, in this order, unless they are an objective."""
+_BREAKS = "breaks"
+"""The column of violated bounds."""
 _READABLE = 36
 """Characters of a line of an architecture that can be read."""
 _BORDER = 3
@@ -108,8 +110,10 @@ def _leaderboard_table(study: StudyRecord, rows: list[Row], width: int) -> Table
     every = leaderboard_columns(study.goal, blended=is_blended(study), decimals=decimals)
     columns = _fitting(every, rows, study.goal, width)
     for column in columns:
-        fold = column.is_text
-        table.add_column(column.name, overflow="fold" if fold else "ellipsis", justify="left" if fold else "right")
+        if column.is_text:
+            table.add_column(column.name, overflow="fold", min_width=_longest_word(column, rows))
+        else:
+            table.add_column(column.name, justify="right", no_wrap=True)
     for row in rows:
         style = _STYLES.get(row.kind, "dim" if row.broken else None)
         table.add_row(*(escape(column.cell(row)) for column in columns), style=style)
@@ -117,7 +121,7 @@ def _leaderboard_table(study: StudyRecord, rows: list[Row], width: int) -> Table
 
 
 def _fitting(columns: Sequence[Column], rows: list[Row], goal: Goal, width: int) -> list[Column]:
-    """The columns with content, without the costs that leave too little of a narrow terminal to architectures."""
+    """The columns with content, without those that leave too little of a narrow terminal to architectures."""
     needs = {each.name: max(len(each.name), *(len(each.cell(row)) for row in rows), 0) for each in columns}
     shown = [each for each in columns if any(each.cell(row) for row in rows) or not rows]
     for name, measure in _DISPENSABLE.items():
@@ -125,7 +129,15 @@ def _fitting(columns: Sequence[Column], rows: list[Row], goal: Goal, width: int)
         texts = sum(min(needs[each.name], _READABLE) + _BORDER for each in shown if each.is_text)
         if numbers + texts + 1 > width and measure not in goal.objectives:
             shown = [each for each in shown if each.name != name]
+    words = sum(_longest_word(each, rows) if each.is_text else needs[each.name] for each in shown)
+    if words + _BORDER * len(shown) + 1 > width:
+        shown = [each for each in shown if each.name != _BREAKS]  # the row is dim, and a line below counts them
     return shown
+
+
+def _longest_word(column: Column, rows: list[Row]) -> int:
+    """Characters that a column needs so that no word is broken."""
+    return max(len(word) for text in (column.name, *map(column.cell, rows)) for word in text.split() or [""])
 
 
 def _goal_lines(study: StudyRecord) -> list[str]:

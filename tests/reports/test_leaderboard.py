@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from helpers.combinations import each_row
 from helpers.synthetic_study import make_study, make_trial
 from rich.console import Console
 
@@ -205,6 +206,30 @@ def test_a_narrow_terminal_shows_less_and_breaks_no_word() -> None:
         assert any("baseline: linear" in line and "50%" in line for line in table)
     judged = replace(made, config=made.config | {"search": TWO})
     assert "parameters" in shown(judged, 80)
+
+
+@each_row("costs", [("latency", "n_parameters"), ("latency", "train_seconds"), ("n_parameters", "train_seconds")])
+@each_row("bounds", [[], ["latency <= 4ms"]])
+def test_a_front_fits_into_a_narrow_terminal_with_all_its_objectives(costs: tuple[str, str], bounds: list[str]) -> None:
+    architecture = "log_difference > window > segments(12) > [gru(52) | bi-lstm(129)] > multihead(4) > parallel +linear"
+    made = study(objectives=["score", *costs], bounds=bounds)
+    trials = [replace(each, layers=architecture, n_parameters=1_234_567, train_seconds=1234.5) for each in made.trials]
+    made = replace(made, trials=tuple(trials))
+
+    lines = shown(made, 80).splitlines()
+    table = [line for line in lines if line.startswith(("┃", "│"))]
+
+    assert max(map(len, lines)) <= 80
+    assert all("…" not in line for line in table)
+    titles = {"latency": "latency", "n_parameters": "parameters", "train_seconds": "training"}
+    assert all(f" {titles[name]} " in table[0] for name in costs)
+    assert " holdout " not in table[0], "nothing is scored there yet"
+    numbers = {"latency": "4 ms", "n_parameters": "1,234,567", "train_seconds": "1234.5"}
+    assert all(any(f" {numbers[name]} " in line for line in table) for name in costs)
+    words = {word for line in table[1:] for word in line.split("│")[1].split()}
+    assert words >= set(architecture.split())
+    assert words <= {*architecture.split(), "baseline:", "naive", "linear"}
+    assert any("Pareto front of" in line for line in lines)
 
 
 def test_a_column_without_content_is_left_out() -> None:
