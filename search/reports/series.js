@@ -73,6 +73,7 @@ for (const source of document.querySelectorAll("script[data-series]")) {
     figure.dispatchEvent(new Event("redrawn"));
     figure.querySelector(".axis-title").textContent = one.target;
     heading.textContent = one.name;
+    heading.nextElementSibling.textContent = one.text;
     for (const each of rows) {
       each.classList.toggle("chosen", each === row);
       each.querySelector("button").setAttribute("aria-pressed", each === row);

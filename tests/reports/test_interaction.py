@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -182,6 +183,10 @@ def test_a_row_of_a_panel_draws_its_series_with_mouse_and_keyboard(page: Page, t
     page.get_by_role("row", name="shop 12 ").locator("td").nth(1).click()
 
     assert source.locator("h3").inner_text().startswith("shop 12")
+    figures = source.locator("h3 + p").inner_text()
+    assert re.fullmatch(
+        r"MAE 3\.100, skill \+3% against the best baseline\. Of 120 values, \d+% lie in the 80% interval\.", figures
+    )
     assert source.locator("path.line").last.get_attribute("d") != before
     assert page.locator("tr.chosen button").all_inner_texts() == ["shop 12"]
     page.get_by_role("button", name="shop 3", exact=True).press("Enter")

@@ -16,13 +16,22 @@ import numpy as np
 
 from search.reports.charts.chart import chart_html
 from search.reports.charts.scales import Axis
-from search.reports.holdout.errors import series_html
+from search.reports.holdout.errors import score_texts, series_html
 from search.reports.holdout.forecast_table import BASELINE_COLUMN
-from search.reports.holdout.forecasts import forecast_chart, introduction, levels_of, ranked, section, some_ranks
+from search.reports.holdout.forecasts import (
+    coverage_text,
+    forecast_chart,
+    introduction,
+    levels_of,
+    number_text,
+    ranked,
+    section,
+    some_ranks,
+)
 from search.reports.holdout.times import seconds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -69,33 +78,58 @@ def panel_html(frame: pd.DataFrame, scores: pd.DataFrame | None, metric: str) ->
     choices = {(str(each.series), str(each.target)): place for place, each in enumerate(series)}
     known = [each for each in every if np.isfinite(each.relative)]
     ends = [each for each in dict.fromkeys((known or every)[:1] + (known or every)[-1:]) if each is not series[first]]
+    scored, several = score_texts(scores), frame["target"].nunique() > 1
+    figures = {
+        (each.series, each.target): _figures(each, scored.get(str(each.series), ("", "")), metric, several=several)
+        for each in series
+    }
     listed = series_html(frame, levels, scores, metric, choices=choices, chosen=first)
     sections = "".join(section(each, each.rows(frame), levels, "h4") for each in ends)
     return (
-        f"{introduction(levels)}{_chosen(frame, series, first, levels)}{listed}"
+        f"{introduction(levels)}{_chosen(frame, series, first, levels, figures)}{listed}"
         f'<h3>Smallest and largest relative error</h3>\n<div class="halves">{sections}</div>\n'
     )
 
 
-def _chosen(frame: pd.DataFrame, series: Sequence[SeriesForecasts], first: int, levels: list[str]) -> str:
+def _figures(each: SeriesForecasts, known: tuple[str, str], metric: str, *, several: bool) -> str:
+    """Score and skill of a series, which are those of all its targets; without a score, the error of the forecasts."""
+    score, skill = known
+    if not score:
+        return f"Mean absolute error {number_text(each.error)}." if np.isfinite(each.error) else ""
+    of = " of all targets" if several else ""
+    return f"{metric}{of} {score}{f', skill {skill} against the best baseline' if skill else ''}."
+
+
+def _chosen(
+    frame: pd.DataFrame,
+    series: Sequence[SeriesForecasts],
+    first: int,
+    levels: list[str],
+    figures: Mapping[tuple[Any, Any], str],
+) -> str:
+    """The chart of a series below its score and coverage, and the values of all."""
     shown = series[first]
     columns = _columns(frame, levels)
     characters = min(_MOST, max(_FEWEST, _CHARACTERS // len(series)))
-    wanted = {(each.series, each.target) for each in series}
-    groups = frame.groupby(["series", "target"], sort=False)
-    drawn_rows = {
-        key: _drawn_rows(part.sort_values("time"), columns, characters) for key, part in groups if key in wanted
-    }
-    rows_of = [drawn_rows[each.series, each.target] for each in series]
+    parts = {key: part for key, part in frame.groupby(["series", "target"], sort=False) if key in figures}
+    rows_of, texts = [], []
+    for each in series:
+        key = each.series, each.target
+        rows_of.append(_drawn_rows(parts[key].sort_values("time"), columns, characters))
+        texts.append(" ".join([figures[key], *coverage_text(parts[key], levels)]).strip())
     found = {
         "columns": [{"kind": column.kind} for column in columns],
-        "series": [_record(each, rows, columns) for each, rows in zip(series, rows_of, strict=True)],
+        "series": [
+            _record(each, rows, columns) | {"text": said}
+            for each, rows, said in zip(series, rows_of, texts, strict=True)
+        ],
     }
     # Within a script, nothing but its end tag has a meaning.
     text = json.dumps(found, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     drawn = chart_html(forecast_chart(rows_of[first], str(shown.target), levels))
     return (
-        f'<div><h3 aria-live="polite">{html.escape(shown.heading)}</h3>\n<div>{drawn}</div>'
+        f'<div><div aria-live="polite"><h3>{html.escape(shown.heading)}</h3>\n<p>{html.escape(texts[first])}</p></div>'
+        f"<div>{drawn}</div>"
         f'<script type="application/json" data-series>{text}</script></div>\n'
     )
 

@@ -200,6 +200,22 @@ def read_series_scores(path: Path) -> pd.DataFrame | None:
         raise DataError(f"{path} is not a table of scores: {error}") from error
 
 
+def score_texts(scores: pd.DataFrame | None) -> dict[str, tuple[str, str]]:
+    """Score and skill of each series as text; empty where it is not known.
+
+    Args:
+        scores: As of :func:`series_html`.
+    """
+    if scores is None:
+        return {}
+    decimals = decimals_of(scores["score"].to_list())
+    columns = (scores[name].to_list() for name in ("series", "score", "baseline"))
+    return {
+        str(name): (fixed(score, decimals) if np.isfinite(score) else "", _skill(score, baseline))
+        for name, score, baseline in zip(*columns, strict=True)
+    }
+
+
 def series_html(
     frame: pd.DataFrame,
     levels: list[str],
@@ -222,11 +238,7 @@ def series_html(
     groups = frame.groupby(["series", "target"], sort=False)
     if groups.ngroups < 2:
         return ""
-    known: dict[str, tuple[float, float]] = {}
-    if scores is not None:
-        columns = (scores[name].to_list() for name in ("series", "score", "baseline"))
-        known = {str(name): (score, baseline) for name, score, baseline in zip(*columns, strict=True)}
-    decimals = decimals_of([score for score, _ in known.values()])
+    known = score_texts(scores)
     points = _FEWER_POINTS if groups.ngroups > _MANY_SERIES else _MOST_POINTS
     lines: list[dict[str, str]] = []
     numbers_of: list[int | None] = []
@@ -235,12 +247,12 @@ def series_html(
             break
         number = choices.get((str(series), str(target)))
         numbers_of.append(number)
-        score, baseline = known.get(str(series), (np.nan, np.nan))
+        score, skill = known.get(str(series), ("", ""))
         shown = {
             "series": str(series),
             "target": str(target) if frame["target"].nunique() > 1 else "",
-            metric: fixed(score, decimals) if np.isfinite(score) else "",
-            "skill": _skill(score, baseline),
+            metric: score,
+            "skill": skill,
             **_drawn(rows, levels),
             _PICTURE: Html(sparkline(*_tail(rows, points))) if number is not None else "",
         }

@@ -19,7 +19,7 @@ from search.reports.charts.marks import Band, Line, Rule
 from search.reports.charts.scales import Axis
 from search.reports.holdout.forecast_table import BASELINE_COLUMN, read_forecasts
 from search.reports.holdout.times import seconds_of
-from search.reports.page import details, html_page
+from search.reports.page import details, html_page, paragraph
 from search.study.paths import FORECASTS_TABLE, NEXT_TABLE
 
 if TYPE_CHECKING:
@@ -202,25 +202,32 @@ def section(each: SeriesForecasts, rows: pd.DataFrame, levels: list[str], headin
         heading: ``h2``, ``h3`` or ``h4``.
     """
     known = bool(np.isfinite(each.error))
-    score = f"mean absolute error {_number(each.error)}" if known else "no actual value is known yet"
+    score = f"mean absolute error {number_text(each.error)}" if known else "no actual value is known yet"
     drawn = chart_html(forecast_chart(rows, str(each.target), levels))
     title = f"<{heading}>{html.escape(each.heading)}, {score}</{heading}>"
-    return f"<div>{title}\n{_coverage(rows, levels)}{drawn}</div>\n"
+    return f"<div>{title}\n{paragraph(*coverage_text(rows, levels))}{drawn}</div>\n"
 
 
-def _coverage(rows: pd.DataFrame, levels: list[str]) -> str:
+def coverage_text(rows: pd.DataFrame, levels: list[str]) -> list[str]:
+    """A sentence on the share of actual values in each interval; none without intervals or actual values.
+
+    Args:
+        rows: Forecasts of one target of one series.
+        levels: Levels of the intervals in percent.
+    """
     scored = rows.dropna(subset=["actual", "forecast"])
     if not levels or scored.empty:
-        return ""
+        return []
     shares = [
         f"{100 * scored['actual'].between(scored[f'lower_{level}'], scored[f'upper_{level}']).mean():.0f}% lie in the "
         f"{level}% interval"
         for level in levels
     ]
-    return f"<p>Of {len(scored)} values, {', '.join(shares)}.</p>\n"
+    return [f"Of {len(scored)} values, {', '.join(shares)}."]
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """Three significant digits; whole numbers from 100 on."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
