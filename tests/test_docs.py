@@ -129,7 +129,8 @@ def written_commands() -> list[tuple[str, str]]:
         lines = [line for language in ("sh", "") for block in blocks(text, language) for line in block.splitlines()]
         for line in [*spans, *lines]:
             for command in re.findall(r"python -m search ([^&|>]+)", line):
-                found.append((name, command.strip()))
+                quoted = command.count("'") % 2  # the end of a command within quotes: bash -c 'cd sales && …'
+                found.append((name, command.strip().removesuffix("'" * quoted)))
     return found
 
 
