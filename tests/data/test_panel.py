@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -64,6 +65,34 @@ def test_the_year_is_one_channel_beside_the_pairs_of_the_others() -> None:
     assert panel.channels[3:] == ("day_of_week_sin", "day_of_week_cos", "year", "day_of_month_sin", "day_of_month_cos")
     assert panel.n_future == 6
     np.testing.assert_allclose(panel.values[:10, 5], 20 + np.arange(10) / 366, rtol=1e-6)
+
+
+def test_a_panel_shares_no_memory_with_its_table() -> None:
+    frame = shops().astype({"date": "datetime64[ns]"})
+
+    panel = panel_of(frame, past_covariates=[], future_covariates=[], calendar="none")
+
+    assert not any(np.shares_memory(panel.times, frame[column].to_numpy()) for column in ("date", "sales"))
+    assert not np.shares_memory(panel.values, frame["sales"].to_numpy())
+
+
+def test_building_a_panel_takes_a_small_multiple_of_its_values() -> None:
+    """A timestamp takes twice as much as a value, and so do the codes of the series."""
+    series, rows = 1000, 1000
+    days = np.datetime64("2021-01-01", "ns") + np.arange(rows).astype("timedelta64[D]")
+    sales = np.random.default_rng(0).random(series * rows, np.float32)
+    names = pd.Categorical.from_codes(
+        np.repeat(np.arange(series), rows), [f"shop {each:04d}" for each in range(series)]
+    )
+    frame = pd.DataFrame({"date": np.tile(days, series), "shop": names, "sales": sales})
+    tracemalloc.start()
+    try:
+        panel = panel_of(frame, past_covariates=[], future_covariates=[], calendar="none")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 11 * panel.values.nbytes
 
 
 def test_a_single_series_needs_no_id() -> None:

@@ -105,7 +105,7 @@ def build_panel(
         frequency=alias,
         ids=table.ids,
         offsets=filled.offsets,
-        times=filled.times,
+        times=filled.times.copy(),  # not those of the frame
         values=np.concatenate([values, channels], axis=1),
         observed=observed,
         static=filled.static.astype(np.float32),

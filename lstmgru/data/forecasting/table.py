@@ -76,7 +76,8 @@ def read_table_of_series(
         names = {column: found for column, found in cells.items() if isinstance(found, Names)}
         firsts = {column: found.by_first_appearance(times, codes) for column, found in names.items()}
         schema = replace(schema, categories=firsts)
-    values = np.column_stack([_numbers(cells[column], schema, column) for column in schema.value_columns])
+    numbers = [_numbers(cells[column], schema, column) for column in schema.value_columns]
+    values = numbers[0][:, None] if len(numbers) == 1 else np.column_stack(numbers)
     order = _order(codes, times)
     if order is not None:
         codes, times, values = codes[order], times[order], values[order]

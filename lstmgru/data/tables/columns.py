@@ -92,7 +92,8 @@ def read_numbers(column: pd.Series, source: str, *, may_hold_names: bool = False
         values = column.to_numpy(np.float64, na_value=np.nan)
     else:
         values = _parse_numbers(column, source, may_hold_names)
-    too_large = np.abs(values) > np.finfo(np.float32).max
+    largest = np.finfo(np.float32).max
+    too_large = (values > largest) | (values < -largest)
     if too_large.any():
 
         def message(row: int, number: int, more: str) -> str:
@@ -171,13 +172,17 @@ def read_ids(
             f"{source}: column {column.name!r} ({key}) holds decimal numbers such as {column.iloc[0]}; "
             "write names as text or integers"
         )
-    codes, order = pd.factorize(names.places)
-    found = [names.distinct[place] for place in order]
+    distinct, places = names.distinct, names.places
+    del names  # as large as the codes
+    codes, order = pd.factorize(places, size_hint=len(distinct))
+    del places
+    found = [distinct[place] for place in order]
     if sort:
         whole = whole_numbers(found)
         ranks = np.array(sorted(range(len(found)), key=(found if whole is None else whole).__getitem__), np.int64)
-        codes, found = np.argsort(ranks)[codes], [found[place] for place in ranks]
-    return codes.astype(np.int64), np.array(found, dtype=object)
+        if (np.diff(ranks) < 0).any():
+            codes, found = np.argsort(ranks)[codes], [found[place] for place in ranks]
+    return codes.astype(np.int64, copy=False), np.array(found, dtype=object)
 
 
 def differ_in_blanks(column: pd.Series, name: str) -> str:
@@ -294,7 +299,9 @@ def read_names(column: pd.Series, source: str) -> Names:
             raise _no_name(column, int(np.argmax(places == index)), source)
         place.setdefault(text, len(place) - 1)
     of_value = np.array([*(place[str(_name(value))] for value in values.to_numpy()), -1], np.int64)
-    return Names(of_value[places], tuple(place)[1:])
+    if (of_value[:-1] != np.arange(len(values))).any():
+        places = of_value[places]
+    return Names(places.astype(np.int64, copy=False), tuple(place)[1:])
 
 
 def _name(value: object) -> str | None:

@@ -235,15 +235,14 @@ def _candidates(times: Times, offsets: Integers, timezone: str | None) -> Iterat
         yield tick_grid(tick)
         return
     days = distance // DAY_NS
-    day = (wall // DAY_NS).astype("datetime64[D]")
     if days >= 28:
-        yield from _month_candidates(day, offsets)
+        yield from _month_candidates((wall // DAY_NS).astype("datetime64[D]"), offsets)
     if days < 7 and (week := recurring_week(times, offsets, timezone, distance)):
         yield week
-    if days == 1 and _skips_weekends(day):
+    if days == 1 and _skips_weekends(wall):
         yield Grid("B", "business day", 1)
     if days % 7 == 0:
-        yield week_grid(days // 7, int(day[0].astype(np.int64) + 3) % 7)
+        yield week_grid(days // 7, int(wall[0] // DAY_NS + 3) % 7)
     yield day_grid(days)
 
 
@@ -267,12 +266,15 @@ def _month_grids(day: Times, offsets: Integers) -> Iterator[Grid]:
             yield month_grid(kind, months, 1, 0)
 
 
-def _skips_weekends(day: Times) -> bool:
-    """True if no row is on a weekend and a Monday follows a Friday."""
-    if not np.is_busday(day).all():
-        return False
-    friday_to_monday = (np.diff(day.astype(np.int64)) == 3) & ((day[:-1].astype(np.int64) + 3) % 7 == 4)
-    return bool(friday_to_monday.any())
+def _skips_weekends(wall: Integers) -> bool:
+    """True if no row is on a weekend and a Monday follows a Friday; times are in nanoseconds."""
+    skipped = False
+    for part in row_blocks(len(wall)):
+        day = wall[part.start : part.stop + 1] // DAY_NS
+        if not np.is_busday(day.astype("datetime64[D]")).all():
+            return False
+        skipped |= bool(((np.diff(day) == 3) & ((day[:-1] + 3) % 7 == 4)).any())
+    return skipped
 
 
 def _most_common(numbers: Integers, offsets: Integers) -> int:

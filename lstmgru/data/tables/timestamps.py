@@ -35,6 +35,7 @@ def read_times(
 
     Returns:
         (rows,) ``int64`` or ``datetime64[ns]``, in UTC if there is a time zone. Offsets that differ are read as UTC.
+        They may share the memory of the column.
 
     Raises:
         DataError: A time is missing, unreadable, ambiguous (not ISO 8601), decimal or not in the years 1678 to 2261,
@@ -168,7 +169,7 @@ def _utc_nanoseconds(column: pd.Series, where: str) -> tuple[npt.NDArray[Any], s
             outside,
             lambda row, number, _: f"{where}: row {number} is {times[row]}; times must lie in the years 1678 to 2261",
         )
-    return times.astype("datetime64[ns]"), timezone
+    return times.astype("datetime64[ns]", copy=False), timezone
 
 
 def _zone_name(zone: object, where: str) -> str:

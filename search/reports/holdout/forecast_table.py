@@ -101,12 +101,22 @@ def read_forecasts(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-        for column in frame.columns:
-            if column in _TIMES:
-                frame[column] = _read_times(frame[column])
-            elif column not in _NAMES:
-                frame[column] = pd.to_numeric(frame[column].where(frame[column] != ""))
+        names = pd.read_csv(path, nrows=0, encoding="utf-8").columns
+        texts = [name for name in names if name in (*_NAMES, *_TIMES)]
+        numbers = [name for name in names if name not in texts]
+        frame = pd.read_csv(
+            path,
+            dtype={**dict.fromkeys(texts, "category"), **dict.fromkeys(numbers, "float64")},
+            keep_default_na=False,
+            na_values={name: [""] for name in numbers},
+            float_precision="round_trip",
+            encoding="utf-8",
+        )
+        for column in texts:  # each distinct text is read once
+            found = frame[column].cat
+            read = found.categories.to_series(index=range(len(found.categories)))
+            read = _read_times(read) if column in _TIMES else read.astype(str)
+            frame[column] = read.take(found.codes).set_axis(frame.index)
     except ValueError as error:  # the base class of pandas' parsing errors
         raise DataError(f"{path} is not a table of forecasts: {' '.join(str(error).split())}") from error
     return frame
