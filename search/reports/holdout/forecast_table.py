@@ -114,9 +114,9 @@ def read_forecasts(path: Path) -> pd.DataFrame:
         )
         for column in texts:  # each distinct text is read once
             found = frame[column].cat
-            read = found.categories.to_series(index=range(len(found.categories)))
+            read = pd.Series(found.categories)
             read = _read_times(read) if column in _TIMES else read.astype(str)
-            frame[column] = read.take(found.codes).set_axis(frame.index)
+            frame[column] = read.take(found.codes.to_numpy()).set_axis(frame.index)
     except ValueError as error:  # the base class of pandas' parsing errors
         raise DataError(f"{path} is not a table of forecasts: {' '.join(str(error).split())}") from error
     return frame
