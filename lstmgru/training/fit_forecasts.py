@@ -17,6 +17,7 @@ from lstmgru.nn.distributions import NegativeBinomial
 from lstmgru.nn.forecast_network import ForecastNetwork
 from lstmgru.specs import ForecastSpec, InputSpec, ModelSpec, TrainSpec
 from lstmgru.training.checkpoints import Checkpoints
+from lstmgru.training.epoch_outputs import EpochOutputs
 from lstmgru.training.module import Validation
 from lstmgru.training.training import Observer, Trained, train_network
 from lstmgru.training.window_batches import WindowsDataModule, WindowTensor, evaluation_batch_size
@@ -44,6 +45,7 @@ def fit(
     observer: Observer | None = None,
     short_series: ShortSeries = "error",
     checkpoints: Checkpoints | None = None,
+    epoch_outputs: EpochOutputs | None = None,
 ) -> FitResult:
     """Train a network on the training part of a split.
 
@@ -58,6 +60,7 @@ def fit(
         observer: Follows the training and may stop it.
         short_series: Whether a series with less history than the network reads is refused or padded.
         checkpoints: Where the checkpoints of the training go, and the one from which it resumes; ``None`` for none.
+        epoch_outputs: Receives the validation outputs of every epoch.
 
     Raises:
         DataError: No training window fits, or a target has values that the loss is not for.
@@ -88,6 +91,7 @@ def fit(
         validation=None if evaluation is None else _validation(evaluation, scaler, forecast),
         observer=observer,
         checkpoints=checkpoints,
+        epoch_outputs=epoch_outputs,
     )
     return FitResult(**vars(trained), scaler=scaler)
 

@@ -19,6 +19,7 @@ from lstmgru.nn.sequence_network import SequenceNetwork
 from lstmgru.specs import LabelSpec, SequenceModelSpec, TrainSpec
 from lstmgru.training.checkpoints import Checkpoints
 from lstmgru.training.chunks import ChunksDataModule
+from lstmgru.training.epoch_outputs import EpochOutputs
 from lstmgru.training.module import Validation
 from lstmgru.training.sequence_batches import Bucketed, ByLength, SequenceTensor
 from lstmgru.training.training import Observer, Trained, train_network
@@ -46,6 +47,7 @@ def fit_sequences(
     observer: Observer | None = None,
     vectors: WordVectors | None = None,
     checkpoints: Checkpoints | None = None,
+    epoch_outputs: EpochOutputs | None = None,
 ) -> SequenceFitResult:
     """Train a network on the training part of a split.
 
@@ -60,6 +62,7 @@ def fit_sequences(
         observer: Follows the training and may stop it.
         vectors: Initial vectors of words; ``None``: random ones.
         checkpoints: Where the checkpoints of the training go, and the one from which it resumes; ``None`` for none.
+        epoch_outputs: Receives the validation outputs of every epoch.
 
     Raises:
         DataError: The metric is undefined on the evaluation part.
@@ -100,6 +103,7 @@ def fit_sequences(
         validation=None if evaluation is None or order is None else _validation(evaluation, order, encoding),
         observer=observer,
         checkpoints=checkpoints,
+        epoch_outputs=epoch_outputs,
     )
     return SequenceFitResult(**vars(trained), encoding=encoding)
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from lstmgru.errors import SpecError
 from lstmgru.nn import kernels
 from lstmgru.training.checkpoints import Checkpointing, Checkpoints
+from lstmgru.training.epoch_outputs import EpochOutputs
 from lstmgru.training.module import Array, ResidentData, TrainingModule, TrainingStopped, Validation
 
 if TYPE_CHECKING:
@@ -65,19 +66,24 @@ class BestWeights(Callback):
 
     Args:
         patience: Epochs without a better score before training stops; ``None`` never stops early.
+        epoch_outputs: Receives the outputs of every epoch.
     """
 
-    def __init__(self, patience: int | None = None) -> None:
+    def __init__(self, patience: int | None = None, epoch_outputs: EpochOutputs | None = None) -> None:
         self.score = float("nan")
         self.epoch = 0
         self._patience, self._rank = patience, (float("inf"), float("inf"))
         self.outputs: Array | None = None
+        self._epoch_outputs = epoch_outputs
         self._weights: dict[str, Tensor] = {}
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Copy the weights when they are the best so far."""
         assert isinstance(pl_module, TrainingModule)
         epoch = trainer.current_epoch + 1
+        if self._epoch_outputs is not None:
+            assert pl_module.outputs is not None  # it was validated
+            self._epoch_outputs.add(epoch, pl_module.outputs)
         if pl_module.rank < self._rank:
             self._rank, self.score, self.epoch = pl_module.rank, pl_module.score, epoch
             self.outputs = pl_module.outputs
@@ -94,8 +100,10 @@ class BestWeights(Callback):
         """The best epoch so far, for checkpoints."""
         outputs = None if self.outputs is None else torch.from_numpy(self.outputs)
         rank = [float(each) for each in self._rank]
+        each = {} if self._epoch_outputs is None else self._epoch_outputs.state_dict()
         return {
             "score": float(self.score), "epoch": self.epoch, "rank": rank, "outputs": outputs, "weights": self._weights,
+            "epoch_outputs": each,
         }  # fmt: skip
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -103,6 +111,8 @@ class BestWeights(Callback):
         self.score, self.epoch, self._weights = (state_dict[name] for name in ("score", "epoch", "weights"))
         self._rank = (state_dict["rank"][0], state_dict["rank"][1])
         self.outputs = None if state_dict["outputs"] is None else state_dict["outputs"].numpy()
+        if self._epoch_outputs is not None:
+            self._epoch_outputs.load_state_dict(state_dict.get("epoch_outputs", {}))
 
 
 class Watch(Callback):
@@ -178,6 +188,7 @@ def train_network(
     validation: Validation | None,
     observer: Observer | None = None,
     checkpoints: Checkpoints | None = None,
+    epoch_outputs: EpochOutputs | None = None,
 ) -> Trained[Network]:
     """Train a network.
 
@@ -191,12 +202,13 @@ def train_network(
             ``spec.max_epochs`` epochs and keep the last weights.
         observer: Follows the training and may stop it.
         checkpoints: Where its checkpoints go, and the one from which it resumes; ``None`` for none.
+        epoch_outputs: Receives the validation outputs of every epoch.
 
     Raises:
         SpecError: The device does not support the precision.
         TrainingDiverged: The loss or the score is not finite.
     """
-    best, watch = BestWeights(spec.patience), Watch(observer or SilentObserver())
+    best, watch = BestWeights(spec.patience, epoch_outputs), Watch(observer or SilentObserver())
     with _seeded(spec.seed), _quiet():
         network = make_network()
         module = TrainingModule(

@@ -144,7 +144,7 @@ class TrialFolds:
             values, outputs = _content(path, "outputs")
             if values.pop("training") != self._training:
                 return None
-            return FinishedFold(**values, outputs=outputs)
+            return FinishedFold(**values | {"kept_epochs": tuple(values["kept_epochs"])}, outputs=outputs)
         except _DAMAGES:
             return None
 

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from search.executors.base import INTERRUPTED
 from search.study.records import EpochRecord
+from search.tasks.final_steps import scored_epochs
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from lstmgru.specs import TrainSpec
-    from lstmgru.training.training import EpochResult
+    from lstmgru.training.epoch_outputs import EpochOutputs
+    from lstmgru.training.training import EpochResult, Trained
     from search.executors.base import JobContext
     from search.space.space import Model
     from search.study.out_of_fold import Outputs
@@ -52,7 +54,8 @@ class FinishedFold:
         seconds: Wall time of its training.
         elapsed: Seconds since the trial started, in all workers that it had.
         epochs: Its epochs, as reported.
-        outputs: Of that epoch for all scored cases.
+        kept_epochs: Those whose outputs are kept, ascending; the best one is among them.
+        outputs: (kept epochs, cases, …) for all scored cases.
     """
 
     fold: int
@@ -61,7 +64,14 @@ class FinishedFold:
     seconds: float
     elapsed: float
     epochs: tuple[TrialReport, ...]
+    kept_epochs: tuple[int, ...]
     outputs: npt.NDArray[np.float32]
+
+    def after(self, epoch: int) -> tuple[float, npt.NDArray[np.float32]]:
+        """Score and outputs after an epoch, or after the nearest one whose outputs are kept."""
+        place = min(range(len(self.kept_epochs)), key=lambda each: abs(self.kept_epochs[each] - epoch))
+        scores = {each.epoch.epoch: each.epoch.value for each in self.epochs}
+        return scores[self.kept_epochs[place]], self.outputs[place]
 
 
 @dataclass(frozen=True)
@@ -113,8 +123,9 @@ class TrialResult:
     """The result of a trial.
 
     Attributes:
-        fold_scores: Best score of each fold that was trained to its end.
-        best_epochs: The epochs of those scores.
+        fold_scores: Score of each fold that was trained to its end, see
+            :func:`~search.tasks.final_steps.scored_epochs`; the best one if the trial was stopped.
+        best_epochs: The epoch of the best score of each of them.
         fold_seconds: Wall time of those folds.
         n_parameters: Of the network.
         latency: Seconds of one forecast of the last fold's network.
@@ -234,39 +245,38 @@ def run_trial(
     """
     from lstmgru.nn.costs import count_parameters, network_latency
     from lstmgru.training.checkpoints import Checkpoints
+    from lstmgru.training.epoch_outputs import EpochOutputs
 
-    start, finished, checkpoint = time.perf_counter() - resumption.elapsed, resumption.finished, resumption.checkpoint
-    scores = [each.score for each in finished]
-    best_epochs = [each.best_epoch for each in finished]
-    seconds = [each.seconds for each in finished]
-    backtest = data.backtest(model)
-    for each in finished:
-        backtest.add(each.fold - 1, each.outputs)
-    train_seconds = sum(seconds)
-    for fold, split in enumerate(data.folds[len(finished) :], start=len(finished)):
-        observer = _FoldObserver(context, data, fold, train.max_epochs, scores, start)
+    start, checkpoint = time.perf_counter() - resumption.elapsed, resumption.checkpoint
+    folds = list(resumption.finished)
+    train_seconds = sum(each.seconds for each in folds)
+    for fold, split in enumerate(data.folds[len(folds) :], start=len(folds)):
+        observer = _FoldObserver(context, data, fold, train.max_epochs, [each.score for each in folds], start)
         checkpoints = Checkpoints(observer.on_checkpoint, seconds=resumption.seconds)
         if checkpoint is not None:  # of the first of these folds
             checkpoints.resume_from = observer.resume(checkpoint)
             checkpoint = None
-        fitted = task.fit(data, split, model, train, observer, checkpoints=checkpoints)
+        kept = EpochOutputs() if len(data.folds) > 1 else None
+        fitted = task.fit(data, split, model, train, observer, checkpoints=checkpoints, epoch_outputs=kept)
         train_seconds += fitted.seconds
-        if fitted.outputs is not None:
-            backtest.add(fold, fitted.outputs)
         if observer.reason is not None:
             break
-        scores.append(fitted.score)
-        best_epochs.append(fitted.best_epoch)
-        seconds.append(fitted.seconds)
-        if fitted.outputs is not None and fold + 1 < len(data.folds):
-            elapsed, epochs = time.perf_counter() - start, tuple(observer.reports)
-            context.report(
-                FinishedFold(fold + 1, fitted.score, fitted.best_epoch, fitted.seconds, elapsed, epochs, fitted.outputs)
-            )
+        folds.append(_finished(fold, fitted, kept, observer, time.perf_counter() - start))
+        if len(folds) < len(data.folds):
+            context.report(folds[-1])
+    best_epochs = [each.best_epoch for each in folds]
+    # Pruning compares the best scores so far, and so do those who read why a trial was stopped.
+    epochs = best_epochs if observer.reason is not None else scored_epochs(best_epochs)
+    scored = [each.after(epoch) for each, epoch in zip(folds, epochs, strict=True)]
+    backtest = data.backtest(model)
+    for fold, (_, outputs) in enumerate(scored):
+        backtest.add(fold, outputs)
+    if observer.reason is not None and fitted.outputs is not None:
+        backtest.add(len(folds), fitted.outputs)
     return TrialResult(
-        fold_scores=tuple(scores),
+        fold_scores=tuple(score for score, _ in scored),
         best_epochs=tuple(best_epochs),
-        fold_seconds=tuple(seconds),
+        fold_seconds=tuple(each.seconds for each in folds),
         n_parameters=count_parameters(fitted.network),
         latency=network_latency(fitted.network),
         train_seconds=train_seconds,
@@ -275,3 +285,18 @@ def run_trial(
         stopped=observer.reason,
         outputs=backtest.outputs() if observer.reason is None else None,
     )
+
+
+def _finished(
+    fold: int, fitted: Trained[Any], kept: EpochOutputs | None, observer: _FoldObserver, elapsed: float
+) -> FinishedFold:
+    """A fold, counted from 0, whose training ended by itself."""
+    import numpy as np
+
+    assert fitted.outputs is not None  # it was validated
+    outputs = {fitted.best_epoch: fitted.outputs} | ({} if kept is None else kept.epochs)
+    epochs = sorted(outputs)
+    return FinishedFold(
+        fold + 1, fitted.score, fitted.best_epoch, fitted.seconds, elapsed, tuple(observer.reports), tuple(epochs),
+        np.stack([outputs[each] for each in epochs]),
+    )  # fmt: skip

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lstmgru.evaluation.time_limit import TimeLimit
     from lstmgru.specs import TrainSpec
     from lstmgru.training.checkpoints import Checkpoints
+    from lstmgru.training.epoch_outputs import EpochOutputs
     from lstmgru.training.training import Observer, Trained
     from search.config.space_config import FamilyConfig
     from search.config.study_config import StudyConfig
@@ -143,6 +144,7 @@ class Task(ABC, Generic[Data, Split, Model]):
         *,
         validate: bool = True,
         checkpoints: Checkpoints | None = None,
+        epoch_outputs: EpochOutputs | None = None,
     ) -> Trained[Any]:
         """Train a candidate on the training part of a split.
 
@@ -154,6 +156,7 @@ class Task(ABC, Generic[Data, Split, Model]):
             observer: Told about every epoch; may stop the training.
             validate: Score every epoch on the scored part, stop early and keep the best weights. Never on the holdout.
             checkpoints: Where the checkpoints of the training go, and the one from which it resumes; ``None`` for none.
+            epoch_outputs: Receives the outputs for the scored part after every epoch.
 
         Raises:
             TrainingDiverged: A loss or score is not finite.

@@ -184,8 +184,8 @@ class SeedResult:
 
     Attributes:
         seed: Of the training.
-        fold_scores: Best score of each fold.
-        best_epochs: The epochs of those scores.
+        fold_scores: Score of each fold, see :func:`~search.tasks.final_steps.scored_epochs`.
+        best_epochs: The epoch of the best score of each fold.
         epoch_seconds: Mean over the folds of the seconds of an epoch.
         best_seconds: Mean over the folds of the seconds until the best epoch was over.
         holdout: Score on the holdout.

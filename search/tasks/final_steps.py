@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -201,9 +202,24 @@ class Deadline:
         return time.monotonic() > self._end or self._context.stop_reason() is not None
 
 
-def refit_epochs(best_epochs: list[int]) -> int:
+def refit_epochs(best_epochs: Sequence[int]) -> int:
     """Epochs of a refit, which has no validation part: the median of the folds' best epochs."""
     return max(1, round(statistics.median(best_epochs)))
+
+
+def scored_epochs(best_epochs: Sequence[int]) -> list[int]:
+    """The epoch after which each fold is scored: the one of a refit, as the other folds choose it.
+
+    The best epoch of a fold is chosen by the very score that it is to stand for, so that score is too good, the more so
+    the fewer cases it has; baselines, which choose nothing, would be at a disadvantage. A single fold has no other one
+    and is scored after its best epoch.
+
+    Args:
+        best_epochs: Of each fold, from 1.
+    """
+    if len(best_epochs) == 1:
+        return list(best_epochs)
+    return [refit_epochs([*best_epochs[:fold], *best_epochs[fold + 1 :]]) for fold in range(len(best_epochs))]
 
 
 @dataclass(frozen=True)
@@ -260,7 +276,10 @@ def retrain(candidate: RefitCandidate, seed: int, context: JobContext) -> SeedRe
             return None
     folds = {
         "seed": seed,
-        "fold_scores": [each.score for each in fits],
+        "fold_scores": [
+            each.epochs[min(epoch, len(each.epochs)) - 1].score
+            for epoch, each in zip(scored_epochs(best_epochs), fits, strict=True)
+        ],
         "best_epochs": best_epochs,
         "epoch_seconds": statistics.mean(each.epochs[-1].seconds / len(each.epochs) for each in fits),
         "best_seconds": statistics.mean(each.epochs[each.best_epoch - 1].seconds for each in fits),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lstmgru.data.forecasting.splits import Split
     from lstmgru.specs import ModelSpec, TrainSpec
     from lstmgru.training.checkpoints import Checkpoints
+    from lstmgru.training.epoch_outputs import EpochOutputs
     from lstmgru.training.fit_forecasts import FitResult
     from lstmgru.training.training import Observer
     from search.config.study_config import StudyConfig
@@ -53,6 +54,7 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
         *,
         validate: bool = True,
         checkpoints: Checkpoints | None = None,
+        epoch_outputs: EpochOutputs | None = None,
     ) -> FitResult:
         """See :meth:`search.tasks.base.Task.fit`."""
         from lstmgru.training.fit_forecasts import fit
@@ -66,6 +68,7 @@ class ForecastingTask(Task["ForecastData", "Split", "ModelSpec"]):
             evaluation=data.evaluation(split) if validate else None,
             observer=observer,
             checkpoints=checkpoints,
+            epoch_outputs=epoch_outputs,
             short_series=data.short_series,
         )
 

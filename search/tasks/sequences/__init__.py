@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lstmgru.data.sequences.splits import SequenceSplit
     from lstmgru.specs import SequenceModelSpec, TrainSpec
     from lstmgru.training.checkpoints import Checkpoints
+    from lstmgru.training.epoch_outputs import EpochOutputs
     from lstmgru.training.fit_sequences import SequenceFitResult
     from lstmgru.training.training import Observer
     from search.config.study_config import StudyConfig
@@ -54,6 +55,7 @@ class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
         *,
         validate: bool = True,
         checkpoints: Checkpoints | None = None,
+        epoch_outputs: EpochOutputs | None = None,
     ) -> SequenceFitResult:
         """See :meth:`search.tasks.base.Task.fit`."""
         from lstmgru.training.fit_sequences import fit_sequences
@@ -67,6 +69,7 @@ class SequenceTask(Task["SequenceData", "SequenceSplit", "SequenceModelSpec"]):
             validate=validate,
             observer=observer,
             checkpoints=checkpoints,
+            epoch_outputs=epoch_outputs,
             vectors=data.vectors,
         )
 
