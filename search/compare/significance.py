@@ -140,7 +140,7 @@ def verdict(best: str, standings: Mapping[str, Standing], terms: Terms) -> str:
 def against_baselines(best: FamilyResult, baselines: Sequence[ComparedBaseline], terms: Terms) -> str:
     """Whether the best family beats the baselines on the holdout, in a sentence; empty without baselines or a score.
 
-    Folds are no comparison: networks chose their epoch and the best candidate there, and baselines chose nothing.
+    Folds are no comparison: the best candidates were chosen there, and baselines chose nothing.
 
     Args:
         best: The family with the best score on the folds.

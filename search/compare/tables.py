@@ -97,7 +97,7 @@ def _scores(comparison: Comparison) -> TextTable:
         f"{terms.title}, {'larger' if terms.larger_is_better else 'smaller'} is better: mean over "
         f"{counted(comparison.folds, 'fold')} and all seeds, standard deviation over seeds and over folds, minimum and "
         "maximum over seeds; then the same on the holdout, which is never used to choose a family. Baselines are "
-        "compared on the holdout alone, because networks chose their epoch and the best candidate on the folds."
+        "compared on the holdout alone, because the best candidates were chosen on the folds."
     )
     head = ("family", "folds", "sd seeds", "sd folds", "min", "max", "holdout", "sd", "min", "max")
     return TextTable("Scores", caption, head, tuple(rows))

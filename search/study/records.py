@@ -64,7 +64,8 @@ class TrialRecord:
         epochs: Number of epochs over all folds.
         seconds: Wall-clock time.
         reason: Why it was pruned or stopped, or failed.
-        fold_scores: Best score of each finished fold.
+        fold_scores: Score of each finished fold, after the epoch that the other folds choose; the best one of a trial
+            that was stopped.
         curve: Every epoch.
         started: Local time without zone, as Optuna keeps it.
         completed: Likewise.

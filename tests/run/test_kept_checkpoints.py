@@ -54,7 +54,7 @@ def test_a_trial_has_one_checkpoint_which_goes_when_its_fold_has_ended(tmp_path:
     assert kept.read() == ()
     assert kept_in(folder, TrainSpec(seed=8)).read_checkpoint(1) is None
     assert len(list(folder.iterdir())) == 1
-    kept.write(FinishedFold(1, 0.1, 2, 1.25, 2.5, checkpoint().epochs, np.zeros((2, 3, 1), np.float32)))
+    kept.write(FinishedFold(1, 0.1, 2, 1.25, 2.5, checkpoint().epochs, (1, 2), np.zeros((2, 2, 3, 1), np.float32)))
     assert [path.name for path in folder.iterdir()] == ["uid-trial-00003-fold-1.npz"]
     kept.write_checkpoint(checkpoint(fold=2))
     assert kept.read_checkpoint(2) == checkpoint(fold=2)

@@ -39,7 +39,7 @@ def fold(number: int, score: float = 0.1) -> FinishedFold:
         for epoch in (1, 2)
     ]
     outputs = np.random.default_rng(number).normal(size=(5, 3, 1)).astype(np.float32)
-    return FinishedFold(number, score, 2, 1.25, 2.5, tuple(reports), outputs)
+    return FinishedFold(number, score, 2, 1.25, 2.5, tuple(reports), (1, 2), np.stack([outputs + 1, outputs]))
 
 
 def plain(folds: tuple[FinishedFold, ...]) -> list[Any]:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.combinations import each_row
 from helpers.comparisons import JobContext
 from helpers.drivers import NUMBERS, plan_of
 from helpers.running_comparisons import WAVES, forecast_candidate_of, label_candidate_of, label_plan_of
 
 from lstmgru.evaluation.time_limit import UNLIMITED
-from search.run.trial import Resumption, TrialReport, run_trial
+from search.run.trial import FinishedFold, Resumption, TrialReport, run_trial
+from search.study.records import EpochRecord
 from search.tasks import task_of
 from search.tasks.baselines import score_baselines
 from search.tasks.data import BaselineResult
 from search.tasks.final_job import EndData, Recipe, Refitted
-from search.tasks.final_steps import EVERYTHING, RefitCandidate, refit_baseline, refit_network, retrain
+from search.tasks.final_steps import EVERYTHING, RefitCandidate, refit_baseline, refit_network, retrain, scored_epochs
 
 EPOCHS, SEED = 6, 6
 TWO_FOLDS = NUMBERS.replace("folds: 1", "folds: 3").replace("max_epochs: 1", f"max_epochs: {EPOCHS}, patience: null")
@@ -88,6 +91,12 @@ def test_the_parts_of_sequences_are_disjoint_and_hold_every_class_alike(plans: d
     assert [np.bincount(plan.sequences.labels[each]).tolist() for each in scored] == [[8] * 3, [8] * 3, [4] * 3]
 
 
+def scores_of_others(curves: list[list[float]], best_epochs: Sequence[int]) -> list[float]:
+    """The score of each fold after the epoch that is the median of the best ones of the others."""
+    others = [[epoch for fold, epoch in enumerate(best_epochs) if fold != each] for each in range(len(curves))]
+    return [curve[round(float(np.median(epochs))) - 1] for curve, epochs in zip(curves, others, strict=True)]
+
+
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_compared_candidate_is_refitted_before_the_holdout_without_a_look_at_it(
     study: str, plans: dict[str, Any]
@@ -105,10 +114,9 @@ def test_a_compared_candidate_is_refitted_before_the_holdout_without_a_look_at_i
         assert epochs < EPOCHS
     trained = [(rows[name], True, EPOCHS, SEED) for name in folds]
     assert task.fits == [*trained, (rows["holdout"], False, epochs, SEED)]
-    assert found.fold_scores == tuple(each.score for each in task.networks[:-1])
     assert list(found.best_epochs) == [each.best_epoch for each in task.networks[:-1]]
-    best = max if plan.direction == "maximize" else min
-    assert found.fold_scores == tuple(best(epoch.score for epoch in each.epochs) for each in task.networks[:-1])
+    curves = [[epoch.score for epoch in each.epochs] for each in task.networks[:-1]]
+    assert found.fold_scores == tuple(scores_of_others(curves, found.best_epochs))
 
     last: Any = Watched(candidate.task)
     retrain(replace(candidate, task=last, refit="last_fold"), SEED, JobContext())
@@ -178,7 +186,8 @@ class Reports(JobContext):
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_a_trial_is_scored_by_the_mean_of_the_best_epochs_of_its_folds(study: str, plans: dict[str, Any]) -> None:
+def test_a_fold_of_a_trial_is_scored_after_the_epoch_that_the_others_choose(study: str, plans: dict[str, Any]) -> None:
+    """So are its outputs and intervals; the reports, by which trials are pruned, have the best epochs so far."""
     plan = plans[study]
     candidate, context = candidate_of(plan), Reports()
     best = max if plan.direction == "maximize" else min
@@ -189,14 +198,16 @@ def test_a_trial_is_scored_by_the_mean_of_the_best_epochs_of_its_folds(study: st
         [each.epoch.value for each in context.kept if each.epoch.fold == fold + 1] for fold in range(plan.n_folds)
     ]
     assert [len(curve) for curve in curves] == [EPOCHS] * plan.n_folds
-    assert found.fold_scores == tuple(best(curve) for curve in curves)
+    assert found.fold_scores == tuple(scores_of_others(curves, found.best_epochs))
     assert found.score == pytest.approx(np.mean(found.fold_scores))
+    bests = [best(curve) for curve in curves]
+    assert [curve[epoch - 1] for curve, epoch in zip(curves, found.best_epochs, strict=True)] == bests
     if study == "forecasts":  # of equal accuracies, the log loss decides
         assert found.best_epochs == tuple(1 + int(np.argmin(curve)) for curve in curves)
-        assert min(found.best_epochs) < EPOCHS
+        assert list(found.fold_scores) != bests
     for number, each in enumerate(context.kept):
         fold, epoch = divmod(number, EPOCHS)
-        so_far = [*found.fold_scores[:fold], best(curves[fold][: epoch + 1])]
+        so_far = [*bests[:fold], best(curves[fold][: epoch + 1])]
         assert (each.step, each.value) == (number + 1, pytest.approx(np.mean(so_far)))
     assert found.outputs is not None
     if study == "forecasts":
@@ -209,6 +220,29 @@ def test_a_trial_is_scored_by_the_mean_of_the_best_epochs_of_its_folds(study: st
         ranked = np.sort(np.concatenate(errors), axis=0)
         ranks = [int(np.ceil((len(ranked) + 1) * level)) - 1 for level in (0.8, 0.95)]
         assert found.calibration["offsets"] == pytest.approx(ranked[ranks].ravel(), rel=1e-4)
+
+
+@each_row(
+    ("best_epochs", "epochs"),
+    [([5], [5]), ([3, 8], [8, 3]), ([2, 4, 9], [6, 6, 3]), ([1, 1, 7], [4, 4, 1]), ([5, 6, 7, 30], [7, 7, 6, 6])],
+)
+def test_every_fold_is_scored_after_the_median_of_the_best_epochs_of_the_others(
+    best_epochs: list[int], epochs: list[int]
+) -> None:
+    assert scored_epochs(best_epochs) == epochs
+
+
+def test_the_nearest_epoch_that_is_kept_stands_for_one_that_is_not() -> None:
+    """A fold may have fewer epochs than the others choose, or too large outputs for each of its epochs."""
+    reports = [TrialReport(each, 0.0, EpochRecord(1, each, 0.0, each / 10, 0.0)) for each in range(1, 8)]
+    fold = FinishedFold(1, 0.1, 5, 1.0, 1.0, tuple(reports), (1, 5, 7), np.arange(3.0, dtype=np.float32)[:, None])
+    found = {epoch: fold.after(epoch) for epoch in (1, 2, 3, 4, 6, 7, 30)}
+    assert {epoch: score for epoch, (score, _) in found.items()} == {
+        1: 0.1, 2: 0.1, 3: 0.1, 4: 0.5, 6: 0.5, 7: 0.7, 30: 0.7,
+    }  # fmt: skip
+    assert {epoch: outputs.tolist() for epoch, (_, outputs) in found.items()} == {
+        1: [0], 2: [0], 3: [0], 4: [1], 6: [1], 7: [2], 30: [2],
+    }  # fmt: skip
 
 
 # --- baselines --------------------------------------------------------------------------------------------------------
