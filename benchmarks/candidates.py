@@ -28,7 +28,7 @@ from search.api import load_plan
 from search.run.trial import Resumption, run_trial
 from search.study.samplers import derive_seed
 from search.tasks import task_of
-from search.tasks.final_steps import refit_epochs
+from search.tasks.epochs import refit_epochs
 from search.tasks.plan import Plan
 
 

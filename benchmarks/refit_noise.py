@@ -21,7 +21,7 @@ from lstmgru.evaluation.forecasts import make_evaluation
 from lstmgru.specs import ModelSpec, TrainSpec
 from lstmgru.training.fit_forecasts import fit, point_forecast, predict
 from search.api import load_plan
-from search.tasks.final_steps import refit_epochs
+from search.tasks.epochs import refit_epochs
 from search.tasks.plan import Plan
 
 

@@ -6,8 +6,8 @@ import statistics
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from search.tasks.epochs import refit_epochs
 from search.tasks.final_job import Recipe
-from search.tasks.final_steps import refit_epochs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.executors.base import INTERRUPTED
 from search.study.records import EpochRecord
-from search.tasks.final_steps import scored_epochs
+from search.tasks.epochs import scored_epochs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,7 +124,7 @@ class TrialResult:
 
     Attributes:
         fold_scores: Score of each fold that was trained to its end, see
-            :func:`~search.tasks.final_steps.scored_epochs`; the best one if the trial was stopped.
+            :func:`~search.tasks.epochs.scored_epochs`; the best one if the trial was stopped.
         best_epochs: The epoch of the best score of each of them.
         fold_seconds: Wall time of those folds.
         n_parameters: Of the network.

@@ -184,7 +184,7 @@ class SeedResult:
 
     Attributes:
         seed: Of the training.
-        fold_scores: Score of each fold, see :func:`~search.tasks.final_steps.scored_epochs`.
+        fold_scores: Score of each fold, see :func:`~search.tasks.epochs.scored_epochs`.
         best_epochs: The epoch of the best score of each fold.
         epoch_seconds: Mean over the folds of the seconds of an epoch.
         best_seconds: Mean over the folds of the seconds until the best epoch was over.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +14,7 @@ from search.tasks import task_of
 from search.tasks.backtest import BacktestPart
 from search.tasks.base import Task
 from search.tasks.data import Data, Model, SeedResult, Split
+from search.tasks.epochs import refit_epochs, scored_epochs
 from search.tasks.final_job import EndData, FinalJob, FinalResult, HoldoutScores, Recipe, Refitted, Rival
 from search.tasks.verdict import around, best_baseline, judge, of_baselines, unscored
 
@@ -200,26 +200,6 @@ class Deadline:
     def should_stop(self) -> bool:
         """Whether to stop now."""
         return time.monotonic() > self._end or self._context.stop_reason() is not None
-
-
-def refit_epochs(best_epochs: Sequence[int]) -> int:
-    """Epochs of a refit, which has no validation part: the median of the folds' best epochs."""
-    return max(1, round(statistics.median(best_epochs)))
-
-
-def scored_epochs(best_epochs: Sequence[int]) -> list[int]:
-    """The epoch after which each fold is scored: the one of a refit, as the other folds choose it.
-
-    The best epoch of a fold is chosen by the very score that it is to stand for, so that score is too good, the more so
-    the fewer cases it has; baselines, which choose nothing, would be at a disadvantage. A single fold has no other one
-    and is scored after its best epoch.
-
-    Args:
-        best_epochs: Of each fold, from 1.
-    """
-    if len(best_epochs) == 1:
-        return list(best_epochs)
-    return [refit_epochs([*best_epochs[:fold], *best_epochs[fold + 1 :]]) for fold in range(len(best_epochs))]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from search.run.single_job import SingleJob
 from search.study.out_of_fold import Predictions
 from search.study.paths import StudyPaths
 from search.study.store import StudyStore
-from search.tasks.final_steps import Deadline, refit_epochs
+from search.tasks.epochs import refit_epochs
+from search.tasks.final_steps import Deadline
 
 SETTINGS = (
     "search.sampler=random",
@@ -99,7 +100,6 @@ def test_members_weights_and_score_are_those_of_a_selection_from_the_files(folde
 def test_the_holdout_score_is_that_of_networks_trained_with_the_library(folder: Path) -> None:
     from lstmgru.evaluation.forecast_baselines import fit_baseline, forecaster
     from lstmgru.training.fit_forecasts import fit, predict
-    from search.tasks.final_steps import refit_epochs
 
     plan: Any = plan_of(folder, *SETTINGS)
     store = store_of(folder)

@@ -20,8 +20,9 @@ from search.study.records import EpochRecord
 from search.tasks import task_of
 from search.tasks.baselines import score_baselines
 from search.tasks.data import BaselineResult
+from search.tasks.epochs import scored_epochs
 from search.tasks.final_job import EndData, Recipe, Refitted
-from search.tasks.final_steps import EVERYTHING, RefitCandidate, refit_baseline, refit_network, retrain, scored_epochs
+from search.tasks.final_steps import EVERYTHING, RefitCandidate, refit_baseline, refit_network, retrain
 
 EPOCHS, SEED = 6, 6
 TWO_FOLDS = NUMBERS.replace("folds: 1", "folds: 3").replace("max_epochs: 1", f"max_epochs: {EPOCHS}, patience: null")

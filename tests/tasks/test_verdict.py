@@ -11,7 +11,7 @@ from helpers.combinations import each_row
 
 from lstmgru.evaluation.significance import Interval
 from search.study.records import HoldoutRecord
-from search.tasks.final_steps import refit_epochs
+from search.tasks.epochs import refit_epochs
 from search.tasks.verdict import around, judge, of_baselines, unscored
 
 
