@@ -262,7 +262,8 @@ def test_the_verdict_is_about_the_best_baseline_and_the_model_is_what_was_scored
     assert found.verdict == (
         f"No network completed, so a blend of the baselines theta and linear is exported (MAE of sales {blend:.4g} on "
         f"the holdout). The blend does not clearly beat the best baseline (seasonal naive) on the holdout: MAE of "
-        f"sales {blend:.4g} against {best:.4g}, {1 - blend / best:.1%} lower, with too few cutoffs for a significance test."
+        f"sales {blend:.4g} against {best:.4g}, {1 - blend / best:.1%} lower, with too few cutoffs for a "
+        "significance test."
     )
     assert not found.beats_baselines
     lacking = finalize(task_of(plan), replace(job, better_unscored=("trees",)), JobContext())
