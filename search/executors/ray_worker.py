@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.errors import SearchError
 from search.executors.base import Job, Outcome, run_job
-from search.executors.sharing import give_back_memory, keep_latest, offload
+from search.executors.sharing import give_back_memory, keep_latest, offload, unload_mapped
 from search.executors.worker import limit_gpu_memory
 
 if TYPE_CHECKING:
@@ -208,6 +208,8 @@ class ObjectStore:
                 "the data of the study do not fit into Ray's object store; start Ray with a larger one "
                 "(ray start --object-store-memory), or make room on its disk"
             ) from error
+        finally:
+            unload_mapped()
 
     def offload(self, value: object) -> None:
         """Move the value into a file of this machine, of which only the parts that are read are in memory."""

@@ -72,7 +72,7 @@ class Shared(Generic[Value]):
             self._path = Path(name)
             weakref.finalize(self, _remove_file, self._path, os.getpid())
             _write(value, self._path)
-            _unload_mapped()
+            unload_mapped()
         except OSError as error:
             raise NoRoom(
                 f"the data of the study cannot be written to {tempfile.gettempdir()}, where the workers would read "
@@ -176,7 +176,7 @@ def _read(path: Path) -> Any:
 _mapped: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
 
 
-def _unload_mapped() -> None:
+def unload_mapped() -> None:
     """Drop the pages of mapped files from this process; reading one again finds it in the system's cache or the file.
 
     Writing a value reads all pages of what it contains, and a driver needs few of them.

@@ -108,6 +108,7 @@ class Finalizer:
         baselines, failures = refits.baselines(self._part)
         for note in unscored_notes([name for name in self._ranked() if name not in baselines], failures):
             self._listener.on_message(note)
+        del refits  # and with it the data of its jobs
         return self._export(chosen, retrained, alone, baselines)
 
     def _retrained(self, weights: Mapping[Candidate, float], refits: Refits) -> Retrained:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -15,6 +16,7 @@ from lstmgru.specs import InputSpec
 from lstmgru.specs.fields import check_types
 
 GapPolicy = Literal["error", "fill", "interpolate"]
+_BLOCK_ROWS = 262_144
 ShortSeries = Literal["error", "pad"]
 """Series with less history than a model reads are refused, or their contexts are padded."""
 
@@ -165,6 +167,17 @@ class SeriesPanel:
     def lengths(self) -> npt.NDArray[np.int64]:
         """(series,) rows of each series."""
         return np.diff(self.offsets)
+
+    @cached_property
+    def share_of_zeros(self) -> float | None:
+        """Of the targets, hidden rows aside; ``None`` if one is negative. It reads all values, so it is kept."""
+        zeros = known = 0
+        for start in range(0, len(self.values), _BLOCK_ROWS):
+            part = self.values[start : start + _BLOCK_ROWS, : self.n_targets]
+            if (part < 0).any():
+                return None
+            zeros, known = zeros + int((part == 0).sum()), known + int(np.isfinite(part).sum())
+        return zeros / max(1, known)
 
     def series_of(self, rows: npt.NDArray[np.int64] | int) -> npt.NDArray[np.int64]:
         """The series that each row belongs to."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lstmgru.errors import one_of
 from lstmgru.evaluation.forecast_baselines.base import BaselineData, FittedBaseline, forecaster
 from lstmgru.evaluation.forecast_baselines.channel_linear import ChannelLinear
@@ -48,12 +46,10 @@ def baseline_names(panel: SeriesPanel) -> tuple[str, ...]:
     Args:
         panel: The data; hidden rows are ignored.
     """
-    targets = panel.values[:, : panel.n_targets]
     left_out = set()
     if panel.n_targets == 1:
         left_out.add(ChannelLinear.name)
-    known = np.isfinite(targets)
-    if (targets == 0).sum() < INTERMITTENT * known.sum() or (targets[known] < 0).any():
+    if panel.share_of_zeros is None or panel.share_of_zeros < INTERMITTENT:
         left_out |= {Croston.name, Adida.name}
     return tuple(name for name in BASELINES if name not in left_out)
 

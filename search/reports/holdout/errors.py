@@ -56,7 +56,7 @@ def errors_html(frame: pd.DataFrame, levels: list[str]) -> str:
 
 def _scored(frame: pd.DataFrame) -> pd.DataFrame:
     """The forecast values whose actual value is known, with step, error and baseline's error, relative if needed."""
-    known = frame[frame["forecast"].notna()].copy()
+    known = frame[frame["forecast"].notna()]
     known["step"] = known.groupby(["series", "target", "cutoff"]).cumcount() + 1
     known = known[known["actual"].notna()]
     several = known.groupby(["series", "target"]).ngroups > 1
@@ -64,7 +64,10 @@ def _scored(frame: pd.DataFrame) -> pd.DataFrame:
     known["error"] = (known["forecast"] - known["actual"]).abs() / size
     for column in _baselines(frame):
         known[f"error_{column}"] = (known[column] - known["actual"]).abs() / size
-    return known.replace([np.inf, -np.inf], np.nan)
+    for column in known.columns:  # one at a time: a panel may have millions of rows
+        if known[column].dtype.kind == "f":
+            known[column] = known[column].replace([np.inf, -np.inf], np.nan)
+    return known
 
 
 def _baselines(frame: pd.DataFrame) -> list[str]:
