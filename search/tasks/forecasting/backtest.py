@@ -79,7 +79,7 @@ def part_of(
     first, ends, horizon = *split.evaluation.T, bundle.forecast.horizon
     rows = ends - first
     if not rows.max():
-        last = show_time(_local(panel, panel.times.max()))
+        last = show_time(_local(panel, np.asarray(panel.times).max()))
         raise DataError(f"{source} has no rows to score: it ends at {last}; begin earlier, or add rows")
     times = np.array([panel.times[first[rows > 0]].min(), panel.times[ends[rows > 0] - 1].max()])
     begin, end = map(show_time, wall_clock(times, panel.timezone))
@@ -224,7 +224,7 @@ def _seen(bundle: ForecastBundle, panel: SeriesPanel, starts: RowNumbers, learne
     if learned is None:
         return []
     scored = np.arange(len(panel.times)) >= np.repeat(starts, panel.lengths)
-    seen = int((scored & (panel.times <= learned)).sum())
+    seen = int((scored & (np.asarray(panel.times) <= learned)).sum())
     if not seen:
         return []
     has, are = ("has", "are") if "trained_on" in bundle.provenance else ("may have", "may be")

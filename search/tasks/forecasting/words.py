@@ -88,7 +88,7 @@ def _no_calendar(plan: ForecastPlan) -> list[tuple[str, str]]:
         return []
     from lstmgru.data.tables.calendar_numbers import unix_time
 
-    date = unix_time(times)
+    date = unix_time(np.asarray(times))
     looks = f"; they look like Unix time: for calendar features and seasons write {date} for {times[0]}" if date else ""
     return [("calendar", f"none: {plan.panel.schema.time} holds integers, which count as steps{looks}")]
 
