@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from typing import Any
 
+import psutil
 import pytest
 from helpers.executors import NEEDS_RAY, Watcher, end, no_warm_up, skip_without_ray
+from helpers.panels import make_panel
 
 from search.errors import SearchError, WorkersCannotStart
 from search.executors.base import Cluster, Job, JobContext, WorkerSettings
 from search.executors.ray_cluster import RayExecutor
 from search.executors.ray_worker import UNREADABLE
+from search.executors.sharing import offload
+from search.executors.temporary_folder import own_folder
 
 pytestmark = [pytest.mark.slow, NEEDS_RAY]
 
@@ -69,6 +74,24 @@ def test_a_job_that_cannot_be_read_fails_and_its_actor_goes_on() -> None:
         assert "is not for actors" in failure.reason
         executor.submit(Job(1, nothing))
         assert end(executor, Watcher(), seconds=60)[0].failure is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says which pages of a file are in memory")
+def test_storing_data_leaves_none_of_their_pages_in_the_driver() -> None:
+    panel = make_panel((500_000,))
+    offload(panel)
+    with RayExecutor(WorkerSettings(no_warm_up)) as executor:
+        assert panel.values.sum() > 0
+        assert mapped_bytes() > panel.values.nbytes
+        shared = executor.data.share(panel)
+        assert mapped_bytes() < 500_000
+        del shared
+
+
+def mapped_bytes() -> int:
+    """Of files with shared data, in the memory of this process."""
+    maps = psutil.Process().memory_maps()
+    return sum(each.rss for each in maps if each.path.startswith(str(own_folder())))
 
 
 def no_room() -> None:

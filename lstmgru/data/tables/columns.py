@@ -20,6 +20,7 @@ from lstmgru.errors import DataError, RowsError, did_you_mean, shorten
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "null", "NULL", "None")
 """Texts that represent a missing number."""
 
+_BLOCK_ROWS = 262_144
 _WHOLE = re.compile(r"(0|-?[1-9]\d{0,14})$")
 """Whole numbers as they are printed, with at most 15 digits."""
 _DECIMAL = re.compile(r"[+-]?\d*\.\d+$")
@@ -227,13 +228,21 @@ def _nameable(column: pd.Series) -> pd.Series:
     """The column with values that cannot be names as they are, such as dates, as text."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         if types.is_string_dtype(column.cat.categories.dtype):
-            return column.cat.remove_unused_categories()
+            return column if _all_are_used(column.cat) else column.cat.remove_unused_categories()
         column = column.astype(column.cat.categories.dtype)
     if column.dtype == object:
         column = column.infer_objects()
     if column.dtype == object:
         return column.map(lambda value: str(value) if _name(value) is None else value, na_action="ignore")
     return column.astype(str) if column.dtype.kind in "mMc" or isinstance(column.dtype, pd.PeriodDtype) else column
+
+
+def _all_are_used(categories: Any) -> bool:
+    """Whether every category of a column is in a cell; removing unused ones sorts the column."""
+    used, codes = np.zeros(len(categories.categories) + 1, bool), categories.codes.to_numpy()
+    for start in range(0, len(codes), _BLOCK_ROWS):
+        used[codes[start : start + _BLOCK_ROWS]] = True  # -1, an empty cell, selects the last
+    return bool(used[:-1].all())
 
 
 _NEVER = np.iinfo(np.int64).max

@@ -75,8 +75,9 @@ def target_values(panel: SeriesPanel, splits: Splits | None = None) -> list[npt.
     """(known rows,) values of each target: those that a search may see or, without splits, all of them."""
     known = np.repeat(panel.observed[:, None], panel.n_targets, axis=1) if panel.known is None else panel.known
     if splits is not None:
-        starts = np.repeat(splits.holdout.evaluation[:, 0], panel.lengths)
-        known = known & (np.arange(len(known)) < starts)[:, None]
+        known = known.copy()
+        for start, end in zip(splits.holdout.evaluation[:, 0], panel.offsets[1:], strict=True):
+            known[start:end] = False
     return [panel.values[rows, target] for target, rows in enumerate(known.T)]
 
 

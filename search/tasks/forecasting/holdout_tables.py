@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     ForecastJob = FinalJob[ForecastData, Split, ModelSpec]
 
 
-_BLOCK_STEPS = 32_768
+_BLOCK_STEPS = 8_192
 """Forecast steps of a block of the table of forecasts, unless a single series has more."""
 
 
