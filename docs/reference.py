@@ -1,6 +1,7 @@
-"""Write the tables of keys and commands in the pages from the code: python docs/reference.py
+"""Write the tables of keys, commands and JSON in the pages from the code: python docs/reference.py
 
-A table stands between ``<!-- keys: forecast data -->`` or ``<!-- command: run -->`` and ``<!-- end -->``.
+A table stands between ``<!-- keys: forecast data -->``, ``<!-- command: run -->`` or ``<!-- json: trials -->`` and
+``<!-- end -->``.
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ from typer.main import get_command
 
 from search.cli.app import app
 from search.config.types import MOST
+from search.study.show_json import Study
 from search.tasks import DEFAULT_TASK, find_task
 from search.tasks.study_file import schema
 
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "studies" / "README.md", ROOT / "docs" / "commands.md")
-BLOCK = re.compile(r"^(<!-- (keys|command): (\w+) ?(\w*) -->\n).*?^(<!-- end -->)$", re.MULTILINE | re.DOTALL)
+PAGES = (ROOT / "studies" / "README.md", ROOT / "docs" / "commands.md", ROOT / "docs" / "show-json.md")
+BLOCK = re.compile(r"^(<!-- (keys|command|json): (\w+) ?(\w*) -->\n).*?^(<!-- end -->)$", re.MULTILINE | re.DOTALL)
 COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]  # an app of several commands is a group
 WORD = re.compile(r"[A-Za-z]\w*")
 CODE = re.compile(
-    r"(?<![\w-])--[a-z-]+(?: [\w.]+=\w+)?|[^\s,;()]*[<@=/][^\s,;()]*[\w>/]|[^\s,;()]*[\w>]/|\w+:[A-Z]+|(?<!\w)\.[a-z]+"
-    r"|\w+_\w+"
+    r"(?:\bshow |(?<![\w-]))--[a-z-]+(?: [\w.]+=\w+)?|[^\s,;()]*[<@=/][^\s,;()]*[\w>/]|[^\s,;()]*[\w>]/|\w+:[A-Z]+"
+    r"|(?<!\w)\.[a-z]+|\w+_\w+"
 )
 """Options, overrides, paths, addresses, endings of files and names with an underscore."""
 WIDTH = 120
@@ -37,7 +39,8 @@ def filled(page: str) -> str:
     """A page with its tables as the code has them now."""
 
     def block(found: re.Match[str]) -> str:
-        lines = key_table(found[3], found[4]) if found[2] == "keys" else command(found[3])
+        made = {"keys": key_table, "command": command, "json": json_table}[found[2]]
+        lines = made(*filter(None, (found[3], found[4])))
         return "\n".join([found[1], *lines, "", found[5]])
 
     return BLOCK.sub(block, page)
@@ -46,7 +49,7 @@ def filled(page: str) -> str:
 # --- keys of a study file ---------------------------------------------------------------------------------------------
 
 
-def key_table(task: str, section: str) -> list[str]:
+def key_table(task: str, section: str = "") -> list[str]:
     """The keys of a section; of another task than the first, those that differ. No section: the keys outside of any."""
     rows, usual = key_rows(task), key_rows(DEFAULT_TASK)
     own = [row for key, row in rows.items() if task == DEFAULT_TASK or row != usual.get(key)]
@@ -130,7 +133,7 @@ def option_row(record: tuple[str, str]) -> tuple[str, ...]:
     """Name, default and meaning of an argument or option, of its name and help as ``--help`` shows them."""
     help_, _, extra = record[1].partition("  [")
     default = extra.removesuffix("]").removeprefix("default: ").partition("; ")[0]
-    name = re.sub(r"^([A-Z]+) <.*>$", r"\1", record[0])
+    name = re.sub(r" <(str|path)>$", "", record[0])
     return f"`{name}`", linked(re.sub(r"^\((.*)\)$", r"\1", default)), linked(help_)
 
 
@@ -142,6 +145,50 @@ def linked(text: str) -> str:
         return f"`{found[0]}`" if page == found[0] else f"[{page}]({page})"
 
     return CODE.sub(marked, text)
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+
+
+def json_table(*parts: str) -> list[str]:
+    """The keys of parts of the output of ``show --json``; of ``study``, those of the object itself."""
+    nested = [row for path, row in json_rows() if re.split(r"\[|\.", path)[0] in parts and "." in path]
+    rows = [row for path, row in json_rows() if "." not in path] if parts == ("study",) else nested
+    return table(("key", "type", "unit", "stability", "meaning"), rows)
+
+
+def json_rows() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Path, and key, type, unit, stability and meaning, of everything in that output; ``best`` is a trial."""
+    described = Study.model_json_schema()
+
+    def keys(node: dict[str, Any], path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        for name, inner in node["properties"].items():
+            at = path + name
+            yield at, (f"`{at}`", json_types(inner), inner["unit"], inner["stability"], inner["description"])
+            for end, of in () if at == "best" else objects(inner):
+                yield from keys(described["$defs"][of], f"{at}{end}.")
+
+    return iter(dict(keys(described, "")).items())
+
+
+def json_types(node: dict[str, Any]) -> str:
+    """The JSON types that a schema admits."""
+    return ", ".join(dict.fromkeys(each.get("type", "object") for each in node.get("anyOf", [node])))
+
+
+def objects(node: dict[str, Any], end: str = "") -> Iterator[tuple[str, str]]:
+    """What follows the path of a value in that of the objects within, and the definitions of these."""
+    if "$ref" in node:
+        yield end, node["$ref"].rpartition("/")[2]
+    for inner in node.get("anyOf", ()):
+        yield from objects(inner, end)
+    if "items" in node:
+        yield from objects(node["items"], f"{end}[]")
+    if isinstance(node.get("additionalProperties"), dict):
+        yield from objects(node["additionalProperties"], f"{end}.NAME")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:

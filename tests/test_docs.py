@@ -22,7 +22,7 @@ from typer.main import get_command
 
 from lstmgru.errors import DataError
 from search.api import load_plan, run_study
-from search.cli.app import app
+from search.cli.app import app, main
 from search.config.search_config import SearchConfig
 from search.errors import StudyFileError
 from search.executors import EXECUTORS
@@ -257,6 +257,23 @@ def test_the_page_names_exactly_the_keys_of_show_json_with_their_types() -> None
             found.setdefault(path, set()).add(kind)
 
     assert documented_keys() == found
+
+
+def test_the_schema_of_show_json_is_that_of_its_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    monkeypatch.setattr("sys.argv", ["search", "schema", "show"])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    schema = json.loads(capsys.readouterr().out)
+
+    for study in (fresh_study(), unscored_study(), finished_study(), poor_study(), short_study()):
+        document = json.loads(json.dumps(study.to_json()))
+        jsonschema.validate(document, schema)
+        for name in document:
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate({**document, name: 1.5}, schema)
 
 
 def test_the_best_trial_has_the_keys_of_a_trial() -> None:

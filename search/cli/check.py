@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,15 +49,27 @@ def check(
     console.print("[green]the study is valid[/]")
 
 
-def schema() -> None:
-    """Print the JSON Schema of a study file, which editors use to complete and check keys.
+class Described(StrEnum):
+    """What a JSON Schema describes."""
+
+    STUDY = "study"
+    SHOW = "show"
+
+
+def schema(
+    of: Annotated[
+        Described, typer.Argument(metavar="KIND", help="A study file, or the output of show --json.")
+    ] = Described.STUDY,
+) -> None:
+    """Print the JSON Schema of a study file, which editors use to complete and check keys, or of show --json.
 
     Example: python -m search schema > study.schema.json
     """
     from search.cli.console import print_json
-    from search.tasks.study_file import schema as study_schema
+    from search.study import show_json
+    from search.tasks import study_file
 
-    print_json(study_schema())
+    print_json(study_file.schema() if of is Described.STUDY else show_json.schema())
 
 
 def _details(plan: Plan) -> list[Fact]:

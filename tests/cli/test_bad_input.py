@@ -296,7 +296,7 @@ COMMANDS = [
     (("ui",), ("there is no", "mlruns/mlflow.db", "run a study in this folder first")),
     (("ui", "--port", "0"), ("Invalid value for '--port'", "greater than or equal to 1")),
     (("ui", "--host", "0.0.0.0"), ("No such option: --host",)),
-    (("schema", "weather"), ("unexpected extra argument", "weather")),
+    (("schema", "weather"), ("'weather' is not one of", "'show'")),
     (("predict",), ("Missing argument",)),
     (("predict", "studies/tiny.bundle"), ("Missing option '--data'",)),
     (("predict", "none", "--data", "shop.csv"), ("none does not exist", "pass the directory of an exported model")),
