@@ -215,7 +215,7 @@ FREQUENT = (
     "import search.run.driver as driver; driver.CHECKPOINT_SECONDS = 0.1; from search.cli.app import main; main()"
 )
 """The program with frequent checkpoints."""
-LONG = TINY.replace("max_epochs: 5", "max_epochs: 400").replace("patience: 3", "patience: null")
+LONG = TINY.replace("max_epochs: 5", "max_epochs: 200").replace("patience: 3", "patience: null")
 OPTIONS = (
     "--trials", "1", "--executor", "processes", "--set", "splits.folds=1", "--set", "search.portfolio=off",
     "--set", "tracking.enabled=false", "--set", "search.blend=off",
@@ -231,7 +231,7 @@ def test_a_trial_whose_process_is_killed_in_its_only_fold_has_the_scores_of_one_
         (tmp_path / name).mkdir()
         write_study(tmp_path / name, LONG)
     command = ("run", "tiny.yaml", *OPTIONS)
-    assert search(tmp_path / "whole", *command).returncode == 0
+    assert search(tmp_path / "whole", *command, timeout=PATIENCE).returncode == 0
     folder = tmp_path / "killed"
     folds = StudyPaths(folder, "tiny").folds
     with start(folder, *command, program=("-c", FREQUENT)) as process:
@@ -244,7 +244,9 @@ def test_a_trial_whose_process_is_killed_in_its_only_fold_has_the_scores_of_one_
                     child.kill()
         output = process.communicate(timeout=PATIENCE)[0]
     if killed == "driver":
-        output = search(folder, *command).stdout
+        result = search(folder, *command, timeout=PATIENCE)
+        output = result.stdout
+        assert result.returncode == 0, result.stderr
     assert " of fold 1 of 1" in output
     assert "resumes after epoch " in output
     trials = [shown(tmp_path / name)["trials"][-1] for name in ("whole", "killed")]
