@@ -44,6 +44,11 @@ training:
   accelerator: cpu
 """
 """A study that one process runs in a few seconds."""
+FREQUENT_CHECKPOINTS = (
+    "-c",
+    "from search.cli.app import main; from search.run import driver; driver.CHECKPOINT_SECONDS = 0.1; main()",
+)
+"""The program with ten checkpoints a second instead of one a minute, as arguments of Python."""
 
 
 def shop_table(rows: int = 200, *, start: str = "2022-01-03") -> pd.DataFrame:

@@ -14,7 +14,7 @@ import pytest
 from helpers.comparisons import Reports
 from helpers.drivers import NUMBERS, Killed, Notes, drive, plan_of, results
 from helpers.running_comparisons import WAVES, forecast_candidate_of, label_candidate_of, label_plan_of
-from helpers.studies import TINY, search, shown, start, write_study
+from helpers.studies import FREQUENT_CHECKPOINTS, TINY, search, shown, start, write_study
 from helpers.waiting import PATIENCE, until
 
 from lstmgru.specs import TrainSpec
@@ -211,10 +211,6 @@ def test_a_checkpoint_after_an_epoch_by_which_its_trial_is_pruned_is_not_kept(
 
 # --- real processes ---------------------------------------------------------------------------------------------------
 
-FREQUENT = (
-    "import search.run.driver as driver; driver.CHECKPOINT_SECONDS = 0.1; from search.cli.app import main; main()"
-)
-"""The program with frequent checkpoints."""
 LONG = TINY.replace("max_epochs: 5", "max_epochs: 200").replace("patience: 3", "patience: null")
 OPTIONS = (
     "--trials", "1", "--executor", "processes", "--set", "splits.folds=1", "--set", "search.portfolio=off",
@@ -234,7 +230,7 @@ def test_a_trial_whose_process_is_killed_in_its_only_fold_has_the_scores_of_one_
     assert search(tmp_path / "whole", *command, timeout=PATIENCE).returncode == 0
     folder = tmp_path / "killed"
     folds = StudyPaths(folder, "tiny").folds
-    with start(folder, *command, program=("-c", FREQUENT)) as process:
+    with start(folder, *command, program=FREQUENT_CHECKPOINTS) as process:
         until(lambda: any(folds.glob("*fold-1-checkpoint.npz")), "there is no checkpoint")
         if killed == "driver":
             process.send_signal(signal.SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 from helpers.executors import NEEDS_RAY, skip_without_ray
-from helpers.studies import TINY, search, shown, start, write_study
+from helpers.studies import FREQUENT_CHECKPOINTS, TINY, search, shown, start, write_study
 
 pytestmark = [pytest.mark.slow, NEEDS_RAY]
 
@@ -136,13 +137,14 @@ def test_a_trial_whose_node_is_lost_in_its_second_fold_resumes_there_on_another_
     assert search(tmp_path / "whole", *options, "--executor", "in_process").returncode == 0
     folder = tmp_path / "lost"
     node = cluster.add_node(num_cpus=1)
-    with start(folder, *options, "--executor", "ray", "--address", cluster.address) as process:
-        wait_until(lambda: any((folder / "studies" / "tiny.folds").glob("*fold-1.npz")), process)
+    arguments = (*options, "--executor", "ray", "--address", cluster.address)
+    with start(folder, *arguments, program=FREQUENT_CHECKPOINTS) as process:
+        wait_until(lambda: any((folder / "studies" / "tiny.folds").glob("*fold-2-checkpoint.npz")), process)
         cluster.remove_node(node, allow_graceful=False)
         cluster.add_node(num_cpus=1)
         output = process.communicate(timeout=240)[0]
     assert process.returncode == 0, output
-    assert "trial 0 resumes after fold 1 of 2" in output
+    assert re.search(r"trial 0 resumes after epoch \d+ of fold 2 of 2", output), output
     (whole,), (lost,) = (shown(tmp_path / name)["trials"] for name in ("whole", "lost"))
     assert (lost["state"], lost["fold_scores"]) == ("COMPLETE", whole["fold_scores"])
 
