@@ -275,7 +275,7 @@ def test_a_trial_whose_process_is_killed_in_its_second_fold_has_the_scores_of_on
         (tmp_path / name).mkdir()
         write_study(tmp_path / name, LONG)
     command = ("run", "tiny.yaml", "--executor", "processes", *OPTIONS)
-    assert search(tmp_path / "whole", *command).returncode == 0
+    assert search(tmp_path / "whole", *command, timeout=PATIENCE).returncode == 0
     folder = tmp_path / "killed"
     folds = StudyPaths(folder, "tiny").folds
     with start(folder, *command) as process:
@@ -288,7 +288,7 @@ def test_a_trial_whose_process_is_killed_in_its_second_fold_has_the_scores_of_on
             process.send_signal(signal.SIGKILL)
         output = process.communicate(timeout=PATIENCE)[0]
     if killed != "worker":
-        output = search(folder, *command).stdout
+        output = search(folder, *command, timeout=PATIENCE).stdout
     assert "resumes after fold 1 of 2" in output
     trials = [shown(tmp_path / name)["trials"][-1] for name in ("whole", "killed")]
     assert [trial["state"] for trial in trials] == ["COMPLETE", "COMPLETE"]
