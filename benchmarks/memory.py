@@ -193,14 +193,12 @@ def held_by_nodes(driver: int, nodes: dict[str, Any]) -> dict[str, int]:
     """
     found = {}
     for name, node in nodes.items():
-        own = [part.process.pid for parts in node.all_processes.values() for part in parts]
-        processes = {}
-        for pid in (*own, driver) if name == "head" else own:
+        raylet = node.all_processes["raylet"][0].process.pid
+        pids = {part.process.pid for parts in node.all_processes.values() for part in parts}
+        for parent in (raylet, driver) if name == "head" else (raylet,):
             with suppress(psutil.Error):
-                process = psutil.Process(pid)
-                processes |= {each.pid: each for each in (process, *process.children(recursive=True))}
-        found[name] = sum(share_of_memory(pid, shared=False) for pid in processes)
-        found[name] += object_store(node.all_processes["raylet"][0].process.pid)
+                pids |= {parent, *(child.pid for child in psutil.Process(parent).children(recursive=True))}
+        found[name] = sum(share_of_memory(pid, shared=False) for pid in pids) + object_store(raylet)
     return found
 
 

@@ -171,7 +171,7 @@ class RayExecutor:
         if self._failed_starts > _MOST_FAILED_STARTS:
             raise WorkersCannotStart(
                 f"{self._failed_starts} Ray actors in a row were lost before they could run a trial: "
-                f"{cause_of(error)}; run with --executor in_process to see whether the study itself works"
+                f"{cause_of(error)}; {_way_out(error)}"
             ) from error
         job, failure = worker.job, self._failure(worker, error) if began else None
         self._end(worker)
@@ -264,6 +264,16 @@ class RayExecutor:
         if self._connected:
             with own_signals(), suppress(Exception):
                 self._ray.shutdown()
+
+
+def _way_out(error: Exception) -> str:
+    """What to do about actors that are lost before they can run a trial."""
+    if UNREADABLE in str(error):
+        return "start Ray with a larger one on the nodes (ray start --object-store-memory), or make room on their disks"
+    return (
+        "see that the package is installed on every node, and run with --executor in_process to see whether the study "
+        "itself works"
+    )
 
 
 @dataclass(eq=False)

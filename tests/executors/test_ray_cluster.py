@@ -108,7 +108,8 @@ class Unplaceable:
 def test_a_job_whose_data_no_node_can_read_ends_the_executor_and_does_not_fail() -> None:
     with RayExecutor(WorkerSettings(no_warm_up)) as executor:
         executor.submit(Job(0, nothing, (Unplaceable(),)))
-        with pytest.raises(WorkersCannotStart, match=f"before they could run a trial: .*{UNREADABLE}: it is full"):
+        words = f"before they could run a trial: .*{UNREADABLE}: it is full; start Ray with a larger one"
+        with pytest.raises(WorkersCannotStart, match=words):
             end(executor, Watcher(), seconds=120)
 
 
@@ -129,7 +130,7 @@ def test_a_job_that_does_not_stop_is_ended_with_its_actor(monkeypatch: pytest.Mo
 def test_actors_that_cannot_start_say_why() -> None:
     with RayExecutor(WorkerSettings(refuse)) as executor:
         executor.submit(Job(0, nothing))
-        with pytest.raises(WorkersCannotStart, match="before they could run a trial: ValueError: is not for actors"):
+        with pytest.raises(WorkersCannotStart, match="a trial: ValueError: is not for actors; see that the package is"):
             end(executor, Watcher(), seconds=120)
 
 
