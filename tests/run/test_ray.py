@@ -290,3 +290,12 @@ def test_mistakes_are_one_line_and_nothing_is_lost(tmp_path: Path, arguments: tu
     assert words in result.stderr
     assert "Traceback" not in result.stderr
     assert journal.read_text() == "what was there"
+
+
+def test_a_machine_on_which_ray_cannot_start_is_one_line(tmp_path: Path) -> None:
+    write_study(tmp_path)
+    result = search(tmp_path, "run", "tiny.yaml", "--executor", "ray", *UNTRACKED, RAY_TMPDIR=os.devnull)
+    assert result.returncode == 2
+    assert "error: search.executor: Ray cannot be started on this machine: Not a directory" in result.stderr
+    assert "or with --executor processes" in result.stderr
+    assert "Traceback" not in result.stderr
