@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from search.errors import SearchError
 from search.executors.interruption import interruptible
+from search.executors.sharing import give_back_memory
 from search.run.driver import Driver
 from search.run.finalize import Finalizer
 from search.run.kept_folds import KeptFolds
@@ -107,6 +108,7 @@ def _folders(paths: StudyPaths) -> dict[str, Path]:
 def _run(
     plan: Plan, store: StudyStore, budget: Budget, tracker: Tracker, listener: Listener, paths: StudyPaths
 ) -> RunOutcome:
+    give_back_memory()  # reading a table has taken several times its size
     finished_now, bundle = False, paths.bundle
     predictions, folds = Predictions(paths.predictions, store.get("uid")), KeptFolds(paths.folds, store.get("uid"))
     with make_study_executor(plan) as executor:
