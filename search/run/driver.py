@@ -259,10 +259,10 @@ class Driver(JobSource):
     def _keep_training(self, number: int, report: FinishedFold | FoldCheckpoint) -> None:
         """Write a fold of a running trial, or its checkpoint; without it, an interrupted trial repeats the fold.
 
-        A checkpoint is not written after an epoch by which the trial is pruned: what is before it has passed.
+        Nothing is written after an epoch by which the trial is pruned: what is before it has passed.
         """
         kept, checkpoint = self._kept.get(number), isinstance(report, FoldCheckpoint)
-        if kept is None or (checkpoint and self._state.stop_reason(number) is not None):
+        if kept is None or self._state.stop_reason(number) is not None:
             return
         try:
             if isinstance(report, FoldCheckpoint):

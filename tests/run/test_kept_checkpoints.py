@@ -189,24 +189,28 @@ def test_a_search_that_ends_in_the_fifth_epoch_of_a_fold_trains_only_the_rest_ag
     assert not folder.exists()
 
 
-def test_a_checkpoint_after_an_epoch_by_which_its_trial_is_pruned_is_not_kept(
+def test_nothing_after_an_epoch_by_which_a_trial_is_pruned_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise a driver that is killed before its worker has stopped would forget the decision."""
     monkeypatch.setattr(driving, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(Driver, "stop_reason", lambda driver, key: None)  # the worker does not notice it in time
-    seen = []
+    seen, folds = [], []
     on_report = Driver.on_report
 
     def noted(driver: Driver, key: int, message: Any) -> None:
         on_report(driver, key, message)
+        pruned = driver._state.stop_reason(key) is not None
         if isinstance(message, FoldCheckpoint):
             kept = driver._kept[key].read_checkpoint(message.fold)
-            seen.append((driver._state.stop_reason(key) is not None, kept == message))
+            seen.append((pruned, kept == message))
+        elif isinstance(message, FinishedFold):
+            folds.append((pruned, len(driver._kept[key].read()) == message.fold))
 
     monkeypatch.setattr(Driver, "on_report", noted)
     drive(tmp_path, "search.sampler=random", "search.pruner=screening", "search.trials=6", text=TWO)
     assert set(seen) == {(False, True), (True, False)}
+    assert set(folds) == {(False, True), (True, False)}
 
 
 # --- real processes ---------------------------------------------------------------------------------------------------
