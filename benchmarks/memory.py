@@ -1,7 +1,7 @@
 """Memory of a whole run on large data: a panel of 10,000 series of 1,000 days, and one series of 5,000,000 seconds.
 
 Writes the table as Parquet, then runs ``python -m search run`` on it with two workers, from reading the table to the
-exported model, and adds up what all of its processes hold (PSS: pages that several share count once), 10 times a
+exported model, and adds up what all of its processes hold (PSS: pages that several share count once), up to 10 times a
 second. Imports are what the same study takes on 20 series of 1,000 days, or on 20,000 seconds. The rest of the peak is
 compared with the data in single precision: rows times channels, once those of the table alone (what is forecast), and
 once with the channels of the calendar, which the program adds and which are trained on as well.
@@ -179,9 +179,10 @@ def watch(process: subprocess.Popen[bytes], nodes: dict[str, Any]) -> Watched:
     """Sample until it ends: its processes, or the nodes of the cluster on which it runs, if there are any."""
     watched, start = Watched(), time.perf_counter()
     while process.poll() is None:
+        begun = time.perf_counter()
         sample = held_by_nodes(process.pid, nodes) if nodes else held(process.pid)
         watched.add(sample, time.perf_counter() - start)
-        time.sleep(_SAMPLE_SECONDS)
+        time.sleep(max(_SAMPLE_SECONDS, 2 * (time.perf_counter() - begun)))
     watched.seconds = time.perf_counter() - start
     return watched
 
