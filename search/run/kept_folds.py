@@ -7,7 +7,6 @@ this as workers report it, so it survives the worker, its node and the driver. I
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
@@ -21,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.run.trial import FinishedFold, FoldCheckpoint, TrialReport
-from search.study.out_of_fold import write_arrays
+from search.study.out_of_fold import DAMAGES, write_arrays
 from search.study.records import EpochRecord
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ class TrialFolds:
             checkpoint = FoldCheckpoint(**values, state=state.tobytes())
         except FileNotFoundError:
             return None
-        except _DAMAGES as error:
+        except DAMAGES as error:
             raise ValueError("is damaged") from error
         if training != self._training:
             return None
@@ -145,7 +144,7 @@ class TrialFolds:
             if values.pop("training") != self._training:
                 return None
             return FinishedFold(**values | {"kept_epochs": tuple(values["kept_epochs"])}, outputs=outputs)
-        except _DAMAGES:
+        except DAMAGES:
             return None
 
     def _path(self, fold: int) -> Path:
@@ -153,10 +152,6 @@ class TrialFolds:
 
     def _checkpoint(self, fold: int) -> Path:
         return self._folder / f"{self._name}fold-{fold}-checkpoint.npz"
-
-
-_DAMAGES = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile)
-"""What reading a damaged file raises."""
 
 
 def _content(path: Path, name: str) -> tuple[dict[str, Any], npt.NDArray[Any]]:

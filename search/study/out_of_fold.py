@@ -19,6 +19,8 @@ from search.study.blend_records import Candidate
 
 Outputs = tuple[npt.NDArray[np.float32], ...]
 """The kept outputs of each fold, first to last."""
+DAMAGES = (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, zipfile.BadZipFile)
+"""What reading a damaged ``.npz`` file raises; ``RuntimeError`` if it seems to be encrypted or compressed."""
 
 _ENDING = ".npz"
 _STUDY = "study_uid"
@@ -51,7 +53,7 @@ class Predictions:
                 if str(file[_STUDY]) != self._uid:
                     return None
                 return tuple(file[_fold(number)] for number in range(len(file.files) - 1))
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        except DAMAGES:
             return None
 
     def _path(self, candidate: Candidate) -> Path:

@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 from helpers.comparisons import Reports
+from helpers.damages import seem_encrypted
 from helpers.drivers import NUMBERS, Killed, Notes, drive, plan_of, results
 from helpers.running_comparisons import WAVES, forecast_candidate_of, label_candidate_of, label_plan_of
 from helpers.studies import FREQUENT_CHECKPOINTS, TINY, search, shown, start, write_study
@@ -69,7 +70,8 @@ def flip(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [flip, lambda path: path.write_bytes(path.read_bytes()[:-40]), lambda path: path.write_bytes(b"")]
+    "damage",
+    [flip, seem_encrypted, lambda path: path.write_bytes(path.read_bytes()[:-40]), lambda path: path.write_bytes(b"")],
 )
 def test_a_damaged_checkpoint_is_recognized(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     kept = kept_in(tmp_path)

@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 from helpers.comparisons import Reports
+from helpers.damages import seem_encrypted
 from helpers.drivers import NUMBERS, Killed, Notes, drive, plan_of, results
 from helpers.running_comparisons import WAVES, forecast_candidate_of, label_candidate_of, label_plan_of
 from helpers.studies import TINY, search, shown, start, write_study
@@ -94,6 +95,7 @@ def _flipped(path: Path) -> None:
     [
         _torn,
         _flipped,
+        seem_encrypted,
         lambda path: path.unlink(),
         lambda path: path.write_bytes(b""),
         lambda path: np.savez(path, values=np.array("{}"), outputs=np.zeros(3)),

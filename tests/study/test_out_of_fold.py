@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.damages import seem_encrypted
 
 from search.study.out_of_fold import Outputs, Predictions
 from search.tasks.data import kept_cases
@@ -79,12 +80,24 @@ def _pickled(path: Path) -> None:
         lambda path: path.write_text("trial,score\n3,0.1\n"),
         _torn,
         _flipped,
+        seem_encrypted,
         _pickled,
         lambda path: np.savez(path, fold_1=np.zeros(3)),
         lambda path: np.savez(path, study_uid=np.array("uid"), fold_2=np.zeros(3)),
         lambda path: Predictions(path.parent, "another").write(3, outputs_of(0)),
     ],
-    ids=["missing", "empty", "text", "torn", "flipped bit", "pickled", "no study", "no first fold", "another study"],
+    ids=[
+        "missing",
+        "empty",
+        "text",
+        "torn",
+        "flipped bit",
+        "encrypted",
+        "pickled",
+        "no study",
+        "no first fold",
+        "another study",
+    ],
 )
 def test_what_is_missing_damaged_or_foreign_is_no_candidate(tmp_path: Path, damage: Callable[[Path], object]) -> None:
     kept = Predictions(tmp_path, "uid")
