@@ -19,7 +19,7 @@ from lstmgru.errors import DataError
 from search.reports.charts.chart import Chart
 from search.reports.charts.marks import Line
 from search.reports.holdout.forecast_table import forecast_table, read_forecasts
-from search.reports.holdout.forecasts import forecast_chart, forecasts_html, ranked
+from search.reports.holdout.forecasts import forecast_chart, forecasts_html, latest_chart, ranked
 
 LEVELS = (0.8, 0.95)
 
@@ -391,3 +391,12 @@ def test_a_row_that_lacks_one_of_two_targets_holds_the_other() -> None:
     table = table_of(panel, [14], 2, history=1)
 
     np.testing.assert_array_equal(table["actual"][:2], [np.nan, -13])
+
+
+def test_the_latest_forecasts_are_those_of_a_series_of_the_holdout_if_the_next_one_is_of_another(
+    tmp_path: Path,
+) -> None:
+    long_table([3.0, 1.0]).to_csv(tmp_path / "forecasts.csv", index=False)
+    for name, shown in (("s0", "s0"), ("ended before", "s1")):
+        long_table([2.0], names=[name]).to_csv(tmp_path / "next.csv", index=False)
+        assert latest_chart(tmp_path)[0] == f"sales of {shown}"

@@ -235,7 +235,8 @@ def latest_chart(folder: Path, series: str | None = None, target: str | None = N
     """The last forecasts of the holdout and that of the steps after the data, of one series and target; and its name.
 
     Args:
-        folder: Directory of the tables of the holdout; without the table of the next forecast, the last ones are drawn.
+        folder: Directory of the tables of the holdout; without the table of the next forecast, or if that is of a
+            series that the holdout lacks, the last ones are drawn.
         series: Name of the series; ``None``: the first one.
         target: Name of the target; ``None``: the first one.
 
@@ -252,6 +253,7 @@ def latest_chart(folder: Path, series: str | None = None, target: str | None = N
     for column, chosen in (("series", series), ("target", target)):
         if chosen is not None:
             frame, following = _chosen(frame, column, chosen), following[following[column] == chosen]
+    following = following[following["series"].isin(frame["series"])]  # a series may end before the holdout
     first = ranked([frame])[0].rows(frame) if following.empty else following
     series, target = first[["series", "target"]].iloc[0]
     name = f"{target} of {series}" if several else str(target)
