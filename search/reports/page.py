@@ -21,7 +21,7 @@ _ENOUGH = 5
 _TALL = 40
 """Number of rows from which a table scrolls by itself."""
 
-_SCRIPTS = ("page.js", "ranges.js", "series.js")
+_SCRIPTS = ("page.js", "ranges.js", "series.js", "arrows.js")
 """One script on the page; the later ones use functions of the first."""
 
 _PAGE = """<!doctype html>

@@ -88,6 +88,37 @@ def test_the_keyboard_pins_a_trial_of_the_leaderboard(page: Page, tmp_path: Path
     assert pinned(page) == set()
 
 
+def test_tab_reaches_one_row_and_the_arrow_keys_the_others(page: Page, tmp_path: Path) -> None:
+    opened(page, tmp_path, series_pages(tmp_path, 20)["report"])
+    rows = [row for row in page.locator("table[data-title=leaderboard] tbody button").all()]
+    names = [row.get_attribute("aria-label") for row in rows]
+    focused = "document.activeElement.getAttribute('aria-label')"
+    page.get_by_role("searchbox", name="Filter rows: leaderboard").focus()
+    heads = 0
+    while page.evaluate(focused) != names[0]:
+        page.keyboard.press("Tab")
+        heads += 1
+        assert heads < 5, "the head of the table has one stop"
+
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(focused) == names[2]
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate(focused) == names[1]
+    page.keyboard.press("End")
+    assert page.evaluate(focused) == names[-1]
+    page.keyboard.press("Tab")
+    assert page.evaluate(focused) not in names
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate(focused) == names[-1]
+
+    page.get_by_role("searchbox", name="Filter rows: leaderboard").fill("baseline")
+    assert page.locator("table[data-title=leaderboard] tbody button:visible").count() == 0
+    page.get_by_role("searchbox", name="Filter rows: leaderboard").fill("pruned")
+    stops = page.locator("table[data-title=leaderboard] tbody button[tabindex='0']:visible")
+    assert stops.count() == 1
+
+
 def test_a_thin_line_is_hit_from_a_few_pixels_away(page: Page, tmp_path: Path) -> None:
     opened(page, tmp_path, series_pages(tmp_path, 3)["report"])
     plot = page.locator(".plot:has(svg[aria-label='MAE by epoch, trial by trial'])")
