@@ -1,4 +1,4 @@
-"""The pages of five studies whose trials were never trained: what a user sees of a study, for a look in a browser."""
+"""The pages of studies whose trials were never trained: what a user sees of a study, for a look in a browser."""
 
 from __future__ import annotations
 
@@ -50,6 +50,25 @@ def write_pages(folder: Path, *, trials: int = 30) -> list[Path]:
         "series": series_pages, "panel": panel_pages, "pareto": pareto_pages, "texts": text_pages,
         "comparison": lambda *_: comparison_pages(),
     }  # fmt: skip
+    return _write(folder, makers, trials)
+
+
+def write_long_pages(folder: Path, *, trials: int = 300, series: int = 320) -> list[Path]:
+    """Write the reports of a long study and of a panel of many series.
+
+    Args:
+        folder: Of the pages; every study gets a folder in it.
+        trials: Of the long study.
+        series: Of the panel.
+    """
+    makers: dict[str, Callable[[Path, int], dict[str, str]]] = {
+        "long": lambda place, count: {"report": series_pages(place, count)["report"]},
+        "wide": lambda place, _: panel_pages(place, 30, series=series, hours=24 * 4),
+    }
+    return _write(folder, makers, trials)
+
+
+def _write(folder: Path, makers: dict[str, Callable[[Path, int], dict[str, str]]], trials: int) -> list[Path]:
     paths = []
     for study, make in makers.items():
         (folder / study).mkdir(parents=True)
@@ -137,11 +156,11 @@ def series_pages(folder: Path, trials: int) -> dict[str, str]:
     }
 
 
-def panel_pages(folder: Path, trials: int) -> dict[str, str]:
+def panel_pages(folder: Path, trials: int, *, series: int = 14, hours: int = 24 * 6) -> dict[str, str]:
     """The report of a panel."""
     store = make_store(folder, made_trials(trials, values=lambda number: (3.0 - 0.01 * (number * 7 % 13),)))
-    table = forecasts(14, hours=24 * 6, seed=2)
-    scores = [(f"shop {number + 1}", 2.0 + 0.1 * number, 2.3 + 0.08 * number) for number in range(14)]
+    table = forecasts(series, hours=hours, seed=2)
+    scores = [(f"shop {number + 1}", 2.0 + 0.1 * number, 2.3 + 0.08 * number) for number in range(series)]
     tables = {FORECASTS_TABLE: table, SERIES_TABLE: pd.DataFrame(scores, columns=["series", "score", "baseline"])}
     holdout = scored(0, 2.6, {"mae": 2.6, "rmse": 3.3}, intervals=INTERVALS)
     return {"report": rendered(store, holdout=holdout, bundle=write_bundle(folder, tables), baselines=BASELINES)}

@@ -1,4 +1,4 @@
-"""Every page of five studies in a browser: no violation of accessibility, small, nothing from elsewhere."""
+"""Every page of several studies in a browser: no violation of accessibility, small, nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from pathlib import Path
 
 import optuna
 import pytest
-from gallery import MOST_BYTES, look
-from helpers.gallery_pages import write_pages
+from gallery import MOST_BYTES, MOST_LONG_BYTES, PAPER_WIDTH, look, measure
+from helpers.gallery_pages import write_long_pages, write_pages
 from helpers.mlflow_ui import CHROMIUM
 
 from search.reports.page import html_page
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-VIEWS = ((1440, "light"), (390, "dark"))
+VIEWS = ((1440, "light"), (390, "dark"), (PAPER_WIDTH, "print"))
 """A short form of the script's."""
+PHONE, PAPER = (390, "light"), (PAPER_WIDTH, "print")
 
 pytestmark = [
     pytest.mark.slow,
@@ -36,6 +37,13 @@ def test_no_page_of_five_studies_has_a_problem(tmp_path: Path) -> None:
     assert look(pages, views=VIEWS) == []
 
 
+def test_the_reports_of_a_long_study_and_of_a_wide_panel_have_no_problem(tmp_path: Path) -> None:
+    pages = write_long_pages(tmp_path)
+
+    assert [path.name for path in pages] == ["long-report.html", "wide-report.html"]
+    assert look(pages, views=[(1440, "light"), PAPER], most_bytes=MOST_LONG_BYTES) == []
+
+
 def test_a_report_of_thirty_trials_is_small(tmp_path: Path) -> None:
     sizes = {path.name: path.stat().st_size for path in write_pages(tmp_path, trials=30)}
 
@@ -43,23 +51,54 @@ def test_a_report_of_thirty_trials_is_small(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "said", "view"),
     [
-        ("<p style='color: #ccc; background: #fff'>pale</p>", "axe color-contrast"),
-        ("<input>", "axe label"),
-        ("<h2>a</h2><h4>b</h4>", "axe heading-order"),
-        ("<details><summary>more</summary><p style='color: #bbb; background: #fff'>pale</p></details>", "axe color"),
-        ("<div style='width: 2000px'>wide</div>", "is wider than the window"),
-        ("<details><summary>more</summary><div style='width: 2000px'>wide</div></details>", "window, unfolded"),
-        ('<img alt="" src="http://127.0.0.1:9/x.png">', "console: "),
-        ("<p>" + 600_000 * "a " + "</p>", "bytes, more than 500,000"),
+        ("<p style='color: #ccc; background: #fff'>pale</p>", "axe color-contrast", PHONE),
+        ("<input>", "axe label", PHONE),
+        ("<h2>a</h2><h4>b</h4>", "axe heading-order", PHONE),
+        (
+            "<details><summary>more</summary><p style='color: #bbb; background: #fff'>pale</p></details>",
+            "axe color",
+            PHONE,
+        ),
+        ("<div style='width: 2000px'>wide</div>", "is wider than the window", PHONE),
+        ("<details><summary>more</summary><div style='width: 2000px'>wide</div></details>", "window, unfolded", PHONE),
+        ('<img alt="" src="http://127.0.0.1:9/x.png">', "console: ", PHONE),
+        ("<p>" + 600_000 * "a " + "</p>", "bytes, more than 500,000", PHONE),
+        ("<p>" + 41 * '<a href="#a">a</a> ' + "</p>", "has 41 stops of the Tab key", (1440, "light")),
+        ("<div class='scroll'><div style='width: 2000px'>wide</div></div>", "is wider than the paper", PAPER),
+        ("<figure style='font-size: 9px'>small</figure>", "has text below 8 px on paper", PAPER),
     ],
-    ids=["contrast", "label", "headings", "folded contrast", "width", "folded width", "request", "size"],
+    ids=[
+        "contrast",
+        "label",
+        "headings",
+        "folded contrast",
+        "width",
+        "folded width",
+        "request",
+        "size",
+        "tab stops",
+        "paper",
+        "small print",
+    ],
 )
-def test_problems_are_found(tmp_path: Path, body: str, said: str) -> None:
+def test_problems_are_found(tmp_path: Path, body: str, said: str, view: tuple[int, str]) -> None:
     path = tmp_path / "page.html"
     path.write_text(html_page("title", body), encoding="utf-8")
 
-    found = look([path], views=[(390, "light")])
+    found = look([path], views=[view])
 
     assert [problem.text for problem in found if said in problem.text]
+
+
+def test_first_paint_tab_stops_and_printed_pages_are_measured(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    folded = '<details><summary>more</summary><a href="#b">b</a></details>'
+    path.write_text(html_page("title", f'<p><a href="#a">a</a></p>{folded}' + 60 * "<p>A line.</p>"), encoding="utf-8")
+
+    [found] = measure([path])
+
+    assert (found.page, found.size) == ("page.html", path.stat().st_size)
+    assert (found.tab_stops, found.printed_pages) == (2, 2)
+    assert 0 < found.first_paint < 60_000

@@ -90,8 +90,8 @@ def test_the_keyboard_pins_a_trial_of_the_leaderboard(page: Page, tmp_path: Path
 
 def test_tab_reaches_one_row_and_the_arrow_keys_the_others(page: Page, tmp_path: Path) -> None:
     opened(page, tmp_path, series_pages(tmp_path, 20)["report"])
-    rows = [row for row in page.locator("table[data-title=leaderboard] tbody button").all()]
-    names = [row.get_attribute("aria-label") for row in rows]
+    rows = page.locator("table[data-title=leaderboard] tbody button")
+    names = [row.get_attribute("aria-label") for row in rows.all()]
     focused = "document.activeElement.getAttribute('aria-label')"
     page.get_by_role("searchbox", name="Filter rows: leaderboard").focus()
     heads = 0
