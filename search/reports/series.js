@@ -1,7 +1,7 @@
 // The chart of the series that is chosen in a table: its values come as two characters each, from 0 to 4095.
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 for (const source of document.querySelectorAll("script[data-series]")) {
-  const { columns, series } = JSON.parse(source.textContent), figure = source.previousElementSibling.querySelector("figure");
+  const { columns, axes, series } = JSON.parse(source.textContent), figure = source.previousElementSibling.querySelector("figure");
   const svg = figure.querySelector(".plot > svg"), height = Number(svg.getAttribute("height"));
   const rows = [...document.querySelectorAll("tr[data-series]")], heading = source.parentElement.querySelector("h3");
   const share = (text, place) => {
@@ -17,7 +17,8 @@ for (const source of document.querySelectorAll("script[data-series]")) {
     return date.toISOString().slice(0, kind === "second" && at % 86400 ? 16 : 10).replace("T", " ");
   };
   const choose = (row) => {
-    const one = series[row.dataset.series], across = (place) => 0.037 + 0.926 * place / Math.max(1, one.count - 1);
+    const chosen = series[row.dataset.series], one = { ...axes[chosen.axis], ...chosen };
+    const across = (place) => 0.037 + 0.926 * place / Math.max(1, one.count - 1);
     const values = one.values.map((text) => Array.from({ length: one.count }, (_, place) => share(text.padStart(2 * one.count, "."), place)));
     const starts = new Set(one.starts), at = (place, value) => `${(1000 * across(place)).toFixed(0)} ${(height * (1 - value)).toFixed(1)}`;
     const path = (line, broken) => line.map((value, place) => value === undefined ? ""
@@ -39,11 +40,11 @@ for (const source of document.querySelectorAll("script[data-series]")) {
       rule.style.display = known < 0 ? "none" : "";
       for (const end of ["x1", "x2"]) rule.setAttribute(end, `${100 * across(Math.max(0, known))}%`);
     });
-    const axes = svg.querySelector(".axes");
-    axes.replaceChildren();
+    const grid = svg.querySelector(".axes");
+    grid.replaceChildren();
     const tick = (line, text, label) => {
-      draw(axes, "line", { class: "grid", ...line });
-      draw(axes, "text", { class: "", ...text }).textContent = label;
+      draw(grid, "line", { class: "grid", ...line });
+      draw(grid, "text", { class: "", ...text }).textContent = label;
     };
     for (const [value, label] of one.y) {
       const y = height * (1 - value);
@@ -53,7 +54,7 @@ for (const source of document.querySelectorAll("script[data-series]")) {
       const x = `${100 * across(place)}%`;
       tick({ x1: x, x2: x, y2: height }, { x, y: height + 19, "text-anchor": "middle" }, label);
     }
-    draw(axes, "line", { class: "base", x2: "100%", y1: height, y2: height });
+    draw(grid, "line", { class: "base", x2: "100%", y1: height, y2: height });
     const digits = { minimumFractionDigits: one.decimals, maximumFractionDigits: one.decimals };
     const text = (value) => value === undefined ? "" : (one.low + value * (one.high - one.low)).toLocaleString("en", digits);
     figure.querySelector("tbody").replaceChildren(...Array.from({ length: one.count }, (_, place) => {

@@ -46,6 +46,8 @@ _LEVELS = 64 * 64 - 1
 _UNKNOWN = ".."
 _FEWEST_ROWS, _WINDOWS = 30, 2
 _X_TICKS, _Y_TICKS = 6, 5
+_OF_THE_AXIS = ("count", "time", "x", "starts")
+"""What a record says about the horizontal axis."""
 
 
 @dataclass(frozen=True)
@@ -117,13 +119,18 @@ def _chosen(
         key = each.series, each.target
         rows_of.append(_drawn_rows(parts[key].sort_values("time"), columns, characters))
         texts.append(" ".join([figures[key], *coverage_text(parts[key], levels)]).strip())
+    records = [
+        _record(each, rows, columns) | {"text": said} for each, rows, said in zip(series, rows_of, texts, strict=True)
+    ]
+    # Most series of a panel have the same times.
+    axes: dict[str, int] = {}
+    for record in records:
+        axis = json.dumps({name: record.pop(name) for name in _OF_THE_AXIS})
+        record["axis"] = axes.setdefault(axis, len(axes))
     found = {
-        "columns": [{"kind": column.kind} for column in columns],
-        "series": [
-            _record(each, rows, columns) | {"text": said}
-            for each, rows, said in zip(series, rows_of, texts, strict=True)
-        ],
-    }
+        "columns": [{"kind": column.kind} for column in columns], "axes": list(map(json.loads, axes)),
+        "series": records,
+    }  # fmt: skip
     # Within a script, nothing but its end tag has a meaning.
     text = json.dumps(found, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     drawn = chart_html(forecast_chart(rows_of[first], str(shown.target), levels))
