@@ -29,6 +29,8 @@ PRINT = "print"
 PAPER_WIDTH = 695
 """What the margins leave of A4, in pixels."""
 VIEWS = (*((width, scheme) for scheme in SCHEMES for width in WIDTHS), (PAPER_WIDTH, PRINT))
+LONG_VIEWS = ((1440, "light"), (390, "dark"), (PAPER_WIDTH, PRINT))
+"""Of pages with thousands of elements, for which axe takes long."""
 MOST_BYTES, MOST_LONG_BYTES = 500_000, 750_000
 """Of a report of 30 trials, and of one of 300 trials or 320 series."""
 MOST_TAB_STOPS, SMALLEST_TEXT = 40, 8
@@ -215,11 +217,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths, long_paths = options.pages, []
         if not paths:
+            import optuna
             from helpers.gallery_pages import write_long_pages, write_pages
 
+            optuna.logging.set_verbosity(optuna.logging.WARNING)
             paths, long_paths = write_pages(Path(folder)), write_long_pages(Path(folder))
         found = look(paths, screenshots=options.screenshots)
-        found += look(long_paths, most_bytes=MOST_LONG_BYTES, screenshots=options.screenshots)
+        found += look(
+            long_paths, views=LONG_VIEWS, most_bytes=MOST_LONG_BYTES, screenshots=options.screenshots
+        )
         measures = measure([*paths, *long_paths])
     if options.json:
         print(

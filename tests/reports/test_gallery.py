@@ -8,7 +8,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from gallery import MOST_BYTES, MOST_LONG_BYTES, PAPER_WIDTH, look, measure
+from gallery import LONG_VIEWS, MOST_BYTES, MOST_LONG_BYTES, PAPER_WIDTH, look, measure
 from helpers.gallery_pages import write_long_pages, write_pages
 from helpers.mlflow_ui import CHROMIUM
 
@@ -16,8 +16,6 @@ from search.reports.page import html_page
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-VIEWS = ((1440, "light"), (390, "dark"), (PAPER_WIDTH, "print"))
-"""A short form of the script's."""
 PHONE, PAPER = (390, "light"), (PAPER_WIDTH, "print")
 
 pytestmark = [
@@ -34,14 +32,14 @@ def test_no_page_of_five_studies_has_a_problem(tmp_path: Path) -> None:
     pages = write_pages(tmp_path, trials=9)
 
     assert len(pages) == 9
-    assert look(pages, views=VIEWS) == []
+    assert look(pages, views=LONG_VIEWS) == []
 
 
 def test_the_reports_of_a_long_study_and_of_a_wide_panel_have_no_problem(tmp_path: Path) -> None:
     pages = write_long_pages(tmp_path)
 
     assert [path.name for path in pages] == ["long-report.html", "wide-report.html"]
-    assert look(pages, views=[(1440, "light"), PAPER], most_bytes=MOST_LONG_BYTES) == []
+    assert look(pages, views=LONG_VIEWS[::2], most_bytes=MOST_LONG_BYTES) == []
 
 
 def test_a_report_of_thirty_trials_is_small(tmp_path: Path) -> None:
