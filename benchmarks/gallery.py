@@ -223,9 +223,7 @@ def main() -> None:
             optuna.logging.set_verbosity(optuna.logging.WARNING)
             paths, long_paths = write_pages(Path(folder)), write_long_pages(Path(folder))
         found = look(paths, screenshots=options.screenshots)
-        found += look(
-            long_paths, views=LONG_VIEWS, most_bytes=MOST_LONG_BYTES, screenshots=options.screenshots
-        )
+        found += look(long_paths, views=LONG_VIEWS, most_bytes=MOST_LONG_BYTES, screenshots=options.screenshots)
         measures = measure([*paths, *long_paths])
     if options.json:
         print(
