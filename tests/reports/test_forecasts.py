@@ -179,6 +179,16 @@ def test_a_table_comes_back_from_its_file(panel: SeriesPanel, cutoff: int, tmp_p
     pd.testing.assert_frame_equal(found, table, check_dtype=False, rtol=1e-12)
 
 
+def test_names_of_digits_come_back_as_they_were_written(tmp_path: Path) -> None:
+    rows = "".join(f"{name},7,2024-01-01,2024-01-02,1,,\n" for name in ("001", "1", "001"))
+    (tmp_path / "forecasts.csv").write_text("series,target,cutoff,time,actual,forecast,lower_80\n" + rows)
+
+    found = read_forecasts(tmp_path / "forecasts.csv")
+
+    assert found["series"].tolist() == ["001", "1", "001"]
+    assert found["target"].tolist() == ["7", "7", "7"]
+
+
 def test_times_with_an_offset_come_back_as_the_clock_shows_them(tmp_path: Path) -> None:
     times = ["2024-03-31 00:00:00+01:00", "2024-03-31 01:00:00+01:00", "2024-03-31 03:00:00+02:00"]
     rows = "".join(f"NA,null,{time},{time},1,,\n" for time in times)

@@ -106,17 +106,17 @@ def read_forecasts(path: Path) -> pd.DataFrame:
         numbers = [name for name in names if name not in texts]
         frame = pd.read_csv(
             path,
-            dtype={**dict.fromkeys(texts, "category"), **dict.fromkeys(numbers, "float64")},
+            dtype={**dict.fromkeys(texts, "str"), **dict.fromkeys(numbers, "float64")},
             keep_default_na=False,
             na_values={name: [""] for name in numbers},
             float_precision="round_trip",
             encoding="utf-8",
         )
         for column in texts:  # each distinct text is read once
-            found = frame[column].cat
-            read = pd.Series(found.categories)
-            read = _read_times(read) if column in _TIMES else read.astype(str)
-            frame[column] = read.take(found.codes.to_numpy()).set_axis(frame.index)
+            codes, distinct = pd.factorize(frame[column])
+            read = pd.Series(distinct)
+            read = _read_times(read) if column in _TIMES else read
+            frame[column] = read.take(codes).set_axis(frame.index)
     except ValueError as error:  # the base class of pandas' parsing errors
         raise DataError(f"{path} is not a table of forecasts: {' '.join(str(error).split())}") from error
     return frame
