@@ -21,8 +21,8 @@ _ENOUGH = 5
 _TALL = 40
 """Number of rows from which a table scrolls by itself."""
 
-_SCRIPTS = ("page.js", "ranges.js", "series.js", "arrows.js")
-"""One script on the page; the later ones use functions of the first."""
+_SCRIPTS = {"page.js": "", "ranges.js": 'data-name="brush"', "series.js": "data-series", "arrows.js": "sort"}
+"""Parts of the script of a page, and what a body has that needs them; the later ones use functions of the first."""
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -88,7 +88,7 @@ def html_page(title: str, body: str) -> str:
     """
     folder = Path(__file__).parent
     style = (folder / "page.css").read_text(encoding="utf-8")
-    script = "".join((folder / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    script = "".join((folder / name).read_text(encoding="utf-8") for name, mark in _SCRIPTS.items() if mark in body)
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; style-src-attr 'unsafe-inline'; "
         "base-uri 'none'; form-action 'none'"

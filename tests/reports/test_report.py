@@ -144,7 +144,7 @@ def test_an_unfinished_study_says_what_it_is(
 
 
 def test_a_page_without_charts_is_small(tmp_path: Path) -> None:
-    assert len(page_of(make_store(tmp_path, []))) < 45_000
+    assert len(page_of(make_store(tmp_path, []))) < 40_000
 
 
 def test_a_study_of_thirty_trials_makes_a_page_of_less_than_500_kb(tmp_path: Path) -> None:
