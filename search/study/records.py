@@ -64,7 +64,7 @@ class TrialRecord:
         epochs: Number of epochs over all folds.
         seconds: Wall-clock time.
         reason: Why it was pruned or stopped, or failed.
-        fold_scores: Score of each finished fold, after the epoch that the other folds choose; the best one of a trial
+        fold_scores: Score of each finished fold, at the epoch that is best on the other folds; the best one of a trial
             that was stopped.
         curve: Every epoch.
         started: Local time without zone, as Optuna keeps it.

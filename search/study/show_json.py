@@ -30,8 +30,8 @@ class Trial(BaseModel):
         unit="metric",
     )
     fold_scores: list[float] = key(
-        "Score of each finished fold, in the order of the folds: after the epoch that the other folds choose; the best "
-        "score so far if the trial was stopped.",
+        "Score of each finished fold, in the order of the folds: at the epoch that is best on the other folds; the "
+        "best score so far if the trial was stopped.",
         unit="metric",
     )
     layers: str | None = key(
