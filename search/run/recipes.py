@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from search.tasks.epochs import refit_epochs
@@ -23,7 +24,9 @@ def trial_recipe(plan: Plan, store: StudyStore, number: int, *, part: str) -> Re
         plan: The study's.
         store: Where the trial is.
         number: Of the trial.
-        part: Of the data; for ``all``, nothing validates, and the number of epochs is that of the best ones.
+        part: Of the data; for ``all``, nothing validates, and the number of epochs is that of the best ones. For
+            ``last_fold``, the last fold is repeated up to its best epoch, or to its end if the learning rate of an epoch
+            depends on their number.
     """
     from optuna.trial import FixedTrial
 
@@ -37,6 +40,12 @@ def trial_recipe(plan: Plan, store: StudyStore, number: int, *, part: str) -> Re
     if part == "all":
         train = replace(train, max_epochs=refit_epochs(best_epochs))
         curve = mean_curve(result["curve"])[: train.max_epochs]
+    elif len(best_epochs) == plan.n_folds:
+        best = min if plan.direction == "minimize" else max
+        curve = tuple(accumulate((row[3] for row in result["curve"] if row[0] == plan.n_folds), best))
+        if train.schedule == "constant":
+            train = replace(train, max_epochs=best_epochs[-1])
+            curve = curve[: train.max_epochs]
     return Recipe(number, model, train, trial.user_attrs.get("calibration"), curve)
 
 

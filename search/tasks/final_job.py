@@ -47,7 +47,8 @@ class Recipe(Generic[Model]):
         model: The architecture.
         train: Its training settings; ``max_epochs`` is what the refit takes at most.
         calibration: Of its intervals alone, as plain values; ``None``: it has none.
-        curve: Score after each epoch of the refit, as measured in the trial: the mean over its folds; empty if unknown.
+        curve: Score after each epoch of the refit, as measured in the trial: the mean over its folds or, where the last
+            fold is repeated, the best score so far, whose weights are kept; empty if unknown.
     """
 
     number: int

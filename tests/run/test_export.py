@@ -88,8 +88,9 @@ def test_the_exported_model_has_learned_from_the_holdout_too(folders: dict[str, 
 def test_a_refit_of_the_last_fold_is_exported_as_it_was_scored(tmp_path: Path) -> None:
     """By a metric of quantiles, for which every baseline has its own calibration."""
     finish(tmp_path, *RANDOM, "training.refit=last_fold", "search.trials=1", "forecast.metric=wql")
-    record = record_of(tmp_path)
+    record, (network,) = record_of(tmp_path), bundle_of(tmp_path).networks
     assert mean_error(bundle_of(tmp_path)) == pytest.approx(record.holdout.metrics["mae"], rel=1e-4)
+    assert network.train_spec.max_epochs == min(record.trials[0].curve, key=lambda each: each.value).epoch
     assert record.holdout.score == record.holdout.metrics["wql"]
     assert len({baseline.holdout for baseline in record.baselines.values()}) == len(record.baselines) > 1
     with np.load(StudyPaths(tmp_path, "tiny").predictions / "trial-00000.npz") as file:

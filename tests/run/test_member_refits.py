@@ -288,6 +288,30 @@ def test_a_trial_that_was_stopped_in_its_first_fold_is_trained_again_up_to_its_b
     assert recipe.curve == (0.9, 0.2, 0.5)[:epochs]
 
 
+@pytest.mark.parametrize(
+    ("schedule", "best_epochs", "epochs", "curve"),
+    [
+        ("constant", [1, 2], 2, (0.7, 0.3)),  # the weights of the fold's best epoch, without the epochs of patience
+        ("cosine", [1, 2], 4, (0.7, 0.3, 0.3, 0.3)),  # the learning rates depend on the number of epochs
+        ("constant", [1], 4, ()),  # the last fold was not finished
+    ],
+)
+def test_a_refit_of_the_last_fold_repeats_it_up_to_its_best_epoch(
+    tmp_path: Path, schedule: str, best_epochs: list[int], epochs: int, curve: tuple[float, ...]
+) -> None:
+    plan = plan_of(tmp_path, "splits.folds=2", "training.max_epochs=4", f"space.schedule={schedule}")
+    attributes = {"config": plan.config.to_dict(), "metric": plan.metric}
+    store = StudyStore.create(InMemoryStorage(), plan.name, direction=plan.direction, attributes=attributes)
+    number = SearchState(plan, store).ask().number
+    scores = [(1, 1, 0.2), (1, 2, 0.9), (2, 1, 0.7), (2, 2, 0.3), (2, 3, 0.4), (2, 4, 0.6)]
+    rows = [(fold, epoch, 1.0, score, 1.0) for fold, epoch, score in scores]
+    store._storage.set_trial_user_attr(store._trial_id(number), "result", {"best_epochs": best_epochs, "curve": rows})
+
+    recipe = trial_recipe(plan, store, number, part="last_fold")
+
+    assert (recipe.train.max_epochs, recipe.curve) == (epochs, curve)
+
+
 def test_a_bundle_says_how_many_epochs_its_networks_were_trained_for() -> None:
     """Neither ran as long as the recipe allows."""
     scored, exported = (
