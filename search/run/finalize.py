@@ -16,6 +16,7 @@ from search.run.member_refits import Refits, Retrained, Training, is_trained, re
 from search.run.recipes import trial_recipe
 from search.run.selection import BlendSelection, why_nothing_to_export
 from search.run.single_job import SingleJob
+from search.run.training_seconds import growths
 from search.study.blend_records import BlendMember, BlendRecord, SingleRecord, candidate_name
 from search.study.budget import expected_export
 from search.study.records import BaselineRecord, HoldoutRecord
@@ -163,6 +164,7 @@ class Finalizer:
             budget=self._budget,
             listener=self._listener,
             interrupted=self._interrupted,
+            growth=growths(self._plan)[-1] / growths(self._plan)[0],
         )
 
     def _baselines(self) -> tuple[list[str], list[str]]:

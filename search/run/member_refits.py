@@ -51,6 +51,7 @@ class Refits(JobSource):
         budget: Remaining time.
         listener: Receives a message about a retry.
         interrupted: Whether to stop.
+        growth: Examples of everything over those before the holdout.
 
     Attributes:
         results: The trainings that ended.
@@ -69,13 +70,14 @@ class Refits(JobSource):
         budget: Budget,
         listener: Listener,
         interrupted: Callable[[], bool],
+        growth: float = 1.0,
     ) -> None:
         self.results: dict[Training, Refitted] = {}
         self.failures: dict[Training, str] = {}
         self._task, self._end, self._trainings = task, end, trainings
         self._always, self._recipes, self._baseline_seconds = always, recipes, baseline_seconds
         self._budget, self._listener, self._interrupted = budget, listener, interrupted
-        self._next = 0
+        self._growth, self._next = growth, 0
 
     def next_job(self) -> Job | None:
         """The next training that fits into the time."""
@@ -114,7 +116,7 @@ class Refits(JobSource):
         )
 
     def _fits(self, training: Training) -> bool:
-        """Whether a training can be expected to end in time: another one of the same model takes about as long."""
+        """Whether a training can be expected to end in time, by the seconds of another one of the same model."""
         if training in self._always:
             return True
         others = [each for each in self._trainings if each.candidate == training.candidate and each != training]
@@ -123,8 +125,8 @@ class Refits(JobSource):
         done = [self.results[each] for each in others if each in self.results]
         if any(each.stopped for each in done):
             return False
-        left = self._budget.refit_seconds_left()
-        return left > 0 and all(left >= each.seconds for each in done)
+        left, growth = self._budget.refit_seconds_left(), self._growth if training.part == EVERYTHING else 1.0
+        return left > 0 and all(left >= growth * each.seconds for each in done)
 
     def _job(self, key: int) -> Job:
         candidate, part = self._trainings[key].candidate, self._trainings[key].part

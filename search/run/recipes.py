@@ -25,8 +25,8 @@ def trial_recipe(plan: Plan, store: StudyStore, number: int, *, part: str) -> Re
         store: Where the trial is.
         number: Of the trial.
         part: Of the data; for ``all``, nothing validates, and the number of epochs is that of the best ones. For
-            ``last_fold``, the last fold is repeated up to its best epoch, or to its end if the learning rate of an epoch
-            depends on their number.
+            ``last_fold``, the last fold is repeated up to its best epoch or, with a learning rate schedule, which
+            depends on the number of epochs, to its end.
     """
     from optuna.trial import FixedTrial
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from search.study.screening import rungs
 from search.tasks import task_of
@@ -56,6 +56,18 @@ def refit_seconds(curve: Sequence[EpochRecord], growth: float, *, larger_is_bett
     epochs = statistics.median(best(fold, key=lambda epoch: epoch.value).epoch for fold in folds)
     before = folds[-2][-1].seconds if len(folds) > 1 else 0.0
     return growth * epochs * (folds[-1][-1].seconds - before) / len(folds[-1])
+
+
+class Trainings(NamedTuple):
+    """Expected seconds of the refits at the end of a study.
+
+    Attributes:
+        scored: On the data before the holdout, those of baselines included.
+        exported: On everything.
+    """
+
+    scored: list[float]
+    exported: list[float]
 
 
 class Estimates:
@@ -129,8 +141,8 @@ class Estimates:
             return None
         return min(len(self._refits), _USUAL_NETWORKS, most or 1)
 
-    def trainings(self, running: Iterable[Sequence[EpochRecord]]) -> list[float]:
-        """Seconds of the refits that would follow now, those of baselines included.
+    def trainings(self, running: Iterable[Sequence[EpochRecord]]) -> Trainings:
+        """Seconds of the refits that would follow now.
 
         Args:
             running: The curves of running trials. If no trial is complete, the longest of them counts that may be
@@ -138,12 +150,15 @@ class Estimates:
         """
         most = self._plan.config.search.most_members
         best = sorted(self._refits.values())[: min(_USUAL_NETWORKS, most or 1)]
-        trainings = [seconds for _, refits in best for seconds in refits]
-        if not trainings:
+        scored = [refits[0] for _, refits in best]
+        if not scored:
             late = [curve for curve in running if curve and (most is None or curve[-1].fold == self._plan.n_folds)]
-            trainings = [max((self._refit(curve, self._growths[0]) for curve in late), default=0.0)]
-        baselines = self._store.get("baseline_seconds", {}).values()
-        return [*trainings, *(self._growths[0] * seconds / self._plan.n_folds for seconds in baselines)]
+            scored = [max((self._refit(curve, self._growths[0]) for curve in late), default=0.0)]
+        scored += [
+            self._growths[0] * seconds / self._plan.n_folds
+            for seconds in self._store.get("baseline_seconds", {}).values()
+        ]
+        return Trainings(scored, [seconds for _, refits in best for seconds in refits[1:]])
 
     def _refit(self, curve: Sequence[EpochRecord], growth: float) -> float:
         return refit_seconds(curve, growth, larger_is_better=self._larger_is_better)

@@ -71,15 +71,18 @@ class Budget(TimeBudget):
     trials: int | None = field(kw_only=True)
     export_seconds: float = field(default=expected_export(None, 1), kw_only=True)
 
-    def search_seconds_left(self, trainings: Sequence[float], *, jobs: int = 1) -> float:
+    def search_seconds_left(self, scored: Sequence[float], exported: Sequence[float] = (), *, jobs: int = 1) -> float:
         """Seconds until the search must stop to leave time for refits and export.
 
+        All refits together get a share of the time limit at most, because those that matter least are left out if they
+        do not fit; but enough for the longest one that must be scored, and some seconds.
+
         Args:
-            trainings: Expected seconds of each refit. Several get a share of the time limit at most, because the refits
-                that matter least are left out if they do not fit; but enough for the longest one, and some seconds.
+            scored: Expected seconds of each refit before the holdout.
+            exported: Likewise of those on everything, without which the scored models are exported.
             jobs: How many run at once.
         """
-        longest, several = max(trainings, default=0.0), sum(trainings) / jobs
+        longest, several = max(scored, default=0.0), (sum(scored) + sum(exported)) / jobs
         if self.timeout is not None:
             several = min(several, REFIT_SHARE * self.timeout)
         return self.left - self.export_seconds - max(longest, several, LEAST_REFIT_SECONDS)

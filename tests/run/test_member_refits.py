@@ -56,7 +56,7 @@ class Time:
         return self.now
 
 
-def refits_of(budget: Budget) -> Refits:
+def refits_of(budget: Budget, growth: float = 1.0) -> Refits:
     return Refits(
         task=None,  # type: ignore[arg-type]  # nothing runs here
         end=None,
@@ -67,6 +67,7 @@ def refits_of(budget: Budget) -> Refits:
         budget=budget,
         listener=SilentListener(),
         interrupted=lambda: False,
+        growth=growth,
     )
 
 
@@ -78,16 +79,19 @@ def test_a_network_may_take_all_of_the_time_and_a_baseline_its_share() -> None:
     assert (network.arguments[-1], baseline.arguments[-1]) == (900.0, 60.0)
 
 
-def run(seconds: dict[Training, float], *, timeout: float | None, fails: tuple[Training, ...] = ()) -> list[Training]:
+def run(
+    seconds: dict[Training, float], *, timeout: float | None, fails: tuple[Training, ...] = (), growth: float = 1.0
+) -> list[Training]:
     """The trainings that were run one after the other.
 
     Args:
         seconds: How long trainings take; others take a second.
         timeout: Of the study; the export needs nothing.
         fails: Those that fail.
+        growth: See :class:`Refits`.
     """
     clock = Time()
-    refits = refits_of(Budget(timeout, clock=clock, trials=1, export_seconds=0.0))
+    refits = refits_of(Budget(timeout, clock=clock, trials=1, export_seconds=0.0), growth)
     ran = []
     while (job := refits.next_job()) is not None:
         training = ORDER[job.key]
@@ -126,6 +130,12 @@ def test_trainings_run_by_weight_as_far_as_the_time_allows(
     seconds: dict[Training, float], timeout: float | None, fails: tuple[Training, ...], left_out: list[Training]
 ) -> None:
     assert run(seconds, timeout=timeout, fails=fails) == [each for each in ORDER if each not in left_out]
+
+
+def test_a_training_on_everything_is_begun_if_it_fits_with_the_holdout_in_it() -> None:
+    """As one that would be cut takes the time of the baselines that come last."""
+    assert everything(3) in run({before(3): 10.0}, timeout=24.0)
+    assert everything(3) not in run({before(3): 10.0}, timeout=24.0, growth=1.5)
 
 
 def test_of_the_slow_baselines_the_best_one_is_trained_first(tmp_path: Path) -> None:

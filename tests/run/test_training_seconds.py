@@ -200,15 +200,16 @@ def test_the_refits_of_the_best_trials_and_of_the_baselines_are_expected(plan: P
     last, whole = plan.search_data().folds[-1].n_train, len(plan.search_data().panel.values)  # type: ignore[attr-defined]
     before, everything = plan.holdout.n_train / last, whole / last
     state = SearchState(plan, store)
-    assert Estimates(plan, store).trainings([]) == [0.0]
+    assert Estimates(plan, store).trainings([]) == ([0.0], [])
     # Nothing is exported of a trial in its first fold, but a trial in its last one may be complete soon.
-    assert Estimates(plan, store).trainings([SLOW]) == [0.0]
-    assert Estimates(plan, store).trainings([curve([1.0], [2.0, 1.0])]) == [pytest.approx(1.5 * before)]
+    assert Estimates(plan, store).trainings([SLOW]) == ([0.0], [])
+    assert Estimates(plan, store).trainings([curve([1.0], [2.0, 1.0])]) == ([pytest.approx(1.5 * before)], [])
     for score in (5.0, 4.0, 3.0, 2.0, 1.0):
         run(state, curve([9.0, score], [9.0, 9.0, 9.0, score], epoch_seconds=score))
     store.set("baseline_seconds", {"-1": 6.0})
-    expected = [3 * score * growth for score in (1.0, 2.0, 3.0, 4.0) for growth in (before, everything)]
-    assert Estimates(plan, store).trainings([SLOW]) == pytest.approx([*expected, 3.0 * before])
+    scored, exported = Estimates(plan, store).trainings([SLOW])
+    assert scored == pytest.approx([*(3 * score * before for score in (1.0, 2.0, 3.0, 4.0)), 3.0 * before])
+    assert exported == pytest.approx([3 * score * everything for score in (1.0, 2.0, 3.0, 4.0)])
 
 
 @pytest.mark.parametrize(

@@ -73,3 +73,18 @@ def test_refits_reserve_the_seconds_that_they_are_expected_to_take(
 ) -> None:
     left, _ = budget(timeout=timeout)
     assert left.search_seconds_left(trainings, jobs=jobs) == pytest.approx(timeout - 12 - reserved)
+
+
+@each_row(
+    ("scored", "exported", "reserved"),
+    [
+        ([4, 3], [5, 4], 8),
+        ([4, 3], [90, 80], 100 * REFIT_SHARE),  # what was scored can be exported
+        ([30, 3], [40, 4], 30),
+    ],
+)
+def test_refits_on_everything_are_left_out_rather_than_the_search(
+    scored: list[float], exported: list[float], reserved: float
+) -> None:
+    left, _ = budget(timeout=100)
+    assert left.search_seconds_left(scored, exported, jobs=2) == pytest.approx(100 - 12 - reserved)
