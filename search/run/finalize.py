@@ -89,9 +89,8 @@ class Finalizer:
             self._listener.on_message(why_nothing_to_export(self._store.record()))
         self._listener.on_phase(self._phase(chosen))
         networks = sum(isinstance(each, int) for each in chosen.weights)
-        exported = networks if self._plan.search_data().mixed_export or networks == len(chosen.weights) else None
         self._budget.export_seconds = min(
-            self._budget.export_seconds, expected_export(self._executor.startup_seconds, exported)
+            self._budget.export_seconds, expected_export(self._executor.startup_seconds, networks)
         )
         refits = self._refits(chosen, single)
         run_jobs(self._executor, refits)

@@ -25,8 +25,6 @@ _TRAINING = 3
 """Multiplications of a training step over those of a forward pass."""
 _USUAL_NETWORKS = 4
 """Networks that a blend usually has."""
-_CLOSE = 0.05
-"""Share of the best score within which a baseline is likely to be a member of the blend."""
 USUAL_SHARE = 0.5
 """Share of the most epochs that a trial is expected to take before any is complete: most stop early."""
 
@@ -88,7 +86,6 @@ class Estimates:
         self._refits: dict[int, tuple[float, list[float]]] = {}
         """By complete trial within the bounds: its rank, and the seconds of its refits."""
         self._growths = growths(plan)
-        self._mixed = plan.search_data().mixed_export
         screened = rungs(plan.max_epochs, plan.n_folds) if plan.config.search.pruner == "screening" else ()
         self._first = screened[0].epoch if screened else None
         for trial in store.record().trials:
@@ -129,17 +126,9 @@ class Estimates:
         return (statistics.mean(self._epochs) if self._epochs else most) * self._epoch(work)
 
     @property
-    def onnx_networks(self) -> int | None:
-        """Networks that would be exported to ONNX now; ``None``: a baseline that prevents it is probably a member."""
-        most = self._plan.config.search.most_members
-        sign = -1 if self._larger_is_better else 1
-        scores = {name: each["folds"] for name, each in self._store.get("baselines", {}).items()}
-        ranks = {name: sign * score for name, score in scores.items() if score is not None}
-        best = min((*ranks.values(), *(rank for rank, _ in self._refits.values())), default=0.0)
-        close = best + _CLOSE * abs(best)
-        if most is not None and not self._mixed and any(rank <= close for rank in ranks.values()):
-            return None
-        return min(len(self._refits), _USUAL_NETWORKS, most or 1)
+    def onnx_networks(self) -> int:
+        """Networks that would be exported to ONNX now."""
+        return min(len(self._refits), _USUAL_NETWORKS, self._plan.config.search.most_members or 1)
 
     def trainings(self, running: Iterable[Sequence[EpochRecord]]) -> Trainings:
         """Seconds of the refits that would follow now.

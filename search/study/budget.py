@@ -18,15 +18,15 @@ REFIT_SHARE = 0.2
 LEAST_REFIT_SECONDS = 3.0
 
 
-def expected_export(startup_seconds: float | None, networks: int | None) -> float:
+def expected_export(startup_seconds: float | None, networks: int) -> float:
     """Expected seconds from the last refit to the end of the run.
 
     Args:
         startup_seconds: Startup time of a worker; ``None``: unknown yet.
-        networks: Networks of the ONNX graph; ``None``: a baseline prevents it.
+        networks: Networks of the blend, which are exported to ONNX.
     """
     startup = USUAL_STARTUP if startup_seconds is None else max(LEAST_STARTUP, startup_seconds)
-    onnx = 0.0 if networks is None else ONNX_STARTUPS + NETWORK_STARTUPS * networks
+    onnx = ONNX_STARTUPS + NETWORK_STARTUPS * networks if networks else 0.0
     return startup * (EXPORT_STARTUPS + onnx)
 
 

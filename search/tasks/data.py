@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -74,9 +74,6 @@ class TaskData(ABC):
 
     A worker receives it once, so it must be picklable; it is read only. Tasks add ``folds``, a tuple of their splits.
     """
-
-    mixed_export: ClassVar[bool] = False
-    """Whether the networks of a blend are exported to ONNX also if it has baselines that cannot stand there."""
 
     if TYPE_CHECKING:
 

@@ -19,7 +19,6 @@ from search.run.trial import TrialReport, TrialResult
 from search.study.budget import LEAST_REFIT_SECONDS, Budget
 from search.study.records import EpochRecord
 from search.study.store import StudyStore
-from search.tasks.forecasting.data import ForecastData
 from search.tasks.plan import Plan
 from search.tracking.base import NullTracker
 
@@ -212,29 +211,11 @@ def test_the_refits_of_the_best_trials_and_of_the_baselines_are_expected(plan: P
     assert exported == pytest.approx([3 * score * everything for score in (1.0, 2.0, 3.0, 4.0)])
 
 
-@pytest.mark.parametrize(
-    ("baselines", "complete", "mixed", "networks"),
-    [
-        ({}, 0, True, 0),
-        ({}, 5, True, 4),  # as many as a blend usually has
-        ({"naive": 2.0, "linear": 1.0, "ets": None}, 1, True, 1),
-        ({"naive": 2.0, "ets": 1.0}, 5, True, 4),  # NumPy adds it to the networks
-        ({"naive": 1.04, "ets": None}, 5, False, None),  # a good baseline is in most blends
-        ({"naive": 1.06}, 5, False, 4),  # more than 5% worse than the best
-    ],
-)
-def test_good_baselines_of_labels_tell_that_there_will_be_no_onnx(
-    plan: Plan,
-    store: StudyStore,
-    baselines: dict[str, float | None],
-    complete: int,
-    mixed: bool,
-    networks: int | None,
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("complete", "networks"), [(0, 0), (1, 1), (5, 4)])
+def test_as_many_networks_as_a_blend_usually_has_are_expected_in_the_onnx_graph(
+    plan: Plan, store: StudyStore, complete: int, networks: int
 ) -> None:
-    monkeypatch.setattr(ForecastData, "mixed_export", mixed)
     state = SearchState(plan, store)
     for _ in range(complete):
         run(state, curve([1.0], [1.0]))
-    store.set("baselines", {name: {"folds": score} for name, score in baselines.items()})
     assert Estimates(plan, store).onnx_networks == networks

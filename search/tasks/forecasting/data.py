@@ -46,8 +46,6 @@ class ForecastData(TaskData):
         short_series: Whether contexts may be padded.
     """
 
-    mixed_export = True
-
     panel: SeriesPanel
     folds: tuple[Split, ...]
     forecast: ForecastSpec
