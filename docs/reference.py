@@ -1,6 +1,6 @@
 """Write the tables of keys, commands and JSON in the pages from the code: python docs/reference.py
 
-A table stands between ``<!-- keys: forecast data -->``, ``<!-- command: run -->`` or ``<!-- json: trials -->`` and
+A table stands between ``<!-- keys: forecast data -->``, ``<!-- command: run -->`` or ``<!-- json: show -->`` and
 ``<!-- end -->``.
 """
 
@@ -11,19 +11,22 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator
+from dataclasses import is_dataclass
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from typer.main import get_command
 
 from search.cli.app import app
+from search.cli.documents import documents
 from search.config.types import MOST
-from search.study.show_json import Study
+from search.study.json_keys import json_schema
 from search.tasks import DEFAULT_TASK, find_task
 from search.tasks.study_file import schema
 
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "studies" / "README.md", ROOT / "docs" / "commands.md", ROOT / "docs" / "show-json.md")
+PAGES = (ROOT / "studies" / "README.md", ROOT / "docs" / "commands.md", ROOT / "docs" / "json.md")
 BLOCK = re.compile(r"^(<!-- (keys|command|json): (\w+) ?(\w*) -->\n).*?^(<!-- end -->)$", re.MULTILINE | re.DOTALL)
 COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]  # an app of several commands is a group
 WORD = re.compile(r"[A-Za-z]\w*")
@@ -39,7 +42,7 @@ def filled(page: str) -> str:
     """A page with its tables as the code has them now."""
 
     def block(found: re.Match[str]) -> str:
-        made = {"keys": key_table, "command": command, "json": json_table}[found[2]]
+        made = {"keys": key_table, "command": command, "json": json_tables}[found[2]]
         lines = made(*filter(None, (found[3], found[4])))
         return "\n".join([found[1], *lines, "", found[5]])
 
@@ -150,42 +153,62 @@ def linked(text: str) -> str:
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 
-def json_table(*parts: str) -> list[str]:
-    """The keys of parts of the output of ``show --json``; of ``study``, those of the object itself."""
-    nested = [row for path, row in json_rows() if re.split(r"\[|\.", path)[0] in parts and "." in path]
-    rows = [row for path, row in json_rows() if "." not in path] if parts == ("study",) else nested
+def json_tables(command: str) -> list[str]:
+    """What a command prints, and a table for each kind of object in it that no command before has.
+
+    An object that extends another one is described by its own keys.
+    """
+    models = documents()
+    (kind,) = get_args(models[command]) or (models[command],)
+    objects = json_objects(kind)
+    name, *_ = objects
+    lines = [f"{'The object is a' if kind is models[command] else 'An array of'} {link(name)}."]
+    if is_dataclass(kind.__base__):
+        own = {key: node for key, node in json_schema(kind)["properties"].items() if key in kind.__annotations__}
+        lines = [f"The object has the keys of {link(name)} and these:", "", *key_lines(own)]
+    before = {name for each in takewhile(command.__ne__, models) for name in json_objects(models[each])}
+    for name, node in objects.items():
+        if name not in before:
+            lines += ["", f"### {name}", "", node["description"], "", *key_lines(node["properties"])]
+    return lines
+
+
+def json_objects(model: Any) -> dict[str, dict[str, Any]]:
+    """The schemas of an object, or of the one that it extends, and of all objects within, by name, first come first."""
+    schema = json_schema(list[model])
+    found = json_objects(model.__base__) if is_dataclass(model.__base__) else {}
+
+    def visit(node: dict[str, Any]) -> None:
+        for name in re.findall(r'"#/\$defs/(\w+)"', json.dumps(node)):
+            if name not in found:
+                found[name] = schema["$defs"][name]
+                visit(found[name]["properties"])
+
+    visit(json_schema(model)["properties"] if found else schema["items"])
+    return found
+
+
+def key_lines(keys: dict[str, dict[str, Any]]) -> list[str]:
+    """The table of some keys of an object."""
+    rows = [
+        (f"`{name}`", json_types(key), key["unit"], key["stability"], key["description"]) for name, key in keys.items()
+    ]
     return table(("key", "type", "unit", "stability", "meaning"), rows)
 
 
-def json_rows() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Path, and key, type, unit, stability and meaning, of everything in that output; ``best`` is a trial."""
-    described = Study.model_json_schema()
-
-    def keys(node: dict[str, Any], path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-        for name, inner in node["properties"].items():
-            at = path + name
-            yield at, (f"`{at}`", json_types(inner), inner["unit"], inner["stability"], inner["description"])
-            for end, of in () if at == "best" else objects(inner):
-                yield from keys(described["$defs"][of], f"{at}{end}.")
-
-    return iter(dict(keys(described, "")).items())
-
-
 def json_types(node: dict[str, Any]) -> str:
-    """The JSON types that a schema admits."""
-    return ", ".join(dict.fromkeys(each.get("type", "object") for each in node.get("anyOf", [node])))
-
-
-def objects(node: dict[str, Any], end: str = "") -> Iterator[tuple[str, str]]:
-    """What follows the path of a value in that of the objects within, and the definitions of these."""
+    """The JSON types that a schema admits: ``array of number or null``."""
+    if "anyOf" in node:
+        return " or ".join(dict.fromkeys(map(json_types, node["anyOf"])))
     if "$ref" in node:
-        yield end, node["$ref"].rpartition("/")[2]
-    for inner in node.get("anyOf", ()):
-        yield from objects(inner, end)
-    if "items" in node:
-        yield from objects(node["items"], f"{end}[]")
-    if isinstance(node.get("additionalProperties"), dict):
-        yield from objects(node["additionalProperties"], f"{end}.NAME")
+        return link(node["$ref"].rpartition("/")[2])
+    inner = {"array": node.get("items"), "object": node.get("additionalProperties")}.get(node["type"])
+    return f"{node['type']} of {json_types(inner)}" if isinstance(inner, dict) else str(node["type"])
+
+
+def link(name: str) -> str:
+    """A link to the table of an object."""
+    return f"[{name}](#{name.lower()})"
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -5,12 +5,9 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-import json
 import re
 import runpy
 import shlex
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +19,10 @@ from typer.main import get_command
 
 from lstmgru.errors import DataError
 from search.api import load_plan, run_study
-from search.cli.app import app, main
+from search.cli.app import app
 from search.config.search_config import SearchConfig
 from search.errors import StudyFileError
 from search.executors import EXECUTORS
-from search.study.blend_records import BlendMember, BlendRecord, SingleRecord
-from search.study.records import BaselineRecord, HoldoutRecord, IntervalRecord, StudyRecord, TrackingLinks, TrialRecord
-from search.study.refit_records import RefitRecord
 from search.tasks.study_file import read_study_file
 
 ROOT = Path(__file__).parent.parent
@@ -39,13 +33,9 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 READMES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md")}
 README = READMES["README.md"]
 COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
-SHOW_JSON = (ROOT / "docs" / "show-json.md").read_text(encoding="utf-8")
 COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]  # an app of several commands is a group
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-JSON_TYPES = {
-    str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object", type(None): "null",
-}  # fmt: skip
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -86,7 +76,7 @@ def test_the_reference_shows_what_the_code_has() -> None:
     assert keys["data.gaps"][1:3] == ("`error`, `fill`, `interpolate`", "`error`")
     assert keys["data.time"][1:3] == ("text, list", "required")
     assert any(row.startswith("| `--promote <if-better\\|always\\|never>` | if-better | When ") for row in options)
-    assert any("see [production.md](production.md)" in row for row in options)
+    assert any("see [json.md](json.md)" in row for row in options)
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
@@ -144,153 +134,6 @@ def test_a_command_that_is_written_somewhere_is_one_that_the_program_takes() -> 
             wrong.append(f"{page}: {command}: {error}")
 
     assert not wrong, "\n".join(wrong)
-
-
-# --- show --json ------------------------------------------------------------------------------------------------------
-
-
-def fresh_study() -> StudyRecord:
-    """A study that has just begun: nothing is known that need not be."""
-    return StudyRecord("weather", "0", "forecast", "mae", "minimize", {}, {}, trials=(TrialRecord(0, "RUNNING"),))
-
-
-def unscored_study() -> StudyRecord:
-    """A study whose baselines are scored, before its end."""
-    return StudyRecord("weather", "0", "forecast", "mae", "minimize", {}, {}, baselines={"naive": BaselineRecord(2.5)})
-
-
-def finished_study() -> StudyRecord:
-    """A study of which everything is known."""
-    trial = TrialRecord(
-        0,
-        "COMPLETE",
-        value=2.5,
-        layers="gru(8)",
-        params={"cell_1": "gru"},
-        n_parameters=300,
-        latency=0.001,
-        train_seconds=1.25,
-        epochs=9,
-        seconds=1.5,
-        fold_scores=(2.25, 2.75),
-        origin="portfolio",
-        reason="a reason",
-        mlflow_run_id="c0ffee",
-    )
-    return StudyRecord(
-        "weather",
-        "0",
-        "forecast",
-        "mae",
-        "minimize",
-        {},
-        {},
-        trials=(trial,),
-        baselines={"naive": BaselineRecord(3.5, 3.25)},
-        holdout=HoldoutRecord(
-            0,
-            2.5,
-            {"mae": 2.5},
-            "It wins.",
-            True,
-            (IntervalRecord(0.8, 0.78, 1.5),),
-            score_interval=(2.25, 2.75),
-            baseline_intervals={"naive": (3.0, 3.5)},
-        ),
-        bundle="/models/weather.bundle",
-        mlflow=TrackingLinks("http://127.0.0.1:5000", "1", "c0ffee"),
-        blend=BlendRecord(
-            (BlendMember(0.75, trial=0), BlendMember(0.25, baseline="naive")), 2.25, 2.5, SingleRecord(0, 2.5, 2.75)
-        ),
-        refits=(RefitRecord("2026-01-31", "later.csv", "3 rows more", 2.5, "It wins.", False, 2.5, 2.5, True, "Why."),),
-    )
-
-
-def poor_study() -> StudyRecord:
-    """A study whose time was too short for most things."""
-    stopped = BlendRecord((BlendMember(1.0, trial=0),), None, 2.5)
-    unscored = RefitRecord("2026-01-31", "later.csv", "3 rows more", None, "", None, 2.5, None, True, "Why.")
-    holdout = HoldoutRecord(0, 2.5, {"mae": 2.5}, "It wins.", True)
-    return replace(finished_study(), blend=stopped, refits=(unscored,), holdout=holdout)
-
-
-def short_study() -> StudyRecord:
-    """A study whose best trial could not be trained again."""
-    blend = finished_study().blend
-    assert blend is not None
-    return replace(finished_study(), blend=replace(blend, single=SingleRecord(0, 2.5, None)))
-
-
-OPEN = ("trials[].params", "holdout.metrics", "holdout.baseline_intervals")
-"""Objects whose keys are data."""
-
-
-def walk(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Path and JSON type of everything in a document of ``show --json``; ``best`` is a trial and not entered."""
-    if path:
-        yield path, JSON_TYPES[type(value)]
-    if isinstance(value, list):
-        for item in value:
-            yield from ((inner, kind) for inner, kind in walk(item, f"{path}[]") if inner != f"{path}[]")
-    elif isinstance(value, dict) and path not in (*OPEN, "best"):
-        for key, inner in value.items():
-            if path == "baselines":
-                yield from ((at, kind) for at, kind in walk(inner, "baselines.NAME") if at != "baselines.NAME")
-            else:
-                yield from walk(inner, f"{path}.{key}" if path else key)
-
-
-def documented_keys() -> dict[str, set[str]]:
-    """Types by key, as the page has them."""
-    rows = re.findall(
-        r"^\| `([\w.\[\]]+)` \| ([a-z, ]+) \|[^|]*\| (?:fixed|open|text) \| .+ \|$", SHOW_JSON, re.MULTILINE
-    )
-    assert len(rows) == len(dict(rows)), "a key stands twice"
-    return {key: set(types.split(", ")) for key, types in rows}
-
-
-def test_the_page_names_exactly_the_keys_of_show_json_with_their_types() -> None:
-    found: dict[str, set[str]] = {}
-    several = replace(finished_study(), config={"search": {"objectives": ["score", "latency"]}})
-    for study in (fresh_study(), unscored_study(), finished_study(), poor_study(), short_study(), several):
-        for path, kind in walk(json.loads(json.dumps(study.to_json()))):
-            found.setdefault(path, set()).add(kind)
-
-    assert documented_keys() == found
-
-
-def test_the_schema_of_show_json_is_that_of_its_output(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
-    monkeypatch.setattr("sys.argv", ["search", "schema", "show"])
-    with pytest.raises(SystemExit, match="0"):
-        main()
-    schema = json.loads(capsys.readouterr().out)
-
-    for study in (fresh_study(), unscored_study(), finished_study(), poor_study(), short_study()):
-        document = json.loads(json.dumps(study.to_json()))
-        jsonschema.validate(document, schema)
-        for name in document:
-            with pytest.raises(jsonschema.ValidationError):
-                jsonschema.validate({**document, name: 1.5}, schema)
-
-
-def test_the_best_trial_has_the_keys_of_a_trial() -> None:
-    document = finished_study().to_json()
-
-    assert document["best"] == document["trials"][0]
-
-
-def test_the_example_of_show_json_has_its_keys_and_types() -> None:
-    example = json.loads(blocks(SHOW_JSON, "json")[0])
-    documented = documented_keys()
-
-    assert set(example) == set(finished_study().to_json())
-    assert set(example["trials"][0]) == set(finished_study().to_json()["trials"][0])
-    assert example["best"] == example["trials"][0]
-    for path, kind in walk(example):
-        assert kind in documented[path], path
 
 
 # --- examples ---------------------------------------------------------------------------------------------------------

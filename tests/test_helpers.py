@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from helpers.combinations import covering_rows, each_row
+from helpers.json_output import valid_json
+from pydantic import ValidationError
 
 
 @pytest.mark.parametrize("sizes", [(2, 2), (3, 1, 2), (5, 8, 4, 2, 2)])
@@ -39,3 +41,11 @@ def test_each_row_runs_every_row_of_its_tables_by_name_and_in_a_folder_of_its_ow
     check(subtests=Names(), tmp_path=tmp_path)
     assert seen == [("lstm", 1, "last"), ("lstm", 1, "mean"), ("gru", 2, "last"), ("gru", 2, "mean")]
     assert names[1] == "row 1: cell='lstm', size=1, pooling='mean'"
+
+
+@pytest.mark.parametrize(
+    "text", ['[{"name": "a"}]', '[{"name": "a", "reason": "b", "more": 1}]', '[{"name": 1, "reason": "b"}]']
+)
+def test_json_with_another_key_or_without_one_is_not_valid(text: str) -> None:
+    with pytest.raises((ValidationError, AssertionError)):
+        valid_json("predict", text)

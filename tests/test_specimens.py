@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from helpers.drivers import without_onnx
+from helpers.json_output import valid_json
 
 from search.api import load_record
 from search.cli.app import main
@@ -39,7 +40,7 @@ def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     """The JSON that a command prints."""
     capsys.readouterr()
     command(monkeypatch, folder, *arguments)
-    return json.loads(capsys.readouterr().out)
+    return valid_json(arguments[0], capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(("study", "scores"), [("shop", EXPECTED["trials"][:2]), ("notes", [0.736842, 0.5])])

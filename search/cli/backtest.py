@@ -47,9 +47,7 @@ def backtest(
             show_default="if MODEL is a study with runs in MLflow",
         ),
     ] = None,
-    json_: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead, see docs/production.md.")
-    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead, see docs/json.md.")] = False,
     delimiter: options.Delimiter = None,
     decimal: options.Decimal = None,
     encoding: options.Encoding = None,
@@ -64,6 +62,7 @@ def backtest(
     Example: python -m search backtest weather --data later.csv --from 2016-01-01
     """
     from search.cli.console import print_json
+    from search.cli.documents import BacktestOutput
     from search.errors import TrackingError
     from search.run.backtest import run_backtest
 
@@ -71,7 +70,7 @@ def backtest(
     outcome = run_backtest(model, data, folder=Path.cwd(), start=start, output=output, track=track, reading=reading)
     console = narrow_console()
     if json_:
-        print_json(outcome.record.to_json() | {"mlflow_run_id": outcome.run_id})
+        print_json(BacktestOutput(**vars(outcome.record), mlflow_run_id=outcome.run_id).to_json())
     else:
         print_backtest(console, outcome.record, quiet=quiet)
     if outcome.problem:
@@ -102,7 +101,7 @@ def print_backtest(console: Console, record: BacktestRecord, *, quiet: bool = Fa
     if record.intervals:
         head = ("interval", "coverage", record.then, "mean width")
         _print(console, "prediction intervals", head, record.interval_rows())
-    for name in record.parts:
+    for name in record.part_names:
         _print(console, f"by {record.part_noun(name)}", *record.part_table(name))
     for name, each in record.baselines.items():
         if each.reason:

@@ -54,22 +54,34 @@ class Described(StrEnum):
 
     STUDY = "study"
     SHOW = "show"
+    COMPARE = "compare"
+    BACKTEST = "backtest"
+    REFIT = "refit"
+    PREDICT = "predict"
 
 
 def schema(
     of: Annotated[
-        Described, typer.Argument(metavar="KIND", help="A study file, or the output of show --json.")
+        Described, typer.Argument(metavar="KIND", help="A study file, or the JSON of a command.")
     ] = Described.STUDY,
 ) -> None:
-    """Print the JSON Schema of a study file, which editors use to complete and check keys, or of show --json.
+    """Print the JSON Schema of a study file, which editors use to complete and check keys, or of the JSON of a command.
+
+    The JSON of a command is what --json prints, and of predict the file of --left-out, see docs/json.md.
 
     Example: python -m search schema > study.schema.json
     """
     from search.cli.console import print_json
-    from search.study import show_json
-    from search.tasks import study_file
 
-    print_json(study_file.schema() if of is Described.STUDY else show_json.schema())
+    if of is Described.STUDY:
+        from search.tasks import study_file
+
+        print_json(study_file.schema())
+    else:
+        from search.cli.documents import documents
+        from search.study.json_keys import json_schema
+
+        print_json(json_schema(documents()[of]))
 
 
 def _details(plan: Plan) -> list[Fact]:

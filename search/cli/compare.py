@@ -47,7 +47,7 @@ def compare(
         bool, typer.Option("--fresh", help="Start over: delete the comparison. The study is not changed.")
     ] = False,
     json_: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object to standard output, see docs/compare.md.")
+        bool, typer.Option("--json", help="Print one JSON object to standard output, see docs/json.md.")
     ] = False,
     quiet: options.Quiet = False,
 ) -> None:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,7 +62,7 @@ def predict(
     left_out: Annotated[
         Path | None,
         typer.Option(
-            "--left-out", metavar="PATH", help="JSON file to write: the name of everything left out, and the reason."
+            "--left-out", metavar="PATH", help="JSON file to write: what is left out, and why, see docs/json.md."
         ),
     ] = None,
     block_rows: Annotated[
@@ -118,6 +119,7 @@ def predict(
     from lstmgru.errors import counted
     from lstmgru.runtime.jobs import predict_file
     from lstmgru.runtime.predictor import Options
+    from search.cli.documents import LeftOut
 
     asked = Options(_numbers(levels), horizon, samples, seed)
     reasons: dict[str, str] = {}
@@ -135,7 +137,7 @@ def predict(
             ):
                 table.write(part.table)
                 reasons |= part.left_out
-        entries = [{"name": name, "reason": reason} for name, reason in reasons.items()]
+        entries = [asdict(LeftOut(name, reason)) for name, reason in reasons.items()]
         write_reasons(json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
     if output is not None and not quiet:
         if samples is None:

@@ -35,9 +35,7 @@ def refit(
     jobs: Annotated[
         str | None, typer.Option(metavar="N|auto", help="Number of parallel trainings; auto: one per core.")
     ] = None,
-    json_: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead, see docs/production.md.")
-    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead, see docs/json.md.")] = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Train the model of a study on a longer table, without a search.
@@ -55,6 +53,7 @@ def refit(
 
     from search.cli.backtest import narrow_console, print_backtest
     from search.cli.console import make_console, print_json, short_path
+    from search.cli.documents import RefitOutput
     from search.cli.progress import RunListener
     from search.executors.interruption import exit_code
     from search.run.refit import refit as run_refit
@@ -67,8 +66,8 @@ def refit(
     if outcome.record is None:
         raise typer.Exit(exit_code())
     if json_:
-        backtest = None if outcome.champion is None else outcome.champion.record.to_json()
-        print_json(asdict(outcome.record) | {"backtest": backtest})
+        backtest = None if outcome.champion is None else outcome.champion.record
+        print_json(asdict(RefitOutput(**vars(outcome.record), backtest=backtest)))
         return
     console = narrow_console()
     console.print()

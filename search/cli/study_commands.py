@@ -13,9 +13,7 @@ from search.cli import options
 
 def show(
     study: options.Study = None,
-    json_: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead, see docs/show-json.md.")
-    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead, see docs/json.md.")] = False,
     storage: options.Storage = None,
 ) -> None:
     """Show the leaderboard, the holdout score and the verdict of a study, also while it is running.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from search.study.json_keys import key
 from search.tasks.compare import ClassScore, ContextScore, LengthScore, Terms
 
 Standing = Literal["best", "equal", "worse", "seeds", "better", "unknown"]
@@ -24,65 +25,67 @@ STANDINGS: dict[Standing, str] = {
 
 @dataclass(frozen=True)
 class Counts:
-    """Numbers of the trials of a family that count.
+    """Counts of the trials of a family."""
 
-    Attributes:
-        total: All trials, the same number for every family.
-        complete: Trials that were trained on every fold.
-        pruned: Trials that the pruner stopped.
-        failed: Trials that ended with an error.
-        diverged: Failed trials whose loss or score was not finite.
-        inherited: Trials that the study ran.
-    """
-
-    total: int
-    complete: int
-    pruned: int
-    failed: int
-    diverged: int
-    inherited: int
+    total: Annotated[int, key("All trials that count, the same number for every family.")]
+    complete: Annotated[int, key("Trials that were trained on every fold.")]
+    pruned: Annotated[int, key("Trials that the pruner stopped.")]
+    failed: Annotated[int, key("Trials that ended with an error.")]
+    diverged: Annotated[int, key("Failed trials whose loss or score was not finite.")]
+    inherited: Annotated[int, key("Trials that the study ran.")]
 
 
 @dataclass(frozen=True)
 class Score:
-    """Scores of one candidate trained with several seeds.
+    """Scores of one candidate that was trained with several seeds; of a baseline, its score as that of one seed."""
 
-    Attributes:
-        mean: Mean over seeds and folds.
-        seeds_sd: Standard deviation over the seeds, of their means over the folds; ``None`` with one seed.
-        folds_sd: Standard deviation over the folds, of their means over the seeds; ``None`` with one fold.
-        low: Smallest score of a seed.
-        high: Largest score of a seed.
-        by_seed: Score of each seed.
-    """
-
-    mean: float
-    seeds_sd: float | None
-    folds_sd: float | None
-    low: float
-    high: float
-    by_seed: tuple[float, ...]
+    mean: Annotated[float, key("Mean over the seeds; of scores on the folds, over seeds and folds.", unit="metric")]
+    seeds_sd: Annotated[
+        float | None,
+        key("Standard deviation over the seeds, of their means over the folds. `null` with one seed.", unit="metric"),
+    ]
+    folds_sd: Annotated[
+        float | None,
+        key(
+            "Standard deviation over the folds, of their means over the seeds. `null` with one fold, and on the "
+            "holdout.",
+            unit="metric",
+        ),
+    ]
+    low: Annotated[float, key("Smallest score of a seed.", unit="metric")]
+    high: Annotated[float, key("Largest score of a seed.", unit="metric")]
+    by_seed: Annotated[tuple[float, ...], key("Score of each seed.", unit="metric")]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Score of a family on the holdout minus that of the best one, estimated from windows, sequences or texts.
+    """Score of a family or baseline on the holdout minus that of the best family."""
 
-    Attributes:
-        mean: The difference, averaged over the seeds; for forecasts a mean over windows, of squared errors with RMSE.
-        low: Lower end of the 95% interval; ``None``: too few cases.
-        high: Upper end of the 95% interval.
-        p_value: p-value of no difference.
-        corrected: The p-value corrected for all comparisons with the best family (Holm 1979).
-        beyond_seeds: Whether the scores of the seeds differ too (Welch's t test, 5%); ``None``: too few seeds.
-    """
-
-    mean: float
-    low: float | None
-    high: float | None
-    p_value: float
-    corrected: float
-    beyond_seeds: bool | None
+    mean: Annotated[
+        float,
+        key(
+            "The difference, averaged over the seeds. For forecasts, a mean over the windows; for `rmse`, of squared "
+            "errors. Positive values are worse if `direction` is `minimize`, negative values if it is `maximize`.",
+            unit="metric",
+        ),
+    ]
+    low: Annotated[
+        float | None,
+        key(
+            "Lower end of the 95% interval. `null` if there are too few cutoffs, sequences, texts or groups.",
+            unit="metric",
+        ),
+    ]
+    high: Annotated[float | None, key("Upper end of the 95% interval. `null` as for `low`.", unit="metric")]
+    p_value: Annotated[float, key("p-value of the null hypothesis of no difference.")]
+    corrected: Annotated[
+        float,
+        key("p-value corrected for all comparisons of families, or of baselines, with the best family (Holm 1979)."),
+    ]
+    beyond_seeds: Annotated[
+        bool | None,
+        key("Whether the scores of the seeds differ too (t test, 0.05). `null` with fewer than two seeds."),
+    ]
 
 
 @dataclass(frozen=True)
@@ -103,77 +106,85 @@ class Costs:
 
 @dataclass(frozen=True)
 class Trait:
-    """A strength or weakness.
+    """A strength or weakness of a family."""
 
-    Attributes:
-        measure: Name of the measure.
-        text: Description with the value.
-    """
+    measure: Annotated[str, key("Name of the measure: `accuracy`, `latency`, `far`, …", stability="open")]
+    text: Annotated[str, key("Description with the value.", stability="text")]
 
-    measure: str
-    text: str
+
+_Standing = Annotated[
+    Standing | None,
+    key(
+        "Relation to the best family: `best`, `equal`, `worse`, `seeds`, `better` or `unknown`. `null` without a "
+        "score.",
+        stability="open",
+    ),
+]
+_Difference = Annotated[
+    Difference | None, key("Difference from the best family. `null` for the best family, and without a score.")
+]
+_Steps = Annotated[
+    tuple[float, ...],
+    key(
+        "For forecasts, the score on the holdout at each step of the horizon, mean over the seeds. Otherwise empty, "
+        "also if a step has no score.",
+        unit="metric",
+    ),
+]
+_Lengths = Annotated[
+    tuple[LengthScore, ...],
+    key("Scores of short, medium and long sequences or texts of the holdout. Empty for forecasts and equal lengths."),
+]
+_Classes = Annotated[
+    tuple[ClassScore, ...], key("For classification, scores of each class on the holdout. Otherwise empty.")
+]
+_Latency = Annotated[float | None, key("Time for the output of one window, sequence or text.", unit="seconds")]
+_BatchLatency = Annotated[float | None, key("Time for the outputs of a batch of 64 of them.", unit="seconds")]
 
 
 @dataclass(frozen=True)
 class FamilyResult:
-    """Results of one family.
+    """A family. If none of its trials is complete, the keys after `trials` are `null`, 0 or empty."""
 
-    Attributes:
-        name: Name of the family.
-        words: What its candidates have in common.
-        trials: Numbers of the trials that count.
-        trial: Number of the best complete trial among them; ``None``: there is none, and all other results are empty.
-        layers: Architecture of the best trial.
-        params: Parameters of the best trial.
-        seeds: Number of seeds with which the best trial was retrained.
-        failed_seeds: Number of retrainings that failed.
-        folds: Scores on the folds.
-        holdout: Scores on the holdout.
-        standing: Relation to the best family; ``None``: the family has no score.
-        difference: Difference from the best family; ``None`` for the best family itself.
-        steps: (H,) scores of each step of the horizon on the holdout, mean over the seeds; forecasts only.
-        contexts: Scores of its trials by context length, shortest first; forecasts only.
-        lengths: Scores of short, middle and long cases of the holdout; classification and regression of sequences of
-            different lengths only.
-        classes: (C,) scores of each class on the holdout; classification only.
-        n_parameters: Number of trainable parameters.
-        epoch_seconds: Seconds per epoch of a fold.
-        best_seconds: Seconds until the end of the best epoch of a fold.
-        latency: Seconds for the output of one window or sequence.
-        batch_latency: Seconds for the outputs of a batch of 64.
-        memory: Bytes that training adds to a process; ``None``: unknown on this system.
-        sensitivity: Interquartile range of the scores of complete trials; ``None`` with fewer than four.
-        trial_scores: Scores of complete trials.
-        strengths: Measures in which the family is better than the others.
-        weaknesses: Measures in which the family is worse than the others.
-    """
-
-    name: str
-    words: str
-    trials: Counts
-    trial: int | None = None
-    layers: str | None = None
-    params: dict[str, Any] = field(default_factory=dict)
-    seeds: int = 0
-    failed_seeds: int = 0
-    folds: Score | None = None
-    holdout: Score | None = None
-    standing: Standing | None = None
-    difference: Difference | None = None
-    steps: tuple[float, ...] = ()
-    contexts: tuple[ContextScore, ...] = ()
-    lengths: tuple[LengthScore, ...] = ()
-    classes: tuple[ClassScore, ...] = ()
-    n_parameters: int | None = None
-    epoch_seconds: float | None = None
-    best_seconds: float | None = None
-    latency: float | None = None
-    batch_latency: float | None = None
-    memory: int | None = None
-    sensitivity: float | None = None
-    trial_scores: tuple[float, ...] = ()
-    strengths: tuple[Trait, ...] = ()
-    weaknesses: tuple[Trait, ...] = ()
+    name: Annotated[str, key("Name of the family.")]
+    words: Annotated[str, key("What its networks have in common.", stability="text")]
+    trials: Annotated[Counts, key("Counts of its trials.")]
+    trial: Annotated[int | None, key("Number of its best complete trial, within the family.")] = None
+    layers: Annotated[str | None, key("Architecture of that trial.", stability="open")] = None
+    params: Annotated[dict[str, Any], key("Parameters of that trial, by name.", stability="open")] = field(
+        default_factory=dict
+    )
+    seeds: Annotated[int, key("Number of seeds with which that trial was retrained.")] = 0
+    failed_seeds: Annotated[int, key("Number of these trainings that failed.")] = 0
+    folds: Annotated[Score | None, key("Scores on the folds.")] = None
+    holdout: Annotated[Score | None, key("Scores on the holdout.")] = None
+    standing: _Standing = None
+    difference: _Difference = None
+    steps: _Steps = ()
+    contexts: Annotated[
+        tuple[ContextScore, ...],
+        key("For forecasts, scores of its complete trials by context length, shortest first. Otherwise empty."),
+    ] = ()
+    lengths: _Lengths = ()
+    classes: _Classes = ()
+    n_parameters: Annotated[int | None, key("Number of trainable parameters.")] = None
+    epoch_seconds: Annotated[
+        float | None, key("Time of an epoch of a fold, possibly with other load on the machine.", unit="seconds")
+    ] = None
+    best_seconds: Annotated[float | None, key("Time until the end of the best epoch of a fold.", unit="seconds")] = None
+    latency: _Latency = None
+    batch_latency: _BatchLatency = None
+    memory: Annotated[
+        int | None,
+        key("Memory that training adds to a process. `null` if the system does not report it.", unit="bytes"),
+    ] = None
+    sensitivity: Annotated[
+        float | None,
+        key("Interquartile range of the scores of its complete trials. `null` with fewer than four.", unit="metric"),
+    ] = None
+    trial_scores: Annotated[tuple[float, ...], key("Scores of its complete trials.", unit="metric")] = ()
+    strengths: Annotated[tuple[Trait, ...], key("Measures in which the family is better than the others.")] = ()
+    weaknesses: Annotated[tuple[Trait, ...], key("Measures in which the family is worse than the others.")] = ()
 
     @property
     def title(self) -> str:
@@ -193,33 +204,21 @@ class FamilyResult:
 
 @dataclass(frozen=True)
 class ComparedBaseline:
-    """Results of a baseline, which has no trials and is compared with the families on the holdout alone.
+    """A baseline, which is compared with the families on the holdout alone."""
 
-    Attributes:
-        name: Name of the baseline.
-        holdout: Its score on the holdout, as the score of a single seed.
-        standing: Relation to the best family; ``None``: no family has a score.
-        difference: Difference from the best family; its p-value is corrected for the number of baselines.
-        steps: As of :class:`FamilyResult`.
-        lengths: Likewise.
-        classes: Likewise.
-        n_parameters: Number of stored numbers.
-        fit_seconds: Seconds of the fit to everything before the holdout.
-        latency: As of :class:`FamilyResult`.
-        batch_latency: Likewise.
-    """
-
-    name: str
-    holdout: Score
-    standing: Standing | None = None
-    difference: Difference | None = None
-    steps: tuple[float, ...] = ()
-    lengths: tuple[LengthScore, ...] = ()
-    classes: tuple[ClassScore, ...] = ()
-    n_parameters: int | None = None
-    fit_seconds: float | None = None
-    latency: float | None = None
-    batch_latency: float | None = None
+    name: Annotated[str, key("Name of the baseline.")]
+    holdout: Annotated[Score, key("Its score on the holdout.")]
+    standing: _Standing = None
+    difference: _Difference = None
+    steps: _Steps = ()
+    lengths: _Lengths = ()
+    classes: _Classes = ()
+    n_parameters: Annotated[int | None, key("Number of stored numbers.")] = None
+    fit_seconds: Annotated[float | None, key("Time of the fit to everything before the holdout.", unit="seconds")] = (
+        None
+    )
+    latency: _Latency = None
+    batch_latency: _BatchLatency = None
 
     @property
     def title(self) -> str:
@@ -243,64 +242,48 @@ def growth(steps: Sequence[float]) -> float | None:
 
 @dataclass(frozen=True)
 class Advice:
-    """The family or baseline to use under a preference.
+    """The family or baseline to use under a preference."""
 
-    Attributes:
-        preference: ``accuracy``, ``speed`` or ``size``.
-        family: Name of the family or baseline.
-        reason: The reason in words.
-        kind: Which of the two it is.
-    """
-
-    preference: str
-    family: str
-    reason: str
-    kind: Literal["family", "baseline"] = "family"
+    preference: Annotated[str, key("`accuracy`, `speed` or `size`.", stability="open")]
+    family: Annotated[str, key("Name of the family or baseline.")]
+    reason: Annotated[str, key("Reason.", stability="text")]
+    kind: Annotated[Literal["family", "baseline"], key("`family` or `baseline`.")] = "family"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All results of a comparison.
+    """A comparison of families of architectures."""
 
-    Attributes:
-        study: Name of the study.
-        uid: Unique identifier of the comparison, different after ``--fresh``.
-        task: ``forecast``, ``classification`` or ``regression``.
-        metric: Name of the metric.
-        direction: ``minimize`` or ``maximize``.
-        cases: What is scored one by one.
-        horizon: Steps of the forecast; ``None`` for classification and regression.
-        folds: Number of folds.
-        trials: Number of trials of each family that count.
-        seeds: Number of seeds with which the best trial of each family was to be retrained.
-        seconds: Time of the comparison, all runs together.
-        families: Families ordered by their scores on the folds, those without a score last.
-        best: Name of the best family; ``None``: no family has a score.
-        verdict: The result in sentences.
-        advice: The recommended family under each preference.
-        baselines: Mean scores of the baselines on the folds, by name.
-        baseline_results: The baselines on the holdout, best first.
-        notes: Limitations of the results, one sentence each.
-    """
-
-    study: str
-    uid: str
-    task: str
-    metric: str
-    direction: Literal["minimize", "maximize"]
-    cases: str
-    horizon: int | None
-    folds: int
-    trials: int
-    seeds: int
-    seconds: float
-    families: tuple[FamilyResult, ...]
-    best: str | None
-    verdict: str
-    advice: tuple[Advice, ...] = ()
-    baselines: dict[str, float] = field(default_factory=dict)
-    baseline_results: tuple[ComparedBaseline, ...] = ()
-    notes: tuple[str, ...] = ()
+    study: Annotated[str, key("Name of the study.")]
+    uid: Annotated[str, key("Unique identifier of the comparison, different after `--fresh`.")]
+    task: Annotated[str, key("`forecast`, `classification` or `regression`.", stability="open")]
+    metric: Annotated[str, key("The score: a value of `forecast.metric` or `labels.metric`.", stability="open")]
+    direction: Annotated[Literal["minimize", "maximize"], key("`minimize` or `maximize`.")]
+    cases: Annotated[
+        str,
+        key("What is scored one by one: `windows` of forecasts, otherwise `sequences` or `texts`.", stability="open"),
+    ]
+    horizon: Annotated[
+        int | None, key("Steps of the forecast. `null` for classification and regression.", unit="steps")
+    ]
+    folds: Annotated[int, key("Number of folds.")]
+    trials: Annotated[int, key("Number of trials of each family that count.")]
+    seeds: Annotated[int, key("Number of seeds with which the best trial of each family was to be retrained.")]
+    seconds: Annotated[float, key("Time of the comparison, all runs together.", unit="seconds")]
+    families: Annotated[
+        tuple[FamilyResult, ...],
+        key("The families, sorted by their scores on the folds, best first; those without a score come last."),
+    ]
+    best: Annotated[str | None, key("Name of the family with the best mean score on the folds. `null` without one.")]
+    verdict: Annotated[str, key("The result in sentences.", stability="text")]
+    advice: Annotated[tuple[Advice, ...], key("The recommended family or baseline under each preference.")] = ()
+    baselines: Annotated[
+        dict[str, float], key("Mean score of each baseline on the folds, by name.", unit="metric", stability="open")
+    ] = field(default_factory=dict)
+    baseline_results: Annotated[
+        tuple[ComparedBaseline, ...], key("The baselines on the holdout, sorted by score, best first.")
+    ] = ()
+    notes: Annotated[tuple[str, ...], key("Limitations of the results, one sentence each.", stability="text")] = ()
 
     @property
     def scored(self) -> list[FamilyResult]:
@@ -318,5 +301,5 @@ class Comparison:
         return Terms(self.metric, self.cases)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that ``compare --json`` prints; its keys are public API."""
+        """The object that ``compare --json`` prints."""
         return asdict(self)

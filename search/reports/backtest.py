@@ -22,7 +22,7 @@ def backtest_html(record: BacktestRecord, drawing: str) -> str:
         paragraph(f"{record.model} on {record.source}: {record.scored}."),
         _result(record),
         f"<h2>Scores</h2>\n{_scores(record)}",
-        *(f"<h2>By {record.part_noun(name)}</h2>\n{_part(name, record)}" for name in record.parts),
+        *(f"<h2>By {record.part_noun(name)}</h2>\n{_part(name, record)}" for name in record.part_names),
         f"<h2>Outputs</h2>\n{drawing}" if drawing else "",
     ]
     return html_page(f"{record.model}: backtest", "".join(body))
@@ -30,7 +30,7 @@ def backtest_html(record: BacktestRecord, drawing: str) -> str:
 
 def backtest_notebook(record: BacktestRecord) -> str:
     """A backtest as the output of a cell; scores by part are folded away."""
-    parts = [details(f"By {record.part_noun(name)}", _part(name, record)) for name in record.parts]
+    parts = [details(f"By {record.part_noun(name)}", _part(name, record)) for name in record.part_names]
     about = f"on {record.source}: {record.scored}."
     return notebook_html(record.model, about, [_result(record), _scores(record), *parts])
 

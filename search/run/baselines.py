@@ -38,13 +38,13 @@ def baseline_seconds(timeout: float | None) -> float:
 
 
 def ranked_baselines(study: StudyRecord, *, minimize: bool) -> list[str]:
-    """The baselines with a score on the folds, the best one first.
+    """The baselines, the best one on the folds first.
 
     Args:
         study: Which scored them.
         minimize: Whether smaller scores are better.
     """
-    scores = {name: each.folds for name, each in study.baselines.items() if each.folds is not None}
+    scores = {name: each.folds for name, each in study.baselines.items()}
     return sorted(scores, key=scores.__getitem__, reverse=not minimize)
 
 

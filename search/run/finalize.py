@@ -19,7 +19,7 @@ from search.run.single_job import SingleJob
 from search.run.training_seconds import growths
 from search.study.blend_records import BlendMember, BlendRecord, SingleRecord, candidate_name
 from search.study.budget import expected_export
-from search.study.records import BaselineRecord, HoldoutRecord
+from search.study.records import HoldoutRecord
 from search.study.refit_records import CHAMPION_ROWS
 from search.tasks import task_of
 from search.tasks.baselines import baseline_groups
@@ -313,11 +313,7 @@ class Finalizer:
             score_interval=result.score_interval,
             baseline_intervals=result.baseline_intervals,
         )
-        unknown = BaselineRecord(None)
-        scored = {
-            name: replace(record.baselines.get(name, unknown), holdout=score)
-            for name, score in result.baselines.items()
-        }
+        scored = {name: replace(record.baselines[name], holdout=score) for name, score in result.baselines.items()}
         store.set("baselines", {name: asdict(each) for name, each in {**record.baselines, **scored}.items()})
         store.set("bundle", str(self._paths.bundle))
         if store.get(CHAMPION_ROWS) is not None:
@@ -345,5 +341,6 @@ class Finalizer:
         )
         alone = None
         if single is not None and isinstance(single.candidate, int):
+            assert single.score is not None  # the best trial is complete
             alone = SingleRecord(single.candidate, single.score, result.single)
         return asdict(BlendRecord(members, result.folds, result.metrics[self._plan.metric], alone))

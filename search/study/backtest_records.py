@@ -2,76 +2,122 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from search.study.json_keys import key
 from search.study.records import IntervalRecord
 
-Rows = tuple[dict[str, Any], ...]
 STUDY_HOLDOUT = "the holdout of the study"
 """The rows of the earlier scores, unless the model is that of a refit."""
+
+_Score = Annotated[float | None, key("Score of the model. `null` if it is undefined there.", unit="metric")]
+_BestBaseline = Annotated[
+    float | None,
+    key(
+        "Score of the baseline that is best on all scored rows. `null` if it is undefined, or without baselines.",
+        unit="metric",
+    ),
+]
+_Intervals = Annotated[tuple[IntervalRecord, ...], key("Prediction intervals there.")]
+
+
+@dataclass(frozen=True)
+class SeriesPart:
+    """Scores of one series."""
+
+    series: Annotated[str, key("Name of the series.")]
+    forecasts: Annotated[int, key("Number of its forecasts.")]
+    score: _Score
+    best_baseline: _BestBaseline
+    intervals: _Intervals
+
+
+@dataclass(frozen=True)
+class StepPart:
+    """Scores of one step of the horizon."""
+
+    step: Annotated[int, key("Number of the step, starting from 1.")]
+    score: _Score
+    best_baseline: _BestBaseline
+    intervals: _Intervals
+
+
+@dataclass(frozen=True)
+class ClassPart:
+    """Scores of one class."""
+
+    name: Annotated[str, key("Name of the class.")]
+    support: Annotated[int, key("Number of its labels.")]
+    precision: Annotated[float, key("Share of its predictions that are correct.", unit="share")]
+    recall: Annotated[float, key("Share of its labels that are predicted correctly.", unit="share")]
+    f1: Annotated[float, key("Harmonic mean of precision and recall.", unit="share")]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Scores of parts of the scored rows."""
+
+    series: Annotated[tuple[SeriesPart, ...], key("For forecasts of several series, each series.")] = ()
+    steps: Annotated[tuple[StepPart, ...], key("For forecasts of several steps, each step of the horizon.")] = ()
+    classes: Annotated[tuple[ClassPart, ...], key("For classification, each class.")] = ()
 
 
 @dataclass(frozen=True)
 class BacktestBaseline:
-    """A baseline on the rows of a backtest.
+    """A baseline on the rows of a backtest, fitted to the rows before them."""
 
-    Attributes:
-        score: The metric of the study; ``None`` if it could not be scored.
-        holdout: Its score on :attr:`BacktestRecord.holdout_rows`; ``None`` if unknown.
-        reason: Why it was not scored; empty if it was.
-    """
-
-    score: float | None
-    holdout: float | None = None
-    reason: str = ""
+    score: Annotated[float | None, key("Its score. `null` if it could not be scored.", unit="metric")]
+    holdout: Annotated[float | None, key("Its score on `holdout_rows`. `null` if it is unknown.", unit="metric")] = None
+    reason: Annotated[str, key("Why it was not scored. Empty if it was.", stability="text")] = ""
 
 
 @dataclass(frozen=True)
 class BacktestRecord:
-    """Scores of a model on a table that contains the actual values.
+    """Scores of a model on a table that contains the actual values."""
 
-    Attributes:
-        model: What the user named: a study, a directory, ``models:/NAME@alias``.
-        task: ``forecast``, ``classification`` or ``regression``.
-        metric: Name of the score.
-        direction: ``minimize`` or ``maximize``.
-        source: The table.
-        scored: What is scored, in words: ``14 forecasts of 20 rows, from 2022-04-26 to 2022-05-15``.
-        score: Of the model by the metric.
-        metrics: Every metric by name.
-        holdout: The same on ``holdout_rows``, as the bundle has them; empty if unknown.
-        holdout_rows: The rows of the earlier scores, in words: those of the study's holdout, or of the refit that has
-            trained the model.
-        intervals: Coverage of the prediction intervals.
-        holdout_intervals: The same on ``holdout_rows``.
-        baselines: By name, fitted to the rows before the scored ones.
-        verdict: One sentence on whether the model beats the best baseline; empty without baselines.
-        beats_baselines: Whether the interval of the difference is on the model's side; ``None`` without baselines.
-        drift: One sentence on what has changed since the holdout; empty if its score is unknown.
-        parts: Scores of parts, a row each: ``series``, ``steps`` and ``classes``, as the task has them.
-        notes: What a user should know, a sentence each.
-    """
-
-    model: str
-    task: str
-    metric: str
-    direction: str
-    source: str
-    scored: str
-    score: float
-    metrics: dict[str, float]
-    holdout: dict[str, float] = field(default_factory=dict)
-    holdout_rows: str = STUDY_HOLDOUT
-    intervals: tuple[IntervalRecord, ...] = ()
-    holdout_intervals: tuple[IntervalRecord, ...] = ()
-    baselines: dict[str, BacktestBaseline] = field(default_factory=dict)
-    verdict: str = ""
-    beats_baselines: bool | None = None
-    drift: str = ""
-    parts: dict[str, Rows] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    model: Annotated[
+        str, key("The model, as it was named: a study, a directory of an exported model, `models:/NAME@alias`.")
+    ]
+    task: Annotated[str, key("`forecast`, `classification` or `regression`.", stability="open")]
+    metric: Annotated[str, key("The score: a value of `forecast.metric` or `labels.metric`.", stability="open")]
+    direction: Annotated[str, key("`minimize` or `maximize`.")]
+    source: Annotated[str, key("The table.", stability="text")]
+    scored: Annotated[str, key("The rows, sequences or texts that are scored.", stability="text")]
+    score: Annotated[float, key("Score of the model.", unit="metric")]
+    metrics: Annotated[
+        dict[str, float],
+        key("All metrics by name, without those that are undefined.", unit="each its own", stability="open"),
+    ]
+    holdout: Annotated[
+        dict[str, float],
+        key("The same on `holdout_rows`. Empty if they are unknown.", unit="each its own", stability="open"),
+    ] = field(default_factory=dict)
+    holdout_rows: Annotated[
+        str,
+        key(
+            "The rows of the earlier scores: `the holdout of the study`; of a model that `refit` has trained, `the "
+            "last new rows of the refit`, or `the holdout of the refit` if they were too few.",
+            stability="open",
+        ),
+    ] = STUDY_HOLDOUT
+    intervals: Annotated[tuple[IntervalRecord, ...], key("Prediction intervals. Empty for labels.")] = ()
+    holdout_intervals: Annotated[tuple[IntervalRecord, ...], key("The same on `holdout_rows`.")] = ()
+    baselines: Annotated[
+        dict[str, BacktestBaseline],
+        key("The quick baselines of the study, by name. Empty if there is nothing to fit them to.", stability="open"),
+    ] = field(default_factory=dict)
+    verdict: Annotated[
+        str, key("Whether the model beats the best baseline. Empty without baselines.", stability="text")
+    ] = ""
+    beats_baselines: Annotated[
+        bool | None, key("Whether it is significantly better than the best baseline. `null` without baselines.")
+    ] = None
+    drift: Annotated[
+        str, key("What has changed since `holdout_rows`. Empty if the earlier scores are unknown.", stability="text")
+    ] = ""
+    parts: Annotated[Parts, key("Scores of series, steps of the horizon and classes.")] = Parts()
+    notes: Annotated[tuple[str, ...], key("Limitations of the scores, one sentence each.", stability="text")] = ()
 
     @property
     def then(self) -> str:
@@ -115,6 +161,11 @@ class BacktestRecord:
             for each in self.intervals
         ]
 
+    @property
+    def part_names(self) -> list[str]:
+        """The kinds of parts that have scores."""
+        return [name for name, rows in vars(self.parts).items() if rows]
+
     @staticmethod
     def part_noun(name: str) -> str:
         """One of the parts of a kind, such as ``class`` for ``classes``."""
@@ -122,13 +173,19 @@ class BacktestRecord:
 
     def part_table(self, name: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the table of a kind of part."""
-        rows = self.parts[name]
-        return tuple(rows[0]), [tuple(_cell(value, key) for key, value in row.items()) for row in rows]
+        rows = [self._part_row(part) for part in getattr(self.parts, name)]
+        head = tuple(dict.fromkeys(title for row in rows for title in row))
+        return head, [tuple(_cell(row.get(title), title) for title in head) for row in rows]
+
+    def _part_row(self, part: SeriesPart | StepPart | ClassPart) -> dict[str, Any]:
+        """The values of a part by the head of their column."""
+        heads = {"name": "class", "score": self.metric, "best_baseline": "best baseline"}
+        values = {heads.get(name, name): value for name, value in vars(part).items()}
+        return values | {f"coverage {100 * each.level:g}%": each.coverage for each in values.pop("intervals", ())}
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; numbers that are not finite are ``None``."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
+        """The object that ``backtest --json`` prints, without its run in MLflow."""
+        return asdict(self)
 
 
 def _cell(value: Any, key: str = "") -> str:
@@ -146,11 +203,3 @@ def _cells(score: float | None, holdout: float | None) -> tuple[str, str, str]:
     """Score, holdout, and the relative change."""
     change = f"{(score - holdout) / abs(holdout):+.1%}" if score is not None and holdout else ""
     return _cell(score), _cell(holdout), change
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

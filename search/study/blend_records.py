@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
+
+from search.study.json_keys import key
 
 Candidate = int | str
 """A candidate for a blend: the number of a trial, or the name of a baseline."""
@@ -44,17 +46,13 @@ class BlendMember:
 
 @dataclass(frozen=True)
 class SingleRecord:
-    """The best trial alone, beside the blend.
+    """The best trial alone, next to the blend."""
 
-    Attributes:
-        trial: Its number.
-        folds: Its score over the folds; ``None`` of one that was stopped.
-        holdout: Its score on the holdout; ``None`` if the time was too short to train it again.
-    """
-
-    trial: int
-    folds: float | None
-    holdout: float | None
+    trial: Annotated[int, key("Its number.")]
+    folds: Annotated[float, key("Its mean score over the folds.", unit="metric")]
+    holdout: Annotated[
+        float | None, key("Its score on the holdout. `null` if the time was too short to retrain it.", unit="metric")
+    ]
 
 
 @dataclass(frozen=True)

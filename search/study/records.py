@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from search.config.objectives import SCORE, Goal
 from search.study.blend_records import BlendRecord, Candidate
+from search.study.json_keys import key
 from search.study.refit_records import RefitRecord
 
 TrialStateName = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "STOPPED", "FAIL"]
@@ -108,25 +109,26 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class BaselineRecord:
-    """A baseline: its mean score over the folds, and its score on the holdout; ``None`` before it was scored."""
+    """Scores of a baseline."""
 
-    folds: float | None
-    holdout: float | None = None
+    folds: Annotated[float, key("Mean score over the folds, on the same windows as every trial.", unit="metric")]
+    holdout: Annotated[
+        float | None,
+        key(
+            "Score on the holdout. `null` before it is scored there, and of a slow baseline that the time was too "
+            "short for.",
+            unit="metric",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
 class IntervalRecord:
-    """Prediction intervals of one level on the holdout.
+    """Prediction intervals of one level."""
 
-    Attributes:
-        level: Nominal coverage.
-        coverage: Share of the true values that the intervals cover.
-        width: Mean width in original units.
-    """
-
-    level: float
-    coverage: float
-    width: float
+    level: Annotated[float, key("Nominal coverage.", unit="share")]
+    coverage: Annotated[float, key("Share of the true values that the intervals cover.", unit="share")]
+    width: Annotated[float, key("Mean width.", unit="unit of the target")]
 
 
 @dataclass(frozen=True)

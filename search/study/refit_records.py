@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
+
+from search.study.json_keys import key
 
 CHAMPION_ROWS, REFITS = "champion_rows", "refits"
 """Study attributes: the fingerprint of the rows of a champion that a refit has trained, and all refits."""
@@ -13,31 +15,28 @@ Promotion = Literal["if-better", "always", "never"]
 
 @dataclass(frozen=True)
 class RefitRecord:
-    """A refit.
+    """A training of the model of a study on a later table."""
 
-    Attributes:
-        time: When it ended, in ISO 8601, UTC.
-        source: The table.
-        change: How the table differs from the one that the champion learned from, in words.
-        champion: Score of the old champion on the rows that came since; ``None``: they are too few.
-        champion_verdict: Whether it beats the baselines there, a sentence; empty if it was not scored.
-        beaten: Whether a baseline is at least as good there; ``None`` if that is unknown.
-        challenger: Score of the recipe on the last of these rows, trained before them.
-        against: Score of the old champion on the same rows; ``None`` if it was not compared.
-        promoted: Whether the new model is the champion now.
-        reason: Why, a sentence.
-    """
-
-    time: str
-    source: str
-    change: str
-    champion: float | None
-    champion_verdict: str
-    beaten: bool | None
-    challenger: float
-    against: float | None
-    promoted: bool
-    reason: str
+    time: Annotated[str, key("When the refit ended.", unit="ISO 8601, UTC")]
+    source: Annotated[str, key("The table.", stability="text")]
+    change: Annotated[str, key("How it differs from the table that the champion was trained on.", stability="text")]
+    champion: Annotated[
+        float | None,
+        key(
+            "Score of the old champion on the rows that have arrived since. `null` if they are too few.", unit="metric"
+        ),
+    ]
+    champion_verdict: Annotated[str, key("Whether it beats the baselines there. Empty if unknown.", stability="text")]
+    beaten: Annotated[bool | None, key("Whether a baseline is at least as good there. `null` if unknown.")]
+    challenger: Annotated[
+        float, key("Score of the recipe on the last of these rows, trained before them.", unit="metric")
+    ]
+    against: Annotated[
+        float | None,
+        key("Score of the old champion on the same rows. `null` if it was not compared.", unit="metric"),
+    ]
+    promoted: Annotated[bool, key("Whether the new model became the champion.")]
+    reason: Annotated[str, key("Why.", stability="text")]
 
     @property
     def warning(self) -> str:

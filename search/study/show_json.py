@@ -1,26 +1,23 @@
-"""The JSON object that ``show --json`` prints, as models: its keys are a public interface.
+"""The JSON object that ``show --json`` prints, as models.
 
-:meth:`search.study.records.StudyRecord.to_json` makes the object. The models describe it: ``schema show`` prints their
-JSON Schema, and docs/show-json.md has their tables.
+:meth:`search.study.records.StudyRecord.to_json` makes the object, and the models describe it. Records whose fields are
+the keys of an object describe themselves.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-Stability = Literal["fixed", "open", "text"]
-"""What can change inside a value: nothing; the set of words or keys, which can grow; the wording of a sentence."""
-
-
-def key(meaning: str, *, unit: str = "", stability: Stability = "fixed") -> Any:
-    """A key that is always present."""
-    return Field(description=meaning, json_schema_extra={"unit": unit, "stability": stability})
+from search.study.blend_records import SingleRecord
+from search.study.json_keys import key
+from search.study.records import BaselineRecord, IntervalRecord
+from search.study.refit_records import RefitRecord
 
 
 class Trial(BaseModel):
-    """A trial."""
+    """A trial of a study."""
 
     number: int = key("Number of the trial, starting from 0, in the order in which trials were suggested.")
     state: str = key("`WAITING`, `RUNNING`, `COMPLETE`, `PRUNED` or `FAIL`, as in Optuna, or `STOPPED`.")
@@ -81,25 +78,6 @@ class Trial(BaseModel):
     mlflow_run_id: str | None = key("ID of its run in the store of `mlflow`.")
 
 
-class Baseline(BaseModel):
-    """Scores of a baseline."""
-
-    folds: float = key("Mean score over the folds, on the same windows as every trial.", unit="metric")
-    holdout: float | None = key(
-        "Score on the holdout. `null` before it is scored there, and of a slow baseline that the time was too short "
-        "for.",
-        unit="metric",
-    )
-
-
-class PredictionInterval(BaseModel):
-    """Prediction intervals of one level on the holdout."""
-
-    level: float = key("Nominal coverage.", unit="share")
-    coverage: float = key("Actual coverage of the true values in the holdout.", unit="share")
-    width: float = key("Mean width.", unit="unit of the target")
-
-
 class Holdout(BaseModel):
     """Scores of the exported model on the holdout."""
 
@@ -113,7 +91,7 @@ class Holdout(BaseModel):
         unit="each its own",
         stability="open",
     )
-    intervals: list[PredictionInterval] = key(
+    intervals: list[IntervalRecord] = key(
         "Prediction intervals, one object for each level for which the backtest is large enough."
     )
     baseline_intervals: dict[str, tuple[float, float]] = key(
@@ -130,25 +108,15 @@ class Holdout(BaseModel):
 class TrialMember(BaseModel):
     """A trial in a blend."""
 
-    trial: int = key("Number of the trial; missing for a baseline.")
+    trial: int = key("Number of the trial.")
     weight: float = key("Weight in the mean. The weights sum to 1.", unit="share")
 
 
 class BaselineMember(BaseModel):
     """A baseline in a blend."""
 
-    baseline: str = key("Name of the baseline; missing for a trial.")
+    baseline: str = key("Name of the baseline.")
     weight: float = key("Weight in the mean. The weights sum to 1.", unit="share")
-
-
-class Single(BaseModel):
-    """The best trial alone, next to the blend."""
-
-    trial: int = key("Its number.")
-    folds: float = key("Its mean score over the folds.", unit="metric")
-    holdout: float | None = key(
-        "Its score on the holdout. `null` if the time was too short to retrain it.", unit="metric"
-    )
 
 
 class Blend(BaseModel):
@@ -163,26 +131,7 @@ class Blend(BaseModel):
         unit="metric",
     )
     holdout: float = key("Score on the holdout, of the members trained on the data before it.", unit="metric")
-    single: Single | None = key("The best trial alone. `null` if no trial is complete.")
-
-
-class Refit(BaseModel):
-    """A training of the model on a later table."""
-
-    time: str = key("When the refit ended.", unit="ISO 8601, UTC")
-    source: str = key("The table.", stability="text")
-    change: str = key("How it differs from the table that the champion was trained on.", stability="text")
-    champion: float | None = key(
-        "Score of the old champion on the rows that have arrived since. `null` if they are too few.", unit="metric"
-    )
-    champion_verdict: str = key("Whether it beats the baselines there. Empty if unknown.", stability="text")
-    beaten: bool | None = key("Whether a baseline is at least as good there. `null` if unknown.")
-    challenger: float = key("Score of the recipe on the last of these rows, trained before them.", unit="metric")
-    against: float | None = key(
-        "Score of the old champion on the same rows. `null` if it was not compared.", unit="metric"
-    )
-    promoted: bool = key("Whether the new model became the champion.")
-    reason: str = key("Why.", stability="text")
+    single: SingleRecord | None = key("The best trial alone. `null` if no trial is complete.")
 
 
 class Tracking(BaseModel):
@@ -194,7 +143,7 @@ class Tracking(BaseModel):
 
 
 class Study(BaseModel):
-    """A study, as ``show --json`` prints it."""
+    """A study."""
 
     study: str = key("Name of the study.")
     task: str = key("`forecast`, `classification` or `regression`.", stability="open")
@@ -208,10 +157,9 @@ class Study(BaseModel):
     bounds: list[str] = key("Bounds of the study, such as `latency <= 2ms`. Empty if there are none.", stability="text")
     trials: list[Trial] = key("All trials, ordered by number. Empty before the first trial.")
     best: Trial | None = key(
-        "Best complete trial within the bounds, with the keys of a trial. With several objectives, the preferred "
-        "trial. `null` if there is none."
+        "Best complete trial within the bounds. With several objectives, the preferred trial. `null` if there is none."
     )
-    baselines: dict[str, Baseline] = key(
+    baselines: dict[str, BaselineRecord] = key(
         "Baselines by name; for forecasts `naive`, `seasonal_naive`, `linear`, `channel_linear`, `croston`, `adida`, "
         "`theta`, `ets`, `trees`, those that fit the data and the time limit. Empty before they are scored.",
         stability="open",
@@ -225,15 +173,10 @@ class Study(BaseModel):
         "objectives; then the exported model is the trial `best`."
     )
     bundle: str | None = key("Absolute path of the exported model. `null` before the export.")
-    refits: list[Refit] = key(
+    refits: list[RefitRecord] = key(
         "Trainings of the model on later tables (`refit`), first to last. Empty if there are none."
     )
     mlflow: Tracking | None = key(
         "Where the last run of the study, or `sync` to its own store, was tracked. `null` until one of them has "
         "reached MLflow."
     )
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of the object."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol
 from lstmgru.errors import BaselineTooSlow, DataError
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.evaluation.time_limit import TimeLimit
-from search.study.backtest_records import STUDY_HOLDOUT, BacktestBaseline, BacktestRecord, Rows
+from search.study.backtest_records import STUDY_HOLDOUT, BacktestBaseline, BacktestRecord, Parts
 from search.study.records import IntervalRecord
 from search.tasks.data import Data, Split
 from search.tasks.verdict import best_baseline, judge
@@ -107,7 +107,7 @@ class TaskBacktest(Protocol):
     def difference(self, part: BacktestPart[Any, Any], outputs: Any, others: Any) -> Interval:
         """Interval of the difference between the errors of two methods, the first less the second."""
 
-    def parts(self, part: BacktestPart[Any, Any], outputs: Any, baseline: Any) -> dict[str, Rows]:
+    def parts(self, part: BacktestPart[Any, Any], outputs: Any, baseline: Any) -> Parts:
         """Scores of parts, see :attr:`BacktestRecord.parts`; ``baseline``: outputs of the best one, or ``None``."""
 
     def draw(self, part: BacktestPart[Any, Any], outputs: Any) -> str:

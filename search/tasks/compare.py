@@ -7,11 +7,12 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from lstmgru.evaluation.metrics import find_metric
+from search.study.json_keys import key
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -122,53 +123,39 @@ class Terms:
 
 @dataclass(frozen=True)
 class ContextScore:
-    """Complete trials with about the same context length.
+    """Complete trials of a family with about the same context length."""
 
-    Attributes:
-        shortest: Shortest context, in steps.
-        longest: Longest context; equal to the shortest unless there are many different lengths.
-        trials: Number of trials.
-        median: Median of their scores.
-    """
-
-    shortest: int
-    longest: int
-    trials: int
-    median: float
+    shortest: Annotated[int, key("Shortest context.", unit="steps")]
+    longest: Annotated[
+        int,
+        key(
+            "Longest context. Equal to `shortest`, unless there are more than six different lengths, which are grouped "
+            "into thirds.",
+            unit="steps",
+        ),
+    ]
+    trials: Annotated[int, key("Number of trials.")]
+    median: Annotated[float, key("Median of their scores on the folds.", unit="metric")]
 
 
 @dataclass(frozen=True)
 class LengthScore:
-    """Sequences or texts of the holdout with about the same length.
+    """Sequences or texts of the holdout with about the same length."""
 
-    Attributes:
-        shortest: Shortest length, in steps, or characters of texts.
-        longest: Longest length.
-        cases: Number of sequences or texts.
-        score: Score on them, mean over the seeds.
-    """
-
-    shortest: int
-    longest: int
-    cases: int
-    score: float
+    shortest: Annotated[int, key("Shortest of them.", unit="steps; characters of texts")]
+    longest: Annotated[int, key("Longest of them.", unit="steps; characters of texts")]
+    cases: Annotated[int, key("Number of sequences or texts.")]
+    score: Annotated[float, key("Score on them, mean over the seeds.", unit="metric")]
 
 
 @dataclass(frozen=True)
 class ClassScore:
-    """One class on the holdout.
+    """A class on the holdout."""
 
-    Attributes:
-        name: Name of the class.
-        support: Number of its labels.
-        recall: Share of them that is predicted correctly, mean over the seeds.
-        f1: Harmonic mean of precision and recall, mean over the seeds.
-    """
-
-    name: str
-    support: int
-    recall: float
-    f1: float
+    name: Annotated[str, key("Name of the class.")]
+    support: Annotated[int, key("Number of its labels.")]
+    recall: Annotated[float, key("Share of them that is predicted correctly, mean over the seeds.", unit="share")]
+    f1: Annotated[float, key("Harmonic mean of precision and recall, mean over the seeds.", unit="share")]
 
 
 @dataclass(frozen=True)

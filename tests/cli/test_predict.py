@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from helpers import forecast_bundles as forecasts
 from helpers.combinations import each_row
+from helpers.json_output import valid_json
 from helpers.studies import program_environment, search_here
 from typer.testing import CliRunner
 
@@ -62,7 +63,9 @@ def test_blocks_make_the_file_that_the_whole_table_makes(folder: Path, name: str
         assert done.returncode == 3, done.stderr
         assert done.stderr.count("left out:") == 1
         assert "'shop 7' has 3 rows up to its last value" in done.stderr
-        tables.append((read(folder / name), (folder / "left.json").read_text(encoding="utf-8")))
+        left_out = valid_json("predict", (folder / "left.json").read_text(encoding="utf-8"))
+        assert [each["name"] for each in left_out] == ["shop 7"]
+        tables.append((read(folder / name), left_out))
     pd.testing.assert_frame_equal(tables[0][0], tables[1][0], rtol=1e-4)
     assert tables[0][1] == tables[1][1]
     assert tables[0][0]["shop"].nunique() == 1999

@@ -16,7 +16,6 @@ from helpers.comparisons import (
     make_family,
     make_label_comparison,
     make_label_family,
-    make_score,
     unscored,
 )
 from helpers.mlflow_ui import CHROMIUM, browser_page
@@ -30,9 +29,6 @@ from search.study.paths import COMPARISON_FILES, COMPARISON_JSON
 from search.tasks.compare import ClassScore
 
 WRITTEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-DOCS = (Path(__file__).parents[2] / "docs" / "compare.md").read_text(encoding="utf-8")
 
 
 def test_markdown_holds_the_words_and_every_table() -> None:
@@ -176,59 +172,3 @@ def test_a_browser_draws_the_comparison_within_its_width(make: Any, width: int, 
         assert unreadable(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") == width
     assert [entry for entry in asked if not entry.startswith(path.as_uri())] == []
-
-
-TYPES = {
-    str: "string",
-    int: "integer",
-    float: "number",
-    bool: "boolean",
-    list: "array",
-    dict: "object",
-    type(None): "null",
-}
-
-
-OPEN = ("families[].params", "baselines")
-
-
-def walk(value: Any, path: str = "") -> list[tuple[str, str]]:
-    """Path and JSON type of everything in a document."""
-    found = [(path, TYPES[type(value)])] if path else []
-    if isinstance(value, list):
-        for item in value:
-            found += walk(item, f"{path}[]")
-    elif isinstance(value, dict) and path not in OPEN:
-        for key, inner in value.items():
-            found += walk(inner, f"{path}.{key}" if path else key)
-    return found
-
-
-def documented() -> dict[str, set[str]]:
-    rows = re.findall(
-        r"^\| `([\w.\[\]]+)` \| ([a-z, ]+) \|[^|]*\| .+ \|$", DOCS.partition("## `compare --json`")[2], re.MULTILINE
-    )
-    assert len(rows) == len(dict(rows)), "a key stands twice"
-    return {key: set(kinds.split(", ")) for key, kinds in rows}
-
-
-def test_the_page_of_the_json_names_exactly_its_keys_and_types() -> None:
-    family = make_family("gru", contexts=(), memory=None, sensitivity=None, folds=make_score(2.0, folds_sd=None))
-    comparisons = (
-        make_comparison(),
-        make_comparison(family, unscored(), best=None),
-        make_comparison(seconds=3.0),
-        make_label_comparison(),
-    )
-    found: dict[str, set[str]] = {}
-    for comparison in comparisons:
-        for path, kind in walk(json.loads(json.dumps(comparison.to_json()))):
-            if not path.endswith("[]"):
-                found.setdefault(path, set()).add(kind)
-
-    assert {key: kinds - {"null"} for key, kinds in documented().items()} == {
-        key: kinds - {"null"} for key, kinds in found.items()
-    }
-    assert {key for key, kinds in found.items() if "null" in kinds} <= {
-        key for key, kinds in documented().items() if "null" in kinds
-    }

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from helpers.drivers import Notes, plan_of
 from helpers.executors import NEEDS_RAY, skip_without_ray
+from helpers.json_output import valid_json
 from helpers.running_comparisons import LABEL_STUDIES, TWO, opened, states
 from helpers.sequence_studies import write_label_study
 from helpers.studies import search, search_here, start, write_study
@@ -146,7 +147,7 @@ def test_a_comparison_is_told_in_every_place_and_a_second_run_changes_nothing(tm
     first = search(tmp_path, *command, timeout=240)
 
     assert first.returncode == 0, first.stderr
-    found = json.loads(first.stdout)
+    found = valid_json("compare", first.stdout)
     assert "has not been run here; the comparison starts without trials" in first.stderr
     assert {family["name"] for family in found["families"]} == {"lstm", "gru"}
     for family in found["families"]:
@@ -207,7 +208,7 @@ def test_a_study_of_labels_is_compared_by_the_command(study: str, tmp_path: Path
     first = search(tmp_path, *command, timeout=240)
 
     assert first.returncode == 0, first.stderr
-    found = json.loads(first.stdout)
+    found = valid_json("compare", first.stdout)
     assert found["direction"] == "maximize"
     for family in found["families"]:
         assert family["seeds"] == len(family["holdout"]["by_seed"]) == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.drivers import drive
+from helpers.json_output import valid_json
 from helpers.running_comparisons import TWO, TWO_OF_WAVES, opened, retrained, searched
 from helpers.sequence_studies import WAVES, write_label_study
 from optuna.trial import TrialState, create_trial
@@ -73,7 +74,7 @@ def test_the_best_of_a_family_and_of_all_is_that_with_the_largest_accuracy(tmp_p
     assert [each.name for each in second.classes] == ["fast", "flat", "slow"]
     assert len(second.lengths) > 1
     assert (second.steps, second.contexts) == ((), ())
-    assert json.loads(json.dumps(comparison.to_json(), allow_nan=False))
+    valid_json("compare", json.dumps(comparison.to_json(), allow_nan=False))
 
 
 def test_a_family_that_learns_nothing_is_worse(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
+
+from helpers.json_output import valid_json
 
 TINY = """\
 name: tiny
@@ -125,5 +126,5 @@ def shown(folder: Path, study: str = "tiny") -> dict[str, Any]:
     """What ``show --json`` prints."""
     result = search_here(folder, "show", study, "--json")
     assert result.returncode == 0, result.stderr
-    document: dict[str, Any] = json.loads(result.stdout)
+    document: dict[str, Any] = valid_json("show", result.stdout)
     return document

@@ -13,6 +13,7 @@ from unittest.mock import patch
 import pandas as pd
 import pytest
 from helpers.forecast_bundles import bundle_of, panel_of, save, table
+from helpers.json_output import valid_json
 from helpers.mlflow_store import client, make_store
 from helpers.studies import search_here
 from helpers.synthetic_study import make_study
@@ -58,8 +59,8 @@ def test_the_command_prints_80_columns_and_writes_a_page(folder: Path) -> None:
     page = (folder / "page.html").read_text()
     document = json.loads(search_here(folder, "backtest", "model", "--data", "later.csv", "--json").stdout)
     for row in document["parts"]["steps"]:
-        assert f"{row['rmse']:.4g}" in result.stdout
-        assert f'<td class="number">{row["rmse"]:.4g}</td>' in page
+        assert f"{row['score']:.4g}" in result.stdout
+        assert f'<td class="number">{row["score"]:.4g}</td>' in page
     assert "By step of the horizon" in page
     assert '<p class="verdict"><strong>No clear difference</strong> The model does not' in page
     assert ">RMSE</th>" in page
@@ -68,11 +69,11 @@ def test_the_command_prints_80_columns_and_writes_a_page(folder: Path) -> None:
 
 def test_json_holds_what_python_returns(folder: Path) -> None:
     result = search_here(folder, "backtest", "model", "--data", "later.csv", "--json")
-    document = json.loads(result.stdout)
+    document = valid_json("backtest", result.stdout)
     record = backtest(folder / "model", pd.read_csv(folder / "later.csv"), folder=folder)
     assert document["mlflow_run_id"] is None
     assert document["score"] == record.score == record.metrics["rmse"]
-    assert document["parts"]["steps"][0]["rmse"] == record.parts["steps"][0]["rmse"]
+    assert document["parts"]["steps"][0]["score"] == record.parts.steps[0].score
 
 
 def test_a_registered_model_gets_an_evaluation_run(folder: Path) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.drivers import NUMBERS, Notes, finish, plan_of, without_onnx
+from helpers.json_output import valid_json
 from helpers.mlflow_server import MlflowServer
 from helpers.mlflow_store import client, make_store
 from helpers.sequence_studies import WAVES, wave_table, write_label_study
@@ -443,7 +444,7 @@ def test_the_command_tells_the_story(folder: Path) -> None:
         assert (folder / "studies" / "tiny.report" / "refit" / "backtest.html").is_file()
         shop_table(NEW + 5).to_csv(folder / "later.csv", index=False)
         result = search_here(folder, "refit", "tiny.yaml", "--set", ALONE, "--data", "later.csv", "--json")
-    document = json.loads(result.stdout)
+    document = valid_json("refit", result.stdout)
     assert document["promoted"] is True
     assert document["backtest"]["score"] == document["champion"]
 

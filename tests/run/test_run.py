@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from helpers.combinations import each_row
 from helpers.drivers import Notes, drive, plan_of
+from helpers.json_output import valid_json
 from helpers.studies import TINY, search, search_here, shop_table, shown, write_study
 
 from lstmgru.bundle import load_bundle
@@ -445,7 +446,7 @@ def test_a_backtest_of_the_holdout_finds_the_scores_of_the_holdout(folder: Path)
     document = shown(folder)
     result = search_here(folder, "backtest", "tiny", "--data", "shop.csv", "--json", "--no-track")
     assert result.returncode == 0, result.stderr
-    found = json.loads(result.stdout)
+    found = valid_json("backtest", result.stdout)
     assert found["metrics"] == pytest.approx(document["holdout"]["metrics"], rel=1e-4)
     for name, each in found["baselines"].items():
         assert each["score"] == pytest.approx(document["baselines"][name]["holdout"], rel=1e-6)

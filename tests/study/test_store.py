@@ -82,21 +82,6 @@ def test_a_study_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert best.curve == tuple(curve)
 
 
-def test_the_json_object_has_the_documented_keys(tmp_path: Path) -> None:
-    store = new_store(tmp_path)
-    store.study.tell(ask(store), 1.0)
-    document = store.record().to_json()
-    assert list(document) == [
-        "study", "task", "metric", "direction", "objectives", "bounds", "trials", "best", "baselines", "holdout",
-        "blend", "bundle", "refits", "mlflow",
-    ]  # fmt: skip
-    assert list(document["trials"][0]) == [
-        "number", "state", "value", "fold_scores", "layers", "params", "n_parameters", "latency", "epochs", "seconds",
-        "train_seconds", "feasible", "pareto", "origin", "reason", "mlflow_run_id",
-    ]  # fmt: skip
-    assert document["best"] == document["trials"][0]
-
-
 def test_the_best_trial_is_the_complete_one_with_the_lowest_score(tmp_path: Path) -> None:
     store = new_store(tmp_path)
     for value in (3.0, 1.0, 2.0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from helpers import sequence_bundles
 from helpers.combinations import each_row
 from helpers.forecast_bundles import CONTEXT, HORIZON, bundle_of, calibration_of, model_of, panel_of, table
+from helpers.json_output import valid_json
 from helpers.running_comparisons import label_plan_of
 from helpers.sequence_bundles import label_bundle_of, long_table, sequences_of, text_table
 
@@ -21,6 +23,7 @@ from lstmgru.evaluation.forecast_baselines import fit_baseline, forecaster
 from lstmgru.evaluation.time_limit import UNLIMITED
 from lstmgru.specs import ForecastSpec
 from lstmgru.specs.calibration import Calibration
+from search.cli.documents import BacktestOutput
 from search.study.backtest_records import BacktestRecord
 from search.tasks import find_task
 from search.tasks.backtest import backtest
@@ -56,7 +59,9 @@ def shop_bundle(**settings: Any) -> ForecastBundle:
 def scored(bundle: Bundle, frame: pd.DataFrame, start: str | None = None) -> BacktestRecord:
     task = find_task(bundle.task_name).backtest
     part = task.read(bundle, frame, source="shops.csv", start=start)
-    return backtest(task, bundle, part, model="shops", source="shops.csv").record
+    record = backtest(task, bundle, part, model="shops", source="shops.csv").record
+    valid_json("backtest", json.dumps(BacktestOutput(**vars(record)).to_json()))
+    return record
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +88,11 @@ def by_hand() -> tuple[np.ndarray, dict[str, np.ndarray]]:
     return np.array(truth).reshape(shape), {n: v.reshape(shape) for n, v in zip(names, values, strict=True)}
 
 
+def covered(part: Any) -> float:
+    """Coverage of the interval of 80%."""
+    return {each.level: each.coverage for each in part.intervals}[0.8]
+
+
 def test_scores_are_those_that_forecasts_of_growing_tables_have(record: BacktestRecord) -> None:
     truth, found = by_hand()
     errors = {name: np.abs(truth - values) for name, values in found.items()}
@@ -92,19 +102,19 @@ def test_scores_are_those_that_forecasts_of_growing_tables_have(record: Backtest
     assert record.metrics["rmse"] == pytest.approx(np.sqrt((errors["model"] ** 2).mean()), rel=1e-5)
     for name in ("naive", "seasonal_naive"):
         assert record.baselines[name].score == pytest.approx(errors[name].mean(), rel=1e-5)
-    assert {each.level: each.coverage for each in record.intervals}[0.8] == pytest.approx(inside.mean())
-    series = {row["series"]: row for row in record.parts["series"]}
+    assert covered(record) == pytest.approx(inside.mean())
+    series = {part.series: part for part in record.parts.series}
     best = record.best_baseline
     assert best is not None
     for number, shop in enumerate(SHOPS):
-        assert series[shop]["mae"] == pytest.approx(errors["model"][number].mean(), rel=1e-5)
-        assert series[shop]["coverage 80%"] == pytest.approx(inside[number].mean())
-        assert series[shop]["forecasts"] == ROWS - KNOWN - HORIZON + 1
-    for step, row in enumerate(record.parts["steps"]):
-        assert row["mae"] == pytest.approx(errors["model"][:, :, step].mean(), rel=1e-5)
-        assert row["coverage 80%"] == pytest.approx(inside[:, :, step].mean())
+        assert series[shop].score == pytest.approx(errors["model"][number].mean(), rel=1e-5)
+        assert covered(series[shop]) == pytest.approx(inside[number].mean())
+        assert series[shop].forecasts == ROWS - KNOWN - HORIZON + 1
+    for step, part in enumerate(record.parts.steps):
+        assert part.score == pytest.approx(errors["model"][:, :, step].mean(), rel=1e-5)
+        assert covered(part) == pytest.approx(inside[:, :, step].mean())
         if best in errors:
-            assert row["best baseline"] == pytest.approx(errors[best][:, :, step].mean(), rel=1e-5)
+            assert part.best_baseline == pytest.approx(errors[best][:, :, step].mean(), rel=1e-5)
 
 
 def test_mase_divides_by_the_changes_before_the_scored_rows(record: BacktestRecord) -> None:
@@ -276,7 +286,7 @@ def test_a_series_that_the_model_has_no_parameters_for_is_not_scored() -> None:
 
     assert record.notes == ("the model has not learned from 1 of the series, and cannot forecast them: east",)
     assert (record.score, record.scored) == (without.score, without.scored)
-    assert [row["series"] for row in record.parts["series"]] == list(SHOPS)
+    assert [part.series for part in record.parts.series] == list(SHOPS)
     with pytest.raises(DataError, match="'east' is not one of them"):
         scored(bundle, east)
 
@@ -320,7 +330,7 @@ def test_sequences_after_those_of_the_study_are_scored_with_baselines() -> None:
     counts = frame.groupby("engine", sort=False)["state"].first()[:8].value_counts()
     most = sorted(counts[counts == counts.max()].index)[0]
     assert record.baselines["majority"].score == pytest.approx((labels == most).mean())
-    assert [row["class"] for row in record.parts["classes"]] == ["a", "b", "c"]
+    assert [part.name for part in record.parts.classes] == ["a", "b", "c"]
 
 
 def test_new_sequences_are_scored_and_of_a_refit_the_later_half_of_them(tmp_path: Path) -> None:

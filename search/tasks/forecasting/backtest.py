@@ -12,6 +12,7 @@ from lstmgru.data.tables.grid import wall_clock
 from lstmgru.errors import DataError, counted, shorten, show_time
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.evaluation.significance import FEWEST_CUTOFFS
+from search.study.backtest_records import Parts, SeriesPart, StepPart
 from search.tasks.backtest import BacktestPart
 from search.tasks.forecasting.data import ForecastBacktest, ForecastData
 from search.tasks.forecasting.scoring import Forecasts, coverage_records, error_interval, with_intervals
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from lstmgru.evaluation.forecasts import ForecastEvaluation
     from lstmgru.evaluation.significance import Interval
     from lstmgru.evaluation.time_limit import TimeLimit
-    from search.study.backtest_records import Rows
     from search.study.records import IntervalRecord
     from search.tasks.forecasting.plan import ForecastPlan
 
@@ -295,44 +295,41 @@ def difference(part: ForecastPart, outputs: Forecasts, others: Forecasts) -> Int
     )
 
 
-def parts(part: ForecastPart, outputs: Forecasts, baseline: Forecasts | None) -> dict[str, Rows]:
+def parts(part: ForecastPart, outputs: Forecasts, baseline: Forecasts | None) -> Parts:
     """Scores of each series, if there are several, and of each step of the horizon."""
-    evaluation, panel = part.data.evaluation(part.split), part.data.panel
-    found: dict[str, Rows] = {}
-    if len(panel) > 1:
-        numbers, firsts = np.unique(evaluation.series, return_index=True)  # ascending, as their cutoffs are
-        found["series"] = tuple(
-            {
-                "series": panel.ids[number],
-                "forecasts": len(windows),
-                **_scored(part, evaluation.some(windows), outputs.some(windows), baseline and baseline.some(windows)),
-            }
-            for number, windows in zip(numbers, np.split(np.arange(len(evaluation.series)), firsts[1:]), strict=True)
+    evaluation, panel, horizon = part.data.evaluation(part.split), part.data.panel, part.data.forecast.horizon
+    numbers, firsts = np.unique(evaluation.series, return_index=True)  # ascending, as their cutoffs are
+    windows_of = np.split(np.arange(len(evaluation.series)), firsts[1:])
+    series = (
+        SeriesPart(
+            panel.ids[number],
+            len(windows),
+            **_scored(part, evaluation.some(windows), outputs.some(windows), baseline and baseline.some(windows)),
         )
-    if part.data.forecast.horizon > 1:
-        found["steps"] = tuple(
-            {
-                "step": step + 1,
-                **_scored(part, evaluation.at_step(step), outputs.at_step(step), baseline and baseline.at_step(step)),
-            }
-            for step in range(part.data.forecast.horizon)
+        for number, windows in zip(numbers, windows_of, strict=True)
+    )
+    steps = (
+        StepPart(
+            step + 1,
+            **_scored(part, evaluation.at_step(step), outputs.at_step(step), baseline and baseline.at_step(step)),
         )
-    return found
+        for step in range(horizon)
+    )
+    return Parts(tuple(series) if len(panel) > 1 else (), tuple(steps) if horizon > 1 else ())
 
 
 def _scored(
     part: ForecastPart, evaluation: ForecastEvaluation, outputs: Forecasts, baseline: Forecasts | None
 ) -> dict[str, Any]:
-    """Scores of the model and the best baseline, and coverage, of some of the targets."""
+    """Scores of the model and the best baseline, and the intervals, of some of the targets."""
     metric = part.data.metric
 
     def score(of: Forecasts | None) -> float | None:
         value = float("nan") if of is None else evaluation.score(metric, of.point, of.quantiles)
         return value if np.isfinite(value) else None
 
-    row: dict[str, Any] = {metric: score(outputs), "best baseline": score(baseline)}
-    covered = coverage_records(part.data.forecast, evaluation, outputs)
-    return row | {f"coverage {100 * each.level:g}%": each.coverage for each in covered}
+    intervals = coverage_records(part.data.forecast, evaluation, outputs)
+    return {"score": score(outputs), "best_baseline": score(baseline), "intervals": intervals}
 
 
 def draw(part: ForecastPart, outputs: Forecasts) -> str:

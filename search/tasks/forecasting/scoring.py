@@ -102,7 +102,7 @@ def coverage_records(
     return tuple(
         IntervalRecord(level, float(share), float(width))
         for level, share, width in zip(spec.levels, shares, widths, strict=True)
-        if np.isfinite(share)
+        if np.isfinite([share, width]).all()
     )
 
 

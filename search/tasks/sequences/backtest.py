@@ -10,6 +10,7 @@ import numpy as np
 from lstmgru.data.sequences.splits import SequenceSplit
 from lstmgru.errors import DataError, counted, shorten
 from lstmgru.evaluation.significance import FEWEST_UNITS
+from search.study.backtest_records import ClassPart, Parts
 from search.tasks.backtest import BacktestPart
 from search.tasks.sequences.data import SequenceData
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from lstmgru.data.sequences.sequences import LabeledSequences
     from lstmgru.evaluation.significance import Interval
     from lstmgru.evaluation.time_limit import TimeLimit
-    from search.study.backtest_records import Rows
     from search.study.records import IntervalRecord
     from search.tasks.sequences.plan import SequencePlan
 
@@ -146,13 +146,13 @@ def difference(part: SequencePart, outputs: Outputs, others: Outputs) -> Interva
     return part.data.evaluation(part.split).difference(part.data.metric, outputs, others)
 
 
-def parts(part: SequencePart, outputs: Outputs, baseline: Outputs | None) -> dict[str, Rows]:
+def parts(part: SequencePart, outputs: Outputs, baseline: Outputs | None) -> Parts:
     """Scores of each class; none of numbers."""
     del baseline
     if not part.data.labels.classes:
-        return {}
-    rows = part.data.evaluation(part.split).per_class(outputs).to_dict(orient="records")
-    return {"classes": tuple({str(name): value for name, value in row.items()} for row in rows)}
+        return Parts()
+    rows = part.data.evaluation(part.split).per_class(outputs).rename(columns={"class": "name"})
+    return Parts(classes=tuple(ClassPart(**row) for row in rows.to_dict(orient="records")))
 
 
 def draw(part: SequencePart, outputs: Outputs) -> str:
