@@ -83,6 +83,7 @@ class Driver(JobSource):
     def run(self) -> None:
         """Search. No trial is left running: interrupted ones wait for the next run."""
         run_jobs(self._executor, self)
+        del self._data, self._baselines  # what comes after the search reads other data
         self._announce_stop()
 
     def next_job(self) -> Job | None:

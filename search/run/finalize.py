@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lstmgru.errors import listed
 from search.errors import RefitFailed
 from search.executors.loop import run_jobs
+from search.executors.sharing import give_back_memory
 from search.run.baselines import baseline_seconds, ranked_baselines, unscored_notes
 from search.run.member_refits import Refits, Retrained, Training, is_trained, retrained_members
 from search.run.recipes import trial_recipe
@@ -66,7 +67,7 @@ class Finalizer:
         paths: StudyPaths,
         interrupted: Callable[[], bool],
     ) -> None:
-        self._plan, self._store, self._executor = plan, store, executor
+        self._plan, self._store, self._predictions, self._executor = plan, store, predictions, executor
         self._budget, self._listener, self._paths = budget, listener, paths
         self._interrupted = interrupted
         self._job = SingleJob(executor, listener, interrupted)
@@ -82,6 +83,7 @@ class Finalizer:
             RefitFailed: A training that nothing can replace, or the export, failed.
         """
         chosen = self._selection.choose()
+        give_back_memory()  # the search and the selection have read many outputs
         if chosen is None or self._is_exported(chosen):
             return False
         single = self._single()
@@ -104,7 +106,7 @@ class Finalizer:
         alone = None
         if single is not None:
             scored = refits.results.get(Training(single.number, self._part))
-            alone = replace(self._member(single.number, 1.0), scored=scored)
+            alone = replace(self._member(single.number, 1.0), outputs=None, scored=scored)
         baselines, failures = refits.baselines(self._part)
         for note in unscored_notes([name for name in self._ranked() if name not in baselines], failures):
             self._listener.on_message(note)
@@ -228,7 +230,7 @@ class Finalizer:
 
     def _member(self, candidate: Candidate, weight: float) -> FinalMember[Any]:
         record = self._store.record()
-        outputs = self._selection.outputs.get(candidate)
+        outputs = self._predictions.read(candidate)
         if isinstance(candidate, str):
             return FinalMember(candidate, weight, record.baselines[candidate].folds, outputs)
         score = next(trial.value for trial in record.trials if trial.number == candidate)

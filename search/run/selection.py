@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import listed, shorten
 from search.config.objectives import measure_text
@@ -11,7 +11,7 @@ from search.study.blend_records import candidate_name
 from search.tasks.blend import BlendJob, Chosen, Selected, select_blend
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from search.run.progress import Listener
     from search.run.single_job import SingleJob
@@ -37,7 +37,7 @@ class BlendSelection:
         listener: Receives messages.
 
     Attributes:
-        outputs: The out-of-fold outputs of every candidate, once they were read.
+        candidates: Those with out-of-fold outputs, the simplest one first; empty before a selection.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class BlendSelection:
     ) -> None:
         self._plan, self._store, self._predictions = plan, store, predictions
         self._job, self._listener = job, listener
-        self.outputs: dict[Candidate, Outputs] = {}
+        self.candidates: tuple[Candidate, ...] = ()
 
     def choose(self) -> Chosen | None:
         """The members with their weights; ``None`` if the selection was interrupted.
@@ -58,12 +58,11 @@ class BlendSelection:
         if most is None:
             return self._alone(record)
         candidates = self._candidates(record)
-        read = {each: self._predictions.read(each) for each in candidates}
-        self.outputs = {each: outputs for each, outputs in read.items() if outputs is not None}
-        found = self._select(record, most, self.outputs) if self.outputs else Selected(None)
+        self.candidates = tuple(each for each in candidates if self._read([each]))
+        found = self._select(record, most, self.candidates) if self.candidates else Selected(None)
         if found is None:
             return None
-        self._say_missing([each for each in candidates if each not in self.outputs or each in found.unusable])
+        self._say_missing([each for each in candidates if each not in self.candidates or each in found.unusable])
         winner = record.best
         if found.chosen is None or (winner is not None and self._is_beaten(found, winner)):
             return self._alone(record)
@@ -72,7 +71,7 @@ class BlendSelection:
     def choose_among(self, candidates: Collection[Candidate]) -> Chosen | None:
         """The best blend of some of the candidates, once others cannot be members; ``None`` if there is none."""
         record, most = self._store.record(), self._plan.config.search.most_members
-        known = {each: outputs for each, outputs in self.outputs.items() if each in candidates}
+        known = [each for each in self.candidates if each in candidates]
         found = None if most is None or not known else self._select(record, most, known)
         return None if found is None else found.chosen
 
@@ -81,9 +80,6 @@ class BlendSelection:
         if winner is None:
             raise NoTrialCompleted(why_nothing_to_export(record))
         value = next(trial.value for trial in record.trials if trial.number == winner.number)
-        outputs = self._predictions.read(winner.number)
-        if outputs is not None:
-            self.outputs[winner.number] = outputs
         return Chosen({winner.number: 1.0}, float("nan") if value is None else value)
 
     def _candidates(self, record: StudyRecord) -> list[Candidate]:
@@ -94,17 +90,26 @@ class BlendSelection:
         simplest = sorted(chosen, key=lambda trial: (trial.n_parameters or 0, trial.number))
         return [*record.baselines, *(trial.number for trial in simplest)]
 
-    def _select(self, record: StudyRecord, most: int, outputs: Mapping[Candidate, Outputs]) -> Selected | None:
+    def _read(self, candidates: Sequence[Candidate]) -> dict[Candidate, Outputs]:
+        """The out-of-fold outputs; not kept here, because those of all candidates may be as large as the data."""
+        read = {each: self._predictions.read(each) for each in candidates}
+        return {each: outputs for each, outputs in read.items() if outputs is not None}
+
+    def _select(self, record: StudyRecord, most: int, candidates: Sequence[Candidate]) -> Selected | None:
         plan = self._plan
-        job = BlendJob(
-            data=plan.search_data(),
-            outputs=outputs,
-            costs={trial.number: trial.measures for trial in record.complete if trial.number in outputs},
-            bounds=plan.config.search.bounds,
-            members=most,
-            earlier=self._earlier(record) or None,
-        )
-        outcome = self._job.run("the selection of a blend", select_blend, lambda: (self._job.share(job),))
+
+        def arguments() -> tuple[Any, ...]:
+            job = BlendJob(
+                data=plan.search_data(),
+                outputs=self._read(candidates),
+                costs={trial.number: trial.measures for trial in record.complete if trial.number in candidates},
+                bounds=plan.config.search.bounds,
+                members=most,
+                earlier=self._earlier(record) or None,
+            )
+            return (self._job.share(job),)
+
+        outcome = self._job.run("the selection of a blend", select_blend, arguments)
         if outcome is None:
             return None
         if outcome.failure is not None:
@@ -114,7 +119,7 @@ class BlendSelection:
 
     def _is_beaten(self, found: Selected, winner: TrialRecord) -> bool:
         """Whether a trial without outputs, of an earlier version of the program, is at least as good as the blend."""
-        known = winner.number in self.outputs and winner.number not in found.unusable
+        known = winner.number in self.candidates and winner.number not in found.unusable
         if known or found.chosen is None or winner.value is None:
             return False
         sign = 1 if self._plan.direction == "minimize" else -1

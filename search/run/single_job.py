@@ -39,6 +39,7 @@ class SingleJob(JobSource):
         self._what, self._function, self._make_arguments = what, function, make_arguments
         self._outcome = None
         run_jobs(self._executor, self)
+        self._make_arguments = tuple  # they may be large
         outcome = self._outcome
         return None if outcome is None or (outcome.failure is not None and self._interrupted()) else outcome
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from helpers.combinations import every_pair
 from helpers.panels import make_panel
 
 from lstmgru.data.forecasting.splits import SplitSpec, make_splits
+from lstmgru.data.forecasting.windows import rows_between
 from lstmgru.evaluation.forecast_baselines import fit_baseline
+from lstmgru.evaluation.forecast_baselines.base import forecaster
 from lstmgru.evaluation.forecast_baselines.ets import Ets, Kind, kinds, smooth
 from lstmgru.evaluation.forecast_baselines.intermittent import Adida, Croston
 from lstmgru.evaluation.forecast_baselines.local import LocalBaseline, seasonal_factors, seasonal_summands
@@ -161,6 +164,21 @@ def test_a_series_is_forecast_by_itself(kind: type[LocalBaseline]) -> None:
     both = np.stack([series("factors"), series("walk")])
     alone = np.concatenate([method(kind).forecast(each[None]) for each in both])
     assert method(kind).forecast(both) == pytest.approx(alone, rel=1e-9)
+
+
+def test_forecasts_of_many_windows_take_little_memory() -> None:
+    """Beside the contexts of a block, which are in single precision."""
+    panel = make_panel((400,) * 20)
+    cutoffs = rows_between(panel.offsets[:-1] + 150, panel.offsets[1:])
+    tracemalloc.start()
+    try:
+        forecaster(panel, Theta(1, 1, 1, 150))(cutoffs)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    contexts = 4 * 150 * len(cutoffs)
+
+    assert peak < 5 * contexts
 
 
 def test_local_methods_read_longer_contexts_than_networks() -> None:

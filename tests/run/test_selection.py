@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,20 @@ from search.study.store import StudyStore
 from search.tasks.plan import Plan
 
 COUNT = MOST_CANDIDATES + 5
+
+
+class _Watched(Predictions):
+    """Knows the arrays that were read."""
+
+    def __init__(self, folder: Path, uid: str) -> None:
+        super().__init__(folder, uid)
+        self.arrays: list[weakref.ref[np.ndarray]] = []
+
+    def read(self, candidate: Candidate) -> Outputs | None:
+        """Noted."""
+        found = super().read(candidate)
+        self.arrays += [weakref.ref(values) for values in found or ()]
+        return found
 
 
 def selected(
@@ -44,7 +59,7 @@ def selected(
     for score, size in trials:
         result = {"n_parameters": size, "latency": 0.001, "train_seconds": 1.0}
         store.study.add_trial(create_trial(value=score, user_attrs={"result": result}))
-    predictions = Predictions(folder / "predictions", "planted")
+    predictions = _Watched(folder / "predictions", "planted")
     for number, values in outputs.items():
         predictions.write(number, values)
     notes = notes or Notes()
@@ -52,7 +67,9 @@ def selected(
         selection = BlendSelection(plan, store, predictions, SingleJob(executor, notes, lambda: False), notes)
         chosen = selection.choose()
     assert chosen is not None
-    return chosen.weights, set(selection.outputs)
+    assert predictions.arrays
+    assert not any(each() is not None for each in predictions.arrays)  # as large as the data, and not needed any more
+    return chosen.weights, set(selection.candidates)
 
 
 def off_by(plan: Any, error: float) -> Outputs:

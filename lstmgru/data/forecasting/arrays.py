@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
 
+# Of the contexts, whose row numbers take twice their memory.
+_ROWS_AT_ONCE = 262_144
+
 
 @dataclass(frozen=True)
 class WindowArrays:
@@ -80,11 +83,16 @@ def window_arrays(panel: SeriesPanel, cutoffs: Rows, *, context_length: int, hor
         horizon: H.
     """
     lengths = np.minimum(history(panel, cutoffs), context_length)
-    rows = np.maximum(context_rows(cutoffs, context_length), (cutoffs - lengths)[:, None])
+    past = np.empty((len(cutoffs), context_length, panel.values.shape[1]), panel.values.dtype)
+    at_once = max(1, _ROWS_AT_ONCE // context_length)
+    for start in range(0, len(cutoffs), at_once):
+        part = slice(start, start + at_once)
+        rows = np.maximum(context_rows(cutoffs[part], context_length), (cutoffs - lengths)[part, None])
+        past[part] = panel.values[rows]
     first_known = panel.values.shape[1] - panel.n_future
     future = np.empty((len(cutoffs), horizon, 0), np.float32)
     if panel.n_future:
         future = panel.values[horizon_rows(cutoffs, horizon), first_known:]
     series = panel.series_of(cutoffs)
     static = panel.static[series] if panel.static.shape[1] else None
-    return WindowArrays(panel.values[rows], future, lengths, static, series + 1)
+    return WindowArrays(past, future, lengths, static, series + 1)

@@ -19,7 +19,7 @@ Indices = npt.NDArray[np.int64]
 
 # What a context holds at most: seasons, horizons, and rows in all.
 _SEASONS, _HORIZONS, _LEAST_ROWS = 12, 6, 150
-_NUMBERS_AT_ONCE = 400_000
+_NUMBERS_AT_ONCE = 100_000
 # From this number of seasons on, the oldest rows are dropped until whole seasons are left.
 _WHOLE_SEASONS_FROM = 4
 # Quantile .95 of the normal distribution, for the two-sided test of autocorrelation at a level of 10%.
@@ -55,13 +55,13 @@ class LocalBaseline(FittedBaseline):
 
     def predict(self, windows: WindowArrays, limit: TimeLimit = UNLIMITED) -> Array:
         """See :meth:`FittedBaseline.predict`."""
-        targets = windows.context(self.context_length)[..., : self.n_targets].astype(np.float64)
+        targets = windows.context(self.context_length)[..., : self.n_targets]
         series = targets.transpose(0, 2, 1).reshape(-1, self.context_length)
         lengths = np.repeat(np.minimum(windows.lengths, self.context_length), self.n_targets)
         forecast = np.empty((len(series), self.horizon))
         done, limit = 0, limit.next_part()
         for part, length in _groups(lengths, self.season_length, self.context_length):
-            forecast[part] = self.forecast(series[part, self.context_length - length :])
+            forecast[part] = self.forecast(series[part, self.context_length - length :].astype(np.float64))
             done += len(part)
             limit.check(done, len(series))
         by_target = forecast.reshape(len(windows), self.n_targets, self.horizon)
