@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from lstmgru.evaluation.blending import Criterion, blended_folds, same_shapes
 from lstmgru.evaluation.time_limit import TimeLimit
 from lstmgru.specs import RecurrentSpec, TrainSpec
+from search.executors.sharing import give_back_memory
 from search.tasks import task_of
 from search.tasks.backtest import BacktestPart
 from search.tasks.base import Task
@@ -114,6 +115,7 @@ def finalize(
         assert job.single is not None  # it was scored
         known["single"] = {"name": f"trial {job.single.candidate}", "score": scores.single}
     bundle = task.bundle(job, scores, known)
+    give_back_memory()  # intervals of all windows are several times as large as their forecasts
     problem = save_bundle(job.bundle, bundle, onnx="try").onnx_problem
     task.write_holdout(job, scores, bundle)
     return FinalResult(
