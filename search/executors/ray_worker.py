@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import platform
@@ -14,27 +13,22 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.errors import SearchError
 from search.executors.base import Job, Outcome, run_job
 from search.executors.sharing import give_back_memory, keep_latest, offload, unload_mapped
+from search.executors.source import PACKAGE, source_digest
 from search.executors.worker import limit_gpu_memory
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-PACKAGE = "lstmgru-search"
 LEAVING = "leaving"
 """Message of an actor that was told to end, as before its node is taken away."""
 UNREADABLE = "the object store of its node does not give the data"
 """In the error of a job that cannot run on this node, and may on another one."""
-_SOURCES = ("lstmgru", "search")
-"""The importable packages of :data:`PACKAGE`."""
 Message = tuple[int, Any] | Outcome | str
 """A report with the key of its job, an outcome, or :data:`LEAVING`."""
 
@@ -46,7 +40,7 @@ class Versions:
     Attributes:
         python: Minor version of Python.
         package: Version of this package.
-        source: See :func:`source_digest`; empty in processes whose code does not have it.
+        source: See :func:`search.executors.source.source_digest`; empty in processes whose code does not have it.
         node: Name of the machine.
         node_id: In the cluster.
     """
@@ -80,19 +74,6 @@ class Versions:
                 "of a development checkout; install the same wheel or the same commit on every node"
             )
         return None
-
-
-@cache
-def source_digest() -> str:
-    """SHA-256 of the source files of this package, with their names, as they are when a process first asks."""
-    digest = hashlib.sha256()
-    for package in _SOURCES:
-        spec = find_spec(package)
-        for folder in spec.submodule_search_locations or () if spec else ():
-            names = {path.relative_to(folder).as_posix(): path for path in Path(folder).rglob("*.py")}
-            for name in sorted(names):
-                digest.update(f"{package}/{name}:".encode() + hashlib.sha256(names[name].read_bytes()).digest())
-    return digest.hexdigest()
 
 
 class RayWorker:

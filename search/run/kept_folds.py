@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from search.executors.source import PACKAGE, source_digest
 from search.run.trial import FinishedFold, FoldCheckpoint, TrialReport
 from search.study.out_of_fold import DAMAGES, write_arrays
 from search.study.records import EpochRecord
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from search.space.space import Model
 
 
-_PACKAGES = ("lstmgru-search", "torch", "lightning")
-"""Their versions determine what a checkpoint contains."""
+_PACKAGES = (PACKAGE, "torch", "lightning")
+"""Their versions, and the source files of this one, determine what a checkpoint contains."""
+_DIGITS = 12
+"""Of the digest of the source files."""
 
 
 class KeptFolds:
@@ -42,6 +45,7 @@ class KeptFolds:
 
     def __init__(self, folder: Path, uid: str) -> None:
         self._folder, self._uid = folder, uid
+        _versions()  # of the source files that this process has loaded; they may change while a study runs
 
     def of(self, number: int, model: Model, train: TrainSpec) -> TrialFolds:
         """Those of a trial.
@@ -168,7 +172,7 @@ def _versions() -> str:
     for package in _PACKAGES:
         with suppress(PackageNotFoundError):
             found.append(f"{package} {version(package)}")
-    return ", ".join(found)
+    return ", ".join([*found, f"source files {source_digest()[:_DIGITS]}"])
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -23,7 +23,7 @@ from search.run.resume import as_begun
 from search.run.single_job import SingleJob
 from search.run.workers import check_executor, make_study_executor
 from search.study.budget import Budget
-from search.study.identity import DIGEST
+from search.study.identity import DIGEST, SCORED_AFTER
 from search.study.paths import StudyPaths
 from search.study.refit_records import CHAMPION_ROWS, REFITS, Promotion, RefitRecord
 from search.study.storages import place_of
@@ -46,8 +46,8 @@ PAGE = "backtest.html"
 """The page of the old champion on the new rows, beside the tables of the refit."""
 _BEFORE = "all"
 """The part of the data before the scored rows."""
-_FREE = ("space.", "splits.", "search.")
-"""Settings of the search, which a refit does not read."""
+_FREE = ("space.", "splits.", "search.", f"{SCORED_AFTER} ", f"{DIGEST} ")
+"""Settings of the search, which a refit does not read, and the data, which are others."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class _Refit:
         differences = [
             text
             for text in identity(self._plan).differences(self._store.get("identity", {}))
-            if not text.startswith((*_FREE, f"{DIGEST} "))
+            if not text.startswith(_FREE)
         ]
         if differences:
             raise StudyMismatch(

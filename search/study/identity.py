@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 DIGEST = "data.digest"
 """Key of the digest of the data."""
+SCORED_AFTER = "folds_scored_after"
+"""Key of the rule by which the folds of complete trials were scored."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,14 @@ class Identity:
 
 
 def check_same(
-    name: str, identity: Identity, stored: Mapping[str, Any], change: Callable[[], TableChange | None], refit: str
-) -> None:
+    name: str,
+    identity: Identity,
+    stored: Mapping[str, Any],
+    change: Callable[[], TableChange | None],
+    refit: str,
+    *,
+    scored: bool,
+) -> dict[str, Any]:
     """Check that a stored study has the same data and settings.
 
     Args:
@@ -60,13 +68,26 @@ def check_same(
         stored: Of the study as it was begun.
         change: How the rows of its table differ from those that are stored; ``None`` if they are not stored.
         refit: The command that trains its model on more rows.
+        scored: Whether a trial is complete; before that, nothing was scored by the rule of an earlier version.
+
+    Returns:
+        What to store from now on.
 
     Raises:
         StudyMismatch: The message lists the differences.
     """
-    differences = identity.differences(stored)
+    kept = dict(stored)
+    if not scored and SCORED_AFTER in identity.values:
+        kept[SCORED_AFTER] = identity.values[SCORED_AFTER]
+    differences = identity.differences(kept)
     if not differences:
-        return
+        return kept
+    if len(differences) == 1 and differences[0].startswith(f"{SCORED_AFTER} "):
+        raise StudyMismatch(
+            f"study '{name}' was begun by an earlier version, whose scores cannot be compared with new ones: "
+            f"{differences[0]}; start over with --fresh, which removes its trials, or keep it and choose another name "
+            "with --set name=..."
+        )
     way_out = "restore the settings, start over with --fresh, or choose another name with --set name=..."
     for place, text in enumerate(differences):
         if text.startswith(f"{DIGEST} ") and (found := change()) is not None:

@@ -184,7 +184,9 @@ class StudyStore:
         self, identity: Identity, change: Callable[[], TableChange | None] = lambda: None, refit: str = ""
     ) -> None:
         """Check that the stored study has the same data and settings, see :func:`search.study.identity.check_same`."""
-        check_same(self.study.study_name, identity, self.get("identity", {}), change, refit)
+        name, stored = self.study.study_name, self.get("identity", {})
+        scored = any(trial.state.name == "COMPLETE" for trial in self.study.get_trials(deepcopy=False))
+        self.set("identity", check_same(name, identity, stored, change, refit, scored=scored))
 
     def requeue(self, number: int) -> None:
         """Put a running trial back into the queue; the next ask returns it under its own number."""
@@ -285,9 +287,7 @@ class StudyStore:
 
     def waiting(self) -> list[FrozenTrial]:
         """The waiting trials, by number; read-only."""
-        from optuna.trial import TrialState
-
-        return [trial for trial in self.trials.update() if trial.state == TrialState.WAITING]
+        return [trial for trial in self.trials.update() if trial.state.name == "WAITING"]
 
     def new_number(self) -> int:
         """The number of the next trial that is new."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+_OWN, _OTHERS = "own best epochs", "best epochs of the other folds"
+
 
 def refit_epochs(best_epochs: Sequence[int]) -> int:
     """Epochs of a refit, which has no validation part: the median of the folds' best epochs."""
@@ -24,3 +26,8 @@ def scored_epochs(best_epochs: Sequence[int]) -> list[int]:
     if len(best_epochs) == 1:
         return list(best_epochs)
     return [refit_epochs([*best_epochs[:fold], *best_epochs[fold + 1 :]]) for fold in range(len(best_epochs))]
+
+
+def scoring_rules(n_folds: int) -> tuple[str, str]:
+    """The rule of :func:`scored_epochs` in words, and that of studies which do not say by which they were scored."""
+    return _OTHERS if n_folds > 1 else _OWN, _OWN

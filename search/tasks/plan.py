@@ -19,8 +19,9 @@ from search.errors import StudyFileError
 from search.space.configurations import known_configurations
 from search.space.portfolio import first_candidates, load_portfolio
 from search.space.space import Parameters, SearchSpace, Settings
-from search.study.identity import Identity
+from search.study.identity import SCORED_AFTER, Identity
 from search.tasks.accelerator import jobs_of
+from search.tasks.epochs import scoring_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -265,9 +266,10 @@ def identity(plan: Plan) -> Identity:
         values["registered_cells"] = own
     if metric := plan.registered_metrics().get(plan.metric):
         values["registered_metric"] = f"{metric.function.__module__}.{metric.function.__qualname__}"
+    rule, unstated = scoring_rules(plan.n_folds)
     return Identity.of_sections(
-        {"task": config.task, "space": plan.space.to_dict(), **values},
-        {"space": plan.space.spec_defaults(), **defaults},
+        {"task": config.task, SCORED_AFTER: rule, "space": plan.space.to_dict(), **values},
+        {SCORED_AFTER: unstated, "space": plan.space.spec_defaults(), **defaults},
     )
 
 

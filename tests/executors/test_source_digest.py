@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from search.executors.ray_worker import source_digest
+from search.executors.source import source_digest
 
 ROOT = Path(__file__).parent.parent.parent
-_PROGRAM = "from search.executors.ray_worker import source_digest; print(source_digest())"
+_PROGRAM = "from search.executors.source import source_digest; print(source_digest())"
 
 
 def digest_in(folder: Path) -> str:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +20,7 @@ from helpers.comparisons import Reports
 from helpers.damages import seem_encrypted
 from helpers.drivers import NUMBERS, Killed, Notes, drive, plan_of, results
 from helpers.running_comparisons import WAVES, forecast_candidate_of, label_candidate_of, label_plan_of
-from helpers.studies import FREQUENT_CHECKPOINTS, TINY, search, shown, start, write_study
+from helpers.studies import FREQUENT_CHECKPOINTS, TINY, program_environment, search, shown, start, write_study
 from helpers.waiting import PATIENCE, until
 
 from lstmgru.specs import TrainSpec
@@ -30,6 +35,7 @@ from search.tasks import task_of
 
 TWO = NUMBERS.replace("folds: 1", "folds: 2").replace("max_epochs: 1", "max_epochs: 6, patience: null")
 MODEL: Any = "an architecture"
+ROOT = Path(__file__).parent.parent.parent
 
 
 def checkpoint(fold: int = 1, epochs: int = 2) -> FoldCheckpoint:
@@ -88,6 +94,42 @@ def test_a_checkpoint_of_other_versions_is_not_used(tmp_path: Path, monkeypatch:
         kept.write_checkpoint(checkpoint())
     with pytest.raises(ValueError, match=r"was written with other versions \(torch 2.0; now .*torch 2"):
         kept.read_checkpoint(1)
+
+
+CHANGES_A_CELL = """
+from pathlib import Path
+from lstmgru.specs import TrainSpec
+from search.run.kept_folds import KeptFolds
+from search.run.trial import FoldCheckpoint
+
+kept = KeptFolds(Path("folds"), "uid").of(3, "an architecture", TrainSpec())
+assert kept.read_checkpoint(1) is None
+cell = Path("lstmgru/nn/cells/fused.py")
+cell.write_text(cell.read_text() + "# changed\\n")
+kept.write_checkpoint(FoldCheckpoint(1, 2.5, (), b"weights"))
+assert kept.read_checkpoint(1) is not None
+"""
+RESUMES = """
+from pathlib import Path
+from lstmgru.specs import TrainSpec
+from search.run.kept_folds import KeptFolds
+
+KeptFolds(Path("folds"), "uid").of(3, "an architecture", TrainSpec()).read_checkpoint(1)
+"""
+
+
+def test_a_checkpoint_of_other_source_files_is_not_used(tmp_path: Path) -> None:
+    """They are those that the process had loaded, not those that a developer saved while it ran."""
+    for package in ("lstmgru", "search"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    environment = program_environment(PYTHONPATH=str(tmp_path))
+    run = partial(subprocess.run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    first, second = (run([sys.executable, "-c", program]) for program in (CHANGES_A_CELL, RESUMES))
+    assert first.returncode == 0, first.stderr
+    said = r"ValueError: was written with other versions \(.*source files (\w{12}); now .*source files (\w{12})\)"
+    found = re.search(said, second.stderr)
+    assert found is not None, second.stderr
+    assert found[1] != found[2]
 
 
 # --- trials -----------------------------------------------------------------------------------------------------------
