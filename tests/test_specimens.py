@@ -14,6 +14,9 @@ from helpers.json_output import valid_json
 
 from search.api import load_record
 from search.cli.app import main
+from search.study.identity import SCORED_AFTER
+from search.study.journal import open_storage
+from search.study.store import StudyStore
 
 SPECIMENS = Path(__file__).parent / "specimens"
 EXPECTED = json.loads((SPECIMENS / "shop" / "expected.json").read_text(encoding="utf-8"))
@@ -27,13 +30,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def command(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> None:
-    """A command in that folder, which ends well."""
+def command(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str, code: int = 0) -> None:
+    """A command in that folder, which ends with that code."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr("sys.argv", ["search", *arguments])
     with pytest.raises(SystemExit) as ended, without_onnx():
         main()
-    assert ended.value.code == 0
+    assert ended.value.code == code
 
 
 def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> Any:
@@ -41,6 +44,24 @@ def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     capsys.readouterr()
     command(monkeypatch, folder, *arguments)
     return valid_json(arguments[0], capsys.readouterr().out)
+
+
+def say_scored_after(journal: Path, rule: str | None) -> None:
+    """Let the studies of a journal say by which rule their folds were scored; ``None``: as before they said it."""
+    storage = open_storage(journal)
+    for study in storage.get_all_studies():
+        store = StudyStore.load(storage, study.study_name)
+        assert store is not None
+        kept = {key: value for key, value in store.get("identity").items() if key != SCORED_AFTER}
+        store.set("identity", kept if rule is None else {**kept, SCORED_AFTER: rule})
+
+
+OTHER_FOLDS = "best epochs of the other folds"
+REFUSED = (
+    "was begun by an earlier version, whose scores cannot be compared with new ones: folds_scored_after was own best "
+    "epochs, is best epochs of the other folds; start over with --fresh, which removes its trials, or keep it and "
+    "choose another name with --set name=...\n"
+)
 
 
 @pytest.mark.parametrize(("study", "scores"), [("shop", EXPECTED["trials"][:2]), ("notes", [0.736842, 0.5])])
@@ -56,6 +77,8 @@ def test_a_stopped_study_resumes_with_the_scores_of_one_that_was_not(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop = folder / "shop"
+    journal = shop / "studies" / "shop.journal"
+    say_scored_after(journal, OTHER_FOLDS)  # the same epochs: every fold was best after the last one
 
     command(monkeypatch, shop, "run", "shop.yaml", "--set", "search.blend=off")
 
@@ -67,12 +90,44 @@ def test_a_stopped_study_resumes_with_the_scores_of_one_that_was_not(
     command(monkeypatch, shop, "report", "shop")
     assert (shop / "studies" / "shop.report" / "report.html").stat().st_size > 10_000
 
+    say_scored_after(journal, None)
+    capsys.readouterr()
+    command(monkeypatch, shop, "run", "shop.yaml", "--set", "search.blend=off", "--trials", "5", code=2)
+    assert capsys.readouterr().err.endswith(f"study 'shop' {REFUSED}")
+    command(monkeypatch, shop, "export", "shop", "--to", "model")
+    command(monkeypatch, shop, "predict", "model", "--data", "shop.csv", "--output", "found.csv")
+    table = pd.read_csv(shop / "shop.csv")
+    more = table.tail(20).assign(day=pd.date_range(table["day"].iloc[-1], periods=21).strftime("%Y-%m-%d")[1:])
+    pd.concat([table, more]).to_csv(shop / "later.csv", index=False)
+    command(monkeypatch, shop, "refit", "shop", "--data", "later.csv")
+
+
+def test_a_stopped_study_with_other_scores_is_read_but_not_resumed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = folder / "shop"
+    journal = shop / "studies" / "shop.journal"
+    before = journal.read_bytes()
+    few = ("--trials", "1", "--set", "search.blend=off")
+
+    command(monkeypatch, shop, "run", "shop.yaml", code=2)
+    assert capsys.readouterr().err.endswith(f"study 'shop' {REFUSED}")
+    command(monkeypatch, shop, "compare", "shop.yaml", code=2)
+    assert capsys.readouterr().err.endswith(f"the comparison 'shop: lstm' {REFUSED}")
+    command(monkeypatch, shop, "report", "shop")
+    command(monkeypatch, shop, "run", "shop.yaml", "--set", "name=again", *few)
+    assert journal.read_bytes() == before
+    command(monkeypatch, shop, "run", "shop.yaml", "--fresh", *few)
+    assert len(load_record("shop", shop).trials) == 1
+
 
 @pytest.mark.slow
 def test_a_stopped_comparison_resumes_with_the_scores_of_one_that_was_not(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ("compare", "shop.yaml", "--trials", "2", "--seeds", "2", "--json")
+    for name in ("shop", "shop.compare"):
+        say_scored_after(folder / "shop" / "studies" / f"{name}.journal", OTHER_FOLDS)
 
     compared = printed(capsys, monkeypatch, folder / "shop", *arguments)
 
@@ -88,6 +143,7 @@ def test_a_stopped_study_of_texts_resumes(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     notes = folder / "notes"
+    say_scored_after(notes / "studies" / "notes.journal", OTHER_FOLDS)
 
     command(monkeypatch, notes, "run", "notes.yaml")
 

@@ -53,7 +53,7 @@ def unscored_notes(names: Sequence[str], failures: Mapping[str, str]) -> list[st
 
     Args:
         names: Of the baselines.
-        failures: Why they failed, by name; the others were not begun.
+        failures: Why they failed, by name; for the others, the time was too short.
     """
     notes = [f"{_spaced(name)} is not scored on the holdout: {failures[name]}" for name in names if name in failures]
     if late := [_spaced(name) for name in names if name not in failures]:

@@ -101,15 +101,15 @@ class Finalizer:
         retrained = self._retrained(chosen.weights, refits)
         if retrained.left_out:
             retrained = self._reselected(retrained, refits)
-        for note in retrained.notes:
-            self._listener.on_message(note)
         alone = None
         if single is not None:
             scored = refits.results.get(Training(single.number, self._part))
             alone = replace(self._member(single.number, 1.0), outputs=None, scored=scored)
         baselines, failures = refits.baselines(self._part)
-        for note in unscored_notes([name for name in self._ranked() if name not in baselines], failures):
+        unscored = [name for name in self._ranked() if name not in baselines]
+        for note in (*retrained.notes, *unscored_notes(unscored, failures)):
             self._listener.on_message(note)
+        retrained = replace(retrained, unscored=tuple(name for name in unscored if name not in failures))
         del refits  # and with it the data of its jobs
         return self._export(chosen, retrained, alone, baselines)
 
@@ -210,6 +210,7 @@ class Finalizer:
             single=single,
             baselines=baselines,
             better_unscored=tuple(itertools.takewhile(lambda name: name not in baselines, self._ranked())),
+            late=retrained.unscored,
             without_networks=self._without_networks(chosen),
             baseline_calibrations=self._store.get("calibrations", {}),
             least=blend.folds if blend is not None and retrained.cut and self._paths.bundle.exists() else None,
@@ -327,7 +328,8 @@ class Finalizer:
         store.set("blend", self._blend_record(retrained, single, result))
         store.set("holdout", asdict(holdout))
         # Last: a study that has it is finished.
-        exported = {"settings": self._settings(chosen.weights), "cut": retrained.cut, "timeout": self._budget.timeout}
+        cut = retrained.cut or bool(retrained.unscored)
+        exported = {"settings": self._settings(chosen.weights), "cut": cut, "timeout": self._budget.timeout}
         store.set(_EXPORTED, exported)
 
     def _blend_record(

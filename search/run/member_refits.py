@@ -10,7 +10,9 @@ from lstmgru.errors import listed
 from search.errors import RefitFailed
 from search.executors.base import Failure, Job, Outcome
 from search.executors.loop import JobSource
+from search.run.baselines import baseline_seconds
 from search.study.blend_records import Candidate, candidate_name
+from search.tasks.data import DroppedBaseline
 from search.tasks.final_job import FinalMember, Refitted
 from search.tasks.final_steps import EVERYTHING, refit_baseline, refit_network
 
@@ -55,7 +57,7 @@ class Refits(JobSource):
 
     Attributes:
         results: The trainings that ended.
-        failures: Reasons of those that failed.
+        failures: Reasons of those that failed. A baseline that the time of the study was too short for has none.
     """
 
     def __init__(
@@ -78,6 +80,8 @@ class Refits(JobSource):
         self._always, self._recipes, self._baseline_seconds = always, recipes, baseline_seconds
         self._budget, self._listener, self._interrupted = budget, listener, interrupted
         self._growth, self._next = growth, 0
+        self._limits: dict[int, float] = {}  # of baselines, in seconds by key
+        self._late: set[Candidate] = set()  # baselines that a longer time limit might fit
 
     def next_job(self) -> Job | None:
         """The next training that fits into the time."""
@@ -96,11 +100,15 @@ class Refits(JobSource):
 
     def on_outcome(self, outcome: Outcome) -> None:
         """A training ended."""
-        training = self._trainings[outcome.key]
-        if outcome.failure is None:
-            self.results[training] = outcome.result
-        else:
+        training, result = self._trainings[outcome.key], outcome.result
+        if outcome.failure is not None:
             self.failures[training] = outcome.failure.reason
+        elif not isinstance(result, DroppedBaseline):
+            self.results[training] = result
+        elif self._limits[outcome.key] < baseline_seconds(None):
+            self._late.add(training.candidate)
+        else:
+            self.failures[training] = result.reason
 
     def stopping(self) -> bool:
         """Whether Ctrl-C was pressed."""
@@ -119,6 +127,8 @@ class Refits(JobSource):
         """Whether a training can be expected to end in time, by the seconds of another one of the same model."""
         if training in self._always:
             return True
+        if training.candidate in self._late:
+            return False
         others = [each for each in self._trainings if each.candidate == training.candidate and each != training]
         if any(each in self.failures for each in others):
             return False
@@ -133,7 +143,7 @@ class Refits(JobSource):
         seconds = max(1.0, self._budget.refit_seconds_left())
         if isinstance(candidate, int):
             return Job(key, refit_network, (self._task, self._end, self._recipes[candidate], part, seconds), retries=1)
-        seconds = min(seconds, self._baseline_seconds)
+        self._limits[key] = seconds = min(seconds, self._baseline_seconds)
         return Job(key, refit_baseline, (self._task, self._end, candidate, part, seconds), retries=1)
 
 
@@ -146,12 +156,14 @@ class Retrained:
         notes: What the time or a failure changed, a sentence each.
         cut: Whether more time would change the model.
         left_out: Members of the selected blend that are not exported.
+        unscored: Baselines that the time was too short to score on the holdout.
     """
 
     members: tuple[FinalMember[Any], ...]
     notes: tuple[str, ...] = ()
     cut: bool = False
     left_out: tuple[Candidate, ...] = ()
+    unscored: tuple[str, ...] = ()
 
     @property
     def late(self) -> tuple[Candidate, ...]:

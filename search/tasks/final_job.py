@@ -171,6 +171,7 @@ class FinalJob(Generic[Data, Split, Model]):
         known_calibration: Of the intervals of the blend, as an earlier model of the same members has it, and its normal
             scores, each of which may be ``None``; ``None``: it is calibrated on the kept outputs of the folds.
         better_unscored: Baselines that are better on the folds than every one of ``baselines``, by name.
+        late: Baselines that a longer time limit might score, by name.
     """
 
     data: Data
@@ -188,6 +189,7 @@ class FinalJob(Generic[Data, Split, Model]):
     rival: Path | None = None
     known_calibration: tuple[dict[str, Any] | None, npt.NDArray[np.float32] | None] | None = None
     better_unscored: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
 
     @property
     def alone(self) -> Recipe[Model] | None:

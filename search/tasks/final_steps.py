@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from lstmgru.errors import BaselineTooSlow
 from lstmgru.evaluation.blending import Criterion, blended_folds, same_shapes
 from lstmgru.evaluation.time_limit import TimeLimit
 from lstmgru.specs import RecurrentSpec, TrainSpec
@@ -14,7 +15,7 @@ from search.executors.sharing import give_back_memory
 from search.tasks import task_of
 from search.tasks.backtest import BacktestPart
 from search.tasks.base import Task
-from search.tasks.data import Data, Model, SeedResult, Split
+from search.tasks.data import Data, DroppedBaseline, Model, SeedResult, Split
 from search.tasks.epochs import refit_epochs, scored_epochs
 from search.tasks.final_job import EndData, FinalJob, FinalResult, HoldoutScores, Recipe, Refitted, Rival
 from search.tasks.verdict import around, best_baseline, judge, of_baselines, unscored
@@ -64,7 +65,7 @@ def refit_network(
 
 def refit_baseline(
     task: Task[Data, Split, Model], end: EndData[Data, Split], name: str, part: str, seconds: float, context: JobContext
-) -> Refitted:
+) -> Refitted | DroppedBaseline:
     """Fit a baseline again; its outputs for the holdout come with it, unless it has seen the holdout.
 
     Args:
@@ -72,19 +73,20 @@ def refit_baseline(
         end: The data.
         name: Of the baseline.
         part: ``everything``, or else the data before the holdout.
-        seconds: Time limit.
+        seconds: Time limit; one that takes longer is dropped.
         context: Of the job.
 
     Raises:
         InterruptedError: It was asked to stop.
-        BaselineTooSlow: It takes longer.
     """
     limit, start = TimeLimit(seconds, lambda: context.stop_reason() is not None), time.monotonic()
-    if part == EVERYTHING:
-        fitted = end.data.fit_baseline(task.everything(end.data, end.holdout), name, limit)
-        return Refitted.of_baseline(fitted, None, time.monotonic() - start)
-    fitted = end.data.fit_baseline(end.holdout, name, limit)
-    outputs = end.data.predict_baseline(end.holdout, fitted, limit)
+    split, outputs = task.everything(end.data, end.holdout) if part == EVERYTHING else end.holdout, None
+    try:
+        fitted = end.data.fit_baseline(split, name, limit)
+        if part != EVERYTHING:
+            outputs = end.data.predict_baseline(split, fitted, limit)
+    except BaselineTooSlow as error:
+        return DroppedBaseline(str(error))
     return Refitted.of_baseline(fitted, outputs, time.monotonic() - start)
 
 
@@ -181,7 +183,8 @@ def _verdict(job: FinalJob[Any, Any, Any], scores: HoldoutScores) -> tuple[str, 
         alone = of_baselines(metric, names, score, job.without_networks, targets=job.data.targets)
         sentence = f"{alone} {sentence}".strip()
     if job.better_unscored:
-        sentence = f"{unscored(job.better_unscored)} {sentence}"
+        late = not set(job.better_unscored).isdisjoint(job.late)
+        sentence = f"{unscored(job.better_unscored, late=late)} {sentence}"
     return sentence, beats
 
 

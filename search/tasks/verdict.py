@@ -114,14 +114,15 @@ def of_baselines(metric: str, names: Sequence[str], score: float, why: str, *, t
     return f"{why}, so {what} is exported ({value} on the holdout)."
 
 
-def unscored(names: Sequence[str]) -> str:
+def unscored(names: Sequence[str], *, late: bool) -> str:
     """One sentence on baselines that are missing in the comparison.
 
     Args:
         names: Of those that are better on the folds than all others, and have no score on the holdout.
+        late: Whether a longer time limit might score one.
     """
     named = listed([name.replace("_", " ") for name in names])
     return (
         f"The comparison lacks {named}, the best {'baseline' if len(names) == 1 else 'baselines'} on the folds, which "
-        "could not be scored on the holdout."
+        f"could not be scored on the holdout{'; rerun with a longer --timeout' if late else ''}."
     )

@@ -296,6 +296,25 @@ def test_the_best_baseline_of_the_folds_is_scored_on_the_holdout_however_little_
     assert "The comparison lacks" not in found.holdout.verdict
 
 
+def test_a_best_baseline_that_the_time_is_too_short_for_is_scored_by_a_run_with_a_longer_one(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_of(folder, tmp_path), shutil.rmtree(StudyPaths(tmp_path, "tiny").bundle)
+    found = store_of(tmp_path).get("baselines")
+    scores = {name: {"folds": each["folds"]} for name, each in found.items()}
+    store_of(tmp_path).set("baselines", scores | {"theta": {"folds": 0.001}})
+    monkeypatch.setattr("search.run.finalize.baseline_seconds", lambda timeout: 0.0 if timeout == 300.0 else 60.0)
+    notes, looks = Notes(), []
+    for timeout in (300.0, 300.0, 600.0, 900.0):
+        record = finish(tmp_path, *SETTINGS, *BEFORE, "search.blend=off", notes=notes, timeout=timeout).record()
+        assert record.holdout is not None
+        looks.append(record.holdout.looks)
+        late = "which could not be scored on the holdout; rerun with a longer --timeout. " in record.holdout.verdict
+        assert late == (timeout == 300.0)
+        assert (record.baselines["theta"].holdout is None) == late
+    assert looks[1:] == [looks[0], looks[0] + 1, looks[0] + 1]
+
+
 def curve_of(record: Any, number: int) -> list[float]:
     """Mean score over both folds after each epoch; every fold has all of them."""
     [trial] = [trial for trial in record.trials if trial.number == number]

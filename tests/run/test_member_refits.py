@@ -28,6 +28,7 @@ from search.study.out_of_fold import Predictions
 from search.study.paths import StudyPaths
 from search.study.store import StudyStore
 from search.tasks.baselines import baseline_groups
+from search.tasks.data import DroppedBaseline
 from search.tasks.final_job import FinalMember, Recipe, Refitted
 
 
@@ -136,6 +137,22 @@ def test_a_training_on_everything_is_begun_if_it_fits_with_the_holdout_in_it() -
     """As one that would be cut takes the time of the baselines that come last."""
     assert everything(3) in run({before(3): 10.0}, timeout=24.0)
     assert everything(3) not in run({before(3): 10.0}, timeout=24.0, growth=1.5)
+
+
+@pytest.mark.parametrize(("left", "failures"), [(10.0, {}), (None, {before("linear"): "it would take 90 s"})])
+def test_a_baseline_that_a_longer_time_limit_might_fit_has_not_failed(
+    left: float | None, failures: dict[Training, str]
+) -> None:
+    """None would fit it where it had all the time that a baseline may take."""
+    refits = refits_of(Budget(left, clock=Time(), trials=1, export_seconds=0.0))
+    jobs = [refits.next_job(), refits.next_job()]
+    assert jobs[1] is not None
+    refits.on_outcome(Outcome(jobs[1].key, DroppedBaseline("it would take 90 s")))
+    assert refits.failures == failures
+    rest = []
+    while (job := refits.next_job()) is not None:
+        rest.append(ORDER[job.key])
+    assert rest == [before(7), before("naive"), everything(3), everything(7)]
 
 
 def test_of_the_slow_baselines_the_best_one_is_trained_first(tmp_path: Path) -> None:

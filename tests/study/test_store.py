@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 
 from search.errors import StudyBusy, StudyMismatch
-from search.study.identity import Identity
+from search.study.identity import SCORED_AFTER, Identity
 from search.study.journal import exclusive, is_being_run, open_storage, repair
 from search.study.paths import StudyPaths, checkpoint_path
 from search.study.records import EpochRecord
@@ -133,6 +133,20 @@ def test_other_data_or_settings_under_the_same_name_are_an_error(tmp_path: Path)
     )
     with pytest.raises(StudyMismatch, match=message):
         reopen(tmp_path).check_identity(Identity({**same, "data.digest": "xyz"}, {}))
+
+
+def test_a_study_without_scores_is_scored_by_the_rule_of_this_version(tmp_path: Path) -> None:
+    now = Identity({**ATTRIBUTES["identity"], SCORED_AFTER: "others"}, {SCORED_AFTER: "own"})
+    ask(new_store(tmp_path))
+    reopen(tmp_path).check_identity(now)
+    store = reopen(tmp_path)
+    assert store.get("identity") == now.values
+    store.study.tell(0, 1.0)
+    reopen(tmp_path).check_identity(now)
+    store.set("identity", ATTRIBUTES["identity"])
+    with pytest.raises(StudyMismatch, match=r"begun by an earlier version, .*: folds_scored_after was own, is others;"):
+        reopen(tmp_path).check_identity(now)
+    reopen(tmp_path).check_identity(Identity({**now.values, SCORED_AFTER: "own"}, now.defaults))  # of a single fold
 
 
 def test_a_trial_whose_driver_died_is_run_again_under_its_own_number(tmp_path: Path) -> None:

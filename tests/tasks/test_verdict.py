@@ -123,10 +123,11 @@ def test_the_choice_of_the_baseline_does_not_count_against_the_winner() -> None:
     assert judge("mae", 2.0, "linear", 2.5, Interval(-0.5, -0.9, -0.1, 0.02), targets=[], choices=10)[1]
 
 
-def test_baselines_that_the_comparison_lacks_are_named() -> None:
-    assert unscored(["channel_linear", "trees"]) == (
+@pytest.mark.parametrize(("late", "way_out"), [(False, "."), (True, "; rerun with a longer --timeout.")])
+def test_baselines_that_the_comparison_lacks_are_named(late: bool, way_out: str) -> None:
+    assert unscored(["channel_linear", "trees"], late=late) == (
         "The comparison lacks channel linear and trees, the best baselines on the folds, which could not be scored on "
-        "the holdout."
+        f"the holdout{way_out}"
     )
 
 
