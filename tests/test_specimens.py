@@ -115,7 +115,7 @@ def test_a_stopped_study_with_other_scores_is_read_but_not_resumed(
     command(monkeypatch, shop, "compare", "shop.yaml", code=2)
     assert capsys.readouterr().err.endswith(f"the comparison 'shop: lstm' {REFUSED}")
     command(monkeypatch, shop, "report", "shop")
-    command(monkeypatch, shop, "run", "shop.yaml", "--set", "name=again", *few)
+    command(monkeypatch, shop, "run", "shop.yaml", "--set", "name=again", "--set", "search.warm_start=shop", *few)
     assert journal.read_bytes() == before
     command(monkeypatch, shop, "run", "shop.yaml", "--fresh", *few)
     assert len(load_record("shop", shop).trials) == 1

@@ -304,8 +304,7 @@ class _Refit:
         self._listener.on_phase("logging the model to MLflow")
         try:
             uri = log_refit(
-                self._record,
-                refitted,
+                self._store.record(),
                 model,
                 rule=rule,
                 settings=tracking.model_dump(),
@@ -313,7 +312,9 @@ class _Refit:
                 backtest=scored,
             )
         except TrackingError as error:
-            self._listener.on_message(f"the refit is not logged: {error}; sync logs the champion later")
+            self._listener.on_message(
+                f"the refit is not logged: {error}; log it later with: python -m search sync {self._plan.name}"
+            )
             return
         if refitted.promoted and not uri.endswith("@champion"):
             self._listener.on_message(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from search.errors import TrackingError
+from search.study.paths import StudyPaths
 from search.study.records import ENDED, BaselineRecord, StudyRecord, TrackingLinks, TrialRecord
 from search.tracking import entries, store
 from search.tracking.base import RunStatus
@@ -24,7 +25,7 @@ from search.tracking.describe import (
 )
 from search.tracking.export import Export
 from search.tracking.model_texts import Origin
-from search.tracking.refits import show_refit
+from search.tracking.refits import show_champion, show_others
 from search.tracking.registration import link_trials, register
 from search.tracking.runs import (
     LOGGED_EPOCHS,
@@ -160,8 +161,7 @@ class Session:
         self.study = study
         if export.is_refit:
             # It was trained on another table: its scores and data are those of the refit.
-            refit = [each for each in study.refits if each.promoted][-1]
-            found = show_refit(self.client, self.experiment_id, study, refit, export, name=name)
+            found = show_champion(self.client, self.experiment_id, study, export, name=name)
         else:
             found = register(self.client, self.parent.run_id, export, name=name, origin=Origin.of(study))
         self.model_uri = found.uri
@@ -286,6 +286,9 @@ class MlflowProjection:
         if study.bundle is not None and missing and (Path(study.bundle).is_dir() or self._open.model_uri is None):
             self.log_model(Path(study.bundle), study)
             self._show_outcome(study)
+        name, challenger = self._registered_model or study.study, StudyPaths(self._folder, study.study).challenger
+        with store.talking_to(self._uri):
+            show_others(self._open.client, self._open.experiment_id, study, challenger, name=name)
         self._show_files(lambda folder: write_holdout(folder, study))
         if optuna_study is not None:
             self._show_files(lambda folder: write_report(folder, study, optuna_study))

@@ -52,6 +52,7 @@ def register(
     origin: Origin,
     alias: Alias = CHAMPION,
     rule: Promotion | None = None,
+    latest: bool = False,
 ) -> Registered:
     """Log a model in a run, register it and give the version an alias. Idempotent.
 
@@ -64,6 +65,7 @@ def register(
         alias: ``champion`` or ``challenger``. A model of another study remains champion, unless ``rule`` is ``always``.
         rule: By which a refit has decided on the alias. ``None``: a version is given the alias only when it is
             registered; who moves it later, as for a rollback, has the last word.
+        latest: Whether it is of the last refit: a challenger of an earlier one has learned from less.
     """
     identity = origin.identity | export.identity
     registered = _registered_model(client, name, registered_description(origin, name))
@@ -82,8 +84,7 @@ def register(
         given = alias if rule == "always" else _granted(client, registered, alias, origin)
         client.set_registered_model_alias(name, given, version)
         challenger = registered.aliases.get(CHALLENGER)
-        # A challenger of an earlier refit has learned from less.
-        if given == CHAMPION and challenger is not None and (rule is not None or str(challenger) == version):
+        if given == CHAMPION and challenger is not None and (latest or str(challenger) == version):
             client.delete_registered_model_alias(name, CHALLENGER)
         client.set_model_version_tag(name, version, REGISTERED_AS, given)
     return Registered(_uri(client, name, version), None if model is None else model.model_id)

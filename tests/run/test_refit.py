@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -140,6 +141,20 @@ def test_fewer_new_rows_than_the_horizon_are_learned_but_not_scored(folder: Path
     assert (outcome.record.champion, outcome.record.against, outcome.record.promoted) == (None, None, True)
     assert "2 rows more, too few to compare it with the champion" in outcome.record.reason
     assert model(StudyPaths(folder, "tiny").bundle).provenance["learned_until"] == "2022-07-23"
+
+
+@pytest.mark.parametrize("promote", ["if-better", "never"])
+def test_the_way_out_of_too_few_new_rows_leads_to_a_comparison(folder: Path, promote: Promotion) -> None:
+    rows, notes = OLD + 2, Notes()
+    shop_table(rows).to_csv(folder / "later.csv", index=False)
+    with chdir(folder), without_onnx():
+        plan = load_plan("tiny", data="later.csv", values=load_study("tiny").record.config)
+        refit_plan(plan, folder=folder, rule=promote, listener=notes)
+    (said,) = [note for note in notes.notes if "cannot be scored" in note]
+    advice = re.search(r"so no forecast can be scored; refit again when (\d+) more rows with a known target", said)
+    assert advice is not None, said
+    shop_table(rows + int(advice[1])).to_csv(folder / "later.csv", index=False)
+    assert refitted(folder, promote=promote).record.champion is not None
 
 
 def misleading_table() -> pd.DataFrame:
@@ -589,7 +604,8 @@ def test_the_new_version_says_what_it_was_trained_and_scored_on(
         assert search_here(tmp_path, "run", "tiny.yaml", "--set", ALONE).returncode == 0
         where = ("--set", "tracking.uri=http://127.0.0.1:9") if outage else ()
         done = search_here(tmp_path, "refit", "tiny", "--data", "later.csv", *where)
-        assert (done.returncode, "sync logs" in done.stdout) == (0, outage), done.stdout
+        later = "log it later with: python -m search sync tiny"
+        assert (done.returncode, later in done.stdout) == (0, outage), done.stdout
     for _ in range(2):  # idempotent
         assert search_here(tmp_path, "sync", "tiny").returncode == 0
     mlflow = client(tmp_path)
@@ -613,3 +629,32 @@ def test_the_new_version_says_what_it_was_trained_and_scored_on(
     trials = mlflow.search_runs([run.info.experiment_id], "tags.trial = '0'")
     outputs = mlflow.get_run(trials[0].info.run_id).outputs
     assert {each.model_id for each in outputs.model_outputs} >= {logged.model_id}
+
+
+def test_refits_during_an_outage_are_logged_by_sync_whether_they_were_promoted_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first model is replaced by the second, so that only its run is left; the third is the challenger."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    write_study(tmp_path, NUMBERS.replace("tracking: {enabled: false}\n", "").replace("trials: 4", "trials: 1"))
+    with MlflowServer(tmp_path / "server") as server, without_onnx():
+        arguments = ("--set", ALONE, "--set", f"tracking.uri={server.uri}")
+        assert search_here(tmp_path, "run", "tiny.yaml", *arguments).returncode == 0
+        for rows, promote in ((NEW, "always"), (NEW + 2, "always"), (NEW + 20, "never")):
+            shop_table(rows).to_csv(tmp_path / "later.csv", index=False)
+            away = ("--set", "tracking.uri=http://127.0.0.1:9")
+            done = search_here(tmp_path, "refit", "tiny", "--data", "later.csv", "--promote", promote, *away)
+            assert "log it later with: python -m search sync tiny" in done.stdout, done.stderr
+        for _ in range(2):  # idempotent
+            assert search_here(tmp_path, "sync", "tiny").returncode == 0
+        mlflow = connect(server.uri)
+        runs = mlflow.search_runs([mlflow.get_experiment_by_name("tiny").experiment_id], "tags.kind = 'refit'")
+        runs.sort(key=lambda run: run.data.tags["refit"])
+        assert mlflow.get_registered_model("tiny").aliases == {"champion": "2", "challenger": "3"}
+        logged = [mlflow.get_model_version("tiny", number).run_id for number in ("2", "3")]
+        assert [run.info.run_id for run in runs[1:]] == logged
+        assert registered_weights("challenger", server.uri) == weights_of(StudyPaths(tmp_path, "tiny").challenger)
+    records = shown(tmp_path)["refits"]
+    assert [run.data.params["change"] for run in runs] == [record["change"] for record in records]
+    assert [run.data.metrics["mae_challenger"] for run in runs] == [record["challenger"] for record in records]
+    assert all(run.info.status == "FINISHED" and run.data.tags.get("mlflow.parentRunId") for run in runs)

@@ -55,13 +55,13 @@ def read(bundle: ForecastBundle, frame: pd.DataFrame, *, source: str, start: str
     if (starts == panel.offsets[:-1]).all():  # the first forecast needs a context
         starts = np.minimum(starts + bundle.required_rows, panel.offsets[1:])
     notes += [*_seen(bundle, panel, starts, learned), *_new_series(bundle, panel)]
-    return part_of(bundle, panel, _split_at(bundle, panel, starts, source), source=source, notes=tuple(notes))
+    return part_of(bundle, panel, _split_at(bundle, panel, starts, source), source=source, notes=notes)
 
 
 def part_of(
-    bundle: ForecastBundle, panel: SeriesPanel, split: Split, *, source: str, notes: tuple[str, ...] = ()
+    bundle: ForecastBundle, panel: SeriesPanel, split: Split, *, source: str, notes: list[str], advice: str = ""
 ) -> ForecastPart:
-    """The part of a panel that is scored.
+    """The part of a panel that is scored; ``advice``: the way out of its errors, unless it is ``--from``.
 
     Raises:
         DataError: No forecast can be scored.
@@ -80,23 +80,23 @@ def part_of(
     rows = ends - first
     if not rows.max():
         last = show_time(_local(panel, np.asarray(panel.times).max()))
-        raise DataError(f"{source} has no rows to score: it ends at {last}; begin earlier, or add rows")
+        raise DataError(f"{source} has no rows to score: it ends at {last}; {advice or 'begin earlier, or add rows'}")
     times = np.array([panel.times[first[rows > 0]].min(), panel.times[ends[rows > 0] - 1].max()])
     begin, end = map(show_time, wall_clock(times, panel.timezone))
     if rows.max() < horizon:
         raise DataError(
             f"{source} has {counted(int(rows.max()), 'row')} from {begin} on, fewer than the horizon of {horizon}, so "
-            "no forecast can be scored; add rows, or begin earlier with --from DATE"
+            f"no forecast can be scored; {advice or 'add rows, or begin earlier with --from DATE'}"
         )
     try:
         cutoffs = data.evaluation(split).cutoffs
     except DataError as error:
         raise DataError(
             f"{source}: no forecast from {begin} on can be scored: one needs {data.context_length} rows before it, and "
-            f"{horizon} rows with a known target from it on; add earlier rows, or begin later with --from DATE"
+            f"{horizon} with a known target after it; {advice or 'add earlier rows, or begin later with --from DATE'}"
         ) from error
     scored = f"{counted(len(cutoffs), 'forecast')} of {counted(int(rows.sum()), 'row')} from {begin} to {end}"
-    return BacktestPart(data, split, scored, notes)
+    return BacktestPart(data, split, scored, tuple(notes))
 
 
 def unseen(bundle: ForecastBundle, plan: ForecastPlan, new: npt.NDArray[np.bool_] | None) -> Split:
@@ -157,7 +157,9 @@ def _scoring_only(split: Split, scored: npt.NDArray[np.bool_]) -> Split:
 
 def part(bundle: ForecastBundle, plan: ForecastPlan, split: Split) -> ForecastPart:
     """The part of the table of a plan that is scored."""
-    return part_of(bundle, plan.panel, split, source=plan.source, notes=tuple(_new_series(bundle, plan.panel)))
+    # More than those that are lacking: if the new model becomes champion, only later rows are new.
+    advice = f"refit again when {bundle.forecast.horizon} more rows with a known target have arrived"
+    return part_of(bundle, plan.panel, split, source=plan.source, notes=_new_series(bundle, plan.panel), advice=advice)
 
 
 def last_part(data: ForecastData, split: Split) -> Split:
