@@ -631,6 +631,7 @@ def test_the_new_version_says_what_it_was_trained_and_scored_on(
     assert {each.model_id for each in outputs.model_outputs} >= {logged.model_id}
 
 
+@pytest.mark.slow
 def test_refits_during_an_outage_are_logged_by_sync_whether_they_were_promoted_or_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
