@@ -80,7 +80,8 @@ def refit_baseline(
         InterruptedError: It was asked to stop.
     """
     limit, start = TimeLimit(seconds, lambda: context.stop_reason() is not None), time.monotonic()
-    split, outputs = task.everything(end.data, end.holdout) if part == EVERYTHING else end.holdout, None
+    split = task.everything(end.data, end.holdout) if part == EVERYTHING else end.holdout
+    outputs: Any = None
     try:
         fitted = end.data.fit_baseline(split, name, limit)
         if part != EVERYTHING:

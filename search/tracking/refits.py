@@ -101,10 +101,11 @@ def show_refit(
     found = register(client, run.run_id, export, name=name, origin=origin, alias=alias, rule=rule, latest=latest)
     if run.status == _ENDED:
         return found
-    table, link = _table(study, export), None
+    table = _table(study, export)
+    link = None if found.model_id is None else ModelLink(found.model_id, link_of(table))
     client.log_inputs(run.run_id, [table])
     if found.model_id is not None:
-        link, trials = ModelLink(found.model_id, link_of(table)), runs.read(study).trials
+        trials = runs.read(study).trials
         link_trials(client, found.model_id, [trials[trial].run_id for trial in export.trials if trial in trials])
     _end(runs, run, study, refit, metrics["holdout"], link)
     return found

@@ -299,8 +299,8 @@ def test_the_best_baseline_of_the_folds_is_scored_on_the_holdout_however_little_
 def test_a_best_baseline_that_the_time_is_too_short_for_is_scored_by_a_run_with_a_longer_one(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy_of(folder, tmp_path), shutil.rmtree(StudyPaths(tmp_path, "tiny").bundle)
-    found = store_of(tmp_path).get("baselines")
+    found = copy_of(folder, tmp_path).get("baselines")
+    shutil.rmtree(StudyPaths(tmp_path, "tiny").bundle)
     scores = {name: {"folds": each["folds"]} for name, each in found.items()}
     store_of(tmp_path).set("baselines", scores | {"theta": {"folds": 0.001}})
     monkeypatch.setattr("search.run.finalize.baseline_seconds", lambda timeout: 0.0 if timeout == 300.0 else 60.0)

@@ -255,7 +255,10 @@ def scored(plan: Any, *names: str) -> dict[str, BaselineResult]:
 
 
 def refitted(plan: Any, name: str, part: str = "all") -> Refitted:
-    return refit_baseline(task_of(plan), EndData(plan.whole_data(), plan.holdout), name, part, 60.0, JobContext())
+    end = EndData(plan.whole_data(), plan.holdout)
+    found = refit_baseline(task_of(plan), end, name, part, 60.0, JobContext())
+    assert isinstance(found, Refitted)
+    return found
 
 
 def test_baselines_of_forecasts_are_scored_on_every_fold_as_by_hand(plans: dict[str, Any]) -> None:
