@@ -151,8 +151,8 @@ def parts(part: SequencePart, outputs: Outputs, baseline: Outputs | None) -> Par
     del baseline
     if not part.data.labels.classes:
         return Parts()
-    rows = part.data.evaluation(part.split).per_class(outputs).rename(columns={"class": "name"})
-    return Parts(classes=tuple(ClassPart(**row) for row in rows.to_dict(orient="records")))
+    rows = part.data.evaluation(part.split).per_class(outputs).itertuples(index=False)
+    return Parts(classes=tuple(ClassPart(*row) for row in rows))
 
 
 def draw(part: SequencePart, outputs: Outputs) -> str:
