@@ -95,7 +95,9 @@ def _single_lines(single: float | None, blend: float | None, *, larger_is_better
         return
     cost = blend - single if larger_is_better else single - blend
     size = f"{abs(cost):.4g}" if larger_is_better or not blend else f"{abs(cost / blend):.1%}"
-    yield f"A single network in place of the blend would be {size} {'worse' if cost > 0 else 'better'}."
+    equal = number(single) == number(blend) or size == "0.0%"
+    change = "equally good" if equal else f"{size} {'worse' if cost > 0 else 'better'}"
+    yield f"A single network in place of the blend would be {change}."
     yield ""
 
 

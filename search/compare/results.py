@@ -258,6 +258,7 @@ class Comparison:
     uid: Annotated[str, key("Unique identifier of the comparison, different after `--fresh`.")]
     task: Annotated[str, key("`forecast`, `classification` or `regression`.", stability="open")]
     metric: Annotated[str, key("The score: a value of `forecast.metric` or `labels.metric`.", stability="open")]
+    targets: Annotated[tuple[str, ...], key("Columns that are predicted; empty for labels without a name.")]
     direction: Annotated[Literal["minimize", "maximize"], key("`minimize` or `maximize`.")]
     cases: Annotated[
         str,
@@ -298,7 +299,7 @@ class Comparison:
     @property
     def terms(self) -> Terms:
         """Words of the task."""
-        return Terms(self.metric, self.cases)
+        return Terms(self.metric, self.cases, self.targets)
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``compare --json`` prints."""

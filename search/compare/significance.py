@@ -11,6 +11,7 @@ from lstmgru.errors import listed
 from lstmgru.evaluation.significance import LEVEL, Interval, holm
 from search.compare.results import STANDINGS, ComparedBaseline, Difference, FamilyResult, Standing
 from search.tasks.compare import Terms
+from search.tasks.verdict import against, undecided
 
 if TYPE_CHECKING:
     from search.tasks.data import SeedResult
@@ -150,7 +151,7 @@ def against_baselines(best: FamilyResult, baselines: Sequence[ComparedBaseline],
     if not baselines or best.holdout is None:
         return ""
     score, first = best.holdout.mean, baselines[0]
-    numbers = f"{terms.name} {score:.4g} against {first.holdout.mean:.4g}"
+    numbers = against(terms.metric, score, first.holdout.mean, targets=terms.targets, apart=True)
     better = [each.title for each in baselines if each.standing == "better"]
     if better:
         subject = f"the {'baseline' if len(better) == 1 else 'baselines'} {listed(better)}"
@@ -159,12 +160,14 @@ def against_baselines(best: FamilyResult, baselines: Sequence[ComparedBaseline],
     if all(each.standing == "worse" for each in baselines):
         which = "the only baseline" if len(baselines) == 1 else "all baselines"
         return f"{best.name} beats {which} on the holdout; the best one is {first.title} ({numbers})."
-    lead = f"the best baseline on the holdout ({first.title}): {numbers}"
-    few = first.difference is None or first.difference.low is None
-    why = f"with too few {terms.units} for a significance test" if few else "a difference that is not significant"
+    if first.standing == "worse":
+        return f"{best.name} beats the best baseline on the holdout ({first.title}): {numbers}."
+    lacking = terms.units if first.difference is None or first.difference.low is None else ""
+    numbers = undecided(terms.metric, score, first.holdout.mean, lacking, targets=terms.targets)
+    lead = f"the best baseline on the holdout ({first.title}): {numbers}."
     if score != first.holdout.mean and (score > first.holdout.mean) == terms.larger_is_better:
-        return f"{best.name} does not clearly beat {lead}, {why}."
-    return f"{best.name} does not beat {lead}, {why}. Prefer {first.title}."
+        return f"{best.name} does not clearly beat {lead}"
+    return f"{best.name} does not beat {lead} Prefer {first.title}."
 
 
 def _undecided(best: str, by: Mapping[Standing, list[str]], terms: Terms) -> str:

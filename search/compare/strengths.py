@@ -10,6 +10,7 @@ from lstmgru.errors import listed
 from search.compare.results import Advice, ComparedBaseline, Contender, FamilyResult, Trait
 from search.compare.tables import megabytes, number, seconds
 from search.tasks.compare import ClassScore, LengthScore, Terms
+from search.tasks.verdict import same
 
 Measure = Callable[[FamilyResult], float | None]
 
@@ -283,8 +284,10 @@ def _accurate(
 ) -> Advice:
     if baselines and best.holdout is not None and _as_good(baselines[0], best, terms):
         first = baselines[0]
-        numbers = f"{first.holdout.mean:.4g} against {best.holdout.mean:.4g}"
-        return Advice("accuracy", first.name, f"{best.name} is not better on the holdout, {numbers}", "baseline")
+        score, other = first.holdout.mean, best.holdout.mean
+        how = "equal" if same(score, other) else "not better"
+        reason = f"{best.name} is {how} on the holdout, {score:.4g} against {other:.4g}"
+        return Advice("accuracy", first.name, reason, "baseline")
     return Advice("accuracy", best.name, _most_accurate(best, candidates, count))
 
 

@@ -76,6 +76,7 @@ def summarize(plan: Plan, store: ComparisonStore, *, seeds: int, seconds: float)
         uid=store.uid,
         task=plan.config.task,
         metric=plan.metric,
+        targets=task.terms.targets,
         direction=plan.direction,
         cases=task.terms.cases,
         horizon=task.horizon,

@@ -105,7 +105,7 @@ def _skill(study: StudyRecord, holdout: HoldoutRecord) -> Iterator[Tile]:
     names = [name.replace("_", " ") for name, score in scores.items() if score == best]
     name = next((name for name in names if f"({name})" in holdout.verdict), names[0])
     other, own = (1 - best, 1 - holdout.score) if maximized else (best, holdout.score)
-    value = f"{100 * (1 - own / other):+.1f}%".replace("-", "−") if other else "undefined"
+    value = f"{1 - own / other:+z.1%}".replace("-", "−") if other else "undefined"
     yield f"Skill against {name}", value, "error avoided, holdout"
 
 

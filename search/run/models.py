@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lstmgru.bundle.files import replacing
 from lstmgru.evaluation.metrics import find_metric
 from search.errors import SearchError
+from search.tasks.verdict import same
 
 if TYPE_CHECKING:
     from search.study.paths import StudyPaths
@@ -70,8 +71,10 @@ def decide(
         found, difference = find_metric(metric), rival.difference
         loss = rival.score - score if found.larger_is_better else score - rival.score
         worse = difference.low > 0 or (bool(difference.lacking) and loss > _TOLERATED * abs(rival.score))
-        how = "significantly better" if difference.high < 0 else "not significantly different"
-        if difference.low > 0:
+        how = "equal" if same(score, rival.score) else "not significantly different"
+        if difference.high < 0:
+            how = "significantly better"
+        elif difference.low > 0:
             how = "significantly worse"
         elif difference.lacking:
             how = f"too few {difference.lacking} for a test" + (", but much worse" if worse else "")

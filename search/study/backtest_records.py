@@ -201,5 +201,5 @@ def _cell(value: Any, key: str = "") -> str:
 
 def _cells(score: float | None, holdout: float | None) -> tuple[str, str, str]:
     """Score, holdout, and the relative change."""
-    change = f"{(score - holdout) / abs(holdout):+.1%}" if score is not None and holdout else ""
+    change = f"{(score - holdout) / abs(holdout):+z.1%}" if score is not None and holdout else ""
     return _cell(score), _cell(holdout), change

@@ -12,7 +12,7 @@ from lstmgru.evaluation.time_limit import TimeLimit
 from search.study.backtest_records import STUDY_HOLDOUT, BacktestBaseline, BacktestRecord, Parts
 from search.study.records import IntervalRecord
 from search.tasks.data import Data, Split
-from search.tasks.verdict import best_baseline, judge
+from search.tasks.verdict import best_baseline, judge, relative, same
 
 if TYPE_CHECKING:
     import numpy as np
@@ -248,7 +248,10 @@ def _drift(
     if not then:
         return ""
     found = find_metric(metric)
-    sentence = f"{found.label} is {score:.4g}, {_change(score, then)} than on {rows} ({then:.4g})"
+    if same(score, then):
+        sentence = f"{found.label} is {score:.4g}, as on {rows}"
+    else:
+        sentence = f"{found.label} is {score:.4g}, {_change(score, then)} than on {rows} ({then:.4g})"
     baseline = None if best is None else baselines[best]
     if best is None or baseline is None or not baseline.score or not baseline.holdout:
         return f"{sentence}."
@@ -260,4 +263,6 @@ def _drift(
 
 
 def _change(score: float, then: float) -> str:
-    return f"{abs(score - then) / abs(then):.1%} {'lower' if score < then else 'higher'}"
+    if same(score, then):
+        return "the same"
+    return f"{relative(score, then)} {'lower' if score < then else 'higher'}"

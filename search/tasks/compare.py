@@ -30,10 +30,12 @@ class Terms:
         metric: Name of the metric.
         cases: What is scored one by one, in the plural: ``windows`` of forecasts, which are compared by their errors;
             ``sequences`` or ``texts``, which are compared by the metric.
+        targets: What is predicted.
     """
 
     metric: str
     cases: str
+    targets: tuple[str, ...] = ()
 
     @property
     def larger_is_better(self) -> bool:
@@ -206,7 +208,7 @@ class ComparedTask(ABC):
     """
 
     def __init__(self, plan: Plan, cases: str) -> None:
-        self.terms = Terms(plan.metric, cases)
+        self.terms = Terms(plan.metric, cases, plan.whole_data().targets)
 
     @property
     def horizon(self) -> int | None:

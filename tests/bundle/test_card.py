@@ -302,6 +302,11 @@ def test_the_python_of_a_card_of_labels_runs(table: Any, tmp_path: Path, monkeyp
     assert len(names["labels"]) == (2 if table is text_table else 8)
 
 
+def test_a_single_network_that_scores_like_the_blend_is_called_equally_good(tmp_path: Path) -> None:
+    metrics = {"holdout": {"rmse": 2.0}, "baselines": {}, "single": {"name": "trial 7", "score": 2.0001}}
+    assert "A single network in place of the blend would be equally good." in card_of(tmp_path, metrics=metrics)
+
+
 def test_the_card_of_a_blend_says_what_each_member_contributes(tmp_path: Path) -> None:
     panel = rich_panel(rich_table(40))
     metrics = {"holdout": {"rmse": 2.0}, "baselines": {"naive": 3.0}, "single": {"name": "trial 7", "score": 2.1}}

@@ -286,4 +286,6 @@ def test_advice_on_a_baseline_says_what_it_is_as_good_as() -> None:
     accuracy, speed, _ = advise([best], [ridge], Terms("accuracy", "sequences"))
 
     assert accuracy.reason == "gru is not better on the holdout, 0.9 against 0.8"
+    tied, *_ = advise([best], [make_baseline("ridge", 0.8)], Terms("accuracy", "sequences"))
+    assert tied.reason == "gru is equal on the holdout, 0.8 against 0.8"
     assert speed.reason == "fastest prediction, 0.1 ms; on the holdout at least as good as gru"

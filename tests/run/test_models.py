@@ -17,6 +17,7 @@ BETTER, SAME, WORSE = Interval(-1.0, -1.5, -0.5, 0.001), Interval(0.1, -0.4, 0.6
     [
         ("if-better", "mae", 4.0, 5.0, BETTER, True, "significantly better"),
         ("if-better", "mae", 5.1, 5.0, SAME, True, "not significantly different"),
+        ("if-better", "mae", 5.00001, 5.0, SAME, True, "the champion 5: equal."),
         ("if-better", "mae", 6.0, 5.0, WORSE, False, "significantly worse"),
         ("if-better", "mae", 5.4, 5.0, Interval.unknown(0.4, "cutoffs"), True, "too few cutoffs for a test."),
         ("if-better", "mae", 5.6, 5.0, Interval.unknown(0.6, "cutoffs"), False, "for a test, but much worse"),

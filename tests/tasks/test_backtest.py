@@ -141,6 +141,14 @@ def test_it_says_what_is_scored_and_what_has_changed(record: BacktestRecord) -> 
     assert record.baselines["naive"].holdout == 5.0
 
 
+def test_scores_that_have_not_changed_are_said_to_be_the_same(record: BacktestRecord) -> None:
+    baselines = {name: each.score for name, each in record.baselines.items() if each.score is not None}
+    again = scored(shop_bundle(metrics={"holdout": record.metrics, "baselines": baselines}), shops())
+
+    assert again.drift.startswith(f"MAE is {record.score:.4g}, as on the holdout of the study; that of ")
+    assert " is the same. Relative to " in again.drift
+
+
 def test_a_baseline_is_fitted_to_the_rows_before_the_scored_ones(record: BacktestRecord) -> None:
     """As one is that has never seen the others."""
     bundle = shop_bundle()

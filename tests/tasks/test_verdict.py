@@ -46,6 +46,16 @@ def test_the_refit_trains_for_the_median_of_the_best_epochs(best_epochs: list[in
          "seasonal naive."),
         (2.4, Interval(0.5, 0.3, 0.7, 0.001), False, "The winner does not clearly beat the best baseline (seasonal "
          "naive) on the holdout: MAE of sales 2.4 against 2.5, 4.0% lower, a difference that is not significant."),
+        (2.5, Interval(0.0, -0.2, 0.2), False, "The winner does not beat the best baseline (seasonal naive) on the "
+         "holdout: MAE of sales 2.5 against 2.5, equal. Prefer seasonal naive."),
+        (2.4999, Interval(-0.1, -0.2, 0.2), False, "The winner does not clearly beat the best baseline (seasonal "
+         "naive) on the holdout: MAE of sales 2.5 against 2.5, equal."),
+        (2.5, Interval(0.0, -np.inf, np.inf, 1.0, "cutoffs"), False, "The winner does not beat the best baseline "
+         "(seasonal naive) on the holdout: MAE of sales 2.5 against 2.5, equal, with too few cutoffs for a "
+         "significance test. Prefer seasonal naive."),
+        # A significant difference is shown with the digits that it needs.
+        (2.49996, Interval(-0.1, -0.2, -0.1), True, "The winner beats the best baseline (seasonal naive) on the "
+         "holdout: MAE of sales 2.49996 against 2.5, less than 0.1% lower."),
     ],
 )  # fmt: skip
 def test_the_verdict_claims_what_the_interval_allows(

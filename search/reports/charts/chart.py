@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from search.reports.charts.drawing import down, line_class, mark_svg, path_of, percent, point_svg, rule_svg, scaled
 from search.reports.charts.labels import labels_svg
@@ -42,6 +42,8 @@ class Chart:
         note: A sentence below its table.
         data: Head and rows of its table; empty: those of its marks.
         name: By which the script finds it; ``brush``: a filter can be drawn on the positions of its horizontal axis.
+        undrawn: Of a ``brush``, numbers of trials without a line, and the pixels from the top where a line of each
+            would cross the axes; the filter applies to them, too.
     """
 
     title: str
@@ -54,6 +56,7 @@ class Chart:
     note: str = ""
     data: tuple[tuple[str, ...], ...] = ()
     name: str = ""
+    undrawn: Mapping[int, Sequence[float]] = field(default_factory=dict)
 
     def fitted(self) -> Chart:
         """The chart with the ranges of its axes and its height."""
@@ -72,6 +75,8 @@ def chart_html(chart: Chart) -> str:
     # The script needs the vertical range to find the line next to the pointer.
     data = f' data-y="{low:.6g} {high:.6g}"' if any(isinstance(mark, Line) for mark in drawn.marks) else ""
     data += f' data-name="{chart.name}"' if chart.name else ""
+    undrawn = ",".join(" ".join([str(trial), *(f"{y:.0f}" for y in ys)]) for trial, ys in chart.undrawn.items())
+    data += f' data-undrawn="{undrawn}"' if undrawn else ""
     return (
         f'<figure class="chart"{data}>{_legend(drawn)}{_vertical_title(drawn)}'
         f'<div class="plot" style="padding-left:{left:.0f}px">{svg(drawn)}</div>'

@@ -300,7 +300,7 @@ def _drawn(rows: pd.DataFrame, levels: list[str]) -> dict[str, str]:
 def _skill(score: float, baseline: float) -> str:
     if not (np.isfinite(score) and np.isfinite(baseline) and baseline):
         return ""
-    return f"{100 * (1 - score / baseline):+.0f}%".replace("-", "−")
+    return f"{1 - score / baseline:+z.0%}".replace("-", "−")
 
 
 def _tail(rows: pd.DataFrame, most: int) -> tuple[list[float], list[float]]:
