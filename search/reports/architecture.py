@@ -46,7 +46,8 @@ def best_html(study: StudyRecord, identity: Mapping[str, Any], pages: TaskPages)
     tables = (_settings("network", network), _settings("training", {**training, **_facts(best)}))
     return (
         f"<p>Trial {best.number}: <strong>{html.escape(best.layers or 'not recorded')}</strong></p>\n"
-        f'<div class="beside">{drawn}\n{"".join(tables)}</div>\n{_members(study, best, identity, pages)}'
+        f'<div class="beside">{drawn}\n<div class="beside">{"".join(tables)}</div></div>\n'
+        f"{_members(study, best, identity, pages)}"
     )
 
 

@@ -7,15 +7,20 @@ for (const figure of document.querySelectorAll("figure[data-name=brush]")) {
   const lines = [...svg.querySelectorAll("path[data-trial]")].map((path) => {
     let y = 0;
     const numbers = path.getAttribute("d").match(/-?(\d*\.)?\d+/g).map(Number);
-    return { path, heights: numbers.filter((_, place) => place % 2).map((step) => (y += step)) };
+    return { trial: path.dataset.trial, heights: numbers.filter((_, place) => place % 2).map((step) => (y += step)) };
   });
+  const undrawn = (figure.dataset.undrawn?.split(",") ?? []).map((text) => {
+    const [trial, ...heights] = text.split(" ");
+    return { trial, heights: heights.map(Number) };
+  });
+  const trials = [...lines, ...undrawn];
   const marks = document.querySelectorAll(".plot [data-trial], table.sort tr[data-trial]");
   const ranges = names.map(() => null), boxes = [], sliders = [], middle = (axis) => (axis + 0.5) / names.length;
   const said = document.createElement("p"), clear = document.createElement("button"), row = document.createElement("div");
   const apply = () => {
     const limited = ranges.some(Boolean), inside = ({ heights }) => ranges.every((range, axis) =>
       !range || (heights[axis] >= range[0] - 0.5 && heights[axis] <= range[1] + 0.5));
-    const kept = new Set(lines.filter(inside).map(({ path }) => path.dataset.trial));
+    const kept = new Set(trials.filter(inside).map(({ trial }) => trial));
     for (const each of marks) each.classList.toggle("out", limited && !kept.has(each.dataset.trial));
     ranges.forEach((range, axis) => {
       boxes[axis]?.remove();
@@ -25,10 +30,10 @@ for (const figure of document.querySelectorAll("figure[data-name=brush]")) {
         slider.value = 100 * (1 - (range ?? [0, height])[1 - end] / height);
         const far = ({ heights }) => Math.abs(heights[axis] / height - 1 + slider.value / 100);
         const near = lines.reduce((best, line) => (far(line) < far(best) ? line : best));
-        slider.setAttribute("aria-valuetext", `about ${texts.get(near.path.dataset.trial)?.[axis + 1].textContent}`);
+        slider.setAttribute("aria-valuetext", `about ${texts.get(near.trial)?.[axis + 1].textContent}`);
       });
     });
-    said.textContent = limited ? `${kept.size} of ${lines.length} trials` : "";
+    said.textContent = limited ? `${kept.size} of ${trials.length} trials` : "";
     clear.hidden = !limited;
   };
   const set = (axis, range) => { ranges[axis] = range; apply(); };

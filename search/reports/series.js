@@ -1,12 +1,17 @@
-// The chart of the series that is chosen in a table: its values come as two characters each, from 0 to 4095.
+// The chart of the series that is chosen in a table: its values come as two characters each, from 0 to 4095, and those
+// of intervals as differences from the forecast.
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const unpacked = async (text) => {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"))).json();
+};
 for (const source of document.querySelectorAll("script[data-series]")) {
-  const { columns, axes, series } = JSON.parse(source.textContent), figure = source.previousElementSibling.querySelector("figure");
+  const data = unpacked(source.textContent), figure = source.previousElementSibling.querySelector("figure");
   const svg = figure.querySelector(".plot > svg"), height = Number(svg.getAttribute("height"));
   const rows = [...document.querySelectorAll("tr[data-series]")], heading = source.parentElement.querySelector("h3");
-  const share = (text, place) => {
+  const level = (text, place) => {
     const [high, low] = [0, 1].map((offset) => LETTERS.indexOf(text[2 * place + offset]));
-    return high < 0 ? undefined : (64 * high + low) / 4095;
+    return high < 0 ? undefined : 64 * high + low;
   };
   const timeText = ([kind, first, step], place) => {
     if (kind === "list") return first[place];
@@ -16,10 +21,13 @@ for (const source of document.querySelectorAll("script[data-series]")) {
     const date = new Date(months ? Date.UTC(1970, ...months) : 1000 * at);
     return date.toISOString().slice(0, kind === "second" && at % 86400 ? 16 : 10).replace("T", " ");
   };
-  const choose = (row) => {
-    const chosen = series[row.dataset.series], one = { ...axes[chosen.axis], ...chosen };
+  const choose = async (row) => {
+    const { kinds, series } = await data, one = series[row.dataset.series];
     const across = (place) => 0.037 + 0.926 * place / Math.max(1, one.count - 1);
-    const values = one.values.map((text) => Array.from({ length: one.count }, (_, place) => share(text.padStart(2 * one.count, "."), place)));
+    const levels = one.values.map((text) => Array.from({ length: one.count }, (_, place) => level(text.padStart(2 * one.count, "."), place)));
+    const ends = 2 * kinds.filter((kind) => kind === "band").length;
+    const values = levels.map((line, column) => line.map((value, place) => value === undefined ? undefined
+      : (column < ends ? (value + levels.at(-1)[place]) % 4096 : value) / 4095));
     const starts = new Set(one.starts), at = (place, value) => `${(1000 * across(place)).toFixed(0)} ${(height * (1 - value)).toFixed(1)}`;
     const path = (line, broken) => line.map((value, place) => value === undefined ? ""
       : `${line[place - 1] === undefined || (broken && starts.has(place)) ? "M" : "L"}${at(place, value)}`).join("");
@@ -33,7 +41,7 @@ for (const source of document.querySelectorAll("script[data-series]")) {
       return runs.map((run) => `M${[...run.map((place) => at(place, high[place])), ...run.reverse().map((place) => at(place, low[place]))].join("L")}Z`).join("");
     };
     let next = 0;
-    const shapes = columns.map(({ kind }) => kind === "band" ? area(values[next++], values[next++]) : path(values[next++], kind !== "actual"));
+    const shapes = kinds.map((kind) => kind === "band" ? area(values[next++], values[next++]) : path(values[next++], kind !== "actual"));
     svg.querySelectorAll(":scope > svg > path").forEach((each, place) => each.setAttribute("d", shapes[place]));
     const known = values.at(-1).findIndex((value) => value !== undefined) - 1;  // the last value before the first forecast
     svg.querySelectorAll(".rule").forEach((rule) => {
@@ -60,7 +68,7 @@ for (const source of document.querySelectorAll("script[data-series]")) {
     figure.querySelector("tbody").replaceChildren(...Array.from({ length: one.count }, (_, place) => {
       const line = document.createElement("tr");
       let from = 0;
-      const cells = columns.map(({ kind }) => {
+      const cells = kinds.map((kind) => {
         const [first, second] = [values[from++][place], kind === "band" ? values[from++][place] : undefined];
         return kind === "band" && first !== undefined ? `${text(first)} to ${text(second)}` : text(first);
       });

@@ -245,7 +245,7 @@ def test_text_stays_text() -> None:
 
 def test_a_sparkline_has_two_lines_and_nothing_of_nothing() -> None:
     assert sparkline([1, 2, 3], [math.nan, 2, 3]).count("<path") == 2
-    assert sparkline([math.nan]) == ""
+    assert sparkline([math.nan, math.nan], [math.nan, math.nan]) == sparkline([1], [1]) == ""
 
 
 # --- colors -----------------------------------------------------------------------------------------------------------

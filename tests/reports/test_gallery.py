@@ -36,10 +36,11 @@ def test_no_page_of_five_studies_has_a_problem(tmp_path: Path) -> None:
 
 
 def test_the_reports_of_a_long_study_and_of_a_wide_panel_have_no_problem(tmp_path: Path) -> None:
-    pages = write_long_pages(tmp_path)
+    long, wide = write_long_pages(tmp_path)
 
-    assert [path.name for path in pages] == ["long-report.html", "wide-report.html"]
-    assert look(pages, views=LONG_VIEWS[::2], most_bytes=MOST_LONG_BYTES) == []
+    assert (long.name, wide.name) == ("long-report.html", "wide-report.html")
+    assert look([long], views=LONG_VIEWS[::2], most_bytes=MOST_LONG_BYTES) == []
+    assert look([wide], views=LONG_VIEWS[::2]) == []
 
 
 def test_a_report_of_thirty_trials_is_small(tmp_path: Path) -> None:
@@ -88,6 +89,18 @@ def test_problems_are_found(tmp_path: Path, body: str, said: str, view: tuple[in
     found = look([path], views=[view])
 
     assert [problem.text for problem in found if said in problem.text]
+
+
+def test_a_diagram_without_room_is_printed_on_the_next_page_and_its_tables_stay(tmp_path: Path) -> None:
+    diagram = '<div class="scroll"><svg class="diagram" width="200" height="600"></svg></div>'
+    rows = "".join(f"<tr><td>row {number}</td></tr>" for number in range(34))
+    tables = f'<div class="beside"><div><table>{rows}</table></div></div>'
+    figure = '<figure style="height: 560px"></figure>'
+    path = tmp_path / "page.html"
+    body = f'<div style="height: 500px"></div><div class="beside">{diagram}{tables}</div><h2>next</h2>{figure}'
+    path.write_text(html_page("title", body), encoding="utf-8")
+
+    assert measure([path])[0].printed_pages == 2
 
 
 def test_first_paint_tab_stops_and_printed_pages_are_measured(tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def test_a_row_of_a_panel_draws_its_series_with_mouse_and_keyboard(page: Page, t
 
     page.get_by_role("row", name="shop 12 ").locator("td").nth(1).click()
 
-    assert source.locator("h3").inner_text().startswith("shop 12")
+    source.locator("h3", has_text="shop 12").wait_for()
     figures = source.locator("h3 + p").inner_text()
     assert re.fullmatch(
         r"MAE 3\.100, skill \+3% against the best baseline\. Of 120 values, \d+% lie in the 80% interval\.", figures
@@ -221,7 +221,7 @@ def test_a_row_of_a_panel_draws_its_series_with_mouse_and_keyboard(page: Page, t
     assert source.locator("path.line").last.get_attribute("d") != before
     assert page.locator("tr.chosen button").all_inner_texts() == ["shop 12"]
     page.get_by_role("button", name="shop 3", exact=True).press("Enter")
-    assert source.locator("h3").inner_text().startswith("shop 3")
+    source.locator("h3", has_text="shop 3").wait_for()
     assert page.get_by_role("button", name="shop 3", exact=True).get_attribute("aria-pressed") == "true"
 
 
@@ -235,10 +235,18 @@ def test_the_chart_of_a_chosen_series_has_the_values_of_its_table_of_forecasts(p
     })"""
     cells = "(table) => [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.textContent))"
 
+    ticks = source.locator(".axes text[text-anchor=end]")
+    heights = "(texts) => texts.map((text) => Math.round(text.getAttribute('y')))"
+    labels = ticks.all_text_contents(), ticks.evaluate_all(heights)
     drawn, listed = source.locator(".plot").evaluate(points), source.locator("table").evaluate(cells)
-    page.locator("tr.chosen").click()
+    name = source.locator("h3").inner_text()
+    page.get_by_role("button", name="shop 3", exact=True).click()
+    source.locator("h3", has_text="shop 3").wait_for()
+    page.get_by_role("button", name=name.partition(":")[0], exact=True).click()
+    source.locator("h3", has_text=name).wait_for()
     again, relisted = source.locator(".plot").evaluate(points), source.locator("table").evaluate(cells)
 
+    assert (ticks.all_text_contents(), ticks.evaluate_all(heights)) == labels
     assert len(drawn) == len(again) > 0
     assert all(abs(a - b) <= 2 for old, new in zip(drawn, again, strict=True) for a, b in zip(old, new, strict=True))
     by_time = {row[0]: row[1:] for row in relisted}
@@ -296,6 +304,29 @@ def test_a_range_on_an_axis_keeps_its_trials_in_every_chart_and_in_the_leaderboa
     assert trials_of(page, "table.sort tr[data-trial]") > every
     assert page.locator(".out").count() == 0
     assert status.inner_text() == ""
+
+
+_LISTED = """() => [...document.querySelectorAll("table.sort tr[data-trial]:not(.pruned)")].map((row) => {
+  const place = [...row.closest("table").tHead.rows[0].cells].findIndex((cell) => cell.textContent === "folds");
+  return [row.dataset.trial, Number(row.cells[place].textContent), row.classList.contains("out")];
+})"""
+
+
+def test_a_range_selects_among_the_trials_that_a_long_study_does_not_draw(page: Page, tmp_path: Path) -> None:
+    opened(page, tmp_path, series_pages(tmp_path, 900)["report"])
+    drawn = trials_of(page, "figure[data-name=brush] path[data-trial]")
+    complete = sum(number % 9 != 8 and number % 4 != 3 for number in range(900))
+    assert len(drawn) == 500 < complete
+
+    drag_over_the_worst_scores(page)
+
+    listed = page.evaluate(_LISTED)
+    kept = {trial: score for trial, score, out in listed if not out}
+    pixel = 0.01
+    assert max(kept.values()) <= min(score for _, score, out in listed if out) + pixel
+    assert set(kept) - drawn
+    assert page.locator(".brushed [role=status]").inner_text().endswith(f" of {complete} trials")
+    assert "Ranges select among all of them." in page.locator("body").inner_text()
 
 
 def test_a_pinned_trial_outside_of_the_range_is_not_faded(page: Page, tmp_path: Path) -> None:

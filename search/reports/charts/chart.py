@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from search.reports.charts.drawing import down, line_class, mark_svg, path_of, percent, point_svg, rule_svg, scaled
 from search.reports.charts.labels import labels_svg
@@ -25,6 +25,8 @@ _LONGEST_NAME = 42
 _ROW = 26
 _MOST_X_TICKS, _LETTERS_IN_A_ROW = 10, 70
 _INSET = 14
+_SPARK_HEIGHT = 48
+"""Height of a sparkline in its own units; the style sheet scales them to half a pixel."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,7 @@ class Chart:
         note: A sentence below its table.
         data: Head and rows of its table; empty: those of its marks.
         name: By which the script finds it; ``brush``: a filter can be drawn on the positions of its horizontal axis.
-        undrawn: Of a ``brush``, numbers of trials without a line, and the pixels from the top where a line of each
-            would cross the axes; the filter applies to them, too.
+        undrawn: Of a ``brush``, lines of trials that are not drawn; the filter selects among them, too.
     """
 
     title: str
@@ -56,7 +57,7 @@ class Chart:
     note: str = ""
     data: tuple[tuple[str, ...], ...] = ()
     name: str = ""
-    undrawn: Mapping[int, Sequence[float]] = field(default_factory=dict)
+    undrawn: tuple[Line, ...] = ()
 
     def fitted(self) -> Chart:
         """The chart with the ranges of its axes and its height."""
@@ -75,13 +76,18 @@ def chart_html(chart: Chart) -> str:
     # The script needs the vertical range to find the line next to the pointer.
     data = f' data-y="{low:.6g} {high:.6g}"' if any(isinstance(mark, Line) for mark in drawn.marks) else ""
     data += f' data-name="{chart.name}"' if chart.name else ""
-    undrawn = ",".join(" ".join([str(trial), *(f"{y:.0f}" for y in ys)]) for trial, ys in chart.undrawn.items())
-    data += f' data-undrawn="{undrawn}"' if undrawn else ""
+    data += f' data-undrawn="{_undrawn(drawn)}"' if drawn.undrawn else ""
     return (
         f'<figure class="chart"{data}>{_legend(drawn)}{_vertical_title(drawn)}'
         f'<div class="plot" style="padding-left:{left:.0f}px">{svg(drawn)}</div>'
         f"{_horizontal_title(drawn)}{_data_table(drawn)}</figure>\n"
     )
+
+
+def _undrawn(chart: Chart) -> str:
+    """The number of each undrawn trial, and the pixels from the top where its line would cross the axes."""
+    heights = ((line.trials[0], scaled(line.x, line.y, chart.x, chart.y, chart.height)) for line in chart.undrawn)
+    return ",".join(" ".join([str(trial), *(f"{y:.0f}" for _, y in points)]) for trial, points in heights)
 
 
 def _data_table(chart: Chart) -> str:
@@ -91,21 +97,21 @@ def _data_table(chart: Chart) -> str:
     return data_table(chart.title, chart.x, chart.y, chart.marks, chart.note)
 
 
-def sparkline(values: Sequence[float], others: Sequence[float] = (), *, width: int = 120, height: int = 24) -> str:
-    """A small line without axes as SVG, and a second one over it; for screen readers it is empty."""
+def sparkline(values: Sequence[float], others: Sequence[float]) -> str:
+    """Two small lines of as many values without axes as SVG, the second over the first; for screen readers it is empty.
+
+    A page may have hundreds: positions are small whole numbers, and the style sheet has size, scale and colors.
+    """
     known = [value for value in (*values, *others) if math.isfinite(value)]
-    if not known:
+    last = len(values) - 1
+    if not known or last < 1:
         return ""
-    axis = Axis().fitted(known)
-    lines = ""
-    for line, color in ((values, "grey"), (others, "blue")):
-        if len(line) > 1:
-            across = Axis(span=(0, len(line) - 1))
-            # Whole numbers, twice as fine as pixels, are short.
-            path = path_of(scaled(range(len(line)), line, across, axis, 2 * height, 2 * width), digits=0)
-            lines += f'<path class="line {color}" d="{path}"/>'
-    box = f'viewBox="0 0 {2 * width} {2 * height}" width="{width}" height="{height}"'
-    return f'<svg class="spark" aria-hidden="true" {box}>{lines}</svg>'
+    across, axis = Axis(span=(0, 1)), Axis().fitted(known)
+    paths = (
+        path_of(scaled(range(len(line)), line, across, axis, _SPARK_HEIGHT, 1), digits=0) for line in (values, others)
+    )
+    lines = "".join(f'<path d="{path}"/>' for path in paths)
+    return f'<svg class="spark" style="--last:{last}" aria-hidden="true">{lines}</svg>'
 
 
 def dot_strip(values: Sequence[float], axis: Axis, *, width: int = 90, height: int = 16) -> str:
@@ -117,7 +123,7 @@ def dot_strip(values: Sequence[float], axis: Axis, *, width: int = 90, height: i
     )
     said = ", ".join(axis.text(value) for value in values)
     return (
-        f'<svg class="spark" role="img" width="{width}" height="{height}"><title>{said}</title>'
+        f'<svg class="strip" role="img" width="{width}" height="{height}"><title>{said}</title>'
         f'<line class="grid" x1="3" x2="{width - 3}" y1="{height / 2:g}" y2="{height / 2:g}"/>{dots}</svg>'
     )
 

@@ -1,14 +1,18 @@
 """The chart of one series of many, and the values of the others, which the script of the page draws when chosen.
 
-A value is two characters of base 64: its share of the range of its series, from 0 to 4095.
+A value is two characters of base 64: its share of the range of its series, from 0 to 4095. An end of an interval is
+given as its difference from the forecast, modulo 4096, which most forecasts of a series have in common. All values are
+compressed together (deflate).
 """
 
 from __future__ import annotations
 
+import base64
 import html
 import itertools
 import json
 import math
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +44,12 @@ if TYPE_CHECKING:
 MOST_SERIES = 450
 """Largest number of series that can be chosen."""
 _CHARACTERS, _FEWEST, _MOST = 200_000, 400, 4_000
-"""Characters for the values of all series, and for those of each."""
+"""Characters for the values of all series, and for those of each, before they are compressed."""
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _LEVELS = 64 * 64 - 1
 _UNKNOWN = ".."
 _FEWEST_ROWS, _WINDOWS = 30, 2
-_X_TICKS, _Y_TICKS = 6, 5
-_OF_THE_AXIS = ("count", "time", "x", "starts")
-"""What a record says about the horizontal axis."""
+_X_TICKS, _Y_TICKS = 6, 4
 
 
 @dataclass(frozen=True)
@@ -122,22 +124,13 @@ def _chosen(
     records = [
         _record(each, rows, columns) | {"text": said} for each, rows, said in zip(series, rows_of, texts, strict=True)
     ]
-    # Most series of a panel have the same times.
-    axes: dict[str, int] = {}
-    for record in records:
-        axis = json.dumps({name: record.pop(name) for name in _OF_THE_AXIS})
-        record["axis"] = axes.setdefault(axis, len(axes))
-    found = {
-        "columns": [{"kind": column.kind} for column in columns], "axes": list(map(json.loads, axes)),
-        "series": records,
-    }  # fmt: skip
-    # Within a script, nothing but its end tag has a meaning.
-    text = json.dumps(found, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    found = {"kinds": [column.kind for column in columns], "series": records}
+    packed = zlib.compress(json.dumps(found, separators=(",", ":")).encode(), level=9, wbits=-zlib.MAX_WBITS)
     drawn = chart_html(forecast_chart(rows_of[first], str(shown.target), levels))
     return (
         f'<div><div aria-live="polite"><h3>{html.escape(shown.heading)}</h3>\n<p>{html.escape(texts[first])}</p></div>'
         f"<div>{drawn}</div>"
-        f'<script type="application/json" data-series>{text}</script></div>\n'
+        f'<script type="text/plain" data-series>{base64.b64encode(packed).decode()}</script></div>\n'
     )
 
 
@@ -166,6 +159,8 @@ def _record(each: SeriesForecasts, rows: pd.DataFrame, columns: list[_Column]) -
     values = rows[names].to_numpy(float)
     axis = Axis(str(each.target)).fitted(values[np.isfinite(values)].tolist())
     low, high = axis.ends
+    decimals = 3 - math.floor(math.log10(high - low))
+    forecast = rows["forecast"].to_numpy(float)
     times = seconds_of(rows["time"])
     is_step = rows["time"].dtype.kind == "i"
     across = Axis(kind="number" if is_step else "time", whole=is_step, span=(times[0], times[-1] + (len(times) == 1)))
@@ -179,19 +174,24 @@ def _record(each: SeriesForecasts, rows: pd.DataFrame, columns: list[_Column]) -
         "target": str(each.target),
         "count": len(rows),
         "time": _regular(rows["time"]),
-        "low": float(f"{low:.6g}"),
-        "high": float(f"{high:.6g}"),
-        "decimals": min(9, max(0, 3 - math.floor(math.log10(high - low)))),
+        "low": round(low, decimals + 2),
+        "high": round(high, decimals + 2),
+        "decimals": min(9, max(0, decimals)),
         "x": [[round(float(np.interp(at, times, places)), 2), text] for at, text in across.ticks(_X_TICKS)],
         "y": [[round(axis.at(at), 3), text] for at, text in axis.ticks(_Y_TICKS)],
         "starts": starts,
-        "values": [_encoded(column, low, high) for column in values.T],
+        "values": [
+            _encoded((rows[name].to_numpy(float) - (forecast if column.kind == "band" else low)) / (high - low))
+            for column in columns
+            for name in column.names
+        ],
     }
 
 
-def _encoded(values: np.ndarray[Any, Any], low: float, high: float) -> str:
+def _encoded(shares: np.ndarray[Any, Any]) -> str:
     """Two characters for each value; unknown values at the beginning are left out."""
-    levels = np.where(np.isfinite(values), np.rint(_LEVELS * (values - low) / (high - low)), -1).astype(int)
+    known = np.where(np.isfinite(shares), shares, 0.0)
+    levels = np.where(np.isfinite(shares), np.rint(_LEVELS * known) % (_LEVELS + 1), -1).astype(int)
     texts = (_UNKNOWN if level < 0 else _LETTERS[level // 64] + _LETTERS[level % 64] for level in levels)
     return "".join(texts).lstrip(".")
 

@@ -197,13 +197,14 @@ def together_chart(study: Study, params: list[str], objective: Objective) -> Cha
     values = [objective.of(trial) for trial in trials]
     axes = [Axis(objective.label, span=history_cut(study, objective).span or _ends_of(values))]
     axes += [_axis(name, _distribution(study, name), margin=False) for name in params]
-    ranks = sorted(set(values), reverse=not objective.larger_is_better)
+    downward = not objective.larger_is_better  # the worst first
+    ranks = {value: rank for rank, value in enumerate(sorted(set(values), reverse=downward))}
     shown = drawn(trials, _by_score(trials, objective))
     lines = []
-    for trial in sorted(shown, key=objective.of, reverse=not objective.larger_is_better):
-        value = objective.of(trial)
-        best = value == ranks[-1]
-        shares = [min(1.0, max(0.0, axes[0].at(value)))]
+    for trial in sorted(trials, key=objective.of, reverse=downward):
+        rank = ranks[objective.of(trial)]
+        best = rank == len(ranks) - 1
+        shares = [min(1.0, max(0.0, axes[0].at(objective.of(trial))))]
         shares += [_share(axis, trial, name) for axis, name in zip(axes[1:], params, strict=True)]
         lines.append(
             Line(
@@ -213,11 +214,12 @@ def together_chart(study: Study, params: list[str], objective: Objective) -> Cha
                 y=shares,
                 color="orange" if best else "blue",
                 width=2.4 if best else 1.3,
-                opacity=_faded(ranks.index(value), len(ranks)),
+                opacity=_faded(rank, len(ranks)),
                 listed=False,
                 trials=(trial.number,),
             )
         )
+    numbers = {trial.number for trial in shown}
     labels = [label for place, axis in enumerate(axes) for label in _ends(place, axis)]
     lacking = [
         Label(x=place, y=_MISSING, text="none")
@@ -228,7 +230,8 @@ def together_chart(study: Study, params: list[str], objective: Objective) -> Cha
         title=f"{objective.label} and parameters of each trial",
         x=Axis(kind="words", words=(objective.label, *params)),
         y=Axis(span=(_MISSING - 0.05 if lacking else -0.05, 1.05), hidden=True),
-        marks=tuple(lines),
+        marks=tuple(line for line in lines if line.trials[0] in numbers),
+        undrawn=tuple(line for line in lines if line.trials[0] not in numbers),
         rules=tuple(Rule(at=place, dash=False) for place in range(len(axes))),
         labels=(*labels, *lacking),
         height=340,

@@ -142,7 +142,7 @@ def _together(optuna_study: Study, aims: tuple[Objective, ...], found: Importanc
         "do not have the parameter. Drag along an axis, or use the sliders below, to select the trials in a range: all "
         "charts fade the others, and the leaderboard leaves them out. A click on the axis, or Clear, takes it back.",
         *_shown(len(names), found),
-        *sampled(len(complete_trials(optuna_study))),
+        *(f"{sentence} Ranges select among all of them." for sentence in sampled(len(complete_trials(optuna_study)))),
     )
     width = max(_AXIS, _LETTER * max(map(len, names)) + 12) * (1 + len(names))
     yield wide(chart_html(together_chart(optuna_study, names, score)), width=width)
