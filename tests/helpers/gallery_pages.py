@@ -21,7 +21,7 @@ from search.reports.backtest import backtest_html
 from search.reports.holdout.forecast_table import read_forecasts
 from search.reports.holdout.forecasts import forecast_charts, forecasts_html, ranked
 from search.reports.report import report_html
-from search.study.backtest_records import BacktestBaseline, BacktestRecord
+from search.study.backtest_records import BacktestBaseline, BacktestRecord, Parts, SeriesPart, StepPart
 from search.study.paths import (
     CLASSES_TABLE,
     CONFUSION_TABLE,
@@ -228,12 +228,12 @@ def comparison_pages() -> dict[str, str]:
 
 def backtest() -> BacktestRecord:
     """A backtest of everything that there is."""
-    rows = tuple({"series": f"shop {number}", "mae": 2.0 + number / 10} for number in range(4))
-    steps = tuple({"step": number + 1, "mae": 2.0 + number / 10} for number in range(4))
+    rows = tuple(SeriesPart(f"shop {number}", 14, 2.0 + number / 10, 2.9, ()) for number in range(4))
+    steps = tuple(StepPart(number + 1, 2.0 + number / 10, 2.9, ()) for number in range(4))
     return BacktestRecord(
         model="tiny", task="forecast", metric="mae", direction="minimize", source="new.csv",
         scored="14 forecasts of 24 rows, from 2026-02-01 to 2026-02-14", score=2.7, metrics={"mae": 2.7, "rmse": 3.4},
         holdout={"mae": 2.6, "rmse": 3.3}, intervals=INTERVALS, holdout_intervals=INTERVALS,
         baselines={"linear": BacktestBaseline(2.9, 2.84)}, verdict="The model beats linear.", beats_baselines=True,
-        drift="The error has grown by 4% since the holdout.", parts={"series": rows, "steps": steps},
+        drift="The error has grown by 4% since the holdout.", parts=Parts(rows, steps),
     )  # fmt: skip

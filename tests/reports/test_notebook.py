@@ -17,7 +17,7 @@ from helpers.synthetic_study import finished_study, make_study, make_trial
 from search import StudyResult
 from search.api import BacktestResult, ComparisonResult, RefitResult
 from search.compare.results import Advice
-from search.study.backtest_records import BacktestBaseline
+from search.study.backtest_records import BacktestBaseline, Parts, SeriesPart
 from search.study.blend_records import BlendMember, BlendRecord, SingleRecord
 from search.study.records import IntervalRecord, StudyRecord
 from search.study.refit_records import RefitRecord
@@ -48,7 +48,7 @@ def backtested(**changes: Any) -> BacktestResult:
         "verdict": "The model beats the best baseline (naive).",
         "beats_baselines": True,
         "drift": "MAE is 2.5, 11.1% higher than on the holdout.",
-        "parts": {"series": ({"series": "a <b>", "mae": 2.5},)},
+        "parts": Parts(series=(SeriesPart("a <b>", 14, 2.5, 3.0, ()),)),
         "notes": ("3 rows were left out",),
     }
     return BacktestResult(**{**values, **changes})
@@ -144,7 +144,7 @@ def test_a_backtest_shows_scores_change_and_parts() -> None:
         "baseline: naive 3.000",
         "Not scored: ets: too few rows.",
         "80% 75.0%",
-        "By series series MAE a <b> 2.500",
+        "By series series forecasts MAE best baseline a <b> 14 2.500 3.000",
     ):
         assert expected in said, expected
 
