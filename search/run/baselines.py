@@ -38,13 +38,13 @@ def baseline_seconds(timeout: float | None) -> float:
 
 
 def ranked_baselines(study: StudyRecord, *, minimize: bool) -> list[str]:
-    """The baselines, the best one on the folds first.
+    """The baselines with a score on the folds, the best one first.
 
     Args:
         study: Which scored them.
         minimize: Whether smaller scores are better.
     """
-    scores = {name: each.folds for name, each in study.baselines.items()}
+    scores = {name: each.folds for name, each in study.baselines.items() if each.folds is not None}
     return sorted(scores, key=scores.__getitem__, reverse=not minimize)
 
 

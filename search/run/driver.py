@@ -234,7 +234,7 @@ class Driver(JobSource):
     def _note_baselines(self) -> dict[str, BaselineRecord]:
         """The baselines that are scored; the best of them is kept, because progress is shown many times a second."""
         known = {name: BaselineRecord(**scores) for name, scores in self._store.get("baselines", {}).items()}
-        scored = [(name, each.folds) for name, each in known.items()]
+        scored = [(name, each.folds) for name, each in known.items() if each.folds is not None]
         choose = max if self._plan.direction == "maximize" else min
         self._best_baseline = choose(scored, key=lambda each: each[1], default=None)
         return known

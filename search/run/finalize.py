@@ -20,7 +20,7 @@ from search.run.single_job import SingleJob
 from search.run.training_seconds import growths
 from search.study.blend_records import BlendMember, BlendRecord, SingleRecord, candidate_name
 from search.study.budget import expected_export
-from search.study.records import HoldoutRecord
+from search.study.records import BaselineRecord, HoldoutRecord
 from search.study.refit_records import CHAMPION_ROWS
 from search.tasks import task_of
 from search.tasks.baselines import baseline_groups
@@ -295,11 +295,8 @@ class Finalizer:
         return self._settings(chosen.weights) == exported["settings"] and not (exported["cut"] and longer)
 
     def _settings(self, weights: Mapping[Candidate, float]) -> dict[str, Any]:
-        return {
-            "members": [list(each) for each in weights.items()],
-            "refit": self._part,
-            "everything": self._everything,
-        }
+        members = [list(each) for each in weights.items()]
+        return {"members": members, "refit": self._part, "everything": self._everything}
 
     def _record(
         self, chosen: Chosen, retrained: Retrained, single: FinalMember[Any] | None, result: FinalResult
@@ -316,8 +313,9 @@ class Finalizer:
             score_interval=result.score_interval,
             baseline_intervals=result.baseline_intervals,
         )
-        scored = {name: replace(record.baselines[name], holdout=score) for name, score in result.baselines.items()}
-        store.set("baselines", {name: asdict(each) for name, each in {**record.baselines, **scored}.items()})
+        known, none = record.baselines, BaselineRecord(None)  # without scores on the folds if that failed
+        scored = {name: replace(known.get(name, none), holdout=score) for name, score in result.baselines.items()}
+        store.set("baselines", {name: asdict(each) for name, each in (known | scored).items()})
         store.set("bundle", str(self._paths.bundle))
         if store.get(CHAMPION_ROWS) is not None:
             store.set(CHAMPION_ROWS, None)

@@ -111,7 +111,13 @@ class TrialRecord:
 class BaselineRecord:
     """Scores of a baseline."""
 
-    folds: Annotated[float, key("Mean score over the folds, on the same windows as every trial.", unit="metric")]
+    folds: Annotated[
+        float | None,
+        key(
+            "Mean score over the folds, on the same windows as every trial. `null` if only the holdout was scored.",
+            unit="metric",
+        ),
+    ]
     holdout: Annotated[
         float | None,
         key(

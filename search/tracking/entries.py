@@ -236,7 +236,8 @@ def study_outcome(study: StudyRecord, *, time: int) -> list[Point]:
     points = [Point(key, value, time, looks, of_model=True) for key, value in metrics.items()]
     points += [Point(key, value, time, looks) for key, value in _blend_metrics(study).items()]
     for name, baseline in study.baselines.items():
-        points.append(Point(f"baseline.{name}.score", baseline.folds, time, 0))
+        if baseline.folds is not None:
+            points.append(Point(f"baseline.{name}.score", baseline.folds, time, 0))
         if baseline.holdout is not None:
             points.append(Point(f"baseline.{name}.holdout_{study.metric}", baseline.holdout, time, looks))
     return points

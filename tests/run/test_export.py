@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import drivers
 from helpers.drivers import Clock, Notes, finish, plan_of
+from helpers.json_output import valid_json
 from helpers.studies import shop_table
 
 from lstmgru.bundle import load_bundle
@@ -99,6 +101,21 @@ def test_a_refit_of_the_last_fold_is_exported_as_it_was_scored(tmp_path: Path) -
     offsets = np.sort(np.maximum(low - truth, truth - high), axis=0)[int(np.ceil(19 * 0.8)) - 1]
     np.testing.assert_allclose(bundle_of(tmp_path).calibration.offsets[0, :, 0], offsets, rtol=1e-4)
     assert provenance_of(tmp_path)["trained_on"] == "before_holdout"
+
+
+def test_baselines_without_scores_on_the_folds_are_scored_on_the_holdout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if their jobs had failed."""
+    store = drivers.drive(tmp_path, *RANDOM, "search.trials=1")
+    store.set("baselines", {})
+    monkeypatch.setattr(drivers, "drive", lambda *_, **__: store)
+    finish(tmp_path, *RANDOM, "search.trials=1")
+    record = record_of(tmp_path)
+    assert record.holdout is not None
+    assert {each.folds for each in record.baselines.values()} == {None}
+    assert all(each.holdout is not None for each in record.baselines.values())
+    valid_json("show", json.dumps(record.to_json()))
 
 
 def test_a_finished_study_is_finished_again_only_for_another_model(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def score_of(aims: tuple[Objective, ...]) -> Objective:
 
 def best_baseline(study: StudyRecord) -> tuple[str, float] | None:
     """Name and score of the best baseline on the folds; ``None`` before the baselines are scored."""
-    scores = {name: baseline.folds for name, baseline in study.baselines.items()}
+    scores = {name: baseline.folds for name, baseline in study.baselines.items() if baseline.folds is not None}
     choose = min if study.direction == "minimize" else max
     return choose(scores.items(), key=lambda item: item[1], default=None)
 
