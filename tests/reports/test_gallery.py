@@ -103,6 +103,16 @@ def test_a_diagram_without_room_is_printed_on_the_next_page_and_its_tables_stay(
     assert measure([path])[0].printed_pages == 2
 
 
+def test_a_chart_beside_another_is_printed_on_the_page_of_its_heading(tmp_path: Path) -> None:
+    half = '<div><h4>shop</h4><p>Of 72 values.</p><figure style="height: 500px"></figure></div>'
+    path = tmp_path / "page.html"
+    halves = f'<div class="halves">{half}{half}</div>'
+    body = f'<div style="height: 840px"></div>{halves}<figure style="height: 820px"></figure>'
+    path.write_text(html_page("title", body), encoding="utf-8")
+
+    assert measure([path])[0].printed_pages == 3
+
+
 def test_first_paint_tab_stops_and_printed_pages_are_measured(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     folded = '<details><summary>more</summary><a href="#b">b</a></details>'
