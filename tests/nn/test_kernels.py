@@ -478,6 +478,7 @@ def switched_off(cell: Any, x: Tensor) -> Tensor:
 UNUSUAL: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "an empty batch": lambda cell, x: cell(x[:0])[0],
     "autocast": lambda cell, x: torch.autocast("cpu", torch.bfloat16)(cell)(x)[0],
+    "autocast of half precision": lambda cell, x: torch.autocast("cpu", torch.bfloat16)(cell)(x.bfloat16())[0],
     "half precision": lambda cell, x: cell.to(torch.bfloat16)(x.bfloat16())[0],
     "switched off": switched_off,
 }
