@@ -253,7 +253,7 @@ def latest_chart(folder: Path, series: str | None = None, target: str | None = N
     for column, chosen in (("series", series), ("target", target)):
         if chosen is not None:
             frame, following = _chosen(frame, column, chosen), following[following[column] == chosen]
-    following = following[following["series"].isin(frame["series"])]  # a series may end before the holdout
+    following = following[following["series"].isin(frame["series"].unique())]  # a series may end before the holdout
     first = ranked([frame])[0].rows(frame) if following.empty else following
     series, target = first[["series", "target"]].iloc[0]
     name = f"{target} of {series}" if several else str(target)
