@@ -143,8 +143,8 @@ class TrainingConfig(Strict):
     refit: Literal["all", "last_fold"] = Field(
         "all",
         description="Training data of the model that is scored on the holdout: `all`, everything before the holdout, "
-        "for the best number of epochs found on the folds; `last_fold`, the training part of the last fold, with early "
-        "stopping.",
+        "for the best number of epochs found on the folds; `last_fold`, the training part of the last fold, up to its "
+        "best epoch.",
     )
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = Field(
         "auto", description="Device for training. `auto`: a GPU if available, else the CPU."

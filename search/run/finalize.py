@@ -145,7 +145,7 @@ class Finalizer:
 
     def _refits(self, chosen: Chosen, single: Recipe[Any] | None) -> Refits:
         members, (quick, slow) = list(chosen.weights), self._baselines()
-        best = self._ranked()[:1]  # the verdict is about it
+        best, examples = self._ranked()[:1], growths(self._plan)  # the verdict is about the best baseline
         numbers = {each for each in members if isinstance(each, int)} | ({single.number} if single else set())
         first: list[Candidate] = [*members[:1], *best, *members[1:], *quick]
         last: list[Candidate] = [*([single.number] if single else []), *slow]
@@ -165,7 +165,7 @@ class Finalizer:
             budget=self._budget,
             listener=self._listener,
             interrupted=self._interrupted,
-            growth=growths(self._plan)[-1] / growths(self._plan)[0],
+            growth=examples[-1] / examples[0],
         )
 
     def _baselines(self) -> tuple[list[str], list[str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from search.config.objectives import SCORE
-from search.run.training_seconds import Estimates, Trainings, training_work
+from search.run.training_seconds import Estimates, RefitSeconds, training_work
 from search.study.history import History
 from search.study.pruners import make_pruner, pass_last_rungs, prune_reason, should_prune
 from search.study.records import EpochRecord, TrialRecord
@@ -75,7 +75,7 @@ class SearchState:
         search, epochs = plan.config.search, plan.max_epochs * plan.n_folds
         store.study.pruner = make_pruner(search.pruner, percentile=search.percentile, epochs=epochs)
         self._estimates: Estimates | None = None
-        self._trainings: Trainings | None = None  # seconds of the refits that would follow now
+        self._trainings: RefitSeconds | None = None  # seconds of the refits that would follow now
         self._works: dict[int, float] = {}  # by waiting trial
         self._too_late = False
         self._passed: dict[int, int] = {}  # by promoted candidate: the rung that it need not pass again

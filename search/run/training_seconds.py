@@ -56,7 +56,7 @@ def refit_seconds(curve: Sequence[EpochRecord], growth: float, *, larger_is_bett
     return growth * epochs * (folds[-1][-1].seconds - before) / len(folds[-1])
 
 
-class Trainings(NamedTuple):
+class RefitSeconds(NamedTuple):
     """Expected seconds of the refits at the end of a study.
 
     Attributes:
@@ -130,7 +130,7 @@ class Estimates:
         """Networks that would be exported to ONNX now."""
         return min(len(self._refits), _USUAL_NETWORKS, self._plan.config.search.most_members or 1)
 
-    def trainings(self, running: Iterable[Sequence[EpochRecord]]) -> Trainings:
+    def trainings(self, running: Iterable[Sequence[EpochRecord]]) -> RefitSeconds:
         """Seconds of the refits that would follow now.
 
         Args:
@@ -147,7 +147,7 @@ class Estimates:
             self._growths[0] * seconds / self._plan.n_folds
             for seconds in self._store.get("baseline_seconds", {}).values()
         ]
-        return Trainings(scored, [seconds for _, refits in best for seconds in refits[1:]])
+        return RefitSeconds(scored, [seconds for _, refits in best for seconds in refits[1:]])
 
     def _refit(self, curve: Sequence[EpochRecord], growth: float) -> float:
         return refit_seconds(curve, growth, larger_is_better=self._larger_is_better)

@@ -158,7 +158,7 @@ def printed(command: str) -> list[str]:
 @pytest.mark.parametrize("command", PRINTED)
 def test_all_that_a_command_can_print_is_described(command: str) -> None:
     for text in printed(command):
-        valid_json(command, text)
+        assert valid_json(command, text) == json.loads(text)
 
 
 @pytest.mark.parametrize("command", PRINTED)
