@@ -170,7 +170,10 @@ def test_a_level_names_its_columns_in_percent(level: float, name: str) -> None:
     ],
     ids=["days", "missing values", "steps"],
 )  # fmt: skip
-def test_a_table_comes_back_from_its_file(panel: SeriesPanel, cutoff: int, tmp_path: Path) -> None:
+def test_a_table_comes_back_from_its_file(
+    panel: SeriesPanel, cutoff: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.reports.holdout.forecast_table._BLOCK_ROWS", 3)
     table = table_of(panel, [cutoff], 2)
     table.to_csv(tmp_path / "forecasts.csv", index=False)
 

@@ -24,6 +24,7 @@ BASELINE_COLUMN = "baseline_"
 """Beginning of the name of the column of a baseline's forecasts."""
 _NAMES, _TIMES = ("series", "target"), ("cutoff", "time")
 _OFFSET = r"[+-]\d\d:\d\d$"
+_BLOCK_ROWS = 100_000
 
 
 def forecast_table(
@@ -94,6 +95,8 @@ def forecast_table(
 def read_forecasts(path: Path) -> pd.DataFrame:
     """Read the table that :func:`forecast_table` returned from a CSV file; times are local, without a time zone.
 
+    The file is read in blocks, and each distinct text once, since a panel may have millions of rows to show.
+
     Raises:
         DataError: The file is not such a table.
         FileNotFoundError: The file does not exist.
@@ -101,25 +104,36 @@ def read_forecasts(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        names = pd.read_csv(path, nrows=0, encoding="utf-8").columns
-        texts = [name for name in names if name in (*_NAMES, *_TIMES)]
+        names = list(pd.read_csv(path, nrows=0, encoding="utf-8").columns)
+        texts: dict[str, dict[str, int]] = {name: {} for name in names if name in (*_NAMES, *_TIMES)}
         numbers = [name for name in names if name not in texts]
-        frame = pd.read_csv(
+        parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in names}
+        with pd.read_csv(
             path,
             dtype={**dict.fromkeys(texts, "str"), **dict.fromkeys(numbers, "float64")},
             keep_default_na=False,
             na_values={name: [""] for name in numbers},
             float_precision="round_trip",
             encoding="utf-8",
-        )
-        for column in texts:  # each distinct text is read once
-            codes, distinct = pd.factorize(frame[column])
-            read = pd.Series(distinct)
-            read = _read_times(read) if column in _TIMES else read
-            frame[column] = read.take(codes).set_axis(frame.index)
+            chunksize=_BLOCK_ROWS,
+        ) as blocks:
+            for block in blocks:
+                for name in numbers:
+                    parts[name].append(block[name].to_numpy(copy=True))
+                for name, places in texts.items():
+                    codes, distinct = pd.factorize(block[name])
+                    found = np.array([places.setdefault(text, len(places)) for text in distinct], int)
+                    parts[name].append(found[codes])
+        columns: dict[str, Any] = {}
+        for name in names:  # one column after the other, so that no second copy of the whole table exists
+            columns[name] = np.concatenate([np.empty(0, int if name in texts else float), *parts.pop(name)])
+            if name in texts:
+                read = pd.Series(list(texts[name]), dtype="str")
+                read = _read_times(read) if name in _TIMES else read
+                columns[name] = read.take(columns[name]).reset_index(drop=True)
     except ValueError as error:  # the base class of pandas' parsing errors
         raise DataError(f"{path} is not a table of forecasts: {' '.join(str(error).split())}") from error
-    return frame
+    return pd.DataFrame(columns, copy=False)
 
 
 def _read_times(texts: pd.Series) -> pd.Series:
