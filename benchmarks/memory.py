@@ -48,6 +48,12 @@ SHAPES = {"panel": (10_000, 1_000, (20, 1_000), "D", 28), "long": (1, 5_000_000,
 NODES, JOBS_OF_A_NODE = 2, 2
 _STORE = 2**30
 """Bytes of the object store of each node; what is not used is not in memory."""
+_SMALL_NODES = {
+    "RAY_object_manager_max_bytes_in_flight": "8000000",
+    "RAY_object_manager_default_chunk_size": "1000000",
+    "RAY_free_objects_period_milliseconds": "100",
+}
+"""What docs/cluster.md advises to set on nodes with little memory."""
 CHANNELS = {"panel": {"none": 1, "auto": 5}, "long": {"none": 1, "auto": 9}}
 
 
@@ -148,7 +154,7 @@ def run(series: int, rows: int, frequency: str, holdout: int, calendar: str, tri
 @contextmanager
 def simulated_nodes() -> Iterator[dict[str, Any]]:
     """The nodes of a Ray cluster by name: a head without workers, and some with."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", **_SMALL_NODES}
     from ray.cluster_utils import Cluster
 
     head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": _STORE}

@@ -8,6 +8,7 @@ always waits for messages, so that every report travels as soon as it exists, an
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 import time
 from contextlib import suppress
@@ -31,6 +32,7 @@ from search.executors.ray_worker import LEAVING, UNREADABLE, ObjectStore, RayWor
 
 _REPORT_SECONDS = 10.0
 """How long one call waits for reports."""
+_RELEASE_SECONDS = 5.0
 _MOST_WORKERS = 1024
 _MOST_FAILED_STARTS = 3
 _NODE_DIED = "its node has died"
@@ -48,7 +50,7 @@ class RayExecutor:
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings, self._cluster = settings, settings.cluster or Cluster()
         self._ray = import_ray()
-        self._data = ObjectStore(self._ray, self._check_own)
+        self._data = ObjectStore(self._ray, self._check_own, self._release)
         self._own = Versions.here()
         self._environment = dict.fromkeys(THREAD_VARIABLES, "1")
         if self._cluster.address is None:  # what can be imported here can be imported by the actors
@@ -137,7 +139,7 @@ class RayExecutor:
             return []
         worker.messages = worker.handle.messages.remote(_REPORT_SECONDS)
         outcomes: list[Outcome] = []
-        for message in value:
+        for message in pickle.loads(value):
             self._failed_starts = 0
             if isinstance(message, Outcome):
                 outcomes.append(message)
@@ -189,6 +191,13 @@ class RayExecutor:
     def _check_own(self) -> None:
         assert self._head is not None  # since it was entered
         self._head.check_own()
+
+    def _release(self) -> None:
+        """Make idle actors forget the data of their last jobs."""
+        idle = [worker for worker in self._workers if worker.ready and worker.job is None]
+        if idle:
+            released = [worker.handle.release.remote() for worker in idle]
+            self._ray.wait(released, num_returns=len(released), timeout=_RELEASE_SECONDS)
 
     def _send_stops(self, callback: JobCallback) -> list[Outcome]:
         """Ask jobs to stop; returns those that no actor has begun."""

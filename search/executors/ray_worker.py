@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.errors import SearchError
 from search.executors.base import Job, Outcome, run_job
-from search.executors.sharing import give_back_memory, keep_latest, offload, unload_mapped
+from search.executors.sharing import forget_latest, give_back_memory, keep_latest, offload, unload_mapped
 from search.executors.source import PACKAGE, source_digest
 from search.executors.worker import limit_gpu_memory
 
@@ -110,14 +110,25 @@ class RayWorker:
         self._messages.put(run_job(job, _ActorContext(self, job.key, number)))
         give_back_memory()
 
-    def messages(self, seconds: float) -> list[Message]:
-        """The messages since the last call; waits for the first one."""
+    def messages(self, seconds: float) -> bytes:
+        """The messages since the last call, pickled; waits for the first one.
+
+        Arrays are part of the bytes: otherwise they would stay in the object store of the driver's node, which they
+        would fragment, as long as the driver refers to one of them.
+        """
+        import ray
+
         messages: list[Message] = []
         with suppress(queue.Empty):
             messages.append(self._messages.get(timeout=seconds))
             while True:
                 messages.append(self._messages.get_nowait())
-        return messages
+        return bytes(ray.cloudpickle.dumps(messages))  # type: ignore[no-untyped-call]
+
+    def release(self) -> None:
+        """Forget the data of the jobs before, so that the object store of the node can remove them."""
+        forget_latest()
+        give_back_memory()
 
     def stop(self, number: int, reason: str) -> None:
         """Ask the so many-th job to stop: a later one may have its key."""
@@ -168,10 +179,11 @@ class ObjectStore:
     Args:
         ray: The package.
         check: Raises an error if the cluster is gone.
+        release: Makes idle actors forget the data of the jobs before.
     """
 
-    def __init__(self, ray: ModuleType, check: Callable[[], None]) -> None:
-        self._ray, self._check = ray, check
+    def __init__(self, ray: ModuleType, check: Callable[[], None], release: Callable[[], None]) -> None:
+        self._ray, self._check, self._release = ray, check, release
 
     def share(self, value: Any) -> StoredValue:
         """The value in the object store.
@@ -181,6 +193,7 @@ class ObjectStore:
                 gone.
         """
         self._check()
+        self._release()
         errors = self._ray.exceptions
         try:
             return StoredValue(self._ray.put(value))

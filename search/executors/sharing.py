@@ -123,6 +123,12 @@ def keep_latest(key: object, read: Callable[[], Any]) -> Any:
     return _latest[1]
 
 
+def forget_latest() -> None:
+    """Release what :func:`keep_latest` keeps."""
+    global _latest  # noqa: PLW0603  # a cache
+    _latest = None
+
+
 def _load(path: Path) -> Any:
     """The value in a file."""
     return keep_latest(path, lambda: _read(path))

@@ -14,6 +14,7 @@ from helpers.executors import NEEDS_RAY, Watcher, end, no_warm_up, skip_without_
 from helpers.panels import make_panel
 
 from search.errors import SearchError, WorkersCannotStart
+from search.executors import sharing
 from search.executors.base import Cluster, Job, JobContext, WorkerSettings
 from search.executors.ray_cluster import RayExecutor
 from search.executors.ray_worker import UNREADABLE
@@ -86,6 +87,23 @@ def test_storing_data_leaves_none_of_their_pages_in_the_driver() -> None:
         shared = executor.data.share(panel)
         assert mapped_bytes() < 500_000
         del shared
+
+
+def holds_data(context: JobContext) -> bool:
+    return sharing._latest is not None
+
+
+def test_idle_actors_forget_the_data_before_when_others_are_shared() -> None:
+    with RayExecutor(WorkerSettings(no_warm_up)) as executor:
+        shared = executor.data.share(make_panel((5_000,)))
+        for key, job in enumerate([Job(0, nothing, (shared,)), Job(1, holds_data)]):
+            executor.submit(job)
+            (outcome,) = end(executor, Watcher(), seconds=60)
+            assert outcome.result is (None, True)[key]
+        del shared, job
+        executor.data.share(make_panel((6_000,)))
+        executor.submit(Job(2, holds_data))
+        assert end(executor, Watcher(), seconds=60)[0].result is False
 
 
 def mapped_bytes() -> int:

@@ -24,7 +24,7 @@ BASELINE_COLUMN = "baseline_"
 """Beginning of the name of the column of a baseline's forecasts."""
 _NAMES, _TIMES = ("series", "target"), ("cutoff", "time")
 _OFFSET = r"[+-]\d\d:\d\d$"
-_BLOCK_ROWS = 100_000
+_BLOCK_ROWS = 20_000
 
 
 def forecast_table(
@@ -95,7 +95,8 @@ def forecast_table(
 def read_forecasts(path: Path) -> pd.DataFrame:
     """Read the table that :func:`forecast_table` returned from a CSV file; times are local, without a time zone.
 
-    The file is read in blocks, and each distinct text once, since a panel may have millions of rows to show.
+    The file is read in blocks, numbers in single precision, and names as categories, since a panel may have millions
+    of rows to show.
 
     Raises:
         DataError: The file is not such a table.
@@ -107,33 +108,42 @@ def read_forecasts(path: Path) -> pd.DataFrame:
         names = list(pd.read_csv(path, nrows=0, encoding="utf-8").columns)
         texts: dict[str, dict[str, int]] = {name: {} for name in names if name in (*_NAMES, *_TIMES)}
         numbers = [name for name in names if name not in texts]
-        parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in names}
+        most = _lines_of(path)
+        columns: dict[str, Any] = {name: np.empty(most, np.int32 if name in texts else np.float32) for name in names}
         with pd.read_csv(
             path,
-            dtype={**dict.fromkeys(texts, "str"), **dict.fromkeys(numbers, "float64")},
+            dtype={**dict.fromkeys(texts, object), **dict.fromkeys(numbers, np.float32)},
             keep_default_na=False,
             na_values={name: [""] for name in numbers},
             float_precision="round_trip",
             encoding="utf-8",
             chunksize=_BLOCK_ROWS,
         ) as blocks:
+            end = 0
             for block in blocks:
+                rows = slice(end, end := end + len(block))
                 for name in numbers:
-                    parts[name].append(block[name].to_numpy(copy=True))
+                    columns[name][rows] = block[name]
                 for name, places in texts.items():
                     codes, distinct = pd.factorize(block[name])
-                    found = np.array([places.setdefault(text, len(places)) for text in distinct], int)
-                    parts[name].append(found[codes])
-        columns: dict[str, Any] = {}
-        for name in names:  # one column after the other, so that no second copy of the whole table exists
-            columns[name] = np.concatenate([np.empty(0, int if name in texts else float), *parts.pop(name)])
+                    columns[name][rows] = np.array([places.setdefault(text, len(places)) for text in distinct])[codes]
+        for name in names:
+            columns[name] = columns[name][:end]
             if name in texts:
                 read = pd.Series(list(texts[name]), dtype="str")
-                read = _read_times(read) if name in _TIMES else read
-                columns[name] = read.take(columns[name]).reset_index(drop=True)
+                if name in _TIMES:
+                    columns[name] = _read_times(read).take(columns[name]).reset_index(drop=True)
+                else:
+                    columns[name] = pd.Categorical.from_codes(columns[name], categories=pd.Index(read))
     except ValueError as error:  # the base class of pandas' parsing errors
         raise DataError(f"{path} is not a table of forecasts: {' '.join(str(error).split())}") from error
     return pd.DataFrame(columns, copy=False)
+
+
+def _lines_of(path: Path) -> int:
+    """At least the number of rows: a name may contain a line break."""
+    with path.open("rb") as file:
+        return 1 + sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b""))
 
 
 def _read_times(texts: pd.Series) -> pd.Series:
