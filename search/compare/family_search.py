@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.compare.time_budget import next_family
 from search.executors.loop import JobSource, run_jobs
-from search.run.driver import Driver
+from search.run.driver import Driver, share_search_data
 from search.run.kept_folds import KeptFolds
 from search.run.progress import Listener, Progress, SilentListener
 from search.study.budget import Budget
@@ -54,7 +54,8 @@ class FamilySearch(JobSource):
         self._families = {each.name: each for each in families}
         self._executor, self._limit, self._listener = executor, limit, listener
         self._time_left, self._note_time = time_left, note_time
-        self._drivers = [_driver(each, executor, folds, listener) for each in families]
+        data = share_search_data(families[0].plan, executor)  # the same for all families
+        self._drivers = [_driver(each, executor, data, folds, listener) for each in families]
         self._began: dict[int, float] = {}
         self._seconds: list[float] = []
         self._started = time.monotonic()
@@ -127,11 +128,12 @@ class FamilySearch(JobSource):
         return self._drivers[key // _STRIDE]
 
 
-def _driver(family: FamilyStore, executor: Executor, folder: Path, listener: Listener) -> Driver:
+def _driver(family: FamilyStore, executor: Executor, data: Any, folder: Path, listener: Listener) -> Driver:
     """The driver of a family's study; the limits are those of the comparison."""
     watch = _FamilyListener(family.name, listener)
-    budget, folds = Budget(timeout=None, trials=_UNLIMITED), KeptFolds(folder, family.store.get("uid"))
-    return Driver(family.plan, family.store, executor, budget, NullTracker(), watch, folds=folds)
+    budget = Budget(timeout=None, trials=_UNLIMITED)
+    folds = KeptFolds(folder, family.store.get("uid"), family.plan.registered_code())
+    return Driver(family.plan, family.store, executor, budget, NullTracker(), watch, folds=folds, data=data)
 
 
 class _FamilyListener(SilentListener):

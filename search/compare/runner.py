@@ -191,7 +191,8 @@ class _Comparing:
             data = self._plan.search_data()
             names = tuple(chain.from_iterable(baseline_groups(data)))
             seconds = baseline_seconds(self._time.timeout)
-            outcome = run_one(executor, Job(0, score_baselines, (data, names, seconds), retries=1))
+            arguments = (executor.data.share(data), names, seconds)
+            outcome = run_one(executor, Job(0, score_baselines, arguments, retries=1))
             if outcome.failure is not None:
                 self._listener.on_message(f"the baselines could not be scored: {outcome.failure.reason}")
             else:

@@ -30,6 +30,15 @@ class Stoppable(Protocol):
     interrupted: bool
 
 
+class Interrupt:
+    """Set by a signal; tells whether one came."""
+
+    interrupted = False
+
+    def __call__(self) -> bool:
+        return self.interrupted
+
+
 def stop_requested() -> bool:
     """Whether a signal has told the current source of jobs to stop; for waits during which the source cannot look."""
     return _source is not None and _source.interrupted

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from search.executors.base import INTERRUPTED, TIME_IS_UP, Executor, Failure, Job, Outcome
 from search.executors.loop import JobSource, run_jobs
@@ -18,6 +19,8 @@ from search.study.trials import first_attempt
 from search.tasks import task_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from search.run.kept_folds import KeptFolds, TrialFolds
     from search.study.blend_records import Candidate
     from search.study.budget import Budget
@@ -47,6 +50,8 @@ class Driver(JobSource):
         predictions: Keeps the out-of-fold outputs, from which a blend is selected; ``None``: they are not needed.
         folds: Keeps the finished folds and the checkpoints of running trials; ``None``: an interrupted trial begins
             again.
+        data: Handle of what the trials see, which several drivers may share; ``None``: this one has its own.
+        interrupted: Whether to stop.
     """
 
     def __init__(
@@ -59,18 +64,17 @@ class Driver(JobSource):
         listener: Listener,
         predictions: Predictions | None = None,
         folds: KeptFolds | None = None,
+        data: Any = None,
+        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._plan, self._store, self._executor = plan, store, executor
+        self._plan, self._store, self._executor, self._interrupted = plan, store, executor, interrupted
         self._budget, self._tracker, self._listener = budget, tracker, listener
         self._predictions, self._folds = predictions, folds
         if folds is not None:
             folds.remove_others(map(first_attempt, store.waiting()))
         self._state = SearchState(plan, store)
         self._onnx_networks = self._state.estimates.onnx_networks
-        for large in plan.large_data:
-            executor.data.offload(large)
-        self._data = executor.data.share(plan.search_data())
-        self._baselines = BaselineJobs(plan, store, self._data)
+        self._data = share_search_data(plan, executor) if data is None else data
         self._kept: dict[int, TrialFolds] = {}
         self._not_kept: set[str] = set()
         self._began: dict[int, float] = {}
@@ -83,7 +87,6 @@ class Driver(JobSource):
     def run(self) -> None:
         """Search. No trial is left running: interrupted ones wait for the next run."""
         run_jobs(self._executor, self)
-        del self._data, self._baselines  # what comes after the search reads other data
         self._announce_stop()
 
     def next_job(self) -> Job | None:
@@ -113,15 +116,17 @@ class Driver(JobSource):
         number = trial.number
         attempt = first_attempt(self._store.trial(number))
         kept = self._kept[number] = self._folds.of(attempt, trial.model, trial.train)
-        finished, checkpoint = kept.read(), None
-        fold = len(finished) + 1
+        finished: list[FinishedFold] = []
+        checkpoint = None
         try:
+            while (found := kept.read(fold := len(finished) + 1)) is not None:
+                finished.append(found)
             checkpoint = kept.read_checkpoint(fold)
         except ValueError as error:
             self._listener.on_message(
-                f"the checkpoint of trial {number} {error}, so fold {fold} is trained from its beginning"
+                f"what is kept of fold {fold} of trial {number} {error}, so the fold is trained from its beginning"
             )
-        resumption = Resumption(finished, checkpoint, CHECKPOINT_SECONDS)
+        resumption = Resumption(tuple(finished), checkpoint, CHECKPOINT_SECONDS)
         if resumption.epochs:
             self._state.resume(number, resumption.epochs)
             after = f"fold {len(finished)}" if checkpoint is None else f"epoch {len(checkpoint.epochs)} of fold {fold}"
@@ -194,6 +199,10 @@ class Driver(JobSource):
             return None
         return TIME_IS_UP if self._state.seconds_left(self._budget) <= 0 else self._state.stop_reason(key)
 
+    def stopping(self) -> bool:
+        """Whether a signal told the program to end."""
+        return self.interrupted or self._interrupted()
+
     def tick(self) -> None:
         """Record the time spent, should this process be killed, and show progress."""
         self._announce_stop()
@@ -230,6 +239,10 @@ class Driver(JobSource):
             pruned=trials.pruned,
             promoted=trials.promoted,
         )
+
+    @cached_property
+    def _baselines(self) -> BaselineJobs:
+        return BaselineJobs(self._plan, self._store, self._data)
 
     def _note_baselines(self) -> dict[str, BaselineRecord]:
         """The baselines that are scored; the best of them is kept, because progress is shown many times a second."""
@@ -281,7 +294,7 @@ class Driver(JobSource):
                 )
 
     def _announce_stop(self) -> None:
-        if self.interrupted and not self._stop_announced:
+        if self.stopping() and not self._stop_announced:
             self._stop_announced = True
             self._listener.on_message(_STOPPING)
 
@@ -290,3 +303,10 @@ class Driver(JobSource):
         if time.monotonic() - self._shown >= _SHOW_SECONDS:
             self._shown = time.monotonic()
             self._listener.on_progress(self.progress())
+
+
+def share_search_data(plan: Plan, executor: Executor) -> Any:
+    """A handle of what the trials of a study see; large data leave the memory of this process."""
+    for large in plan.large_data:
+        executor.data.offload(large)
+    return executor.data.share(plan.search_data())

@@ -7,19 +7,18 @@ this as workers report it, so it survives the worker, its node and the driver. I
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from search.executors.source import PACKAGE, source_digest
+from search.executors.source import PACKAGE, digest_of_code, source_digest
 from search.run.trial import FinishedFold, FoldCheckpoint, TrialReport
 from search.study.out_of_fold import DAMAGES, write_arrays
 from search.study.records import EpochRecord
@@ -28,11 +27,12 @@ if TYPE_CHECKING:
     from lstmgru.specs import TrainSpec
     from search.space.space import Model
 
+Report = TypeVar("Report", FinishedFold, FoldCheckpoint)
 
 _PACKAGES = (PACKAGE, "torch", "lightning")
-"""Their versions, and the source files of this one, determine what a checkpoint contains."""
+"""Their versions, the source files of this one, and registered code determine what a training results in."""
 _DIGITS = 12
-"""Of the digest of the source files."""
+"""Of a digest."""
 
 
 class KeptFolds:
@@ -41,11 +41,13 @@ class KeptFolds:
     Args:
         folder: Directory of the files; it exists while there are any. Studies may share it.
         uid: Identifies the study.
+        registered: Classes and functions outside of this package on which scores depend.
     """
 
-    def __init__(self, folder: Path, uid: str) -> None:
+    def __init__(self, folder: Path, uid: str, registered: Sequence[Any] = ()) -> None:
         self._folder, self._uid = folder, uid
-        _versions()  # of the source files that this process has loaded; they may change while a study runs
+        # Of the source files that this process has loaded; they may change while a study runs.
+        self._versions = _versions(registered)
 
     def of(self, number: int, model: Model, train: TrainSpec) -> TrialFolds:
         """Those of a trial.
@@ -56,7 +58,7 @@ class KeptFolds:
             train: The training settings with the seed.
         """
         training = sha256(repr((self._uid, model, train)).encode()).hexdigest()
-        return TrialFolds(self._folder, self._name(number), training)
+        return TrialFolds(self._folder, self._name(number), training, self._versions)
 
     def remove_others(self, numbers: Iterable[int]) -> None:
         """Remove those of all trials but these: the driver may have been killed when a trial had just ended."""
@@ -78,10 +80,11 @@ class TrialFolds:
         folder: Directory of the files.
         name: Beginning of their names.
         training: Identifies study, architecture, training settings and seed.
+        versions: Of the code that trains.
     """
 
-    def __init__(self, folder: Path, name: str, training: str) -> None:
-        self._folder, self._name, self._training = folder, name, training
+    def __init__(self, folder: Path, name: str, training: str, versions: str) -> None:
+        self._folder, self._name, self._training, self._versions = folder, name, training, versions
 
     def write(self, finished: FinishedFold) -> None:
         """Keep a fold, for which its checkpoint is no longer needed.
@@ -100,20 +103,23 @@ class TrialFolds:
             OSError: The file cannot be written.
         """
         state = np.frombuffer(checkpoint.state, np.uint8)
-        self._write(self._checkpoint(checkpoint.fold), checkpoint, "state", state, versions=_versions())
+        self._write(self._checkpoint(checkpoint.fold), checkpoint, "state", state)
 
-    def _write(self, path: Path, report: Any, name: str, array: npt.NDArray[Any], **others: str) -> None:
+    def _write(self, path: Path, report: Any, name: str, array: npt.NDArray[Any]) -> None:
         epochs = [asdict(each) for each in report.epochs]
-        values = {**vars(report), **others, "epochs": epochs, "training": self._training}
+        values = {**vars(report), "epochs": epochs, "training": self._training, "versions": self._versions}
         del values[name]
         write_arrays(path, {"values": np.array(json.dumps(values)), name: array})
 
-    def read(self) -> tuple[FinishedFold, ...]:
-        """The first folds, up to one that is missing, damaged or of another training."""
-        found: list[FinishedFold] = []
-        while (fold := self._read(self._path(len(found) + 1))) is not None:
-            found.append(fold)
-        return tuple(found)
+    def read(self, fold: int) -> FinishedFold | None:
+        """A finished fold; ``None`` if there is none of this training.
+
+        Raises:
+            ValueError: It cannot be used; the message is the end of a sentence.
+        """
+        return self._read(
+            self._path(fold), lambda kept_epochs, **values: FinishedFold(kept_epochs=tuple(kept_epochs), **values)
+        )
 
     def read_checkpoint(self, fold: int) -> FoldCheckpoint | None:
         """The checkpoint of a fold; ``None`` if there is none of this training.
@@ -121,19 +127,9 @@ class TrialFolds:
         Raises:
             ValueError: It cannot be used; the message is the end of a sentence.
         """
-        try:
-            values, state = _content(self._checkpoint(fold), "state")
-            training, versions = values.pop("training"), values.pop("versions")
-            checkpoint = FoldCheckpoint(**values, state=state.tobytes())
-        except FileNotFoundError:
-            return None
-        except DAMAGES as error:
-            raise ValueError("is damaged") from error
-        if training != self._training:
-            return None
-        if versions != _versions():
-            raise ValueError(f"was written with other versions ({versions}; now {_versions()})")
-        return checkpoint
+        return self._read(
+            self._checkpoint(fold), lambda state, **values: FoldCheckpoint(**values, state=state.tobytes())
+        )
 
     def remove(self) -> None:
         """Remove all of them; what cannot be removed is left to the next run."""
@@ -142,14 +138,21 @@ class TrialFolds:
                 path.unlink(missing_ok=True)
         _remove_if_empty(self._folder)
 
-    def _read(self, path: Path) -> FinishedFold | None:
+    def _read(self, path: Path, make: Callable[..., Report]) -> Report | None:
+        """What is made of the content of a file."""
         try:
-            values, outputs = _content(path, "outputs")
-            if values.pop("training") != self._training:
-                return None
-            return FinishedFold(**values | {"kept_epochs": tuple(values["kept_epochs"])}, outputs=outputs)
-        except DAMAGES:
+            values = _content(path)
+            training, versions = values.pop("training"), values.pop("versions")
+            report = make(**values)
+        except FileNotFoundError:
             return None
+        except DAMAGES as error:
+            raise ValueError("is damaged") from error
+        if training != self._training:
+            return None
+        if versions != self._versions:
+            raise ValueError(f"was trained with other versions ({versions}; now {self._versions})")
+        return report
 
     def _path(self, fold: int) -> Path:
         return self._folder / f"{self._name}fold-{fold}.npz"
@@ -158,21 +161,24 @@ class TrialFolds:
         return self._folder / f"{self._name}fold-{fold}-checkpoint.npz"
 
 
-def _content(path: Path, name: str) -> tuple[dict[str, Any], npt.NDArray[Any]]:
-    """The plain values of a file, and its array of that name."""
+def _content(path: Path) -> dict[str, Any]:
+    """The plain values of a file, and its array."""
     with np.load(path, allow_pickle=False) as file:
-        values: dict[str, Any] = json.loads(str(file["values"]))
-        epochs = [each | {"epoch": EpochRecord(**each["epoch"])} for each in values["epochs"]]
-        return values | {"epochs": tuple(TrialReport(**each) for each in epochs)}, file[name]
+        arrays = dict(file)
+    values: dict[str, Any] = json.loads(str(arrays.pop("values")))
+    epochs = [each | {"epoch": EpochRecord(**each["epoch"])} for each in values["epochs"]]
+    return values | arrays | {"epochs": tuple(TrialReport(**each) for each in epochs)}
 
 
-@cache
-def _versions() -> str:
+def _versions(registered: Sequence[Any]) -> str:
     found = []
     for package in _PACKAGES:
         with suppress(PackageNotFoundError):
             found.append(f"{package} {version(package)}")
-    return ", ".join([*found, f"source files {source_digest()[:_DIGITS]}"])
+    found.append(f"source files {source_digest()[:_DIGITS]}")
+    if registered:
+        found.append(f"registered code {digest_of_code(registered)[:_DIGITS]}")
+    return ", ".join(found)
 
 
 def _remove_if_empty(folder: Path) -> None:

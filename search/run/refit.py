@@ -12,7 +12,7 @@ import numpy as np
 from lstmgru.data.tables.writers import write_text
 from lstmgru.errors import DataError
 from search.errors import RefitFailed, SearchError, StudyMismatch, StudyNotFound, TrackingError
-from search.executors.interruption import interruptible
+from search.executors.interruption import Interrupt, interruptible
 from search.executors.loop import run_jobs
 from search.reports.backtest import backtest_html
 from search.run.baselines import baseline_seconds
@@ -65,12 +65,6 @@ class RefitOutcome:
     champion: Backtested | None = None
 
 
-class _Interrupt:
-    """Set by Ctrl-C."""
-
-    interrupted = False
-
-
 def refit(plan: Plan, *, folder: Path, rule: Promotion, listener: Listener) -> RefitOutcome:
     """Train the members of a study's model on a later table, with their weights, and apply the rule of promotion.
 
@@ -115,7 +109,7 @@ class _Refit:
         self._plan, self._store, self._paths, self._listener = plan, store, paths, listener
         self._task, self._data = task_of(plan), plan.whole_data()
         self._record = store.record()
-        self._stop = _Interrupt()
+        self._interrupted = Interrupt()
 
     def run(self, rule: Promotion) -> RefitOutcome:
         from lstmgru.bundle.load import load_bundle
@@ -133,7 +127,7 @@ class _Refit:
         done = self._score_champion(bundle, split)
         holdout = self._plan.holdout if done is None else self._task.backtest.last_part(self._data, split)
         more = f"{words.split(' more', 1)[0]} more" if change is not None and change.more else "more rows"
-        with make_study_executor(self._plan) as executor, interruptible(self._stop):
+        with make_study_executor(self._plan) as executor, interruptible(self._interrupted):
             found = self._train(executor, bundle, place, holdout, compared=done is not None)
         if found is None:
             return RefitOutcome(self._record)
@@ -246,9 +240,6 @@ class _Refit:
         for note in result.notes:
             self._listener.on_message(note)
         return result
-
-    def _interrupted(self) -> bool:
-        return self._stop.interrupted
 
     def _provenance(self, bundle: Bundle, retrained: Retrained, scored_on: str) -> dict[str, Any]:
         late = [str(each) for each in retrained.late]

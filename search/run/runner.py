@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.errors import SearchError
-from search.executors.interruption import interruptible
+from search.executors.interruption import Interrupt, interruptible
 from search.executors.sharing import give_back_memory
 from search.run.driver import Driver
 from search.run.finalize import Finalizer
@@ -109,35 +109,38 @@ def _run(
     plan: Plan, store: StudyStore, budget: Budget, tracker: Tracker, listener: Listener, paths: StudyPaths
 ) -> RunOutcome:
     give_back_memory()  # reading a table has taken several times its size
-    finished_now, bundle = False, paths.bundle
-    predictions, folds = Predictions(paths.predictions, store.get("uid")), KeptFolds(paths.folds, store.get("uid"))
-    with make_study_executor(plan) as executor:
-        driver = Driver(plan, store, executor, budget, tracker, listener, predictions, folds)
-        with interruptible(driver):
-            driver.run()
-            _say_why_it_ended(plan, store, budget, driver, listener)
-            if not driver.interrupted:
-                finalizer = Finalizer(plan, store, predictions, executor, budget, listener, paths, driver.stopping)
-                finished_now = finalizer.run()
+    finished_now, bundle, interrupted = False, paths.bundle, Interrupt()
+    predictions = Predictions(paths.predictions, store.get("uid"))
+    folds = KeptFolds(paths.folds, store.get("uid"), plan.registered_code())
+    with make_study_executor(plan) as executor, interruptible(interrupted):
+        # The driver is not kept: its data would be in memory beside those of the refits.
+        Driver(
+            plan, store, executor, budget, tracker, listener, predictions=predictions, folds=folds,
+            interrupted=interrupted,
+        ).run()  # fmt: skip
+        if not interrupted():
+            _say_why_it_ended(plan, store, budget, listener)
+            finalizer = Finalizer(plan, store, predictions, executor, budget, listener, paths, interrupted)
+            finished_now = finalizer.run()
     if bundle.exists():
         store.set("bundle", str(bundle))
     if finished_now:
         if plan.config.tracking.enabled:
             listener.on_phase("logging the model to MLflow")
         tracker.log_model(bundle, store.record())
-    status: RunStatus = "KILLED" if driver.interrupted and not finished_now else "FINISHED"
+    status: RunStatus = "KILLED" if interrupted() and not finished_now else "FINISHED"
     links = tracker.finish(store.record(), status=status, optuna_study=store.study)
     if links is not None:
         store.set_links(links)
     store.set("elapsed", round(budget.elapsed, 1))
-    return RunOutcome(store.record(), driver.interrupted)
+    return RunOutcome(store.record(), interrupted())
 
 
-def _say_why_it_ended(plan: Plan, store: StudyStore, budget: Budget, driver: Driver, listener: Listener) -> None:
+def _say_why_it_ended(plan: Plan, store: StudyStore, budget: Budget, listener: Listener) -> None:
     """Report that the time budget ended the search before all requested trials were run."""
     counted, waiting = store.counts()
     ended = counted - waiting
-    if plan.trials is not None and budget.timeout is not None and not driver.interrupted and ended < plan.trials:
+    if plan.trials is not None and budget.timeout is not None and ended < plan.trials:
         listener.on_message(
             f"the time budget of {budget.timeout:g} s ended the search after {ended} of {plan.trials} trials; "
             "rerun with a longer --timeout to resume"

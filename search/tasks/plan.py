@@ -149,6 +149,11 @@ class Plan(ABC):
         """The user's own metrics of the task, by name."""
         return {name: metric for name, metric in registered_metrics().items() if self.config.task in metric.tasks}
 
+    def registered_code(self) -> tuple[Any, ...]:
+        """The user's own classes and functions on which the scores of trials depend."""
+        metric = self.registered_metrics().get(self.metric)
+        return (*self.registered_cells().values(), *(() if metric is None else (metric.function,)))
+
     def train_spec(self, settings: Settings, *, seed: int) -> TrainSpec:
         """The training settings of a trial."""
         training = self.config.training

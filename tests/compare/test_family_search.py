@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.drivers import drive
 from helpers.running_comparisons import TWO, opened, searched, states, told
+
+from search.executors.in_process import InMemory
 
 
 def test_every_family_has_as_many_trials(tmp_path: Path) -> None:
@@ -16,6 +19,20 @@ def test_every_family_has_as_many_trials(tmp_path: Path) -> None:
     assert {name: len(trials) for name, trials in store.records().items()} == {"lstm": 3, "gru": 3}
     layers = {name: {str(trial.layers)[:3] for trial in trials} for name, trials in store.records().items()}
     assert layers == {"lstm": {"lst"}, "gru": {"gru"}}
+
+
+def test_all_families_share_one_copy_of_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared: list[Any] = []
+
+    def share(data: InMemory, value: Any) -> Any:
+        shared.append(value)
+        return value
+
+    monkeypatch.setattr(InMemory, "share", share)
+    store = searched(tmp_path, 1)
+
+    assert states(store) == {"lstm": ["COMPLETE"], "gru": ["COMPLETE"]}
+    assert len(shared) == 1
 
 
 @pytest.mark.parametrize("stop_in", [("lstm", 0), ("gru", 1), ("lstm", 2)])

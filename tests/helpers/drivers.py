@@ -192,7 +192,8 @@ def drive(
         patch("search.run.baselines.score_baselines", remembered),
     ):
         plan, store = open_study(plan, place, listener)
-        predictions, folds = Predictions(paths.predictions, store.get("uid")), KeptFolds(paths.folds, store.get("uid"))
+        predictions = Predictions(paths.predictions, store.get("uid"))
+        folds = KeptFolds(paths.folds, store.get("uid"), plan.registered_code())
         limits = Budget(**{"timeout": None, "trials": plan.trials, **budget})
         driver = Driver(plan, store, executor, limits, _Watch(interrupt), listener, predictions, folds)
         driver.run()

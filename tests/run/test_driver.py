@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from optuna.trial import TrialState
 
 from search.errors import NotAJournal, StudyFileError, StudyMismatch, StudyNotFound
 from search.executors.base import TIME_IS_UP
+from search.executors.in_process import InMemory
+from search.run.runner import run
 from search.run.selection import why_nothing_to_export
 from search.run.state import SearchState
 from search.study.out_of_fold import Predictions
@@ -74,6 +77,28 @@ def test_a_search_that_is_killed_while_it_notes_the_baselines_scores_the_others_
             drive(tmp_path, *RANDOM)
     store = drive(tmp_path, *RANDOM)
     assert set(store.get("baselines")) == set(store.get("calibrations")) == set(BASELINES)
+
+
+def test_the_data_of_the_search_are_gone_when_the_refits_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared: list[weakref.ref[Any]] = []
+    kept: list[bool] = []
+
+    def share(data: InMemory, value: Any) -> Any:
+        shared.append(weakref.ref(value))
+        return value
+
+    class Finalizer:
+        def __init__(self, *arguments: Any) -> None: ...
+
+        def run(self) -> bool:
+            kept.extend(each() is not None for each in shared)
+            return False
+
+    monkeypatch.setattr(InMemory, "share", share)
+    monkeypatch.setattr("search.run.runner.Finalizer", Finalizer)
+    monkeypatch.setattr("search.run.driver.run_jobs", lambda executor, source: None)  # a job here keeps the value
+    run(plan_of(tmp_path, *RANDOM, "search.trials=1"), folder=tmp_path, fresh=False, listener=Notes())
+    assert kept == [False]
 
 
 # --- time -------------------------------------------------------------------------------------------------------------

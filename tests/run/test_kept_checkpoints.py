@@ -58,7 +58,7 @@ def test_a_trial_has_one_checkpoint_which_goes_when_its_fold_has_ended(tmp_path:
     kept.write_checkpoint(checkpoint())
     kept.write_checkpoint(checkpoint(epochs=5))
     assert kept_in(folder).read_checkpoint(1) == checkpoint(epochs=5)
-    assert kept.read() == ()
+    assert kept.read(1) is None
     assert kept_in(folder, TrainSpec(seed=8)).read_checkpoint(1) is None
     assert len(list(folder.iterdir())) == 1
     kept.write(FinishedFold(1, 0.1, 2, 1.25, 2.5, checkpoint().epochs, (1, 2), np.zeros((2, 2, 3, 1), np.float32)))
@@ -88,12 +88,11 @@ def test_a_damaged_checkpoint_is_recognized(tmp_path: Path, damage: Callable[[Pa
 
 
 def test_a_checkpoint_of_other_versions_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = kept_in(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(kept_folds, "_versions", lambda: "torch 2.0")
-        kept.write_checkpoint(checkpoint())
-    with pytest.raises(ValueError, match=r"was written with other versions \(torch 2.0; now .*torch 2"):
-        kept.read_checkpoint(1)
+        patch.setattr(kept_folds, "_versions", lambda registered: "torch 2.0")
+        kept_in(tmp_path).write_checkpoint(checkpoint())
+    with pytest.raises(ValueError, match=r"was trained with other versions \(torch 2.0; now .*torch 2"):
+        kept_in(tmp_path).read_checkpoint(1)
 
 
 CHANGES_A_CELL = """
@@ -126,7 +125,7 @@ def test_a_checkpoint_of_other_source_files_is_not_used(tmp_path: Path) -> None:
     run = partial(subprocess.run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     first, second = (run([sys.executable, "-c", program]) for program in (CHANGES_A_CELL, RESUMES))
     assert first.returncode == 0, first.stderr
-    said = r"ValueError: was written with other versions \(.*source files (\w{12}); now .*source files (\w{12})\)"
+    said = r"ValueError: was trained with other versions \(.*source files (\w{12}); now .*source files (\w{12})\)"
     found = re.search(said, second.stderr)
     assert found is not None, second.stderr
     assert found[1] != found[2]
@@ -223,7 +222,7 @@ def test_a_search_that_ends_in_the_fifth_epoch_of_a_fold_trains_only_the_rest_ag
     notes, epochs = Notes(), epochs_of(monkeypatch)
     resumed = drive(folders[1], *options, text=TWO, notes=notes)
     if way == "damaged":
-        assert "the checkpoint of trial 1 is damaged, so fold 2 is trained from its beginning" in notes.notes
+        assert "what is kept of fold 2 of trial 1 is damaged, so the fold is trained from its beginning" in notes.notes
         assert "trial 1 resumes after fold 1 of 2" in notes.notes
         assert epochs[0] == (1, 2, 1)
     else:
@@ -249,7 +248,7 @@ def test_nothing_after_an_epoch_by_which_a_trial_is_pruned_is_kept(
             kept = driver._kept[key].read_checkpoint(message.fold)
             seen.append((pruned, kept == message))
         elif isinstance(message, FinishedFold):
-            folds.append((pruned, len(driver._kept[key].read()) == message.fold))
+            folds.append((pruned, driver._kept[key].read(message.fold) is not None))
 
     monkeypatch.setattr(Driver, "on_report", noted)
     drive(tmp_path, "search.sampler=random", "search.pruner=screening", "search.trials=6", text=TWO)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +16,16 @@ import psutil
 import pytest
 from helpers.comparisons import Reports
 from helpers.damages import seem_encrypted
-from helpers.drivers import NUMBERS, Killed, Notes, drive, plan_of, results
+from helpers.drivers import NUMBERS, Killed, Notes, drive, plan_of, results, without_onnx
 from helpers.running_comparisons import WAVES, forecast_candidate_of, label_candidate_of, label_plan_of
 from helpers.studies import TINY, search, shown, start, write_study
 from helpers.waiting import PATIENCE, until
 
 from lstmgru.specs import TrainSpec
+from search.run import kept_folds
 from search.run.driver import Driver
-from search.run.kept_folds import KeptFolds
+from search.run.kept_folds import KeptFolds, TrialFolds
+from search.run.runner import run
 from search.run.state import SearchState
 from search.run.trial import FinishedFold, Resumption, TrialReport, run_trial
 from search.study.paths import StudyPaths
@@ -43,8 +48,12 @@ def fold(number: int, score: float = 0.1) -> FinishedFold:
     return FinishedFold(number, score, 2, 1.25, 2.5, tuple(reports), (1, 2), np.stack([outputs + 1, outputs]))
 
 
-def plain(folds: tuple[FinishedFold, ...]) -> list[Any]:
-    return [{**vars(each), "outputs": each.outputs.tolist()} for each in folds]
+def plain(*folds: FinishedFold | None) -> list[Any]:
+    return [None if each is None else {**vars(each), "outputs": each.outputs.tolist()} for each in folds]
+
+
+def read(kept: TrialFolds, *numbers: int) -> list[Any]:
+    return plain(*(kept.read(number) for number in numbers))
 
 
 # --- the files --------------------------------------------------------------------------------------------------------
@@ -53,12 +62,14 @@ def plain(folds: tuple[FinishedFold, ...]) -> list[Any]:
 def test_the_folds_of_a_trial_are_read_as_they_were_written_until_they_are_removed(tmp_path: Path) -> None:
     folder = tmp_path / "tiny.folds"
     kept = KeptFolds(folder, "uid").of(3, MODEL, TRAIN)
-    assert kept.read() == ()
+    assert kept.read(1) is None
     kept.write(fold(1))
     kept.write(fold(2, score=1 / 3))
-    found = KeptFolds(folder, "uid").of(3, MODEL, TRAIN).read()
-    assert plain(found) == plain((fold(1), fold(2, score=1 / 3)))
-    assert found[0].outputs.dtype == np.float32
+    again = KeptFolds(folder, "uid").of(3, MODEL, TRAIN)
+    assert read(again, 1, 2, 3) == plain(fold(1), fold(2, score=1 / 3), None)
+    first = again.read(1)
+    assert first is not None
+    assert first.outputs.dtype == np.float32
     kept.remove()
     assert not folder.exists()
 
@@ -77,7 +88,7 @@ def test_folds_of_another_training_are_not_read(
     tmp_path: Path, uid: str, number: int, model: Any, train: TrainSpec
 ) -> None:
     KeptFolds(tmp_path, "uid").of(3, MODEL, TRAIN).write(fold(1))
-    assert KeptFolds(tmp_path, uid).of(number, model, train).read() == ()
+    assert KeptFolds(tmp_path, uid).of(number, model, train).read(1) is None
 
 
 def _torn(path: Path) -> None:
@@ -96,18 +107,19 @@ def _flipped(path: Path) -> None:
         _torn,
         _flipped,
         seem_encrypted,
-        lambda path: path.unlink(),
         lambda path: path.write_bytes(b""),
         lambda path: np.savez(path, values=np.array("{}"), outputs=np.zeros(3)),
         lambda path: np.savez(path, values=np.array([{}], dtype=object)),
     ],
 )
-def test_a_damaged_fold_and_those_after_it_are_trained_again(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+def test_a_damaged_fold_is_recognized(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     kept = KeptFolds(tmp_path, "uid").of(3, MODEL, TRAIN)
     for number in (1, 2, 3):
         kept.write(fold(number))
     damage(next(tmp_path.glob("*fold-2*")))
-    assert plain(kept.read()) == plain((fold(1),))
+    assert read(kept, 1, 3) == plain(fold(1), fold(3))
+    with pytest.raises(ValueError, match="is damaged"):
+        kept.read(2)
 
 
 def test_a_new_driver_removes_the_folds_of_trials_that_have_ended_and_leaves_other_studies_alone(
@@ -183,6 +195,21 @@ def fits_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+def kill_in_the_third_fold(monkeypatch: pytest.MonkeyPatch, search: Callable[[], object]) -> None:
+    """The driver ends in the first epoch of the third fold of a trial."""
+    on_report = Driver.on_report
+
+    def killed(driver: Driver, key: int, message: Any) -> None:
+        on_report(driver, key, message)
+        if isinstance(message, TrialReport) and message.epoch.fold == 3:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Driver, "on_report", killed)
+        with pytest.raises(Killed):
+            search()
+
+
 @pytest.mark.parametrize(
     "objectives", [(), ("search.objectives=[score, n_parameters]", "search.prefer={score: 1, n_parameters: 1}")]
 )
@@ -220,6 +247,68 @@ def test_a_search_that_ends_in_the_third_fold_of_a_trial_trains_only_that_fold_a
     assert "trial 1 resumes after fold 2 of 3" in notes.notes
     assert results(resumed) == results(whole)
     assert not folder.exists()
+
+
+def _damage_the_second(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    _torn(next(folder.glob("*fold-2*")))
+
+
+def _other_versions(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(kept_folds, "_versions", lambda registered: "torch 9.0")
+
+
+@pytest.mark.parametrize(
+    ("change", "trained", "said"),
+    [
+        (_damage_the_second, 2, "what is kept of fold 2 of trial 0 is damaged, so the fold is trained from its"),
+        (
+            _other_versions,
+            3,
+            r"what is kept of fold 1 of trial 0 was trained with other versions \(.*; now torch 9.0\), so",
+        ),
+    ],
+)
+def test_folds_that_cannot_be_used_and_those_after_them_are_trained_again(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Path, pytest.MonkeyPatch], None],
+    trained: int,
+    said: str,
+) -> None:
+    options = (*RANDOM, "search.trials=1")
+    kill_in_the_third_fold(monkeypatch, lambda: drive(tmp_path, *options, text=THREE))
+    change(StudyPaths(tmp_path, "tiny").folds, monkeypatch)
+    notes, fits = Notes(), fits_of(monkeypatch)
+    drive(tmp_path, *options, text=THREE, notes=notes)
+    assert len(fits) == trained
+    assert any(re.match(said, note) for note in notes.notes), notes.notes
+
+
+OWN_CELL = """
+from helpers.custom_cells import Elman
+
+class Own(Elman):
+    n_gates = {}
+"""
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_folds_that_another_registered_cell_has_finished_are_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: bool
+) -> None:
+    (tmp_path / "own_cells.py").write_text(OWN_CELL.format(1))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_cells", raising=False)
+    monkeypatch.setattr("lstmgru.specs.cells._registered", {"own": import_module("own_cells").Own})
+    plan = plan_of(tmp_path, *RANDOM, "search.trials=1", "space.cell=own", text=THREE)
+    notes = Notes()
+    with without_onnx():
+        kill_in_the_third_fold(monkeypatch, lambda: run(plan, folder=tmp_path, fresh=False, listener=notes))
+        if changed:
+            (tmp_path / "own_cells.py").write_text(OWN_CELL.format(2))
+        run(plan, folder=tmp_path, fresh=False, listener=notes)
+    words = "was trained with other versions" if changed else "trial 0 resumes after fold 2 of 3"
+    assert any(words in note for note in notes.notes), notes.notes
 
 
 def test_a_driver_that_is_killed_when_a_trial_has_just_ended_leaves_no_folds_for_long(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from optuna.trial import FixedTrial
 
 from lstmgru.specs import LayerSpec, ModelSpec, SequenceModelSpec
 from search.executors.base import Failure
-from search.executors.in_process import InMemory
 from search.run.driver import Driver
 from search.run.state import SearchState
 from search.run.training_seconds import Estimates, refit_seconds, training_work
@@ -142,24 +140,6 @@ def test_a_driver_begins_no_candidate_that_cannot_reach_its_first_rung_in_time(
     with in_process() as executor:
         driver = Driver(plan, store, executor, limits(seconds), NullTracker(), Notes())
         assert (driver.next_job() is not None) is begun
-
-
-def test_a_driver_lets_go_of_the_data_at_the_end_of_its_search(
-    plan: Plan, store: StudyStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shared: list[weakref.ref[Any]] = []
-
-    def share(executor: InMemory, value: Any) -> Any:
-        shared.append(weakref.ref(value))
-        return value
-
-    monkeypatch.setattr(InMemory, "share", share)
-    store.set("baselines", {name: {"folds": 1.0} for name in plan.search_data().baselines})
-    with in_process() as executor:
-        driver = Driver(plan, store, executor, Budget(None, trials=0), NullTracker(), Notes())
-        assert shared[0]() is not None
-        driver.run()
-        assert shared[0]() is None
 
 
 def test_the_quickest_candidate_is_the_one_that_begins(plan: Plan, store: StudyStore) -> None:
