@@ -125,6 +125,7 @@ class WorkerSettings:
         gpu_share: Fraction of a GPU's memory that each worker may use, see :func:`search.executors.devices.gpu_share`;
             ``None``: no limit.
         cluster: For executors that run jobs on one.
+        registered: Classes and functions of the user that jobs call; workers on other machines must have the same code.
     """
 
     warm_up: Callable[[], None]
@@ -133,6 +134,7 @@ class WorkerSettings:
     gpus: tuple[str, ...] = ()
     gpu_share: float | None = None
     cluster: Cluster | None = None
+    registered: tuple[Any, ...] = ()
 
 
 class DataStore(Protocol):

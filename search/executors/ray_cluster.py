@@ -51,7 +51,7 @@ class RayExecutor:
         self._settings, self._cluster = settings, settings.cluster or Cluster()
         self._ray = import_ray()
         self._data = ObjectStore(self._ray, self._check_own, self._release)
-        self._own = Versions.here()
+        self._own = Versions.here(registered=settings.registered)
         self._environment = dict.fromkeys(THREAD_VARIABLES, "1")
         if self._cluster.address is None:  # what can be imported here can be imported by the actors
             self._environment["PYTHONPATH"] = os.pathsep.join(sys.path)
@@ -241,8 +241,9 @@ class RayExecutor:
             max_restarts=0,
             runtime_env={"env_vars": self._environment},
         )
-        warm_up = self._ray.cloudpickle.dumps(self._settings.warm_up)  # with what a script has registered
-        handle = remote.remote(self._own, warm_up, 0.9 * share if 0 < share < 1 else None)
+        # With what a script has defined itself.
+        settings = self._ray.cloudpickle.dumps((self._settings.warm_up, self._settings.registered))
+        handle = remote.remote(self._own, settings, 0.9 * share if 0 < share < 1 else None)
         return _Actor(handle, starting=handle.versions.remote())
 
     def _end(self, worker: _Actor) -> None:

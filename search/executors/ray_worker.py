@@ -8,9 +8,10 @@ import platform
 import queue
 import signal
 import socket
+import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from search.errors import SearchError
 from search.executors.base import Job, Outcome, run_job
 from search.executors.sharing import forget_latest, give_back_memory, keep_latest, offload, unload_mapped
-from search.executors.source import PACKAGE, source_digest
+from search.executors.source import PACKAGE, digest_of_code, source_digest
 from search.executors.worker import limit_gpu_memory
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Versions:
         python: Minor version of Python.
         package: Version of this package.
         source: See :func:`search.executors.source.source_digest`; empty in processes whose code does not have it.
+        registered: See :func:`search.executors.source.digest_of_code`; empty if nothing is registered, or not yet.
         node: Name of the machine.
         node_id: In the cluster.
     """
@@ -48,14 +50,22 @@ class Versions:
     python: str
     package: str
     source: str = ""
+    registered: str = ""
     node: str = ""
     node_id: str = ""
 
     @classmethod
-    def here(cls, node_id: str = "") -> Versions:
-        """Those of this process."""
+    def here(cls, node_id: str = "", registered: Iterable[Any] = ()) -> Versions:
+        """Those of this process.
+
+        Args:
+            node_id: In the cluster.
+            registered: Classes and functions of the user; those that a node does not import are sent with their code.
+        """
         python = ".".join(platform.python_version_tuple()[:2])
-        return cls(python, version(PACKAGE), source_digest(), socket.gethostname(), node_id)
+        imported = [each for each in registered if each.__module__ in sys.modules.keys() - {"__main__"}]
+        code = digest_of_code(imported) if imported else ""
+        return cls(python, version(PACKAGE), source_digest(), code, socket.gethostname(), node_id)
 
     def difference(self, own: Versions) -> str | None:
         """What is wrong with a node that has these versions; ``None``: nothing.
@@ -73,6 +83,11 @@ class Versions:
                 f"the node {self.node} has {PACKAGE} {self.package} like this process, but with other source files, as "
                 "of a development checkout; install the same wheel or the same commit on every node"
             )
+        if self.registered not in ("", own.registered):
+            return (
+                f"the node {self.node} has other source files of registered cells or metrics than this process; "
+                "install the same ones on every node"
+            )
         return None
 
 
@@ -83,22 +98,26 @@ class RayWorker:
 
     Args:
         driver: Versions of the driver; an actor with others does nothing.
-        warm_up: A pickled function that imports what jobs need; other versions might not be able to read it.
+        settings: A function that imports what jobs need, and the classes and functions of the user, pickled; other
+            versions might not be able to read them.
         gpu_share: See :func:`search.executors.worker.limit_gpu_memory`.
     """
 
-    def __init__(self, driver: Versions, warm_up: bytes, gpu_share: float | None) -> None:
+    def __init__(self, driver: Versions, settings: bytes, gpu_share: float | None) -> None:
         import ray
 
         # Arrays of the object store are read-only, and jobs only read them.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         self._messages: queue.Queue[Message] = queue.Queue()
         self._stop: tuple[int, str] | None = None
-        self._versions = Versions.here(ray.get_runtime_context().get_node_id())
+        node = ray.get_runtime_context().get_node_id()
+        self._versions = Versions.here(node)
         if self._versions.difference(driver) is not None:
             return
         self._notice_sigterm()
-        pickle.loads(warm_up)()
+        warm_up, registered = pickle.loads(settings)
+        self._versions = Versions.here(node, registered)
+        warm_up()
         limit_gpu_memory(gpu_share)
 
     def versions(self) -> Versions:

@@ -71,6 +71,7 @@ def make_study_executor(plan: Plan, *, separate: bool = False) -> Executor:
         gpus=gpus,
         gpu_share=gpu_share(plan.accelerator, plan.jobs, len(gpus)),
         cluster=cluster_of(search.executor, follow=search.jobs == "auto") if name == RAY else None,
+        registered=plan.registered_code(),
     )
     return make_executor(name, settings)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import time
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -149,6 +152,22 @@ def test_actors_that_cannot_start_say_why() -> None:
     with RayExecutor(WorkerSettings(refuse)) as executor:
         executor.submit(Job(0, nothing))
         with pytest.raises(WorkersCannotStart, match="a trial: ValueError: is not for actors; see that the package is"):
+            end(executor, Watcher(), seconds=120)
+
+
+def test_actors_whose_registered_code_differs_are_refused_with_the_name_of_their_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "own_cells.py"
+    file.write_text("class Cell: width = 1")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_cells", raising=False)
+    executor = RayExecutor(WorkerSettings(no_warm_up, registered=(import_module("own_cells").Cell,)))
+    file.write_text("class Cell: width = 2")
+    words = f"the node {socket.gethostname()} has other source files of registered cells or metrics than this process"
+    with executor:
+        executor.submit(Job(0, nothing))
+        with pytest.raises(WorkersCannotStart, match=words):
             end(executor, Watcher(), seconds=120)
 
 
