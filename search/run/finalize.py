@@ -101,6 +101,8 @@ class Finalizer:
         retrained = self._retrained(chosen.weights, refits)
         if retrained.left_out:
             retrained = self._reselected(retrained, refits)
+        if retrained.problem:
+            raise RefitFailed(retrained.problem)
         alone = None
         if single is not None:
             scored = refits.results.get(Training(single.number, self._part))

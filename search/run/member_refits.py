@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import listed
-from search.errors import RefitFailed
 from search.executors.base import Failure, Job, Outcome
 from search.executors.loop import JobSource
 from search.run.baselines import baseline_seconds
@@ -157,6 +156,7 @@ class Retrained:
         cut: Whether more time would change the model.
         left_out: Members of the selected blend that are not exported.
         unscored: Baselines that the time was too short to score on the holdout.
+        problem: Why no member is left; empty if one is.
     """
 
     members: tuple[FinalMember[Any], ...]
@@ -164,6 +164,7 @@ class Retrained:
     cut: bool = False
     left_out: tuple[Candidate, ...] = ()
     unscored: tuple[str, ...] = ()
+    problem: str = ""
 
     @property
     def late(self) -> tuple[Candidate, ...]:
@@ -192,16 +193,14 @@ def retrained_members(
         failures: Reasons of those that failed.
         part: The data of the first training of each member.
         everything: Whether they were to be trained on everything, too.
-
-    Raises:
-        RefitFailed: No member is left.
     """
     scored = {member.candidate: results.get(Training(member.candidate, part)) for member in members}
     left = [member for member in members if is_trained(member.recipe, scored[member.candidate])]
     notes: list[str] = []
+    problem = ""
     if not left:
         left, note = _partial(members, scored, failures, part)
-        notes.append(note)
+        notes, problem = ([note], "") if left else ([], note)
     else:
         notes += [_shortened(member, done) for member in left if (done := scored[member.candidate]) and done.stopped]
     gone = [member.candidate for member in members if member not in left]
@@ -228,7 +227,8 @@ def retrained_members(
             f"{_names(late)} exported as trained before the holdout, as the time was too short to train {_them(late)} "
             "on everything; rerun with a longer --timeout"
         )
-    return Retrained(tuple(found), tuple(notes), cut=len(notes) > len(failed), left_out=tuple(gone))
+    cut = len(notes) > len(failed)
+    return Retrained(tuple(found), tuple(notes), cut=cut, left_out=tuple(gone), problem=problem)
 
 
 def _partial(
@@ -237,7 +237,7 @@ def _partial(
     failures: Mapping[Training, str],
     part: str,
 ) -> tuple[list[FinalMember[Any]], str]:
-    """The first network that was trained for some epochs, and what to say of it."""
+    """The first network that was trained for some epochs, and what to say of it; or nothing, and why."""
     for member in members:
         done = scored[member.candidate]
         if done is not None and member.recipe is not None:
@@ -247,7 +247,7 @@ def _partial(
             )
     first = members[0].candidate
     reason = failures.get(Training(first, part), "the time was too short; rerun with a longer --timeout")
-    raise RefitFailed(f"the refit of {candidate_name(first)} failed: {reason}")
+    return [], f"the refit of {candidate_name(first)} failed: {reason}"
 
 
 def is_trained(recipe: Recipe[Any] | None, training: Refitted | None) -> bool:

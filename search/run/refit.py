@@ -207,6 +207,8 @@ class _Refit:
             for each, weight in weights.items()
         ]
         retrained = retrained_members(members, refits.results, refits.failures, part=_BEFORE, everything=True)
+        if retrained.problem:
+            raise RefitFailed(retrained.problem)
         for note in retrained.notes:
             self._listener.on_message(note)
         baselines = {name: refits.results[key] for name in quick if (key := Training(name, _BEFORE)) in refits.results}

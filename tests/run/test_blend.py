@@ -276,6 +276,31 @@ def test_where_the_networks_are_cut_short_the_best_of_what_is_left_is_exported(
     assert any("left out of the blend, as the time was too short" in note for note in notes.notes)
 
 
+def test_where_no_member_can_be_trained_again_the_best_blend_of_the_rest_is_exported(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The only member is a slow baseline, for which the time is too short; a longer run exports it."""
+    store, notes, paths = copy_of(folder, tmp_path), Notes(), StudyPaths(tmp_path, "tiny")
+    shutil.rmtree(paths.bundle)
+    perfect = tuple(each.astype(np.float32) for each in truth_of(plan_of(tmp_path, *SETTINGS)))
+    Predictions(paths.predictions, store.get("uid")).write("theta", perfect)
+    scores = {name: {"folds": each["folds"]} for name, each in store.get("baselines").items()}
+    store.set("baselines", scores | {"theta": {"folds": 0.0}})
+    monkeypatch.setattr("search.run.finalize.baseline_seconds", lambda timeout: 0.0 if timeout == 300.0 else 60.0)
+
+    left = finish(tmp_path, *SETTINGS, *BEFORE, notes=notes, timeout=300.0).record()
+    assert left.blend is not None
+    assert "theta" not in members_of(left)
+    assert left.blend.folds is not None
+    assert left.blend.folds <= left.blend.single.folds  # type: ignore[union-attr]
+    late = "theta is left out of the blend, as the time was too short to train it again; rerun with a longer --timeout"
+    assert late in notes.notes
+    assert len(load_bundle(paths.bundle).predict(shop_table())) == 3
+
+    longer = finish(tmp_path, *SETTINGS, *BEFORE, timeout=600.0).record()
+    assert members_of(longer) == {"theta": 1.0}
+
+
 def test_the_best_baseline_of_the_folds_is_scored_on_the_holdout_however_little_time_is_left(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -15,7 +15,6 @@ from helpers.running_comparisons import label_plan_of
 from optuna.storages import InMemoryStorage
 
 from lstmgru.specs import TrainSpec
-from search.errors import RefitFailed
 from search.executors.base import Failure, Outcome
 from search.run.finalize import Finalizer
 from search.run.member_refits import Refits, Training, is_trained, retrained_members
@@ -250,9 +249,12 @@ def test_a_failure_is_told_and_more_time_would_not_change_it() -> None:
     assert not found.cut
 
 
-def test_where_nothing_is_left_the_reason_of_the_first_one_is_the_error() -> None:
-    with pytest.raises(RefitFailed, match="the refit of trial 3 failed: ValueError: bad"):
-        retrained_members(members((3, 1.0)), {}, {before(3): "ValueError: bad"}, part="all", everything=True)
+def test_where_nothing_is_left_the_reason_of_the_first_one_is_the_problem() -> None:
+    found = retrained_members(members((3, 1.0)), {}, {before(3): "ValueError: bad"}, part="all", everything=True)
+    assert found.members == ()
+    assert found.left_out == (3,)
+    assert found.problem == "the refit of trial 3 failed: ValueError: bad"
+    assert not found.cut
 
 
 @pytest.mark.parametrize(
