@@ -220,7 +220,7 @@ def test_the_output_of_a_run_follows_its_marker() -> None:
     shown = FENCE.match(after)
 
     assert shown
-    assert shown[2].startswith("weather: forecast temp_max 7 steps ahead, minimize mae\n")
+    assert shown[2].startswith("weather: forecast temp_max 7 steps ahead, minimize MAE\n")
     assert all(f"baseline: {name}" in shown[2] for name in ("naive", "seasonal naive", "linear"))
 
 

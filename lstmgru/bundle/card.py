@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lstmgru.evaluation.decimals import decimals_of, fixed, score_decimals
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.runtime.files import EXAMPLE
 from lstmgru.specs import TrainSpec
@@ -76,12 +77,13 @@ def score_lines(description: dict[str, Any], metric: str) -> Iterator[str]:
     yield f"| model | {metric} |"
     yield "|---|---|"
     single = metrics.get("single")
+    decimals = score_decimals(scores.get(metric), larger_is_better=scored.larger_is_better)
     rows = [("**this model**", scores.get(metric)), *((escape(name), score) for name, score in baselines.items())]
     if single:
         rows.append((f"{escape(single['name'])}, alone", single["score"]))
     sign = -1 if scored.larger_is_better else 1
     for name, score in sorted(rows, key=lambda row: float("inf") if row[1] is None else sign * row[1]):
-        yield f"| {name} | {number(score)} |"
+        yield f"| {name} | {number(score, decimals)} |"
     yield ""
     if single:
         yield from _single_lines(single["score"], scores.get(metric), larger_is_better=scored.larger_is_better)
@@ -94,8 +96,9 @@ def _single_lines(single: float | None, blend: float | None, *, larger_is_better
     if single is None or blend is None:
         return
     cost = blend - single if larger_is_better else single - blend
-    size = f"{abs(cost):.4g}" if larger_is_better or not blend else f"{abs(cost / blend):.1%}"
-    equal = number(single) == number(blend) or size == "0.0%"
+    decimals = score_decimals(blend, larger_is_better=larger_is_better)
+    size = fixed(abs(cost), decimals) if larger_is_better or not blend else f"{abs(cost / blend):.1%}"
+    equal = number(single, decimals) == number(blend, decimals) or size == "0.0%"
     change = "equally good" if equal else f"{size} {'worse' if cost > 0 else 'better'}"
     yield f"A single network in place of the blend would be {change}."
     yield ""
@@ -114,9 +117,10 @@ def member_lines(members: Sequence[Member], unit: str) -> Iterator[str]:
     yield ""
     yield f"| member | weight | {unit} read | parameters | mean score of the folds |"
     yield "|---|---|---|---|---|"
+    decimals = decimals_of([member.score for member in members])
     for member in members:
         trial = "" if member.trial is None else f", trial {member.trial}"
-        score = "unknown" if member.score is None else number(member.score)
+        score = "unknown" if member.score is None else number(member.score, decimals)
         yield (
             f"| {escape(member.title)}{trial} | {member.weight:.3g} | {member.reads or 'all'} | "
             f"{member.n_parameters:,} | {score} |"
@@ -137,9 +141,9 @@ def size_line(members: Sequence[Member]) -> str:
     return f"A blend of {len(members)} members with {parameters}"
 
 
-def number(value: float | None) -> str:
-    """A score as a card shows it."""
-    return "undefined" if value is None else f"{value:.4g}"
+def number(value: float | None, decimals: int | None = None) -> str:
+    """A score as a card shows it; ``None``: with four digits."""
+    return "undefined" if value is None else fixed(value, decimals_of([value]) if decimals is None else decimals)
 
 
 def training_line(train: TrainSpec, *more: str) -> str:

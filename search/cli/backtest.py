@@ -91,18 +91,23 @@ def print_backtest(console: Console, record: BacktestRecord, *, quiet: bool = Fa
     """Scores, parts, drift and verdict, the most important last; quiet: without notes."""
     from rich.markup import escape
 
+    from search.reports.formatting import metric_label
+
     console.print(f"[bold]{escape(record.model)}[/] on {escape(record.source)}: {escape(record.scored)}")
     for note in () if quiet else record.notes:
         console.print(f"[yellow]note:[/] {escape(note)}")
     console.print()
+    labels = {record.metric: metric_label(record.metric)}
     head, rows = record.table()
-    _print(console, f"scores, {record.metric}", head, rows)
-    _print(console, "metrics of the model", ("", "score", record.then, "change"), record.metric_rows())
+    _print(console, f"scores, {labels[record.metric]}", [labels.get(name, name) for name in head], rows)
+    metrics = [(metric_label(name), *row) for name, *row in record.metric_rows()]
+    _print(console, "metrics of the model", ("", "score", record.then, "change"), metrics)
     if record.intervals:
         head = ("interval", "coverage", record.then, "mean width")
         _print(console, "prediction intervals", head, record.interval_rows())
     for name in record.part_names:
-        _print(console, f"by {record.part_noun(name)}", *record.part_table(name))
+        head, rows = record.part_table(name)
+        _print(console, f"by {record.part_noun(name)}", [labels.get(title, title) for title in head], rows)
     for name, each in record.baselines.items():
         if each.reason:
             console.print(escape(f"baseline {name.replace('_', ' ')} is not scored: {each.reason}"))
@@ -114,15 +119,9 @@ def print_backtest(console: Console, record: BacktestRecord, *, quiet: bool = Fa
 
 def _print(console: Console, title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table; of many rows, the first ones."""
-    from rich.markup import escape
-    from rich.table import Table
+    from search.cli.console import print_table
 
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for place, name in enumerate(head):
-        table.add_column(escape(name), justify="right" if place else "left", overflow="fold")
-    for row in rows[:_MOST_ROWS]:
-        table.add_row(*map(escape, row))
-    console.print(table)
+    print_table(console, title, head, rows[:_MOST_ROWS], words=head[:1])
     if len(rows) > _MOST_ROWS:
         console.print(f"{len(rows) - _MOST_ROWS} more: --json or --output shows all")
     console.print()

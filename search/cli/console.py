@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -14,7 +15,7 @@ from rich.text import Text
 from search.config.objectives import SCORE, Goal
 from search.config.search_values import executor_kind
 from search.executors import RAY
-from search.reports.formatting import duration
+from search.reports.formatting import duration, metric_label
 from search.tasks import task_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ Fact = tuple[str, str]
 """A name and a text, both with markup."""
 _NAME = 17
 """Least width of the names."""
+_LONGEST_WORD = 40
+"""Characters of a word that no table breaks."""
 
 
 def make_console() -> Console:
@@ -74,6 +77,42 @@ def plan_facts(plan: Plan) -> list[Fact]:
     ]
 
 
+def print_table(
+    console: Console,
+    title: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    words: Sequence[str],
+    tight: bool = False,
+    bold: str | None = None,
+) -> None:
+    """A table of which no number and no word is broken: in a terminal that is too narrow, its lines are longer.
+
+    Args:
+        console: Where.
+        title: Above the table.
+        head: Names of the columns.
+        rows: Cells, in the order of the columns.
+        words: Names of the columns that hold words; all others hold numbers.
+        tight: Whether there is no room beside the cells.
+        bold: First cell of the row in bold.
+    """
+    table = Table(
+        title=title, title_justify="left", title_style="bold", padding=(0, 0 if tight else 1), pad_edge=not tight
+    )
+    needed = 1
+    for place, name in enumerate(head):
+        cells = [row[place] for row in rows]
+        whole = [*name.split(), *(word for cell in cells for word in (cell.split() if name in words else [cell]))]
+        least = min(_LONGEST_WORD, max(map(cell_len, whole), default=1))
+        table.add_column(escape(name), justify="left" if name in words else "right", overflow="fold", min_width=least)
+        needed += least + (1 if tight else 3)
+    for row in rows:
+        table.add_row(*map(escape, row), style="bold" if bold is not None and row[0] == bold else None)
+    console.print(table, width=max(console.width, needed), crop=False)
+
+
 def print_facts(console: Console, facts: Sequence[Fact]) -> None:
     """Names and texts in two columns; in a terminal, the lines of a long text begin below each other."""
     names = [Text.from_markup(name) for name, _ in facts]
@@ -95,7 +134,7 @@ def _aims(plan: Plan) -> str:
     """The goal of the search: ``maximize accuracy, minimize latency, with n_parameters <= 50000``."""
     goal = Goal(plan.config.search.objectives, plan.config.search.bounds)
     if plan.direction == "minimize":
-        return f"minimize {goal.describe().replace(SCORE, plan.metric, 1)}"
+        return f"minimize {goal.describe().replace(SCORE, metric_label(plan.metric), 1)}"
     costs = [name for name in goal.objectives if name != SCORE]
-    aims = f"maximize {plan.metric}" + (f", minimize {' and '.join(costs)}" if costs else "")
+    aims = f"maximize {metric_label(plan.metric)}" + (f", minimize {' and '.join(costs)}" if costs else "")
     return aims + (f", with {' and '.join(map(str, goal.bounds))}" if goal.bounds else "")

@@ -11,13 +11,14 @@ from rich.table import Column
 from rich.text import Text
 
 from lstmgru.errors import counted
+from lstmgru.evaluation.decimals import fixed, score_decimals
 from search.cli.console import plan_facts, plan_heading, print_facts
 from search.errors import printable
 from search.reports.formatting import duration
 from search.study.records import ENDED, STATE_WORDS, StudyRecord, TrialRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from rich.console import Console, RenderableType
 
@@ -49,6 +50,8 @@ class RunListener:
 
     def __init__(self, console: Console, *, quiet: bool = False) -> None:
         self._console, self._quiet = console, quiet
+        self._larger_is_better = False
+        self._decimals: int | None = None
         self._bar = _Bar(
             BarColumn(bar_width=16),
             TextColumn("{task.fields[count]}"),
@@ -72,6 +75,7 @@ class RunListener:
 
     def on_plan(self, plan: Plan, study: StudyRecord) -> None:
         """Print the plan of the run."""
+        self._larger_is_better = plan.direction == "maximize"
         if not self._quiet:
             self._console.print(plan_heading(plan), soft_wrap=True)
             print_facts(self._console, plan_facts(plan))
@@ -95,12 +99,12 @@ class RunListener:
         if total is None and left is not None:  # a bar of time
             done, total = round(progress.elapsed), round(progress.elapsed + left)
         self._bar.update(self._task, completed=done, total=total, count=count)
-        self._bar.below = _below(progress)
+        self._bar.below = _below(progress, self._score)
         self._show(_beside(progress))
 
     def on_trial(self, trial: TrialRecord, progress: Progress) -> None:
         """One line a trial."""
-        value = f"{trial.value:.4g}" if trial.value is not None else "-"
+        value = self._score(trial.value) if trial.value is not None else "-"
         mark = " [bold green]best[/]" if progress.best and progress.best.number == trial.number else ""
         state = "done" if trial.state == "COMPLETE" else STATE_WORDS[trial.state]
         text = f"{trial.number:4d}  {state:7}  {value:>8}  {escape(trial.layers or '')}{mark}"
@@ -112,6 +116,12 @@ class RunListener:
     def on_message(self, text: str) -> None:
         """A line that stands out."""
         self._print(f"[yellow]note:[/] {escape(printable(text))}")
+
+    def _score(self, value: float) -> str:
+        """A score; all have the decimals of the first one."""
+        if self._decimals is None:
+            self._decimals = score_decimals(value, larger_is_better=self._larger_is_better)
+        return fixed(value, self._decimals)
 
     def _print(self, text: str) -> None:
         if not self._quiet:
@@ -130,15 +140,15 @@ def _beside(progress: Progress) -> str:
     return "first trials running"
 
 
-def _below(progress: Progress) -> str:
+def _below(progress: Progress, score: Callable[[float], str]) -> str:
     """The best score beside that of the best baseline, and the trials by state; what may be cut comes last."""
     best, baseline = progress.best, progress.baseline
     parts = []
     if best is not None and best.value is not None:
         style = "green" if progress.ahead else "default"
-        parts.append(f"best [not dim {style}]{best.value:.4g}[/]")
+        parts.append(f"best [not dim {style}]{score(best.value)}[/]")
     if baseline is not None:
-        parts.append(f"{escape(baseline[0].replace('_', ' '))} {baseline[1]:.4g}")
+        parts.append(f"{escape(baseline[0].replace('_', ' '))} {score(baseline[1])}")
     parts += [f"{len(progress.running)} running"] if progress.running else []
     parts += [f"{progress.pruned} pruned"] if progress.pruned else []
     parts += [f"{progress.promoted} promoted"] if progress.promoted else []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmgru.errors import DataError, counted
-from search.reports.charts.scales import decimals_of, fixed
+from lstmgru.evaluation.decimals import decimals_of, fixed
 from search.reports.holdout.forecast_table import read_forecasts
 from search.study.paths import NEXT_TABLE, report_path
 

@@ -10,12 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from lstmgru.errors import DataError
-from search.cli.console import short_path
+from search.cli.console import print_table, short_path
 from search.errors import TrackingError
-from search.reports.charts.scales import decimals_of
-from search.reports.formatting import coverage_text
+from search.reports.formatting import coverage_text, metric_label
 from search.reports.holdout.prediction_tables import CLASS_HEAD
-from search.reports.leaderboard import Column, Row, counted_trials, first_rows, is_blended, leaderboard_columns
+from search.reports.leaderboard import Column, Row, counted_trials, first_rows, leaderboard_columns
 from search.study.paths import report_path
 from search.study.records import StudyRecord
 from search.tasks import find_task
@@ -85,13 +84,8 @@ def _print_classes(console: Console, study: StudyRecord) -> None:
         return
     if not 0 < len(classes) <= _MOST_CLASSES:
         return
-    table = Table(title="holdout, by class", title_justify="left", title_style="bold")
-    for name in CLASS_HEAD:
-        table.add_column(name, overflow="fold", justify="left" if name == CLASS_HEAD[0] else "right")
-    for each in classes:
-        table.add_row(*map(escape, each.cells))
     console.print()
-    console.print(table)
+    print_table(console, "holdout, by class", CLASS_HEAD, [each.cells for each in classes], words=CLASS_HEAD[:1])
 
 
 _DISPENSABLE = {"seconds": "", "parameters": "n_parameters"}
@@ -105,10 +99,10 @@ _STYLES = {"blend": "bold", "baseline": "cyan"}
 
 
 def _leaderboard_table(study: StudyRecord, rows: list[Row], width: int) -> Table:
-    table = Table(title=f"{study.study}: leaderboard, {study.metric}", title_justify="left", title_style="bold")
-    decimals = decimals_of([row.folds if row.folds is not None else row.holdout for row in rows])
-    every = leaderboard_columns(study.goal, blended=is_blended(study), decimals=decimals)
-    columns = _fitting(every, rows, study.goal, width)
+    table = Table(
+        title=f"{study.study}: leaderboard, {metric_label(study.metric)}", title_justify="left", title_style="bold"
+    )
+    columns = _fitting(leaderboard_columns(study), rows, study.goal, width)
     for column in columns:
         if column.is_text:
             table.add_column(column.name, overflow="fold", min_width=_longest_word(column, rows))
@@ -177,7 +171,7 @@ def print_comparison(comparison: Comparison) -> None:
         console = Console(highlight=False, width=_COMPARISON_WIDTH)
     console.print()
     for each in all_tables(comparison):
-        console.print(_text_table(each, comparison.best))
+        _print_table(console, each, comparison.best)
         console.print(escape(each.caption), style="dim")
         console.print()
     for family in comparison.families:
@@ -195,13 +189,8 @@ def print_comparison(comparison: Comparison) -> None:
     console.print()
     console.print(f"[bold]{escape(comparison.verdict)}[/]")
     console.print()
-    console.print(_text_table(advice_table(comparison), None))
+    _print_table(console, advice_table(comparison))
 
 
-def _text_table(shown: TextTable, best: str | None) -> Table:
-    table = Table(title=shown.title, title_justify="left", title_style="bold", padding=(0, 0), pad_edge=False)
-    for name in shown.head:
-        table.add_column(name, justify="left" if name in shown.words else "right", overflow="fold")
-    for row in shown.rows:
-        table.add_row(*map(escape, row), style="bold" if row[0] == best else None)
-    return table
+def _print_table(console: Console, shown: TextTable, best: str | None = None) -> None:
+    print_table(console, shown.title, shown.head, shown.rows, words=shown.words, tight=True, bold=best)

@@ -48,7 +48,7 @@ def scores_chart(comparison: Comparison) -> Chart:
             )
     return Chart(
         title="Scores of each family and baseline",
-        x=Axis(comparison.terms.title),
+        x=Axis(comparison.terms.title, decimals=comparison.decimals),
         y=_families_axis(shown),
         marks=tuple(marks),
         height=38 * len(shown),
@@ -110,7 +110,7 @@ def costs_chart(comparison: Comparison) -> Chart:
     return Chart(
         title="Score on the holdout against latency",
         x=Axis(f"milliseconds per {comparison.terms.output}", kind="log" if _all_above_0(shown) else "number"),
-        y=Axis(f"{comparison.terms.title}, holdout"),
+        y=Axis(f"{comparison.terms.title}, holdout", decimals=comparison.decimals),
         marks=tuple(marks),
         height=320,
     )
@@ -126,7 +126,7 @@ def trials_chart(comparison: Comparison) -> Chart:
     shown = [family for family in comparison.families if family.trial_scores]
     return Chart(
         title="Scores of the trials of each family",
-        x=Axis(f"{comparison.terms.title}, folds", span=trials_cut(comparison).span),
+        x=Axis(f"{comparison.terms.title}, folds", span=trials_cut(comparison).span, decimals=comparison.decimals),
         y=_families_axis(shown),
         marks=tuple(
             Dots(
@@ -177,7 +177,7 @@ def steps_chart(comparison: Comparison) -> Chart:
     return Chart(
         title="Score by step of the horizon",
         x=Axis("step of the horizon", whole=True),
-        y=Axis(f"{comparison.terms.title}, holdout"),
+        y=Axis(f"{comparison.terms.title}, holdout", decimals=comparison.decimals),
         marks=_lines(comparison, lambda family: (range(1, len(family.steps) + 1), family.steps, ())),
         height=320,
     )
@@ -195,7 +195,7 @@ def contexts_chart(comparison: Comparison) -> Chart:
     return Chart(
         title="Median score of the trials by context length",
         x=Axis("context length in steps"),
-        y=Axis(f"{comparison.terms.title}, folds"),
+        y=Axis(f"{comparison.terms.title}, folds", decimals=comparison.decimals),
         marks=_lines(comparison, points),
         height=320,
     )
@@ -212,7 +212,7 @@ def lengths_chart(comparison: Comparison) -> Chart:
     return Chart(
         title="Score by length",
         x=Axis(comparison.terms.length_unit, kind="words", words=tuple(span(*group) for group in groups)),
-        y=Axis(f"{comparison.terms.title}, holdout"),
+        y=Axis(f"{comparison.terms.title}, holdout", decimals=comparison.decimals),
         marks=_lines(comparison, points),
         height=320,
     )
@@ -225,7 +225,7 @@ def classes_chart(comparison: Comparison) -> Chart:
     codes = shown_classes(comparison.scored)
     return Chart(
         title="F1 on the holdout by class",
-        x=Axis("F1, holdout"),
+        x=Axis("F1, holdout", decimals=4),
         y=Axis(kind="words", words=tuple(families[0].classes[code].name for code in codes)),
         marks=tuple(
             Dots(

@@ -56,7 +56,7 @@ def heat_html(comparison: Comparison) -> str:
     larger = terms.larger_is_better
     scores = [each.holdout.mean if each.holdout else None for each in shown]
     columns = [
-        _Column(f"{terms.title}, holdout", scores, lambda value: score(value, of_one=larger), larger),
+        _Column(f"{terms.title}, holdout", scores, lambda value: score(value, comparison.decimals), larger),
         _Column("parameters", [each.n_parameters for each in shown], lambda value: f"{value:,.0f}", unit=1.0),
         _Column(f"1 {terms.case}", [each.latency for each in shown], seconds, unit=1e-6),
         _Column(f"64 {terms.cases}", [each.batch_latency for each in shown], seconds, unit=1e-6),

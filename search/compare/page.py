@@ -89,19 +89,19 @@ def comparison_html(comparison: Comparison, written: datetime) -> str:
 
 
 def _verdict(comparison: Comparison) -> str:
-    words, said = html.escape(_headline(comparison)), html.escape(comparison.verdict)
-    return f'<p class="verdict"><strong>{words}</strong> {said}</p>\n'
+    (words, look), said = _headline(comparison), html.escape(comparison.verdict)
+    return f'<p class="verdict{look}"><strong>{html.escape(words)}</strong> {said}</p>\n'
 
 
-def _headline(comparison: Comparison) -> str:
-    """The family or baseline to use, in a few words."""
+def _headline(comparison: Comparison) -> tuple[str, str]:
+    """The family or baseline to use in a few words, and their color."""
     accurate = next((each for each in comparison.advice if each.preference == "accuracy"), None)
     if accurate is None:
-        return "No result"
+        return "No result", ""
     alike = [each for each in comparison.scored if each.standing not in ("best", "worse", None)]
     if accurate.kind == "family" and alike:
-        return "No clear difference"
-    return f"Use {accurate.family.replace('_', ' ')}"
+        return "No clear difference", ""
+    return f"Use {accurate.family.replace('_', ' ')}", " bad" if accurate.kind == "baseline" else " good"
 
 
 def _first_charts(comparison: Comparison) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal
 
+from lstmgru.evaluation.decimals import score_decimals
 from search.study.json_keys import key
 from search.tasks.compare import ClassScore, ContextScore, LengthScore, Terms
 
@@ -232,6 +233,15 @@ class ComparedBaseline:
 
 
 Contender = FamilyResult | ComparedBaseline
+
+
+def decimals_of_families(families: Sequence[FamilyResult], *, larger_is_better: bool) -> int:
+    """Decimals of all scores of a comparison: those of the best family on the holdout."""
+    best = next((family for family in families if family.standing == "best"), None)
+    score = best.holdout.mean if best is not None and best.holdout is not None else None
+    return score_decimals(score, larger_is_better=larger_is_better)
+
+
 """What is compared on the holdout."""
 
 
@@ -295,6 +305,11 @@ class Comparison:
     def contenders(self) -> list[Contender]:
         """The families that have a score, and then the baselines."""
         return [*self.scored, *self.baseline_results]
+
+    @property
+    def decimals(self) -> int:
+        """Of all scores, in tables, charts and sentences."""
+        return decimals_of_families(self.families, larger_is_better=self.direction == "maximize")
 
     @property
     def terms(self) -> Terms:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lstmgru.evaluation.decimals import fixed
 from search.executors.base import Executor, Failure, Job, Outcome
 from search.executors.loop import JobSource, run_jobs
+from search.reports.formatting import decimals_of_scores
 from search.study.samplers import derive_seed
 from search.tasks.data import SeedResult
 from search.tasks.final_steps import RefitCandidate, retrain
@@ -80,9 +82,10 @@ class Retraining(JobSource):
             self._listener.on_message(f"{family.name}, seed {number + 1}: {failure.reason}")
         elif isinstance(outcome.result, SeedResult):
             family.set_seed(trial, number, outcome.result)
-            score = sum(outcome.result.fold_scores) / len(outcome.result.fold_scores)
-            text = f"{family.name}, seed {number + 1}: folds {score:.4g}, holdout {outcome.result.holdout:.4g}"
-            self._listener.on_phase(text)
+            holdout, folds = outcome.result.holdout, outcome.result.fold_scores
+            decimals = decimals_of_scores(self._plan.metric, holdout)
+            scores = f"folds {fixed(sum(folds) / len(folds), decimals)}, holdout {fixed(holdout, decimals)}"
+            self._listener.on_phase(f"{family.name}, seed {number + 1}: {scores}")
         self._note_time()
 
     def on_retry(self, job: Job, failure: Failure) -> Job | None:

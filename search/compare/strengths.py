@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from lstmgru.errors import listed
-from search.compare.results import Advice, ComparedBaseline, Contender, FamilyResult, Trait
+from lstmgru.evaluation.decimals import fixed
+from search.compare.results import Advice, ComparedBaseline, Contender, FamilyResult, Trait, decimals_of_families
 from search.compare.tables import megabytes, number, seconds
 from search.tasks.compare import ClassScore, LengthScore, Terms
 from search.tasks.verdict import same
@@ -40,7 +41,7 @@ class Rule:
         strength: Text with the fields ``{value}``, as ``shown`` formats it, ``{others}``, how it relates to the median
             of the other families, and the task's ``{output}``, ``{cases}`` and ``{metric}``.
         weakness: Likewise.
-        shown: Formats the value.
+        shown: Formats the value; ``None``: it has the decimals of the scores.
         relative: Whether the value is divided by the median of the other families.
         score: Whether the value is a score: where larger is better, its distance from 1 is compared.
     """
@@ -51,7 +52,7 @@ class Rule:
     bad: float
     strength: str
     weakness: str
-    shown: Callable[[float], str]
+    shown: Callable[[float], str] | None
     relative: bool = True
     score: bool = False
 
@@ -123,30 +124,30 @@ RULES: tuple[Rule, ...] = (
          "trains slowly: {value} until the best epoch, {others}", seconds),
     Rule("seeds", _seed_spread, 0.5, 2.0,
          "stable across seeds: standard deviation {value}, {others}",
-         "varies across seeds: standard deviation {value}, {others}", number),
+         "varies across seeds: standard deviation {value}, {others}", None),
     Rule("sensitivity", lambda family: family.sensitivity, 0.67, 1.5,
          "robust to hyperparameters: interquartile range of its trials {value}, {others}",
-         "sensitive to hyperparameters: interquartile range of its trials {value}, {others}", number),
+         "sensitive to hyperparameters: interquartile range of its trials {value}, {others}", None),
     Rule("failures", _failures, -1.0, 0.1, "", "{value} of its trials failed", _percent, relative=False),
     Rule("near", _first_step, 0.9, 1.1,
          "near steps: error of the first {value}, {others}",
-         "near steps: error of the first {value}, {others}", number),
+         "near steps: error of the first {value}, {others}", None),
     Rule("far", _last_step, 0.9, 1.1,
-         "far steps: error of the last {value}, {others}", "far steps: error of the last {value}, {others}", number),
+         "far steps: error of the last {value}, {others}", "far steps: error of the last {value}, {others}", None),
     Rule("context", context_effect, -0.05, 0.05,
          "gains from long contexts: median score {value} lower with the longest than with the shortest",
          "loses with long contexts: median score {value} higher with the longest than with the shortest",
          _percent, relative=False),
     Rule("short", _shortest, 0.8, 1.25,
-         "short {cases}: {metric} {value}, {others}", "short {cases}: {metric} {value}, {others}", number, score=True),
+         "short {cases}: {metric} {value}, {others}", "short {cases}: {metric} {value}, {others}", None, score=True),
     Rule("long", _longest, 0.8, 1.25,
-         "long {cases}: {metric} {value}, {others}", "long {cases}: {metric} {value}, {others}", number, score=True),
+         "long {cases}: {metric} {value}, {others}", "long {cases}: {metric} {value}, {others}", None, score=True),
 )  # fmt: skip
 """All rules, in the order in which strengths and weaknesses are shown."""
 
 
 def judge(
-    rule: Rule, family: FamilyResult, others: Sequence[FamilyResult], terms: Terms
+    rule: Rule, family: FamilyResult, others: Sequence[FamilyResult], terms: Terms, decimals: int
 ) -> tuple[Trait | None, Trait | None]:
     """The strength and the weakness that a rule finds in a family; at least one of them is ``None``.
 
@@ -155,6 +156,7 @@ def judge(
         family: The family.
         others: The other families.
         terms: Words of the task.
+        decimals: Of scores.
     """
     value = rule.value(family)
     if value is None:
@@ -168,7 +170,7 @@ def judge(
         compared /= statistics.median(known)
     times = f"{number(compared, 2)} times the median of the others"
     words = {
-        "value": rule.shown(value),
+        "value": fixed(value, decimals) if rule.shown is None else rule.shown(value),
         "others": f"its distance from 1 is {times}" if distance else times,
         "output": terms.output,
         "cases": terms.cases,
@@ -203,7 +205,7 @@ def class_traits(family: FamilyResult, others: Sequence[FamilyResult]) -> tuple[
 
 
 def _class_trait(how: str, found: ClassScore, medians: dict[str, float]) -> Trait:
-    text = f"{how} on class {found.name}: F1 {number(found.f1)}, median of the others {number(medians[found.name])}"
+    text = f"{how} on class {found.name}: F1 {fixed(found.f1, 4)}, median of the others {fixed(medians[found.name], 4)}"
     return Trait("class", text)
 
 
@@ -211,9 +213,10 @@ def with_traits(families: Sequence[FamilyResult], terms: Terms) -> tuple[FamilyR
     """The families with their strengths and weaknesses; accuracy, which follows from the standing, comes first."""
     scored = [family for family in families if family.standing is not None]
     found = {family.name: family for family in families}
+    decimals = decimals_of_families(families, larger_is_better=terms.larger_is_better)
     for family in scored:
         others = [other for other in scored if other is not family]
-        judged = [*(judge(rule, family, others, terms) for rule in RULES), class_traits(family, others)]
+        judged = [*(judge(rule, family, others, terms, decimals) for rule in RULES), class_traits(family, others)]
         strengths = [good for good, _ in judged if good is not None]
         weaknesses = [bad for _, bad in judged if bad is not None]
         best = _accuracy(family, scored, terms)
@@ -259,7 +262,8 @@ def advise(families: Sequence[FamilyResult], baselines: Sequence[ComparedBaselin
     if best is None:
         return ()
     candidates = [family for family in scored if family.standing in _NOT_WORSE]
-    advice = [_accurate(best, candidates, len(scored), baselines, terms)]
+    decimals = decimals_of_families(scored, larger_is_better=terms.larger_is_better)
+    advice = [_accurate(best, candidates, len(scored), baselines, terms, decimals)]
     simple = [each for each in baselines if any(_as_good(each, family, terms) for family in candidates)]
     eligible: list[Contender] = [*candidates, *simple]
     for preference, (what, cost, shown) in _COSTS.items():
@@ -281,14 +285,15 @@ def _accurate(
     count: int,
     baselines: Sequence[ComparedBaseline],
     terms: Terms,
+    decimals: int,
 ) -> Advice:
     if baselines and best.holdout is not None and _as_good(baselines[0], best, terms):
         first = baselines[0]
         score, other = first.holdout.mean, best.holdout.mean
-        how = "equal" if same(score, other) else "not better"
-        reason = f"{best.name} is {how} on the holdout, {score:.4g} against {other:.4g}"
+        how = "equal" if same(score, other, decimals) else "not better"
+        reason = f"{best.name} is {how} on the holdout, {fixed(score, decimals)} against {fixed(other, decimals)}"
         return Advice("accuracy", first.name, reason, "baseline")
-    return Advice("accuracy", best.name, _most_accurate(best, candidates, count))
+    return Advice("accuracy", best.name, _most_accurate(best, candidates, count, decimals))
 
 
 def _as_good(baseline: ComparedBaseline, family: FamilyResult, terms: Terms) -> bool:
@@ -304,8 +309,8 @@ def _accuracy_of(baseline: ComparedBaseline, families: Sequence[FamilyResult], t
     return f"on the holdout at least as good as {listed(names)}"
 
 
-def _most_accurate(best: FamilyResult, candidates: Sequence[FamilyResult], count: int) -> str:
-    score = f"best score on the folds, {best.folds.mean:.4g}" if best.folds else "best score on the folds"
+def _most_accurate(best: FamilyResult, candidates: Sequence[FamilyResult], count: int, decimals: int) -> str:
+    score = "best score on the folds" + (f", {fixed(best.folds.mean, decimals)}" if best.folds else "")
     if count == 1:
         return score
     others = [family.name for family in candidates if family is not best]

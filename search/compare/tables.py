@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from lstmgru.evaluation.decimals import decimals_of, fixed
 from search.compare.results import STANDINGS, Advice, ComparedBaseline, Comparison, Contender, FamilyResult
 from search.reports.formatting import counted
 from search.tasks.compare import Terms
@@ -72,7 +73,8 @@ def _candidates(comparison: Comparison) -> TextTable:
 
 
 def _scores(comparison: Comparison) -> TextTable:
-    rows, terms, shown = [], comparison.terms, _score_format(comparison)
+    rows, terms = [], comparison.terms
+    shown = partial(score, decimals=comparison.decimals)
     for family in comparison.scored:
         folds, holdout = family.folds, family.holdout
         assert folds is not None and holdout is not None  # noqa: PT018  # a family is scored on both or on none
@@ -80,12 +82,12 @@ def _scores(comparison: Comparison) -> TextTable:
             (
                 family.name,
                 shown(folds.mean),
-                number(folds.seeds_sd, 2),
-                number(folds.folds_sd, 2),
+                shown(folds.seeds_sd),
+                shown(folds.folds_sd),
                 shown(folds.low),
                 shown(folds.high),
                 shown(holdout.mean),
-                number(holdout.seeds_sd, 2),
+                shown(holdout.seeds_sd),
                 shown(holdout.low),
                 shown(holdout.high),
             )
@@ -106,14 +108,17 @@ def _scores(comparison: Comparison) -> TextTable:
 def _differences(comparison: Comparison) -> TextTable:
     rows: list[tuple[str, ...]] = []
     terms = comparison.terms
+    known = [each.difference for each in comparison.contenders if each.difference is not None]
+    decimals = decimals_of([value for each in known for value in (each.mean, each.low, each.high)], 3)
     for each in comparison.contenders:
         difference, words = each.difference, _standing(each, terms)
         if difference is None:
             rows.append((each.title, "", "", "", "", words))
             continue
-        interval = "" if difference.low is None else f"{signed(difference.low)} to {signed(difference.high)}"
+        mean, low, high = (signed(value, decimals) for value in (difference.mean, difference.low, difference.high))
+        interval = f"{low} to {high}" if low else ""
         p_values = [probability(value) for value in (difference.p_value, difference.corrected)]
-        rows.append((each.title, signed(difference.mean), interval, *p_values, words))
+        rows.append((each.title, mean, interval, *p_values, words))
     caption = f"{terms.test}; p-values corrected for all families and for all baselines (Holm)."
     head = ("family", "difference", "95% interval", "p", "corrected", "standing")
     return TextTable("Against the best family", caption, head, tuple(rows), words=("family", "standing"))
@@ -170,7 +175,7 @@ def _trials(comparison: Comparison) -> TextTable:
             str(family.trials.pruned),
             str(family.trials.failed),
             str(family.trials.diverged),
-            number(family.sensitivity),
+            score(family.sensitivity, comparison.decimals),
         )
         for family in comparison.families
     )
@@ -188,7 +193,10 @@ def _steps(comparison: Comparison) -> TextTable:
     horizon = comparison.horizon or 1
     count = min(_MOST_STEPS, horizon)
     shown = [round(position * (horizon - 1) / max(1, count - 1)) for position in range(count)]
-    rows = tuple((each.title, *(score(each.steps[step]) for step in shown), number(each.growth)) for each in shown_rows)
+    rows = tuple(
+        (each.title, *(score(each.steps[step], comparison.decimals) for step in shown), number(each.growth))
+        for each in shown_rows
+    )
     caption = f"{comparison.terms.title} on the holdout at single steps; growth is the last step over the first."
     head = ("family", *(f"step {step + 1}" for step in shown), "growth")
     return TextTable("By step of the horizon", caption, head, rows)
@@ -199,7 +207,7 @@ def _contexts(comparison: Comparison) -> TextTable:
     for family in comparison.families:
         for each in family.contexts:
             length = span(each.shortest, each.longest)
-            rows.append((family.name, length, str(each.trials), score(each.median)))
+            rows.append((family.name, length, str(each.trials), score(each.median, comparison.decimals)))
     caption = (
         "Median score of complete trials on the folds. Trials also differ in other hyperparameters, so the median of "
         "a few trials says little."
@@ -211,7 +219,7 @@ def _lengths(comparison: Comparison) -> TextTable:
     families = [each for each in comparison.contenders if each.lengths]
     groups = dict.fromkeys((each.shortest, each.longest, each.cases) for family in families for each in family.lengths)
     scores = [{(each.shortest, each.longest): each.score for each in family.lengths} for family in families]
-    shown = _score_format(comparison)
+    shown = partial(score, decimals=comparison.decimals)
     rows = tuple(
         (span(shortest, longest), str(cases), *(shown(found.get((shortest, longest))) for found in scores))
         for shortest, longest, cases in groups
@@ -230,7 +238,7 @@ def _classes(comparison: Comparison) -> TextTable:
         (
             families[0].classes[code].name,
             str(families[0].classes[code].support),
-            *(score(family.classes[code].f1, of_one=True) for family in families),
+            *(score(family.classes[code].f1, 4) for family in families),
         )
         for code in codes
     )
@@ -253,47 +261,28 @@ def _count(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
 
 
-def _score_format(comparison: Comparison) -> Callable[[float | None], str]:
-    return partial(score, of_one=comparison.terms.larger_is_better)
-
-
 def span(shortest: int, longest: int) -> str:
     """A range of lengths: ``3 to 5``, or ``3``."""
     return str(shortest) if shortest == longest else f"{shortest} to {longest}"
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """That many significant digits, large numbers without decimals; empty if unknown."""
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+    """That many significant digits, also zeros, and all digits before the point; empty if unknown."""
+    return "" if value is None else fixed(value, decimals_of([value], digits))
 
 
-def score(value: float | None, *, of_one: bool = False) -> str:
-    """Four significant digits, trailing zeros kept so that columns line up; empty if unknown.
-
-    Args:
-        value: The score.
-        of_one: Whether 1 is the best possible score, shown with four decimals.
-    """
-    if value is None:
-        return ""
-    if of_one:
-        return f"{value:.4f}"
-    return f"{value:,.0f}" if abs(value) >= 10**4 else f"{value:#.4g}".rstrip(".")
+def score(value: float | None, decimals: int) -> str:
+    """A score or a deviation of scores; empty if unknown."""
+    return "" if value is None else fixed(value, decimals)
 
 
-def signed(value: float | None) -> str:
-    """Three significant digits with the sign: ``+0.0123``; empty if unknown."""
-    if value is None:
-        return ""
-    if value == 0:
-        return "0"
-    return f"{value:+,.0f}" if abs(value) >= 10**3 else f"{value:+.3g}"
+def signed(value: float | None, decimals: int) -> str:
+    """A number with its sign: ``+0.0123``; empty if unknown."""
+    return "" if value is None else f"{value:+z,.{decimals}f}"
 
 
 def seconds(value: float | None) -> str:
-    """``0.82 ms`` or ``1.4 s``; empty if unknown."""
+    """``0.820 ms`` or ``1.40 s``; empty if unknown."""
     if value is None:
         return ""
     return f"{number(value * 1000)} ms" if value < 0.9995 else f"{number(value)} s"

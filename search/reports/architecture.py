@@ -6,11 +6,13 @@ import html
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import SpecError
+from lstmgru.evaluation.decimals import fixed
 from search.reports.charts.chart import Chart, chart_html
 from search.reports.charts.colors import baseline_color
 from search.reports.charts.marks import Boxes
 from search.reports.charts.scales import Axis
 from search.reports.diagram.draw import network_svg
+from search.reports.formatting import decimals_of_study
 from search.reports.leaderboard import is_blended
 from search.reports.page import Line, details, paragraph, table
 from search.reports.task_pages import candidate
@@ -43,7 +45,10 @@ def best_html(study: StudyRecord, identity: Mapping[str, Any], pages: TaskPages)
     except SpecError as error:
         drawn = paragraph(f"It cannot be drawn: {error}.")
         network, training = best.params, {}
-    tables = (_settings("network", network), _settings("training", {**training, **_facts(best)}))
+    tables = (
+        _settings("network", network),
+        _settings("training", {**training, **_facts(best, decimals_of_study(study))}),
+    )
     return (
         f"<p>Trial {best.number}: <strong>{html.escape(best.layers or 'not recorded')}</strong></p>\n"
         f'<div class="beside">{drawn}\n<div class="beside">{"".join(tables)}</div></div>\n'
@@ -120,12 +125,12 @@ def _used_settings(model: Model, settings: Settings, pages: TaskPages) -> tuple[
     return network, training
 
 
-def _facts(trial: TrialRecord) -> dict[str, Any]:
+def _facts(trial: TrialRecord, decimals: int) -> dict[str, Any]:
     facts = {
         "parameters": None if trial.n_parameters is None else f"{trial.n_parameters:,}",
         "epochs, all folds": trial.epochs,
-        "seconds": trial.seconds,
-        **{f"score of fold {fold}": score for fold, score in enumerate(trial.fold_scores, start=1)},
+        "seconds": None if trial.seconds is None else f"{trial.seconds:.1f}",
+        **{f"score of fold {fold}": fixed(score, decimals) for fold, score in enumerate(trial.fold_scores, start=1)},
     }
     return {name: fact for name, fact in facts.items() if fact is not None}
 

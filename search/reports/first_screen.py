@@ -7,11 +7,12 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from lstmgru.evaluation.decimals import fixed
 from search.reports.charts.chart import Chart, chart_html
 from search.reports.charts.colors import baseline_color
 from search.reports.charts.marks import AnyMark, Dots, Rule
-from search.reports.charts.scales import Axis, decimals_of, fixed
-from search.reports.formatting import better, counted, measure, percent_sign
+from search.reports.charts.scales import Axis
+from search.reports.formatting import better, counted, decimals_of_study, measure, milliseconds, percent_sign
 from search.reports.leaderboard import is_blended
 from search.reports.page import Cut, cut, paragraph
 
@@ -82,7 +83,7 @@ Tile = tuple[str, str, str]
 
 
 def _score(study: StudyRecord, holdout: HoldoutRecord) -> Tile:
-    decimals = decimals_of([holdout.score], 3)
+    decimals = decimals_of_study(study)
     value, note = fixed(holdout.score, decimals), better(study)
     if holdout.score_interval:
         low, high = holdout.score_interval
@@ -125,7 +126,7 @@ def _costs(study: StudyRecord) -> Iterator[Tile]:
     times = [trial.latency for trial in trials if trial.latency is not None]
     if sizes:
         of = f"of {counted(len(trials), 'network')}" if len(trials) > 1 else "of the network"
-        latency = f"{1000 * sum(times):.3g} ms per prediction, {of}" if times else of
+        latency = f"{milliseconds(sum(times))} per prediction, {of}" if times else of
         yield "Parameters", f"{sum(sizes):,}", latency
 
 
@@ -174,7 +175,7 @@ def standing_chart(study: StudyRecord, holdout: HoldoutRecord) -> Chart:
     span = _span(_seen(study, holdout), [holdout.score, *scores.values()], study)
     return Chart(
         title="Scores on the holdout",
-        x=Axis(f"{score_title(study)}, holdout ({better(study)})", span=span),
+        x=Axis(f"{score_title(study)}, holdout ({better(study)})", span=span, decimals=decimals_of_study(study)),
         y=Axis(kind="words", words=(_model_name(study), *(name.replace("_", " ") for name in names))),
         marks=tuple(marks),
         rules=(Rule(at=holdout.score, color="blue"),),

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from lstmgru.errors import listed
+from lstmgru.evaluation.decimals import decimals_of, fixed, score_decimals
 from search.config.objectives import SCORE
 
 if TYPE_CHECKING:
@@ -75,6 +76,32 @@ def number(value: float | None) -> str:
     return f"{value:.4g}" if math.isfinite(value) else "undefined"
 
 
+def decimals_of_scores(metric: str, score: float) -> int:
+    """Decimals of the score of a model and of all that it is compared with, in every table and sentence."""
+    from lstmgru.errors import SpecError
+    from lstmgru.evaluation.metrics import find_metric
+
+    try:
+        larger = find_metric(metric).larger_is_better
+    except SpecError:
+        larger = False
+    return score_decimals(score, larger_is_better=larger)
+
+
+def decimals_of_study(study: StudyRecord) -> int:
+    """Decimals of all scores of a study: those of the score on the holdout; before that, of the scores on the folds."""
+    larger = study.direction == "maximize"
+    if study.holdout is not None:
+        return score_decimals(study.holdout.score, larger_is_better=larger)
+    folds = [*(trial.value for trial in study.complete), *(each.folds for each in study.baselines.values())]
+    return 4 if larger else decimals_of(folds)
+
+
+def milliseconds(seconds: float) -> str:
+    """``8.80 ms``, ``124 ms``: three digits."""
+    return f"{fixed(1000 * seconds, decimals_of([1000 * seconds], 3))} ms"
+
+
 def counted(count: int, thing: str) -> str:
     """``1 trial``, ``2 trials``, ``1,234 trials``."""
     return f"{count:,} {thing}" + ("" if count == 1 else "s")
@@ -87,8 +114,8 @@ def coverage_text(holdout: HoldoutRecord) -> str:
 
 
 def share(value: float) -> str:
-    """A share, probability or score in [0, 1] with three decimals, so that columns align."""
-    return f"{value:.3f}"
+    """A share, probability or score of a class in [0, 1] with three decimals, so that columns align."""
+    return fixed(value, 3)
 
 
 def duration(seconds: float) -> str:

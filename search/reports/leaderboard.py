@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from search.config.objectives import Goal
-from search.reports.charts.scales import fixed
-from search.reports.formatting import counted, number
+from lstmgru.evaluation.decimals import fixed
+from search.reports.formatting import counted, decimals_of_study, milliseconds
 from search.study.records import STATE_WORDS, StudyRecord
 
 if TYPE_CHECKING:
@@ -164,23 +163,18 @@ class Column:
     is_text: bool = False
 
 
-def leaderboard_columns(goal: Goal, *, blended: bool = False, decimals: int | None = None) -> tuple[Column, ...]:
-    """The columns for a goal; measured times are shown if they are objectives or bounds.
-
-    Args:
-        goal: Of the study.
-        blended: Whether to show the weights of the members of a blend.
-        decimals: Of the scores; ``None``: four significant digits.
-    """
+def leaderboard_columns(study: StudyRecord) -> tuple[Column, ...]:
+    """The columns for a study; measured times are shown if they are objectives or bounds, weights for a blend."""
+    decimals, goal = decimals_of_study(study), study.goal
 
     def score(value: float | None) -> str:
-        return number(value) if decimals is None or value is None else fixed(value, decimals)
+        return "" if value is None else fixed(value, decimals)
 
     judged = {*goal.objectives, *(bound.name for bound in goal.bounds)}
     shown = (
         (Column("model", _model, is_text=True), True),
         (Column("trial", lambda row: "" if row.trial is None else str(row.trial)), True),
-        (Column("weight", lambda row: "" if row.weight is None else f"{row.weight:.0%}"), blended),
+        (Column("weight", lambda row: "" if row.weight is None else f"{row.weight:.0%}"), is_blended(study)),
         (Column("folds", lambda row: score(row.folds)), True),
         (Column("holdout", lambda row: score(row.holdout)), True),
         (Column("parameters", lambda row: "" if row.n_parameters is None else f"{row.n_parameters:,}"), True),
@@ -198,7 +192,7 @@ def _model(row: Row) -> str:
 
 
 def _latency(row: Row) -> str:
-    return "" if row.latency is None else f"{1000 * row.latency:.3g} ms"
+    return "" if row.latency is None else milliseconds(row.latency)
 
 
 def _seconds(value: float | None) -> str:

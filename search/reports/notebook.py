@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.reports.charts.scales import decimals_of
 from search.reports.first_screen import badge
 from search.reports.formatting import coverage_text
-from search.reports.leaderboard import counted_trials, first_rows, is_blended, leaderboard_columns
+from search.reports.leaderboard import counted_trials, first_rows, leaderboard_columns
 from search.reports.outcome import row_mark
 from search.reports.page import Line, paragraph, table
 
@@ -54,8 +53,7 @@ def study_html(study: StudyRecord, pages: TaskPages) -> str:
 def _leaderboard(study: StudyRecord, rows: list[Row]) -> str:
     if not rows:
         return ""
-    decimals = decimals_of([row.folds if row.folds is not None else row.holdout for row in rows])
-    columns = leaderboard_columns(study.goal, blended=is_blended(study), decimals=decimals)
+    columns = leaderboard_columns(study)
     shown = [column for column in columns if any(column.cell(row) for row in rows)]
     lines = [Line(tuple(column.cell(row) for column in shown), row_mark(row)) for row in rows]
     return table([each.name for each in shown], lines, numbers=[each.name for each in shown if not each.is_text])

@@ -6,9 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from lstmgru.errors import shorten
+from lstmgru.evaluation.decimals import decimals_of, fixed
 from search.reports.charts.chart import dot_strip
-from search.reports.charts.scales import Axis, decimals_of, fixed
-from search.reports.formatting import better, counted, metric_label
+from search.reports.charts.scales import Axis
+from search.reports.formatting import better, counted, decimals_of_study, metric_label
 from search.reports.leaderboard import Row, is_blended, leaderboard, leaderboard_columns
 from search.reports.page import Html, Line, cut, details, paragraph, table
 from search.study.records import STATE_WORDS, HoldoutRecord, StudyRecord
@@ -50,10 +51,10 @@ def holdout_scores(study: StudyRecord, pages: TaskPages) -> str:
 
 def _metrics(study: StudyRecord, holdout: HoldoutRecord, beside: str) -> str:
     ordered = sorted(holdout.metrics.items(), key=lambda item: item[0] != study.metric)
-    lines = [
-        Line((metric_label(name), fixed(score, decimals_of([score]))), "winner" if name == study.metric else "")
-        for name, score in ordered
-    ]
+    lines = []
+    for name, score in ordered:
+        decimals = decimals_of_study(study) if name == study.metric else decimals_of([score])
+        lines.append(Line((metric_label(name), fixed(score, decimals)), "winner" if name == study.metric else ""))
     scores = table(("metric", "winner, holdout"), lines, numbers=("winner, holdout",))
     return f'<div class="beside"><div>{scores}</div>\n<div>{beside}</div></div>\n' if beside else scores
 
@@ -64,8 +65,7 @@ def leaderboard_html(study: StudyRecord) -> str:
     if not rows:
         return paragraph("No trial is complete, and the baselines are not scored yet.")
     unfinished = list(_unfinished(study, {row.trial for row in rows}))
-    decimals = decimals_of([row.folds if row.folds is not None else row.holdout for row in rows])
-    columns = leaderboard_columns(study.goal, blended=is_blended(study), decimals=decimals)
+    columns = leaderboard_columns(study)
     folds = _fold_dots(study)
     at = next(place for place, column in enumerate(columns) if column.name == "folds") + 2
 
@@ -122,7 +122,9 @@ def _fold_dots(study: StudyRecord) -> dict[int | None, Html]:
     if max(map(len, scores.values()), default=0) < 2:
         return {}
     seen = cut([each for found in scores.values() for each in found], larger_is_better=study.direction == "maximize")
-    axis = Axis(span=seen.span).fitted([each for found in scores.values() for each in found])
+    axis = Axis(span=seen.span, decimals=decimals_of_study(study)).fitted(
+        [each for found in scores.values() for each in found]
+    )
     return {number: Html(dot_strip(found, axis)) for number, found in scores.items()}
 
 

@@ -13,7 +13,7 @@ from search.errors import SearchError
 from search.reports.charts.chart import Chart
 from search.reports.charts.standalone import standalone_svg
 from search.reports.first_screen import standing_chart
-from search.reports.formatting import metric_label
+from search.reports.formatting import decimals_of_study, metric_label
 from search.reports.page import save_page
 from search.reports.trials.history import (
     Objective,
@@ -149,7 +149,7 @@ def _of_search(name: str, study: StudyRecord, optuna_study: Study) -> Chart:
         return curves_chart(study, optuna_study, study.best.number if study.best else None, label)
     if not complete_trials(optuna_study):
         raise SearchError(f"study '{study.study}' has no complete trial yet, so there is no plot {name!r}")
-    aims = objectives(optuna_study, label)
+    aims = objectives(optuna_study, label, decimals_of_study(study))
     score = score_of(aims)
     if name == "history":
         return history_chart(study, optuna_study, score, best_baseline(study))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 
+from lstmgru.evaluation.decimals import fixed
 from search.reports.backtest import backtest_notebook
-from search.reports.formatting import metric_label, number
+from search.reports.formatting import decimals_of_scores, metric_label
 from search.reports.notebook import notebook_html
 from search.reports.page import Line, details, paragraph, table
 from search.study.backtest_records import BacktestRecord
@@ -21,11 +22,14 @@ def refit_notebook(study: str, metric: str, record: RefitRecord, champion: Backt
         record: The refit.
         champion: The old champion on the new rows.
     """
-    label = metric_label(metric)
+    label, decimals = metric_label(metric), decimals_of_scores(metric, record.challenger)
     rows = [
-        ("the recipe, trained before them", "last new rows", number(record.challenger)),
-        ("the old champion", "last new rows", number(record.against)),
-        ("the old champion", "all new rows", number(record.champion)),
+        (model, rows, "" if score is None else fixed(score, decimals))
+        for model, rows, score in (
+            ("the recipe, trained before them", "last new rows", record.challenger),
+            ("the old champion", "last new rows", record.against),
+            ("the old champion", "all new rows", record.champion),
+        )
     ]
     head = ("model", "scored on", label)
     words = "New champion" if record.promoted else "New challenger"

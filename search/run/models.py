@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmgru.bundle.files import replacing
+from lstmgru.evaluation.decimals import fixed
 from lstmgru.evaluation.metrics import find_metric
 from search.errors import SearchError
+from search.reports.formatting import decimals_of_scores
 from search.tasks.verdict import same
 
 if TYPE_CHECKING:
@@ -61,17 +63,18 @@ def decide(
     """
     roles = {True: "champion", False: "challenger"}
     said = f"it has learned from {more}, too few to compare it with the champion"
-    worse = False
+    worse, found, decimals = False, find_metric(metric), decimals_of_scores(metric, score)
+    shown = fixed(score, decimals)
     if rival is not None and all_new and math.isclose(score, rival.score, rel_tol=_SAME):
         said = (
             f"it has learned from {more}, all of which are needed to score it; trained before them, its recipe is the "
-            f"champion again ({find_metric(metric).label} {score:.4g}), so that there was nothing to compare"
+            f"champion again ({found.label} {shown}), so that there was nothing to compare"
         )
     elif rival is not None:
-        found, difference = find_metric(metric), rival.difference
+        difference = rival.difference
         loss = rival.score - score if found.larger_is_better else score - rival.score
         worse = difference.low > 0 or (bool(difference.lacking) and loss > _TOLERATED * abs(rival.score))
-        how = "equal" if same(score, rival.score) else "not significantly different"
+        how = "equal" if same(score, rival.score, decimals) else "not significantly different"
         if difference.high < 0:
             how = "significantly better"
         elif difference.low > 0:
@@ -79,8 +82,8 @@ def decide(
         elif difference.lacking:
             how = f"too few {difference.lacking} for a test" + (", but much worse" if worse else "")
         said = (
-            f"on the last new rows its recipe, trained before them, has the {found.label} {score:.4g}, the champion "
-            f"{rival.score:.4g}: {how}"
+            f"on the last new rows its recipe, trained before them, has the {found.label} {shown}, the champion "
+            f"{fixed(rival.score, decimals)}: {how}"
         )
     if rule != "if-better":
         return Decision(rule == "always", f"The new model is {roles[rule == 'always']} (--promote {rule}): {said}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
+from lstmgru.evaluation.decimals import decimals_of, fixed, score_decimals
 from search.study.json_keys import key
 from search.study.records import IntervalRecord
 
@@ -138,7 +139,7 @@ class BacktestRecord:
         sign = -1 if self.direction == "maximize" else 1
         ordered = sorted(rows.items(), key=lambda row: sign * float(row[1][0] or 0))
         lines: list[tuple[str, ...]] = [
-            (name if name == "model" else f"baseline: {name.replace('_', ' ')}", *_cells(*scores))
+            (name if name == "model" else f"baseline: {name.replace('_', ' ')}", *_cells(*scores, self._decimals))
             for name, scores in ordered
         ]
         return ("", self.metric, self.then, "change"), lines
@@ -146,17 +147,24 @@ class BacktestRecord:
     def metric_rows(self) -> list[tuple[str, ...]]:
         """Name, score, score on the holdout and change of each metric, the one of the study first."""
         ordered = sorted(self.metrics.items(), key=lambda item: item[0] != self.metric)
-        return [(name, *_cells(score, self.holdout.get(name))) for name, score in ordered]
+        return [
+            (
+                name,
+                *_cells(score, self.holdout.get(name), self._decimals if name == self.metric else decimals_of([score])),
+            )
+            for name, score in ordered
+        ]
 
     def interval_rows(self) -> list[tuple[str, ...]]:
         """Level, coverage, coverage on the holdout and mean width of each interval."""
         then = {each.level: each.coverage for each in self.holdout_intervals}
+        decimals = decimals_of([each.width for each in self.intervals])
         return [
             (
                 f"{100 * each.level:g}%",
                 f"{100 * each.coverage:.1f}%",
                 f"{100 * then[each.level]:.1f}%" if each.level in then else "",
-                f"{each.width:.4g}",
+                fixed(each.width, decimals),
             )
             for each in self.intervals
         ]
@@ -175,7 +183,12 @@ class BacktestRecord:
         """Head and rows of the table of a kind of part."""
         rows = [self._part_row(part) for part in getattr(self.parts, name)]
         head = tuple(dict.fromkeys(title for row in rows for title in row))
-        return head, [tuple(_cell(row.get(title), title) for title in head) for row in rows]
+        return head, [tuple(_cell(row.get(title), title, self._decimals) for title in head) for row in rows]
+
+    @property
+    def _decimals(self) -> int:
+        """Decimals of all scores in the metric of the study."""
+        return score_decimals(self.score, larger_is_better=self.direction == "maximize")
 
     def _part_row(self, part: SeriesPart | StepPart | ClassPart) -> dict[str, Any]:
         """The values of a part by the head of their column."""
@@ -188,18 +201,22 @@ class BacktestRecord:
         return asdict(self)
 
 
-def _cell(value: Any, key: str = "") -> str:
-    """A cell of a table; scores have four significant digits, also zeros, so that columns line up."""
+_SHARES = ("precision", "recall", "f1")
+
+
+def _cell(value: Any, title: str, decimals: int) -> str:
+    """A cell of a column; scores have so many decimals."""
     if value is None:
         return ""
-    if key.startswith("coverage"):
+    if title.startswith("coverage"):
         return f"{100 * value:.1f}%"
     if not isinstance(value, float):
         return str(value)
-    return f"{value:,.0f}" if abs(value) >= 10**4 else f"{value:#.4g}".rstrip(".")
+    return fixed(value, 3 if title in _SHARES else decimals)
 
 
-def _cells(score: float | None, holdout: float | None) -> tuple[str, str, str]:
+def _cells(score: float | None, holdout: float | None, decimals: int) -> tuple[str, str, str]:
     """Score, holdout, and the relative change."""
     change = f"{(score - holdout) / abs(holdout):+z.1%}" if score is not None and holdout else ""
-    return _cell(score), _cell(holdout), change
+    shown, then = ("" if value is None else fixed(value, decimals) for value in (score, holdout))
+    return shown, then, change

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from lstmgru.errors import BaselineTooSlow, DataError
+from lstmgru.evaluation.decimals import fixed
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.evaluation.time_limit import TimeLimit
+from search.reports.formatting import decimals_of_scores
 from search.study.backtest_records import STUDY_HOLDOUT, BacktestBaseline, BacktestRecord, Parts
 from search.study.records import IntervalRecord
 from search.tasks.data import Data, Split
@@ -247,22 +249,24 @@ def _drift(
     """What has changed since the holdout: of the model, and of the baseline that is best now."""
     if not then:
         return ""
-    found = find_metric(metric)
-    if same(score, then):
-        sentence = f"{found.label} is {score:.4g}, as on {rows}"
+    label, decimals = find_metric(metric).label, decimals_of_scores(metric, score)
+    shown = fixed(score, decimals)
+    if same(score, then, decimals):
+        sentence = f"{label} is {shown}, as on {rows}"
     else:
-        sentence = f"{found.label} is {score:.4g}, {_change(score, then)} than on {rows} ({then:.4g})"
+        change = _change(score, then, decimals)
+        sentence = f"{label} is {shown}, {change} than on {rows} ({fixed(then, decimals)})"
     baseline = None if best is None else baselines[best]
     if best is None or baseline is None or not baseline.score or not baseline.holdout:
         return f"{sentence}."
     name = best.replace("_", " ")
     return (
-        f"{sentence}; that of {name} is {_change(baseline.score, baseline.holdout)}. Relative to {name}: "
+        f"{sentence}; that of {name} is {_change(baseline.score, baseline.holdout, decimals)}. Relative to {name}: "
         f"{score / baseline.score:.3g}, then {then / baseline.holdout:.3g}."
     )
 
 
-def _change(score: float, then: float) -> str:
-    if same(score, then):
+def _change(score: float, then: float, decimals: int) -> str:
+    if same(score, then, decimals):
         return "the same"
     return f"{relative(score, then)} {'lower' if score < then else 'higher'}"

@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 
 from lstmgru.errors import listed
+from lstmgru.evaluation.decimals import fixed
 from lstmgru.evaluation.metrics import find_metric
 from lstmgru.evaluation.significance import LEVEL, Interval
-from search.reports.formatting import measure, percent_sign
+from search.reports.formatting import decimals_of_scores, measure, percent_sign
 
 
 def best_baseline(metric: str, scores: dict[str, float]) -> str:
@@ -83,21 +84,22 @@ def judge(
 
 
 def against(metric: str, score: float, other: float, *, targets: Sequence[str], apart: bool = False) -> str:
-    """Two scores: ``MAE of sales 2 against 2.5, 20.0% lower``, or ``accuracy 0.8333 against 0.8333, equal``.
+    """Two scores: ``MAE of sales 2.000 against 2.500, 20.0% lower``, or ``accuracy 0.8333 against 0.8333, equal``.
 
     Args:
         metric: Name of the score.
         score: Of the model.
         other: Of what it is compared with.
         targets: What is predicted.
-        apart: Whether they differ significantly. Then more than four digits are shown if four are the same.
+        apart: Whether they differ significantly. Then more decimals than usual are shown if those are the same.
     """
-    digits = next((n for n in range(4, 18) if not same(score, other, n)), 4) if apart else 4
+    usual = decimals_of_scores(metric, score)
+    decimals = next((n for n in range(usual, usual + 14) if not same(score, other, n)), usual) if apart else usual
     sign = percent_sign(metric)
-    numbers = f"{measure(metric, targets)} {score:.{digits}g}{sign} against {other:.{digits}g}{sign}"
-    if same(score, other, digits):
+    numbers = f"{measure(metric, targets)} {fixed(score, decimals)}{sign} against {fixed(other, decimals)}{sign}"
+    if same(score, other, decimals):
         return f"{numbers}, equal"
-    change = _change(score, other, find_metric(metric).larger_is_better)
+    change = _change(metric, score, other, decimals)
     return f"{numbers}, {change} {'lower' if score < other else 'higher'}"
 
 
@@ -114,18 +116,19 @@ def undecided(metric: str, score: float, other: float, lacking: str, *, targets:
     numbers = against(metric, score, other, targets=targets)
     if lacking:
         return f"{numbers}, with too few {lacking} for a significance test"
-    return numbers if same(score, other) else f"{numbers}, a difference that is not significant"
+    equal = same(score, other, decimals_of_scores(metric, score))
+    return numbers if equal else f"{numbers}, a difference that is not significant"
 
 
-def same(score: float, other: float, digits: int = 4) -> bool:
-    """Whether two scores are equal as they are shown, with so many significant digits."""
-    return f"{score:.{digits}g}" == f"{other:.{digits}g}"
+def same(score: float, other: float, decimals: int) -> bool:
+    """Whether two scores are equal as they are shown, with so many decimals."""
+    return fixed(score, decimals) == fixed(other, decimals)
 
 
-def _change(score: float, other: float, of_one: bool) -> str:
+def _change(metric: str, score: float, other: float, decimals: int) -> str:
     """By how much two scores differ: errors by a share, those of which 1 is the best by themselves."""
-    if of_one:
-        return f"{abs(score - other):.4g}"
+    if find_metric(metric).larger_is_better:
+        return fixed(abs(score - other), decimals)
     return relative(score, other) if other else "infinitely"
 
 
@@ -147,7 +150,7 @@ def of_baselines(metric: str, names: Sequence[str], score: float, why: str, *, t
     """
     named = listed([name.replace("_", " ") for name in names])
     what = f"the baseline {named}" if len(names) == 1 else f"a blend of the baselines {named}"
-    value = f"{measure(metric, targets)} {score:.4g}{percent_sign(metric)}"
+    value = f"{measure(metric, targets)} {fixed(score, decimals_of_scores(metric, score))}{percent_sign(metric)}"
     return f"{why}, so {what} is exported ({value} on the holdout)."
 
 

@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstmgru.evaluation.decimals import fixed
 from search.errors import TrackingError, masked
-from search.reports.formatting import aims, counted
+from search.reports.formatting import aims, counted, decimals_of_study, metric_label
 from search.reports.leaderboard import Row, is_blended, leaderboard, leaderboard_frame
 from search.reports.report import report_html
 from search.study.paths import REPORT_PAGE, report_path
@@ -63,13 +64,14 @@ def leaderboard_table(study: StudyRecord, *, rows: int | None = None) -> str:
         rows: Maximum number of trials; baselines are always included. ``None``: all trials.
     """
     measured = _measured(study)
-    heads = [f"{study.metric}, folds", f"{study.metric}, holdout", "parameters", *measured.values()]
+    metric, decimals = metric_label(study.metric), decimals_of_study(study)
+    heads = [f"{metric}, folds", f"{metric}, holdout", "parameters", *measured.values()]
     lines = [f"| # | model | trial | {' | '.join(heads)} |", f"|--:|:--|--:|{'--:|' * len(heads)}"]
     shown = 0
     for rank, row in enumerate(leaderboard(study), 1):
         shown += row.trial is not None
         if row.trial is None or rows is None or shown <= rows or row.pareto or row.weight is not None:
-            lines.append(_line(rank, row, list(measured)))
+            lines.append(_line(rank, row, list(measured), decimals))
     return "\n".join(lines)
 
 
@@ -92,15 +94,18 @@ def _goal(study: StudyRecord) -> list[str]:
     return [f"Judged by: {_escape(aims(study))}{f'; preference: {weights}' if weights else ''}."]
 
 
-def _line(rank: int, row: Row, measured: list[str]) -> str:
+def _line(rank: int, row: Row, measured: list[str], decimals: int) -> str:
     name = f"`{_escape(row.name)}`" if row.kind == "trial" else f"*{_escape(row.name)}* ({row.kind})"
-    values = (row.trial, row.folds, row.holdout, row.n_parameters, *(getattr(row, name) for name in measured))
+    scores = ("" if score is None else fixed(score, decimals) for score in (row.folds, row.holdout))
+    values = (row.trial, *scores, row.n_parameters, *(getattr(row, name) for name in measured))
     return "| " + " | ".join([str(rank), name, *map(_cell, values)]) + " |"
 
 
 def _cell(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return "*" if value else ""
+    if isinstance(value, str):
+        return value
     if isinstance(value, tuple):
         return ", ".join(map(_escape, value))
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

@@ -91,7 +91,7 @@ def test_the_card_says_what_the_model_is_and_how_good(saved: Path) -> None:
         "**Verdict:** It is better.",
     ):
         assert part in card, part
-    assert card.index("| **this model** | 1.5 |") < card.index("| naive | 2 |")
+    assert card.index("| **this model** | 1.500 |") < card.index("| naive | 2.000 |")
     assert "rmse in original units" in card
     assert "onnxruntime.InferenceSession" not in card
 
@@ -132,8 +132,8 @@ def test_the_card_says_what_intervals_cover(tmp_path: Path) -> None:
     for line in (
         " from the last 6, with prediction intervals of 80% and 95%. Architecture: ",
         "| interval | coverage | mean width |",
-        "| 80% | 78.1% | 3.25 |",
-        "| 95% | 100.0% | 7 |",
+        "| 80% | 78.1% | 3.250 |",
+        "| 95% | 100.0% | 7.000 |",
         "no more. Its intervals are calibrated on 12 forecasts of a backtest: they reflect the errors of that time",
     ):
         assert line in card, line
@@ -224,11 +224,11 @@ def test_the_card_of_a_model_of_classes_says_what_it_is_and_how_good(tmp_path: P
         "| heat | numbers |",
         "**Verdict:** It is worse.",
         "; accuracy, larger is better:",
-        "| ridge | 0.9 |\n| **this model** | 0.875 |\n| majority | 0.5 |\n| odd | undefined |",
-        "Other scores of this model: macro\\_f1 0.8.",
+        "| ridge | 0.9000 |\n| **this model** | 0.8750 |\n| majority | 0.5000 |\n| odd | undefined |",
+        "Other scores of this model: macro\\_f1 0.8000.",
         "| class | support | precision | recall | f1 |",
-        "| a | 12 | 0.9123 | 1 | 0.95 |",
-        r"| b\|c | 3 | undefined | 0 | 0 |",
+        "| a | 12 | 0.912 | 1.000 | 0.950 |",
+        r"| b\|c | 3 | undefined | 0.000 | 0.000 |",
         ", loss cross_entropy, label smoothing 0, class weights none, adamw, ",
         "- It only knows the classes `a`, `b`, `c` and assigns one of them to every input.",
         "- It reads the first 7 steps and ignores the rest.",
@@ -322,7 +322,7 @@ def test_the_card_of_a_blend_says_what_each_member_contributes(tmp_path: Path) -
         "| linear | 0.2 | 8 | ",
         "| positive numbers: the values to forecast",
         "by the same members trained on the data before it. The members of this model were then trained on all data, ",
-        "| trial 7, alone | 2.1 |",
+        "| trial 7, alone | 2.100 |",
         "A single network in place of the blend would be 5.0% worse.",
     ):
         assert line in card, line

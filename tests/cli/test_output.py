@@ -16,7 +16,7 @@ from helpers.studies import program_environment
 from helpers.synthetic_study import finished_study, make_trial
 from rich.console import Console
 
-from search.cli.console import print_facts
+from search.cli.console import print_facts, print_table
 from search.cli.progress import RunListener
 from search.cli.sparkline import print_forecast, sparkline
 from search.errors import printable
@@ -82,7 +82,7 @@ def test_the_bar_shows_time_and_trials_and_the_best_score_beside_the_best_baseli
     bar, below = frames_of(progress)[-2:]
 
     assert re.fullmatch(r"━[━╸╺ ]*12/30 0:00:0\d 3 min 58 s left", bar.replace("\N{NO-BREAK SPACE}", " "))
-    assert below.startswith("best 3.7 · seasonal naive 4.25 · 2 running · 9 pruned · 3 promoted · last > seg")
+    assert below.startswith("best 3.700 · seasonal naive 4.250 · 2 running · 9 pruned · 3 promoted · last >")
     assert below.endswith("…")
 
 
@@ -103,7 +103,7 @@ def test_a_narrow_terminal_cuts_names_and_no_number() -> None:
     lines = frames_of(Progress(12, 30, (), BEST, 60.0, 238.0, baseline=("linear", 3.25)), width=50)
 
     assert all(len(line) <= 50 for line in lines)
-    assert re.fullmatch(r"best 3\.7 · linear 3\.25 · last > .*…", lines[-1])
+    assert re.fullmatch(r"best 3\.700 · linear 3\.250 · last > .*…", lines[-1])
 
 
 def test_a_quiet_run_shows_no_progress() -> None:
@@ -163,3 +163,16 @@ def test_the_next_forecast_is_drawn_where_the_terminal_has_the_characters(
     assert len(printed) == lines
     assert printed[:1] in ([], ["next 3 steps of sales of shop"])
     assert printed[1:] in ([], ["▁▂▂▃▃▄│█▇▇  11.00 to 13.00"])
+
+
+def test_a_table_breaks_neither_numbers_nor_words_in_a_terminal_that_is_too_narrow() -> None:
+    seen = io.StringIO()
+    rows = [("seasonal naive", "1,234,567.890", "-1,234.500 to +1,234.500"), ("lstm", "12.500", "")]
+
+    head = ("family", "on the holdout", "95% interval")
+    print_table(Console(file=seen, width=40), "scores", head, rows, words=("family",))
+
+    text = seen.getvalue()
+    assert all(part in text for part in ("seasonal", "naive", "1,234,567.890", "-1,234.500 to +1,234.500", "12.500"))
+    assert "…" not in text
+    assert len({len(line) for line in text.splitlines()[1:]}) == 1  # no line is cut

@@ -111,23 +111,23 @@ def test_the_best_value_of_a_column_has_the_darkest_shade() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "said", "look"),
     [
-        ({"advice": (Advice("accuracy", "linear", "x", "baseline"),)}, "Use linear"),
-        ({"advice": (Advice("accuracy", "gru", "x"),)}, "No clear difference"),  # lstm is not worse
-        ({"advice": ()}, "No result"),
+        ({"advice": (Advice("accuracy", "linear", "x", "baseline"),)}, "Use linear", "verdict bad"),
+        ({"advice": (Advice("accuracy", "gru", "x"),)}, "No clear difference", "verdict"),  # lstm is not worse
+        ({"advice": ()}, "No result", "verdict"),
     ],
 )
-def test_the_page_begins_with_what_to_use(changes: dict[str, Any], said: str) -> None:
+def test_the_page_begins_with_what_to_use(changes: dict[str, Any], said: str, look: str) -> None:
     page = comparison_html(make_comparison(**changes), WRITTEN)
 
-    assert f'<p class="verdict"><strong>{said}</strong> gru is better than fused.</p>' in page
+    assert f'<p class="{look}"><strong>{said}</strong> gru is better than fused.</p>' in page
 
 
 def test_a_family_is_used_if_all_others_are_worse() -> None:
     families = make_family("gru", standing="best", difference=None), make_family("lstm", standing="worse")
 
-    assert "<strong>Use gru</strong>" in comparison_html(make_comparison(*families), WRITTEN)
+    assert '<p class="verdict good"><strong>Use gru</strong>' in comparison_html(make_comparison(*families), WRITTEN)
 
 
 def test_a_page_without_any_score_says_so() -> None:

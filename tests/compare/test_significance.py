@@ -177,46 +177,47 @@ def test_there_is_a_winner_only_where_all_others_are_worse() -> None:
         ([], ""),
         (
             [make_baseline("linear", 2.5), make_baseline("naive", 3.5)],
-            "gru beats all baselines on the holdout; the best one is linear (MAE of sales 2 against 2.5, 20.0% lower).",
+            "gru beats all baselines on the holdout; the best one is linear (MAE of sales 2.000 against 2.500, 20.0% "
+            "lower).",
         ),
         (
             [make_baseline()],
-            "gru beats the only baseline on the holdout; the best one is seasonal naive (MAE of sales 2 against 2.5, "
-            "20.0% lower).",
+            "gru beats the only baseline on the holdout; the best one is seasonal naive (MAE of sales 2.000 against "
+            "2.500, 20.0% lower).",
         ),
         (
             [make_baseline("linear", 2.1), make_baseline("naive", 3.5, standing="seeds")],
-            "gru beats the best baseline on the holdout (linear): MAE of sales 2 against 2.1, 4.8% lower.",
+            "gru beats the best baseline on the holdout (linear): MAE of sales 2.000 against 2.100, 4.8% lower.",
         ),
         (
             [make_baseline("linear", 1.9, standing="better"), make_baseline("naive", 3.5)],
-            "On the holdout, the baseline linear is better than gru (MAE of sales 2 against 1.9, 5.3% higher): "
+            "On the holdout, the baseline linear is better than gru (MAE of sales 2.000 against 1.900, 5.3% higher): "
             "use it.",
         ),
         (
             [make_baseline("linear", 1.8, standing="better"), make_baseline("theta", 1.9, standing="better")],
-            "On the holdout, the baselines linear and theta are better than gru (MAE of sales 2 against 1.8, 11.1% "
-            "higher): use linear.",
+            "On the holdout, the baselines linear and theta are better than gru (MAE of sales 2.000 against 1.800, "
+            "11.1% higher): use linear.",
         ),
         (
             [make_baseline("linear", 1.9, standing="equal"), make_baseline("naive", 3.5)],
-            "gru does not beat the best baseline on the holdout (linear): MAE of sales 2 against 1.9, 5.3% higher, a "
-            "difference that is not significant. Prefer linear.",
+            "gru does not beat the best baseline on the holdout (linear): MAE of sales 2.000 against 1.900, 5.3% "
+            "higher, a difference that is not significant. Prefer linear.",
         ),
         (
             [make_baseline("linear", 2.1, standing="seeds"), make_baseline("naive", 3.5)],
-            "gru does not clearly beat the best baseline on the holdout (linear): MAE of sales 2 against 2.1, 4.8% "
-            "lower, a difference that is not significant.",
+            "gru does not clearly beat the best baseline on the holdout (linear): MAE of sales 2.000 against 2.100, "
+            "4.8% lower, a difference that is not significant.",
         ),
         (
             [make_baseline("linear", 2.1, standing="unknown", difference=Difference(0.1, None, None, 1.0, 1.0, True))],
-            "gru does not clearly beat the best baseline on the holdout (linear): MAE of sales 2 against 2.1, 4.8% "
-            "lower, with too few cutoffs for a significance test.",
+            "gru does not clearly beat the best baseline on the holdout (linear): MAE of sales 2.000 against 2.100, "
+            "4.8% lower, with too few cutoffs for a significance test.",
         ),
         (
             [make_baseline("linear", 2.0, standing="equal")],
-            "gru does not beat the best baseline on the holdout (linear): MAE of sales 2 against 2, equal. Prefer "
-            "linear.",
+            "gru does not beat the best baseline on the holdout (linear): MAE of sales 2.000 against 2.000, equal. "
+            "Prefer linear.",
         ),
     ],
 )  # fmt: skip

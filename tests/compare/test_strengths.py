@@ -23,34 +23,34 @@ def contexts(short: float, long: float, trials: int = 3) -> tuple[ContextScore, 
 @each_row(
     ("measure", "changes", "good", "bad"),
     [
-        ("latency", {"latency": 0.00075}, "fast single forecasts: 0.75 ms, 0.75 times the median of the others", None),
+        ("latency", {"latency": 0.00075}, "fast single forecasts: 0.750 ms, 0.75 times the median of the others", None),
         ("latency", {"latency": 0.00076}, None, None),
         ("latency", {"latency": 0.00134}, None, "slow single forecasts: 1.34 ms, 1.3 times the median of the others"),
         ("latency", {"latency": None}, None, None),
-        ("batch_latency", {"batch_latency": 0.001}, "fast forecasts of 64 windows: 1 ms, 0.25 times", None),
-        ("batch_latency", {"batch_latency": 1.2}, None, "slow forecasts of 64 windows: 1.2 s, 300 times"),
-        ("n_parameters", {"n_parameters": 500}, "small: 500 parameters, 0.5 times the median of the others", None),
+        ("batch_latency", {"batch_latency": 0.001}, "fast forecasts of 64 windows: 1.00 ms, 0.25 times", None),
+        ("batch_latency", {"batch_latency": 1.2}, None, "slow forecasts of 64 windows: 1.20 s, 300 times"),
+        ("n_parameters", {"n_parameters": 500}, "small: 500 parameters, 0.50 times the median of the others", None),
         ("n_parameters", {"n_parameters": 1499}, None, None),
         ("n_parameters", {"n_parameters": 2500}, None, "large: 2,500 parameters, 2.5 times the median of the others"),
-        ("memory", {"memory": 10_000_000}, "little memory in training: 10 MB, 0.5 times", None),
-        ("memory", {"memory": 3_000_000}, "little memory in training: at most 5 MB, 0.25 times", None),
-        ("memory", {"memory": 40_000_000}, None, "much memory in training: 40 MB, 2 times"),
+        ("memory", {"memory": 10_000_000}, "little memory in training: 10.0 MB, 0.50 times", None),
+        ("memory", {"memory": 3_000_000}, "little memory in training: at most 5.00 MB, 0.25 times", None),
+        ("memory", {"memory": 40_000_000}, None, "much memory in training: 40.0 MB, 2.0 times"),
         ("memory", {"memory": None}, None, None),
-        ("epoch_seconds", {"epoch_seconds": 0.3}, "fast epochs: 300 ms, 0.6 times", None),
+        ("epoch_seconds", {"epoch_seconds": 0.3}, "fast epochs: 300 ms, 0.60 times", None),
         ("epoch_seconds", {"epoch_seconds": 0.7}, None, "slow epochs: 700 ms, 1.4 times"),
-        ("best_seconds", {"best_seconds": 1.2}, "trains quickly: 1.2 s until the best epoch, 0.6 times", None),
-        ("best_seconds", {"best_seconds": 5.0}, None, "trains slowly: 5 s until the best epoch, 2.5 times"),
+        ("best_seconds", {"best_seconds": 1.2}, "trains quickly: 1.20 s until the best epoch, 0.60 times", None),
+        ("best_seconds", {"best_seconds": 5.0}, None, "trains slowly: 5.00 s until the best epoch, 2.5 times"),
         ("sensitivity", {"sensitivity": 0.15}, "robust to hyperparameters: interquartile range of its", None),
         ("sensitivity", {"sensitivity": 0.6}, None, "sensitive to hyperparameters: interquartile range"),
         ("sensitivity", {"sensitivity": None}, None, None),
         ("failures", {"trials": make_counts(20, failed=2)}, None, "10% of its trials failed"),
         ("failures", {"trials": make_counts(20, failed=1)}, None, None),
         ("failures", {"trials": make_counts(20, failed=0)}, None, None),
-        ("near", {"steps": (0.8, 1.0)}, "near steps: error of the first 0.8, 0.8 times", None),
-        ("near", {"steps": (1.2, 2.0)}, None, "near steps: error of the first 1.2, 1.2 times"),
+        ("near", {"steps": (0.8, 1.0)}, "near steps: error of the first 0.800, 0.80 times", None),
+        ("near", {"steps": (1.2, 2.0)}, None, "near steps: error of the first 1.200, 1.2 times"),
         ("near", {"steps": (0.5,)}, None, None),
-        ("far", {"steps": (1.0, 1.6)}, "far steps: error of the last 1.6, 0.8 times", None),
-        ("far", {"steps": (1.0, 2.4)}, None, "far steps: error of the last 2.4, 1.2 times"),
+        ("far", {"steps": (1.0, 1.6)}, "far steps: error of the last 1.600, 0.80 times", None),
+        ("far", {"steps": (1.0, 2.4)}, None, "far steps: error of the last 2.400, 1.2 times"),
         ("context", {"contexts": contexts(2.0, 1.8)}, "gains from long contexts: median score 10% lower", None),
         ("context", {"contexts": contexts(2.0, 2.2)}, None, "loses with long contexts: median score 10% higher"),
         ("context", {"contexts": contexts(2.0, 1.95)}, None, None),
@@ -63,7 +63,7 @@ def test_a_rule_finds_a_strength_or_a_weakness_beyond_its_threshold(
 ) -> None:
     (rule,) = [rule for rule in RULES if rule.measure == measure]
 
-    for trait, text in zip(judge(rule, make_family("lstm", **changes), OTHERS, WINDOWS), (good, bad), strict=True):
+    for trait, text in zip(judge(rule, make_family("lstm", **changes), OTHERS, WINDOWS, 3), (good, bad), strict=True):
         assert (trait is None) == (text is None)
         if trait is not None and text is not None:
             assert trait.text.startswith(text)
@@ -78,15 +78,15 @@ def lengths(short: float, long: float, cases: int = 40) -> tuple[LengthScore, ..
     ("measure", "metric", "changes", "good", "bad"),
     [
         ("short", "accuracy", {"lengths": lengths(0.85, 0.9)},
-         "short texts: accuracy 0.85, its distance from 1 is 0.5 times the median of the others", None),
-        ("short", "accuracy", {"lengths": lengths(0.6, 0.9)}, None, "short texts: accuracy 0.6, its distance from 1"),
+         "short texts: accuracy 0.850, its distance from 1 is 0.50 times the median of the others", None),
+        ("short", "accuracy", {"lengths": lengths(0.6, 0.9)}, None, "short texts: accuracy 0.600, its distance"),
         ("short", "accuracy", {"lengths": lengths(0.75, 0.9)}, None, None),
         ("short", "accuracy", {"lengths": lengths(0.85, 0.9, cases=29)}, None, None),
         ("short", "accuracy", {"lengths": ()}, None, None),
-        ("long", "accuracy", {"lengths": lengths(0.7, 0.95)}, "long texts: accuracy 0.95, its distance from 1", None),
-        ("long", "log_loss", {"lengths": lengths(0.7, 0.6)}, "long texts: log loss 0.6, 0.67 times the median", None),
-        ("long", "log_loss", {"lengths": lengths(0.7, 1.2)}, None, "long texts: log loss 1.2, 1.3 times the median of"),
-        ("latency", "accuracy", {"latency": 0.0005}, "fast single predictions: 0.5 ms, 0.5 times", None),
+        ("long", "accuracy", {"lengths": lengths(0.7, 0.95)}, "long texts: accuracy 0.950, its distance from 1", None),
+        ("long", "log_loss", {"lengths": lengths(0.7, 0.6)}, "long texts: log loss 0.600, 0.67 times the median", None),
+        ("long", "log_loss", {"lengths": lengths(0.7, 1.2)}, None, "long texts: log loss 1.200, 1.3 times the median"),
+        ("latency", "accuracy", {"latency": 0.0005}, "fast single predictions: 0.500 ms, 0.50 times", None),
         ("batch_latency", "accuracy", {"batch_latency": 0.4}, None, "slow predictions of 64 texts: 400 ms, 100 times"),
         ("near", "accuracy", {}, None, None),
         ("context", "accuracy", {}, None, None),
@@ -99,7 +99,7 @@ def test_of_labels_short_and_long_ones_are_judged_and_no_steps(
     family = make_label_family("lstm", **changes)
     others = (make_label_family("gru"), make_label_family("fused"))
 
-    for trait, text in zip(judge(rule, family, others, Terms(metric, "texts")), (good, bad), strict=True):
+    for trait, text in zip(judge(rule, family, others, Terms(metric, "texts"), 3), (good, bad), strict=True):
         assert (trait is None) == (text is None)
         assert trait is None or text is None or trait.text.startswith(text)
 
@@ -107,8 +107,8 @@ def test_of_labels_short_and_long_ones_are_judged_and_no_steps(
 @pytest.mark.parametrize(
     ("classes", "good", "bad"),
     [
-        ({"a": 0.95, "b": 0.6, "c": 0.8}, "strong on class a: F1 0.95, median of the others 0.8",
-         "weak on class b: F1 0.6, median of the others 0.75"),
+        ({"a": 0.95, "b": 0.6, "c": 0.8}, "strong on class a: F1 0.9500, median of the others 0.8000",
+         "weak on class b: F1 0.6000, median of the others 0.7500"),
         ({"a": 0.85, "b": 0.7, "c": 0.8}, None, None),
         ({"a": 0.95, "b": 0.99, "c": 0.85}, "strong on class b: F1 0.99", None),
         ({}, None, None),
@@ -138,7 +138,7 @@ def test_little_is_said_of_few_seeds(spread: float, seeds: int, good: bool) -> N
     score = make_score(2.0, 2.1)
     family = make_family(seeds=seeds, folds=type(score)(score.mean, spread, 0.1, 2.0, 2.1, score.by_seed))
 
-    strength, weakness = judge(rule, family, OTHERS, WINDOWS)
+    strength, weakness = judge(rule, family, OTHERS, WINDOWS, 3)
 
     assert (strength is not None) == good
     assert (weakness is not None) == (spread == 0.2)
@@ -148,19 +148,19 @@ def test_a_measure_that_no_other_family_has_says_nothing() -> None:
     (rule,) = [rule for rule in RULES if rule.measure == "memory"]
     others = [make_family("gru", memory=None)]
 
-    assert judge(rule, make_family(memory=1), others, WINDOWS) == (None, None)
+    assert judge(rule, make_family(memory=1), others, WINDOWS, 3) == (None, None)
 
 
 def test_a_few_megabytes_are_not_told_apart() -> None:
     (rule,) = [rule for rule in RULES if rule.measure == "memory"]
     others = [make_family("gru", memory=4_000_000)]
 
-    assert judge(rule, make_family(memory=0), others, WINDOWS) == (None, None)
+    assert judge(rule, make_family(memory=0), others, WINDOWS, 3) == (None, None)
 
 
 def test_families_that_are_alike_have_neither_strengths_nor_weaknesses() -> None:
     for rule in RULES:
-        assert judge(rule, make_family("lstm"), OTHERS, WINDOWS) == (None, None), rule.measure
+        assert judge(rule, make_family("lstm"), OTHERS, WINDOWS, 3) == (None, None), rule.measure
 
 
 @pytest.mark.parametrize(
@@ -235,13 +235,13 @@ def test_speed_and_size_are_looked_for_among_what_is_not_shown_to_be_worse(
 def test_advice_on_accuracy_names_those_that_need_not_be_worse() -> None:
     first, *_ = advise([family("a", "best", 1, 1), family("b", "equal", 1, 1), family("c", "worse", 1, 1)], (), WINDOWS)
 
-    assert first.reason == "best score on the folds, 2.1; not significantly better than b"
+    assert first.reason == "best score on the folds, 2.100; not significantly better than b"
 
 
 def test_of_labels_the_quickest_prediction_is_advised() -> None:
     _, speed, _ = advise([family("a", "best", 2, 1), family("b", "equal", 1, 1)], (), Terms("accuracy", "sequences"))
 
-    assert speed.reason == "fastest prediction among families that are not significantly worse, 1 s"
+    assert speed.reason == "fastest prediction among families that are not significantly worse, 1.00 s"
 
 
 def test_nothing_is_advised_without_a_score() -> None:
@@ -285,7 +285,7 @@ def test_advice_on_a_baseline_says_what_it_is_as_good_as() -> None:
 
     accuracy, speed, _ = advise([best], [ridge], Terms("accuracy", "sequences"))
 
-    assert accuracy.reason == "gru is not better on the holdout, 0.9 against 0.8"
+    assert accuracy.reason == "gru is not better on the holdout, 0.9000 against 0.8000"
     tied, *_ = advise([best], [make_baseline("ridge", 0.8)], Terms("accuracy", "sequences"))
-    assert tied.reason == "gru is equal on the holdout, 0.8 against 0.8"
-    assert speed.reason == "fastest prediction, 0.1 ms; on the holdout at least as good as gru"
+    assert tied.reason == "gru is equal on the holdout, 0.8000 against 0.8000"
+    assert speed.reason == "fastest prediction, 0.100 ms; on the holdout at least as good as gru"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -32,10 +33,10 @@ from search.compare.tables import (
 from search.tasks.compare import ClassScore
 
 READABLE: dict[Any, dict[float | None, str]] = {
-    number: {0.012345: "0.0123", 12345.6: "12,346", None: ""},
-    score: {2.5: "2.500", 0.9611: "0.9611", 123.45678: "123.5", 1234.5: "1234", 54321.0: "54,321"},
-    signed: {0.5: "+0.5", -1234.5: "-1,234", 0.0: "0"},
-    seconds: {0.00082: "0.82 ms", 0.9996: "1 s", 12.34: "12.3 s", None: ""},
+    number: {0.012345: "0.0123", 12345.6: "12,346", 999.7: "1,000", None: ""},
+    partial(score, decimals=3): {2.5: "2.500", 12.34567: "12.346", 54321.0: "54,321.000", None: ""},
+    partial(signed, decimals=2): {0.5: "+0.50", -1234.5: "-1,234.50", 0.0: "+0.00", None: ""},
+    seconds: {0.00082: "0.820 ms", 0.9996: "1.000 s", 12.34: "12.3 s", None: ""},
     megabytes: {12_340_000: "12.3 MB", 0: "< 1 MB", None: ""},
     probability: {0.0341: "0.034", 0.0004: "< 0.001"},
 }
@@ -75,7 +76,7 @@ def test_a_long_horizon_is_shown_at_five_of_its_steps() -> None:
     found = sheet(make_comparison(family, horizon=24, baseline_results=()), "By step of the horizon")
 
     assert found.head == ("family", "step 1", "step 7", "step 13", "step 18", "step 24", "growth")
-    assert found.rows == (("lstm", "1.000", "7.000", "13.00", "18.00", "24.00", "24"),)
+    assert found.rows == (("lstm", "1.000", "7.000", "13.000", "18.000", "24.000", "24.0"),)
 
 
 def test_a_horizon_of_one_step_has_no_table() -> None:
@@ -100,7 +101,7 @@ def test_of_labels_lengths_and_classes_have_tables_and_steps_have_none() -> None
     assert found["By class"].head == ("class", "sequences", "gru", "lstm", "nearest neighbor")
     assert found["By class"].rows[1] == ("b", "30", "0.7500", "0.7500", "0.7000")
     assert found["Scores"].rows[1] == (
-        "lstm", "0.8100", "0.05", "0.1", "0.8000", "0.8200", "0.8000", "0.05", "0.7900", "0.8100",
+        "lstm", "0.8100", "0.0500", "0.1000", "0.8000", "0.8200", "0.8000", "0.0500", "0.7900", "0.8100",
     )  # fmt: skip
     assert found["Scores"].caption.startswith("Accuracy, larger is better: mean over 2 folds and all seeds")
     assert "below 0 is worse; paired bootstrap over sequences" in found["Against the best family"].caption
@@ -114,8 +115,8 @@ def test_baselines_have_scores_on_the_holdout_and_costs_of_their_fit() -> None:
     assert sheet(comparison, "Families").rows[1] == ("linear", "baseline", "", "1,234")
     assert sheet(comparison, "Scores").rows[1] == ("linear", "", "", "", "", "", "1.800", "", "", "")
     assert sheet(comparison, "Against the best family").rows[1][-1] == "better on the holdout"
-    assert sheet(comparison, "Costs").rows[1] == ("linear", "1,234", "", "10 ms", "0.1 ms", "0.2 ms", "")
-    assert sheet(comparison, "By step of the horizon").rows[1][1:] == ("2.000", "2.500", "3.000", "1.5")
+    assert sheet(comparison, "Costs").rows[1] == ("linear", "1,234", "", "10.0 ms", "0.100 ms", "0.200 ms", "")
+    assert sheet(comparison, "By step of the horizon").rows[1][1:] == ("2.000", "2.500", "3.000", "1.50")
 
 
 def test_a_recommended_baseline_is_called_one() -> None:

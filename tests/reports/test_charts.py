@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 import pytest
 from helpers.combinations import each_row
 
+from lstmgru.evaluation.decimals import decimals_of, fixed
 from lstmgru.specs.cells import CELLS, Cell
 from search.reports.charts.chart import Chart, chart_html, sparkline
 from search.reports.charts.colors import baseline_color, cell_color, family_colors
 from search.reports.charts.drawing import path_of, thinned
 from search.reports.charts.marks import Band, Boxes, Dots, Label, Line, Rule
-from search.reports.charts.scales import Axis, decimals_of, fixed, nice_step
+from search.reports.charts.scales import Axis, nice_step
 
 NASTY = "<script>alert(1)</script> & \"'"
 NUMBERS = Axis("MAE", span=(0.0, 10.0))

@@ -88,7 +88,7 @@ def test_all_series_are_listed_with_score_skill_and_coverage() -> None:
     targets = pd.concat([frame_of(), frame_of().assign(target="visitors")], ignore_index=True)
     made = series_html(targets, ["80"], None, "MASE", choices=CHOICES, chosen=0)
     head = re.findall(r"<th(?: class=\"number\")?>(.*?)</th>", made)
-    assert head == ["target", "mean absolute error", "in the 80% interval", "actual (gray) and forecast"]
+    assert head == ["target", "MAE, drawn", "in the 80% interval", "actual (gray) and forecast"]
     assert made.startswith("<h3>All targets</h3>")
     assert "<td>a</td>" in series_html(frame_of(("a", "b")), [], None, "MASE", choices=CHOICES, chosen=0)
 
@@ -124,7 +124,7 @@ def test_errors_are_drawn_by_hour_or_month(
     times = np.arange(count) if frequency is None else pd.date_range("2024-01-01", periods=count, freq=frequency)
     frame = pd.DataFrame({"time": times, "cutoff": times, "error": np.arange(count, dtype=float)})
 
-    charts = errors.calendar_chart(frame, "mean absolute error")
+    charts = errors.calendar_chart(frame, "MAE")
 
     assert [chart.title for chart in charts] == ([title] if title else [])
     for chart in charts:

@@ -86,8 +86,8 @@ def test_the_model_and_every_scored_baseline_stand_on_one_axis(tmp_path: Path) -
 
 def test_the_tiles_have_score_skill_coverage_size_and_latency(tmp_path: Path) -> None:
     assert text_of(tiles(study_of(tmp_path))) == (
-        "MAE of sales, holdout 2.50 ± 0.40 95% interval, smaller is better Skill against linear +3.8% error avoided, "
-        "holdout Coverage of the 80% interval 82.6% holdout Parameters 1,000 2 ms per prediction, of the network"
+        "MAE of sales, holdout 2.500 ± 0.400 95% interval, smaller is better Skill against linear +3.8% error avoided, "
+        "holdout Coverage of the 80% interval 82.6% holdout Parameters 1,000 2.00 ms per prediction, of the network"
     )
 
 
@@ -96,13 +96,13 @@ def test_a_wide_interval_is_written_out_and_ends_at_no_error(tmp_path: Path) -> 
     assert study.holdout is not None
     wide = dataclasses.replace(study, holdout=dataclasses.replace(study.holdout, score_interval=(-1.0, 6.0)))
 
-    assert "2.50 95% interval 0.00 to 6.00, smaller is better" in text_of(tiles(wide))
+    assert "2.500 95% interval 0.000 to 6.000, smaller is better" in text_of(tiles(wide))
 
 
 def test_the_costs_are_those_of_all_members(tmp_path: Path) -> None:
     members = BlendMember(0.5, trial=0), BlendMember(0.3, trial=1), BlendMember(0.2, baseline="linear")
 
-    assert "2,001 4 ms per prediction, of 2 networks" in text_of(tiles(study_of(tmp_path, blend=blend(*members))))
+    assert "2,001 4.00 ms per prediction, of 2 networks" in text_of(tiles(study_of(tmp_path, blend=blend(*members))))
 
 
 def test_skill_in_a_score_that_is_best_at_1_is_about_what_it_lacks(tmp_path: Path) -> None:

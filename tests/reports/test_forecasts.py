@@ -294,9 +294,9 @@ def test_series_of_any_size_are_ranked_by_their_relative_error() -> None:
     page = page_of(pd.concat([nothing_known, frame]), title="shops")
 
     assert headings(page) == [
-        "s2: sales, mean absolute error 2",
-        "s0: sales, mean absolute error 3",
-        "s1: sales, mean absolute error 3,000",
+        "s2: sales, MAE 2.000",
+        "s0: sales, MAE 3.000",
+        "s1: sales, MAE 3,000",
         "new: sales, no actual value is known yet",
     ]
 
@@ -308,7 +308,7 @@ def test_every_target_of_a_series_has_a_chart() -> None:
 
 
 def test_a_single_series_goes_by_the_name_of_its_target() -> None:
-    assert headings(page_of(long_table([1]), title="shop")) == ["sales, mean absolute error 1"]
+    assert headings(page_of(long_table([1]), title="shop")) == ["sales, MAE 1.000"]
 
 
 def test_the_share_of_values_in_each_interval_is_said() -> None:
@@ -345,7 +345,7 @@ def test_names_cannot_break_out_of_the_page(name: str) -> None:
     assert name not in page
     assert page.count("<script") == page.count("</script>")
     escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-    assert headings(page)[0] == f"{escaped}: {escaped}, mean absolute error 1"
+    assert headings(page)[0] == f"{escaped}: {escaped}, MAE 1.000"
 
 
 @pytest.mark.parametrize("column", ["time", "cutoff", "upper_80"])
@@ -380,7 +380,7 @@ def test_a_browser_draws_the_charts_within_its_width(width: int, tmp_path: Path)
         page.goto(path.as_uri())
         charts = page.locator("figure.chart")
         assert charts.count() == 2
-        assert page.locator("h2").first.inner_text() == "<b>shop</b>: <i>sales</i>, mean absolute error 1"
+        assert page.locator("h2").first.inner_text() == "<b>shop</b>: <i>sales</i>, MAE 1.000"
         assert page.locator(".axis-title").first.text_content() == "<i>sales</i>"
         legend = page.locator(".legend").first.locator("span").all_text_contents()
         assert legend == ["80% interval", "actual", "forecast"]

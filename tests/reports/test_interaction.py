@@ -149,7 +149,7 @@ def test_a_slider_goes_through_the_preferences_and_pins_the_trial_that_each_expo
     assert rows.nth(0).get_attribute("class") == "chosen pinned"
     assert rows.nth(10).get_attribute("class") == "winner"
     assert pinned(page) == {quickest}
-    assert "MAE against latency (s)" in charts_with_a_pin(page)
+    assert "MAE against latency (ms)" in charts_with_a_pin(page)
     assert (slider.get_attribute("aria-valuetext") or "").startswith(
         f"search.prefer {{latency: 1}}, trial {quickest}, "
     )
@@ -360,7 +360,7 @@ def test_the_keyboard_sets_a_range_and_clears_it(page: Page, tmp_path: Path) -> 
 _OVERLAPS = """() => {
   const box = (each) => each.getBoundingClientRect();
   const meet = (a, b) => a.left < b.right && b.left < a.right && a.top + 1 < b.bottom - 1 && b.top + 1 < a.bottom - 1;
-  const svg = document.querySelector("svg[aria-label='MAE against latency (s)']");
+  const svg = document.querySelector("svg[aria-label='MAE against latency (ms)']");
   const labels = [...svg.querySelectorAll("text[data-trial]")].filter((each) => box(each).width);
   const others = [...labels, ...svg.querySelectorAll("circle[data-trial]")];
   return [labels.length, labels.filter((each) => others.some((other) => other !== each && meet(box(each), box(other))))
@@ -376,6 +376,6 @@ def test_labels_of_the_pareto_front_cover_neither_each_other_nor_points(page: Pa
         count, overlapping = page.evaluate(_OVERLAPS)
         assert overlapping == [], width
         counts.append(count)
-    front = len(page.locator("svg[aria-label='MAE against latency (s)'] circle[class~=orange]").all())
+    front = len(page.locator("svg[aria-label='MAE against latency (ms)'] circle[class~=orange]").all())
     assert 0 < counts[0] <= counts[-1] <= front
     assert counts[-1] > front / 2

@@ -87,7 +87,7 @@ def test_a_score_that_is_better_the_larger_is_ranked_from_above(
 
 def test_the_columns_of_a_study_are_the_same_wherever_people_look() -> None:
     made = replace(study(**TWO, bounds=["latency <= 3.5ms"]), metric="accuracy", direction="maximize")
-    names = [column.name for column in leaderboard_columns(made.goal)]
+    names = [column.name for column in leaderboard_columns(made)]
     assert names == [
         "model", "trial", "folds", "holdout", "parameters", "latency", "seconds", "front", "breaks",
     ]  # fmt: skip
@@ -115,7 +115,7 @@ def test_the_table_has_what_a_study_is_about(search: dict[str, Any], columns: li
 
 def test_the_markdown_of_an_ordinary_study_says_nothing_of_bounds_or_fronts() -> None:
     first = leaderboard_table(study()).splitlines()[0]
-    assert first == "| # | model | trial | mae, folds | mae, holdout | parameters |"
+    assert first == "| # | model | trial | MAE, folds | MAE, holdout | parameters |"
     assert "Judged by" not in description(study(), tracking_uri="sqlite:///x", model_uri=None)
 
 
@@ -187,7 +187,7 @@ def test_a_blend_comes_first_and_its_members_have_weights() -> None:
         "linear": 0.5, 3: 0.3, 0: 0.2,
     }  # fmt: skip
     assert {row.trial: row.holdout for row in rows if row.trial is not None and row.holdout} == {0: 3.5}
-    names = [column.name for column in leaderboard_columns(blended().goal, blended=True)]
+    names = [column.name for column in leaderboard_columns(blended())]
     assert names == ["model", "trial", "weight", "folds", "holdout", "parameters", "seconds"]
 
 
@@ -224,7 +224,7 @@ def test_a_front_fits_into_a_narrow_terminal_with_all_its_objectives(costs: tupl
     titles = {"latency": "latency", "n_parameters": "parameters", "train_seconds": "training"}
     assert all(f" {titles[name]} " in table[0] for name in costs)
     assert " holdout " not in table[0], "nothing is scored there yet"
-    numbers = {"latency": "4 ms", "n_parameters": "1,234,567", "train_seconds": "1234.5"}
+    numbers = {"latency": "4.00 ms", "n_parameters": "1,234,567", "train_seconds": "1234.5"}
     assert all(any(f" {numbers[name]} " in line for line in table) for name in costs)
     words = {word for line in table[1:] for word in line.split("│")[1].split()}
     assert words >= set(architecture.split())
@@ -239,7 +239,7 @@ def test_a_column_without_content_is_left_out() -> None:
 
 def test_a_blend_is_in_the_table_of_mlflow_and_in_the_frame() -> None:
     table = leaderboard_table(blended(), rows=1)
-    assert "| 1 | *3 members* (blend) |  | 1.5 | 1.75 | 1,600 |  |" in table
+    assert "| 1 | *3 members* (blend) |  | 1.500 | 1.750 | 1,600 |  |" in table
     assert "(baseline)" in table
     assert table.count("lstm") == 2  # members are shown, however many trials are asked for
     frame = leaderboard_frame(blended())

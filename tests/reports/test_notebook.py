@@ -154,7 +154,7 @@ def test_a_refit_shows_the_decision_and_both_scores() -> None:
     kept = text_of(refitted(promoted=False, beaten=True, against=None)._repr_html_())
 
     assert f"New champion {REASON}" in said
-    assert "the recipe, trained before them last new rows 2.4 the old champion last new rows 2.45" in said
+    assert "the recipe, trained before them last new rows 2.400 the old champion last new rows 2.450" in said
     assert "The old champion on the new rows weather on later.csv" in said
     assert "New challenger" in kept
     assert "The champion no longer beats the baselines" in kept

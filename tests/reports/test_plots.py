@@ -153,7 +153,7 @@ def test_the_forecasts_of_a_series_are_chosen_by_its_name(tmp_path: Path) -> Non
 def test_each_further_objective_is_drawn_against_the_score(tmp_path: Path) -> None:
     store = make_store(tmp_path, [Made()] * 5, objectives=("score", "latency", "n_parameters"))
 
-    assert "latency (s)" in texts(plot(store, "pareto_latency"))
+    assert "latency (ms)" in texts(plot(store, "pareto_latency"))
     assert "parameters" in texts(plot(store, "pareto_n_parameters"))
     assert "MAE by trial" in texts(plot(store, "history"))
     with pytest.raises(SearchError, match=r"no plot 'curves'.*importance, pareto_latency, pareto_n_parameters"):

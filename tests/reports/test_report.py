@@ -92,7 +92,7 @@ def test_a_finished_study_has_everything(tmp_path: Path) -> None:
     assert section(page, "Holdout forecasts").count("<title>Forecasts and actual values of") == 1
     assert len(page.encode()) < 200_000
     said = text_of(page)
-    assert "80% 82.6% 8.84 95% 97.0% 14.2" in said
+    assert "80% 82.6% 8.84 95% 97.0% 14.20" in said
     assert "MAE 2.568 RMSE 3.300 MASE undefined" in said
     assert "8 trials: 8 complete." in said
 
@@ -215,7 +215,7 @@ def test_of_several_objectives_all_of_the_front_is_shown_with_what_was_measured(
     before, _, after = board.partition("<details>")
     assert before.count('<td class="number">*</td>') == 20
     assert after.count("<tr") == 1 + 5
-    assert '<td class="number">8.9 ms</td>' in before
+    assert '<td class="number">8.90 ms</td>' in before
     assert "of these, trial 0 is preferred by the weights score 1." in board
 
 

@@ -280,7 +280,7 @@ def test_the_darkest_line_is_the_best_trial_either_way(tmp_path: Path) -> None:
 def test_objectives_have_names_for_people(tmp_path: Path) -> None:
     study = several(tmp_path, [(1.0, 2.0, 3.0)]).study
 
-    assert [aim.label for aim in objectives(study, "MASE")] == ["MASE", "latency (s)", "parameters"]
+    assert [aim.label for aim in objectives(study, "MASE")] == ["MASE", "latency (ms)", "parameters"]
     assert [aim.alone for aim in objectives(make_store(tmp_path, []).study, "mae")] == [True]
 
 
@@ -299,7 +299,7 @@ def test_each_objective_is_drawn_against_the_score_and_over_time(tmp_path: Path,
 
     assert [heading for heading in headings(page) if heading.startswith("Optimization")] == [
         "Optimization history",
-        *(f"Optimization history: {name}" for name in ("latency (s)", "parameters")[: count - 1]),
+        *(f"Optimization history: {name}" for name in ("latency (ms)", "parameters")[: count - 1]),
     ]
     assert front_html(store.record(), store.study).count('<figure class="chart"') == count - 1
     assert "dominated by the fewest other trials" in page
@@ -312,8 +312,8 @@ def test_the_front_is_that_of_all_objectives(tmp_path: Path) -> None:
 
     chart = pareto_chart(store.record(), store.study, score, latency)
 
-    assert sorted(points(chart, "Pareto front")) == [(4, 2), (5, 1), (6, 3)]
-    assert points(chart, "other trials") == [(7, 4)]
+    assert sorted(points(chart, "Pareto front")) == [(4000, 2), (5000, 1), (6000, 3)]
+    assert points(chart, "other trials") == [(7000, 4)]
     assert sorted(dots(chart, "Pareto front").texts) == ["trial 0", "trial 1", "trial 2"]
     assert "better in one): 0, 1, 2." in front_html(store.record(), store.study)
 
@@ -328,7 +328,7 @@ def test_on_the_front_of_a_score_that_is_better_the_larger_costs_are_still_small
     assert (score.larger_is_better, latency.larger_is_better) == (True, False)
     assert store.record().front == [0, 1, 3]
     assert sorted(dots(chart, "Pareto front").texts) == ["trial 0", "trial 1", "trial 3"]
-    assert points(chart, "other trials") == [(6.0, 0.7)]
+    assert points(chart, "other trials") == [(6000.0, 0.7)]
 
 
 def test_the_front_keeps_the_bounds(tmp_path: Path) -> None:
@@ -339,9 +339,9 @@ def test_the_front_keeps_the_bounds(tmp_path: Path) -> None:
 
     chart = pareto_chart(store.record(), store.study, score, latency)
 
-    assert points(chart, "Pareto front") == [(0.002, 2)]
-    assert points(chart, "violates a bound") == [(0.005, 1)]
-    assert [(rule.at, rule.text, rule.upright) for rule in chart.rules] == [(0.002, "latency <= 2ms", True)]
+    assert points(chart, "Pareto front") == [(2.0, 2)]
+    assert points(chart, "violates a bound") == [(5.0, 1)]
+    assert [(rule.at, rule.text, rule.upright) for rule in chart.rules] == [(2.0, "latency <= 2ms", True)]
     assert "better in one): 1." in front_html(store.record(), store.study)
 
 

@@ -97,12 +97,12 @@ def test_the_share_of_the_time_that_was_used_is_told() -> None:
 def test_a_bar_says_which_trial_it_is() -> None:
     trials = [ran(7, 0, 600, layers="lstm(8) > gru(4)", value=2.5), ran(8, 3000, 3600, "FAIL")]
 
-    complete, failed = timeline_chart(timeline(trials, NOW)).marks
+    complete, failed = timeline_chart(timeline(trials, NOW), 3).marks
 
     assert isinstance(complete, Boxes)
     assert isinstance(failed, Boxes)
     assert complete.texts == ["trial 7, complete"]
-    assert complete.values == ["lstm(8) > gru(4), 2.5, 10\N{NO-BREAK SPACE}min"]
+    assert complete.values == ["lstm(8) > gru(4), 2.500, 10\N{NO-BREAK SPACE}min"]
     assert (complete.left, complete.right) == ([0], [10])
     assert (failed.name, failed.left, failed.right) == ("failed", [10], [20])
 
@@ -111,7 +111,7 @@ def test_a_bar_says_which_trial_it_is() -> None:
     ("seconds", "unit"), [(299, "seconds"), (300, "minutes"), (7199, "minutes"), (7200, "hours"), (1e6, "hours")]
 )
 def test_the_axis_has_a_unit_for_its_length(seconds: float, unit: str) -> None:
-    assert timeline_chart(timeline([ran(0, 0, seconds)], NOW)).x.title == f"{unit} of search"
+    assert timeline_chart(timeline([ran(0, 0, seconds)], NOW), 3).x.title == f"{unit} of search"
 
 
 @each_row(

@@ -18,6 +18,7 @@ from helpers.mlflow_store import client, make_store
 from helpers.studies import search_here
 from helpers.synthetic_study import make_study
 
+from lstmgru.evaluation.decimals import decimals_of, fixed
 from search import backtest
 from search.errors import SearchError, TrackingError
 from search.tracking.export import Export
@@ -59,8 +60,9 @@ def test_the_command_prints_80_columns_and_writes_a_page(folder: Path) -> None:
     page = (folder / "page.html").read_text()
     document = json.loads(search_here(folder, "backtest", "model", "--data", "later.csv", "--json").stdout)
     for row in document["parts"]["steps"]:
-        assert f"{row['score']:.4g}" in result.stdout
-        assert f'<td class="number">{row["score"]:.4g}</td>' in page
+        score = fixed(row["score"], decimals_of([document["score"]]))
+        assert score in result.stdout
+        assert f'<td class="number">{score}</td>' in page
     assert "By step of the horizon" in page
     assert '<p class="verdict"><strong>No clear difference</strong> The model does not' in page
     assert ">RMSE</th>" in page

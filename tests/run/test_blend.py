@@ -14,6 +14,7 @@ from helpers.studies import shop_table
 from optuna.trial import FixedTrial
 
 from lstmgru.bundle import load_bundle
+from lstmgru.evaluation.decimals import decimals_of, fixed
 from search.run.selection import BlendSelection
 from search.run.single_job import SingleJob
 from search.study.out_of_fold import Predictions
@@ -145,7 +146,9 @@ def test_the_verdict_names_the_blend_also_if_the_best_baseline_is_a_member(folde
     assert record.holdout is not None
     assert "blend" in record.holdout.verdict
     assert f"({best.replace('_', ' ')})" in record.holdout.verdict
-    assert f"MAE of sales {record.holdout.score:.4g} against {scores[best]:.4g}" in record.holdout.verdict
+    decimals = decimals_of([record.holdout.score])
+    numbers = f"MAE of sales {fixed(record.holdout.score, decimals)} against {fixed(scores[best], decimals)}"
+    assert numbers in record.holdout.verdict
 
 
 def test_the_bundle_forecasts_what_was_scored(folder: Path) -> None:

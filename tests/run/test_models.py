@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from helpers.combinations import each_row
 
+from lstmgru.evaluation.decimals import fixed
 from lstmgru.evaluation.significance import Interval
+from search.reports.formatting import decimals_of_scores
 from search.run.models import decide
 from search.study.refit_records import Promotion
 from search.tasks.final_job import Rival
@@ -17,7 +19,7 @@ BETTER, SAME, WORSE = Interval(-1.0, -1.5, -0.5, 0.001), Interval(0.1, -0.4, 0.6
     [
         ("if-better", "mae", 4.0, 5.0, BETTER, True, "significantly better"),
         ("if-better", "mae", 5.1, 5.0, SAME, True, "not significantly different"),
-        ("if-better", "mae", 5.00001, 5.0, SAME, True, "the champion 5: equal."),
+        ("if-better", "mae", 5.00001, 5.0, SAME, True, "the champion 5.000: equal."),
         ("if-better", "mae", 6.0, 5.0, WORSE, False, "significantly worse"),
         ("if-better", "mae", 5.4, 5.0, Interval.unknown(0.4, "cutoffs"), True, "too few cutoffs for a test."),
         ("if-better", "mae", 5.6, 5.0, Interval.unknown(0.6, "cutoffs"), False, "for a test, but much worse"),
@@ -34,7 +36,8 @@ def test_more_data_and_not_worse_is_enough(
     decision = decide(rule, metric, score, Rival(champion, difference), "20 rows more")
     assert decision.promoted == promoted
     assert said in decision.reason
-    assert f"{score:.4g}, the champion {champion:.4g}" in decision.reason
+    decimals = decimals_of_scores(metric, score)
+    assert f"{fixed(score, decimals)}, the champion {fixed(champion, decimals)}" in decision.reason
 
 
 def test_what_cannot_be_compared_has_learned_from_more() -> None:

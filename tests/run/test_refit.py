@@ -25,6 +25,7 @@ from helpers.studies import program_environment, search_here, shop_table, shown,
 
 from lstmgru.bundle import ForecastBundle, load_bundle
 from lstmgru.errors import DataError
+from lstmgru.evaluation.decimals import decimals_of, fixed
 from search import load_study, refit
 from search.api import RefitResult, load_plan
 from search.errors import SearchError, StudyMismatch, StudyNotFound
@@ -211,7 +212,10 @@ def test_a_backtest_says_that_the_earlier_scores_are_those_of_the_refit(folder: 
 
     assert document["holdout"]["mae"] == pytest.approx(outcome.record.challenger)
     assert document["holdout_rows"] == "the last new rows of the refit"
-    assert f"than on the last new rows of the refit ({outcome.record.challenger:.4g})" in document["drift"]
+    assert (
+        f"than on the last new rows of the refit ({fixed(outcome.record.challenger, decimals_of([document['score']]))})"
+        in document["drift"]
+    )
     for text in (done.stdout, (folder / "page.html").read_text()):
         assert "in the refit" in text
         assert "holdout" not in text

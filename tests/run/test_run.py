@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_output_tells_the_whole_story_without_a_terminal(folder: Path) -> None:
     output = (folder / "output.txt").read_text()
     for fragment in (
-        "tiny: forecast sales 3 steps ahead, minimize mae",
+        "tiny: forecast sales 3 steps ahead, minimize MAE",
         "leaderboard",
         "baseline: naive",
         "baseline: seasonal naive",
@@ -335,7 +335,7 @@ search:
 def test_several_objectives_and_bounds_from_the_file_to_mlflow(tmp_path: Path) -> None:
     write_study(tmp_path, TINY.replace("search:\n  trials: 4\n  jobs: 1\n", GOAL))
     checked = search_here(tmp_path, "check", "tiny.yaml")
-    assert "minimize mae and n_parameters, with latency <= 10000ms and n_parameters <= 600" in checked.stdout
+    assert "minimize MAE and n_parameters, with latency <= 10000ms and n_parameters <= 600" in checked.stdout
     told = " ".join(checked.stdout.split())
     assert "tried first n_layers 1, hidden_size_1 4, cell_1 gru" in told
     assert "tried first portfolio (3)" in told

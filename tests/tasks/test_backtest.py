@@ -19,6 +19,7 @@ from helpers.sequence_bundles import label_bundle_of, long_table, sequences_of, 
 from lstmgru.bundle import Bundle, ForecastBaselineMember, ForecastBundle
 from lstmgru.data.forecasting.splits import Split
 from lstmgru.errors import DataError
+from lstmgru.evaluation.decimals import decimals_of, fixed
 from lstmgru.evaluation.forecast_baselines import fit_baseline, forecaster
 from lstmgru.evaluation.time_limit import UNLIMITED
 from lstmgru.specs import ForecastSpec
@@ -134,8 +135,8 @@ def test_it_says_what_is_scored_and_what_has_changed(record: BacktestRecord) -> 
         == f"{3 * (ROWS - KNOWN - HORIZON + 1)} forecasts of {3 * (ROWS - KNOWN)} rows from {first} to {last}"
     )
     assert record.notes == ()
-    assert f"MAE is {record.score:.4g}" in record.drift
-    assert "than on the holdout of the study (3)" in record.drift
+    assert f"MAE is {fixed(record.score, decimals_of([record.score]))}" in record.drift
+    assert "than on the holdout of the study (3.00)" in record.drift
     assert "model" in record.verdict
     assert "on these rows" in record.verdict
     assert record.baselines["naive"].holdout == 5.0
@@ -143,9 +144,10 @@ def test_it_says_what_is_scored_and_what_has_changed(record: BacktestRecord) -> 
 
 def test_scores_that_have_not_changed_are_said_to_be_the_same(record: BacktestRecord) -> None:
     baselines = {name: each.score for name, each in record.baselines.items() if each.score is not None}
+    shown = fixed(record.score, decimals_of([record.score]))
     again = scored(shop_bundle(metrics={"holdout": record.metrics, "baselines": baselines}), shops())
 
-    assert again.drift.startswith(f"MAE is {record.score:.4g}, as on the holdout of the study; that of ")
+    assert again.drift.startswith(f"MAE is {shown}, as on the holdout of the study; that of ")
     assert " is the same. Relative to " in again.drift
 
 

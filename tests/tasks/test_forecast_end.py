@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from helpers.drivers import without_onnx
 from helpers.final_jobs import exported, final_job
 from helpers.studies import write_study
 
+from lstmgru.evaluation.decimals import decimals_of, fixed
 from lstmgru.evaluation.significance import Interval, paired_interval
 from lstmgru.evaluation.time_limit import UNLIMITED
 from search.reports.holdout.forecasts import latest_chart
@@ -259,10 +261,11 @@ def test_the_verdict_is_about_the_best_baseline_and_the_model_is_what_was_scored
     assert found.folds == pytest.approx(score, rel=1e-5)
     blend, best = found.metrics["mae"], found.baselines["seasonal_naive"]
     assert min(found.baselines.values()) == best
+    shown = partial(fixed, decimals=decimals_of([blend]))
     assert found.verdict == (
-        f"No network completed, so a blend of the baselines theta and linear is exported (MAE of sales {blend:.4g} on "
-        f"the holdout). The blend does not clearly beat the best baseline (seasonal naive) on the holdout: MAE of "
-        f"sales {blend:.4g} against {best:.4g}, {1 - blend / best:.1%} lower, with too few cutoffs for a "
+        f"No network completed, so a blend of the baselines theta and linear is exported (MAE of sales {shown(blend)} "
+        f"on the holdout). The blend does not clearly beat the best baseline (seasonal naive) on the holdout: MAE of "
+        f"sales {shown(blend)} against {shown(best)}, {1 - blend / best:.1%} lower, with too few cutoffs for a "
         "significance test."
     )
     assert not found.beats_baselines

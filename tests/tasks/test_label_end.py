@@ -104,7 +104,7 @@ def test_the_verdict_on_labels_is_about_the_baseline_with_the_largest_score(tmp_
     assert found.folds == pytest.approx(np.mean(scores))
     best = max(found.baselines, key=found.baselines.__getitem__)
     assert f"({best.replace('_', ' ')})" in found.verdict
-    assert f"accuracy {found.metrics['accuracy']:.4g} against {found.baselines[best]:.4g}" in found.verdict
+    assert f"accuracy {found.metrics['accuracy']:.4f} against {found.baselines[best]:.4f}" in found.verdict
     assert not exported(job).integer_ids
     predicted = pd.read_csv(job.report / "predictions.csv")
     assert (predicted["actual"] == predicted["predicted"]).mean() == pytest.approx(found.metrics["accuracy"])
@@ -132,6 +132,6 @@ def test_a_baseline_that_is_exported_is_not_compared_with_itself(tmp_path: Path)
     assert found is not None
     assert found.verdict == (
         f"No network completed, so the baseline {str(best.candidate).replace('_', ' ')} is exported "
-        f"(accuracy {max(scores.values()):.4g} on the holdout)."
+        f"(accuracy {max(scores.values()):.4f} on the holdout)."
     )
     assert not found.beats_baselines

@@ -26,36 +26,36 @@ def test_the_refit_trains_for_the_median_of_the_best_epochs(best_epochs: list[in
     ("winner", "interval", "beats", "sentence"),
     [
         (2.0, Interval(-0.5, -0.7, -0.3), True, "The winner beats the best baseline (seasonal naive) on the holdout: "
-         "MAE of sales 2 against 2.5, 20.0% lower."),
+         "MAE of sales 2.000 against 2.500, 20.0% lower."),
         (2.4, Interval(-0.1, -0.3, 0.1), False, "The winner does not clearly beat the best baseline (seasonal naive) "
-         "on the holdout: MAE of sales 2.4 against 2.5, 4.0% lower, a difference that is not significant."),
+         "on the holdout: MAE of sales 2.400 against 2.500, 4.0% lower, a difference that is not significant."),
         (2.6, Interval(0.1, -0.1, 0.3), False, "The winner does not beat the best baseline (seasonal naive) on the "
-         "holdout: MAE of sales 2.6 against 2.5, 4.0% higher, a difference that is not significant. Prefer "
+         "holdout: MAE of sales 2.600 against 2.500, 4.0% higher, a difference that is not significant. Prefer "
          "seasonal naive."),
         (25.0, Interval(22.5, -np.inf, np.inf, 1.0, "cutoffs"), False, "The winner does not beat the best baseline "
-         "(seasonal naive) on the holdout: MAE of sales 25 against 2.5, 900.0% higher, with too few cutoffs for a "
-         "significance test. Prefer seasonal naive."),
+         "(seasonal naive) on the holdout: MAE of sales 25.00 against 2.50, 900.0% higher, with too few cutoffs for "
+         "a significance test. Prefer seasonal naive."),
         (3.0, Interval(0.5, 0.3, 0.7, 0.016), False, "A simple baseline is better: seasonal naive beats the winner on "
-         "the holdout (MAE of sales 3 against 2.5, 20.0% higher). Use seasonal naive."),
+         "the holdout (MAE of sales 3.000 against 2.500, 20.0% higher). Use seasonal naive."),
         (2.0, Interval(-0.5, -np.inf, np.inf, 1.0, "groups"), False, "The winner does not clearly beat the best "
-         "baseline (seasonal naive) on the holdout: MAE of sales 2 against 2.5, 20.0% lower, with too few groups for a "
-         "significance test."),
+         "baseline (seasonal naive) on the holdout: MAE of sales 2.000 against 2.500, 20.0% lower, with too few groups "
+         "for a significance test."),
         # An interval on the other side than the scores, as one of squared errors may be, allows no claim.
         (2.6, Interval(-0.5, -0.7, -0.3), False, "The winner does not beat the best baseline (seasonal naive) on the "
-         "holdout: MAE of sales 2.6 against 2.5, 4.0% higher, a difference that is not significant. Prefer "
+         "holdout: MAE of sales 2.600 against 2.500, 4.0% higher, a difference that is not significant. Prefer "
          "seasonal naive."),
         (2.4, Interval(0.5, 0.3, 0.7, 0.001), False, "The winner does not clearly beat the best baseline (seasonal "
-         "naive) on the holdout: MAE of sales 2.4 against 2.5, 4.0% lower, a difference that is not significant."),
+         "naive) on the holdout: MAE of sales 2.400 against 2.500, 4.0% lower, a difference that is not significant."),
         (2.5, Interval(0.0, -0.2, 0.2), False, "The winner does not beat the best baseline (seasonal naive) on the "
-         "holdout: MAE of sales 2.5 against 2.5, equal. Prefer seasonal naive."),
+         "holdout: MAE of sales 2.500 against 2.500, equal. Prefer seasonal naive."),
         (2.4999, Interval(-0.1, -0.2, 0.2), False, "The winner does not clearly beat the best baseline (seasonal "
-         "naive) on the holdout: MAE of sales 2.5 against 2.5, equal."),
+         "naive) on the holdout: MAE of sales 2.500 against 2.500, equal."),
         (2.5, Interval(0.0, -np.inf, np.inf, 1.0, "cutoffs"), False, "The winner does not beat the best baseline "
-         "(seasonal naive) on the holdout: MAE of sales 2.5 against 2.5, equal, with too few cutoffs for a "
+         "(seasonal naive) on the holdout: MAE of sales 2.500 against 2.500, equal, with too few cutoffs for a "
          "significance test. Prefer seasonal naive."),
         # A significant difference is shown with the digits that it needs.
         (2.49996, Interval(-0.1, -0.2, -0.1), True, "The winner beats the best baseline (seasonal naive) on the "
-         "holdout: MAE of sales 2.49996 against 2.5, less than 0.1% lower."),
+         "holdout: MAE of sales 2.49996 against 2.50000, less than 0.1% lower."),
     ],
 )  # fmt: skip
 def test_the_verdict_claims_what_the_interval_allows(
@@ -106,22 +106,22 @@ def test_a_baseline_that_was_chosen_from_several_has_to_be_better_beyond_the_cho
 def test_a_blend_is_called_a_blend() -> None:
     better, worse = Interval(-0.5, -0.9, -0.1, 0.02), Interval(0.5, 0.3, 0.7, 0.001)
     assert judge("mae", 2.0, "linear", 2.5, better, targets=[], choices=1, called="blend")[0] == (
-        "The blend beats the best baseline (linear) on the holdout: MAE 2 against 2.5, 20.0% lower."
+        "The blend beats the best baseline (linear) on the holdout: MAE 2.000 against 2.500, 20.0% lower."
     )
     assert judge("mae", 3.0, "linear", 2.5, worse, targets=[], choices=1, called="blend")[0] == (
-        "A simple baseline is better: linear beats the blend on the holdout (MAE 3 against 2.5, 20.0% higher). Use "
-        "linear."
+        "A simple baseline is better: linear beats the blend on the holdout (MAE 3.000 against 2.500, 20.0% higher). "
+        "Use linear."
     )
 
 
 @pytest.mark.parametrize(
     ("names", "sentence"),
     [
-        (["linear"], "No network completed, so the baseline linear is exported (MAE of sales 2.5 on the holdout)."),
+        (["linear"], "No network completed, so the baseline linear is exported (MAE of sales 2.500 on the holdout)."),
         (
             ["linear", "seasonal_naive"],
-            "No network completed, so a blend of the baselines linear and seasonal naive is exported (MAE of sales 2.5 "
-            "on the holdout).",
+            "No network completed, so a blend of the baselines linear and seasonal naive is exported (MAE of sales "
+            "2.500 on the holdout).",
         ),
     ],
 )
@@ -144,11 +144,11 @@ def test_baselines_that_the_comparison_lacks_are_named(late: bool, way_out: str)
 @each_row(
     ("metric", "targets", "numbers"),
     [
-        ("mae", ["sales"], "MAE of sales 2 against 2.5, 20.0% lower"),
-        ("mae", ["sales", "stock"], "MAE 2 against 2.5, 20.0% lower"),
-        ("mse", ["sales"], "MSE of sales 2 against 2.5, 20.0% lower"),
-        ("smape", ["sales"], "sMAPE 2% against 2.5%, 20.0% lower"),
-        ("mase", ["sales"], "MASE 2 against 2.5, 20.0% lower"),
+        ("mae", ["sales"], "MAE of sales 2.000 against 2.500, 20.0% lower"),
+        ("mae", ["sales", "stock"], "MAE 2.000 against 2.500, 20.0% lower"),
+        ("mse", ["sales"], "MSE of sales 2.000 against 2.500, 20.0% lower"),
+        ("smape", ["sales"], "sMAPE 2.000% against 2.500%, 20.0% lower"),
+        ("mase", ["sales"], "MASE 2.000 against 2.500, 20.0% lower"),
     ],
 )
 def test_the_verdict_names_the_unit_of_the_scores(metric: str, targets: list[str], numbers: str) -> None:

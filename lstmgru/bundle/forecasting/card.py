@@ -22,6 +22,7 @@ from lstmgru.bundle.card import (
     usage,
 )
 from lstmgru.errors import listed
+from lstmgru.evaluation.decimals import decimals_of
 from lstmgru.runtime.files import DESCRIPTION
 from lstmgru.specs import ModelSpec
 
@@ -121,11 +122,12 @@ def _scores(model: ForecastModel, description: dict[str, Any]) -> Iterator[str]:
         yield ""
         yield "Prediction intervals on the same holdout:"
         yield ""
+        decimals = decimals_of([interval["width"] for interval in metrics["intervals"]])
         yield "| interval | coverage | mean width |"
         yield "|---|---|---|"
         for interval in metrics["intervals"]:
             coverage = f"{100 * interval['coverage']:.1f}%"
-            yield f"| {_levels([interval['level']])} | {coverage} | {number(interval['width'])} |"
+            yield f"| {_levels([interval['level']])} | {coverage} | {number(interval['width'], decimals)} |"
 
 
 def _training(model: ForecastModel) -> Iterator[str]:
@@ -163,7 +165,7 @@ def _limits(model: ForecastModel, description: dict[str, Any]) -> Iterator[str]:
 def _bounds(model: ForecastModel) -> Iterator[str]:
     for name, rule in (("minimum", "at least"), ("maximum", "at most")):
         bounds = zip(model.schema.targets, getattr(model.forecast, name), strict=False)
-        its = [f"{code(target)} {rule} {number(bound)}" for target, bound in bounds if bound is not None]
+        its = [f"{code(target)} {rule} {bound:.12g}" for target, bound in bounds if bound is not None]
         if its:
             yield f"- Forecasts and their intervals are clipped: {listed(its)}."
 

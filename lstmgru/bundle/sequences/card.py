@@ -129,7 +129,7 @@ def _scores(model: SequenceModel, description: dict[str, Any]) -> Iterator[str]:
 
 
 def _cell(value: Any) -> str:
-    return number(value) if value is None or isinstance(value, float) else escape(value)
+    return number(value, 3) if value is None or isinstance(value, float) else escape(value)
 
 
 def _training(model: SequenceModel) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Axes of charts: positions of values, rounded ticks, and numbers with fixed decimals."""
+"""Axes of charts: positions of values, rounded ticks, and the text of values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
+
+from lstmgru.evaluation.decimals import fixed
 
 Kind = Literal["number", "log", "time", "words"]
 
@@ -37,6 +39,7 @@ class Axis:
         whole: Whether the values are integers.
         zero: Whether the range starts at 0.
         hidden: Whether neither ticks nor grid are drawn.
+        decimals: Of the values of a ``number`` axis in texts; ``None``: those that its range needs.
     """
 
     title: str = ""
@@ -46,6 +49,7 @@ class Axis:
     whole: bool = False
     zero: bool = False
     hidden: bool = False
+    decimals: int | None = None
 
     def fitted(self, values: Iterable[float]) -> Axis:
         """The axis with the range of the values."""
@@ -91,7 +95,8 @@ class Axis:
         if self.kind == "log":
             return f"{value:.4g}" if _PLAIN[0] <= abs(value) < _PLAIN[1] else f"{value:.2e}"
         low, high = self.ends
-        return fixed(value, max(0, 3 - math.floor(math.log10(high - low))))
+        needed = max(0, 3 - math.floor(math.log10(high - low)))
+        return fixed(value, needed if self.decimals is None else self.decimals)
 
     def ticks(self, most: int) -> list[tuple[float, str]]:
         """Values and labels of at most about that many ticks."""
@@ -111,20 +116,6 @@ class Axis:
 
     def _log_label(self, tick: float) -> str:
         return f"{tick:,.0f}" if tick >= 1000 else f"{tick:g}"
-
-
-def fixed(value: float, decimals: int) -> str:
-    """A number with that many decimals and separated thousands; ``undefined`` if it is not finite."""
-    if not math.isfinite(value):
-        return "undefined"
-    text = f"{value:,.{min(decimals, 9)}f}"
-    return text.removeprefix("-") if not text.strip("-0.,") else text
-
-
-def decimals_of(values: Iterable[float | None], digits: int = 4) -> int:
-    """Decimals with which the largest of several scores has that many digits, the same for all of them."""
-    known = [abs(value) for value in values if value is not None and math.isfinite(value) and value]
-    return max(0, digits - 1 - math.floor(math.log10(sorted(known)[len(known) // 2]))) if known else digits - 1
 
 
 def nice_step(least: float) -> float:

@@ -99,7 +99,7 @@ def _figures(each: SeriesForecasts, known: tuple[str, str], metric: str, *, seve
     """Score and skill of a series, which are those of all its targets; without a score, the error of the forecasts."""
     score, skill = known
     if not score:
-        return f"Mean absolute error {number_text(each.error)}." if np.isfinite(each.error) else ""
+        return f"MAE {number_text(each.error)}." if np.isfinite(each.error) else ""
     of = " of all targets" if several else ""
     return f"{metric}{of} {score}{f', skill {skill} against the best baseline' if skill else ''}."
 

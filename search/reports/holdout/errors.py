@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lstmgru.errors import DataError
+from lstmgru.evaluation.decimals import decimals_of, fixed
 from search.reports.charts.chart import Chart, chart_html, sparkline
 from search.reports.charts.colors import baseline_color
 from search.reports.charts.marks import AnyMark, Line, Rule
-from search.reports.charts.scales import Axis, decimals_of, fixed
+from search.reports.charts.scales import Axis
 from search.reports.holdout.forecast_table import BASELINE_COLUMN
 from search.reports.holdout.times import seconds_of
 from search.reports.page import Html, paragraph, table
@@ -31,6 +32,7 @@ _MOST_ROWS = 1000
 """Largest number of series in a table."""
 _PICTURE = "actual (gray) and forecast"
 _DAY = 86_400.0
+_MAE, _DRAWN = "MAE", "MAE, drawn"
 _FEWEST_PARTS = 3
 """Hours or months from which their errors are drawn."""
 _COLORS = ("blue", "sky", "teal")
@@ -47,7 +49,7 @@ def errors_html(frame: pd.DataFrame, levels: list[str]) -> str:
     if scored.empty:
         return ""
     several = frame.groupby(["series", "target"]).ngroups > 1
-    unit = "absolute error / mean of the series" if several else "mean absolute error"
+    unit = "absolute error / mean of the series" if several else _MAE
     charts = [by_step_chart(scored, unit), over_time_chart(scored, unit), *calendar_chart(scored, unit)]
     charts += [coverage_chart(scored, levels)] if levels else []
     drawn = "".join(chart_html(chart) for chart in charts if len(chart.marks[0].x) > 1)  # type: ignore[union-attr]  # lines
@@ -173,15 +175,20 @@ def _worst(scored: pd.DataFrame, several: bool) -> str:
     """The windows with the largest mean error, each with its values."""
     windows = scored.groupby(["series", "target", "cutoff"], sort=False)
     means = windows["error"].mean().nlargest(_WORST)
-    lines, decimals = [], decimals_of(means, 3)
+    lines, decimals = [], decimals_of(means)
     for key, error in means.items():
         window = windows.get_group(key)
-        first, last = (str(window["time"].iloc[place]).removesuffix(" 00:00:00") for place in (0, -1))
+        first, last = (_time_text(window["time"].iloc[place]) for place in (0, -1))
         picture = Html(sparkline(window["actual"].to_list(), window["forecast"].to_list()))
         name = f"{key[0]}: {key[1]}" if several else str(key[1])  # type: ignore[index]  # a tuple of three
         lines.append(Row((name, f"{first} to {last}", fixed(error, decimals), picture)))
-    head = ("series", "window", "error", _PICTURE)
-    return table(head, lines, numbers=("error",), compact=True)
+    error = "relative error" if several else _MAE
+    return table(("series", "window", error, _PICTURE), lines, numbers=(error,), compact=True)
+
+
+def _time_text(time: object) -> str:
+    """A time as in the data of charts, without seconds and midnight where they are zero."""
+    return str(time).removesuffix(":00").removesuffix(" 00:00")
 
 
 def read_series_scores(path: Path) -> pd.DataFrame | None:
@@ -262,7 +269,7 @@ def series_html(
         lines.append(shown)
     head = [name for name in lines[0] if any(line[name] for line in lines)]
     head = head if frame["series"].nunique() > 1 else head[1:]
-    sentences = ["Mean absolute error and coverage are those of the drawn forecasts."]
+    sentences = ["The drawn MAE and the coverage are those of the drawn forecasts."]
     if known:
         sentences.insert(
             0,
@@ -287,10 +294,10 @@ def series_html(
 
 
 def _drawn(rows: pd.DataFrame, levels: list[str]) -> dict[str, str]:
-    """Mean absolute error and coverage of the drawn forecasts of a series."""
+    """MAE and coverage of the drawn forecasts of a series."""
     known = rows[rows["forecast"].notna() & rows["actual"].notna()]
     error = float((known["forecast"] - known["actual"]).abs().mean())
-    found = {"mean absolute error": fixed(error, decimals_of([error])) if len(known) else ""}
+    found = {_DRAWN: fixed(error, decimals_of([error])) if len(known) else ""}
     if levels:
         inside = known["actual"].between(known[f"lower_{levels[0]}"], known[f"upper_{levels[0]}"])
         found[f"in the {levels[0]}% interval"] = f"{100 * inside.mean():.0f}%" if len(known) else ""

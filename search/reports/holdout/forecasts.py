@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lstmgru.errors import DataError, did_you_mean, listed, shorten
+from lstmgru.evaluation.decimals import decimals_of, fixed
 from search.reports.charts.chart import Chart, chart_html
 from search.reports.charts.colors import baseline_color
 from search.reports.charts.marks import Band, Line, Rule
@@ -202,7 +203,7 @@ def section(each: SeriesForecasts, rows: pd.DataFrame, levels: list[str], headin
         heading: ``h2``, ``h3`` or ``h4``.
     """
     known = bool(np.isfinite(each.error))
-    score = f"mean absolute error {number_text(each.error)}" if known else "no actual value is known yet"
+    score = f"MAE {number_text(each.error)}" if known else "no actual value is known yet"
     drawn = chart_html(forecast_chart(rows, str(each.target), levels))
     title = f"<{heading}>{html.escape(each.heading)}, {score}</{heading}>"
     return f"<div>{title}\n{paragraph(*coverage_text(rows, levels))}{drawn}</div>\n"
@@ -227,8 +228,8 @@ def coverage_text(rows: pd.DataFrame, levels: list[str]) -> list[str]:
 
 
 def number_text(value: float) -> str:
-    """Three significant digits; whole numbers from 100 on."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    """Four digits, and all those of a larger number."""
+    return fixed(value, decimals_of([value]))
 
 
 def latest_chart(folder: Path, series: str | None = None, target: str | None = None) -> tuple[str, Chart]:

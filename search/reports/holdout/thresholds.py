@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lstmgru.evaluation.decimals import fixed
 from search.reports.charts.chart import Chart, chart_html
 from search.reports.charts.marks import Line, Rule
 from search.reports.charts.scales import Axis
@@ -82,7 +83,7 @@ def thresholds_html(predictions: PredictedClasses, positive: str, subject: str) 
     """
     found = thresholds(predictions)
     lines = [
-        Row((f"{each.at:.2f}", *map(share, (each.precision, each.recall, each.f1, each.accuracy)),
+        Row((f"{each.at:.2f}", *map(share, (each.precision, each.recall, each.f1)), fixed(each.accuracy, 4),
              f"{each.extra:,}", f"{each.missed:,}"), "winner" if each.at == _DEFAULT else "")
         for each in found
     ]  # fmt: skip

@@ -12,6 +12,7 @@ from search.reports.charts.chart import Chart
 from search.reports.charts.colors import baseline_color
 from search.reports.charts.marks import AnyMark, Dots, Line, Rule, Shape
 from search.reports.charts.scales import Axis
+from search.reports.formatting import decimals_of_study
 from search.reports.page import Cut, cut
 from search.reports.trials.sample import drawn
 from search.study.records import STATE_WORDS, StudyRecord, TrialRecord
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-_LABELS = {"latency": "latency (s)", "n_parameters": "parameters", "train_seconds": "training (s)"}
+_LABELS = {"latency": "latency (ms)", "n_parameters": "parameters", "train_seconds": "training (s)"}
+_SCALES = {"latency": 1000.0}
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,11 @@ class Objective:
     Attributes:
         index: Its position in the values of a trial.
         name: Its name in the study: ``score``, ``latency``.
-        label: Its name on the page: ``MAE``, ``latency (s)``.
+        label: Its name on the page: ``MAE``, ``latency (ms)``.
         alone: Whether it is the only objective.
         larger_is_better: Whether it is maximized.
+        scale: Factor between its values and those on the page.
+        decimals: Of its values on the page; ``None``: those that the range of an axis needs.
     """
 
     index: int
@@ -41,24 +45,36 @@ class Objective:
     label: str
     alone: bool
     larger_is_better: bool = False
+    scale: float = 1.0
+    decimals: int | None = None
 
     def of(self, trial: FrozenTrial) -> float:
-        """The value of a complete trial."""
-        return float(trial.values[self.index])
+        """The value of a complete trial, on the scale of the page."""
+        return self.scale * float(trial.values[self.index])
 
 
-def objectives(study: Study, metric: str) -> tuple[Objective, ...]:
+def objectives(study: Study, metric: str, decimals: int | None = None) -> tuple[Objective, ...]:
     """All objectives of a study.
 
     Args:
         study: Optuna's study; its metric names are the objectives' names, unless the score is the only objective.
         metric: Name of the score's metric on the page: ``MAE``.
+        decimals: Of the scores; ``None``: those that the range of an axis needs.
     """
     count = len(study.directions)
     names = study.metric_names or ([SCORE] if count == 1 else [f"objective_{number}" for number in range(1, count + 1)])
     larger = [direction.name == "MAXIMIZE" for direction in study.directions]
     return tuple(
-        Objective(index, name, _label(name, metric), count == 1, larger[index]) for index, name in enumerate(names)
+        Objective(
+            index,
+            name,
+            _label(name, metric),
+            count == 1,
+            larger[index],
+            _SCALES.get(name, 1.0),
+            decimals if name == SCORE else None,
+        )
+        for index, name in enumerate(names)
     )
 
 
@@ -118,6 +134,7 @@ def history_chart(
             kind="number" if objective.name == SCORE or not _positive(optuna_study, objective) else "log",
             span=seen.span,
             whole=objective.name == "n_parameters",
+            decimals=objective.decimals,
         ),
         marks=tuple(marks),
         rules=rules,
@@ -215,14 +232,16 @@ def pareto_chart(study: StudyRecord, optuna_study: Study, first: Objective, seco
         marks.insert(0, Dots(name="exported", x=x, y=y, shape="ring", sizes=9.0, color="ink", listed=False))
     bounds = {bound.name: bound for bound in study.goal.bounds}
     rules = tuple(
-        Rule(at=bounds[aim.name].limit, upright=upright, text=str(bounds[aim.name]), color="red", shaded=True)
+        Rule(
+            at=aim.scale * bounds[aim.name].limit, upright=upright, text=str(bounds[aim.name]), color="red", shaded=True
+        )
         for aim, upright in ((second, True), (first, False))
         if aim.name in bounds
     )
     return Chart(
         title=f"{first.label} against {second.label}",
         x=Axis(second.label, kind="log" if _positive(optuna_study, second) else "number"),
-        y=Axis(first.label),
+        y=Axis(first.label, decimals=first.decimals),
         marks=tuple(marks),
         rules=rules,
         height=320,
@@ -254,7 +273,7 @@ def curves_chart(study: StudyRecord, optuna_study: Study, best: int | None, labe
     return Chart(
         title=f"{label} by epoch, trial by trial",
         x=Axis("epoch, fold after fold", whole=True, span=(0.5, last + 0.5)),
-        y=Axis(label, span=curves_cut(optuna_study).span),
+        y=Axis(label, span=curves_cut(optuna_study).span, decimals=decimals_of_study(study)),
         marks=tuple(_curve(trial, _kind(trial, best), max_epochs) for trial in ordered),
         rules=tuple(
             Rule(at=start - 0.5, text=f"fold {fold}", dash=False, seen=False)

@@ -195,7 +195,8 @@ def together_chart(study: Study, params: list[str], objective: Objective) -> Cha
     """
     trials = complete_trials(study)
     values = [objective.of(trial) for trial in trials]
-    axes = [Axis(objective.label, span=history_cut(study, objective).span or _ends_of(values))]
+    span = history_cut(study, objective).span or _ends_of(values)
+    axes = [Axis(objective.label, span=span, decimals=objective.decimals)]
     axes += [_axis(name, _distribution(study, name), margin=False) for name in params]
     downward = not objective.larger_is_better  # the worst first
     ranks = {value: rank for rank, value in enumerate(sorted(set(values), reverse=downward))}
@@ -270,7 +271,8 @@ def _ends(place: int, axis: Axis) -> Iterator[Label]:
     elif axis.kind == "words":
         yield from (Label(x=place, y=axis.at(at), text=axis.words[at]) for at in (0, len(axis.words) - 1))
     else:
-        yield from (Label(x=place, y=share, text=axis.text(end)) for share, end in zip((0, 1), axis.ends, strict=True))
+        texts = (axis.text(end) if axis.decimals is not None else f"{end:.4g}" for end in axis.ends)
+        yield from (Label(x=place, y=share, text=text) for share, text in zip((0, 1), texts, strict=True))
 
 
 def _faded(rank: int, count: int) -> float:
@@ -309,7 +311,7 @@ def alone_chart(study: Study, name: str, objective: Objective) -> Chart:
     return Chart(
         title=f"{objective.label} by {name}",
         x=axis,
-        y=Axis(objective.label, span=history_cut(study, objective).span),
+        y=Axis(objective.label, span=history_cut(study, objective).span, decimals=objective.decimals),
         marks=tuple(marks),
         height=170,
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from search.config.objectives import SCORE, measure_text
-from search.reports.charts.scales import decimals_of, fixed
-from search.reports.formatting import metric_label
+from lstmgru.evaluation.decimals import fixed
+from search.config.objectives import SCORE
+from search.reports.formatting import decimals_of_study, metric_label, milliseconds
 from search.reports.page import Line, paragraph, table
 from search.study.records import StudyRecord, TrialRecord
 
@@ -20,7 +20,7 @@ def preference_html(study: StudyRecord) -> str:
     trials = {trial.number: trial for trial in study.trials}
     others = [name for name in study.goal.objectives if name != SCORE]
     now = _weight_now(study)
-    decimals = decimals_of([trials[number].value for number in study.front])
+    decimals = decimals_of_study(study)
     lines = []
     for step in range(_STEPS + 1):
         weights = weights_of(step / _STEPS, others)
@@ -56,5 +56,12 @@ def _words(weights: dict[str, float]) -> str:
 
 def _cells(trial: TrialRecord, others: list[str], decimals: int) -> list[str]:
     measures = [trial.measures.get(name) for name in others]
-    texts = ["" if each is None else measure_text(name, each) for name, each in zip(others, measures, strict=True)]
+    texts = ["" if each is None else _measure(name, each) for name, each in zip(others, measures, strict=True)]
     return [trial.layers or "?", "" if trial.value is None else fixed(trial.value, decimals), *texts]
+
+
+def _measure(name: str, value: float) -> str:
+    """A cost as in the leaderboard."""
+    if name == "latency":
+        return milliseconds(value)
+    return f"{value:,.0f}" if name == "n_parameters" else f"{value:.1f}"

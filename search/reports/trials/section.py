@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from search.config.objectives import SCORE
 from search.reports.charts.chart import chart_html
-from search.reports.formatting import metric_label
+from search.reports.formatting import decimals_of_study, metric_label
 from search.reports.page import Cut, paragraph, wide
 from search.reports.trials.history import (
     Objective,
@@ -53,7 +53,7 @@ def search_html(study: StudyRecord, optuna_study: Study, now: datetime) -> str:
         optuna_study: The same study, as Optuna has it.
         now: Local time.
     """
-    aims = objectives(optuna_study, metric_label(study.metric))
+    aims = objectives(optuna_study, metric_label(study.metric), decimals_of_study(study))
     parts: list[str] = []
     if complete_trials(optuna_study):
         found = importance(optuna_study)
@@ -75,7 +75,7 @@ def front_html(study: StudyRecord, optuna_study: Study) -> str:
         study: The study.
         optuna_study: The same study, as Optuna has it.
     """
-    aims = objectives(optuna_study, metric_label(study.metric))
+    aims = objectives(optuna_study, metric_label(study.metric), decimals_of_study(study))
     if len(aims) == 1 or not complete_trials(optuna_study):
         return ""
     numbers = ", ".join(map(str, study.front)) or "none"
@@ -183,4 +183,4 @@ def _timeline(study: StudyRecord, now: datetime) -> Iterator[str]:
     if line.spans:
         yield "<h3>Timeline</h3>"
         yield paragraph(*timeline_text(line))
-        yield chart_html(timeline_chart(line))
+        yield chart_html(timeline_chart(line, decimals_of_study(study)))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lstmgru.evaluation.decimals import fixed
 from search.reports.charts.chart import Chart
 from search.reports.charts.marks import Boxes, Rule
 from search.reports.charts.scales import Axis
@@ -127,11 +128,16 @@ def _pauses(times: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, 
     return [(start, stop) for start, stop in gaps if (stop - start).total_seconds() > least]
 
 
-def timeline_chart(line: Timeline) -> Chart:
-    """A bar for each trial."""
+def timeline_chart(line: Timeline, decimals: int) -> Chart:
+    """A bar for each trial.
+
+    Args:
+        line: The timeline.
+        decimals: Of the scores.
+    """
     unit, unit_name = next((size, name) for least, size, name in _UNITS if line.seconds >= least)
     marks = tuple(
-        _bars(spans, name, color, unit)
+        _bars(spans, name, color, unit, decimals)
         for state, (name, color) in _LOOKS.items()
         if (spans := [span for span in line.spans if span.trial.state == state])
     )
@@ -144,7 +150,7 @@ def timeline_chart(line: Timeline) -> Chart:
     )
 
 
-def _bars(spans: list[Span], name: str, color: str, unit: int) -> Boxes:
+def _bars(spans: list[Span], name: str, color: str, unit: int, decimals: int) -> Boxes:
     return Boxes(
         name=name,
         color=color,
@@ -154,13 +160,14 @@ def _bars(spans: list[Span], name: str, color: str, unit: int) -> Boxes:
         top=[span.lane - 1 + _HALF for span in spans],
         texts=[f"trial {span.trial.number}, {name}" for span in spans],
         trials=[span.trial.number for span in spans],
-        values=[_about(span) for span in spans],
+        values=[_about(span, decimals) for span in spans],
     )
 
 
-def _about(span: Span) -> str:
+def _about(span: Span, decimals: int) -> str:
     trial = span.trial
-    parts = [trial.layers or "", "" if trial.value is None else f"{trial.value:.4g}", duration(span.end - span.start)]
+    score = "" if trial.value is None else fixed(trial.value, decimals)
+    parts = [trial.layers or "", score, duration(span.end - span.start)]
     return ", ".join(part for part in parts if part)
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import shorten
-from search.reports.formatting import counted, metric_label, number, scored
+from lstmgru.evaluation.decimals import decimals_of, fixed
+from search.reports.formatting import counted, metric_label, scored
 from search.reports.page import Line, paragraph, table
 from search.reports.task_pages import searched_space
 from search.study.paths import ATTENTION_TABLE, FORECASTS_TABLE, SERIES_TABLE
@@ -68,8 +69,9 @@ class ForecastPages:
         """Coverage and width of the prediction intervals."""
         if not holdout.intervals:
             return paragraph("There are no prediction intervals whose coverage could be measured.")
+        decimals = decimals_of([each.width for each in holdout.intervals])
         lines = [
-            Line((f"{100 * each.level:g}%", f"{100 * each.coverage:.1f}%", number(each.width)))
+            Line((f"{100 * each.level:g}%", f"{100 * each.coverage:.1f}%", fixed(each.width, decimals)))
             for each in holdout.intervals
         ]
         head = ("interval", "coverage", "mean width")
