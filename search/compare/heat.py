@@ -13,7 +13,10 @@ from search.reports.page import paragraph
 
 _DARKEST = 55
 """Percent of the shade of the best cell of a column."""
-_TEXT = "The darker a cell, the better it is in its column. Sizes and times are compared by their logarithms."
+_TEXT = (
+    "The stronger the color of a cell, the better it is in its column. Sizes and times are compared by their "
+    "logarithms."
+)
 
 
 @dataclass(frozen=True)

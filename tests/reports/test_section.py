@@ -372,3 +372,11 @@ def test_of_very_many_trials_the_best_and_an_even_sample_are_drawn(
     assert [number for mark in alone.marks for number in mark.trials] == [0, 3, 6, 7, 8]
     assert sorted(number for mark in lines.marks for number in mark.trials) == [0, 3, 6, 7, 8]
     assert page.count("5 of 9 trials are drawn: the best ones, and an even sample of the others.") == 3
+
+
+def test_shades_are_described_so_that_it_is_true_in_a_dark_scheme(tmp_path: Path) -> None:
+    page = page_of(tmp_path, [Made() for _ in range(6)])
+
+    assert "the stronger its color, the better its MAE" in page
+    assert "later trials have stronger colors" in page
+    assert "darker" not in page

@@ -138,9 +138,10 @@ def _together(optuna_study: Study, aims: tuple[Objective, ...], found: Importanc
     score = score_of(aims)
     yield "<h3>Parallel coordinates</h3>"
     yield paragraph(
-        f"Each line is a complete trial; the darker, the better its {score.label}. Lines at none belong to trials that "
-        "do not have the parameter. Drag along an axis, or use the sliders below, to select the trials in a range: all "
-        "charts fade the others, and the leaderboard leaves them out. A click on the axis, or Clear, takes it back.",
+        f"Each line is a complete trial; the stronger its color, the better its {score.label}. Lines at none belong to "
+        "trials that do not have the parameter. Drag along an axis, or use the sliders below, to select the trials in "
+        "a range: all charts fade the others, and the leaderboard leaves them out. A click on the axis, or Clear, "
+        "takes it back.",
         *_shown(len(names), found),
         *(f"{sentence} Ranges select among all of them." for sentence in sampled(len(complete_trials(optuna_study)))),
     )
@@ -156,7 +157,7 @@ def _alone(optuna_study: Study, aims: tuple[Objective, ...], found: Importance) 
     hidden = history_cut(optuna_study, score)
     yield "<h3>Individual parameters</h3>"
     yield paragraph(
-        "Each point is a complete trial; later trials are darker. The axes span the search space.",
+        "Each point is a complete trial; later trials have stronger colors. The axes span the search space.",
         *_left_out(hidden, "trial"),
         *_shown(len(names), found),
         *sampled(len(complete_trials(optuna_study))),
