@@ -124,7 +124,8 @@ def _blend_row(study: StudyRecord, rows: list[Row]) -> list[Row]:
 def first_rows(study: StudyRecord, most: int = 10) -> tuple[list[Row], int]:
     """The rows that a terminal or a notebook shows, and the number of trials that are left out.
 
-    These are the blend and the baselines, the best trials, and all members of the blend and of the Pareto front.
+    These are the blend and the baselines, the best trials, the exported one, and all members of the blend and of the
+    Pareto front.
 
     Args:
         study: The study.
@@ -134,7 +135,8 @@ def first_rows(study: StudyRecord, most: int = 10) -> tuple[list[Row], int]:
     hidden = 0
     for row in leaderboard(study):
         trials = sum(other.trial is not None for other in shown)
-        if row.trial is None or trials < most or row.pareto or row.weight is not None:
+        chosen = row.pareto or row.weight is not None or row.holdout is not None
+        if row.trial is None or trials < most or chosen:
             shown.append(row)
         else:
             hidden += 1

@@ -11,7 +11,7 @@ from search.reports.charts.chart import dot_strip
 from search.reports.charts.scales import Axis
 from search.reports.formatting import better, counted, decimals_of_study, metric_label
 from search.reports.leaderboard import Row, is_blended, leaderboard, leaderboard_columns
-from search.reports.page import Html, Line, cut, details, paragraph, table
+from search.reports.page import Html, Line, cut, details, paragraph, table, whole_words
 from search.study.records import STATE_WORDS, HoldoutRecord, StudyRecord
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def leaderboard_html(study: StudyRecord) -> str:
     at = next(place for place, column in enumerate(columns) if column.name == "folds") + 2
 
     def line(rank: str, row: Row, mark: str, *, dots: bool) -> Line:
-        cells = [rank, *(column.cell(row) for column in columns), *([row.reached] if unfinished else [])]
+        texts = [whole_words(column.cell(row)) if column.name == "model" else column.cell(row) for column in columns]
+        cells = [rank, *texts, *([row.reached] if unfinished else [])]
         cells[at:at] = [folds.get(row.trial, "") if dots else ""] if folds else []
         return Line(tuple(cells), mark, row.trial)
 
@@ -79,7 +80,7 @@ def leaderboard_html(study: StudyRecord) -> str:
     trials = 0
     for rank, row in enumerate(rows, start=1):
         trials += row.trial is not None
-        marked = (row.pareto and not study.goal.single) or row.weight is not None
+        marked = (row.pareto and not study.goal.single) or row.weight is not None or row.holdout is not None
         folded = row.trial is not None and trials > _SHOWN_TRIALS and not marked
         (more if folded else shown).append(line(str(rank), row, row_mark(row), dots=not folded))
     for place, row in enumerate(unfinished):

@@ -128,6 +128,12 @@ class Html(str):
     __slots__ = ()
 
 
+def whole_words(text: str) -> Html:
+    """Text as HTML whose lines break between words only, and not at their hyphens."""
+    words = (html.escape(word) for word in text.split(" "))
+    return Html(" ".join(f'<span class="whole">{word}</span>' if "-" in word else word for word in words))
+
+
 @dataclass(frozen=True)
 class Line:
     """A row of a table.

@@ -18,6 +18,7 @@ from search.reports.page import (
     paragraph,
     preformatted,
     table,
+    whole_words,
     wide,
 )
 
@@ -79,6 +80,14 @@ def test_a_table_has_its_cells_in_order_and_numbers_on_the_right() -> None:
 def test_a_line_of_another_length_than_the_head_is_refused() -> None:
     with pytest.raises(ValueError, match="shorter"):
         table(("a", "b"), [Line(("1",))])
+
+
+def test_lines_of_an_architecture_break_between_its_words_only() -> None:
+    made = whole_words("word(128) > bi-lstm(54) > <max>")
+
+    assert made == 'word(128) &gt; <span class="whole">bi-lstm(54)</span> &gt; &lt;max&gt;'
+    assert f"<td>{made}</td>" in table(("model",), [Line((made,))])
+    assert ".whole { white-space: nowrap; }" in html_page("title", "")
 
 
 def test_no_sentence_makes_no_paragraph() -> None:

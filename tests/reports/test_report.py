@@ -22,6 +22,7 @@ from helpers.synthetic_study import finished_study, make_study, make_trial
 
 from search.api import load_record
 from search.errors import TrackingError
+from search.reports.leaderboard import first_rows
 from search.reports.outcome import leaderboard_html
 from search.reports.report import report_html, write_report
 from search.study.journal import open_storage
@@ -204,6 +205,19 @@ def test_the_worst_of_many_trials_are_folded_away(tmp_path: Path) -> None:
     assert before.count("<tr") == 1 + 15 + 2
     assert after.startswith("<summary>25 more trials</summary>")
     assert after.count("<tr") == 1 + 25
+
+
+def test_the_exported_trial_is_shown_even_if_many_have_better_scores_on_the_folds(tmp_path: Path) -> None:
+    trials = [Made(values=(2.5 + number / 100,)) for number in range(40)]
+    store = make_store(tmp_path, trials)
+
+    before, _, after = section(page_of(store, holdout=holdout(39)), "Leaderboard").partition("<details>")
+
+    assert before.count('<tr class="winner" data-trial="39">') == 1
+    assert 'data-trial="39"' not in after
+    rows, hidden = first_rows(dataclasses.replace(store.record(), holdout=holdout(39)))
+    assert [row.trial for row in rows if row.trial is not None] == [*range(10), 39]
+    assert hidden == 29
 
 
 def test_of_several_objectives_all_of_the_front_is_shown_with_what_was_measured(tmp_path: Path) -> None:
