@@ -222,7 +222,8 @@ class Driver(JobSource):
         seconds_left = None
         if self._seconds:
             mean = sum(self._seconds) / len(self._seconds)
-            expected = float("inf") if total is None else max(0.0, mean * (total - done) / self._plan.jobs)
+            jobs = max(self._plan.jobs, self._executor.ready)  # a cluster may have grown
+            expected = float("inf") if total is None else max(0.0, mean * (total - done) / jobs)
             seconds_left = min(expected, max(0.0, self._state.seconds_left(self._budget)))
         best, trials = self._store.best(), self._store.trials
         return Progress(

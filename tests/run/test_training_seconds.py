@@ -11,7 +11,8 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FixedTrial
 
 from lstmgru.specs import LayerSpec, ModelSpec, SequenceModelSpec
-from search.executors.base import Failure
+from search.executors.base import Failure, Outcome
+from search.executors.in_process import InProcessExecutor
 from search.run.driver import Driver
 from search.run.state import SearchState
 from search.run.training_seconds import Estimates, refit_seconds, training_work
@@ -140,6 +141,19 @@ def test_a_driver_begins_no_candidate_that_cannot_reach_its_first_rung_in_time(
     with in_process() as executor:
         driver = Driver(plan, store, executor, limits(seconds), NullTracker(), Notes())
         assert (driver.next_job() is not None) is begun
+
+
+@pytest.mark.parametrize(("workers", "seconds"), [(1, 19 * 40.0), (8, 19 * 5.0)])
+def test_the_time_left_is_that_of_all_workers_of_a_cluster_which_may_have_grown(
+    plan: Plan, store: StudyStore, workers: int, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(InProcessExecutor, "ready", workers)
+    with in_process() as executor:
+        driver = Driver(plan, store, executor, Budget(None, trials=20), NullTracker(), Notes())
+        job = driver.ask()
+        driver._began[job.key] -= 40.0
+        driver.on_outcome(Outcome(job.key, failure=Failure("nothing")))
+        assert driver.progress().seconds_left == pytest.approx(seconds, rel=0.05)
 
 
 def test_the_quickest_candidate_is_the_one_that_begins(plan: Plan, store: StudyStore) -> None:
