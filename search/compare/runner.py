@@ -134,6 +134,7 @@ class _Comparing:
                 self._reserve = self._reserved()
                 if not (self._search(executor) and self._retrain(executor)):
                     return None
+                executor.scale_down(1)  # what follows is one job at a time
                 self._score_baselines(executor)
                 self._score_baselines_on_holdout(executor)
             self._measure()

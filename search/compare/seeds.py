@@ -66,7 +66,8 @@ class Retraining(JobSource):
         self._data: Any = executor.data.share(plan.whole_data()) if self._trainings else None
 
     def run(self) -> None:
-        """Train. Interrupted trainings are left to the next run."""
+        """Train. Interrupted trainings are left to the next run; workers that have nothing to do end."""
+        self._executor.scale_down(max(1, len(self._trainings)))
         run_jobs(self._executor, self)
 
     def next_job(self) -> Job | None:

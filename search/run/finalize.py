@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import listed
 from search.errors import RefitFailed
-from search.executors.loop import run_jobs
 from search.executors.sharing import give_back_memory
 from search.run.baselines import baseline_seconds, ranked_baselines, unscored_notes
 from search.run.member_refits import Refits, Retrained, Training, is_trained, retrained_members
@@ -95,7 +94,7 @@ class Finalizer:
             self._budget.export_seconds, expected_export(self._executor.startup_seconds, networks)
         )
         refits = self._refits(chosen, single)
-        run_jobs(self._executor, refits)
+        refits.run(self._executor)
         if self._interrupted():
             return False
         retrained = self._retrained(chosen.weights, refits)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import listed
 from search.executors.base import Failure, Job, Outcome
-from search.executors.loop import JobSource
+from search.executors.loop import JobSource, run_jobs
 from search.run.baselines import baseline_seconds
 from search.study.blend_records import Candidate, candidate_name
 from search.tasks.data import DroppedBaseline
@@ -16,6 +16,7 @@ from search.tasks.final_job import FinalMember, Refitted
 from search.tasks.final_steps import EVERYTHING, refit_baseline, refit_network
 
 if TYPE_CHECKING:
+    from search.executors.base import Executor
     from search.run.progress import Listener
     from search.study.budget import Budget
     from search.tasks.base import Task
@@ -81,6 +82,11 @@ class Refits(JobSource):
         self._growth, self._next = growth, 0
         self._limits: dict[int, float] = {}  # of baselines, in seconds by key
         self._late: set[Candidate] = set()  # baselines that a longer time limit might fit
+
+    def run(self, executor: Executor) -> None:
+        """Train. Workers for which there is nothing to train end, so that a cluster can remove their nodes."""
+        executor.scale_down(len(self._trainings))
+        run_jobs(executor, self)
 
     def next_job(self) -> Job | None:
         """The next training that fits into the time."""

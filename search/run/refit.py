@@ -13,7 +13,6 @@ from lstmgru.data.tables.writers import write_text
 from lstmgru.errors import DataError
 from search.errors import RefitFailed, SearchError, StudyMismatch, StudyNotFound, TrackingError
 from search.executors.interruption import Interrupt, interruptible
-from search.executors.loop import run_jobs
 from search.reports.backtest import backtest_html
 from search.run.baselines import baseline_seconds
 from search.run.member_refits import Refits, Retrained, Training, retrained_members
@@ -199,7 +198,7 @@ class _Refit:
             listener=self._listener,
             interrupted=self._interrupted,
         )
-        run_jobs(executor, refits)
+        refits.run(executor)
         if self._interrupted():
             return None
         members = [

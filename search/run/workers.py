@@ -56,7 +56,7 @@ def make_study_executor(plan: Plan, *, separate: bool = False) -> Executor:
 
     Args:
         plan: Says which executor it wants, and how many jobs run at once.
-        separate: Use a worker even for one job at a time.
+        separate: Use a worker even for one job at a time, and no more workers than ``plan.jobs`` on any cluster.
     """
     name, search, modules = _executor_name(plan, separate=separate), plan.config.search, task_of(plan).modules
     gpus = visible_gpus() if plan.accelerator == "gpu" and name != RAY else ()
@@ -70,7 +70,7 @@ def make_study_executor(plan: Plan, *, separate: bool = False) -> Executor:
         preload=modules if forked else (),
         gpus=gpus,
         gpu_share=gpu_share(plan.accelerator, plan.jobs, len(gpus)),
-        cluster=cluster_of(search.executor, follow=search.jobs == "auto") if name == RAY else None,
+        cluster=cluster_of(search.executor, follow=search.jobs == "auto" and not separate) if name == RAY else None,
         registered=plan.registered_code(),
     )
     return make_executor(name, settings)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from helpers.running_comparisons import retrained, searched
 
 from search.compare.summary import best_trials, summarize
+from search.executors.in_process import InProcessExecutor
 
 
 def test_every_family_is_trained_with_a_seed_before_any_is_with_the_next(tmp_path: Path) -> None:
@@ -38,6 +40,17 @@ def test_trainings_that_are_there_are_not_repeated(tmp_path: Path) -> None:
     after = [each.seeds(trial.number) for each, trial in best_trials(store).items()]
     assert [sorted(seeds) for seeds in after] == [[0, 1, 2]] * 2
     assert [{number: now[number] for number in then} for then, now in zip(before, after, strict=True)] == before
+
+
+def test_no_more_workers_are_kept_than_there_are_trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[int] = []
+    monkeypatch.setattr(InProcessExecutor, "scale_down", lambda executor, jobs: kept.append(jobs))
+    searched(tmp_path, 1)
+
+    for _ in range(2):
+        retrained(tmp_path, 2)
+
+    assert kept == [4, 1]  # one is left for what follows
 
 
 def test_when_the_time_is_up_two_seeds_are_trained_all_the_same(tmp_path: Path) -> None:

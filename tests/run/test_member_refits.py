@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from helpers.combinations import each_row
@@ -152,6 +153,16 @@ def test_a_baseline_that_a_longer_time_limit_might_fit_has_not_failed(
     while (job := refits.next_job()) is not None:
         rest.append(ORDER[job.key])
     assert rest == [before(7), before("naive"), everything(3), everything(7)]
+
+
+def test_no_more_workers_are_kept_than_there_are_trainings() -> None:
+    executor: Any = Mock(free=0)
+    refits = refits_of(Budget(None, trials=1))
+    refits.stopping = lambda: True  # type: ignore[method-assign]  # nothing runs here
+
+    refits.run(executor)
+
+    executor.scale_down.assert_called_once_with(len(ORDER))
 
 
 def test_of_the_slow_baselines_the_best_one_is_trained_first(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,25 @@ from helpers.drivers import plan_of
 from lstmgru.specs.cells import register_cell
 from search.errors import StudyFileError
 from search.executors import EXECUTORS, ExecutorEntry
+from search.executors.base import WorkerSettings
 from search.executors.in_process import InProcessExecutor
 from search.run.workers import check_executor, make_study_executor
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_an_executor_for_a_single_measurement_does_not_grow_with_the_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, separate: bool
+) -> None:
+    """Another actor that starts beside it would disturb what is measured."""
+    made: list[WorkerSettings] = []
+    monkeypatch.setattr("search.run.workers.make_executor", lambda name, settings: made.append(settings))
+    plan = plan_of(tmp_path, "search.executor={kind: ray, address: auto}", "search.jobs=auto")
+
+    make_study_executor(replace(plan, jobs=1), separate=separate)
+
+    (settings,) = made
+    assert settings.cluster is not None
+    assert settings.cluster.follow is not separate
 
 
 class OwnExecutor(InProcessExecutor):
