@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from search.compare.results import Comparison, Contender, FamilyResult
+from search.compare.results import Comparison, Contender, FamilyResult, Standing
 from search.compare.tables import shown_classes, span
 from search.reports.charts.chart import Chart
 from search.reports.charts.colors import baseline_color, family_colors
-from search.reports.charts.marks import AnyMark, Dots, Line, Rule
+from search.reports.charts.marks import AnyMark, Dots, Line, Rule, Shape
 from search.reports.charts.scales import Axis
 from search.reports.page import Cut, cut
 
@@ -16,6 +16,14 @@ _MOST_MARKED = 50
 """Number of points up to which a line has dots."""
 _LARGEST, _SMALLEST = 15.0, 4.0
 """Radius of a point in pixels."""
+
+_PARTS: tuple[tuple[str, Shape, float], ...] = (("folds", "ring", -0.15), ("holdout", "dot", 0.15))
+_STANDINGS: tuple[tuple[str, Shape, tuple[Standing | None, ...]], ...] = (
+    ("worse than the best family", "dot", ("worse",)),
+    ("better on the holdout", "dot", ("better",)),
+    ("not significantly different", "ring", ("equal", "seeds", "unknown", None)),
+)
+"""Names in the legend, shapes, and the standings that have them."""
 
 Points = tuple[Sequence[float], Sequence[float], Sequence[float]]
 """Horizontal and vertical positions, and radii."""
@@ -28,24 +36,22 @@ def colors(comparison: Comparison) -> dict[str, str]:
 
 
 def scores_chart(comparison: Comparison) -> Chart:
-    """Scores of every seed on the folds and on the holdout, and their means; of baselines on the holdout."""
-    shown, marks = comparison.contenders, list[AnyMark]()
-    for part, color, shift in (("folds", "blue", -0.15), ("holdout", "orange", 0.15)):
-        scores = [(place, each, found) for place, each in enumerate(shown) if (found := getattr(each, part, None))]
-        seeds = [(score, place, each) for place, each, found in scores for score in found.by_seed]
-        means = [(found.mean, place, each) for place, each, found in scores]
-        for name, points, shape in ((f"{part}, a seed", seeds, "dot"), (f"{part}, mean", means, "tick")):
-            marks.append(
-                Dots(
-                    name=name,
-                    color=color,
-                    shape="tick" if shape == "tick" else "dot",
-                    sizes=9.0 if shape == "tick" else 3.5,
-                    opacity=1.0 if shape == "tick" else 0.5,
-                    x=[score for score, _, _ in points],
-                    y=[place + shift for _, place, _ in points],
-                )
-            )
+    """Scores of every seed on the folds (hollow) and on the holdout, and their means; of baselines on the holdout."""
+    shown, looks, marks = comparison.contenders, colors(comparison), list[AnyMark]()
+    for part, shape, shift in _PARTS:
+        for name, point, size, opacity in ((f"{part}, a seed", shape, 3.5, 0.7), (f"{part}, mean", "tick", 9.0, 1.0)):
+            marks.append(Dots(name=name, color="ink", shape=point, x=[], y=[], listed=False))
+            for place, each in enumerate(shown):
+                found = getattr(each, part, None)
+                if found is None:
+                    continue
+                scores = [found.mean] if point == "tick" else found.by_seed
+                marks.append(
+                    Dots(
+                        name=name, color=looks[each.title], shape=point, sizes=size, opacity=opacity, legend=False,
+                        x=scores, y=[place + shift] * len(scores),
+                    )
+                )  # fmt: skip
     return Chart(
         title="Scores of each family and baseline",
         x=Axis(comparison.terms.title, decimals=comparison.decimals),
@@ -56,28 +62,22 @@ def scores_chart(comparison: Comparison) -> Chart:
 
 
 def differences_chart(comparison: Comparison) -> Chart:
-    """Difference of each family and baseline from the best family, with its 95% interval."""
+    """Difference of each family and baseline from the best family, with its 95% interval; hollow: not significant."""
     shown = [each for each in comparison.contenders if each.difference and each.difference.low is not None]
-    marks = []
-    for name, color, standings in (
-        ("worse than the best family", "red", ("worse",)),
-        ("better on the holdout", "green", ("better",)),
-        ("not significantly different", "grey", ("equal", "seeds", "unknown", None)),
-    ):
-        found = [(place, each.difference) for place, each in enumerate(shown) if each.standing in standings]
-        known = [(place, each) for place, each in found if each and each.low is not None and each.high is not None]
-        if known:
+    looks, marks = colors(comparison), list[AnyMark]()
+    for name, shape, standings in _STANDINGS:
+        found = [(place, each) for place, each in enumerate(shown) if each.standing in standings]
+        if found:
+            marks.append(Dots(name=name, color="ink", shape=shape, x=[], y=[], listed=False))
+        for place, each in found:
+            assert each.difference is not None  # see above
+            low, high = each.difference.low, each.difference.high
             marks.append(
                 Dots(
-                    name=name,
-                    color=color,
-                    sizes=5.0,
-                    x=[each.mean for _, each in known],
-                    y=[place for place, _ in known],
-                    low=[each.low or 0.0 for _, each in known],
-                    high=[each.high or 0.0 for _, each in known],
+                    name=name, color=looks[each.title], shape=shape, sizes=5.0, legend=False,
+                    x=[each.difference.mean], y=[place], low=[low or 0.0], high=[high or 0.0],
                 )
-            )
+            )  # fmt: skip
     return Chart(
         title="Differences from the best family, with 95% intervals",
         x=Axis(f"{comparison.terms.compared} minus that of the best family ({comparison.best})"),

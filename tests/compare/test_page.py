@@ -20,11 +20,14 @@ from helpers.comparisons import (
 )
 from helpers.mlflow_ui import CHROMIUM, browser_page
 
+from search.compare.figures import colors, differences_chart, scores_chart
 from search.compare.heat import heat_html
 from search.compare.markdown import brief, markdown
 from search.compare.page import comparison_html, write_files
 from search.compare.results import Advice
 from search.compare.tables import all_tables
+from search.reports.charts.chart import legend_entries
+from search.reports.charts.marks import Dots
 from search.study.paths import COMPARISON_FILES, COMPARISON_JSON
 from search.tasks.compare import ClassScore
 
@@ -108,6 +111,24 @@ def test_the_best_value_of_a_column_has_the_darkest_shade() -> None:
     assert shades == {"gru": [0, 55, 0, 0], "lstm": [0, 0, 55, 0]}  # equal scores have no shade
     assert "1,000</td>" in made
     assert heat_html(make_comparison(make_family(), baseline_results=())) == ""
+
+
+def test_families_and_baselines_have_one_color_and_shapes_say_the_rest() -> None:
+    comparison = make_comparison()
+    looks, baselines = colors(comparison), [each.title for each in comparison.baseline_results]
+
+    differences, scores = differences_chart(comparison), scores_chart(comparison)
+
+    for chart in (differences, scores):
+        names = chart.y.words
+        drawn = {(names[round(mark.y[0])], mark.color) for mark in chart.marks if isinstance(mark, Dots) and mark.y}
+        assert drawn == {(name, looks[name]) for name in names}
+        assert {mark.color for mark in chart.marks if mark.legend} == {"ink"}
+    shapes = {
+        differences.y.words[mark.y[0]]: mark.shape for mark in differences.marks if isinstance(mark, Dots) and mark.y
+    }
+    assert shapes == {"lstm": "ring", "fused": "dot", **dict.fromkeys(baselines, "dot")}
+    assert list(legend_entries(scores)) == ["folds, a seed", "folds, mean", "holdout, a seed", "holdout, mean"]
 
 
 @pytest.mark.parametrize(
