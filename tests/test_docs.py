@@ -357,3 +357,31 @@ def test_every_picture_has_an_alternative_text() -> None:
     shown = {name: re.findall(r"!\[([^]]*)\]", (ROOT / name).read_text(encoding="utf-8")) for name in NAMES}
 
     assert [name for name, texts in shown.items() if any(len(text) < 20 for text in texts)] == []
+
+
+# --- outputs ----------------------------------------------------------------------------------------------------------
+
+SCORE_COLUMNS = {"folds", "holdout", "min", "max"}
+
+
+def printed_tables(name: str) -> list[list[list[str]]]:
+    """The rows of cells of every table of a terminal on a page, its head first."""
+    tables: list[list[list[str]]] = []
+    for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
+        if line.startswith("┃"):
+            tables.append([])
+        if line.startswith(("┃", "│")) and tables:
+            tables[-1].append([cell.strip() for cell in line[1:-1].split(line[0])])
+    return tables
+
+
+@each_row("name", [name for name in NAMES if "┃" in (ROOT / name).read_text(encoding="utf-8")])
+def test_scores_of_a_printed_column_have_the_same_decimals_and_no_cell_is_cut(name: str) -> None:
+    tables = printed_tables(name)
+
+    assert tables
+    for head, *rows in tables:
+        assert not any(cell.endswith("…") for row in rows for cell in row)
+        for place in [place for place, title in enumerate(head) if title in SCORE_COLUMNS]:
+            column = [row[place] for row in rows if place < len(row) and row[place]]
+            assert len({len(cell.partition(".")[2]) for cell in column}) <= 1, column
