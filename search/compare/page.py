@@ -27,7 +27,7 @@ from search.compare.tables import TextTable, advice_table, all_tables
 from search.reports.charts.chart import chart_html
 from search.reports.formatting import counted
 from search.reports.notebook import notebook_html
-from search.reports.page import Line, details, html_page, paragraph, table
+from search.reports.page import Line, details, html_page, paragraph, table, written_on
 from search.study.paths import COMPARISON_JSON, COMPARISON_MARKDOWN, COMPARISON_PAGE
 
 
@@ -71,7 +71,8 @@ def comparison_html(comparison: Comparison, written: datetime) -> str:
         paragraph(
             f"Families of networks for the study {comparison.study}{ahead}, scored by {comparison.terms.name}: "
             f"{counted(comparison.trials, 'trial')} each, the best of each retrained with "
-            f"{counted(comparison.seeds, 'new seed')}. Written on {written:%Y-%m-%d at %H:%M %Z}."
+            f"{counted(comparison.seeds, 'new seed')}.",
+            written_on(written),
         ),
         _verdict(comparison),
         f'<div class="halves">{"".join(_first_charts(comparison))}</div>\n',

@@ -8,6 +8,7 @@ import html
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -107,8 +108,13 @@ def wide(content: str, *, width: int) -> str:
 
 
 def paragraph(*sentences: str) -> str:
-    """A paragraph of sentences, given as text; empty if there are none."""
-    return f"<p>{html.escape(' '.join(sentences))}</p>\n" if sentences else ""
+    """A paragraph of sentences, given as text or HTML; empty if there are none."""
+    return f"<p>{' '.join(map(_escaped, sentences))}</p>\n" if sentences else ""
+
+
+def written_on(written: datetime) -> Html:
+    """When a page was written, as a sentence in HTML whose date is on one line."""
+    return whole_words(f"Written on {written:%Y-%m-%d at %H:%M %Z}.")
 
 
 def details(summary: str, content: str, *, printed: bool = False) -> str:

@@ -12,7 +12,7 @@ from search.reports.architecture import best_html
 from search.reports.first_screen import badge, standing_html, tiles, use_html
 from search.reports.origin import origin_html
 from search.reports.outcome import failures, holdout_scores, leaderboard_html, status
-from search.reports.page import check_page, details, html_page, paragraph, save_page
+from search.reports.page import check_page, details, html_page, paragraph, save_page, written_on
 from search.reports.trials.section import front_html, search_html
 from search.study.paths import REPORT_PAGE, report_path
 from search.study.records import StudyRecord
@@ -50,7 +50,7 @@ def report_html(study: StudyRecord, optuna_study: Study, pages: TaskPages) -> st
         }
     links = "".join(f'<a href="#{_anchor(title)}">{title}</a>' for title in sections)
     body = [
-        paragraph(pages.summary(study), f"Written on {written:%Y-%m-%d at %H:%M %Z}."),
+        paragraph(pages.summary(study), written_on(written)),
         f"<nav>{links}</nav>\n",
         badge(study),
         f'<div class="halves">{standing_html(study)}{_latest(study, pages)}</div>\n' if study.holdout else "",

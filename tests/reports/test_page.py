@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import re
+from datetime import UTC, datetime
 
 import pytest
 from helpers.combinations import each_row
@@ -20,6 +22,7 @@ from search.reports.page import (
     table,
     whole_words,
     wide,
+    written_on,
 )
 
 NASTY = "<script>alert(1)</script> & \"'"
@@ -88,6 +91,15 @@ def test_lines_of_an_architecture_break_between_its_words_only() -> None:
     assert made == 'word(128) &gt; <span class="whole">bi-lstm(54)</span> &gt; &lt;max&gt;'
     assert f"<td>{made}</td>" in table(("model",), [Line((made,))])
     assert ".whole { white-space: nowrap; }" in html_page("title", "")
+
+
+def test_a_date_is_on_one_line_and_text_beside_it_stays_text() -> None:
+    said = written_on(datetime(2026, 3, 1, 12, tzinfo=UTC))
+
+    made = paragraph(NASTY, said)
+
+    assert said == 'Written on <span class="whole">2026-03-01</span> at 12:00 UTC.'
+    assert made == f"<p>{html.escape(NASTY)} {said}</p>\n"
 
 
 def test_no_sentence_makes_no_paragraph() -> None:
