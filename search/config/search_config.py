@@ -122,9 +122,9 @@ class SearchConfig(Strict):
     blend: Blend = Field(
         "auto",
         description="Whether the exported model is a blend: the weighted mean of the trials and baselines that "
-        "together have the best score on the folds (Caruana et al. 2004). `auto`: at most 8 members, or `off` with "
-        "several objectives; `{members: 5}`: at most 5; `off`: the best trial alone. `search.bounds` hold for the sum "
-        "of the networks of a blend.",
+        "together have the best score on the folds (Caruana et al. 2004). `auto`: at most 8 members; with several "
+        "objectives, one trial or, if none can be exported, baselines; `{members: 5}`: at most 5; `off`: the best "
+        "trial alone. `search.bounds` hold for the sum of the networks of a blend.",
         validate_default=True,
     )
     try_first: Configurations = Field(

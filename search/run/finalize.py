@@ -334,7 +334,7 @@ class Finalizer:
     def _blend_record(
         self, retrained: Retrained, single: FinalMember[Any] | None, result: FinalResult
     ) -> dict[str, Any] | None:
-        if self._plan.config.search.most_members is None:
+        if self._plan.config.search.most_members is None and retrained.members[0].recipe is not None:
             return None
         members = tuple(
             BlendMember(each.weight, each.candidate, None)

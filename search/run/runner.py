@@ -54,7 +54,7 @@ def run(plan: Plan, *, folder: Path, fresh: bool, listener: Listener) -> RunOutc
         StudyBusy: Another process runs the study.
         StudyMismatch: The existing study has other data or settings, or is stored elsewhere.
         StorageError: The database of the study cannot be used.
-        NoTrialCompleted: Every trial failed, or none is within the bounds.
+        NoTrialCompleted: There is nothing to export.
         StudyNotFound: The study named by ``search.warm_start`` does not exist.
         TrackingError: MLflow cannot use the store that the study names.
         SearchError: The folder cannot be written to, workers cannot import a registered cell, or no cluster answers at

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstmgru.errors import listed, shorten
 from search.config.objectives import measure_text
+from search.config.search_config import USUAL_MEMBERS
 from search.errors import NoTrialCompleted, RefitFailed
 from search.study.blend_records import candidate_name
 from search.tasks.blend import BlendJob, Chosen, Selected, select_blend
@@ -54,7 +55,7 @@ class BlendSelection:
             NoTrialCompleted: There is nothing to export.
             RefitFailed: The selection failed.
         """
-        most, record = self._plan.config.search.most_members, self._store.record()
+        most, record = self._most, self._store.record()
         if most is None:
             return self._alone(record)
         candidates = self._candidates(record)
@@ -70,10 +71,18 @@ class BlendSelection:
 
     def choose_among(self, candidates: Collection[Candidate]) -> Chosen | None:
         """The best blend of some of the candidates, once others cannot be members; ``None`` if there is none."""
-        record, most = self._store.record(), self._plan.config.search.most_members
+        record, most = self._store.record(), self._most
         known = [each for each in self.candidates if each in candidates]
         found = None if most is None or not known else self._select(record, most, known)
         return None if found is None else found.chosen
+
+    @property
+    def _most(self) -> int | None:
+        """Most members; ``None``: a trial is exported alone."""
+        search = self._plan.config.search
+        if search.blend == "auto" and self._store.winner() is None:
+            return USUAL_MEMBERS  # of several objectives, too: all of them are baselines
+        return search.most_members
 
     def _alone(self, record: StudyRecord) -> Chosen:
         winner = self._store.winner()

@@ -170,7 +170,8 @@ class Study(BaseModel):
     )
     blend: Blend | None = key(
         "The exported blend. `null` before the holdout is scored, with `search.blend: off`, and with several "
-        "objectives; then the exported model is the trial `best`."
+        "objectives; then the exported model is the trial `best`. With several objectives and no trial to export, "
+        "a blend of baselines."
     )
     bundle: str | None = key("Absolute path of the exported model. `null` before the export.")
     refits: list[RefitRecord] = key(

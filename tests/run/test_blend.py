@@ -418,3 +418,17 @@ def test_without_time_the_quick_baselines_are_scored_and_exported(tmp_path: Path
     assert longer.blend is not None
     assert longer.blend.single is not None
     assert longer.blend.folds <= record.blend.folds  # type: ignore[operator]
+
+
+def test_without_time_baselines_are_exported_of_several_objectives_too(tmp_path: Path) -> None:
+    several = ("search.objectives=[score, latency]", "search.prefer={score: 0.5, latency: 0.5}")
+    record = finish(tmp_path, *SETTINGS, *several, searched=1.0, timeout=1.0).record()
+    assert record.trials == ()
+    assert record.blend is not None
+    assert set(record.weights) <= set(record.baselines)
+    assert record.holdout is not None
+    assert record.holdout.verdict.startswith("No network completed, so ")
+    assert len(load_bundle(StudyPaths(tmp_path, "tiny").bundle).predict(shop_table())) == 3
+    longer = finish(tmp_path, *SETTINGS, *several).record()
+    assert longer.blend is None
+    assert longer.weights == {longer.best.number: 1.0}  # type: ignore[union-attr]
