@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -85,7 +85,7 @@ def print_table(
     *,
     words: Sequence[str],
     tight: bool = False,
-    bold: str | None = None,
+    styles: Sequence[str | None] = (),
 ) -> None:
     """A table of which no number and no word is broken: in a terminal that is too narrow, its lines are longer.
 
@@ -96,21 +96,36 @@ def print_table(
         rows: Cells, in the order of the columns.
         words: Names of the columns that hold words; all others hold numbers.
         tight: Whether there is no room beside the cells.
-        bold: First cell of the row in bold.
+        styles: Of each row; empty: they have none.
     """
-    table = Table(
-        title=title, title_justify="left", title_style="bold", padding=(0, 0 if tight else 1), pad_edge=not tight
-    )
-    needed = 1
+    least, natural = [], []
     for place, name in enumerate(head):
         cells = [row[place] for row in rows]
         whole = [*name.split(), *(word for cell in cells for word in (cell.split() if name in words else [cell]))]
-        least = min(_LONGEST_WORD, max(map(cell_len, whole), default=1))
-        table.add_column(escape(name), justify="left" if name in words else "right", overflow="fold", min_width=least)
-        needed += least + (1 if tight else 3)
-    for row in rows:
-        table.add_row(*map(escape, row), style="bold" if bold is not None and row[0] == bold else None)
-    console.print(table, width=max(console.width, needed), crop=False)
+        least.append(min(_LONGEST_WORD, max(map(cell_len, whole), default=1)))
+        natural.append(max(least[-1], *map(cell_len, (name, *cells))))
+    widths = _shared(least, natural, console.width - 1 - len(head) * (1 if tight else 3))
+    table = Table(
+        title=title, title_justify="left", title_style="bold", padding=(0, 0 if tight else 1), pad_edge=not tight
+    )
+    for name, width in zip(head, widths, strict=True):
+        # Not width, which a terminal that is too narrow makes smaller.
+        justify: Literal["left", "right"] = "left" if name in words else "right"
+        table.add_column(escape(name), justify=justify, overflow="fold", min_width=width, max_width=width)
+    for row, style in zip(rows, styles or [None] * len(rows), strict=True):
+        table.add_row(*map(escape, row), style=style)
+    console.print(table, crop=False)
+
+
+def _shared(least: Sequence[int], natural: Sequence[int], room: int) -> list[int]:
+    """The widths of columns: what they need at least, and equal shares of the rest up to their natural widths."""
+    widths, rest = list(least), max(0, room - sum(least))
+    order = sorted(range(len(least)), key=lambda place: natural[place] - least[place])
+    for count, place in zip(range(len(order), 0, -1), order, strict=True):
+        granted = min(natural[place] - least[place], rest // count)
+        widths[place] += granted
+        rest -= granted
+    return widths
 
 
 def print_facts(console: Console, facts: Sequence[Fact]) -> None:

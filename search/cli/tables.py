@@ -34,7 +34,7 @@ def print_study(console: Console, study: StudyRecord) -> None:
     """Leaderboard, holdout, verdict, and the files and commands that follow."""
     console.print()
     rows, hidden = first_rows(study)
-    console.print(_leaderboard_table(study, rows, console.width))
+    _print_leaderboard(console, study, rows)
     console.print(counted_trials(study, hidden))
     for line in _goal_lines(study):
         console.print(line)
@@ -98,20 +98,16 @@ _BORDER = 3
 _STYLES = {"blend": "bold", "baseline": "cyan"}
 
 
-def _leaderboard_table(study: StudyRecord, rows: list[Row], width: int) -> Table:
-    table = Table(
-        title=f"{study.study}: leaderboard, {metric_label(study.metric)}", title_justify="left", title_style="bold"
+def _print_leaderboard(console: Console, study: StudyRecord, rows: list[Row]) -> None:
+    columns = _fitting(leaderboard_columns(study), rows, study.goal, console.width)
+    print_table(
+        console,
+        f"{study.study}: leaderboard, {metric_label(study.metric)}",
+        [column.name for column in columns],
+        [[column.cell(row) for column in columns] for row in rows],
+        words=[column.name for column in columns if column.is_text],
+        styles=[_STYLES.get(row.kind, "dim" if row.broken else None) for row in rows],
     )
-    columns = _fitting(leaderboard_columns(study), rows, study.goal, width)
-    for column in columns:
-        if column.is_text:
-            table.add_column(column.name, overflow="fold", min_width=_longest_word(column, rows))
-        else:
-            table.add_column(column.name, justify="right", no_wrap=True)
-    for row in rows:
-        style = _STYLES.get(row.kind, "dim" if row.broken else None)
-        table.add_row(*(escape(column.cell(row)) for column in columns), style=style)
-    return table
 
 
 def _fitting(columns: Sequence[Column], rows: list[Row], goal: Goal, width: int) -> list[Column]:
@@ -193,4 +189,5 @@ def print_comparison(comparison: Comparison) -> None:
 
 
 def _print_table(console: Console, shown: TextTable, best: str | None = None) -> None:
-    print_table(console, shown.title, shown.head, shown.rows, words=shown.words, tight=True, bold=best)
+    styles = ["bold" if row[0] == best else None for row in shown.rows]
+    print_table(console, shown.title, shown.head, shown.rows, words=shown.words, tight=True, styles=styles)

@@ -28,6 +28,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.timeout(1200)
 def test_no_page_of_five_studies_has_a_problem(tmp_path: Path) -> None:
     pages = write_pages(tmp_path, trials=9)
 

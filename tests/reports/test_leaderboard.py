@@ -208,6 +208,15 @@ def test_a_narrow_terminal_shows_less_and_breaks_no_word() -> None:
     assert "parameters" in shown(judged, 80)
 
 
+def test_in_a_very_narrow_terminal_no_column_is_cut() -> None:
+    lines = shown(study(**TWO, bounds=["latency <= 3.5ms"]), 40).splitlines()
+
+    table = [line for line in lines if line.startswith(("┃", "│"))]
+    assert all(line.endswith(("┃", "│")) for line in table)
+    assert " front " in table[0]
+    assert len({len(line) for line in table}) == 1
+
+
 @each_row("costs", [("latency", "n_parameters"), ("latency", "train_seconds"), ("n_parameters", "train_seconds")])
 @each_row("bounds", [[], ["latency <= 4ms"]])
 def test_a_front_fits_into_a_narrow_terminal_with_all_its_objectives(costs: tuple[str, str], bounds: list[str]) -> None:
@@ -220,7 +229,7 @@ def test_a_front_fits_into_a_narrow_terminal_with_all_its_objectives(costs: tupl
     table = [line for line in lines if line.startswith(("┃", "│"))]
 
     assert max(map(len, lines)) <= 80
-    assert all("…" not in line for line in table)
+    assert all(line.endswith(("┃", "│")) and "…" not in line for line in table)
     titles = {"latency": "latency", "n_parameters": "parameters", "train_seconds": "training"}
     assert all(f" {titles[name]} " in table[0] for name in costs)
     assert " holdout " not in table[0], "nothing is scored there yet"
