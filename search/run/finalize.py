@@ -192,7 +192,7 @@ class Finalizer:
         result: FinalResult | None = outcome.result
         if result is None:
             self._listener.on_message(
-                "the model that is exported already is kept: what the time left of the new blend is worse on the folds"
+                "the model that is exported already is kept: what is left of the new blend is worse on the folds"
             )
             return False
         self._record(chosen, retrained, single, result)
@@ -214,7 +214,7 @@ class Finalizer:
             late=retrained.unscored,
             without_networks=self._without_networks(chosen),
             baseline_calibrations=self._store.get("calibrations", {}),
-            least=blend.folds if blend is not None and retrained.cut and self._paths.bundle.exists() else None,
+            least=blend.folds if blend is not None and retrained.is_reduced and self._paths.bundle.exists() else None,
             bundle=self._paths.bundle,
             report=self._paths.report,
             gaps=plan.config.data.gaps,

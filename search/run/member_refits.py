@@ -173,6 +173,11 @@ class Retrained:
     problem: str = ""
 
     @property
+    def is_reduced(self) -> bool:
+        """Whether this is not what was selected, but what the time and failures left of it."""
+        return self.cut or bool(self.left_out)
+
+    @property
     def late(self) -> tuple[Candidate, ...]:
         """Members that were trained before the holdout only."""
         return tuple(member.candidate for member in self.members if member.exported is None)

@@ -21,7 +21,7 @@ from search.study.out_of_fold import Predictions
 from search.study.paths import StudyPaths
 from search.study.store import StudyStore
 from search.tasks.epochs import refit_epochs
-from search.tasks.final_steps import Deadline
+from search.tasks.final_steps import Deadline, refit_network
 
 SETTINGS = (
     "search.sampler=random",
@@ -235,16 +235,27 @@ def test_every_network_of_a_blend_is_trained_again_as_its_own_trial_and_scored_b
     assert bundle.provenance["trained_on"] == "everything"
 
 
-def test_a_network_that_the_time_left_of_a_blend_does_not_replace_a_better_blend(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("timeout", [1.0, None])
+def test_a_network_that_the_time_or_failures_left_of_a_blend_does_not_replace_a_better_blend(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timeout: float | None
+) -> None:
+    refits = itertools.count()
+
+    def refit_first(*arguments: Any) -> Any:
+        if timeout is None and next(refits) > 0:
+            raise ValueError("bad")
+        return refit_network(*arguments)
+
+    monkeypatch.setattr("search.run.member_refits.refit_network", refit_first)
     store, notes = copy_of(folder, tmp_path), Notes()
     paths, before = StudyPaths(tmp_path, "tiny"), store.record()
     description = (paths.bundle / "bundle.json").read_bytes()
     for path in paths.predictions.glob("baseline-*"):
         path.unlink()  # so that the new blend is one of networks
     store.set("blend", {**store.get("blend"), "members": []})
-    finish(tmp_path, *SETTINGS, *BEFORE, notes=notes, timeout=1.0)
+    finish(tmp_path, *SETTINGS, *BEFORE, notes=notes, timeout=timeout)
     assert notes.notes[-1] == (
-        "the model that is exported already is kept: what the time left of the new blend is worse on the folds"
+        "the model that is exported already is kept: what is left of the new blend is worse on the folds"
     )
     assert (paths.bundle / "bundle.json").read_bytes() == description
     assert store_of(tmp_path).record().holdout == before.holdout
