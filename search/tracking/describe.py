@@ -6,10 +6,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lstmgru.evaluation.decimals import fixed
 from search.errors import TrackingError, masked
-from search.reports.formatting import aims, counted, decimals_of_study, metric_label
-from search.reports.leaderboard import Row, is_blended, leaderboard, leaderboard_frame
+from search.reports.formatting import aims, counted, metric_label
+from search.reports.leaderboard import Row, leaderboard, leaderboard_columns, leaderboard_frame
 from search.reports.report import report_html
 from search.study.paths import REPORT_PAGE, report_path
 from search.study.records import StudyRecord
@@ -63,26 +62,22 @@ def leaderboard_table(study: StudyRecord, *, rows: int | None = None) -> str:
         study: The study.
         rows: Maximum number of trials; baselines are always included. ``None``: all trials.
     """
-    measured = _measured(study)
-    metric, decimals = metric_label(study.metric), decimals_of_study(study)
-    heads = [f"{metric}, folds", f"{metric}, holdout", "parameters", *measured.values()]
-    lines = [f"| # | model | trial | {' | '.join(heads)} |", f"|--:|:--|--:|{'--:|' * len(heads)}"]
+    metric = metric_label(study.metric)
+    columns = [column for column in leaderboard_columns(study) if column.name != "seconds"]
+    heads = [f"{metric}, {each.name}" if each.name in ("folds", "holdout") else each.name for each in columns]
+    aligned = [":--" if column.is_text else "--:" for column in columns]
+    lines = [f"| # | {' | '.join(heads)} |", f"|--:|{'|'.join(aligned)}|"]
     shown = 0
     for rank, row in enumerate(leaderboard(study), 1):
         shown += row.trial is not None
         if row.trial is None or rows is None or shown <= rows or row.pareto or row.weight is not None:
-            lines.append(_line(rank, row, list(measured), decimals))
+            cells = [_model(row) if column.name == "model" else _escape(column.cell(row)) for column in columns]
+            lines.append(f"| {rank} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _measured(study: StudyRecord) -> dict[str, str]:
-    """Further columns that the objectives and bounds call for, with their titles."""
-    goal = study.goal
-    judged = {*goal.objectives, *(bound.name for bound in goal.bounds)}
-    titles = {"latency": "latency, s", "train_seconds": "training, s"}
-    shown = {name: title for name, title in titles.items() if name in judged}
-    shown |= {"weight": "weight"} if is_blended(study) else {}
-    return shown | ({} if goal.single else {"pareto": "front"}) | ({"broken": "breaks"} if goal.bounds else {})
+def _model(row: Row) -> str:
+    return f"`{_escape(row.name)}`" if row.kind == "trial" else f"*{_escape(row.name)}* ({row.kind})"
 
 
 def _goal(study: StudyRecord) -> list[str]:
@@ -92,23 +87,6 @@ def _goal(study: StudyRecord) -> list[str]:
         return []
     weights = ", ".join(f"{name} {weight:g}" for name, weight in goal.prefer.items())
     return [f"Judged by: {_escape(aims(study))}{f'; preference: {weights}' if weights else ''}."]
-
-
-def _line(rank: int, row: Row, measured: list[str], decimals: int) -> str:
-    name = f"`{_escape(row.name)}`" if row.kind == "trial" else f"*{_escape(row.name)}* ({row.kind})"
-    scores = ("" if score is None else fixed(score, decimals) for score in (row.folds, row.holdout))
-    values = (row.trial, *scores, row.n_parameters, *(getattr(row, name) for name in measured))
-    return "| " + " | ".join([str(rank), name, *map(_cell, values)]) + " |"
-
-
-def _cell(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return "*" if value else ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, tuple):
-        return ", ".join(map(_escape, value))
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def _data(data: dict[str, Any]) -> str:

@@ -457,8 +457,8 @@ def test_the_description_has_the_verdict_the_leaderboard_with_baselines_and_the_
     sync_study(study, folder=folder)
     note = runs(client(folder))[0].data.tags["mlflow.note.content"]
     assert "> The winner beats linear." in note
-    assert "| 1 | *linear* (baseline) |  | 2.8 | 2.64 |  |" in note
-    assert "| 2 | `lstm(8) > gru(32)` | 0 | 3 | 2.6 | 1,000 |" in note
+    assert "| 1 | *linear* (baseline) |  | 2.800 | 2.640 |  |" in note
+    assert "| 2 | `lstm(8) > gru(32)` | 0 | 3.000 | 2.600 | 1,000 |" in note
     assert "mlflow.pyfunc.load_model('models:/weather@champion')" in note
     assert default_tracking_uri(None, folder) in note
 

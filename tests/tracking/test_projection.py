@@ -523,7 +523,7 @@ def test_a_study_of_labels_is_described_in_its_own_words(tmp_path: Path) -> None
 
     assert "**weather**: Classifies sequences into 3 classes of state, scored by accuracy (larger is better)." in text
     assert "Data: engines.csv, 60 sequences, 400 rows, 2 channels, 3 classes." in text
-    assert "| 1 | `lstm(8) > gru(32)` | 0 | 0.9 | 0.9 |" in text
+    assert "| 1 | `lstm(8) > gru(32)` | 0 | 0.9000 | 0.9000 |" in text
     assert "predictions = model.predict(" in text
     assert "forecast" not in text.lower()
 
