@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial, TrialState
 
-MOST = 500
+MOST = 400
 """Finished trials that TPE learns from, beside those of a Pareto front."""
 _BEST = 25
 """Of these, the best: as many as Optuna's TPE models the good candidates on, at most."""
