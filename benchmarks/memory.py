@@ -49,8 +49,8 @@ NODES, JOBS_OF_A_NODE = 2, 2
 _STORE = 2**30
 """Bytes of the object store of each node; what is not used is not in memory."""
 _SMALL_NODES = {
-    "RAY_object_manager_max_bytes_in_flight": "8000000",
-    "RAY_object_manager_default_chunk_size": "1000000",
+    "RAY_object_manager_max_bytes_in_flight": "1000000",
+    "RAY_object_manager_default_chunk_size": "250000",
     "RAY_free_objects_period_milliseconds": "100",
 }
 """What docs/cluster.md advises to set on nodes with little memory."""
