@@ -85,23 +85,24 @@ def score_lines(description: dict[str, Any], metric: str) -> Iterator[str]:
     for name, score in sorted(rows, key=lambda row: float("inf") if row[1] is None else sign * row[1]):
         yield f"| {name} | {number(score, decimals)} |"
     yield ""
-    if single:
-        yield from _single_lines(single["score"], scores.get(metric), larger_is_better=scored.larger_is_better)
+    better = scored.larger_is_better
+    if single and (cost := single_sentence(single["score"], scores.get(metric), larger_is_better=better)):
+        yield cost
+        yield ""
     others = [f"{escape(name)} {number(score)}" for name, score in scores.items() if name != metric]
     yield f"Other scores of this model: {', '.join(others)}." if others else "No other metrics were computed."
 
 
-def _single_lines(single: float | None, blend: float | None, *, larger_is_better: bool) -> Iterator[str]:
-    """What one network in place of the blend would cost, if both scores are known."""
+def single_sentence(single: float | None, blend: float | None, *, larger_is_better: bool) -> str:
+    """What one network in place of a blend would cost; empty unless both scores on the holdout are known."""
     if single is None or blend is None:
-        return
+        return ""
     cost = blend - single if larger_is_better else single - blend
     decimals = score_decimals(blend, larger_is_better=larger_is_better)
     size = fixed(abs(cost), decimals) if larger_is_better or not blend else f"{abs(cost / blend):.1%}"
     equal = number(single, decimals) == number(blend, decimals) or size == "0.0%"
     change = "equally good" if equal else f"{size} {'worse' if cost > 0 else 'better'}"
-    yield f"A single network in place of the blend would be {change}."
-    yield ""
+    return f"A single network in place of the blend would be {change}."
 
 
 def member_lines(members: Sequence[Member], unit: str) -> Iterator[str]:

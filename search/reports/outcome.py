@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from lstmgru.bundle.card import single_sentence
 from lstmgru.errors import shorten
 from lstmgru.evaluation.decimals import decimals_of, fixed
 from search.reports.charts.chart import dot_strip
@@ -93,6 +94,7 @@ def leaderboard_html(study: StudyRecord) -> str:
         f"Scores are {metric_label(study.metric)}, {better(study)}: the mean over the folds, and for the "
         f"{_exported(study)} and the baselines the score on the holdout, which the search never saw.",
         *_blend(study),
+        *_trained_on(study),
         *_goal(study),
         *_ended(study, unfinished),
     )
@@ -155,10 +157,27 @@ def _blend(study: StudyRecord) -> list[str]:
     """What the blend is."""
     if not is_blended(study):
         return []
+    single = study.blend.single if study.blend else None
+    known = (single.holdout if single else None, study.blend.holdout if study.blend else None)
+    cost = single_sentence(*known, larger_is_better=study.direction == "maximize")
     return [
         "The exported model is the blend, the mean of its members with the weights of the table; they were selected by "
-        "the score on the folds (Caruana et al. 2004)."
+        "the score on the folds (Caruana et al. 2004).",
+        *([cost] if cost else []),
     ]
+
+
+def _trained_on(study: StudyRecord) -> list[str]:
+    """Which data the exported model has learned from."""
+    if study.holdout is None:
+        return []
+    whole = study.config.get("export", {}).get("train_on") == "everything"
+    if whole and study.config.get("training", {}).get("refit", "all") == "all":
+        return [
+            "The model that was scored had learned from the data before the holdout; the exported one was then trained "
+            "on all data, the holdout included, as far as the time allowed."
+        ]
+    return ["The exported model is the one that was scored: it has not learned from the holdout."]
 
 
 def row_mark(row: Row) -> str:

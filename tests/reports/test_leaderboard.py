@@ -12,6 +12,7 @@ from rich.console import Console
 
 from search.cli.tables import print_study
 from search.reports.leaderboard import leaderboard, leaderboard_columns, leaderboard_frame
+from search.reports.outcome import leaderboard_html
 from search.study.blend_records import BlendMember, BlendRecord, SingleRecord
 from search.study.records import BaselineRecord, HoldoutRecord, StudyRecord
 from search.tracking.describe import description, leaderboard_table
@@ -189,6 +190,18 @@ def test_a_blend_comes_first_and_its_members_have_weights() -> None:
     assert {row.trial: row.holdout for row in rows if row.trial is not None and row.holdout} == {0: 3.5}
     names = [column.name for column in leaderboard_columns(blended())]
     assert names == ["model", "trial", "weight", "folds", "holdout", "parameters", "seconds"]
+
+
+def test_the_page_says_what_a_single_network_would_cost_and_what_the_exported_model_has_learned_from() -> None:
+    made = blended()
+    made.config.update(export={"train_on": "everything"}, training={"refit": "all"})
+    page = leaderboard_html(made)
+    assert "A single network in place of the blend would be 100.0% worse." in page
+    assert "the exported one was then trained on all data, the holdout included" in page
+    made.config["training"] = {"refit": "last_fold"}
+    assert "it has not learned from the holdout" in leaderboard_html(made)
+    unknown = replace(BLEND, single=SingleRecord(0, 3.0, None))
+    assert "single network" not in leaderboard_html(blended(unknown))
 
 
 def test_a_narrow_terminal_shows_less_and_breaks_no_word() -> None:
