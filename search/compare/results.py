@@ -233,6 +233,7 @@ class ComparedBaseline:
 
 
 Contender = FamilyResult | ComparedBaseline
+"""What is compared on the holdout."""
 
 
 def decimals_of_families(families: Sequence[FamilyResult], *, larger_is_better: bool) -> int:
@@ -240,9 +241,6 @@ def decimals_of_families(families: Sequence[FamilyResult], *, larger_is_better: 
     best = next((family for family in families if family.standing == "best"), None)
     score = best.holdout.mean if best is not None and best.holdout is not None else None
     return score_decimals(score, larger_is_better=larger_is_better)
-
-
-"""What is compared on the holdout."""
 
 
 def growth(steps: Sequence[float]) -> float | None:

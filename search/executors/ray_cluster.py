@@ -33,6 +33,7 @@ from search.executors.ray_worker import LEAVING, UNREADABLE, ObjectStore, RayWor
 _REPORT_SECONDS = 10.0
 """How long one call waits for reports."""
 _RELEASE_SECONDS = 5.0
+"""How long idle actors have to forget their data before other data are stored all the same."""
 _MOST_WORKERS = 1024
 _MOST_FAILED_STARTS = 3
 _NODE_DIED = "its node has died"

@@ -102,6 +102,20 @@ def milliseconds(seconds: float) -> str:
     return f"{fixed(1000 * seconds, decimals_of([1000 * seconds], 3))} ms"
 
 
+def cost_text(name: str, value: float | None) -> str:
+    """What a trial costs, as in the leaderboard: ``8.80 ms``, ``12,500`` parameters, ``21.3`` seconds.
+
+    Args:
+        name: ``latency``, ``n_parameters``, or that of a time in seconds.
+        value: In seconds or parameters; ``None``: unknown, an empty text.
+    """
+    if value is None:
+        return ""
+    if name == "latency":
+        return milliseconds(value)
+    return f"{value:,.0f}" if name == "n_parameters" else f"{value:.1f}"
+
+
 def counted(count: int, thing: str) -> str:
     """``1 trial``, ``2 trials``, ``1,234 trials``."""
     return f"{count:,} {thing}" + ("" if count == 1 else "s")

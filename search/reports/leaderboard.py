@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lstmgru.evaluation.decimals import fixed
-from search.reports.formatting import counted, decimals_of_study, milliseconds
+from search.reports.formatting import cost_text, counted, decimals_of_study
 from search.study.records import STATE_WORDS, StudyRecord
 
 if TYPE_CHECKING:
@@ -179,10 +179,10 @@ def leaderboard_columns(study: StudyRecord) -> tuple[Column, ...]:
         (Column("weight", lambda row: "" if row.weight is None else f"{row.weight:.0%}"), is_blended(study)),
         (Column("folds", lambda row: score(row.folds)), True),
         (Column("holdout", lambda row: score(row.holdout)), True),
-        (Column("parameters", lambda row: "" if row.n_parameters is None else f"{row.n_parameters:,}"), True),
-        (Column("latency", _latency), "latency" in judged),
-        (Column("training", lambda row: _seconds(row.train_seconds)), "train_seconds" in judged),
-        (Column("seconds", lambda row: _seconds(row.seconds)), True),
+        (Column("parameters", lambda row: cost_text("n_parameters", row.n_parameters)), True),
+        (Column("latency", lambda row: cost_text("latency", row.latency)), "latency" in judged),
+        (Column("training", lambda row: cost_text("train_seconds", row.train_seconds)), "train_seconds" in judged),
+        (Column("seconds", lambda row: cost_text("seconds", row.seconds)), True),
         (Column("front", lambda row: "*" if row.pareto else ""), not goal.single),
         (Column("breaks", lambda row: ", ".join(row.broken), is_text=True), bool(goal.bounds)),
     )
@@ -191,14 +191,6 @@ def leaderboard_columns(study: StudyRecord) -> tuple[Column, ...]:
 
 def _model(row: Row) -> str:
     return row.name if row.kind == "trial" else f"{row.kind}: {row.name.replace('_', ' ')}"
-
-
-def _latency(row: Row) -> str:
-    return "" if row.latency is None else milliseconds(row.latency)
-
-
-def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f}"
 
 
 def leaderboard_frame(study: StudyRecord) -> pd.DataFrame:

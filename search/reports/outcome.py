@@ -155,11 +155,11 @@ def _exported(study: StudyRecord) -> str:
 
 def _blend(study: StudyRecord) -> list[str]:
     """What the blend is."""
-    if not is_blended(study):
+    blend = study.blend
+    if blend is None or not is_blended(study):
         return []
-    single = study.blend.single if study.blend else None
-    known = (single.holdout if single else None, study.blend.holdout if study.blend else None)
-    cost = single_sentence(*known, larger_is_better=study.direction == "maximize")
+    single = blend.single.holdout if blend.single else None
+    cost = single_sentence(single, blend.holdout, larger_is_better=study.direction == "maximize")
     return [
         "The exported model is the blend, the mean of its members with the weights of the table; they were selected by "
         "the score on the folds (Caruana et al. 2004).",

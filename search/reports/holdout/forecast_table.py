@@ -95,8 +95,7 @@ def forecast_table(
 def read_forecasts(path: Path) -> pd.DataFrame:
     """Read the table that :func:`forecast_table` returned from a CSV file; times are local, without a time zone.
 
-    The file is read in blocks, numbers in single precision, and names as categories, since a panel may have millions
-    of rows to show.
+    The file is read in blocks, and names become categories, since a panel may have millions of rows to show.
 
     Raises:
         DataError: The file is not such a table.
@@ -109,10 +108,10 @@ def read_forecasts(path: Path) -> pd.DataFrame:
         texts: dict[str, dict[str, int]] = {name: {} for name in names if name in (*_NAMES, *_TIMES)}
         numbers = [name for name in names if name not in texts]
         most = _lines_of(path)
-        columns: dict[str, Any] = {name: np.empty(most, np.int32 if name in texts else np.float32) for name in names}
+        columns: dict[str, Any] = {name: np.empty(most, np.int32 if name in texts else np.float64) for name in names}
         with pd.read_csv(
             path,
-            dtype={**dict.fromkeys(texts, object), **dict.fromkeys(numbers, np.float32)},
+            dtype={**dict.fromkeys(texts, object), **dict.fromkeys(numbers, np.float64)},
             keep_default_na=False,
             na_values={name: [""] for name in numbers},
             float_precision="round_trip",

@@ -64,16 +64,9 @@ def objectives(study: Study, metric: str, decimals: int | None = None) -> tuple[
     count = len(study.directions)
     names = study.metric_names or ([SCORE] if count == 1 else [f"objective_{number}" for number in range(1, count + 1)])
     larger = [direction.name == "MAXIMIZE" for direction in study.directions]
+    shown = {SCORE: decimals}
     return tuple(
-        Objective(
-            index,
-            name,
-            _label(name, metric),
-            count == 1,
-            larger[index],
-            _SCALES.get(name, 1.0),
-            decimals if name == SCORE else None,
-        )
+        Objective(index, name, _label(name, metric), count == 1, larger[index], _SCALES.get(name, 1.0), shown.get(name))
         for index, name in enumerate(names)
     )
 

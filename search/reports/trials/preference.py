@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lstmgru.evaluation.decimals import fixed
 from search.config.objectives import SCORE
-from search.reports.formatting import decimals_of_study, metric_label, milliseconds
+from search.reports.formatting import cost_text, decimals_of_study, metric_label
 from search.reports.page import Line, paragraph, table
 from search.study.records import StudyRecord, TrialRecord
 
@@ -56,12 +56,5 @@ def _words(weights: dict[str, float]) -> str:
 
 def _cells(trial: TrialRecord, others: list[str], decimals: int) -> list[str]:
     measures = [trial.measures.get(name) for name in others]
-    texts = ["" if each is None else _measure(name, each) for name, each in zip(others, measures, strict=True)]
-    return [trial.layers or "?", "" if trial.value is None else fixed(trial.value, decimals), *texts]
-
-
-def _measure(name: str, value: float) -> str:
-    """A cost as in the leaderboard."""
-    if name == "latency":
-        return milliseconds(value)
-    return f"{value:,.0f}" if name == "n_parameters" else f"{value:.1f}"
+    costs = map(cost_text, others, measures)
+    return [trial.layers or "?", "" if trial.value is None else fixed(trial.value, decimals), *costs]
